@@ -1,0 +1,308 @@
+"""gevent's WSGI server with a strict parser, deadlines and one segment an answer.
+
+What pywsgi leaves out and this adds: the parser of `http_request`; a deadline for the headers and for each block read
+or written (`TIMEOUT` seconds for `BLOCK` bytes, so that a byte a second is too slow); headers and a short body in one
+segment; a connection refused in the middle of its body is still read for a while, for a reset would destroy the answer
+on its way (RFC 9112 section 9.6); a stop ends idle connections at once and the others after their answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import functools
+import socket
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
+
+import gevent
+from gevent.pywsgi import WSGIHandler, WSGIServer
+from gevent.socket import socket as gevent_socket
+from loguru import logger
+
+from smoker_common.accept import Acceptor
+from smoker_common.connections import Connections
+from smoker_common.http_request import Refused, Request, RequestParser
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse
+
+TIMEOUT = 30.0  # seconds
+BLOCK = 16 * 1024  # bytes
+LINGER = 5.0  # seconds that a refused body is still read
+
+Application = Callable[[dict[str, Any], "StartResponse"], Iterable[bytes]]
+#: Called after each request with the handler that served it: see `Handler.summary`.
+Observer = Callable[["Handler"], None]
+
+
+_Pywsgi: Any = WSGIHandler  # its stubs say str where there are bytes, and leave out what is overridden here
+
+
+class Broken(ConnectionResetError):
+    """The client went away, was too slow or sent no proper body: pywsgi ends the connection without a word."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(errno.ECONNRESET, why)
+
+
+class Input:
+    """`wsgi.input`: the body as it arrives, decoded if it came in chunks."""
+
+    def __init__(self, handler: Handler, request: Request, expects: bool) -> None:
+        self._handler, self._request, self._expects = handler, request, expects
+
+    def read(self, size: int = BLOCK) -> bytes:
+        """At most `size` bytes, as soon as there are any; b"" at the end. Raises `Broken`."""
+        body = self._request.body
+        while not body and not self._request.complete:
+            if self._expects:
+                self._expects = False
+                self._handler.socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._handler.read_body()
+        if not body:
+            return b""
+        data = body.popleft()
+        if len(data) > size:
+            body.appendleft(data[size:])
+            data = data[:size]
+        return data
+
+    def _discard(self) -> None:
+        """Called by pywsgi after the answer: a body nobody wanted ends the connection instead of being read."""
+        if not self._request.complete:
+            self._handler.close_connection = True
+
+
+class Handler(_Pywsgi):  # type: ignore[misc]
+    """One connection and the request it is at. `Connections` tracks it."""
+
+    server: HttpServer
+    client_address: tuple[Any, ...]
+    # The last is what gevent raises in a greenlet whose socket another one shuts down: ours, in `cut`.
+    ignored_socket_errors = (errno.EPIPE, errno.ECONNRESET, errno.EBADF)
+
+    def __init__(self, sock: gevent_socket, address: tuple[Any, ...], server: HttpServer) -> None:
+        super().__init__(sock, address, server, rfile=sock)  # pywsgi's buffered reader is not needed
+        self._parser = RequestParser()
+        self._request: Request | None = None
+        self._block = 0  # bytes of the body until the deadline moves
+        self.deadline = time.monotonic() + server.timeout
+        self.error = ""  # what went wrong with this request, empty when nothing did
+        self.idle = True  # between two requests
+
+    # What `Connections` calls.
+    def overdue(self) -> None:
+        self.error = f"the client was silent or too slow for {self.server.timeout:g} s"
+        self.cut()
+
+    def cut(self) -> None:
+        if self.socket is not None:
+            with contextlib.suppress(OSError):
+                self.socket.shutdown(socket.SHUT_RDWR)
+
+    # What observers read.
+    @property
+    def received(self) -> int:
+        """Bytes of the request's body."""
+        return self._request.received if self._request else 0
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Method and path (empty where there was no request), status, bytes of the body received, bytes sent."""
+        request = self._request
+        return {
+            "method": request.method if request else "",
+            "path": request.target if request else "",
+            "status": abs(self.code or 0),
+            "received": self.received,
+            "sent": self.response_length,
+        }
+
+    def handle(self) -> None:
+        connections = self.server.connections
+        connections.add(self)
+        try:
+            super().handle()
+        except Exception:
+            logger.exception("a connection's handler failed")
+        finally:
+            connections.discard(self)
+
+    def handle_one_request(self) -> bool | None:
+        """Serve the next request. Returns True where another may follow, else None (pywsgi's convention)."""
+        self._request = request = None
+        self.deadline = time.monotonic() + self.server.timeout
+        parser = self._parser
+        while not parser.requests:
+            if parser.refused is not None:
+                self._refuse(parser.refused)
+                return None
+            self.idle = not parser.inside
+            data = self._receive()
+            if not data:
+                if parser.inside:
+                    self._over(self.error or "the client closed inside the headers")
+                return None
+            parser.feed(data)
+        self.idle, self.error = False, ""
+        self._request = request = parser.requests.popleft()
+        self._block = 0
+        self.command, self.path, self.request_version = request.method, request.target, "HTTP/" + request.version
+        self.close_connection = self.server.closed or (request.complete and not request.keep_alive)
+        self.environ = self.get_environ()
+        self.application = self.server.application
+        self.handle_one_response()
+        if self.close_connection or not request.keep_alive:
+            if not request.complete:
+                self._linger()
+            return None
+        return True
+
+    def read_body(self) -> None:
+        """Read more of the body of the request at hand. Raises `Broken`."""
+        now = time.monotonic()
+        if self._block <= 0:
+            self._block = BLOCK
+            self.deadline = now + self.server.timeout
+        data = self._receive()
+        self._block -= len(data)
+        self._parser.feed(data)
+        if self._parser.refused is not None and not self._request.complete:  # type: ignore[union-attr]
+            self.error = str(self._parser.refused)
+            if not self.headers_sent:
+                self._send_refusal(self._parser.refused)
+            raise Broken(self.error)
+        if not data:
+            self.error = self.error or "the client closed inside the body"
+            raise Broken(self.error)
+
+    def get_environ(self) -> dict[str, Any]:
+        request, env = self._request, dict(self.server.environ)
+        assert request is not None
+        path, _, query = request.target.partition("?")
+        if not path.startswith("/"):  # absolute form, RFC 9112 section 3.2.2
+            path = "/" + path.partition("://")[2].partition("/")[2] if "://" in path else path
+        env["REQUEST_METHOD"], env["QUERY_STRING"], env["SERVER_PROTOCOL"] = request.method, query, self.request_version
+        env["PATH_INFO"] = unquote_to_bytes(path).decode("latin-1") if "%" in path else path
+        for name, value in request.headers:
+            key = _environ_key(name)
+            env[key] = f"{env[key]},{value}" if key in env else value
+        expects = request.version == "1.1" and env.get("HTTP_EXPECT", "").lower() == "100-continue"
+        self.wsgi_input = env["wsgi.input"] = Input(self, request, expects)
+        return env
+
+    def finalize_headers(self) -> None:
+        super().finalize_headers()
+        request = self._request
+        if self.server.closed or (request is not None and not (request.complete and request.keep_alive)):
+            self.close_connection = True
+        if self.close_connection and self.request_version != "HTTP/1.0":
+            self.response_headers.append((b"Connection", b"close"))
+
+    def _sendall(self, data: bytes | bytearray) -> None:
+        self.deadline = time.monotonic() + self.server.timeout
+        try:
+            super()._sendall(data)
+        except OSError as error:
+            self.error = self.error or f"the answer could not be sent: {error.strerror or error}"
+            raise
+
+    def _write_with_headers(self, data: bytes) -> None:
+        if self.response_use_chunked or len(data) > BLOCK:
+            super()._write_with_headers(data)
+            return
+        self.headers_sent = True
+        self.finalize_headers()
+        lines = [b"HTTP/1.1 " + self.status, *(b"%s: %s" % header for header in self.response_headers), b"", data]
+        self._sendall(b"\r\n".join(lines))
+
+    def log_request(self) -> None:
+        if self.server.observer is not None:
+            self.server.observer(self)
+
+    def _log_error(self, kind: type[BaseException], value: BaseException, _traceback: object) -> None:
+        if not issubclass(kind, gevent.GreenletExit):
+            self.error = f"{kind.__name__}: {value}"
+            logger.opt(exception=value).error("a request failed")
+
+    def _receive(self) -> bytes:
+        try:
+            data: bytes = self.socket.recv(BLOCK)
+        except OSError as error:
+            self.error = self.error or f"{error.strerror or error}"
+            return b""
+        return data
+
+    def _refuse(self, refused: Refused) -> None:
+        self._send_refusal(refused)
+        self._over(str(refused))
+        self._linger()
+
+    def _send_refusal(self, refused: Refused) -> None:
+        allow = f"Allow: {self.server.allow}\r\n" if refused.status.startswith("405") else ""
+        self.code, self.response_length = int(refused.status[:3]), 0
+        answer = f"HTTP/1.1 {refused.status}\r\n{allow}Connection: close\r\nContent-Length: 0\r\n\r\n"
+        with contextlib.suppress(OSError):
+            self._sendall(answer.encode("latin-1"))
+
+    def _over(self, why: str) -> None:
+        """A request that never became one is over."""
+        self.error = why
+        self.log_request()
+
+    def _linger(self) -> None:
+        self.deadline = time.monotonic() + min(LINGER, self.server.timeout)
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
+        while self._receive():
+            pass
+
+
+@functools.lru_cache(maxsize=256)
+def _environ_key(name: str) -> str:
+    key = name.upper().replace("-", "_")
+    if "_" in name:  # a name that would hide behind another's key
+        return "smoker.ignored"
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else "HTTP_" + key
+
+
+class HttpServer(Acceptor, WSGIServer):
+    """Serves `application` on `listener`; `observer` is told of each request; `allow` answers unknown methods."""
+
+    handler_class = Handler
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        application: Application,
+        *,
+        observer: Observer | None = None,
+        timeout: float = TIMEOUT,
+        allow: str = "GET, HEAD",
+    ) -> None:
+        environ = {"SERVER_NAME": "smoker"}  # otherwise pywsgi asks the resolver at start
+        options: dict[str, Any] = {"spawn": gevent.spawn_raw, "log": None, "error_log": None, "environ": environ}
+        super().__init__(listener, application, **options)
+        self.observer, self.timeout, self.allow = observer, timeout, allow
+        self.connections: Connections[Handler] = Connections()
+
+    def do_read(self) -> tuple[gevent_socket, tuple[Any, ...]] | None:  # type: ignore[override]
+        accepted = self.accept()
+        if accepted is None:
+            return None
+        listener = self.socket
+        return gevent_socket(listener.family, listener.type, listener.proto, fileno=accepted[0]), accepted[1]
+
+    def close(self) -> None:
+        """Accept nothing more and end what is idle; what is in flight goes on."""
+        super().close()
+        for handler in self.connections.each() if hasattr(self, "connections") else ():
+            if handler.idle:
+                handler.cut()
+
+    def drain(self, seconds: float) -> int:
+        """Wait for what is in flight, `seconds` at most, and cut the rest. Returns how many were cut."""
+        return self.connections.drain(seconds)

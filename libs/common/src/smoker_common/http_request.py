@@ -1,0 +1,111 @@
+"""HTTP/1.1 requests out of bytes, without any I/O: llhttp (by httptools) parses, this keeps the order and the limits.
+
+llhttp refuses what smuggling is made of: two lengths, a length beside chunks, white space before a colon, bare LF.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+
+from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserUpgrade, HttpRequestParser
+
+MAX_HEAD = 16 * 1024  # bytes of a request line and its headers
+
+_REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64} \S+ HTTP/1\.[01]\r\n")
+
+
+class Refused(Exception):
+    """What came is no request this server takes: `status` is the answer, the text says why."""
+
+    def __init__(self, status: str, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+class Request:
+    """One request. `body` holds what has arrived and was not read yet, decoded if it came in chunks."""
+
+    __slots__ = ("body", "complete", "headers", "keep_alive", "method", "received", "target", "version")
+
+    def __init__(self) -> None:
+        self.method = ""
+        self.target = ""
+        self.version = ""  # "1.1"
+        self.headers: list[tuple[str, str]] = []
+        self.body: deque[bytes] = deque()
+        self.received = 0  # bytes of the body so far
+        self.complete = False
+        self.keep_alive = False  # known once complete
+
+
+class RequestParser:
+    """Feed it bytes; take requests, in order, from `requests`. The last one may still lack a part of its body."""
+
+    def __init__(self) -> None:
+        self.requests: deque[Request] = deque()
+        self.refused: Refused | None = None  # nothing after this can be parsed
+        self.inside = False  # in the middle of a request
+        self._parser = HttpRequestParser(self)
+        self._request = Request()
+        self._url = b""
+        self._fed = 0  # bytes fed while no headers were complete: of these, some may be the body's
+        self._head = 0  # bytes of the request's target and headers so far
+        self._in_head = True
+
+    def feed(self, data: bytes) -> None:
+        """Parse `data`; never raises: `refused` says what was wrong."""
+        if self.refused is not None:
+            return
+        if self._in_head:
+            self._fed += len(data)
+        try:
+            self._parser.feed_data(data)
+        except HttpParserUpgrade:
+            self.refused = Refused("400 Bad Request", "nothing but HTTP is spoken here")
+        except HttpParserInvalidMethodError:
+            unknown = self._fed == len(data) and _REQUEST_LINE.match(data)
+            self.refused = Refused(
+                "405 Method Not Allowed" if unknown else "400 Bad Request", "the method is unknown or this is not HTTP"
+            )
+        except HttpParserError as error:
+            self.refused = Refused("400 Bad Request", str(error))
+        endless = self._in_head and self._fed > 2 * MAX_HEAD  # one header that does not end is not counted yet
+        if (endless or self._head > MAX_HEAD) and self.refused is None:
+            self.refused = Refused("431 Request Header Fields Too Large", f"the headers are over {MAX_HEAD} bytes")
+        bad = self.refused is not None and (self._head > MAX_HEAD or not self._request.complete)
+        if bad and self.requests and self.requests[-1] is self._request:
+            self.requests.pop()  # nobody has begun it
+
+    # What httptools calls.
+    def on_message_begin(self) -> None:
+        self._request = Request()
+        self._url, self._head = b"", 0
+        self._in_head = self.inside = True
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+        self._head += len(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:  # not the trailers of a chunked body
+            self._request.headers.append((name.decode("latin-1"), value.decode("latin-1")))
+            self._head += len(name) + len(value) + 4
+
+    def on_headers_complete(self) -> None:
+        request = self._request
+        request.method = self._parser.get_method().decode("latin-1")
+        request.version = self._parser.get_http_version()
+        request.target = self._url.decode("latin-1")
+        self._in_head, self._fed = False, 0
+        self.requests.append(request)
+
+    def on_body(self, data: bytes) -> None:
+        self._request.body.append(data)
+        self._request.received += len(data)
+
+    def on_message_complete(self) -> None:
+        self._request.keep_alive = self._parser.should_keep_alive()
+        self._request.complete = True
+        self.inside = False
+        self._in_head = True

@@ -1,0 +1,122 @@
+"""The life of a service: settings, ports, ready, a signal, a short grace, exit.
+
+settings and ports ─▶ build ─▶ start ─▶ ready … SIGTERM ─▶ not ready, no new work ─▶ up to GRACE s ─▶ exit 0
+     └─ any mistake: one sentence with all of them, exit 2
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from typing import TextIO, TypeVar
+
+import gevent
+from gevent.event import Event
+from loguru import logger
+
+from smoker_common import admin, log
+from smoker_common.http import HttpServer
+from smoker_common.listen import tcp_listener, udp_sockets, why_not
+from smoker_common.settings import ServiceSettings, declaration, describe, parse
+from smoker_common.work import Work
+
+GRACE = 5.0  # seconds for what is in flight when a stop is asked for
+OK, MISTAKE = 0, 2  # exit codes
+
+S = TypeVar("S", bound=ServiceSettings)
+Sockets = dict[str, list[socket.socket]]  # by the settings field that declares the port
+
+
+def open_ports(settings: ServiceSettings) -> tuple[Sockets, list[str]]:
+    """Open each port that `settings` declares. Returns the sockets, and a problem in words for each that cannot be."""
+    sockets: Sockets = {}
+    problems = []
+    for field in fields(settings):
+        declared = declaration(field)
+        if declared.listen is None:
+            continue
+        number, host = getattr(settings, field.name), settings.listen_address
+        try:
+            opened = [tcp_listener(host, number)] if declared.listen == "tcp" else udp_sockets(host, number)
+        except OSError as error:
+            problems.append(f"{declared.variable}={number} {why_not(error)}")
+        else:
+            sockets[field.name] = opened
+    return sockets, problems
+
+
+def complain(program: str, problems: Sequence[str], stream: TextIO | None = None) -> None:
+    """All mistakes in one sentence, to stderr."""
+    stream = stream or sys.stderr
+    stream.write(f"{program}: cannot start: {'; '.join(problems)}.\n")
+    stream.flush()
+
+
+def run(
+    program: str,
+    settings_class: type[S],
+    build: Callable[[S, Sockets], Work],
+    *,
+    environ: Mapping[str, str] = os.environ,
+    results: TextIO | None = None,
+) -> int:
+    """Run `build(settings, sockets)` until SIGTERM or SIGINT. Returns the exit code."""
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        gevent.signal_handler(number, stop.set)
+    settings, problems = parse(settings_class, environ)
+    sockets, refused = open_ports(settings)
+    if problems or refused:
+        complain(program, problems + refused)
+        return MISTAKE
+    log.configure(settings.log_level, settings.log_format, results=results)
+    _raise_descriptor_limit()
+    work = build(settings, sockets)
+    checks: dict[str, admin.Check] = {
+        "/livez": work.stuck,
+        "/readyz": lambda: "stopping" if stop.is_set() else work.unready(),
+    }
+    server = HttpServer(sockets["admin_port"][0], admin.application(checks), observer=admin.observe)
+    server.start()
+    work.start()
+    logger.info(f"{program} started", **_ports(settings))
+    stop.wait()
+    logger.info(f"{program} is stopping")
+    begun = time.monotonic()
+    work.close()
+    cut = work.drain(GRACE)
+    server.close()
+    server.drain(0.0)
+    logger.info(f"{program} stopped", cut=cut, seconds=round(time.monotonic() - begun, 3))
+    return OK
+
+
+def main(program: str, about: str, settings_class: type[S], build: Callable[[S, Sockets], Work]) -> int:
+    """The command line of a service that takes no argument but --help."""
+    arguments = sys.argv[1:]
+    if arguments in (["-h"], ["--help"]):
+        sys.stdout.write(f"usage: {program}\n\n{about}\n\nSet by environment variables:\n{describe(settings_class)}\n")
+        return OK
+    if arguments:
+        complain(program, [f"it takes no arguments, but got {' '.join(arguments)!r}; --help lists its variables"])
+        return MISTAKE
+    return run(program, settings_class, build)
+
+
+def _ports(settings: ServiceSettings) -> dict[str, object]:
+    ports = {f.name: getattr(settings, f.name) for f in fields(settings) if declaration(f).listen}
+    return {"address": settings.listen_address or "all", **ports}
+
+
+def _raise_descriptor_limit() -> None:
+    """Ask for as many descriptors as are allowed: the soft limit is often 1,024, a connection needs one."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

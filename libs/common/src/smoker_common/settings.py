@@ -1,0 +1,170 @@
+"""Settings: each declared once, as a dataclass field that carries its variable, default, check and help.
+
+    @dataclass(frozen=True)
+    class Settings(ServiceSettings):
+        tcp_port: int = setting("TCP_PORT", 8080, port, "the port the echo listens on", listen="tcp")
+
+`parse` reads them from an environment and gathers every mistake, so that a user mends them all in one go.
+An empty variable counts as an unset one: that is what a template leaves behind for a value nobody gave.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+Transport = Literal["tcp", "udp"]
+
+
+class Unfit(ValueError):
+    """A text that is no value of its kind; the message says what the kind allows."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a variable's text becomes a value, and what is allowed, in words."""
+
+    allowed: str
+    convert: Callable[[str], Any]
+
+    def __call__(self, text: str) -> Any:
+        """The value of `text`. Raises `Unfit` with what is allowed."""
+        try:
+            return self.convert(text)
+        except ValueError as error:
+            raise Unfit(self.allowed) from error
+
+
+def _within(convert: Callable[[str], Any], low: float, high: float) -> Callable[[str], Any]:
+    def convert_within(text: str) -> Any:
+        value = convert(text)
+        if not (low <= value <= high and math.isfinite(value)):
+            raise ValueError(text)
+        return value
+
+    return convert_within
+
+
+def _one_of(*words: str) -> Kind:
+    def convert(text: str) -> str:
+        if text.casefold() not in lookup:
+            raise ValueError(text)
+        return lookup[text.casefold()]
+
+    lookup = {word.casefold(): word for word in words}
+    return Kind("one of " + ", ".join(words), convert)
+
+
+def _decimal(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):  # int() would take "1_000", "+5" and digits of other scripts
+        raise ValueError(text)
+    return int(text)
+
+
+def _name(text: str) -> str:
+    if not text.isprintable() or any(c.isspace() for c in text) or len(text) > 253:
+        raise ValueError(text)
+    return text
+
+
+def whole(low: int, high: int, unit: str = "") -> Kind:
+    """A whole number from `low` to `high`."""
+    return Kind(f"a whole number from {low} to {high}{unit and ' ' + unit}", _within(_decimal, low, high))
+
+
+def seconds(low: float, high: float) -> Kind:
+    """A duration in seconds, fractions allowed."""
+    return Kind(f"a number of seconds from {low:g} to {high:g}", _within(float, low, high))
+
+
+port = whole(1, 65535)
+level = _one_of("TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL")
+log_format = _one_of("text", "json")
+name = Kind("a name or an address without spaces, of at most 253 characters", _name)
+address = Kind("an IPv4 or IPv6 address", lambda text: str(ipaddress.ip_address(text)))
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What `setting` leaves in a field's metadata."""
+
+    variable: str
+    kind: Kind
+    help: str
+    listen: Transport | None = None
+
+
+def setting(variable: str, default: Any, kind: Kind, help: str, *, listen: Transport | None = None) -> Any:
+    """Declare a field. A callable `default` is called for each parse; `listen`: the service opens this port itself."""
+    metadata = {"declaration": Declaration(variable, kind, help, listen)}
+    if callable(default):
+        return dataclasses.field(default_factory=default, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def declaration(field: dataclasses.Field[Any]) -> Declaration:
+    """The declaration of a settings field."""
+    found: Declaration = field.metadata["declaration"]
+    return found
+
+
+@dataclass(frozen=True)
+class ServiceSettings:
+    """What every service reads."""
+
+    log_level: str = setting("LOG_LEVEL", "INFO", level, "how much to log")
+    log_format: str = setting("LOG_FORMAT", "text", log_format, "text, or json: one flat object a line")
+    listen_address: str = setting("LISTEN_ADDRESS", "", address, "the address to listen on; unset: all, IPv4 and IPv6")
+    admin_port: int = setting("ADMIN_PORT", 9464, port, "the port of /livez and /readyz", listen="tcp")
+
+
+@dataclass(frozen=True)
+class EchoSettings(ServiceSettings):
+    """What every echo service reads."""
+
+    log_rate: int = setting(
+        "LOG_RATE", 20, whole(0, 100_000), "requests logged one by one each second; the rest are summed up in a line"
+    )
+
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+def parse(cls: type[S], environ: Mapping[str, str]) -> tuple[S, list[str]]:
+    """Settings of `environ`, and a problem in words for each variable that is unfit (its field keeps the default)."""
+    values, problems = {}, []
+    for field in dataclasses.fields(cls):
+        declared = declaration(field)
+        text = environ.get(declared.variable, "").strip()
+        if not text:
+            continue
+        try:
+            values[field.name] = declared.kind(text)
+        except Unfit as unfit:
+            problems.append(f"{declared.variable}={_shown(text)} is not {unfit}{_hint(text)}")
+    return cls(**values), problems
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:57] + "...")
+
+
+def _hint(text: str) -> str:
+    if text.startswith(("tcp://", "udp://")):
+        return " (a Service of that name sets it: use enableServiceLinks: false)"
+    return ""
+
+
+def describe(cls: type[ServiceSettings]) -> str:
+    """A line for each variable: its name, what it is, what is allowed, its default."""
+    lines = []
+    for field in dataclasses.fields(cls):
+        declared = declaration(field)
+        default = field.default if field.default is not dataclasses.MISSING else "the host's name"
+        shown = "unset" if default == "" else default
+        lines.append(f"  {declared.variable:<17} {declared.help}\n{'':20}{declared.kind.allowed}; default: {shown}")
+    return "\n".join(lines)

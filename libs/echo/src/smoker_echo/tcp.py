@@ -1,0 +1,162 @@
+"""The TCP echo: every byte comes back, in order.
+
+Connections are served by callbacks of the event loop, not by greenlets: an echo has no state but the bytes it owes,
+and a connection costs a tenth of the memory and a third less CPU that way. A connection either reads or, while it owes
+bytes that its peer does not take, writes: one read is all that is ever held for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import socket
+import struct
+import sys
+import time
+from _socket import socket as PlainSocket  # callbacks never block: gevent's socket would only add its weight
+from collections.abc import Callable
+from typing import Any
+
+from smoker_common.accept import Acceptor
+from smoker_common.connections import Connections
+
+IDLE_TIMEOUT = 30.0  # seconds
+READ = 4096  # bytes
+SIOCOUTQ = 0x5411  # linux/sockios.h, tcp(7): bytes in the send queue that the peer has not acknowledged
+_READ_EVENT, _WRITE_EVENT = 1, 2
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close sends RST and frees the queue (socket(7))
+
+#: Called when a connection has ended: client, bytes received, bytes sent, cause (empty when the client closed).
+Observer = Callable[[tuple[Any, ...], int, int, str], None]
+
+
+class Conversation:
+    """One connection. `Connections` tracks it."""
+
+    __slots__ = ("_owed", "_queue", "_server", "_sock", "_watcher", "client", "deadline", "received", "sent")
+
+    def __init__(self, server: TcpEcho, sock: PlainSocket, client: tuple[Any, ...]) -> None:
+        self._server, self._sock, self.client = server, sock, client
+        self._owed = b""  # bytes read and not yet taken by the kernel
+        self._queue = -1  # bytes in the kernel's send queue when the peer was last seen to take none
+        self.received = self.sent = 0
+        self.deadline = time.monotonic() + server.idle_timeout
+        self._watcher = server.loop.io(sock.fileno(), _READ_EVENT)
+        self._watcher.start(self._readable)
+
+    def _readable(self) -> None:
+        server, sock = self._server, self._sock
+        buffer = server.buffer
+        try:
+            count = sock.recv_into(buffer)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._end(_cause(error))
+            return
+        if not count:
+            self._end("")
+            return
+        self.received += count
+        self.deadline = time.monotonic() + server.idle_timeout
+        data = buffer[:count]
+        try:
+            sent = sock.send(data)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError as error:
+            self._end(_cause(error))
+            return
+        self.sent += sent
+        if sent < count:
+            self._owed = bytes(data[sent:])
+            self._watch(_WRITE_EVENT, self._writable)
+
+    def _writable(self) -> None:
+        try:
+            sent = self._sock.send(self._owed)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._end(_cause(error))
+            return
+        self.sent += sent
+        self._owed = self._owed[sent:]
+        self.deadline, self._queue = time.monotonic() + self._server.idle_timeout, -1
+        if not self._owed:
+            self._watch(_READ_EVENT, self._readable)
+
+    def _watch(self, event: int, callback: Callable[[], None]) -> None:
+        self._watcher.stop()
+        self._watcher.close()
+        self._watcher = self._server.loop.io(self._sock.fileno(), event)
+        self._watcher.start(callback)
+
+    def overdue(self) -> None:
+        """Idle for too long. A slow reader frees no room for a while but takes bytes: that is not idle."""
+        if self._owed and sys.platform == "linux":
+            queue = struct.unpack("i", fcntl.ioctl(self._sock, SIOCOUTQ, b"\0\0\0\0"))[0]
+            if queue != self._queue:
+                self._queue, self.deadline = queue, time.monotonic() + self._server.idle_timeout
+                return
+        reads = "reads nothing" if self._owed else "sends nothing"
+        self._end(f"idle: the client {reads} for {self._server.idle_timeout:g} s", reset=bool(self._owed))
+
+    def cut(self) -> None:
+        self._end("stopping", reset=bool(self._owed))
+
+    def _end(self, cause: str, *, reset: bool = False) -> None:
+        self._watcher.stop()
+        self._watcher.close()
+        if reset:
+            with contextlib.suppress(OSError):
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self._sock.close()  # the kernel still delivers what it took, then FIN
+        self._server.ended(self, cause)
+
+
+class TcpEcho(Acceptor):
+    """Echoes on `listener`; `observer` is told of each connection that has ended."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        *,
+        observer: Observer | None = None,
+        idle_timeout: float = IDLE_TIMEOUT,
+        read: int = READ,
+    ) -> None:
+        super().__init__(listener, handle=self._never, spawn=None)
+        self.observer, self.idle_timeout = observer, idle_timeout
+        self.buffer = memoryview(bytearray(read))  # one for all: it is empty again before the next callback
+        self.connections: Connections[Conversation] = Connections()
+
+    @staticmethod
+    def _never(*_: object) -> None:
+        """gevent wants a handle; `do_handle` stands before it."""
+
+    def do_read(self) -> tuple[PlainSocket, tuple[Any, ...]] | None:  # type: ignore[override]
+        accepted = self.accept()
+        if accepted is None:
+            return None
+        listener = self.socket
+        sock = PlainSocket(listener.family, listener.type, listener.proto, accepted[0])
+        sock.setblocking(False)
+        return sock, accepted[1]
+
+    def do_handle(self, sock: PlainSocket, client: tuple[Any, ...]) -> None:
+        self.connections.add(Conversation(self, sock, client))
+
+    def ended(self, conversation: Conversation, cause: str) -> None:
+        """Called by a conversation, once."""
+        self.connections.discard(conversation)
+        if self.observer is not None:
+            self.observer(conversation.client, conversation.received, conversation.sent, cause)
+
+    def drain(self, seconds: float) -> int:
+        """Wait for the open connections, `seconds` at most, and cut the rest. Returns how many were cut."""
+        return self.connections.drain(seconds)
+
+
+def _cause(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

@@ -1,0 +1,47 @@
+"""The command `smoker-http-echo`."""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import sys
+
+from smoker_common.admin import observe as observe_check
+from smoker_common.http import Handler
+from smoker_common.listen import endpoint
+from smoker_common.log import RequestLog
+from smoker_common.service import Sockets, main
+from smoker_echo.http import HttpEcho
+from smoker_http_echo.settings import Settings
+
+
+def build(settings: Settings, sockets: Sockets) -> HttpEcho:
+    """The server, logging each request; health checks at DEBUG."""
+    log = RequestLog("requests", settings.log_rate)
+
+    def observe(handler: Handler) -> None:
+        if handler.path == "/health" and not handler.error:
+            observe_check(handler)
+            return
+
+        def fields() -> dict[str, object]:
+            summary = handler.summary
+            return {"client": endpoint(handler.client_address)} | {k: summary[k] for k in ("method", "path", "status")}
+
+        log("request", handler.received, handler.response_length, handler.error, fields)
+
+    return HttpEcho(
+        sockets["http_port"][0],
+        observer=observe,
+        timeout=settings.request_timeout,
+        max_body=settings.max_body_bytes,
+    )
+
+
+def command() -> int:
+    """Run it."""
+    return main("smoker-http-echo", "Answers GET / with OK and POST / with the body it got.", Settings, build)
+
+
+if __name__ == "__main__":
+    sys.exit(command())

@@ -1,0 +1,20 @@
+"""The settings of http-echo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from smoker_common.settings import EchoSettings, port, seconds, setting, whole
+
+
+@dataclass(frozen=True)
+class Settings(EchoSettings):
+    """What http-echo reads beside what every echo service reads."""
+
+    http_port: int = setting("HTTP_PORT", 8082, port, "the port the echo listens on", listen="tcp")
+    max_body_bytes: int = setting(
+        "MAX_BODY_BYTES", 10 * 1024 * 1024, whole(0, 2**40, "bytes"), "a longer body is answered 413"
+    )
+    request_timeout: float = setting(
+        "REQUEST_TIMEOUT", 30.0, seconds(0.1, 86400), "for a request's headers, and for each 16 KiB read or written"
+    )

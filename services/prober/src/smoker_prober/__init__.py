@@ -1,0 +1,1 @@
+"""The prober: probes targets on a schedule and says what it found."""

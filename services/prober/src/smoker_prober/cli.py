@@ -1,0 +1,116 @@
+"""The command line: `run` for ever, `once` for a report and an exit code, `probe` by hand."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from gevent.event import Event
+
+from smoker_common import log, service
+from smoker_common.settings import Kind, Unfit, describe, name, parse, port, seconds, whole
+from smoker_prober import report
+from smoker_prober import round as rounds
+from smoker_prober.probes import PROBES
+from smoker_prober.probes.base import run as run_probe
+from smoker_prober.schedule import Schedule
+from smoker_prober.settings import Settings
+from smoker_prober.sinks import log as log_sink
+from smoker_prober.target import Target
+
+PROGRAM = "smoker-prober"
+ALL_GOOD, FAILED, MISTAKE = 0, 1, 2  # exit codes
+
+
+def command(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line. Returns the exit code."""
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    if chosen.command == "run":
+        return service.run(PROGRAM, Settings, _build, results=sys.stdout)
+    settings, problems = parse(Settings, os.environ)
+    if problems:
+        service.complain(PROGRAM, problems)
+        return MISTAKE
+    log.configure(settings.log_level, settings.log_format, results=sys.stdout)
+    return _once(settings, as_json=chosen.json) if chosen.command == "once" else _probe(settings, chosen)
+
+
+def _build(settings: Settings, _sockets: service.Sockets) -> Schedule:
+    def one_round() -> None:
+        for result in rounds.results(settings):
+            log_sink.write(result)
+            if schedule.closed:
+                return
+
+    longest, node = rounds.longest(settings), settings.node_name
+    schedule = Schedule(one_round, interval=settings.test_interval, longest=longest, node=node)
+    return schedule
+
+
+def _once(settings: Settings, *, as_json: bool) -> int:
+    found = list(rounds.results(settings))
+    print((report.as_json if as_json else report.table)(found, settings.node_name))
+    return ALL_GOOD if all(result.outcome.ok for result in found) else FAILED
+
+
+def _probe(settings: Settings, chosen: argparse.Namespace) -> int:
+    target, found, pause = Target(chosen.host, chosen.port), [], Event()
+    timeout = chosen.timeout or settings.test_timeout
+    try:
+        for number in range(chosen.count):
+            if number:
+                pause.wait(chosen.interval)
+            found.append(run_probe(chosen.probe, PROBES[chosen.probe], target, settings.node_name, timeout))
+            log_sink.write(found[-1])
+            if found[-1].error:
+                print(log.escaped(found[-1].error), file=sys.stderr)
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+    print(report.summary(found))
+    return ALL_GOOD if found and all(result.outcome.ok for result in found) else FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Probes a network over TCP, UDP and HTTP and says what it found.",
+        epilog=f"exit codes: 0 all good, 1 a probe failed, 2 settings or arguments wrong\n\n"
+        f"It is set by environment variables:\n{describe(Settings)}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {version(PROGRAM)}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("run", help="a round now and then every TEST_INTERVAL seconds, a line for each result")
+    once = commands.add_parser("once", help="one round as a table; the exit code says whether all was good")
+    once.add_argument("--json", action="store_true", help="as JSON instead")
+    probe = commands.add_parser("probe", help="probe one target by hand")
+    probe.add_argument("probe", choices=PROBES, help="the protocol")
+    probe.add_argument("host", type=_argument(name), metavar="HOST", help="a name or an address")
+    probe.add_argument("port", type=_argument(port), metavar="PORT")
+    probe.add_argument("--count", type=_argument(whole(1, 1_000_000)), default=1, metavar="N", help="how often (1)")
+    probe.add_argument(
+        "--interval", type=_argument(seconds(0, 3600)), default=1.0, metavar="S", help="seconds between two (1)"
+    )
+    probe.add_argument(
+        "--timeout", type=_argument(seconds(0.001, 3600)), metavar="S", help="seconds for each (TEST_TIMEOUT)"
+    )
+    return parser
+
+
+def _argument(kind: Kind) -> Callable[[str], Any]:
+    """A settings kind as argparse wants it."""
+
+    def convert(text: str) -> Any:
+        if not text:  # an empty variable is an unset one; an empty argument is a mistake
+            raise argparse.ArgumentTypeError(f"{text!r} is not {kind.allowed}")
+        try:
+            return kind(text)
+        except Unfit as unfit:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {unfit}") from unfit
+
+    return convert

@@ -1,0 +1,77 @@
+"""From what the kernel, the resolver or urllib3 raised to an `Outcome`: the one place that knows their errors."""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import socket
+import ssl
+
+from urllib3.exceptions import HTTPError, ProtocolError
+
+from smoker_prober.deadline import DeadlineExceeded
+from smoker_prober.result import Outcome
+
+_BY_ERRNO = {
+    errno.ETIMEDOUT: Outcome.TIMEOUT,
+    errno.ECONNREFUSED: Outcome.REFUSED,
+    errno.EHOSTUNREACH: Outcome.UNREACHABLE,
+    errno.ENETUNREACH: Outcome.UNREACHABLE,
+    errno.ENETDOWN: Outcome.UNREACHABLE,
+    errno.EHOSTDOWN: Outcome.UNREACHABLE,
+    errno.EACCES: Outcome.UNREACHABLE,  # ICMPv6 "administratively prohibited" (linux net/ipv6/icmp.c)
+    errno.EPROTO: Outcome.UNREACHABLE,  # ICMPv6 parameter problem
+    errno.ECONNRESET: Outcome.RESET,
+    errno.EPIPE: Outcome.RESET,
+    errno.ECONNABORTED: Outcome.RESET,
+}
+
+
+class BadReply(Exception):
+    """An answer that is not the one that was owed; the text says what came instead."""
+
+
+class Unresolved(Exception):
+    """A name without an address, or whose servers did not answer."""
+
+
+def outcome_of(error: BaseException, phase: str) -> Outcome:
+    """The outcome of a probe that `error` ended in `phase`."""
+    if isinstance(error, Unresolved | socket.gaierror) or (isinstance(error, DeadlineExceeded) and phase == "resolve"):
+        return Outcome.RESOLVE_ERROR
+    if isinstance(error, TimeoutError):
+        return Outcome.TIMEOUT
+    if isinstance(error, ssl.SSLError):
+        return Outcome.TLS_ERROR
+    if isinstance(error, BadReply | http.client.HTTPException):  # among them RemoteDisconnected: FIN, not RST
+        return Outcome.BAD_REPLY
+    if isinstance(error, HTTPError):
+        cause = _cause(error)
+        return Outcome.BAD_REPLY if cause is None else outcome_of(cause, phase)
+    if isinstance(error, OSError):
+        return _BY_ERRNO.get(error.errno or 0, Outcome.LOCAL_ERROR)
+    return Outcome.LOCAL_ERROR
+
+
+def reason(error: BaseException, phase: str) -> str:
+    """What failed, for a person: the phase and the cause."""
+    if isinstance(error, HTTPError) and (cause := _cause(error)) is not None:
+        return reason(cause, phase)
+    if isinstance(error, http.client.IncompleteRead):
+        text = "the body broke off before its end"
+    elif isinstance(error, http.client.BadStatusLine | http.client.UnknownProtocol) and not isinstance(error, OSError):
+        text = f"no status line of HTTP/1: {str(error)[:32]!r}"
+    else:
+        text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return f"{phase}: {in_a_sentence(text)}" if phase else text
+
+
+def in_a_sentence(text: str) -> str:
+    """`text` without the capital of its first word, unless that is an abbreviation."""
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
+def _cause(error: HTTPError) -> BaseException | None:
+    """What urllib3 wrapped, if anything: a socket's error in a ProtocolError, for one."""
+    wrapped = [error.__cause__, error.__context__, *(error.args if isinstance(error, ProtocolError) else ())]
+    return next((e for e in wrapped if isinstance(e, OSError | http.client.HTTPException)), None)

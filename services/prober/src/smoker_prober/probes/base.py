@@ -1,0 +1,84 @@
+"""What all probes share: an attempt that is timed phase by phase and never raises."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+
+from loguru import logger
+
+from smoker_prober.deadline import Deadline, DeadlineExceeded
+from smoker_prober.failure import BadReply, outcome_of, reason
+from smoker_prober.resolve import Address, resolve
+from smoker_prober.result import Outcome, Result
+from smoker_prober.target import Target
+
+
+class Attempt:
+    """One probe under way: what it has done so far and found."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.phases: dict[str, float] = {}
+        self.phase_name = ""
+        self.address = ""
+        self.received = 0
+        self.status: int | None = None
+        self.stray = ""  # an answer that is not ours, while ours may still come
+
+    @contextlib.contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time what happens inside as phase `name`."""
+        self.phase_name = name
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self.phases[name] = self.phases.get(name, 0.0) + time.monotonic() - begun
+
+    def resolve(self) -> Address:
+        """The target's address, as a phase. Raises `Unresolved`."""
+        with self.phase("resolve"):
+            address = resolve(self.target)
+        self.phase_name = ""  # what fails before the next phase is not the resolver's
+        self.address = address.literal
+        return address
+
+
+#: Does one probe: returns if the answer that was owed came, raises whatever says why it did not. No retry.
+Probe = Callable[[Attempt], None]
+
+
+def run(name: str, probe: Probe, target: Target, source: str, timeout: float) -> Result:
+    """Do one probe with one deadline over all its phases, `timeout` seconds from now."""
+    attempt = Attempt(target)
+    outcome, error = Outcome.SUCCESS, ""
+    start, begun = time.time(), time.monotonic()
+    try:
+        with Deadline(timeout):
+            probe(attempt)
+    except Exception as caught:
+        outcome, error = _judged(caught, attempt)
+    return Result(
+        probe=name,
+        target=target,
+        source=source,
+        start=start,
+        outcome=outcome,
+        duration=time.monotonic() - begun,
+        phases=attempt.phases,
+        address=attempt.address,
+        received=attempt.received,
+        status=attempt.status,
+        error=error,
+    )
+
+
+def _judged(caught: Exception, attempt: Attempt) -> tuple[Outcome, str]:
+    """Outcome and reason. Not in `run`: a frame that keeps its own exception keeps the probe's sockets open."""
+    raised = BadReply(attempt.stray) if attempt.stray and isinstance(caught, DeadlineExceeded) else caught
+    outcome = outcome_of(raised, attempt.phase_name)
+    if outcome is Outcome.LOCAL_ERROR and not isinstance(raised, OSError):
+        logger.exception("a probe failed in a way it should not")  # a defect of ours: loudly
+    return outcome, reason(raised, attempt.phase_name)

@@ -1,0 +1,78 @@
+"""What a probe found: frozen facts, no judgement."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from smoker_prober.target import Target
+
+
+class Outcome(enum.StrEnum):
+    """How a probe ended. The words are promises: they stand in log lines and in metric labels."""
+
+    SUCCESS = "success"
+    TIMEOUT = "timeout"  # no answer before the deadline
+    REFUSED = "refused"  # RST to a SYN, ICMP port unreachable
+    UNREACHABLE = "unreachable"  # no route, ICMP host or network unreachable, prohibited
+    RESET = "reset"  # RST in the middle of a connection
+    RESOLVE_ERROR = "resolve_error"  # the name has no address, or its servers did not answer
+    TLS_ERROR = "tls_error"
+    BAD_REPLY = "bad_reply"  # an answer, but not the one that was owed
+    LOCAL_ERROR = "local_error"  # ours: no descriptor, no port, a defect; never counts as loss
+
+    @property
+    def ok(self) -> bool:
+        return self is Outcome.SUCCESS
+
+
+#: The steps of a probe, in order (RFC 9110 has no words for them; these are the field's).
+PHASES = ("resolve", "connect", "tls", "send", "wait", "transfer")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One probe. Durations are seconds by the monotonic clock, `start` is seconds since the epoch."""
+
+    probe: str
+    target: Target
+    source: str  # the node it ran on
+    start: float
+    outcome: Outcome
+    duration: float  # of all phases
+    phases: Mapping[str, float] = field(default_factory=dict)  # those that were begun
+    address: str = ""  # what the target's name was resolved to, empty if it was not
+    received: int = 0  # bytes of the answer
+    status: int | None = None  # HTTP's
+    error: str = ""  # what failed, for a person; empty on success
+
+    def __post_init__(self) -> None:
+        if self.duration < 0 or any(seconds < 0 for seconds in self.phases.values()):
+            raise ValueError(f"a duration below 0: {self}")
+        if unknown := set(self.phases) - set(PHASES):
+            raise ValueError(f"no such phase: {', '.join(sorted(unknown))}")
+        if self.outcome.ok == bool(self.error):
+            raise ValueError(f"an error goes with a failure, and only with one: {self}")
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Flat, for JSON: durations in milliseconds, what is unknown left out."""
+        flat: dict[str, Any] = {
+            "node": self.source,
+            "probe": self.probe,
+            "target": str(self.target),
+            "outcome": self.outcome.value,
+            "latency_ms": round(self.duration * 1000, 3),
+        }
+        flat |= {f"{name}_ms": round(seconds * 1000, 3) for name, seconds in self.phases.items()}
+        flat |= {"status": self.status} if self.status is not None else {}
+        flat |= {"error": self.error} if self.error else {}
+        return flat
+
+
+def milliseconds(seconds: float) -> str:
+    """`15ms`; below 10 ms with up to three decimals, `0.214ms`."""
+    value = round(seconds * 1000, 3)
+    return f"{value:.0f}ms" if value >= 10 else f"{value:.3f}".rstrip("0").rstrip(".") + "ms"

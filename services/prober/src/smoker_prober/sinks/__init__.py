@@ -1,0 +1,1 @@
+"""Where results go. A sink takes a `Result` and measures nothing."""

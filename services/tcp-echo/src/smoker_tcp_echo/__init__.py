@@ -1,0 +1,1 @@
+"""tcp-echo: a service that answers every byte with itself."""

@@ -1,0 +1,1 @@
+"""udp-echo: a service that answers every datagram with itself."""

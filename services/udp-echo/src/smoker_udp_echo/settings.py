@@ -1,0 +1,14 @@
+"""The settings of udp-echo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from smoker_common.settings import EchoSettings, port, setting
+
+
+@dataclass(frozen=True)
+class Settings(EchoSettings):
+    """What udp-echo reads beside what every echo service reads."""
+
+    udp_port: int = setting("UDP_PORT", 8081, port, "the port the echo listens on", listen="udp")

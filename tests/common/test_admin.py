@@ -1,0 +1,44 @@
+"""The admin endpoints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from smoker_common.admin import application
+
+
+def ask(path: str, method: str = "GET", why: str = "") -> tuple[str, bytes, dict[str, str]]:
+    """Status, body and headers of one request."""
+    answer: list[Any] = []
+    app = application({"/livez": lambda: "", "/readyz": lambda: why})
+    body = b"".join(app({"PATH_INFO": path, "REQUEST_METHOD": method}, lambda *call: answer.extend(call)))  # type: ignore[arg-type]
+    return answer[0], body, dict(answer[1])
+
+
+def test_ok_and_the_reason_why_not() -> None:
+    """200 when all is well, else 503 with the reason for whoever looks."""
+    assert ask("/readyz")[:2] == ("200 OK", b"ok\n")
+    assert ask("/readyz", why="stopping")[:2] == ("503 Service Unavailable", b"stopping\n")
+
+
+def test_an_unknown_path_names_those_that_are() -> None:
+    """404 with the list."""
+    status, body, _ = ask("/metricsz")
+    assert status == "404 Not Found"
+    assert b"/livez, /readyz" in body
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+def test_other_methods_are_405_with_allow(method: str) -> None:
+    """Nothing can be changed here."""
+    status, _, headers = ask("/livez", method)
+    assert status.startswith("405 ")
+    assert headers["Allow"] == "GET, HEAD"
+
+
+def test_head_has_the_length_and_no_body() -> None:
+    """RFC 9110 section 9.3.2."""
+    _, body, headers = ask("/livez", "HEAD")
+    assert (body, headers["Content-Length"]) == (b"", "3")

@@ -1,0 +1,307 @@
+"""The HTTP server under clients that are wrong, slow or gone."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gevent
+import pytest
+
+from smoker_common import http
+from smoker_common.http import Handler, HttpServer
+from smoker_common.http_request import MAX_HEAD
+from smoker_common.listen import tcp_listener
+from tests.conftest import eventually
+
+Serve = Callable[..., "Served"]
+
+
+class Served:
+    """A server that answers `hello`, echoes at /echo and fails at /fail; and what its observer was told."""
+
+    def __init__(self, **options: Any) -> None:
+        self.seen: list[dict[str, Any]] = []
+        self.server = HttpServer(tcp_listener("127.0.0.1", 0), self._answer, observer=self._observe, **options)
+        self.server.start()
+        self.port = self.server.server_port
+
+    def _observe(self, handler: Handler) -> None:
+        self.seen.append(handler.summary | {"error": handler.error})
+
+    @staticmethod
+    def _answer(env: dict[str, Any], start: Any) -> list[bytes]:
+        if env["PATH_INFO"] == "/fail":
+            raise ValueError("a defect")
+        body = env["wsgi.input"].read(10**6) if env["PATH_INFO"] == "/echo" else b"hello"
+        start("200 OK", [("Content-Length", str(len(body)))])
+        return [body]
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+
+    def ask(self, request: bytes) -> bytes:
+        """All that comes back until the server closes."""
+        with self.connect() as sock:
+            sock.sendall(request)
+            return b"".join(iter(lambda: sock.recv(65536), b""))
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """`serve(timeout=0.5)`: a running server."""
+    served: list[Served] = []
+
+    def one(**options: Any) -> Served:
+        served.append(Served(**options))
+        return served[-1]
+
+    yield one
+    for each in served:
+        each.server.close()
+        each.server.drain(0)
+
+
+def test_headers_and_body_leave_in_one_segment(serve: Serve) -> None:
+    """One read sees all of a short answer: two segments would cost 40 ms with Nagle and a delayed ACK."""
+    with serve().connect() as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert sock.recv(65536).endswith(b"\r\n\r\nhello")
+
+
+def test_keep_alive_and_pipelining(serve: Serve) -> None:
+    """Three requests in one segment are answered in order on one connection, and the last may close it."""
+    served = serve()
+    answer = served.ask(b"GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\nGET /3 HTTP/1.1\r\nConnection: close\r\n\r\n")
+    assert answer.count(b"HTTP/1.1 200 OK") == 3
+    assert answer.count(b"Connection: close") == 1
+    assert [request["path"] for request in served.seen] == ["/1", "/2", "/3"]
+
+
+def test_http_1_0_closes(serve: Serve) -> None:
+    """A client of HTTP/1.0 is answered and left."""
+    assert b"200 OK" in serve().ask(b"GET / HTTP/1.0\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "request_head",
+    [
+        b"POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: +3\r\n\r\n",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
+        b"GET / HTTP/1.1\r\nA : b\r\n\r\n",
+        b"GET / HTTP/1.1\nHost: a\n\n",
+        b"GET / HTTP/3.9\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"garbage\r\n\r\n",
+    ],
+)
+def test_what_smuggles_or_is_no_http_is_refused(serve: Serve, request_head: bytes) -> None:
+    """Answered 400 and closed; the observer is told why."""
+    served = serve()
+    assert served.ask(request_head).startswith(b"HTTP/1.1 400 ")
+    assert served.seen[0]["status"] == 400
+    assert served.seen[0]["error"]
+
+
+def test_an_unknown_method_is_405_with_allow(serve: Serve) -> None:
+    """A method the parser has never heard of is still a method."""
+    answer = serve(allow="GET, HEAD, POST").ask(b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 405 ")
+    assert b"\r\nAllow: GET, HEAD, POST\r\n" in answer
+
+
+def test_headers_have_a_limit(serve: Serve) -> None:
+    """A flood of headers is answered 431, whether it comes in one header or many."""
+    served = serve()
+    many = b"".join(b"X-%d: y\r\n" % i for i in range(MAX_HEAD // 8))
+    endless = b"X: " + b"y" * 3 * MAX_HEAD
+    for head in (b"X: " + b"y" * MAX_HEAD + b"\r\n", many, endless):
+        assert served.ask(b"GET / HTTP/1.1\r\n" + head + b"\r\n").startswith(b"HTTP/1.1 431 ")
+
+
+def test_trailers_do_not_become_headers(serve: Serve) -> None:
+    """What follows the last chunk is dropped."""
+    body = b"5\r\nhello\r\n0\r\nX-Late: 1\r\n\r\n"
+    answer = serve().ask(b"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n" + body)
+    assert answer.endswith(b"\r\n\r\nhello")
+
+
+def test_a_bad_chunk_is_400(serve: Serve) -> None:
+    """A broken body is the client's fault and is told so."""
+    answer = serve().ask(b"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+def test_headers_byte_by_byte_are_cut_and_hold_nobody_up(serve: Serve) -> None:
+    """A client that never ends its headers is cut after the timeout, however busy it looks; others are served."""
+    served = serve(timeout=0.3)
+    with served.connect() as slow:
+
+        def drip() -> None:
+            try:
+                for byte in b"GET / HTTP/1.1\r\nX: " + b"y" * 10_000:
+                    slow.sendall(bytes([byte]))
+                    gevent.sleep(0.02)
+            except OSError:
+                pass
+
+        dripping = gevent.spawn(drip)
+        assert b"hello" in served.ask(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+        eventually("the slow client is cut", lambda: any("too slow" in seen["error"] for seen in served.seen))
+        dripping.join(10)
+        assert dripping.dead
+
+
+def test_a_body_byte_by_byte_is_cut(serve: Serve) -> None:
+    """The deadline moves with each block of a body, not with each byte."""
+    served = serve(timeout=0.3)
+    with served.connect() as slow:
+        slow.sendall(b"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+
+        def drip() -> None:
+            try:
+                for _ in range(10_000):
+                    slow.sendall(b"1\r\n")
+                    gevent.sleep(0.02)
+            except OSError:
+                pass
+
+        served.server.application = _read_to_the_end
+        gevent.spawn(drip)
+        eventually("the slow client is cut", lambda: any(seen["error"] for seen in served.seen))
+
+
+def _read_to_the_end(env: dict[str, Any], start: Any) -> list[bytes]:
+    while env["wsgi.input"].read():
+        pass
+    start("200 OK", [])
+    return [b""]
+
+
+def test_a_client_that_reads_nothing_is_cut(serve: Serve) -> None:
+    """An answer nobody takes ends after the timeout."""
+    served = serve(timeout=0.3)
+    served.server.application = _endless
+    with served.connect() as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        eventually("the client is cut", lambda: any("too slow" in seen["error"] for seen in served.seen))
+
+
+def _endless(env: dict[str, Any], start: Any) -> Iterator[bytes]:
+    start("200 OK", [])
+    while True:
+        yield b"x" * 65536
+
+
+def test_an_idle_connection_is_closed_without_a_word(serve: Serve) -> None:
+    """A keep-alive connection that sends nothing more is no error."""
+    served = serve(timeout=0.3)
+    with served.connect() as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert sock.recv(65536)
+        assert sock.recv(65536) == b""
+    assert [seen["error"] for seen in served.seen] == [""]
+
+
+def test_a_client_that_leaves_is_an_error_with_a_cause(serve: Serve) -> None:
+    """Half a request and half a body name what is missing."""
+    served = serve()
+    for request in (b"GET / HT", b"POST /echo HTTP/1.1\r\nContent-Length: 9\r\n\r\n"):
+        with served.connect() as sock:
+            sock.sendall(request)
+    eventually("both are told", lambda: len(served.seen) == 2)
+    assert {seen["error"] for seen in served.seen} == {
+        "the client closed inside the headers",
+        "the client closed inside the body",
+    }
+
+
+def test_expect_100_continue(serve: Serve) -> None:
+    """A client that waits for leave to send its body gets it, when the application wants the body."""
+    with serve().connect() as sock:
+        sock.sendall(b"POST /echo HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+        assert sock.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        sock.sendall(b"ok")
+        assert sock.recv(65536).endswith(b"\r\n\r\nok")
+
+
+def test_a_refused_body_does_not_destroy_the_answer(serve: Serve) -> None:
+    """A client that sends 4 MiB nobody reads still gets the answer: no reset on its heels."""
+    answer = serve().ask(b"POST / HTTP/1.1\r\nContent-Length: 4194304\r\n\r\n" + b"x" * 4194304)
+    assert b"\r\nConnection: close\r\n" in answer
+    assert answer.endswith(b"hello")
+
+
+def test_a_defect_is_500_and_the_server_lives(serve: Serve) -> None:
+    """An exception of the application ends its request, not the server."""
+    served = serve()
+    assert served.ask(b"GET /fail HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 500 ")
+    assert b"hello" in served.ask(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+    assert "a defect" in served.seen[0]["error"]
+
+
+def test_close_ends_idle_connections_and_drain_waits_for_busy_ones(serve: Serve) -> None:
+    """A stop: the idle keep-alive connection is closed at once, the request in flight gets its answer and a close."""
+    served = serve()
+    go = gevent.event.Event()
+
+    def slow(env: dict[str, Any], start: Any) -> list[bytes]:
+        go.wait()
+        start("200 OK", [("Content-Length", "4")])
+        return [b"done"]
+
+    with served.connect() as idle, served.connect() as busy:
+        idle.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert idle.recv(65536)
+        served.server.application = slow
+        busy.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        eventually("the request is in flight", lambda: sum(not h.idle for h in served.server.connections.each()) == 1)
+        served.server.close()
+        assert idle.recv(65536) == b""
+        drained = gevent.spawn(served.server.drain, 10)
+        go.set()
+        answer = b"".join(iter(lambda: busy.recv(65536), b""))
+    assert b"\r\nConnection: close\r\n" in answer
+    assert answer.endswith(b"done")
+    assert drained.get(timeout=10) == 0
+    with pytest.raises(ConnectionRefusedError):
+        served.connect()
+
+
+def test_drain_cuts_what_does_not_end(serve: Serve) -> None:
+    """What is still in flight after its time is cut and counted."""
+    served = serve()
+    with served.connect() as sock:
+        sock.sendall(b"POST /echo HTTP/1.1\r\nContent-Length: 2\r\n\r\n")
+        eventually("the request is in flight", lambda: any(not h.idle for h in served.server.connections.each()))
+        served.server.close()
+        assert served.server.drain(0.05) == 1
+        assert len(served.server.connections) == 0
+
+
+def test_environ_keys(serve: Serve) -> None:
+    """CGI names; underscores hide behind nobody; repeated headers are joined; an absolute target works."""
+    seen: dict[str, Any] = {}
+
+    def look(env: dict[str, Any], start: Any) -> list[bytes]:
+        seen.update(env)
+        start("200 OK", [])
+        return [b""]
+
+    served = serve()
+    served.server.application = look
+    served.ask(
+        b"GET http://x/a%20b?q=1 HTTP/1.1\r\nX-A: 1\r\nX-A: 2\r\nContent_Type: evil\r\n"
+        b"Content-Type: text/plain\r\nConnection: close\r\n\r\n"
+    )
+    assert (seen["PATH_INFO"], seen["QUERY_STRING"], seen["HTTP_X_A"]) == ("/a b", "q=1", "1,2")
+    assert seen["CONTENT_TYPE"] == "text/plain"
+    assert seen["REQUEST_METHOD"] == "GET"
+
+
+def test_the_block_is_a_sane_minimum_rate() -> None:
+    """A legitimate client on a bad line is not cut: under 1 KiB/s is enough."""
+    assert http.BLOCK / http.TIMEOUT < 1024

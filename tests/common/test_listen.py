@@ -1,0 +1,90 @@
+"""Listeners and the names of addresses."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+import pytest
+
+from smoker_common import listen
+from smoker_common.listen import endpoint, tcp_listener, udp_sockets, why_not
+from tests.conftest import free_port
+
+
+def test_an_empty_host_serves_both_families() -> None:
+    """One TCP listener takes IPv4 and IPv6, and its accepted sockets have Nagle's algorithm off."""
+    with tcp_listener("", 0) as listener:
+        for host in ("127.0.0.1", "::1"):
+            with socket.create_connection((host, listener.getsockname()[1]), timeout=5):
+                listener.settimeout(5)
+                accepted = listener.accept()[0]
+                with accepted:
+                    assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_udp_has_a_socket_a_family_with_one_port() -> None:
+    """Both families are served on the same number."""
+    sockets = udp_sockets("", 0)
+    try:
+        assert {sock.family for sock in sockets} == {socket.AF_INET, socket.AF_INET6}
+        assert len({sock.getsockname()[1] for sock in sockets}) == 1
+    finally:
+        for sock in sockets:
+            sock.close()
+
+
+def test_a_host_without_ipv6_is_served_over_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel that has IPv6 switched off is no reason not to start."""
+    monkeypatch.setattr(listen, "_has_ipv6", lambda: False)
+    (only,) = udp_sockets("", 0)
+    with tcp_listener("", 0) as listener, only:
+        assert (listener.family, only.family) == (socket.AF_INET, socket.AF_INET)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_host_is_the_only_one_served(host: str) -> None:
+    """LISTEN_ADDRESS is taken at its word."""
+    (sock,) = udp_sockets(host, 0)
+    with tcp_listener(host, 0) as listener, sock:
+        assert listener.getsockname()[0] == sock.getsockname()[0] == host
+
+
+def test_a_taken_port_is_an_error_and_leaves_nothing_open() -> None:
+    """Half of a pair of sockets is not kept: the IPv4 port is free again when the IPv6 one was taken."""
+    port = free_port(socket.SOCK_DGRAM)
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as taken:
+        taken.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        taken.bind(("::", port))
+        with pytest.raises(OSError, match="in use"):
+            udp_sockets("", port)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+            free.bind(("0.0.0.0", port))
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        (("10.0.0.1", 80), "10.0.0.1:80"),
+        (("fd00::1", 80, 0, 0), "[fd00::1]:80"),
+        (("::ffff:10.0.0.1", 80, 0, 0), "10.0.0.1:80"),
+        (("::ffff:0:1", 80, 0, 0), "[::ffff:0:1]:80"),
+    ],
+)
+def test_endpoints_read_as_people_write_them(address: tuple[object, ...], name: str) -> None:
+    """IPv6 in brackets; IPv4 seen through a dual-stack socket as IPv4."""
+    assert endpoint(address) == name
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.EADDRINUSE, "taken"),
+        (errno.EACCES, "privilege"),
+        (errno.EADDRNOTAVAIL, "LISTEN_ADDRESS"),
+        (errno.EAFNOSUPPORT, "cannot be opened"),
+    ],
+)
+def test_why_a_port_cannot_be_had(number: int, words: str) -> None:
+    """Each cause has its own words."""
+    assert words in why_not(OSError(number, "text"))

@@ -1,0 +1,113 @@
+"""Settings: one declaration, all mistakes at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import pytest
+
+from smoker_common.settings import (
+    ServiceSettings,
+    Unfit,
+    address,
+    declaration,
+    describe,
+    level,
+    name,
+    parse,
+    port,
+    seconds,
+    setting,
+    whole,
+)
+
+
+@dataclass(frozen=True)
+class Example(ServiceSettings):
+    """Something of each kind."""
+
+    echo_port: int = setting("ECHO_PORT", 8080, port, "a port", listen="tcp")
+    pause: float = setting("PAUSE", 1.5, seconds(0.5, 10), "a pause")
+    host: str = setting("HOST", lambda: "made", name, "a host")
+
+
+def test_defaults_hold_where_nothing_is_set() -> None:
+    """An empty environment gives the defaults, a callable one is called."""
+    settings, problems = parse(Example, {})
+    assert (settings.echo_port, settings.pause, settings.host, settings.log_level) == (8080, 1.5, "made", "INFO")
+    assert problems == []
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    """A template leaves an empty variable behind for a value nobody gave."""
+    settings, problems = parse(Example, {"ECHO_PORT": "", "PAUSE": "  "})
+    assert (settings.echo_port, settings.pause, problems) == (8080, 1.5, [])
+
+
+def test_all_mistakes_are_named_at_once() -> None:
+    """Each unfit variable gives one problem with its name, its text and what is allowed; the others are read."""
+    settings, problems = parse(Example, {"ECHO_PORT": "80 80", "PAUSE": "0.1", "LOG_FORMAT": "xml", "HOST": "node-1"})
+    assert settings.host == "node-1"
+    assert problems == [
+        "LOG_FORMAT='xml' is not one of text, json",
+        "ECHO_PORT='80 80' is not a whole number from 1 to 65535",
+        "PAUSE='0.1' is not a number of seconds from 0.5 to 10",
+    ]
+
+
+def test_a_service_link_is_recognised() -> None:
+    """A port that a Service's environment has overwritten comes with the cure."""
+    problems = parse(Example, {"ECHO_PORT": "tcp://10.0.0.1:80"})[1]
+    assert "enableServiceLinks: false" in problems[0]
+
+
+def test_a_long_text_is_cut_in_the_message() -> None:
+    """A megabyte in a variable does not become a megabyte in the log."""
+    assert len(parse(Example, {"ECHO_PORT": "x" * 10**6})[1][0]) < 200
+
+
+@pytest.mark.parametrize("text", ["0", "65536", "-1", "+5", "1_000", "1e3", "8080.0", "٣", "0x50"])
+def test_a_port_is_a_plain_decimal(text: str) -> None:
+    """What Python would read as a number and no other program would is no port."""
+    with pytest.raises(Unfit):
+        port(text)
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-1", "5s", "11", ""])
+def test_seconds_are_finite_and_in_range(text: str) -> None:
+    """Neither infinity nor NaN is a duration."""
+    with pytest.raises(Unfit):
+        seconds(0, 10)(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        (level, "debug", "DEBUG"),
+        (whole(0, 5, "bytes"), "5", 5),
+        (address, "::1", "::1"),
+        (name, "a.b", "a.b"),
+        (port, "1", 1),
+    ],
+)
+def test_what_is_allowed_is_taken(kind, text, value) -> None:  # type: ignore[no-untyped-def]
+    """Words in any case, the ends of a range, addresses of both families."""
+    assert kind(text) == value
+
+
+@pytest.mark.parametrize("text", ["a b", "a\nb", "x" * 254, "\x1b[31m"])
+def test_a_name_cannot_break_a_log_line(text: str) -> None:
+    """Names stand in log lines: no white space, nothing that moves a cursor."""
+    with pytest.raises(Unfit):
+        name(text)
+
+
+def test_the_description_has_every_variable() -> None:
+    """What --help prints names each variable, what is allowed and the default."""
+    text = describe(Example)
+    for field in fields(Example):
+        declared = declaration(field)
+        assert f"  {declared.variable} " in text
+        assert declared.kind.allowed in text
+    assert "default: 8080" in text
+    assert "default: unset" in text

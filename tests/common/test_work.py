@@ -1,0 +1,84 @@
+"""Works and the tracking of connections."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import gevent
+from loguru import logger
+
+from smoker_common import connections
+from smoker_common.connections import Connections
+from smoker_common.work import Together
+from tests.conftest import eventually
+
+
+class Job:
+    """A work that says what it is told to say."""
+
+    def __init__(self, why: str = "", cut: int = 0) -> None:
+        self.why, self._cut, self.calls = why, cut, list[str]()
+
+    def start(self) -> None:
+        self.calls.append("start")
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+    def drain(self, seconds: float) -> int:
+        gevent.sleep(0.01)
+        self.calls.append(f"drain {seconds:g}")
+        return self._cut
+
+    def unready(self) -> str:
+        return self.why
+
+    def stuck(self) -> str:
+        return self.why
+
+
+def test_together_is_ready_when_all_are() -> None:
+    """The first reason counts; what was cut is added up; all are started, closed and drained."""
+    jobs = [Job(cut=1), Job("not yet"), Job("never", cut=2)]
+    together = Together(jobs)
+    together.start()
+    together.close()
+    assert together.unready() == together.stuck() == "not yet"
+    assert together.drain(5) == 3
+    assert all(job.calls == ["start", "close", "drain 5"] for job in jobs)
+
+
+class Thing:
+    """A connection that counts."""
+
+    def __init__(self, owner: Connections[Any], deadline: float, fails: bool = False) -> None:
+        self.deadline, self.fails, self.told, self._owner = deadline, fails, 0, owner
+
+    def overdue(self) -> None:
+        self.told += 1
+        if self.fails:
+            raise RuntimeError("a defect")
+        self.cut()
+
+    def cut(self) -> None:
+        self._owner.discard(self)
+
+
+def test_the_sweep_tells_what_is_overdue_and_only_that() -> None:
+    """A defect in one connection neither stops the sweep nor keeps that connection for ever."""
+    logger.remove()
+    tracked: Connections[Thing] = Connections()
+    now = time.monotonic()
+    bad, late, fine = Thing(tracked, now - 1, fails=True), Thing(tracked, now - 1), Thing(tracked, now + 600)
+    for thing in (bad, late, fine):
+        tracked.add(thing)
+    eventually("both are gone", lambda: len(tracked) == 1)
+    assert (bad.told, late.told, fine.told) == (1, 1, 0)
+    assert tracked.drain(0.01) == 1
+    assert len(tracked) == 0
+
+
+def test_the_sweep_is_often_enough() -> None:
+    """A connection is cut at most a second late."""
+    assert connections.PERIOD <= 1.0

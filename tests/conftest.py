@@ -1,0 +1,134 @@
+"""For every suite: gevent patched as in a service, no way out of loopback, and services as processes."""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import ipaddress
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gevent
+import pytest
+
+BIN = Path(sys.executable).parent
+PATIENCE = 20.0  # seconds for a process to do what it must; far more than it needs
+
+
+def _stay_on_loopback(event: str, arguments: tuple[Any, ...]) -> None:
+    """An audit hook (PEP 578): sees each connect, sendto and sendmsg of this process, whoever calls it."""
+    if event not in ("socket.connect", "socket.sendto", "socket.sendmsg"):
+        return
+    address = arguments[1]
+    if isinstance(address, tuple) and not ipaddress.ip_address(address[0].partition("%")[0] or "::1").is_loopback:
+        raise RuntimeError(f"a test tried to leave loopback: {event} {address}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The cluster's tests talk to a cluster; all others stay here."""
+    if not any(item.get_closest_marker("cluster") or item.get_closest_marker("engine") for item in items):
+        sys.addaudithook(_stay_on_loopback)
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    """A port that was free a moment ago on every address."""
+    with socket.socket(socket.AF_INET, kind) as sock:
+        sock.bind(("0.0.0.0", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def eventually(claim: str, holds: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+    """The first true value of `holds`; fails with `claim` after `seconds`."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if value := holds():
+            return value
+        gevent.sleep(0.01)
+    pytest.fail(f"not within {seconds:g} s: {claim}")
+
+
+@dataclass
+class Process:
+    """A service of ours as a process of its own, its two streams in files."""
+
+    popen: subprocess.Popen[bytes]
+    folder: Path
+    ports: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def stdout(self) -> str:
+        return (self.folder / "stdout").read_text()
+
+    @property
+    def stderr(self) -> str:
+        return (self.folder / "stderr").read_text()
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and text of a path on the admin port; status 0 while it does not answer."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.ports['ADMIN_PORT']}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code, refused.read().decode()
+        except OSError:
+            return 0, ""
+
+    def wait_ready(self) -> None:
+        def ready() -> bool:
+            assert self.popen.poll() is None, f"it ended with {self.popen.returncode}: {self.stderr}"
+            return self.get("/readyz")[0] == 200
+
+        eventually("the service is ready", ready)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal; the exit code."""
+        self.popen.send_signal(number)
+        return self.popen.wait(PATIENCE)
+
+
+Start = Callable[..., Process]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """`start("smoker-tcp-echo", TCP_PORT=0, IDLE_TIMEOUT=1)`: a process; a port of 0 becomes a free one.
+
+    ADMIN_PORT is always a free one, and waited for unless `ready=False`. `arguments` go to the command.
+    """
+    processes: list[Process] = []
+
+    def start_one(program: str, *arguments: str, ready: bool = True, **variables: object) -> Process:
+        folder = tmp_path / f"{program}-{len(processes)}"
+        folder.mkdir()
+        wanted = {"ADMIN_PORT": 0, "LISTEN_ADDRESS": "127.0.0.1"} | variables
+        ports = {}
+        for name, value in wanted.items():
+            if name.endswith("_PORT"):
+                kind = socket.SOCK_DGRAM if name == "UDP_PORT" else socket.SOCK_STREAM
+                ports[name] = wanted[name] = free_port(kind) if value == 0 else value
+        environ = os.environ | {name: str(value) for name, value in wanted.items()}
+        with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
+            popen = subprocess.Popen([BIN / program, *arguments], env=environ, stdout=out, stderr=err)
+        process = Process(popen, folder, {name: int(str(port)) for name, port in ports.items() if str(port).isdigit()})
+        processes.append(process)
+        if ready:
+            process.wait_ready()
+        return process
+
+    yield start_one
+    for process in processes:
+        if process.popen.poll() is None:
+            process.popen.kill()
+            process.popen.wait(PATIENCE)

@@ -1,0 +1,160 @@
+"""The UDP echo: every datagram, from the address that was asked, and never to another echo."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from smoker_common.listen import udp_sockets
+from smoker_echo.udp import IN6_PKTINFO, IN_PKTINFO, IP_PKTINFO, UdpEcho, _answer_from
+from tests.conftest import eventually, free_port
+
+Serve = Callable[..., "Served"]
+
+
+class Served:
+    """A running echo on all addresses, and what its observer was told."""
+
+    def __init__(self, **options: Any) -> None:
+        self.seen: list[tuple[Any, ...]] = []
+        sockets = udp_sockets("", 0)
+        self.port: int = sockets[0].getsockname()[1]
+        self.servers = [UdpEcho(sock, observer=lambda *seen: self.seen.append(seen), **options) for sock in sockets]
+        for server in self.servers:
+            server.start()
+
+    def client(self, host: str = "127.0.0.1", port: int = 0) -> socket.socket:
+        """A socket connected to the echo: the kernel drops what comes from elsewhere."""
+        sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        sock.bind(("::1" if ":" in host else "127.0.0.1", port))
+        sock.settimeout(10)
+        sock.connect((host, self.port))
+        return sock
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """`serve()`: a running echo."""
+    served: list[Served] = []
+
+    def one(**options: Any) -> Served:
+        served.append(Served(**options))
+        return served[-1]
+
+    yield one
+    for each in served:
+        for server in each.servers:
+            server.close()
+            assert server.drain(1) == 0
+
+
+@pytest.mark.parametrize("size", [0, 1, 4, 8192, 8193, 65_507])
+def test_whole_datagrams_come_back(serve: Serve, size: int) -> None:
+    """Empty ones and the largest there can be, in one piece."""
+    data = bytes(i % 251 for i in range(size))
+    with serve().client() as sock:
+        sock.send(data)
+        assert sock.recv(70_000) == data
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.77", "127.200.3.4", "::1"])
+def test_the_answer_comes_from_the_address_that_was_asked(serve: Serve, host: str) -> None:
+    """Several addresses on one host, both families: a connected client hears its answer."""
+    with serve().client(host) as sock:
+        for payload in (b"one", b"two"):
+            sock.send(payload)
+            assert sock.recv(10) == payload
+
+
+def test_an_echo_port_is_never_answered_and_counted(serve: Serve) -> None:
+    """A datagram that seems to come from another echo's port gets no answer, or two echoes would talk for ever."""
+    served = serve()
+    evil = free_port(socket.SOCK_DGRAM)
+    for server in served.servers:
+        server.never = frozenset({evil})
+    with served.client(port=evil) as sock, served.client() as fine:
+        sock.send(b"x")
+        eventually("it is counted", lambda: served.servers[0].refused == 1)
+        fine.send(b"PING")
+        assert fine.recv(10) == b"PING"
+        sock.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            sock.recv(10)
+    assert served.seen[0][3] == "refused: it comes from an echo port"
+
+
+def test_its_own_port_and_the_standard_one_are_echo_ports(serve: Serve) -> None:
+    """The default: the port it listens on itself, on whatever host, and RFC 862's."""
+    served = serve()
+    assert served.servers[0].never == {7, served.port}
+
+
+def test_two_echoes_do_not_talk_for_ever(serve: Serve) -> None:
+    """One forged datagram, from one echo's port to the other: both are of a kind, so nothing is said."""
+    one = serve()
+    for server in one.servers:
+        server.close()
+    sockets = [udp_sockets(host, one.port)[0] for host in ("127.7.7.7", "127.7.7.8")]
+    first, other = (UdpEcho(sock) for sock in sockets)
+    first.start()
+    other.start()
+    try:
+        sockets[1].sendto(b"begin", ("127.7.7.7", one.port))
+        eventually("it is refused", lambda: first.refused == 1)
+        assert (first.answered, other.answered, other.refused) == (0, 0, 0)
+    finally:
+        first.close()
+        other.close()
+
+
+def test_a_flood_is_answered_in_batches_and_in_order(serve: Serve) -> None:
+    """200 datagrams at once, more than a batch: all come back, in order."""
+    served = serve()
+    with served.client() as sock:
+        for number in range(200):
+            sock.send(number.to_bytes(2, "big"))
+        assert [int.from_bytes(sock.recv(10), "big") for _ in range(200)] == list(range(200))
+    assert served.servers[0].answered == 200
+
+
+def test_an_answer_that_cannot_be_sent_is_told(serve: Serve) -> None:
+    """A send error is counted to its client; the next one is served."""
+    served = serve()
+    server = served.servers[0]
+
+    class Refusing:
+        def __init__(self, sock: Any) -> None:
+            self._sock, self.times = sock, 1
+
+        def recvmsg_into(self, *arguments: Any) -> Any:
+            return self._sock.recvmsg_into(*arguments)
+
+        def sendmsg(self, *arguments: Any) -> Any:
+            if self.times:
+                self.times -= 1
+                raise PermissionError(1, "Operation not permitted")
+            return self._sock.sendmsg(*arguments)
+
+    server._plain = Refusing(server._plain)  # type: ignore[assignment]
+    with served.client() as sock:
+        sock.send(b"a")
+        eventually("it is told", lambda: served.seen)
+        sock.send(b"b")
+        assert sock.recv(10) == b"b"
+    assert served.seen[0][1:] == (1, 0, "the answer could not be sent: operation not permitted")
+
+
+def test_where_answers_leave_from() -> None:
+    """ip(7) and RFC 3542: the local address is kept, the interface only for link-local, multicast has no source."""
+    v4 = IN_PKTINFO.pack(3, b"\x0a\0\0\1", b"\x0a\0\0\xff")
+    assert _answer_from(socket.IPPROTO_IP, IP_PKTINFO, v4)[0][2] == IN_PKTINFO.pack(0, b"\x0a\0\0\1", bytes(4))
+    for address, interface in (("fd00::1", 0), ("fe80::1", 5)):
+        packed = socket.inet_pton(socket.AF_INET6, address)
+        answer = _answer_from(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, IN6_PKTINFO.pack(packed, 5))
+        assert answer[0][2] == IN6_PKTINFO.pack(packed, interface)
+    multicast = IN6_PKTINFO.pack(socket.inet_pton(socket.AF_INET6, "ff02::1"), 5)
+    assert _answer_from(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, multicast) == []
+    assert _answer_from(0, 0, b"") == []

@@ -1,0 +1,87 @@
+"""What is written twice is compared: settings, documents, packages."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import re
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from smoker_common.settings import ServiceSettings, declaration
+
+ROOT = Path(__file__).parents[2]
+SERVICES = sorted(path.name for path in (ROOT / "services").iterdir() if path.is_dir())
+PROMISED = {
+    "TCP_PORT": 8080,
+    "UDP_PORT": 8081,
+    "HTTP_PORT": 8082,
+    "SERVER_HOST": "smoker-server",
+    "TEST_INTERVAL": 30.0,
+    "TEST_TIMEOUT": 5.0,
+    "ADMIN_PORT": 9464,
+    "MAX_BODY_BYTES": 10 * 1024 * 1024,
+    "IDLE_TIMEOUT": 30.0,
+    "REQUEST_TIMEOUT": 30.0,
+}
+
+
+def settings_of(service: str) -> type[ServiceSettings]:
+    """The settings class of a service."""
+    module = importlib.import_module(f"smoker_{service.replace('-', '_')}.settings")
+    found: type[ServiceSettings] = module.Settings
+    return found
+
+
+def test_there_are_four_services() -> None:
+    """The folders are the services."""
+    assert SERVICES == ["http-echo", "prober", "tcp-echo", "udp-echo"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_defaults_are_the_promised_ones(service: str) -> None:
+    """Ports and durations that others rely on."""
+    for field in fields(settings_of(service)):
+        variable = declaration(field).variable
+        if variable in PROMISED:
+            assert field.default == PROMISED[variable], variable
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_each_readme_lists_its_variables(service: str) -> None:
+    """A service's README has a row for each variable it reads, with the default, and for no other."""
+    text = (ROOT / "services" / service / "README.md").read_text()
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| ([^|]*) \|", text, re.MULTILINE))
+    declared = {declaration(field).variable: field for field in fields(settings_of(service))}
+    assert set(rows) == set(declared)
+    for variable, field in declared.items():
+        shown = rows[variable].strip(" `")
+        if field.default is dataclasses.MISSING:
+            assert shown == "the host's name", variable
+        else:
+            assert shown == (f"{field.default:g}" if isinstance(field.default, float) else str(field.default)), variable
+
+
+@pytest.mark.parametrize("folder", [*(f"libs/{x}" for x in ("common", "echo")), *(f"services/{x}" for x in SERVICES)])
+def test_packages_have_one_version_and_one_licence(folder: str) -> None:
+    """All packages are released together."""
+    project = tomllib.loads((ROOT / folder / "pyproject.toml").read_text())["project"]
+    assert (project["version"], project["license"], project["requires-python"]) == ("0.1.0", "Apache-2.0", ">=3.11")
+
+
+def test_the_lock_names_versions_and_no_address() -> None:
+    """constraints.txt has exact versions, a line each, and nothing of where they came from."""
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    assert lines
+    assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line)] == []
+
+
+def test_the_make_targets_are_all_there() -> None:
+    """`make help` lists what the README and the contributors rely on."""
+    text = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z0-9-]+):.*## ", text, re.MULTILINE))
+    wanted = "setup run test check build images docker-build manifests deploy undeploy logs-server logs-client e2e"
+    assert {*wanted.split(), "bench", "lock", "clean"} <= targets
