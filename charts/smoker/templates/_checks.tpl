@@ -1,0 +1,15 @@
+{{/* What the schema cannot say, because it compares two values. Each would otherwise fail later, and less clearly. */}}
+{{- define "smoker.checks" -}}
+{{- $values := .Values -}}
+{{- if eq (int64 $values.tcpEcho.port) (int64 $values.httpEcho.port) -}}
+{{- fail "httpEcho.port: must differ from tcpEcho.port, both are TCP ports of one Service" -}}
+{{- end -}}
+{{- range $key := list "tcpEcho" "httpEcho" -}}
+{{- if eq (int64 (get $values $key).port) (int64 $values.adminPort) -}}
+{{- fail (printf "%s.port: must differ from adminPort, both are TCP ports of one pod" $key) -}}
+{{- end -}}
+{{- end -}}
+{{- if not (regexMatch "^[a-z]" (include "smoker.base" .)) -}}
+{{- fail "fullnameOverride: needed, as the name of a Service begins with a letter and this release's does not" -}}
+{{- end -}}
+{{- end -}}

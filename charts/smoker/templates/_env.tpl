@@ -1,0 +1,46 @@
+{{/*
+Environment goes straight into the pod templates, not through a ConfigMap: so a changed value restarts the pods that
+read it, and no others.
+*/}}
+
+{{/* A value as text. Helm reads numbers as floats, and 10485760 would become 1.048576e+07. */}}
+{{- define "smoker.text" -}}
+{{- if and (kindIs "float64" .) (eq . (floor .)) }}{{ int64 . }}{{ else }}{{ . }}{{ end -}}
+{{- end -}}
+
+{{/*
+The env list of a container. Takes root, key (of the values), values, env (name: value), fieldEnv (name: field path).
+A name twice in the list is refused by server-side apply, so one that is set here already cannot be in extraEnv.
+*/}}
+{{- define "smoker.env" -}}
+{{- $key := .key -}}
+{{- $shared := .root.Values -}}
+{{- $fieldEnv := .fieldEnv | default dict -}}
+{{- $log := dict "LOG_LEVEL" (.values.log.level | default $shared.log.level) "LOG_FORMAT" $shared.log.format -}}
+{{- $env := merge (dict "ADMIN_PORT" $shared.adminPort) $log .env -}}
+{{- range $name, $value := $env }}
+- name: {{ $name }}
+  value: {{ include "smoker.text" $value | quote }}
+{{- end }}
+{{- range $name, $path := $fieldEnv }}
+- name: {{ $name }}
+  valueFrom: {fieldRef: {fieldPath: {{ $path }}}}
+{{- end }}
+{{- range .values.extraEnv }}
+{{- if or (hasKey $env .name) (hasKey $fieldEnv .name) }}
+{{- fail (printf "%s.extraEnv: %s is set by the chart already; the table in README.md says by which value" $key .name) }}
+{{- end }}
+- {{ toYaml . | nindent 2 | trim }}
+{{- end }}
+{{- end -}}
+
+{{/* What a prober is told. Takes root, serverHost. */}}
+{{- define "smoker.proberEnv" -}}
+{{- $values := .root.Values -}}
+SERVER_HOST: {{ .serverHost | default (include "smoker.serverName" .root) | quote }}
+TCP_PORT: {{ $values.tcpEcho.port }}
+UDP_PORT: {{ $values.udpEcho.port }}
+HTTP_PORT: {{ $values.httpEcho.port }}
+TEST_INTERVAL: {{ $values.prober.intervalSeconds }}
+TEST_TIMEOUT: {{ $values.prober.timeoutSeconds }}
+{{- end -}}

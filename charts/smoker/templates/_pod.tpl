@@ -1,0 +1,86 @@
+{{/*
+The pod of every component, so that all of them meet the "restricted" Pod Security Standard and none is forgotten.
+Takes root, component, key (of the values), app, values, env, fieldEnv, and, where it applies:
+  args     for the image's entry point
+  port     {number, protocol}: the echo port, named as the component
+  serves   whether the admin port answers (all but the test pod, which ends)
+  tmp      size limit of a volume at /tmp
+*/}}
+{{- define "smoker.podTemplate" -}}
+metadata:
+  labels:
+    {{- include "smoker.podLabels" (set . "podLabels" .values.podLabels) | nindent 4 }}
+  {{- with .values.podAnnotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  {{- include "smoker.podSpec" . | nindent 2 }}
+{{- end -}}
+
+{{- define "smoker.podSpec" -}}
+{{- $shared := .root.Values -}}
+{{- $values := .values -}}
+{{- /* A Service called "tcp" in the namespace would otherwise set TCP_PORT=tcp://… in every pod. */ -}}
+enableServiceLinks: false
+automountServiceAccountToken: false
+{{- /* The services let go of their connections within 5 s of SIGTERM. */}}
+terminationGracePeriodSeconds: 10
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  seccompProfile: {type: RuntimeDefault}
+{{- with $shared.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+containers:
+  - name: {{ .component }}
+    image: {{ include "smoker.image" (dict "root" .root "image" $values.image) | quote }}
+    imagePullPolicy: {{ $shared.imagePullPolicy }}
+    {{- with .args }}
+    args: {{ toJson . }}
+    {{- end }}
+    env:
+      {{- include "smoker.env" . | trim | nindent 6 }}
+    {{- if .serves }}
+    ports:
+      {{- with .port }}
+      - {name: {{ $.component }}, containerPort: {{ int64 .number }}, protocol: {{ .protocol }}}
+      {{- end }}
+      - {name: admin, containerPort: {{ int64 $shared.adminPort }}, protocol: TCP}
+    livenessProbe:
+      httpGet: {path: /livez, port: admin}
+      periodSeconds: 10
+      timeoutSeconds: 5
+    readinessProbe:
+      httpGet: {path: /readyz, port: admin}
+      {{- /* Short, so that an installation ends when the pods are ready and not long after. */}}
+      periodSeconds: 2
+      timeoutSeconds: 2
+    {{- end }}
+    {{- with $values.resources }}
+    resources:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
+    securityContext:
+      allowPrivilegeEscalation: false
+      readOnlyRootFilesystem: true
+      capabilities: {drop: [ALL]}
+    {{- if .tmp }}
+    volumeMounts:
+      - {name: tmp, mountPath: /tmp}
+    {{- end }}
+{{- with .tmp }}
+volumes:
+  - name: tmp
+    emptyDir: {sizeLimit: {{ . | quote }}}
+{{- end }}
+{{- range $field := list "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" }}
+{{- with get $values $field }}
+{{ $field }}:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- end -}}
