@@ -1,0 +1,187 @@
+"""A server under measurement: a process pinned to one core, its readiness, and what the kernel knows of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .build import HERE, Baseline, BenchError
+
+SMOKER, BASELINE, BARE = "Smoker", "baseline", "bare gevent"
+READY_LIMIT = 15.0  # seconds
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all measurements share."""
+
+    bin: Path  #: the folder of the services' console scripts
+    load: Path
+    baseline: Baseline
+    logs: Path
+    server_core: int
+
+    def label(self, server: str) -> str:
+        """The server as the tables name it."""
+        return self.baseline.language if server == BASELINE else server
+
+
+@dataclass(frozen=True)
+class Memory:
+    """KiB."""
+
+    rss: int
+    pss: int
+
+
+@dataclass
+class Server:
+    """A started process; `port` is the one it serves."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+    answers: Callable[[], bool]
+    forked: float = field(default_factory=time.monotonic)
+
+    def wait_ready(self) -> float:
+        """Seconds from the fork to the first sign of readiness."""
+        while not self.answers():
+            if self.process.poll() is not None:
+                raise BenchError(f"{self.name} ended at its start, code {self.process.returncode}: {self.last_words()}")
+            if time.monotonic() - self.forked > READY_LIMIT:
+                raise BenchError(f"{self.name} was not ready within {READY_LIMIT:g} s: {self.last_words()}")
+            time.sleep(0.001)
+        return time.monotonic() - self.forked
+
+    def last_words(self) -> str:
+        """The last lines of its log."""
+        return " / ".join(self.log.read_text(errors="replace").splitlines()[-3:]) or "it logged nothing"
+
+    def memory(self) -> Memory:
+        """What it holds now."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        rollup = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
+        return Memory(_kib(status, "VmRSS"), _kib(rollup, "Pss"))
+
+    def cpu_seconds(self) -> float:
+        """What it has used so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS  # utime and stime: proc_pid_stat(5), counted from field 3
+
+    def descriptors(self) -> int:
+        """How many files and sockets it has open."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def stop(self) -> None:
+        """End the process: SIGTERM, and SIGKILL where that does not help."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+@contextlib.contextmanager
+def on_core(core: int) -> Iterator[None]:
+    """Children begun herein run on this core."""
+    mine = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, mine)
+
+
+@contextlib.contextmanager
+def running(bench: Bench, server: str, service: str, **environment: object) -> Iterator[Server]:
+    """Start `service` (tcp, udp, http, prober) of `server`, not waiting for it to be ready; stop it at the end."""
+    port, admin = free_port(), free_port()
+    extra = {"GOMAXPROCS": "1"} | {name: str(value) for name, value in environment.items()}
+    if server == SMOKER and service == "prober":
+        command, answers = [str(bench.bin / "smoker-prober"), "run"], ready_by_http(admin)
+    elif server == SMOKER:
+        command, answers = [str(bench.bin / f"smoker-{service}-echo")], ready_by_http(admin)
+        extra |= {f"{service.upper()}_PORT": str(port)}
+    elif server == BASELINE:
+        command, answers = [str(bench.baseline.program), service, f"127.0.0.1:{port}"], ready_by_answer(service, port)
+    else:
+        script = HERE / "baseline" / "bare_gevent.py"
+        command, answers = [sys.executable, str(script), service, str(port)], ready_by_answer(service, port)
+    extra |= {"ADMIN_PORT": str(admin), "LISTEN_ADDRESS": "127.0.0.1"}
+    if not Path(command[0]).exists():
+        raise BenchError(f"There is no {command[0]}: install the services into the environment that runs the bench.")
+    name = f"{bench.label(server)} {service}"
+    with tempfile.NamedTemporaryFile(dir=bench.logs, prefix=name.replace(" ", "-"), suffix=".log", delete=False) as log:
+        started = time.monotonic()
+        with on_core(bench.server_core):
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | extra
+            )
+    running_server = Server(name, process, port, Path(log.name), answers, started)
+    try:
+        yield running_server
+    finally:
+        running_server.stop()
+
+
+def free_port() -> int:
+    """A port free for TCP and UDP, below those the kernel gives to clients: no connection of the load can take it."""
+    for _ in range(1000):
+        port = random.randrange(15000, 30000)
+        with socket.socket() as stream, socket.socket(type=socket.SOCK_DGRAM) as datagram:
+            try:
+                stream.bind(("127.0.0.1", port))
+                datagram.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise BenchError("No free port was found on 127.0.0.1.")
+
+
+def ready_by_http(port: int) -> Callable[[], bool]:
+    """Whether /readyz answers 200."""
+
+    def answers() -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=1) as client:
+                client.sendall(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+                return client.recv(64).startswith(b"HTTP/1.1 200")
+        except OSError:
+            return False
+
+    return answers
+
+
+def ready_by_answer(service: str, port: int) -> Callable[[], bool]:
+    """Whether the server answers: for those which have no /readyz."""
+
+    def answers() -> bool:
+        try:
+            with socket.socket(type=socket.SOCK_DGRAM if service == "udp" else socket.SOCK_STREAM) as client:
+                client.settimeout(0.02 if service == "udp" else 1)
+                client.connect(("127.0.0.1", port))
+                client.sendall(b"PING" if service != "http" else b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+                return bool(client.recv(4))
+        except OSError:
+            return False
+
+    return answers
+
+
+def _kib(text: str, name: str) -> int:
+    return next(int(line.split()[1]) for line in text.splitlines() if line.startswith(name + ":"))

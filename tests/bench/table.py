@@ -1,0 +1,43 @@
+"""Tables and verdicts for people."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+
+def render(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table: the first two columns to the left, the rest to the right."""
+    if not rows:
+        return f"\n{title}: nothing was measured."
+    lines = [header, *rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    text = [
+        "  ".join(
+            cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    ]
+    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+    return "\n".join(["", title, text[0].rstrip(), rule, *(line.rstrip() for line in text[1:])])
+
+
+def ratio(pairs: Sequence[tuple[float, float]]) -> str:
+    """The median of the ratios pair by pair, and how far they lie apart."""
+    ratios = [a / b for a, b in pairs]
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
+
+
+def at_least(value: float, goal: float, unit: str = "") -> str:
+    """The goal and whether it is met."""
+    return f"≥ {goal:g}{unit} {'met' if value >= goal else 'missed'}"
+
+
+def at_most(value: float, goal: float, unit: str = "") -> str:
+    """The goal and whether it is met."""
+    return f"≤ {goal:g}{unit} {'met' if value <= goal else 'missed'}"
+
+
+def mib(kib: float) -> str:
+    """KiB as MiB."""
+    return f"{kib / 1024:.1f}"
