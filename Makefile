@@ -1,0 +1,93 @@
+# `make help` lists what there is. Needs Python 3.11 or newer; the rest is installed into .venv.
+PYTHON    ?= python3
+VENV      := .venv
+BIN       := $(VENV)/bin
+PACKAGES  := libs/common libs/echo services/tcp-echo services/udp-echo services/http-echo services/prober
+SOURCES   := libs services tests dev
+
+RELEASE   ?= smoker
+NAMESPACE ?= smoker
+HELM      ?= $(shell command -v helm 2>/dev/null || echo $(BIN)/python -m tests.chart.helm_binary)
+HELM_ARGS ?=
+FOLLOW    ?=
+LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-requests 100 $(if $(FOLLOW),--follow)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format build images docker-build manifests deploy undeploy logs-server logs-client \
+        e2e bench lock clean
+
+help:  ## list the commands
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready  ## install everything into .venv
+
+$(VENV)/.ready: Makefile constraints.txt requirements-dev.txt $(PACKAGES:%=%/pyproject.toml)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "smoker needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0] + "; set PYTHON=python3.x")'
+	@echo "installing into $(VENV) (about half a minute)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --requirement requirements-dev.txt
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --no-build-isolation $(PACKAGES:%=--editable %)
+	@touch $@
+
+run: setup  ## start the three echoes and a prober on this machine and show their lines until Ctrl-C
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python dev/run.py
+
+test: setup  ## every test that needs no cluster
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -m 'not cluster and not engine'
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+check: setup  ## lint, format, types, imports, Dockerfile
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
+
+format: setup  ## put the code in its form
+	$(BIN)/ruff check --fix --select I $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+build: setup  ## the packages, as wheels, into dist/
+	@for package in $(PACKAGES); do $(BIN)/python -m build --no-isolation --wheel --outdir dist $$package >/dev/null || exit 1; done
+	@ls dist/*.whl
+
+images: docker-build  ## the four images, for this machine
+
+docker-build:  ## the same as images
+	docker buildx bake --load
+
+manifests: setup  ## the chart as one file for kubectl apply: dist/smoker.yaml
+	@mkdir -p dist
+	$(HELM) template $(RELEASE) charts/smoker --namespace $(NAMESPACE) --skip-tests $(HELM_ARGS) > dist/smoker.yaml
+	@echo "dist/smoker.yaml: kubectl apply --namespace $(NAMESPACE) -f dist/smoker.yaml"
+
+deploy: setup  ## install or upgrade the chart in the current cluster
+	$(HELM) upgrade --install $(RELEASE) charts/smoker --namespace $(NAMESPACE) --create-namespace --wait $(HELM_ARGS)
+
+undeploy: setup  ## take it out of the cluster again
+	$(HELM) uninstall $(RELEASE) --namespace $(NAMESPACE) --wait
+
+logs-server:  ## the echo services' last lines (FOLLOW=1 to go on)
+	@$(LOGS) --selector app=smoker-server,app.kubernetes.io/instance=$(RELEASE)
+
+logs-client:  ## the probers' last lines (FOLLOW=1 to go on)
+	@$(LOGS) --selector app=smoker-client,app.kubernetes.io/instance=$(RELEASE)
+
+e2e: setup  ## bake, load and prove it all on the current cluster (E2E_LOAD="kind load docker-image" loads the images)
+	$(BIN)/python -m pytest tests/images tests/e2e -m 'cluster or engine' --timeout 600 -v
+
+bench: setup  ## the echo services against Go and a bare gevent loop; memory; start
+	$(BIN)/python -m tests.bench.bench_echo $(BENCH_ARGS)
+
+lock: ## write constraints.txt anew from the newest versions of everything
+	@$(PYTHON) -m venv --clear .venv-lock
+	@.venv-lock/bin/python -m pip --disable-pip-version-check install --quiet --requirement requirements-dev.txt $(PACKAGES:%=--editable %)
+	@.venv-lock/bin/python -m pip freeze --exclude-editable > constraints.txt
+	@rm -rf .venv-lock
+	@git --no-pager diff --stat constraints.txt
+
+clean:  ## remove what the other commands made
+	rm -rf $(VENV) .venv-lock dist tests/bench/build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find libs services tests dev -name __pycache__ -prune -exec rm -rf {} +

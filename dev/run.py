@@ -1,0 +1,58 @@
+"""`make run`: the three echoes and a prober on loopback, their lines side by side, until Ctrl-C.
+
+honcho runs the processes; the prober starts when the echoes are ready, so that its first round is a fair one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+
+from honcho.manager import Manager
+from honcho.printer import Printer
+
+ECHOES = {"tcp-echo": 9464, "udp-echo": 9465, "http-echo": 9466}  # and their admin ports
+PROBER_ADMIN = 9467
+PATIENCE = 20.0  # seconds until the echoes must be ready
+
+
+def start(wanted: dict[str, str]) -> int:
+    """Run all four with `wanted` on top of the environment. Returns the exit code."""
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    shared = wanted | {"LISTEN_ADDRESS": "127.0.0.1"} | ({"FORCE_COLOR": "1"} if colour else {})
+    manager = Manager(Printer(sys.stdout, colour=colour, width=len("http-echo")))
+    for service, admin in ECHOES.items():
+        manager.add_process(service, f"exec smoker-{service}", env=shared | {"ADMIN_PORT": str(admin)})
+    probing = shared | {"SERVER_HOST": "127.0.0.1", "ADMIN_PORT": str(PROBER_ADMIN)}
+    probing.setdefault("TEST_INTERVAL", "5")
+    probing.setdefault("NODE_NAME", "localhost")
+    manager.add_process("prober", f"exec {sys.executable} {__file__} prober", env=probing)
+    manager.loop()
+    return 0 if manager.returncode in (0, None, 130) else int(manager.returncode)
+
+
+def probe_when_ready() -> None:
+    """Become the prober as soon as the echoes are ready."""
+    until = time.monotonic() + PATIENCE
+    for admin in ECHOES.values():
+        while not ready(admin) and time.monotonic() < until:
+            time.sleep(0.05)
+    os.execvp("smoker-prober", ["smoker-prober", "run"])
+
+
+def ready(admin: int) -> bool:
+    """Whether the service with this admin port is ready."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{admin}/readyz", timeout=1) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["prober"]:
+        probe_when_ready()
+    sys.exit(start(dict(os.environ)))
