@@ -1,0 +1,141 @@
+"""Runs Helm on the chart and gives its objects."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .values_table import CHART, rows
+
+Object = dict[str, Any]
+ROWS = rows((CHART / "values.yaml").read_text())
+ALL: dict[str, Any] = yaml.safe_load((CHART / "ci" / "all-values.yaml").read_text())
+WORKLOADS = ("tcp-echo", "udp-echo", "http-echo", "prober")
+VALUES_KEY = {"tcp-echo": "tcpEcho", "udp-echo": "udpEcho", "http-echo": "httpEcho", "prober": "prober"}
+CLUSTER = {"kubeVersion": "1.31.0"}  # what Helm takes for the cluster's version, the same for every Helm
+
+
+class HelmError(Exception):
+    """Helm refused; the message is what it said."""
+
+
+def at(tree: Any, path: str) -> Any:
+    """The value at a dotted path; None where the path ends early."""
+    for step in path.split("."):
+        if not isinstance(tree, Mapping):
+            return None
+        tree = tree.get(step)
+    return tree
+
+
+def nested(path: str, value: Any) -> dict[str, Any]:
+    """A tree that holds one value at a dotted path."""
+    for step in reversed(path.split(".")):
+        value = {step: value}
+    return dict(value)
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Two trees of values, merged as Helm merges them."""
+    tree = dict(base)
+    for key, value in over.items():
+        old = tree.get(key)
+        tree[key] = merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return tree
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """The objects of one release."""
+
+    objects: list[Object]
+
+    def get(self, kind: str, name: str) -> Object:
+        found = [o for o in self.objects if o["kind"] == kind and o["metadata"]["name"] == name]
+        if len(found) != 1:
+            names = [(o["kind"], o["metadata"]["name"]) for o in self.objects]
+            raise LookupError(f"{len(found)} objects are {kind} {name}; there are {names}")
+        return found[0]
+
+    def of_kind(self, *kinds: str) -> list[Object]:
+        return [o for o in self.objects if o["kind"] in kinds]
+
+    def component(self, component: str) -> Object:
+        """The workload or the test pod of a component."""
+        kinds = ("Deployment", "DaemonSet", "Pod")
+        label = "app.kubernetes.io/component"
+        (found,) = (o for o in self.of_kind(*kinds) if o["metadata"]["labels"][label] == component)
+        return found
+
+    def pod(self, component: str) -> Object:
+        """The pod of a component: metadata and spec."""
+        found = self.component(component)
+        return found if found["kind"] == "Pod" else dict(found["spec"]["template"])
+
+    def container(self, component: str) -> Object:
+        (container,) = self.pod(component)["spec"]["containers"]
+        return dict(container)
+
+    def env(self, component: str) -> dict[str, str]:
+        """The plain variables of a component."""
+        return {e["name"]: e["value"] for e in self.container(component)["env"] if "value" in e}
+
+
+@dataclass(eq=False)
+class Helm:
+    """One Helm program. What it rendered once is kept."""
+
+    program: str
+    major: int
+    kept: dict[str, Rendered] = field(default_factory=dict)
+
+    def run(self, *arguments: str, stdin: str | None = None) -> str:
+        done = subprocess.run([self.program, *arguments], check=False, capture_output=True, text=True, input=stdin)
+        if done.returncode:
+            raise HelmError(done.stderr)
+        return done.stdout
+
+    def render(
+        self,
+        values: Mapping[str, Any] | None = None,
+        *,
+        release: str = "smoker",
+        namespace: str = "default",
+        chart: Path = CHART,
+    ) -> Rendered:
+        """The objects of a release. Raises HelmError when the chart refuses the values."""
+        asked = json.dumps([values, release, namespace, str(chart)], sort_keys=True)
+        if asked not in self.kept:
+            where = ["--namespace", namespace, "--kube-version", CLUSTER["kubeVersion"]]
+            said = self.run("template", release, str(chart), *where, "--values", "-", stdin=json.dumps(values or {}))
+            self.kept[asked] = Rendered([o for o in yaml.load_all(said, Loader=_Loader) if o])
+        return self.kept[asked]
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Refuses a key twice in a map, which YAML readers otherwise let pass."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        if len(set(keys)) != len(keys):
+            raise ValueError(f"a key occurs twice: {keys}")
+        return dict(super().construct_mapping(node, deep))
+
+
+def strings(tree: Any) -> Iterator[str]:
+    """Every text in a tree, keys too."""
+    if isinstance(tree, Mapping):
+        for key, value in tree.items():
+            yield str(key)
+            yield from strings(value)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from strings(value)
+    elif isinstance(tree, str):
+        yield tree

@@ -1,0 +1,37 @@
+"""The chart's values.schema.json, read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from .render import ROWS
+from .values_table import CHART
+
+SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
+
+
+def resolved(node: dict[str, Any]) -> dict[str, Any]:
+    """A node, or the definition that it refers to."""
+    reference = node.get("$ref")
+    return SCHEMA["definitions"][reference.rpartition("/")[2]] if reference else node
+
+
+def entry(key: str) -> dict[str, Any]:
+    """What the schema says of a dotted key."""
+    node = SCHEMA
+    for step in key.split("."):
+        node = resolved(node["properties"][step])
+    return node
+
+
+def keys(node: dict[str, Any] = SCHEMA, prefix: str = "") -> Iterator[str]:
+    """The keys that the schema knows, down to where the chart's own levels end."""
+    for name, child in node["properties"].items():
+        deeper = resolved(child)
+        key = f"{prefix}{name}"
+        if key in {row.key for row in ROWS} or "properties" not in deeper:
+            yield key
+        else:
+            yield from keys(deeper, f"{key}.")

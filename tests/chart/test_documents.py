@@ -1,0 +1,125 @@
+"""What the chart says about itself: README, NOTES.txt, Chart.yaml."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .render import ALL, ROWS, Helm
+from .selection import selected
+from .values_table import CHART, END, rows, table, with_table
+
+README = (CHART / "README.md").read_text()
+
+
+def notes(helm: Helm, folder: Path, values: dict[str, Any], release: str = "smoker", namespace: str = "default") -> str:
+    """NOTES.txt as Helm fills it in. Only an installation prints it, so a copy of the chart carries it as an object."""
+    chart = shutil.copytree(CHART, folder / "smoker", dirs_exist_ok=True)
+    shutil.copy(CHART / "templates" / "NOTES.txt", chart / "notes")
+    carrier = 'kind: Notes\nmetadata: {name: notes}\ntext: {{ tpl (.Files.Get "notes") . | quote }}\n'
+    (chart / "templates" / "carrier.yaml").write_text(carrier)
+    found = helm.render(values, release=release, namespace=namespace, chart=chart)
+    return str(found.get("Notes", "notes")["text"])
+
+
+def commands(text: str) -> list[list[str]]:
+    """The commands in the notes: lines indented by four."""
+    return [shlex.split(line) for line in text.splitlines() if line.startswith("    ")]
+
+
+def option(command: list[str], name: str) -> str:
+    return command[command.index(name) + 1]
+
+
+def test_table() -> None:
+    """The README's table is what values.yaml says; `python tests/chart/values_table.py --write` makes it so."""
+    assert with_table(README, table(ROWS)) == README
+    assert len(ROWS) > 50
+
+
+def test_variables(helm: Helm) -> None:
+    """The table names the variable of every setting, beside the value that sets it."""
+    release = helm.render()
+    for component in ("tcp-echo", "udp-echo", "http-echo", "prober"):
+        for variable in release.env(component):
+            assert any(f"(`{variable}`)" in row.text for row in ROWS), variable
+
+
+def test_values_without_a_comment_are_noticed() -> None:
+    """The table cannot be made of values that lack a comment, or that have one at another indentation."""
+    assert [row.key for row in rows("a:\n  # -- One.\n  # Two.\n  b: 1\n")] == ["a.b"]
+    assert rows("# -- One,\n# two.\nb: {c: 1}\n")[0].text == "One, two."
+    for source in ("b: 1\n", "# plain\nb: 1\n", "a:\n# -- One.\n  b: 1\n", "# -- One.\n\nb: 1\n"):
+        with pytest.raises(ValueError, match="has no comment"):
+            rows(source)
+    with pytest.raises(ValueError, match="README"):
+        with_table("no table here" + END, "")
+
+
+def test_notes_commands(helm: Helm, tmp_path: Path) -> None:
+    """The notes give four commands, which end by themselves and name this release's namespace."""
+    for values in ({}, ALL):
+        found = commands(notes(helm, tmp_path, values, "lungs", "net"))
+        assert [command[:2] for command in found] == [
+            ["helm", "test"],
+            ["kubectl", "logs"],
+            ["kubectl", "get"],
+            ["kubectl", "get"],
+        ]
+        for command in found:
+            assert option(command, "-n") == "net"
+            assert not {"-f", "--follow", "-w", "--watch"} & set(command)
+        assert found[0][2] == "lungs"
+
+
+def test_notes_selectors(helm: Helm, tmp_path: Path) -> None:
+    """The notes' selectors select this release's probers, all its pods, and its Service's endpoints."""
+    _, logs, get_pods, slices = commands(notes(helm, tmp_path, {}, "lungs"))
+    release, other = helm.render(release="lungs"), helm.render(release="other")
+    everything = {"tcp-echo", "udp-echo", "http-echo", "prober", "test"}
+    for command, components in ((logs, {"prober"}), (get_pods, everything)):
+        selector = {"matchLabels": dict(pair.split("=") for pair in option(command, "-l").split(","))}
+        assert selected(selector, release) == components
+        assert not selected(selector, other)
+    assert option(slices, "-l") == "kubernetes.io/service-name=lungs-server"
+    assert release.get("Service", "lungs-server")
+
+
+def test_notes_are_whole(helm: Helm, tmp_path: Path) -> None:
+    """The notes fill in what they mention, fit a terminal, and leave no trace of a missing value."""
+    text = notes(helm, tmp_path, {"prober": {"intervalSeconds": 7, "timeoutSeconds": 2}})
+    assert "every 7 s" in text
+    assert "within 2 s" in text
+    assert not re.search(r"<no value>|<nil>|%!", text)
+    assert all(len(line) <= 120 for line in text.splitlines())
+
+
+def test_lint(helm: Helm) -> None:
+    """`helm lint --strict` has nothing to say against the chart, with any values under ci/."""
+    for values in sorted((CHART / "ci").glob("*-values.yaml")):
+        said = helm.run("lint", "--strict", str(CHART), "--values", str(values))
+        assert "0 chart(s) failed" in said
+        assert not re.search(r"\[(WARNING|ERROR)\]", said), said
+
+
+def test_cluster_versions(helm: Helm) -> None:
+    """The chart takes the versions that managed clusters give themselves, and refuses clusters that are too old."""
+    for version in ("1.25.0", "v1.31.2-gke.100", "v1.31.2+k3s1"):
+        assert helm.run("template", "smoker", str(CHART), "--kube-version", version)
+    with pytest.raises(Exception, match="incompatible with Kubernetes"):
+        helm.run("template", "smoker", str(CHART), "--kube-version", "1.24.9")
+
+
+def test_as_part_of_another_chart(helm: Helm, tmp_path: Path) -> None:
+    """A parent chart may carry this one, with global values of its own."""
+    parent = tmp_path / "parent"
+    shutil.copytree(CHART, parent / "charts" / "smoker")
+    about = "{apiVersion: v2, name: parent, version: 1.0.0, dependencies: [{name: smoker, version: '*'}]}"
+    (parent / "Chart.yaml").write_text(about)
+    values = {"global": {"imageRegistry": "x"}, "smoker": {"tcpEcho": {"port": 18080}}}
+    assert helm.render(values, chart=parent).env("tcp-echo")["TCP_PORT"] == "18080"

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from .render import ALL, Helm
+
+
+def test_hook(helm: Helm) -> None:
+    """`helm test` runs a Pod of a fixed name, which only the next test deletes: its log stays readable."""
+    for values, name in (({}, "smoker-test"), (ALL, "lungs-test")):
+        annotations = helm.render(values).get("Pod", name)["metadata"]["annotations"]
+        assert annotations["helm.sh/hook"] == "test"
+        assert annotations["helm.sh/hook-delete-policy"] == "before-hook-creation"
+
+
+def test_no_other_hooks(helm: Helm) -> None:
+    """Nothing but the test is a hook: all the rest is upgraded and uninstalled with the release."""
+    hooks = [o["kind"] for o in helm.render(ALL).objects if "helm.sh/hook" in o["metadata"].get("annotations", {})]
+    assert hooks == ["Pod"]
+
+
+def test_one_round_of_the_prober(helm: Helm) -> None:
+    """The test is the prober itself, image and settings, run once and never restarted."""
+    for values in ({}, ALL):
+        release = helm.render(values)
+        test, prober = release.container("test"), release.container("prober")
+        assert test["image"] == prober["image"]
+        assert test["resources"] == prober["resources"]
+        assert {**release.env("test"), "SERVER_HOST": ""} == {**release.env("prober"), "SERVER_HOST": ""}
+        assert release.component("test")["spec"]["restartPolicy"] == "Never"
+        assert not {"livenessProbe", "readinessProbe", "ports"} & set(test)
+
+
+def test_own_service(helm: Helm) -> None:
+    """The test asks this release's own Service, whatever the probers ask."""
+    release = helm.render({"prober": {"serverHost": "echo.example.com"}})
+    assert release.env("prober")["SERVER_HOST"] == "echo.example.com"
+    assert release.env("test")["SERVER_HOST"] == "smoker-server"
+
+
+def test_not_on_every_node(helm: Helm) -> None:
+    """The test pod does not tolerate what probers do: it must not be bound to a node that is down."""
+    assert "tolerations" not in helm.render().pod("test")["spec"]

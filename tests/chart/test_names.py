@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import pytest
+
+from .render import Helm, HelmError, Rendered
+from .selection import pods, selectors, selects
+
+POLICY = {"networkPolicy": {"enabled": True}}
+
+
+def names(release: Rendered) -> set[tuple[str, str]]:
+    return {(o["kind"], o["metadata"]["name"]) for o in release.objects}
+
+
+def expected(base: str) -> set[tuple[str, str]]:
+    return {
+        ("Service", f"{base}-server"),
+        ("Deployment", f"{base}-tcp-echo"),
+        ("Deployment", f"{base}-udp-echo"),
+        ("Deployment", f"{base}-http-echo"),
+        ("DaemonSet", f"{base}-prober"),
+        ("Pod", f"{base}-test"),
+    }
+
+
+def test_objects(helm: Helm) -> None:
+    """A release is one Service, three Deployments, a DaemonSet and a test pod, named after it."""
+    assert names(helm.render()) == expected("smoker")
+    assert names(helm.render(release="lungs")) == expected("lungs")
+
+
+def test_policies(helm: Helm) -> None:
+    """Network policies come only when they are asked for, and are named after what they select."""
+    policies = {("NetworkPolicy", "smoker-server"), ("NetworkPolicy", "smoker-prober")}
+    assert names(helm.render(POLICY)) == expected("smoker") | policies
+
+
+def test_fullname_override(helm: Helm) -> None:
+    """fullnameOverride stands in for the release name, in the probers' target too."""
+    release = helm.render({"fullnameOverride": "lungs"})
+    assert names(release) == expected("lungs")
+    assert release.env("prober")["SERVER_HOST"] == "lungs-server"
+
+
+@pytest.mark.parametrize(
+    ("release", "override"),
+    [("r" * 53, ""), ("smoker", "o" * 63), ("smoker", "o" * 52 + "-" + "o" * 10), ("smoker", "o" * 50 + "---oo")],
+)
+def test_long_names(helm: Helm, release: str, override: str) -> None:
+    """However long the base is, every name fits the 63 characters of a label, and no two become one."""
+    found = helm.render({"fullnameOverride": override}, release=release)
+    assert len(names(found)) == len(expected(""))
+    for _, name in names(found):
+        assert len(name) <= 63
+        assert "--" not in name
+
+
+def test_dots_in_a_release_name(helm: Helm) -> None:
+    """A release name may hold dots, a Service's name may not: they become dashes; the labels keep them."""
+    release = helm.render(release="team.smoker")
+    assert names(release) == expected("team-smoker")
+    service = release.get("Service", "team-smoker-server")
+    assert service["spec"]["selector"]["app.kubernetes.io/instance"] == "team.smoker"
+
+
+def test_digit_first(helm: Helm) -> None:
+    """A release whose name cannot begin a Service's is refused with the way out, and installs with that."""
+    with pytest.raises(HelmError, match="fullnameOverride: needed"):
+        helm.render(release="1smoker")
+    assert names(helm.render({"fullnameOverride": "one"}, release="1smoker")) == expected("one")
+
+
+@pytest.mark.parametrize("release", ["true", "null", "off"])
+def test_words_of_yaml(helm: Helm, release: str) -> None:
+    """A release whose name means something in YAML keeps it as text in every label and selector."""
+    found = helm.render(release=release)
+    for _, selector in selectors(found):
+        assert selector["matchLabels"]["app.kubernetes.io/instance"] == release
+
+
+def test_namespace(helm: Helm) -> None:
+    """Every object says its namespace, so that what `helm template` prints can be applied as it is."""
+    for found in helm.render(POLICY, namespace="net").objects:
+        assert found["metadata"]["namespace"] == "net"
+
+
+def test_two_releases(helm: Helm) -> None:
+    """Two releases in one namespace share no object, and no selector of one takes a pod of the other."""
+    one, two = helm.render(POLICY, release="one"), helm.render(POLICY, release="two")
+    assert not names(one) & names(two)
+    for here, there in ((one, two), (two, one)):
+        for owner, selector in selectors(here):
+            taken = [name for name, pod in pods(there).items() if selects(selector, pod["metadata"]["labels"])]
+            assert not taken, owner

@@ -1,0 +1,130 @@
+"""What every pod has, the test pod included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .render import ALL, VALUES_KEY, WORKLOADS, Helm, Object, Rendered, at
+
+BOTH = pytest.mark.parametrize("values", [{}, ALL], ids=["default", "all"])
+
+
+def pod_specs(release: Rendered) -> dict[str, Object]:
+    """Every pod spec, wherever it is: whatever has containers."""
+
+    def walk(tree: Any, path: str) -> None:
+        if isinstance(tree, dict):
+            if "containers" in tree:
+                found[path] = tree
+            for key, value in tree.items():
+                walk(value, f"{path}.{key}")
+
+    found: dict[str, Object] = {}
+    for one in release.objects:
+        walk(one, f"{one['kind']} {one['metadata']['name']}")
+    if len(found) != 5:
+        raise LookupError(f"not the five pods: {list(found)}")
+    return found
+
+
+def containers(release: Rendered) -> dict[str, Object]:
+    kinds = ("containers", "initContainers", "ephemeralContainers")
+    specs = pod_specs(release)
+    return {f"{path} {c['name']}": c for path, spec in specs.items() for kind in kinds for c in spec.get(kind, [])}
+
+
+@BOTH
+def test_restricted(helm: Helm, values: dict[str, Any]) -> None:
+    """Every pod and container meets the `restricted` Pod Security Standard, as a fixed user that is not root."""
+    for path, spec in pod_specs(helm.render(values)).items():
+        assert spec["securityContext"] == {
+            "runAsNonRoot": True,
+            "runAsUser": 65532,
+            "runAsGroup": 65532,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }, path
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec), path
+        assert {kind for v in spec.get("volumes", []) for kind in v} <= {"name", "emptyDir"}, path
+    for path, container in containers(helm.render(values)).items():
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }, path
+        assert all("hostPort" not in port for port in container.get("ports", [])), path
+
+
+@BOTH
+def test_nothing_from_outside(helm: Helm, values: dict[str, Any]) -> None:
+    """No pod mounts a token, and no Service of the namespace writes into its environment."""
+    for path, spec in pod_specs(helm.render(values)).items():
+        assert spec["automountServiceAccountToken"] is False, path
+        assert spec["enableServiceLinks"] is False, path
+        assert "serviceAccountName" not in spec, path
+
+
+@BOTH
+def test_environment_names_are_unique(helm: Helm, values: dict[str, Any]) -> None:
+    """No variable occurs twice: server-side apply, which Helm 4 uses, refuses such a list."""
+    for path, container in containers(helm.render(values)).items():
+        names = [e["name"] for e in container["env"]]
+        assert len(set(names)) == len(names), path
+
+
+def test_termination(helm: Helm) -> None:
+    """Pods get 10 s to end, twice of what the services need."""
+    for path, spec in pod_specs(helm.render()).items():
+        assert spec["terminationGracePeriodSeconds"] == 10, path
+
+
+@pytest.mark.parametrize("component", WORKLOADS)
+def test_health(helm: Helm, component: str) -> None:
+    """Every workload is asked for life and readiness on the admin port by its name; readiness every 2 s."""
+    for values in ({}, {"adminPort": 19464}):
+        release = helm.render(values)
+        container = release.container(component)
+        number = int(release.env(component)["ADMIN_PORT"])
+        assert {"name": "admin", "containerPort": number, "protocol": "TCP"} in container["ports"]
+        assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "admin"}
+        assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "admin"}
+        assert container["readinessProbe"]["periodSeconds"] == 2
+
+
+@pytest.mark.parametrize("component", [*WORKLOADS, "test"])
+def test_resources(helm: Helm, component: str) -> None:
+    """Every container requests CPU and memory and limits memory; by default none has a CPU limit."""
+    resources = helm.render().container(component)["resources"]
+    assert set(resources["requests"]) == {"cpu", "memory"}
+    assert set(resources["limits"]) == {"memory"}
+    key = VALUES_KEY.get(component, "prober")
+    assert helm.render(ALL).container(component)["resources"] == at(ALL, f"{key}.resources")
+
+
+def test_every_node(helm: Helm) -> None:
+    """By default a prober runs on every Linux node, whatever its taints."""
+    spec = helm.render().pod("prober")["spec"]
+    assert spec["tolerations"] == [{"operator": "Exists"}]
+    assert spec["nodeSelector"] == {"kubernetes.io/os": "linux"}
+    assert not {"affinity", "priorityClassName"} & set(spec)
+
+
+def test_tmp(helm: Helm) -> None:
+    """http-echo, and no other pod, has a volume at /tmp, of a limited size."""
+    for values, size in (({}, "256Mi"), (ALL, "1Gi")):
+        release = helm.render(values)
+        assert release.pod("http-echo")["spec"]["volumes"] == [{"name": "tmp", "emptyDir": {"sizeLimit": size}}]
+        assert release.container("http-echo")["volumeMounts"] == [{"name": "tmp", "mountPath": "/tmp"}]
+        assert [path for path, spec in pod_specs(release).items() if "volumes" in spec] == [
+            f"Deployment {release.component('http-echo')['metadata']['name']}.spec.template.spec"
+        ]
+
+
+def test_arguments(helm: Helm) -> None:
+    """The DaemonSet runs for ever, the test pod once; the echo services take no arguments."""
+    release = helm.render()
+    assert release.container("prober")["args"] == ["run"]
+    assert release.container("test")["args"] == ["once"]
+    for component in ("tcp-echo", "udp-echo", "http-echo"):
+        assert "args" not in release.container(component)

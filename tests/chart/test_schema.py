@@ -1,0 +1,182 @@
+"""The schema refuses what cannot work, and says which key it is."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache, reduce
+from typing import Any
+
+import pytest
+import yaml
+
+from .render import ALL, ROWS, Helm, HelmError, at, merged, nested
+from .schema import SCHEMA, keys, resolved
+from .values_table import CHART
+
+BAD: list[tuple[str, Any]] = [
+    ("tcpEcho.port", 80),
+    ("tcpEcho.port", 65536),
+    ("udpEcho.port", "8081"),
+    ("httpEcho.port", 8082.5),
+    ("httpEcho.port", None),
+    ("adminPort", 1023),
+    ("log.level", "LOUD"),
+    ("log.level", ""),
+    ("log.format", "xml"),
+    ("tcpEcho.log.level", "info"),
+    ("udpEcho.log.rate", -1),
+    ("tcpEcho.idleTimeoutSeconds", 0),
+    ("httpEcho.requestTimeoutSeconds", 86401),
+    ("httpEcho.requestTimeoutSeconds", "30s"),
+    ("httpEcho.maxBodyBytes", -1),
+    ("httpEcho.tmpSizeLimit", "256 MB"),
+    ("prober.intervalSeconds", 0),
+    ("prober.intervalSeconds", "30"),
+    ("prober.timeoutSeconds", -5),
+    ("prober.timeoutSeconds", "0.0001"),
+    ("prober.timeoutSeconds", "5s"),
+    ("prober.serverHost", "two words"),
+    ("prober.updateStrategy", {"type": "Recreate"}),
+    ("prober.tolerations", {"operator": "Exists"}),
+    ("tcpEcho.replicas", -1),
+    ("tcpEcho.replicas", 1.5),
+    ("imageRegistry", "https://registry.example"),
+    ("imageRegistry", "registry example"),
+    ("imageTag", 1.0),
+    ("imageTag", "a:b"),
+    ("imagePullPolicy", "Sometimes"),
+    ("imagePullSecrets", ["name"]),
+    ("prober.image.name", ""),
+    ("prober.image.digest", "sha256:abc"),
+    ("prober.extraEnv", {"A": "b"}),
+    ("prober.extraEnv", [{"name": "A", "value": 1}]),
+    ("prober.extraEnv", [{"value": "b"}]),
+    ("tcpEcho.podAnnotations", {"a": 1}),
+    ("tcpEcho.podLabels", {"app.kubernetes.io/name": "other"}),
+    ("commonLabels", {"app": "other"}),
+    ("tcpEcho.resources", {"memory": "40Mi"}),
+    ("service.ipFamilyPolicy", "DualStack"),
+    ("service.ipFamilies", ["IPv5"]),
+    ("service.ipFamilies", ["IPv4", "IPv4"]),
+    ("networkPolicy.enabled", "yes"),
+    ("networkPolicy.extraFrom", [{}]),
+    ("networkPolicy.dnsPorts", [0]),
+    ("fullnameOverride", "Smoker"),
+    ("fullnameOverride", "1smoker"),
+    ("prober", None),
+]
+UNKNOWN = [
+    "nope",
+    "log.nope",
+    "service.nope",
+    "tcpEcho.nope",
+    "udpEcho.idleTimeoutSeconds",
+    "udpEcho.image.nope",
+    "httpEcho.log.nope",
+    "httpecho",
+    "prober.nope",
+    "prober.replicas",
+    "prober.log.rate",
+    "prober.updateStrategy.nope",
+    "test.nope",
+    "networkPolicy.nope",
+]
+
+
+def overlap(one: str, two: str) -> bool:
+    return f"{one}.".startswith(f"{two}.") or f"{two}.".startswith(f"{one}.")
+
+
+def rounds(cases: list[tuple[str, Any]]) -> list[list[tuple[str, Any]]]:
+    """The cases in as few lists as can be, so that no two of a list touch the same key."""
+    lists: list[list[tuple[str, Any]]] = []
+    for case in cases:
+        for some in lists:
+            if not any(overlap(case[0], other[0]) for other in some):
+                some.append(case)
+                break
+        else:
+            lists.append([case])
+    return lists
+
+
+ROUNDS = rounds([*BAD, *((key, 1) for key in UNKNOWN)])
+
+
+@cache
+def refusal(helm: Helm, number: int) -> str:
+    """What Helm says against all values of a round: it reports every mistake, so that one call tests many."""
+    with pytest.raises(HelmError, match="don't meet the specifications of the schema") as refused:
+        helm.render(reduce(merged, (nested(key, value) for key, value in ROUNDS[number])))
+    return str(refused.value)
+
+
+def complaint(helm: Helm, key: str, value: Any) -> str:
+    """The line that says what is wrong with a key: under its own path, or by its name under its parent's."""
+    number = next(n for n, some in enumerate(ROUNDS) if any((key, value) == case for case in some))
+    *parents, last = key.split(".")
+    parent = r"[./]".join(parents) + r"\b" if parents else ""
+    lines = re.findall(rf"^ *- (?:at ')?/?{parent}.*\b{last}\b.*$", refusal(helm, number), re.MULTILINE)
+    assert lines, refusal(helm, number)
+    return str(lines[0])
+
+
+@pytest.mark.parametrize(("key", "value"), BAD, ids=lambda part: str(part).replace(" ", "_"))
+def test_bad_values(helm: Helm, key: str, value: Any) -> None:
+    """A bad value is refused before anything is rendered, and the message names its key."""
+    assert complaint(helm, key, value)
+
+
+@pytest.mark.parametrize("key", UNKNOWN)
+def test_unknown_keys(helm: Helm, key: str) -> None:
+    """A key that the chart does not know, a typing mistake most likely, is refused by name."""
+    assert "dditional propert" in complaint(helm, key, 1)
+
+
+def test_ci_values(helm: Helm) -> None:
+    """The values under ci/ are accepted, and each renders."""
+    for path in sorted((CHART / "ci").glob("*-values.yaml")):
+        assert helm.render(yaml.safe_load(path.read_text())).objects, path.name
+
+
+def test_numbers_from_the_command_line(helm: Helm) -> None:
+    """`--set` gives whole numbers where a file gives floats, and text for a fraction: all of it is taken."""
+    values = "httpEcho.maxBodyBytes=20971520,prober.intervalSeconds=0.5"
+    said = helm.run("template", "smoker", str(CHART), "--set", values)
+    assert 'value: "20971520"' in said
+    assert 'value: "0.5"' in said
+
+
+def test_schema_and_values_know_the_same_keys() -> None:
+    """Every value has a comment and a schema entry, and the schema knows no key that values.yaml does not show."""
+    assert set(keys()) == {row.key for row in ROWS}
+
+
+def test_owned_levels_are_closed() -> None:
+    """Every level whose keys are the chart's own refuses further keys."""
+
+    def walk(node: dict[str, Any], path: str) -> None:
+        node = resolved(node)
+        prefix = f"{path}." if path else ""
+        below = {row.key for row in ROWS if row.key.startswith(prefix) and row.key != path}
+        if below:
+            assert node["additionalProperties"] is False, path
+            for name, child in node["properties"].items():
+                walk(child, f"{prefix}{name}")
+
+    walk(SCHEMA, "")
+
+
+def test_all_values_sets_everything() -> None:
+    """ci/all-values.yaml sets every value, each to something that is not its default."""
+    for row in ROWS:
+        value = at(ALL, row.key)
+        assert value is not None, row.key
+        assert value != row.default, row.key
+
+
+def test_definitions_are_used() -> None:
+    """No definition of the schema is left over."""
+    used = set(re.findall(r'"#/definitions/(\w+)"', json.dumps(SCHEMA)))
+    assert used == set(SCHEMA["definitions"])

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .render import ALL, Helm
+
+PORTS = {"tcp-echo": ("TCP", 8080), "udp-echo": ("UDP", 8081), "http-echo": ("TCP", 8082)}
+OTHER = {"tcpEcho": {"port": 18080}, "udpEcho": {"port": 18081}, "httpEcho": {"port": 18082}}
+
+
+def service(helm: Helm, values: dict[str, Any] | None = None) -> dict[str, Any]:
+    return dict(helm.render(values).get("Service", "smoker-server")["spec"])
+
+
+def test_ports(helm: Helm) -> None:
+    """The Service has the three echo ports, each under its name, and targets the containers' ports by that name."""
+    assert service(helm)["ports"] == [
+        {"name": name, "port": number, "targetPort": name, "protocol": protocol}
+        for name, (protocol, number) in PORTS.items()
+    ]
+
+
+@pytest.mark.parametrize(("values", "shift"), [({}, 0), (OTHER, 10000)])
+def test_ports_agree(helm: Helm, values: dict[str, Any], shift: int) -> None:
+    """Service, container port, the echo's own setting and the probers' are one number, set in one place."""
+    release = helm.render(values)
+    ports = {port["targetPort"]: port for port in service(helm, values)["ports"]}
+    for name, (protocol, number) in PORTS.items():
+        (own,) = (p for p in release.container(name)["ports"] if p["name"] != "admin")
+        assert own == {"name": name, "containerPort": number + shift, "protocol": protocol}
+        assert ports[name]["port"] == number + shift
+        variable = f"{name.removesuffix('-echo').upper()}_PORT"
+        for component in (name, "prober", "test"):
+            assert release.env(component)[variable] == str(number + shift)
+
+
+def test_port_names_are_unique(helm: Helm) -> None:
+    """No two kinds of pods share an echo port's name, or requests would reach pods that are deaf to them."""
+    release = helm.render()
+    names = [p["name"] for c in PORTS for p in release.container(c)["ports"] if p["name"] != "admin"]
+    assert sorted(names) == sorted(PORTS)
+
+
+def test_dual_stack(helm: Helm) -> None:
+    """The Service takes both address families where there are two, in the cluster's order, unless told otherwise."""
+    assert service(helm)["ipFamilyPolicy"] == "PreferDualStack"
+    assert "ipFamilies" not in service(helm)
+    told = service(helm, {"service": {"ipFamilyPolicy": "RequireDualStack", "ipFamilies": ["IPv6", "IPv4"]}})
+    assert (told["ipFamilyPolicy"], told["ipFamilies"]) == ("RequireDualStack", ["IPv6", "IPv4"])
+
+
+def test_annotations(helm: Helm) -> None:
+    """service.annotations reach the Service beside the common ones, and nothing else."""
+    release = helm.render(ALL)
+    for found in release.objects:
+        annotations = found["metadata"]["annotations"]
+        assert ("example.com/service" in annotations) == (found["kind"] == "Service")
+        assert "example.com/contact" in annotations
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"tcpEcho": {"port": 8082}}, r"httpEcho\.port: must differ from tcpEcho\.port"),
+        ({"adminPort": 8080}, r"tcpEcho\.port: must differ from adminPort"),
+        ({"httpEcho": {"port": 9464}}, r"httpEcho\.port: must differ from adminPort"),
+    ],
+)
+def test_ports_that_collide(helm: Helm, values: dict[str, Any], message: str) -> None:
+    """Two TCP ports with one number are refused before anything is installed, by the names of the values."""
+    with pytest.raises(Exception, match=message):
+        helm.render(values)
+
+
+def test_tcp_and_udp_may_share_a_number(helm: Helm) -> None:
+    """TCP and UDP are different ports: one number for both is fine, beside the admin port too."""
+    assert [p["port"] for p in service(helm, {"udpEcho": {"port": 8080}})["ports"]] == [8080, 8080, 8082]
+    assert [p["port"] for p in service(helm, {"udpEcho": {"port": 9464}})["ports"]] == [8080, 9464, 8082]

@@ -1,0 +1,78 @@
+"""The chart's values and the services' settings are written twice: here they are held against each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from smoker_common.settings import ServiceSettings, parse
+from smoker_http_echo.settings import Settings as HttpEcho
+from smoker_prober.settings import Settings as Prober
+from smoker_tcp_echo.settings import Settings as TcpEcho
+from smoker_udp_echo.settings import Settings as UdpEcho
+
+from .render import Helm
+from .schema import SCHEMA, entry
+
+SETTINGS: dict[str, type[ServiceSettings]] = {
+    "tcp-echo": TcpEcho,
+    "udp-echo": UdpEcho,
+    "http-echo": HttpEcho,
+    "prober": Prober,
+}
+NUMBERS = [
+    ("adminPort", "ADMIN_PORT", "tcp-echo", 1),
+    ("tcpEcho.port", "TCP_PORT", "tcp-echo", 1),
+    ("udpEcho.port", "UDP_PORT", "udp-echo", 1),
+    ("httpEcho.port", "HTTP_PORT", "http-echo", 1),
+    ("tcpEcho.log.rate", "LOG_RATE", "tcp-echo", 1),
+    ("tcpEcho.idleTimeoutSeconds", "IDLE_TIMEOUT", "tcp-echo", 0.01),
+    ("httpEcho.maxBodyBytes", "MAX_BODY_BYTES", "http-echo", 1),
+    ("httpEcho.requestTimeoutSeconds", "REQUEST_TIMEOUT", "http-echo", 0.01),
+    ("prober.intervalSeconds", "TEST_INTERVAL", "prober", 0.01),
+    ("prober.timeoutSeconds", "TEST_TIMEOUT", "prober", 0.0001),
+]
+
+
+def problems(component: str, variable: str, value: Any) -> list[str]:
+    """What a service has to say against a value."""
+    return parse(SETTINGS[component], {variable: str(value)})[1]
+
+
+@pytest.mark.parametrize("component", SETTINGS)
+def test_defaults(helm: Helm, component: str) -> None:
+    """A service reads the same from the chart's default environment as from none at all."""
+    settings = SETTINGS[component]
+    assert parse(settings, helm.render().env(component)) == parse(settings, {})
+
+
+@pytest.mark.parametrize("component", SETTINGS)
+def test_every_setting(helm: Helm, component: str) -> None:
+    """The chart sets every variable that a service reads, and none that it does not."""
+    declared = {field.metadata["declaration"].variable for field in SETTINGS[component].__dataclass_fields__.values()}
+    given = {variable["name"] for variable in helm.render().container(component)["env"]}
+    assert given == declared - {"LISTEN_ADDRESS"}  # in a pod: all addresses
+
+
+@pytest.mark.parametrize(("key", "variable", "component", "step"), NUMBERS)
+def test_ranges(key: str, variable: str, component: str, step: float) -> None:
+    """The schema takes a number exactly where the service does; ports start at 1024, which needs no privilege."""
+    allowed = entry(key)
+    low, high = allowed["minimum"], allowed["maximum"]
+    assert not problems(component, variable, low)
+    assert not problems(component, variable, high)
+    assert problems(component, variable, high + step)
+    if variable.endswith("_PORT"):
+        assert low == 1024
+    else:
+        assert problems(component, variable, low - step)
+
+
+@pytest.mark.parametrize("component", SETTINGS)
+def test_words(component: str) -> None:
+    """Every service knows each level and format that the schema allows."""
+    for key, variable in (("log.level", "LOG_LEVEL"), ("log.format", "LOG_FORMAT")):
+        for word in entry(key)["enum"]:
+            assert not problems(component, variable, word)
+    assert SCHEMA["definitions"]["levelOrNone"]["enum"] == ["", *entry("log.level")["enum"]]

@@ -1,0 +1,152 @@
+"""Each value reaches its place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .render import ALL, VALUES_KEY, WORKLOADS, Helm, HelmError, at, nested
+
+ECHO = {"ADMIN_PORT": "9464", "LOG_LEVEL": "INFO", "LOG_FORMAT": "text", "LOG_RATE": "20"}
+PROBER = {
+    "ADMIN_PORT": "9464",
+    "LOG_LEVEL": "INFO",
+    "LOG_FORMAT": "text",
+    "SERVER_HOST": "smoker-server",
+    "TCP_PORT": "8080",
+    "UDP_PORT": "8081",
+    "HTTP_PORT": "8082",
+    "TEST_INTERVAL": "30",
+    "TEST_TIMEOUT": "5",
+}
+DEFAULT = {
+    "tcp-echo": {**ECHO, "TCP_PORT": "8080", "IDLE_TIMEOUT": "30"},
+    "udp-echo": {**ECHO, "UDP_PORT": "8081"},
+    "http-echo": {**ECHO, "HTTP_PORT": "8082", "MAX_BODY_BYTES": "10485760", "REQUEST_TIMEOUT": "30"},
+    "prober": PROBER,
+    "test": PROBER,
+}
+SCHEDULING = ("nodeSelector", "tolerations", "affinity", "priorityClassName")
+
+
+@pytest.mark.parametrize("component", DEFAULT)
+def test_environment(helm: Helm, component: str) -> None:
+    """A container's environment is exactly what its service reads; numbers are whole, not 1.048576e+07."""
+    assert helm.render().env(component) == DEFAULT[component]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "variable", "text", "components"),
+    [
+        ("adminPort", 19464, "ADMIN_PORT", "19464", DEFAULT),
+        ("log.level", "TRACE", "LOG_LEVEL", "TRACE", DEFAULT),
+        ("log.format", "json", "LOG_FORMAT", "json", DEFAULT),
+        ("tcpEcho.log.level", "DEBUG", "LOG_LEVEL", "DEBUG", ["tcp-echo"]),
+        ("udpEcho.log.level", "DEBUG", "LOG_LEVEL", "DEBUG", ["udp-echo"]),
+        ("httpEcho.log.level", "DEBUG", "LOG_LEVEL", "DEBUG", ["http-echo"]),
+        ("prober.log.level", "DEBUG", "LOG_LEVEL", "DEBUG", ["prober", "test"]),
+        ("tcpEcho.log.rate", 0, "LOG_RATE", "0", ["tcp-echo"]),
+        ("udpEcho.log.rate", 100000, "LOG_RATE", "100000", ["udp-echo"]),
+        ("httpEcho.log.rate", 1, "LOG_RATE", "1", ["http-echo"]),
+        ("tcpEcho.idleTimeoutSeconds", 0.5, "IDLE_TIMEOUT", "0.5", ["tcp-echo"]),
+        ("httpEcho.requestTimeoutSeconds", 86400, "REQUEST_TIMEOUT", "86400", ["http-echo"]),
+        ("httpEcho.maxBodyBytes", 1073741824, "MAX_BODY_BYTES", "1073741824", ["http-echo"]),
+        ("prober.serverHost", "fd00::1", "SERVER_HOST", "fd00::1", ["prober"]),
+        ("prober.intervalSeconds", 3600, "TEST_INTERVAL", "3600", ["prober", "test"]),
+        ("prober.timeoutSeconds", 0.25, "TEST_TIMEOUT", "0.25", ["prober", "test"]),
+    ],
+)
+def test_settings(helm: Helm, key: str, value: Any, variable: str, text: str, components: Any) -> None:
+    """A setting reaches the variable of the services that read it, and changes no other variable anywhere."""
+    release = helm.render(nested(key, value))
+    for component, default in DEFAULT.items():
+        changed = {variable: text} if component in components else {}
+        assert release.env(component) == {**default, **changed}
+
+
+def test_node_name(helm: Helm) -> None:
+    """Probers and the test pod learn their node's name from Kubernetes."""
+    expected = {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
+    for component in ("prober", "test"):
+        assert expected in helm.render().container(component)["env"]
+
+
+@pytest.mark.parametrize("component", WORKLOADS)
+def test_images(helm: Helm, component: str) -> None:
+    """An image is registry, name, tag and digest; the tag is the component's, else imageTag, else the appVersion."""
+    key = VALUES_KEY[component]
+    name = f"smoker-{component}"
+    digest = "sha256:" + "a" * 64
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({}, f"{name}:dev"),
+        ({"imageTag": "1.0"}, f"{name}:1.0"),
+        ({"imageRegistry": "[::1]:5000/team"}, f"[::1]:5000/team/{name}:dev"),
+        ({"imageRegistry": "registry.example/"}, f"registry.example/{name}:dev"),
+        ({"imageTag": "1.0", key: {"image": {"tag": "1.1"}}}, f"{name}:1.1"),
+        ({key: {"image": {"name": "echo", "digest": digest}}}, f"echo:dev@{digest}"),
+    ]
+    for values, image in cases:
+        assert helm.render(values).container(component)["image"] == image
+
+
+@pytest.mark.parametrize("component", DEFAULT)
+def test_pulling(helm: Helm, component: str) -> None:
+    """Pull policy and secrets reach every pod."""
+    assert helm.render().container(component)["imagePullPolicy"] == "IfNotPresent"
+    assert helm.render(ALL).container(component)["imagePullPolicy"] == "Always"
+    assert helm.render(ALL).pod(component)["spec"]["imagePullSecrets"] == [{"name": "pull-secret"}]
+
+
+@pytest.mark.parametrize("component", DEFAULT)
+def test_scheduling(helm: Helm, component: str) -> None:
+    """Scheduling values reach their pods as they are; a node selector is added to the default one."""
+    values = ALL[VALUES_KEY.get(component, component)]
+    spec = helm.render(ALL).pod(component)["spec"]
+    for field in SCHEDULING[1:]:
+        assert spec[field] == values[field]
+    assert spec["nodeSelector"] == {"kubernetes.io/os": "linux", **values["nodeSelector"]}
+    assert spec.get("topologySpreadConstraints") == values.get("topologySpreadConstraints")
+
+
+@pytest.mark.parametrize("component", DEFAULT)
+def test_emptied(helm: Helm, component: str) -> None:
+    """What may be left out of a pod is left out when its value is empty or null."""
+    key = VALUES_KEY.get(component, component)
+    empty: dict[str, Any] = {"nodeSelector": None, "tolerations": [], "affinity": {}, "priorityClassName": ""}
+    spec = helm.render({key: empty}).pod(component)["spec"]
+    assert not set(SCHEDULING) & set(spec)
+
+
+@pytest.mark.parametrize("component", ["tcp-echo", "udp-echo", "http-echo"])
+def test_replicas(helm: Helm, component: str) -> None:
+    """An echo service is one pod unless told otherwise; none at all is possible too."""
+    assert helm.render().component(component)["spec"]["replicas"] == 1
+    for number in (0, 3):
+        release = helm.render({VALUES_KEY[component]: {"replicas": number}})
+        assert release.component(component)["spec"]["replicas"] == number
+
+
+def test_update_strategy(helm: Helm) -> None:
+    """Probers are replaced a quarter at a time; OnDelete does not inherit what only RollingUpdate has."""
+    spec = helm.render().component("prober")["spec"]
+    assert spec["updateStrategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%"}}
+    told = helm.render({"prober": {"updateStrategy": {"type": "OnDelete"}}}).component("prober")["spec"]
+    assert told["updateStrategy"] == {"type": "OnDelete"}
+
+
+@pytest.mark.parametrize("component", DEFAULT)
+def test_extra_environment(helm: Helm, component: str) -> None:
+    """extraEnv comes last in its own pods, as it is; the probers' reaches the test pod too."""
+    extra = at(ALL, f"{VALUES_KEY.get(component, 'prober')}.extraEnv")
+    assert helm.render(ALL).container(component)["env"][-len(extra) :] == extra
+
+
+@pytest.mark.parametrize(
+    ("key", "variable"),
+    [("tcpEcho", "TCP_PORT"), ("udpEcho", "LOG_LEVEL"), ("prober", "TEST_INTERVAL"), ("prober", "NODE_NAME")],
+)
+def test_extra_environment_sets_nothing_twice(helm: Helm, key: str, variable: str) -> None:
+    """A variable that the chart sets from a value of its own is refused in extraEnv, by name."""
+    with pytest.raises(HelmError, match=rf"{key}\.extraEnv: {variable} is set by the chart"):
+        helm.render({key: {"extraEnv": [{"name": variable, "value": "1"}]}})

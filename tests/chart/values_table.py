@@ -1,0 +1,93 @@
+"""The table of values in the chart's README, made from the comments in values.yaml.
+
+Run as a script it prints the table; with --write it puts it into the README.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+CHART = Path(__file__).resolve().parents[2] / "charts" / "smoker"
+BEGIN, END = "<!-- values: begin -->\n", "<!-- values: end -->\n"
+MARK = "# -- "
+
+
+@dataclass(frozen=True)
+class Row:
+    """One value: its dotted key, default and description."""
+
+    key: str
+    default: Any
+    text: str
+
+
+def rows(source: str) -> list[Row]:
+    """A row for every key under a `# --` comment; what lies below such a key is part of its default."""
+    root = yaml.compose(source, Loader=yaml.SafeLoader)
+    if not isinstance(root, yaml.MappingNode):
+        raise TypeError("values.yaml is not a map")
+    return list(_rows(root, source.splitlines(), ""))
+
+
+def _rows(node: yaml.MappingNode, lines: list[str], prefix: str) -> Iterator[Row]:
+    for key, value in node.value:
+        name = f"{prefix}{key.value}"
+        text = _comment(lines, key.start_mark.line, key.start_mark.column)
+        if text:
+            yield Row(name, yaml.SafeLoader("").construct_object(value, deep=True), text)
+        elif isinstance(value, yaml.MappingNode):
+            yield from _rows(value, lines, f"{name}.")
+        else:
+            raise ValueError(f"values.yaml: {name} has no comment that begins with {MARK.strip()!r}")
+
+
+def _comment(lines: list[str], line: int, column: int) -> str:
+    """The `# --` comment right above a line, at the same indentation; it may go on in further comment lines."""
+    text: list[str] = []
+    for above in reversed(lines[:line]):
+        if not above.startswith(" " * column + "#"):
+            break
+        text.insert(0, above.strip().removeprefix("#").strip())
+        if above.strip().startswith(MARK):
+            return " ".join(text).removeprefix("-- ")
+    return ""
+
+
+def table(found: list[Row]) -> str:
+    """The rows in Markdown."""
+    lines = ["| key | default | what it is |", "|---|---|---|"]
+    for row in found:
+        default = json.dumps(row.default, ensure_ascii=False).replace("|", "\\|")
+        lines.append(f"| `{row.key}` | `{default}` | {row.text.replace('|', chr(92) + '|')} |")
+    return "\n".join(lines) + "\n"
+
+
+def with_table(readme: str, made: str) -> str:
+    """The README with its table replaced."""
+    head, begin, rest = readme.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"README.md lacks {BEGIN.strip()} or {END.strip()}")
+    return head + BEGIN + made + END + tail
+
+
+def main(*arguments: str) -> None:
+    made = table(rows((CHART / "values.yaml").read_text()))
+    if arguments == ("--write",):
+        readme = CHART / "README.md"
+        readme.write_text(with_table(readme.read_text(), made))
+    elif not arguments:
+        print(made, end="")
+    else:
+        sys.exit(f"usage: {Path(__file__).name} [--write]")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
