@@ -122,10 +122,10 @@ def test_colour_follows_the_customs(
 def test_above_the_rate_lines_become_one_sum(streams: Streams) -> None:
     """1,000 events at a rate of 5: five lines, then one that counts the other 995 and their bytes."""
     streams.configure()
-    requests = log.RequestLog("requests", 5)
+    requests = log.RequestLog("request", "requests", 5)
     for _ in range(1000):
-        requests("request", 2, 3, "", lambda: {"client": "c"})
-    assert streams.err.count("[INFO] request client=c received=2 sent=3") == 5
+        requests(("10.0.0.1", 5), 2, 3)
+    assert streams.err.count("[INFO] request client=10.0.0.1:5 received=2 sent=3") == 5
     eventually("the sum is written", lambda: "995 more requests" in streams.err)
     assert "995 more requests received=1990 sent=2985 errors=0" in streams.err
     assert streams.err.count("\n") == 6
@@ -134,9 +134,9 @@ def test_above_the_rate_lines_become_one_sum(streams: Streams) -> None:
 def test_the_sum_keeps_the_last_error(streams: Streams) -> None:
     """What went wrong among the events that got no line is not lost."""
     streams.configure()
-    requests = log.RequestLog("datagrams", 0)
-    requests("datagram", 1, 0, "refused: why", dict)
-    requests("datagram", 1, 1, "", dict)
+    requests = log.RequestLog("datagram", "datagrams", 0)
+    requests(("10.0.0.1", 5), 1, 0, "refused: why")
+    requests(("10.0.0.1", 5), 1, 1)
     requests.sum_up()
     assert "[WARNING] 2 more datagrams received=2 sent=1 errors=1 last_error=" in streams.err
     gevent.sleep(0)
@@ -145,5 +145,7 @@ def test_the_sum_keeps_the_last_error(streams: Streams) -> None:
 def test_an_error_of_one_request_is_a_warning_with_its_cause(streams: Streams) -> None:
     """A connection that was reset says so."""
     streams.configure()
-    log.RequestLog("connections", 5)("connection closed", 1, 0, "connection reset by peer", lambda: {"client": "c"})
-    assert '[WARNING] connection closed client=c received=1 sent=0 error="connection reset by peer"' in streams.err
+    request_log = log.RequestLog("connection closed", "connections", 5)
+    request_log(("10.0.0.1", 5), 1, 0, "connection reset by peer", lambda: {"path": "/"})
+    line = '[WARNING] connection closed client=10.0.0.1:5 path=/ received=1 sent=0 error="connection reset by peer"'
+    assert line in streams.err

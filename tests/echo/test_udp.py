@@ -129,8 +129,8 @@ def test_an_answer_that_cannot_be_sent_is_told(serve: Serve) -> None:
         def __init__(self, sock: Any) -> None:
             self._sock, self.times = sock, 1
 
-        def recvmsg_into(self, *arguments: Any) -> Any:
-            return self._sock.recvmsg_into(*arguments)
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._sock, name)
 
         def sendmsg(self, *arguments: Any) -> Any:
             if self.times:
@@ -145,6 +145,39 @@ def test_an_answer_that_cannot_be_sent_is_told(serve: Serve) -> None:
         sock.send(b"b")
         assert sock.recv(10) == b"b"
     assert served.seen[0][1:] == (1, 0, "the answer could not be sent: operation not permitted")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.9", "::1"])
+def test_an_address_that_was_asked_gets_an_echo_of_its_own(serve: Serve, host: str) -> None:
+    """The second datagram to an address is answered by a socket bound to it; the port stays ours alone."""
+    served = serve()
+    server = served.servers[1 if ":" in host else 0]
+    with served.client(host) as sock:
+        for payload in (b"one", b"two", b"three"):
+            sock.send(payload)
+            assert sock.recv(10) == payload
+    assert list(server.own) == [host]
+    assert server.own[host].answered == 2
+    assert server.answered == 3
+    for address in (host, "::" if ":" in host else "0.0.0.0"):
+        with socket.socket(server.family, socket.SOCK_DGRAM) as thief:
+            thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if ":" in host:
+                thief.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            with pytest.raises(OSError, match="in use"):
+                thief.bind((address, served.port))
+
+
+def test_an_echo_of_its_own_refuses_as_its_parent_does(serve: Serve) -> None:
+    """An echo port is one for both sockets."""
+    evil = free_port(socket.SOCK_DGRAM)
+    served = serve(never={evil})
+    with served.client() as fine, served.client(port=evil) as sock:
+        fine.send(b"PING")
+        assert fine.recv(10) == b"PING"
+        sock.send(b"x")
+        eventually("it is counted", lambda: served.servers[0].own["127.0.0.1"].refused == 1)
+    assert served.servers[0].refused == 1
 
 
 def test_where_answers_leave_from() -> None:

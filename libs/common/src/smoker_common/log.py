@@ -10,15 +10,18 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
 import gevent
 from loguru import logger
 
+from smoker_common.listen import endpoint
+
 if TYPE_CHECKING:
     from loguru import Record
+
+Fields = Callable[[], dict[str, Any]]
 
 RESULT = "result"  # the field of a record that is a line of results: a tuple of the line and its JSON fields
 TIME = "YYYY-MM-DD HH:mm:ss"
@@ -92,36 +95,40 @@ def _word(value: object) -> str:
 class RequestLog:
     """Logs what clients do: a line each, up to `rate` lines a second; the rest is counted and summed up once a second.
 
-    A line costs some 20 µs, an echo of a datagram a quarter of it: without the limit the log would be the work.
+    A line costs some 20 µs, an echo of a datagram a third of it: without the limit the log would be the work. It is an
+    observer of every echo server, and called for every datagram: what is not logged must cost next to nothing.
     """
 
-    def __init__(self, what: str, rate: int) -> None:
-        """`what` names the event in the plural, as the sum needs it: "connections"."""
-        self._what, self._rate = what, rate
-        self._second, self._logged = 0.0, 0
+    def __init__(self, message: str, what: str, rate: int) -> None:
+        """`message` is the line's, `what` names the events in the plural, as the sum needs it."""
+        self._message, self._what, self._rate = message, what, rate
+        self._left = rate  # lines that this second still has
+        self._counting = False  # whether a second is under way
         self._more, self._received, self._sent, self._errors = 0, 0, 0, 0
         self._cause = ""
 
     def __call__(
-        self, message: str, received: int, sent: int, error: str, fields: Callable[[], dict[str, Any]]
+        self, client: tuple[Any, ...], received: int, sent: int, error: str = "", fields: Fields | None = None
     ) -> None:
         """Log one event. `fields` is asked only for a line that is written; `error` is empty when all went well."""
-        now = time.monotonic()
-        if now - self._second >= 1.0:
-            self._second, self._logged = now, 0
-        if self._logged < self._rate:
-            self._logged += 1
-            record = fields() | {"received": received, "sent": sent}
-            logger.log("WARNING" if error else "INFO", message, **record, **({"error": error} if error else {}))
-            return
-        if not self._more:
-            gevent.spawn_later(1.0, self.sum_up)
-        self._more += 1
-        self._received += received
-        self._sent += sent
-        if error:
-            self._errors += 1
-            self._cause = error
+        if self._left:
+            self._left -= 1
+            record = {"client": endpoint(client)} | (fields() if fields else {}) | {"received": received, "sent": sent}
+            logger.log("WARNING" if error else "INFO", self._message, **record, **({"error": error} if error else {}))
+        else:
+            self._more += 1
+            self._received += received
+            self._sent += sent
+            if error:
+                self._errors += 1
+                self._cause = error
+        if not self._counting:
+            self._counting = True
+            gevent.spawn_later(1.0, self._next_second)
+
+    def _next_second(self) -> None:
+        self._counting, self._left = False, self._rate
+        self.sum_up()
 
     def sum_up(self) -> None:
         """Write the sum of what was counted since the last one, if anything was."""

@@ -8,7 +8,6 @@ import sys
 
 from smoker_common.admin import observe as observe_check
 from smoker_common.http import Handler
-from smoker_common.listen import endpoint
 from smoker_common.log import RequestLog
 from smoker_common.service import Sockets, main
 from smoker_echo.http import HttpEcho
@@ -17,7 +16,7 @@ from smoker_http_echo.settings import Settings
 
 def build(settings: Settings, sockets: Sockets) -> HttpEcho:
     """The server, logging each request; health checks at DEBUG."""
-    log = RequestLog("requests", settings.log_rate)
+    log = RequestLog("request", "requests", settings.log_rate)
 
     def observe(handler: Handler) -> None:
         if handler.path == "/health" and not handler.error:
@@ -26,9 +25,9 @@ def build(settings: Settings, sockets: Sockets) -> HttpEcho:
 
         def fields() -> dict[str, object]:
             summary = handler.summary
-            return {"client": endpoint(handler.client_address)} | {k: summary[k] for k in ("method", "path", "status")}
+            return {name: summary[name] for name in ("method", "path", "status")}
 
-        log("request", handler.received, handler.response_length, handler.error, fields)
+        log(handler.client_address, handler.received, handler.response_length, handler.error, fields)
 
     return HttpEcho(
         sockets["http_port"][0],

@@ -5,9 +5,7 @@ from gevent import monkey
 monkey.patch_all()
 
 import sys
-from typing import Any
 
-from smoker_common.listen import endpoint
 from smoker_common.log import RequestLog
 from smoker_common.service import Sockets, main
 from smoker_common.work import Together
@@ -17,12 +15,8 @@ from smoker_udp_echo.settings import Settings
 
 def build(settings: Settings, sockets: Sockets) -> Together:
     """A server a family, logging each datagram."""
-    log = RequestLog("datagrams", settings.log_rate)
-
-    def observe(client: tuple[Any, ...], received: int, sent: int, cause: str) -> None:
-        log("datagram", received, sent, cause, lambda: {"client": endpoint(client)})
-
-    return Together([UdpEcho(sock, observer=observe) for sock in sockets["udp_port"]])
+    log = RequestLog("datagram", "datagrams", settings.log_rate)
+    return Together([UdpEcho(sock, observer=log) for sock in sockets["udp_port"]])
 
 
 def command() -> int:
