@@ -24,7 +24,7 @@ setup: $(VENV)/.ready  ## install everything into .venv
 $(VENV)/.ready: Makefile constraints.txt requirements-dev.txt $(PACKAGES:%=%/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "smoker needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0] + "; set PYTHON=python3.x")'
 	@echo "installing into $(VENV) (about half a minute)"
-	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --requirement requirements-dev.txt
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --no-build-isolation $(PACKAGES:%=--editable %)
 	@touch $@
@@ -68,6 +68,8 @@ deploy: setup  ## install or upgrade the chart in the current cluster
 
 undeploy: setup  ## take it out of the cluster again
 	$(HELM) uninstall $(RELEASE) --namespace $(NAMESPACE) --wait
+	@kubectl delete pod --namespace $(NAMESPACE) --ignore-not-found \
+	  --selector app.kubernetes.io/instance=$(RELEASE),app.kubernetes.io/component=test
 
 logs-server:  ## the echo services' last lines (FOLLOW=1 to go on)
 	@$(LOGS) --selector app=smoker-server,app.kubernetes.io/instance=$(RELEASE)

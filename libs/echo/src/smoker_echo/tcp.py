@@ -21,7 +21,7 @@ from smoker_common.accept import Acceptor
 from smoker_common.connections import Connections
 
 IDLE_TIMEOUT = 30.0  # seconds
-READ = 4096  # bytes
+READ = 16 * 1024  # bytes; docs/design/0003-tcp-read-size.md has the figures
 SIOCOUTQ = 0x5411  # linux/sockios.h, tcp(7): bytes in the send queue that the peer has not acknowledged
 _READ_EVENT, _WRITE_EVENT = 1, 2
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close sends RST and frees the queue (socket(7))

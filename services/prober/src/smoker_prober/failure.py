@@ -67,8 +67,8 @@ def reason(error: BaseException, phase: str) -> str:
 
 
 def in_a_sentence(text: str) -> str:
-    """`text` without the capital of its first word, unless that is an abbreviation."""
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+    """`text` without the capital of its first word, unless that is an abbreviation or a name."""
+    return text[:1].lower() + text[1:] if text.partition(" ")[0][1:].islower() else text
 
 
 def _cause(error: HTTPError) -> BaseException | None:

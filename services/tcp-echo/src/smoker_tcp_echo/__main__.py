@@ -1,10 +1,11 @@
 """The command `smoker-tcp-echo`."""
 
+import sys
+
 from gevent import monkey
 
-monkey.patch_all()
-
-import sys
+sys.modules["ssl"] = None  # type: ignore[assignment]  # asyncio, which loguru loads, does without its 4 MiB
+monkey.patch_all(ssl=False, subprocess=False)
 
 from smoker_common.log import RequestLog
 from smoker_common.service import Sockets, main

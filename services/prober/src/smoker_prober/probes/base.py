@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from loguru import logger
+from urllib3.exceptions import HTTPError
 
 from smoker_prober.deadline import Deadline, DeadlineExceeded
 from smoker_prober.failure import BadReply, outcome_of, reason
@@ -79,6 +80,6 @@ def _judged(caught: Exception, attempt: Attempt) -> tuple[Outcome, str]:
     """Outcome and reason. Not in `run`: a frame that keeps its own exception keeps the probe's sockets open."""
     raised = BadReply(attempt.stray) if attempt.stray and isinstance(caught, DeadlineExceeded) else caught
     outcome = outcome_of(raised, attempt.phase_name)
-    if outcome is Outcome.LOCAL_ERROR and not isinstance(raised, OSError):
+    if outcome is Outcome.LOCAL_ERROR and not isinstance(raised, OSError | HTTPError):
         logger.exception("a probe failed in a way it should not")  # a defect of ours: loudly
     return outcome, reason(raised, attempt.phase_name)
