@@ -58,6 +58,24 @@ def eventually(claim: str, holds: Callable[[], Any], seconds: float = PATIENCE) 
     pytest.fail(f"not within {seconds:g} s: {claim}")
 
 
+def serving(make: Callable[..., Any]) -> Any:
+    """A fixture: called with options it gives what `make` makes of them, and stops (`stop()`) all of it afterwards."""
+
+    @pytest.fixture
+    def serve() -> Iterator[Callable[..., Any]]:
+        served: list[Any] = []
+
+        def one(**options: Any) -> Any:
+            served.append(make(**options))
+            return served[-1]
+
+        yield one
+        for each in served:
+            each.stop()
+
+    return serve
+
+
 @dataclass
 class Process:
     """A service of ours as a process of its own, its two streams in files."""

@@ -13,7 +13,7 @@ from smoker_common import http
 from smoker_common.http import Handler, HttpServer
 from smoker_common.http_request import MAX_HEAD
 from smoker_common.listen import tcp_listener
-from tests.conftest import eventually
+from tests.conftest import eventually, serving
 
 Serve = Callable[..., "Served"]
 
@@ -47,20 +47,12 @@ class Served:
             sock.sendall(request)
             return b"".join(iter(lambda: sock.recv(65536), b""))
 
+    def stop(self) -> None:
+        self.server.close()
+        self.server.drain(0)
 
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """`serve(timeout=0.5)`: a running server."""
-    served: list[Served] = []
 
-    def one(**options: Any) -> Served:
-        served.append(Served(**options))
-        return served[-1]
-
-    yield one
-    for each in served:
-        each.server.close()
-        each.server.drain(0)
+serve = serving(Served)
 
 
 def test_headers_and_body_leave_in_one_segment(serve: Serve) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import resource
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 
 from smoker_common.listen import tcp_listener
 from smoker_echo.tcp import READ, TcpEcho
-from tests.conftest import eventually
+from tests.conftest import eventually, serving
 
 Serve = Callable[..., "Served"]
 
@@ -32,20 +32,12 @@ class Served:
     def connect(self, host: str = "127.0.0.1") -> socket.socket:
         return socket.create_connection((host, self.port), timeout=10)
 
+    def stop(self) -> None:
+        self.server.close()
+        self.server.drain(0)
 
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """`serve(idle_timeout=0.5)`: a running echo."""
-    served: list[Served] = []
 
-    def one(**options: Any) -> Served:
-        served.append(Served(**options))
-        return served[-1]
-
-    yield one
-    for each in served:
-        each.server.close()
-        each.server.drain(0)
+serve = serving(Served)
 
 
 def read_exactly(sock: socket.socket, count: int) -> bytes:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from smoker_common.listen import udp_sockets
 from smoker_echo.udp import IN6_PKTINFO, IN_PKTINFO, IP_PKTINFO, UdpEcho, _answer_from
-from tests.conftest import eventually, free_port
+from tests.conftest import eventually, free_port, serving
 
 Serve = Callable[..., "Served"]
 
@@ -34,21 +34,13 @@ class Served:
         sock.connect((host, self.port))
         return sock
 
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """`serve()`: a running echo."""
-    served: list[Served] = []
-
-    def one(**options: Any) -> Served:
-        served.append(Served(**options))
-        return served[-1]
-
-    yield one
-    for each in served:
-        for server in each.servers:
+    def stop(self) -> None:
+        for server in self.servers:
             server.close()
             assert server.drain(1) == 0
+
+
+serve = serving(Served)
 
 
 @pytest.mark.parametrize("size", [0, 1, 4, 8192, 8193, 65_507])
