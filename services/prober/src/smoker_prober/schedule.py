@@ -51,14 +51,15 @@ class Schedule:
             except Exception:
                 logger.exception("a round failed")
             self.rounds += 1
-            now = max(time.monotonic() + wall, due)  # a timer may be early by a moment: not the same tick twice
+            now = time.monotonic() + wall
             if now - due > self._interval:
                 logger.warning(
                     "a round took longer than the interval; the rounds in between are left out",
                     seconds=round(now - due, 3),
                     interval=self._interval,
                 )
-            due = next_tick(now, self._interval, self._offset)
+            # A timer may be early by a moment: not the same tick twice, and the moment is waited for.
+            due = next_tick(max(now, due), self._interval, self._offset)
             self._closed.wait(due - now)
 
     def close(self) -> None:

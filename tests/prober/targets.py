@@ -1,0 +1,98 @@
+"""What the prober's tests probe, and how."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+from collections.abc import Callable, Iterator, Mapping
+
+from gevent.pool import Pool
+from gevent.server import StreamServer
+
+from smoker_common.listen import tcp_listener, udp_sockets
+from smoker_common.settings import parse
+from smoker_echo.http import HttpEcho
+from smoker_echo.tcp import TcpEcho
+from smoker_echo.udp import UdpEcho
+from smoker_prober.probes import PROBES
+from smoker_prober.probes.base import run
+from smoker_prober.result import Result
+from smoker_prober.settings import Settings
+from smoker_prober.target import Target
+
+HOST, NODE = "127.0.0.1", "node-1"
+PLENTY = 30.0  # seconds: a deadline that no loaded machine reaches, so that whatever ends a probe is not the deadline
+SHORT = 0.1  # seconds: a deadline that is meant to be reached
+ENOUGH = 0.4  # seconds: one that is meant to be reached, but not before a loaded machine has answered
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close sends RST (socket(7))
+
+Serve = Callable[[socket.socket], None]
+
+
+def probe(kind: str, port: int, *, host: str = HOST, timeout: float = PLENTY) -> Result:
+    """One probe as a round does it."""
+    return run(kind, PROBES[kind], Target(host, port), NODE, timeout)
+
+
+def variables_for(ports: Mapping[str, int], timeout: float = PLENTY) -> dict[str, str]:
+    """An environment in which these ports, by probe, are probed."""
+    wanted = {f"{kind.upper()}_PORT": str(port) for kind, port in ports.items()}
+    return wanted | {"SERVER_HOST": HOST, "NODE_NAME": NODE, "TEST_TIMEOUT": str(timeout)}
+
+
+def settings_of(variables: Mapping[str, str]) -> Settings:
+    """The settings in an environment without mistakes."""
+    settings, problems = parse(Settings, variables)
+    assert not problems
+    return settings
+
+
+@contextlib.contextmanager
+def echo(kind: str, host: str = HOST, port: int = 0) -> Iterator[int]:
+    """The real echo of `kind` on loopback; its port."""
+    sock = udp_sockets(host, port)[0] if kind == "udp" else tcp_listener(host, port)
+    number: int = sock.getsockname()[1]
+    server = {"tcp": TcpEcho, "udp": UdpEcho, "http": HttpEcho}[kind](sock)
+    server.start()
+    try:
+        yield number
+    finally:
+        server.close()
+        server.drain(0)
+
+
+@contextlib.contextmanager
+def listening(serve: Serve, host: str = HOST) -> Iterator[int]:
+    """A TCP server that does to each connection what `serve` does, and then closes it; its port."""
+
+    def handle(sock: socket.socket, _address: object) -> None:
+        with sock, contextlib.suppress(OSError):  # the prober may go first
+            serve(sock)
+
+    listener = tcp_listener(host, 0)
+    port: int = listener.getsockname()[1]
+    server = StreamServer(listener, handle, spawn=Pool())
+    server.start()
+    try:
+        yield port
+    finally:
+        server.stop(timeout=0)
+
+
+def answering(data: bytes) -> Serve:
+    """Take the request, send `data`, then FIN, and stay until the prober has closed too."""
+
+    def serve(sock: socket.socket) -> None:
+        sock.recv(4096)
+        sock.sendall(data)
+        sock.shutdown(socket.SHUT_WR)
+        until_closed(sock)
+
+    return serve
+
+
+def until_closed(sock: socket.socket) -> None:
+    """Read until the other side has closed."""
+    while sock.recv(65_536):
+        pass

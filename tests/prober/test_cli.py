@@ -1,0 +1,182 @@
+"""The command line: `once` for a report and an exit code, `probe` by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable
+from importlib.metadata import version
+
+import pytest
+
+from smoker_common.settings import declaration
+from smoker_prober.cli import command
+from smoker_prober.settings import Settings
+from tests.relay import CORRUPT, DROP, TcpRelay, refusing
+
+from .targets import HOST, SHORT, Serve, answering
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> pytest.MonkeyPatch:
+    """An environment of ours alone, in which the real echoes are probed."""
+    for field in dataclasses.fields(Settings):
+        monkeypatch.delenv(declaration(field).variable, raising=False)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    return monkeypatch
+
+
+def test_once_all_good(capsys: Captured, echoes: dict[str, int]) -> None:
+    """A table of the three probes on stdout, nothing on stderr, exit code 0."""
+    assert command(["once"]) == 0
+    out, err = capsys.readouterr()
+    head, *rows, empty, sentence = out.splitlines()
+    assert head.split() == ["PROBE", "TARGET", "OUTCOME", "LATENCY", "DETAIL"]
+    assert [row.split()[:3] for row in rows] == [[kind, f"{HOST}:{port}", "success"] for kind, port in echoes.items()]
+    assert (empty, sentence, err) == ("", "All 3 probes from node-1 were answered.", "")
+
+
+def test_once_with_a_failure(capsys: Captured, environment: pytest.MonkeyPatch) -> None:
+    """One probe that fails is exit code 1; the others are still done."""
+    with refusing() as port:
+        environment.setenv("TCP_PORT", str(port))
+        assert command(["once"]) == 1
+    out = capsys.readouterr().out
+    assert re.search(r"^tcp +\S+ +refused +\S+ +connect: connection refused$", out, re.MULTILINE)
+    assert out.endswith("1 of 3 probes from node-1 failed: tcp (refused).\n")
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_once_as_json(capsys: Captured, environment: pytest.MonkeyPatch, echoes: dict[str, int], *, good: bool) -> None:
+    """stdout is one JSON document and nothing else, whatever was found; the exit code is the table's."""
+    with TcpRelay((HOST, echoes["http"]), CORRUPT) as relay:
+        environment.setenv("HTTP_PORT", str(echoes["http"] if good else relay.port))
+        assert command(["once", "--json"]) == (0 if good else 1)
+    found = json.loads(capsys.readouterr().out)
+    assert (found["node"], found["ok"]) == ("node-1", good)
+    assert [result["outcome"] for result in found["results"]] == [
+        "success",
+        "success",
+        "success" if good else "bad_reply",
+    ]
+
+
+@pytest.mark.parametrize("arguments", [["once"], ["once", "--json"], ["probe", "tcp", HOST, "80"]])
+def test_wrong_settings(capsys: Captured, environment: pytest.MonkeyPatch, arguments: list[str]) -> None:
+    """Exit code 2, nothing on stdout, and one sentence with all mistakes and what is allowed."""
+    environment.setenv("TEST_TIMEOUT", "never")
+    environment.setenv("TCP_PORT", "tcp://10.0.0.1:8080")
+    assert command(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == (
+        "smoker-prober: cannot start: TCP_PORT='tcp://10.0.0.1:8080' is not a whole number from 1 to 65535 "
+        "(a Service of that name sets it: use enableServiceLinks: false); "
+        "TEST_TIMEOUT='never' is not a number of seconds from 0.001 to 3600.\n"
+    )
+
+
+@pytest.mark.parametrize("kind", ["tcp", "udp", "http"])
+def test_probe_by_hand(capsys: Captured, echoes: dict[str, int], kind: str) -> None:
+    """One line, as the prober writes it, and a sum; exit code 0."""
+    assert command(["probe", kind, HOST, str(echoes[kind])]) == 0
+    line, total = capsys.readouterr().out.splitlines()
+    assert f"[NODE:node-1] [{kind.upper()}] SUCCESS latency=" in line
+    assert total.startswith("1 probe, 1 answered; latency min ")
+
+
+def test_probe_counts(capsys: Captured, echoes: dict[str, int]) -> None:
+    """`--count N` is N probes, each a line and each a connection of its own."""
+    with TcpRelay((HOST, echoes["tcp"])) as relay:
+        assert command(["probe", "tcp", HOST, str(relay.port), "--count", "4", "--interval", "0"]) == 0
+        assert relay.connections == 4
+    *lines, total = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    assert total.startswith("4 probes, 4 answered; latency min ")
+
+
+def test_probe_that_fails(capsys: Captured) -> None:
+    """The line and the sum on stdout, the cause on stderr; exit code 1."""
+    with refusing() as port:
+        assert command(["probe", "http", HOST, str(port)]) == 1
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0].endswith("[HTTP] FAILED error=refused")
+    assert out.splitlines()[1:] == ["1 probe, 0 answered"]
+    assert err == "connect: connection refused\n"
+
+
+def test_probe_with_a_timeout_of_its_own(capsys: Captured, echoes: dict[str, int]) -> None:
+    """`--timeout` goes before TEST_TIMEOUT."""
+    with TcpRelay((HOST, echoes["tcp"]), DROP) as relay:
+        assert command(["probe", "tcp", HOST, str(relay.port), "--timeout", str(SHORT)]) == 1
+    assert capsys.readouterr().err == f"wait: no answer within {SHORT:g} s\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (b"\x1b[2J\r[2025-11-13 10:30:00] [NODE:x] [TCP] SUCCESS latency=1ms\n", r"'\x1b[2J\r[2025"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1, 2\x0b\r\n\r\nOK", r"(1, 2\x0b)"),
+    ],
+)
+def test_probe_shows_nothing_raw(capsys: Captured, listen: Callable[[Serve], int], answer: bytes, told: str) -> None:
+    """What a target says cannot move the engineer's cursor nor forge a line."""
+    assert command(["probe", "http", HOST, str(listen(answering(answer)))]) == 1
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 2
+    assert told in err
+    assert err.removesuffix("\n").isprintable()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "COMMAND"),
+        (["walk"], "'run', 'once', 'probe'"),
+        (["probe"], "probe, HOST, PORT"),
+        (["probe", "icmp", HOST, "80"], "'tcp', 'udp', 'http'"),
+        (["probe", "tcp", "", "80"], "a name or an address without spaces"),
+        (["probe", "tcp", "two words", "80"], "a name or an address without spaces"),
+        (["probe", "tcp", HOST, "0"], "'0' is not a whole number from 1 to 65535"),
+        (["probe", "tcp", HOST, "http"], "'http' is not a whole number from 1 to 65535"),
+        (["probe", "tcp", HOST, ""], "'' is not a whole number from 1 to 65535"),
+        (["probe", "tcp", HOST, "80", "--count", "0"], "'0' is not a whole number from 1 to 1000000"),
+        (["probe", "tcp", HOST, "80", "--interval", "-1"], "'-1' is not a number of seconds from 0 to 3600"),
+        (["probe", "tcp", HOST, "80", "--timeout", "0"], "'0' is not a number of seconds from 0.001 to 3600"),
+        (["once", "--yaml"], "--yaml"),
+        (["run", "faster"], "faster"),
+    ],
+)
+def test_wrong_arguments(capsys: Captured, arguments: list[str], told: str) -> None:
+    """Exit code 2, nothing on stdout, and what would have been allowed."""
+    with pytest.raises(SystemExit) as ended:
+        command(arguments)
+    assert ended.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert told in err
+
+
+def test_help_lists_every_variable(capsys: Captured) -> None:
+    """Each with what is allowed; and the exit codes."""
+    with pytest.raises(SystemExit) as ended:
+        command(["--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    for field in dataclasses.fields(Settings):
+        declared = declaration(field)
+        line = rf"^  {declared.variable} +{declared.help}\n +{re.escape(declared.kind.allowed)}; default: "
+        assert re.search(line, text, re.MULTILINE)
+    assert "exit codes: 0 all good, 1 a probe failed, 2 settings or arguments wrong" in text
+
+
+def test_version(capsys: Captured) -> None:
+    """`--version` tells the package's."""
+    with pytest.raises(SystemExit) as ended:
+        command(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"smoker-prober {version('smoker-prober')}\n")

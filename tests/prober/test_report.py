@@ -1,0 +1,90 @@
+"""One round for a person or a program."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from smoker_prober.report import as_json, summary, table
+from smoker_prober.result import Outcome, Result
+from smoker_prober.target import Target
+
+
+def made(probe: str, port: int, outcome: Outcome = Outcome.SUCCESS, *, host: str = "echo", **more: Any) -> Result:
+    facts: dict[str, Any] = {"duration": 0.0012, "error": "" if outcome.ok else "wait: no answer within 5 s"} | more
+    return Result(probe=probe, target=Target(host, port), source="node-1", start=0.0, outcome=outcome, **facts)
+
+
+def test_the_table_of_a_good_round() -> None:
+    """A row a result under a head, columns in line, the address that a name led to, and a sentence."""
+    found = [
+        made("tcp", 8080, address="10.0.0.1"),
+        made("udp", 8081, duration=0.25, address="10.0.0.1"),
+        made("http", 8082, host="10.0.0.1", address="10.0.0.1"),
+    ]
+    assert table(found, "node-1").splitlines() == [
+        "PROBE  TARGET         OUTCOME  LATENCY  DETAIL",
+        "tcp    echo:8080      success  1.2ms    answered by 10.0.0.1",
+        "udp    echo:8081      success  250ms    answered by 10.0.0.1",
+        "http   10.0.0.1:8082  success  1.2ms",
+        "",
+        "All 3 probes from node-1 were answered.",
+    ]
+
+
+def test_the_table_of_a_bad_round() -> None:
+    """A failure shows its outcome and cause, with the address if the name had one; the sentence names what failed."""
+    unknown = "resolve: echo: name or service not known"
+    found = [
+        made("tcp", 8080, Outcome.RESOLVE_ERROR, error=unknown),
+        made("udp", 8081, address="10.0.0.1"),
+        made("http", 8082, Outcome.BAD_REPLY, error="transfer: status 503 for GET /", status=503, address="10.0.0.1"),
+    ]
+    assert table(found, "node-1").splitlines() == [
+        "PROBE  TARGET     OUTCOME        LATENCY  DETAIL",
+        f"tcp    echo:8080  resolve_error  1.2ms    {unknown}",
+        "udp    echo:8081  success        1.2ms    answered by 10.0.0.1",
+        "http   echo:8082  bad_reply      1.2ms    transfer: status 503 for GET / (10.0.0.1)",
+        "",
+        "2 of 3 probes from node-1 failed: tcp (resolve_error), http (bad_reply).",
+    ]
+
+
+def test_nothing_a_target_says_moves_the_cursor() -> None:
+    """What cannot be printed is escaped."""
+    text = table([made("tcp", 8080, Outcome.BAD_REPLY, error="wait: \x1b[2J\r\nAll is well")], "node-1")
+    assert r"wait: \x1b[2J\r\nAll is well" in text
+    assert all(line.isprintable() for line in text.splitlines())
+
+
+def test_json() -> None:
+    """The node, whether all is good, and the flat results."""
+    found = [made("tcp", 8080), made("http", 8082, Outcome.TIMEOUT)]
+    assert json.loads(as_json(found, "node-1")) == {
+        "node": "node-1",
+        "ok": False,
+        "results": [result.fields for result in found],
+    }
+    assert json.loads(as_json(found[:1], "node-1"))["ok"] is True
+
+
+LATE = made("tcp", 80, Outcome.TIMEOUT, duration=5.0)
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        ([], "0 probes, 0 answered"),
+        ([LATE], "1 probe, 0 answered"),
+        ([made("tcp", 80)], "1 probe, 1 answered; latency min 1.2ms, median 1.2ms, max 1.2ms"),
+        (
+            [made("tcp", 80, duration=seconds) for seconds in (0.03, 0.001, 0.002)] + [LATE],
+            "4 probes, 3 answered; latency min 1ms, median 2ms, max 30ms",
+        ),
+    ],
+)
+def test_the_sum_of_a_series(found: list[Result], text: str) -> None:
+    """How many were answered and how fast; what was not answered has no latency."""
+    assert summary(found) == text

@@ -1,0 +1,190 @@
+"""Names: looked up afresh for each probe, and never able to stop anything but the probe that waits for them."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import gevent
+import pytest
+from gevent.threadpool import ThreadPool
+
+from smoker_prober import resolve
+from smoker_prober.failure import Unresolved
+from smoker_prober.result import Outcome
+from smoker_prober.target import Target
+from tests.conftest import eventually
+
+from .targets import HOST, SHORT, echo, probe
+
+
+class Names:
+    """A resolver in place of the system's, which would leave loopback. It is called in a lookup's own thread."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, str] = {}
+        self.hanging: set[str] = set()
+        self.asked: list[str] = []
+        self._wait, self._release = os.pipe()
+
+    def __call__(self, host: str, port: int, family: int, kind: int) -> list[Any]:
+        self.asked.append(host)
+        if host in self.hanging:
+            os.read(self._wait, 1)
+        if host not in self.known:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        address = self.known[host]
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        sockaddr = (address, port, 0, 0) if ":" in address else (address, port)
+        return [(family, kind, 0, "", sockaddr), (socket.AF_INET, kind, 0, "", ("127.9.9.9", port))]
+
+    def close(self, threads: list[ThreadPool]) -> None:
+        """Let go whatever hangs, and wait until it has."""
+        os.close(self._release)
+        for pool in threads:
+            pool.join()
+            pool.kill()
+        os.close(self._wait)
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[Names]:
+    found = Names()
+    threads: list[ThreadPool] = []
+    monkeypatch.setattr(resolve, "_getaddrinfo", found)
+    monkeypatch.setattr(resolve, "_threads", threads)
+    yield found
+    found.close(threads)
+
+
+@pytest.mark.parametrize("kind", ["tcp", "udp", "http"])
+def test_a_name_without_an_address_is_a_resolve_error(names: Names, kind: str) -> None:
+    """No such name: `resolve_error`, the name in the error, and no further phase."""
+    result = probe(kind, 8080, host="no-such-service")
+    assert (result.outcome, result.address) == (Outcome.RESOLVE_ERROR, "")
+    assert result.error == "resolve: no-such-service: name or service not known"
+    assert tuple(result.phases) == ("resolve",)
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".example"])
+def test_a_name_that_cannot_be_one_is_a_resolve_error(host: str) -> None:
+    """What the system's own resolver refuses to ask for (an empty label, one of over 63 bytes) is no defect of ours."""
+    result = probe("tcp", 8080, host=host)
+    assert result.outcome is Outcome.RESOLVE_ERROR
+    assert result.error.startswith(f"resolve: {host}: ")
+
+
+def test_the_systems_resolver_is_asked() -> None:
+    """`localhost` is in /etc/hosts, which DNS knows nothing of."""
+    found = resolve.resolve(Target("localhost", 8080))
+    assert found.literal in ("127.0.0.1", "::1")
+    assert found.sockaddr[1] == 8080
+
+
+def test_each_probe_looks_the_name_up(names: Names, echoes: dict[str, int]) -> None:
+    """Three probes are three lookups, and a name that has moved is followed at once."""
+    names.known["echo"] = HOST
+    with echo("tcp", "127.0.0.2", echoes["tcp"]):
+        first = probe("tcp", echoes["tcp"], host="echo")
+        names.known["echo"] = "127.0.0.2"
+        second = probe("tcp", echoes["tcp"], host="echo")
+    third = probe("tcp", echoes["tcp"], host="echo")
+    assert [result.address for result in (first, second, third)] == ["127.0.0.1", "127.0.0.2", "127.0.0.2"]
+    assert [result.outcome.value for result in (first, second, third)] == ["success", "success", "refused"]
+    assert names.asked == ["echo"] * 3
+
+
+def test_a_name_that_stops_resolving_and_comes_back(names: Names, echoes: dict[str, int]) -> None:
+    """A probe remembers nothing of the one before it."""
+    outcomes = []
+    for known in ({"echo": HOST}, {}, {"echo": HOST}):
+        names.known = known
+        outcomes.append(probe("udp", echoes["udp"], host="echo").outcome.value)
+    assert outcomes == ["success", "resolve_error", "success"]
+
+
+def test_the_first_address_is_taken_and_no_other(names: Names) -> None:
+    """The resolver's order is RFC 6724's; a second address is not tried when the first one fails."""
+    names.known["echo"] = HOST
+    with echo("tcp", "127.9.9.9") as port:  # the second address of every name; nobody listens at the first
+        result = probe("tcp", port, host="echo")
+    assert (result.outcome, result.address) == (Outcome.REFUSED, HOST)
+
+
+@pytest.mark.parametrize("kind", ["tcp", "udp", "http"])
+def test_a_resolver_that_hangs_is_a_resolve_error_at_the_deadline(
+    names: Names, echoes: dict[str, int], kind: str
+) -> None:
+    """Its deadline frees the probe that waits for a name; those that need none go on meanwhile."""
+    names.hanging.add("echo")
+    waiting = gevent.spawn(probe, kind, 8080, host="echo", timeout=SHORT)
+    meanwhile = probe(kind, echoes[kind])
+    result = waiting.get()
+    assert meanwhile.outcome is Outcome.SUCCESS
+    assert (result.outcome, result.error) == (Outcome.RESOLVE_ERROR, f"resolve: no answer within {SHORT:g} s")
+    assert tuple(result.phases) == ("resolve",)
+
+
+def test_a_hanging_lookup_does_not_delay_another_name(names: Names, echoes: dict[str, int]) -> None:
+    """Lookups are independent of each other as long as there are threads left for them."""
+    names.hanging.add("slow")
+    names.known["echo"] = HOST
+    waiting = [gevent.spawn(probe, "tcp", 8080, host="slow", timeout=SHORT) for _ in range(resolve.THREADS - 1)]
+    gevent.sleep(0)
+    assert probe("tcp", echoes["tcp"], host="echo").outcome is Outcome.SUCCESS
+    assert {result.outcome for result in (greenlet.get() for greenlet in waiting)} == {Outcome.RESOLVE_ERROR}
+
+
+def test_when_every_lookup_hangs_the_deadline_still_holds(names: Names, echoes: dict[str, int]) -> None:
+    """With all threads taken a lookup cannot even begin: `resolve_error`, in time, and addresses are still probed."""
+    names.hanging.add("slow")
+    waiting = [gevent.spawn(probe, "tcp", 8080, host="slow", timeout=SHORT) for _ in range(resolve.THREADS + 4)]
+    assert {result.outcome for result in (greenlet.get() for greenlet in waiting)} == {Outcome.RESOLVE_ERROR}
+    eventually("every thread is taken", lambda: len(names.asked) == resolve.THREADS)
+    assert probe("http", echoes["http"]).outcome is Outcome.SUCCESS
+    assert probe("tcp", 8080, host="slow", timeout=SHORT).outcome is Outcome.RESOLVE_ERROR
+    assert len(names.asked) == resolve.THREADS
+
+
+def test_a_lookup_that_ends_late_harms_nobody(names: Names, echoes: dict[str, int]) -> None:
+    """Its answer comes when its probe is long over; its thread then serves the next one."""
+    names.hanging.add("echo")
+    late = [probe("tcp", echoes["tcp"], host="echo", timeout=SHORT / 5).outcome for _ in range(3)]
+    names.hanging.clear()
+    names.known["echo"] = HOST
+    assert late == [Outcome.RESOLVE_ERROR] * 3
+    assert probe("tcp", echoes["tcp"], host="echo").outcome is Outcome.SUCCESS
+
+
+@pytest.mark.parametrize(
+    ("host", "literal", "sockaddr"),
+    [
+        ("127.0.0.1", "127.0.0.1", ("127.0.0.1", 80)),
+        ("127.1.2.3", "127.1.2.3", ("127.1.2.3", 80)),
+        ("::1", "::1", ("::1", 80, 0, 0)),
+        ("2001:db8::5", "2001:db8::5", ("2001:db8::5", 80, 0, 0)),
+        ("::ffff:127.0.0.1", "::ffff:127.0.0.1", ("::ffff:127.0.0.1", 80, 0, 0)),
+        ("fe80::1%1", "fe80::1%1", ("fe80::1", 80, 0, 1)),
+        ("fe80::1%lo", "fe80::1%1", ("fe80::1", 80, 0, 1)),
+    ],
+)
+def test_an_address_needs_no_lookup(names: Names, host: str, literal: str, sockaddr: tuple[object, ...]) -> None:
+    """An IP address, a link-local one with its interface too, is used as it stands: no resolver is asked."""
+    found = resolve.resolve(Target(host, 80))
+    assert (found.literal, found.sockaddr, names.asked) == (literal, sockaddr, [])
+
+
+def test_an_interface_that_is_not_there(names: Names, records: list[str]) -> None:
+    """A link-local address on no interface of ours is not the network's fault, nor a defect that deserves a stack."""
+    result = probe("tcp", 8080, host="fe80::1%nope")
+    assert result.outcome is Outcome.LOCAL_ERROR
+    assert result.error.startswith("resolve: ")
+    assert records == []
+
+
+def test_the_error_of_a_lookup_is_an_unresolved(names: Names) -> None:
+    """A caller without a probe gets one kind of exception, whatever the resolver's was."""
+    with pytest.raises(Unresolved, match="gone: name or service not known"):
+        resolve.resolve(Target("gone", 80))

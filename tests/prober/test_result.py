@@ -1,0 +1,146 @@
+"""What a probe found: frozen facts."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from typing import Any
+
+import pytest
+
+from smoker_prober.result import PHASES, Outcome, Result, milliseconds
+from smoker_prober.target import Target
+
+TARGET = Target("smoker-server", 8080)
+GOOD: dict[str, Any] = {
+    "probe": "tcp",
+    "target": TARGET,
+    "source": "node-1",
+    "start": 1_763_029_800.0,
+    "outcome": Outcome.SUCCESS,
+    "duration": 0.015,
+}
+
+
+def test_the_words_of_the_outcomes_are_promises() -> None:
+    """They stand in log lines and metric labels: none may change by accident."""
+    assert [outcome.value for outcome in Outcome] == [
+        "success",
+        "timeout",
+        "refused",
+        "unreachable",
+        "reset",
+        "resolve_error",
+        "tls_error",
+        "bad_reply",
+        "local_error",
+    ]
+    assert [outcome for outcome in Outcome if outcome.ok] == [Outcome.SUCCESS]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"duration": -0.001}, "a duration below 0"),
+        ({"phases": {"wait": -0.001}}, "a duration below 0"),
+        ({"phases": {"think": 0.1, "dream": 0.1}}, "no such phase: dream, think"),
+        ({"error": "wait: no answer"}, "an error goes with a failure, and only with one"),
+        ({"outcome": Outcome.TIMEOUT}, "an error goes with a failure, and only with one"),
+    ],
+)
+def test_a_result_that_cannot_be_is_refused(wrong: dict[str, Any], why: str) -> None:
+    """Facts are checked when they are made: whoever reads one need not ask."""
+    with pytest.raises(ValueError, match=why):
+        Result(**GOOD | wrong)
+
+
+def test_a_result_does_not_change() -> None:
+    """It is passed from sink to sink."""
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Result(**GOOD).duration = 1.0  # type: ignore[misc]
+
+
+def test_fields_of_a_success() -> None:
+    """Flat, in milliseconds, without what is unknown or goes without saying."""
+    phases = dict.fromkeys(PHASES, 0.0012345)
+    assert Result(**GOOD, phases=phases).fields == {
+        "node": "node-1",
+        "probe": "tcp",
+        "target": "smoker-server:8080",
+        "outcome": "success",
+        "latency_ms": 15.0,
+        "resolve_ms": 1.234,
+        "connect_ms": 1.234,
+        "tls_ms": 1.234,
+        "send_ms": 1.234,
+        "wait_ms": 1.234,
+        "transfer_ms": 1.234,
+    }
+
+
+def test_fields_of_a_failure() -> None:
+    """Those of a success, and what failed; HTTP's status if there was one."""
+    failed = GOOD | {"outcome": Outcome.BAD_REPLY, "error": "transfer: status 503 for GET /", "status": 503}
+    assert Result(**failed).fields == {
+        "node": "node-1",
+        "probe": "tcp",
+        "target": "smoker-server:8080",
+        "outcome": "bad_reply",
+        "latency_ms": 15.0,
+        "status": 503,
+        "error": "transfer: status 503 for GET /",
+    }
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0, "0ms"),
+        (0.000_000_4, "0ms"),
+        (0.000_000_6, "0.001ms"),
+        (0.000_214, "0.214ms"),
+        (0.000_21, "0.21ms"),
+        (0.000_2, "0.2ms"),
+        (0.001, "1ms"),
+        (0.009_5, "9.5ms"),
+        (0.009_999, "9.999ms"),
+        (0.009_999_4, "9.999ms"),
+        (0.009_999_6, "10ms"),
+        (0.01, "10ms"),
+        (0.010_4, "10ms"),
+        (0.010_6, "11ms"),
+        (0.015, "15ms"),
+        (0.1, "100ms"),
+        (1.0, "1000ms"),
+        (5.000_4, "5000ms"),
+        (3600.0, "3600000ms"),
+    ],
+)
+def test_milliseconds(seconds: float, text: str) -> None:
+    """Whole from 10 ms on; below that up to three decimals and no more of them than needed."""
+    assert milliseconds(seconds) == text
+
+
+def test_milliseconds_of_anything() -> None:
+    """Whatever the duration, the text is a plain decimal number, off by half of its last place at most."""
+    chance = random.Random(1)  # the same durations each time
+    for _ in range(2000):
+        seconds = 10 ** chance.uniform(-7, 4)
+        number = milliseconds(seconds).removesuffix("ms")
+        assert set(number) <= set("0123456789.")
+        assert abs(float(number) - seconds * 1000) <= (0.000_501 if seconds < 0.01 else 0.501)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "text"), [("a", 1, "a:1"), ("10.0.0.1", 65535, "10.0.0.1:65535"), ("::1", 80, "[::1]:80")]
+)
+def test_a_target_as_text(host: str, port: int, text: str) -> None:
+    """An IPv6 address stands in brackets, as in a URL."""
+    assert str(Target(host, port)) == text
+
+
+@pytest.mark.parametrize(("host", "port"), [("", 80), ("a", 0), ("a", -1), ("a", 65536)])
+def test_no_target(host: str, port: int) -> None:
+    """A target has a host and a port that can be."""
+    with pytest.raises(ValueError, match="no target"):
+        Target(host, port)

@@ -1,0 +1,129 @@
+"""A round: TCP, then UDP, then HTTP; and one that is called off."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gevent
+import pytest
+from gevent.event import Event
+
+from smoker_common import log
+from smoker_prober import cli
+from smoker_prober import round as rounds
+from smoker_prober.schedule import Schedule
+from smoker_prober.settings import Settings
+from tests.conftest import eventually
+from tests.relay import DROP, PASS, TcpRelay, UdpRelay, refusing
+
+from .targets import ENOUGH, HOST, PLENTY, SHORT, settings_of, variables_for
+
+
+@pytest.fixture
+def scheduled(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Settings], Schedule]]:
+    """The schedule that `run` runs; its results go to stdout."""
+    made: list[Schedule] = []
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+
+    def start(settings: Settings) -> Schedule:
+        log.configure("INFO", "text", results=sys.stdout)
+        schedule = cli._build(settings, {})
+        schedule.start()
+        made.append(schedule)
+        return schedule
+
+    yield start
+    for schedule in made:
+        schedule.close()
+        schedule.drain(0)
+
+
+def words(lines: str) -> list[list[str]]:
+    """Of each line the probe and what became of it: `["[TCP]", "SUCCESS"]`."""
+    return [line.split()[3:5] for line in lines.splitlines()]
+
+
+def test_tcp_then_udp_then_http(settings: Settings) -> None:
+    """One result each, in this order, each probe begun when the one before it is over."""
+    found = list(rounds.results(settings))
+    assert [(result.probe, result.outcome.value) for result in found] == [
+        ("tcp", "success"),
+        ("udp", "success"),
+        ("http", "success"),
+    ]
+    for earlier, later in itertools.pairwise(found):
+        assert later.start >= earlier.start + earlier.duration - 0.001
+
+
+def test_each_probe_has_the_whole_timeout(echoes: dict[str, int]) -> None:
+    """A probe that was silent to its deadline takes nothing from the next ones."""
+    with TcpRelay((HOST, echoes["tcp"]), DROP) as relay:
+        found = list(rounds.results(settings_of(variables_for(echoes | {"tcp": relay.port}, ENOUGH))))
+    assert [result.outcome.value for result in found] == ["timeout", "success", "success"]
+
+
+def test_a_result_is_told_as_soon_as_it_is_known(
+    scheduled: Callable[[Settings], Schedule], echoes: dict[str, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The line of the TCP probe does not wait for the round to end."""
+    with UdpRelay((HOST, echoes["udp"]), DROP) as relay:
+        scheduled(settings_of(variables_for(echoes | {"udp": relay.port})))
+        eventually("the UDP probe is under way", lambda: relay.datagrams)
+        assert words(capsys.readouterr().out) == [["[TCP]", "SUCCESS"]]
+
+
+def test_closed_during_a_round_no_further_probe_begins(
+    scheduled: Callable[[Settings], Schedule], echoes: dict[str, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The probe in flight ends and is told; UDP and HTTP are not probed any more; the drain returns."""
+    with (
+        TcpRelay((HOST, echoes["tcp"]), DROP) as tcp,
+        UdpRelay((HOST, echoes["udp"]), PASS) as udp,
+        TcpRelay((HOST, echoes["http"]), PASS) as http,
+    ):
+        ports = {"tcp": tcp.port, "udp": udp.port, "http": http.port}
+        schedule = scheduled(settings_of(variables_for(ports, SHORT)))
+        eventually("the TCP probe is under way", lambda: tcp.connections)
+        schedule.close()
+        assert schedule.drain(PLENTY) == 0
+        assert (tcp.connections, udp.datagrams, http.connections) == (1, 0, 0)
+    assert words(capsys.readouterr().out) == [["[TCP]", "FAILED"]]
+
+
+def test_a_probe_that_is_cut_leaves_no_line(
+    scheduled: Callable[[Settings], Schedule], echoes: dict[str, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was cut by our own end says nothing about the network, and its connection is closed."""
+    with TcpRelay((HOST, echoes["tcp"]), DROP) as relay:
+        schedule = scheduled(settings_of(variables_for(echoes | {"tcp": relay.port})))
+        eventually("the TCP probe is under way", lambda: relay.connections)
+        schedule.close()
+        assert schedule.drain(0.01) == 1
+        eventually("the connection is closed", lambda: not relay.open)
+    assert capsys.readouterr().out == ""
+
+
+def test_targets_that_vanish_and_come_back(echoes: dict[str, int]) -> None:
+    """A round says what it finds, and remembers nothing of the rounds before."""
+    with refusing() as closed:
+        here = settings_of(variables_for(echoes))
+        gone = settings_of(variables_for(echoes | {"tcp": closed, "http": closed}))
+        told = [[result.outcome.value for result in rounds.results(settings)] for settings in (here, gone, here)]
+    assert told == [["success"] * 3, ["refused", "success", "refused"], ["success"] * 3]
+
+
+def test_rounds_of_many_targets_do_not_wait_for_each_other(echoes: dict[str, int]) -> None:
+    """Nothing in a round is shared: fifty of them at once are fifty good ones."""
+    settings = settings_of(variables_for(echoes))
+    begin = Event()
+
+    def one() -> list[Any]:
+        begin.wait()
+        return [result.outcome.value for result in rounds.results(settings)]
+
+    together = [gevent.spawn(one) for _ in range(50)]
+    begin.set()
+    assert [greenlet.get() for greenlet in together] == [["success"] * 3] * 50

@@ -1,0 +1,82 @@
+"""When the rounds are: the arithmetic of it, without a clock."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from smoker_prober.schedule import next_tick, phase
+
+NODES = {
+    "numbered": [f"node-{number}" for number in range(1000)],
+    "addresses": [f"ip-10-0-{number // 250}-{number % 250}.eu-west-1.compute.internal" for number in range(1000)],
+    "hashed": [f"gke-prod-pool-1-{number * 2654435761 % 2**32:08x}" for number in range(1000)],
+}
+
+
+@pytest.mark.parametrize("names", NODES.values(), ids=NODES)
+def test_a_thousand_nodes_do_not_fire_together(names: list[str]) -> None:
+    """Their phases are spread evenly: no tenth of the interval has more than twice its share, nor less than half."""
+    bins = [0] * 10
+    for name in names:
+        bins[int(phase(name, 30.0) / 3.0)] += 1
+    assert sum(bins) == 1000
+    assert max(bins) <= 200
+    assert min(bins) >= 50
+
+
+def test_the_phase_is_the_nodes() -> None:
+    """The same at each start and on each machine, within the interval, in proportion to it."""
+    assert phase("node-1", 30.0) == pytest.approx(30 * phase("node-1", 1.0))
+    assert [round(phase(name, 30.0), 3) for name in ("node-1", "node-2", "")] == [16.798, 12.519, 26.795]
+    assert all(0 <= phase(name, 0.1) <= 0.1 for name in NODES["numbered"])
+
+
+def test_the_next_tick_is_the_first_after_now() -> None:
+    """Always later than now, by one interval at most, and on the grid, for any interval, phase and time."""
+    chance = random.Random(2)  # the same numbers each time
+    for _ in range(20_000):
+        interval = chance.choice([0.1, 1 / 3, 1.0, 5.0, 30.0, 86400.0, chance.uniform(0.1, 1000)])
+        offset = chance.uniform(0, interval)
+        now = chance.choice([0.0, 1.0, chance.uniform(0, 100), chance.uniform(1.7e9, 1.9e9)])
+        if chance.random() < 0.5:
+            now = next_tick(now, interval, offset)  # exactly on a tick
+        tick = next_tick(now, interval, offset)
+        places = (tick - offset) / interval
+        assert tick > now
+        assert tick - now <= interval * (1 + 1e-9) + 1e-6
+        assert abs(places - round(places)) * interval < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("now", "interval", "offset", "tick"),
+    [
+        (0.0, 30.0, 0.0, 30.0),
+        (0.0, 30.0, 10.0, 10.0),
+        (10.0, 30.0, 10.0, 40.0),
+        (9.999, 30.0, 10.0, 10.0),
+        (39.0, 30.0, 10.0, 40.0),
+        (-5.0, 30.0, 10.0, 10.0),
+        (1000.0, 30.0, 30.0, 1020.0),
+    ],
+)
+def test_ticks(now: float, interval: float, offset: float, tick: float) -> None:
+    """The grid is `offset` past each multiple of `interval`."""
+    assert next_tick(now, interval, offset) == tick
+
+
+@pytest.mark.parametrize("interval", [0.1, 1 / 3, 30.0])
+def test_ten_thousand_ticks_do_not_drift(interval: float) -> None:
+    """Rounds that begin late and take their time leave the grid where it was: none is lost, none comes twice."""
+    chance = random.Random(3)
+    offset = phase("node-1", interval)
+    first = due = next_tick(1_763_029_800.0, interval, offset)
+    for _ in range(10_000):
+        due = next_tick(due + chance.uniform(0, 0.99) * interval, interval, offset)
+    assert due == pytest.approx(first + 10_000 * interval, abs=1e-5)
+
+
+def test_a_round_that_overruns_leaves_ticks_out() -> None:
+    """After a round of 75 s the next one is at the next tick, and the two it missed are not made up for."""
+    assert next_tick(10.0 + 75.0, 30.0, 10.0) == 100.0

@@ -1,0 +1,248 @@
+"""A schedule that turns: rounds, their failures, its end."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+
+import gevent
+import pytest
+from gevent.event import Event
+
+from smoker_prober import schedule as schedules
+from smoker_prober.schedule import Schedule, next_tick, phase
+from tests.conftest import eventually
+
+from .targets import NODE, PLENTY
+
+INTERVAL = 0.05  # seconds
+EARLY = 0.1  # of an interval: a timer may be early by a moment
+
+Make = Callable[..., Schedule]
+
+
+def tick(at: float) -> int:
+    """The number of the tick that a round at `at` belongs to."""
+    return int((at - phase(NODE, INTERVAL)) / INTERVAL + EARLY)
+
+
+@pytest.fixture
+def turn() -> Iterator[Make]:
+    """`turn(one_round)`: a schedule that has started and ends with the test."""
+    started: list[Schedule] = []
+
+    def start(one_round: Callable[[], None], interval: float = INTERVAL) -> Schedule:
+        schedule = Schedule(one_round, interval=interval, longest=interval, node=NODE)
+        schedule.start()
+        started.append(schedule)
+        return schedule
+
+    yield start
+    for schedule in started:
+        schedule.close()
+        schedule.drain(0)
+
+
+def test_the_first_round_is_at_once(turn: Make) -> None:
+    """Nobody waits an interval for the first line."""
+    done = Event()
+    turn(done.set, interval=86_400.0)
+    assert done.wait(PLENTY)
+
+
+def test_every_further_round_is_on_the_grid(turn: Make) -> None:
+    """After the first, each round waits for the node's next tick of the wall clock."""
+    times: list[float] = []
+    turn(lambda: times.append(time.time()))
+    eventually("there were ten rounds", lambda: len(times) >= 10)
+    for earlier, later in itertools.pairwise(times):
+        assert later >= next_tick(earlier, INTERVAL, phase(NODE, INTERVAL)) - EARLY * INTERVAL
+
+
+class Simulation:
+    """In place of a schedule's clock and the event it waits for: a wait takes `error` seconds more than it should."""
+
+    def __init__(self, rounds: int, error: float) -> None:
+        self.now, self.rounds, self.error = 100.0, rounds, error
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return 1_763_029_800.0
+
+    def is_set(self) -> bool:
+        self.rounds -= 1
+        return self.rounds < 0
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds + self.error
+
+
+@pytest.mark.parametrize("error", [-0.001, 0.0, 0.001, 20.0])
+def test_no_tick_is_lost_and_none_comes_twice(monkeypatch: pytest.MonkeyPatch, error: float) -> None:
+    """Timers early by a moment or late by much: a thousand rounds are a thousand ticks; none drifts off the grid."""
+    simulation = Simulation(1000, error)
+    starts: list[float] = []
+    schedule = Schedule(lambda: starts.append(simulation.now), interval=30.0, longest=15.0, node=NODE)
+    monkeypatch.setattr(schedules, "time", simulation)
+    monkeypatch.setattr(schedule, "_closed", simulation)
+    schedule._turn()
+    assert len(starts) == 1000
+    first = next_tick(simulation.time(), 30.0, phase(NODE, 30.0)) - simulation.time() + 100.0 + error
+    assert starts[1:] == pytest.approx([first + 30.0 * number for number in range(999)], abs=1e-5)
+
+
+def test_the_second_round_is_at_the_nodes_place_on_the_grid() -> None:
+    """It comes at the node's next tick, which may be much sooner than an interval after the first round."""
+    interval, times = 60.0, [time.time()]
+    soon = next(
+        name
+        for name in (f"node-{number}" for number in range(100_000))
+        if 0.4 < next_tick(times[0], interval, phase(name, interval)) - times[0] < 0.5
+    )
+    due = next_tick(times[0], interval, phase(soon, interval))
+    schedule = Schedule(lambda: times.append(time.time()), interval=interval, longest=1.0, node=soon)
+    schedule.start()
+    eventually("there was a second round", lambda: schedule.rounds == 2)
+    schedule.close()
+    assert schedule.drain(PLENTY) == 0
+    assert times[1] < times[2]
+    assert times[2] >= due - EARLY * INTERVAL
+
+
+def test_rounds_do_not_overlap(turn: Make) -> None:
+    """A round that takes longer than the interval ends before the next one begins."""
+    under_way: list[int] = []
+    most: list[int] = []
+
+    def slow() -> None:
+        under_way.append(1)
+        most.append(len(under_way))
+        gevent.sleep(3 * INTERVAL)
+        under_way.pop()
+
+    turn(slow)
+    eventually("there were four rounds", lambda: len(most) >= 4)
+    assert set(most) == {1}
+
+
+def test_an_overrun_leaves_rounds_out_and_says_so(turn: Make, records: list[str]) -> None:
+    """A round of three and a half intervals is followed by the fourth tick, none is made up for; a warning says so."""
+    times: list[float] = []
+
+    def slow() -> None:
+        times.append(time.time())
+        gevent.sleep(3.5 * INTERVAL)
+
+    turn(slow)
+    eventually("there were five rounds", lambda: len(times) >= 5)
+    assert tick(times[4]) - tick(times[1]) >= 3 * 4
+    assert "WARNING a round took longer than the interval; the rounds in between are left out" in records[0]
+    assert f"'interval': {INTERVAL}" in records[0]
+
+
+def test_rounds_in_time_warn_of_nothing(turn: Make, records: list[str]) -> None:
+    """A round that is over before the next tick is worth no line."""
+    schedule = turn(lambda: None, interval=1.0)
+    eventually("there were two rounds", lambda: schedule.rounds >= 2)
+    assert records == []
+
+
+def test_a_round_that_raises_is_logged_and_the_rounds_go_on(turn: Make, records: list[str]) -> None:
+    """A defect in one round does not end the prober."""
+
+    def defective() -> None:
+        raise ZeroDivisionError
+
+    schedule = turn(defective)
+    eventually("there were three rounds", lambda: schedule.rounds >= 3)
+    assert [line.split(" {")[0] for line in records[:3]] == ["ERROR a round failed"] * 3
+
+
+def test_closed_between_rounds_it_ends_at_once(turn: Make) -> None:
+    """Nothing is in flight: nothing is waited for, nothing cut, and no further round begins."""
+    schedule = turn(lambda: None, interval=86_400.0)
+    eventually("the first round is over", lambda: schedule.rounds == 1)
+    schedule.close()
+    assert schedule.closed
+    assert schedule.drain(PLENTY) == 0
+    assert schedule.rounds == 1
+
+
+def test_a_round_in_flight_is_waited_for(turn: Make) -> None:
+    """A drain ends when the round does."""
+    begun, go_on = Event(), Event()
+
+    def waits() -> None:
+        begun.set()
+        go_on.wait()
+
+    schedule = turn(waits)
+    assert begun.wait(PLENTY)
+    schedule.close()
+    gevent.spawn_later(0.02, go_on.set)
+    assert schedule.drain(PLENTY) == 0
+    assert schedule.rounds == 1
+
+
+def test_a_round_that_does_not_end_is_cut(turn: Make) -> None:
+    """A drain has its time; what is still in flight then is ended, and counted."""
+    begun, cut = Event(), Event()
+
+    def hangs() -> None:
+        begun.set()
+        try:
+            Event().wait()
+        finally:
+            cut.set()
+
+    schedule = turn(hangs)
+    assert begun.wait(PLENTY)
+    schedule.close()
+    assert schedule.drain(0.02) == 1
+    assert cut.is_set()
+    assert schedule.rounds == 0
+
+
+def test_one_that_never_started_has_nothing_in_flight() -> None:
+    """A service that is stopped while it starts drains too."""
+    schedule = Schedule(lambda: None, interval=1.0, longest=1.0, node=NODE)
+    assert schedule.drain(PLENTY) == 0
+
+
+def test_ready_when_the_first_round_has_ended(turn: Make) -> None:
+    """Readiness is a round that has ended, whatever it found."""
+    go_on = Event()
+    schedule = turn(go_on.wait, interval=86_400.0)
+    gevent.sleep(0)
+    assert schedule.unready() == "the first round has not ended"
+    go_on.set()
+    eventually("it is ready", lambda: not schedule.unready())
+
+
+def test_stuck_when_no_round_begins_any_more(turn: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A round that hangs for longer than interval, round and patience is a schedule that does not turn."""
+    go_on = Event()
+    schedule = turn(go_on.wait)
+    assert schedule.stuck() == ""
+    monkeypatch.setattr(schedules, "PATIENCE", 0.0)
+    why = eventually("it is stuck", schedule.stuck)
+    assert why.startswith("no round has begun for ")
+
+
+def test_each_round_that_begins_is_a_sign_of_life(turn: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without any patience, and after more time than one round may take, it is still not stuck when a round begins."""
+    monkeypatch.setattr(schedules, "PATIENCE", 0.0)
+    told: list[str] = []
+    schedule: Schedule = turn(lambda: told.append(schedule.stuck()))
+    eventually("there were eight rounds", lambda: len(told) >= 8)
+    assert set(told) == {""}
+
+
+def test_a_long_interval_is_not_stuck(turn: Make) -> None:
+    """Between two rounds that are far apart, liveness is not in doubt."""
+    schedule = turn(lambda: None, interval=86_400.0)
+    eventually("the first round is over", lambda: schedule.rounds == 1)
+    assert schedule.stuck() == ""

@@ -1,0 +1,112 @@
+"""The settings of the prober: the promised table, and mistakes."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+from typing import Any
+
+import pytest
+
+from smoker_common.settings import declaration, parse
+from smoker_prober import round as rounds
+from smoker_prober.discovery.static import targets
+from smoker_prober.probes import PROBES
+from smoker_prober.settings import Settings
+
+PROMISED: dict[str, Any] = {
+    "SERVER_HOST": "smoker-server",
+    "TCP_PORT": 8080,
+    "UDP_PORT": 8081,
+    "HTTP_PORT": 8082,
+    "TEST_INTERVAL": 30,
+    "TEST_TIMEOUT": 5,
+    "NODE_NAME": socket.gethostname(),
+    "LOG_LEVEL": "INFO",
+    "LOG_FORMAT": "text",
+    "LISTEN_ADDRESS": "",
+    "ADMIN_PORT": 9464,
+}
+
+
+def by_variable(settings: Settings) -> dict[str, Any]:
+    """The values of `settings` by the names of their variables."""
+    return {declaration(field).variable: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+
+
+def test_the_defaults_are_the_promised_ones() -> None:
+    """In an empty environment every variable of the table has its default, and there is no other variable."""
+    settings, problems = parse(Settings, {})
+    assert (by_variable(settings), problems) == (PROMISED, [])
+
+
+def test_every_variable_is_read() -> None:
+    """Each has its say; fractions of a second are allowed."""
+    wanted: dict[str, Any] = {
+        "SERVER_HOST": "10.0.0.1",
+        "TCP_PORT": 1,
+        "UDP_PORT": 65535,
+        "HTTP_PORT": 80,
+        "TEST_INTERVAL": 0.5,
+        "TEST_TIMEOUT": 0.25,
+        "NODE_NAME": "node-7",
+        "LOG_LEVEL": "DEBUG",
+        "LOG_FORMAT": "json",
+        "LISTEN_ADDRESS": "::1",
+        "ADMIN_PORT": 9000,
+    }
+    settings, problems = parse(Settings, {name: str(value) for name, value in wanted.items()})
+    assert (by_variable(settings), problems) == (wanted, [])
+    assert set(wanted) == set(PROMISED)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "allowed"),
+    [
+        ("TEST_INTERVAL", "0", "a number of seconds from 0.1 to 86400"),
+        ("TEST_INTERVAL", "-5", "a number of seconds from 0.1 to 86400"),
+        ("TEST_INTERVAL", "30s", "a number of seconds from 0.1 to 86400"),
+        ("TEST_INTERVAL", "nan", "a number of seconds from 0.1 to 86400"),
+        ("TEST_INTERVAL", "inf", "a number of seconds from 0.1 to 86400"),
+        ("TEST_TIMEOUT", "0", "a number of seconds from 0.001 to 3600"),
+        ("TEST_TIMEOUT", "1e9", "a number of seconds from 0.001 to 3600"),
+        ("TCP_PORT", "0", "a whole number from 1 to 65535"),
+        ("UDP_PORT", "65536", "a whole number from 1 to 65535"),
+        ("HTTP_PORT", "80.0", "a whole number from 1 to 65535"),
+        ("TCP_PORT", "tcp://10.0.0.1:8080", "a whole number from 1 to 65535 (a Service of that name sets it"),
+        ("SERVER_HOST", "smoker server", "a name or an address without spaces"),
+        ("SERVER_HOST", "x" * 254, "a name or an address without spaces"),
+        ("NODE_NAME", "node\n[NODE:forged]", "a name or an address without spaces"),
+        ("LOG_FORMAT", "xml", "one of text, json"),
+    ],
+)
+def test_a_mistake_is_told_with_what_is_allowed(variable: str, text: str, allowed: str) -> None:
+    """One problem, which names the variable and the range; the default stands in its place."""
+    settings, problems = parse(Settings, {variable: text})
+    assert len(problems) == 1
+    assert problems[0].startswith(f"{variable}=")
+    assert f" is not {allowed}" in problems[0]
+    assert by_variable(settings) == PROMISED
+
+
+def test_all_mistakes_at_once() -> None:
+    """As many problems as mistakes, so that all are mended in one go."""
+    wrong = dict.fromkeys(("TCP_PORT", "UDP_PORT", "HTTP_PORT", "TEST_INTERVAL", "TEST_TIMEOUT", "LOG_LEVEL"), "x")
+    _settings, problems = parse(Settings, wrong | {"NODE_NAME": "node-1"})
+    assert sorted(problem.partition("=")[0] for problem in problems) == sorted(wrong)
+
+
+def test_a_target_for_each_probe() -> None:
+    """Every probe that there is has a target, each at its own port of the one host."""
+    settings, _problems = parse(Settings, {"SERVER_HOST": "h", "TCP_PORT": "1", "UDP_PORT": "2", "HTTP_PORT": "3"})
+    assert {name: str(target) for name, target in targets(settings).items()} == {
+        "tcp": "h:1",
+        "udp": "h:2",
+        "http": "h:3",
+    }
+    assert list(PROBES) == ["tcp", "udp", "http"]
+
+
+def test_the_longest_round() -> None:
+    """Each probe may take its whole timeout."""
+    assert rounds.longest(parse(Settings, {"TEST_TIMEOUT": "0.5"})[0]) == pytest.approx(1.5)
