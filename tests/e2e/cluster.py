@@ -1,0 +1,92 @@
+"""The current cluster: kubectl in a namespace of our own, and the one way to wait for something."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pytest
+
+from tests.images.command import CommandError, run
+
+Object = dict[str, Any]
+T = TypeVar("T")
+
+
+def eventually(claim: str, seconds: float, probe: Callable[[], T]) -> T:
+    """What `probe` returns once none of its assertions and commands fails. After `seconds`, fails with the last one."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return probe()
+        except (AssertionError, CommandError) as not_yet:
+            last = str(not_yet)
+        if time.monotonic() > until:
+            pytest.fail(f"Not within {seconds:g} s: {claim}. Last seen: {last}")
+        time.sleep(0.1)
+
+
+def kubectl(*arguments: str, seconds: float = 30, stdin: str = "") -> str:
+    return run("kubectl", *arguments, seconds=seconds, stdin=stdin)
+
+
+def items(*arguments: str) -> list[Object]:
+    """The objects that `kubectl get` finds."""
+    return list(json.loads(kubectl("get", "--output", "json", *arguments))["items"])
+
+
+def nodes() -> set[str]:
+    """The nodes that a prober belongs on."""
+    return {node["metadata"]["name"] for node in items("nodes", "--selector", "kubernetes.io/os=linux")}
+
+
+@dataclass(frozen=True)
+class Namespace:
+    """A namespace that these tests have made."""
+
+    name: str
+
+    def kubectl(self, *arguments: str, seconds: float = 30, stdin: str = "") -> str:
+        return kubectl("--namespace", self.name, *arguments, seconds=seconds, stdin=stdin)
+
+    def items(self, kind: str, selector: str) -> list[Object]:
+        return items("--namespace", self.name, kind, "--selector", selector)
+
+    @contextmanager
+    def policy(self, name: str, spec: Object) -> Iterator[None]:
+        """A NetworkPolicy, for as long as the block lasts."""
+        policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name}}
+        self.kubectl("create", "--filename", "-", stdin=json.dumps({**policy, "spec": spec}))
+        try:
+            yield
+        finally:
+            self.kubectl("delete", "networkpolicy", name)
+
+
+RUN = secrets.token_hex(3)  # in the names and labels of all that this run makes
+_numbers = itertools.count(1)
+
+
+@contextmanager
+def fresh_namespace() -> Iterator[Namespace]:
+    """A namespace that enforces the "restricted" Pod Security Standard. At the end it goes, whatever happens."""
+    name = f"smoker-e2e-{RUN}-{next(_numbers)}"
+    labels = {"pod-security.kubernetes.io/enforce": "restricted", "smoker-e2e": RUN}
+    manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+    kubectl("create", "--filename", "-", stdin=json.dumps(manifest))
+    try:
+        yield Namespace(name)
+    finally:
+        kubectl("delete", "namespace", name, "--wait=false")
+
+
+def await_end() -> None:
+    """Wait until every namespace of this run is gone."""
+    gone = ("--for=delete", "namespace", "--selector", f"smoker-e2e={RUN}")
+    kubectl("wait", *gone, "--timeout=120s", seconds=130)

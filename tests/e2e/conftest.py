@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator
+
+import pytest
+
+from tests.chart import helm_binary
+from tests.e2e import cluster
+from tests.e2e.cluster import Namespace, fresh_namespace
+from tests.e2e.release import FAST, Release
+from tests.images import engine
+from tests.images.command import CommandError, run
+
+
+@pytest.fixture(scope="session")
+def nodes() -> Iterator[set[str]]:
+    """The nodes of the current cluster, which must answer. At the very end nothing of these tests is left on it."""
+    try:
+        cluster.kubectl("version", "--request-timeout=10s")
+    except CommandError as silent:
+        pytest.fail(f"The end-to-end tests need a cluster that kubectl reaches. {silent}", pytrace=False)
+    found = cluster.nodes()
+    assert found
+    yield found
+    cluster.await_end()
+
+
+@pytest.fixture(scope="session")
+def images(nodes: set[str]) -> dict[str, object]:
+    """The images of this checkout, built and on the nodes, as values for the chart.
+
+    E2E_LOAD is the command that loads them. Without it the nodes must be able to get them by themselves.
+    """
+    baked = engine.baked()
+    if load := os.environ.get("E2E_LOAD"):
+        run(*shlex.split(load), *baked.values(), seconds=300)
+    registry, _, tag = baked["prober"].rpartition("smoker-prober:")
+    return {"imageRegistry": registry.rstrip("/"), "imageTag": tag}
+
+
+def helm_of(major: int) -> str:
+    """The Helm of a major version. Where CI=true it must be there."""
+    try:
+        return helm_binary.helm(major)
+    except helm_binary.HelmMissingError as missing:
+        if helm_binary.needed():
+            pytest.fail(str(missing), pytrace=False)
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="module", params=helm_binary.MAJORS, ids=lambda major: f"helm{major}")
+def each_helm(request: pytest.FixtureRequest) -> str:
+    """Each Helm in turn."""
+    return helm_of(request.param)
+
+
+@pytest.fixture(scope="session")
+def helm() -> str:
+    """One Helm: the newest there is."""
+    for major in helm_binary.MAJORS:
+        try:
+            return helm_binary.helm(major)
+        except helm_binary.HelmMissingError as error:
+            missing = error
+    pytest.fail(f"The end-to-end tests need Helm. {missing}", pytrace=False)
+
+
+@pytest.fixture(scope="module")
+def namespace(nodes: set[str]) -> Iterator[Namespace]:
+    """An empty namespace for one module."""
+    with fresh_namespace() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def shared(nodes: set[str], images: dict[str, object], helm: str) -> Iterator[Release]:
+    """A release for every test that leaves it as it was."""
+    with fresh_namespace() as made:
+        release = Release("smoker", made, helm, {**FAST, **images})
+        release.install()
+        release.becomes("success", nodes)
+        yield release

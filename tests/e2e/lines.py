@@ -1,0 +1,41 @@
+"""The lines of a prober, as they are promised."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+TIME = r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\]"
+LATENCY = r"(?:0|[1-9]\d+|\d(?:\.\d{1,3})?)ms"  # below 10 ms up to three decimals, else none
+FAILURES = "timeout|refused|unreachable|reset|resolve_error|tls_error|bad_reply|local_error"
+RESULT = re.compile(
+    rf"{TIME} \[NODE:(?P<node>[^\]\s]+)\] \[(?P<probe>TCP|UDP|HTTP)\] "
+    rf"(?:SUCCESS latency={LATENCY}|FAILED error=(?P<error>{FAILURES})(?: status=\d{{3}})?)"
+)
+LOG = re.compile(rf"{TIME} \[(?:TRACE|DEBUG|INFO|SUCCESS|WARNING|ERROR|CRITICAL)\] \S.*")
+PROBES = ("TCP", "UDP", "HTTP")  # in the order of a round
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a container, and when its runtime received it."""
+
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """A line that tells how a probe ended."""
+
+    at: datetime
+    node: str
+    probe: str
+    outcome: str  # "success", or the error's word
+
+
+def result(line: Line) -> Result | None:
+    """What a line tells of a probe; None if it is another line."""
+    found = RESULT.fullmatch(line.text)
+    return found and Result(line.at, found["node"], found["probe"], found["error"] or "success")

@@ -1,0 +1,125 @@
+"""A release of the chart in a namespace: installed, tested and removed by Helm, read by kubectl."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tests.e2e.cluster import Namespace, Object, eventually
+from tests.e2e.lines import PROBES, Line, Result, result
+from tests.images.command import CommandError, run
+
+COMPONENTS = ("tcp-echo", "udp-echo", "http-echo", "prober")
+FAST = {"prober.intervalSeconds": 1, "prober.timeoutSeconds": 1}  # so that faults show soon
+PREFIXED = re.compile(r"\[pod/(?P<pod>[^/]+)/[^\]]+\] (?P<at>\S+) ?(?P<text>.*)")
+
+Log = dict[str, list[Line]]  # by pod
+Mark = Mapping[str, Sequence[Line]]  # a log as it was at an instant; counting lines needs no two clocks to agree
+
+
+@dataclass
+class Release:
+    """One release. `values` are dotted paths: {"tcpEcho.port": 18080}."""
+
+    name: str
+    namespace: Namespace
+    helm_program: str
+    values: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def selector(self) -> str:
+        return f"app.kubernetes.io/name=smoker,app.kubernetes.io/instance={self.name}"
+
+    def helm(self, *arguments: str, seconds: float = 150) -> str:
+        return run(self.helm_program, "--namespace", self.namespace.name, *arguments, seconds=seconds, stderr_too=True)
+
+    def install(self, changed: Mapping[str, object] | None = None) -> str:
+        """Install, or upgrade with values that changed, and wait."""
+        self.values |= changed or {}
+        values = [f"--set-json={path}={json.dumps(value)}" for path, value in self.values.items()]
+        try:
+            return self.helm("upgrade", "--install", self.name, "charts/smoker", "--wait", "--timeout=120s", *values)
+        except CommandError as error:
+            raise CommandError(f"{self._why()}{error}") from None
+
+    def test(self) -> str:
+        """What `helm test --logs` says. Raises CommandError where it fails."""
+        return self.helm("test", self.name, "--logs", "--timeout=60s")
+
+    def uninstall(self) -> None:
+        self.helm("uninstall", self.name, "--wait", "--timeout=120s")
+
+    def pods(self, component: str = "") -> list[Object]:
+        """The pods of one component or of all, without those that are on their way out."""
+        wanted = self.selector + (f",app.kubernetes.io/component={component}" if component else "")
+        return [p for p in self.namespace.items("pods", wanted) if "deletionTimestamp" not in p["metadata"]]
+
+    def uids(self) -> dict[str, set[str]]:
+        """What tells each component's pods from those that will replace them."""
+        return {name: {pod["metadata"]["uid"] for pod in self.pods(name)} for name in COMPONENTS}
+
+    def log(self, component: str = "prober") -> Log:
+        """All lines of a component's pods so far."""
+        wanted = f"{self.selector},app.kubernetes.io/component={component}"
+        how = ("--prefix", "--timestamps", "--tail=-1", "--max-log-requests=1000")
+        found: Log = {}
+        for written in self.namespace.kubectl("logs", "--selector", wanted, *how).splitlines():
+            line = PREFIXED.fullmatch(written)
+            assert line, f"kubectl wrote: {written}"
+            found.setdefault(line["pod"], []).append(Line(datetime.fromisoformat(line["at"]), line["text"]))
+        return found
+
+    def results(self, since: Mark | None = None) -> list[Result]:
+        """What the probers have found since a mark, the oldest first."""
+        mark = since or {}
+        lines = (line for pod, all_lines in self.log().items() for line in all_lines[len(mark.get(pod, ())) :])
+        return sorted((found for line in lines if (found := result(line))), key=lambda found: found.at)
+
+    def latest(self, since: Mark | None = None) -> dict[tuple[str, str], str]:
+        """The outcome of each node's latest probe of each protocol."""
+        return {(found.node, found.probe): found.outcome for found in self.results(since)}
+
+    def becomes(self, outcome: str, nodes: set[str], *, since: Mark | None = None, seconds: float = 60) -> None:
+        """On every node each protocol's latest outcome is, sooner or later, this one; "a|b" is either of two."""
+        wanted = {(node, probe) for node in nodes for probe in PROBES}
+
+        def all_of_them() -> None:
+            seen = self.latest(since)
+            other = {
+                key: seen.get(key, "none") for key in wanted | set(seen) if seen.get(key) not in outcome.split("|")
+            }
+            assert not other, f"{other}"
+
+        eventually(f"{outcome} for TCP, UDP and HTTP on every node", seconds, all_of_them)
+
+    def stays_well(self, nodes: set[str], rounds: int = 2) -> None:
+        """The next rounds of every node succeed, each probe of them."""
+        mark = self.log()
+
+        def enough() -> list[Result]:
+            seen = self.results(mark)
+            for node in nodes:
+                for probe in PROBES:
+                    count = sum((found.node, found.probe) == (node, probe) for found in seen)
+                    assert count >= rounds, f"{count} results of {probe} on {node}"
+            return seen
+
+        failed = [found for found in eventually("more rounds", 60, enough) if found.outcome != "success"]
+        assert not failed
+
+    def _why(self) -> str:
+        """What pods wait for, where it can be told."""
+        waiting = {}
+        for pod in self.namespace.items("pods", self.selector):
+            states = [container["state"] for container in pod["status"].get("containerStatuses", ())]
+            waiting[pod["metadata"]["name"]] = [s["waiting"].get("reason") for s in states if "waiting" in s]
+        if any("Image" in str(reasons) for reasons in waiting.values()) and not os.environ.get("E2E_LOAD"):
+            return (
+                "The nodes lack the images: set E2E_LOAD to the command that loads them, such as "
+                "E2E_LOAD='kind load docker-image', or push them and set REGISTRY.\n"
+            )
+        return "".join(f"{pod} waits: {reasons}\n" for pod, reasons in waiting.items() if reasons)

@@ -1,0 +1,47 @@
+"""The echo services answer on every address they have."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+
+import pytest
+
+from tests.e2e.release import Release
+
+pytestmark = pytest.mark.cluster
+
+
+def families(addresses: list[str]) -> set[int]:
+    return {ipaddress.ip_address(address).version for address in addresses}
+
+
+def pod_addresses(pod: dict[str, dict[str, list[dict[str, str]]]]) -> list[str]:
+    return [entry["ip"] for entry in pod["status"]["podIPs"]]
+
+
+def from_a_prober(release: Release, *command: str) -> str:
+    """What a command says inside a prober's pod. Raises CommandError where it fails."""
+    name = release.pods("prober")[0]["metadata"]["name"]
+    return release.namespace.kubectl("exec", name, "--", *command)
+
+
+def test_service(shared: Release) -> None:
+    """The Service has an address of each family that pods have, and all three protocols answer on each of them."""
+    (service,) = shared.namespace.items("services", shared.selector)
+    addresses = service["spec"]["clusterIPs"]
+    assert families(addresses) == families(pod_addresses(shared.pods("prober")[0]))
+    if os.environ.get("CI") == "true":
+        assert families(addresses) == {4, 6}, "CI needs a cluster with both families"
+    for address in addresses:
+        assert "All 3 probes" in from_a_prober(shared, "env", f"SERVER_HOST={address}", "smoker-prober", "once")
+
+
+@pytest.mark.parametrize(
+    ("component", "probe", "port"), [("tcp-echo", "tcp", 8080), ("udp-echo", "udp", 8081), ("http-echo", "http", 8082)]
+)
+def test_pods(shared: Release, component: str, probe: str, port: int) -> None:
+    """Each echo pod answers on each address of its own."""
+    (pod,) = shared.pods(component)
+    for address in pod_addresses(pod):
+        assert "1 answered" in from_a_prober(shared, "smoker-prober", "probe", probe, address, str(port))

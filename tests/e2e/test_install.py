@@ -1,0 +1,85 @@
+"""From `helm upgrade --install` to `helm uninstall`, with each Helm, where the "restricted" standard is enforced.
+
+The tests of this file follow one another on one release for each Helm; the last one takes it away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.cluster import eventually, fresh_namespace, kubectl
+from tests.e2e.lines import LOG, PROBES, RESULT
+from tests.e2e.release import FAST, Release
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture(scope="module")
+def release(images: dict[str, object], each_helm: str) -> Iterator[Release]:
+    """A release that each Helm has installed, in a namespace of its own."""
+    with fresh_namespace() as namespace:
+        release = Release("smoker", namespace, each_helm, {**FAST, **images})
+        release.install()
+        yield release
+
+
+def test_prober_on_every_node(release: Release, nodes: set[str]) -> None:
+    """Every node gets a prober that becomes ready."""
+
+    def ready() -> None:
+        found = set()
+        for pod in release.pods("prober"):
+            conditions = {condition["type"]: condition["status"] for condition in pod["status"]["conditions"]}
+            found |= {pod["spec"]["nodeName"]} if conditions.get("Ready") == "True" else set()
+        assert found == nodes
+
+    eventually("a ready prober on every node", 60, ready)
+
+
+def test_success(release: Release, nodes: set[str]) -> None:
+    """Every node's TCP, UDP and HTTP probes succeed, and go on to."""
+    release.becomes("success", nodes)
+    release.stays_well(nodes)
+
+
+def test_lines(release: Release, nodes: set[str]) -> None:
+    """Each line of a prober is a result in the promised form, of the node it stands on, or a log line."""
+    node_of = {pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in release.pods("prober")}
+    for pod, lines in release.log().items():
+        results = [match for line in lines if (match := RESULT.fullmatch(line.text))]
+        assert {match["node"] for match in results} == {node_of[pod]}
+        assert [match["probe"] for match in results][:6] == [*PROBES, *PROBES]
+        texts = {line.text for line in lines} - {match.string for match in results}
+        assert [text for text in texts if not LOG.fullmatch(text)] == []
+
+
+def test_helm_test(release: Release) -> None:
+    """`helm test --logs` passes and shows what it probed."""
+    said = release.test()
+    assert "Phase:          Succeeded" in said
+    assert "All 3 probes from" in said
+
+
+def test_again(release: Release) -> None:
+    """The same command again restarts no pod."""
+    before = release.uids()
+    release.install()
+    assert release.uids() == before
+
+
+def test_uninstall(release: Release) -> None:
+    """`helm uninstall` leaves nothing of the release but the finished pod of `helm test`, which one command removes."""
+    release.uninstall()
+    kinds = ",".join(kubectl("api-resources", "--verbs=list", "--namespaced", "--output=name").split())
+
+    def left(*allowed: str) -> None:
+        own = (kinds, "--selector", f"app.kubernetes.io/instance={release.name}")
+        history = ("secrets", "--selector", f"owner=helm,name={release.name}")
+        found = [release.namespace.kubectl("get", "--output=name", *wanted).split() for wanted in (own, history)]
+        assert {name for names in found for name in names} <= set(allowed)
+
+    eventually("nothing but the test pod is left", 60, lambda: left("pod/smoker-test"))
+    release.namespace.kubectl("delete", "pod", "--selector", f"{release.selector},app.kubernetes.io/component=test")
+    eventually("nothing is left", 60, left)

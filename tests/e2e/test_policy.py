@@ -1,0 +1,58 @@
+"""NetworkPolicies: one that denies is seen and named; the chart's own lets Smoker through and nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.cluster import Namespace
+from tests.e2e.lines import PROBES
+from tests.e2e.release import Release
+from tests.images.command import CommandError
+
+pytestmark = pytest.mark.cluster
+
+DENY_ECHO = {"podSelector": {"matchLabels": {"app": "smoker-server"}}, "policyTypes": ["Ingress"]}
+DENY_ALL = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+# The cluster's first address family alone: not every policy agent lets the neighbour discovery of IPv6 (RFC 4861) pass
+# between pods of one node, and no policy can ask for it.
+ONE_FAMILY = {"service.ipFamilyPolicy": "SingleStack"}
+# Not less than the default: until a policy agent knows a new pod's address, as that of `helm test`, its probes wait.
+PATIENT = {"prober.intervalSeconds": 1, "prober.timeoutSeconds": 5}
+
+
+def test_denied(shared: Release, nodes: set[str]) -> None:
+    """While a policy closes the echo pods every node's probes time out and `helm test` says so; then both heal."""
+    with shared.namespace.policy("deny-echo", DENY_ECHO):
+        shared.becomes("timeout", nodes)
+        with pytest.raises(CommandError) as caught:
+            shared.test()
+        assert "3 of 3 probes from" in caught.value.output
+        for probe in PROBES:
+            assert f"{probe.lower()} (timeout)" in caught.value.output
+    shared.becomes("success", nodes)
+    shared.stays_well(nodes)
+    assert "All 3 probes from" in shared.test()
+
+
+@pytest.fixture(scope="module")
+def closed(namespace: Namespace) -> Iterator[Namespace]:
+    """A namespace where nothing may talk."""
+    with namespace.policy("deny-all", DENY_ALL):
+        yield namespace
+
+
+def test_default_deny(closed: Namespace, images: dict[str, object], helm: str, nodes: set[str]) -> None:
+    """Where policies deny by default, networkPolicy.enabled=true lets all succeed; without it, everything fails."""
+    release = Release("smoker", closed, helm, {**PATIENT, **ONE_FAMILY, **images, "networkPolicy.enabled": True})
+    release.install()
+    release.becomes("success", nodes)
+    release.stays_well(nodes)
+    assert "All 3 probes from" in release.test()
+    pods = release.uids()
+    release.install({"networkPolicy.enabled": False})
+    release.becomes("resolve_error|timeout", nodes)  # the name, or where its servers may be reached, the echo
+    with pytest.raises(CommandError, match="3 of 3 probes from"):
+        release.test()
+    assert release.uids() == pods, "a policy must restart nothing"

@@ -1,0 +1,84 @@
+"""What an upgrade changes, and what it leaves alone. The tests follow one another on one release."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from statistics import median
+
+import pytest
+
+from tests.e2e.cluster import Namespace, eventually
+from tests.e2e.lines import Result
+from tests.e2e.release import COMPONENTS, FAST, Release
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture(scope="module")
+def release(namespace: Namespace, images: dict[str, object], helm: str, nodes: set[str]) -> Release:
+    release = Release("smoker", namespace, helm, {**FAST, **images})
+    release.install()
+    release.becomes("success", nodes)
+    return release
+
+
+def restarted(release: Release, before: dict[str, set[str]]) -> set[str]:
+    """The components none of whose pods is still there. It fails while a component has some old and some new."""
+
+    def settled() -> set[str]:
+        now = release.uids()
+        assert {name: len(pods) for name, pods in now.items()} == {name: len(pods) for name, pods in before.items()}
+        gone = {name for name in COMPONENTS if not now[name] & before[name]}
+        assert all(now[name] == before[name] for name in COMPONENTS if name not in gone)
+        return gone
+
+    return eventually("each component's pods are all old or all new", 60, settled)
+
+
+def test_port(release: Release, nodes: set[str]) -> None:
+    """A new port restarts the service that listens there and the probers, which then probe it; nothing else."""
+    before = release.uids()
+    release.install({"tcpEcho.port": 18080})
+    assert restarted(release, before) == {"tcp-echo", "prober"}
+    release.becomes("success", nodes)
+    release.stays_well(nodes)
+    assert "smoker-server:18080" in release.test()
+
+
+def test_interval(release: Release, nodes: set[str]) -> None:
+    """A new interval restarts the probers alone, and their rounds are so far apart."""
+    before = release.uids()
+    release.install({"prober.intervalSeconds": 2})
+    assert restarted(release, before) == {"prober"}
+
+    def rounds() -> dict[str, list[Result]]:
+        seen = {node: [r for r in release.results() if (r.node, r.probe) == (node, "TCP")] for node in nodes}
+        assert min(map(len, seen.values())) >= 6
+        return seen
+
+    for node, results in eventually("six rounds on every node", 60, rounds).items():
+        gaps = [(b.at - a.at).total_seconds() for a, b in itertools.pairwise(results[1:])]  # the first is at once
+        assert 1.7 <= median(gaps) <= 2.3, f"{node}: {gaps}"
+
+
+def test_json(release: Release, nodes: set[str]) -> None:
+    """With log.format=json each line of each pod is a flat JSON object, and results say their node and outcome."""
+    before = release.uids()
+    release.install({"log.format": "json"})
+    assert restarted(release, before) == set(COMPONENTS)
+    outcomes: dict[str, set[str]] = {}
+    for component in COMPONENTS:
+
+        def lines(component: str = component) -> list[str]:
+            found = release.log(component)
+            assert all(len(lines) > 3 for lines in found.values())
+            return [line.text for lines in found.values() for line in lines]
+
+        for text in eventually(f"{component} has logged", 30, lines):
+            fields = json.loads(text)
+            assert {"time", "level"} < set(fields)
+            assert not [value for value in fields.values() if isinstance(value, dict | list)]
+            if "outcome" in fields:
+                outcomes.setdefault(fields["node"], set()).add(fields["outcome"])
+    assert set(outcomes) == nodes

@@ -1,0 +1,89 @@
+"""What is in an image, and what is not."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import PurePosixPath
+from typing import Any
+
+import pytest
+from packaging.utils import canonicalize_name
+
+from tests.images import engine
+from tests.images.closure import expected, projects
+from tests.images.conftest import Image
+
+pytestmark = pytest.mark.engine
+
+MEGABYTE = 10**6
+ENVIRONMENT = PurePosixPath("/opt/smoker")
+INVENTORY = """
+import importlib.metadata, json, os, platform, sys
+print(json.dumps({
+    "prefix": sys.prefix,
+    "distributions": {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()},
+    "markers": {
+        "implementation_name": sys.implementation.name,
+        "os_name": os.name,
+        "platform_machine": platform.machine(),
+        "platform_python_implementation": platform.python_implementation(),
+        "platform_system": platform.system(),
+        "python_full_version": platform.python_version(),
+        "python_version": ".".join(platform.python_version_tuple()[:2]),
+        "sys_platform": sys.platform,
+    },
+}))
+"""
+
+
+@cache
+def inventory(image: Image) -> dict[str, Any]:
+    """What the interpreter of an image says of itself."""
+    harmless = ("--network", "none", "--read-only")
+    return dict(json.loads(engine.run_once(*harmless, "--entrypoint", "python", image.tag, "-c", INVENTORY)))
+
+
+def test_distributions(image: Image) -> None:
+    """An image holds its service, the libraries it stands on and what those need, each in the locked version."""
+    found = inventory(image)
+    assert found["prefix"] == str(ENVIRONMENT)
+    held = {canonicalize_name(name): version for name, version in found["distributions"].items()}
+    assert held == expected(image.service, found["markers"])
+
+
+def test_no_other_service(image: Image) -> None:
+    """No file of a package of ours that an image does not need is in it."""
+    others = set(projects()) - set(expected(image.service, inventory(image)["markers"]))
+    folders = {name.replace("-", "_") for name in others}
+    assert folders
+    assert not [path for path in engine.added(image.tag) if folders & set(path.parts)]
+
+
+def test_nothing_beside_the_environment(image: Image) -> None:
+    """All that is added to the base is one folder: so what the base lacks, a compiler for one, the image lacks too."""
+    outside = {path for path in engine.added(image.tag) if ENVIRONMENT not in path.parents}
+    assert outside <= {ENVIRONMENT, *ENVIRONMENT.parents}
+
+
+def test_no_tools(image: Image) -> None:
+    """That folder holds no installer, no build tool and no source to compile (the base may bring its own pip)."""
+    tools = {"pip", "setuptools", "wheel", "hatchling", "ensurepip", "cc", "gcc", "c++", "make"}
+    sources = {".c", ".h", ".pyx", ".pxd"}
+    paths = engine.added(image.tag)
+    assert not [path for path in paths if tools & set(path.parts) or path.suffix in sources]
+
+
+def test_byte_code(image: Image) -> None:
+    """Each module's byte code is there: a read-only root could not keep it, and each start would pay for it."""
+    paths = {path for path in engine.added(image.tag) if ENVIRONMENT / "lib" in path.parents}
+    modules = {path for path in paths if path.suffix == ".py"}
+    compiled = {path.parent.parent / f"{path.name.split('.')[0]}.py" for path in paths if path.suffix == ".pyc"}
+    assert modules
+    assert modules - compiled == set()
+
+
+def test_size(image: Image) -> None:
+    """An image is at most 40 MB larger than its base."""
+    size, base = (engine.inspect(name)["Size"] for name in (image.tag, engine.base()))
+    assert size - base <= 40 * MEGABYTE, f"{(size - base) / MEGABYTE:.1f} MB over the base"
