@@ -17,10 +17,13 @@ from tests.images.command import CommandError, run
 @pytest.fixture(scope="session")
 def nodes() -> Iterator[set[str]]:
     """The nodes of the current cluster, which must answer. At the very end nothing of these tests is left on it."""
+    silent = ""
     try:
         cluster.kubectl("version", "--request-timeout=10s")
-    except CommandError as silent:
-        pytest.fail(f"The end-to-end tests need a cluster that kubectl reaches. {silent}", pytrace=False)
+    except CommandError as error:
+        silent = error.last_words
+    if silent:
+        pytest.fail(f"The end-to-end tests need a cluster that kubectl reaches: {silent}", pytrace=False)
     found = cluster.nodes()
     assert found
     yield found
@@ -40,30 +43,27 @@ def images(nodes: set[str]) -> dict[str, object]:
     return {"imageRegistry": registry.rstrip("/"), "imageTag": tag}
 
 
-def helm_of(major: int) -> str:
-    """The Helm of a major version. Where CI=true it must be there."""
-    try:
-        return helm_binary.helm(major)
-    except helm_binary.HelmMissingError as missing:
-        if helm_binary.needed():
-            pytest.fail(str(missing), pytrace=False)
-        pytest.skip(str(missing))
-
-
 @pytest.fixture(scope="module", params=helm_binary.MAJORS, ids=lambda major: f"helm{major}")
 def each_helm(request: pytest.FixtureRequest) -> str:
-    """Each Helm in turn."""
-    return helm_of(request.param)
+    """Each Helm in turn. Where CI=true both must be there."""
+    try:
+        return helm_binary.helm(request.param)
+    except helm_binary.HelmMissingError as error:
+        missing = str(error)
+    if helm_binary.needed():
+        pytest.fail(missing, pytrace=False)
+    pytest.skip(missing)
 
 
 @pytest.fixture(scope="session")
 def helm() -> str:
     """One Helm: the newest there is."""
+    missing = ""
     for major in helm_binary.MAJORS:
         try:
             return helm_binary.helm(major)
         except helm_binary.HelmMissingError as error:
-            missing = error
+            missing = str(error)
     pytest.fail(f"The end-to-end tests need Helm. {missing}", pytrace=False)
 
 

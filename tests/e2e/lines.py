@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 TIME = r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\]"
-LATENCY = r"(?:0|[1-9]\d+|\d(?:\.\d{1,3})?)ms"  # below 10 ms up to three decimals, else none
+LATENCY = r"(?:[1-9]\d+|\d(?:\.\d{1,3})?)ms"  # below 10 ms up to three decimals, else none
 FAILURES = "timeout|refused|unreachable|reset|resolve_error|tls_error|bad_reply|local_error"
 RESULT = re.compile(
     rf"{TIME} \[NODE:(?P<node>[^\]\s]+)\] \[(?P<probe>TCP|UDP|HTTP)\] "

@@ -12,6 +12,7 @@ import pytest
 from tests.e2e.cluster import eventually, fresh_namespace, kubectl
 from tests.e2e.lines import LOG, PROBES, RESULT
 from tests.e2e.release import FAST, Release
+from tests.images.command import CommandError
 
 pytestmark = pytest.mark.cluster
 
@@ -23,6 +24,12 @@ def release(images: dict[str, object], each_helm: str) -> Iterator[Release]:
         release = Release("smoker", namespace, each_helm, {**FAST, **images})
         release.install()
         yield release
+
+
+def test_restricted(release: Release) -> None:
+    """The namespace refuses a pod that says nothing of its privileges: ours are there, so they ask for none."""
+    with pytest.raises(CommandError, match="violates PodSecurity"):
+        release.namespace.kubectl("run", "careless", "--image=smoker-prober", "--dry-run=server")
 
 
 def test_prober_on_every_node(release: Release, nodes: set[str]) -> None:

@@ -18,6 +18,11 @@ class CommandError(Exception):
         super().__init__(f"{sentence}\n{output}".strip())
         self.code, self.output = code, output
 
+    @property
+    def last_words(self) -> str:
+        """The last line: mostly the one that says why."""
+        return str(self).splitlines()[-1]
+
 
 def run(
     *command: str,

@@ -39,13 +39,16 @@ def plan(**variables: str | None) -> dict[str, dict[str, Any]]:
 
 @cache
 def baked() -> dict[str, str]:
-    """The image of each service, built from this checkout: once, whoever asks."""
+    """The image of each service, built from this checkout for this machine: once, whoever asks."""
+    missing = ""
     try:
         docker("version")
         docker("buildx", "version")
-    except CommandError as missing:
-        pytest.fail(f"The end-to-end tests need a container engine with docker buildx. {missing}", pytrace=False)
-    docker("buildx", "bake", "--load", seconds=540)
+    except CommandError as error:
+        missing = error.last_words
+    if missing:
+        pytest.fail(f"The end-to-end tests need a container engine with docker buildx: {missing}", pytrace=False)
+    run("docker", "buildx", "bake", "--load", seconds=540, environ={"PLATFORMS": None})
     return {name: target["tags"][0] for name, target in plan().items()}
 
 

@@ -14,7 +14,7 @@ from gevent.event import Event
 from tests.conftest import PATIENCE, Process, Start, eventually
 from tests.relay import CORRUPT, DROP, PASS, TcpRelay, UdpRelay, reset, truncate
 
-from .targets import HOST, Serve, echo, variables_for
+from .targets import ENOUGH, HOST, Serve, echo, variables_for
 
 RESULT = re.compile(
     r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] \[NODE:node-1\] \[(TCP|UDP|HTTP)\] "
@@ -132,7 +132,7 @@ def test_it_survives_targets_that_vanish_and_come_back(start: Start) -> None:
     with contextlib.ExitStack() as servers:
         for probe in PROBES:
             ports[probe.lower()] = servers.enter_context(echo(probe.lower()))
-        process = start("smoker-prober", "run", **variables_for(ports), **OFTEN)
+        process = start("smoker-prober", "run", **variables_for(ports, ENOUGH), **OFTEN)
     begin = len(told(process))
     for probe in PROBES:
         wait_for(process, begin, probe, "FAILED error=refused")
