@@ -67,7 +67,7 @@ deploy: setup  ## install or upgrade the chart in the current cluster
 	$(HELM) upgrade --install $(RELEASE) charts/smoker --namespace $(NAMESPACE) --create-namespace --wait $(HELM_ARGS)
 
 undeploy: setup  ## take it out of the cluster again
-	$(HELM) uninstall $(RELEASE) --namespace $(NAMESPACE) --wait
+	$(HELM) uninstall $(RELEASE) --namespace $(NAMESPACE) --wait --cascade foreground
 	@kubectl delete pod --namespace $(NAMESPACE) --ignore-not-found \
 	  --selector app.kubernetes.io/instance=$(RELEASE),app.kubernetes.io/component=test
 

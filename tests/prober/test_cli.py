@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
+import signal
+import socket
+import subprocess
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 
+import gevent
 import pytest
+from gevent.event import Event
 
 from smoker_common.settings import declaration
 from smoker_prober.cli import command
 from smoker_prober.settings import Settings
-from tests.relay import CORRUPT, DROP, TcpRelay, refusing
+from tests.conftest import BIN, eventually
+from tests.relay import CORRUPT, DROP, PASS, TcpRelay, refusing
 
 from .targets import HOST, SHORT, Serve, answering
 
@@ -49,6 +57,54 @@ def test_once_with_a_failure(capsys: Captured, environment: pytest.MonkeyPatch) 
     out = capsys.readouterr().out
     assert re.search(r"^tcp +\S+ +refused +\S+ +connect: connection refused$", out, re.MULTILINE)
     assert out.endswith("1 of 3 probes from node-1 failed: tcp (refused).\n")
+
+
+def test_once_within_gives_the_network_time_to_settle(
+    capsys: Captured, environment: pytest.MonkeyPatch, echoes: dict[str, int]
+) -> None:
+    """A first bad round is told on stderr and is not the verdict: the round that is all good is."""
+    with TcpRelay((HOST, echoes["tcp"]), CORRUPT) as relay:
+        environment.setenv("TCP_PORT", str(relay.port))
+        asking = gevent.spawn(command, ["once", "--within", "60"])
+        eventually("a round is over", lambda: relay.connections)
+        relay.fault = PASS
+        assert asking.get(timeout=60) == 0
+    out, err = capsys.readouterr()
+    assert "All 3 probes" in out
+    assert err.startswith("not all good yet: 1 of 3 probes from node-1 failed: tcp (bad_reply).")
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["once"], 130), (["probe", "tcp", HOST, "{port}"], 1)])
+def test_ctrl_c_ends_it_without_a_traceback(
+    listen: Callable[[Serve], int], variables: dict[str, str], tmp_path: Path, arguments: list[str], code: int
+) -> None:
+    """In the middle of a silent probe: `once` says nothing more, `probe` sums up what there is."""
+    asked = Event()
+    go = Event()
+
+    def silent(sock: socket.socket) -> None:
+        asked.set()
+        go.wait()
+
+    port = str(listen(silent))
+    with (tmp_path / "err").open("wb") as err, (tmp_path / "out").open("wb") as out:
+        command_line = [str(BIN / "smoker-prober"), *(argument.format(port=port) for argument in arguments)]
+        environ = os.environ | variables | {"TCP_PORT": port}
+        process = subprocess.Popen(command_line, env=environ, stdout=out, stderr=err)
+    assert asked.wait(20)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == code
+    go.set()
+    assert (tmp_path / "err").read_text().strip() == ""
+    assert (tmp_path / "out").read_text() == ("" if code == 130 else "0 probes, 0 answered\n")
+
+
+def test_once_within_ends_with_the_last_round(capsys: Captured, environment: pytest.MonkeyPatch) -> None:
+    """A network that stays bad fails when the time is over."""
+    with refusing() as port:
+        environment.setenv("TCP_PORT", str(port))
+        assert command(["once", "--within", "0.001"]) == 1
+    assert "1 of 3 probes" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("good", [True, False])

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Fields = Callable[[], dict[str, Any]]
 
-RESULT = "result"  # the field of a record that is a line of results: a tuple of the line and its JSON fields
+RESULT = "result"  # the field of a record that is a line of results: what its JSON line holds
 TIME = "YYYY-MM-DD HH:mm:ss"
 
 

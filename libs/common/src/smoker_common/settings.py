@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -65,8 +66,14 @@ def _decimal(text: str) -> int:
     return int(text)
 
 
+def _number(text: str) -> float:
+    if not re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", text, re.ASCII):  # float() would take "1_0", "nan" and "1e3"
+        raise ValueError(text)
+    return float(text)
+
+
 def _name(text: str) -> str:
-    if not text.isprintable() or any(c.isspace() for c in text) or len(text) > 253:
+    if not text or not text.isprintable() or any(c.isspace() for c in text) or len(text) > 253:
         raise ValueError(text)
     return text
 
@@ -78,7 +85,7 @@ def whole(low: int, high: int, unit: str = "") -> Kind:
 
 def seconds(low: float, high: float) -> Kind:
     """A duration in seconds, fractions allowed."""
-    return Kind(f"a number of seconds from {low:g} to {high:g}", _within(float, low, high))
+    return Kind(f"a number of seconds from {low:g} to {high:g}", _within(_number, low, high))
 
 
 port = whole(1, 65535)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
 
+import gevent
 from gevent.event import Event
 
 from smoker_common import log, service
@@ -24,6 +27,8 @@ from smoker_prober.target import Target
 
 PROGRAM = "smoker-prober"
 ALL_GOOD, FAILED, MISTAKE = 0, 1, 2  # exit codes
+INTERRUPTED = 128 + signal.SIGINT  # as a shell says it
+SETTLE = 1.0  # seconds between two rounds of `once --within`
 
 
 def command(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +42,16 @@ def command(arguments: Sequence[str] | None = None) -> int:
         service.complain(PROGRAM, problems)
         return MISTAKE
     log.configure(settings.log_level, settings.log_format, results=sys.stdout)
-    return _once(settings, as_json=chosen.json) if chosen.command == "once" else _probe(settings, chosen)
+    # gevent's own way with Ctrl-C is a traceback from the event loop.
+    interrupt = gevent.signal_handler(signal.SIGINT, gevent.kill, gevent.getcurrent(), KeyboardInterrupt)
+    try:
+        if chosen.command == "once":
+            return _once(settings, as_json=chosen.json, within=chosen.within)
+        return _probe(settings, chosen)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    finally:
+        interrupt.cancel()
 
 
 def _build(settings: Settings, _sockets: service.Sockets) -> Schedule:
@@ -52,8 +66,13 @@ def _build(settings: Settings, _sockets: service.Sockets) -> Schedule:
     return schedule
 
 
-def _once(settings: Settings, *, as_json: bool) -> int:
+def _once(settings: Settings, *, as_json: bool, within: float) -> int:
+    until, pause = time.monotonic() + within, Event()
     found = list(rounds.results(settings))
+    while not all(result.outcome.ok for result in found) and time.monotonic() < until:
+        print("not all good yet:", report.verdict(found, settings.node_name), file=sys.stderr)
+        pause.wait(SETTLE)
+        found = list(rounds.results(settings))
     print((report.as_json if as_json else report.table)(found, settings.node_name))
     return ALL_GOOD if all(result.outcome.ok for result in found) else FAILED
 
@@ -87,6 +106,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("run", help="a round now and then every TEST_INTERVAL seconds, a line for each result")
     once = commands.add_parser("once", help="one round as a table; the exit code says whether all was good")
+    once.add_argument(
+        "--within",
+        type=_argument(seconds(0, 3600)),
+        default=0.0,
+        metavar="S",
+        help="go on until a round is all good, for S seconds at most; the last round counts (0: one round)",
+    )
     once.add_argument("--json", action="store_true", help="as JSON instead")
     probe = commands.add_parser("probe", help="probe one target by hand")
     probe.add_argument("probe", choices=PROBES, help="the protocol")

@@ -20,6 +20,9 @@ _BY_ERRNO = {
     errno.ENETDOWN: Outcome.UNREACHABLE,
     errno.EHOSTDOWN: Outcome.UNREACHABLE,
     errno.EACCES: Outcome.UNREACHABLE,  # ICMPv6 "administratively prohibited" (linux net/ipv6/icmp.c)
+    errno.EPERM: Outcome.UNREACHABLE,  # a rule on this host's own way out, or its connection table is full
+    errno.ENONET: Outcome.UNREACHABLE,  # ICMP host isolated
+    errno.ENOPROTOOPT: Outcome.UNREACHABLE,  # ICMP protocol unreachable
     errno.EPROTO: Outcome.UNREACHABLE,  # ICMPv6 parameter problem
     errno.ECONNRESET: Outcome.RESET,
     errno.EPIPE: Outcome.RESET,

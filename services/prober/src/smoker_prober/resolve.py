@@ -44,7 +44,7 @@ def resolve(target: Target) -> Address:
     if literal.version == 4:
         return Address(socket.AF_INET, (target.host, target.port))
     scope = getattr(literal, "scope_id", None)
-    index = (int(scope) if scope.isdigit() else socket.if_nametoindex(scope)) if scope else 0
+    index = (int(scope) if scope.isascii() and scope.isdigit() else socket.if_nametoindex(scope)) if scope else 0
     return Address(socket.AF_INET6, (target.host.partition("%")[0], target.port, 0, index))
 
 
