@@ -9,20 +9,32 @@ ARG PYTHON_IMAGE=python:3.13-slim
 FROM ${PYTHON_IMAGE} AS builder
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1
 WORKDIR /src
-RUN python -m venv /build
+ARG SERVICE
+RUN python -m venv /build && python -m venv --without-pip /opt/smoker
 COPY constraints.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip \
-    /build/bin/python -m pip install --quiet --constraint constraints.txt hatchling
-ARG SERVICE
+    /build/bin/python -m pip install --quiet --constraint constraints.txt hatchling setuptools
+# What others wrote comes from the index, by the versions of constraints.txt; where there is no wheel for this base it is
+# built with the locked tools. What is ours comes from this tree alone: a package of the same name elsewhere is never asked for.
+COPY libs/common/pyproject.toml libs/common/
+COPY libs/echo/pyproject.toml libs/echo/
+COPY services/${SERVICE}/pyproject.toml services/${SERVICE}/
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python -c 'import sys, tomllib; \
+        wanted = [d for p in sys.argv[1:] for d in tomllib.load(open(p, "rb"))["project"]["dependencies"]]; \
+        print(*sorted({d for d in wanted if not d.startswith("smoker-")}), sep="\n")' \
+        libs/common/pyproject.toml libs/echo/pyproject.toml "services/${SERVICE}/pyproject.toml" > others.txt \
+    && /build/bin/python -m pip wheel --quiet --no-build-isolation --constraint constraints.txt --requirement others.txt \
+        --wheel-dir /others \
+    && /build/bin/python -m pip --python /opt/smoker/bin/python install --quiet --no-compile --no-index --find-links /others \
+        --requirement others.txt
 COPY libs/ libs/
 COPY services/${SERVICE}/ services/${SERVICE}/
-RUN /build/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheels \
-    libs/common libs/echo "services/${SERVICE}"
-# pip works on the environment from outside and is never in it. Byte code is made here, for the root is read-only later.
-RUN --mount=type=cache,target=/root/.cache/pip \
-    python -m venv --without-pip /opt/smoker \
-    && /build/bin/python -m pip --python /opt/smoker/bin/python install --quiet --no-compile \
-         --constraint constraints.txt --find-links /wheels "smoker-${SERVICE}" \
+# Byte code is made here, for the root is read-only later.
+RUN /build/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /ours \
+        libs/common libs/echo "services/${SERVICE}" \
+    && /build/bin/python -m pip --python /opt/smoker/bin/python install --quiet --no-compile --no-index \
+        --find-links /ours --find-links /others "smoker-${SERVICE}" \
     && find /opt/smoker -type d \( -name tests -o -name testing \) -prune -exec rm -rf {} + \
     && find /opt/smoker -type f \( -name '*.pyx' -o -name '*.pxd' -o -name '*.[ch]' -o -name '*.pyi' \) -delete \
     && python -m compileall -q --invalidation-mode unchecked-hash /opt/smoker/lib
@@ -36,6 +48,9 @@ LABEL org.opencontainers.image.title="smoker-${SERVICE}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.licenses="Apache-2.0"
 ENV PATH=/opt/smoker/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# A service installs nothing: the base's own installer goes.
+RUN find / -xdev \( -path '*-packages/pip' -o -path '*-packages/pip-*' -o -path '*-packages/setuptools*' \
+        -o -path '*/bin/pip*' -o -path '*/python*/ensurepip' -o -path '/usr/share/python-wheels' \) -prune -exec rm -rf {} +
 COPY --from=builder /opt/smoker /opt/smoker
 USER 65532:65532
 EXPOSE 9464

@@ -61,7 +61,7 @@ docker-build:  ## the same as images
 manifests: setup  ## the chart as one file for kubectl apply: dist/smoker.yaml
 	@mkdir -p dist
 	$(HELM) template $(RELEASE) charts/smoker --namespace $(NAMESPACE) --skip-tests $(HELM_ARGS) > dist/smoker.yaml
-	@echo "dist/smoker.yaml: kubectl apply --namespace $(NAMESPACE) -f dist/smoker.yaml"
+	@echo "dist/smoker.yaml is for: kubectl create namespace $(NAMESPACE); kubectl apply --namespace $(NAMESPACE) -f dist/smoker.yaml"
 
 deploy: setup  ## install or upgrade the chart in the current cluster
 	$(HELM) upgrade --install $(RELEASE) charts/smoker --namespace $(NAMESPACE) --create-namespace --wait $(HELM_ARGS)
@@ -86,7 +86,7 @@ bench: setup  ## the echo services against Go and a bare gevent loop; memory; st
 lock: ## write constraints.txt anew from the newest versions of everything
 	@$(PYTHON) -m venv --clear .venv-lock
 	@.venv-lock/bin/python -m pip --disable-pip-version-check install --quiet --requirement requirements-dev.txt $(PACKAGES:%=--editable %)
-	@.venv-lock/bin/python -m pip freeze --exclude-editable > constraints.txt
+	@.venv-lock/bin/python -m pip freeze --all --exclude-editable | grep -v '^pip==' > constraints.txt
 	@rm -rf .venv-lock
 	@git --no-pager diff --stat constraints.txt
 

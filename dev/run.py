@@ -6,6 +6,7 @@ honcho runs the processes; the prober starts when the echoes are ready, so that 
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 import urllib.error
@@ -16,6 +17,7 @@ from honcho.printer import Printer
 
 ECHOES = {"tcp-echo": 9464, "udp-echo": 9465, "http-echo": 9466}  # and their admin ports
 PROBER_ADMIN = 9467
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever http_proxy says
 PATIENCE = 20.0  # seconds until the echoes must be ready
 
 
@@ -29,7 +31,9 @@ def start(wanted: dict[str, str]) -> int:
     probing = shared | {"SERVER_HOST": "127.0.0.1", "ADMIN_PORT": str(PROBER_ADMIN)}
     probing.setdefault("TEST_INTERVAL", "5")
     probing.setdefault("NODE_NAME", "localhost")
-    manager.add_process("prober", f"exec {sys.executable} {__file__} prober", env=probing)
+    manager.add_process(
+        "prober", f"exec {shlex.quote(sys.executable)} {shlex.quote(os.path.abspath(__file__))} prober", env=probing
+    )
     manager.loop()
     return 0 if manager.returncode in (0, None, 130) else int(manager.returncode)
 
@@ -46,7 +50,7 @@ def probe_when_ready() -> None:
 def ready(admin: int) -> bool:
     """Whether the service with this admin port is ready."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{admin}/readyz", timeout=1) as answer:
+        with DIRECT.open(f"http://127.0.0.1:{admin}/readyz", timeout=1) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

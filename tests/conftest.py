@@ -22,6 +22,7 @@ import gevent
 import pytest
 
 BIN = Path(sys.executable).parent
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever http_proxy says
 PATIENCE = 20.0  # seconds for a process to do what it must; far more than it needs
 
 
@@ -34,6 +35,7 @@ def _stay_on_loopback(event: str, arguments: tuple[Any, ...]) -> None:
         raise RuntimeError(f"a test tried to leave loopback: {event} {address}")
 
 
+@pytest.hookimpl(trylast=True)  # after `-m` has left out what is not asked for
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The cluster's tests talk to a cluster; all others stay here."""
     if not any(item.get_closest_marker("cluster") or item.get_closest_marker("engine") for item in items):
@@ -95,7 +97,7 @@ class Process:
     def get(self, path: str) -> tuple[int, str]:
         """Status and text of a path on the admin port; status 0 while it does not answer."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.ports['ADMIN_PORT']}{path}", timeout=5) as answer:
+            with DIRECT.open(f"http://127.0.0.1:{self.ports['ADMIN_PORT']}{path}", timeout=5) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as refused:
             with refused:

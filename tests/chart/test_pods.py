@@ -125,6 +125,6 @@ def test_arguments(helm: Helm) -> None:
     """The DaemonSet runs for ever, the test pod once; the echo services take no arguments."""
     release = helm.render()
     assert release.container("prober")["args"] == ["run"]
-    assert release.container("test")["args"] == ["once", "--within", "10"]
+    assert release.container("test")["args"] == ["once", "--settle", "10"]
     for component in ("tcp-echo", "udp-echo", "http-echo"):
         assert "args" not in release.container(component)

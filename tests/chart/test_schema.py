@@ -30,6 +30,7 @@ BAD: list[tuple[str, Any]] = [
     ("httpEcho.requestTimeoutSeconds", 86401),
     ("httpEcho.requestTimeoutSeconds", "30s"),
     ("httpEcho.maxBodyBytes", -1),
+    ("httpEcho.maxSpooledBytes", "much"),
     ("httpEcho.tmpSizeLimit", "256 MB"),
     ("prober.intervalSeconds", 0),
     ("prober.intervalSeconds", "30"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -29,13 +30,14 @@ NUMBERS = [
     ("tcpEcho.log.rate", "LOG_RATE", "tcp-echo", 1),
     ("tcpEcho.idleTimeoutSeconds", "IDLE_TIMEOUT", "tcp-echo", 0.01),
     ("httpEcho.maxBodyBytes", "MAX_BODY_BYTES", "http-echo", 1),
+    ("httpEcho.maxSpooledBytes", "MAX_SPOOLED_BYTES", "http-echo", 1),
     ("httpEcho.requestTimeoutSeconds", "REQUEST_TIMEOUT", "http-echo", 0.01),
     ("prober.intervalSeconds", "TEST_INTERVAL", "prober", 0.01),
     ("prober.timeoutSeconds", "TEST_TIMEOUT", "prober", 0.0001),
 ]
 
 
-def problems(component: str, variable: str, value: Any) -> list[str]:
+def problems(component: str, variable: str, value: Any) -> Sequence[str]:
     """What a service has to say against a value."""
     return parse(SETTINGS[component], {variable: str(value)})[1]
 

@@ -23,7 +23,13 @@ PROBER = {
 DEFAULT = {
     "tcp-echo": {**ECHO, "TCP_PORT": "8080", "IDLE_TIMEOUT": "30"},
     "udp-echo": {**ECHO, "UDP_PORT": "8081"},
-    "http-echo": {**ECHO, "HTTP_PORT": "8082", "MAX_BODY_BYTES": "10485760", "REQUEST_TIMEOUT": "30"},
+    "http-echo": {
+        **ECHO,
+        "HTTP_PORT": "8082",
+        "MAX_BODY_BYTES": "10485760",
+        "MAX_SPOOLED_BYTES": "201326592",
+        "REQUEST_TIMEOUT": "30",
+    },
     "prober": PROBER,
     "test": PROBER,
 }
@@ -52,6 +58,7 @@ def test_environment(helm: Helm, component: str) -> None:
         ("tcpEcho.idleTimeoutSeconds", 0.5, "IDLE_TIMEOUT", "0.5", ["tcp-echo"]),
         ("httpEcho.requestTimeoutSeconds", 86400, "REQUEST_TIMEOUT", "86400", ["http-echo"]),
         ("httpEcho.maxBodyBytes", 1073741824, "MAX_BODY_BYTES", "1073741824", ["http-echo"]),
+        ("httpEcho.maxSpooledBytes", 16777216, "MAX_SPOOLED_BYTES", "16777216", ["http-echo"]),
         ("prober.serverHost", "fd00::1", "SERVER_HOST", "fd00::1", ["prober"]),
         ("prober.intervalSeconds", 3600, "TEST_INTERVAL", "3600", ["prober", "test"]),
         ("prober.timeoutSeconds", 0.25, "TEST_TIMEOUT", "0.25", ["prober", "test"]),

@@ -9,7 +9,6 @@ from typing import Any
 import gevent
 import pytest
 
-from smoker_common import http
 from smoker_common.http import Handler, HttpServer
 from smoker_common.http_request import MAX_HEAD
 from smoker_common.listen import tcp_listener
@@ -125,6 +124,53 @@ def test_a_bad_chunk_is_400(serve: Serve) -> None:
     """A broken body is the client's fault and is told so."""
     answer = serve().ask(b"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
     assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_body_that_is_all_framing_is_400(serve: Serve) -> None:
+    """Chunks of a byte with long extensions, and trailers without end, are refused and not read for ever."""
+    served = serve()
+    served.server.application = _read_to_the_end
+    head = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for framing in (b"1;an-extension-that-goes-on\r\nx\r\n" * 2000, b"0\r\n" + b"X-More: 1\r\n" * 4000):
+        assert served.ask(head + framing).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize(
+    "framing", [b"Content-Length: 5\r\n\r\nhello", b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"]
+)
+def test_an_offer_to_upgrade_is_ignored(serve: Serve, framing: bytes) -> None:
+    """RFC 9110 section 7.8: the request is answered as if nothing had been offered, body and all, once."""
+    head = b"POST /echo HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\n"
+    answer = serve().ask(head + framing)
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert answer.endswith(b"\r\n\r\nhello")
+
+
+def test_what_follows_an_upgrade_is_the_next_request(serve: Serve) -> None:
+    """A pipeline goes on after an offer."""
+    offer = b"GET /1 HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+    served = serve()
+    answer = served.ask(offer + offer + b"GET /3 HTTP/1.1\r\nConnection: close\r\n\r\n")
+    assert answer.count(b"HTTP/1.1 200 OK") == 3
+    assert [seen["path"] for seen in served.seen] == ["/1", "/1", "/3"]
+
+
+def test_connect_is_refused_once(serve: Serve) -> None:
+    """A proxy's method gets one 405."""
+    answer = serve().ask(b"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\nxx")
+    assert answer.startswith(b"HTTP/1.1 405 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+def test_a_request_that_never_was_has_no_status_of_another(serve: Serve) -> None:
+    """Half a head after a good request is told with status 0."""
+    served = serve()
+    with served.connect() as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert sock.recv(65536)
+        sock.sendall(b"GET / HT")
+    eventually("it is told", lambda: len(served.seen) == 2)
+    assert (served.seen[1]["status"], served.seen[1]["sent"]) == (0, 0)
 
 
 def test_headers_byte_by_byte_are_cut_and_hold_nobody_up(serve: Serve) -> None:
@@ -292,8 +338,3 @@ def test_environ_keys(serve: Serve) -> None:
     assert (seen["PATH_INFO"], seen["QUERY_STRING"], seen["HTTP_X_A"]) == ("/a b", "q=1", "1,2")
     assert seen["CONTENT_TYPE"] == "text/plain"
     assert seen["REQUEST_METHOD"] == "GET"
-
-
-def test_the_block_is_a_sane_minimum_rate() -> None:
-    """A legitimate client on a bad line is not cut: under 1 KiB/s is enough."""
-    assert http.BLOCK / http.TIMEOUT < 1024

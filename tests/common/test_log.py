@@ -142,6 +142,26 @@ def test_the_sum_keeps_the_last_error(streams: Streams) -> None:
     gevent.sleep(0)
 
 
+def test_errors_have_a_budget_of_their_own(streams: Streams) -> None:
+    """What goes well does not use up the lines of what does not."""
+    streams.configure(level="WARNING")
+    requests = log.RequestLog("request", "requests", 2)
+    for _ in range(10):
+        requests(("10.0.0.1", 5), 1, 1)
+    requests(("10.0.0.1", 6), 1, 0, "why")
+    assert "client=10.0.0.1:6" in streams.err
+
+
+def test_last_words(streams: Streams) -> None:
+    """What is counted is not lost when a service ends."""
+    streams.configure()
+    requests = log.RequestLog("request", "requests", 0)
+    requests(("10.0.0.1", 5), 1, 1)
+    log.sum_up()
+    log.sum_up()
+    assert streams.err.count("1 more requests received=1 sent=1 errors=0") == 1
+
+
 def test_an_error_of_one_request_is_a_warning_with_its_cause(streams: Streams) -> None:
     """A connection that was reset says so."""
     streams.configure()

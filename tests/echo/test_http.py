@@ -14,7 +14,7 @@ import pytest
 
 from smoker_common.listen import tcp_listener
 from smoker_echo.http import IN_MEMORY, HttpEcho
-from tests.conftest import Start
+from tests.conftest import Start, eventually
 
 LIMIT = 200_000  # bytes of a body, for these tests
 Ask = Callable[..., tuple[int, dict[str, str], bytes]]
@@ -116,13 +116,27 @@ def test_a_keep_alive_connection_serves_on_after_a_body(echo: HttpEcho) -> None:
     connection.close()
 
 
+def test_all_bodies_together_have_a_limit(echo: HttpEcho, ask: Ask) -> None:
+    """What is held for one client leaves no room for the next, who is told so; it has room again afterwards."""
+    echo.max_spooled = 1000
+    with socket.create_connection(("127.0.0.1", echo.server_port), timeout=10) as first:
+        first.sendall(b"POST / HTTP/1.1\r\nContent-Length: 900\r\n\r\n" + b"x" * 899)
+        eventually("it is held", lambda: echo.spooled == 899)
+        status, headers, _ = ask("POST", "/", b"y" * 200)
+        assert (status, headers["Retry-After"]) == (503, "1")
+        first.sendall(b"x")
+        assert first.recv(2000).startswith(b"HTTP/1.1 200 OK")
+    eventually("there is room again", lambda: echo.spooled == 0)
+    assert ask("POST", "/", b"y" * 200)[0] == 200
+
+
 def test_large_bodies_of_many_clients_hold_little_memory(start: Start) -> None:
-    """20 clients in the middle of 10 MiB each: far less than those 200 MiB is resident."""
+    """18 clients in the middle of 10 MiB each: far less than those 180 MiB is resident."""
     served = start("smoker-http-echo", HTTP_PORT=0)
     before = resident(served.popen.pid)
     size, clients = 10 * 1024 * 1024, []
     try:
-        for _ in range(20):
+        for _ in range(18):
             sock = socket.create_connection(("127.0.0.1", served.ports["HTTP_PORT"]), timeout=20)
             clients.append(sock)
             sock.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size)

@@ -132,12 +132,12 @@ def test_a_slow_but_reading_client_is_not_idle(serve: Serve) -> None:
     """A client whose window never opens wide still takes bytes: it outlives several idle timeouts."""
     served = serve(idle_timeout=1.5)
     with served.connect() as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
         sending = gevent.spawn(sock.sendall, b"x" * 20_000_000)
         eventually("the echo owes bytes", lambda: any(c._owed for c in served.server.connections.each()))
-        for _ in range(50):
-            gevent.sleep(0.1)
-            assert sock.recv(2048)
+        for _ in range(100):
+            gevent.sleep(0.05)
+            assert sock.recv(8192)
             assert not served.ended, served.ended
         sending.kill()
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from smoker_common.listen import udp_sockets
+from smoker_echo import udp
 from smoker_echo.udp import IN6_PKTINFO, IN_PKTINFO, IP_PKTINFO, UdpEcho, _answer_from
 from tests.conftest import eventually, free_port, serving
 
@@ -170,6 +171,38 @@ def test_an_echo_of_its_own_refuses_as_its_parent_does(serve: Serve) -> None:
         sock.send(b"x")
         eventually("it is counted", lambda: served.servers[0].own["127.0.0.1"].refused == 1)
     assert served.servers[0].refused == 1
+
+
+def test_a_shortage_of_descriptors_costs_nothing_but_speed(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no socket can be had for an address, the first one goes on answering for it."""
+    served = serve()
+    with served.client() as sock:
+
+        def none_left(*_: Any) -> Any:
+            raise OSError(24, "Too many open files")
+
+        monkeypatch.setattr(socket, "socket", none_left)
+        for payload in (b"one", b"two"):
+            sock.send(payload)
+            assert sock.recv(10) == payload
+    assert served.servers[0].own == {}
+
+
+def test_a_defect_does_not_end_the_service(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """gevent stops watching a socket whose callback raises: a defect is told, and the next datagram answered."""
+    served = serve()
+
+    def defect(*_: Any) -> Any:
+        raise RuntimeError("a defect")
+
+    with served.client() as sock, monkeypatch.context() as patched:
+        patched.setattr(udp, "answer_from" if hasattr(udp, "answer_from") else "_answer_from", defect)
+        sock.send(b"one")
+        eventually("it is told", lambda: served.seen)
+    assert "a defect" in served.seen[0][3]
+    with served.client() as sock:
+        sock.send(b"two")
+        assert sock.recv(10) == b"two"
 
 
 def test_where_answers_leave_from() -> None:

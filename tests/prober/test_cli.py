@@ -12,12 +12,14 @@ import subprocess
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import gevent
 import pytest
 from gevent.event import Event
 
 from smoker_common.settings import declaration
+from smoker_prober import cli
 from smoker_prober.cli import command
 from smoker_prober.settings import Settings
 from tests.conftest import BIN, eventually
@@ -59,19 +61,36 @@ def test_once_with_a_failure(capsys: Captured, environment: pytest.MonkeyPatch) 
     assert out.endswith("1 of 3 probes from node-1 failed: tcp (refused).\n")
 
 
-def test_once_within_gives_the_network_time_to_settle(
+def test_once_settles_before_the_round_that_counts(
     capsys: Captured, environment: pytest.MonkeyPatch, echoes: dict[str, int]
 ) -> None:
-    """A first bad round is told on stderr and is not the verdict: the round that is all good is."""
+    """A first bad round is told on stderr and is not the verdict."""
     with TcpRelay((HOST, echoes["tcp"]), CORRUPT) as relay:
         environment.setenv("TCP_PORT", str(relay.port))
-        asking = gevent.spawn(command, ["once", "--within", "60"])
+        asking = gevent.spawn(command, ["once", "--settle", "60"])
         eventually("a round is over", lambda: relay.connections)
         relay.fault = PASS
         assert asking.get(timeout=60) == 0
     out, err = capsys.readouterr()
     assert "All 3 probes" in out
-    assert err.startswith("not all good yet: 1 of 3 probes from node-1 failed: tcp (bad_reply).")
+    assert err.startswith("settling: 1 of 3 probes from node-1 failed: tcp (bad_reply).")
+
+
+def test_once_settled_fails_with_the_network(
+    capsys: Captured, environment: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch, echoes: dict[str, int]
+) -> None:
+    """A fault that comes and goes is not waited away: after one answer of each probe, the next round is the verdict."""
+    with TcpRelay((HOST, echoes["tcp"]), PASS) as relay:
+        environment.setenv("TCP_PORT", str(relay.port))
+        settle = cli._settle
+
+        def settle_and_break(*arguments: Any) -> None:
+            settle(*arguments)
+            relay.fault = CORRUPT
+
+        monkeypatch.setattr(cli, "_settle", settle_and_break)
+        assert command(["once", "--settle", "60"]) == 1
+    assert "1 of 3 probes" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("arguments", "code"), [(["once"], 130), (["probe", "tcp", HOST, "{port}"], 1)])
@@ -99,11 +118,11 @@ def test_ctrl_c_ends_it_without_a_traceback(
     assert (tmp_path / "out").read_text() == ("" if code == 130 else "0 probes, 0 answered\n")
 
 
-def test_once_within_ends_with_the_last_round(capsys: Captured, environment: pytest.MonkeyPatch) -> None:
+def test_once_settles_for_so_long_only(capsys: Captured, environment: pytest.MonkeyPatch) -> None:
     """A network that stays bad fails when the time is over."""
     with refusing() as port:
         environment.setenv("TCP_PORT", str(port))
-        assert command(["once", "--within", "0.001"]) == 1
+        assert command(["once", "--settle", "0.001"]) == 1
     assert "1 of 3 probes" in capsys.readouterr().out
 
 

@@ -99,9 +99,9 @@ def test_json_lines_are_flat(capsys: pytest.CaptureFixture[str]) -> None:
     assert bad["error"] == "wait: something\nlong = winding"
 
 
-@pytest.mark.parametrize(("level", "shown"), [("INFO", 2), ("SUCCESS", 2), ("ERROR", 1), ("CRITICAL", 0)])
+@pytest.mark.parametrize(("level", "shown"), [("INFO", 2), ("SUCCESS", 2), ("ERROR", 1), ("CRITICAL", 1)])
 def test_the_level_holds_for_results_too(capsys: pytest.CaptureFixture[str], level: str, shown: int) -> None:
-    """A success is a SUCCESS and a failure an ERROR: `LOG_LEVEL=ERROR` leaves the failures alone on stdout."""
+    """A success is a SUCCESS and a failure an ERROR: from `WARNING` on only failures are left, and they always are."""
     log.configure(level, "text", results=sys.stdout)
     sink.write(made())
     sink.write(made(Outcome.REFUSED))

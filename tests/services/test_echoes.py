@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import subprocess
+import sys
 import urllib.request
 from typing import Any
 
@@ -130,6 +131,44 @@ def test_all_mistakes_in_one_sentence(start: Start) -> None:
     assert echo.stderr.count("\n") == 1
     for words in (f"TCP_PORT={taken} is taken", "IDLE_TIMEOUT='soon' is not", "LOG_LEVEL='LOUD' is not one of TRACE,"):
         assert words in echo.stderr
+
+
+def test_only_mistakes_are_named(start: Start) -> None:
+    """A port whose variable is unfit is not opened by its default; two that are the same are told so."""
+    with socket.create_server(("127.0.0.1", 8080)):
+        echo = start("smoker-tcp-echo", TCP_PORT="abc", ready=False)
+        assert echo.popen.wait(20) == 2
+    assert "8080" not in echo.stderr
+    port = free_port()
+    echo = start("smoker-tcp-echo", TCP_PORT=port, ADMIN_PORT=port, ready=False)
+    assert echo.popen.wait(20) == 2
+    assert f"TCP_PORT={port} is ADMIN_PORT already: they must differ" in echo.stderr
+    echo = start("smoker-tcp-echo", TCP_PORT=port, LISTEN_ADDRESS="here", ready=False)
+    assert echo.popen.wait(20) == 2
+    assert echo.stderr.count("LISTEN_ADDRESS") == 1
+
+
+FLOOD = """
+import socket, sys, threading, time
+sock = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+threading.Thread(target=lambda: all(iter(lambda: sock.recv(1 << 20), b"")), daemon=True).start()
+until = time.monotonic() + 15
+while time.monotonic() < until:
+    sock.sendall(b"GET / HTTP/1.1\\r\\n\\r\\n" * 1000)
+"""
+
+
+def test_a_flood_of_requests_holds_nobody_up(start: Start) -> None:
+    """While one client pipelines without end, checks are answered and SIGTERM ends the service in order."""
+    echo = start("smoker-http-echo", HTTP_PORT=0)
+    with subprocess.Popen(
+        [sys.executable, "-c", FLOOD, str(echo.ports["HTTP_PORT"])], stderr=subprocess.DEVNULL
+    ) as flood:
+        eventually("the flood has begun", lambda: "request client=" in echo.stderr)
+        assert echo.get("/livez")[0] == 200
+        assert flood.poll() is None
+        assert echo.stop() == 0
+    assert "smoker-http-echo stopped" in echo.stderr
 
 
 @pytest.mark.parametrize("program", ECHOES)

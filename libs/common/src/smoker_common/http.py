@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse
 
 TIMEOUT = 30.0  # seconds
+SLICE = 0.01  # seconds after which a connection that always has data lets the others have a turn
+FRAMING = 8  # bytes of chunk framing for a byte of body that are borne, beyond the first block
 BLOCK = 16 * 1024  # bytes
 LINGER = 5.0  # seconds that a refused body is still read
 
@@ -89,6 +91,8 @@ class Handler(_Pywsgi):  # type: ignore[misc]
         self._parser = RequestParser()
         self._request: Request | None = None
         self._block = 0  # bytes of the body until the deadline moves
+        self._wire = 0  # bytes that the body took on the wire
+        self._turn = 0.0  # when the others last had a turn
         self.deadline = time.monotonic() + server.timeout
         self.error = ""  # what went wrong with this request, empty when nothing did
         self.idle = True  # between two requests
@@ -134,6 +138,7 @@ class Handler(_Pywsgi):  # type: ignore[misc]
     def handle_one_request(self) -> bool | None:
         """Serve the next request. Returns True where another may follow, else None (pywsgi's convention)."""
         self._request = request = None
+        self.code = self.response_length = 0
         self.deadline = time.monotonic() + self.server.timeout
         parser = self._parser
         while not parser.requests:
@@ -149,7 +154,7 @@ class Handler(_Pywsgi):  # type: ignore[misc]
             parser.feed(data)
         self.idle, self.error = False, ""
         self._request = request = parser.requests.popleft()
-        self._block = 0
+        self._block = self._wire = 0
         self.command, self.path, self.request_version = request.method, request.target, "HTTP/" + request.version
         self.close_connection = self.server.closed or (request.complete and not request.keep_alive)
         self.environ = self.get_environ()
@@ -169,7 +174,10 @@ class Handler(_Pywsgi):  # type: ignore[misc]
             self.deadline = now + self.server.timeout
         data = self._receive()
         self._block -= len(data)
+        self._wire += len(data)
         self._parser.feed(data)
+        if self._wire > BLOCK + (FRAMING + 1) * self.received and not self._request.complete:  # type: ignore[union-attr]
+            self._parser.refused = Refused("400 Bad Request", "the chunks are nearly all framing")
         if self._parser.refused is not None and not self._request.complete:  # type: ignore[union-attr]
             self.error = str(self._parser.refused)
             if not self.headers_sent:
@@ -229,6 +237,11 @@ class Handler(_Pywsgi):  # type: ignore[misc]
             logger.opt(exception=value).error("a request failed")
 
     def _receive(self) -> bytes:
+        """What has arrived, b"" at the end. gevent does not switch while there is data: here others get their turn."""
+        now = time.monotonic()
+        if now - self._turn > SLICE:
+            gevent.sleep(0)
+            self._turn = time.monotonic()
         try:
             data: bytes = self.socket.recv(BLOCK)
         except OSError as error:

@@ -61,8 +61,8 @@ class RequestParser:
             self._fed += len(data)
         try:
             self._parser.feed_data(data)
-        except HttpParserUpgrade:
-            self.refused = Refused("400 Bad Request", "nothing but HTTP is spoken here")
+        except HttpParserUpgrade as offer:
+            self._decline(data[offer.args[0] :])
         except HttpParserInvalidMethodError:
             unknown = self._fed == len(data) and _REQUEST_LINE.match(data)
             self.refused = Refused(
@@ -76,6 +76,25 @@ class RequestParser:
         bad = self.refused is not None and (self._head > MAX_HEAD or not self._request.complete)
         if bad and self.requests and self.requests[-1] is self._request:
             self.requests.pop()  # nobody has begun it
+
+    def _decline(self, rest: bytes) -> None:
+        """A request that offers another protocol is read without the offer (RFC 9110 section 7.8); CONNECT is refused.
+
+        httptools takes what follows such headers for the other protocol's, so the headers are parsed again.
+        """
+        request = self.requests.pop()
+        if request.method == "CONNECT":
+            self.refused = Refused("405 Method Not Allowed", "CONNECT is for proxies")
+            return
+        lines = [f"{request.method} {request.target} HTTP/{request.version}"]
+        for name, value in request.headers:
+            tokens = [token for token in value.split(",") if token.strip().lower() != "upgrade"]
+            if name.lower() == "connection":
+                lines.append(f"{name}:{','.join(tokens)}")
+            elif name.lower() != "upgrade":
+                lines.append(f"{name}: {value}")
+        self._parser = HttpRequestParser(self)
+        self.feed("\r\n".join([*lines, "", ""]).encode("latin-1") + rest)
 
     # What httptools calls.
     def on_message_begin(self) -> None:

@@ -11,11 +11,12 @@ import errno
 import socket
 
 BACKLOG = 4096  # the kernel cuts it to net.core.somaxconn
+NOT_SENT = 16 * 1024  # bytes that may wait in a socket beyond what its peer has room for (tcp(7))
 V4_MAPPED = "::ffff:"
 
 
 def tcp_listener(host: str, port: int) -> socket.socket:
-    """A listening TCP socket that does not block; its accepted sockets inherit TCP_NODELAY."""
+    """A listening TCP socket that does not block; its accepted sockets inherit its options."""
     if host:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
@@ -25,6 +26,9 @@ def tcp_listener(host: str, port: int) -> socket.socket:
         listener = socket.create_server(("0.0.0.0", port), backlog=BACKLOG)
     # Headers and body are two segments for many a server; Nagle's algorithm and a delayed ACK make 40 ms of them.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        # Otherwise the kernel says nothing of a slow reader until a third of the send buffer, megabytes, is free.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOT_SENT)
     listener.setblocking(False)
     return listener
 

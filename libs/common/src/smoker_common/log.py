@@ -27,19 +27,24 @@ RESULT = "result"  # the field of a record that is a line of results: what its J
 TIME = "YYYY-MM-DD HH:mm:ss"
 
 
-def configure(level: str, form: str, *, results: TextIO | None = None) -> None:
-    """Send log lines to stderr and, if `results` is given, result lines there; nothing else logs anywhere."""
+def configure(level: str, form: str, *, results: TextIO | None = None, results_level: str = "") -> None:
+    """Send log lines to stderr and, if `results` is given, result lines there; nothing else logs anywhere.
+
+    Results are written from `results_level` on, which is `level` where it is not given but ERROR at the most: a failure
+    is never silenced.
+    """
     logger.remove()
     logger.configure(patcher=_escape)
     layout = _json if form == "json" else _text
-    for stream, wanted in ((sys.stderr, _is_log), (results, _is_result)):
+    least = results_level or ("ERROR" if level == "CRITICAL" else level)
+    for stream, wanted, from_level in ((sys.stderr, _is_log, level), (results, _is_result, least)):
         if stream is not None:
             colour = _colour(stream)
             options: dict[str, Any] = {
                 "backtrace": False,
                 "diagnose": False,
             }  # diagnose would print values of variables
-            logger.add(stream, level=level, format=layout, colorize=colour, filter=wanted, **options)
+            logger.add(stream, level=from_level, format=layout, colorize=colour, filter=wanted, **options)
 
 
 def escaped(text: str) -> str:
@@ -92,8 +97,17 @@ def _word(value: object) -> str:
     return json.dumps(word, ensure_ascii=False) if not word or set(word) & set(' "=') else word
 
 
+_request_logs: list[RequestLog] = []
+
+
+def sum_up() -> None:
+    """Write what is counted and not written yet: a service's last words."""
+    for each in _request_logs:
+        each.sum_up()
+
+
 class RequestLog:
-    """Logs what clients do: a line each, up to `rate` lines a second; the rest is counted and summed up once a second.
+    """Logs what clients do, a line each, up to `rate` successes and `rate` errors a second; the rest as a sum.
 
     A line costs some 20 µs, an echo of a datagram a third of it: without the limit the log would be the work. It is an
     observer of every echo server, and called for every datagram: what is not logged must cost next to nothing.
@@ -102,17 +116,18 @@ class RequestLog:
     def __init__(self, message: str, what: str, rate: int) -> None:
         """`message` is the line's, `what` names the events in the plural, as the sum needs it."""
         self._message, self._what, self._rate = message, what, rate
-        self._left = rate  # lines that this second still has
+        self._left = {False: rate, True: rate}  # lines that this second still has, for what went well and for errors
         self._counting = False  # whether a second is under way
         self._more, self._received, self._sent, self._errors = 0, 0, 0, 0
         self._cause = ""
+        _request_logs.append(self)
 
     def __call__(
         self, client: tuple[Any, ...], received: int, sent: int, error: str = "", fields: Fields | None = None
     ) -> None:
         """Log one event. `fields` is asked only for a line that is written; `error` is empty when all went well."""
-        if self._left:
-            self._left -= 1
+        if self._left[bool(error)]:
+            self._left[bool(error)] -= 1
             record = {"client": endpoint(client)} | (fields() if fields else {}) | {"received": received, "sent": sent}
             logger.log("WARNING" if error else "INFO", self._message, **record, **({"error": error} if error else {}))
         else:
@@ -127,7 +142,7 @@ class RequestLog:
             gevent.spawn_later(1.0, self._next_second)
 
     def _next_second(self) -> None:
-        self._counting, self._left = False, self._rate
+        self._counting, self._left = False, {False: self._rate, True: self._rate}
         self.sum_up()
 
     def sum_up(self) -> None:

@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields
 from typing import TextIO, TypeVar
 
@@ -29,20 +29,31 @@ from smoker_common.work import Work
 
 GRACE = 5.0  # seconds for what is in flight when a stop is asked for
 OK, MISTAKE = 0, 2  # exit codes
+ADDRESS = "LISTEN_ADDRESS"
 
 S = TypeVar("S", bound=ServiceSettings)
 Sockets = dict[str, list[socket.socket]]  # by the settings field that declares the port
 
 
-def open_ports(settings: ServiceSettings) -> tuple[Sockets, list[str]]:
-    """Open each port that `settings` declares. Returns the sockets, and a problem in words for each that cannot be."""
+def open_ports(settings: ServiceSettings, unfit: Collection[str] = ()) -> tuple[Sockets, list[str]]:
+    """Open each port that `settings` declares, but for those whose variable is `unfit`.
+
+    Returns the sockets, and a problem in words for each port that cannot be had.
+    """
     sockets: Sockets = {}
-    problems = []
+    problems: list[str] = []
+    if ADDRESS in unfit:
+        return sockets, problems
+    whose: dict[tuple[str, int], str] = {}
     for field in fields(settings):
         declared = declaration(field)
-        if declared.listen is None:
+        if declared.listen is None or declared.variable in unfit:
             continue
         number, host = getattr(settings, field.name), settings.listen_address
+        other = whose.setdefault((declared.listen, number), declared.variable)
+        if other != declared.variable:
+            problems.append(f"{declared.variable}={number} is {other} already: they must differ")
+            continue
         try:
             opened = [tcp_listener(host, number)] if declared.listen == "tcp" else udp_sockets(host, number)
         except OSError as error:
@@ -72,9 +83,9 @@ def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, stop.set)
     settings, problems = parse(settings_class, environ)
-    sockets, refused = open_ports(settings)
+    sockets, refused = open_ports(settings, {problem.variable for problem in problems})
     if problems or refused:
-        complain(program, problems + refused)
+        complain(program, [*problems, *refused])
         return MISTAKE
     log.configure(settings.log_level, settings.log_format, results=results)
     _raise_descriptor_limit()
@@ -94,6 +105,7 @@ def run(
     cut = work.drain(GRACE)
     server.close()
     server.drain(0.0)
+    log.sum_up()
     logger.info(f"{program} stopped", cut=cut, seconds=round(time.monotonic() - begun, 3))
     return OK
 

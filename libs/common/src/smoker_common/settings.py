@@ -141,7 +141,18 @@ class EchoSettings(ServiceSettings):
 S = TypeVar("S", bound=ServiceSettings)
 
 
-def parse(cls: type[S], environ: Mapping[str, str]) -> tuple[S, list[str]]:
+class Problem(str):
+    """A mistake in words, and the variable it is in."""
+
+    variable: str
+
+    def __new__(cls, variable: str, words: str) -> Problem:
+        problem = super().__new__(cls, f"{variable}{words}")
+        problem.variable = variable
+        return problem
+
+
+def parse(cls: type[S], environ: Mapping[str, str]) -> tuple[S, list[Problem]]:
     """Settings of `environ`, and a problem in words for each variable that is unfit (its field keeps the default)."""
     values, problems = {}, []
     for field in dataclasses.fields(cls):
@@ -152,7 +163,7 @@ def parse(cls: type[S], environ: Mapping[str, str]) -> tuple[S, list[str]]:
         try:
             values[field.name] = declared.kind(text)
         except Unfit as unfit:
-            problems.append(f"{declared.variable}={_shown(text)} is not {unfit}{_hint(text)}")
+            problems.append(Problem(declared.variable, f"={_shown(text)} is not {unfit}{_hint(text)}"))
     return cls(**values), problems
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 import tempfile
 from collections.abc import Iterable, Iterator
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from smoker_common.http import BLOCK, TIMEOUT, HttpServer, Observer
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse
 
 MAX_BODY = 10 * 1024 * 1024  # bytes
+MAX_SPOOLED = 192 * 1024 * 1024  # bytes of all bodies at one time
 IN_MEMORY = 64 * 1024  # bytes of a body; the rest is in a file
 ALLOWED = {"/": "GET, HEAD, POST, PUT", "/health": "GET, HEAD"}
 
@@ -34,9 +35,11 @@ class HttpEcho(HttpServer):
         observer: Observer | None = None,
         timeout: float = TIMEOUT,
         max_body: int = MAX_BODY,
+        max_spooled: int = MAX_SPOOLED,
     ) -> None:
         super().__init__(listener, self.answer, observer=observer, timeout=timeout, allow=ALLOWED["/"])
-        self.max_body = max_body
+        self.max_body, self.max_spooled = max_body, max_spooled
+        self.spooled = 0  # bytes of bodies held now
 
     def answer(self, env: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         """The WSGI application."""
@@ -51,36 +54,63 @@ class HttpEcho(HttpServer):
         return [] if method == "HEAD" else [b"OK"]
 
     def _echo(self, env: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
-        length = int(env.get("CONTENT_LENGTH") or 0)
-        body = None if length > self.max_body else _spool(env["wsgi.input"], self.max_body)
-        if body is None:
-            return _say(start, "413 Content Too Large", "", f"a body is {self.max_body} bytes at most\n")
-        size = body.seek(0, 2)
-        body.seek(0)
+        if int(env.get("CONTENT_LENGTH") or 0) > self.max_body:
+            return self._too_large(start)
+        body = Body(self)
+        try:
+            while data := env["wsgi.input"].read(BLOCK):
+                body.write(data)
+        except Full:
+            body.close()
+            return _say(start, "503 Service Unavailable", "", "too many bodies at one time\n", ("Retry-After", "1"))
+        except TooLarge:
+            body.close()
+            return self._too_large(start)
+        except BaseException:
+            body.close()
+            raise
         kind = env.get("CONTENT_TYPE", "application/octet-stream")
-        start("200 OK", [("Content-Type", kind), ("Content-Length", str(size))])
-        return _blocks(body)
+        start("200 OK", [("Content-Type", kind), ("Content-Length", str(body.size))])
+        return body
+
+    def _too_large(self, start: StartResponse) -> Iterable[bytes]:
+        return _say(start, "413 Content Too Large", "", f"a body is {self.max_body} bytes at most\n")
 
 
-def _spool(source: Any, limit: int) -> IO[bytes] | None:
-    """All of `source`, or None where it is over `limit` bytes. Raises `OSError` where it breaks off."""
-    body = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)
-    try:
-        while data := source.read(BLOCK):
-            if body.tell() + len(data) > limit:
-                body.close()
-                return None
-            body.write(data)
-    except BaseException:
-        body.close()
-        raise
-    return body
+class Full(Exception):
+    """All bodies together are over their limit."""
 
 
-def _blocks(body: IO[bytes]) -> Iterator[bytes]:
-    with body:
-        while data := body.read(BLOCK):
-            yield data
+class TooLarge(Exception):
+    """One body is over its limit."""
+
+
+class Body:
+    """A body on its way back: written block by block, then read once. WSGI closes it whatever happens."""
+
+    def __init__(self, echo: HttpEcho) -> None:
+        self._echo = echo
+        self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        """Raises `TooLarge`, `Full`."""
+        if self.size + len(data) > self._echo.max_body:
+            raise TooLarge
+        if self._echo.spooled + len(data) > self._echo.max_spooled:
+            raise Full
+        self._file.write(data)
+        self.size += len(data)
+        self._echo.spooled += len(data)
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._file.seek(0)
+        return iter(lambda: self._file.read(BLOCK), b"")
+
+    def close(self) -> None:
+        self._file.close()
+        self._echo.spooled -= self.size
+        self.size = 0
 
 
 def _say(start: StartResponse, status: str, method: str, text: str, *headers: tuple[str, str]) -> Iterable[bytes]:

@@ -8,10 +8,8 @@ bytes that its peer does not take, writes: one read is all that is ever held for
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import socket
 import struct
-import sys
 import time
 from _socket import socket as PlainSocket  # callbacks never block: gevent's socket would only add its weight
 from collections.abc import Callable
@@ -22,7 +20,6 @@ from smoker_common.connections import Connections
 
 IDLE_TIMEOUT = 30.0  # seconds
 READ = 16 * 1024  # bytes; docs/design/0003-tcp-read-size.md has the figures
-SIOCOUTQ = 0x5411  # linux/sockios.h, tcp(7): bytes in the send queue that the peer has not acknowledged
 _READ_EVENT, _WRITE_EVENT = 1, 2
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close sends RST and frees the queue (socket(7))
 
@@ -33,12 +30,11 @@ Observer = Callable[[tuple[Any, ...], int, int, str], None]
 class Conversation:
     """One connection. `Connections` tracks it."""
 
-    __slots__ = ("_owed", "_queue", "_server", "_sock", "_watcher", "client", "deadline", "received", "sent")
+    __slots__ = ("_owed", "_server", "_sock", "_watcher", "client", "deadline", "received", "sent")
 
     def __init__(self, server: TcpEcho, sock: PlainSocket, client: tuple[Any, ...]) -> None:
         self._server, self._sock, self.client = server, sock, client
         self._owed = b""  # bytes read and not yet taken by the kernel
-        self._queue = -1  # bytes in the kernel's send queue when the peer was last seen to take none
         self.received = self.sent = 0
         self.deadline = time.monotonic() + server.idle_timeout
         self._watcher = server.loop.io(sock.fileno(), _READ_EVENT)
@@ -82,7 +78,7 @@ class Conversation:
             return
         self.sent += sent
         self._owed = self._owed[sent:]
-        self.deadline, self._queue = time.monotonic() + self._server.idle_timeout, -1
+        self.deadline = time.monotonic() + self._server.idle_timeout
         if not self._owed:
             self._watch(_READ_EVENT, self._readable)
 
@@ -93,12 +89,7 @@ class Conversation:
         self._watcher.start(callback)
 
     def overdue(self) -> None:
-        """Idle for too long. A slow reader frees no room for a while but takes bytes: that is not idle."""
-        if self._owed and sys.platform == "linux":
-            queue = struct.unpack("i", fcntl.ioctl(self._sock, SIOCOUTQ, b"\0\0\0\0"))[0]
-            if queue != self._queue:
-                self._queue, self.deadline = queue, time.monotonic() + self._server.idle_timeout
-                return
+        """Nothing has moved for too long. A slow reader moves the deadline: TCP_NOTSENT_LOWAT lets it be heard."""
         reads = "reads nothing" if self._owed else "sends nothing"
         self._end(f"idle: the client {reads} for {self._server.idle_timeout:g} s", reset=bool(self._owed))
 

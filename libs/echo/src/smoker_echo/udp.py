@@ -51,9 +51,9 @@ class UdpEcho(DatagramServer):
         self.never = frozenset({ECHO_PORT, sock.getsockname()[1]} if never is None else never)
         self.own: dict[str, UdpEcho] = {}  # the echoes of addresses that were asked, by address
         self._buffer = memoryview(bytearray(LARGEST))
-        self._do_read = self._answer_one_address
+        self._answer = self._answer_one_address
         if sock.getsockname()[0] in ANY:
-            self._do_read = self._answer_any_address
+            self._answer = self._answer_any_address
             _ask_for_destination(sock)
 
     @property
@@ -69,6 +69,13 @@ class UdpEcho(DatagramServer):
     @staticmethod
     def _never_called(*_: object) -> None:
         """gevent wants a handle; `_do_read`, which it calls when the socket can be read, stands before it."""
+
+    def _do_read(self) -> None:
+        """Answer what has arrived. gevent stops watching a socket whose callback raises: nothing may leave it."""
+        try:
+            self._answer()
+        except Exception as defect:
+            self._tell(("?", 0), 0, f"a defect: {defect!r}")
 
     def _answer_one_address(self) -> None:
         buffer, never, observer = self._buffer, self.never, self.observer
@@ -116,15 +123,17 @@ class UdpEcho(DatagramServer):
         """Open an echo of its own for `address`, if it is one and has none yet."""
         if not address or address in self.own or len(self.own) >= MOST_OWN:
             return
-        sock = socket.socket(self._plain.family, socket.SOCK_DGRAM)
+        sock = None
         try:
+            sock = socket.socket(self._plain.family, socket.SOCK_DGRAM)
             # Set on both sockets now, after the first one has the port: nobody else can share it (socket(7), ip(7)).
             for each in (self._plain, sock):
                 each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind((address, self.server_port))
             sock.setblocking(False)
-        except OSError:
-            sock.close()
+        except OSError:  # no descriptor left, the address has gone: this socket goes on answering for it
+            if sock is not None:
+                sock.close()
             return
         finally:
             self._plain.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)

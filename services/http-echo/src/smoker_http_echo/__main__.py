@@ -35,6 +35,7 @@ def build(settings: Settings, sockets: Sockets) -> HttpEcho:
         observer=observe,
         timeout=settings.request_timeout,
         max_body=settings.max_body_bytes,
+        max_spooled=settings.max_spooled_bytes,
     )
 
 

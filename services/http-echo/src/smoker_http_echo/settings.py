@@ -15,6 +15,9 @@ class Settings(EchoSettings):
     max_body_bytes: int = setting(
         "MAX_BODY_BYTES", 10 * 1024 * 1024, whole(0, 2**40, "bytes"), "a longer body is answered 413"
     )
+    max_spooled_bytes: int = setting(
+        "MAX_SPOOLED_BYTES", 192 * 1024 * 1024, whole(0, 2**40, "bytes"), "all bodies at one time; over it 503"
+    )
     request_timeout: float = setting(
         "REQUEST_TIMEOUT", 30.0, seconds(0.1, 86400), "for a request's headers, and for each 16 KiB read or written"
     )

@@ -28,7 +28,7 @@ from smoker_prober.target import Target
 PROGRAM = "smoker-prober"
 ALL_GOOD, FAILED, MISTAKE = 0, 1, 2  # exit codes
 INTERRUPTED = 128 + signal.SIGINT  # as a shell says it
-SETTLE = 1.0  # seconds between two rounds of `once --within`
+SETTLE = 1.0  # seconds between two rounds of `once --settle`
 
 
 def command(arguments: Sequence[str] | None = None) -> int:
@@ -41,12 +41,12 @@ def command(arguments: Sequence[str] | None = None) -> int:
     if problems:
         service.complain(PROGRAM, problems)
         return MISTAKE
-    log.configure(settings.log_level, settings.log_format, results=sys.stdout)
+    log.configure(settings.log_level, settings.log_format, results=sys.stdout, results_level="SUCCESS")
     # gevent's own way with Ctrl-C is a traceback from the event loop.
     interrupt = gevent.signal_handler(signal.SIGINT, gevent.kill, gevent.getcurrent(), KeyboardInterrupt)
     try:
         if chosen.command == "once":
-            return _once(settings, as_json=chosen.json, within=chosen.within)
+            return _once(settings, as_json=chosen.json, settle=chosen.settle)
         return _probe(settings, chosen)
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -66,15 +66,26 @@ def _build(settings: Settings, _sockets: service.Sockets) -> Schedule:
     return schedule
 
 
-def _once(settings: Settings, *, as_json: bool, within: float) -> int:
-    until, pause = time.monotonic() + within, Event()
+def _once(settings: Settings, *, as_json: bool, settle: float) -> int:
+    if settle:
+        _settle(settings, settle)
     found = list(rounds.results(settings))
-    while not all(result.outcome.ok for result in found) and time.monotonic() < until:
-        print("not all good yet:", report.verdict(found, settings.node_name), file=sys.stderr)
-        pause.wait(SETTLE)
-        found = list(rounds.results(settings))
     print((report.as_json if as_json else report.table)(found, settings.node_name))
     return ALL_GOOD if all(result.outcome.ok for result in found) else FAILED
+
+
+def _settle(settings: Settings, patience: float) -> None:
+    """Rounds that do not count, until each probe was answered once, for `patience` seconds at most."""
+    until, pause, answered = time.monotonic() + patience, Event(), set[str]()
+    while True:
+        found = list(rounds.results(settings))
+        answered |= {result.probe for result in found if result.outcome.ok}
+        if answered == set(PROBES):
+            return
+        print("settling:", report.verdict(found, settings.node_name), file=sys.stderr)
+        if time.monotonic() >= until:
+            return
+        pause.wait(SETTLE)
 
 
 def _probe(settings: Settings, chosen: argparse.Namespace) -> int:
@@ -90,7 +101,7 @@ def _probe(settings: Settings, chosen: argparse.Namespace) -> int:
                 print(log.escaped(found[-1].error), file=sys.stderr)
     except KeyboardInterrupt:
         print(file=sys.stderr)
-    print(report.summary(found))
+    print(report.summary(found), file=sys.stderr if settings.log_format == "json" else sys.stdout)
     return ALL_GOOD if found and all(result.outcome.ok for result in found) else FAILED
 
 
@@ -107,11 +118,11 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("run", help="a round now and then every TEST_INTERVAL seconds, a line for each result")
     once = commands.add_parser("once", help="one round as a table; the exit code says whether all was good")
     once.add_argument(
-        "--within",
+        "--settle",
         type=_argument(seconds(0, 3600)),
         default=0.0,
         metavar="S",
-        help="go on until a round is all good, for S seconds at most; the last round counts (0: one round)",
+        help="before the round that counts, wait until each probe was answered once, for S seconds at most (0)",
     )
     once.add_argument("--json", action="store_true", help="as JSON instead")
     probe = commands.add_parser("probe", help="probe one target by hand")

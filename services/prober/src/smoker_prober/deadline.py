@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from types import TracebackType
 
 import gevent
@@ -22,14 +24,25 @@ class Deadline:
             raise ValueError(f"a deadline lies in the future, not in {seconds} s")
         self.seconds = seconds
         self._timeout = gevent.Timeout(seconds)
+        self._until = math.inf
 
     def __enter__(self) -> Deadline:
         self._timeout.start()
+        self._until = time.monotonic() + self.seconds
         return self
+
+    def check(self) -> None:
+        """Raise if it has passed: for loops that always find data, where nothing waits and nothing is interrupted."""
+        gevent.sleep(0)
+        if time.monotonic() > self._until:
+            raise self._exceeded()
+
+    def _exceeded(self) -> DeadlineExceeded:
+        return DeadlineExceeded(f"no answer within {self.seconds:g} s")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._timeout.close()
         if error is self._timeout:
-            raise DeadlineExceeded(f"no answer within {self.seconds:g} s") from None
+            raise self._exceeded() from None

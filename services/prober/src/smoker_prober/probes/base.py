@@ -19,8 +19,8 @@ from smoker_prober.target import Target
 class Attempt:
     """One probe under way: what it has done so far and found."""
 
-    def __init__(self, target: Target) -> None:
-        self.target = target
+    def __init__(self, target: Target, deadline: Deadline) -> None:
+        self.target, self.deadline = target, deadline
         self.phases: dict[str, float] = {}
         self.phase_name = ""
         self.address = ""
@@ -53,11 +53,11 @@ Probe = Callable[[Attempt], None]
 
 def run(name: str, probe: Probe, target: Target, source: str, timeout: float) -> Result:
     """Do one probe with one deadline over all its phases, `timeout` seconds from now."""
-    attempt = Attempt(target)
+    attempt = Attempt(target, Deadline(timeout))
     outcome, error = Outcome.SUCCESS, ""
     start, begun = time.time(), time.monotonic()
     try:
-        with Deadline(timeout):
+        with attempt.deadline:
             probe(attempt)
     except Exception as caught:
         outcome, error = _judged(caught, attempt)

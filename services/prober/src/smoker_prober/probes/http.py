@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import io
 import socket
+from typing import Any
 
 from urllib3.connection import HTTPConnection
 
+from smoker_prober.deadline import Deadline
 from smoker_prober.failure import BadReply
 from smoker_prober.probes.base import Attempt
 
 MAX_BODY = 64 * 1024  # bytes; more than that is no answer of an echo
 HEADERS = {"User-Agent": "smoker-prober", "Accept": "*/*", "Connection": "close"}
+
+
+class _Checked(io.RawIOBase):
+    """A stream that looks at the deadline before each read: a peer that never stops sending is never waited for."""
+
+    def __init__(self, raw: io.RawIOBase, deadline: Deadline) -> None:
+        self._raw, self._deadline = raw, deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._deadline.check()
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
 class _Lines(io.BufferedReader):
@@ -29,11 +50,9 @@ class _Lines(io.BufferedReader):
 class _Answer(http.client.HTTPResponse):
     """http.client takes the end of the stream inside the headers for the end of the headers; this one does not."""
 
-    def __init__(
-        self, sock: socket.socket, debuglevel: int = 0, method: str | None = None, url: str | None = None
-    ) -> None:
-        super().__init__(sock, debuglevel, method, url)
-        self.fp = self._lines = _Lines(self.fp.detach())
+    def __init__(self, deadline: Deadline, sock: socket.socket, **options: Any) -> None:
+        super().__init__(sock, **options)
+        self.fp = self._lines = _Lines(_Checked(self.fp.detach(), deadline))
 
     def begin(self) -> None:
         super().begin()
@@ -44,7 +63,7 @@ class _Answer(http.client.HTTPResponse):
 def probe(attempt: Attempt) -> None:
     address, target = attempt.resolve(), attempt.target
     connection = HTTPConnection(address.literal, target.port, timeout=None)
-    connection.response_class = _Answer
+    connection.response_class = functools.partial(_Answer, attempt.deadline)  # type: ignore[assignment]
     try:
         with attempt.phase("connect"):
             connection.connect()
