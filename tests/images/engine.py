@@ -72,7 +72,7 @@ def inspect(image: str) -> dict[str, Any]:
 
 @cache
 def added(image: str) -> frozenset[PurePosixPath]:
-    """Every path in the layers that `image` has on top of its base."""
+    """Every file in the layers that `image` has on top of its base, and every folder but those of what they delete."""
     own, under = (inspect(name)["RootFS"]["Layers"] for name in (image, base()))
     assert own[: len(under)] == under, f"{image} does not stand on {base()}"
     with tempfile.TemporaryDirectory() as folder:
@@ -85,5 +85,7 @@ def added(image: str) -> frozenset[PurePosixPath]:
             paths: set[PurePosixPath] = set()
             for layer in entry["Layers"][len(under) :]:
                 with tarfile.open(fileobj=outer.extractfile(layer)) as inner:
-                    paths |= {PurePosixPath("/", name) for name in inner.getnames()}
+                    entries = {PurePosixPath("/", name) for name in inner.getnames()}
+                    deleted = {path for path in entries if path.name.startswith(".wh.")}
+                    paths |= entries - deleted - {parent for path in deleted for parent in path.parents}
     return frozenset(paths)

@@ -67,11 +67,16 @@ def test_nothing_beside_the_environment(image: Image) -> None:
 
 
 def test_no_tools(image: Image) -> None:
-    """That folder holds no installer, no build tool and no source to compile (the base may bring its own pip)."""
+    """That folder holds no installer, no build tool and no source to compile, and the base's own installer is gone."""
     tools = {"pip", "setuptools", "wheel", "hatchling", "ensurepip", "cc", "gcc", "c++", "make"}
     sources = {".c", ".h", ".pyx", ".pxd"}
     paths = engine.added(image.tag)
     assert not [path for path in paths if tools & set(path.parts) or path.suffix in sources]
+    look = "import importlib.util as u, shutil as s; print([x for x in TOOLS if u.find_spec(x) or s.which(x)])"
+    code = f"TOOLS = {sorted(tools)}; {look}"
+    assert (
+        engine.run_once("--network", "none", "--read-only", "--entrypoint", "python", image.tag, "-c", code) == "[]\n"
+    )
 
 
 def test_byte_code(image: Image) -> None:
