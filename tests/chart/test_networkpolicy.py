@@ -69,6 +69,7 @@ def test_own_traffic(helm: Helm, prober: str) -> None:
     release = helm.render(ON)
     for echo, (protocol, port) in ECHO.items():
         assert passes(release, own(release, prober), own(release, echo), protocol, port), echo
+    assert passes(release, own(release, prober), own(release, "udp-echo"), "UDP", 8062)
     for protocol in ("UDP", "TCP"):
         for port in (53, 5353):
             assert passes(release, own(release, prober), DNS, protocol, port)

@@ -24,6 +24,7 @@ CONCERNS: dict[str, set[str]] = {
     "prober.updateStrategy": set(),
     **{key: {component} for component, key in VALUES_KEY.items()},
     **{f"{key}.replicas": set() for key in VALUES_KEY.values()},
+    "udpEcho.stampPort": {"udp-echo", "prober"},
     **{f"{key}.port": {component, "prober"} for component, key in VALUES_KEY.items()},
 }
 # Another base makes other objects, so that there is nothing to compare; and nothing reads `global`.

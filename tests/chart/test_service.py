@@ -6,8 +6,17 @@ import pytest
 
 from .render import ALL, Helm
 
-PORTS = {"tcp-echo": ("TCP", 8080), "udp-echo": ("UDP", 8081), "http-echo": ("TCP", 8082)}
-OTHER = {"tcpEcho": {"port": 18080}, "udpEcho": {"port": 18081}, "httpEcho": {"port": 18082}}
+PORTS = {
+    "tcp-echo": ("tcp-echo", "TCP", 8080),
+    "udp-echo": ("udp-echo", "UDP", 8081),
+    "stamp": ("udp-echo", "UDP", 8062),
+    "http-echo": ("http-echo", "TCP", 8082),
+}  # by name: the component, protocol and number
+OTHER = {
+    "tcpEcho": {"port": 18080},
+    "udpEcho": {"port": 18081, "stampPort": 18062},
+    "httpEcho": {"port": 18082},
+}
 
 
 def service(helm: Helm, values: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -15,10 +24,10 @@ def service(helm: Helm, values: dict[str, Any] | None = None) -> dict[str, Any]:
 
 
 def test_ports(helm: Helm) -> None:
-    """The Service has the three echo ports, each under its name, and targets the containers' ports by that name."""
+    """The Service has the echo ports and the reflector's by name, and targets the containers' by that name."""
     assert service(helm)["ports"] == [
         {"name": name, "port": number, "targetPort": name, "protocol": protocol}
-        for name, (protocol, number) in PORTS.items()
+        for name, (_, protocol, number) in PORTS.items()
     ]
 
 
@@ -27,19 +36,20 @@ def test_ports_agree(helm: Helm, values: dict[str, Any], shift: int) -> None:
     """Service, container port, the echo's own setting and the probers' are one number, set in one place."""
     release = helm.render(values)
     ports = {port["targetPort"]: port for port in service(helm, values)["ports"]}
-    for name, (protocol, number) in PORTS.items():
-        (own,) = (p for p in release.container(name)["ports"] if p["name"] != "admin")
+    for name, (component, protocol, number) in PORTS.items():
+        (own,) = (p for p in release.container(component)["ports"] if p["name"] == name)
         assert own == {"name": name, "containerPort": number + shift, "protocol": protocol}
         assert ports[name]["port"] == number + shift
         variable = f"{name.removesuffix('-echo').upper()}_PORT"
-        for component in (name, "prober", "test"):
-            assert release.env(component)[variable] == str(number + shift)
+        for reader in (component, "prober", "test"):
+            assert release.env(reader)[variable] == str(number + shift)
 
 
 def test_port_names_are_unique(helm: Helm) -> None:
     """No two kinds of pods share an echo port's name, or requests would reach pods that are deaf to them."""
     release = helm.render()
-    names = [p["name"] for c in PORTS for p in release.container(c)["ports"] if p["name"] != "admin"]
+    components = {component for component, _, _ in PORTS.values()}
+    names = [p["name"] for c in components for p in release.container(c)["ports"] if p["name"] != "admin"]
     assert sorted(names) == sorted(PORTS)
 
 
@@ -65,6 +75,7 @@ def test_annotations(helm: Helm) -> None:
     [
         ({"tcpEcho": {"port": 8082}}, r"httpEcho\.port: must differ from tcpEcho\.port"),
         ({"adminPort": 8080}, r"tcpEcho\.port: must differ from adminPort"),
+        ({"udpEcho": {"stampPort": 8081}}, r"udpEcho\.stampPort: must differ from udpEcho\.port"),
         ({"httpEcho": {"port": 9464}}, r"httpEcho\.port: must differ from adminPort"),
     ],
 )
@@ -76,5 +87,5 @@ def test_ports_that_collide(helm: Helm, values: dict[str, Any], message: str) ->
 
 def test_tcp_and_udp_may_share_a_number(helm: Helm) -> None:
     """TCP and UDP are different ports: one number for both is fine, beside the admin port too."""
-    assert [p["port"] for p in service(helm, {"udpEcho": {"port": 8080}})["ports"]] == [8080, 8080, 8082]
-    assert [p["port"] for p in service(helm, {"udpEcho": {"port": 9464}})["ports"]] == [8080, 9464, 8082]
+    assert [p["port"] for p in service(helm, {"udpEcho": {"port": 8080}})["ports"]] == [8080, 8080, 8062, 8082]
+    assert [p["port"] for p in service(helm, {"udpEcho": {"port": 9464}})["ports"]] == [8080, 9464, 8062, 8082]

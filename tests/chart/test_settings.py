@@ -26,6 +26,8 @@ NUMBERS = [
     ("adminPort", "ADMIN_PORT", "tcp-echo", 1),
     ("tcpEcho.port", "TCP_PORT", "tcp-echo", 1),
     ("udpEcho.port", "UDP_PORT", "udp-echo", 1),
+    ("udpEcho.stampPort", "STAMP_PORT", "udp-echo", 1),
+    ("prober.udpPackets", "UDP_PACKETS", "prober", 1),
     ("httpEcho.port", "HTTP_PORT", "http-echo", 1),
     ("tcpEcho.log.rate", "LOG_RATE", "tcp-echo", 1),
     ("tcpEcho.idleTimeoutSeconds", "IDLE_TIMEOUT", "tcp-echo", 0.01),

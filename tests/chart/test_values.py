@@ -17,12 +17,15 @@ PROBER = {
     "TCP_PORT": "8080",
     "UDP_PORT": "8081",
     "HTTP_PORT": "8082",
+    "STAMP_PORT": "8062",
     "TEST_INTERVAL": "30",
     "TEST_TIMEOUT": "5",
+    "UDP_PACKETS": "10",
+    "LATENCY": "network",
 }
 DEFAULT = {
     "tcp-echo": {**ECHO, "TCP_PORT": "8080", "IDLE_TIMEOUT": "30"},
-    "udp-echo": {**ECHO, "UDP_PORT": "8081"},
+    "udp-echo": {**ECHO, "UDP_PORT": "8081", "STAMP_PORT": "8062"},
     "http-echo": {
         **ECHO,
         "HTTP_PORT": "8082",
@@ -61,6 +64,9 @@ def test_environment(helm: Helm, component: str) -> None:
         ("httpEcho.maxSpooledBytes", 16777216, "MAX_SPOOLED_BYTES", "16777216", ["http-echo"]),
         ("prober.serverHost", "fd00::1", "SERVER_HOST", "fd00::1", ["prober"]),
         ("prober.intervalSeconds", 3600, "TEST_INTERVAL", "3600", ["prober", "test"]),
+        ("udpEcho.stampPort", 18062, "STAMP_PORT", "18062", ["udp-echo", "prober", "test"]),
+        ("prober.udpPackets", 0, "UDP_PACKETS", "0", ["prober", "test"]),
+        ("prober.latency", "duration", "LATENCY", "duration", ["prober", "test"]),
         ("prober.timeoutSeconds", 0.25, "TEST_TIMEOUT", "0.25", ["prober", "test"]),
     ],
 )

@@ -42,3 +42,12 @@ def test_head_has_the_length_and_no_body() -> None:
     """RFC 9110 section 9.3.2."""
     _, body, headers = ask("/livez", "HEAD")
     assert (body, headers["Content-Length"]) == (b"", "3")
+
+
+def test_a_page_is_json() -> None:
+    """What a service has to tell beside its health."""
+    answer: list[Any] = []
+    app = application({"/livez": lambda: ""}, {"/api/v1/x": lambda: {"a": [1]}})
+    body = b"".join(app({"PATH_INFO": "/api/v1/x", "REQUEST_METHOD": "GET"}, lambda *call: answer.extend(call)))  # type: ignore[arg-type]
+    assert (answer[0], body) == ("200 OK", b'{"a": [1]}\n')
+    assert dict(answer[1])["Content-Type"] == "application/json"

@@ -8,10 +8,11 @@ from datetime import datetime
 
 TIME = r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\]"
 LATENCY = r"(?:[1-9]\d+|\d(?:\.\d{1,3})?)ms"  # below 10 ms up to three decimals, else none
+TRAIN = rf" loss=\d+\.\d%(?: jitter={LATENCY})?"  # of the packets that follow a UDP probe
 FAILURES = "timeout|refused|unreachable|reset|resolve_error|tls_error|bad_reply|local_error"
 RESULT = re.compile(
     rf"{TIME} \[NODE:(?P<node>[^\]\s]+)\] \[(?P<probe>TCP|UDP|HTTP)\] "
-    rf"(?:SUCCESS latency={LATENCY}|FAILED error=(?P<error>{FAILURES})(?: status=\d{{3}})?)"
+    rf"(?:SUCCESS latency={LATENCY}(?P<train>{TRAIN})?|FAILED error=(?P<error>{FAILURES})(?: status=\d{{3}})?)"
 )
 LOG = re.compile(rf"{TIME} \[(?:TRACE|DEBUG|INFO|SUCCESS|WARNING|ERROR|CRITICAL)\] \S.*")
 PROBES = ("TCP", "UDP", "HTTP")  # in the order of a round

@@ -58,6 +58,8 @@ def test_lines(release: Release, nodes: set[str]) -> None:
         results = [match for line in lines if (match := RESULT.fullmatch(line.text))]
         assert {match["node"] for match in results} == {node_of[pod]}
         assert [match["probe"] for match in results][:6] == [*PROBES, *PROBES]
+        trains = {match["train"] for match in results if match["probe"] == "UDP" and not match["error"]}
+        assert any(train and train.startswith(" loss=0.0% jitter=") for train in trains), f"{pod}: {trains}"
         texts = {line.text for line in lines} - {match.string for match in results}
         assert [text for text in texts if not LOG.fullmatch(text)] == []
 

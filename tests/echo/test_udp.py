@@ -10,7 +10,8 @@ import pytest
 
 from smoker_common.listen import udp_sockets
 from smoker_echo import udp
-from smoker_echo.udp import IN6_PKTINFO, IN_PKTINFO, IP_PKTINFO, UdpEcho, _answer_from
+from smoker_echo.pktinfo import IN6_PKTINFO, IN_PKTINFO, IP_PKTINFO, answer_from
+from smoker_echo.udp import UdpEcho
 from tests.conftest import eventually, free_port, serving
 
 Serve = Callable[..., "Served"]
@@ -196,7 +197,7 @@ def test_a_defect_does_not_end_the_service(serve: Serve, monkeypatch: pytest.Mon
         raise RuntimeError("a defect")
 
     with served.client() as sock, monkeypatch.context() as patched:
-        patched.setattr(udp, "answer_from" if hasattr(udp, "answer_from") else "_answer_from", defect)
+        patched.setattr(udp, "answer_from", defect)
         sock.send(b"one")
         eventually("it is told", lambda: served.seen)
     assert "a defect" in served.seen[0][3]
@@ -208,11 +209,11 @@ def test_a_defect_does_not_end_the_service(serve: Serve, monkeypatch: pytest.Mon
 def test_where_answers_leave_from() -> None:
     """ip(7) and RFC 3542: the local address is kept, the interface only for link-local, multicast has no source."""
     v4 = IN_PKTINFO.pack(3, b"\x0a\0\0\1", b"\x0a\0\0\xff")
-    assert _answer_from(socket.IPPROTO_IP, IP_PKTINFO, v4)[0][2] == IN_PKTINFO.pack(0, b"\x0a\0\0\1", bytes(4))
+    assert answer_from(socket.IPPROTO_IP, IP_PKTINFO, v4)[0][2] == IN_PKTINFO.pack(0, b"\x0a\0\0\1", bytes(4))
     for address, interface in (("fd00::1", 0), ("fe80::1", 5)):
         packed = socket.inet_pton(socket.AF_INET6, address)
-        answer = _answer_from(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, IN6_PKTINFO.pack(packed, 5))
+        answer = answer_from(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, IN6_PKTINFO.pack(packed, 5))
         assert answer[0][2] == IN6_PKTINFO.pack(packed, interface)
     multicast = IN6_PKTINFO.pack(socket.inet_pton(socket.AF_INET6, "ff02::1"), 5)
-    assert _answer_from(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, multicast) == []
-    assert _answer_from(0, 0, b"") == []
+    assert answer_from(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, multicast) == []
+    assert answer_from(0, 0, b"") == []

@@ -68,7 +68,7 @@ def test_once_settles_before_the_round_that_counts(
     with TcpRelay((HOST, echoes["tcp"]), CORRUPT) as relay:
         environment.setenv("TCP_PORT", str(relay.port))
         asking = gevent.spawn(command, ["once", "--settle", "60"])
-        eventually("a round is over", lambda: relay.connections)
+        eventually("a probe is over", lambda: relay.connections and not relay.open)
         relay.fault = PASS
         assert asking.get(timeout=60) == 0
     out, err = capsys.readouterr()
@@ -212,7 +212,7 @@ def test_probe_shows_nothing_raw(capsys: Captured, listen: Callable[[Serve], int
     ("arguments", "told"),
     [
         ([], "COMMAND"),
-        (["walk"], "'run', 'once', 'probe'"),
+        (["walk"], "'run', 'once', 'report', 'probe'"),
         (["probe"], "probe, HOST, PORT"),
         (["probe", "icmp", HOST, "80"], "'tcp', 'udp', 'http'"),
         (["probe", "tcp", "", "80"], "a name or an address without spaces"),

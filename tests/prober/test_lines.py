@@ -7,12 +7,15 @@ import re
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from loguru import logger
 
 from smoker_common import log
+from smoker_prober.analysis.train import Train
+from smoker_prober.measured import Method, Rtt
 from smoker_prober.result import Outcome, Result
 from smoker_prober.sinks import log as sink
 from smoker_prober.target import Target
@@ -20,6 +23,9 @@ from smoker_prober.target import Target
 LINE = re.compile(
     r"\[\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}\] \[NODE:[^\s\]]+\] \[(TCP|UDP|HTTP)\] "
     r"(SUCCESS latency=(\d\.\d{0,2}[1-9]|\d|[1-9]\d+)ms|FAILED error=[a-z_]+( status=\d{3})?)"
+)
+TRAIN = Train(
+    sent=4, lost=1, delayed=0, duplicates=0, reordered=0, requests_lost=1, replies_lost=0, rtts=(), jitter=0.000_021
 )
 AT_10_30_00 = 1_763_029_800.0  # 2025-11-13 in UTC
 
@@ -56,6 +62,9 @@ def test_the_two_lines_of_the_specification(zone: str) -> None:
         (made(duration=0.009_999_6), "[TCP] SUCCESS latency=10ms"),
         (made(probe="udp", duration=0.001), "[UDP] SUCCESS latency=1ms"),
         (made(probe="http", status=200), "[HTTP] SUCCESS latency=15ms"),
+        (made(rtt=Rtt(0.000_5, Method.TCP_INFO)), "[TCP] SUCCESS latency=0.5ms"),
+        (made(probe="udp", train=TRAIN), "[UDP] SUCCESS latency=15ms loss=25.0% jitter=0.021ms"),
+        (made(probe="udp", train=replace(TRAIN, jitter=None)), "[UDP] SUCCESS latency=15ms loss=25.0%"),
         (made(Outcome.BAD_REPLY, probe="http", status=503), "[HTTP] FAILED error=bad_reply status=503"),
         (made(Outcome.TIMEOUT, probe="http", status=200), "[HTTP] FAILED error=timeout status=200"),
         (made(Outcome.REFUSED, probe="http"), "[HTTP] FAILED error=refused"),
@@ -64,6 +73,12 @@ def test_the_two_lines_of_the_specification(zone: str) -> None:
 def test_what_follows_the_node(result: Result, end: str) -> None:
     """The probe in capitals; a latency, or the outcome's word and HTTP's status; never the error's text."""
     assert sink.line(result, AT_10_30_00).endswith(f"[NODE:node-1] {end}")
+
+
+def test_latency_by_the_clock() -> None:
+    """LATENCY=duration shows what a program would have felt, RTT or not."""
+    measured = made(rtt=Rtt(0.000_5, Method.TCP_INFO))
+    assert sink.line(measured, AT_10_30_00, "duration").endswith("SUCCESS latency=15ms")
 
 
 @pytest.mark.parametrize("outcome", Outcome)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from smoker_prober.measured import Method, Rtt
 from smoker_prober.result import PHASES, Outcome, Result, milliseconds
 from smoker_prober.target import Target
 
@@ -68,7 +69,7 @@ def test_fields_of_a_success() -> None:
         "probe": "tcp",
         "target": "smoker-server:8080",
         "outcome": "success",
-        "latency_ms": 15.0,
+        "duration_ms": 15.0,
         "resolve_ms": 1.234,
         "connect_ms": 1.234,
         "tls_ms": 1.234,
@@ -76,6 +77,14 @@ def test_fields_of_a_success() -> None:
         "wait_ms": 1.234,
         "transfer_ms": 1.234,
     }
+
+
+def test_fields_of_what_the_kernel_measured() -> None:
+    """The RTT with its method; segments sent again only where there were any."""
+    fields = Result(**GOOD, rtt=Rtt(0.0012346, Method.TCP_INFO), retransmits=1).fields
+    assert (fields["rtt_ms"], fields["method"], fields["retransmits"]) == (1.235, "tcp_info", 1)
+    with pytest.raises(ValueError, match="RTT below 0"):
+        Result(**GOOD, rtt=Rtt(-1e-9, Method.KERNEL))
 
 
 def test_fields_of_a_failure() -> None:
@@ -86,7 +95,7 @@ def test_fields_of_a_failure() -> None:
         "probe": "tcp",
         "target": "smoker-server:8080",
         "outcome": "bad_reply",
-        "latency_ms": 15.0,
+        "duration_ms": 15.0,
         "status": 503,
         "error": "transfer: status 503 for GET /",
     }

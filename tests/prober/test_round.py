@@ -16,6 +16,7 @@ from smoker_prober import cli
 from smoker_prober import round as rounds
 from smoker_prober.schedule import Schedule
 from smoker_prober.settings import Settings
+from smoker_prober.sinks.memory import Memory
 from tests.conftest import eventually
 from tests.relay import DROP, PASS, TcpRelay, UdpRelay, refusing
 
@@ -30,7 +31,7 @@ def scheduled(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Settings], 
 
     def start(settings: Settings) -> Schedule:
         log.configure("INFO", "text", results=sys.stdout)
-        schedule = cli._build(settings, {})
+        schedule = cli._build(settings, Memory())
         schedule.start()
         made.append(schedule)
         return schedule

@@ -21,6 +21,9 @@ PROMISED: dict[str, Any] = {
     "HTTP_PORT": 8082,
     "TEST_INTERVAL": 30,
     "TEST_TIMEOUT": 5,
+    "STAMP_PORT": 8062,
+    "UDP_PACKETS": 10,
+    "LATENCY": "network",
     "NODE_NAME": socket.gethostname(),
     "LOG_LEVEL": "INFO",
     "LOG_FORMAT": "text",
@@ -49,6 +52,9 @@ def test_every_variable_is_read() -> None:
         "HTTP_PORT": 80,
         "TEST_INTERVAL": 0.5,
         "TEST_TIMEOUT": 0.25,
+        "STAMP_PORT": 9,
+        "UDP_PACKETS": 0,
+        "LATENCY": "duration",
         "NODE_NAME": "node-7",
         "LOG_LEVEL": "DEBUG",
         "LOG_FORMAT": "json",
@@ -108,5 +114,7 @@ def test_a_target_for_each_probe() -> None:
 
 
 def test_the_longest_round() -> None:
-    """Each probe may take its whole timeout."""
-    assert rounds.longest(parse(Settings, {"TEST_TIMEOUT": "0.5"})[0]) == pytest.approx(1.5)
+    """Each probe may take its whole timeout, and a train its spread and the timeout of its last packet."""
+    probes = {"TEST_TIMEOUT": "0.5", "TEST_INTERVAL": "2"}
+    assert rounds.longest(parse(Settings, probes | {"UDP_PACKETS": "0"})[0]) == pytest.approx(1.5)
+    assert rounds.longest(parse(Settings, probes)[0]) == pytest.approx(1.5 + 0.4 + 0.5)

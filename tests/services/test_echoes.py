@@ -168,6 +168,7 @@ def test_a_flood_of_requests_holds_nobody_up(start: Start) -> None:
         assert echo.get("/livez")[0] == 200
         assert flood.poll() is None
         assert echo.stop() == 0
+        flood.kill()
     assert "smoker-http-echo stopped" in echo.stderr
 
 

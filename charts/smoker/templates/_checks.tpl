@@ -4,6 +4,9 @@
 {{- if eq (int64 $values.tcpEcho.port) (int64 $values.httpEcho.port) -}}
 {{- fail "httpEcho.port: must differ from tcpEcho.port, both are TCP ports of one Service" -}}
 {{- end -}}
+{{- if eq (int64 $values.udpEcho.port) (int64 $values.udpEcho.stampPort) -}}
+{{- fail "udpEcho.stampPort: must differ from udpEcho.port, both are UDP ports of one pod" -}}
+{{- end -}}
 {{- range $key := list "tcpEcho" "httpEcho" -}}
 {{- if eq (int64 (get $values $key).port) (int64 $values.adminPort) -}}
 {{- fail (printf "%s.port: must differ from adminPort, both are TCP ports of one pod" $key) -}}

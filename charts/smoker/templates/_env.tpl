@@ -41,6 +41,9 @@ SERVER_HOST: {{ .serverHost | default (include "smoker.serverName" .root) | quot
 TCP_PORT: {{ $values.tcpEcho.port }}
 UDP_PORT: {{ $values.udpEcho.port }}
 HTTP_PORT: {{ $values.httpEcho.port }}
+STAMP_PORT: {{ $values.udpEcho.stampPort }}
+UDP_PACKETS: {{ $values.prober.udpPackets }}
+LATENCY: {{ $values.prober.latency }}
 TEST_INTERVAL: {{ $values.prober.intervalSeconds }}
 TEST_TIMEOUT: {{ $values.prober.timeoutSeconds }}
 {{- end -}}

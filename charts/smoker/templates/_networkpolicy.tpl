@@ -13,6 +13,7 @@ that it does not matter on which side of the Service a plugin looks.
 {{- define "smoker.echoPorts" -}}
 - {protocol: TCP, port: {{ int64 .Values.tcpEcho.port }}}
 - {protocol: UDP, port: {{ int64 .Values.udpEcho.port }}}
+- {protocol: UDP, port: {{ int64 .Values.udpEcho.stampPort }}}
 - {protocol: TCP, port: {{ int64 .Values.httpEcho.port }}}
 {{- end -}}
 

@@ -3,6 +3,7 @@ The pod of every component, so that all of them meet the "restricted" Pod Securi
 Takes root, component, key (of the values), app, values, env, fieldEnv, and, where it applies:
   args     for the image's entry point
   port     {number, protocol}: the echo port, named as the component
+  extraPort  {name, number, protocol}: another one
   serves   whether the admin port answers (all but the test pod, which ends)
   tmp      size limit of a volume at /tmp
 */}}
@@ -48,6 +49,9 @@ containers:
     ports:
       {{- with .port }}
       - {name: {{ $.component }}, containerPort: {{ int64 .number }}, protocol: {{ .protocol }}}
+      {{- end }}
+      {{- with .extraPort }}
+      - {name: {{ .name }}, containerPort: {{ int64 .number }}, protocol: {{ .protocol }}}
       {{- end }}
       - {name: admin, containerPort: {{ int64 $shared.adminPort }}, protocol: TCP}
     livenessProbe:

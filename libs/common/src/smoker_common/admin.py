@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,23 +18,31 @@ if TYPE_CHECKING:
 Check = Callable[[], str]
 
 
-def application(checks: Mapping[str, Check]) -> Application:
-    """GET or HEAD of each path in `checks`: 200 `ok`, or 503 and the reason."""
+#: What is served under a path, as JSON.
+Page = Callable[[], object]
+
+
+def application(checks: Mapping[str, Check], pages: Mapping[str, Page] | None = None) -> Application:
+    """GET or HEAD of each path in `checks`: 200 `ok`, or 503 and the reason; of each in `pages`: 200 and its JSON."""
+    served = pages or {}
 
     def answer(env: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
-        check, method = checks.get(env["PATH_INFO"]), env["REQUEST_METHOD"]
+        path, method = env["PATH_INFO"], env["REQUEST_METHOD"]
+        check, page, kind = checks.get(path), served.get(path), "text/plain; charset=utf-8"
         headers = []
-        if check is None:
-            status, body = "404 Not Found", f"nothing here; there is {', '.join(checks)}\n"
+        if check is None and page is None:
+            status, body = "404 Not Found", f"nothing here; there is {', '.join([*checks, *served])}\n"
         elif method not in ("GET", "HEAD"):
             status, body = "405 Method Not Allowed", "GET or HEAD\n"
             headers.append(("Allow", "GET, HEAD"))
-        elif why := check():
+        elif page is not None:
+            status, body, kind = "200 OK", json.dumps(page()) + "\n", "application/json"
+        elif check is not None and (why := check()):
             status, body = "503 Service Unavailable", f"{why}\n"
         else:
             status, body = "200 OK", "ok\n"
         data = body.encode()
-        start(status, [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(data))), *headers])
+        start(status, [("Content-Type", kind), ("Content-Length", str(len(data))), *headers])
         return [data] if method != "HEAD" else []
 
     return answer

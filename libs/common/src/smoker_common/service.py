@@ -63,11 +63,10 @@ def open_ports(settings: ServiceSettings, unfit: Collection[str] = ()) -> tuple[
     return sockets, problems
 
 
-def complain(program: str, problems: Sequence[str], stream: TextIO | None = None) -> None:
+def complain(program: str, problems: Sequence[str], what: str = "start") -> None:
     """All mistakes in one sentence, to stderr."""
-    stream = stream or sys.stderr
-    stream.write(f"{program}: cannot start: {'; '.join(problems)}.\n")
-    stream.flush()
+    sys.stderr.write(f"{program}: cannot {what}: {'; '.join(problems)}.\n")
+    sys.stderr.flush()
 
 
 def run(
@@ -77,8 +76,12 @@ def run(
     *,
     environ: Mapping[str, str] = os.environ,
     results: TextIO | None = None,
+    pages: Mapping[str, admin.Page] | None = None,
 ) -> int:
-    """Run `build(settings, sockets)` until SIGTERM or SIGINT. Returns the exit code."""
+    """Run `build(settings, sockets)` until SIGTERM or SIGINT, serving `pages` on the admin port too.
+
+    Returns the exit code.
+    """
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, stop.set)
@@ -94,7 +97,7 @@ def run(
         "/livez": work.stuck,
         "/readyz": lambda: "stopping" if stop.is_set() else work.unready(),
     }
-    server = HttpServer(sockets["admin_port"][0], admin.application(checks), observer=admin.observe)
+    server = HttpServer(sockets["admin_port"][0], admin.application(checks, pages), observer=admin.observe)
     server.start()
     work.start()
     logger.info(f"{program} started", **_ports(settings))

@@ -50,7 +50,9 @@ def _within(convert: Callable[[str], Any], low: float, high: float) -> Callable[
     return convert_within
 
 
-def _one_of(*words: str) -> Kind:
+def one_of(*words: str) -> Kind:
+    """One of `words`, in any case."""
+
     def convert(text: str) -> str:
         if text.casefold() not in lookup:
             raise ValueError(text)
@@ -89,8 +91,8 @@ def seconds(low: float, high: float) -> Kind:
 
 
 port = whole(1, 65535)
-level = _one_of("TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL")
-log_format = _one_of("text", "json")
+level = one_of("TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL")
+log_format = one_of("text", "json")
 name = Kind("a name or an address without spaces, of at most 253 characters", _name)
 address = Kind("an IPv4 or IPv6 address", lambda text: str(ipaddress.ip_address(text)))
 

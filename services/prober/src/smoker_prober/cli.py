@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -12,6 +13,7 @@ from importlib.metadata import version
 from typing import Any
 
 import gevent
+import urllib3
 from gevent.event import Event
 
 from smoker_common import log, service
@@ -23,11 +25,13 @@ from smoker_prober.probes.base import run as run_probe
 from smoker_prober.schedule import Schedule
 from smoker_prober.settings import Settings
 from smoker_prober.sinks import log as log_sink
+from smoker_prober.sinks.memory import Memory
 from smoker_prober.target import Target
 
 PROGRAM = "smoker-prober"
 ALL_GOOD, FAILED, MISTAKE = 0, 1, 2  # exit codes
 INTERRUPTED = 128 + signal.SIGINT  # as a shell says it
+SNAPSHOT, ANSWERED = "/api/v1/snapshot", 200
 SETTLE = 1.0  # seconds between two rounds of `once --settle`
 
 
@@ -36,7 +40,7 @@ def command(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     chosen = parser.parse_args(arguments)
     if chosen.command == "run":
-        return service.run(PROGRAM, Settings, _build, results=sys.stdout)
+        return _run()
     settings, problems = parse(Settings, os.environ)
     if problems:
         service.complain(PROGRAM, problems)
@@ -47,6 +51,8 @@ def command(arguments: Sequence[str] | None = None) -> int:
     try:
         if chosen.command == "once":
             return _once(settings, as_json=chosen.json, settle=chosen.settle)
+        if chosen.command == "report":
+            return _report(settings, as_json=chosen.json)
         return _probe(settings, chosen)
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -54,16 +60,43 @@ def command(arguments: Sequence[str] | None = None) -> int:
         interrupt.cancel()
 
 
-def _build(settings: Settings, _sockets: service.Sockets) -> Schedule:
+def _run() -> int:
+    memory = Memory()
+    return service.run(
+        PROGRAM,
+        Settings,
+        lambda settings, _sockets: _build(settings, memory),
+        results=sys.stdout,
+        pages={SNAPSHOT: memory.snapshot},
+    )
+
+
+def _build(settings: Settings, memory: Memory) -> Schedule:
     def one_round() -> None:
         for result in rounds.results(settings):
-            log_sink.write(result)
+            log_sink.write(result, settings.latency)
+            memory.keep(result)
             if schedule.closed:
                 return
 
     longest, node = rounds.longest(settings), settings.node_name
     schedule = Schedule(one_round, interval=settings.test_interval, longest=longest, node=node)
     return schedule
+
+
+def _report(settings: Settings, *, as_json: bool) -> int:
+    host = settings.listen_address or "127.0.0.1"
+    where = f"http://{f'[{host}]' if ':' in host else host}:{settings.admin_port}{SNAPSHOT}"
+    try:
+        answer = urllib3.request("GET", where, timeout=5.0, retries=False)
+        snapshot = answer.json() if answer.status == ANSWERED else None
+    except (urllib3.exceptions.HTTPError, ValueError):
+        snapshot = None
+    if snapshot is None:
+        service.complain(PROGRAM, [f"no prober of this version answers at {where}"], "report")
+        return MISTAKE
+    print(json.dumps(snapshot, indent=2) if as_json else report.windows(snapshot))
+    return FAILED if any(path["last"] != "success" for path in snapshot["paths"]) else ALL_GOOD
 
 
 def _once(settings: Settings, *, as_json: bool, settle: float) -> int:
@@ -96,7 +129,7 @@ def _probe(settings: Settings, chosen: argparse.Namespace) -> int:
             if number:
                 pause.wait(chosen.interval)
             found.append(run_probe(chosen.probe, PROBES[chosen.probe], target, settings.node_name, timeout))
-            log_sink.write(found[-1])
+            log_sink.write(found[-1], settings.latency)
             if found[-1].error:
                 print(log.escaped(found[-1].error), file=sys.stderr)
     except KeyboardInterrupt:
@@ -125,6 +158,8 @@ def _parser() -> argparse.ArgumentParser:
         help="before the round that counts, wait until each probe was answered once, for S seconds at most (0)",
     )
     once.add_argument("--json", action="store_true", help="as JSON instead")
+    told = commands.add_parser("report", help="what the prober that runs here remembers of each path, as a table")
+    told.add_argument("--json", action="store_true", help="as JSON instead")
     probe = commands.add_parser("probe", help="probe one target by hand")
     probe.add_argument("probe", choices=PROBES, help="the protocol")
     probe.add_argument("host", type=_argument(name), metavar="HOST", help="a name or an address")

@@ -1,48 +1,106 @@
-"""One instant by which all of a probe must be over: name resolution, connect, every read and write."""
+"""The time a probe gives the network: one budget over name resolution, connect, every read and write.
+
+The budget runs while the probe waits, and only then: a prober that is starved of CPU between two waits does not take
+its own lateness for the network's. And when a wait is over its budget, the kernel is asked before anybody says timeout:
+what has arrived by then has arrived, however late we were woken.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import math
+import select
+import socket
 import time
-from types import TracebackType
+from collections.abc import Iterator
 
 import gevent
+from gevent import monkey
+from gevent.socket import wait_read, wait_write
+
+_poll = monkey.get_original("select", "poll")
+GRACE = 0.1  # share of the budget that is left after a wait that took all of it and was answered all the same
+
+
+FREE_READS = 16  # reads of a guard that are not looked at
 
 
 class DeadlineExceeded(TimeoutError):
-    """The deadline has passed."""
+    """The budget is spent."""
 
 
 class Deadline:
-    """`with Deadline(5.0):` interrupts whatever waits inside after 5 seconds. Raises `DeadlineExceeded`.
-
-    A timeout on each socket call would start anew with each byte of a peer that trickles.
-    """
+    """A budget of `seconds`. Its methods raise `DeadlineExceeded`."""
 
     def __init__(self, seconds: float) -> None:
         if seconds <= 0:
             raise ValueError(f"a deadline lies in the future, not in {seconds} s")
         self.seconds = seconds
-        self._timeout = gevent.Timeout(seconds)
-        self._until = math.inf
+        self._left = seconds
+        self._graced = False
+        self._until = math.inf  # of the guard under way
+        self._reads = 0
 
-    def __enter__(self) -> Deadline:
-        self._timeout.start()
-        self._until = time.monotonic() + self.seconds
-        return self
+    def readable(self, sock: socket.socket) -> None:
+        """Wait until `sock` can be read (or has an error to tell)."""
+        self._wait(sock, write=False)
+
+    def writable(self, sock: socket.socket) -> None:
+        """Wait until `sock` can be written: connected, or refused."""
+        self._wait(sock, write=True)
+
+    @contextlib.contextmanager
+    def guard(self) -> Iterator[None]:
+        """Interrupt whatever waits inside: for what cannot be asked twice, such as the resolver."""
+        begun = time.monotonic()
+        self._until, self._reads = begun + max(self._left, 0.0), 0
+        timer = gevent.Timeout(max(self._left, 0.0) or 1e-9)
+        timer.start()
+        try:
+            yield
+        except gevent.Timeout as raised:
+            if raised is timer:
+                self._exceeded()
+            raise
+        finally:
+            timer.close()
+            self._until = math.inf
+            self._spend(time.monotonic() - begun)
 
     def check(self) -> None:
-        """Raise if it has passed: for loops that always find data, where nothing waits and nothing is interrupted."""
-        gevent.sleep(0)
-        if time.monotonic() > self._until:
-            raise self._exceeded()
+        """Call it before each read inside a guard: a peer that never stops sending is never waited for.
 
-    def _exceeded(self) -> DeadlineExceeded:
-        return DeadlineExceeded(f"no answer within {self.seconds:g} s")
+        The first reads are free: what an answer has in the socket's buffer is not late because we are.
+        """
+        self._reads += 1
+        if self._reads > FREE_READS:
+            gevent.sleep(0)
+            if time.monotonic() > self._until:
+                self._exceeded()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._timeout.close()
-        if error is self._timeout:
-            raise self._exceeded() from None
+    def _wait(self, sock: socket.socket, *, write: bool) -> None:
+        if self._left <= 0:
+            self._exceeded()
+        number, begun = sock.fileno(), time.monotonic()
+        try:
+            (wait_write if write else wait_read)(number, max(self._left, 0.0), DeadlineExceeded())
+        except DeadlineExceeded:
+            if not _ready(number, write=write):
+                self._exceeded()
+        self._spend(time.monotonic() - begun)
+
+    def _spend(self, seconds: float) -> None:
+        self._left -= seconds
+        if self._left <= 0 and not self._graced:  # answered, and seen too late: ours, not the network's
+            self._graced, self._left = True, GRACE * self.seconds
+
+    def _exceeded(self) -> None:
+        self._left = 0.0
+        raise DeadlineExceeded(f"no answer within {self.seconds:g} s") from None
+
+
+def _ready(number: int, *, write: bool) -> bool:
+    """Whether the kernel has what is waited for, now."""
+    poll = _poll()
+    poll.register(number, select.POLLOUT if write else select.POLLIN)
+    return bool(poll.poll(0))

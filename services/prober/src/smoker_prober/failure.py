@@ -38,6 +38,10 @@ class Unresolved(Exception):
     """A name without an address, or whose servers did not answer."""
 
 
+class Reported(OSError):
+    """An error that ICMP brought: its text names who sent it, where strerror would not."""
+
+
 def outcome_of(error: BaseException, phase: str) -> Outcome:
     """The outcome of a probe that `error` ended in `phase`."""
     if isinstance(error, Unresolved | socket.gaierror) or (isinstance(error, DeadlineExceeded) and phase == "resolve"):

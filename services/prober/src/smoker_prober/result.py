@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from smoker_prober.analysis.train import Train
+from smoker_prober.measured import Rtt
 from smoker_prober.target import Target
 
 
@@ -47,12 +49,17 @@ class Result:
     received: int = 0  # bytes of the answer
     status: int | None = None  # HTTP's
     error: str = ""  # what failed, for a person; empty on success
+    rtt: Rtt | None = None  # of the network, as good as it could be measured; None where nothing came back
+    retransmits: int = 0  # segments that TCP sent again: loss that the outcome does not show
+    train: Train | None = None  # what the packets that followed a UDP probe found
 
     def __post_init__(self) -> None:
         if self.duration < 0 or any(seconds < 0 for seconds in self.phases.values()):
             raise ValueError(f"a duration below 0: {self}")
         if unknown := set(self.phases) - set(PHASES):
             raise ValueError(f"no such phase: {', '.join(sorted(unknown))}")
+        if self.rtt is not None and self.rtt.seconds < 0:
+            raise ValueError(f"an RTT below 0: {self}")
         if self.outcome.ok == bool(self.error):
             raise ValueError(f"an error goes with a failure, and only with one: {self}")
 
@@ -64,12 +71,31 @@ class Result:
             "probe": self.probe,
             "target": str(self.target),
             "outcome": self.outcome.value,
-            "latency_ms": round(self.duration * 1000, 3),
+            "duration_ms": round(self.duration * 1000, 3),
         }
+        flat |= {"rtt_ms": round(self.rtt.seconds * 1000, 3), "method": self.rtt.method.value} if self.rtt else {}
         flat |= {f"{name}_ms": round(seconds * 1000, 3) for name, seconds in self.phases.items()}
+        flat |= self._train_fields
+        flat |= {"retransmits": self.retransmits} if self.retransmits else {}
         flat |= {"status": self.status} if self.status is not None else {}
         flat |= {"error": self.error} if self.error else {}
         return flat
+
+    @property
+    def _train_fields(self) -> dict[str, Any]:
+        train = self.train
+        if train is None:
+            return {}
+        fields: dict[str, Any] = {"packets": train.sent, "loss_ratio": round(train.loss_ratio, 4)}
+        if train.jitter is not None:
+            fields["jitter_ms"] = round(train.jitter * 1000, 3)
+        counts = ("requests_lost", "replies_lost", "delayed", "duplicates", "reordered")
+        return fields | {name: getattr(train, name) for name in counts if getattr(train, name)}
+
+
+def percent(ratio: float) -> str:
+    """`0.0%`, `12.5%`."""
+    return f"{ratio * 100:.1f}%"
 
 
 def milliseconds(seconds: float) -> str:

@@ -3,21 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from smoker_prober.discovery.static import targets
-from smoker_prober.probes import PROBES
+from smoker_prober.probes import PROBES, train
 from smoker_prober.probes.base import run
+from smoker_prober.resolve import resolve
 from smoker_prober.result import Result
 from smoker_prober.settings import Settings
+from smoker_prober.target import Target
+
+SPREAD = 1.0  # seconds that a train takes at most
+SHARE = 0.2  # of the interval, where that is less
 
 
 def results(settings: Settings) -> Iterator[Result]:
     """The results of one round, each as soon as it is known."""
     where = targets(settings)
     for name, probe in PROBES.items():
-        yield run(name, probe, where[name], settings.node_name, settings.test_timeout)
+        result = run(name, probe, where[name], settings.node_name, settings.test_timeout)
+        yield _with_train(result, settings) if name == "udp" and settings.udp_packets else result
+
+
+def spread(settings: Settings) -> float:
+    """Seconds over which the packets of a train are spread."""
+    return min(SPREAD, settings.test_interval * SHARE)
+
+
+def _with_train(result: Result, settings: Settings) -> Result:
+    """`result` and what a train to the same address found. Where the probe found nobody, none is sent."""
+    if not result.outcome.ok:
+        return result
+    address = resolve(Target(result.address, settings.stamp_port))
+    found = train.run(address, settings.udp_packets, spread(settings), settings.test_timeout)
+    return replace(result, train=found)
 
 
 def longest(settings: Settings) -> float:
     """Seconds that a round can take."""
-    return len(PROBES) * settings.test_timeout
+    trains = spread(settings) + settings.test_timeout if settings.udp_packets else 0.0
+    return len(PROBES) * settings.test_timeout + trains

@@ -9,15 +9,21 @@ monkey.patch_all(ssl=False, subprocess=False)
 
 from smoker_common.log import RequestLog
 from smoker_common.service import Sockets, main
-from smoker_common.work import Together
+from smoker_common.work import Together, Work
+from smoker_echo.datagram import ECHO_PORT
+from smoker_echo.stamp import StampReflector
 from smoker_echo.udp import UdpEcho
 from smoker_udp_echo.settings import Settings
 
 
 def build(settings: Settings, sockets: Sockets) -> Together:
-    """A server a family, logging each datagram."""
+    """A server and a reflector a family, logging each datagram."""
     log = RequestLog("datagram", "datagrams", settings.log_rate)
-    return Together([UdpEcho(sock, observer=log) for sock in sockets["udp_port"]])
+    reflected = RequestLog("STAMP packet", "STAMP packets", 0)  # a train is one line, not ten
+    never = {ECHO_PORT, settings.udp_port, settings.stamp_port}  # an echo and a reflector would talk for ever, too
+    works: list[Work] = [UdpEcho(sock, observer=log, never=never) for sock in sockets["udp_port"]]
+    works += [StampReflector(sock, observer=reflected, never=never) for sock in sockets["stamp_port"]]
+    return Together(works)
 
 
 def command() -> int:

@@ -11,6 +11,7 @@ from urllib3.exceptions import HTTPError
 
 from smoker_prober.deadline import Deadline, DeadlineExceeded
 from smoker_prober.failure import BadReply, outcome_of, reason
+from smoker_prober.measured import Rtt
 from smoker_prober.resolve import Address, resolve
 from smoker_prober.result import Outcome, Result
 from smoker_prober.target import Target
@@ -20,7 +21,10 @@ class Attempt:
     """One probe under way: what it has done so far and found."""
 
     def __init__(self, target: Target, deadline: Deadline) -> None:
-        self.target, self.deadline = target, deadline
+        self.target = target
+        self.deadline = deadline
+        self.rtt: Rtt | None = None
+        self.retransmits = 0  # segments that TCP sent again
         self.phases: dict[str, float] = {}
         self.phase_name = ""
         self.address = ""
@@ -40,7 +44,7 @@ class Attempt:
 
     def resolve(self) -> Address:
         """The target's address, as a phase. Raises `Unresolved`."""
-        with self.phase("resolve"):
+        with self.phase("resolve"), self.deadline.guard():
             address = resolve(self.target)
         self.phase_name = ""  # what fails before the next phase is not the resolver's
         self.address = address.literal
@@ -57,8 +61,7 @@ def run(name: str, probe: Probe, target: Target, source: str, timeout: float) ->
     outcome, error = Outcome.SUCCESS, ""
     start, begun = time.time(), time.monotonic()
     try:
-        with attempt.deadline:
-            probe(attempt)
+        probe(attempt)
     except Exception as caught:
         outcome, error = _judged(caught, attempt)
     return Result(
@@ -73,6 +76,8 @@ def run(name: str, probe: Probe, target: Target, source: str, timeout: float) ->
         received=attempt.received,
         status=attempt.status,
         error=error,
+        rtt=attempt.rtt if outcome.ok else None,
+        retransmits=attempt.retransmits,
     )
 
 

@@ -14,6 +14,7 @@ from urllib3.connection import HTTPConnection
 from smoker_prober.deadline import Deadline
 from smoker_prober.failure import BadReply
 from smoker_prober.probes.base import Attempt
+from smoker_prober.probes.connection import connect
 
 MAX_BODY = 64 * 1024  # bytes; more than that is no answer of an echo
 HEADERS = {"User-Agent": "smoker-prober", "Accept": "*/*", "Connection": "close"}
@@ -61,23 +62,23 @@ class _Answer(http.client.HTTPResponse):
 
 
 def probe(attempt: Attempt) -> None:
-    address, target = attempt.resolve(), attempt.target
-    connection = HTTPConnection(address.literal, target.port, timeout=None)
-    connection.response_class = functools.partial(_Answer, attempt.deadline)  # type: ignore[assignment]
-    try:
-        with attempt.phase("connect"):
-            connection.connect()
+    target = attempt.target
+    with connect(attempt) as sock:
+        connection = HTTPConnection(attempt.address, target.port, timeout=None)
+        connection.response_class = functools.partial(_Answer, attempt.deadline)  # type: ignore[assignment]
+        connection.sock = sock  # connected already, and timed
         with attempt.phase("send"):
             connection.request("GET", "/", headers=HEADERS | {"Host": str(target)}, preload_content=False)
         with attempt.phase("wait"):
-            answer = connection.getresponse()
+            attempt.deadline.readable(sock)
+            sock.setblocking(True)  # gevent's: it waits in the event loop, until the guard ends it
+            with attempt.deadline.guard():
+                answer = connection.getresponse()
         attempt.status = answer.status
-        with attempt.phase("transfer"), contextlib.closing(answer):
+        with attempt.phase("transfer"), attempt.deadline.guard(), contextlib.closing(answer):
             attempt.received = len(answer.read(MAX_BODY + 1, decode_content=False))
             if attempt.received <= MAX_BODY and answer.length_remaining:
                 raise BadReply(f"the body broke off {answer.length_remaining} bytes before its end")
-    finally:
-        connection.close()
     if attempt.status != 200:
         raise BadReply(f"status {attempt.status} for GET /")
     if attempt.received > MAX_BODY:

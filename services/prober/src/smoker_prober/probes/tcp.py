@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import socket
-
 from smoker_prober.failure import BadReply
 from smoker_prober.probes.base import Attempt
+from smoker_prober.probes.connection import connect
 
 PAYLOAD = b"PING"
 
 
 def probe(attempt: Attempt) -> None:
-    address = attempt.resolve()
-    with socket.socket(address.family, socket.SOCK_STREAM) as sock:
-        with attempt.phase("connect"):
-            sock.connect(address.sockaddr)
+    with connect(attempt) as sock:
         with attempt.phase("send"):
-            sock.sendall(PAYLOAD)
+            sock.sendall(PAYLOAD)  # four bytes into an empty queue: never waits
         with attempt.phase("wait"):
             answer = b""
             while PAYLOAD.startswith(answer) and answer != PAYLOAD:
+                attempt.deadline.readable(sock)
                 data = sock.recv(64)
                 if not data:
                     raise BadReply(f"the connection was closed after {len(answer)} of {len(PAYLOAD)} bytes")

@@ -11,21 +11,35 @@ import time
 from loguru import logger
 
 from smoker_common.log import RESULT
-from smoker_prober.result import Result, milliseconds
+from smoker_prober.result import Result, milliseconds, percent
 
 
-def line(result: Result, now: float) -> str:
-    """The line of `result` at `now` (seconds since the epoch), in the time zone of the process."""
+def line(result: Result, now: float, latency: str = "network") -> str:
+    """The line of `result` at `now` (seconds since the epoch), in the time zone of the process.
+
+    `latency`: "network" shows the RTT where there is one, "duration" what a program would have felt.
+    """
     stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
+    shown = result.rtt.seconds if result.rtt is not None and latency == "network" else result.duration
     if result.outcome.ok:
-        what = f"SUCCESS latency={milliseconds(result.duration)}"
+        what = f"SUCCESS latency={milliseconds(shown)}{_train(result)}"
     else:
         what = f"FAILED error={result.outcome}" + (f" status={result.status}" if result.status is not None else "")
     return f"[{stamp}] [NODE:{result.source}] [{result.probe.upper()}] {what}"
 
 
-def write(result: Result) -> None:
+def _train(result: Result) -> str:
+    """What the packets after a UDP probe add to its line."""
+    train = result.train
+    if train is None:
+        return ""
+    jitter = f" jitter={milliseconds(train.jitter)}" if train.jitter is not None else ""
+    return f" loss={percent(train.loss_ratio)}{jitter}"
+
+
+def write(result: Result, latency: str = "network") -> None:
     """Log `result`: a success at level SUCCESS, a failure at ERROR."""
     level = "SUCCESS" if result.outcome.ok else "ERROR"
-    text = line(result, time.time())
-    logger.bind(**{RESULT: result.fields}).log(level, "{}", text)
+    text = line(result, time.time(), latency)
+    shown = "rtt_ms" if latency == "network" and result.rtt is not None else "duration_ms"
+    logger.bind(**{RESULT: {"latency_ms": result.fields[shown]} | result.fields}).log(level, "{}", text)

@@ -1,0 +1,59 @@
+"""What answers datagrams, in place, in the event loop's callback: the base of the UDP echo and the STAMP reflector."""
+
+from __future__ import annotations
+
+import socket
+from abc import abstractmethod
+from collections.abc import Callable, Collection
+from typing import Any
+
+from gevent.server import DatagramServer
+
+LARGEST = 65_535  # bytes: more than any UDP payload (65,507 over IPv4, 65,527 over IPv6)
+BATCH = 64  # datagrams answered before the rest of the process gets a turn
+ECHO_PORT = 7  # RFC 862
+
+#: Called for each datagram: client, bytes received, bytes sent, cause (empty when it was answered).
+Observer = Callable[[tuple[Any, ...], int, int, str], None]
+
+
+class Answerer(DatagramServer):
+    """Answers on one bound socket, but nothing that comes from a port in `never`: two of a kind would talk for ever."""
+
+    def __init__(self, sock: socket.socket, observer: Observer | None, never: Collection[int] | None) -> None:
+        super().__init__(sock, handle=self._never_called)
+        self._plain: socket.socket = getattr(sock, "_sock", sock)  # gevent's own would try to wait in the event loop
+        self._buffer = memoryview(bytearray(LARGEST))
+        self.observer = observer
+        self.never = frozenset({ECHO_PORT, sock.getsockname()[1]} if never is None else never)
+
+    @staticmethod
+    def _never_called(*_: object) -> None:
+        """gevent wants a handle; `_do_read`, which it calls when the socket can be read, stands before it."""
+
+    def _do_read(self) -> None:
+        """Answer what has arrived. gevent stops watching a socket whose callback raises: nothing may leave it."""
+        try:
+            self._answer()
+        except Exception as defect:
+            self._tell(("?", 0), 0, f"a defect: {defect!r}")
+
+    @abstractmethod
+    def _answer(self) -> None:
+        """Answer a batch of what has arrived."""
+
+    def _tell(self, client: tuple[Any, ...], received: int, cause: str, sent: int = 0) -> None:
+        if self.observer is not None:
+            self.observer(client, received, sent, cause)
+
+    def drain(self, seconds: float) -> int:  # noqa: ARG002  the other servers have something to wait for
+        """Nothing is ever in flight."""
+        return 0
+
+    def unready(self) -> str:
+        """Why it does not serve, or an empty string."""
+        return "" if self.started else "not listening"
+
+    def stuck(self) -> str:
+        """Never: an event loop that answers turns."""
+        return ""

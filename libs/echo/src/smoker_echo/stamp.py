@@ -1,0 +1,115 @@
+"""A STAMP Session-Reflector: stateful, unauthenticated mode (RFC 8762 section 4.3).
+
+A session is what comes from one address and port. Its answers are numbered apart from the sender's packets, so that a
+sender can tell a request that was lost (no answer has a number for it) from an answer that was. The receive timestamp
+is the kernel's where it gives one: then a reflector starved of CPU adds nothing to what the sender measures.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+from collections import OrderedDict
+from collections.abc import Collection
+from typing import Any
+
+from smoker_echo.datagram import BATCH, Answerer, Observer
+from smoker_echo.pktinfo import SPACE, Ancillary, answer_from, ask_for_destination
+from smoker_echo.stamp_packet import Malformed, ReflectorPacket, reflect, sent_now, unpack_sender
+
+SESSIONS = 10_000  # remembered at most; the one that was silent for longest is forgotten first
+REFWAIT = 900.0  # seconds of silence after which a session begins anew (RFC 8762 section 4)
+
+SO_TIMESTAMPNS = 35  # asm-generic/socket.h; also the type of the control message, a struct timespec
+IP_RECVTTL, IP_TTL = 12, 2  # linux/in.h
+_TIMESPEC = struct.Struct("=qq")
+_INT = struct.Struct("=i")
+_SPACE = SPACE + socket.CMSG_SPACE(_TIMESPEC.size) + socket.CMSG_SPACE(_INT.size)
+
+
+class StampReflector(Answerer):
+    """Reflects on one bound socket. What is too short is counted in `malformed` and not answered.
+
+    Nor is what comes from a port in `never`: two that answer everything, reflectors or echoes, would talk for ever.
+    """
+
+    def __init__(
+        self, sock: socket.socket, *, observer: Observer | None = None, never: Collection[int] | None = None
+    ) -> None:
+        super().__init__(sock, observer, never)
+        self.reflected = self.malformed = 0
+        self._sessions: OrderedDict[tuple[Any, ...], tuple[int, float]] = OrderedDict()  # next number, last heard
+        ask_for_destination(sock)
+        self._ask_for_time_and_ttl(sock)
+
+    @staticmethod
+    def _ask_for_time_and_ttl(sock: socket.socket) -> None:
+        wanted = [(socket.SOL_SOCKET, SO_TIMESTAMPNS)]
+        if sock.family == socket.AF_INET6:
+            wanted.append((socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT))
+        else:
+            wanted.append((socket.IPPROTO_IP, IP_RECVTTL))
+        for level, option in wanted:
+            try:
+                sock.setsockopt(level, option, 1)
+            except OSError:  # another kernel: the clock and a TTL of 0 stand in
+                continue
+
+    def _answer(self) -> None:
+        for _ in range(BATCH):
+            try:
+                count, ancillary, _flags, client = self._plain.recvmsg_into([self._buffer], _SPACE)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                self._tell(("?", 0), 0, f"the datagram could not be read: {error.strerror}")
+                return
+            if client[1] in self.never:
+                self._tell(client, count, "refused: it comes from a reflector's port")
+                continue
+            try:
+                sent = self._reflect(self._buffer[:count], ancillary, client)
+            except Malformed as error:
+                self.malformed += 1
+                self._tell(client, count, str(error))
+            except OSError as error:
+                self._tell(client, count, f"the answer could not be sent: {error.strerror}")
+            else:
+                self.reflected += 1
+                self._tell(client, count, "", sent)
+
+    def _reflect(self, data: memoryview, ancillary: Ancillary, client: tuple[Any, ...]) -> int:
+        received, ttl = time.time_ns(), 0
+        source: Ancillary = []
+        packet = unpack_sender(data)
+        for level, kind, value in ancillary:
+            if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
+                seconds, nanoseconds = _TIMESPEC.unpack_from(value)
+                received = seconds * 10**9 + nanoseconds
+            elif (level, kind) in ((socket.IPPROTO_IP, IP_TTL), (socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT)):
+                ttl = _INT.unpack_from(value)[0]
+            else:
+                source = source or answer_from(level, kind, value)
+        answer = ReflectorPacket(
+            sequence=self._next_number(client),
+            sent=0,
+            received=received,
+            sender_sequence=packet.sequence,
+            sender_sent=packet.sent,
+            sender_ttl=ttl,
+            sender_error_estimate=packet.error_estimate,
+        )
+        raw = bytearray(reflect(data, answer))
+        sent_now(raw, time.time_ns())  # as late as can be: what passes until then is not the network's
+        return self._plain.sendmsg([raw], source, 0, client)
+
+    def _next_number(self, client: tuple[Any, ...]) -> int:
+        now = time.monotonic()
+        number, heard = self._sessions.pop(client, (0, now))
+        if now - heard > REFWAIT:
+            number = 0
+        self._sessions[client] = (number + 1, now)
+        if len(self._sessions) > SESSIONS:
+            self._sessions.popitem(last=False)
+        return number

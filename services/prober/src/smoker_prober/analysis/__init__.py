@@ -1,0 +1,1 @@
+"""Thinking about results: pure functions and values, without sockets, clocks or gevent."""

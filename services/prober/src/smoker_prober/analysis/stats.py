@@ -1,0 +1,31 @@
+"""Percentiles and jitter, as the field defines them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """The nearest-rank percentile of values in ascending order: always one of them. `share` is over 0 and at most 1.
+
+    Raises `ValueError` where there are no values.
+    """
+    if not ordered or not 0 < share <= 1:
+        raise ValueError(f"no percentile {share:g} of {len(ordered)} values")
+    rank = math.ceil(round(share * len(ordered), 9))  # 0.55 of 100 is 55, and 55.00000000000001 to the machine
+    return ordered[max(rank, 1) - 1]
+
+
+def jitter(rtts: Iterable[float]) -> float | None:
+    """RTT jitter in the unit of `rtts`: the filter of RFC 3550 section 6.4.1 over successive round-trip times.
+
+    None with fewer than two.
+    """
+    found: float | None = None
+    before: float | None = None
+    for rtt in rtts:
+        if before is not None:
+            found = (found or 0.0) + (abs(rtt - before) - (found or 0.0)) / 16
+        before = rtt
+    return found

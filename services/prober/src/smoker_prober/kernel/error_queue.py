@@ -1,0 +1,90 @@
+"""The error queue of a socket: ICMP errors with who sent them, and stamps of what was sent (ip(7), recvmsg(2))."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from smoker_prober.kernel import timestamping
+
+MSG_ERRQUEUE = 0x2000  # linux/socket.h
+IP_RECVERR, IPV6_RECVERR = 11, 25  # linux/in.h, linux/in6.h
+_EXTENDED_ERROR = struct.Struct("=IBBBBII")  # struct sock_extended_err, linux/errqueue.h
+_LOCAL, _ICMP, _ICMP6, _TIMESTAMPING = 1, 2, 3, 4  # SO_EE_ORIGIN_*
+_SPACE = 512  # bytes of control messages
+
+
+@dataclass(frozen=True)
+class IcmpError:
+    """An ICMP error for something this socket sent."""
+
+    errno: int
+    type: int
+    code: int
+    offender: str  # the address of who sent it, empty if it is not told
+
+    def __str__(self) -> str:
+        text = os.strerror(self.errno).lower() if self.errno in errno.errorcode else f"error {self.errno}"
+        return f"{text} (ICMP {self.type}/{self.code}{f' from {self.offender}' if self.offender else ''})"
+
+
+@dataclass
+class Drained:
+    """What was on the queue."""
+
+    sent: dict[int, int] = field(default_factory=dict)  # number of the datagram: nanoseconds since the epoch
+    errors: list[IcmpError] = field(default_factory=list)
+
+
+def enable(sock: socket.socket) -> bool:
+    """Ask for ICMP errors with their offender. Returns whether the kernel will give them."""
+    six = sock.family == socket.AF_INET6
+    try:
+        sock.setsockopt(*((socket.IPPROTO_IPV6, IPV6_RECVERR) if six else (socket.IPPROTO_IP, IP_RECVERR)), 1)
+    except OSError:
+        return False
+    return True
+
+
+def drain(sock: socket.socket) -> Drained:
+    """Take all that is on the queue of a socket that does not block. Whoever does not is woken by it for ever."""
+    found = Drained()
+    while True:
+        try:
+            _data, ancillary, _flags, _address = sock.recvmsg(0, _SPACE, MSG_ERRQUEUE)
+        except OSError:
+            return found
+        sort(ancillary, found)
+
+
+def sort(ancillary: Iterable[tuple[int, int, bytes]], into: Drained) -> None:
+    """One message of the queue: a stamp or an ICMP error."""
+    messages = list(ancillary)
+    for level, kind, data in messages:
+        if (level, kind) not in ((socket.IPPROTO_IP, IP_RECVERR), (socket.IPPROTO_IPV6, IPV6_RECVERR)):
+            continue
+        if len(data) < _EXTENDED_ERROR.size:
+            continue
+        number, origin, type_, code, _pad, _info, extra = _EXTENDED_ERROR.unpack_from(data)
+        if origin == _TIMESTAMPING:
+            stamp = timestamping.stamp(messages)
+            if stamp is not None:
+                into.sent[extra] = stamp
+        elif origin in (_ICMP, _ICMP6):
+            into.errors.append(IcmpError(number, type_, code, _offender(data[_EXTENDED_ERROR.size :])))
+
+
+def _offender(raw: bytes) -> str:
+    """The address in a struct sockaddr_in or sockaddr_in6."""
+    if len(raw) < 2:
+        return ""
+    family = struct.unpack_from("=H", raw)[0]
+    if family == socket.AF_INET and len(raw) >= 8:
+        return socket.inet_ntop(socket.AF_INET, raw[4:8])
+    if family == socket.AF_INET6 and len(raw) >= 24:
+        return socket.inet_ntop(socket.AF_INET6, raw[8:24])
+    return ""

@@ -1,0 +1,81 @@
+"""Results kept in windows, a path each, and what they say now: the snapshot that is served and reported.
+
+    GET /api/v1/snapshot on the admin port
+
+Version 1: `{"version", "node", "time", "paths": [{"probe", "target", "last", "results", "failed", "loss_ratio",
+"rtt_ms", "jitter_ms", "duration_ms", "longest_outage_seconds", "last_success", "failures"}]}`. `rtt_ms`, `duration_ms`:
+`{"p50", "p95", "p99", "max"}`; times are seconds since the epoch; what has no sample is null. Fields may be added.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from smoker_prober.analysis.window import Sample, Spread, Summary, Window
+from smoker_prober.result import Outcome, Result
+
+VERSION = 1
+
+
+class Memory:
+    """The windows of a prober."""
+
+    def __init__(self) -> None:
+        self.node = ""
+        self._windows: dict[tuple[str, str], Window] = {}
+
+    def keep(self, result: Result) -> None:
+        """Remember `result` in the window of its path."""
+        self.node = result.source
+        window = self._windows.setdefault((result.probe, str(result.target)), Window())
+        window.add(
+            Sample(
+                time=time.time(),
+                outcome=result.outcome.value,
+                counts=result.outcome is not Outcome.LOCAL_ERROR,
+                ok=result.outcome.ok,
+                rtt=result.rtt.seconds if result.rtt is not None else None,
+                duration=result.duration,
+                sent=result.train.sent if result.train is not None else 0,
+                lost=result.train.lost if result.train is not None else 0,
+                error=result.error,
+            )
+        )
+
+    def snapshot(self) -> dict[str, Any]:
+        """What the windows say now."""
+        now = time.time()
+        paths = [
+            {"probe": probe, "target": target} | _path(window.summary(now))
+            for (probe, target), window in self._windows.items()
+        ]
+        return {"version": VERSION, "node": self.node, "time": round(now, 3), "paths": paths}
+
+
+def _path(summary: Summary) -> dict[str, Any]:
+    return {
+        "last": summary.last,
+        "results": summary.results,
+        "failed": summary.failed,
+        "loss_ratio": _rounded(summary.loss_ratio, 4),
+        "rtt_ms": _spread(summary.rtt),
+        "jitter_ms": _rounded(summary.jitter, 3, 1000),
+        "duration_ms": _spread(summary.duration),
+        "longest_outage_seconds": round(summary.longest_outage, 3),
+        "last_success": _rounded(summary.last_success, 3),
+        "failures": [
+            {"time": round(sample.time, 3), "outcome": sample.outcome, "error": sample.error}
+            for sample in summary.failures
+        ],
+    }
+
+
+def _spread(spread: Spread | None) -> dict[str, float] | None:
+    if spread is None:
+        return None
+    return {name: round(getattr(spread, name) * 1000, 3) for name in ("p50", "p95", "p99", "max")}
+
+
+def _rounded(value: float | None, digits: int, times: float = 1) -> float | None:
+    return None if value is None else round(value * times, digits)

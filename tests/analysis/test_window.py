@@ -1,0 +1,227 @@
+"""What is remembered of a path, and what it says."""
+
+from __future__ import annotations
+
+import pytest
+
+from smoker_prober.analysis.window import (
+    FAILURE_SECONDS,
+    FAILURES,
+    SAMPLES,
+    SECONDS,
+    Sample,
+    Spread,
+    Summary,
+    Window,
+)
+
+START = 1_800_000_000.0  # seconds since the epoch
+
+
+def good(at: float = 0.0, rtt: float | None = 0.001, sent: int = 0, lost: int = 0, duration: float = 0.002) -> Sample:
+    """A success `at` seconds after the start."""
+    return Sample(START + at, "success", counts=True, ok=True, rtt=rtt, duration=duration, sent=sent, lost=lost)
+
+
+def bad(at: float = 0.0, outcome: str = "timeout", sent: int = 0, lost: int = 0) -> Sample:
+    """A failure that is the network's."""
+    return Sample(
+        START + at, outcome, counts=True, ok=False, rtt=None, duration=5.0, sent=sent, lost=lost, error="wait: too long"
+    )
+
+
+def local(at: float = 0.0) -> Sample:
+    """A failure that is ours."""
+    return Sample(
+        START + at, "local_error", counts=False, ok=False, rtt=None, duration=0.0, error="connect: too many open files"
+    )
+
+
+def summed(*samples: Sample, now: float = 100.0) -> Summary:
+    """What a window with these says `now` seconds after the start."""
+    window = Window()
+    for sample in samples:
+        window.add(sample)
+    return window.summary(START + now)
+
+
+def test_an_empty_window_says_nothing() -> None:
+    """No sample is None, never 0."""
+    assert summed() == Summary(
+        results=0,
+        failed=0,
+        loss_ratio=None,
+        rtt=None,
+        jitter=None,
+        duration=None,
+        longest_outage=0.0,
+        last="",
+        last_success=None,
+        failures=(),
+    )
+
+
+def test_one_success() -> None:
+    """Every percentile is the one there is; of jitter there is none yet."""
+    found = summed(good(at=7, rtt=0.25, duration=0.5))
+    assert (found.results, found.failed, found.loss_ratio, found.longest_outage) == (1, 0, 0.0, 0.0)
+    assert (found.rtt, found.duration, found.jitter) == (Spread(*[0.25] * 4), Spread(*[0.5] * 4), None)
+    assert (found.last, found.last_success, found.failures) == ("success", START + 7, ())
+
+
+def test_spreads_are_nearest_ranks() -> None:
+    """Of 100 round trips, in whatever order they came: the 50th, the 95th, the 99th and the largest."""
+    rtts = [n * 37 % 100 + 1 for n in range(100)]
+    found = summed(*(good(at=n, rtt=rtt, duration=2 * rtt) for n, rtt in enumerate(rtts)))
+    assert found.rtt == Spread(50, 95, 99, 100)
+    assert found.duration == Spread(100, 190, 198, 200)
+
+
+def test_jitter_is_over_successive_results() -> None:
+    """RFC 3550's filter, by hand; a result without a round trip is left out of the succession."""
+    found = summed(good(rtt=10.0), good(rtt=26.0), bad(), good(rtt=None), good(rtt=26.0), good(rtt=10.0))
+    assert found.jitter == 1.87890625
+    assert found.rtt == Spread(10.0, 26.0, 26.0, 26.0)
+
+
+def test_failures_are_not_in_the_durations() -> None:
+    """A timeout's five seconds are a deadline, not a measurement."""
+    found = summed(good(duration=0.5), bad())
+    assert found.duration == Spread(*[0.5] * 4)
+
+
+def test_only_so_many_results_are_kept() -> None:
+    """The last ones."""
+    window = Window(samples=10)
+    for n in range(100):
+        window.add(good(at=n, rtt=float(n)))
+    found = window.summary(START + 100)
+    assert (found.results, found.rtt) == (10, Spread(94, 99, 99, 99))
+
+
+def test_the_default_is_an_hour_and_600_results() -> None:
+    """Whichever is reached first."""
+    many, long = Window(), Window()
+    for n in range(SAMPLES + 1):
+        many.add(good(at=n / SAMPLES))
+        long.add(good(at=n * 10.0))
+    assert many.summary(START + 1).results == SAMPLES == 600
+    assert long.summary(START + SAMPLES * 10.0).results == SECONDS / 10 + 1 == 361
+
+
+@pytest.mark.parametrize(("now", "results"), [(60, 2), (60.5, 1), (69, 1), (70, 1), (71, 0)])
+def test_results_are_kept_for_so_long(now: float, results: int) -> None:
+    """A minute here, to the instant, whether or not something new has come."""
+    window = Window(seconds=60)
+    window.add(good(at=0))
+    window.add(good(at=10))
+    assert window.summary(START + now).results == results
+
+
+def test_failures_outlive_successes() -> None:
+    """What went wrong in the night is there in the morning, when the results around it are gone."""
+    window = Window(seconds=60)
+    window.add(bad(at=0, outcome="refused"))
+    for n in range(1, 200):
+        window.add(good(at=n))
+    found = window.summary(START + 200)
+    assert (found.failed, found.loss_ratio, found.longest_outage) == (0, 0.0, 0.0)
+    assert found.failures == (bad(at=0, outcome="refused"),)
+
+
+def test_failures_outlive_the_number_of_results_too() -> None:
+    """A busy path does not push its failures out."""
+    window = Window(samples=3)
+    window.add(bad(at=0))
+    for n in range(1, 50):
+        window.add(good(at=n))
+    assert window.summary(START + 50).failures == (bad(at=0),)
+
+
+def test_failures_are_kept_for_a_day() -> None:
+    """To the instant."""
+    window = Window()
+    window.add(bad(at=0))
+    assert FAILURE_SECONDS == 24 * 3600
+    assert len(window.summary(START + FAILURE_SECONDS).failures) == 1
+    assert window.summary(START + FAILURE_SECONDS + 1).failures == ()
+
+
+def test_only_so_many_failures_are_kept() -> None:
+    """The newest last, and the oldest go first."""
+    window = Window()
+    for n in range(FAILURES + 50):
+        window.add(bad(at=n))
+    failures = window.summary(START + 200).failures
+    assert [sample.time - START for sample in failures] == list(range(50, 150))
+
+
+def test_the_last_success_is_never_forgotten() -> None:
+    """A path that is down for days says since when."""
+    window = Window(samples=5)
+    window.add(good(at=3))
+    for n in range(4, 50):
+        window.add(bad(at=n * 3600))
+    assert window.summary(START + 50 * 3600).last_success == START + 3
+
+
+def test_a_summary_does_not_change_the_next() -> None:
+    """Asked twice at one moment it says the same."""
+    window = Window()
+    for n in range(20):
+        window.add(good(at=n, rtt=float(n)) if n % 3 else bad(at=n))
+    assert window.summary(START + 20) == window.summary(START + 20)
+
+
+@pytest.mark.parametrize(
+    ("samples", "now", "seconds"),
+    [
+        ([good(0), good(10)], 20, 0),
+        ([bad(0)], 0, 0),
+        ([bad(5)], 20, 15),  # open: it has lasted until now
+        ([good(0), bad(5), good(12)], 20, 7),  # closed: until the success
+        ([good(0), bad(5), bad(8), bad(11), good(12)], 20, 7),  # from the first of several
+        ([bad(0), good(3), bad(5), good(12), bad(13), good(15)], 20, 7),  # the longest of three
+        ([bad(0), good(3), bad(15)], 20, 5),  # the open one is the longest
+        ([bad(0), good(13), bad(15)], 20, 13),  # the open one is not
+        ([bad(0), local(5), good(9)], 20, 9),  # ours neither ends it
+        ([local(0), bad(5), good(9)], 20, 4),  # nor begins it
+        ([good(0), local(5)], 20, 0),
+        ([good(0), local(5), good(9)], 20, 0),
+    ],
+)
+def test_the_longest_outage(samples: list[Sample], now: float, seconds: float) -> None:
+    """From a first failure to the next success, or to now."""
+    assert summed(*samples, now=now).longest_outage == seconds
+
+
+@pytest.mark.parametrize(
+    ("samples", "ratio"),
+    [
+        ([good(), good()], 0.0),
+        ([bad(), bad()], 1.0),
+        ([good(), bad(), good(), good()], 0.25),
+        ([good(sent=10), good(sent=10, lost=1)], 0.05),
+        ([good(sent=10, lost=10)], 1.0),
+        ([good(sent=30), good(sent=10, lost=4)], 0.1),  # of packets, not of trains
+        ([local()], None),
+        ([local(), good(), bad()], 0.5),
+    ],
+)
+def test_loss(samples: list[Sample], ratio: float | None) -> None:
+    """Of the packets of trains where there are trains, else of results; of nothing there is none."""
+    assert summed(*samples).loss_ratio == ratio
+
+
+def test_a_local_error_counts_as_nothing() -> None:
+    """It is no loss, no failure of the path, no outage; but it is remembered, and it was the last to be known."""
+    found = summed(good(0), local(1), local(2))
+    assert (found.results, found.failed, found.loss_ratio, found.longest_outage) == (3, 0, 0.0, 0.0)
+    assert (found.last, found.last_success) == ("local_error", START)
+    assert found.failures == (local(1), local(2))
+
+
+def test_a_spread_of_nothing() -> None:
+    """Is None."""
+    assert Spread.of([]) is None
+    assert Spread.of(iter((3.0, 1.0, 2.0))) == Spread(2.0, 3.0, 3.0, 3.0)

@@ -1,0 +1,66 @@
+"""What the bench asks of the prober under measurement, and what that one says: lines of JSON between two processes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+
+PORTS = {"tcp": 8080, "udp": 8081, "train": 862}  #: of the far end, by probe
+GO = "go\n"  #: the word to begin
+
+
+@dataclass(frozen=True)
+class Job:
+    """Each probe has an address of its own: by that the capture knows it, and the prober needs no change.
+
+    The first address is for warming up and not among the results.
+    """
+
+    probe: str  #: tcp, udp or train
+    addresses: list[str]
+    together: int  #: so many at once; when all have ended, `pause` seconds, then the next
+    pause: float
+    timeout: float
+    packets: int = 0  #: of a train
+    spread: float = 0.0  #: of a train, seconds
+
+    @property
+    def port(self) -> int:
+        """Of the service that is probed."""
+        return PORTS[self.probe]
+
+    def dumps(self) -> str:
+        """One line."""
+        return json.dumps(dataclasses.asdict(self) | {"port": self.port}) + "\n"
+
+    @classmethod
+    def loads(cls, line: str) -> Job:
+        """From one line."""
+        fields = json.loads(line)
+        del fields["port"]
+        return cls(**fields)
+
+
+@dataclass(frozen=True)
+class Probed:
+    """One probe or train as the prober reports it. Seconds."""
+
+    address: str
+    outcome: str
+    duration: float = 0.0  #: of the whole probe, by the clock
+    clock: float = 0.0  #: around what the truth is of: connect (TCP), send and wait (UDP)
+    rtts: tuple[float, ...] = ()  #: reported: one, none where it failed, many of a train
+    method: str = ""
+    sent: int = 0  #: packets of a train
+    error: str = ""
+
+    def dumps(self) -> str:
+        """One line."""
+        return json.dumps(dataclasses.asdict(self)) + "\n"
+
+    @classmethod
+    def loads(cls, line: str) -> Probed:
+        """From one line."""
+        fields = json.loads(line)
+        return cls(**fields | {"rtts": tuple(fields["rtts"])})

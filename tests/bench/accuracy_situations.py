@@ -1,0 +1,108 @@
+"""Part one: the error of the reported RTT, and of clocks beside it, in four situations over two paths."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from . import table
+from .accuracy_errors import Errors, Spread, compare
+from .accuracy_frames import exchanges
+from .accuracy_lab import Wire
+from .accuracy_run import CLOCK, WORKER, Load, Runner, Seen
+from .build import BenchError
+
+HEADER = (
+    *("situation", "by", "probe", "path", "n", "RTT p50 µs", "error p50 µs", "p99", "max"),
+    *("method", "throttled", "closer", "goal at p99"),
+)
+SITUATIONS = {
+    "idle": Load("", 1, 500, pause=0.003),
+    "500 at once": Load("", 500, 2, pause=0.1),
+    "100m, 100 at once": Load("", 100, 10, "100m"),
+    "50m, 50 at once": Load("", 50, 20, "50m"),
+}
+GOALS = {("50m, 50 at once", "tcp"): 150, ("50m, 50 at once", "udp"): 100}  # µs, p99
+CLOSER = 100  # times closer than a clock, at p99
+
+
+def measure(runner: Runner, wires: list[Wire], match: str, say: Callable[[str], None]) -> tuple[str, list[str]]:
+    """The table, and a sentence for each case that broke."""
+    rows: list[list[str]] = []
+    notes: list[str] = []
+    broken: list[str] = []
+    for title, load in SITUATIONS.items():
+        for probe in ("tcp", "udp"):
+            for wire in wires:
+                case = f"{title}, {probe}, {wire.title}"
+                if match not in case:
+                    continue
+                say(f"error: {case}")
+                try:
+                    seen = runner.run(wire, replace(load, probe=probe), programs(runner))
+                    truth = exchanges(seen.near, wire.probed)
+                    errors = {name: compare(probed, truth, {}) for name, probed in seen.probed.items()}
+                    rows += _rows((title, probe, wire.title), errors, seen)
+                except BenchError as why:
+                    broken.append(f"{case}: {why}")
+                else:
+                    notes += [f"{case}, {name}: {text}." for name, text in map(_note, errors.items()) if text]
+    title = (
+        "Error against a capture on the prober's device. closer: the error of this clock over that of the prober, p99"
+    )
+    return "\n".join([table.render(title, HEADER, rows), *notes]), broken
+
+
+def programs(runner: Runner) -> tuple[str, ...]:
+    """Who probes: the prober, and Go's clock where there is Go."""
+    return (WORKER, CLOCK) if runner.clock else (WORKER,)
+
+
+def _rows(case: tuple[str, str, str], errors: dict[str, Errors], seen: Seen) -> list[list[str]]:
+    title, probe, path = case
+    mine = errors[WORKER]
+    names = {WORKER: "its clock", CLOCK: "Go's clock"}
+    clocks = [(names[program], program, clock) for program, clock in errors.items()]
+    if not mine.reported or not all(clock.clock for _, _, clock in clocks):
+        raise BenchError("no probe was answered")
+    reported, limit = Spread.of(mine.reported), GOALS.get((title, probe))
+    goal = table.at_most(1e6 * reported.p99, limit, " µs") if limit else ""
+    who = [str(reported.count), micro(Spread.of(mine.truth).p50)]
+    stopped = str(seen.throttled.get(WORKER, ""))
+    rows = [[title, "prober", probe, path, *who, *_cells(reported), counted(mine.methods), stopped, "", goal]]
+    for name, program, clock in clocks:
+        spread = Spread.of(clock.clock)
+        closer = times(spread.p99, reported.p99)
+        who = [str(spread.count), micro(Spread.of(clock.truth).p50)]
+        stopped = str(seen.throttled.get(program, ""))
+        goal = table.at_least(closer, CLOSER, "x") if limit else ""
+        rows.append(["", name, probe, path, *who, *_cells(spread), "clock", stopped, f"{closer:,.0f}x", goal])
+    return rows
+
+
+def _cells(spread: Spread) -> Sequence[str]:
+    return micro(spread.p50), micro(spread.p99), micro(spread.most)
+
+
+def _note(of: tuple[str, Errors]) -> tuple[str, str]:
+    """What is not among the errors, for which there must be an answer and one truth."""
+    program, errors = of
+    parts = [f"{counted(errors.failures)} not answered"] if errors.failures else []
+    parts += [f"{errors.unknown} answered after a SYN sent twice, or not captured"] if errors.unknown else []
+    return "Go" if program == CLOCK else "prober", " and ".join(parts)
+
+
+def times(error: float, than: float) -> float:
+    """How many times `error` is `than`, which no kernel's stamp resolves below a microsecond."""
+    return error / max(than, 1e-6)
+
+
+def counted(counter: Counter[str]) -> str:
+    """`kernel 498, clock 2`."""
+    return ", ".join(f"{name} {count}" for name, count in counter.most_common())
+
+
+def micro(seconds: float) -> str:
+    """Microseconds."""
+    return f"{1e6 * seconds:,.0f}"

@@ -1,0 +1,70 @@
+"""The prober under measurement, as a process: its own probes, unchanged, told what to do on stdin.
+
+It says `ready` when all is imported and one probe of each kind has been answered, so that a quota given to it then
+bears on probes alone, and writes its results when all are known.
+"""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import socket
+import sys
+
+import gevent
+
+from smoker_prober.probes import PROBES, base, train
+from smoker_prober.resolve import Address
+from smoker_prober.target import Target
+
+from .accuracy_job import GO, Job, Probed
+
+CLOCKED = {"tcp": ("connect",), "udp": ("send", "wait")}
+
+
+def probe(job: Job, address: str) -> Probed:
+    """One probe or one train."""
+    return _train(job, address) if job.probe == "train" else _probe(job, address)
+
+
+def _probe(job: Job, address: str) -> Probed:
+    result = base.run(job.probe, PROBES[job.probe], Target(address, job.port), "bench", job.timeout)
+    return Probed(
+        address,
+        str(result.outcome),
+        result.duration,
+        sum(result.phases.get(name, 0.0) for name in CLOCKED[job.probe]),
+        (result.rtt.seconds,) if result.rtt is not None else (),
+        str(result.rtt.method) if result.rtt is not None else "",
+        error=result.error,
+    )
+
+
+def _train(job: Job, address: str) -> Probed:
+    target = Address(socket.AF_INET, (address, job.port))
+    found = train.run(target, job.packets, job.spread, job.timeout)
+    if found is None:
+        return Probed(address, "refused")
+    error = f"lost {found.lost}, delayed {found.delayed}" if found.lost or found.delayed else ""
+    return Probed(address, "success", rtts=found.rtts, method="stamp", sent=found.sent, error=error)
+
+
+def main() -> int:
+    """Run the job."""
+    job = Job.loads(sys.stdin.readline())
+    first, *rest = job.addresses
+    warm = probe(job, first)
+    print("ready" if warm.outcome == "success" else f"{job.probe}: {warm.outcome} {warm.error}", flush=True)
+    if sys.stdin.readline() != GO:
+        return 1
+    done: list[Probed] = []
+    for begin in range(0, len(rest), job.together):
+        greenlets = [gevent.spawn(probe, job, address) for address in rest[begin : begin + job.together]]
+        done += [greenlet.get() for greenlet in greenlets]
+        gevent.sleep(job.pause)
+    sys.stdout.writelines(probed.dumps() for probed in done)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,349 @@
+"""The STAMP reflector: each packet, from the address that was asked, with numbers and times of its own."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from gevent import monkey
+
+from smoker_common.listen import udp_sockets
+from smoker_echo import stamp
+from smoker_echo.stamp import StampReflector
+from smoker_echo.stamp_packet import LENGTH, ReflectorPacket, SenderPacket, pack_sender, unpack_reflector
+from smoker_echo.udp import UdpEcho
+from tests.conftest import eventually, free_port, serving
+
+Serve = Callable[..., "Served"]
+
+HELD_UP = 0.05  # seconds
+SECOND = 10**9  # ns
+
+_block = monkey.get_original("time", "sleep")  # holds up the whole process, as a CPU quota does
+
+
+class Served:
+    """A running reflector on all addresses, and what its observer was told."""
+
+    def __init__(self, **options: Any) -> None:
+        self.seen: list[tuple[Any, ...]] = []
+        sockets = udp_sockets("", 0)
+        self.port: int = sockets[0].getsockname()[1]
+        self.reflectors = [
+            StampReflector(sock, observer=lambda *seen: self.seen.append(seen), **options) for sock in sockets
+        ]
+        for reflector in self.reflectors:
+            reflector.start()
+
+    def client(self, host: str = "127.0.0.1", port: int = 0, source: str = "") -> socket.socket:
+        """A socket connected to the reflector: the kernel drops what comes from elsewhere."""
+        sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        sock.bind((source or ("::1" if ":" in host else "127.0.0.1"), port))
+        sock.settimeout(10)
+        sock.connect((host, self.port))
+        return sock
+
+    def stop(self) -> None:
+        for reflector in self.reflectors:
+            reflector.close()
+            assert reflector.drain(1) == 0
+
+
+serve = serving(Served)
+
+
+def ask(sock: socket.socket, sequence: int = 0, length: int = LENGTH) -> ReflectorPacket:
+    """One exchange; the answer must be this question's."""
+    question = SenderPacket(sequence, time.time_ns(), 0x8123)
+    sock.send(pack_sender(question, length))
+    answer = unpack_reflector(sock.recv(70_000))
+    assert answer.sender_sequence == sequence
+    assert answer.sender_sent == question.sent
+    assert answer.sender_error_estimate == 0x8123
+    return answer
+
+
+def silent(sock: socket.socket) -> bool:
+    """Whether nothing has come."""
+    sock.setblocking(False)
+    try:
+        sock.recv(10)
+    except BlockingIOError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.77", "127.200.3.4", "::1"])
+def test_the_answer_comes_from_the_address_that_was_asked(serve: Serve, host: str) -> None:
+    """Several addresses on one host, both families: a connected client hears its answers."""
+    with serve().client(host) as sock:
+        assert [ask(sock, sequence).sequence for sequence in (5, 6)] == [0, 1]
+
+
+def test_a_session_has_numbers_of_its_own(serve: Serve) -> None:
+    """Stateful mode: answers count from 0, whatever the sender's numbers are and whichever never came."""
+    with serve().client() as sock:
+        assert [ask(sock, sequence).sequence for sequence in (10, 11, 15, 15, 3, 2**32 - 1)] == [0, 1, 2, 3, 4, 5]
+
+
+def test_sessions_are_independent(serve: Serve) -> None:
+    """Another port or another address is another session; IPv4 and IPv6 too."""
+    served = serve()
+    with served.client() as one, served.client() as two, served.client("::1") as six:
+        port = one.getsockname()[1]
+        with served.client(port=port, source="127.0.0.5") as other:
+            assert [ask(sock).sequence for sock in (one, two, one, other, six, one, other)] == [0, 0, 1, 0, 0, 2, 1]
+
+
+def test_the_oldest_session_is_forgotten(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is bounded: beyond the limit, whoever was silent for longest begins anew."""
+    monkeypatch.setattr(stamp, "SESSIONS", 2)
+    served = serve()
+    with served.client() as a, served.client() as b, served.client() as c:
+        numbers = [ask(sock).sequence for sock in (a, b, a, c, a, b, a, c)]
+    assert numbers == [0, 0, 1, 0, 2, 0, 3, 0]
+    assert len(served.reflectors[0]._sessions) == 2
+
+
+def test_a_flood_of_sessions_takes_no_more_memory(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred forged senders leave behind no more than the limit."""
+    monkeypatch.setattr(stamp, "SESSIONS", 10)
+    served = serve()
+    for _ in range(100):
+        with served.client() as sock:
+            ask(sock)
+            assert len(served.reflectors[0]._sessions) <= 10
+
+
+@pytest.mark.parametrize(("silence", "number"), [(899.0, 1), (901.0, 0)])
+def test_after_refwait_a_session_begins_anew(serve: Serve, silence: float, number: int) -> None:
+    """RFC 8762: 900 seconds of silence end a session, fewer do not."""
+    served = serve()
+    sessions = served.reflectors[0]._sessions
+    with served.client() as sock:
+        assert ask(sock).sequence == 0
+        for client, (count, heard) in sessions.items():
+            sessions[client] = (count, heard - silence)
+        assert [ask(sock).sequence for _ in range(2)] == [number, number + 1]
+
+
+@pytest.mark.parametrize("length", [44, 45, 512, 8193, 65_507])
+def test_an_answer_is_as_long_as_its_question(serve: Serve, length: int) -> None:
+    """And the octets after the packet, be they padding or TLVs, come back as they went."""
+    padding = bytes(i % 251 for i in range(length - LENGTH))
+    with serve().client() as sock:
+        sock.send(pack_sender(SenderPacket(9, 1)) + padding)
+        answer = sock.recv(70_000)
+    assert len(answer) == length
+    assert answer[LENGTH:] == padding
+    assert unpack_reflector(answer).sender_sequence == 9
+
+
+def test_the_senders_octets_come_back_bit_by_bit(serve: Serve) -> None:
+    """A timestamp finer than a nanosecond, or of PTP's format, is not ours to round."""
+    question = bytes.fromhex("fffffffe 00000001 00000001 c0ff") + bytes(30)
+    with serve().client() as sock:
+        sock.send(question)
+        answer = sock.recv(100)
+    assert answer[24:38] == question[:14]
+
+
+@pytest.mark.parametrize("length", [0, 1, 14, 43])
+def test_what_is_too_short_is_counted_and_not_answered(serve: Serve, length: int) -> None:
+    """Nor does it take a number: the packet after it has the first."""
+    served = serve()
+    with served.client() as sock:
+        sock.send(bytes(length))
+        assert ask(sock, 7).sequence == 0
+        assert silent(sock)
+    reflector = served.reflectors[0]
+    assert (reflector.malformed, reflector.reflected) == (1, 1)
+    assert served.seen[0][1:] == (length, 0, f"{length} octets are too few for a STAMP packet, it has 44")
+
+
+def test_the_observer_is_told(serve: Serve) -> None:
+    """The client, the octets both ways, no cause."""
+    served = serve()
+    with served.client() as sock:
+        ask(sock, length=100)
+        assert served.seen == [(sock.getsockname(), 100, 100, "")]
+
+
+def test_two_reflectors_do_not_talk_for_ever() -> None:
+    """One forged packet, from one reflector's port to the other on another host: nothing is said, and it is told."""
+    seen: list[tuple[Any, ...]] = []
+    port = free_port(socket.SOCK_DGRAM)
+    sockets = [udp_sockets(host, port)[0] for host in ("127.7.7.7", "127.7.7.8")]
+    first, other = (StampReflector(sock, observer=lambda *told: seen.append(told)) for sock in sockets)
+    first.start()
+    other.start()
+    try:
+        sockets[1].sendto(bytes(LENGTH), ("127.7.7.7", port))
+        eventually("it is refused", lambda: seen)
+        assert seen == [(("127.7.7.8", port), LENGTH, 0, "refused: it comes from a reflector's port")]
+        assert (first.reflected, first.malformed, other.reflected, other.malformed) == (0, 0, 0, 0)
+    finally:
+        first.close()
+        other.close()
+
+
+def test_its_own_port_and_the_standard_echo_are_never_answered(serve: Serve) -> None:
+    """The default: the port it listens on itself, on whatever host, and RFC 862's."""
+    served = serve()
+    assert served.reflectors[0].never == {7, served.port}
+
+
+def test_an_echo_and_a_reflector_do_not_talk_for_ever(serve: Serve) -> None:
+    """One forged datagram, from the echo to the reflector: with the echo's port in `never` nothing is said."""
+    evil = free_port(socket.SOCK_DGRAM)
+    served = serve(never={evil})
+    sock = udp_sockets("127.0.0.1", evil)[0]
+    echo = UdpEcho(sock)
+    echo.start()
+    try:
+        sock.sendto(bytes(LENGTH), ("127.0.0.1", served.port))
+        eventually("it is refused", lambda: served.seen)
+        assert (served.reflectors[0].reflected, echo.answered) == (0, 0)
+    finally:
+        echo.close()
+
+
+def test_times_are_in_their_order(serve: Serve) -> None:
+    """Sent, received there, answered there, here: one clock on one host, so none is before the one before it."""
+    with serve().client() as sock:
+        for _ in range(20):
+            begun = time.time_ns()
+            answer = ask(sock)
+            assert begun <= answer.sender_sent <= answer.received <= answer.sent <= time.time_ns()
+            assert answer.residence == answer.sent - answer.received
+
+
+def test_the_receive_time_is_the_kernels(serve: Serve) -> None:
+    """A reflector that is held up says when the packet arrived, not when it got round to it."""
+    with serve().client() as sock:
+
+        def residence() -> int:
+            sock.send(pack_sender(SenderPacket(0, 0)))
+            _block(HELD_UP)
+            return unpack_reflector(sock.recv(100)).residence
+
+        # The kernel begins to stamp a moment after it was asked to: the first packet may be too early for it.
+        eventually("the delay counts as time in the reflector", lambda: residence() >= HELD_UP * SECOND * 0.9)
+
+
+@pytest.mark.parametrize("ttl", [1, 33, 64, 255])
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_the_ttl_it_arrived_with_is_told(serve: Serve, host: str, ttl: int) -> None:
+    """IPv4's TTL and IPv6's hop limit: the hops between are the sender's to count."""
+    with serve().client(host) as sock:
+        if ":" in host:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, ttl)
+        else:
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
+        assert ask(sock).sender_ttl == ttl
+
+
+def test_a_flood_is_answered_in_batches_and_in_order(serve: Serve) -> None:
+    """200 packets at once, more than a batch: all are answered, in order."""
+    served = serve()
+    with served.client() as sock:
+        for sequence in range(200):
+            sock.send(pack_sender(SenderPacket(sequence, 0)))
+        answers = [unpack_reflector(sock.recv(100)) for _ in range(200)]
+    assert [(answer.sequence, answer.sender_sequence) for answer in answers] == [(n, n) for n in range(200)]
+    assert served.reflectors[0].reflected == 200
+
+
+class Wrapped:
+    """A socket of the reflector's, of which a test replaces one method."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
+def test_an_answer_that_cannot_be_sent_is_told(serve: Serve) -> None:
+    """It has its number all the same: to the sender it is an answer that was lost, not a question."""
+
+    class Refusing(Wrapped):
+        times = 1
+
+        def sendmsg(self, *arguments: Any) -> Any:
+            if self.times:
+                self.times -= 1
+                raise PermissionError(1, "Operation not permitted")
+            return self._sock.sendmsg(*arguments)
+
+    served = serve()
+    reflector = served.reflectors[0]
+    reflector._plain = Refusing(reflector._plain)  # type: ignore[assignment]
+    with served.client() as sock:
+        sock.send(pack_sender(SenderPacket(0, 0)))
+        assert ask(sock, 1).sequence == 1
+    assert served.seen[0][1:3] == (44, 0)
+    assert served.seen[0][3].lower() == "the answer could not be sent: operation not permitted"
+    assert reflector.reflected == 1
+
+
+def test_a_datagram_that_cannot_be_read_is_told(serve: Serve) -> None:
+    """And the next one is served."""
+
+    class Failing(Wrapped):
+        times = 1
+
+        def recvmsg_into(self, *arguments: Any) -> Any:
+            if self.times:
+                self.times -= 1
+                raise OSError(105, "No buffer space available")
+            return self._sock.recvmsg_into(*arguments)
+
+    served = serve()
+    reflector = served.reflectors[0]
+    reflector._plain = Failing(reflector._plain)  # type: ignore[assignment]
+    with served.client() as sock:
+        assert ask(sock).sequence == 0
+    assert served.seen[0][3].lower() == "the datagram could not be read: no buffer space available"
+
+
+def test_where_the_kernel_tells_nothing_the_clock_stands_in(serve: Serve) -> None:
+    """No stamp, no TTL, no destination: it answers with its clock and a TTL of 0."""
+
+    class Telling(Wrapped):
+        """Nothing."""
+
+        def recvmsg_into(self, *arguments: Any) -> Any:
+            count, _ancillary, flags, client = self._sock.recvmsg_into(*arguments)
+            return count, [], flags, client
+
+    served = serve()
+    reflector = served.reflectors[0]
+    reflector._plain = Telling(reflector._plain)  # type: ignore[assignment]
+    with served.client() as sock:
+        answer = ask(sock)
+    assert answer.sender_ttl == 0
+    assert answer.sender_sent <= answer.received <= answer.sent
+
+
+def test_a_kernel_without_these_options_is_no_reason_to_fail() -> None:
+    """It reflects without them."""
+
+    class Old:
+        family = socket.AF_INET
+
+        def setsockopt(self, *_: object) -> None:
+            raise OSError(92, "Protocol not available")
+
+    StampReflector._ask_for_time_and_ttl(Old())  # type: ignore[arg-type]
+
+
+def test_it_says_whether_it_serves(serve: Serve) -> None:
+    """Ready while it listens, never stuck."""
+    reflector = serve().reflectors[0]
+    assert (reflector.unready(), reflector.stuck()) == ("", "")
+    reflector.close()
+    assert reflector.unready() == "not listening"

@@ -1,0 +1,90 @@
+"""What a prober remembers: the snapshot, and the report made of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+
+from smoker_prober.analysis.train import Train
+from smoker_prober.measured import Method, Rtt
+from smoker_prober.report import windows
+from smoker_prober.result import Outcome, Result
+from smoker_prober.sinks.memory import Memory
+from smoker_prober.target import Target
+from tests.conftest import BIN, Start, eventually
+
+TRAIN = Train(
+    sent=10, lost=1, delayed=0, duplicates=0, reordered=0, requests_lost=1, replies_lost=0, rtts=(), jitter=None
+)
+
+
+def made(outcome: Outcome = Outcome.SUCCESS, probe: str = "tcp", **rest: object) -> Result:
+    """A result of some path."""
+    facts: dict[str, object] = {"start": 0.0, "duration": 0.002, "error": "" if outcome.ok else "wait: why"}
+    return Result(
+        probe=probe,
+        target=Target("smoker-server", 8080),
+        source="node-1",
+        outcome=outcome,
+        **(facts | rest),  # type: ignore[arg-type]
+    )
+
+
+def test_a_snapshot_has_a_path_for_each_probe_and_target() -> None:
+    """Percentiles in milliseconds, loss from trains, failures with their cause; null where nothing is known."""
+    memory = Memory()
+    for milliseconds in (1, 2, 3):
+        memory.keep(made(rtt=Rtt(milliseconds / 1000, Method.TCP_INFO)))
+    memory.keep(made(Outcome.TIMEOUT))
+    memory.keep(made(probe="udp", train=TRAIN))
+    snapshot = json.loads(json.dumps(memory.snapshot()))
+    assert (snapshot["version"], snapshot["node"]) == (1, "node-1")
+    tcp, udp = snapshot["paths"]
+    assert (tcp["probe"], tcp["target"], tcp["last"]) == ("tcp", "smoker-server:8080", "timeout")
+    assert (tcp["results"], tcp["failed"], tcp["loss_ratio"]) == (4, 1, 0.25)
+    assert tcp["rtt_ms"] == {"p50": 2.0, "p95": 3.0, "p99": 3.0, "max": 3.0}
+    assert [(failure["outcome"], failure["error"]) for failure in tcp["failures"]] == [("timeout", "wait: why")]
+    assert (udp["loss_ratio"], udp["rtt_ms"], udp["jitter_ms"], udp["failures"]) == (0.1, None, None, [])
+
+
+def test_an_error_of_our_own_is_no_loss() -> None:
+    """A prober without descriptors says nothing of the network."""
+    memory = Memory()
+    memory.keep(made())
+    memory.keep(made(Outcome.LOCAL_ERROR))
+    (path,) = memory.snapshot()["paths"]
+    assert (path["results"], path["failed"], path["loss_ratio"]) == (2, 0, 0.0)
+
+
+def test_the_report_is_a_table() -> None:
+    """A row a path, a dash where nothing is known, and a sentence."""
+    memory = Memory()
+    assert windows(memory.snapshot()).endswith("No round has ended yet.")
+    memory.keep(made(probe="udp", train=TRAIN, rtt=Rtt(0.0005, Method.KERNEL)))
+    head, row, empty, sentence = windows(memory.snapshot()).splitlines()
+    assert head.split()[:4] == ["PROBE", "TARGET", "LAST", "RESULTS"]
+    assert row.split() == ["udp", "smoker-server:8080", "success", "1", "0", "10.0%", *["0.5"] * 4, "-", "0s"]
+    assert (empty, sentence) == ("", "From node-1, over the last hour at most; times in milliseconds.")
+
+
+def report(variables: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`smoker-prober report` beside a prober with these variables."""
+    command = [str(BIN / "smoker-prober"), "report", *arguments]
+    return subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_report_asks_the_prober_that_runs(start: Start, variables: dict[str, str]) -> None:
+    """The table and the JSON of a real prober; exit code 0 while all its last probes were answered."""
+    prober = start("smoker-prober", "run", TEST_INTERVAL=0.2, **variables)
+    beside = {"ADMIN_PORT": str(prober.ports["ADMIN_PORT"]), "LISTEN_ADDRESS": "127.0.0.1"}
+    eventually("three paths", lambda: len(json.loads(prober.get("/api/v1/snapshot")[1])["paths"]) == 3)
+    told = report(beside)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert [line.split()[0] for line in told.stdout.splitlines()[:4]] == ["PROBE", "tcp", "udp", "http"]
+    assert json.loads(report(beside, "--json").stdout)["node"] == "node-1"
+    prober.stop()
+    silent = report(beside)
+    assert silent.returncode == 2
+    assert "no prober of this version answers at http://127.0.0.1:" in silent.stderr
