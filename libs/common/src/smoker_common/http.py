@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 import gevent
-from gevent.pywsgi import WSGIHandler, WSGIServer
+from gevent.pywsgi import WSGIHandler, WSGIServer, format_date_time  # type: ignore[attr-defined]
 from gevent.socket import socket as gevent_socket
 from loguru import logger
 
@@ -83,6 +83,7 @@ class Handler(_Pywsgi):  # type: ignore[misc]
 
     server: HttpServer
     client_address: tuple[Any, ...]
+    provided_date: bytes | str | None
     # The last is what gevent raises in a greenlet whose socket another one shuts down: ours, in `cut`.
     ignored_socket_errors = (errno.EPIPE, errno.ECONNRESET, errno.EBADF)
 
@@ -92,7 +93,6 @@ class Handler(_Pywsgi):  # type: ignore[misc]
         self._request: Request | None = None
         self._block = 0  # bytes of the body until the deadline moves
         self._wire = 0  # bytes that the body took on the wire
-        self._turn = 0.0  # when the others last had a turn
         self.deadline = time.monotonic() + server.timeout
         self.error = ""  # what went wrong with this request, empty when nothing did
         self.idle = True  # between two requests
@@ -203,6 +203,9 @@ class Handler(_Pywsgi):  # type: ignore[misc]
         return env
 
     def finalize_headers(self) -> None:
+        if self.provided_date is None:
+            self.provided_date = _date(int(time.time()))
+            self.response_headers.append((b"Date", self.provided_date))
         super().finalize_headers()
         request = self._request
         if self.server.closed or (request is not None and not (request.complete and request.keep_alive)):
@@ -239,9 +242,9 @@ class Handler(_Pywsgi):  # type: ignore[misc]
     def _receive(self) -> bytes:
         """What has arrived, b"" at the end. gevent does not switch while there is data: here others get their turn."""
         now = time.monotonic()
-        if now - self._turn > SLICE:
+        if now - self.server.turn > SLICE:
             gevent.sleep(0)
-            self._turn = time.monotonic()
+            self.server.turn = time.monotonic()
         try:
             data: bytes = self.socket.recv(BLOCK)
         except OSError as error:
@@ -274,6 +277,11 @@ class Handler(_Pywsgi):  # type: ignore[misc]
             pass
 
 
+@functools.lru_cache(maxsize=1)
+def _date(second: int) -> bytes:
+    return bytes(format_date_time(second))
+
+
 @functools.lru_cache(maxsize=256)
 def _environ_key(name: str) -> str:
     key = name.upper().replace("-", "_")
@@ -301,6 +309,7 @@ class HttpServer(Acceptor, WSGIServer):
         super().__init__(listener, application, **options)
         self.observer, self.timeout, self.allow = observer, timeout, allow
         self.connections: Connections[Handler] = Connections()
+        self.turn = 0.0  # when all connections last had a turn
 
     def do_read(self) -> tuple[gevent_socket, tuple[Any, ...]] | None:  # type: ignore[override]
         accepted = self.accept()
