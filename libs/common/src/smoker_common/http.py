@@ -139,6 +139,7 @@ class Handler(_Pywsgi):  # type: ignore[misc]
         """Serve the next request. Returns True where another may follow, else None (pywsgi's convention)."""
         self._request = request = None
         self.code = self.response_length = 0
+        self._let_others()
         self.deadline = time.monotonic() + self.server.timeout
         parser = self._parser
         while not parser.requests:
@@ -239,12 +240,15 @@ class Handler(_Pywsgi):  # type: ignore[misc]
             self.error = f"{kind.__name__}: {value}"
             logger.opt(exception=value).error("a request failed")
 
-    def _receive(self) -> bytes:
-        """What has arrived, b"" at the end. gevent does not switch while there is data: here others get their turn."""
-        now = time.monotonic()
-        if now - self.server.turn > SLICE:
+    def _let_others(self) -> None:
+        """Give all connections a turn where the last one was a while ago: requests in a pipeline wait for nothing."""
+        if time.monotonic() - self.server.turn > SLICE:
             gevent.sleep(0)
             self.server.turn = time.monotonic()
+
+    def _receive(self) -> bytes:
+        """What has arrived, b"" at the end. gevent does not switch while there is data: here others get their turn."""
+        self._let_others()
         try:
             data: bytes = self.socket.recv(BLOCK)
         except OSError as error:
