@@ -4,8 +4,10 @@ from gevent import monkey
 
 monkey.patch_all()
 
+import contextlib
 import ipaddress
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -43,11 +45,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port that was free a moment ago on every address."""
-    with socket.socket(socket.AF_INET, kind) as sock:
-        sock.bind(("0.0.0.0", 0))
-        port: int = sock.getsockname()[1]
-        return port
+    """A port that is free on every address, given out once, and none that a client may get by chance meanwhile."""
+    for port in _ports:
+        with socket.socket(socket.AF_INET, kind) as sock, contextlib.suppress(OSError):
+            sock.bind(("0.0.0.0", port))
+            return port
+    raise RuntimeError("no port is free")
+
+
+_ports = iter(random.sample(range(12_000, 32_000), 20_000))  # below the ephemeral range (ip_local_port_range)
 
 
 def eventually(claim: str, holds: Callable[[], Any], seconds: float = PATIENCE) -> Any:
