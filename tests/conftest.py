@@ -142,7 +142,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         ports = {}
         for name, value in wanted.items():
             if name.endswith("_PORT"):
-                kind = socket.SOCK_DGRAM if name == "UDP_PORT" else socket.SOCK_STREAM
+                kind = socket.SOCK_DGRAM if name in ("UDP_PORT", "STAMP_PORT") else socket.SOCK_STREAM
                 ports[name] = wanted[name] = free_port(kind) if value == 0 else value
         environ = os.environ | {name: str(value) for name, value in wanted.items()}
         with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from smoker_common.admin import application
+from smoker_common.admin import application, page
 
 
 def ask(path: str, method: str = "GET", why: str = "") -> tuple[str, bytes, dict[str, str]]:
@@ -47,7 +47,7 @@ def test_head_has_the_length_and_no_body() -> None:
 def test_a_page_is_json() -> None:
     """What a service has to tell beside its health."""
     answer: list[Any] = []
-    app = application({"/livez": lambda: ""}, {"/api/v1/x": lambda: {"a": [1]}})
+    app = application({"/livez": lambda: ""}, {"/api/v1/x": page(lambda: {"a": [1]})})
     body = b"".join(app({"PATH_INFO": "/api/v1/x", "REQUEST_METHOD": "GET"}, lambda *call: answer.extend(call)))  # type: ignore[arg-type]
     assert (answer[0], body) == ("200 OK", b'{"a": [1]}\n')
     assert dict(answer[1])["Content-Type"] == "application/json"

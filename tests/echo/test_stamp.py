@@ -160,7 +160,7 @@ def test_what_is_too_short_is_counted_and_not_answered(serve: Serve, length: int
         assert ask(sock, 7).sequence == 0
         assert silent(sock)
     reflector = served.reflectors[0]
-    assert (reflector.malformed, reflector.reflected) == (1, 1)
+    assert (reflector.counts.refused["malformed"], reflector.counts.requests) == (1, 1)
     assert served.seen[0][1:] == (length, 0, f"{length} octets are too few for a STAMP packet, it has 44")
 
 
@@ -184,7 +184,7 @@ def test_two_reflectors_do_not_talk_for_ever() -> None:
         sockets[1].sendto(bytes(LENGTH), ("127.7.7.7", port))
         eventually("it is refused", lambda: seen)
         assert seen == [(("127.7.7.8", port), LENGTH, 0, "refused: it comes from a reflector's port")]
-        assert (first.reflected, first.malformed, other.reflected, other.malformed) == (0, 0, 0, 0)
+        assert (first.counts.requests, first.counts.refused, other.counts.requests) == (0, {"echo_port": 1}, 0)
     finally:
         first.close()
         other.close()
@@ -206,7 +206,7 @@ def test_an_echo_and_a_reflector_do_not_talk_for_ever(serve: Serve) -> None:
     try:
         sock.sendto(bytes(LENGTH), ("127.0.0.1", served.port))
         eventually("it is refused", lambda: served.seen)
-        assert (served.reflectors[0].reflected, echo.answered) == (0, 0)
+        assert (served.reflectors[0].counts.requests, echo.counts.requests) == (0, 0)
     finally:
         echo.close()
 
@@ -254,7 +254,7 @@ def test_a_flood_is_answered_in_batches_and_in_order(serve: Serve) -> None:
             sock.send(pack_sender(SenderPacket(sequence, 0)))
         answers = [unpack_reflector(sock.recv(100)) for _ in range(200)]
     assert [(answer.sequence, answer.sender_sequence) for answer in answers] == [(n, n) for n in range(200)]
-    assert served.reflectors[0].reflected == 200
+    assert served.reflectors[0].counts.requests == 200
 
 
 class Wrapped:
@@ -287,7 +287,7 @@ def test_an_answer_that_cannot_be_sent_is_told(serve: Serve) -> None:
         assert ask(sock, 1).sequence == 1
     assert served.seen[0][1:3] == (44, 0)
     assert served.seen[0][3].lower() == "the answer could not be sent: operation not permitted"
-    assert reflector.reflected == 1
+    assert reflector.counts.requests == 1
 
 
 def test_a_datagram_that_cannot_be_read_is_told(serve: Serve) -> None:

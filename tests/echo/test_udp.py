@@ -71,7 +71,7 @@ def test_an_echo_port_is_never_answered_and_counted(serve: Serve) -> None:
         server.never = frozenset({evil})
     with served.client(port=evil) as sock, served.client() as fine:
         sock.send(b"x")
-        eventually("it is counted", lambda: served.servers[0].refused == 1)
+        eventually("it is counted", lambda: served.servers[0].counts.refused == {"echo_port": 1})
         fine.send(b"PING")
         assert fine.recv(10) == b"PING"
         sock.setblocking(False)
@@ -97,8 +97,8 @@ def test_two_echoes_do_not_talk_for_ever(serve: Serve) -> None:
     other.start()
     try:
         sockets[1].sendto(b"begin", ("127.7.7.7", one.port))
-        eventually("it is refused", lambda: first.refused == 1)
-        assert (first.answered, other.answered, other.refused) == (0, 0, 0)
+        eventually("it is refused", lambda: first.counts.refused["echo_port"] == 1)
+        assert (first.counts.requests, other.counts.requests, other.counts.refused) == (0, 0, {})
     finally:
         first.close()
         other.close()
@@ -111,7 +111,7 @@ def test_a_flood_is_answered_in_batches_and_in_order(serve: Serve) -> None:
         for number in range(200):
             sock.send(number.to_bytes(2, "big"))
         assert [int.from_bytes(sock.recv(10), "big") for _ in range(200)] == list(range(200))
-    assert served.servers[0].answered == 200
+    assert served.servers[0].counts.requests == 200
 
 
 def test_an_answer_that_cannot_be_sent_is_told(serve: Serve) -> None:
@@ -151,8 +151,8 @@ def test_an_address_that_was_asked_gets_an_echo_of_its_own(serve: Serve, host: s
             sock.send(payload)
             assert sock.recv(10) == payload
     assert list(server.own) == [host]
-    assert server.own[host].answered == 2
-    assert server.answered == 3
+    assert server.own[host].counts.requests == 2
+    assert server.counts.requests == 3
     for address in (host, "::" if ":" in host else "0.0.0.0"):
         with socket.socket(server.family, socket.SOCK_DGRAM) as thief:
             thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -170,8 +170,8 @@ def test_an_echo_of_its_own_refuses_as_its_parent_does(serve: Serve) -> None:
         fine.send(b"PING")
         assert fine.recv(10) == b"PING"
         sock.send(b"x")
-        eventually("it is counted", lambda: served.servers[0].own["127.0.0.1"].refused == 1)
-    assert served.servers[0].refused == 1
+        eventually("it is counted", lambda: served.servers[0].own["127.0.0.1"].counts.refused["echo_port"] == 1)
+    assert served.servers[0].counts.refused == {"echo_port": 1}
 
 
 def test_a_shortage_of_descriptors_costs_nothing_but_speed(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:

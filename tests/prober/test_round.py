@@ -10,6 +10,7 @@ from typing import Any
 import gevent
 import pytest
 from gevent.event import Event
+from prometheus_client import CollectorRegistry
 
 from smoker_common import log
 from smoker_prober import cli
@@ -31,7 +32,7 @@ def scheduled(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Settings], 
 
     def start(settings: Settings) -> Schedule:
         log.configure("INFO", "text", results=sys.stdout)
-        schedule = cli._build(settings, Memory())
+        schedule = cli._build(settings, Memory(), CollectorRegistry())
         schedule.start()
         made.append(schedule)
         return schedule

@@ -112,6 +112,17 @@ def test_the_second_round_is_at_the_nodes_place_on_the_grid() -> None:
     assert times[2] >= due - EARLY * INTERVAL
 
 
+def test_it_tells_how_late_each_round_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After its time, never before: the first is on time whenever it is; a wait that takes too long shows."""
+    simulation = Simulation(3, 0.25)
+    late: list[float] = []
+    schedule = Schedule(lambda: None, interval=30.0, longest=15.0, node=NODE, began=late.append)
+    monkeypatch.setattr(schedules, "time", simulation)
+    monkeypatch.setattr(schedule, "_closed", simulation)
+    schedule._turn()
+    assert late == pytest.approx([0.0, 0.25, 0.25], abs=1e-6)
+
+
 def test_rounds_do_not_overlap(turn: Make) -> None:
     """A round that takes longer than the interval ends before the next one begins."""
     under_way: list[int] = []

@@ -20,6 +20,7 @@ class Acceptor(StreamServer):
     """A StreamServer whose subclasses make of an accepted descriptor what they want, in `do_read`."""
 
     max_accept = MAX_ACCEPT
+    accepted = 0  # connections so far
     _short = False
 
     def accept(self) -> tuple[int, tuple[Any, ...]] | None:
@@ -35,6 +36,7 @@ class Acceptor(StreamServer):
         if self._short:
             self._short = False
             logger.info("accepting connections again", address=_name(self.address))
+        self.accepted += 1
         return accepted
 
     def _wait_out(self, error: OSError) -> None:

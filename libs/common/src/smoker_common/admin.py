@@ -14,38 +14,57 @@ from smoker_common.listen import endpoint
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse
 
+PLAIN = "text/plain; charset=utf-8"
+
 #: Empty when all is well, else why not, in words.
 Check = Callable[[], str]
-
-
-#: What is served under a path, as JSON.
+#: What a page says now, to be served as JSON.
 Page = Callable[[], object]
 
 
-def application(checks: Mapping[str, Check], pages: Mapping[str, Page] | None = None) -> Application:
-    """GET or HEAD of each path in `checks`: 200 `ok`, or 503 and the reason; of each in `pages`: 200 and its JSON."""
-    served = pages or {}
+def application(checks: Mapping[str, Check], others: Mapping[str, Application] | None = None) -> Application:
+    """GET or HEAD of each path in `checks`: 200 `ok`, or 503 and the reason; what is in `others` answers for itself."""
+    served = {path: _check(check) for path, check in checks.items()} | dict(others or {})
 
     def answer(env: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
-        path, method = env["PATH_INFO"], env["REQUEST_METHOD"]
-        check, page, kind = checks.get(path), served.get(path), "text/plain; charset=utf-8"
-        headers = []
-        if check is None and page is None:
-            status, body = "404 Not Found", f"nothing here; there is {', '.join([*checks, *served])}\n"
-        elif method not in ("GET", "HEAD"):
-            status, body = "405 Method Not Allowed", "GET or HEAD\n"
-            headers.append(("Allow", "GET, HEAD"))
-        elif page is not None:
-            status, body, kind = "200 OK", json.dumps(page()) + "\n", "application/json"
-        elif check is not None and (why := check()):
-            status, body = "503 Service Unavailable", f"{why}\n"
-        else:
-            status, body = "200 OK", "ok\n"
-        data = body.encode()
-        start(status, [("Content-Type", kind), ("Content-Length", str(len(data))), *headers])
-        return [data] if method != "HEAD" else []
+        return served.get(env["PATH_INFO"], nothing)(env, start)
+
+    def nothing(env: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
+        return _say(env, start, "404 Not Found", f"nothing here; there is {', '.join(served)}\n")
 
     return answer
+
+
+def page(what: Page) -> Application:
+    """GET or HEAD: 200 and what `what` returns, as JSON."""
+    return _reading(lambda: ("200 OK", json.dumps(what()) + "\n"), "application/json")
+
+
+def _check(check: Check) -> Application:
+    def found() -> tuple[str, str]:
+        why = check()
+        return ("503 Service Unavailable", f"{why}\n") if why else ("200 OK", "ok\n")
+
+    return _reading(found)
+
+
+def _reading(found: Callable[[], tuple[str, str]], kind: str = PLAIN) -> Application:
+    """What answers GET and HEAD with the status and the text of `found`, and other methods with 405."""
+
+    def answer(env: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
+        if env["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            return _say(env, start, "405 Method Not Allowed", "GET or HEAD\n", PLAIN, ("Allow", "GET, HEAD"))
+        return _say(env, start, *found(), kind)
+
+    return answer
+
+
+def _say(
+    env: dict[str, Any], start: StartResponse, status: str, text: str, kind: str = PLAIN, *headers: tuple[str, str]
+) -> Iterable[bytes]:
+    data = text.encode()
+    start(status, [("Content-Type", kind), ("Content-Length", str(len(data))), *headers])
+    return [data] if env["REQUEST_METHOD"] != "HEAD" else []
 
 
 def observe(handler: Handler) -> None:

@@ -114,6 +114,11 @@ class Handler(_Pywsgi):  # type: ignore[misc]
         return self._request.received if self._request else 0
 
     @property
+    def refused(self) -> bool:
+        """Whether what came was no request that this server takes."""
+        return self._parser.refused is not None
+
+    @property
     def summary(self) -> dict[str, Any]:
         """Method and path (empty where there was no request), status, bytes of the body received, bytes sent."""
         request = self._request

@@ -20,8 +20,9 @@ from typing import TextIO, TypeVar
 import gevent
 from gevent.event import Event
 from loguru import logger
+from prometheus_client import CollectorRegistry
 
-from smoker_common import admin, log
+from smoker_common import admin, log, metrics
 from smoker_common.http import HttpServer
 from smoker_common.listen import tcp_listener, udp_sockets, why_not
 from smoker_common.settings import ServiceSettings, declaration, describe, parse
@@ -33,6 +34,8 @@ ADDRESS = "LISTEN_ADDRESS"
 
 S = TypeVar("S", bound=ServiceSettings)
 Sockets = dict[str, list[socket.socket]]  # by the settings field that declares the port
+#: Makes the work of its settings and sockets, and registers what it counts.
+Build = Callable[[S, Sockets, CollectorRegistry], Work]
 
 
 def open_ports(settings: ServiceSettings, unfit: Collection[str] = ()) -> tuple[Sockets, list[str]]:
@@ -72,13 +75,13 @@ def complain(program: str, problems: Sequence[str], what: str = "start") -> None
 def run(
     program: str,
     settings_class: type[S],
-    build: Callable[[S, Sockets], Work],
+    build: Build[S],
     *,
     environ: Mapping[str, str] = os.environ,
     results: TextIO | None = None,
     pages: Mapping[str, admin.Page] | None = None,
 ) -> int:
-    """Run `build(settings, sockets)` until SIGTERM or SIGINT, serving `pages` on the admin port too.
+    """Run `build(settings, sockets, registry)` until SIGTERM or SIGINT, serving `pages` on the admin port too.
 
     Returns the exit code.
     """
@@ -92,12 +95,15 @@ def run(
         return MISTAKE
     log.configure(settings.log_level, settings.log_format, results=results)
     _raise_descriptor_limit()
-    work = build(settings, sockets)
+    registry = metrics.registry(program)
+    work = build(settings, sockets, registry)
     checks: dict[str, admin.Check] = {
         "/livez": work.stuck,
         "/readyz": lambda: "stopping" if stop.is_set() else work.unready(),
     }
-    server = HttpServer(sockets["admin_port"][0], admin.application(checks, pages), observer=admin.observe)
+    others = {path: admin.page(what) for path, what in (pages or {}).items()}
+    others["/metrics"] = metrics.application(registry)
+    server = HttpServer(sockets["admin_port"][0], admin.application(checks, others), observer=admin.observe)
     server.start()
     work.start()
     logger.info(f"{program} started", **_ports(settings))
@@ -113,7 +119,7 @@ def run(
     return OK
 
 
-def main(program: str, about: str, settings_class: type[S], build: Callable[[S, Sockets], Work]) -> int:
+def main(program: str, about: str, settings_class: type[S], build: Build[S]) -> int:
     """The command line of a service that takes no argument but --help."""
     arguments = sys.argv[1:]
     if arguments in (["-h"], ["--help"]):

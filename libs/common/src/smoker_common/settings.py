@@ -128,7 +128,7 @@ class ServiceSettings:
     log_level: str = setting("LOG_LEVEL", "INFO", level, "how much to log")
     log_format: str = setting("LOG_FORMAT", "text", log_format, "text, or json: one flat object a line")
     listen_address: str = setting("LISTEN_ADDRESS", "", address, "the address to listen on; unset: all, IPv4 and IPv6")
-    admin_port: int = setting("ADMIN_PORT", 9464, port, "the port of /livez and /readyz", listen="tcp")
+    admin_port: int = setting("ADMIN_PORT", 9464, port, "the port of /livez, /readyz and /metrics", listen="tcp")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from typing import Any
 
 from gevent.server import DatagramServer
 
+from smoker_echo.counts import Counts
+
 LARGEST = 65_535  # bytes: more than any UDP payload (65,507 over IPv4, 65,527 over IPv6)
 BATCH = 64  # datagrams answered before the rest of the process gets a turn
 ECHO_PORT = 7  # RFC 862
@@ -25,6 +27,7 @@ class Answerer(DatagramServer):
         self._plain: socket.socket = getattr(sock, "_sock", sock)  # gevent's own would try to wait in the event loop
         self._buffer = memoryview(bytearray(LARGEST))
         self.observer = observer
+        self._counts = Counts()
         self.never = frozenset({ECHO_PORT, sock.getsockname()[1]} if never is None else never)
 
     @staticmethod
@@ -36,7 +39,12 @@ class Answerer(DatagramServer):
         try:
             self._answer()
         except Exception as defect:
-            self._tell(("?", 0), 0, f"a defect: {defect!r}")
+            self._fail(("?", 0), 0, f"a defect: {defect!r}")
+
+    @property
+    def counts(self) -> Counts:
+        """What was counted so far."""
+        return self._counts
 
     @abstractmethod
     def _answer(self) -> None:
@@ -45,6 +53,14 @@ class Answerer(DatagramServer):
     def _tell(self, client: tuple[Any, ...], received: int, cause: str, sent: int = 0) -> None:
         if self.observer is not None:
             self.observer(client, received, sent, cause)
+
+    def _fail(self, client: tuple[Any, ...], received: int, cause: str) -> None:
+        self._counts.failed += 1
+        self._tell(client, received, cause)
+
+    def _refuse(self, client: tuple[Any, ...], received: int, reason: str, words: str) -> None:
+        self._counts.refused[reason] += 1
+        self._tell(client, received, words)
 
     def drain(self, seconds: float) -> int:  # noqa: ARG002  the other servers have something to wait for
         """Nothing is ever in flight."""

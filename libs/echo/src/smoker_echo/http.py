@@ -12,7 +12,8 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from smoker_common.http import BLOCK, TIMEOUT, HttpServer, Observer
+from smoker_common.http import BLOCK, TIMEOUT, Handler, HttpServer, Observer
+from smoker_echo.counts import Counts
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse
@@ -37,9 +38,27 @@ class HttpEcho(HttpServer):
         max_body: int = MAX_BODY,
         max_spooled: int = MAX_SPOOLED,
     ) -> None:
-        super().__init__(listener, self.answer, observer=observer, timeout=timeout, allow=ALLOWED["/"])
+        super().__init__(listener, self.answer, observer=self._count, timeout=timeout, allow=ALLOWED["/"])
+        self._told = observer
+        self._counts = Counts()
         self.max_body, self.max_spooled = max_body, max_spooled
         self.spooled = 0  # bytes of bodies held now
+
+    @property
+    def counts(self) -> Counts:
+        """What was counted so far."""
+        return self._counts + Counts(self.accepted, len(self.connections))
+
+    def _count(self, handler: Handler) -> None:
+        counts, code = self._counts, abs(handler.code or 0)
+        counts.received += handler.received
+        counts.sent += handler.response_length
+        if code >= 400:
+            counts.refused["malformed" if handler.refused and handler.error else f"status_{code // 100}xx"] += 1
+        counts.requests += code > 0 and (code >= 400 or not handler.error)
+        counts.failed += bool(handler.error) and code < 400
+        if self._told is not None:
+            self._told(handler)
 
     def answer(self, env: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         """The WSGI application."""

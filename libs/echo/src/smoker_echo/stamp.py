@@ -29,7 +29,7 @@ _SPACE = SPACE + socket.CMSG_SPACE(_TIMESPEC.size) + socket.CMSG_SPACE(_INT.size
 
 
 class StampReflector(Answerer):
-    """Reflects on one bound socket. What is too short is counted in `malformed` and not answered.
+    """Reflects on one bound socket. What is too short is counted as malformed and not answered.
 
     Nor is what comes from a port in `never`: two that answer everything, reflectors or echoes, would talk for ever.
     """
@@ -38,7 +38,6 @@ class StampReflector(Answerer):
         self, sock: socket.socket, *, observer: Observer | None = None, never: Collection[int] | None = None
     ) -> None:
         super().__init__(sock, observer, never)
-        self.reflected = self.malformed = 0
         self._sessions: OrderedDict[tuple[Any, ...], tuple[int, float]] = OrderedDict()  # next number, last heard
         ask_for_destination(sock)
         self._ask_for_time_and_ttl(sock)
@@ -63,20 +62,21 @@ class StampReflector(Answerer):
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
-                self._tell(("?", 0), 0, f"the datagram could not be read: {error.strerror}")
+                self._fail(("?", 0), 0, f"the datagram could not be read: {error.strerror}")
                 return
+            self._counts.received += count
             if client[1] in self.never:
-                self._tell(client, count, "refused: it comes from a reflector's port")
+                self._refuse(client, count, "echo_port", "refused: it comes from a reflector's port")
                 continue
             try:
                 sent = self._reflect(self._buffer[:count], ancillary, client)
             except Malformed as error:
-                self.malformed += 1
-                self._tell(client, count, str(error))
+                self._refuse(client, count, "malformed", str(error))
             except OSError as error:
-                self._tell(client, count, f"the answer could not be sent: {error.strerror}")
+                self._fail(client, count, f"the answer could not be sent: {error.strerror}")
             else:
-                self.reflected += 1
+                self._counts.requests += 1
+                self._counts.sent += sent
                 self._tell(client, count, "", sent)
 
     def _reflect(self, data: memoryview, ancillary: Ancillary, client: tuple[Any, ...]) -> int:

@@ -17,6 +17,7 @@ from typing import Any
 
 from smoker_common.accept import Acceptor
 from smoker_common.connections import Connections
+from smoker_echo.counts import Counts
 
 IDLE_TIMEOUT = 30.0  # seconds
 READ = 16 * 1024  # bytes; docs/design/0003-tcp-read-size.md has the figures
@@ -121,6 +122,7 @@ class TcpEcho(Acceptor):
         self.observer, self.idle_timeout = observer, idle_timeout
         self.buffer = memoryview(bytearray(read))  # one for all: it is empty again before the next callback
         self.connections: Connections[Conversation] = Connections()
+        self._ended = Counts()  # of the connections that have ended
 
     @staticmethod
     def _never(*_: object) -> None:
@@ -141,8 +143,18 @@ class TcpEcho(Acceptor):
     def ended(self, conversation: Conversation, cause: str) -> None:
         """Called by a conversation, once."""
         self.connections.discard(conversation)
+        self._ended.failed += bool(cause)
+        self._ended.received += conversation.received
+        self._ended.sent += conversation.sent
         if self.observer is not None:
             self.observer(conversation.client, conversation.received, conversation.sent, cause)
+
+    @property
+    def counts(self) -> Counts:
+        """What was counted so far, bytes of open connections too."""
+        still = self.connections.each()
+        received, sent = sum(each.received for each in still), sum(each.sent for each in still)
+        return self._ended + Counts(self.accepted, len(still), received=received, sent=sent)
 
     def drain(self, seconds: float) -> int:
         """Wait for the open connections, `seconds` at most, and cut the rest. Returns how many were cut."""

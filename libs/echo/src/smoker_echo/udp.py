@@ -14,6 +14,7 @@ import socket
 from collections.abc import Collection
 from typing import Any
 
+from smoker_echo.counts import Counts
 from smoker_echo.datagram import BATCH, Answerer, Observer
 from smoker_echo.pktinfo import SPACE, answer_from, ask_for_destination, own_address
 
@@ -22,7 +23,7 @@ MOST_OWN = 64  # addresses of this host that get an echo of their own; the other
 
 
 class UdpEcho(Answerer):
-    """Echoes on one bound socket. A datagram from a port in `never` is counted in `refused` and not answered.
+    """Echoes on one bound socket. A datagram from a port in `never` is counted as refused and not answered.
 
     Two echoes that hear of each other would talk for ever, and one forged datagram is enough to start them.
     """
@@ -31,21 +32,15 @@ class UdpEcho(Answerer):
         self, sock: socket.socket, *, observer: Observer | None = None, never: Collection[int] | None = None
     ) -> None:
         super().__init__(sock, observer, never)
-        self._answered = self._refused = 0
         self.own: dict[str, UdpEcho] = {}  # the echoes of addresses that were asked, by address
         self._any = sock.getsockname()[0] in ANY
         if self._any:
             ask_for_destination(sock)
 
     @property
-    def answered(self) -> int:
-        """Datagrams answered so far."""
-        return self._answered + sum(echo.answered for echo in self.own.values())
-
-    @property
-    def refused(self) -> int:
-        """Datagrams that came from an echo port."""
-        return self._refused + sum(echo.refused for echo in self.own.values())
+    def counts(self) -> Counts:
+        """What was counted so far, by the echoes of single addresses too."""
+        return sum((echo.counts for echo in self.own.values()), self._counts)
 
     def _answer(self) -> None:
         if self._any:
@@ -54,7 +49,7 @@ class UdpEcho(Answerer):
             self._answer_one_address()
 
     def _answer_one_address(self) -> None:
-        buffer, never, observer = self._buffer, self.never, self.observer
+        buffer, never, observer, counts = self._buffer, self.never, self.observer, self._counts
         receive, send = self._plain.recvfrom_into, self._plain.sendto
         for _ in range(BATCH):
             try:
@@ -62,15 +57,17 @@ class UdpEcho(Answerer):
             except OSError as error:
                 self._unread(error)
                 return
+            counts.received += count
             if client[1] in never:
-                self._refuse(client, count)
+                self._refuse_echo(client, count)
                 continue
             try:
                 send(buffer[:count], client)
             except OSError as error:
                 self._unsent(client, count, error)
                 continue
-            self._answered += 1
+            counts.requests += 1
+            counts.sent += count
             if observer is not None:
                 observer(client, count, count, "")
 
@@ -81,8 +78,9 @@ class UdpEcho(Answerer):
             except OSError as error:
                 self._unread(error)
                 return
+            self._counts.received += count
             if client[1] in self.never:
-                self._refuse(client, count)
+                self._refuse_echo(client, count)
                 continue
             asked = ancillary[0] if ancillary else (0, 0, b"")
             try:
@@ -90,7 +88,8 @@ class UdpEcho(Answerer):
             except OSError as error:
                 self._unsent(client, count, error)
                 continue
-            self._answered += 1
+            self._counts.requests += 1
+            self._counts.sent += count
             if self.observer is not None:
                 self.observer(client, count, count, "")
             self._learn(own_address(*asked))
@@ -118,14 +117,13 @@ class UdpEcho(Answerer):
 
     def _unread(self, error: OSError) -> None:
         if not isinstance(error, BlockingIOError | InterruptedError):
-            self._tell(("?", 0), 0, f"the datagram could not be read: {_words(error)}")
+            self._fail(("?", 0), 0, f"the datagram could not be read: {_words(error)}")
 
-    def _refuse(self, client: tuple[Any, ...], received: int) -> None:
-        self._refused += 1
-        self._tell(client, received, "refused: it comes from an echo port")
+    def _refuse_echo(self, client: tuple[Any, ...], received: int) -> None:
+        self._refuse(client, received, "echo_port", "refused: it comes from an echo port")
 
     def _unsent(self, client: tuple[Any, ...], received: int, error: OSError) -> None:
-        self._tell(client, received, f"the answer could not be sent: {_words(error)}")
+        self._fail(client, received, f"the answer could not be sent: {_words(error)}")
 
     def close(self) -> None:
         """Answer nothing more."""

@@ -2,20 +2,26 @@
 
 import sys
 
+from smoker_common.stand_in import stand_in
+
+stand_in("ssl", "urllib.request")  # before anything imports them
+
 from gevent import monkey
 
-sys.modules["ssl"] = None  # type: ignore[assignment]  # asyncio, which loguru loads, does without its 4 MiB
 monkey.patch_all(ssl=False, subprocess=False)
+
+from prometheus_client import CollectorRegistry
 
 from smoker_common.admin import observe as observe_check
 from smoker_common.http import Handler
 from smoker_common.log import RequestLog
 from smoker_common.service import Sockets, main
 from smoker_echo.http import HttpEcho
+from smoker_echo.metrics import EchoMetrics
 from smoker_http_echo.settings import Settings
 
 
-def build(settings: Settings, sockets: Sockets) -> HttpEcho:
+def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> HttpEcho:
     """The server, logging each request; health checks at DEBUG."""
     log = RequestLog("request", "requests", settings.log_rate)
 
@@ -30,13 +36,15 @@ def build(settings: Settings, sockets: Sockets) -> HttpEcho:
 
         log(handler.client_address, handler.received, handler.response_length, handler.error, fields)
 
-    return HttpEcho(
+    server = HttpEcho(
         sockets["http_port"][0],
         observer=observe,
         timeout=settings.request_timeout,
         max_body=settings.max_body_bytes,
         max_spooled=settings.max_spooled_bytes,
     )
+    registry.register(EchoMetrics({"http": [server]}))
+    return server
 
 
 def command() -> int:

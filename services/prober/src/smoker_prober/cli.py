@@ -15,17 +15,20 @@ from typing import Any
 import gevent
 import urllib3
 from gevent.event import Event
+from prometheus_client import CollectorRegistry
 
 from smoker_common import log, service
 from smoker_common.settings import Kind, Unfit, describe, name, parse, port, seconds, whole
 from smoker_prober import report
 from smoker_prober import round as rounds
+from smoker_prober.discovery.static import targets
 from smoker_prober.probes import PROBES
 from smoker_prober.probes.base import run as run_probe
 from smoker_prober.schedule import Schedule
 from smoker_prober.settings import Settings
 from smoker_prober.sinks import log as log_sink
 from smoker_prober.sinks.memory import Memory
+from smoker_prober.sinks.metrics import Metrics
 from smoker_prober.target import Target
 
 PROGRAM = "smoker-prober"
@@ -65,22 +68,26 @@ def _run() -> int:
     return service.run(
         PROGRAM,
         Settings,
-        lambda settings, _sockets: _build(settings, memory),
+        lambda settings, _sockets, registry: _build(settings, memory, registry),
         results=sys.stdout,
         pages={SNAPSHOT: memory.snapshot},
     )
 
 
-def _build(settings: Settings, memory: Memory) -> Schedule:
+def _build(settings: Settings, memory: Memory, registry: CollectorRegistry) -> Schedule:
+    metrics = Metrics(registry, interval=settings.test_interval, paths=targets(settings))
+
     def one_round() -> None:
         for result in rounds.results(settings):
             log_sink.write(result, settings.latency)
+            metrics.keep(result)
             memory.keep(result)
             if schedule.closed:
                 return
+        metrics.ended()
 
     longest, node = rounds.longest(settings), settings.node_name
-    schedule = Schedule(one_round, interval=settings.test_interval, longest=longest, node=node)
+    schedule = Schedule(one_round, interval=settings.test_interval, longest=longest, node=node, began=metrics.began)
     return schedule
 
 

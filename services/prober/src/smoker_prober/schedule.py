@@ -29,8 +29,17 @@ def next_tick(now: float, interval: float, offset: float) -> float:
 class Schedule:
     """Calls `one_round` at once and then at every tick until it is closed; logs what it raises and goes on."""
 
-    def __init__(self, one_round: Callable[[], None], *, interval: float, longest: float, node: str) -> None:
-        self._one_round, self._interval, self._longest = one_round, interval, longest
+    def __init__(
+        self,
+        one_round: Callable[[], None],
+        *,
+        interval: float,
+        longest: float,
+        node: str,
+        began: Callable[[float], None] = lambda _lateness: None,
+    ) -> None:
+        """`longest` is what a round may take; `began` is told by how much each round begins after its time."""
+        self._one_round, self._interval, self._longest, self._began = one_round, interval, longest, began
         self._offset = phase(node, interval)
         self._closed = Event()
         self._turned = time.monotonic()
@@ -47,6 +56,7 @@ class Schedule:
         while not self._closed.is_set():
             self._turned = time.monotonic()
             try:
+                self._began(max(self._turned + wall - due, 0.0))
                 self._one_round()
             except Exception:
                 logger.exception("a round failed")

@@ -2,21 +2,29 @@
 
 import sys
 
+from smoker_common.stand_in import stand_in
+
+stand_in("ssl", "urllib.request")  # before anything imports them
+
 from gevent import monkey
 
-sys.modules["ssl"] = None  # type: ignore[assignment]  # asyncio, which loguru loads, does without its 4 MiB
 monkey.patch_all(ssl=False, subprocess=False)
+
+from prometheus_client import CollectorRegistry
 
 from smoker_common.log import RequestLog
 from smoker_common.service import Sockets, main
+from smoker_echo.metrics import EchoMetrics
 from smoker_echo.tcp import TcpEcho
 from smoker_tcp_echo.settings import Settings
 
 
-def build(settings: Settings, sockets: Sockets) -> TcpEcho:
+def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> TcpEcho:
     """The server, logging each connection when it ends."""
     log = RequestLog("connection closed", "connections", settings.log_rate)
-    return TcpEcho(sockets["tcp_port"][0], observer=log, idle_timeout=settings.idle_timeout)
+    server = TcpEcho(sockets["tcp_port"][0], observer=log, idle_timeout=settings.idle_timeout)
+    registry.register(EchoMetrics({"tcp": [server]}))
+    return server
 
 
 def command() -> int:

@@ -2,28 +2,35 @@
 
 import sys
 
+from smoker_common.stand_in import stand_in
+
+stand_in("ssl", "urllib.request")  # before anything imports them
+
 from gevent import monkey
 
-sys.modules["ssl"] = None  # type: ignore[assignment]  # asyncio, which loguru loads, does without its 4 MiB
 monkey.patch_all(ssl=False, subprocess=False)
+
+from prometheus_client import CollectorRegistry
 
 from smoker_common.log import RequestLog
 from smoker_common.service import Sockets, main
-from smoker_common.work import Together, Work
+from smoker_common.work import Together
 from smoker_echo.datagram import ECHO_PORT
+from smoker_echo.metrics import EchoMetrics
 from smoker_echo.stamp import StampReflector
 from smoker_echo.udp import UdpEcho
 from smoker_udp_echo.settings import Settings
 
 
-def build(settings: Settings, sockets: Sockets) -> Together:
+def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> Together:
     """A server and a reflector a family, logging each datagram."""
     log = RequestLog("datagram", "datagrams", settings.log_rate)
     reflected = RequestLog("STAMP packet", "STAMP packets", 0)  # a train is one line, not ten
     never = {ECHO_PORT, settings.udp_port, settings.stamp_port}  # an echo and a reflector would talk for ever, too
-    works: list[Work] = [UdpEcho(sock, observer=log, never=never) for sock in sockets["udp_port"]]
-    works += [StampReflector(sock, observer=reflected, never=never) for sock in sockets["stamp_port"]]
-    return Together(works)
+    echoes = [UdpEcho(sock, observer=log, never=never) for sock in sockets["udp_port"]]
+    reflectors = [StampReflector(sock, observer=reflected, never=never) for sock in sockets["stamp_port"]]
+    registry.register(EchoMetrics({"udp": echoes, "stamp": reflectors}))
+    return Together([*echoes, *reflectors])
 
 
 def command() -> int:

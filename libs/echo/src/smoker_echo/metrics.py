@@ -1,0 +1,64 @@
+"""What echo servers count, as metrics. docs/metrics.md lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+from smoker_common.metrics import Value, counter, gauge
+from smoker_echo.counts import Counts
+
+CONNECTED = ("tcp", "http")
+ASKED = ("udp", "http")
+#: Why each protocol refuses: these are there from the start.
+REASONS = {
+    "udp": ("echo_port",),
+    "stamp": ("echo_port", "malformed"),
+    "http": ("malformed", "status_4xx", "status_5xx"),
+}
+
+
+class Counting(Protocol):
+    """A server as it is seen here."""
+
+    @property
+    def counts(self) -> Counts:
+        """What it has counted so far."""
+
+
+class EchoMetrics(Collector):
+    """The counts of `servers`, which are given by protocol (`tcp`, `udp`, `stamp`, `http`) and summed up."""
+
+    def __init__(self, servers: Mapping[str, Sequence[Counting]]) -> None:
+        self._servers = servers
+
+    def collect(self) -> Iterator[Metric]:
+        """The families that apply to the protocols there are."""
+        counts = {name: sum((server.counts for server in each), Counts()) for name, each in self._servers.items()}
+
+        def of(field: str, among: Iterable[str]) -> list[Value]:
+            return [({"protocol": name}, getattr(counts[name], field)) for name in counts if name in among]
+
+        if connected := [name for name in counts if name in CONNECTED]:
+            yield counter("smoker_echo_connections_total", "Connections accepted", of("connections", connected))
+            yield gauge("smoker_echo_open_connections", "Connections open now", of("open", connected))
+        if asked := [name for name in counts if name in ASKED]:
+            yield counter("smoker_echo_requests_total", "Datagrams or requests answered", of("requests", asked))
+        if "stamp" in counts:
+            reflected: list[Value] = [({}, counts["stamp"].requests)]
+            yield counter("smoker_echo_reflected_total", "STAMP packets reflected", reflected)
+        yield counter("smoker_echo_received_bytes_total", "Payload that came in", of("received", counts))
+        yield counter("smoker_echo_sent_bytes_total", "Payload that went out", of("sent", counts))
+        if refusals := list(_refusals(counts)):
+            yield counter("smoker_echo_refused_total", "What was not served on purpose", refusals)
+        failed = "Connections, datagrams and requests that ended in an error"
+        yield counter("smoker_echo_failed_total", failed, of("failed", counts))
+
+
+def _refusals(counts: Mapping[str, Counts]) -> Iterator[Value]:
+    for name, each in counts.items():
+        for reason in REASONS.get(name, ()):
+            yield {"protocol": name, "reason": reason}, each.refused[reason]

@@ -1,0 +1,199 @@
+"""Results as metrics. docs/metrics.md lists them, and how many series there can be."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import attrgetter
+
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+from smoker_common.metrics import Value, counter, gauge
+from smoker_prober.analysis.train import Train
+from smoker_prober.kernel import cgroup
+from smoker_prober.probes import PROBES
+from smoker_prober.result import Outcome, Result
+from smoker_prober.target import Target
+
+#: Seconds: 50 µs to 5 s.
+BUCKETS = (5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+COARSE = BUCKETS[1::3]  # for what comes in many series
+WHOLE = 100  # paths up to which each has all its counters from its first result, those at 0 too
+LISTED = 3072  # paths that have series of their own: 1,024 targets
+OVER_TCP = ("tcp", "http")
+OUTCOMES = tuple(outcome.value for outcome in Outcome)
+FATES = ("answered", "delayed", "request_lost", "reply_lost", "lost")
+
+
+class _Path:
+    """What is known of a path: counts since the prober began, and the last values. There can be thousands."""
+
+    __slots__ = (
+        "duplicates",
+        "fates",
+        "jitter",
+        "loss",
+        "outcomes",
+        "probe",
+        "reordered",
+        "retransmits",
+        "rtt",
+        "succeeded",
+        "target",
+    )
+
+    def __init__(self, probe: str, target: str) -> None:
+        self.probe, self.target = probe, target
+        self.outcomes = [0] * len(OUTCOMES)
+        self.fates: list[int] | None = None  # where there was a train
+        self.retransmits: int | None = 0 if probe in OVER_TCP else None
+        self.duplicates = self.reordered = 0
+        self.succeeded: float | None = None  # seconds since the epoch
+        self.rtt: float | None = None
+        self.loss: float | None = None
+        self.jitter: float | None = None
+
+    def keep(self, result: Result) -> None:
+        """Count `result`."""
+        outcome, train = result.outcome, result.train
+        self.outcomes[OUTCOMES.index(outcome.value)] += 1
+        if self.retransmits is not None:
+            self.retransmits += result.retransmits
+        self.rtt = result.rtt.seconds if result.rtt is not None else None
+        if outcome.ok:
+            self.succeeded = time.time()
+        if train is not None:
+            self._add(train)
+            self.loss, self.jitter = train.loss_ratio, train.jitter
+        elif outcome is not Outcome.LOCAL_ERROR:
+            self.loss, self.jitter = (None if outcome.ok or self.probe in OVER_TCP else 1.0), None
+
+    def _add(self, train: Train) -> None:
+        told = train.lost < train.sent  # without any answer nobody knows which way they were lost
+        lost = (train.requests_lost, train.replies_lost, 0) if told else (0, 0, train.lost)
+        counts = (train.sent - train.lost - train.delayed, train.delayed, *lost)
+        self.fates = [a + b for a, b in zip(self.fates or [0] * len(FATES), counts, strict=True)]
+        self.duplicates += train.duplicates
+        self.reordered += train.reordered
+
+
+class Metrics(Collector):
+    """The metrics of a prober. It registers itself in `registry`; `paths` are there from the start."""
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        *,
+        interval: float,
+        paths: Mapping[str, Target] | None = None,
+        throttled: Callable[[], float | None] = cgroup.throttled,
+    ) -> None:
+        self._interval, self._throttled = interval, throttled
+        self._rounds = 0
+        self._paths: dict[tuple[str, Target], _Path] = {}
+        self._unlisted: set[tuple[str, Target]] = set()
+
+        def histogram(name: str, what: str, *labels: str, buckets: tuple[float, ...] = BUCKETS) -> Histogram:
+            return Histogram(name, what, labels, buckets=buckets, registry=registry)
+
+        self._rtt = histogram("smoker_probe_rtt_seconds", "The network's round-trip time", "probe")
+        self._duration = histogram("smoker_probe_duration_seconds", "What a program would have felt", "probe")
+        phase = ("smoker_probe_phase_seconds", "What a program would have felt, by phase", "probe", "phase")
+        self._phase = histogram(*phase, buckets=COARSE)
+        self._lateness = histogram("smoker_prober_lateness_seconds", "How much after its time a round began")
+        for probe in PROBES:
+            self._rtt.labels(probe)
+            self._duration.labels(probe)
+        for probe, target in (paths or {}).items():
+            self._path(probe, target)
+        registry.register(self)
+
+    def keep(self, result: Result) -> None:
+        """Count `result`."""
+        if result.rtt is not None:
+            self._rtt.labels(result.probe).observe(result.rtt.seconds)
+        if result.outcome.ok:
+            self._duration.labels(result.probe).observe(result.duration)
+            for phase, seconds in result.phases.items():
+                self._phase.labels(result.probe, phase).observe(seconds)
+        path = self._path(result.probe, result.target)
+        if path is not None:
+            path.keep(result)
+
+    def began(self, lateness: float) -> None:
+        """A round began `lateness` seconds after its time."""
+        self._lateness.observe(lateness)
+
+    def ended(self) -> None:
+        """A round has ended."""
+        self._rounds += 1
+
+    def _path(self, probe: str, target: Target) -> _Path | None:
+        """What is known of a path; None for those that are too many."""
+        key = probe, target
+        path = self._paths.get(key)
+        if path is None:
+            if len(self._paths) >= LISTED:
+                self._unlisted.add(key)
+                return None
+            path = self._paths[key] = _Path(probe, str(target))
+        return path
+
+    def collect(self) -> Iterator[Metric]:
+        """The families of the paths, then the prober's own."""
+        paths = list(self._paths.values())
+        yield counter("smoker_probe_total", "Results", self._results(paths))
+        for name, what, value in GAUGES:
+            yield gauge(name, what, _set(paths, value))
+        yield counter("smoker_probe_packets_total", "Packets of trains", self._packets(paths))
+        trained = [path for path in paths if path.fates]
+        for name, what, count, among in (
+            ("smoker_probe_duplicates_total", "Answers that came more than once", "duplicates", trained),
+            ("smoker_probe_reordered_total", "Answers that came after a later one", "reordered", trained),
+            ("smoker_probe_retransmits_total", "Segments that TCP sent again", "retransmits", paths),
+        ):
+            yield counter(name, what, self._counts(among, attrgetter(count)))
+        yield counter("smoker_prober_rounds_total", "Rounds that have ended", [({}, self._rounds)])
+        yield gauge("smoker_prober_interval_seconds", "From one round to the next", [({}, self._interval)])
+        known = len(self._paths) + len(self._unlisted)
+        yield gauge("smoker_prober_paths", "Paths that are known", [({}, known)])
+        if (throttled := self._throttled()) is not None:
+            what = "Time for which the CPU limit held the prober back"
+            yield counter("smoker_prober_throttled_seconds_total", what, [({}, throttled)])
+
+    @property
+    def _whole(self) -> bool:
+        return len(self._paths) <= WHOLE
+
+    def _results(self, paths: Iterable[_Path]) -> Iterator[Value]:
+        for path in paths:
+            for outcome, count in zip(OUTCOMES, path.outcomes, strict=True):
+                if count or self._whole:
+                    yield {"probe": path.probe, "target": path.target, "outcome": outcome}, count
+
+    def _packets(self, paths: Iterable[_Path]) -> Iterator[Value]:
+        for path in paths:
+            for fate, count in zip(FATES, path.fates or (), strict=False):
+                if count or self._whole:
+                    yield {"probe": path.probe, "target": path.target, "fate": fate}, count
+
+    def _counts(self, paths: Iterable[_Path], count_of: Callable[[_Path], int | None]) -> Iterator[Value]:
+        return (value for value in _set(paths, count_of) if value[1] or self._whole)
+
+
+GAUGES: tuple[tuple[str, str, Callable[[_Path], float | None]], ...] = (
+    ("smoker_probe_last_success_timestamp_seconds", "When the last success was known", attrgetter("succeeded")),
+    ("smoker_probe_last_rtt_seconds", "The network's round-trip time in the last result", attrgetter("rtt")),
+    ("smoker_probe_loss_ratio", "Packets of the last train without an answer", attrgetter("loss")),
+    ("smoker_probe_jitter_seconds", "RTT jitter in the last train", attrgetter("jitter")),
+)
+
+
+def _set(paths: Iterable[_Path], value_of: Callable[[_Path], float | None]) -> Iterator[Value]:
+    """The values that there are."""
+    for path in paths:
+        value = value_of(path)
+        if value is not None:
+            yield {"probe": path.probe, "target": path.target}, value

@@ -1,0 +1,64 @@
+"""What every registry has, and a scrape that lets others run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gevent
+from prometheus_client.core import Metric
+from prometheus_client.exposition import generate_latest
+
+from smoker_common import metrics
+from smoker_common.metrics import Value, counter, gauge
+
+PROGRAM = "smoker-common"
+
+
+class Many:
+    """A collector with so many series."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def collect(self) -> Iterator[Metric]:
+        values: Iterator[Value] = (({"number": str(number)}, number) for number in range(self.number))
+        yield counter("smoker_many_total", "Many", values)
+
+
+def test_a_registry_knows_its_program_and_process() -> None:
+    """Who answers, and what every Prometheus dashboard expects of a process."""
+    text = generate_latest(metrics.registry(PROGRAM)).decode()
+    assert f'smoker_build_info{{program="{PROGRAM}",version="0.1.0"}} 1.0' in text
+    assert "\nprocess_resident_memory_bytes " in text
+    assert "_created" not in text
+
+
+def test_families_are_written_as_the_format_wants() -> None:
+    """A counter's name ends in _total in the type line too; a family without samples says nothing wrong."""
+    registry = metrics.registry(PROGRAM)
+    registry.register(Many(2))
+    text = generate_latest(registry).decode()
+    many = '# HELP smoker_many_total Many\n# TYPE smoker_many_total counter\nsmoker_many_total{number="0"} 0.0\n'
+    assert many in text
+    assert gauge("smoker_none", "None", []).type == "gauge"
+
+
+def test_a_large_scrape_gives_others_their_turn() -> None:
+    """While thousands of series are written, whoever wants to run does: after each hundred."""
+    registry = metrics.registry(PROGRAM)
+    registry.register(Many(20 * metrics.BATCH))
+    turns: list[bool] = []
+    done: list[Any] = []
+
+    def other() -> None:
+        while not done:
+            turns.append(True)
+            gevent.sleep(0)
+
+    running = gevent.spawn(other)
+    text = generate_latest(registry).decode()
+    done.append(True)
+    running.get()
+    assert text.count("\nsmoker_many_total{") == 20 * metrics.BATCH
+    assert len(turns) >= 20

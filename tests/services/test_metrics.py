@@ -1,0 +1,144 @@
+"""`/metrics` of every service: what is documented, what Prometheus takes, and what really happened."""
+
+from __future__ import annotations
+
+import re
+import socket
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.conftest import Process, Start, eventually, free_port
+from tests.promtool import promtool
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
+ROW = re.compile(r"^\| `((?:smoker|process)_[a-z_]+)` \| (counter|gauge|histogram) \|([^|]*)\|", re.MULTILINE)
+PROGRAMS = ["smoker-tcp-echo", "smoker-udp-echo", "smoker-http-echo", "smoker-prober"]
+#: Only where there is a CPU limit.
+SOMETIMES = {"smoker_prober_throttled_seconds_total"}
+
+Families = dict[str, tuple[str, set[str]]]
+
+
+def documented() -> Families:
+    """Of each metric in docs/metrics.md its type and its labels."""
+    return {name: (kind, set(re.findall(r"`([a-z_]+)`", labels))) for name, kind, labels in ROW.findall(DOCUMENT)}
+
+
+def served(text: str) -> Families:
+    """The same, of what a service says."""
+    found: Families = {}
+    for family in text_string_to_metric_families(text):
+        name = family.name + ("_total" if family.type == "counter" else "")
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        found[name] = (family.type, labels)
+    return found
+
+
+def value(process: Process, series: str) -> float | None:
+    """The value of one series, given as it is written; None where there is none."""
+    lines = process.get("/metrics")[1].splitlines()
+    return next((float(line.rsplit(" ", 1)[1]) for line in lines if line.rsplit(" ", 1)[0] == series), None)
+
+
+@pytest.fixture
+def every(start: Start) -> dict[str, Process]:
+    """The four services; the prober has asked the others, a train included."""
+    tcp, http = start("smoker-tcp-echo", TCP_PORT=0), start("smoker-http-echo", HTTP_PORT=0)
+    udp = start("smoker-udp-echo", UDP_PORT=0, STAMP_PORT=0)
+    ports = tcp.ports | udp.ports | http.ports
+    ports = {name: port for name, port in ports.items() if name != "ADMIN_PORT"}
+    prober = start(
+        "smoker-prober", "run", SERVER_HOST="127.0.0.1", NODE_NAME="node-1", TEST_INTERVAL=0.5, TEST_TIMEOUT=30, **ports
+    )
+    return dict(zip(PROGRAMS, (tcp, udp, http, prober), strict=True))
+
+
+def test_what_is_served_is_what_is_documented(every: dict[str, Process]) -> None:
+    """Every metric has its row in docs/metrics.md, with its type and labels, and every row its metric."""
+    known = documented()
+    assert len(known) > 30
+    found: Families = {}
+    for process in every.values():
+        for name, (kind, labels) in served(process.get("/metrics")[1]).items():
+            found[name] = (kind, labels | found.get(name, (kind, set()))[1])
+    assert {name: of for name, of in found.items() if name not in SOMETIMES} == {
+        name: of for name, of in known.items() if name not in SOMETIMES
+    }
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_prometheus_own_checker_has_nothing_to_say(every: dict[str, Process], program: str) -> None:
+    """Names, units and types are the custom's (`promtool check metrics`)."""
+    checked = promtool("check", "metrics", text=every[program].get("/metrics")[1])
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+
+
+def test_the_numbers_are_what_happened(every: dict[str, Process]) -> None:
+    """Both sides of a path tell the same: what the prober sent has arrived."""
+    tcp, udp, http, prober = every.values()
+    where = f'target="127.0.0.1:{tcp.ports["TCP_PORT"]}"'
+    success = f'smoker_probe_total{{outcome="success",probe="tcp",{where}}}'
+    eventually("two rounds", lambda: (value(prober, "smoker_prober_rounds_total") or 0) >= 2)
+    assert (value(prober, success) or 0) >= 2
+    assert value(prober, success.replace("success", "timeout")) == 0
+    assert (value(tcp, 'smoker_echo_connections_total{protocol="tcp"}') or 0) >= 2
+    assert (value(tcp, 'smoker_echo_received_bytes_total{protocol="tcp"}') or 0) >= 2 * len("PING")
+    assert (value(udp, 'smoker_echo_requests_total{protocol="udp"}') or 0) >= 2
+    assert (value(udp, "smoker_echo_reflected_total") or 0) >= 10
+    assert (value(http, 'smoker_echo_requests_total{protocol="http"}') or 0) >= 2
+    assert (value(prober, 'smoker_probe_rtt_seconds_count{probe="udp"}') or 0) >= 2
+
+
+def test_an_open_connection_counts_at_once(start: Start) -> None:
+    """Connections and bytes are not counted only when a connection ends; what is never answered is refused."""
+    tcp = start("smoker-tcp-echo", TCP_PORT=0)
+    with socket.create_connection(("127.0.0.1", tcp.ports["TCP_PORT"]), timeout=10) as sock:
+        sock.sendall(b"PING")
+        assert sock.recv(10) == b"PING"
+        assert value(tcp, 'smoker_echo_open_connections{protocol="tcp"}') == 1
+        assert value(tcp, 'smoker_echo_sent_bytes_total{protocol="tcp"}') == 4
+    eventually("it is closed", lambda: value(tcp, 'smoker_echo_open_connections{protocol="tcp"}') == 0)
+    assert value(tcp, 'smoker_echo_sent_bytes_total{protocol="tcp"}') == 4
+    assert value(tcp, 'smoker_echo_failed_total{protocol="tcp"}') == 0
+
+
+@pytest.mark.parametrize(
+    ("request_line", "reason"),
+    [(b"GET /nowhere HTTP/1.1\r\n\r\n", "status_4xx"), (b"what is this\r\n\r\n", "malformed")],
+)
+def test_what_http_refuses_has_its_reason(start: Start, request_line: bytes, reason: str) -> None:
+    """A path that is not there is answered 404; what is no HTTP is not a request."""
+    http = start("smoker-http-echo", HTTP_PORT=0)
+    with socket.create_connection(("127.0.0.1", http.ports["HTTP_PORT"]), timeout=10) as sock:
+        sock.sendall(request_line.replace(b"\r\n\r\n", b"\r\nHost: x\r\n\r\n", 1))
+        assert sock.recv(1000)
+        assert value(http, f'smoker_echo_refused_total{{protocol="http",reason="{reason}"}}') == 1
+    refused = [f'smoker_echo_refused_total{{protocol="http",reason="{each}"}}' for each in ("malformed", "status_4xx")]
+    assert sum(value(http, series) or 0 for series in refused) == 1
+
+
+def test_a_scraper_gets_the_format_it_asks_for(start: Start) -> None:
+    """OpenMetrics where it is asked for, else the text format; it cannot change anything."""
+    tcp = start("smoker-tcp-echo", TCP_PORT=0)
+    with socket.create_connection(("127.0.0.1", tcp.ports["ADMIN_PORT"]), timeout=10) as sock:
+        asked = b"GET /metrics HTTP/1.0\r\nAccept: application/openmetrics-text; version=1.0.0\r\n\r\n"
+        sock.sendall(asked)
+        answer = b"".join(iter(lambda: sock.recv(65536), b""))
+    assert b"application/openmetrics-text" in answer
+    assert answer.endswith(b"# EOF\n")
+    assert tcp.get("/metrics")[1].startswith("# HELP ")
+
+
+def test_the_prober_counts_what_fails(start: Start) -> None:
+    """A target that refuses is counted as that, has no RTT, and its loss is whole."""
+    closed = free_port()
+    ports = {"TCP_PORT": closed, "UDP_PORT": closed, "HTTP_PORT": closed}
+    prober = start("smoker-prober", "run", SERVER_HOST="127.0.0.1", NODE_NAME="n", TEST_INTERVAL=86400, **ports)
+    where = f'target="127.0.0.1:{closed}"'
+    assert value(prober, f'smoker_probe_total{{outcome="refused",probe="udp",{where}}}') == 1
+    assert value(prober, f'smoker_probe_loss_ratio{{probe="udp",{where}}}') == 1
+    assert value(prober, f'smoker_probe_last_rtt_seconds{{probe="udp",{where}}}') is None
+    assert value(prober, f'smoker_probe_last_success_timestamp_seconds{{probe="tcp",{where}}}') is None
+    assert value(prober, 'smoker_probe_duration_seconds_count{probe="tcp"}') == 0
