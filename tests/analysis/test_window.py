@@ -7,8 +7,10 @@ import pytest
 from smoker_prober.analysis.window import (
     FAILURE_SECONDS,
     FAILURES,
+    LEAST,
     SAMPLES,
     SECONDS,
+    Limits,
     Sample,
     Spread,
     Summary,
@@ -35,6 +37,13 @@ def local(at: float = 0.0) -> Sample:
     return Sample(
         START + at, "local_error", counts=False, ok=False, rtt=None, duration=0.0, error="connect: too many open files"
     )
+
+
+def window_of(samples: int) -> Window:
+    """A window that may keep so many results."""
+    limits = Limits()
+    limits.samples = samples
+    return Window(limits)
 
 
 def summed(*samples: Sample, now: float = 100.0) -> Summary:
@@ -92,7 +101,7 @@ def test_failures_are_not_in_the_durations() -> None:
 
 def test_only_so_many_results_are_kept() -> None:
     """The last ones."""
-    window = Window(samples=10)
+    window = window_of(10)
     for n in range(100):
         window.add(good(at=n, rtt=float(n)))
     found = window.summary(START + 100)
@@ -109,10 +118,10 @@ def test_the_default_is_an_hour_and_600_results() -> None:
     assert long.summary(START + SAMPLES * 10.0).results == SECONDS / 10 + 1 == 361
 
 
-@pytest.mark.parametrize(("now", "results"), [(60, 2), (60.5, 1), (69, 1), (70, 1), (71, 0)])
+@pytest.mark.parametrize(("now", "results"), [(3600, 2), (3600.5, 1), (3609, 1), (3610, 1), (3611, 0)])
 def test_results_are_kept_for_so_long(now: float, results: int) -> None:
-    """A minute here, to the instant, whether or not something new has come."""
-    window = Window(seconds=60)
+    """An hour, to the instant, whether or not something new has come."""
+    window = Window()
     window.add(good(at=0))
     window.add(good(at=10))
     assert window.summary(START + now).results == results
@@ -120,18 +129,18 @@ def test_results_are_kept_for_so_long(now: float, results: int) -> None:
 
 def test_failures_outlive_successes() -> None:
     """What went wrong in the night is there in the morning, when the results around it are gone."""
-    window = Window(seconds=60)
+    window = Window()
     window.add(bad(at=0, outcome="refused"))
     for n in range(1, 200):
-        window.add(good(at=n))
-    found = window.summary(START + 200)
+        window.add(good(at=60 * n))
+    found = window.summary(START + 60 * 200)
     assert (found.failed, found.loss_ratio, found.longest_outage) == (0, 0.0, 0.0)
     assert found.failures == (bad(at=0, outcome="refused"),)
 
 
 def test_failures_outlive_the_number_of_results_too() -> None:
     """A busy path does not push its failures out."""
-    window = Window(samples=3)
+    window = window_of(3)
     window.add(bad(at=0))
     for n in range(1, 50):
         window.add(good(at=n))
@@ -156,9 +165,34 @@ def test_only_so_many_failures_are_kept() -> None:
     assert [sample.time - START for sample in failures] == list(range(50, 150))
 
 
+@pytest.mark.parametrize(
+    ("windows", "samples", "failures"),
+    [(1, SAMPLES, FAILURES), (60, 600, 100), (100, 600, 60), (1000, 60, 6), (10**6, *LEAST)],
+)
+def test_many_windows_keep_less_each(windows: int, samples: int, failures: int) -> None:
+    """All of them together are bounded, down to what each may always keep."""
+    limits = Limits()
+    limits.share(windows)
+    assert (limits.samples, limits.failures) == (samples, failures)
+
+
+def test_a_window_heeds_a_limit_that_shrinks() -> None:
+    """What there is too much of goes when the next result comes."""
+    limits = Limits()
+    window = Window(limits)
+    for n in range(600):
+        window.add(bad(at=n))
+    limits.share(1000)
+    window.add(good(at=600))
+    found = window.summary(START + 600)
+    assert (found.results, len(found.failures)) == (60, 100)
+    window.add(bad(at=601))
+    assert len(window.summary(START + 601).failures) == 6
+
+
 def test_the_last_success_is_never_forgotten() -> None:
     """A path that is down for days says since when."""
-    window = Window(samples=5)
+    window = window_of(5)
     window.add(good(at=3))
     for n in range(4, 50):
         window.add(bad(at=n * 3600))

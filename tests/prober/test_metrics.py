@@ -23,11 +23,9 @@ WHERE = {"target": "smoker-server:8080"}
 class Kept:
     """A sink and what it says."""
 
-    def __init__(
-        self, *results: Result, throttled: float | None = None, paths: dict[str, Target] | None = None
-    ) -> None:
+    def __init__(self, *results: Result, throttled: float | None = None) -> None:
         self.registry = CollectorRegistry()
-        self.sink = Metrics(self.registry, interval=30.0, paths=paths, throttled=lambda: throttled)
+        self.sink = Metrics(self.registry, interval=30.0, throttled=lambda: throttled)
         for result in results:
             self.sink.keep(result)
 
@@ -54,7 +52,8 @@ def test_results_are_counted_by_outcome() -> None:
 
 def test_paths_that_are_expected_are_there_before_any_result() -> None:
     """Known label sets exist from the start."""
-    kept = Kept(paths={"tcp": Target("smoker-server", 8080)})
+    kept = Kept()
+    kept.sink.expect("tcp", Target("smoker-server", 8080))
     assert kept("smoker_probe_total", probe="tcp", outcome="refused", **WHERE) == 0
     assert kept("smoker_probe_last_success_timestamp_seconds", probe="tcp", **WHERE) is None
 

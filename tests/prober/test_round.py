@@ -13,8 +13,10 @@ from gevent.event import Event
 from prometheus_client import CollectorRegistry
 
 from smoker_common import log
-from smoker_prober import cli
+from smoker_prober import prober
 from smoker_prober import round as rounds
+from smoker_prober.discovery.static import hosts
+from smoker_prober.result import Result
 from smoker_prober.schedule import Schedule
 from smoker_prober.settings import Settings
 from smoker_prober.sinks.memory import Memory
@@ -32,7 +34,7 @@ def scheduled(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Settings], 
 
     def start(settings: Settings) -> Schedule:
         log.configure("INFO", "text", results=sys.stdout)
-        schedule = cli._build(settings, Memory(), CollectorRegistry())
+        schedule = prober.build(settings, hosts(settings), Memory(), CollectorRegistry())
         schedule.start()
         made.append(schedule)
         return schedule
@@ -43,6 +45,12 @@ def scheduled(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Settings], 
         schedule.drain(0)
 
 
+def one_round(settings: Settings) -> Iterator[Result]:
+    """The results of a round of what the settings say."""
+    (where,) = hosts(settings).values()
+    return rounds.results(settings, where)
+
+
 def words(lines: str) -> list[list[str]]:
     """Of each line the probe and what became of it: `["[TCP]", "SUCCESS"]`."""
     return [line.split()[3:5] for line in lines.splitlines()]
@@ -50,7 +58,7 @@ def words(lines: str) -> list[list[str]]:
 
 def test_tcp_then_udp_then_http(settings: Settings) -> None:
     """One result each, in this order, each probe begun when the one before it is over."""
-    found = list(rounds.results(settings))
+    found = list(one_round(settings))
     assert [(result.probe, result.outcome.value) for result in found] == [
         ("tcp", "success"),
         ("udp", "success"),
@@ -63,7 +71,7 @@ def test_tcp_then_udp_then_http(settings: Settings) -> None:
 def test_each_probe_has_the_whole_timeout(echoes: dict[str, int]) -> None:
     """A probe that was silent to its deadline takes nothing from the next ones."""
     with TcpRelay((HOST, echoes["tcp"]), DROP) as relay:
-        found = list(rounds.results(settings_of(variables_for(echoes | {"tcp": relay.port}, ENOUGH))))
+        found = list(one_round(settings_of(variables_for(echoes | {"tcp": relay.port}, ENOUGH))))
     assert [result.outcome.value for result in found] == ["timeout", "success", "success"]
 
 
@@ -113,7 +121,7 @@ def test_targets_that_vanish_and_come_back(echoes: dict[str, int]) -> None:
     with refusing() as closed:
         here = settings_of(variables_for(echoes))
         gone = settings_of(variables_for(echoes | {"tcp": closed, "http": closed}))
-        told = [[result.outcome.value for result in rounds.results(settings)] for settings in (here, gone, here)]
+        told = [[result.outcome.value for result in one_round(settings)] for settings in (here, gone, here)]
     assert told == [["success"] * 3, ["refused", "success", "refused"], ["success"] * 3]
 
 
@@ -124,7 +132,7 @@ def test_rounds_of_many_targets_do_not_wait_for_each_other(echoes: dict[str, int
 
     def one() -> list[Any]:
         begin.wait()
-        return [result.outcome.value for result in rounds.results(settings)]
+        return [result.outcome.value for result in one_round(settings)]
 
     together = [gevent.spawn(one) for _ in range(50)]
     begin.set()

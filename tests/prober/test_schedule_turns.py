@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import gevent
 import pytest
@@ -33,7 +35,7 @@ def turn() -> Iterator[Make]:
     started: list[Schedule] = []
 
     def start(one_round: Callable[[], None], interval: float = INTERVAL) -> Schedule:
-        schedule = Schedule(one_round, interval=interval, longest=interval, node=NODE)
+        schedule = Schedule({"echo": one_round}, interval=interval, longest=interval, node=NODE)
         schedule.start()
         started.append(schedule)
         return schedule
@@ -61,10 +63,17 @@ def test_every_further_round_is_on_the_grid(turn: Make) -> None:
 
 
 class Simulation:
-    """In place of a schedule's clock and the event it waits for: a wait takes `error` seconds more than it should."""
+    """In place of a schedule's clock, event and pool: a long wait takes `error` seconds more than it should."""
 
-    def __init__(self, rounds: int, error: float) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, rounds: int, error: float) -> None:
         self.now, self.rounds, self.error = 100.0, rounds, error
+        self.late: list[float] = []
+        self.starts: list[float] = []
+        monkeypatch.setattr(schedules, "time", self)
+        rounds_of = {"echo": lambda: self.starts.append(self.now)}
+        self.schedule = Schedule(rounds_of, interval=30.0, longest=15.0, node=NODE, began=self.late.append)
+        monkeypatch.setattr(self.schedule, "_changed", self)
+        monkeypatch.setattr(self.schedule, "_pool", self)
 
     def monotonic(self) -> float:
         return self.now
@@ -72,26 +81,30 @@ class Simulation:
     def time(self) -> float:
         return 1_763_029_800.0
 
-    def is_set(self) -> bool:
-        self.rounds -= 1
-        return self.rounds < 0
+    def clear(self) -> None:
+        """Of the event."""
+
+    def set(self) -> None:
+        """Of the event."""
 
     def wait(self, seconds: float) -> None:
-        self.now += seconds + self.error
+        self.now += seconds + (self.error if seconds > 1 else 0.0)
+
+    def spawn(self, one: Callable[..., None], *arguments: object) -> None:
+        one(*arguments)
+        self.rounds -= 1
+        if not self.rounds:
+            self.schedule.close()
 
 
 @pytest.mark.parametrize("error", [-0.001, 0.0, 0.001, 20.0])
 def test_no_tick_is_lost_and_none_comes_twice(monkeypatch: pytest.MonkeyPatch, error: float) -> None:
     """Timers early by a moment or late by much: a thousand rounds are a thousand ticks; none drifts off the grid."""
-    simulation = Simulation(1000, error)
-    starts: list[float] = []
-    schedule = Schedule(lambda: starts.append(simulation.now), interval=30.0, longest=15.0, node=NODE)
-    monkeypatch.setattr(schedules, "time", simulation)
-    monkeypatch.setattr(schedule, "_closed", simulation)
-    schedule._turn()
-    assert len(starts) == 1000
-    first = next_tick(simulation.time(), 30.0, phase(NODE, 30.0)) - simulation.time() + 100.0 + error
-    assert starts[1:] == pytest.approx([first + 30.0 * number for number in range(999)], abs=1e-5)
+    simulation = Simulation(monkeypatch, 1000, error)
+    simulation.schedule._turn()
+    assert len(simulation.starts) == 1000
+    first = next_tick(simulation.time(), 30.0, phase(NODE, 30.0)) - simulation.time() + 100.0 + max(error, 0.0)
+    assert simulation.starts[1:] == pytest.approx([first + 30.0 * number for number in range(999)], abs=1e-5)
 
 
 def test_the_second_round_is_at_the_nodes_place_on_the_grid() -> None:
@@ -103,9 +116,9 @@ def test_the_second_round_is_at_the_nodes_place_on_the_grid() -> None:
         if 0.4 < next_tick(times[0], interval, phase(name, interval)) - times[0] < 0.5
     )
     due = next_tick(times[0], interval, phase(soon, interval))
-    schedule = Schedule(lambda: times.append(time.time()), interval=interval, longest=1.0, node=soon)
+    schedule = Schedule({"echo": lambda: times.append(time.time())}, interval=interval, longest=1.0, node=soon)
     schedule.start()
-    eventually("there was a second round", lambda: schedule.rounds == 2)
+    eventually("there was a second round", lambda: schedule.ended == 2)
     schedule.close()
     assert schedule.drain(PLENTY) == 0
     assert times[1] < times[2]
@@ -114,13 +127,9 @@ def test_the_second_round_is_at_the_nodes_place_on_the_grid() -> None:
 
 def test_it_tells_how_late_each_round_began(monkeypatch: pytest.MonkeyPatch) -> None:
     """After its time, never before: the first is on time whenever it is; a wait that takes too long shows."""
-    simulation = Simulation(3, 0.25)
-    late: list[float] = []
-    schedule = Schedule(lambda: None, interval=30.0, longest=15.0, node=NODE, began=late.append)
-    monkeypatch.setattr(schedules, "time", simulation)
-    monkeypatch.setattr(schedule, "_closed", simulation)
-    schedule._turn()
-    assert late == pytest.approx([0.0, 0.25, 0.25], abs=1e-6)
+    simulation = Simulation(monkeypatch, 3, 0.25)
+    simulation.schedule._turn()
+    assert simulation.late == pytest.approx([0.0, 0.25, 0.25], abs=1e-6)
 
 
 def test_rounds_do_not_overlap(turn: Make) -> None:
@@ -157,7 +166,7 @@ def test_an_overrun_leaves_rounds_out_and_says_so(turn: Make, records: list[str]
 def test_rounds_in_time_warn_of_nothing(turn: Make, records: list[str]) -> None:
     """A round that is over before the next tick is worth no line."""
     schedule = turn(lambda: None, interval=1.0)
-    eventually("there were two rounds", lambda: schedule.rounds >= 2)
+    eventually("there were two rounds", lambda: schedule.ended >= 2)
     assert records == []
 
 
@@ -168,18 +177,18 @@ def test_a_round_that_raises_is_logged_and_the_rounds_go_on(turn: Make, records:
         raise ZeroDivisionError
 
     schedule = turn(defective)
-    eventually("there were three rounds", lambda: schedule.rounds >= 3)
+    eventually("there were three rounds", lambda: schedule.ended >= 3)
     assert [line.split(" {")[0] for line in records[:3]] == ["ERROR a round failed"] * 3
 
 
 def test_closed_between_rounds_it_ends_at_once(turn: Make) -> None:
     """Nothing is in flight: nothing is waited for, nothing cut, and no further round begins."""
     schedule = turn(lambda: None, interval=86_400.0)
-    eventually("the first round is over", lambda: schedule.rounds == 1)
+    eventually("the first round is over", lambda: schedule.ended == 1)
     schedule.close()
     assert schedule.closed
     assert schedule.drain(PLENTY) == 0
-    assert schedule.rounds == 1
+    assert schedule.ended == 1
 
 
 def test_a_round_in_flight_is_waited_for(turn: Make) -> None:
@@ -195,7 +204,7 @@ def test_a_round_in_flight_is_waited_for(turn: Make) -> None:
     schedule.close()
     gevent.spawn_later(0.02, go_on.set)
     assert schedule.drain(PLENTY) == 0
-    assert schedule.rounds == 1
+    assert schedule.ended == 1
 
 
 def test_a_round_that_does_not_end_is_cut(turn: Make) -> None:
@@ -214,12 +223,12 @@ def test_a_round_that_does_not_end_is_cut(turn: Make) -> None:
     schedule.close()
     assert schedule.drain(0.02) == 1
     assert cut.is_set()
-    assert schedule.rounds == 0
+    assert schedule.ended == 0
 
 
 def test_one_that_never_started_has_nothing_in_flight() -> None:
     """A service that is stopped while it starts drains too."""
-    schedule = Schedule(lambda: None, interval=1.0, longest=1.0, node=NODE)
+    schedule = Schedule({"echo": lambda: None}, interval=1.0, longest=1.0, node=NODE)
     assert schedule.drain(PLENTY) == 0
 
 
@@ -255,5 +264,93 @@ def test_each_round_that_begins_is_a_sign_of_life(turn: Make, monkeypatch: pytes
 def test_a_long_interval_is_not_stuck(turn: Make) -> None:
     """Between two rounds that are far apart, liveness is not in doubt."""
     schedule = turn(lambda: None, interval=86_400.0)
-    eventually("the first round is over", lambda: schedule.rounds == 1)
+    eventually("the first round is over", lambda: schedule.ended == 1)
     assert schedule.stuck() == ""
+
+
+class Many:
+    """A schedule of many rounds, and who began when."""
+
+    def __init__(self, number: int, one: Callable[[], None] = lambda: None, interval: float = 0.2) -> None:
+        self.begun: list[tuple[str, float]] = []
+
+        def round_of(name: str) -> Callable[[], None]:
+            def one_round() -> None:
+                self.begun.append((name, time.monotonic()))
+                one()
+
+            return one_round
+
+        names = [f"peer-{n}" for n in range(number)]
+        rounds = {name: round_of(name) for name in names}
+        self.schedule = Schedule(rounds, interval=interval, longest=interval, node=NODE)
+
+
+@pytest.fixture
+def many() -> Iterator[Callable[..., Many]]:
+    """`many(number, one)`: a schedule of so many rounds that has started and ends with the test."""
+    made: list[Many] = []
+
+    def start(*arguments: Any) -> Many:
+        made.append(Many(*arguments))
+        made[-1].schedule.start()
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.schedule.close()
+        each.schedule.drain(0)
+
+
+def test_many_rounds_each_have_their_turn(many: Callable[..., Many]) -> None:
+    """Fifty targets: each is asked again and again, none twice in an interval's half, none left out."""
+    found = many(50)
+    eventually("there were five of each", lambda: found.schedule.ended >= 250)
+    counts = Counter(name for name, _ in found.begun)
+    assert len(counts) == 50
+    assert max(counts.values()) - min(counts.values()) <= 2
+
+
+def test_many_rounds_are_spread_over_the_interval() -> None:
+    """A thousand targets of one node are not asked in one burst: no tenth of the interval has twice its share."""
+    schedule = Many(1000, interval=30.0).schedule
+    bins = Counter(int(schedule.next(f"peer-{n}", 100.0) % 30.0 / 3.0) for n in range(1000))
+    assert sum(bins.values()) == 1000
+    assert len(bins) == 10
+    assert max(bins.values()) <= 200
+
+
+def test_one_that_hangs_holds_no_other_up(many: Callable[..., Many], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The round of a target that does not answer goes on beside the others; one that lasts too long is told."""
+    first: list[bool] = []
+
+    def hangs_once() -> None:
+        if not first:
+            first.append(True)
+            Event().wait()
+
+    found = many(5, hangs_once, 0.05)
+    eventually("the others have gone on", lambda: found.schedule.ended >= 40)
+    assert Counter(name for name, _ in found.begun)["peer-0"] == 1
+    monkeypatch.setattr(schedules, "PATIENCE", -0.1)
+    assert found.schedule.stuck()
+
+
+def test_so_many_are_under_way_at_once(many: Callable[..., Many], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest waits: a zone that is gone does not take all memory."""
+    monkeypatch.setattr(schedules, "AT_ONCE", 3)
+    go_on = Event()
+    found = many(10, go_on.wait)
+    eventually("three are under way", lambda: len(found.begun) == 3)
+    gevent.sleep(0.05)
+    assert len(found.begun) == 3
+    go_on.set()
+    eventually("each has ended", lambda: found.schedule.ended >= 10)
+
+
+def test_all_that_are_under_way_are_cut(many: Callable[..., Many]) -> None:
+    """A drain counts each."""
+    found = many(4, Event().wait)
+    eventually("all are under way", lambda: len(found.begun) == 4)
+    found.schedule.close()
+    assert found.schedule.drain(0.02) == 4

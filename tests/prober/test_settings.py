@@ -105,7 +105,7 @@ def test_all_mistakes_at_once() -> None:
 def test_a_target_for_each_probe() -> None:
     """Every probe that there is has a target, each at its own port of the one host."""
     settings, _problems = parse(Settings, {"SERVER_HOST": "h", "TCP_PORT": "1", "UDP_PORT": "2", "HTTP_PORT": "3"})
-    assert {name: str(target) for name, target in targets(settings).items()} == {
+    assert {name: str(target) for name, target in targets(settings, "h").items()} == {
         "tcp": "h:1",
         "udp": "h:2",
         "http": "h:3",

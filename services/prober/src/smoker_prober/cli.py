@@ -8,27 +8,25 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from typing import Any
 
 import gevent
 import urllib3
 from gevent.event import Event
-from prometheus_client import CollectorRegistry
 
 from smoker_common import log, service
 from smoker_common.settings import Kind, Unfit, describe, name, parse, port, seconds, whole
-from smoker_prober import report
+from smoker_prober import prober, report
 from smoker_prober import round as rounds
-from smoker_prober.discovery.static import targets
+from smoker_prober.discovery.static import hosts, targets
 from smoker_prober.probes import PROBES
 from smoker_prober.probes.base import run as run_probe
-from smoker_prober.schedule import Schedule
+from smoker_prober.result import Result
 from smoker_prober.settings import Settings
 from smoker_prober.sinks import log as log_sink
 from smoker_prober.sinks.memory import Memory
-from smoker_prober.sinks.metrics import Metrics
 from smoker_prober.target import Target
 
 PROGRAM = "smoker-prober"
@@ -68,27 +66,10 @@ def _run() -> int:
     return service.run(
         PROGRAM,
         Settings,
-        lambda settings, _sockets, registry: _build(settings, memory, registry),
+        lambda settings, _sockets, registry: prober.build(settings, hosts(settings), memory, registry),
         results=sys.stdout,
         pages={SNAPSHOT: memory.snapshot},
     )
-
-
-def _build(settings: Settings, memory: Memory, registry: CollectorRegistry) -> Schedule:
-    metrics = Metrics(registry, interval=settings.test_interval, paths=targets(settings))
-
-    def one_round() -> None:
-        for result in rounds.results(settings):
-            log_sink.write(result, settings.latency)
-            metrics.keep(result)
-            memory.keep(result)
-            if schedule.closed:
-                return
-        metrics.ended()
-
-    longest, node = rounds.longest(settings), settings.node_name
-    schedule = Schedule(one_round, interval=settings.test_interval, longest=longest, node=node, began=metrics.began)
-    return schedule
 
 
 def _report(settings: Settings, *, as_json: bool) -> int:
@@ -109,16 +90,20 @@ def _report(settings: Settings, *, as_json: bool) -> int:
 def _once(settings: Settings, *, as_json: bool, settle: float) -> int:
     if settle:
         _settle(settings, settle)
-    found = list(rounds.results(settings))
+    found = list(_one_round(settings))
     print((report.as_json if as_json else report.table)(found, settings.node_name))
     return ALL_GOOD if all(result.outcome.ok for result in found) else FAILED
+
+
+def _one_round(settings: Settings) -> Iterator[Result]:
+    return rounds.results(settings, targets(settings, settings.server_host))
 
 
 def _settle(settings: Settings, patience: float) -> None:
     """Rounds that do not count, until each probe was answered once, for `patience` seconds at most."""
     until, pause, answered = time.monotonic() + patience, Event(), set[str]()
     while True:
-        found = list(rounds.results(settings))
+        found = list(_one_round(settings))
         answered |= {result.probe for result in found if result.outcome.ok}
         if answered == set(PROBES):
             return

@@ -1,11 +1,10 @@
-"""A round: each probe once, one after the other."""
+"""A round: each probe of one host once, one after the other."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from smoker_prober.discovery.static import targets
 from smoker_prober.probes import PROBES, train
 from smoker_prober.probes.base import run
 from smoker_prober.resolve import resolve
@@ -17,10 +16,11 @@ SPREAD = 1.0  # seconds that a train takes at most
 SHARE = 0.2  # of the interval, where that is less
 
 
-def results(settings: Settings) -> Iterator[Result]:
-    """The results of one round, each as soon as it is known."""
-    where = targets(settings)
+def results(settings: Settings, where: Mapping[str, Target]) -> Iterator[Result]:
+    """The results of one round, each as soon as it is known. `where` has a target for each probe that is to be done."""
     for name, probe in PROBES.items():
+        if name not in where:
+            continue
         result = run(name, probe, where[name], settings.node_name, settings.test_timeout)
         yield _with_train(result, settings) if name == "udp" and settings.udp_packets else result
 

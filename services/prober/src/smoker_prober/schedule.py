@@ -1,17 +1,24 @@
-"""When the rounds are: the first at once, then on a grid that does not drift, each node at a place of its own on it."""
+"""When the rounds are: the first at once, then on a grid that does not drift, with a place for each node and target.
+
+A heap knows which round is due next; one greenlet waits for that, and a round has a greenlet while it lasts.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import heapq
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import gevent
 from gevent.event import Event
+from gevent.pool import Pool
 from loguru import logger
 
 PATIENCE = 10.0  # seconds beyond interval and round after which a schedule that has not turned is stuck
+AT_ONCE = 256  # rounds under way at most: those of targets that do not answer last long
+APART = 0.02  # seconds between the beginnings of the first rounds, of which there can be a thousand
 
 
 def phase(node: str, interval: float) -> float:
@@ -27,11 +34,14 @@ def next_tick(now: float, interval: float, offset: float) -> float:
 
 
 class Schedule:
-    """Calls `one_round` at once and then at every tick until it is closed; logs what it raises and goes on."""
+    """Calls each of `rounds` (by name) at once and then at every tick of its own until it is closed.
+
+    What a round raises is logged, and the rounds go on. A round never overlaps itself, and waits for no other.
+    """
 
     def __init__(
         self,
-        one_round: Callable[[], None],
+        rounds: Mapping[str, Callable[[], None]],
         *,
         interval: float,
         longest: float,
@@ -39,59 +49,86 @@ class Schedule:
         began: Callable[[float], None] = lambda _lateness: None,
     ) -> None:
         """`longest` is what a round may take; `began` is told by how much each round begins after its time."""
-        self._one_round, self._interval, self._longest, self._began = one_round, interval, longest, began
-        self._offset = phase(node, interval)
-        self._closed = Event()
+        self._rounds, self._interval, self._longest, self._node, self._began = rounds, interval, longest, node, began
+        self._due: list[tuple[float, str]] = []  # a heap of the rounds that are not under way
+        self._under_way: dict[str, float] = {}  # when they began
+        self._changed = Event()  # there is something due earlier than before, or the end
+        self._pool = Pool(AT_ONCE)
+        self._closed = False
         self._turned = time.monotonic()
+        self._wall = time.time() - self._turned  # read once: later steps of the wall clock move no round
         self._greenlet: gevent.Greenlet[[], None] | None = None
-        self.rounds = 0
+        self.ended = 0  # rounds so far
 
     def start(self) -> None:
         self._greenlet = gevent.spawn(self._turn)
 
     def _turn(self) -> None:
-        # The grid is the wall clock's, read once: later steps of that clock move no round.
-        wall = time.time() - time.monotonic()
-        due = time.monotonic() + wall
-        while not self._closed.is_set():
-            self._turned = time.monotonic()
-            try:
-                self._began(max(self._turned + wall - due, 0.0))
-                self._one_round()
-            except Exception:
-                logger.exception("a round failed")
-            self.rounds += 1
-            now = time.monotonic() + wall
-            if now - due > self._interval:
-                logger.warning(
-                    "a round took longer than the interval; the rounds in between are left out",
-                    seconds=round(now - due, 3),
-                    interval=self._interval,
-                )
-            # A timer may be early by a moment: not the same tick twice, and the moment is waited for.
-            due = next_tick(max(now, due), self._interval, self._offset)
-            self._closed.wait(due - now)
+        now = self._turned = time.monotonic()
+        apart = min(APART, self._interval / len(self._rounds))
+        self._due = [(now + number * apart, name) for number, name in enumerate(self._rounds)]
+        while not self._closed:
+            self._changed.clear()
+            wait = self._due[0][0] - time.monotonic() if self._due else None
+            if wait is None or wait > 0:
+                self._changed.wait(wait)
+            else:
+                due, name = heapq.heappop(self._due)
+                self._pool.spawn(self._one, name, due)  # waits where too many are under way
+
+    def _one(self, name: str, due: float) -> None:
+        if self._closed:
+            return
+        begun = self._under_way[name] = self._turned = time.monotonic()
+        try:
+            self._began(max(begun - due, 0.0))
+            self._rounds[name]()
+        except Exception:
+            logger.exception("a round failed")
+        del self._under_way[name]
+        self.ended += 1
+        now = time.monotonic()
+        if now - due > self._interval:
+            logger.warning(
+                "a round took longer than the interval; the rounds in between are left out",
+                target=name,
+                seconds=round(now - due, 3),
+                interval=self._interval,
+            )
+        # A timer may be early by a moment: not the same tick twice, and the moment is waited for.
+        heapq.heappush(self._due, (self.next(name, max(now, due)), name))
+        self._changed.set()
+
+    def next(self, name: str, now: float) -> float:
+        """When the round `name` is due after `now`; both by the monotonic clock."""
+        # The only target there is has no place of its own: the log of a node shows its phase alone.
+        place = self._node if len(self._rounds) == 1 else f"{self._node} {name}"
+        return next_tick(now + self._wall, self._interval, phase(place, self._interval)) - self._wall
 
     def close(self) -> None:
-        self._closed.set()
+        self._closed = True
+        self._changed.set()
 
     @property
     def closed(self) -> bool:
         """Whether no more probes are to begin."""
-        return self._closed.is_set()
+        return self._closed
 
     def drain(self, seconds: float) -> int:
-        """Wait for the probe in flight, `seconds` at most. Returns 1 if it was cut."""
-        if self._greenlet is None:
-            return 0
-        self._greenlet.join(seconds)
-        cut = not self._greenlet.dead
-        self._greenlet.kill()
-        return int(cut)
+        """Wait for the rounds under way, `seconds` at most. Returns how many were cut."""
+        if self._greenlet is not None:
+            self._greenlet.kill()
+        self._pool.join(seconds)
+        cut = len(self._under_way)
+        self._pool.kill()
+        return cut
 
     def unready(self) -> str:
-        return "" if self.rounds else "the first round has not ended"
+        return "" if self.ended else "the first round has not ended"
 
     def stuck(self) -> str:
-        silent = time.monotonic() - self._turned
-        return "" if silent < self._interval + self._longest + PATIENCE else f"no round has begun for {silent:.0f} s"
+        now, patience = time.monotonic(), self._interval + self._longest + PATIENCE
+        silent, lasted = now - self._turned, max((now - begun for begun in self._under_way.values()), default=0.0)
+        if silent >= patience:
+            return f"no round has begun for {silent:.0f} s"
+        return "" if lasted < patience else f"a round has lasted for {lasted:.0f} s"

@@ -1,13 +1,15 @@
 """What is remembered of a path: the last results in number and in time, and the failures for longer.
 
 A path here is a probe and a target. Times are seconds since the epoch, given by whoever calls: nothing here looks at a
-clock.
+clock. There can be thousands of windows, so a result is kept as 30 bytes, and all windows share one limit.
 """
 
 from __future__ import annotations
 
+import math
+import struct
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from smoker_prober.analysis.stats import jitter, percentile
@@ -16,6 +18,13 @@ SAMPLES = 600  # results kept at most
 SECONDS = 3600.0  # and for so long
 FAILURES = 100  # failures kept at most
 FAILURE_SECONDS = 86_400.0  # and for so long
+ALL_SAMPLES = 60_000  # results of all windows together, but for LEAST of each
+ALL_FAILURES = 6_000
+LEAST = 20, 2  # results and failures that each window may keep however many there are
+
+_PACKED = struct.Struct("=dddHHBB")  # time, rtt (NaN: none), duration, sent, lost, which outcome, flags
+_COUNTS, _OK = 1, 2
+_outcomes: list[str] = []  # a closed set of words, in the order in which they occurred
 
 
 @dataclass(frozen=True)
@@ -68,43 +77,72 @@ class Summary:
     failures: tuple[Sample, ...]  # the newest last
 
 
+class Limits:
+    """How much each of so many windows may keep, so that all of them together stay bounded."""
+
+    def __init__(self) -> None:
+        self.samples, self.failures = SAMPLES, FAILURES
+
+    def share(self, windows: int) -> None:
+        """There are `windows` now. Each heeds it when it next remembers something."""
+        self.samples = min(SAMPLES, max(ALL_SAMPLES // windows, LEAST[0]))
+        self.failures = min(FAILURES, max(ALL_FAILURES // windows, LEAST[1]))
+
+
 class Window:
     """The memory of one path."""
 
-    def __init__(self, samples: int = SAMPLES, seconds: float = SECONDS) -> None:
-        self._seconds = seconds
-        self._samples: deque[Sample] = deque(maxlen=samples)
-        self._failures: deque[Sample] = deque(maxlen=FAILURES)
+    __slots__ = ("_data", "_failures", "_last_success", "_limits")
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._data = bytearray()  # packed samples, the oldest first
+        self._failures: deque[Sample] | None = None  # most windows never need one
         self._last_success: float | None = None
 
     def add(self, sample: Sample) -> None:
         """Remember `sample`; they come in the order of time."""
-        self._samples.append(sample)
+        if sample.outcome not in _outcomes:
+            _outcomes.append(sample.outcome)
+        rtt = math.nan if sample.rtt is None else sample.rtt
+        flags = _COUNTS * sample.counts | _OK * sample.ok
+        which = _outcomes.index(sample.outcome)
+        self._data += _PACKED.pack(sample.time, rtt, sample.duration, sample.sent, sample.lost, which, flags)
+        excess = len(self._data) - self._limits.samples * _PACKED.size
+        if excess > 0:
+            del self._data[:excess]
         if sample.ok:
             self._last_success = sample.time
-        else:
-            self._failures.append(sample)
+            return
+        if self._failures is None:
+            self._failures = deque()
+        self._failures.append(sample)
+        while len(self._failures) > self._limits.failures:
+            self._failures.popleft()
 
     def summary(self, now: float) -> Summary:
         """What the window says at `now`."""
-        while self._samples and self._samples[0].time < now - self._seconds:
-            self._samples.popleft()
-        while self._failures and self._failures[0].time < now - FAILURE_SECONDS:
-            self._failures.popleft()
-        counted = [sample for sample in self._samples if sample.counts]
+        kept = [sample for sample in self._samples() if sample.time >= now - SECONDS]
+        failures = tuple(sample for sample in self._failures or () if sample.time >= now - FAILURE_SECONDS)
+        counted = [sample for sample in kept if sample.counts]
         rtts = [sample.rtt for sample in counted if sample.rtt is not None]
         return Summary(
-            results=len(self._samples),
+            results=len(kept),
             failed=sum(not sample.ok for sample in counted),
             loss_ratio=_loss(counted),
             rtt=Spread.of(rtts),
             jitter=jitter(rtts),
             duration=Spread.of(sample.duration for sample in counted if sample.ok),
             longest_outage=_longest_outage(counted, now),
-            last=self._samples[-1].outcome if self._samples else "",
+            last=kept[-1].outcome if kept else "",
             last_success=self._last_success,
-            failures=tuple(self._failures),
+            failures=failures,
         )
+
+    def _samples(self) -> Iterator[Sample]:
+        for time, rtt, duration, sent, lost, which, flags in _PACKED.iter_unpack(bytes(self._data)):
+            seen, ok = bool(flags & _COUNTS), bool(flags & _OK)
+            yield Sample(time, _outcomes[which], seen, ok, None if math.isnan(rtt) else rtt, duration, sent, lost)
 
 
 def _loss(samples: list[Sample]) -> float | None:

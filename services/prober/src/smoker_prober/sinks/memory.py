@@ -12,10 +12,14 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from smoker_prober.analysis.window import Sample, Spread, Summary, Window
+import gevent
+
+from smoker_prober.analysis.window import Limits, Sample, Spread, Summary, Window
 from smoker_prober.result import Outcome, Result
+from smoker_prober.target import Target
 
 VERSION = 1
+BATCH = 10  # paths after which others get a turn: some milliseconds
 
 
 class Memory:
@@ -23,12 +27,16 @@ class Memory:
 
     def __init__(self) -> None:
         self.node = ""
-        self._windows: dict[tuple[str, str], Window] = {}
+        self._windows: dict[tuple[str, Target], Window] = {}
+        self._limits = Limits()
 
     def keep(self, result: Result) -> None:
         """Remember `result` in the window of its path."""
         self.node = result.source
-        window = self._windows.setdefault((result.probe, str(result.target)), Window())
+        window = self._windows.get((result.probe, result.target))
+        if window is None:
+            window = self._windows[result.probe, result.target] = Window(self._limits)
+            self._limits.share(len(self._windows))
         window.add(
             Sample(
                 time=time.time(),
@@ -46,10 +54,11 @@ class Memory:
     def snapshot(self) -> dict[str, Any]:
         """What the windows say now."""
         now = time.time()
-        paths = [
-            {"probe": probe, "target": target} | _path(window.summary(now))
-            for (probe, target), window in self._windows.items()
-        ]
+        paths = []
+        for number, ((probe, target), window) in enumerate(list(self._windows.items()), 1):
+            paths.append({"probe": probe, "target": str(target)} | _path(window.summary(now)))
+            if not number % BATCH:
+                gevent.sleep(0)
         return {"version": VERSION, "node": self.node, "time": round(now, 3), "paths": paths}
 
 

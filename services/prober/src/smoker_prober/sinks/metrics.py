@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
 
 from prometheus_client import CollectorRegistry, Histogram
@@ -80,14 +80,13 @@ class _Path:
 
 
 class Metrics(Collector):
-    """The metrics of a prober. It registers itself in `registry`; `paths` are there from the start."""
+    """The metrics of a prober. It registers itself in `registry`."""
 
     def __init__(
         self,
         registry: CollectorRegistry,
         *,
         interval: float,
-        paths: Mapping[str, Target] | None = None,
         throttled: Callable[[], float | None] = cgroup.throttled,
     ) -> None:
         self._interval, self._throttled = interval, throttled
@@ -106,9 +105,11 @@ class Metrics(Collector):
         for probe in PROBES:
             self._rtt.labels(probe)
             self._duration.labels(probe)
-        for probe, target in (paths or {}).items():
-            self._path(probe, target)
         registry.register(self)
+
+    def expect(self, probe: str, target: Target) -> None:
+        """There will be results of this path: its counters are there from the start."""
+        self._path(probe, target)
 
     def keep(self, result: Result) -> None:
         """Count `result`."""
