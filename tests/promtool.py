@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 
-def promtool(*arguments: str | Path, text: str = "") -> subprocess.CompletedProcess[str]:
-    """Run `promtool` with `text` on its stdin. Without it a test is skipped, in CI it fails."""
+def promtool(*arguments: str | Path, text: str = "", folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run `promtool` in `folder` with `text` on its stdin. Without it a test is skipped, in CI it fails."""
     if shutil.which("promtool") is None:
         say = pytest.fail if os.environ.get("CI") else pytest.skip
         say("promtool is not installed: apt-get install prometheus")
-    return subprocess.run(["promtool", *arguments], input=text, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        ["promtool", *arguments], input=text, cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )

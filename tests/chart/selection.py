@@ -23,7 +23,7 @@ def selectors(release: Rendered) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for found in release.objects:
         name, spec = f"{found['kind']} {found['metadata']['name']}", found["spec"]
         match found["kind"]:
-            case "Deployment" | "DaemonSet":
+            case "Deployment" | "DaemonSet" | "PodMonitor":
                 yield name, spec["selector"]
             case "Service":
                 yield name, {"matchLabels": spec["selector"]}

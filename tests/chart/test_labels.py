@@ -10,6 +10,10 @@ from .selection import pods, selected, selects
 from .values_table import CHART
 
 PREFIX = "app.kubernetes.io/"
+EVERYTHING = {
+    "networkPolicy": {"enabled": True},
+    "metrics": {"podMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}},
+}
 
 
 @pytest.mark.parametrize("component", WORKLOADS)
@@ -34,7 +38,7 @@ def test_app(helm: Helm, app: str, components: set[str]) -> None:
 
 def test_recommended_labels(helm: Helm) -> None:
     """Every object and every pod says what it belongs to, in Kubernetes' own labels."""
-    release = helm.render({"networkPolicy": {"enabled": True}})
+    release = helm.render(EVERYTHING)
     for labels in [o["metadata"]["labels"] for o in [*release.objects, *pods(release).values()]]:
         assert labels[f"{PREFIX}name"] == labels[f"{PREFIX}part-of"] == labels[f"{PREFIX}instance"] == "smoker"
         assert labels[f"{PREFIX}managed-by"] == "Helm"
@@ -46,8 +50,7 @@ def test_recommended_labels(helm: Helm) -> None:
 
 def test_common_labels_and_annotations(helm: Helm) -> None:
     """commonLabels and commonAnnotations reach every object, and no pod template."""
-    values = {"commonLabels": {"team": "net"}, "commonAnnotations": {"note": "x"}, "networkPolicy": {"enabled": True}}
-    release = helm.render(values)
+    release = helm.render({**EVERYTHING, "commonLabels": {"team": "net"}, "commonAnnotations": {"note": "x"}})
     for found in release.objects:
         assert found["metadata"]["labels"]["team"] == "net"
         assert found["metadata"]["annotations"]["note"] == "x"

@@ -6,6 +6,8 @@ from .render import Helm, HelmError, Rendered
 from .selection import pods, selectors, selects
 
 POLICY = {"networkPolicy": {"enabled": True}}
+MONITORING = {"metrics": {"podMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}}
+EVERYTHING = {**POLICY, **MONITORING}
 
 
 def names(release: Rendered) -> set[tuple[str, str]]:
@@ -35,6 +37,14 @@ def test_policies(helm: Helm) -> None:
     assert names(helm.render(POLICY)) == expected("smoker") | policies
 
 
+def test_monitoring(helm: Helm) -> None:
+    """What needs the CRDs of the Prometheus operator comes only when it is asked for."""
+    assert names(helm.render(MONITORING)) == expected("smoker") | {
+        ("PodMonitor", "smoker-metrics"),
+        ("PrometheusRule", "smoker-alerts"),
+    }
+
+
 def test_fullname_override(helm: Helm) -> None:
     """fullnameOverride stands in for the release name, in the probers' target too."""
     release = helm.render({"fullnameOverride": "lungs"})
@@ -48,8 +58,8 @@ def test_fullname_override(helm: Helm) -> None:
 )
 def test_long_names(helm: Helm, release: str, override: str) -> None:
     """However long the base is, every name fits the 63 characters of a label, and no two become one."""
-    found = helm.render({"fullnameOverride": override}, release=release)
-    assert len(names(found)) == len(expected(""))
+    found = helm.render({**EVERYTHING, "fullnameOverride": override}, release=release)
+    assert len(names(found)) == len(expected("")) + 4
     for _, name in names(found):
         assert len(name) <= 63
         assert "--" not in name
@@ -73,20 +83,20 @@ def test_digit_first(helm: Helm) -> None:
 @pytest.mark.parametrize("release", ["true", "null", "off"])
 def test_words_of_yaml(helm: Helm, release: str) -> None:
     """A release whose name means something in YAML keeps it as text in every label and selector."""
-    found = helm.render(release=release)
+    found = helm.render(EVERYTHING, release=release)
     for _, selector in selectors(found):
         assert selector["matchLabels"]["app.kubernetes.io/instance"] == release
 
 
 def test_namespace(helm: Helm) -> None:
     """Every object says its namespace, so that what `helm template` prints can be applied as it is."""
-    for found in helm.render(POLICY, namespace="net").objects:
+    for found in helm.render(EVERYTHING, namespace="net").objects:
         assert found["metadata"]["namespace"] == "net"
 
 
 def test_two_releases(helm: Helm) -> None:
     """Two releases in one namespace share no object, and no selector of one takes a pod of the other."""
-    one, two = helm.render(POLICY, release="one"), helm.render(POLICY, release="two")
+    one, two = helm.render(EVERYTHING, release="one"), helm.render(EVERYTHING, release="two")
     assert not names(one) & names(two)
     for here, there in ((one, two), (two, one)):
         for owner, selector in selectors(here):

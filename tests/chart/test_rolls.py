@@ -21,6 +21,8 @@ CONCERNS: dict[str, set[str]] = {
     "service": set(),
     "test": set(),
     "networkPolicy": set(),
+    "metrics": set(),
+    "metrics.scrapeAnnotations": EVERY,
     "prober.updateStrategy": set(),
     **{key: {component} for component, key in VALUES_KEY.items()},
     **{f"{key}.replicas": set() for key in VALUES_KEY.values()},
@@ -34,7 +36,8 @@ KEYS = [row.key for row in ROWS if row.key not in ("fullnameOverride", "global")
 @pytest.mark.parametrize("key", KEYS)
 def test_rolls(any_helm: Helm, key: str) -> None:
     """The pod templates that a value changes are those of the workloads it concerns; and it changes something."""
-    base = {"networkPolicy": {"enabled": not key.endswith(".enabled")}}
+    on = {"enabled": not key.endswith(".enabled")}
+    base = {"networkPolicy": on, "metrics": {"podMonitor": on, "prometheusRule": on}}
     before = any_helm.render(base)
     after = any_helm.render(merged(base, nested(key, at(ALL, key))))
     rolled = {component for component in WORKLOADS if before.pod(component) != after.pod(component)}

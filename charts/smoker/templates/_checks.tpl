@@ -12,6 +12,11 @@
 {{- fail (printf "%s.port: must differ from adminPort, both are TCP ports of one pod" $key) -}}
 {{- end -}}
 {{- end -}}
+{{- with $values.metrics.podMonitor -}}
+{{- if gt (int64 .timeoutSeconds) (int64 .intervalSeconds) -}}
+{{- fail "metrics.podMonitor.timeoutSeconds: must not exceed intervalSeconds, a scrape ends before the next" -}}
+{{- end -}}
+{{- end -}}
 {{- if not (regexMatch "^[a-z]" (include "smoker.base" .)) -}}
 {{- fail "fullnameOverride: needed, as the name of a Service begins with a letter and this release's does not" -}}
 {{- end -}}

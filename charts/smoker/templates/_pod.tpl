@@ -11,7 +11,7 @@ Takes root, component, key (of the values), app, values, env, fieldEnv, and, whe
 metadata:
   labels:
     {{- include "smoker.podLabels" (set . "podLabels" .values.podLabels) | nindent 4 }}
-  {{- with .values.podAnnotations }}
+  {{- with merge dict (.values.podAnnotations | default dict) (include "smoker.scrapeAnnotations" .root | fromYaml) }}
   annotations:
     {{- toYaml . | nindent 4 }}
   {{- end }}

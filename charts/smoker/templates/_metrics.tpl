@@ -1,0 +1,62 @@
+{{/* What tells a Prometheus that goes by annotations which port of a pod to scrape. */}}
+{{- define "smoker.scrapeAnnotations" -}}
+{{- if .Values.metrics.scrapeAnnotations -}}
+prometheus.io/scrape: "true"
+prometheus.io/port: {{ include "smoker.text" .Values.adminPort | quote }}
+prometheus.io/path: /metrics
+{{- end -}}
+{{- end -}}
+
+{{/* Selects every pod that serves the admin port: all but the test pod, which ends. */}}
+{{- define "smoker.adminSelector" -}}
+matchLabels:
+  {{- include "smoker.releaseLabels" . | nindent 2 }}
+matchExpressions:
+  - {key: app.kubernetes.io/component, operator: In, values: [tcp-echo, udp-echo, http-echo, prober]}
+{{- end -}}
+
+{{/* The matchers of this release's series in PromQL: of all its pods, and of its probers. */}}
+{{- define "smoker.ofRelease" -}}
+namespace="{{ .Release.Namespace }}",app_kubernetes_io_instance="{{ .Release.Name }}"
+{{- end -}}
+
+{{- define "smoker.ofProbers" -}}
+{{ include "smoker.ofRelease" . }},app_kubernetes_io_component="prober"
+{{- end -}}
+
+{{/*
+Seconds within which there are so many rounds, and so many scrapes. A rate needs two scrapes of its window, "most results"
+some rounds. Takes root, turns.
+*/}}
+{{- define "smoker.seconds" -}}
+{{- $round := float64 .root.Values.prober.intervalSeconds -}}
+{{- $scrape := float64 .root.Values.metrics.podMonitor.intervalSeconds -}}
+{{- mulf .turns (maxf $round $scrape) | ceil | int64 -}}
+{{- end -}}
+
+{{/* The window for outcomes: four rounds. "Most of them" is three. */}}
+{{- define "smoker.window" -}}{{ include "smoker.seconds" (dict "root" . "turns" 4) }}{{- end -}}
+
+{{/* The window for shares and medians: twenty rounds, so that one packet or one late round is not yet a finding. */}}
+{{- define "smoker.longWindow" -}}{{ include "smoker.seconds" (dict "root" . "turns" 20) }}{{- end -}}
+
+{{/*
+How long a path or a target must fail: what the values say, but a window at least. Each node has a moment of its own in the
+interval, so that one hears of an outage later than another, and until the last has heard it looks like an outage of some.
+Takes root, forSeconds.
+*/}}
+{{- define "smoker.forAtLeastAWindow" -}}
+{{- max (int64 .forSeconds) (include "smoker.window" .root | int64) }}s
+{{- end -}}
+
+{{/* Labels of an alert, beside those of its expression: two releases' alerts must not look the same. Takes root, severity. */}}
+{{- define "smoker.alertLabels" -}}
+severity: {{ .severity }}
+namespace: {{ .root.Release.Namespace | quote }}
+app_kubernetes_io_instance: {{ .root.Release.Name | quote }}
+{{- end -}}
+
+{{/* Where docs/troubleshooting.md speaks of an alert. Takes root, alert. */}}
+{{- define "smoker.runbook" -}}
+{{- printf "%s#%s" .root.Values.metrics.prometheusRule.runbookUrl (lower .alert) | quote -}}
+{{- end -}}

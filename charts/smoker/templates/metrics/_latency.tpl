@@ -1,0 +1,59 @@
+{{/*
+Is a path slower than it used to be? The network's own time, which a busy prober does not move, against the same path's past. The
+subqueries put the path's pods in one line: a restarted prober has the past of the one before it.
+*/}}
+{{- define "smoker.latencyRules" -}}
+{{- $rule := .Values.metrics.prometheusRule.latencyHigh -}}
+{{- $past := include "smoker.past" . -}}
+{{- /* A twenty-fourth of the past (an hour of a day) that was seen, in steps. */}}
+{{- $known := divf $rule.pastSeconds 24 (include "smoker.pastStep" .) | ceil | int64 -}}
+- alert: SmokerLatencyHigh
+  expr: |
+    # The median of the last twenty rounds is so many times that of the past …
+    (
+      {{ include "smoker.present" . }}
+      > {{ include "smoker.text" $rule.factor }} * quantile_over_time(0.5, {{ $past }})
+    )
+    # … and above it by so many seconds …
+    and (
+      {{ include "smoker.present" . }}
+      > {{ include "smoker.text" $rule.floorSeconds }} + quantile_over_time(0.5, {{ $past }})
+    )
+    # … and there is past enough …
+    and (
+      count_over_time({{ $past }}) >= {{ $known }}
+    )
+    # … except where the probe mostly fails: its last round-trip time is old.
+    unless (
+      {{- include "smoker.failingPaths" . | nindent 6 }}
+    )
+  for: {{ int64 $rule.forSeconds }}s
+  labels:
+    {{- include "smoker.alertLabels" (dict "root" . "severity" "warning") | nindent 4 }}
+  annotations:
+    summary: >-
+      {{`{{ $labels.node }} to {{ $labels.target }} ({{ $labels.probe }}) takes {{ $value | humanizeDuration }}, far more than usual`}}
+    description: >-
+      {{`The median round-trip time from {{ $labels.node }} to {{ $labels.target }} ({{ $labels.probe }}) is
+      {{ $value | humanizeDuration }}`}}, more than {{ include "smoker.text" $rule.factor }} times this path's own median before.
+    runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerLatencyHigh") }}
+{{- end -}}
+
+{{- define "smoker.rtt" -}}
+max by (node, probe, target) (smoker_probe_last_rtt_seconds{ {{- include "smoker.ofProbers" . }}})
+{{- end -}}
+
+{{- define "smoker.present" -}}
+{{- $step := include "smoker.seconds" (dict "root" . "turns" 1) -}}
+quantile_over_time(0.5, {{ include "smoker.rtt" . }}[{{ include "smoker.longWindow" . }}s:{{ $step }}s])
+{{- end -}}
+
+{{/* The past ends where the present begins. 288 steps: each 5 minutes of a day. */}}
+{{- define "smoker.past" -}}
+{{- $past := int64 .Values.metrics.prometheusRule.latencyHigh.pastSeconds -}}
+{{ include "smoker.rtt" . }}[{{ $past }}s:{{ include "smoker.pastStep" . }}s] offset {{ include "smoker.longWindow" . }}s
+{{- end -}}
+
+{{- define "smoker.pastStep" -}}
+{{- divf .Values.metrics.prometheusRule.latencyHigh.pastSeconds 288 | ceil | int64 -}}
+{{- end -}}

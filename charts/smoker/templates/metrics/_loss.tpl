@@ -1,0 +1,27 @@
+{{/* How much is lost on the way while the target answers? A packet that was late (`delayed`) was not lost. */}}
+{{- define "smoker.lossRules" -}}
+{{- $rules := .Values.metrics.prometheusRule -}}
+{{- $window := include "smoker.longWindow" . -}}
+- alert: SmokerPacketLoss
+  expr: |
+    # The share of a path's packets that was lost …
+    (
+      sum by (node, probe, target) (rate(smoker_probe_packets_total{ {{- include "smoker.ofProbers" . }},fate=~"(request_|reply_)?lost"}[{{ $window }}s]))
+        / sum by (node, probe, target) (rate(smoker_probe_packets_total{ {{- include "smoker.ofProbers" . }}}[{{ $window }}s]))
+        > {{ include "smoker.text" $rules.packetLoss.ratio }}
+    )
+    # … except where the probe itself mostly fails: that is more than loss.
+    unless on (node, probe, target) (
+      {{- include "smoker.failingPaths" . | nindent 6 }}
+    )
+  for: {{ int64 $rules.packetLoss.forSeconds }}s
+  labels:
+    {{- include "smoker.alertLabels" (dict "root" . "severity" "warning") | nindent 4 }}
+  annotations:
+    summary: >-
+      {{`{{ $labels.node }} loses {{ $value | humanizePercentage }} of its packets to {{ $labels.target }} ({{ $labels.probe }})`}}
+    description: >-
+      {{`{{ $value | humanizePercentage }} of the packets that {{ $labels.node }} exchanged with {{ $labels.target }}
+      ({{ $labels.probe }}) were lost, while most of the probes themselves succeed.`}}
+    runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerPacketLoss") }}
+{{- end -}}

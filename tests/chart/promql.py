@@ -1,0 +1,84 @@
+"""Reads PromQL, so far that the metrics and labels of an expression can be held against docs/metrics.md."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+METRICS = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
+ROW = re.compile(r"^\| `(?P<name>[a-z_]+)` \| (?P<type>counter|gauge|histogram) \| (?P<labels>[^|]*)\|", re.MULTILINE)
+TARGET_LABELS = re.compile(r"^\| (?P<labels>`[a-z_`, ]+`) \| the pod", re.MULTILINE)
+SUFFIXES = {"counter": [""], "gauge": [""], "histogram": ["_bucket", "_sum", "_count"]}
+# Metrics of others, which docs/metrics.md does not list: of Prometheus itself and of kube-state-metrics.
+FOREIGN = re.compile(r"up|kube_[a-z_]+")
+
+STRING = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|`[^`]*`')
+COMMENT = re.compile(r"#.*")
+SELECTOR = re.compile(r"(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)\s*\{(?P<matchers>[^}]*)\}")
+GROUPING = re.compile(r"\b(?P<word>by|without|on|ignoring|group_left|group_right)\s*\((?P<labels>[^)]*)\)")
+WORD = re.compile(r"(?<![\w.:$])[a-zA-Z_:][a-zA-Z0-9_:]*")
+NO_METRICS = {"and", "or", "unless", "offset", "bool", "inf", "nan", "start", "end", "group_left", "group_right"}
+
+
+@dataclass(frozen=True)
+class Selector:
+    """A metric of an expression and the labels that are matched."""
+
+    metric: str
+    labels: frozenset[str]
+
+
+def selectors(expression: str) -> Iterator[Selector]:
+    """Every metric that an expression reads, with the labels that it is selected by."""
+    text = COMMENT.sub("", STRING.sub('""', expression))
+    for found in SELECTOR.finditer(text):
+        labels = re.findall(r"([a-zA-Z_]\w*)\s*(?:=~|!~|!=|=)", found["matchers"])
+        yield Selector(found["name"], frozenset(labels))
+    rest = re.sub(r"\[[^\]]*\]", "", GROUPING.sub("", SELECTOR.sub("", text)))
+    for found in WORD.finditer(rest):
+        called = rest[found.end() :].lstrip().startswith("(")
+        if not called and found[0].lower() not in NO_METRICS:
+            yield Selector(found[0], frozenset())
+
+
+def grouped(expression: str) -> set[str]:
+    """The labels that an expression groups or matches by."""
+    text = COMMENT.sub("", STRING.sub('""', expression))
+    return {label.strip() for found in GROUPING.finditer(text) for label in found["labels"].split(",") if label.strip()}
+
+
+@cache
+def documented() -> dict[str, frozenset[str]]:
+    """The labels of every series that docs/metrics.md lists, without those that the scrape adds."""
+    found: dict[str, frozenset[str]] = {}
+    for row in ROW.finditer(METRICS.read_text()):
+        labels = frozenset(re.findall(r"`(\w+)`", row["labels"]))
+        for suffix in SUFFIXES[row["type"]]:
+            found[row["name"] + suffix] = labels | ({"le"} if suffix == "_bucket" else set())
+    return found
+
+
+@cache
+def target_labels() -> frozenset[str]:
+    """The labels that the scrape adds to every series, of which docs/metrics.md speaks."""
+    rows = TARGET_LABELS.findall(METRICS.read_text())
+    return frozenset(label for row in rows for label in re.findall(r"`(\w+)`", row))
+
+
+def mistakes(expression: str) -> list[str]:
+    """What an expression reads that docs/metrics.md does not know."""
+    said = []
+    for selector in selectors(expression):
+        if FOREIGN.fullmatch(selector.metric):
+            continue
+        if selector.metric not in documented():
+            said.append(f"docs/metrics.md has no {selector.metric}")
+            continue
+        unknown = selector.labels - documented()[selector.metric] - target_labels()
+        said += [f"{selector.metric} has no label {label}" for label in sorted(unknown)]
+    known = target_labels().union(*documented().values())
+    said += [f"no series has a label {label}" for label in sorted(grouped(expression) - known)]
+    return said

@@ -1,0 +1,60 @@
+"""When the alerts fire and when not: promtool runs the rules that the chart renders on the cases of rules/*.yaml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.promtool import promtool
+
+from .alert_cases import ALERTS, NAMESPACE, RELEASE, files, read, rule_file
+from .render import ALL, Helm, Rendered, merged
+
+ON = {"metrics": {"prometheusRule": {"enabled": True}}}
+BY_NAME = pytest.mark.parametrize("path", files(), ids=lambda path: path.stem)
+
+
+def run(folder: Path, *arguments: str) -> None:
+    done = promtool(*arguments, folder=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def rendered(helm: Helm, values: dict[str, Any]) -> Rendered:
+    return helm.render(merged(ON, values), release=RELEASE, namespace=NAMESPACE)
+
+
+@pytest.mark.parametrize("values", [{}, ALL, *(read(path)[0] for path in files() if read(path)[0])])
+def test_rules_are_valid(helm: Helm, tmp_path: Path, values: dict[str, Any]) -> None:
+    """Prometheus takes the rules, with any values."""
+    (tmp_path / "rules.yaml").write_text(rule_file(rendered(helm, values)))
+    run(tmp_path, "check", "rules", "rules.yaml")
+
+
+@BY_NAME
+def test_cases(any_helm: Helm, tmp_path: Path, path: Path) -> None:
+    """In every case exactly the alerts fire that it lists, with their labels and summaries."""
+    values, cases = read(path)
+    release = rendered(any_helm, values)
+    for annotation in ("summary", "description"):
+        rules = tmp_path / f"rules-{annotation}.yaml"
+        rules.write_text(rule_file(release, annotation))
+        chosen = [case for case in cases if all(annotation in alert for alert in case.expected)]
+        # Descriptions are compared where every alert of a case gives one; summaries in every case.
+        assert annotation == "description" or chosen == cases
+        tests = [case.test(annotation) for case in chosen if annotation == "summary" or case.expected]
+        whole = {"rule_files": [rules.name], "evaluation_interval": cases[0].interval, "tests": tests}
+        (tmp_path / f"{annotation}.yaml").write_text(yaml.safe_dump(whole, allow_unicode=True))
+        if tests:
+            run(tmp_path, "test", "rules", f"{annotation}.yaml")
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_every_alert_has_its_cases(alert: str) -> None:
+    """Each alert fires in some case, with its description compared, and is silent in another of the same file."""
+    mine = [cases for _, cases in map(read, files()) if any(a["alert"] == alert for c in cases for a in c.expected)]
+    fired = [a for cases in mine for c in cases for a in c.expected if a["alert"] == alert]
+    assert any("description" in one for one in fired)
+    assert any(not case.expected for cases in mine for case in cases)
