@@ -14,7 +14,7 @@ LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check format build images docker-build manifests deploy undeploy logs-server logs-client \
-        e2e bench bench-accuracy lock clean
+        e2e bench bench-accuracy bench-scale lock clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ e2e: setup  ## bake, load and prove it all on the current cluster (E2E_LOAD="kin
 
 bench: setup  ## the echo services against Go and a bare gevent loop; memory; start
 	$(BIN)/python -m tests.bench.bench_echo $(BENCH_ARGS)
+
+bench-scale: setup  ## the prober with 10, 100 and 1,000 hosts: CPU, memory, lateness, what a scrape does to the others
+	$(BIN)/python -m tests.bench.scale $(BENCH_ARGS)
 
 bench-accuracy: setup  ## the prober's numbers against a packet capture, idle and starved of CPU (needs root)
 	$(BIN)/python -m tests.bench.accuracy $(BENCH_ARGS)

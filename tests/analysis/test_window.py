@@ -167,7 +167,7 @@ def test_only_so_many_failures_are_kept() -> None:
 
 @pytest.mark.parametrize(
     ("windows", "samples", "failures"),
-    [(1, SAMPLES, FAILURES), (60, 600, 100), (100, 600, 60), (1000, 60, 6), (10**6, *LEAST)],
+    [(1, SAMPLES, FAILURES), (30, 600, 100), (50, 600, 60), (500, 60, 6), (10**6, *LEAST)],
 )
 def test_many_windows_keep_less_each(windows: int, samples: int, failures: int) -> None:
     """All of them together are bounded, down to what each may always keep."""
@@ -182,7 +182,7 @@ def test_a_window_heeds_a_limit_that_shrinks() -> None:
     window = Window(limits)
     for n in range(600):
         window.add(bad(at=n))
-    limits.share(1000)
+    limits.share(500)
     window.add(good(at=600))
     found = window.summary(START + 600)
     assert (found.results, len(found.failures)) == (60, 100)

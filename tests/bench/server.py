@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -126,9 +126,24 @@ def running(bench: Bench, server: str, service: str, **environment: object) -> I
     if not Path(command[0]).exists():
         raise BenchError(f"There is no {command[0]}: install the services into the environment that runs the bench.")
     name = f"{bench.label(server)} {service}"
-    with tempfile.NamedTemporaryFile(dir=bench.logs, prefix=name.replace(" ", "-"), suffix=".log", delete=False) as log:
+    with launched(name, command, extra, bench.server_core, bench.logs, port, answers) as running_server:
+        yield running_server
+
+
+@contextlib.contextmanager
+def launched(
+    name: str,
+    command: Sequence[str],
+    extra: Mapping[str, str],
+    core: int,
+    logs: Path,
+    port: int,
+    answers: Callable[[], bool],
+) -> Iterator[Server]:
+    """Start `command` on a core, its output in a file under `logs`; stop it at the end."""
+    with tempfile.NamedTemporaryFile(dir=logs, prefix=name.replace(" ", "-"), suffix=".log", delete=False) as log:
         started = time.monotonic()
-        with on_core(bench.server_core):
+        with on_core(core):
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | extra
             )

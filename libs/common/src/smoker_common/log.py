@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Fields = Callable[[], dict[str, Any]]
 
-RESULT = "result"  # the field of a record that is a line of results: what its JSON line holds
+RESULT = "result"  # the field of a record that is a line of results: `Fields`, what its JSON line holds
 TIME = "YYYY-MM-DD HH:mm:ss"
 
 
@@ -82,7 +82,7 @@ def _text(record: Record) -> str:
 def _json(record: Record) -> str:
     line: dict[str, Any] = {"time": record["time"].isoformat(timespec="milliseconds"), "level": record["level"].name}
     if RESULT in record["extra"]:
-        line |= record["extra"][RESULT]
+        line |= record["extra"][RESULT]()
     else:
         line |= {"message": record["message"]}
         line |= {key: value for key, value in record["extra"].items() if not key.startswith("_")}

@@ -1,8 +1,12 @@
 """The command `smoker-prober`."""
 
+from smoker_common.stand_in import stand_in
+
+stand_in("asyncio")  # before anything imports it
+
 from gevent import monkey
 
-monkey.patch_all()
+monkey.patch_all(subprocess=False)
 
 import sys
 

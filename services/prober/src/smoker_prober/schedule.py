@@ -18,6 +18,7 @@ from loguru import logger
 
 PATIENCE = 10.0  # seconds beyond interval and round after which a schedule that has not turned is stuck
 AT_ONCE = 256  # rounds under way at most: those of targets that do not answer last long
+TOGETHER = 0.25  # seconds whose rounds begin together, where there are many: apart, each would find its caches cold
 APART = 0.02  # seconds between the beginnings of the first rounds, of which there can be a thousand
 
 
@@ -101,9 +102,12 @@ class Schedule:
 
     def next(self, name: str, now: float) -> float:
         """When the round `name` is due after `now`; both by the monotonic clock."""
-        # The only target there is has no place of its own: the log of a node shows its phase alone.
-        place = self._node if len(self._rounds) == 1 else f"{self._node} {name}"
-        return next_tick(now + self._wall, self._interval, phase(place, self._interval)) - self._wall
+        if len(self._rounds) == 1:
+            offset = phase(self._node, self._interval)
+        else:
+            together = min(TOGETHER, self._interval / 10)
+            offset = math.floor(phase(f"{self._node} {name}", self._interval) / together) * together
+        return next_tick(now + self._wall, self._interval, offset) - self._wall
 
     def close(self) -> None:
         self._closed = True

@@ -4,7 +4,7 @@ import sys
 
 from smoker_common.stand_in import stand_in
 
-stand_in("ssl", "urllib.request")  # before anything imports them
+stand_in("asyncio", "ssl", "urllib.request")  # before anything imports them
 
 from gevent import monkey
 

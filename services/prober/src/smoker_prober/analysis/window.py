@@ -18,9 +18,9 @@ SAMPLES = 600  # results kept at most
 SECONDS = 3600.0  # and for so long
 FAILURES = 100  # failures kept at most
 FAILURE_SECONDS = 86_400.0  # and for so long
-ALL_SAMPLES = 60_000  # results of all windows together, but for LEAST of each
-ALL_FAILURES = 6_000
-LEAST = 20, 2  # results and failures that each window may keep however many there are
+ALL_SAMPLES = 30_000  # results of all windows together, but for LEAST of each
+ALL_FAILURES = 3_000
+LEAST = 10, 2  # results and failures that each window may keep however many there are
 
 _PACKED = struct.Struct("=dddHHBB")  # time, rtt (NaN: none), duration, sent, lost, which outcome, flags
 _COUNTS, _OK = 1, 2

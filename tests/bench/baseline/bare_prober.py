@@ -1,0 +1,42 @@
+"""What one would write at first: a greenlet a host, PING over TCP and UDP every 30 s, and the answer is thrown away.
+
+python bare_prober.py HOSTS TCP-PORT UDP-PORT
+"""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import ipaddress
+import socket
+import sys
+
+import gevent
+
+INTERVAL = 30.0
+
+
+def ask(kind: socket.SocketKind, host: str, port: int) -> None:
+    """One probe."""
+    with socket.socket(socket.AF_INET, kind) as sock:
+        sock.settimeout(5)
+        sock.connect((host, port))
+        sock.sendall(b"PING")
+        sock.recv(4)
+
+
+def rounds(host: str, tcp: int, udp: int, offset: float) -> None:
+    """For ever."""
+    gevent.sleep(offset)
+    while True:
+        ask(socket.SOCK_STREAM, host, tcp)
+        ask(socket.SOCK_DGRAM, host, udp)
+        gevent.sleep(INTERVAL)
+
+
+if __name__ == "__main__":
+    number, tcp_port, udp_port = (int(text) for text in sys.argv[1:])
+    first = ipaddress.IPv4Address("127.16.0.1")
+    for index in range(number):
+        gevent.spawn(rounds, str(first + index), tcp_port, udp_port, INTERVAL * index / number)
+    gevent.wait()

@@ -1,0 +1,44 @@
+"""The prober as `smoker-prober run` runs it, but with many hosts: loopback addresses that the same three echoes have.
+
+    python -m tests.bench.scale_worker HOSTS PROBE[,PROBE…]
+
+All else is set by the prober's own variables.
+"""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import ipaddress
+import sys
+
+from smoker_common import service
+from smoker_prober import prober
+from smoker_prober.cli import SNAPSHOT
+from smoker_prober.discovery.static import targets
+from smoker_prober.settings import Settings
+from smoker_prober.sinks.memory import Memory
+
+FIRST = ipaddress.IPv4Address("127.16.0.1")
+
+
+def hosts(settings: Settings, number: int, probes: list[str]) -> prober.Hosts:
+    """So many hosts, each with a target for each of `probes`."""
+    addresses = [str(FIRST + index) for index in range(number)]
+    return {host: {probe: targets(settings, host)[probe] for probe in probes} for host in addresses}
+
+
+def command(number: int, probes: list[str]) -> int:
+    """Run until SIGTERM."""
+    memory = Memory()
+    return service.run(
+        "smoker-prober",
+        Settings,
+        lambda settings, _sockets, registry: prober.build(settings, hosts(settings, number, probes), memory, registry),
+        results=sys.stdout,
+        pages={SNAPSHOT: memory.snapshot},
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(command(int(sys.argv[1]), sys.argv[2].split(",")))
