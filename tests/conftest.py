@@ -127,17 +127,18 @@ class Process:
 Start = Callable[..., Process]
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+@contextlib.contextmanager
+def starting(folder: Path) -> Iterator[Start]:
     """`start("smoker-tcp-echo", TCP_PORT=0, IDLE_TIMEOUT=1)`: a process; a port of 0 becomes a free one.
 
-    ADMIN_PORT is always a free one, and waited for unless `ready=False`. `arguments` go to the command.
+    ADMIN_PORT is always a free one, and waited for unless `ready=False`. `arguments` go to the command. Afterwards no
+    process is left.
     """
     processes: list[Process] = []
 
     def start_one(program: str, *arguments: str, ready: bool = True, **variables: object) -> Process:
-        folder = tmp_path / f"{program}-{len(processes)}"
-        folder.mkdir()
+        mine = folder / f"{program}-{len(processes)}"
+        mine.mkdir()
         wanted = {"ADMIN_PORT": 0, "LISTEN_ADDRESS": "127.0.0.1"} | variables
         ports = {}
         for name, value in wanted.items():
@@ -145,16 +146,25 @@ def start(tmp_path: Path) -> Iterator[Start]:
                 kind = socket.SOCK_DGRAM if name in ("UDP_PORT", "STAMP_PORT") else socket.SOCK_STREAM
                 ports[name] = wanted[name] = free_port(kind) if value == 0 else value
         environ = os.environ | {name: str(value) for name, value in wanted.items()}
-        with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
+        with (mine / "stdout").open("wb") as out, (mine / "stderr").open("wb") as err:
             popen = subprocess.Popen([BIN / program, *arguments], env=environ, stdout=out, stderr=err)
-        process = Process(popen, folder, {name: int(str(port)) for name, port in ports.items() if str(port).isdigit()})
+        process = Process(popen, mine, {name: int(str(port)) for name, port in ports.items() if str(port).isdigit()})
         processes.append(process)
         if ready:
             process.wait_ready()
         return process
 
-    yield start_one
-    for process in processes:
-        if process.popen.poll() is None:
-            process.popen.kill()
-            process.popen.wait(PATIENCE)
+    try:
+        yield start_one
+    finally:
+        for process in processes:
+            if process.popen.poll() is None:
+                process.popen.kill()
+                process.popen.wait(PATIENCE)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """What `starting` gives, for one test."""
+    with starting(tmp_path) as start_one:
+        yield start_one

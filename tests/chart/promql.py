@@ -12,8 +12,9 @@ METRICS = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
 ROW = re.compile(r"^\| `(?P<name>[a-z_]+)` \| (?P<type>counter|gauge|histogram) \| (?P<labels>[^|]*)\|", re.MULTILINE)
 TARGET_LABELS = re.compile(r"^\| (?P<labels>`[a-z_`, ]+`) \| the pod", re.MULTILINE)
 SUFFIXES = {"counter": [""], "gauge": [""], "histogram": ["_bucket", "_sum", "_count"]}
-# Metrics of others, which docs/metrics.md does not list: of Prometheus itself and of kube-state-metrics.
-FOREIGN = re.compile(r"up|kube_[a-z_]+")
+# What docs/metrics.md does not list: metrics of Prometheus itself and of kube-state-metrics, and the labels of alerts.
+FOREIGN = re.compile(r"up|ALERTS|kube_[a-z_]+")
+OF_ALERTS = {"alertname", "alertstate", "severity"}
 
 STRING = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|`[^`]*`')
 COMMENT = re.compile(r"#.*")
@@ -79,6 +80,6 @@ def mistakes(expression: str) -> list[str]:
             continue
         unknown = selector.labels - documented()[selector.metric] - target_labels()
         said += [f"{selector.metric} has no label {label}" for label in sorted(unknown)]
-    known = target_labels().union(*documented().values())
+    known = target_labels().union(OF_ALERTS, *documented().values())
     said += [f"no series has a label {label}" for label in sorted(grouped(expression) - known)]
     return said

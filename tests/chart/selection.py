@@ -21,7 +21,7 @@ def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
 def selectors(release: Rendered) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Every selector of a release, with the object that has it."""
     for found in release.objects:
-        name, spec = f"{found['kind']} {found['metadata']['name']}", found["spec"]
+        name, spec = f"{found['kind']} {found['metadata']['name']}", found.get("spec", {})
         match found["kind"]:
             case "Deployment" | "DaemonSet" | "PodMonitor":
                 yield name, spec["selector"]

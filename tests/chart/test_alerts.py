@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from .alert_cases import ALERTS, alerts
+from .markdown import anchors
 from .promql import mistakes
 from .render import ALL, Helm, Object, merged, nested
 
@@ -42,12 +43,6 @@ def test_annotations_and_labels(helm: Helm) -> None:
         assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
         assert "\n" not in rule["annotations"]["summary"]
         assert not re.search(r"<no value>|<nil>|%!", str(rule))
-
-
-def anchors(markdown: str) -> set[str]:
-    """The anchors of a page's headings, as GitHub makes them."""
-    headings = re.findall(r"^#+ (.+)$", markdown, re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_runbooks(helm: Helm) -> None:

@@ -12,7 +12,7 @@ from .values_table import CHART
 PREFIX = "app.kubernetes.io/"
 EVERYTHING = {
     "networkPolicy": {"enabled": True},
-    "metrics": {"podMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}},
+    "metrics": {key: {"enabled": True} for key in ("podMonitor", "prometheusRule", "dashboards")},
 }
 
 

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from .render import Helm, HelmError, Rendered
+from .render import Helm, HelmError, Rendered, merged
 from .selection import pods, selectors, selects
 
 POLICY = {"networkPolicy": {"enabled": True}}
 MONITORING = {"metrics": {"podMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}}
-EVERYTHING = {**POLICY, **MONITORING}
+DASHBOARDS = {"metrics": {"dashboards": {"enabled": True}}}
+EVERYTHING = merged(POLICY, merged(MONITORING, DASHBOARDS))
 
 
 def names(release: Rendered) -> set[tuple[str, str]]:
@@ -59,7 +60,7 @@ def test_fullname_override(helm: Helm) -> None:
 def test_long_names(helm: Helm, release: str, override: str) -> None:
     """However long the base is, every name fits the 63 characters of a label, and no two become one."""
     found = helm.render({**EVERYTHING, "fullnameOverride": override}, release=release)
-    assert len(names(found)) == len(expected("")) + 4
+    assert len(names(found)) == len(expected("")) + 7
     for _, name in names(found):
         assert len(name) <= 63
         assert "--" not in name

@@ -54,3 +54,4 @@ def test_mistakes(expression: str, mistake: str) -> None:
 def test_no_mistakes() -> None:
     """Documented series, `up` and those of kube-state-metrics pass."""
     assert not mistakes('smoker_probe_total{node="a",outcome="success"} and up and kube_node_info{any="thing"}')
+    assert not mistakes('max by (alertname) (ALERTS{alertstate="firing"})')

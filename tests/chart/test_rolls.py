@@ -37,7 +37,7 @@ KEYS = [row.key for row in ROWS if row.key not in ("fullnameOverride", "global")
 def test_rolls(any_helm: Helm, key: str) -> None:
     """The pod templates that a value changes are those of the workloads it concerns; and it changes something."""
     on = {"enabled": not key.endswith(".enabled")}
-    base = {"networkPolicy": on, "metrics": {"podMonitor": on, "prometheusRule": on}}
+    base = {"networkPolicy": on, "metrics": {"podMonitor": on, "prometheusRule": on, "dashboards": on}}
     before = any_helm.render(base)
     after = any_helm.render(merged(base, nested(key, at(ALL, key))))
     rolled = {component for component in WORKLOADS if before.pod(component) != after.pod(component)}

@@ -82,6 +82,9 @@ BAD: list[tuple[str, Any]] = [
     ("metrics.prometheusRule.latencyHigh.pastSeconds", "1d"),
     ("metrics.prometheusRule.proberStarved.throttledRatio", -0.1),
     ("metrics.prometheusRule.proberStarved.latenessSeconds", 5),
+    ("metrics.dashboards.enabled", "yes"),
+    ("metrics.dashboards.labels", {"grafana_dashboard": 1}),
+    ("metrics.dashboards.annotations", []),
     ("fullnameOverride", "Smoker"),
     ("fullnameOverride", "1smoker"),
     ("prober", None),
@@ -106,6 +109,7 @@ UNKNOWN = [
     "metrics.prometheusRule.nope",
     "metrics.prometheusRule.probeFailing.ratio",
     "metrics.prometheusRule.latencyHigh.for",
+    "metrics.dashboards.namespace",
 ]
 
 

@@ -1,0 +1,51 @@
+"""The dashboards' ConfigMaps. What is in the dashboards is tests/dashboards' matter."""
+
+from __future__ import annotations
+
+import json
+
+from .render import ALL, Helm, Object
+from .values_table import CHART
+
+ON = {"metrics": {"dashboards": {"enabled": True}}}
+FILES = sorted((CHART / "dashboards").glob("*.json"))
+LIMIT = 1 << 20  # bytes of a ConfigMap's data
+
+
+def config_maps(helm: Helm, release: str = "smoker") -> list[Object]:
+    return helm.render(ON, release=release).of_kind("ConfigMap")
+
+
+def test_off(helm: Helm) -> None:
+    """By default there is no ConfigMap."""
+    assert not helm.render().of_kind("ConfigMap")
+
+
+def test_one_each(helm: Helm) -> None:
+    """Every dashboard is in a ConfigMap of its own, named after the release and the file, as it is in the file."""
+    found = {one["metadata"]["name"]: one for one in config_maps(helm, "lungs")}
+    assert set(found) == {f"lungs-{path.stem}" for path in FILES}
+    assert len(found) == 3
+    for path in FILES:
+        data = found[f"lungs-{path.stem}"]["data"]
+        assert json.loads(data[f"smoker-{path.stem}.json"]) == json.loads(path.read_text())
+        assert sum(len(text.encode()) for text in data.values()) < LIMIT / 4
+
+
+def test_labels(helm: Helm) -> None:
+    """The sidecar's label is there, or what the values say instead, and annotations; no other object has them."""
+    for one in config_maps(helm):
+        assert one["metadata"]["labels"]["grafana_dashboard"] == "1"
+        assert "annotations" not in one["metadata"]
+    release = helm.render(ALL)
+    for one in release.of_kind("ConfigMap"):
+        assert one["metadata"]["labels"]["grafana_dashboard"] == "network"
+        assert one["metadata"]["annotations"]["grafana_folder"] == "Network"
+    assert all(("grafana_dashboard" in o["metadata"]["labels"]) == (o["kind"] == "ConfigMap") for o in release.objects)
+
+
+def test_two_releases(helm: Helm) -> None:
+    """Two releases' ConfigMaps differ in name and hold the same files: Grafana finds no uid in two files."""
+    one, two = config_maps(helm, "one"), config_maps(helm, "two")
+    assert not {o["metadata"]["name"] for o in one} & {o["metadata"]["name"] for o in two}
+    assert [o["data"] for o in one] == [o["data"] for o in two]

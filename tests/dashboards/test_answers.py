@@ -1,0 +1,142 @@
+"""Every panel shows something: a real Prometheus answers its queries, from a real run with failures in it."""
+
+from __future__ import annotations
+
+import time
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.conftest import eventually
+
+from .charts import Span
+from .grafana import LABEL_VALUES, Query, dashboards, queries, substituted, variables
+from .picture import WHERE, Answers, drawn
+from .prometheus import Series
+from .scene import NAMESPACE, NODES, PROBES, RELEASE, Scene
+
+#: What Grafana would put there: all nodes, probes and targets; a step of 30 s on a range of a quarter of an hour.
+WHOLE = {
+    "namespace": NAMESPACE,
+    "instance": RELEASE,
+    **dict.fromkeys(("node", "probe", "target"), ".*"),
+    "window": "5m",
+    "__interval": "30s",
+    "__rate_interval": "2m",
+    "__range": "900s",
+}
+#: Where a variable has one value at a time: a node in health, and its path by each probe.
+ONE_PATH = [{**WHOLE, "node": "node-1", "probe": probe, "target": target} for probe, target in PROBES.items()]
+#: Metrics that some probes alone have, by docs/metrics.md: trains are UDP's, segments are TCP's.
+OF_TRAINS = (
+    "smoker_probe_loss_ratio",
+    "smoker_probe_jitter_seconds",
+    "smoker_probe_packets_total",
+    "smoker_probe_duplicates_total",
+    "smoker_probe_reordered_total",
+)
+OF_TCP = ("smoker_probe_retransmits_total",)
+#: There only where the kernel counts it, which is not so outside of every cgroup with a CPU controller.
+OF_CGROUPS = "smoker_prober_throttled_seconds_total"
+
+
+def answer(scene: Scene, query: Query, values: dict[str, str]) -> list[Series]:
+    """What a panel would get."""
+    expr = query.with_values(values)
+    if query.instant:
+        return scene.prometheus.instant(expr)
+    return scene.prometheus.over(expr, scene.began, time.time(), 1)
+
+
+def wait_for_answer(scene: Scene, query: Query, values: dict[str, str]) -> None:
+    """Until it is not empty; fails when it stays so."""
+    eventually(f"an answer to {query.with_values(values)}", lambda: answer(scene, query, values))
+
+
+def label_values(scene: Scene, query: str) -> set[str]:
+    """What Grafana's function of that name gives."""
+    found = LABEL_VALUES.fullmatch(query)
+    assert found, query
+    return set(scene.prometheus.label_values(found["series"], found["label"]))
+
+
+def is_throttled(scene: Scene) -> bool:
+    """Whether the probers here serve the metric that not every machine has."""
+    return all(OF_CGROUPS in prober.get("/metrics")[1] for prober in scene.probers.values())
+
+
+def has_it(probe: str, query: Query) -> bool:
+    """Whether results of this probe have what a query asks for."""
+    wanted = OF_TCP if probe == "udp" else OF_TRAINS
+    return not any(metric in query.expr for metric in wanted)
+
+
+@pytest.mark.parametrize("query", [q for q in queries() if q.dashboard != "path"], ids=str)
+def test_all_nodes(scene: Scene, query: Query) -> None:
+    """With everything chosen, every query has an answer. Only throttling may be missing, where no prober serves it."""
+    if OF_CGROUPS in query.expr and not is_throttled(scene):
+        assert not answer(scene, query, WHOLE)
+        return
+    wait_for_answer(scene, query, WHOLE)
+
+
+@pytest.mark.parametrize("values", ONE_PATH, ids=lambda values: values["probe"])
+@pytest.mark.parametrize("query", [q for q in queries() if q.dashboard == "path"], ids=str)
+def test_one_path(scene: Scene, query: Query, values: dict[str, str]) -> None:
+    """Of a path every query has an answer, but for what its probe does not have."""
+    if has_it(values["probe"], query):
+        wait_for_answer(scene, query, values)
+    else:
+        assert not answer(scene, query, values)
+
+
+@pytest.mark.parametrize("name", dashboards())
+def test_variables(scene: Scene, name: str) -> None:
+    """Each variable has something to choose from, and nothing that is not there."""
+    expected = {"namespace": {NAMESPACE}, "instance": {RELEASE}, "node": set(NODES), "probe": set(PROBES)}
+    expected["target"] = {PROBES["tcp"]} if name == "path" else set(PROBES.values())
+    chosen = {**WHOLE, "node": "node-1", "probe": "tcp"}
+    asked = {v["name"]: v["query"]["query"] for v in variables(dashboards()[name]) if v["type"] == "query"}
+
+    def choices() -> dict[str, set[str]]:
+        return {variable: label_values(scene, substituted(query, chosen)) for variable, query in asked.items()}
+
+    eventually("every variable is complete", lambda: choices() == {variable: expected[variable] for variable in asked})
+
+
+def test_who_fails_to_whom(scene: Scene) -> None:
+    """The overview's table says which path is broken, and which are not."""
+    (query,) = (q for q in queries() if q.panel == "Who fails to whom")
+
+    def share() -> dict[tuple[str, str], float]:
+        return {(of["node"], of["path"]): points[-1][1] for of, points in answer(scene, query, WHOLE)}
+
+    paths = {(node, f"{probe} {target}") for node in NODES for probe, target in PROBES.items()}
+    eventually("every path has its share", lambda: set(share()) == paths)
+    broken = ("node-3", f"tcp {PROBES['tcp']}")
+    assert share()[broken] == 1
+    assert max(value for path, value in share().items() if path != broken) < 1
+
+
+def test_the_alert(scene: Scene) -> None:
+    """The chart's own rules find the broken path, and the overview lists it."""
+    (query,) = (q for q in queries() if (q.dashboard, q.panel) == ("overview", "Alerts"))
+    fired = {"alertname": "SmokerProbeFailing", "alertstate": "firing", "severity": "warning", "node": "node-3"}
+    fired |= {"probe": "tcp", "target": PROBES["tcp"]}
+    eventually("it fires", lambda: fired in [labels for labels, _ in answer(scene, query, WHOLE)])
+
+
+def texts(svg: str) -> set[str]:
+    """What is written in a picture."""
+    return {"".join(element.itertext()) for element in ET.fromstring(svg).iter() if element.tag.endswith("}text")}
+
+
+def test_the_picture(scene: Scene) -> None:
+    """The overview can be drawn from what is answered; the README's picture has the panels that the dashboard has."""
+    overview = dashboards()["overview"]
+    for query in (q for q in queries() if q.dashboard == "overview"):
+        wait_for_answer(scene, query, WHOLE)
+    fresh = drawn(overview, Answers(scene.prometheus, Span(scene.began, time.time(), 1), WHOLE))
+    for svg in (fresh, WHERE.read_text()):
+        assert {panel["title"] for panel in overview["panels"]} <= texts(svg)
+        assert {"node-3", "refused", "100 %"} <= texts(svg)
