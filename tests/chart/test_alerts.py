@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -78,10 +79,19 @@ def test_this_release_alone(helm: Helm) -> None:
 def test_windows(helm: Helm, interval: float | str, scrape: int) -> None:
     """Every window holds four rounds and four scrapes at least, and a few seconds where both are quick."""
     scraped = {"intervalSeconds": scrape, "timeoutSeconds": 1}
-    values = merged({"prober": {"intervalSeconds": interval}}, nested("metrics.podMonitor", scraped))
+    prober = {"intervalSeconds": interval, "timeoutSeconds": 0.1}
+    values = merged({"prober": prober}, nested("metrics.podMonitor", scraped))
     turn = max(float(interval), scrape)
     assert min(windows(helm, values)) == 4 * turn
     assert set(windows(helm, values)) == {4 * turn, 20 * turn, 86400}
+
+
+@pytest.mark.parametrize(("interval", "timeout", "turn"), [(30, 10, 30), (30, 11, 63), (1, 1, 4), (2, "0.7", 4.1)])
+def test_windows_of_rounds_that_fail(helm: Helm, interval: float | str, timeout: float | str, turn: float) -> None:
+    """Three timeouts that take longer than the interval leave rounds out: a window still holds four that fail."""
+    prober = {"intervalSeconds": interval, "timeoutSeconds": timeout}
+    values = merged({"prober": prober}, nested("metrics.podMonitor", {"intervalSeconds": 1, "timeoutSeconds": 1}))
+    assert min(windows(helm, values)) == math.ceil(4 * turn)
 
 
 @pytest.mark.parametrize("alert", ["ProbeFailing", "TargetFailing", "TargetGone"])

@@ -26,10 +26,14 @@ namespace="{{ .Release.Namespace }}",app_kubernetes_io_instance="{{ .Release.Nam
 
 {{/*
 Seconds within which there are so many rounds, and so many scrapes. A rate needs two scrapes of its window, "most results"
-some rounds. Takes root, turns.
+some rounds. Where three timeouts take longer than the interval, a round that fails leaves out the rounds in between.
+Takes root, turns.
 */}}
 {{- define "smoker.seconds" -}}
-{{- $round := float64 .root.Values.prober.intervalSeconds -}}
+{{- $prober := .root.Values.prober -}}
+{{- $interval := float64 $prober.intervalSeconds -}}
+{{- $failing := mulf 3 $prober.timeoutSeconds -}}
+{{- $round := ternary (addf $failing $interval) $interval (gt $failing $interval) -}}
 {{- $scrape := float64 .root.Values.metrics.podMonitor.intervalSeconds -}}
 {{- mulf .turns (maxf $round $scrape) | ceil | int64 -}}
 {{- end -}}
