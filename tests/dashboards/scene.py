@@ -31,7 +31,7 @@ ECHOES = {"tcp": ("TCP_PORT",), "udp": ("UDP_PORT", "STAMP_PORT"), "http": ("HTT
 GOOD, BAD = 9.0, 4.0  # seconds for which node-2's relays pass, and drop
 AT_ONCE = {"forSeconds": 0}
 RULES = {
-    "prober": {"intervalSeconds": 1},
+    "prober": {"intervalSeconds": 1, "timeoutSeconds": 0.3},
     "metrics": {
         "podMonitor": {"intervalSeconds": 1, "timeoutSeconds": 1},
         "prometheusRule": {"enabled": True, "probeFailing": AT_ONCE, "packetLoss": AT_ONCE},
@@ -66,7 +66,7 @@ def playing(folder: Path, rules: str) -> Iterator[Scene]:
         stamp = stack.enter_context(UdpRelay(("127.0.0.1", ports["STAMP_PORT"])))
         closed = stack.enter_context(refusing())
         own = {"node-2": {"HTTP_PORT": http.port, "STAMP_PORT": stamp.port}, "node-3": {"TCP_PORT": closed}}
-        settings = {"SERVER_HOST": "127.0.0.1", "TEST_INTERVAL": 1, "TEST_TIMEOUT": 0.5}
+        settings = {"SERVER_HOST": "127.0.0.1", "TEST_INTERVAL": 1, "TEST_TIMEOUT": 0.3}
         probers = {
             node: start("smoker-prober", "run", ready=False, NODE_NAME=node, **settings, **ports | own.get(node, {}))
             for node in NODES
