@@ -34,6 +34,7 @@ THIRTIETH = {
 }
 WINDOW = 20  # rounds: the longest window of a rule
 PORTS = {"tcp": 8080, "udp": 8081, "http": 8082}
+DENY_EGRESS = {"podSelector": {"matchLabels": {"smoker-e2e/cut": "yes"}}, "policyTypes": ["Egress"]}
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +128,15 @@ def test_target_gone(prometheus: Prometheus, release: Release, since: float, pro
     release.namespace.kubectl("scale", echo, "--replicas=1")
     firing(prometheus)
     assert prometheus.fired(since) == {gone}
+
+
+def test_node_cut(prometheus: Prometheus, release: Release, since: float) -> None:
+    """A node that reaches nobody is named, for each probe, and no target is."""
+    pod = release.pods("prober")[0]
+    node, name = pod["spec"]["nodeName"], pod["metadata"]["name"]
+    cut = {f"SmokerProbeFailing {node} {probe} {release.name}-server:{port}" for probe, port in PORTS.items()}
+    release.namespace.kubectl("label", "pod", name, "smoker-e2e/cut=yes")  # a policy selects pods, not nodes
+    with release.namespace.policy("cut", DENY_EGRESS):
+        firing(prometheus, *cut)
+    firing(prometheus)
+    assert prometheus.fired(since) == cut
