@@ -49,7 +49,6 @@ class Cost:
     cpu: float  # share of a core
     rss: float  # MiB
     results: float = 0.0  # a second
-    failed: int = 0
     late: float = 0.0  # share of the rounds that began more than 10 ms late
     series: int = 0
     scrape: float = 0.0  # seconds
@@ -96,14 +95,13 @@ def measure(load: Load, ports: dict[str, str], logs: Path, core: int) -> Cost:
         lines = prober.log.read_text()[len(before) :]
         rss = prober.memory().rss / 1024
         metrics, scrape, wait = scraped(admin)
-        failed = lines.count(" FAILED ")
-        if failed or not lines.count(" SUCCESS "):
+        failed, answered = lines.count(" FAILED "), lines.count(" SUCCESS ")
+        if failed or not answered:
             raise BenchError(f"{load.hosts} hosts, {load}: {failed} probes failed: {prober.last_words()}")
         return Cost(
             share,
             rss,
-            lines.count(" SUCCESS ") / INTERVAL,
-            failed,
+            answered / INTERVAL,
             late_share(metrics),
             sum(not line.startswith("#") for line in metrics.splitlines()),
             scrape,

@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
-METRICS = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
-ROW = re.compile(r"^\| `(?P<name>[a-z_]+)` \| (?P<type>counter|gauge|histogram) \| (?P<labels>[^|]*)\|", re.MULTILINE)
+from tests.metrics_page import PAGE, rows, words
+
 TARGET_LABELS = re.compile(r"^\| (?P<labels>`[a-z_`, ]+`) \| the pod", re.MULTILINE)
 SUFFIXES = {"counter": [""], "gauge": [""], "histogram": ["_bucket", "_sum", "_count"]}
 # What docs/metrics.md does not list: metrics of Prometheus itself and of kube-state-metrics, and the labels of alerts.
@@ -55,18 +54,16 @@ def grouped(expression: str) -> set[str]:
 def documented() -> dict[str, frozenset[str]]:
     """The labels of every series that docs/metrics.md lists, without those that the scrape adds."""
     found: dict[str, frozenset[str]] = {}
-    for row in ROW.finditer(METRICS.read_text()):
-        labels = frozenset(re.findall(r"`(\w+)`", row["labels"]))
-        for suffix in SUFFIXES[row["type"]]:
-            found[row["name"] + suffix] = labels | ({"le"} if suffix == "_bucket" else set())
+    for name, row in rows().items():
+        for suffix in SUFFIXES[row.kind]:
+            found[name + suffix] = row.labels | ({"le"} if suffix == "_bucket" else set())
     return found
 
 
 @cache
 def target_labels() -> frozenset[str]:
     """The labels that the scrape adds to every series, of which docs/metrics.md speaks."""
-    rows = TARGET_LABELS.findall(METRICS.read_text())
-    return frozenset(label for row in rows for label in re.findall(r"`(\w+)`", row))
+    return frozenset[str]().union(*map(words, TARGET_LABELS.findall(PAGE.read_text())))
 
 
 def mistakes(expression: str) -> list[str]:

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
-import subprocess
-import urllib.error
-import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from tests.conftest import DIRECT, PATIENCE, eventually, free_port
+from tests.prometheus import ask, serving
 
 Series = tuple[dict[str, str], list[tuple[float, float]]]  # labels; times and values
 
@@ -27,12 +21,8 @@ class Prometheus:
     url: str
 
     def ask(self, path: str, **parameters: str | float) -> Any:
-        """The data of an answer; None while it is not there."""
-        with contextlib.suppress(ConnectionError, urllib.error.URLError):
-            asked = f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
-            with DIRECT.open(asked, timeout=10) as answer:
-                return json.load(answer)["data"]
-        return None
+        """The data of an answer."""
+        return ask(self.url, path, **parameters)
 
     def instant(self, expr: str) -> list[Series]:
         """The series that an expression gives now, without those that are not a number."""
@@ -61,26 +51,7 @@ def scraping(
     """A Prometheus that scrapes `targets` once a second, with its files in `folder`. Afterwards it is gone."""
     config = {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
-        "rule_files": ["rules.yaml"],
         "scrape_configs": [{"job_name": "smoker", "static_configs": targets, "metric_relabel_configs": relabel}],
     }
-    (folder / "rules.yaml").write_text(rules)
-    (folder / "prometheus.yaml").write_text(yaml.safe_dump(config))
-    address = f"127.0.0.1:{free_port()}"
-    command = ["prometheus", f"--config.file={folder}/prometheus.yaml", f"--storage.tsdb.path={folder}/tsdb"]
-    with (folder / "prometheus.log").open("wb") as log:
-        popen = subprocess.Popen(
-            [*command, f"--web.listen-address={address}", "--log.level=warn"], stdout=log, stderr=log
-        )
-    try:
-        prometheus = Prometheus(f"http://{address}")
-
-        def answers() -> bool:
-            assert popen.poll() is None, (folder / "prometheus.log").read_text()
-            return bool(prometheus.ask("query", query="vector(1)"))
-
-        eventually("Prometheus answers", answers)
-        yield prometheus
-    finally:
-        popen.kill()  # what it has stored is thrown away
-        popen.wait(PATIENCE)
+    with serving(folder, config, rules) as url:
+        yield Prometheus(url)

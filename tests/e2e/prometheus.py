@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import math
 import subprocess
 import time
-import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tests.chart.alert_cases import rule_file
 from tests.chart.helm_binary import major_of
 from tests.chart.render import Helm, Rendered, merged, nested
-from tests.conftest import DIRECT, free_port
-from tests.e2e.cluster import eventually
 from tests.e2e.discovery import discovery
 from tests.e2e.podmonitor import scrape_config
 from tests.e2e.release import Release
 from tests.images.command import ROOT
-from tests.promtool import installed
+from tests.prometheus import ask, serving
 
 TELLING = ("alertname", "node", "probe", "target", "sign")  # what tells one alert of a release from another
 
@@ -38,8 +32,7 @@ class Prometheus:
     def get(self, path: str, **parameters: str) -> Any:
         """The data of an answer of its API; a refusal or silence is an assertion that fails."""
         try:
-            with DIRECT.open(f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}", timeout=10) as answer:
-                return json.load(answer)["data"]
+            return ask(self.url, path, **parameters)
         except OSError as silent:  # HTTPError too
             raise AssertionError(f"Prometheus on {path} {parameters}: {silent}") from None
 
@@ -75,34 +68,14 @@ def watching(release: Release, folder: Path) -> Iterator[Prometheus]:
     The objects are rendered, not installed: so the cluster needs no CRDs of the operator, and no operator of its own
     gets to work.
     """
-    program, rendered = installed("prometheus"), _rendered(release)
+    rendered = _rendered(release)
     (monitor,) = rendered.of_kind("PodMonitor")
     with _api() as api, discovery(api, release.namespace.name) as targets:
-        (folder / "rules.yaml").write_text(rule_file(rendered))
         scrape = scrape_config(monitor, targets=targets, api=api)
-        whole = {
-            "global": {"evaluation_interval": scrape["scrape_interval"]},  # both are 30 s by default
-            "rule_files": ["rules.yaml"],
-            "scrape_configs": [scrape],
-        }
-        (folder / "prometheus.yaml").write_text(yaml.safe_dump(whole))
-        address = f"127.0.0.1:{free_port()}"
-        command = [
-            program,
-            f"--config.file={folder / 'prometheus.yaml'}",
-            f"--storage.tsdb.path={folder / 'data'}",
-            f"--web.listen-address={address}",
-            "--log.level=warn",
-        ]
-        with (folder / "log").open("wb") as log, _running(command, stderr=log) as process:
-            prometheus = Prometheus(f"http://{address}")
-
-            def ready() -> None:
-                assert process.poll() is None, (folder / "log").read_text()
-                assert prometheus.query("vector(1)")
-
-            eventually("Prometheus answers", 30, ready)
-            yield prometheus
+        interval = {"evaluation_interval": scrape["scrape_interval"]}  # both are 30 s by default
+        config = {"global": interval, "scrape_configs": [scrape]}
+        with serving(folder, config, rule_file(rendered)) as url:
+            yield Prometheus(url)
 
 
 def _rendered(release: Release) -> Rendered:
@@ -119,19 +92,13 @@ def _rendered(release: Release) -> Rendered:
 @contextmanager
 def _api() -> Iterator[str]:
     """The address on loopback at which the current cluster's API answers, whatever kubectl needs to log in."""
-    with _running(["kubectl", "proxy", "--port=0"], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        said = process.stdout.readline().strip()  # once it serves; empty if it ends
-        assert said.startswith("Starting to serve on "), said
-        yield said.rpartition(" ")[2]
-
-
-@contextmanager
-def _running(command: list[str], **how: Any) -> Iterator[subprocess.Popen[Any]]:
-    """A process, for as long as the block lasts."""
-    with subprocess.Popen(command, cwd=ROOT, **how) as process:
+    command = ["kubectl", "proxy", "--port=0"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
-            yield process
+            assert process.stdout is not None
+            said = process.stdout.readline().strip()  # once it serves; empty if it ends
+            assert said.startswith("Starting to serve on "), said
+            yield said.rpartition(" ")[2]
         finally:
             process.terminate()
             try:

@@ -376,7 +376,7 @@ def hinder(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     made = train._socket
 
     def replace(**options: Any) -> None:
-        monkeypatch.setattr(train, "_socket", lambda *arguments: Hindered(made(*arguments), **options))
+        monkeypatch.setattr(train, "_socket", lambda address: Hindered(made(address), **options))
 
     return replace
 
@@ -428,7 +428,7 @@ def test_where_no_packet_leaves_there_is_no_train(hinder: Callable[..., None]) -
 def test_no_descriptor_is_no_exception(monkeypatch: pytest.MonkeyPatch) -> None:
     """A prober that has run out of them goes on."""
 
-    def refuse(*_: object) -> socket.socket:
+    def refuse(_: Address) -> socket.socket:
         raise OSError(errno.EMFILE, "Too many open files")
 
     monkeypatch.setattr(train, "_socket", refuse)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import socket
-from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import Process, Start, eventually, free_port
+from tests.metrics_page import rows
 from tests.promtool import promtool
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
-ROW = re.compile(r"^\| `((?:smoker|process)_[a-z_]+)` \| (counter|gauge|histogram) \|([^|]*)\|", re.MULTILINE)
 PROGRAMS = ["smoker-tcp-echo", "smoker-udp-echo", "smoker-http-echo", "smoker-prober"]
 #: Only where there is a CPU limit.
 SOMETIMES = {"smoker_prober_throttled_seconds_total"}
@@ -21,13 +18,8 @@ SOMETIMES = {"smoker_prober_throttled_seconds_total"}
 Families = dict[str, tuple[str, set[str]]]
 
 
-def documented() -> Families:
-    """Of each metric in docs/metrics.md its type and its labels."""
-    return {name: (kind, set(re.findall(r"`([a-z_]+)`", labels))) for name, kind, labels in ROW.findall(DOCUMENT)}
-
-
 def served(text: str) -> Families:
-    """The same, of what a service says."""
+    """Of each metric that a service serves its type and its labels."""
     found: Families = {}
     for family in text_string_to_metric_families(text):
         name = family.name + ("_total" if family.type == "counter" else "")
@@ -57,7 +49,7 @@ def every(start: Start) -> dict[str, Process]:
 
 def test_what_is_served_is_what_is_documented(every: dict[str, Process]) -> None:
     """Every metric has its row in docs/metrics.md, with its type and labels, and every row its metric."""
-    known = documented()
+    known: Families = {name: (row.kind, set(row.labels)) for name, row in rows().items()}
     assert len(known) > 30
     found: Families = {}
     for process in every.values():

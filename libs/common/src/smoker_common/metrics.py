@@ -22,7 +22,8 @@ Value = tuple[dict[str, str], float]
 
 def registry(program: str) -> CollectorRegistry:
     """A registry that knows `program` and its process. Raises `PackageNotFoundError` where it is not installed."""
-    disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter and histogram, which says when it began
+    # Otherwise each counter and histogram has a second series that says when it began.
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     made = CollectorRegistry()
     ProcessCollector(registry=made)
     made.register(_Build(program))

@@ -102,7 +102,7 @@ class Schedule:
 
     def next(self, name: str, now: float) -> float:
         """When the round `name` is due after `now`; both by the monotonic clock."""
-        if len(self._rounds) == 1:
+        if len(self._rounds) == 1:  # nobody to be grouped with: the place is the node's alone
             offset = phase(self._node, self._interval)
         else:
             together = min(TOGETHER, self._interval / 10)

@@ -42,10 +42,11 @@ def run(address: Address, packets: int, spread: float, timeout: float) -> Train 
     """
     under_way = _UnderWay()
     try:
-        sock = _socket(address, under_way)
+        sock = _socket(address)
     except OSError:  # no descriptor, no way there
         return None
     with sock:
+        under_way.stamped = timestamping.enable(sock)
         begun = time.monotonic()
         for sequence in range(packets):
             _await_turn(sock, under_way, sequence, begun + sequence * spread / packets)
@@ -71,8 +72,8 @@ def run(address: Address, packets: int, spread: float, timeout: float) -> Train 
     return judge(sorted(under_way.left), answers) if under_way.left else None
 
 
-def _socket(address: Address, under_way: _UnderWay) -> socket.socket:
-    """Connected, not blocking, with the kernel's stamps and errors where it gives them."""
+def _socket(address: Address) -> socket.socket:
+    """Connected, not blocking, with ICMP errors where the kernel gives them."""
     sock = socket.socket(address.family, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
@@ -80,7 +81,6 @@ def _socket(address: Address, under_way: _UnderWay) -> socket.socket:
     except OSError:
         sock.close()
         raise
-    under_way.stamped = timestamping.enable(sock)
     error_queue.enable(sock)
     return sock
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 
 from prometheus_client import CollectorRegistry, Histogram
@@ -149,11 +149,13 @@ class Metrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """The families of the paths, then the prober's own."""
         paths = list(self._paths.values())
-        yield counter("smoker_probe_total", "Results", self._results(paths))
+        outcomes = self._by_word(paths, "outcome", OUTCOMES, attrgetter("outcomes"))
+        yield counter("smoker_probe_total", "Results", outcomes)
         for name, what, value in GAUGES:
             yield gauge(name, what, _set(paths, value))
-        yield counter("smoker_probe_packets_total", "Packets of trains", self._packets(paths))
         trained = [path for path in paths if path.fates]
+        fates = self._by_word(trained, "fate", FATES, attrgetter("fates"))
+        yield counter("smoker_probe_packets_total", "Packets of trains", fates)
         for name, what, count, among in (
             ("smoker_probe_duplicates_total", "Answers that came more than once", "duplicates", trained),
             ("smoker_probe_reordered_total", "Answers that came after a later one", "reordered", trained),
@@ -172,17 +174,14 @@ class Metrics(Collector):
     def _whole(self) -> bool:
         return len(self._paths) <= WHOLE
 
-    def _results(self, paths: Iterable[_Path]) -> Iterator[Value]:
+    def _by_word(
+        self, paths: Iterable[_Path], label: str, words: Sequence[str], counts_of: Callable[[_Path], Sequence[int]]
+    ) -> Iterator[Value]:
+        """A count for each of `words`, which are the values of `label`."""
         for path in paths:
-            for outcome, count in zip(OUTCOMES, path.outcomes, strict=True):
+            for word, count in zip(words, counts_of(path), strict=True):
                 if count or self._whole:
-                    yield {"probe": path.probe, "target": path.target, "outcome": outcome}, count
-
-    def _packets(self, paths: Iterable[_Path]) -> Iterator[Value]:
-        for path in paths:
-            for fate, count in zip(FATES, path.fates or (), strict=False):
-                if count or self._whole:
-                    yield {"probe": path.probe, "target": path.target, "fate": fate}, count
+                    yield {"probe": path.probe, "target": path.target, label: word}, count
 
     def _counts(self, paths: Iterable[_Path], count_of: Callable[[_Path], int | None]) -> Iterator[Value]:
         return (value for value in _set(paths, count_of) if value[1] or self._whole)

@@ -1,0 +1,29 @@
+"""Reads docs/metrics.md: what its tables say of each metric."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "metrics.md"
+_ROW = re.compile(r"^\| `(?P<name>[a-z_]+)` \| (?P<kind>counter|gauge|histogram) \|(?P<labels>[^|]*)\|", re.MULTILINE)
+
+
+class Documented(NamedTuple):
+    """A row."""
+
+    kind: str
+    labels: frozenset[str]
+
+
+@cache
+def rows() -> dict[str, Documented]:
+    """Every metric that has a row, by its name."""
+    return {row["name"]: Documented(row["kind"], words(row["labels"])) for row in _ROW.finditer(PAGE.read_text())}
+
+
+def words(cell: str) -> frozenset[str]:
+    """What stands in backquotes in a cell."""
+    return frozenset(re.findall(r"`(\w+)`", cell))

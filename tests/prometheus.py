@@ -1,0 +1,52 @@
+"""A Prometheus of a test's own, on loopback, of Debian's package: begun, asked over its HTTP API, ended."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.conftest import DIRECT, PATIENCE, eventually, free_port
+from tests.promtool import installed
+
+
+def ask(url: str, path: str, **parameters: str | float) -> Any:
+    """The data of an answer of the API. Raises OSError where there is none (HTTPError is one)."""
+    with DIRECT.open(f"{url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}", timeout=10) as answer:
+        return json.load(answer)["data"]
+
+
+@contextlib.contextmanager
+def serving(folder: Path, config: Mapping[str, Any], rules: str) -> Iterator[str]:
+    """The URL of a Prometheus with this configuration and these rules. Afterwards it is gone, but for its files."""
+    (folder / "rules.yaml").write_text(rules)
+    (folder / "prometheus.yaml").write_text(yaml.safe_dump({**config, "rule_files": ["rules.yaml"]}))
+    address = f"127.0.0.1:{free_port()}"
+    command = [
+        installed("prometheus"),
+        f"--config.file={folder / 'prometheus.yaml'}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address={address}",
+        "--log.level=warn",
+    ]
+    with (folder / "log").open("wb") as log:
+        popen = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def answers() -> bool:
+        assert popen.poll() is None, (folder / "log").read_text()
+        with contextlib.suppress(OSError):
+            return bool(ask(f"http://{address}", "query", query="vector(1)"))
+        return False
+
+    try:
+        eventually("Prometheus answers", answers)
+        yield f"http://{address}"
+    finally:
+        popen.kill()  # what it has stored is thrown away
+        popen.wait(PATIENCE)
