@@ -14,7 +14,7 @@ LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check format build images docker-build manifests deploy undeploy logs-server logs-client \
-        e2e bench bench-accuracy bench-scale lock clean
+        e2e bench bench-accuracy bench-scale bench-soak lock clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ bench: setup  ## the echo services against Go and a bare gevent loop; memory; st
 
 bench-scale: setup  ## the prober with 10, 100 and 1,000 hosts: CPU, memory, lateness, what a scrape does to the others
 	$(BIN)/python -m tests.bench.scale $(BENCH_ARGS)
+
+bench-soak: setup  ## whether prober and echoes grow: 20 minutes at 50 times the normal rate
+	$(BIN)/python -m tests.bench.soak $(BENCH_ARGS)
 
 bench-accuracy: setup  ## the prober's numbers against a packet capture, idle and starved of CPU (needs root)
 	$(BIN)/python -m tests.bench.accuracy $(BENCH_ARGS)

@@ -56,17 +56,19 @@ class Cost:
 
 
 @contextlib.contextmanager
-def echoes(logs: Path, core: int) -> Iterator[dict[str, str]]:
-    """The three echoes on every loopback address; the variables that say where."""
+def echoes(logs: Path, core: int) -> Iterator[tuple[dict[str, str], list[Server]]]:
+    """The three echoes on every loopback address, with the variables that say where."""
     ports = {f"{name}_PORT": str(free_port()) for name in ("TCP", "UDP", "HTTP", "STAMP")}
+    servers: list[Server] = []
     with contextlib.ExitStack() as started:
         for name in ("tcp", "udp", "http"):
             admin = free_port()
             extra = {**ports, "ADMIN_PORT": str(admin), "LISTEN_ADDRESS": "0.0.0.0", "LOG_LEVEL": "ERROR"}
             command = [str(Path(sys.executable).with_name(f"smoker-{name}-echo"))]
             echo = launched(f"{name}-echo", command, extra, core, logs, admin, ready_by_http(admin))
-            started.enter_context(echo).wait_ready()
-        yield ports
+            servers.append(started.enter_context(echo))
+            servers[-1].wait_ready()
+        yield ports, servers
 
 
 def cpu(server: Server) -> float:
@@ -184,7 +186,7 @@ def main() -> int:
     allowed = sorted(os.sched_getaffinity(0))
     most, rows, verdict = max(numbers), [], []
     loads = [Load(most, "tcp,udp", 0), Load(most, "tcp,udp", 10), *(Load(n, "tcp,udp,http", 10) for n in numbers)]
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, echoes(Path(folder), allowed[0]) as ports:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, echoes(Path(folder), allowed[0]) as (ports, _):
         logs, core = Path(folder), allowed[-1]
         base = bare(most, ports, logs, core)
         bare_figures = ["", f"{100 * base.cpu:.2f}", "1.0x", f"{base.rss:.1f}"]

@@ -6,12 +6,14 @@ alike, so that windows hold as many rounds as they do for users; but for a past 
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from tests.e2e.cluster import eventually, fresh_namespace
+from tests.e2e.cluster import Namespace, eventually, fresh_namespace
 from tests.e2e.prometheus import Prometheus, watching
 from tests.e2e.release import FAST, Release
 
@@ -33,6 +35,9 @@ THIRTIETH = {
     f"{RULE}.proberStarved.forSeconds": 30,
 }
 WINDOW = 20  # rounds: the longest window of a rule
+SPINNING = 180  # seconds at most that a prober's CPU is eaten
+SAMPLES = 45  # rounds, and seconds: what a p99 is taken of
+NOISE = 0.002  # seconds: what a machine that is shared does to the largest of so many
 PORTS = {"tcp": 8080, "udp": 8081, "http": 8082}
 DENY_EGRESS = {"podSelector": {"matchLabels": {"smoker-e2e/cut": "yes"}}, "policyTypes": ["Egress"]}
 
@@ -140,3 +145,46 @@ def test_node_cut(prometheus: Prometheus, release: Release, since: float) -> Non
         firing(prometheus, *cut)
     firing(prometheus)
     assert prometheus.fired(since) == cut
+
+
+def test_starved(prometheus: Prometheus, release: Release, nodes: set[str], since: float) -> None:
+    """A prober that gets no CPU says so and nothing else: no probe fails, no latency alert fires, round trips stay."""
+    release.install({"prober.timeoutSeconds": 1, "prober.resources.limits.cpu": "50m"})
+    release.becomes("success", nodes)
+    passed(prometheus, nodes, SAMPLES)
+    pod = release.pods("prober")[0]
+    name, node = pod["metadata"]["name"], pod["spec"]["nodeName"]
+    usual, mark = rtt_p99(prometheus, node), release.log()
+    with spinning(release.namespace, name):
+        throttled, late = (f"SmokerProberStarved {node} {sign}" for sign in ("throttled", "late"))
+
+        def starved() -> None:
+            assert throttled in prometheus.alerts("firing")
+
+        eventually(f"{throttled} fires", SPINNING, starved)
+        passed(prometheus, nodes, SAMPLES)
+        found = rtt_p99(prometheus, node)
+    assert [result for result in release.results(mark) if result.outcome != "success"] == []
+    assert {throttled} <= prometheus.fired(since) <= {throttled, late}
+    for probe, seconds in found.items():
+        assert seconds <= max(2 * usual[probe], usual[probe] + NOISE), f"{probe}: {usual[probe]} s, then {seconds} s"
+    clock = 'histogram_quantile(0.5, rate(smoker_probe_duration_seconds_bucket{node="%s",probe="tcp"}[%ds]))'
+    assert prometheus.value(clock % (node, SAMPLES)) > 5 * found["tcp"], "it was not starved"
+
+
+def rtt_p99(prometheus: Prometheus, node: str) -> dict[str, float]:
+    """The network's p99 over the last rounds of a node, by probe, in seconds."""
+    p99 = f'quantile_over_time(0.99, smoker_probe_last_rtt_seconds{{node="{node}"}}[{SAMPLES}s])'
+    return {labels["probe"]: value for labels, value in prometheus.query(p99)}
+
+
+@contextmanager
+def spinning(namespace: Namespace, pod: str) -> Iterator[None]:
+    """A loop beside the prober, in its container: it eats what CPU that has. It ends by itself, too."""
+    loop = f"import time; end = time.monotonic() + {SPINNING}\nwhile time.monotonic() < end: pass"
+    command = ["kubectl", "--namespace", namespace.name, "exec", pod, "--", "python3", "-c", loop]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.terminate()

@@ -1,6 +1,6 @@
 """What one would write at first: a greenlet a host, PING over TCP and UDP every 30 s, and the answer is thrown away.
 
-python bare_prober.py HOSTS TCP-PORT UDP-PORT
+python bare_prober.py HOSTS TCP-PORT UDP-PORT [INTERVAL]
 """
 
 from gevent import monkey
@@ -13,7 +13,7 @@ import sys
 
 import gevent
 
-INTERVAL = 30.0
+INTERVAL = 30.0  # seconds, unless told otherwise
 
 
 def ask(kind: socket.SocketKind, host: str, port: int) -> None:
@@ -25,18 +25,19 @@ def ask(kind: socket.SocketKind, host: str, port: int) -> None:
         sock.recv(4)
 
 
-def rounds(host: str, tcp: int, udp: int, offset: float) -> None:
+def rounds(host: str, tcp: int, udp: int, interval: float, offset: float) -> None:
     """For ever."""
     gevent.sleep(offset)
     while True:
         ask(socket.SOCK_STREAM, host, tcp)
         ask(socket.SOCK_DGRAM, host, udp)
-        gevent.sleep(INTERVAL)
+        gevent.sleep(interval)
 
 
 if __name__ == "__main__":
-    number, tcp_port, udp_port = (int(text) for text in sys.argv[1:])
+    number, tcp_port, udp_port = (int(text) for text in sys.argv[1:4])
+    every = float(sys.argv[4]) if len(sys.argv) > 4 else INTERVAL
     first = ipaddress.IPv4Address("127.16.0.1")
     for index in range(number):
-        gevent.spawn(rounds, str(first + index), tcp_port, udp_port, INTERVAL * index / number)
+        gevent.spawn(rounds, str(first + index), tcp_port, udp_port, every, every * index / number)
     gevent.wait()
