@@ -1,6 +1,6 @@
 """Whether a prober and the echoes grow in the long run: memory and descriptors over many rounds.
 
-python -m tests.bench.soak [--minutes 20] [--warm 7]
+python -m tests.bench.soak [--minutes 20] [--warm 16]
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ def main() -> int:
     """Run it."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=20.0, help="how long, after the warm-up (20)")
-    parser.add_argument("--warm", type=float, default=7.0, help="minutes before that: a window is full after six (7)")
+    parser.add_argument(
+        "--warm", type=float, default=16.0, help="minutes before that: a session of STAMP lasts for 15 (16)"
+    )
     chosen = parser.parse_args()
     interval, core = NORMAL / TIMES, min(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, contextlib.ExitStack() as started:

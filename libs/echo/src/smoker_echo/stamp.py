@@ -110,6 +110,7 @@ class StampReflector(Answerer):
         if now - heard > REFWAIT:
             number = 0
         self._sessions[client] = (number + 1, now)
-        if len(self._sessions) > SESSIONS:
-            self._sessions.popitem(last=False)
+        oldest = next(iter(self._sessions))
+        if len(self._sessions) > SESSIONS or now - self._sessions[oldest][1] > REFWAIT:
+            del self._sessions[oldest]  # at most one begins with each packet, so one a packet is enough
         return number
