@@ -14,7 +14,7 @@ LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check format build images docker-build manifests deploy undeploy logs-server logs-client \
-        e2e bench bench-accuracy bench-scale bench-soak lock clean
+        e2e bench bench-accuracy bench-scale bench-soak bench-mesh lock clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +88,9 @@ bench-scale: setup  ## the prober with 10, 100 and 1,000 hosts: CPU, memory, lat
 
 bench-soak: setup  ## whether prober and echoes grow: 20 minutes at 50 times the normal rate
 	$(BIN)/python -m tests.bench.soak $(BENCH_ARGS)
+
+bench-mesh: setup  ## who probes whom with up to 5,000 nodes, and how soon a fault shows (simulated)
+	$(BIN)/python -m tests.bench.mesh $(BENCH_ARGS)
 
 bench-accuracy: setup  ## the prober's numbers against a packet capture, idle and starved of CPU (needs root)
 	$(BIN)/python -m tests.bench.accuracy $(BENCH_ARGS)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "metrics.md"
-_ROW = re.compile(r"^\| `(?P<name>[a-z_]+)` \| (?P<kind>counter|gauge|histogram) \|(?P<labels>[^|]*)\|", re.MULTILINE)
+_KINDS = "counter|gauge|histogram|summary"
+_ROW = re.compile(rf"^\| `(?P<name>[a-z_]+)` \| (?P<kind>{_KINDS}) \|(?P<labels>[^|]*)\|", re.MULTILINE)
 
 
 class Documented(NamedTuple):

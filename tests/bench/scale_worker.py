@@ -13,19 +13,20 @@ import ipaddress
 import sys
 
 from smoker_common import service
-from smoker_prober import prober
-from smoker_prober.cli import SNAPSHOT
-from smoker_prober.discovery.static import targets
+from smoker_prober.assembly import assemble
+from smoker_prober.discovery.static import STAMP, targets
+from smoker_prober.gather import SNAPSHOT
+from smoker_prober.prober import Hosts
 from smoker_prober.settings import Settings
 from smoker_prober.sinks.memory import Memory
 
 FIRST = ipaddress.IPv4Address("127.16.0.1")
 
 
-def hosts(settings: Settings, number: int, probes: list[str]) -> prober.Hosts:
+def hosts(settings: Settings, number: int, probes: list[str]) -> Hosts:
     """So many hosts, each with a target for each of `probes`."""
     addresses = [str(FIRST + index) for index in range(number)]
-    return {host: {probe: targets(settings, host)[probe] for probe in probes} for host in addresses}
+    return {host: {probe: targets(settings, host)[probe] for probe in (*probes, STAMP)} for host in addresses}
 
 
 def command(number: int, probes: list[str]) -> int:
@@ -34,7 +35,9 @@ def command(number: int, probes: list[str]) -> int:
     return service.run(
         "smoker-prober",
         Settings,
-        lambda settings, _sockets, registry: prober.build(settings, hosts(settings, number, probes), memory, registry),
+        lambda settings, sockets, registry: assemble(
+            settings, hosts(settings, number, probes), sockets, memory, registry
+        ),
         results=sys.stdout,
         pages={SNAPSHOT: memory.snapshot},
     )

@@ -42,15 +42,25 @@ ALERTS = (
     "SmokerProberStarved",
 )
 NODES = ("a", "b", "c")
+PROBES, FAMILIES = ("tcp", "udp"), ("v4", "v6")
 OF_RELEASE = f'namespace="{NAMESPACE}",app_kubernetes_io_instance="{RELEASE}"'
 MACROS = {
     "release": OF_RELEASE,
     "prober": f'{OF_RELEASE},app_kubernetes_io_component="prober"',
+    "host": f'{OF_RELEASE},app_kubernetes_io_component="host"',
     **{f"{echo}_echo": f'{OF_RELEASE},app_kubernetes_io_component="{echo}-echo"' for echo in ("tcp", "udp", "http")},
     **{node: f'node="{node}",pod="prober-{node}"' for node in NODES},
     "tcp": f'probe="tcp",target="{RELEASE}-server:8080"',
     "udp": f'probe="udp",target="{RELEASE}-server:8081"',
     "http": f'probe="http",target="{RELEASE}-server:8082"',
+    # To the prober on node b, by probe and family; from node to node; and from a node to the Service.
+    **{
+        f"{probe}_{of}": f'probe="{probe}",target="b",plane="pod",family="ip{of}"'
+        for probe in PROBES
+        for of in FAMILIES
+    },
+    "tcp_host": 'probe="tcp",target="b",plane="host",family="ipv4"',
+    "tcp_host_service": f'probe="tcp",target="{RELEASE}-server:8080",plane="host-service"',
 }
 UNITS = {"s": 1, "m": 60, "h": 3600}
 LABEL = re.compile(r'(\w+)="([^"]*)"')

@@ -17,7 +17,10 @@ Object = dict[str, Any]
 ROWS = rows((CHART / "values.yaml").read_text())
 ALL: dict[str, Any] = yaml.safe_load((CHART / "ci" / "all-values.yaml").read_text())
 WORKLOADS = ("tcp-echo", "udp-echo", "http-echo", "prober")
+ECHOES = WORKLOADS[:3]
 VALUES_KEY = {"tcp-echo": "tcpEcho", "udp-echo": "udpEcho", "http-echo": "httpEcho", "prober": "prober"}
+HOST: dict[str, Any] = {"hostNetwork": {"enabled": True}}  # a prober more on each node, the component "host"
+NO_MESH: dict[str, Any] = {"mesh": {"enabled": False}}
 CLUSTER = {"kubeVersion": "1.31.0"}  # what Helm takes for the cluster's version, the same for every Helm
 
 

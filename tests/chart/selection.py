@@ -23,7 +23,7 @@ def selectors(release: Rendered) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for found in release.objects:
         name, spec = f"{found['kind']} {found['metadata']['name']}", found.get("spec", {})
         match found["kind"]:
-            case "Deployment" | "DaemonSet" | "PodMonitor":
+            case "Deployment" | "DaemonSet" | "PodMonitor" | "PodDisruptionBudget":
                 yield name, spec["selector"]
             case "Service":
                 yield name, {"matchLabels": spec["selector"]}
@@ -31,7 +31,8 @@ def selectors(release: Rendered) -> Iterator[tuple[str, Mapping[str, Any]]]:
                 yield name, spec["podSelector"]
                 for rule in spec.get("ingress", []) + spec.get("egress", []):
                     for peer in rule.get("from", []) + rule.get("to", []):
-                        yield f"{name}, a peer", peer["podSelector"]
+                        if "podSelector" in peer:
+                            yield f"{name}, a peer", peer["podSelector"]
 
 
 def pods(release: Rendered) -> dict[str, Object]:

@@ -12,7 +12,7 @@ import pytest
 from .alert_cases import ALERTS, alerts
 from .markdown import anchors
 from .promql import mistakes
-from .render import ALL, Helm, Object, merged, nested
+from .render import ALL, HOST, Helm, Object, merged, nested
 
 RUNBOOK = Path(__file__).resolve().parents[2] / "docs" / "troubleshooting.md"
 ON = {"metrics": {"prometheusRule": {"enabled": True}}}
@@ -65,12 +65,13 @@ def test_known_metrics(helm: Helm, values: dict[str, Any]) -> None:
 
 def test_this_release_alone(helm: Helm) -> None:
     """Whatever an alert reads is this release's, and a prober's unless it is `up`; kube_node_info is the cluster's."""
-    of_release = 'namespace="net",app_kubernetes_io_instance="lungs",app_kubernetes_io_component='
-    for rule in rendered(helm, release="lungs"):
+    of_release = 'namespace="net",app_kubernetes_io_instance="lungs",app_kubernetes_io_component'
+    of_probers = f'{of_release}=~"prober|host"'
+    for rule in rendered(helm, HOST, release="lungs"):
         for metric, matchers in re.findall(r"(\w+)\{([^}]*)\}", rule["expr"]):
             if metric != "kube_node_info":
                 assert matchers.startswith(of_release)
-                assert metric == "up" or matchers.startswith(f'{of_release}"prober"')
+                assert metric == "up" or matchers.startswith(of_probers)
 
 
 @pytest.mark.parametrize(

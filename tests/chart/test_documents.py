@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from .render import ALL, ROWS, Helm
+from .render import ALL, HOST, NO_MESH, ROWS, Helm
 from .selection import selected
 from .values_table import CHART, END, rows, table, with_table
 
+#: What no value sets, but where and as what the release is installed.
+OF_THE_RELEASE = {"NETWORK", "NAMESPACE", "PEER_SERVICE", "PEER_HOST_SERVICE"}
 README = (CHART / "README.md").read_text()
 
 
@@ -46,7 +48,7 @@ def test_variables(helm: Helm) -> None:
     """The table names the variable of every setting, beside the value that sets it."""
     release = helm.render()
     for component in ("tcp-echo", "udp-echo", "http-echo", "prober"):
-        for variable in release.env(component):
+        for variable in release.env(component).keys() - OF_THE_RELEASE:
             assert any(f"(`{variable}`)" in row.text for row in ROWS), variable
 
 
@@ -90,13 +92,25 @@ def test_notes_selectors(helm: Helm, tmp_path: Path) -> None:
     assert release.get("Service", "lungs-server")
 
 
+def test_notes_of_the_mesh(helm: Helm, tmp_path: Path) -> None:
+    """The notes tell of peers where there are some, and of what the nodes' network needs where it is wanted."""
+    plain, none, host = (notes(helm, tmp_path, values) for values in ({}, NO_MESH, HOST))
+    assert "FAILED error=timeout peer=node-2 plane=pod family=ipv4" in plain
+    assert "peer=" not in none
+    assert "privileged" not in plain
+    assert "privileged" in host
+    assert "smoker-host" in host
+    assert helm.render(HOST).get("DaemonSet", "smoker-host")
+
+
 def test_notes_are_whole(helm: Helm, tmp_path: Path) -> None:
     """The notes fill in what they mention, fit a terminal, and leave no trace of a missing value."""
-    text = notes(helm, tmp_path, {"prober": {"intervalSeconds": 7, "timeoutSeconds": 2}})
-    assert "every 7 s" in text
-    assert "within 2 s" in text
-    assert not re.search(r"<no value>|<nil>|%!", text)
-    assert all(len(line) <= 120 for line in text.splitlines())
+    for more in ({}, NO_MESH, HOST):
+        text = notes(helm, tmp_path, {"prober": {"intervalSeconds": 7, "timeoutSeconds": 2}, **more})
+        assert "every 7 s" in text
+        assert "within 2 s" in text
+        assert not re.search(r"<no value>|<nil>|%!|\n\n\n", text)
+        assert all(len(line) <= 130 for line in text.splitlines())
 
 
 def test_lint(helm: Helm) -> None:

@@ -1,6 +1,16 @@
 from __future__ import annotations
 
-from .render import ALL, Helm
+from .render import ALL, HOST, NO_MESH, Helm
+
+#: What a prober needs that stays, answers and has peers; one round does not.
+OF_THE_MESH = {
+    "LINGER",
+    "NETWORK",
+    "DISCOVERY",
+    "NAMESPACE",
+    "MESH_PEERS",
+    *(f"PEER_{what}" for what in ("SERVICE", "HOST_SERVICE", "TCP_PORT", "UDP_PORT", "HTTP_PORT", "STAMP_PORT")),
+}
 
 
 def test_hook(helm: Helm) -> None:
@@ -24,7 +34,8 @@ def test_one_round_of_the_prober(helm: Helm) -> None:
         test, prober = release.container("test"), release.container("prober")
         assert test["image"] == prober["image"]
         assert test["resources"] == prober["resources"]
-        assert {**release.env("test"), "SERVER_HOST": ""} == {**release.env("prober"), "SERVER_HOST": ""}
+        ours = {**release.env("prober"), "SERVER_HOST": ""}
+        assert {**release.env("test"), "SERVER_HOST": ""} == {k: v for k, v in ours.items() if k not in OF_THE_MESH}
         assert release.component("test")["spec"]["restartPolicy"] == "Never"
         assert not {"livenessProbe", "readinessProbe", "ports"} & set(test)
 
@@ -34,6 +45,17 @@ def test_own_service(helm: Helm) -> None:
     release = helm.render({"prober": {"serverHost": "echo.example.com"}})
     assert release.env("prober")["SERVER_HOST"] == "echo.example.com"
     assert release.env("test")["SERVER_HOST"] == "smoker-server"
+
+
+def test_the_mesh(helm: Helm) -> None:
+    """Then it asks the probers what they see of each other, on the admin ports of both networks that there are."""
+    once = ["once", "--settle", "10"]
+    pods, hosts = ["--mesh", "smoker-prober:9464"], ["--mesh", "smoker-host:19464"]
+    assert helm.render(NO_MESH).container("test")["args"] == once
+    assert helm.render().container("test")["args"] == [*once, *pods]
+    assert helm.render(HOST).container("test")["args"] == [*once, *pods, *hosts]
+    moved = helm.render({"adminPort": 9000, "hostNetwork": {"enabled": True, "adminPort": 9001}}, release="lungs")
+    assert moved.container("test")["args"] == [*once, "--mesh", "lungs-prober:9000", "--mesh", "lungs-host:9001"]
 
 
 def test_not_on_every_node(helm: Helm) -> None:

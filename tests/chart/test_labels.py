@@ -5,21 +5,23 @@ from pathlib import Path
 
 import pytest
 
-from .render import ALL, WORKLOADS, Helm
+from .render import ALL, HOST, WORKLOADS, Helm
 from .selection import pods, selected, selects
 from .values_table import CHART
 
 PREFIX = "app.kubernetes.io/"
 EVERYTHING = {
+    **HOST,
+    "tcpEcho": {"replicas": 2},
     "networkPolicy": {"enabled": True},
     "metrics": {key: {"enabled": True} for key in ("podMonitor", "prometheusRule", "dashboards")},
 }
 
 
-@pytest.mark.parametrize("component", WORKLOADS)
+@pytest.mark.parametrize("component", [*WORKLOADS, "host"])
 def test_selectors(helm: Helm, component: str) -> None:
     """A workload selects by name, instance and component: its own pods, no others, whatever the values are."""
-    for values in ({}, ALL):
+    for values in (HOST, ALL):
         release = helm.render(values)
         selector = release.component(component)["spec"]["selector"]
         assert selector == {
@@ -34,6 +36,8 @@ def test_selectors(helm: Helm, component: str) -> None:
 def test_app(helm: Helm, app: str, components: set[str]) -> None:
     """`kubectl logs -l app=…` reaches all echo pods or all probers, and never the test pod."""
     assert selected({"matchLabels": {"app": app}}, helm.render()) == components
+    more = {"host"} if "prober" in components else set()
+    assert selected({"matchLabels": {"app": app}}, helm.render(HOST)) == components | more
 
 
 def test_recommended_labels(helm: Helm) -> None:
@@ -54,7 +58,7 @@ def test_common_labels_and_annotations(helm: Helm) -> None:
     for found in release.objects:
         assert found["metadata"]["labels"]["team"] == "net"
         assert found["metadata"]["annotations"]["note"] == "x"
-    for component in WORKLOADS:
+    for component in (*WORKLOADS, "host"):
         assert "team" not in release.pod(component)["metadata"]["labels"]
         assert "annotations" not in release.pod(component)["metadata"]
 
@@ -73,13 +77,14 @@ def test_a_new_chart_rolls_nothing(helm: Helm, tmp_path: Path) -> None:
 
 
 def test_pod_labels_and_annotations(helm: Helm) -> None:
-    """podLabels and podAnnotations reach the pods of their component and no others, and change no selector."""
+    """podLabels and podAnnotations reach the pods of their component and no others; a host's prober is a prober."""
     release = helm.render(ALL)
     for component, pod in pods(release).items():
-        tier = component.removesuffix("-echo")
+        tier = "prober" if component == "host" else component.removesuffix("-echo")
         assert pod["metadata"]["labels"]["example.com/tier"] == tier
         assert pod["metadata"]["annotations"]["example.com/note"]
-        assert selected({"matchLabels": {"example.com/tier": tier}}, release) == {component}
+        same = {"prober", "host"} if tier == "prober" else {component}
+        assert selected({"matchLabels": {"example.com/tier": tier}}, release) == same
 
 
 def test_service_selects_the_echo_pods(helm: Helm) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from .promql import target_labels
-from .render import ALL, VALUES_KEY, WORKLOADS, Helm, HelmError, Object, nested
+from .render import ALL, HOST, VALUES_KEY, WORKLOADS, Helm, HelmError, Object, nested
 from .selection import pods, selected, selects
 
 ANNOTATED = {"metrics": {"scrapeAnnotations": True}}
@@ -34,6 +34,8 @@ def test_scrape_annotations(helm: Helm) -> None:
             annotations = release.pod(component)["metadata"]["annotations"]
             assert annotations == {**SCRAPED, "prometheus.io/port": str(port)}
         assert not SCRAPED.keys() & release.pod("test")["metadata"]["annotations"].keys()
+    host = helm.render({**ANNOTATED, **HOST}).pod("host")["metadata"]["annotations"]
+    assert host == {**SCRAPED, "prometheus.io/port": "19464"}  # its own, as the node's ports are everybody's
 
 
 @pytest.mark.parametrize("component", WORKLOADS)
@@ -46,7 +48,7 @@ def test_own_annotations_win(helm: Helm, component: str) -> None:
 
 def test_pod_monitor_selects(helm: Helm) -> None:
     """One PodMonitor takes every pod of this release that serves the admin port, and no pod of another release."""
-    for values in (MONITORED, ALL):
+    for values, others in ((MONITORED, set()), ({**MONITORED, **HOST}, {"host"}), (ALL, {"host"})):
         release = helm.render(values)
         (one,) = release.of_kind("PodMonitor")
         serving = {
@@ -54,7 +56,7 @@ def test_pod_monitor_selects(helm: Helm) -> None:
             for name, pod in pods(release).items()
             if "admin" in [port["name"] for c in pod["spec"]["containers"] for port in c.get("ports", [])]
         }
-        assert selected(one["spec"]["selector"], release) == serving == set(WORKLOADS)
+        assert selected(one["spec"]["selector"], release) == serving == {*WORKLOADS, *others}
         assert not selected(one["spec"]["selector"], helm.render(release="other"))
 
 

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from .render import Helm, HelmError, Rendered, merged
+from .render import HOST, NO_MESH, Helm, HelmError, Rendered, merged
 from .selection import pods, selectors, selects
 
 POLICY = {"networkPolicy": {"enabled": True}}
 MONITORING = {"metrics": {"podMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}}
 DASHBOARDS = {"metrics": {"dashboards": {"enabled": True}}}
-EVERYTHING = merged(POLICY, merged(MONITORING, DASHBOARDS))
+REPLICAS = {key: {"replicas": 2} for key in ("tcpEcho", "udpEcho", "httpEcho")}
+EVERYTHING = merged(POLICY, merged(MONITORING, merged(DASHBOARDS, merged(HOST, REPLICAS))))
+ENDS = ("-server", "-tcp-echo", "-udp-echo", "-http-echo", "-prober", "-host", "-test", "-metrics", "-alerts")
+MESH = ("Service", "ServiceAccount", "Role", "RoleBinding")
 
 
 def names(release: Rendered) -> set[tuple[str, str]]:
@@ -22,14 +25,33 @@ def expected(base: str) -> set[tuple[str, str]]:
         ("Deployment", f"{base}-udp-echo"),
         ("Deployment", f"{base}-http-echo"),
         ("DaemonSet", f"{base}-prober"),
+        *((kind, f"{base}-prober") for kind in MESH),
         ("Pod", f"{base}-test"),
     }
 
 
 def test_objects(helm: Helm) -> None:
-    """A release is one Service, three Deployments, a DaemonSet and a test pod, named after it."""
+    """A release is a Service, three Deployments, a DaemonSet, what its mesh needs and a test pod, named after it."""
     assert names(helm.render()) == expected("smoker")
     assert names(helm.render(release="lungs")) == expected("lungs")
+
+
+def test_without_a_mesh(helm: Helm) -> None:
+    """What only a mesh needs goes with it: the account, its permission, the headless Service."""
+    assert names(helm.render(NO_MESH)) == expected("smoker") - {(kind, "smoker-prober") for kind in MESH}
+
+
+def test_host_network(helm: Helm) -> None:
+    """The probers on the nodes' network are a DaemonSet with a headless Service, called `host`."""
+    second = {("DaemonSet", "smoker-host"), ("Service", "smoker-host")}
+    assert names(helm.render(HOST)) == expected("smoker") | second
+
+
+def test_disruption_budgets(helm: Helm) -> None:
+    """An echo service of several pods has a disruption budget; of one pod none, or no node could be drained."""
+    for replicas, there in ((0, False), (1, False), (2, True), (3, True)):
+        found = names(helm.render({"udpEcho": {"replicas": replicas}}))
+        assert found == expected("smoker") | ({("PodDisruptionBudget", "smoker-udp-echo")} if there else set())
 
 
 def test_policies(helm: Helm) -> None:
@@ -60,10 +82,13 @@ def test_fullname_override(helm: Helm) -> None:
 def test_long_names(helm: Helm, release: str, override: str) -> None:
     """However long the base is, every name fits the 63 characters of a label, and no two become one."""
     found = helm.render({**EVERYTHING, "fullnameOverride": override}, release=release)
-    assert len(names(found)) == len(expected("")) + 7
-    for _, name in names(found):
+    assert len(names(found)) == len(found.objects) == len(expected("")) + 12
+    for kind, name in names(found):
         assert len(name) <= 63
         assert "--" not in name
+        assert kind == "ConfigMap" or name.endswith(ENDS)
+    for one in found.objects:
+        assert all(len(value) <= 63 for value in one["metadata"]["labels"].values())
 
 
 def test_dots_in_a_release_name(helm: Helm) -> None:
@@ -87,6 +112,8 @@ def test_words_of_yaml(helm: Helm, release: str) -> None:
     found = helm.render(EVERYTHING, release=release)
     for _, selector in selectors(found):
         assert selector["matchLabels"]["app.kubernetes.io/instance"] == release
+    for component in pods(found):
+        assert found.pod(component)["metadata"]["labels"]["app.kubernetes.io/instance"] == release
 
 
 def test_namespace(helm: Helm) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from .render import ALL, Helm, Object, Rendered
+from .render import ALL, HOST, NO_MESH, Helm, Object, Rendered
 from .selection import pods, selects
 
 ON = {"networkPolicy": {"enabled": True}}
+MESH = (("TCP", 8080), ("UDP", 8081), ("TCP", 8082), ("UDP", 8062))
 ECHO = {"tcp-echo": ("TCP", 8080), "udp-echo": ("UDP", 8081), "http-echo": ("TCP", 8082)}
 
 
@@ -26,6 +27,10 @@ class End:
 
 STRANGER = End({"app": "stranger"})
 DNS = End({"k8s-app": "kube-dns"}, {"kubernetes.io/metadata.name": "kube-system"})
+
+
+API = End(address="192.0.2.10")
+NODE = End(address="198.51.100.1")  # what a prober on the node's network comes from
 
 
 def own(release: Rendered, component: str) -> End:
@@ -55,7 +60,7 @@ def passes(release: Rendered, source: End, target: End, protocol: str, port: int
             spec = policy["spec"]
             if direction in spec["policyTypes"] and selects(spec["podSelector"], here.labels):
                 for rule in spec.get(direction.lower(), []):
-                    open_port = {"protocol": protocol, "port": port} in rule["ports"]
+                    open_port = not rule["ports"] or {"protocol": protocol, "port": port} in rule["ports"]
                     if open_port and (key not in rule or any(is_peer(peer, there) for peer in rule[key])):
                         return True
         return False
@@ -73,6 +78,55 @@ def test_own_traffic(helm: Helm, prober: str) -> None:
     for protocol in ("UDP", "TCP"):
         for port in (53, 5353):
             assert passes(release, own(release, prober), DNS, protocol, port)
+
+
+@pytest.mark.parametrize(("protocol", "port"), MESH)
+def test_peers(helm: Helm, protocol: str, port: int) -> None:
+    """Probers reach each other, and nobody else reaches them; without a mesh nobody does."""
+    release, other = helm.render(ON), helm.render(ON, release="other")
+    prober = own(release, "prober")
+    assert passes(release, prober, prober, protocol, port)
+    for stranger in (STRANGER, DNS, NODE, own(other, "prober"), own(release, "tcp-echo")):
+        assert not passes(release, stranger, prober, protocol, port)
+    assert not passes(helm.render({**ON, **NO_MESH}), prober, prober, protocol, port)
+
+
+def test_peers_on_both_networks(helm: Helm) -> None:
+    """What comes from a node's network has an address that no selector knows: then peers' ports and echoes are open."""
+    release = helm.render({**ON, **HOST})
+    for protocol, port in MESH:
+        assert passes(release, NODE, own(release, "prober"), protocol, port)
+        assert passes(release, own(release, "prober"), NODE, protocol, port + 10000)
+        assert not passes(helm.render(ON), own(release, "prober"), NODE, protocol, port + 10000)
+    for echo, (protocol, port) in ECHO.items():
+        assert passes(release, NODE, own(release, echo), protocol, port)
+        assert not passes(helm.render(ON), NODE, own(release, echo), protocol, port)
+
+
+def test_the_mesh_is_asked(helm: Helm) -> None:
+    """The test pod reaches the probers' admin ports on both networks, and theirs alone, even if adminFrom is narrow."""
+    peer = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    release = helm.render({**HOST, "networkPolicy": {"enabled": True, "adminFrom": [peer]}})
+    test = own(release, "test")
+    assert passes(release, test, own(release, "prober"), "TCP", 9464)
+    assert passes(release, test, NODE, "TCP", 19464)
+    assert not passes(release, test, NODE, "TCP", 9464)
+    assert not passes(release, own(release, "prober"), own(release, "prober"), "TCP", 9464)
+
+
+def test_api_ports(helm: Helm) -> None:
+    """apiPorts opens the way to the API server, which a mesh needs; without any, and without a mesh, there is none."""
+    for ports, port, open_port in (
+        ([443, 6443], 6443, True),
+        ([443, 6443], 443, True),
+        ([16443], 16443, True),
+        ([16443], 6443, False),
+        ([], 443, False),
+    ):
+        policy = {"networkPolicy": {"enabled": True, "apiPorts": ports}}
+        release, off = helm.render(policy), helm.render({**policy, **NO_MESH})
+        assert passes(release, own(release, "prober"), API, "TCP", port) is open_port
+        assert not passes(off, own(off, "prober"), API, "TCP", port)
 
 
 def test_ports_follow_the_values(helm: Helm) -> None:
@@ -107,12 +161,12 @@ def test_admin_port(helm: Helm, component: str) -> None:
 
 def test_extra_peers(helm: Helm) -> None:
     """extraFrom lets others in to the echo services, extraTo lets probers out; both on the echo ports alone."""
-    release = helm.render(ALL)
+    release = helm.render({**ALL, "hostNetwork": {"enabled": False}})
     guest = End({"app": "guest"}, {"kubernetes.io/metadata.name": "monitoring"})
     outside = End(address="192.0.2.7")
     assert passes(release, guest, own(release, "tcp-echo"), "TCP", 18080)
     assert passes(release, own(release, "prober"), outside, "UDP", 18081)
-    assert not passes(release, own(release, "prober"), outside, "TCP", 443)
+    assert not passes(release, own(release, "prober"), outside, "TCP", 22)
     assert not passes(release, own(release, "prober"), End(address="198.51.100.1"), "UDP", 18081)
 
 
@@ -129,3 +183,23 @@ def test_ports_are_numbers(helm: Helm) -> None:
     for policy in helm.render(ON).of_kind("NetworkPolicy"):
         rules = policy["spec"].get("ingress", []) + policy["spec"].get("egress", [])
         assert all(isinstance(port["port"], int) for rule in rules for port in rule["ports"])
+
+
+def test_no_rule_without_ports(helm: Helm) -> None:
+    """A list of ports that was emptied takes its rule with it: a rule without ports would open all of them."""
+    empty: dict[str, Any] = {"enabled": True, "dnsPorts": [], "apiPorts": []}
+    for values in (ON, {"networkPolicy": empty}, {"networkPolicy": empty, **HOST}, {"networkPolicy": empty, **NO_MESH}):
+        for policy in helm.render(values).of_kind("NetworkPolicy"):
+            rules = policy["spec"].get("ingress", []) + policy["spec"].get("egress", [])
+            assert all(rule["ports"] for rule in rules)
+
+
+def test_further_targets(helm: Helm) -> None:
+    """The port of each further target is open, by its number or its scheme's; without targets none is."""
+    urls = {"api": "tcp://k.d.svc:6550", "web": "http://w/", "page": "https://p.example/x:7/", "v6": "http://[::1]/"}
+    release = helm.render({**ON, "prober": {"targets": urls}})
+    outside = End(address="203.0.113.7")
+    for port in (6550, 80, 443):
+        assert passes(release, own(release, "prober"), outside, "TCP", port), port
+    assert not passes(release, own(release, "prober"), outside, "TCP", 7)
+    assert not passes(helm.render(ON), own(release, "prober"), outside, "TCP", 80)

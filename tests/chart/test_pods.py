@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from .render import ALL, VALUES_KEY, WORKLOADS, Helm, Object, Rendered, at
+from .render import ALL, ECHOES, HOST, NO_MESH, VALUES_KEY, WORKLOADS, Helm, Object, Rendered, at
+from .selection import pods
 
-BOTH = pytest.mark.parametrize("values", [{}, ALL], ids=["default", "all"])
+EACH = pytest.mark.parametrize("values", [{}, NO_MESH, ALL], ids=["default", "no mesh", "all"])
 
 
 def pod_specs(release: Rendered) -> dict[str, Object]:
@@ -24,8 +25,8 @@ def pod_specs(release: Rendered) -> dict[str, Object]:
     found: dict[str, Object] = {}
     for one in release.objects:
         walk(one, f"{one['kind']} {one['metadata']['name']}")
-    if len(found) != 5:
-        raise LookupError(f"not the five pods: {list(found)}")
+    if len(found) != 5 + any(path.endswith("-host.spec.template.spec") for path in found):
+        raise LookupError(f"not the five pods, and the host's: {list(found)}")
     return found
 
 
@@ -35,9 +36,9 @@ def containers(release: Rendered) -> dict[str, Object]:
     return {f"{path} {c['name']}": c for path, spec in specs.items() for kind in kinds for c in spec.get(kind, [])}
 
 
-@BOTH
+@EACH
 def test_restricted(helm: Helm, values: dict[str, Any]) -> None:
-    """Every pod and container meets the `restricted` Pod Security Standard, as a fixed user that is not root."""
+    """Every pod meets the `restricted` Pod Security Standard, as a fixed user that is not root; but one's network."""
     for path, spec in pod_specs(helm.render(values)).items():
         assert spec["securityContext"] == {
             "runAsNonRoot": True,
@@ -45,7 +46,8 @@ def test_restricted(helm: Helm, values: dict[str, Any]) -> None:
             "runAsGroup": 65532,
             "seccompProfile": {"type": "RuntimeDefault"},
         }, path
-        assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec), path
+        assert not {"hostPID", "hostIPC"} & set(spec), path
+        assert ("hostNetwork" in spec) == path.startswith("DaemonSet lungs-host."), path
         assert {kind for v in spec.get("volumes", []) for kind in v} <= {"name", "emptyDir"}, path
     for path, container in containers(helm.render(values)).items():
         assert container["securityContext"] == {
@@ -56,16 +58,19 @@ def test_restricted(helm: Helm, values: dict[str, Any]) -> None:
         assert all("hostPort" not in port for port in container.get("ports", [])), path
 
 
-@BOTH
+@EACH
 def test_nothing_from_outside(helm: Helm, values: dict[str, Any]) -> None:
-    """No pod mounts a token, and no Service of the namespace writes into its environment."""
-    for path, spec in pod_specs(helm.render(values)).items():
-        assert spec["automountServiceAccountToken"] is False, path
-        assert spec["enableServiceLinks"] is False, path
-        assert "serviceAccountName" not in spec, path
+    """No pod but a prober with a mesh mounts a token, and no Service of the namespace writes into its environment."""
+    release = helm.render(values)
+    meshed = set() if values is NO_MESH else {"prober", "host"}
+    for component, pod in pods(release).items():
+        spec = pod["spec"]
+        assert spec["automountServiceAccountToken"] is (component in meshed), component
+        assert ("serviceAccountName" in spec) == (component in meshed), component
+        assert spec["enableServiceLinks"] is False, component
 
 
-@BOTH
+@EACH
 def test_environment_names_are_unique(helm: Helm, values: dict[str, Any]) -> None:
     """No variable occurs twice: server-side apply, which Helm 4 uses, refuses such a list."""
     for path, container in containers(helm.render(values)).items():
@@ -74,9 +79,23 @@ def test_environment_names_are_unique(helm: Helm, values: dict[str, Any]) -> Non
 
 
 def test_termination(helm: Helm) -> None:
-    """Pods get 10 s to end, twice of what the services need."""
-    for path, spec in pod_specs(helm.render()).items():
-        assert spec["terminationGracePeriodSeconds"] == 10, path
+    """Beside the time for which they linger pods get 10 s to end, twice of what the services need."""
+    for linger in (0, 5, 300):
+        release = helm.render({**HOST, "lingerSeconds": linger, "tcpEcho": {"replicas": 2}})
+        for component, pod in pods(release).items():
+            assert pod["spec"]["terminationGracePeriodSeconds"] == linger + 10, component
+            assert int(release.env(component).get("LINGER", 0)) <= linger, component
+    assert helm.render().pod("prober")["spec"]["terminationGracePeriodSeconds"] == 15
+
+
+@pytest.mark.parametrize("component", ECHOES)
+def test_linger(helm: Helm, component: str) -> None:
+    """An echo lingers where another pod takes over; alone it does not, which would only hide the gap. Probers do."""
+    for replicas, seconds in ((0, "0"), (1, "0"), (2, "7"), (3, "7")):
+        release = helm.render({"lingerSeconds": 7, VALUES_KEY[component]: {"replicas": replicas}})
+        assert release.env(component)["LINGER"] == seconds
+        assert release.env("prober")["LINGER"] == "7"
+        assert "LINGER" not in release.env("test")
 
 
 @pytest.mark.parametrize("component", WORKLOADS)
@@ -125,6 +144,6 @@ def test_arguments(helm: Helm) -> None:
     """The DaemonSet runs for ever, the test pod once; the echo services take no arguments."""
     release = helm.render()
     assert release.container("prober")["args"] == ["run"]
-    assert release.container("test")["args"] == ["once", "--settle", "10"]
-    for component in ("tcp-echo", "udp-echo", "http-echo"):
+    assert release.container("test")["args"][0] == "once"
+    for component in ECHOES:
         assert "args" not in release.container(component)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from .render import ALL, ROWS, VALUES_KEY, WORKLOADS, Helm, at, merged, nested
+from .render import ALL, ECHOES, ROWS, VALUES_KEY, WORKLOADS, Helm, Rendered, at, merged, nested
+from .selection import pods
 
-EVERY = set(WORKLOADS)
+PROBERS = {"prober", "host"}
+EVERY = {*ECHOES, *PROBERS}
 # What a key, or all keys below a prefix, concern; the longest prefix counts.
 CONCERNS: dict[str, set[str]] = {
     "commonLabels": set(),
@@ -17,20 +19,32 @@ CONCERNS: dict[str, set[str]] = {
     "imagePullPolicy": EVERY,
     "imagePullSecrets": EVERY,
     "log": EVERY,
-    "adminPort": EVERY,
+    "adminPort": {*WORKLOADS},
+    "lingerSeconds": EVERY,  # their grace, too
+    "mesh": PROBERS,
+    "mesh.ports": {"prober"},
+    "hostNetwork": {"host"},
+    "hostNetwork.enabled": {"prober"},  # it has more peers, and `host` is new
     "service": set(),
     "test": set(),
     "networkPolicy": set(),
     "metrics": set(),
     "metrics.scrapeAnnotations": EVERY,
     "prober.updateStrategy": set(),
-    **{key: {component} for component, key in VALUES_KEY.items()},
-    **{f"{key}.replicas": set() for key in VALUES_KEY.values()},
-    "udpEcho.stampPort": {"udp-echo", "prober"},
-    **{f"{key}.port": {component, "prober"} for component, key in VALUES_KEY.items()},
+    **{VALUES_KEY[echo]: {echo} for echo in ECHOES},
+    "prober": PROBERS,
+    "udpEcho.stampPort": {"udp-echo", *PROBERS},
+    **{f"{VALUES_KEY[echo]}.port": {echo, *PROBERS} for echo in ECHOES},
 }
 # Another base makes other objects, so that there is nothing to compare; and nothing reads `global`.
 KEYS = [row.key for row in ROWS if row.key not in ("fullnameOverride", "global")]
+OTHER = merged(ALL, {"mesh": {"enabled": False}})  # what ci/all-values.yaml says but for what excludes the rest of it
+
+
+def rolled(before: Rendered, after: Rendered) -> set[str]:
+    """The workloads of both whose pods differ."""
+    old, new = pods(before), pods(after)
+    return {component for component in EVERY & old.keys() & new.keys() if old[component] != new[component]}
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -38,12 +52,19 @@ def test_rolls(any_helm: Helm, key: str) -> None:
     """The pod templates that a value changes are those of the workloads it concerns; and it changes something."""
     on = {"enabled": not key.endswith(".enabled")}
     base = {"networkPolicy": on, "metrics": {"podMonitor": on, "prometheusRule": on, "dashboards": on}}
+    base |= {"hostNetwork": on} if key != "mesh.enabled" else {}
     before = any_helm.render(base)
-    after = any_helm.render(merged(base, nested(key, at(ALL, key))))
-    rolled = {component for component in WORKLOADS if before.pod(component) != after.pod(component)}
+    after = any_helm.render(merged(base, nested(key, at(OTHER, key))))
     prefix = max((p for p in CONCERNS if f"{key}.".startswith(f"{p}.")), key=len)
-    assert rolled == CONCERNS[prefix]
+    assert rolled(before, after) == CONCERNS[prefix] & pods(before).keys()
     assert before.objects != after.objects
+
+
+def test_more_replicas_roll_nothing(any_helm: Helm) -> None:
+    """One pod and several differ in what they do at their end; two and three do not."""
+    for replicas, expected in ((1, {"tcp-echo"}), (2, set()), (3, set())):
+        some, many = ({"tcpEcho": {"replicas": number}} for number in (replicas, replicas + 1))
+        assert rolled(any_helm.render(some), any_helm.render(many)) == expected
 
 
 def test_both_helms_agree(helm: Helm, any_helm: Helm) -> None:

@@ -62,11 +62,12 @@ def test_dual_stack(helm: Helm) -> None:
 
 
 def test_annotations(helm: Helm) -> None:
-    """service.annotations reach the Service beside the common ones, and nothing else."""
+    """service.annotations reach the Service of the echoes beside the common ones, and nothing else."""
     release = helm.render(ALL)
     for found in release.objects:
         annotations = found["metadata"]["annotations"]
-        assert ("example.com/service" in annotations) == (found["kind"] == "Service")
+        own = (found["kind"], found["metadata"]["name"]) == ("Service", "lungs-server")
+        assert ("example.com/service" in annotations) == own
         assert "example.com/contact" in annotations
 
 

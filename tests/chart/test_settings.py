@@ -13,7 +13,7 @@ from smoker_prober.settings import Settings as Prober
 from smoker_tcp_echo.settings import Settings as TcpEcho
 from smoker_udp_echo.settings import Settings as UdpEcho
 
-from .render import Helm
+from .render import HOST, Helm
 from .schema import SCHEMA, entry
 
 SETTINGS: dict[str, type[ServiceSettings]] = {
@@ -36,7 +36,18 @@ NUMBERS = [
     ("httpEcho.requestTimeoutSeconds", "REQUEST_TIMEOUT", "http-echo", 0.01),
     ("prober.intervalSeconds", "TEST_INTERVAL", "prober", 0.01),
     ("prober.timeoutSeconds", "TEST_TIMEOUT", "prober", 0.0001),
+    ("mesh.peers", "MESH_PEERS", "prober", 1),
+    ("hostNetwork.adminPort", "ADMIN_PORT", "prober", 1),
+    *(
+        (f"{key}.ports.{what}", f"PEER_{what.upper()}_PORT", "prober", 1)
+        for key in ("mesh", "hostNetwork")
+        for what in ("tcp", "udp", "http", "stamp")
+    ),
 ]
+#: What the chart sets because there are pods that take over, and peers: a service by itself has none of them.
+IN_A_CLUSTER = {"LINGER", "DISCOVERY", "NAMESPACE", *(f"PEER_{what}_PORT" for what in ("TCP", "UDP", "HTTP", "STAMP"))}
+#: What no value sets: a pod listens on all its addresses.
+NO_VALUES = {"LISTEN_ADDRESS"}
 
 
 def problems(component: str, variable: str, value: Any) -> Sequence[str]:
@@ -46,9 +57,10 @@ def problems(component: str, variable: str, value: Any) -> Sequence[str]:
 
 @pytest.mark.parametrize("component", SETTINGS)
 def test_defaults(helm: Helm, component: str) -> None:
-    """A service reads the same from the chart's default environment as from none at all."""
+    """A service reads the same from the chart's default environment as from none, but for what a cluster adds."""
     settings = SETTINGS[component]
-    assert parse(settings, helm.render().env(component)) == parse(settings, {})
+    given = {variable: text for variable, text in helm.render().env(component).items() if variable not in IN_A_CLUSTER}
+    assert parse(settings, given) == parse(settings, {})
 
 
 @pytest.mark.parametrize("component", SETTINGS)
@@ -56,7 +68,8 @@ def test_every_setting(helm: Helm, component: str) -> None:
     """The chart sets every variable that a service reads, and none that it does not."""
     declared = {field.metadata["declaration"].variable for field in SETTINGS[component].__dataclass_fields__.values()}
     given = {variable["name"] for variable in helm.render().container(component)["env"]}
-    assert given == declared - {"LISTEN_ADDRESS"}  # in a pod: all addresses
+    assert given == declared - NO_VALUES
+    assert component != "prober" or given == {v["name"] for v in helm.render(HOST).container("host")["env"]}
 
 
 @pytest.mark.parametrize(("key", "variable", "component", "step"), NUMBERS)
@@ -71,6 +84,14 @@ def test_ranges(key: str, variable: str, component: str, step: float) -> None:
         assert low == 1024
     else:
         assert problems(component, variable, low - step)
+
+
+@pytest.mark.parametrize("component", SETTINGS)
+def test_linger(component: str) -> None:
+    """Every service lingers for as long as the schema lets a pod do so."""
+    allowed = entry("lingerSeconds")
+    assert not problems(component, "LINGER", allowed["minimum"])
+    assert not problems(component, "LINGER", allowed["maximum"])
 
 
 @pytest.mark.parametrize("component", SETTINGS)

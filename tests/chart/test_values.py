@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from .render import ALL, VALUES_KEY, WORKLOADS, Helm, HelmError, at, nested
+from .render import ALL, ECHOES, HOST, NO_MESH, VALUES_KEY, WORKLOADS, Helm, HelmError, at, merged, nested
+from .selection import selected
 
-ECHO = {"ADMIN_PORT": "9464", "LOG_LEVEL": "INFO", "LOG_FORMAT": "text", "LOG_RATE": "20"}
-PROBER = {
+ECHO = {"ADMIN_PORT": "9464", "LOG_LEVEL": "INFO", "LOG_FORMAT": "text", "LOG_RATE": "20", "LINGER": "0"}
+ROUND = {
     "ADMIN_PORT": "9464",
     "LOG_LEVEL": "INFO",
     "LOG_FORMAT": "text",
@@ -23,6 +24,21 @@ PROBER = {
     "UDP_PACKETS": "10",
     "LATENCY": "network",
 }
+PROBER = {
+    **ROUND,
+    "LINGER": "5",
+    "TARGETS": "",
+    "NETWORK": "pod",
+    "DISCOVERY": "endpointslice",
+    "NAMESPACE": "default",
+    "PEER_SERVICE": "smoker-prober",
+    "PEER_HOST_SERVICE": "",
+    "MESH_PEERS": "10",
+    "PEER_TCP_PORT": "8080",
+    "PEER_UDP_PORT": "8081",
+    "PEER_HTTP_PORT": "8082",
+    "PEER_STAMP_PORT": "8062",
+}
 DEFAULT = {
     "tcp-echo": {**ECHO, "TCP_PORT": "8080", "IDLE_TIMEOUT": "30"},
     "udp-echo": {**ECHO, "UDP_PORT": "8081", "STAMP_PORT": "8062"},
@@ -34,7 +50,17 @@ DEFAULT = {
         "REQUEST_TIMEOUT": "30",
     },
     "prober": PROBER,
-    "test": PROBER,
+    "test": ROUND,
+}
+ON_HOST = {
+    **PROBER,
+    "ADMIN_PORT": "19464",
+    "NETWORK": "host",
+    "PEER_HOST_SERVICE": "smoker-host",
+    "PEER_TCP_PORT": "18080",
+    "PEER_UDP_PORT": "18081",
+    "PEER_HTTP_PORT": "18082",
+    "PEER_STAMP_PORT": "18062",
 }
 SCHEDULING = ("nodeSelector", "tolerations", "affinity", "priorityClassName")
 
@@ -43,6 +69,20 @@ SCHEDULING = ("nodeSelector", "tolerations", "affinity", "priorityClassName")
 def test_environment(helm: Helm, component: str) -> None:
     """A container's environment is exactly what its service reads; numbers are whole, not 1.048576e+07."""
     assert helm.render().env(component) == DEFAULT[component]
+
+
+def test_environment_of_the_host(helm: Helm) -> None:
+    """On the nodes' network a prober differs in that network and its ports; those of pods learn where to find it."""
+    release = helm.render(HOST)
+    assert release.env("host") == ON_HOST
+    assert release.env("prober") == {**PROBER, "PEER_HOST_SERVICE": "smoker-host"}
+    assert release.env("test") == ROUND
+
+
+def test_environment_without_a_mesh(helm: Helm) -> None:
+    """Without a mesh a prober looks for nobody, and answers on no port."""
+    nowhere = {f"PEER_{what}_PORT": "0" for what in ("TCP", "UDP", "HTTP", "STAMP")}
+    assert helm.render(NO_MESH).env("prober") == {**PROBER, **nowhere, "DISCOVERY": "static"}
 
 
 @pytest.mark.parametrize(
@@ -67,6 +107,19 @@ def test_environment(helm: Helm, component: str) -> None:
         ("udpEcho.stampPort", 18062, "STAMP_PORT", "18062", ["udp-echo", "prober", "test"]),
         ("prober.udpPackets", 0, "UDP_PACKETS", "0", ["prober", "test"]),
         ("prober.latency", "duration", "LATENCY", "duration", ["prober", "test"]),
+        (
+            "prober.targets",
+            {"api": "tcp://k:443", "web": "http://w/"},
+            "TARGETS",
+            "api=tcp://k:443,web=http://w/",
+            ["prober"],
+        ),
+        ("mesh.peers", 0, "MESH_PEERS", "0", ["prober"]),
+        ("mesh.ports.tcp", 28080, "PEER_TCP_PORT", "28080", ["prober"]),
+        ("mesh.ports.udp", 28081, "PEER_UDP_PORT", "28081", ["prober"]),
+        ("mesh.ports.http", 28082, "PEER_HTTP_PORT", "28082", ["prober"]),
+        ("mesh.ports.stamp", 28062, "PEER_STAMP_PORT", "28062", ["prober"]),
+        ("lingerSeconds", 0, "LINGER", "0", ["prober"]),
         ("prober.timeoutSeconds", 0.25, "TEST_TIMEOUT", "0.25", ["prober", "test"]),
     ],
 )
@@ -78,11 +131,33 @@ def test_settings(helm: Helm, key: str, value: Any, variable: str, text: str, co
         assert release.env(component) == {**default, **changed}
 
 
-def test_node_name(helm: Helm) -> None:
-    """Probers and the test pod learn their node's name from Kubernetes."""
-    expected = {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
-    for component in ("prober", "test"):
-        assert expected in helm.render().container(component)["env"]
+@pytest.mark.parametrize(
+    ("key", "value", "changed"),
+    [
+        ("adminPort", 29464, {}),
+        ("hostNetwork.adminPort", 29464, {"ADMIN_PORT": "29464"}),
+        ("hostNetwork.ports.tcp", 38080, {"PEER_TCP_PORT": "38080"}),
+        ("hostNetwork.ports.udp", 38081, {"PEER_UDP_PORT": "38081"}),
+        ("hostNetwork.ports.http", 38082, {"PEER_HTTP_PORT": "38082"}),
+        ("hostNetwork.ports.stamp", 38062, {"PEER_STAMP_PORT": "38062"}),
+        ("mesh.ports.tcp", 28080, {}),
+        ("mesh.peers", 3, {"MESH_PEERS": "3"}),
+        ("prober.intervalSeconds", 10, {"TEST_INTERVAL": "10"}),
+    ],
+)
+def test_settings_of_the_host(helm: Helm, key: str, value: Any, changed: dict[str, str]) -> None:
+    """The prober on the nodes' network has ports of its own; whatever else a prober is told, it is told, too."""
+    assert helm.render(merged(HOST, nested(key, value))).env("host") == {**ON_HOST, **changed}
+
+
+def test_own_names(helm: Helm) -> None:
+    """Probers and the test pod learn their node's name from Kubernetes, and probers their own."""
+    node = {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
+    pod = {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+    for component in ("prober", "host", "test"):
+        env = helm.render(HOST).container(component)["env"]
+        assert node in env
+        assert (pod in env) == (component != "test")
 
 
 @pytest.mark.parametrize("component", WORKLOADS)
@@ -131,7 +206,24 @@ def test_emptied(helm: Helm, component: str) -> None:
     assert not set(SCHEDULING) & set(spec)
 
 
-@pytest.mark.parametrize("component", ["tcp-echo", "udp-echo", "http-echo"])
+@pytest.mark.parametrize("component", ECHOES)
+def test_spread(helm: Helm, component: str) -> None:
+    """Replicas stand on different nodes where they can, unless told otherwise: so one node's end is not the echo's."""
+    key = VALUES_KEY[component]
+    (spread,) = helm.render({key: {"replicas": 2}}).pod(component)["spec"]["topologySpreadConstraints"]
+    assert selected(spread.pop("labelSelector"), helm.render()) == {component}
+    assert spread == {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway"}
+
+
+@pytest.mark.parametrize("component", ECHOES)
+def test_disruption_budget(helm: Helm, component: str) -> None:
+    """Of several replicas a drain takes one at a time; the budget is theirs alone."""
+    (budget,) = helm.render({VALUES_KEY[component]: {"replicas": 2}}).of_kind("PodDisruptionBudget")
+    assert budget["spec"]["maxUnavailable"] == 1
+    assert selected(budget["spec"]["selector"], helm.render()) == {component}
+
+
+@pytest.mark.parametrize("component", ECHOES)
 def test_replicas(helm: Helm, component: str) -> None:
     """An echo service is one pod unless told otherwise; none at all is possible too."""
     assert helm.render().component(component)["spec"]["replicas"] == 1
@@ -157,7 +249,15 @@ def test_extra_environment(helm: Helm, component: str) -> None:
 
 @pytest.mark.parametrize(
     ("key", "variable"),
-    [("tcpEcho", "TCP_PORT"), ("udpEcho", "LOG_LEVEL"), ("prober", "TEST_INTERVAL"), ("prober", "NODE_NAME")],
+    [
+        ("tcpEcho", "TCP_PORT"),
+        ("udpEcho", "LOG_LEVEL"),
+        ("httpEcho", "LINGER"),
+        ("prober", "TEST_INTERVAL"),
+        ("prober", "NODE_NAME"),
+        ("prober", "POD_NAME"),
+        ("prober", "PEER_TCP_PORT"),
+    ],
 )
 def test_extra_environment_sets_nothing_twice(helm: Helm, key: str, variable: str) -> None:
     """A variable that the chart sets from a value of its own is refused in extraEnv, by name."""

@@ -22,6 +22,9 @@ class Job:
     def start(self) -> None:
         self.calls.append("start")
 
+    def retire(self) -> None:
+        self.calls.append("retire")
+
     def close(self) -> None:
         self.calls.append("close")
 
@@ -38,14 +41,15 @@ class Job:
 
 
 def test_together_is_ready_when_all_are() -> None:
-    """The first reason counts; what was cut is added up; all are started, closed and drained."""
+    """The first reason counts; what was cut is added up; all are started, retired, closed and drained."""
     jobs = [Job(cut=1), Job("not yet"), Job("never", cut=2)]
     together = Together(jobs)
     together.start()
+    together.retire()
     together.close()
     assert together.unready() == together.stuck() == "not yet"
     assert together.drain(5) == 3
-    assert all(job.calls == ["start", "close", "drain 5"] for job in jobs)
+    assert all(job.calls == ["start", "retire", "close", "drain 5"] for job in jobs)
 
 
 class Thing:

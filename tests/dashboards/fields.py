@@ -66,10 +66,13 @@ def _rounded(value: float, decimals: int | None) -> str:
 def rows(panel: Json, answers: dict[str, list[Series]]) -> list[Row]:
     """The rows of a table panel, from what each of its queries gave, after its transformations."""
     alone = len(answers) == 1
-    found = [
-        [{**labels, "Value" if alone else f"Value #{ref}": points[-1][1]} for labels, points in series]
-        for ref, series in answers.items()
-    ]
+    found = []
+    for ref, series in answers.items():
+        columns = dict.fromkeys(
+            (label for labels, _ in series for label in labels), ""
+        )  # those that a row has not, too
+        value = "Value" if alone else f"Value #{ref}"
+        found.append([{**columns, **labels, value: points[-1][1]} for labels, points in series])
     for step in panel["transformations"]:
         found = [TRANSFORMATIONS[step["id"]](found, step["options"])]
     (table,) = found

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parents[2] / "charts" / "smoker" / "dashboards"
-VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)(?::\w+)?\}")
+VARIABLE = re.compile(r"\$([a-zA-Z_]\w*)|\$\{(\w+)(?::\w+)?\}")  # $1 is label_replace's own
 LABEL_VALUES = re.compile(r"label_values\((?P<series>.+), (?P<label>\w+)\)")
 #: Stands for whatever Grafana puts there, where only the form of an expression counts.
 ANYTHING = dict.fromkeys(("window", "__rate_interval", "__range", "__interval"), "1m")

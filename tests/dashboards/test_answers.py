@@ -13,20 +13,22 @@ from .charts import Span
 from .grafana import LABEL_VALUES, Query, dashboards, queries, substituted, variables
 from .picture import WHERE, Answers, drawn
 from .prometheus import Series
-from .scene import NAMESPACE, NODES, PROBES, RELEASE, Scene
+from .scene import NAMESPACE, NODES, PEER, PROBES, RELEASE, Scene
 
 #: What Grafana would put there: all nodes, probes and targets; a step of 30 s on a range of a quarter of an hour.
 WHOLE = {
     "namespace": NAMESPACE,
     "instance": RELEASE,
-    **dict.fromkeys(("node", "probe", "target"), ".*"),
+    **dict.fromkeys(("node", "probe", "target", "plane", "family"), ".*"),
     "window": "5m",
     "__interval": "30s",
     "__rate_interval": "2m",
     "__range": "900s",
 }
-#: Where a variable has one value at a time: a node in health, and its path by each probe.
+#: Where a variable has one value at a time: a node in health, and its path by each probe, to the Service and to a peer.
 ONE_PATH = [{**WHOLE, "node": "node-1", "probe": probe, "target": target} for probe, target in PROBES.items()]
+TO_PEER = {"target": PEER, "plane": "pod", "family": "ipv4"}
+ONE_PATH += [{**WHOLE, "node": "node-1", "probe": probe, **TO_PEER} for probe in ("tcp", "udp")]
 #: Metrics that some probes alone have, by docs/metrics.md: trains are UDP's, segments are TCP's.
 OF_TRAINS = (
     "smoker_probe_loss_ratio",
@@ -80,7 +82,7 @@ def test_all_nodes(scene: Scene, query: Query) -> None:
     wait_for_answer(scene, query, WHOLE)
 
 
-@pytest.mark.parametrize("values", ONE_PATH, ids=lambda values: values["probe"])
+@pytest.mark.parametrize("values", ONE_PATH, ids=lambda values: f"{values['probe']} {values['target']}")
 @pytest.mark.parametrize("query", [q for q in queries() if q.dashboard == "path"], ids=str)
 def test_one_path(scene: Scene, query: Query, values: dict[str, str]) -> None:
     """Of a path every query has an answer, but for what its probe does not have."""
@@ -94,8 +96,9 @@ def test_one_path(scene: Scene, query: Query, values: dict[str, str]) -> None:
 def test_variables(scene: Scene, name: str) -> None:
     """Each variable has something to choose from, and nothing that is not there."""
     expected = {"namespace": {NAMESPACE}, "instance": {RELEASE}, "node": set(NODES), "probe": set(PROBES)}
-    expected["target"] = {PROBES["tcp"]} if name == "path" else set(PROBES.values())
-    chosen = {**WHOLE, "node": "node-1", "probe": "tcp"}
+    expected["target"] = {PROBES["tcp"], PEER} if name == "path" else {*PROBES.values(), PEER}
+    expected |= {"plane": {"pod"}, "family": {"ipv4"}}
+    chosen = {**WHOLE, "node": "node-1", "probe": "tcp", "target": PEER}
     asked = {v["name"]: v["query"]["query"] for v in variables(dashboards()[name]) if v["type"] == "query"}
 
     def choices() -> dict[str, set[str]]:
@@ -112,6 +115,8 @@ def test_who_fails_to_whom(scene: Scene) -> None:
         return {(of["node"], of["path"]): points[-1][1] for of, points in answer(scene, query, WHOLE)}
 
     paths = {(node, f"{probe} {target}") for node in NODES for probe, target in PROBES.items()}
+    paths |= {("node-1", f"{probe} {target} host-service") for probe, target in PROBES.items()}
+    paths |= {("node-1", f"{probe} peers pod ipv4") for probe in PROBES}
     eventually("every path has its share", lambda: set(share()) == paths)
     broken = ("node-3", f"tcp {PROBES['tcp']}")
     assert share()[broken] == 1
@@ -124,6 +129,18 @@ def test_the_alert(scene: Scene) -> None:
     fired = {"alertname": "SmokerProbeFailing", "alertstate": "firing", "severity": "warning", "node": "node-3"}
     fired |= {"probe": "tcp", "target": PROBES["tcp"]}
     eventually("it fires", lambda: fired in [labels for labels, _ in answer(scene, query, WHOLE)])
+
+
+def test_ways_to_one_target(scene: Scene) -> None:
+    """Two ways to one target are two lines, by plane and family; a pod's way to the Service has neither."""
+    (query,) = (q for q in queries() if (q.dashboard, q.panel) == ("overview", "Slowest paths"))
+    wanted = {("tcp", PROBES["tcp"]), ("tcp host-service", PROBES["tcp"]), ("tcp pod ipv4", PEER)}
+
+    def ways() -> set[tuple[str, str]]:
+        values = {**WHOLE, "node": "node-1", "probe": "tcp"}
+        return {(of["way"], of["target"]) for of, _ in answer(scene, query, values)}
+
+    eventually("every way has its line", lambda: ways() == wanted)
 
 
 def texts(svg: str) -> set[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.chart.markdown import anchors
-from tests.chart.promql import documented, mistakes
+from tests.chart.promql import GROUPING, documented, mistakes
 
 from .grafana import ANYTHING, FOLDER, LABEL_VALUES, Json, Query, dashboards, queries, substituted, variables
 
@@ -18,7 +18,7 @@ EVERY_PANEL = pytest.mark.parametrize(
 )
 EVERY_DASHBOARD = pytest.mark.parametrize("name", dashboards())
 BUILT_IN = {"__rate_interval", "__range", "__interval", "__url_time_range", "__data", "__field"}
-USED = re.compile(r"\$\{?(\w+)")
+USED = re.compile(r"\$\{?([a-zA-Z_]\w*)")
 UNITS = {"short", "percentunit", "s", "bytes"}
 ROOT = FOLDER.parents[2]
 
@@ -123,7 +123,16 @@ def test_known_metrics(query: Query) -> None:
     assert not mistakes(expr)
     for metric, matchers in re.findall(r"(\w+)\{([^}]*)\}", expr):
         assert matchers.startswith('namespace="x",app_kubernetes_io_instance="x"'), metric
-        assert metric in ("up", "ALERTS") or 'app_kubernetes_io_component="prober"' in matchers, metric
+        assert metric in ("up", "ALERTS") or 'app_kubernetes_io_component=~"prober|host"' in matchers, metric
+
+
+@pytest.mark.parametrize("query", queries(), ids=str)
+def test_ways_are_kept_apart(query: Query) -> None:
+    """What is told by target is told by plane and family, too, or two ways to one peer would be one; unless chosen."""
+    one_way = 'plane=~"$plane",family=~"$family"' in query.expr
+    for found in GROUPING.finditer(query.expr):
+        labels = {label.strip() for label in found["labels"].split(",")}
+        assert "target" not in labels or labels >= {"plane", "family"} or one_way or 'family=""' in query.expr
 
 
 @EVERY_DASHBOARD

@@ -74,10 +74,10 @@ _numbers = itertools.count(1)
 
 
 @contextmanager
-def fresh_namespace() -> Iterator[Namespace]:
-    """A namespace that enforces the "restricted" Pod Security Standard. At the end it goes, whatever happens."""
+def fresh_namespace(level: str = "restricted") -> Iterator[Namespace]:
+    """A namespace that enforces this level of the Pod Security Standards. At the end it goes, whatever happens."""
     name = f"smoker-e2e-{RUN}-{next(_numbers)}"
-    labels = {"pod-security.kubernetes.io/enforce": "restricted", "smoker-e2e": RUN}
+    labels = {"pod-security.kubernetes.io/enforce": level, "smoker-e2e": RUN}
     manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
     kubectl("create", "--filename", "-", stdin=json.dumps(manifest))
     try:

@@ -10,9 +10,10 @@ TIME = r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\]"
 LATENCY = r"(?:[1-9]\d+|\d(?:\.\d{1,3})?)ms"  # below 10 ms up to three decimals, else none
 TRAIN = rf" loss=\d+\.\d%(?: jitter={LATENCY})?"  # of the packets that follow a UDP probe
 FAILURES = "timeout|refused|unreachable|reset|resolve_error|tls_error|bad_reply|local_error"
+WAY = r"(?: peer=(?P<peer>\S+))?(?: plane=(?P<plane>[a-z-]+))?(?: family=(?P<family>ipv[46]))?"  # of a peer
 RESULT = re.compile(
     rf"{TIME} \[NODE:(?P<node>[^\]\s]+)\] \[(?P<probe>TCP|UDP|HTTP)\] "
-    rf"(?:SUCCESS latency={LATENCY}(?P<train>{TRAIN})?|FAILED error=(?P<error>{FAILURES})(?: status=\d{{3}})?)"
+    rf"(?:SUCCESS latency={LATENCY}(?P<train>{TRAIN})?|FAILED error=(?P<error>{FAILURES})(?: status=\d{{3}})?){WAY}"
 )
 LOG = re.compile(rf"{TIME} \[(?:TRACE|DEBUG|INFO|SUCCESS|WARNING|ERROR|CRITICAL)\] \S.*")
 PROBES = ("TCP", "UDP", "HTTP")  # in the order of a round
@@ -34,9 +35,20 @@ class Result:
     node: str
     probe: str
     outcome: str  # "success", or the error's word
+    peer: str = ""  # the node that was probed; empty: the echo services were
+    plane: str = ""
+    family: str = ""
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """From where to where."""
+        return self.node, self.peer
 
 
 def result(line: Line) -> Result | None:
     """What a line tells of a probe; None if it is another line."""
     found = RESULT.fullmatch(line.text)
-    return found and Result(line.at, found["node"], found["probe"], found["error"] or "success")
+    if not found:
+        return None
+    way = (found[name] or "" for name in ("peer", "plane", "family"))
+    return Result(line.at, found["node"], found["probe"], found["error"] or "success", *way)

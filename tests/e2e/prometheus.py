@@ -20,7 +20,15 @@ from tests.e2e.release import Release
 from tests.images.command import ROOT
 from tests.prometheus import ask, serving
 
-TELLING = ("alertname", "node", "probe", "target", "sign")  # what tells one alert of a release from another
+TELLING = (
+    "alertname",
+    "node",
+    "probe",
+    "target",
+    "plane",
+    "family",
+    "sign",
+)  # what tells one alert of a release from another
 
 
 @dataclass(frozen=True)

@@ -62,21 +62,32 @@ class Release:
         """What tells each component's pods from those that will replace them."""
         return {name: {pod["metadata"]["uid"] for pod in self.pods(name)} for name in COMPONENTS}
 
-    def log(self, component: str = "prober") -> Log:
-        """All lines of a component's pods so far."""
-        wanted = f"{self.selector},app.kubernetes.io/component={component}"
+    def log(self, component: str = "prober", without: str = "") -> Log:
+        """All lines of a component's pods so far; "a|b" is of two components."""
+        wanted = f"{self.selector},app.kubernetes.io/component in ({component.replace('|', ',')})"
         how = ("--prefix", "--timestamps", "--tail=-1", "--max-log-requests=1000")
         found: Log = {}
-        for written in self.namespace.kubectl("logs", "--selector", wanted, *how).splitlines():
+        for written in self._logs(wanted, without, *how).splitlines():
             line = PREFIXED.fullmatch(written)
             assert line, f"kubectl wrote: {written}"
             found.setdefault(line["pod"], []).append(Line(datetime.fromisoformat(line["at"]), line["text"]))
         return found
 
+    def _logs(self, wanted: str, without: str, *how: str) -> str:
+        if not without:
+            return self.namespace.kubectl("logs", "--selector", wanted, *how)
+        pods = [pod for pod in self.namespace.items("pods", wanted) if pod["spec"]["nodeName"] != without]
+        return "".join(self.namespace.kubectl("logs", pod["metadata"]["name"], *how[:-1]) for pod in pods)
+
     def results(self, since: Mark | None = None) -> list[Result]:
-        """What the probers have found since a mark, the oldest first."""
+        """What the probers have found of the echo services since a mark, the oldest first."""
+        return [found for found in self.all_results(since) if not found.peer]
+
+    def all_results(self, since: Mark | None = None, component: str = "prober", without: str = "") -> list[Result]:
+        """The same, of their peers too; `without`: a node whose kubelet does not answer."""
         mark = since or {}
-        lines = (line for pod, all_lines in self.log().items() for line in all_lines[len(mark.get(pod, ())) :])
+        logs = self.log(component, without).items()
+        lines = (line for pod, all_lines in logs for line in all_lines[len(mark.get(pod, ())) :])
         return sorted((found for line in lines if (found := result(line))), key=lambda found: found.at)
 
     def latest(self, since: Mark | None = None) -> dict[tuple[str, str], str]:

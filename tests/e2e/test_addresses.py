@@ -28,7 +28,7 @@ def from_a_prober(release: Release, *command: str) -> str:
 
 def test_service(shared: Release) -> None:
     """The Service has an address of each family that pods have, and all three protocols answer on each of them."""
-    (service,) = shared.namespace.items("services", shared.selector)
+    (service,) = shared.namespace.items("services", f"{shared.selector},app.kubernetes.io/component=server")
     addresses = service["spec"]["clusterIPs"]
     assert families(addresses) == families(pod_addresses(shared.pods("prober")[0]))
     if os.environ.get("CI") == "true":

@@ -36,7 +36,7 @@ THIRTIETH = {
 }
 WINDOW = 20  # rounds: the longest window of a rule
 SPINNING = 180  # seconds at most that a prober's CPU is eaten
-SAMPLES = 45  # rounds, and seconds: what a p99 is taken of
+SAMPLES = 30  # rounds, and seconds: what a p99 is taken of
 NOISE = 0.002  # seconds: what a machine that is shared does to the largest of so many
 PORTS = {"tcp": 8080, "udp": 8081, "http": 8082}
 DENY_EGRESS = {"podSelector": {"matchLabels": {"smoker-e2e/cut": "yes"}}, "policyTypes": ["Egress"]}
@@ -135,11 +135,14 @@ def test_target_gone(prometheus: Prometheus, release: Release, since: float, pro
     assert prometheus.fired(since) == {gone}
 
 
-def test_node_cut(prometheus: Prometheus, release: Release, since: float) -> None:
-    """A node that reaches nobody is named, for each probe, and no target is."""
+def test_node_cut(prometheus: Prometheus, release: Release, nodes: set[str], since: float) -> None:
+    """A node that reaches nobody is named, for each of its paths, and no other node or target is."""
     pod = release.pods("prober")[0]
     node, name = pod["spec"]["nodeName"], pod["metadata"]["name"]
     cut = {f"SmokerProbeFailing {node} {probe} {release.name}-server:{port}" for probe, port in PORTS.items()}
+    service = release.namespace.items("services", f"{release.selector},app.kubernetes.io/component=prober")[0]
+    ways = [(peer, family.lower()) for peer in nodes - {node} for family in service["spec"]["ipFamilies"]]
+    cut |= {f"SmokerProbeFailing {node} {probe} {peer} pod {family}" for probe in PORTS for peer, family in ways}
     release.namespace.kubectl("label", "pod", name, "smoker-e2e/cut=yes")  # a policy selects pods, not nodes
     with release.namespace.policy("cut", DENY_EGRESS):
         firing(prometheus, *cut)
@@ -148,34 +151,40 @@ def test_node_cut(prometheus: Prometheus, release: Release, since: float) -> Non
 
 
 def test_starved(prometheus: Prometheus, release: Release, nodes: set[str], since: float) -> None:
-    """A prober that gets no CPU says so and nothing else: no probe fails, no latency alert fires, round trips stay."""
+    """Probers that get too little CPU say so and nothing else: nothing fails, no latency alert fires, RTTs stay.
+
+    At this rate the limit is too little for any of them; in one a loop eats most of what it has.
+    """
+    passed(prometheus, nodes, SAMPLES)
+    usual = rtt_p99(prometheus)
     release.install({"prober.timeoutSeconds": 1, "prober.resources.limits.cpu": "50m"})
     release.becomes("success", nodes)
-    passed(prometheus, nodes, SAMPLES)
     pod = release.pods("prober")[0]
     name, node = pod["metadata"]["name"], pod["spec"]["nodeName"]
-    usual, mark = rtt_p99(prometheus, node), release.log()
+    mark = release.log()
     with spinning(release.namespace, name):
-        throttled, late = (f"SmokerProberStarved {node} {sign}" for sign in ("throttled", "late"))
+        throttled = f"SmokerProberStarved {node} throttled"
 
         def starved() -> None:
             assert throttled in prometheus.alerts("firing")
 
         eventually(f"{throttled} fires", SPINNING, starved)
         passed(prometheus, nodes, SAMPLES)
-        found = rtt_p99(prometheus, node)
-    assert [result for result in release.results(mark) if result.outcome != "success"] == []
-    assert {throttled} <= prometheus.fired(since) <= {throttled, late}
+        found = rtt_p99(prometheus)
+    assert [result for result in release.all_results(mark) if result.outcome != "success"] == []
+    fired = prometheus.fired(since)
+    assert throttled in fired
+    assert {alert.split()[0] for alert in fired} == {"SmokerProberStarved"}
     for probe, seconds in found.items():
         assert seconds <= max(2 * usual[probe], usual[probe] + NOISE), f"{probe}: {usual[probe]} s, then {seconds} s"
     clock = 'histogram_quantile(0.5, rate(smoker_probe_duration_seconds_bucket{node="%s",probe="tcp"}[%ds]))'
     assert prometheus.value(clock % (node, SAMPLES)) > 5 * found["tcp"], "it was not starved"
 
 
-def rtt_p99(prometheus: Prometheus, node: str) -> dict[str, float]:
-    """The network's p99 over the last rounds of a node, by probe, in seconds."""
-    p99 = f'quantile_over_time(0.99, smoker_probe_last_rtt_seconds{{node="{node}"}}[{SAMPLES}s])'
-    return {labels["probe"]: value for labels, value in prometheus.query(p99)}
+def rtt_p99(prometheus: Prometheus) -> dict[str, float]:
+    """The network's p99 over the last rounds, by probe, in seconds: the median of all paths."""
+    p99 = f"quantile_over_time(0.99, smoker_probe_last_rtt_seconds[{SAMPLES}s])"
+    return {labels["probe"]: value for labels, value in prometheus.query(f"quantile by (probe) (0.5, {p99})")}
 
 
 @contextmanager

@@ -5,6 +5,7 @@ The tests of this file follow one another on one release for each Helm; the last
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -57,7 +58,9 @@ def test_lines(release: Release, nodes: set[str]) -> None:
     for pod, lines in release.log().items():
         results = [match for line in lines if (match := RESULT.fullmatch(line.text))]
         assert {match["node"] for match in results} == {node_of[pod]}
-        assert [match["probe"] for match in results][:6] == [*PROBES, *PROBES]
+        fixed = [match for match in results if not match["peer"]]
+        assert [match["probe"] for match in fixed][:6] == [*PROBES, *PROBES]
+        assert {match["peer"] for match in results} - {None} == set(node_of.values()) - {node_of[pod]}
         trains = {match["train"] for match in results if match["probe"] == "UDP" and not match["error"]}
         assert any(train and train.startswith(" loss=0.0% jitter=") for train in trains), f"{pod}: {trains}"
         texts = {line.text for line in lines} - {match.string for match in results}
@@ -69,6 +72,7 @@ def test_helm_test(release: Release) -> None:
     said = release.test()
     assert "Phase:          Succeeded" in said
     assert "All 3 probes from" in said
+    assert re.search(r"All \d+ paths between \d+ probers are well\.", said)
 
 
 def test_again(release: Release) -> None:

@@ -1,19 +1,27 @@
-"""The HTTP probe: GET / by urllib3, 200."""
+"""The HTTP probe: GET / by urllib3, 200; of a URL its page, with TLS too."""
 
 from __future__ import annotations
 
 import itertools
 import socket
+import ssl
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import gevent
 import pytest
+from gevent import monkey
 
-from smoker_prober.probes.http import MAX_BODY
-from smoker_prober.result import Outcome
+from smoker_prober.measured import Method
+from smoker_prober.probes import PROBES, base
+from smoker_prober.probes.base import run
+from smoker_prober.probes.http import MAX_BODY, context
+from smoker_prober.resolve import Address
+from smoker_prober.result import PHASES, Outcome, Result
+from smoker_prober.target import Target, Url
 from tests.relay import refusing
 
-from .targets import ENOUGH, HOST, RESET, SHORT, Serve, answering, echo, probe, until_closed
+from .targets import ENOUGH, HOST, NODE, PLENTY, RESET, SHORT, Serve, answering, echo, listening, probe, until_closed
 
 Listen = Callable[[Serve], int]
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -241,3 +249,223 @@ def test_a_closing_answer_needs_no_closing_prober(listen: Listen) -> None:
         until_closed(sock)
 
     assert probe("http", listen(serve)).outcome is Outcome.SUCCESS
+
+
+PAGE = Url("/page?x=1")
+SECURE = PAGE._replace(tls=True)
+MINE = Path(__file__).with_name("certificate.pem")  # of 127.0.0.1 and web.example
+HELD_UP = ENOUGH + 0.1  # seconds
+
+_block = monkey.get_original("time", "sleep")  # holds up the whole process, as a CPU quota does
+
+
+@pytest.fixture
+def trusted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
+    """`trusted(file)`: the system trusts the certificates in it, from now on."""
+
+    def trust(file: Path) -> None:
+        monkeypatch.setenv("SSL_CERT_FILE", str(file))
+        context.cache_clear()
+
+    yield trust
+    context.cache_clear()
+
+
+def get(port: int, url: Url = PAGE, *, host: str = HOST, timeout: float = PLENTY) -> Result:
+    """One probe of a URL."""
+    return run("http", PROBES["http"], Target(host, port, url=url), NODE, timeout)
+
+
+def over_tls(serve: Serve, called: Callable[[str], None] = lambda _name: None) -> Serve:
+    """The same with the tests' certificate; `called` is told by which name (SNI)."""
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(MINE)
+    server.sni_callback = lambda _sock, name, _context: called(name)
+
+    def secured(sock: socket.socket) -> None:
+        with server.wrap_socket(sock, server_side=True) as tls:
+            serve(tls)
+
+    return secured
+
+
+@pytest.mark.parametrize("status", [200, 201, 204, 206, 299, 301, 302, 304, 308])
+def test_a_url_is_content_with_a_page_or_where_it_has_gone(listen: Listen, status: int) -> None:
+    """2xx and 3xx are success: whoever answers by them has been reached."""
+    result = get(listen(answering(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status)))
+    assert (result.outcome, result.status, result.error) == (Outcome.SUCCESS, status, "")
+
+
+@pytest.mark.parametrize("status", [103, 199, 400, 401, 404, 429, 500, 503, 999])
+def test_any_other_status_of_a_url_is_a_bad_reply(listen: Listen, status: int) -> None:
+    """The error says for which page."""
+    result = get(listen(answering(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status)))
+    assert (result.outcome, result.status) == (Outcome.BAD_REPLY, status)
+    assert result.error == f"transfer: status {status} for GET /page?x=1"
+
+
+def test_a_urls_redirect_is_not_followed(listen: Listen) -> None:
+    """It is a success of whoever redirects; nobody asks where it leads to."""
+    visits: list[object] = []
+    elsewhere = listen(visits.append)
+    moved = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%d/\r\nContent-Length: 0\r\n\r\n" % elsewhere
+    result = get(listen(answering(moved)))
+    assert (result.outcome, result.status, visits) == (Outcome.SUCCESS, 302, [])
+
+
+def test_a_large_page_is_read_no_further_than_it_may_be(listen: Listen) -> None:
+    """Of a page without end the beginning is enough: only an echo owes a short one."""
+
+    def serve(sock: socket.socket) -> None:
+        sock.recv(4096)
+        sock.sendall(OK + b"\r\n")
+        while True:
+            sock.sendall(b"x" * 65_536)
+
+    result = get(listen(serve))
+    assert (result.outcome, result.received) == (Outcome.SUCCESS, MAX_BODY + 1)
+
+
+def test_half_a_page_is_a_bad_reply(listen: Listen) -> None:
+    """A body that breaks off is one of a URL too."""
+    result = get(listen(answering(OK + b"Content-Length: 10\r\n\r\nOK")))
+    assert (result.outcome, result.error) == (Outcome.BAD_REPLY, BROKEN + "8 bytes before its end")
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "tls", "header"),
+    [
+        ("web.example", 80, False, "web.example"),
+        ("web.example", 8080, False, "web.example:8080"),
+        ("web.example", 443, False, "web.example:443"),
+        ("web.example.", 443, True, "web.example."),
+        ("web.example", 80, True, "web.example:80"),
+        ("fd00::80", 80, False, "[fd00::80]"),
+        ("fd00::80", 8080, False, "[fd00::80]:8080"),
+    ],
+)
+def test_the_request_by_url(
+    listen: Listen,
+    trusted: Callable[[Path], None],
+    monkeypatch: pytest.MonkeyPatch,
+    host: str,
+    port: int,
+    tls: bool,
+    header: str,
+) -> None:
+    """The page, of the host by its name, the port where it is not the scheme's; in TLS the name without its dot."""
+    said: list[bytes] = []
+    names: list[str] = []
+
+    def serve(sock: socket.socket) -> None:
+        said.append(sock.recv(4096))
+        sock.sendall(OK + b"Content-Length: 0\r\n\r\n")
+
+    here = Address(socket.AF_INET, (HOST, listen(over_tls(serve, names.append) if tls else serve)))
+    monkeypatch.setattr(base, "resolve", lambda _target: here)
+    trusted(MINE)
+    result = get(port, PAGE._replace(tls=tls), host=host)
+    assert (result.outcome, result.error) == (Outcome.SUCCESS, "")
+    line, *headers = said[0].removesuffix(b"\r\n\r\n").split(b"\r\n")
+    assert line == b"GET /page?x=1 HTTP/1.1"
+    assert [value for value in headers if value.lower().startswith(b"host:")] == [b"Host: " + header.encode()]
+    assert names == (["web.example"] if tls else [])
+
+
+def test_a_page_over_tls(listen: Listen, trusted: Callable[[Path], None]) -> None:
+    """A certificate that the system trusts: a success, the handshake a phase of its own, the RTT still TCP's."""
+    trusted(MINE)
+    result = get(listen(over_tls(answering(OK + b"Content-Length: 2\r\n\r\nOK"))), SECURE)
+    assert (result.outcome, result.status, result.received, result.error) == (Outcome.SUCCESS, 200, 2, "")
+    assert tuple(result.phases) == PHASES
+    assert result.rtt is not None
+    assert result.rtt.method is Method.TCP_INFO
+
+
+@pytest.mark.parametrize("size", [0, 1, 16_384, 16_385, 60_000])
+def test_a_page_of_any_size_over_tls(listen: Listen, trusted: Callable[[Path], None], size: int) -> None:
+    """Nothing is lost between records, those that came with the first bytes and the later ones."""
+    trusted(MINE)
+    answer = OK + b"Content-Length: %d\r\n\r\n" % size + b"x" * size
+    result = get(listen(over_tls(answering(answer))), SECURE)
+    assert (result.outcome, result.received, result.error) == (Outcome.SUCCESS, size, "")
+
+
+def test_a_redirect_over_tls(listen: Listen, trusted: Callable[[Path], None]) -> None:
+    """The same rules."""
+    trusted(MINE)
+    result = get(listen(over_tls(answering(b"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n"))), SECURE)
+    assert (result.outcome, result.status) == (Outcome.SUCCESS, 302)
+
+
+def test_nobody_to_trust_is_a_tls_error(listen: Listen, trusted: Callable[[Path], None], tmp_path: Path) -> None:
+    """A certificate that the system does not trust: nothing is asked, and the error says what was wrong with it."""
+    asked: list[bytes] = []
+    (nobody := tmp_path / "none.pem").touch()
+    trusted(nobody)
+    result = get(listen(over_tls(lambda sock: asked.append(sock.recv(4096)))), SECURE)
+    assert (result.outcome, result.status, result.rtt) == (Outcome.TLS_ERROR, None, None)
+    assert result.error.startswith("tls: ")
+    assert "certificate verify failed" in result.error
+    assert (tuple(result.phases), asked) == (("resolve", "connect", "tls"), [])
+
+
+def test_a_certificate_of_somebody_else_is_a_tls_error(trusted: Callable[[Path], None]) -> None:
+    """It is trusted, but for another address."""
+    trusted(MINE)
+    with listening(over_tls(until_closed), "127.0.0.2") as port:
+        result = get(port, SECURE, host="127.0.0.2")
+    assert result.outcome is Outcome.TLS_ERROR
+    assert "127.0.0.2" in result.error
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x16\x03\x03"]
+)
+def test_no_tls_is_a_tls_error(listen: Listen, answer: bytes) -> None:
+    """Whoever speaks something else, or closes in the middle of the handshake."""
+    result = get(listen(answering(answer)), SECURE)
+    assert result.outcome is Outcome.TLS_ERROR
+    assert result.error.startswith("tls: ")
+
+
+def test_a_reset_in_the_handshake_is_reset(listen: Listen) -> None:
+    """RST is TCP's, whatever TLS was about to say."""
+
+    def serve(sock: socket.socket) -> None:
+        sock.recv(4096)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+
+    result = get(listen(serve), SECURE)
+    assert (result.outcome, result.error) == (Outcome.RESET, "tls: connection reset by peer")
+
+
+def test_silence_in_the_handshake_is_a_timeout(listen: Listen) -> None:
+    """The one deadline holds for it too."""
+    result = get(listen(until_closed), SECURE, timeout=SHORT)
+    assert (result.outcome, result.error) == (Outcome.TIMEOUT, f"tls: no answer within {SHORT:g} s")
+
+
+def test_silence_after_the_handshake_is_a_timeout(listen: Listen, trusted: Callable[[Path], None]) -> None:
+    """What TLS says of its own accord (tickets) is no answer."""
+    trusted(MINE)
+    result = get(listen(over_tls(until_closed)), SECURE, timeout=ENOUGH)
+    assert (result.outcome, result.error) == (Outcome.TIMEOUT, f"wait: no answer within {ENOUGH:g} s")
+
+
+def test_held_up_beyond_the_deadline_it_is_answered_all_the_same(
+    listen: Listen, trusted: Callable[[Path], None]
+) -> None:
+    """The answer has arrived in time, tickets before it: that the process stood still meanwhile is our own matter."""
+
+    def serve(sock: socket.socket) -> None:
+        sock.recv(4096)
+        for _ in range(100):  # turns in which the prober sees the tickets, and waits on
+            gevent.sleep(0)
+        sock.sendall(OK + b"Content-Length: 2\r\n\r\nOK")
+        _block(HELD_UP)
+        until_closed(sock)
+
+    trusted(MINE)
+    result = get(listen(over_tls(serve)), SECURE, timeout=ENOUGH)
+    assert (result.outcome, result.error) == (Outcome.SUCCESS, "")

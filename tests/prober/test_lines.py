@@ -18,7 +18,7 @@ from smoker_prober.analysis.train import Train
 from smoker_prober.measured import Method, Rtt
 from smoker_prober.result import Outcome, Result
 from smoker_prober.sinks import log as sink
-from smoker_prober.target import Target
+from smoker_prober.target import Path, Target
 
 LINE = re.compile(
     r"\[\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}\] \[NODE:[^\s\]]+\] \[(TCP|UDP|HTTP)\] "
@@ -43,8 +43,9 @@ def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
 def made(outcome: Outcome = Outcome.SUCCESS, node: str = "node-1", **more: Any) -> Result:
     """A result; a failure with an error that no line may show."""
     error = "" if outcome.ok else "wait: something\nlong = winding"
-    facts: dict[str, Any] = {"probe": "tcp", "duration": 0.015, "error": error} | more
-    return Result(target=Target("smoker-server", 8080), source=node, start=0.0, outcome=outcome, **facts)
+    facts: dict[str, Any] = {"probe": "tcp", "duration": 0.015, "error": error}
+    facts |= {"target": Target("smoker-server", 8080)} | more
+    return Result(source=node, start=0.0, outcome=outcome, **facts)
 
 
 def test_the_two_lines_of_the_specification(zone: str) -> None:
@@ -73,6 +74,23 @@ def test_the_two_lines_of_the_specification(zone: str) -> None:
 def test_what_follows_the_node(result: Result, end: str) -> None:
     """The probe in capitals; a latency, or the outcome's word and HTTP's status; never the error's text."""
     assert sink.line(result, AT_10_30_00).endswith(f"[NODE:node-1] {end}")
+
+
+@pytest.mark.parametrize(
+    ("path", "end"),
+    [
+        (Path("node-2", "pod", "ipv4", "zone-b"), " peer=node-2 plane=pod family=ipv4"),
+        (Path("node-2", "pod-host", "ipv6"), " peer=node-2 plane=pod-host family=ipv6"),
+        (Path("smoker-server:8080", "host-service"), " plane=host-service"),
+        (None, ""),
+    ],
+)
+def test_a_peer_is_named_at_the_end(path: Path | None, end: str) -> None:
+    """The promised line, then who was asked and by which way; never an address."""
+    target = Target("10.0.0.2", 8080, path)
+    good, bad = made(target=target), made(Outcome.TIMEOUT, target=target)
+    assert sink.line(good, AT_10_30_00).endswith(f"[TCP] SUCCESS latency=15ms{end}")
+    assert sink.line(bad, AT_10_30_00).endswith(f"[TCP] FAILED error=timeout{end}")
 
 
 def test_latency_by_the_clock() -> None:

@@ -64,8 +64,8 @@ def test_the_report_is_a_table() -> None:
     assert windows(memory.snapshot()).endswith("No round has ended yet.")
     memory.keep(made(probe="udp", train=TRAIN, rtt=Rtt(0.0005, Method.KERNEL)))
     head, row, empty, sentence = windows(memory.snapshot()).splitlines()
-    assert head.split()[:4] == ["PROBE", "TARGET", "LAST", "RESULTS"]
-    assert row.split() == ["udp", "smoker-server:8080", "success", "1", "0", "10.0%", *["0.5"] * 4, "-", "0s"]
+    assert head.split()[:4] == ["PROBE", "TARGET", "PLANE", "LAST"]
+    assert row.split() == ["udp", "smoker-server:8080", "-", "success", "1", "0", "10.0%", *["0.5"] * 4, "-", "0s"]
     assert (empty, sentence) == ("", "From node-1, over the last hour at most; times in milliseconds.")
 
 

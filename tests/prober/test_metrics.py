@@ -13,7 +13,7 @@ from smoker_prober.measured import Method, Rtt
 from smoker_prober.result import Outcome, Result
 from smoker_prober.sinks import metrics
 from smoker_prober.sinks.metrics import Metrics
-from smoker_prober.target import Target
+from smoker_prober.target import Path, Target
 
 from .test_memory import TRAIN, made
 
@@ -53,7 +53,7 @@ def test_results_are_counted_by_outcome() -> None:
 def test_paths_that_are_expected_are_there_before_any_result() -> None:
     """Known label sets exist from the start."""
     kept = Kept()
-    kept.sink.expect("tcp", Target("smoker-server", 8080))
+    kept.sink.expect("tcp", Path("smoker-server:8080"))
     assert kept("smoker_probe_total", probe="tcp", outcome="refused", **WHERE) == 0
     assert kept("smoker_probe_last_success_timestamp_seconds", probe="tcp", **WHERE) is None
 
@@ -126,12 +126,26 @@ def test_the_prober_tells_of_itself() -> None:
     assert Kept()("smoker_prober_throttled_seconds_total") is None
 
 
-def test_few_paths_show_all_and_many_only_what_occurred() -> None:
-    """The bound that docs/metrics.md gives: with more than a hundred paths a zero is left out."""
+def test_the_first_paths_show_all_and_later_ones_only_what_occurred() -> None:
+    """The bound that docs/metrics.md gives: from the thirteenth path on a zero is left out."""
     many = [replace(made(), target=Target("peer", port)) for port in range(1, metrics.WHOLE + 1)]
     assert Kept(*many).number("smoker_probe_total") == metrics.WHOLE * len(Outcome)
     one_more = replace(made(), target=Target("peer", 9999))
-    assert Kept(*many, one_more).number("smoker_probe_total") == metrics.WHOLE + 1
+    assert Kept(*many, one_more).number("smoker_probe_total") == metrics.WHOLE * len(Outcome) + 1
+
+
+def test_a_peer_is_known_by_name_and_way() -> None:
+    """Two families of one node are two paths; no label has an address; a peer that has left has no series."""
+    paths = [Path("node-2", "pod", family, "zone-b") for family in ("ipv4", "ipv6")]
+    kept = Kept(*(replace(made(), target=Target("10.0.0.2", 8080, path)) for path in paths))
+    labels = {"probe": "tcp", "target": "node-2", "plane": "pod", "outcome": "success"}
+    assert kept("smoker_probe_total", family="ipv4", **labels) == 1
+    assert kept("smoker_probe_total", family="ipv6", **labels) == 1
+    assert "10.0.0.2" not in generate_latest(kept.registry).decode()
+    kept.sink.forget("tcp", paths[0])
+    assert kept("smoker_probe_total", family="ipv4", **labels) is None
+    assert kept("smoker_probe_total", family="ipv6", **labels) == 1
+    assert kept("smoker_prober_paths") == 1
 
 
 def test_paths_beyond_the_bound_have_no_series(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,11 +13,10 @@ from gevent.event import Event
 from prometheus_client import CollectorRegistry
 
 from smoker_common import log
-from smoker_prober import prober
 from smoker_prober import round as rounds
 from smoker_prober.discovery.static import hosts
+from smoker_prober.prober import Prober
 from smoker_prober.result import Result
-from smoker_prober.schedule import Schedule
 from smoker_prober.settings import Settings
 from smoker_prober.sinks.memory import Memory
 from tests.conftest import eventually
@@ -27,14 +26,14 @@ from .targets import ENOUGH, HOST, PLENTY, SHORT, settings_of, variables_for
 
 
 @pytest.fixture
-def scheduled(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Settings], Schedule]]:
+def scheduled(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Settings], Prober]]:
     """The schedule that `run` runs; its results go to stdout."""
-    made: list[Schedule] = []
+    made: list[Prober] = []
     monkeypatch.delenv("FORCE_COLOR", raising=False)
 
-    def start(settings: Settings) -> Schedule:
+    def start(settings: Settings) -> Prober:
         log.configure("INFO", "text", results=sys.stdout)
-        schedule = prober.build(settings, hosts(settings), Memory(), CollectorRegistry())
+        schedule = Prober(settings, hosts(settings), Memory(), CollectorRegistry())
         schedule.start()
         made.append(schedule)
         return schedule
@@ -76,7 +75,7 @@ def test_each_probe_has_the_whole_timeout(echoes: dict[str, int]) -> None:
 
 
 def test_a_result_is_told_as_soon_as_it_is_known(
-    scheduled: Callable[[Settings], Schedule], echoes: dict[str, int], capsys: pytest.CaptureFixture[str]
+    scheduled: Callable[[Settings], Prober], echoes: dict[str, int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The line of the TCP probe does not wait for the round to end."""
     with UdpRelay((HOST, echoes["udp"]), DROP) as relay:
@@ -86,7 +85,7 @@ def test_a_result_is_told_as_soon_as_it_is_known(
 
 
 def test_closed_during_a_round_no_further_probe_begins(
-    scheduled: Callable[[Settings], Schedule], echoes: dict[str, int], capsys: pytest.CaptureFixture[str]
+    scheduled: Callable[[Settings], Prober], echoes: dict[str, int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The probe in flight ends and is told; UDP and HTTP are not probed any more; the drain returns."""
     with (
@@ -104,7 +103,7 @@ def test_closed_during_a_round_no_further_probe_begins(
 
 
 def test_a_probe_that_is_cut_leaves_no_line(
-    scheduled: Callable[[Settings], Schedule], echoes: dict[str, int], capsys: pytest.CaptureFixture[str]
+    scheduled: Callable[[Settings], Prober], echoes: dict[str, int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What was cut by our own end says nothing about the network, and its connection is closed."""
     with TcpRelay((HOST, echoes["tcp"]), DROP) as relay:

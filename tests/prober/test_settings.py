@@ -11,7 +11,7 @@ import pytest
 from smoker_common.settings import declaration, parse
 from smoker_prober import round as rounds
 from smoker_prober.discovery.static import targets
-from smoker_prober.probes import PROBES
+from smoker_prober.probes import ECHOED, PROBES
 from smoker_prober.settings import Settings
 
 PROMISED: dict[str, Any] = {
@@ -29,6 +29,19 @@ PROMISED: dict[str, Any] = {
     "LOG_FORMAT": "text",
     "LISTEN_ADDRESS": "",
     "ADMIN_PORT": 9464,
+    "LINGER": 0,
+    "POD_NAME": socket.gethostname(),
+    "NETWORK": "pod",
+    "DISCOVERY": "static",
+    "NAMESPACE": "",
+    "PEER_SERVICE": "smoker-prober",
+    "PEER_HOST_SERVICE": "",
+    "MESH_PEERS": 10,
+    "PEER_TCP_PORT": 0,
+    "PEER_UDP_PORT": 0,
+    "PEER_HTTP_PORT": 0,
+    "PEER_STAMP_PORT": 0,
+    "TARGETS": "",
 }
 
 
@@ -60,6 +73,19 @@ def test_every_variable_is_read() -> None:
         "LOG_FORMAT": "json",
         "LISTEN_ADDRESS": "::1",
         "ADMIN_PORT": 9000,
+        "LINGER": 2.5,
+        "POD_NAME": "smoker-prober-x7k2p",
+        "NETWORK": "host",
+        "DISCOVERY": "endpointslice",
+        "NAMESPACE": "net",
+        "PEER_SERVICE": "lungs-prober",
+        "PEER_HOST_SERVICE": "lungs-host",
+        "MESH_PEERS": 0,
+        "PEER_TCP_PORT": 18080,
+        "PEER_UDP_PORT": 18081,
+        "PEER_HTTP_PORT": 18082,
+        "PEER_STAMP_PORT": 18062,
+        "TARGETS": "api=tcp://10.96.0.1:443",
     }
     settings, problems = parse(Settings, {name: str(value) for name, value in wanted.items()})
     assert (by_variable(settings), problems) == (wanted, [])
@@ -109,8 +135,9 @@ def test_a_target_for_each_probe() -> None:
         "tcp": "h:1",
         "udp": "h:2",
         "http": "h:3",
+        "stamp": "h:8062",  # where the train goes
     }
-    assert list(PROBES) == ["tcp", "udp", "http"]
+    assert list(PROBES) == [*ECHOED, "connect"] == ["tcp", "udp", "http", "connect"]
 
 
 def test_the_longest_round() -> None:

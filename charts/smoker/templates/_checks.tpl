@@ -12,6 +12,15 @@
 {{- fail (printf "%s.port: must differ from adminPort, both are TCP ports of one pod" $key) -}}
 {{- end -}}
 {{- end -}}
+{{- if and $values.hostNetwork.enabled (not $values.mesh.enabled) -}}
+{{- fail "hostNetwork.enabled: needs mesh.enabled, for without peers a second prober on each node has nothing to compare" -}}
+{{- end -}}
+{{- with $values.mesh -}}
+{{- include "smoker.distinct" (dict "key" "mesh.ports" "ports" .ports "admin" $values.adminPort "adminKey" "adminPort") -}}
+{{- end -}}
+{{- with $values.hostNetwork -}}
+{{- include "smoker.distinct" (dict "key" "hostNetwork.ports" "ports" .ports "admin" .adminPort "adminKey" "hostNetwork.adminPort") -}}
+{{- end -}}
 {{- with $values.metrics.podMonitor -}}
 {{- if gt (int64 .timeoutSeconds) (int64 .intervalSeconds) -}}
 {{- fail "metrics.podMonitor.timeoutSeconds: must not exceed intervalSeconds, a scrape ends before the next" -}}
@@ -19,5 +28,18 @@
 {{- end -}}
 {{- if not (regexMatch "^[a-z]" (include "smoker.base" .)) -}}
 {{- fail "fullnameOverride: needed, as the name of a Service begins with a letter and this release's does not" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The ports of one prober differ, transport by transport. Takes key, ports, admin, adminKey. */}}
+{{- define "smoker.distinct" -}}
+{{- if eq (int64 .ports.tcp) (int64 .ports.http) -}}
+{{- fail (printf "%s.http: must differ from %s.tcp, both are TCP ports of one prober" .key .key) -}}
+{{- end -}}
+{{- if eq (int64 .ports.udp) (int64 .ports.stamp) -}}
+{{- fail (printf "%s.stamp: must differ from %s.udp, both are UDP ports of one prober" .key .key) -}}
+{{- end -}}
+{{- if has (int64 .admin) (list (int64 .ports.tcp) (int64 .ports.http)) -}}
+{{- fail (printf "%s: must differ from tcp and http of %s, all are TCP ports of one prober" .adminKey .key) -}}
 {{- end -}}
 {{- end -}}

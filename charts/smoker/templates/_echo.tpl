@@ -2,8 +2,16 @@
 {{- define "smoker.echo" -}}
 {{- $values := get .root.Values .key -}}
 {{- $pod := merge (dict "app" "smoker-server" "values" $values "serves" true) . -}}
-{{- $_ := set $pod "port" (dict "number" $values.port "protocol" .protocol) -}}
-{{- $_ := set $pod "env" (merge (dict "LOG_RATE" $values.log.rate) .env) -}}
+{{- $port := dict "name" .component "number" $values.port "protocol" .protocol -}}
+{{- $_ := set $pod "ports" (prepend (.extraPorts | default list) $port) -}}
+{{- /* One pod alone that goes on answering hands nothing over: it would only hide the gap. */}}
+{{- $linger := gt (int64 $values.replicas) 1 | ternary .root.Values.lingerSeconds 0 -}}
+{{- $_ := set $pod "env" (merge (dict "LOG_RATE" $values.log.rate "LINGER" $linger) .env) -}}
+{{- $labels := dict "matchLabels" (include "smoker.selectorLabels" . | fromYaml) -}}
+{{- if not $values.topologySpreadConstraints -}}
+{{- $spread := dict "maxSkew" 1 "topologyKey" "kubernetes.io/hostname" "whenUnsatisfiable" "ScheduleAnyway" "labelSelector" $labels -}}
+{{- $_ := set $pod "values" (merge (dict "topologySpreadConstraints" (list $spread)) $values) -}}
+{{- end -}}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -15,4 +23,16 @@ spec:
       {{- include "smoker.selectorLabels" . | nindent 6 }}
   template:
     {{- include "smoker.podTemplate" $pod | nindent 4 }}
+{{- if gt (int64 $values.replicas) 1 }}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  {{- include "smoker.metadata" (dict "root" .root "component" .component "app" "smoker-server") | nindent 2 }}
+spec:
+  maxUnavailable: 1
+  selector:
+    matchLabels:
+      {{- include "smoker.selectorLabels" . | nindent 6 }}
+{{- end }}
 {{- end -}}

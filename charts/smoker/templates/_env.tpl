@@ -17,7 +17,7 @@ A name twice in the list is refused by server-side apply, so one that is set her
 {{- $shared := .root.Values -}}
 {{- $fieldEnv := .fieldEnv | default dict -}}
 {{- $log := dict "LOG_LEVEL" (.values.log.level | default $shared.log.level) "LOG_FORMAT" $shared.log.format -}}
-{{- $env := merge (dict "ADMIN_PORT" $shared.adminPort) $log .env -}}
+{{- $env := merge .env (dict "ADMIN_PORT" $shared.adminPort) $log -}}
 {{- range $name, $value := $env }}
 - name: {{ $name }}
   value: {{ include "smoker.text" $value | quote }}
@@ -34,7 +34,7 @@ A name twice in the list is refused by server-side apply, so one that is set her
 {{- end }}
 {{- end -}}
 
-{{/* What a prober is told. Takes root, serverHost. */}}
+{{/* What every prober is told, the test pod's too. Takes root, serverHost. */}}
 {{- define "smoker.proberEnv" -}}
 {{- $values := .root.Values -}}
 SERVER_HOST: {{ .serverHost | default (include "smoker.serverName" .root) | quote }}
@@ -46,4 +46,23 @@ UDP_PACKETS: {{ $values.prober.udpPackets }}
 LATENCY: {{ $values.prober.latency }}
 TEST_INTERVAL: {{ $values.prober.intervalSeconds }}
 TEST_TIMEOUT: {{ $values.prober.timeoutSeconds }}
+{{- end -}}
+
+{{/* What a prober of the DaemonSets is told of its peers. Takes root, network, ports. */}}
+{{- define "smoker.meshEnv" -}}
+{{- $mesh := .root.Values.mesh -}}
+LINGER: {{ .root.Values.lingerSeconds }}
+{{- $targets := list -}}
+{{- range $name, $url := .root.Values.prober.targets }}{{ $targets = append $targets (printf "%s=%s" $name $url) }}{{ end }}
+TARGETS: {{ join "," $targets | quote }}
+NETWORK: {{ .network }}
+DISCOVERY: {{ $mesh.enabled | ternary "endpointslice" "static" }}
+NAMESPACE: {{ .root.Release.Namespace | quote }}
+PEER_SERVICE: {{ include "smoker.name" (dict "root" .root "component" "prober") | quote }}
+PEER_HOST_SERVICE: {{ .root.Values.hostNetwork.enabled | ternary (include "smoker.name" (dict "root" .root "component" "host")) "" | quote }}
+MESH_PEERS: {{ $mesh.peers }}
+PEER_TCP_PORT: {{ $mesh.enabled | ternary .ports.tcp 0 }}
+PEER_UDP_PORT: {{ $mesh.enabled | ternary .ports.udp 0 }}
+PEER_HTTP_PORT: {{ $mesh.enabled | ternary .ports.http 0 }}
+PEER_STAMP_PORT: {{ $mesh.enabled | ternary .ports.stamp 0 }}
 {{- end -}}

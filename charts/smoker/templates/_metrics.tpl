@@ -1,8 +1,8 @@
-{{/* What tells a Prometheus that goes by annotations which port of a pod to scrape. */}}
+{{/* What tells a Prometheus that goes by annotations which port of a pod to scrape. Takes root, adminPort where it differs. */}}
 {{- define "smoker.scrapeAnnotations" -}}
-{{- if .Values.metrics.scrapeAnnotations -}}
+{{- if .root.Values.metrics.scrapeAnnotations -}}
 prometheus.io/scrape: "true"
-prometheus.io/port: {{ include "smoker.text" .Values.adminPort | quote }}
+prometheus.io/port: {{ include "smoker.text" (.adminPort | default .root.Values.adminPort) | quote }}
 prometheus.io/path: /metrics
 {{- end -}}
 {{- end -}}
@@ -12,7 +12,7 @@ prometheus.io/path: /metrics
 matchLabels:
   {{- include "smoker.releaseLabels" . | nindent 2 }}
 matchExpressions:
-  - {key: app.kubernetes.io/component, operator: In, values: [tcp-echo, udp-echo, http-echo, prober]}
+  - {key: app.kubernetes.io/component, operator: In, values: [tcp-echo, udp-echo, http-echo, prober, host]}
 {{- end -}}
 
 {{/* The matchers of this release's series in PromQL: of all its pods, and of its probers. */}}
@@ -21,7 +21,7 @@ namespace="{{ .Release.Namespace }}",app_kubernetes_io_instance="{{ .Release.Nam
 {{- end -}}
 
 {{- define "smoker.ofProbers" -}}
-{{ include "smoker.ofRelease" . }},app_kubernetes_io_component="prober"
+{{ include "smoker.ofRelease" . }},app_kubernetes_io_component=~"prober|host"
 {{- end -}}
 
 {{/*

@@ -3,7 +3,7 @@
 matchLabels:
   {{- include "smoker.releaseLabels" . | nindent 2 }}
 matchExpressions:
-  - {key: app.kubernetes.io/component, operator: In, values: [prober, test]}
+  - {key: app.kubernetes.io/component, operator: In, values: [prober, host, test]}
 {{- end -}}
 
 {{/*
@@ -17,11 +17,30 @@ that it does not matter on which side of the Service a plugin looks.
 - {protocol: TCP, port: {{ int64 .Values.httpEcho.port }}}
 {{- end -}}
 
+{{/* The same of a prober's own echoes. */}}
+{{- define "smoker.peerPorts" -}}
+{{- range include "smoker.meshPorts" .Values.mesh.ports | fromYamlArray }}
+- {protocol: {{ .protocol }}, port: {{ int64 .number }}}
+{{- end }}
+{{- end -}}
+
 {{- define "smoker.adminIngress" -}}
 - ports:
     - {protocol: TCP, port: {{ int64 .Values.adminPort }}}
   {{- with .Values.networkPolicy.adminFrom }}
   from:
     {{- toYaml . | nindent 4 }}
+    {{- /* helm test asks the probers what they saw. */}}
+    - podSelector:
+        matchLabels:
+          {{- include "smoker.selectorLabels" (dict "root" $ "component" "test") | nindent 10 }}
   {{- end }}
+{{- end -}}
+
+{{/* The ports of URLs, which are a map by name. */}}
+{{- define "smoker.targetPorts" -}}
+{{- range . }}
+{{- $url := urlParse . }}
+- {{ regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) | default (eq $url.scheme "https" | ternary 443 80) }}
+{{- end }}
 {{- end -}}

@@ -2,8 +2,10 @@
 The pod of every component, so that all of them meet the "restricted" Pod Security Standard and none is forgotten.
 Takes root, component, key (of the values), app, values, env, fieldEnv, and, where it applies:
   args     for the image's entry point
-  port     {number, protocol}: the echo port, named as the component
-  extraPort  {name, number, protocol}: another one
+  ports    list of {name, number, protocol}, beside the admin port
+  adminPort  its number where it is not the value adminPort
+  account  name of the service account whose token is mounted; without it none is
+  host     whether it stands on the node's network
   serves   whether the admin port answers (all but the test pod, which ends)
   tmp      size limit of a volume at /tmp
 */}}
@@ -11,7 +13,7 @@ Takes root, component, key (of the values), app, values, env, fieldEnv, and, whe
 metadata:
   labels:
     {{- include "smoker.podLabels" (set . "podLabels" .values.podLabels) | nindent 4 }}
-  {{- with merge dict (.values.podAnnotations | default dict) (include "smoker.scrapeAnnotations" .root | fromYaml) }}
+  {{- with merge dict (.values.podAnnotations | default dict) (include "smoker.scrapeAnnotations" . | fromYaml) }}
   annotations:
     {{- toYaml . | nindent 4 }}
   {{- end }}
@@ -24,9 +26,16 @@ spec:
 {{- $values := .values -}}
 {{- /* A Service called "tcp" in the namespace would otherwise set TCP_PORT=tcp://… in every pod. */ -}}
 enableServiceLinks: false
-automountServiceAccountToken: false
-{{- /* The services let go of their connections within 5 s of SIGTERM. */}}
-terminationGracePeriodSeconds: 10
+automountServiceAccountToken: {{ not (not .account) }}
+{{- with .account }}
+serviceAccountName: {{ . }}
+{{- end }}
+{{- if .host }}
+hostNetwork: true
+dnsPolicy: ClusterFirstWithHostNet
+{{- end }}
+{{- /* The services let go of their connections within 5 s of SIGTERM, after they have lingered. */}}
+terminationGracePeriodSeconds: {{ add 10 (ceil $shared.lingerSeconds) }}
 securityContext:
   runAsNonRoot: true
   runAsUser: 65532
@@ -47,13 +56,10 @@ containers:
       {{- include "smoker.env" . | trim | nindent 6 }}
     {{- if .serves }}
     ports:
-      {{- with .port }}
-      - {name: {{ $.component }}, containerPort: {{ int64 .number }}, protocol: {{ .protocol }}}
-      {{- end }}
-      {{- with .extraPort }}
+      {{- range .ports }}
       - {name: {{ .name }}, containerPort: {{ int64 .number }}, protocol: {{ .protocol }}}
       {{- end }}
-      - {name: admin, containerPort: {{ int64 $shared.adminPort }}, protocol: TCP}
+      - {name: admin, containerPort: {{ int64 (.adminPort | default $shared.adminPort) }}, protocol: TCP}
     livenessProbe:
       httpGet: {path: /livez, port: admin}
       periodSeconds: 10

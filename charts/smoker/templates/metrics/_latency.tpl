@@ -32,15 +32,15 @@ subqueries put the path's pods in one line: a restarted prober has the past of t
     {{- include "smoker.alertLabels" (dict "root" . "severity" "warning") | nindent 4 }}
   annotations:
     summary: >-
-      {{`{{ $labels.node }} to {{ $labels.target }} ({{ $labels.probe }}) takes {{ $value | humanizeDuration }}, far more than usual`}}
+      {{`{{ $labels.node }} to {{ $labels.target }} ({{ $labels.probe }}{{ with $labels.plane }} {{ . }}{{ end }}{{ with $labels.family }} {{ . }}{{ end }}) takes {{ $value | humanizeDuration }}, far more than usual`}}
     description: >-
-      {{`The median round-trip time from {{ $labels.node }} to {{ $labels.target }} ({{ $labels.probe }}) is
+      {{`The median round-trip time from {{ $labels.node }} to {{ $labels.target }} ({{ $labels.probe }}{{ with $labels.plane }} {{ . }}{{ end }}{{ with $labels.family }} {{ . }}{{ end }}) is
       {{ $value | humanizeDuration }}`}}, more than {{ include "smoker.text" $rule.factor }} times this path's own median before.
     runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerLatencyHigh") }}
 {{- end -}}
 
 {{- define "smoker.rtt" -}}
-max by (node, probe, target) (smoker_probe_last_rtt_seconds{ {{- include "smoker.ofProbers" . }}})
+max by (node, probe, target, plane, family) (smoker_probe_last_rtt_seconds{ {{- include "smoker.ofProbers" . }}})
 {{- end -}}
 
 {{- define "smoker.present" -}}

@@ -6,12 +6,12 @@
   expr: |
     # The share of a path's packets that was lost …
     (
-      sum by (node, probe, target) (rate(smoker_probe_packets_total{ {{- include "smoker.ofProbers" . }},fate=~"(request_|reply_)?lost"}[{{ $window }}s]))
-        / sum by (node, probe, target) (rate(smoker_probe_packets_total{ {{- include "smoker.ofProbers" . }}}[{{ $window }}s]))
+      sum by (node, probe, target, plane, family) (rate(smoker_probe_packets_total{ {{- include "smoker.ofProbers" . }},fate=~"(request_|reply_)?lost"}[{{ $window }}s]))
+        / sum by (node, probe, target, plane, family) (rate(smoker_probe_packets_total{ {{- include "smoker.ofProbers" . }}}[{{ $window }}s]))
         > {{ include "smoker.text" $rules.packetLoss.ratio }}
     )
     # … except where the probe itself mostly fails: that is more than loss.
-    unless on (node, probe, target) (
+    unless on (node, probe, target, plane, family) (
       {{- include "smoker.failingPaths" . | nindent 6 }}
     )
   for: {{ int64 $rules.packetLoss.forSeconds }}s
@@ -19,9 +19,9 @@
     {{- include "smoker.alertLabels" (dict "root" . "severity" "warning") | nindent 4 }}
   annotations:
     summary: >-
-      {{`{{ $labels.node }} loses {{ $value | humanizePercentage }} of its packets to {{ $labels.target }} ({{ $labels.probe }})`}}
+      {{`{{ $labels.node }} loses {{ $value | humanizePercentage }} of its packets to {{ $labels.target }} ({{ $labels.probe }}{{ with $labels.plane }} {{ . }}{{ end }}{{ with $labels.family }} {{ . }}{{ end }})`}}
     description: >-
       {{`{{ $value | humanizePercentage }} of the packets that {{ $labels.node }} exchanged with {{ $labels.target }}
-      ({{ $labels.probe }}) were lost, while most of the probes themselves succeed.`}}
+      ({{ $labels.probe }}{{ with $labels.plane }} {{ . }}{{ end }}{{ with $labels.family }} {{ . }}{{ end }}) were lost, while most of the probes themselves succeed.`}}
     runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerPacketLoss") }}
 {{- end -}}

@@ -18,7 +18,7 @@ target:
       {{- include "smoker.failingPaths" . | nindent 6 }}
     )
     # … except where all nodes fail: there it is the target.
-    unless on (probe, target) (
+    unless on (probe, target, plane, family) (
       {{- include "smoker.failingTargets" . | nindent 6 }}
     )
   for: {{ include "smoker.forAtLeastAWindow" (dict "root" . "forSeconds" $rules.probeFailing.forSeconds) }}
@@ -26,7 +26,7 @@ target:
     {{- include "smoker.alertLabels" (dict "root" . "severity" "warning") | nindent 4 }}
   annotations:
     summary: >-
-      {{`{{ $labels.node }} does not reach {{ $labels.target }} ({{ $labels.probe }}), other nodes do`}}
+      {{`{{ $labels.node }} does not reach {{ $labels.target }} ({{ $labels.probe }}{{ with $labels.plane }} {{ . }}{{ end }}{{ with $labels.family }} {{ . }}{{ end }}), other nodes do`}}
     description: >-
       {{`{{ $value | humanizePercentage }} of the {{ $labels.probe }} probes from {{ $labels.node }} to {{ $labels.target }} fail.
       Others succeed, so it is that node or the way from it.`}}
@@ -38,9 +38,12 @@ target:
       {{- include "smoker.failingTargets" . | nindent 6 }}
     )
     {{- if $own }}
-    # … while a pod is there: without one it is SmokerTargetGone.
-    and on (probe) (
-      {{- include "smoker.answeringEchoes" . | nindent 6 }}
+    # … except an echo service of which no pod is there: that is SmokerTargetGone.
+    unless (
+      {{- include "smoker.failingServices" . | nindent 6 }}
+      unless on (probe) (
+        {{- include "smoker.answeringEchoes" . | nindent 8 }}
+      )
     )
     {{- end }}
   for: {{ include "smoker.forAtLeastAWindow" (dict "root" . "forSeconds" $rules.targetFailing.forSeconds) }}
@@ -48,7 +51,7 @@ target:
     {{- include "smoker.alertLabels" (dict "root" . "severity" "critical") | nindent 4 }}
   annotations:
     summary: >-
-      {{`no node reaches {{ $labels.target }} ({{ $labels.probe }})`}}
+      {{`no node reaches {{ $labels.target }} ({{ $labels.probe }}{{ with $labels.plane }} {{ . }}{{ end }}{{ with $labels.family }} {{ . }}{{ end }})`}}
     description: >-
       {{`Most {{ $labels.probe }} probes to {{ $labels.target }} fail, on every node that asks ({{ $value }}).
       It is the target, its name, its Service or a policy rather than a node.`}}
@@ -56,9 +59,9 @@ target:
 {{- if $own }}
 - alert: SmokerTargetGone
   expr: |
-    # The targets that all nodes fail to reach …
+    # The echo services that all nodes fail to reach …
     (
-      {{- include "smoker.failingTargets" . | nindent 6 }}
+      {{- include "smoker.failingServices" . | nindent 6 }}
     )
     # … and of whose echo service no pod answers the scrape.
     unless on (probe) (
@@ -79,23 +82,42 @@ target:
 
 {{/* Results a second of each path that say something about the network. */}}
 {{- define "smoker.results" -}}
-sum by (node, probe, target) (rate(smoker_probe_total{ {{- include "smoker.ofProbers" . }},outcome!="local_error"}[{{ include "smoker.window" . }}s]))
+{{- include "smoker.resultsOf" (dict "root" . "of" "") -}}
+{{- end -}}
+
+{{/* The same of some paths. Takes root, of: more matchers. */}}
+{{- define "smoker.resultsOf" -}}
+sum by (node, probe, target, plane, family) (rate(smoker_probe_total{ {{- include "smoker.ofProbers" .root }}{{ .of }},outcome!="local_error"}[{{ include "smoker.window" .root }}s]))
 {{- end -}}
 
 {{/* Paths most of whose results are failures, with the share that is. */}}
 {{- define "smoker.failingPaths" -}}
-sum by (node, probe, target) (rate(smoker_probe_total{ {{- include "smoker.ofProbers" . }},outcome!~"success|local_error"}[{{ include "smoker.window" . }}s]))
-  / {{ include "smoker.results" . }}
+{{- include "smoker.failingPathsOf" (dict "root" . "of" "") -}}
+{{- end -}}
+
+{{- define "smoker.failingPathsOf" -}}
+sum by (node, probe, target, plane, family) (rate(smoker_probe_total{ {{- include "smoker.ofProbers" .root }}{{ .of }},outcome!~"success|local_error"}[{{ include "smoker.window" .root }}s]))
+  / {{ include "smoker.resultsOf" . }}
   > 0.5
 {{- end -}}
 
 {{/* Targets to which every node that has results mostly fails, with the number of these nodes. */}}
 {{- define "smoker.failingTargets" -}}
-count by (probe, target) (
-  {{- include "smoker.failingPaths" . | nindent 2 }}
+{{- include "smoker.failingTargetsOf" (dict "root" . "of" "") -}}
+{{- end -}}
+
+{{/* Those of them that are ports of this release's Service, by whichever way. */}}
+{{- define "smoker.failingServices" -}}
+{{- $of := printf `,target=~"%s:.+"` (include "smoker.serverName" .) -}}
+{{- include "smoker.failingTargetsOf" (dict "root" . "of" $of) -}}
+{{- end -}}
+
+{{- define "smoker.failingTargetsOf" -}}
+count by (probe, target, plane, family) (
+  {{- include "smoker.failingPathsOf" . | nindent 2 }}
 )
-== count by (probe, target) (
-  {{ include "smoker.results" . }} > 0
+== count by (probe, target, plane, family) (
+  {{ include "smoker.resultsOf" . }} > 0
 )
 {{- end -}}
 

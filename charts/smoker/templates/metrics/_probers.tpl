@@ -2,17 +2,23 @@
 {{- define "smoker.proberRules" -}}
 {{- $rules := .Values.metrics.prometheusRule -}}
 {{- $window := include "smoker.longWindow" . -}}
+{{- $two := .Values.hostNetwork.enabled -}}
 - alert: SmokerProberMissing
   expr: |
     # A prober is known and does not answer the scrape.
     (
-      max by (node) (up{ {{- include "smoker.ofProbers" . }}}) == 0
+      min by (node) (max by (node, app_kubernetes_io_component) (up{ {{- include "smoker.ofProbers" . }}})) == 0
     )
     {{- if include "smoker.proberOnEveryNode" . }}
     # A node has none, although others have. Only kube-state-metrics knows the nodes: without it this finds nothing.
     or (
       max by (node) (kube_node_info{os_image!~"Windows.*"})
-        unless on (node) up{ {{- include "smoker.ofProbers" . }}}
+        unless on (node)
+        {{- if $two }} (
+          count by (node) (group by (node, app_kubernetes_io_component) (up{ {{- include "smoker.ofProbers" . }}})) == 2
+        )
+        {{- else }} up{ {{- include "smoker.ofProbers" . }}}
+        {{- end }}
         and on () up{ {{- include "smoker.ofProbers" . }}}
     )
     {{- end }}
@@ -25,10 +31,10 @@
     {{- include "smoker.alertLabels" (dict "root" . "severity" "warning") | nindent 4 }}
   annotations:
     summary: >-
-      {{`{{ if $labels.node }}{{ $labels.node }} has no prober that answers{{ else }}there is no prober at all{{ end }}`}}
+      {{`{{ if $labels.node }}{{ $labels.node }}`}} {{ $two | ternary "lacks a" "has no" }} {{`prober that answers{{ else }}there is no prober at all{{ end }}`}}
     description: >-
-      {{`{{ if $labels.node }}No prober on {{ $labels.node }} answers the scrape: nobody sees that node's network now.
-      {{- else }}Prometheus knows no prober of this release: nobody sees the network now.{{ end }}`}}
+      {{`{{ if $labels.node }}`}}{{ $two | ternary "A prober on {{ $labels.node }} does not answer the scrape: nobody sees now what it would see" "No prober on {{ $labels.node }} answers the scrape: nobody sees that node's network now" }}.
+      {{`{{- else }}Prometheus knows no prober of this release: nobody sees the network now.{{ end }}`}}
     runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerProberMissing") }}
 {{- /* Two signs of one ill, in units of their own: so two rules, told apart by a label. */}}
 - alert: SmokerProberStarved

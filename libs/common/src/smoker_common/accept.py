@@ -50,6 +50,9 @@ class Acceptor(StreamServer):
         if self.started:
             self.start_accepting()
 
+    def retire(self) -> None:
+        """Nothing: it begins nothing of its own."""
+
     def unready(self) -> str:
         """Why it does not serve, or an empty string."""
         return "" if self.started else "not listening"

@@ -1,7 +1,9 @@
 """The life of a service: settings, ports, ready, a signal, a short grace, exit.
 
-settings and ports ─▶ build ─▶ start ─▶ ready … SIGTERM ─▶ not ready, no new work ─▶ up to GRACE s ─▶ exit 0
+settings and ports ─▶ build ─▶ start ─▶ ready … SIGTERM ─▶ not ready ─▶ LINGER s ─▶ no new work ─▶ GRACE s ─▶ exit 0
      └─ any mistake: one sentence with all of them, exit 2
+
+While it lingers it answers whoever has not heard yet that it goes, but begins nothing of its own.
 """
 
 from __future__ import annotations
@@ -38,8 +40,12 @@ Sockets = dict[str, list[socket.socket]]  # by the settings field that declares 
 Build = Callable[[S, Sockets, CollectorRegistry], Work]
 
 
+class Mistake(Exception):
+    """What `build` raises where settings, each right by itself, do not go together: a sentence without its end."""
+
+
 def open_ports(settings: ServiceSettings, unfit: Collection[str] = ()) -> tuple[Sockets, list[str]]:
-    """Open each port that `settings` declares, but for those whose variable is `unfit`.
+    """Open each port that `settings` declares and that is not 0, but for those whose variable is `unfit`.
 
     Returns the sockets, and a problem in words for each port that cannot be had.
     """
@@ -53,6 +59,8 @@ def open_ports(settings: ServiceSettings, unfit: Collection[str] = ()) -> tuple[
         if declared.listen is None or declared.variable in unfit:
             continue
         number, host = getattr(settings, field.name), settings.listen_address
+        if not number:
+            continue
         other = whose.setdefault((declared.listen, number), declared.variable)
         if other != declared.variable:
             problems.append(f"{declared.variable}={number} is {other} already: they must differ")
@@ -85,9 +93,13 @@ def run(
 
     Returns the exit code.
     """
-    stop = Event()
+    stop, hurry = Event(), Event()
+
+    def asked() -> None:
+        (hurry if stop.is_set() else stop).set()  # who asks again does not want to wait
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        gevent.signal_handler(number, stop.set)
+        gevent.signal_handler(number, asked)
     settings, problems = parse(settings_class, environ)
     sockets, refused = open_ports(settings, {problem.variable for problem in problems})
     if problems or refused:
@@ -96,7 +108,11 @@ def run(
     log.configure(settings.log_level, settings.log_format, results=results)
     _raise_descriptor_limit()
     registry = metrics.registry(program)
-    work = build(settings, sockets, registry)
+    try:
+        work = build(settings, sockets, registry)
+    except Mistake as mistake:
+        complain(program, [str(mistake)])
+        return MISTAKE
     checks: dict[str, admin.Check] = {
         "/livez": work.stuck,
         "/readyz": lambda: "stopping" if stop.is_set() else work.unready(),
@@ -110,6 +126,8 @@ def run(
     stop.wait()
     logger.info(f"{program} is stopping")
     begun = time.monotonic()
+    work.retire()
+    hurry.wait(settings.linger)
     work.close()
     cut = work.drain(GRACE)
     server.close()
@@ -132,7 +150,7 @@ def main(program: str, about: str, settings_class: type[S], build: Build[S]) -> 
 
 
 def _ports(settings: ServiceSettings) -> dict[str, object]:
-    ports = {f.name: getattr(settings, f.name) for f in fields(settings) if declaration(f).listen}
+    ports = {f.name: port for f in fields(settings) if declaration(f).listen and (port := getattr(settings, f.name))}
     return {"address": settings.listen_address or "all", **ports}
 
 

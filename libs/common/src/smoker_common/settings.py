@@ -91,6 +91,7 @@ def seconds(low: float, high: float) -> Kind:
 
 
 port = whole(1, 65535)
+port_or_none = whole(0, 65535)
 level = one_of("TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL")
 log_format = one_of("text", "json")
 name = Kind("a name or an address without spaces, of at most 253 characters", _name)
@@ -108,7 +109,10 @@ class Declaration:
 
 
 def setting(variable: str, default: Any, kind: Kind, help: str, *, listen: Transport | None = None) -> Any:
-    """Declare a field. A callable `default` is called for each parse; `listen`: the service opens this port itself."""
+    """Declare a field. A callable `default` is called for each parse.
+
+    `listen`: the service opens this port itself, unless it is 0.
+    """
     metadata = {"declaration": Declaration(variable, kind, help, listen)}
     if callable(default):
         return dataclasses.field(default_factory=default, metadata=metadata)
@@ -129,6 +133,9 @@ class ServiceSettings:
     log_format: str = setting("LOG_FORMAT", "text", log_format, "text, or json: one flat object a line")
     listen_address: str = setting("LISTEN_ADDRESS", "", address, "the address to listen on; unset: all, IPv4 and IPv6")
     admin_port: int = setting("ADMIN_PORT", 9464, port, "the port of /livez, /readyz and /metrics", listen="tcp")
+    linger: float = setting(
+        "LINGER", 0.0, seconds(0, 3600), "how long it goes on answering once it is told to stop, no longer ready"
+    )
 
 
 @dataclass(frozen=True)
@@ -165,7 +172,8 @@ def parse(cls: type[S], environ: Mapping[str, str]) -> tuple[S, list[Problem]]:
         try:
             values[field.name] = declared.kind(text)
         except Unfit as unfit:
-            problems.append(Problem(declared.variable, f"={_shown(text)} is not {unfit}{_hint(text)}"))
+            hint = _hint(declared.variable, text)
+            problems.append(Problem(declared.variable, f"={_shown(text)} is not {unfit}{hint}"))
     return cls(**values), problems
 
 
@@ -173,8 +181,8 @@ def _shown(text: str) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
-def _hint(text: str) -> str:
-    if text.startswith(("tcp://", "udp://")):
+def _hint(variable: str, text: str) -> str:
+    if variable.endswith("_PORT") and text.startswith(("tcp://", "udp://")):
         return " (a Service of that name sets it: use enableServiceLinks: false)"
     return ""
 

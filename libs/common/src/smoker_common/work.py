@@ -14,6 +14,9 @@ class Work(Protocol):
     def start(self) -> None:
         """Begin."""
 
+    def retire(self) -> None:
+        """Begin nothing of its own any more; go on answering others."""
+
     def close(self) -> None:
         """Take no new work."""
 
@@ -36,6 +39,10 @@ class Together:
     def start(self) -> None:
         for work in self._works:
             work.start()
+
+    def retire(self) -> None:
+        for work in self._works:
+            work.retire()
 
     def close(self) -> None:
         for work in self._works:

@@ -62,6 +62,9 @@ class Answerer(DatagramServer):
         self._counts.refused[reason] += 1
         self._tell(client, received, words)
 
+    def retire(self) -> None:
+        """Nothing: it begins nothing of its own."""
+
     def drain(self, seconds: float) -> int:  # noqa: ARG002  the other servers have something to wait for
         """Nothing is ever in flight."""
         return 0

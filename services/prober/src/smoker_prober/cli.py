@@ -15,24 +15,28 @@ from typing import Any
 import gevent
 import urllib3
 from gevent.event import Event
+from prometheus_client import CollectorRegistry
 
 from smoker_common import log, service
 from smoker_common.settings import Kind, Unfit, describe, name, parse, port, seconds, whole
-from smoker_prober import prober, report
+from smoker_common.work import Together
+from smoker_prober import report
 from smoker_prober import round as rounds
-from smoker_prober.discovery.static import hosts, targets
+from smoker_prober.assembly import assemble
+from smoker_prober.discovery.static import hosts
+from smoker_prober.gather import SNAPSHOT, gather
 from smoker_prober.probes import PROBES
 from smoker_prober.probes.base import run as run_probe
 from smoker_prober.result import Result
 from smoker_prober.settings import Settings
 from smoker_prober.sinks import log as log_sink
 from smoker_prober.sinks.memory import Memory
-from smoker_prober.target import Target
+from smoker_prober.target import Path, Target
 
 PROGRAM = "smoker-prober"
 ALL_GOOD, FAILED, MISTAKE = 0, 1, 2  # exit codes
 INTERRUPTED = 128 + signal.SIGINT  # as a shell says it
-SNAPSHOT, ANSWERED = "/api/v1/snapshot", 200
+ANSWERED = 200
 SETTLE = 1.0  # seconds between two rounds of `once --settle`
 
 
@@ -51,7 +55,7 @@ def command(arguments: Sequence[str] | None = None) -> int:
     interrupt = gevent.signal_handler(signal.SIGINT, gevent.kill, gevent.getcurrent(), KeyboardInterrupt)
     try:
         if chosen.command == "once":
-            return _once(settings, as_json=chosen.json, settle=chosen.settle)
+            return _once(settings, chosen)
         if chosen.command == "report":
             return _report(settings, as_json=chosen.json)
         return _probe(settings, chosen)
@@ -63,13 +67,11 @@ def command(arguments: Sequence[str] | None = None) -> int:
 
 def _run() -> int:
     memory = Memory()
-    return service.run(
-        PROGRAM,
-        Settings,
-        lambda settings, _sockets, registry: prober.build(settings, hosts(settings), memory, registry),
-        results=sys.stdout,
-        pages={SNAPSHOT: memory.snapshot},
-    )
+
+    def build(settings: Settings, sockets: service.Sockets, registry: CollectorRegistry) -> Together:
+        return assemble(settings, hosts(settings), sockets, memory, registry)
+
+    return service.run(PROGRAM, Settings, build, results=sys.stdout, pages={SNAPSHOT: memory.snapshot})
 
 
 def _report(settings: Settings, *, as_json: bool) -> int:
@@ -87,25 +89,33 @@ def _report(settings: Settings, *, as_json: bool) -> int:
     return FAILED if any(path["last"] != "success" for path in snapshot["paths"]) else ALL_GOOD
 
 
-def _once(settings: Settings, *, as_json: bool, settle: float) -> int:
-    if settle:
-        _settle(settings, settle)
+def _once(settings: Settings, chosen: argparse.Namespace) -> int:
+    if chosen.settle:
+        _settle(settings, chosen.settle)
     found = list(_one_round(settings))
-    print((report.as_json if as_json else report.table)(found, settings.node_name))
-    return ALL_GOOD if all(result.outcome.ok for result in found) else FAILED
+    print((report.as_json if chosen.json else report.table)(found, settings.node_name))
+    ok = all(result.outcome.ok for result in found)
+    if chosen.mesh:
+        # What failed before counts only if it still does: each prober has time for one more round.
+        patience = chosen.settle + settings.test_interval + settings.test_timeout
+        gathered = gather(chosen.mesh, patience)
+        print(gathered, file=sys.stderr if chosen.json else sys.stdout)
+        ok = ok and gathered.ok
+    return ALL_GOOD if ok else FAILED
 
 
 def _one_round(settings: Settings) -> Iterator[Result]:
-    return rounds.results(settings, targets(settings, settings.server_host))
+    for where in hosts(settings).values():
+        yield from rounds.results(settings, where)
 
 
 def _settle(settings: Settings, patience: float) -> None:
-    """Rounds that do not count, until each probe was answered once, for `patience` seconds at most."""
-    until, pause, answered = time.monotonic() + patience, Event(), set[str]()
+    """Rounds that do not count, until each probe of each target was answered once, for `patience` seconds at most."""
+    until, pause, answered = time.monotonic() + patience, Event(), set[tuple[str, Path]]()
     while True:
         found = list(_one_round(settings))
-        answered |= {result.probe for result in found if result.outcome.ok}
-        if answered == set(PROBES):
+        answered |= {(result.probe, result.target.path) for result in found if result.outcome.ok}
+        if len(answered) == len(found):
             return
         print("settling:", report.verdict(found, settings.node_name), file=sys.stderr)
         if time.monotonic() >= until:
@@ -149,6 +159,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="S",
         help="before the round that counts, wait until each probe was answered once, for S seconds at most (0)",
     )
+    once.add_argument(
+        "--mesh",
+        type=_service,
+        action="append",
+        default=[],
+        metavar="HOST:PORT",
+        help="then ask all probers whose admin port this is what they see of each other; may be given again",
+    )
     once.add_argument("--json", action="store_true", help="as JSON instead")
     told = commands.add_parser("report", help="what the prober that runs here remembers of each path, as a table")
     told.add_argument("--json", action="store_true", help="as JSON instead")
@@ -164,6 +182,12 @@ def _parser() -> argparse.ArgumentParser:
         "--timeout", type=_argument(seconds(0.001, 3600)), metavar="S", help="seconds for each (TEST_TIMEOUT)"
     )
     return parser
+
+
+def _service(text: str) -> tuple[str, int]:
+    """Host and port."""
+    host, _, number = text.rpartition(":")
+    return _argument(name)(host), _argument(port)(number)
 
 
 def _argument(kind: Kind) -> Callable[[str], Any]:

@@ -1,49 +1,99 @@
 """The prober: hosts on a schedule, and each result to whoever wants to know.
 
-hosts ─▶ schedule ─▶ round ─▶ Result ─▶ log line, metrics, memory
+fixed hosts, peers ─▶ schedule ─▶ round ─▶ Result ─▶ log line, metrics, memory
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from loguru import logger
 from prometheus_client import CollectorRegistry
 
 from smoker_prober import round as rounds
+from smoker_prober.probes import PROBES
 from smoker_prober.schedule import Schedule
 from smoker_prober.settings import Settings
 from smoker_prober.sinks import log
 from smoker_prober.sinks.memory import Memory
 from smoker_prober.sinks.metrics import Metrics
-from smoker_prober.target import Target
+from smoker_prober.target import Path, Target
 
-Hosts = Mapping[str, Mapping[str, Target]]  # by name, a target for each probe
+Where = Mapping[str, Target]  # a target for each probe, and one for the train
+Hosts = Mapping[str, Where]  # by name
+
+NEW = 2  # rounds in which a peer's failures say that it has just come, and not that the way to it is broken
 
 
-def build(settings: Settings, hosts: Hosts, memory: Memory, registry: CollectorRegistry) -> Schedule:
-    """A schedule of the rounds of `hosts`, whose results are logged, counted in `registry` and kept in `memory`."""
-    metrics = Metrics(registry, interval=settings.test_interval)
+class Prober:
+    """Probes `fixed` hosts and what peers there are; results are logged, counted in `registry`, kept in `memory`."""
 
-    def round_of(where: Mapping[str, Target]) -> Callable[[], None]:
-        for probe, target in where.items():
-            metrics.expect(probe, target)
+    def __init__(self, settings: Settings, fixed: Hosts, memory: Memory, registry: CollectorRegistry) -> None:
+        self._settings, self._memory = settings, memory
+        self._metrics = Metrics(registry, interval=settings.test_interval)
+        self._hosts: dict[str, Where] = {}
+        self._rounds: dict[str, Callable[[], None]] = {}
+        self._fixed = dict(fixed)
+        self._schedule = Schedule(
+            {},
+            interval=settings.test_interval,
+            longest=rounds.longest(settings),
+            node=settings.node_name,
+            began=self._metrics.began,
+        )
+        self.meet({})
+        # From here on the scheduler's life is the prober's.
+        self.start, self.drain = self._schedule.start, self._schedule.drain
+        self.unready, self.stuck = self._schedule.unready, self._schedule.stuck
+
+    def meet(self, peers: Hosts) -> None:
+        """Probe these peers from now on, and the fixed hosts. Who is not among them any more is forgotten."""
+        hosts = {**self._fixed, **peers}
+        before = _paths(self._hosts)
+        for name, where in hosts.items():
+            if self._hosts.get(name) != where:
+                self._rounds[name] = self._round(name, where, new=name in peers)
+        for name in self._rounds.keys() - hosts.keys():
+            del self._rounds[name]
+        self._hosts = hosts
+        now = _paths(hosts)
+        for key in before - now:
+            self._metrics.forget(*key)
+            self._memory.forget(*key)
+        for probe, path in sorted(_paths(self._fixed) - before):
+            self._metrics.expect(probe, path)
+        self._schedule.set(self._rounds)
+
+    def _round(self, name: str, where: Where, *, new: bool) -> Callable[[], None]:
+        quiet = NEW if new else 0
 
         def one_round() -> None:
-            for result in rounds.results(settings, where):
-                log.write(result, settings.latency)
-                metrics.keep(result)
-                memory.keep(result)
-                if schedule.closed:
+            nonlocal quiet
+            for result in rounds.results(self._settings, where):
+                if not self._schedule.has(name, one_round):
+                    return  # it has left meanwhile: what failed since is no fault
+                if result.outcome.ok or not quiet:
+                    log.write(result, self._settings.latency)
+                    self._metrics.keep(result)
+                    self._memory.keep(result)
+                else:
+                    logger.debug("a new peer does not answer yet", peer=name, probe=result.probe, error=result.error)
+                if self._schedule.closed:
                     return
-            metrics.ended()
+            quiet = max(quiet - 1, 0)
+            self._metrics.ended()
 
         return one_round
 
-    schedule = Schedule(
-        {name: round_of(where) for name, where in hosts.items()},
-        interval=settings.test_interval,
-        longest=rounds.longest(settings),
-        node=settings.node_name,
-        began=metrics.began,
-    )
-    return schedule
+    def retire(self) -> None:
+        """Begin no probe any more."""
+        self._schedule.close()
+
+    def close(self) -> None:
+        """The same."""
+        self._schedule.close()
+
+
+def _paths(hosts: Hosts) -> set[tuple[str, Path]]:
+    """The paths of `hosts`, each with its probe."""
+    return {(probe, target.path) for where in hosts.values() for probe, target in where.items() if probe in PROBES}

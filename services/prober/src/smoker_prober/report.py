@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
 from smoker_common.log import escaped
 from smoker_prober.result import Result, milliseconds, percent
+from smoker_prober.target import OTHER
 
 COLUMNS = ("PROBE", "TARGET", "OUTCOME", "LATENCY", "DETAIL")
 
@@ -16,7 +18,7 @@ COLUMNS = ("PROBE", "TARGET", "OUTCOME", "LATENCY", "DETAIL")
 def table(results: Sequence[Result], node: str) -> str:
     """A row a result, then one sentence."""
     rows = [COLUMNS, *(_row(result) for result in results)]
-    return "\n".join([*_aligned(rows), "", verdict(results, node)])
+    return "\n".join([*aligned(rows), "", verdict(results, node)])
 
 
 def _row(result: Result) -> tuple[str, ...]:
@@ -32,8 +34,13 @@ def verdict(results: Sequence[Result], node: str) -> str:
     failed = [result for result in results if not result.outcome.ok]
     if not failed:
         return f"All {len(results)} probes from {node} were answered."
-    which = ", ".join(f"{result.probe} ({result.outcome})" for result in failed)
+    which = ", ".join(f"{result.probe}{_named(result)} ({result.outcome})" for result in failed)
     return f"{len(failed)} of {len(results)} probes from {node} failed: {which}."
+
+
+def _named(result: Result) -> str:
+    """The target's name, where there is more than one of a probe."""
+    return f" {result.target}" if result.target.path.plane.endswith(OTHER) else ""
 
 
 def as_json(results: Sequence[Result], node: str) -> str:
@@ -44,10 +51,29 @@ def as_json(results: Sequence[Result], node: str) -> str:
 
 def windows(snapshot: Mapping[str, Any]) -> str:
     """What a snapshot says, a row a path; times in milliseconds."""
-    head = ("PROBE", "TARGET", "LAST", "RESULTS", "FAILED", "LOSS", "RTT p50", "p95", "p99", "max", "JITTER", "OUTAGE")
-    rows = [head, *(_window_row(path) for path in snapshot["paths"])]
+    times = ("RTT p50", "p95", "p99", "max", "JITTER", "OUTAGE")
+    head = ("PROBE", "TARGET", "PLANE", "LAST", "RESULTS", "FAILED", "LOSS", *times)
+    rows = [head, *(_window_row(path) for path in sorted(snapshot["paths"], key=_place))]
     told = f"From {snapshot['node']}, over the last hour at most; times in milliseconds."
-    return "\n".join([*_aligned(rows), "", told if snapshot["paths"] else "No round has ended yet."])
+    return "\n".join([*aligned(rows), "", told if snapshot["paths"] else "No round has ended yet.", *_mesh(snapshot)])
+
+
+def _mesh(snapshot: Mapping[str, Any]) -> list[str]:
+    """What is known of the mesh, in a sentence or two."""
+    mesh = snapshot.get("mesh")
+    if mesh is None:
+        return []
+    zone = f" in {snapshot['zone']}" if snapshot.get("zone") else ""
+    told = f"{snapshot['node']}{zone} knows {mesh['known']} other nodes and probes {mesh['probed']} of them."
+    if mesh["stale_since"] is None:
+        return [told]
+    since = time.strftime("%H:%M:%S", time.localtime(mesh["stale_since"]))
+    return [told, f"The API server has not answered since {since}: these are the peers it last told."]
+
+
+def _place(path: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the settings name first, as it is; then the peers, each with all its ways together."""
+    return ("peer", path["target"], path["plane"], path["family"]) if path.get("family") else ("",)
 
 
 def _window_row(path: Mapping[str, Any]) -> tuple[str, ...]:
@@ -57,10 +83,12 @@ def _window_row(path: Mapping[str, Any]) -> tuple[str, ...]:
     shown = ["-" if value is None else f"{value:g}" for value in times]
     outage = f"{path['longest_outage_seconds']:g}s"
     last, target = escaped(path["last"]), escaped(path["target"])
-    return path["probe"], target, last, str(path["results"]), str(path["failed"]), loss, *shown, outage
+    plane = " ".join(path[name] for name in ("plane", "family") if path.get(name)) or "-"
+    return path["probe"], target, plane, last, str(path["results"]), str(path["failed"]), loss, *shown, outage
 
 
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """The rows as lines, each column as wide as its widest cell."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 

@@ -70,6 +70,7 @@ class Result:
             "node": self.source,
             "probe": self.probe,
             "target": str(self.target),
+            **{name: value for name, value in self.target.path._asdict().items() if value and name != "target"},
             "outcome": self.outcome.value,
             "duration_ms": round(self.duration * 1000, 3),
         }

@@ -35,7 +35,7 @@ def next_tick(now: float, interval: float, offset: float) -> float:
 
 
 class Schedule:
-    """Calls each of `rounds` (by name) at once and then at every tick of its own until it is closed.
+    """Calls each of `rounds` (by name) at once and then at each tick of its own, until it is left out or all is closed.
 
     What a round raises is logged, and the rounds go on. A round never overlaps itself, and waits for no other.
     """
@@ -50,8 +50,10 @@ class Schedule:
         began: Callable[[float], None] = lambda _lateness: None,
     ) -> None:
         """`longest` is what a round may take; `began` is told by how much each round begins after its time."""
-        self._rounds, self._interval, self._longest, self._node, self._began = rounds, interval, longest, node, began
-        self._due: list[tuple[float, str]] = []  # a heap of the rounds that are not under way
+        self._rounds: dict[str, Callable[[], None]] = {}
+        self._interval, self._longest, self._node, self._began = interval, longest, node, began
+        self._due: list[tuple[float, str]] = []  # a heap of the rounds that are not under way, and of what was left out
+        self._due_at: dict[str, float] = {}  # of those that are not under way: what the heap says otherwise is over
         self._under_way: dict[str, float] = {}  # when they began
         self._changed = Event()  # there is something due earlier than before, or the end
         self._pool = Pool(AT_ONCE)
@@ -60,33 +62,58 @@ class Schedule:
         self._wall = time.time() - self._turned  # read once: later steps of the wall clock move no round
         self._greenlet: gevent.Greenlet[[], None] | None = None
         self.ended = 0  # rounds so far
+        self.set(rounds)
+
+    def set(self, rounds: Mapping[str, Callable[[], None]]) -> None:
+        """From now on these are the rounds: those that are new are due at once, those left out are not called again."""
+        fresh = [name for name, one_round in rounds.items() if self._rounds.get(name) is not one_round]
+        self._rounds = dict(rounds)
+        for name in self._due_at.keys() - rounds.keys():
+            del self._due_at[name]
+        now, apart = time.monotonic(), min(APART, self._interval / max(len(fresh), 1))
+        for number, name in enumerate(fresh):
+            if name not in self._under_way:
+                self._put(name, now + number * apart)
+        self._changed.set()
+
+    def has(self, name: str, one_round: Callable[[], None]) -> bool:
+        """Whether the round `name` is (still) this one."""
+        return self._rounds.get(name) is one_round
 
     def start(self) -> None:
         self._greenlet = gevent.spawn(self._turn)
 
+    def _put(self, name: str, due: float) -> None:
+        self._due_at[name] = due
+        heapq.heappush(self._due, (due, name))
+
     def _turn(self) -> None:
-        now = self._turned = time.monotonic()
-        apart = min(APART, self._interval / len(self._rounds))
-        self._due = [(now + number * apart, name) for number, name in enumerate(self._rounds)]
+        self._turned = time.monotonic()
         while not self._closed:
             self._changed.clear()
+            while self._due and self._due_at.get(self._due[0][1]) != self._due[0][0]:
+                heapq.heappop(self._due)
             wait = self._due[0][0] - time.monotonic() if self._due else None
             if wait is None or wait > 0:
                 self._changed.wait(wait)
             else:
                 due, name = heapq.heappop(self._due)
+                del self._due_at[name]
+                self._under_way[name] = time.monotonic()
                 self._pool.spawn(self._one, name, due)  # waits where too many are under way
 
     def _one(self, name: str, due: float) -> None:
-        if self._closed:
+        one_round = self._rounds.get(name)
+        if self._closed or one_round is None:
+            self._under_way.pop(name, None)
             return
         begun = self._under_way[name] = self._turned = time.monotonic()
         try:
             self._began(max(begun - due, 0.0))
-            self._rounds[name]()
+            one_round()
         except Exception:
             logger.exception("a round failed")
-        del self._under_way[name]
+        self._under_way.pop(name, None)
         self.ended += 1
         now = time.monotonic()
         if now - due > self._interval:
@@ -96,13 +123,16 @@ class Schedule:
                 seconds=round(now - due, 3),
                 interval=self._interval,
             )
-        # A timer may be early by a moment: not the same tick twice, and the moment is waited for.
-        heapq.heappush(self._due, (self.next(name, max(now, due)), name))
+        if self.has(name, one_round):
+            # A timer may be early by a moment: not the same tick twice, and the moment is waited for.
+            self._put(name, self.next(name, max(now, due)))
+        elif name in self._rounds:  # another one of that name has come meanwhile
+            self._put(name, now)
         self._changed.set()
 
     def next(self, name: str, now: float) -> float:
         """When the round `name` is due after `now`; both by the monotonic clock."""
-        if len(self._rounds) == 1:  # nobody to be grouped with: the place is the node's alone
+        if len(self._rounds) <= 1:  # nobody to be grouped with: the place is the node's alone
             offset = phase(self._node, self._interval)
         else:
             together = min(TOGETHER, self._interval / 10)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 
-from smoker_common.settings import ServiceSettings, name, one_of, port, seconds, setting, whole
+from smoker_common.settings import ServiceSettings, name, one_of, port, port_or_none, seconds, setting, whole
+from smoker_prober.discovery import fixed
+from smoker_prober.discovery.peer import HOST, POD
 
 
 @dataclass(frozen=True)
@@ -29,3 +31,24 @@ class Settings(ServiceSettings):
         "what a line calls latency: the kernel's RTT or the clock's",
     )
     node_name: str = setting("NODE_NAME", socket.gethostname, name, "the node this prober stands on")
+    pod_name: str = setting(
+        "POD_NAME", socket.gethostname, name, "the pod this prober is, to know itself among its peers"
+    )
+    network: str = setting("NETWORK", POD, one_of(POD, HOST), "the network it stands on: its pod's or its node's")
+    discovery: str = setting(
+        "DISCOVERY",
+        "static",
+        one_of("static", "endpointslice"),
+        "static: no peers; endpointslice: peers by the API server",
+    )
+    namespace: str = setting("NAMESPACE", "", name, "the namespace of the peers' EndpointSlices")
+    peer_service: str = setting("PEER_SERVICE", "smoker-prober", name, "the Service of the probers in pods")
+    peer_host_service: str = setting("PEER_HOST_SERVICE", "", name, "the Service of the probers on nodes' networks")
+    mesh_peers: int = setting("MESH_PEERS", 10, whole(0, 10_000), "nodes whose probers are probed; 0: all")
+    peer_tcp_port: int = setting(
+        "PEER_TCP_PORT", 0, port_or_none, "where peers are answered over TCP; 0: nowhere", listen="tcp"
+    )
+    peer_udp_port: int = setting("PEER_UDP_PORT", 0, port_or_none, "the same over UDP", listen="udp")
+    peer_http_port: int = setting("PEER_HTTP_PORT", 0, port_or_none, "the same over HTTP", listen="tcp")
+    peer_stamp_port: int = setting("PEER_STAMP_PORT", 0, port_or_none, "the same for STAMP packets", listen="udp")
+    targets: str = setting("TARGETS", "", fixed.kind, "what else is probed: a TCP handshake, a page")

@@ -1,20 +1,68 @@
-"""What is probed."""
+"""What is probed, and by which way."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
+
+OTHER = "other"  # the plane of what is neither a peer nor the echo services
+
+
+class Path(NamedTuple):
+    """One way from this prober's node to a target, by name: what lines, series and windows are called by.
+
+    `plane` is the way: `pod` (from a pod to a pod), `host`, `pod-host`, `host-pod`; `host-service`; `other`,
+    `host-other`: to one of TARGETS; empty: from a pod to the Service. `family` is `ipv4` or `ipv6` where the way has
+    just one. `zone` is the target's, where it is known.
+    """
+
+    target: str
+    plane: str = ""
+    family: str = ""
+    zone: str = ""
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Of a series: what there is, but the zone."""
+        return {name: value for name in ("target", "plane", "family") if (value := getattr(self, name))}
+
+
+class Url(NamedTuple):
+    """What a URL says beside host and port. `path` with its query, as it is sent."""
+
+    path: str = "/"
+    tls: bool = False
+
+    @property
+    def default_port(self) -> int:
+        return 443 if self.tls else 80
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A host (a name or an address) and a port."""
+    """A host (a name or an address) and a port; a peer has a path by name, which says nothing of its address.
+
+    `url` is there where HTTP is asked by one, and not of an echo. Raises ValueError without a host or a port.
+    """
 
     host: str
     port: int
+    peer: Path | None = None
+    url: Url | None = None
 
     def __post_init__(self) -> None:
         if not self.host or not 1 <= self.port <= 65535:
             raise ValueError(f"no target: {self.host!r} port {self.port}")
 
     def __str__(self) -> str:
+        return self.path.target
+
+    @property
+    def authority(self) -> str:
+        """`host:port`, an IPv6 address in brackets."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def path(self) -> Path:
+        """The way to it, by name."""
+        return self.peer or Path(self.authority)

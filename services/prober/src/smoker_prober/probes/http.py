@@ -1,4 +1,4 @@
-"""The HTTP probe: GET /, expect 200."""
+"""The HTTP probe: GET / of an echo, expect 200; GET of a URL, expect a page or where it has gone, 2xx or 3xx."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import functools
 import http.client
 import io
 import socket
+import ssl
+from collections.abc import Iterator
 from typing import Any
 
 from urllib3.connection import HTTPConnection
@@ -15,8 +17,9 @@ from smoker_prober.deadline import Deadline
 from smoker_prober.failure import BadReply
 from smoker_prober.probes.base import Attempt
 from smoker_prober.probes.connection import connect
+from smoker_prober.target import Target
 
-MAX_BODY = 64 * 1024  # bytes; more than that is no answer of an echo
+MAX_BODY = 64 * 1024  # bytes; more than that is no answer of an echo, and of a page no more is read
 HEADERS = {"User-Agent": "smoker-prober", "Accept": "*/*", "Connection": "close"}
 
 
@@ -61,25 +64,70 @@ class _Answer(http.client.HTTPResponse):
             raise BadReply("the connection was closed inside the headers")
 
 
-def probe(attempt: Attempt) -> None:
-    target = attempt.target
+@functools.cache
+def context() -> ssl.SSLContext:
+    """For certificates that the system trusts, or the file that SSL_CERT_FILE names (openssl-env(7)).
+
+    Made once: reading the store takes longer than a probe.
+    """
+    made = ssl.create_default_context()
+    made.set_alpn_protocols(["http/1.1"])
+    return made
+
+
+def _shake_hands(tls: ssl.SSLSocket, deadline: Deadline) -> None:
+    """TLS's handshake over a socket that does not block."""
+    while True:
+        try:
+            return tls.do_handshake()
+        except ssl.SSLWantReadError:
+            deadline.readable(tls)
+        except ssl.SSLWantWriteError:
+            deadline.writable(tls)
+
+
+@contextlib.contextmanager
+def _connected(attempt: Attempt) -> Iterator[socket.socket]:
+    """A connected socket that does not block, with TLS where the URL wants it, the certificate checked."""
+    url = attempt.target.url
     with connect(attempt) as sock:
+        if url is None or not url.tls:
+            yield sock
+            return
+        with contextlib.ExitStack() as stack:
+            with attempt.phase("tls"):
+                name = attempt.target.host.removesuffix(".")  # RFC 6066 section 3: without the dot of the root
+                tls = context().wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
+                stack.enter_context(contextlib.closing(tls))
+                _shake_hands(tls, attempt.deadline)
+            yield tls
+
+
+def _host(target: Target) -> str:
+    """The Host header; of a URL without the port that is understood (RFC 9110 section 4.2)."""
+    return target.authority if target.url is None else target.authority.removesuffix(f":{target.url.default_port}")
+
+
+def probe(attempt: Attempt) -> None:
+    target, deadline = attempt.target, attempt.deadline
+    path = "/" if target.url is None else target.url.path
+    with _connected(attempt) as sock:
         connection = HTTPConnection(attempt.address, target.port, timeout=None)
-        connection.response_class = functools.partial(_Answer, attempt.deadline)  # type: ignore[assignment]
+        connection.response_class = functools.partial(_Answer, deadline)  # type: ignore[assignment]
         connection.sock = sock  # connected already, and timed
         with attempt.phase("send"):
-            connection.request("GET", "/", headers=HEADERS | {"Host": str(target)}, preload_content=False)
+            connection.request("GET", path, headers=HEADERS | {"Host": _host(target)}, preload_content=False)
         with attempt.phase("wait"):
-            attempt.deadline.readable(sock)
+            deadline.readable(sock)
             sock.setblocking(True)  # gevent's: it waits in the event loop, until the guard ends it
-            with attempt.deadline.guard():
+            with deadline.guard():
                 answer = connection.getresponse()
         attempt.status = answer.status
-        with attempt.phase("transfer"), attempt.deadline.guard(), contextlib.closing(answer):
+        with attempt.phase("transfer"), deadline.guard(), contextlib.closing(answer):
             attempt.received = len(answer.read(MAX_BODY + 1, decode_content=False))
             if attempt.received <= MAX_BODY and answer.length_remaining:
                 raise BadReply(f"the body broke off {answer.length_remaining} bytes before its end")
-    if attempt.status != 200:
-        raise BadReply(f"status {attempt.status} for GET /")
-    if attempt.received > MAX_BODY:
-        raise BadReply(f"a body of over {MAX_BODY} bytes for GET /")
+    if not (attempt.status == 200 if target.url is None else 200 <= attempt.status < 400):
+        raise BadReply(f"status {attempt.status} for GET {path}")
+    if target.url is None and attempt.received > MAX_BODY:
+        raise BadReply(f"a body of over {MAX_BODY} bytes for GET {path}")

@@ -1,6 +1,8 @@
 """Results as log lines on stdout.
 
 [2025-11-13 10:30:00] [NODE:node-1] [TCP] SUCCESS latency=15ms
+[2025-11-13 10:30:00] [NODE:node-1] [TCP] SUCCESS latency=0.31ms peer=node-2 plane=pod family=ipv4
+[2025-11-13 10:30:00] [NODE:node-1] [CONNECT] SUCCESS latency=0.42ms target=api plane=other
 [2025-11-13 10:30:30] [NODE:node-2] [HTTP] FAILED error=bad_reply status=503
 """
 
@@ -12,6 +14,7 @@ from loguru import logger
 
 from smoker_common.log import RESULT
 from smoker_prober.result import Result, milliseconds, percent
+from smoker_prober.target import OTHER
 
 
 def line(result: Result, now: float, latency: str = "network") -> str:
@@ -25,7 +28,16 @@ def line(result: Result, now: float, latency: str = "network") -> str:
         what = f"SUCCESS latency={milliseconds(shown)}{_train(result)}"
     else:
         what = f"FAILED error={result.outcome}" + (f" status={result.status}" if result.status is not None else "")
-    return f"[{stamp}] [NODE:{result.source}] [{result.probe.upper()}] {what}"
+    return f"[{stamp}] [NODE:{result.source}] [{result.probe.upper()}] {what}{_way(result)}"
+
+
+def _way(result: Result) -> str:
+    """To whom, and how: of a peer, of one of TARGETS, and of whatever is not the way from a pod to the Service."""
+    path = result.target.path
+    word = "peer" if path.family else "target" if path.plane.endswith(OTHER) else ""
+    whom = f" {word}={path.target}" if word else ""
+    plane = f" plane={path.plane}" if path.plane else ""
+    return whom + plane + (f" family={path.family}" if path.family else "")
 
 
 def _train(result: Result) -> str:

@@ -2,40 +2,46 @@
 
     GET /api/v1/snapshot on the admin port
 
-Version 1: `{"version", "node", "time", "paths": [{"probe", "target", "last", "results", "failed", "loss_ratio",
-"rtt_ms", "jitter_ms", "duration_ms", "longest_outage_seconds", "last_success", "failures"}]}`. `rtt_ms`, `duration_ms`:
-`{"p50", "p95", "p99", "max"}`; times are seconds since the epoch; what has no sample is null. Fields may be added.
+Version 1: `{"version", "node", "zone", "network", "time", "mesh", "paths": [{"probe", "target", "plane", "family",
+"zone", "last", "results", "failed", "loss_ratio", "rtt_ms", "jitter_ms", "duration_ms", "longest_outage_seconds",
+"last_success", "failures"}]}`. `rtt_ms`, `duration_ms`: `{"p50", "p95", "p99", "max"}`; times are seconds since the
+epoch; what has no sample is null. `mesh`: null without one, else `{"known", "probed", "paths", "stale_since"}`: other
+nodes that have a prober, those of them that this one probes, by how many paths, and since when the API server has not
+answered. Fields may be added.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import gevent
 
 from smoker_prober.analysis.window import Limits, Sample, Spread, Summary, Window
 from smoker_prober.result import Outcome, Result
-from smoker_prober.target import Target
+from smoker_prober.target import Path
 
 VERSION = 1
 BATCH = 10  # paths after which others get a turn: some milliseconds
 
 
 class Memory:
-    """The windows of a prober."""
+    """The windows of a prober, and where it stands."""
 
     def __init__(self) -> None:
-        self.node = ""
-        self._windows: dict[tuple[str, Target], Window] = {}
+        self.node = self.zone = self.network = ""
+        self.mesh: Callable[[], dict[str, Any]] | None = None  # what is known of it now
+        self._windows: dict[tuple[str, Path], Window] = {}
         self._limits = Limits()
 
     def keep(self, result: Result) -> None:
         """Remember `result` in the window of its path."""
         self.node = result.source
-        window = self._windows.get((result.probe, result.target))
+        key = result.probe, result.target.path
+        window = self._windows.get(key)
         if window is None:
-            window = self._windows[result.probe, result.target] = Window(self._limits)
+            window = self._windows[key] = Window(self._limits)
             self._limits.share(len(self._windows))
         window.add(
             Sample(
@@ -51,15 +57,28 @@ class Memory:
             )
         )
 
+    def forget(self, probe: str, path: Path) -> None:
+        """There will be no more results of this path."""
+        if self._windows.pop((probe, path), None) is not None:
+            self._limits.share(max(len(self._windows), 1))
+
     def snapshot(self) -> dict[str, Any]:
         """What the windows say now."""
         now = time.time()
         paths = []
-        for number, ((probe, target), window) in enumerate(list(self._windows.items()), 1):
-            paths.append({"probe": probe, "target": str(target)} | _path(window.summary(now)))
+        for number, ((probe, path), window) in enumerate(list(self._windows.items()), 1):
+            paths.append({"probe": probe, **path._asdict()} | _path(window.summary(now)))
             if not number % BATCH:
                 gevent.sleep(0)
-        return {"version": VERSION, "node": self.node, "time": round(now, 3), "paths": paths}
+        return {
+            "version": VERSION,
+            "node": self.node,
+            "zone": self.zone,
+            "network": self.network,
+            "time": round(now, 3),
+            "mesh": self.mesh() if self.mesh is not None else None,
+            "paths": paths,
+        }
 
 
 def _path(summary: Summary) -> dict[str, Any]:

@@ -6,23 +6,23 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Histogram, Summary
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from smoker_common.metrics import Value, counter, gauge
 from smoker_prober.analysis.train import Train
 from smoker_prober.kernel import cgroup
-from smoker_prober.probes import PROBES
+from smoker_prober.probes import ECHOED
 from smoker_prober.result import Outcome, Result
-from smoker_prober.target import Target
+from smoker_prober.target import Path
 
 #: Seconds: 50 µs to 5 s.
 BUCKETS = (5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-COARSE = BUCKETS[1::3]  # for what comes in many series
-WHOLE = 100  # paths up to which each has all its counters from its first result, those at 0 too
+LATENESS = (1e-3, 1e-2, 5e-2, 0.1, 0.5, 1.0, 2.0, 5.0)  # seconds
+WHOLE = 12  # paths that have all their counters from their first result, those at 0 too; peers never have
 LISTED = 3072  # paths that have series of their own: 1,024 targets
-OVER_TCP = ("tcp", "http")
+OVER_TCP = ("tcp", "http", "connect")
 OUTCOMES = tuple(outcome.value for outcome in Outcome)
 FATES = ("answered", "delayed", "request_lost", "reply_lost", "lost")
 
@@ -34,6 +34,7 @@ class _Path:
         "duplicates",
         "fates",
         "jitter",
+        "labels",
         "loss",
         "outcomes",
         "probe",
@@ -41,11 +42,12 @@ class _Path:
         "retransmits",
         "rtt",
         "succeeded",
-        "target",
+        "whole",
     )
 
-    def __init__(self, probe: str, target: str) -> None:
-        self.probe, self.target = probe, target
+    def __init__(self, probe: str, path: Path, *, whole: bool) -> None:
+        self.probe, self.labels = probe, {"probe": probe, **path.labels}
+        self.whole = whole  # whether what never occurred is there too, as 0
         self.outcomes = [0] * len(OUTCOMES)
         self.fates: list[int] | None = None  # where there was a train
         self.retransmits: int | None = 0 if probe in OVER_TCP else None
@@ -79,6 +81,23 @@ class _Path:
         self.reordered += train.reordered
 
 
+class _Children(dict[tuple[str, ...], Histogram | Summary]):
+    """Of a histogram or a summary, by label values. A look-up takes longer than an observation: it is made once.
+
+    Those of `known` are there from the start, others from their first observation on.
+    """
+
+    def __init__(self, whole: Histogram | Summary, known: Iterable[str] = ()) -> None:
+        super().__init__()
+        self._whole = whole
+        for value in known:
+            self[value,]
+
+    def __missing__(self, values: tuple[str, ...]) -> Histogram | Summary:
+        child = self[values] = self._whole.labels(*values)
+        return child
+
+
 class Metrics(Collector):
     """The metrics of a prober. It registers itself in `registry`."""
 
@@ -91,39 +110,39 @@ class Metrics(Collector):
     ) -> None:
         self._interval, self._throttled = interval, throttled
         self._rounds = 0
-        self._paths: dict[tuple[str, Target], _Path] = {}
-        self._unlisted: set[tuple[str, Target]] = set()
+        self._paths: dict[tuple[str, Path], _Path] = {}
+        self._unlisted: set[tuple[str, Path]] = set()
 
         def histogram(name: str, what: str, *labels: str, buckets: tuple[float, ...] = BUCKETS) -> Histogram:
             return Histogram(name, what, labels, buckets=buckets, registry=registry)
 
         rtt = histogram("smoker_probe_rtt_seconds", "The network's round-trip time", "probe")
         duration = histogram("smoker_probe_duration_seconds", "What a program would have felt", "probe")
-        phase = ("smoker_probe_phase_seconds", "What a program would have felt, by phase", "probe", "phase")
-        self._phase = histogram(*phase, buckets=COARSE)
-        self._lateness = histogram("smoker_prober_lateness_seconds", "How much after its time a round began")
-        # A look-up by labels takes longer than an observation: it is made once.
-        self._rtt_of = {probe: rtt.labels(probe) for probe in PROBES}
-        self._duration_of = {probe: duration.labels(probe) for probe in PROBES}
-        self._phase_of: dict[tuple[str, str], Histogram] = {}
+        phase = ("smoker_probe_phase_seconds", "What a program would have felt, by phase", ("probe", "phase"))
+        self._rtt, self._duration = _Children(rtt, ECHOED), _Children(duration, ECHOED)
+        self._phase = _Children(Summary(*phase, registry=registry))
+        late = ("smoker_prober_lateness_seconds", "How much after its time a round began")
+        self._lateness = histogram(*late, buckets=LATENESS)
         registry.register(self)
 
-    def expect(self, probe: str, target: Target) -> None:
+    def expect(self, probe: str, path: Path) -> None:
         """There will be results of this path: its counters are there from the start."""
-        self._path(probe, target)
+        self._path(probe, path)
+
+    def forget(self, probe: str, path: Path) -> None:
+        """There will be no more results of this path: its series go away."""
+        self._paths.pop((probe, path), None)
+        self._unlisted.discard((probe, path))
 
     def keep(self, result: Result) -> None:
         """Count `result`."""
         if result.rtt is not None:
-            self._rtt_of[result.probe].observe(result.rtt.seconds)
+            self._rtt[result.probe,].observe(result.rtt.seconds)
         if result.outcome.ok:
-            self._duration_of[result.probe].observe(result.duration)
+            self._duration[result.probe,].observe(result.duration)
             for phase, seconds in result.phases.items():
-                key = result.probe, phase
-                if key not in self._phase_of:
-                    self._phase_of[key] = self._phase.labels(*key)
-                self._phase_of[key].observe(seconds)
-        path = self._path(result.probe, result.target)
+                self._phase[result.probe, phase].observe(seconds)
+        path = self._path(result.probe, result.target.path)
         if path is not None:
             path.keep(result)
 
@@ -135,15 +154,15 @@ class Metrics(Collector):
         """A round has ended."""
         self._rounds += 1
 
-    def _path(self, probe: str, target: Target) -> _Path | None:
+    def _path(self, probe: str, way: Path) -> _Path | None:
         """What is known of a path; None for those that are too many."""
-        key = probe, target
+        key = probe, way
         path = self._paths.get(key)
         if path is None:
             if len(self._paths) >= LISTED:
                 self._unlisted.add(key)
                 return None
-            path = self._paths[key] = _Path(probe, str(target))
+            path = self._paths[key] = _Path(probe, way, whole=not way.family and len(self._paths) < WHOLE)
         return path
 
     def collect(self) -> Iterator[Metric]:
@@ -170,21 +189,20 @@ class Metrics(Collector):
             what = "Time for which the CPU limit held the prober back"
             yield counter("smoker_prober_throttled_seconds_total", what, [({}, throttled)])
 
-    @property
-    def _whole(self) -> bool:
-        return len(self._paths) <= WHOLE
-
     def _by_word(
         self, paths: Iterable[_Path], label: str, words: Sequence[str], counts_of: Callable[[_Path], Sequence[int]]
     ) -> Iterator[Value]:
         """A count for each of `words`, which are the values of `label`."""
         for path in paths:
             for word, count in zip(words, counts_of(path), strict=True):
-                if count or self._whole:
-                    yield {"probe": path.probe, "target": path.target, label: word}, count
+                if count or path.whole:
+                    yield {**path.labels, label: word}, count
 
     def _counts(self, paths: Iterable[_Path], count_of: Callable[[_Path], int | None]) -> Iterator[Value]:
-        return (value for value in _set(paths, count_of) if value[1] or self._whole)
+        for path in paths:
+            count = count_of(path)
+            if count is not None and (count or path.whole):
+                yield path.labels, count
 
 
 GAUGES: tuple[tuple[str, str, Callable[[_Path], float | None]], ...] = (
@@ -200,4 +218,4 @@ def _set(paths: Iterable[_Path], value_of: Callable[[_Path], float | None]) -> I
     for path in paths:
         value = value_of(path)
         if value is not None:
-            yield {"probe": path.probe, "target": path.target}, value
+            yield path.labels, value

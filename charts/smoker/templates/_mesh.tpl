@@ -1,0 +1,61 @@
+{{/* The ports on which a prober answers its peers, under the names by which they find them. Takes mesh ports. */}}
+{{- define "smoker.meshPorts" -}}
+- {name: tcp-echo, number: {{ int64 .tcp }}, protocol: TCP}
+- {name: udp-echo, number: {{ int64 .udp }}, protocol: UDP}
+- {name: http-echo, number: {{ int64 .http }}, protocol: TCP}
+- {name: stamp, number: {{ int64 .stamp }}, protocol: UDP}
+{{- end -}}
+
+{{/*
+A DaemonSet of probers, on the pods' network or on the nodes'. Takes root, component, app, network, ports and, on the nodes'
+network, adminPort.
+*/}}
+{{- define "smoker.probers" -}}
+{{- $values := .root.Values -}}
+{{- $pod := dict "values" $values.prober "args" (list "run") "serves" true "key" "prober" -}}
+{{- $env := include "smoker.proberEnv" (dict "root" .root "serverHost" $values.prober.serverHost) | fromYaml -}}
+{{- $env = merge $env (include "smoker.meshEnv" . | fromYaml) -}}
+{{- with .adminPort }}{{ $_ := set $env "ADMIN_PORT" . }}{{ end -}}
+{{- $_ := set $pod "env" $env -}}
+{{- $_ := set $pod "fieldEnv" (dict "NODE_NAME" "spec.nodeName" "POD_NAME" "metadata.name") -}}
+{{- if $values.mesh.enabled -}}
+{{- $_ := set $pod "ports" (include "smoker.meshPorts" .ports | fromYamlArray) -}}
+{{- $_ := set $pod "account" (include "smoker.name" (dict "root" .root "component" "prober")) -}}
+{{- end -}}
+apiVersion: apps/v1
+kind: DaemonSet
+metadata:
+  {{- include "smoker.metadata" . | nindent 2 }}
+spec:
+  {{- with $values.prober.updateStrategy }}
+  updateStrategy:
+    {{- /* Helm merges maps: what the default says of RollingUpdate must not stay beside OnDelete. */}}
+    {{- toYaml (eq .type "OnDelete" | ternary (omit . "rollingUpdate") .) | nindent 4 }}
+  {{- end }}
+  selector:
+    matchLabels:
+      {{- include "smoker.selectorLabels" . | nindent 6 }}
+  template:
+    {{- /* Without a mesh there is no port but the admin port: those that are asked for here must not slip in. */}}
+    {{- include "smoker.podTemplate" (merge $pod (omit . "ports") (dict "host" (eq .network "host"))) | nindent 4 }}
+{{- end -}}
+
+{{/* The headless Service by which probers are found: its EndpointSlices say who is where. Takes root, component, app, ports. */}}
+{{- define "smoker.peerService" -}}
+apiVersion: v1
+kind: Service
+metadata:
+  {{- include "smoker.metadata" . | nindent 2 }}
+spec:
+  clusterIP: None
+  ipFamilyPolicy: {{ .root.Values.service.ipFamilyPolicy }}
+  {{- with .root.Values.service.ipFamilies }}
+  ipFamilies: {{ toJson . }}
+  {{- end }}
+  selector:
+    {{- include "smoker.selectorLabels" . | nindent 4 }}
+  ports:
+    {{- range include "smoker.meshPorts" .ports | fromYamlArray }}
+    - {name: {{ .name }}, port: {{ int64 .number }}, targetPort: {{ .name }}, protocol: {{ .protocol }}}
+    {{- end }}
+{{- end -}}

@@ -1,0 +1,34 @@
+"""What a running prober is made of: the servers that answer its peers, the schedule, and the mesh that feeds it."""
+
+from __future__ import annotations
+
+import os
+
+from prometheus_client import CollectorRegistry
+
+from smoker_common.service import Mistake, Sockets
+from smoker_common.work import Together, Work
+from smoker_prober.discovery.api import Api
+from smoker_prober.mesh import Mesh
+from smoker_prober.prober import Hosts, Prober
+from smoker_prober.responder import servers
+from smoker_prober.settings import Settings
+from smoker_prober.sinks.memory import Memory
+
+
+def assemble(
+    settings: Settings, fixed: Hosts, sockets: Sockets, memory: Memory, registry: CollectorRegistry
+) -> Together:
+    """A prober of `fixed` hosts and, if the settings say so, of its peers. Raises `Mistake`."""
+    memory.node, memory.network = settings.node_name, settings.network
+    prober = Prober(settings, fixed, memory, registry)
+    works: list[Work] = [*servers(settings, sockets, registry), prober]
+    if settings.discovery == "endpointslice":
+        if not settings.namespace:
+            raise Mistake("DISCOVERY=endpointslice needs NAMESPACE, the namespace of the EndpointSlices")
+        try:
+            api = Api.in_cluster(os.environ)
+        except LookupError as outside:
+            raise Mistake(f"DISCOVERY=endpointslice: {outside}") from None
+        works.append(Mesh(settings, api, prober, memory))
+    return Together(works)

@@ -1,0 +1,158 @@
+"""The Kubernetes API as a pod sees it: its address, the account's token, the cluster's CA.
+
+https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import urllib3
+from loguru import logger
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import HTTPError
+from urllib3.util import Timeout
+
+from smoker_prober.failure import reason
+
+ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+CONNECT, READ, SILENCE = 5.0, 10.0, 90.0  # seconds; the last is a watch's, in which a bookmark comes once a minute
+LONGEST_LINE = 16 * 1024 * 1024  # bytes
+OK = 200
+#: A node that is cut off learns it in half a minute, not when the kernel gives up (tcp(7)).
+KEEPALIVE = [
+    *HTTPConnection.default_socket_options,
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 25_000),  # milliseconds
+]
+
+
+class Refused(Exception):
+    """The API answered, but not with what was asked for. `wait`: seconds it asks to be left alone, if it does."""
+
+    def __init__(self, status: int, why: str, wait: float | None = None) -> None:
+        super().__init__(f"{status} {why}".strip())
+        self.status, self.wait = status, wait
+
+
+class Api:
+    """Asks the API at `url`; the token is read for each request, for it is renewed on the way."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: Path = ACCOUNT / "token",
+        ca: Path = ACCOUNT / "ca.crt",
+        read: float = READ,
+        silence: float = SILENCE,
+    ) -> None:
+        """`read` and `silence`: seconds without a byte after which an answer and a watch are given up.
+
+        Over http://, which is there for a `kubectl proxy` and for tests, neither file is needed.
+        """
+        self._url, self._token, self._ca, self._read, self._silence = url.rstrip("/"), token, ca, read, silence
+        self._secure = url.startswith("https:")
+        self._pool: urllib3.PoolManager | None = None
+        self._trusted = b""  # what the CA's file held when the pool was made
+
+    @classmethod
+    def in_cluster(cls, environ: Mapping[str, str]) -> Api:
+        """The API of the cluster that this pod is in. Raises `LookupError` outside of one."""
+        host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "443")
+        if not host:
+            raise LookupError("there is no API server here, KUBERNETES_SERVICE_HOST is not set")
+        return cls(f"https://{f'[{host}]' if ':' in host else host}:{port}")
+
+    def get(self, path: str, **parameters: str) -> Any:
+        """The JSON at `path`. Raises `Refused`, `ValueError`, `OSError` or urllib3's `HTTPError`."""
+        return json.loads(self._ask(path, parameters, self._read, stream=False).data)
+
+    def watch(self, path: str, **parameters: str) -> urllib3.BaseHTTPResponse:
+        """The answer to a watch, its lines still to come; to be closed. Raises the same."""
+        return self._ask(path, parameters, self._silence, stream=True)
+
+    def _ask(self, path: str, parameters: Mapping[str, str], read: float, *, stream: bool) -> urllib3.BaseHTTPResponse:
+        headers = {"Accept": "application/json"}
+        if self._secure or self._token.exists():
+            headers["Authorization"] = f"Bearer {self._bearer()}"
+        answer = self._connections().request(
+            "GET",
+            f"{self._url}{path}",
+            fields=dict(parameters),
+            headers=headers,
+            timeout=Timeout(connect=CONNECT, read=read),
+            preload_content=not stream,
+            redirect=False,
+        )
+        if answer.status == OK:
+            return answer
+        why, wait = answer.reason or "", answer.headers.get("Retry-After", "")
+        answer.close()
+        raise Refused(answer.status, why, float(wait) if wait.isascii() and wait.isdigit() else None)
+
+    def _bearer(self) -> str:
+        """The token as it is now. Raises `OSError`, which says nothing of what is in the file."""
+        token = _content(self._token).strip()
+        if not token or not all(0x20 < byte < 0x7F for byte in token):  # http.client would show it in its complaint
+            raise OSError(f"{self._token}: it holds no token")
+        return token.decode()
+
+    def _connections(self) -> urllib3.PoolManager:
+        """A pool that trusts the CA as it is now: it is renewed on the way, too. Raises `OSError`."""
+        trusted = _content(self._ca) if self._secure else b""
+        if self._pool is None or trusted != self._trusted:
+            context = self._context() if self._secure else None
+            if self._pool is not None:
+                self._pool.clear()
+            self._pool = urllib3.PoolManager(
+                num_pools=1, maxsize=1, retries=False, socket_options=KEEPALIVE, ssl_context=context
+            )
+            self._trusted = trusted
+        return self._pool
+
+    def _context(self) -> ssl.SSLContext:
+        """One that trusts the CA's file and nobody else. Raises `OSError`.
+
+        Not `create_default_context`: with an empty file it would trust the system's CAs, and since Python 3.13 it asks
+        for an extension that many a cluster's CA lacks and no other client of the API wants.
+        """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # an intermediate CA may be all that is in the file
+        try:
+            context.load_verify_locations(self._ca)
+        except ssl.SSLError:
+            raise OSError(f"{self._ca}: it holds no certificate") from None
+        return context
+
+
+def lines(answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    """Whole lines, however they arrive, until they end or break off: if the API is gone, the next request tells.
+
+    Half a line at the end is dropped: the next watch brings it whole. Raises `ValueError` if one never ends.
+    """
+    rest = b""
+    try:
+        for piece in answer.stream(65_536, decode_content=True):
+            *whole, rest = (rest + piece).split(b"\n")
+            yield from (line for line in whole if line.strip())
+            if len(rest) > LONGEST_LINE:
+                raise ValueError("a line without end")
+    except (HTTPError, OSError) as broken:
+        logger.debug("a watch broke off", cause=reason(broken, ""))
+
+
+def _content(file: Path) -> bytes:
+    """Raises `OSError` with the file's name, as `strerror` alone would not tell it."""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise OSError(f"{file}: {error.strerror}") from None

@@ -1,0 +1,136 @@
+"""Peers out of EndpointSlices: where the probers of this release are, as its namespace's API knows it.
+
+https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1/
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import gevent
+
+from smoker_prober.discovery.api import Api
+from smoker_prober.discovery.peer import Peer, Ports
+from smoker_prober.discovery.watch import Watch
+
+SERVICE = "kubernetes.io/service-name"
+PORTS = ("tcp-echo", "udp-echo", "http-echo", "stamp")  # by these names, in the order of `Ports`
+FAMILIES = {"IPv4": 4, "IPv6": 6}  # the API's words, by preference; a slice of names (FQDN) has nobody to probe
+
+
+class Endpoint(NamedTuple):
+    """One ready endpoint of one slice: what is kept of it."""
+
+    service: str
+    family: str
+    address: str
+    node: str
+    zone: str
+    pod: str
+    ports: Ports
+
+
+def endpoints(item: Any) -> tuple[Endpoint, ...]:
+    """The endpoints of a slice that are ready and stay. Without an address or a node it is nobody.
+
+    A slice that lacks one of the `PORTS` has none. Nothing that it may hold raises.
+    """
+    about, family = _of(item, "metadata", dict), _of(item, "addressType", str)
+    service = _of(_of(about, "labels", dict), SERVICE, str)
+    numbers = {_of(port, "name", str): _of(port, "port", int) for port in _of(item, "ports", list)}
+    ports = Ports(*(numbers.get(name, 0) for name in PORTS))
+    if not service or family not in FAMILIES or not all(0 < port < 65_536 for port in ports):
+        return ()
+    return tuple(_ready(_of(item, "endpoints", list), service, family, ports))
+
+
+def _ready(found: Iterable[Any], service: str, family: str, ports: Ports) -> Iterator[Endpoint]:
+    for each in found:
+        conditions = _of(each, "conditions", dict)
+        # Who does not say whether it is ready is (the API's own words). One that is terminating may still serve, one of
+        # a Service that publishes all of its pods may be ready without serving: both are left out.
+        if conditions.get("terminating") is True or any(conditions.get(key) is False for key in ("ready", "serving")):
+            continue
+        address = next(iter(_of(each, "addresses", list)), "")  # by the API's words the others mean nothing
+        node, pod = _of(each, "nodeName", str), _of(_of(each, "targetRef", dict), "name", str)
+        if node and _is_address(address, FAMILIES[family]):
+            yield Endpoint(service, family, address, node, _of(each, "zone", str), pod, ports)
+
+
+def _is_address(text: object, version: int) -> bool:
+    try:
+        return isinstance(text, str) and ipaddress.ip_address(text).version == version
+    except ValueError:
+        return False
+
+
+def peers(slices: Iterable[Iterable[Endpoint]], services: Mapping[str, str]) -> frozenset[Peer]:
+    """One peer a node and network. `services`: the network of a Service's pods, by its name; others are passed over.
+
+    A pod that stands in several slices is one. Of two pods on a node, as in a rollout, it is the one last by name.
+    """
+    places: dict[tuple[str, str], dict[str, dict[str, Endpoint]]] = {}  # by place, pod, family
+    for each in slices:
+        for endpoint in each:
+            if (network := services.get(endpoint.service)) is not None:
+                pods = places.setdefault((endpoint.node, network), {})
+                of_pod = pods.setdefault(endpoint.pod, {})
+                if endpoint.family not in of_pod or endpoint.address < of_pod[endpoint.family].address:
+                    of_pod[endpoint.family] = endpoint
+    return frozenset(_peer(node, network, pods) for (node, network), pods in places.items())
+
+
+def _peer(node: str, network: str, pods: Mapping[str, Mapping[str, Endpoint]]) -> Peer:
+    pod = max(pods)
+    found = [pods[pod][family] for family in FAMILIES if family in pods[pod]]
+    zone = next((each.zone for each in found if each.zone), "")
+    return Peer(node, zone, network, pod, tuple(each.address for each in found), found[0].ports)
+
+
+class Discovery:
+    """Tells `changed` who the peers are, each time they change. `services` as for `peers`, at least one."""
+
+    def __init__(
+        self,
+        api: Api,
+        *,
+        namespace: str,
+        services: Mapping[str, str],
+        changed: Callable[[frozenset[Peer]], None],
+        pause: Callable[[float], object] = gevent.sleep,
+    ) -> None:
+        self._services, self._tell = services, changed
+        self.peers: frozenset[Peer] = frozenset()
+        self._watch = Watch(
+            api,
+            f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices",
+            selector=f"{SERVICE} in ({','.join(sorted(services))})",
+            keep=endpoints,
+            changed=self._changed,
+            pause=pause,
+        )
+        self.start, self.close = self._watch.start, self._watch.close
+
+    @property
+    def known(self) -> bool:
+        """Whether the API has ever said who there is."""
+        return self._watch.known
+
+    @property
+    def stale(self) -> float | None:
+        """Since when the API has not answered, in seconds since the epoch; None while it does."""
+        return self._watch.stale
+
+    def _changed(self, slices: Mapping[str, tuple[Endpoint, ...]]) -> None:
+        found = peers(slices.values(), self._services)
+        if found != self.peers:
+            self._tell(found)
+            self.peers = found  # only now: what failed is told again with the next list
+
+
+def _of(tree: Any, key: str, kind: type) -> Any:
+    """What is at `key`, or an empty value of its kind: nothing that the API sends breaks the prober."""
+    value = tree.get(key) if isinstance(tree, dict) else None
+    return value if isinstance(value, kind) and not isinstance(value, bool) else kind()

@@ -1,0 +1,88 @@
+"""The mesh: who the peers are, which of them are probed, and what is said of that.
+
+EndpointSlices ─▶ Discovery ─▶ peers ─▶ paths ─▶ Prober.meet
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from loguru import logger
+
+from smoker_prober.discovery.api import Api
+from smoker_prober.discovery.endpointslice import Discovery
+from smoker_prober.discovery.paths import Own, paths
+from smoker_prober.discovery.peer import HOST, POD, Peer
+from smoker_prober.prober import Prober
+from smoker_prober.probes import PROBES
+from smoker_prober.settings import Settings
+from smoker_prober.sinks.memory import Memory
+
+
+class Mesh:
+    """Lets `prober` meet its peers as they come and go."""
+
+    def __init__(self, settings: Settings, api: Api, prober: Prober, memory: Memory) -> None:
+        self._own = Own(settings.node_name, settings.network, settings.pod_name)
+        self._count, self._prober, self._memory = settings.mesh_peers, prober, memory
+        self._peers: frozenset[Peer] = frozenset()
+        self._probed = self._paths = 0
+        services = {settings.peer_service: POD, settings.peer_host_service: HOST}
+        services.pop("", None)
+        self._discovery = Discovery(api, namespace=settings.namespace, services=services, changed=self._changed)
+        memory.mesh = self._state
+
+    def _changed(self, peers: frozenset[Peer]) -> None:
+        came, left = _names(peers) - _names(self._peers), _names(self._peers) - _names(peers)
+        self._peers = peers
+        self._memory.zone = next((peer.zone for peer in peers if peer.node == self._own.node), "")
+        hosts = paths(peers, self._own, self._count)
+        self._probed = len({where["tcp"].path.target for where in hosts.values()} - {self._own.node})
+        self._paths = sum(len(PROBES.keys() & where.keys()) for where in hosts.values())
+        self._prober.meet(hosts)
+        if came or left:
+            logger.info(
+                "peers have changed",
+                **({"came": ",".join(sorted(came))} if came else {}),
+                **({"left": ",".join(sorted(left))} if left else {}),
+                known=len(peers),
+                probed=self._probed,
+            )
+
+    def _state(self) -> dict[str, Any]:
+        """As the snapshot shows it."""
+        nodes = {peer.node for peer in self._peers if peer.node != self._own.node}
+        stale = self._discovery.stale
+        return {
+            "known": len(nodes),
+            "probed": self._probed,
+            "paths": self._paths,
+            "stale_since": None if stale is None else round(stale, 3),
+        }
+
+    def start(self) -> None:
+        self._discovery.start()
+
+    def retire(self) -> None:
+        """Hear of nobody any more."""
+        self._discovery.close()
+
+    def close(self) -> None:
+        """The same."""
+        self._discovery.close()
+
+    def drain(self, seconds: float) -> int:  # noqa: ARG002  a watch is cut at once
+        """Nothing is ever in flight."""
+        return 0
+
+    def unready(self) -> str:
+        """Never: a prober without peers still probes what the settings name."""
+        return ""
+
+    def stuck(self) -> str:
+        """Never: its loop survives its own failures."""
+        return ""
+
+
+def _names(peers: frozenset[Peer]) -> set[str]:
+    return {f"{peer.node}/{peer.network}" for peer in peers}

@@ -1,0 +1,36 @@
+"""What a prober answers its peers with: the echo servers and the reflector that the echo services run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry
+
+from smoker_common.service import Sockets
+from smoker_common.work import Work
+from smoker_echo.datagram import ECHO_PORT
+from smoker_echo.http import IN_MEMORY, HttpEcho
+from smoker_echo.metrics import EchoMetrics
+from smoker_echo.stamp import StampReflector
+from smoker_echo.tcp import TcpEcho
+from smoker_echo.udp import UdpEcho
+from smoker_prober.settings import Settings
+
+Server = TcpEcho | UdpEcho | StampReflector | HttpEcho
+MAX_HELD = 4 * 1024 * 1024  # bytes of all bodies; each is small enough to need no file, which a prober has no place for
+
+
+def servers(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> list[Work]:
+    """A server for each socket of a peer's port; what they count is registered. None where no such port is set."""
+    never = {ECHO_PORT, settings.peer_udp_port, settings.peer_stamp_port, settings.udp_port, settings.stamp_port}
+    made: dict[str, Sequence[Server]] = {
+        "tcp": [TcpEcho(sock) for sock in sockets.get("peer_tcp_port", ())],
+        "udp": [UdpEcho(sock, never=never) for sock in sockets.get("peer_udp_port", ())],
+        "stamp": [StampReflector(sock, never=never) for sock in sockets.get("peer_stamp_port", ())],
+        "http": [
+            HttpEcho(sock, max_body=IN_MEMORY, max_spooled=MAX_HELD) for sock in sockets.get("peer_http_port", ())
+        ],
+    }
+    if any(made.values()):
+        registry.register(EchoMetrics({protocol: each for protocol, each in made.items() if each}))
+    return [server for each in made.values() for server in each]

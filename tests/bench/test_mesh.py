@@ -1,0 +1,80 @@
+"""The simulation of the mesh tells a good picker from a broken one, and its clock is the schedule's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import pytest
+
+from smoker_prober.discovery.pick import picks
+from smoker_prober.schedule import Schedule
+
+from . import mesh
+from .mesh import INTERVAL, TIMEOUT, Graph
+
+
+def first_in_order(zones: Mapping[str, str], count: int) -> Graph:
+    """A picker that has all probe the same few."""
+    return {own: frozenset([name for name in sorted(zones) if name != own][:count]) for own in zones}
+
+
+def next_in_order(zones: Mapping[str, str], count: int) -> Graph:
+    """A picker that goes by rank, in strides: fair, but one that joins moves nearly all the edges."""
+    names = sorted(zones)
+    return {
+        own: frozenset(names[(rank + 7 * step) % len(names)] for step in range(1, count + 1))
+        for rank, own in enumerate(names)
+    }
+
+
+def missed(picker: mesh.Picker, nodes: int) -> list[str]:
+    """What `picker` does not do."""
+    goals = mesh.verdicts(mesh.standing(picker, mesh.cluster(nodes)), nodes)
+    return [goal for goal, met in goals.items() if not met]
+
+
+@pytest.mark.parametrize("nodes", [10, 100])
+def test_good(nodes: int) -> None:
+    """The real picker does all that is asked."""
+    assert not missed(picks, nodes)
+
+
+def test_broken() -> None:
+    """Where all probe the same few, nobody sees most nodes die and there is no way to them; by rank all edges move."""
+    assert {"10 out, 10 in", "strongly connected", "three see a dead node in a round"} <= {*missed(first_in_order, 100)}
+    assert missed(next_in_order, 100) == ["a move changes ≤ 30 others' edges"]
+
+
+def test_never_seen() -> None:
+    """A fault on no probed path is never seen, and one path is not three."""
+    waits = mesh.Waits()
+    waits.add([], 0.0)
+    waits.add([("x", "y")], 0.0)
+    assert waits.first[0] == math.inf
+    assert TIMEOUT <= waits.first[1] <= INTERVAL + TIMEOUT
+    assert waits.third == [math.inf, math.inf]
+
+
+def test_clock() -> None:
+    """A node's rounds in the simulation are when the schedule has them."""
+    schedule = Schedule({"y": print, "z": print}, interval=INTERVAL, longest=TIMEOUT, node="x")
+    for now in (0.0, 12.3, 1e5):
+        due = schedule.next("y", now) + schedule._wall
+        assert mesh.fires("x", "y", now + schedule._wall) == pytest.approx(due, abs=1e-6)
+
+
+def test_connected() -> None:
+    """A circle is strongly connected; a line and two circles are not."""
+    circle = {"x": frozenset("y"), "y": frozenset("z"), "z": frozenset("x")}
+    assert mesh.strongly_connected(circle)
+    assert not mesh.strongly_connected({**circle, "z": frozenset()})
+    assert not mesh.strongly_connected(
+        {"x": frozenset("y"), "y": frozenset("x"), "z": frozenset("u"), "u": frozenset("z")}
+    )
+
+
+def test_changed() -> None:
+    """Edges to or from the node that came are not counted; the one that it took the place of is."""
+    before = {"x": frozenset("y"), "y": frozenset("x")}
+    assert mesh.changed(before, {"x": frozenset("n"), "n": frozenset("y"), "y": frozenset("x")}) == 1

@@ -1,0 +1,160 @@
+"""The mesh: how probers find each other, what that permits them, where they answer; on pods' and nodes' networks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .render import ECHOES, HOST, NO_MESH, Helm, HelmError, Rendered, merged, nested
+from .selection import pods, selected
+
+PORTS = {"tcp-echo": ("TCP", 8080), "udp-echo": ("UDP", 8081), "http-echo": ("TCP", 8082), "stamp": ("UDP", 8062)}
+VARIABLES = {"tcp-echo": "PEER_TCP_PORT", "udp-echo": "PEER_UDP_PORT", "http-echo": "PEER_HTTP_PORT"}
+VARIABLES |= {"stamp": "PEER_STAMP_PORT"}
+MOVED = {"tcp": 28080, "udp": 28081, "http": 28082, "stamp": 28062}
+
+
+def ports(release: Rendered, component: str) -> dict[str, tuple[str, int]]:
+    """A container's ports by name, the admin port too."""
+    return {p["name"]: (p["protocol"], p["containerPort"]) for p in release.container(component)["ports"]}
+
+
+def test_permission(helm: Helm) -> None:
+    """A prober may read the EndpointSlices of its own namespace, and nothing else anywhere."""
+    for values in ({}, HOST):
+        release = helm.render(values, namespace="net")
+        assert not [o for o in release.objects if o["kind"].startswith("Cluster")]
+        (role,), (binding,) = release.of_kind("Role"), release.of_kind("RoleBinding")
+        assert role["metadata"]["namespace"] == binding["metadata"]["namespace"] == "net"
+        assert role["rules"] == [
+            {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["get", "list", "watch"]}
+        ]
+        assert binding["roleRef"] == {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "Role",
+            "name": role["metadata"]["name"],
+        }
+        assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "smoker-prober", "namespace": "net"}]
+
+
+def test_token(helm: Helm) -> None:
+    """Probers alone mount a token, that of an account which gives none to a pod that does not ask."""
+    release = helm.render(HOST)
+    assert release.get("ServiceAccount", "smoker-prober")["automountServiceAccountToken"] is False
+    mounting = {name for name, pod in pods(release).items() if pod["spec"]["automountServiceAccountToken"]}
+    assert mounting == {"prober", "host"}
+    assert {pods(release)[name]["spec"]["serviceAccountName"] for name in mounting} == {"smoker-prober"}
+
+
+def test_without_a_mesh(helm: Helm) -> None:
+    """Nobody has a permission or a token, nothing finds probers, and they open no port but the admin port."""
+    release = helm.render(NO_MESH)
+    assert not release.of_kind("ServiceAccount", "Role", "RoleBinding")
+    assert [o["metadata"]["name"] for o in release.of_kind("Service")] == ["smoker-server"]
+    assert not any(pod["spec"]["automountServiceAccountToken"] for pod in pods(release).values())
+    assert ports(release, "prober") == {"admin": ("TCP", 9464)}
+
+
+@pytest.mark.parametrize(("component", "shift", "admin"), [("prober", 0, 9464), ("host", 10000, 19464)])
+def test_ports_agree(helm: Helm, component: str, shift: int, admin: int) -> None:
+    """Headless Service, container port and setting are one number, under the name by which peers are found."""
+    release = helm.render(HOST)
+    expected = {name: (protocol, number + shift) for name, (protocol, number) in PORTS.items()}
+    assert ports(release, component) == {**expected, "admin": ("TCP", admin)}
+    assert release.env(component)["ADMIN_PORT"] == str(admin)
+    for name, (_, number) in expected.items():
+        assert release.env(component)[VARIABLES[name]] == str(number)
+    spec = release.get("Service", f"smoker-{component}")["spec"]
+    assert spec["clusterIP"] == "None"
+    assert selected({"matchLabels": spec["selector"]}, release) == {component}
+    assert spec["ports"] == [
+        {"name": name, "port": number, "targetPort": name, "protocol": protocol}
+        for name, (protocol, number) in expected.items()
+    ]
+
+
+@pytest.mark.parametrize(("key", "component"), [("mesh", "prober"), ("hostNetwork", "host")])
+def test_ports_follow_the_values(helm: Helm, key: str, component: str) -> None:
+    """Ports can be moved, those of pods and those of nodes each for itself."""
+    plain, moved = helm.render(HOST), helm.render(merged(HOST, nested(f"{key}.ports", MOVED)))
+    (other,) = {"prober", "host"} - {component}
+    assert sorted(number for _, number in ports(moved, component).values() if number > 20000) == sorted(MOVED.values())
+    assert moved.container(other) == plain.container(other)
+    name = f"smoker-{component}"
+    assert {p["port"] for p in moved.get("Service", name)["spec"]["ports"]} == set(MOVED.values())
+
+
+def test_both_families(helm: Helm) -> None:
+    """Peers are found in the address families that the Service of the echoes has."""
+    for values in ({}, {"service": {"ipFamilyPolicy": "RequireDualStack", "ipFamilies": ["IPv6", "IPv4"]}}):
+        services = helm.render({**HOST, **values}).of_kind("Service")
+        assert len(services) == 3
+        assert len({(s["spec"]["ipFamilyPolicy"], str(s["spec"].get("ipFamilies"))) for s in services}) == 1
+
+
+def test_host_network(helm: Helm) -> None:
+    """By default no pod is on its node's network; then one on each node is, and looks up names as others do."""
+    assert not any("hostNetwork" in pod["spec"] for pod in pods(helm.render()).values())
+    release = helm.render(HOST)
+    on_node = {name: pod["spec"] for name, pod in pods(release).items() if "hostNetwork" in pod["spec"]}
+    assert set(on_node) == {"host"}
+    assert release.component("host")["kind"] == "DaemonSet"
+    assert on_node["host"]["hostNetwork"] is True
+    assert on_node["host"]["dnsPolicy"] == "ClusterFirstWithHostNet"
+
+
+def test_host_is_a_prober(helm: Helm) -> None:
+    """On the nodes' network runs what runs in pods, on the same nodes, and is replaced as slowly."""
+    release = helm.render(HOST)
+    prober, host = release.component("prober")["spec"], release.component("host")["spec"]
+    assert host["updateStrategy"] == prober["updateStrategy"]
+    for field in ("tolerations", "nodeSelector", "securityContext", "terminationGracePeriodSeconds"):
+        assert release.pod("host")["spec"][field] == release.pod("prober")["spec"][field]
+    for field in ("image", "args", "resources", "securityContext", "livenessProbe", "readinessProbe"):
+        assert release.container("host")[field] == release.container("prober")[field]
+
+
+def test_no_port_of_a_node_twice(helm: Helm) -> None:
+    """By default what opens ports on a node shares none of them with itself, nor a number with any pod's port."""
+    release = helm.render(HOST)
+    on_node = list(ports(release, "host").values())
+    assert len(set(on_node)) == len(on_node) == 5
+    assert not set(on_node) & {port for component in (*ECHOES, "prober") for port in ports(release, component).values()}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (nested("mesh.ports.http", 8080), r"mesh\.ports\.http: must differ from mesh\.ports\.tcp, both are TCP ports"),
+        (
+            nested("mesh.ports.stamp", 8081),
+            r"mesh\.ports\.stamp: must differ from mesh\.ports\.udp, both are UDP ports",
+        ),
+        (nested("mesh.ports.tcp", 9464), r"adminPort: must differ from tcp and http of mesh\.ports"),
+        (nested("mesh.ports.http", 9464), r"adminPort: must differ from tcp and http of mesh\.ports"),
+        (
+            nested("hostNetwork.ports.http", 18080),
+            r"hostNetwork\.ports\.http: must differ from hostNetwork\.ports\.tcp, both are TCP ports",
+        ),
+        (
+            nested("hostNetwork.ports.udp", 18062),
+            r"hostNetwork\.ports\.stamp: must differ from hostNetwork\.ports\.udp, both are UDP ports",
+        ),
+        (
+            nested("hostNetwork.adminPort", 18082),
+            r"hostNetwork\.adminPort: must differ from tcp and http of hostNetwork\.ports",
+        ),
+        (merged(HOST, NO_MESH), r"hostNetwork\.enabled: needs mesh\.enabled, for without peers"),
+    ],
+)
+def test_what_cannot_be(helm: Helm, values: dict[str, Any], message: str) -> None:
+    """What would fail on the nodes is refused before anything is installed, in a sentence with the values' names."""
+    with pytest.raises(HelmError, match=message):
+        helm.render(values)
+
+
+def test_tcp_and_udp_may_share_a_number(helm: Helm) -> None:
+    """TCP and UDP are different ports, and a pod's network is not its node's: one number for both is fine."""
+    assert helm.render(merged(nested("mesh.ports.udp", 8080), nested("mesh.ports.stamp", 9464))).objects
+    assert helm.render(merged(HOST, nested("hostNetwork.ports", {"tcp": 8080, "udp": 8080}))).objects

@@ -1,0 +1,52 @@
+"""Faults in a cluster's network, made on its nodes with the ordinary tools and taken away again.
+
+E2E_FAULTS is the command that makes them: `$E2E_FAULTS node NUMBER COMMAND…` runs a command in the network namespace of
+the node whose name ends in that number, `$E2E_FAULTS heal` takes away every rule whose comment begins with `lab-fault`
+and sets links up again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.images.command import run
+
+COMMENT = ("-m", "comment", "--comment", "lab-fault")
+
+
+def _command() -> list[str]:
+    """The command; without it a test is skipped, in CI it fails."""
+    command = os.environ.get("E2E_FAULTS", "")
+    if not command:
+        say = pytest.fail if os.environ.get("CI") else pytest.skip
+        say("E2E_FAULTS is not set: the command that makes faults on this cluster's nodes")
+    return shlex.split(command)
+
+
+def on(node: str, *command: str) -> None:
+    """Run a command in the network namespace of a node."""
+    number = re.search(r"\d+$", node)
+    assert number, f"{node} has no number"
+    run(*_command(), "node", number[0], *command, seconds=30)
+
+
+@contextmanager
+def healed() -> Iterator[None]:
+    """Whatever faults are made inside are gone afterwards."""
+    command = _command()
+    try:
+        yield
+    finally:
+        run(*command, "heal", seconds=60)
+
+
+def drop(node: str, chain: str, *match: str) -> None:
+    """Drop what matches, of both families."""
+    for program in ("iptables", "ip6tables"):
+        on(node, program, "-I", chain, *match, *COMMENT, "-j", "DROP")

@@ -1,0 +1,254 @@
+"""The mesh on a real cluster: who probes whom, what each fault of a node leaves on it, and that it is quiet otherwise.
+
+The tests follow one another on one release, in a namespace that lets its second DaemonSet stand on the nodes' network.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import faults
+from tests.e2e.cluster import eventually, fresh_namespace, items, kubectl
+from tests.e2e.lines import PROBES, Result
+from tests.e2e.release import FAST, Mark, Release
+from tests.images.command import CommandError
+
+pytestmark = pytest.mark.cluster
+
+BOTH = "prober|host"
+ECHOES = ("tcpEcho", "udpEcho", "httpEcho")
+MESH = {
+    **FAST,
+    "mesh.peers": 0,
+    "hostNetwork.enabled": True,
+    **{f"{echo}.replicas": 2 for echo in ECHOES},
+}
+ROLLOUTS = int(os.environ.get("E2E_ROLLOUTS", "2"))
+OVERLAY = ("-p", "udp", "--dport", "8472")
+LOST = 100  # rounds of a second, of two probers: a connection that is cut is noticed after half a minute
+API = ("-p", "tcp", "--dport", "6443")
+
+
+@pytest.fixture(scope="module")
+def release(images: dict[str, object], helm: str, nodes: set[str]) -> Iterator[Release]:
+    """A release of two planes that probes all of its peers."""
+    assert len(nodes) >= 4, "these tests need four nodes"
+    with fresh_namespace(level="privileged") as namespace:
+        release = Release("smoker", namespace, helm, {**MESH, **images})
+        release.install()
+        yield release
+
+
+@pytest.fixture(autouse=True)
+def well(release: Release, nodes: set[str]) -> None:
+    """Each test begins with a mesh that is whole, and nothing in it failing."""
+    whole(release, nodes)
+
+
+def whole(release: Release, nodes: set[str], seconds: float = 90) -> None:
+    """Each ordered pair of nodes is well in the pods' and in the nodes' plane, by what the probers say from now on."""
+    mark = release.log(BOTH)
+    wanted = {(a, b, plane, probe) for a, b in permutations(nodes, 2) for plane in ("pod", "host") for probe in PROBES}
+
+    def all_of_them() -> None:
+        latest = {(*r.pair, r.plane, r.family, r.probe): r.outcome for r in release.all_results(mark, BOTH) if r.peer}
+        found = {(a, b, plane, probe) for (a, b, plane, _family, probe) in latest}
+        assert not wanted - found, f"{len(wanted - found)} paths are not probed, such as {min(wanted - found)}"
+        bad = {path for path, outcome in latest.items() if outcome != "success"}
+        assert not bad, f"{len(bad)} paths fail, such as {min(bad)}"
+
+    eventually("the mesh is whole", seconds, all_of_them)
+
+
+def failures(found: list[Result]) -> list[Result]:
+    return [result for result in found if result.outcome != "success"]
+
+
+def some_rounds(release: Release, nodes: set[str], rounds: int) -> None:
+    """So many more rounds of every prober, by its lines of the nodes' Service."""
+    mark = release.log(BOTH)
+
+    def enough() -> None:
+        seen = Counter((r.node, r.plane) for r in release.all_results(mark, BOTH) if not r.peer and r.probe == "HTTP")
+        assert all(seen[node, plane] >= rounds for node in nodes for plane in ("", "host-service")), f"{seen}"
+
+    eventually(f"{rounds} more rounds", 120, enough)
+
+
+def test_who_probes_whom(release: Release, nodes: set[str]) -> None:
+    """Every ordered pair over all four planes, by both families where there are two, and the other plane at home."""
+    mark = release.log(BOTH)
+    some_rounds(release, nodes, 2)
+    seen = {(*r.pair, r.plane) for r in release.all_results(mark, BOTH) if r.peer}
+    apart = {(a, b, plane) for a, b in permutations(nodes, 2) for plane in ("pod", "host", "pod-host", "host-pod")}
+    at_home = {(node, node, plane) for node in nodes for plane in ("pod-host", "host-pod")}
+    assert seen == apart | at_home
+    service = release.namespace.items("services", f"{release.selector},app.kubernetes.io/component=prober")[0]
+    families = {family.lower() for family in service["spec"]["ipFamilies"]}
+    assert {r.family for r in release.all_results(mark, BOTH) if r.peer} == families
+
+
+def test_no_address(release: Release) -> None:
+    """No line of a prober has the address of a pod or of a node."""
+    addresses = {address["ip"] for pod in release.pods() for address in pod["status"]["podIPs"]}
+    said = [line.text for lines in release.log(BOTH).values() for line in lines]
+    assert [text for text in said if any(address in text for address in addresses)] == []
+
+
+def test_helm_test(release: Release) -> None:
+    """It says how many paths are well."""
+    assert "paths between 8 probers are well." in release.test()
+
+
+def test_overlay(release: Release, nodes: set[str]) -> None:
+    """A node without its overlay: only pods' paths across it fail, and all of them; the nodes' plane stays well."""
+    bad = min(nodes)
+    mark = release.log(BOTH)
+    with faults.healed():
+        faults.drop(bad, "INPUT", *OVERLAY)
+        across = {pair for pair in permutations(nodes, 2) if bad in pair}
+
+        def all_across() -> None:
+            found = failures(release.all_results(mark, BOTH))
+            assert {r.pair for r in found if r.plane == "pod"} >= across
+
+        eventually(f"all pods' paths across {bad} fail", 60, all_across)
+        with pytest.raises(CommandError, match="failed"):
+            release.test()
+        some_rounds(release, nodes - {bad}, 2)
+        found = failures(release.all_results(mark, BOTH))
+    assert {r.plane for r in found if r.peer} <= {"pod", "host-pod", "pod-host"}
+    assert not [r for r in found if r.peer and bad not in r.pair]
+    assert not [r for r in found if r.plane == "host"]
+
+
+def test_link(release: Release, nodes: set[str]) -> None:
+    """A node whose link is down: its row and its column, over both planes, and nothing between the others."""
+    bad = max(nodes)
+    mark = release.log(BOTH)
+    with faults.healed():
+        faults.on(bad, "ip", "link", "set", "eth0", "down")
+
+        def column() -> None:
+            found = failures(release.all_results(mark, BOTH, without=bad))
+            assert {r.pair for r in found if r.plane == "host"} >= {(node, bad) for node in nodes - {bad}}
+
+        eventually(f"all others' paths to {bad} fail", 60, column)
+
+        def long_enough() -> None:
+            seen = Counter(
+                r.node for r in release.all_results(mark, BOTH, without=bad) if not r.peer and r.probe == "TCP"
+            )
+            assert min(seen[node] for node in nodes - {bad}) >= LOST, f"{seen}"
+
+        eventually("the node has lost the API server, too, and knows it", 120, long_enough)
+    whole(release, nodes, 120)
+    found = [r for r in failures(release.all_results(mark, BOTH)) if r.peer]
+    assert not [r for r in found if bad not in r.pair]
+    assert {r.pair for r in found if r.plane == "host"} >= {(bad, node) for node in nodes - {bad}}  # told afterwards
+    told = [line.text for lines in release.log(BOTH).values() for line in lines if "API server" in line.text]
+    assert any("probing goes on with the last list" in text for text in told)
+
+
+def test_api_server_away(release: Release, nodes: set[str]) -> None:
+    """No pod reaches the API server for a minute: each prober says so once and goes on; afterwards it says that."""
+    mark = release.log()
+    with faults.healed():
+        for node in nodes:
+            faults.drop(node, "FORWARD", *API)
+        some_rounds(release, nodes, 60)  # of a second
+        assert said(release, mark, "the API server does not answer") == len(nodes)
+        found = release.all_results(mark)
+        assert failures(found) == []
+        assert {r.pair for r in found if r.peer and r.plane == "pod"} == set(permutations(nodes, 2))
+
+    def back() -> None:
+        assert said(release, mark, "the API server answers again") == len(nodes)
+
+    eventually("every prober has the API again", 90, back)
+
+
+def said(release: Release, mark: Mark, text: str) -> int:
+    """In how many lines the pods' probers have said this since a mark."""
+    logs = release.log().items()
+    return sum(text in line.text for pod, lines in logs for line in lines[len(mark.get(pod, ())) :])
+
+
+def test_quiet(release: Release, nodes: set[str], tmp_path: Path) -> None:
+    """A cordon, a drain and rollouts of the whole release, at an interval of a second: not one FAILED line.
+
+    The node that is drained is one without a pod of the cluster's DNS: a gap in that is no fault of ours, and shows.
+    """
+    dns = {
+        pod["spec"]["nodeName"] for pod in items("--namespace", "kube-system", "pods", "--selector", "k8s-app=kube-dns")
+    }
+    node = min(nodes - dns)
+    release.install({"prober.timeoutSeconds": 5})  # as by default: this is about quiet, not about speed
+    some_rounds(release, nodes, 3)
+    with Following(release, tmp_path) as lines:
+        kubectl("cordon", node)
+        try:
+            drain = ("--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=120s")
+            kubectl("drain", node, *drain, seconds=130)
+            some_rounds(release, nodes, 3)
+        finally:
+            kubectl("uncordon", node)
+        for number in range(ROLLOUTS):
+            keys = ("prober", *ECHOES)
+            release.install({f"{key}.podAnnotations": {"example.com/rollout": str(number)} for key in keys})
+            for kind in ("daemonset", "deployment"):
+                for name in release.namespace.kubectl("get", kind, "--output=name").split():
+                    release.namespace.kubectl("rollout", "status", name, "--timeout=120s", seconds=130)
+            lines.follow()
+        some_rounds(release, nodes, 3)
+        assert [text for text in lines.all() if " FAILED " in text] == []
+        assert sum(" SUCCESS " in text for text in lines.all()) > 100 * ROLLOUTS
+
+
+class Following:
+    """All that the probers of a release say while it lasts, those too that are replaced meanwhile."""
+
+    def __init__(self, release: Release, folder: Path) -> None:
+        self._release, self._folder = release, folder
+        self._followed: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Following:
+        self.follow("--since=1s")
+        return self
+
+    def follow(self, *since: str) -> None:
+        """Follow those, too, that have come since."""
+        logs = ("kubectl", "--namespace", self._release.namespace.name, "logs", "--follow", *since)
+        for pod in [*self._release.pods("prober"), *self._release.pods("host")]:
+            name = pod["metadata"]["name"]
+            if name not in self._followed:
+                with (self._folder / name).open("wb") as file:
+                    self._followed[name] = subprocess.Popen([*logs, name], stdout=file, stderr=subprocess.DEVNULL)
+
+    def all(self) -> list[str]:
+        """Every line so far."""
+        return [line for name in self._followed for line in (self._folder / name).read_text().splitlines()]
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._followed.values():
+            process.terminate()
+            process.wait()
+
+
+def test_two_peers(release: Release, nodes: set[str]) -> None:
+    """With `mesh.peers=2` every node probes two others and is probed by two, over each plane."""
+    release.install({"mesh.peers": 2})
+    mark = release.log(BOTH)
+    some_rounds(release, nodes, 3)
+    pairs = {(*r.pair, r.plane) for r in release.all_results(mark, BOTH) if r.peer and r.node != r.peer}
+    for plane in ("pod", "host", "pod-host", "host-pod"):
+        ways = [(source, target) for source, target, way in pairs if way == plane]
+        assert Counter(source for source, _ in ways) == dict.fromkeys(nodes, 2), plane
+        assert Counter(target for _, target in ways) == dict.fromkeys(nodes, 2), plane

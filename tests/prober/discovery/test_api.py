@@ -1,0 +1,243 @@
+"""The way to the API: whom it trusts, what it shows, when it gives up."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError, SSLError
+
+from smoker_prober.discovery.api import Api, Refused, lines
+from tests.conftest import eventually
+
+from .fake_api import Fake, answer, cut, event, faking, hold, page, watch
+
+PATH = "/apis/x/things"
+SECRET = "secret-of-the-account"
+
+
+@pytest.fixture
+def fake() -> Iterator[Fake]:
+    """`fake(*script)`: an API that does what the script says."""
+    with faking() as one:
+        yield one
+
+
+class Cluster(NamedTuple):
+    """The files of a CA and of a server's certificate by it."""
+
+    ca: Path
+    context: ssl.SSLContext
+
+
+def openssl(*arguments: object) -> None:
+    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+
+
+def cluster(folder: Path, name: str, san: str = "IP:127.0.0.1") -> Cluster:
+    """A CA, and a certificate by it for `san`."""
+    ca, ca_key, crt, key = (folder / f"{name}-{part}" for part in ("ca.crt", "ca.key", "tls.crt", "tls.key"))
+    new = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
+    openssl(*new, "-subj", f"/CN={name}", "-keyout", ca_key, "-out", ca)
+    san_of = ("-addext", f"subjectAltName={san}", "-addext", "basicConstraints=critical,CA:FALSE")
+    openssl(*new, "-subj", "/CN=api", *san_of, "-CA", ca, "-CAkey", ca_key, "-keyout", key, "-out", crt)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(crt, key)
+    return Cluster(ca, context)
+
+
+@pytest.fixture(scope="session")
+def clusters(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Cluster]:
+    """Two clusters, and a server of the first one by another name."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl here")
+    folder = tmp_path_factory.mktemp("pki")
+    return {
+        "mine": cluster(folder, "mine"),
+        "other": cluster(folder, "other"),
+        "elsewhere": cluster(folder, "elsewhere", "IP:127.9.9.9"),
+    }
+
+
+@pytest.fixture
+def token(tmp_path: Path) -> Path:
+    file = tmp_path / "token"
+    file.write_text(f"{SECRET}\n")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "url"),
+    [
+        ("10.0.0.1", "443", "https://10.0.0.1:443"),
+        ("fd00::1", "6443", "https://[fd00::1]:6443"),
+    ],
+)
+def test_in_a_cluster_it_is_where_the_environment_says(host: str, port: str, url: str) -> None:
+    """The kubelet's two variables; an IPv6 address gets its brackets."""
+    assert Api.in_cluster({"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port})._url == url
+
+
+def test_outside_of_a_cluster() -> None:
+    """Without the variable there is no API, and the error says which one is missing."""
+    with pytest.raises(LookupError, match="KUBERNETES_SERVICE_HOST is not set"):
+        Api.in_cluster({})
+
+
+def test_the_token_is_read_for_each_request(fake: Fake, token: Path) -> None:
+    """A renewed token is used by the next request."""
+    server = fake(page(), page())
+    api = Api(server.url, token=token)
+    api.get(PATH)
+    token.write_text("renewed")
+    api.get(PATH)
+    assert [r.headers["authorization"] for r in server.requests] == [f"Bearer {SECRET}", "Bearer renewed"]
+
+
+@pytest.mark.parametrize("content", ["", "\n", f"{SECRET} two", f"{SECRET}\r\nHost: elsewhere", f"{SECRET}\u20ac"])
+def test_what_is_no_token_is_never_shown(fake: Fake, token: Path, content: str) -> None:
+    """Half a token, or several lines: nothing is sent, and the error names the file alone."""
+    server = fake()
+    token.write_text(content, encoding="utf-8")
+    with pytest.raises(OSError, match="it holds no token") as caught:
+        Api(server.url, token=token).get(PATH)
+    assert SECRET not in repr(caught.value)
+    assert caught.value.__cause__ is None
+    assert server.requests == []
+
+
+def test_an_answer_that_is_not_what_was_asked_for(fake: Fake, token: Path) -> None:
+    """Its status, the seconds it asks for, and nothing of what was sent."""
+    api = Api(fake(answer(429, {"message": "later"}, retry_after=7), answer(503, retry_after="²")).url, token=token)
+    with pytest.raises(Refused) as caught:
+        api.get(PATH)
+    assert (caught.value.status, caught.value.wait) == (429, 7.0)
+    assert SECRET not in repr(caught.value)
+    with pytest.raises(Refused) as caught:
+        api.watch(PATH)
+    assert (caught.value.status, caught.value.wait) == (503, None)
+
+
+def test_it_follows_nobody_elsewhere(fake: Fake, token: Path) -> None:
+    """A redirection would take the token along."""
+    other = fake()
+    with pytest.raises(Refused, match="302"):
+        Api(fake(answer(302, location=other.url)).url, token=token).get(PATH)
+    assert other.requests == []
+
+
+def test_a_proxy_is_not_asked(fake: Fake, token: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The API is in the cluster, whatever the variables of an image say."""
+    proxy, server = fake(), fake(page())
+    for variable in ("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(variable, proxy.url)
+    Api(server.url, token=token).get(PATH)
+    assert (len(server.requests), proxy.requests) == (1, [])
+
+
+def test_silence_has_an_end(fake: Fake, token: Path) -> None:
+    """A server that takes the request and says nothing, to a list as to a watch."""
+    api = Api(fake(hold, hold).url, token=token, read=0.1, silence=0.1)
+    with pytest.raises(ReadTimeoutError):
+        api.get(PATH)
+    with pytest.raises(ReadTimeoutError):
+        api.watch(PATH)
+
+
+def test_a_server_that_goes(fake: Fake, token: Path) -> None:
+    """FIN instead of an answer is an error, and the next request makes a connection of its own."""
+    api = Api(fake(cut, page(version="7")).url, token=token)
+    with pytest.raises(ProtocolError):
+        api.get(PATH)
+    assert api.get(PATH)["metadata"]["resourceVersion"] == "7"
+
+
+@pytest.mark.parametrize("pieces", [0, 1, 7])
+def test_lines_are_whole_however_they_come(fake: Fake, token: Path, pieces: int) -> None:
+    """Several in one piece, one in several; one that is cut short is not there."""
+    script = watch(b'{"a":1}\n\n{"b"', b":2}\n", b'{"half', end="end", pieces=pieces)
+    assert list(lines(Api(fake(script).url, token=token).watch(PATH))) == [b'{"a":1}', b'{"b":2}']
+
+
+def test_lines_may_be_long(fake: Fake, token: Path) -> None:
+    """A slice of a megabyte is one line."""
+    large = event("ADDED", "large", "2", filling="x" * 1_000_000)
+    got = list(lines(Api(fake(watch(large, end="end")).url, token=token).watch(PATH)))
+    assert [len(line) > 1_000_000 for line in got] == [True]
+
+
+def test_a_line_without_end(fake: Fake, token: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not fill the memory."""
+    monkeypatch.setattr("smoker_prober.discovery.api.LONGEST_LINE", 1000)
+    with pytest.raises(ValueError, match="a line without end"):
+        list(lines(Api(fake(watch(b"x" * 2000)).url, token=token).watch(PATH)))
+
+
+@pytest.mark.parametrize("end", ["cut", "hold"])
+def test_lines_that_break_off(fake: Fake, token: Path, end: str) -> None:
+    """What was whole before a close, or before a silence, is there; the rest is for the next watch."""
+    answered = Api(fake(watch(b'{"a":1}\n{"b', end=end)).url, token=token, silence=0.2).watch(PATH)
+    assert list(lines(answered)) == [b'{"a":1}']
+
+
+def test_a_node_that_is_cut_off_learns_it(fake: Fake, token: Path) -> None:
+    """The kernel asks for the other side: within half a minute."""
+    answered = Api(fake(watch()).url, token=token).watch(PATH)
+    sock = answered._connection.sock  # type: ignore[attr-defined]
+    asked = [socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT]
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    assert [sock.getsockopt(socket.IPPROTO_TCP, option) for option in asked] == [10, 5, 3, 25_000]
+    answered.close()
+
+
+def test_tls_by_the_clusters_ca(fake: Fake, token: Path, clusters: dict[str, Cluster]) -> None:
+    """Its own CA is trusted, and the token goes through TLS."""
+    server = fake(page(version="7"), context=clusters["mine"].context)
+    assert Api(server.url, token=token, ca=clusters["mine"].ca).get(PATH)["metadata"]["resourceVersion"] == "7"
+    assert server.requests[0].headers["authorization"] == f"Bearer {SECRET}"
+
+
+@pytest.mark.parametrize(("serves", "trusted"), [("mine", "other"), ("elsewhere", "elsewhere")])
+def test_somebody_elses_certificate(
+    fake: Fake, token: Path, clusters: dict[str, Cluster], serves: str, trusted: str
+) -> None:
+    """Another CA's, or one for another address: refused before anything is asked, the token not sent."""
+    server = fake(page(), context=clusters[serves].context)
+    with pytest.raises(SSLError, match="certificate verify failed") as caught:
+        Api(server.url, token=token, ca=clusters[trusted].ca).get(PATH)
+    assert isinstance(caught.value, HTTPError)
+    assert SECRET not in repr(caught.value)
+    eventually("the connection is over", lambda: server.open == 0)
+    assert server.requests == []
+
+
+def test_a_ca_that_is_renewed(fake: Fake, token: Path, tmp_path: Path, clusters: dict[str, Cluster]) -> None:
+    """The file is looked at for each request: a CA that is replaced is trusted, and its predecessor no more."""
+    mine, other = clusters["mine"], clusters["other"]
+    ca = tmp_path / "ca.crt"
+    ca.write_bytes(other.ca.read_bytes())
+    server = fake(page(), page(), context=mine.context)
+    api = Api(server.url, token=token, ca=ca)
+    with pytest.raises(SSLError):
+        api.get(PATH)
+    ca.write_bytes(mine.ca.read_bytes())
+    api.get(PATH)
+    ca.write_bytes(other.ca.read_bytes())
+    with pytest.raises(SSLError):
+        api.get(PATH)
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate"])
+def test_without_a_ca_nobody_is_trusted(fake: Fake, token: Path, tmp_path: Path, content: str | None) -> None:
+    """Not even whom the system trusts; the error names the file."""
+    ca = tmp_path / "ca.crt"
+    if content is not None:
+        ca.write_text(content)
+    with pytest.raises(OSError, match=r"ca\.crt: (it holds no certificate|No such file)"):
+        Api("https://127.0.0.1:1", token=token, ca=ca).get(PATH)

@@ -1,0 +1,349 @@
+"""List and watch: what is told, whatever the API does, and what is said of that."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import gevent
+import pytest
+from gevent.event import Event
+
+from smoker_prober.discovery.api import Api
+from smoker_prober.discovery.watch import BARRED, LASTS, LONGEST, MANY, PAGE, SILENT, Watch
+from tests.conftest import eventually, free_port
+
+from .fake_api import (
+    Fake,
+    FakeApi,
+    Request,
+    Step,
+    answer,
+    bookmark,
+    cut,
+    error,
+    event,
+    faking,
+    hold,
+    item,
+    page,
+    watch,
+)
+
+PATH, SELECTOR = "/apis/x/things", "app in (a,b)"
+AGAIN = "INFO the API server answers again {}"
+GONE = answer(410)
+
+
+@pytest.fixture
+def fake() -> Iterator[Fake]:
+    """`fake(*script)`: an API that does what the script says."""
+    with faking() as one:
+        yield one
+
+
+class Watched:
+    """A watch, what it told and what pauses it made, which take no time unless `patience` is cleared."""
+
+    def __init__(self, url: str, token: Path, silence: float = 60.0) -> None:
+        self.told: list[dict[str, Any]] = []
+        self.pauses: list[float] = []
+        self.patience = Event()
+        self.patience.set()
+        self.waits = False
+        self.fails: dict[int, Exception] = {}  # by the number of the telling
+        self.now = 1000.0
+        api = Api(url, token=token, read=silence, silence=silence)
+        self.watch = Watch(
+            api,
+            PATH,
+            selector=SELECTOR,
+            keep=lambda found: found.get("value"),
+            changed=self._changed,
+            pause=self._pause,
+            clock=lambda: self.now,
+        )
+
+    def _changed(self, items: Mapping[str, Any]) -> None:
+        self.told.append(dict(items))
+        if failure := self.fails.get(len(self.told)):
+            raise failure
+
+    def _pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.waits = True
+        self.patience.wait()
+        self.waits = False
+        gevent.sleep(0)
+
+    def knows(self, **items: Any) -> None:
+        eventually(f"{items} is told", lambda: self.told and self.told[-1] == items)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Any]:
+    """`start(server)`: a watch of it, under way; `silence` is what it bears of that, in seconds."""
+    with contextlib.ExitStack() as all_of_them:
+
+        def one(server: FakeApi | str, silence: float = 60.0) -> Watched:
+            watched = Watched(server if isinstance(server, str) else server.url, tmp_path / "token", silence)
+            all_of_them.callback(watched.watch.close)
+            watched.watch.start()
+            return watched
+
+        yield one
+
+
+def versions(requests: list[Request]) -> list[str]:
+    """`list`, or the version that a watch began from."""
+    return [request.query["resourceVersion"] if request.watches else "list" for request in requests]
+
+
+def test_a_list_and_what_happens_then(fake: Fake, start: Any) -> None:
+    """Added, modified, deleted: each is told at once, reduced to what is kept."""
+    events = (
+        event("ADDED", "b", "6", value=2),
+        event("MODIFIED", "a", "7", value=3),
+        event("DELETED", "b", "8"),
+        event("DELETED", "never-seen", "9"),
+    )
+    server = fake(page(item("a", value=1), version="5"), watch(*events))
+    watched = start(server)
+    eventually("all is told", lambda: len(watched.told) == 5)
+    assert watched.told == [{"a": 1}, {"a": 1, "b": 2}, {"a": 3, "b": 2}, {"a": 3}, {"a": 3}]
+    assert (watched.watch.known, watched.watch.stale, watched.pauses) == (True, None, [])
+    listed, followed = server.asked(2)
+    assert (listed.path, listed.query) == (PATH, {"labelSelector": SELECTOR, "limit": PAGE})
+    seconds = int(followed.query.pop("timeoutSeconds"))
+    assert LASTS[0] <= seconds <= LASTS[1]
+    wanted = {"labelSelector": SELECTOR, "watch": "1", "allowWatchBookmarks": "true", "resourceVersion": "5"}
+    assert (followed.path, followed.query) == (PATH, wanted)
+
+
+def test_pages_are_one_list(fake: Fake, start: Any) -> None:
+    """What comes in pages is told once, and watched from the last page's version."""
+    server = fake(page(item("a", value=1), version="5", more="on"), page(item("b", value=2), version="6"))
+    watched = start(server)
+    watched.knows(a=1, b=2)
+    requests = server.asked(3)
+    assert [request.query.get("continue") for request in requests] == [None, "on", None]
+    assert versions(requests) == ["list", "list", "6"]
+    assert len(watched.told) == 1
+
+
+def test_pages_that_are_too_old(fake: Fake, start: Any, records: list[str]) -> None:
+    """410 for the second page: all from the beginning, at once, and nothing of the first attempt is left."""
+    server = fake(page(item("gone"), more="on"), GONE, page(item("a", value=1), version="9"))
+    watched = start(server)
+    watched.knows(a=1)
+    assert [request.query.get("continue") for request in server.asked(4)] == [None, "on", None, None]
+    assert (watched.told, watched.pauses, records) == ([{"a": 1}], [], [])
+
+
+@pytest.mark.parametrize("forgotten", [GONE, watch(error(410)), watch(error(500))], ids=["status", "event", "other"])
+def test_a_version_that_is_forgotten(fake: Fake, start: Any, records: list[str], forgotten: Step) -> None:
+    """410 as an answer or as an event, or any other error as an event: a new list at once, without a word."""
+    server = fake(page(item("a"), item("b"), version="5"), forgotten, page(item("b"), version="9"))
+    watched = start(server)
+    watched.knows(b=None)
+    assert versions(server.asked(4)) == ["list", "5", "list", "9"]
+    assert (watched.pauses, records) == ([], [])
+
+
+def test_a_version_that_is_forgotten_each_time(fake: Fake, start: Any) -> None:
+    """From the second time on there is a pause: a list costs the API server much."""
+    server = fake(*[page(version="5"), GONE] * 4, page(version="9"))
+    watched = start(server)
+    server.asked(10)
+    assert len(watched.pauses) == 3
+
+
+@pytest.mark.parametrize("end", ["end", "cut"])
+def test_a_watch_that_ends(fake: Fake, start: Any, records: list[str], end: str) -> None:
+    """As it should, or broken off within a line: on from the last version, at once, without a word or a list."""
+    half = json.dumps(event("ADDED", "c", "8")).encode()[:30]
+    first = watch(event("ADDED", "b", "6"), bookmark("7"), half, end=end)
+    server = fake(page(item("a"), version="5"), first, watch(event("ADDED", "c", "8")))
+    watched = start(server)
+    watched.knows(a=None, b=None, c=None)
+    assert versions(server.asked(3)) == ["list", "5", "7"]
+    assert (watched.pauses, watched.watch.stale) == ([], None)
+    assert [line for line in records if not line.startswith("DEBUG")] == []
+
+
+def test_a_bookmark_is_told_to_nobody(fake: Fake, start: Any) -> None:
+    """It moves the version, and nothing else."""
+    server = fake(page(version="5"), watch(bookmark("7"), end="end"))
+    watched = start(server)
+    assert versions(server.asked(3)) == ["list", "5", "7"]
+    assert watched.told == [{}]
+
+
+def test_a_watch_that_is_silent(fake: Fake, start: Any) -> None:
+    """It is given up after the time in which a bookmark should have come, and asked for again."""
+    server = fake(page(version="5"), watch(), watch(event("ADDED", "a", "6"), end="end"))
+    watched = start(server, silence=0.2)
+    watched.knows(a=None)
+    assert versions(server.requests[:3]) == ["list", "5", "5"]
+
+
+def test_a_watch_that_ends_at_once_each_time(fake: Fake, start: Any) -> None:
+    """It does not turn into a storm: pauses, and the version is kept."""
+    server = fake(page(version="5"), *[watch(end="end")] * 4)
+    watched = start(server)
+    assert versions(server.asked(6)) == ["list", *["5"] * 5]
+    assert len(watched.pauses) == 3
+
+
+def test_an_event_ends_the_pauses(fake: Fake, start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pauses double up to the longest, a random part of it each; after an event they begin anew."""
+    monkeypatch.setattr(random, "uniform", lambda low, high: high if low == 0 else pytest.fail("not full"))
+    bad = answer(500)
+    server = fake(page(version="5"), *[bad] * 8, watch(bookmark("6"), end="end"), bad)
+    watched = start(server)
+    server.asked(12)
+    assert watched.pauses == [0.5, 1, 2, 4, 8, 16, LONGEST, LONGEST, 1]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_api_that_wants_to_be_left_alone(fake: Fake, start: Any, status: int) -> None:
+    """Its Retry-After is kept, and a random part comes on top: not all of those it was told to come back together."""
+    server = fake(answer(status, retry_after=3), page(version="5"), answer(status, retry_after=99_999_999))
+    watched = start(server)
+    server.asked(4)
+    first, second = watched.pauses
+    assert 3 <= first <= 3.5
+    assert LASTS[1] <= second <= LASTS[1] + LONGEST
+
+
+def test_an_api_that_does_not_answer(fake: Fake, start: Any, records: list[str]) -> None:
+    """Said once, with the cause; what was told holds, and since when is known; once more when it answers again."""
+    port = free_port()
+    watched = start(f"http://127.0.0.1:{port}")
+    assert watched.watch.stale == 1000.0
+    eventually("it has tried three times", lambda: len(watched.pauses) >= 3)
+    watched.now = 2000.0
+    watched.patience.clear()
+    eventually("it waits", lambda: watched.waits)  # urllib3 leaves a socket open that is cut off in its connect
+    assert (watched.watch.known, watched.watch.stale, watched.told) == (False, 1000.0, [])
+    fields = {"cause": "Connection refused", "path": PATH, "known": 0}
+    assert records == [f"WARNING {SILENT} {fields}"]
+
+
+def test_an_api_that_answers_again(fake: Fake, start: Any, records: list[str]) -> None:
+    """Each outage is told by one line and its end by another; the list that was told holds meanwhile."""
+    bad = [answer(500), cut, answer(200, b"<html>"), answer(200, {"kind": "Status"})]
+    server = fake(page(item("a"), version="5"), watch(end="end"), *bad[:2])
+    watched = start(server)
+    watched.patience.clear()
+    eventually("it has failed", lambda: watched.pauses)
+    assert (watched.watch.stale, watched.told) == (1000.0, [{"a": None}])
+    server.script.extend([GONE, *bad[2:], page(item("b"), version="9")])
+    watched.patience.set()
+    watched.knows(b=None)
+    assert watched.told == [{"a": None}, {"b": None}]
+    assert watched.watch.stale is None
+    known = {"path": PATH, "known": 1}
+    assert records == [f"WARNING {SILENT} { {'cause': '500 Reason'} | known }", AGAIN]
+
+
+def test_a_token_that_has_expired(fake: Fake, start: Any, tmp_path: Path, records: list[str]) -> None:
+    """401: pauses, until the token in the file is one that is let in."""
+    token = tmp_path / "token"
+    token.write_text("expired")
+    server = fake(page(item("a")), token="renewed")
+    watched = start(server)
+    eventually("it has tried twice", lambda: len(watched.pauses) >= 2)
+    token.write_text("renewed")
+    watched.knows(a=None)
+    assert [line.partition(" {")[0] for line in records] == [f"WARNING {SILENT}", "INFO the API server answers again"]
+    assert "expired" not in "".join(records)
+
+
+def test_an_account_without_its_role(fake: Fake, start: Any, records: list[str]) -> None:
+    """403: one sentence that says what is missing, even within an outage, and the longest pauses from the first on."""
+    server = fake(answer(500), answer(403), answer(403), page(item("a")))
+    watched = start(server)
+    watched.knows(a=None)
+    assert [line.partition(" {")[0] for line in records] == [
+        f"WARNING {SILENT}",
+        f"WARNING {BARRED}",
+        "INFO the API server answers again",
+    ]
+    assert len(watched.pauses) == 3
+    assert watched.watch._failures == MANY
+
+
+@pytest.mark.parametrize("failure", [RuntimeError("ours"), ValueError("ours"), OSError("ours")])
+def test_a_listener_that_fails(fake: Fake, start: Any, records: list[str], failure: Exception) -> None:
+    """A defect of ours, of whatever kind, is logged as one, is not the API's, and everything is told anew."""
+    server = fake(
+        page(version="5"), page(item("a"), version="6"), watch(event("ADDED", "b", "7")), page(item("c"), version="8")
+    )
+    watched = start(server)
+    watched.fails = {1: failure, 3: failure}
+    watched.knows(c=None)
+    assert versions(server.asked(5)) == ["list", "list", "6", "list", "8"]
+    assert [line.partition(" {")[0] for line in records] == ["ERROR the watch failed in a way it should not"] * 2
+    assert (len(watched.pauses), watched.watch.stale) == (2, None)
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        watch(b"not JSON\n", end="end"),
+        watch([], 7, {"type": "LATER", "object": None}, {"object": []}, end="end"),
+        watch({"type": "ADDED", "object": "text"}, {"type": "DELETED", "object": {"metadata": None}}, end="end"),
+        answer(200, b"\xff\xfe"),
+    ],
+)
+def test_nonsense_is_survived(fake: Fake, start: Any, nonsense: Step) -> None:
+    """Whatever a line holds, what comes after it is told."""
+    server = fake(page(version="5"), nonsense, watch(event("ADDED", "a", "6")))
+    watched = start(server)
+    eventually("the next is told", lambda: watched.told and "a" in watched.told[-1])
+
+
+@pytest.mark.parametrize("items", [7, {"a": 1}, [None, 3, "x"]])
+def test_a_list_of_nonsense_is_survived(fake: Fake, start: Any, items: Any) -> None:
+    """So it is with a list."""
+    bad = answer(200, {"metadata": {"resourceVersion": "5"}, "items": items})
+    server = fake(bad, GONE, page(item("a", value=1), version="6"), page(item("a", value=1), version="6"))
+    start(server).knows(a=1)
+
+
+def test_no_items_are_an_empty_list(fake: Fake, start: Any) -> None:
+    """Go's nil slice is null in JSON."""
+    server = fake(answer(200, {"metadata": {"resourceVersion": "5"}, "items": None}))
+    start(server).knows()
+
+
+@pytest.mark.parametrize("script", [[hold], [page(), hold], [page(), watch()]], ids=["list", "answer", "watch"])
+def test_it_ends_in_the_middle_of_a_read(fake: Fake, start: Any, script: list[Step]) -> None:
+    """Closed while it waits for a byte: its greenlet ends and its connection is gone."""
+    server = fake(*script)
+    watched = start(server)
+    server.asked(len(script))
+    watched.watch.close()
+    eventually("nothing is left", lambda: watched.watch._greenlet.dead and server.open == 0)
+
+
+def test_it_ends_in_the_middle_of_a_pause(fake: Fake, start: Any) -> None:
+    """So it does while it waits to ask again; closed twice is closed."""
+    server = fake(answer(500))
+    watched = start(server)
+    watched.patience.clear()
+    eventually("it waits", lambda: watched.pauses)
+    watched.watch.close()
+    watched.watch.close()
+    eventually("its greenlet has ended", lambda: watched.watch._greenlet.dead)
+    assert len(server.requests) == 1
+
+
+def test_what_was_never_started_can_be_closed(tmp_path: Path) -> None:
+    """A service that is stopped before it has started."""
+    Watched("http://127.0.0.1:1", tmp_path).watch.close()

@@ -1,0 +1,103 @@
+"""A prober whose peers come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest
+
+from smoker_prober import round as rounds
+from smoker_prober.prober import NEW, Prober, Where
+from smoker_prober.result import Outcome, Result
+from smoker_prober.settings import Settings
+from smoker_prober.sinks.memory import Memory
+from smoker_prober.target import Path, Target
+from tests.conftest import eventually
+
+from .targets import HOST, echo, settings_of, variables_for
+
+UNANSWERED = 1  # a port on loopback where nobody listens
+
+
+def peer(port: int, node: str = "node-2") -> Where:
+    """A peer that is asked over TCP alone."""
+    return {"tcp": Target(HOST, port, Path(node, "pod", "ipv4"))}
+
+
+class Kept:
+    """A prober without fixed hosts and what it has found so far."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.memory, self.registry = Memory(), CollectorRegistry()
+        self.prober = Prober(settings, {}, self.memory, self.registry)
+
+    @property
+    def paths(self) -> dict[str, dict[str, Any]]:
+        """The snapshot's paths, by target."""
+        return {path["target"]: path for path in self.memory.snapshot()["paths"]}
+
+    def rounds(self) -> float:
+        """Rounds that have ended."""
+        return self.registry.get_sample_value("smoker_prober_rounds_total") or 0
+
+
+@pytest.fixture
+def kept() -> Iterator[Kept]:
+    found = Kept(settings_of(variables_for({}) | {"TEST_INTERVAL": "0.1"}))
+    found.prober.start()
+    yield found
+    found.prober.close()
+    found.prober.drain(0)
+
+
+def test_a_peer_is_probed_at_once_and_forgotten_when_it_leaves(kept: Kept) -> None:
+    """No restart, no interval to wait; nothing of it stays: no window, no series."""
+    with echo("tcp") as port:
+        kept.prober.meet({"node-2": peer(port)})
+        eventually("it was probed", lambda: kept.paths.get("node-2", {}).get("last") == "success")
+        kept.prober.meet({})
+        assert kept.paths == {}
+        assert 'target="node-2"' not in generate_latest(kept.registry).decode()
+
+
+def test_a_new_peers_first_failures_are_not_told(kept: Kept) -> None:
+    """It may not listen yet, or not everybody knows the way: from its third round on a failure is one."""
+    kept.prober.meet({"node-2": peer(UNANSWERED)})
+    eventually("its failures are told", lambda: kept.paths.get("node-2", {}).get("failed", 0) > 0)
+    assert kept.rounds() >= NEW
+    failed = kept.registry.get_sample_value(
+        "smoker_probe_total",
+        {"probe": "tcp", "target": "node-2", "plane": "pod", "family": "ipv4", "outcome": "refused"},
+    )
+    assert failed is not None
+    assert failed <= kept.rounds() - NEW + 1
+
+
+def test_a_successor_is_new_again_and_keeps_the_path(kept: Kept) -> None:
+    """The pod of a node was replaced: another address, the same path, which is never gone in between."""
+    with echo("tcp") as first, echo("tcp") as second:
+        kept.prober.meet({"node-2": peer(first)})
+        eventually("it was probed", lambda: "node-2" in kept.paths)
+        results = kept.paths["node-2"]["results"]
+        kept.prober.meet({"node-2": peer(second)})
+        eventually("it is probed on", lambda: kept.paths["node-2"]["results"] > results)
+
+
+def test_what_fails_after_a_peer_has_left_is_no_fault(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A probe under way when its peer goes tells nothing, whatever becomes of it."""
+    target = peer(UNANSWERED)["tcp"]
+    left = []
+
+    def leaves_meanwhile(_settings: Settings, _where: Where) -> Iterator[Result]:
+        kept.prober.meet({})
+        left.append(True)
+        yield Result("tcp", target, "node-1", 0.0, Outcome.TIMEOUT, 0.1, error="wait: nothing")
+
+    monkeypatch.setattr("smoker_prober.prober.NEW", 0)
+    monkeypatch.setattr(rounds, "results", leaves_meanwhile)
+    kept.prober.meet({"node-2": peer(UNANSWERED)})
+    eventually("the round has begun", lambda: bool(left))
+    assert kept.paths == {}
