@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 OTHER = "other"  # the plane of what is neither a peer nor the echo services
@@ -49,10 +49,13 @@ class Target:
     port: int
     peer: Path | None = None
     url: Url | None = None
+    #: The way to it, by name: one object for all who keep it, for there can be thousands of targets.
+    path: Path = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.host or not 1 <= self.port <= 65535:
             raise ValueError(f"no target: {self.host!r} port {self.port}")
+        object.__setattr__(self, "path", self.peer or Path(self.authority))
 
     def __str__(self) -> str:
         return self.path.target
@@ -61,8 +64,3 @@ class Target:
     def authority(self) -> str:
         """`host:port`, an IPv6 address in brackets."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    @property
-    def path(self) -> Path:
-        """The way to it, by name."""
-        return self.peer or Path(self.authority)

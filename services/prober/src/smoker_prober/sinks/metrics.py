@@ -34,9 +34,9 @@ class _Path:
         "duplicates",
         "fates",
         "jitter",
-        "labels",
         "loss",
         "outcomes",
+        "path",
         "probe",
         "reordered",
         "retransmits",
@@ -46,7 +46,7 @@ class _Path:
     )
 
     def __init__(self, probe: str, path: Path, *, whole: bool) -> None:
-        self.probe, self.labels = probe, {"probe": probe, **path.labels}
+        self.probe, self.path = probe, path
         self.whole = whole  # whether what never occurred is there too, as 0
         self.outcomes = [0] * len(OUTCOMES)
         self.fates: list[int] | None = None  # where there was a train
@@ -56,6 +56,11 @@ class _Path:
         self.rtt: float | None = None
         self.loss: float | None = None
         self.jitter: float | None = None
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Of its series; made when somebody asks, for there can be thousands of paths."""
+        return {"probe": self.probe, **self.path.labels}
 
     def keep(self, result: Result) -> None:
         """Count `result`."""
@@ -194,9 +199,10 @@ class Metrics(Collector):
     ) -> Iterator[Value]:
         """A count for each of `words`, which are the values of `label`."""
         for path in paths:
+            labels = path.labels
             for word, count in zip(words, counts_of(path), strict=True):
                 if count or path.whole:
-                    yield {**path.labels, label: word}, count
+                    yield {**labels, label: word}, count
 
     def _counts(self, paths: Iterable[_Path], count_of: Callable[[_Path], int | None]) -> Iterator[Value]:
         for path in paths:
