@@ -6,14 +6,12 @@ alike, so that windows hold as many rounds as they do for users; but for a past 
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
-from tests.e2e.cluster import Namespace, eventually, fresh_namespace
+from tests.e2e.cluster import eventually, fresh_namespace
 from tests.e2e.prometheus import Prometheus, watching
 from tests.e2e.release import FAST, Release
 
@@ -35,9 +33,6 @@ THIRTIETH = {
     f"{RULE}.proberStarved.forSeconds": 30,
 }
 WINDOW = 20  # rounds: the longest window of a rule
-SPINNING = 180  # seconds at most that a prober's CPU is eaten
-SAMPLES = 30  # rounds, and seconds: what a p99 is taken of
-NOISE = 0.002  # seconds: what a machine that is shared does to the largest of so many
 PORTS = {"tcp": 8080, "udp": 8081, "http": 8082}
 DENY_EGRESS = {"podSelector": {"matchLabels": {"smoker-e2e/cut": "yes"}}, "policyTypes": ["Egress"]}
 
@@ -148,55 +143,3 @@ def test_node_cut(prometheus: Prometheus, release: Release, nodes: set[str], sin
         firing(prometheus, *cut)
     firing(prometheus)
     assert prometheus.fired(since) == cut
-
-
-def test_starved(prometheus: Prometheus, release: Release, nodes: set[str], since: float) -> None:
-    """Probers that get too little CPU say so and nothing else: nothing fails, no latency alert fires, RTTs stay.
-
-    In one of them a loop eats most of what it has. Without the mesh: at thirty times the usual rate its rounds alone
-    need more than the limit, and a peer that is so much too slow is late for others, too.
-    """
-    release.install({"prober.timeoutSeconds": 1, "mesh.enabled": False})
-    release.becomes("success", nodes)
-    passed(prometheus, nodes, SAMPLES)
-    usual = rtt_p99(prometheus)
-    release.install({"prober.resources.limits.cpu": "50m"})
-    release.becomes("success", nodes)
-    pod = release.pods("prober")[0]
-    name, node = pod["metadata"]["name"], pod["spec"]["nodeName"]
-    mark = release.log()
-    with spinning(release.namespace, name):
-        throttled = f"SmokerProberStarved {node} throttled"
-
-        def starved() -> None:
-            assert throttled in prometheus.alerts("firing")
-
-        eventually(f"{throttled} fires", SPINNING, starved)
-        passed(prometheus, nodes, SAMPLES)
-        found = rtt_p99(prometheus)
-    assert [result for result in release.all_results(mark) if result.outcome != "success"] == []
-    fired = prometheus.fired(since)
-    assert throttled in fired
-    assert {alert.split()[0] for alert in fired} == {"SmokerProberStarved"}
-    for probe, seconds in found.items():
-        assert seconds <= max(2 * usual[probe], usual[probe] + NOISE), f"{probe}: {usual[probe]} s, then {seconds} s"
-    clock = 'histogram_quantile(0.5, rate(smoker_probe_duration_seconds_bucket{node="%s",probe="tcp"}[%ds]))'
-    assert prometheus.value(clock % (node, SAMPLES)) > 5 * found["tcp"], "it was not starved"
-
-
-def rtt_p99(prometheus: Prometheus) -> dict[str, float]:
-    """The network's p99 over the last rounds, by probe, in seconds: the median of all paths."""
-    p99 = f"quantile_over_time(0.99, smoker_probe_last_rtt_seconds[{SAMPLES}s])"
-    return {labels["probe"]: value for labels, value in prometheus.query(f"quantile by (probe) (0.5, {p99})")}
-
-
-@contextmanager
-def spinning(namespace: Namespace, pod: str) -> Iterator[None]:
-    """A loop beside the prober, in its container: it eats what CPU that has. It ends by itself, too."""
-    loop = f"import time; end = time.monotonic() + {SPINNING}\nwhile time.monotonic() < end: pass"
-    command = ["kubectl", "--namespace", namespace.name, "exec", pod, "--", "python3", "-c", loop]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            yield
-        finally:
-            process.terminate()
