@@ -1,0 +1,77 @@
+"""A prober that gets too little CPU, on a real cluster: it says so, and nothing else changes.
+
+Without the mesh: at thirty times the usual rate its rounds alone need more than the limit, and a peer that is so much
+too slow is late for others, too.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.e2e.cluster import Namespace, eventually, fresh_namespace
+from tests.e2e.prometheus import Prometheus, watching
+from tests.e2e.release import Release
+from tests.e2e.test_alerts import THIRTIETH, passed
+
+pytestmark = pytest.mark.cluster
+
+SPINNING = 180  # seconds at most that a prober's CPU is eaten
+SAMPLES = 30  # rounds, and seconds: what a p99 is taken of
+NOISE = 0.002  # seconds: what a machine that is shared does to the largest of so many
+
+
+def test_starved(
+    images: dict[str, object], helm: str, nodes: set[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """With 50m of CPU, most of it eaten by a loop, nothing fails, no latency alert fires and round trips stay."""
+    limited = {"prober.timeoutSeconds": 1, "prober.resources.limits.cpu": "50m", "mesh.enabled": False}
+    with fresh_namespace() as namespace:
+        release = Release("smoker", namespace, helm, {**THIRTIETH, **limited, **images})
+        release.install()
+        release.becomes("success", nodes)
+        with watching(release, tmp_path_factory.mktemp("prometheus")) as prometheus:
+            passed(prometheus, nodes, SAMPLES)
+            starve(prometheus, release, nodes)
+
+
+def starve(prometheus: Prometheus, release: Release, nodes: set[str]) -> None:
+    pod = release.pods("prober")[0]
+    name, node = pod["metadata"]["name"], pod["spec"]["nodeName"]
+    usual, mark, since = rtt_p99(prometheus, node), release.log(), time.time()
+    with spinning(release.namespace, name):
+        throttled, late = (f"SmokerProberStarved {node} {sign}" for sign in ("throttled", "late"))
+
+        def starved() -> None:
+            assert throttled in prometheus.alerts("firing")
+
+        eventually(f"{throttled} fires", SPINNING, starved)
+        found = rtt_p99(prometheus, node)
+    assert [result for result in release.results(mark) if result.outcome != "success"] == []
+    assert {throttled} <= prometheus.fired(since) <= {throttled, late}
+    for probe, seconds in found.items():
+        assert seconds <= max(2 * usual[probe], usual[probe] + NOISE), f"{probe}: {usual[probe]} s, then {seconds} s"
+    clock = 'histogram_quantile(0.5, rate(smoker_probe_duration_seconds_bucket{node="%s",probe="tcp"}[%ds]))'
+    assert prometheus.value(clock % (node, SAMPLES)) > 5 * found["tcp"], "it was not starved"
+
+
+def rtt_p99(prometheus: Prometheus, node: str) -> dict[str, float]:
+    """The network's p99 over the last rounds of a node, by probe, in seconds."""
+    p99 = f'quantile_over_time(0.99, smoker_probe_last_rtt_seconds{{node="{node}"}}[{SAMPLES}s])'
+    return {labels["probe"]: value for labels, value in prometheus.query(p99)}
+
+
+@contextmanager
+def spinning(namespace: Namespace, pod: str) -> Iterator[None]:
+    """A loop beside the prober, in its container: it eats what CPU that has. It ends by itself, too."""
+    loop = f"import time; end = time.monotonic() + {SPINNING}\nwhile time.monotonic() < end: pass"
+    command = ["kubectl", "--namespace", namespace.name, "exec", pod, "--", "python3", "-c", loop]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
