@@ -5,10 +5,9 @@
 All else is set by the prober's own variables.
 """
 
-from gevent import monkey
+import smoker_prober.__main__  # noqa: F401  it patches and stands in, before all else
 
-monkey.patch_all()
-
+# isort: split
 import ipaddress
 import sys
 

@@ -28,7 +28,7 @@ def test_permission(helm: Helm) -> None:
         (role,), (binding,) = release.of_kind("Role"), release.of_kind("RoleBinding")
         assert role["metadata"]["namespace"] == binding["metadata"]["namespace"] == "net"
         assert role["rules"] == [
-            {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["get", "list", "watch"]}
+            {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]}
         ]
         assert binding["roleRef"] == {
             "apiGroup": "rbac.authorization.k8s.io",

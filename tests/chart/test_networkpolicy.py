@@ -103,6 +103,19 @@ def test_peers_on_both_networks(helm: Helm) -> None:
         assert not passes(helm.render(ON), NODE, own(release, echo), protocol, port)
 
 
+def test_the_nodes_addresses_can_be_said(helm: Helm) -> None:
+    """With nodeCidrs only what has one of these addresses gets in, and probers go nowhere else for the nodes' plane."""
+    release = helm.render({**HOST, "networkPolicy": {"enabled": True, "nodeCidrs": ["198.51.100.0/24", "fd77::/64"]}})
+    elsewhere, prober = End(address="203.0.113.1"), own(release, "prober")
+    for node in (NODE, End(address="fd77::1")):
+        assert passes(release, node, prober, "TCP", 8080)
+        assert passes(release, node, own(release, "tcp-echo"), "TCP", 8080)
+        assert passes(release, prober, node, "TCP", 18080)
+    assert not passes(release, elsewhere, prober, "TCP", 8080)
+    assert not passes(release, elsewhere, own(release, "tcp-echo"), "TCP", 8080)
+    assert not passes(release, prober, elsewhere, "TCP", 18080)
+
+
 def test_the_mesh_is_asked(helm: Helm) -> None:
     """The test pod reaches the probers' admin ports on both networks, and theirs alone, even if adminFrom is narrow."""
     peer = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}

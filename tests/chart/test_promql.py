@@ -7,7 +7,7 @@ from .promql import Selector, documented, grouped, mistakes, selectors, target_l
 
 def test_documented() -> None:
     """Every kind of metric is found in docs/metrics.md, a histogram by its three series, with its labels."""
-    assert documented()["smoker_probe_total"] == {"probe", "target", "plane", "family", "outcome"}
+    assert documented()["smoker_probe_total"] == {"probe", "target", "plane", "family", "target_zone", "outcome"}
     assert documented()["smoker_prober_rounds_total"] == set()
     assert documented()["smoker_probe_rtt_seconds_bucket"] == {"probe", "le"}
     assert "smoker_probe_rtt_seconds" not in documented()

@@ -151,13 +151,10 @@ def test_settings_of_the_host(helm: Helm, key: str, value: Any, changed: dict[st
 
 
 def test_own_names(helm: Helm) -> None:
-    """Probers and the test pod learn their node's name from Kubernetes, and probers their own."""
+    """Probers and the test pod learn their node's name from Kubernetes."""
     node = {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
-    pod = {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
     for component in ("prober", "host", "test"):
-        env = helm.render(HOST).container(component)["env"]
-        assert node in env
-        assert (pod in env) == (component != "test")
+        assert node in helm.render(HOST).container(component)["env"]
 
 
 @pytest.mark.parametrize("component", WORKLOADS)
@@ -255,7 +252,6 @@ def test_extra_environment(helm: Helm, component: str) -> None:
         ("httpEcho", "LINGER"),
         ("prober", "TEST_INTERVAL"),
         ("prober", "NODE_NAME"),
-        ("prober", "POD_NAME"),
         ("prober", "PEER_TCP_PORT"),
     ],
 )

@@ -10,7 +10,7 @@ TIME = r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\]"
 LATENCY = r"(?:[1-9]\d+|\d(?:\.\d{1,3})?)ms"  # below 10 ms up to three decimals, else none
 TRAIN = rf" loss=\d+\.\d%(?: jitter={LATENCY})?"  # of the packets that follow a UDP probe
 FAILURES = "timeout|refused|unreachable|reset|resolve_error|tls_error|bad_reply|local_error"
-WAY = r"(?: peer=(?P<peer>\S+))?(?: plane=(?P<plane>[a-z-]+))?(?: family=(?P<family>ipv[46]))?"  # of a peer
+WAY = r"(?: peer=(?P<peer>\S+))?(?: plane=(?P<plane>[a-z-]+))?(?: family=(?P<family>ipv[46]))?(?: zone=(?P<zone>\S+))?"
 RESULT = re.compile(
     rf"{TIME} \[NODE:(?P<node>[^\]\s]+)\] \[(?P<probe>TCP|UDP|HTTP)\] "
     rf"(?:SUCCESS latency={LATENCY}(?P<train>{TRAIN})?|FAILED error=(?P<error>{FAILURES})(?: status=\d{{3}})?){WAY}"

@@ -8,23 +8,25 @@ from typing import Any
 
 import pytest
 
-from smoker_prober.gather import Gathered, missing_of
+from smoker_prober.gather import SHOWN, Answer, Gathered, missing_of
 from tests.conftest import BIN, Start
 
-WELL = {"last": "success", "results": 3, "failures": []}
+WELL = {"last": "success", "failures": []}
+FAILURE = {"time": 0, "outcome": "timeout", "error": "wait: no answer within 5 s"}
 
 
 def path(target: str, **more: Any) -> dict[str, Any]:
     return {"probe": "tcp", "target": target, "plane": "pod", "family": "ipv4", **WELL, **more}
 
 
-def snapshot(node: str, *paths: dict[str, Any], known: int = 1, network: str = "pod") -> dict[str, Any]:
-    mesh = {"known": known, "probed": known, "paths": 1, "stale_since": None}
+def snapshot(node: str, *paths: dict[str, Any], probers: int = 1, network: str = "pod") -> dict[str, Any]:
+    mesh = {"known": probers, "probers": probers, "probed": probers, "paths": 1, "stale_since": None}
     return {"node": node, "network": network, "mesh": mesh, "paths": [*paths, path("smoker-server:8080", family="")]}
 
 
 def gathered(*snapshots: dict[str, Any]) -> Gathered:
-    return Gathered(snapshots, list(missing_of(snapshots)))
+    answers = [Answer.of(each) for each in snapshots]
+    return Gathered(answers, list(missing_of(answers)))
 
 
 def test_a_whole_mesh_is_well() -> None:
@@ -34,35 +36,47 @@ def test_a_whole_mesh_is_well() -> None:
     assert str(found) == "All 2 paths between 2 probers are well."
 
 
-def test_a_path_that_failed_is_a_row() -> None:
-    """From whom, to whom, by which way, and why."""
-    bad = path("b", last="timeout", failures=[{"time": 0, "outcome": "timeout", "error": "wait: no answer within 5 s"}])
-    found = gathered(snapshot("a", bad), snapshot("b", path("a")))
-    head, row, _empty, sentence = str(found).splitlines()
+def test_a_path_that_is_not_well_is_a_row() -> None:
+    """From whom, to whom, by which way, and why; those that have no result yet come last."""
+    bad = path("b", last="timeout", failures=[FAILURE])
+    found = gathered(snapshot("a", path("c", last=""), bad), snapshot("b", path("a")), snapshot("c", path("a")))
+    head, failed, waiting, _empty, sentence, *_missing = str(found).splitlines()
     assert not found.ok
     assert head.split() == ["FROM", "TO", "PROBE", "PLANE", "FAMILY", "OUTCOME", "DETAIL"]
-    assert row.split(maxsplit=6) == ["a", "b", "tcp", "pod", "ipv4", "timeout", "wait: no answer within 5 s"]
-    assert sentence == "1 of 2 paths between 2 probers failed."
+    assert failed.split(maxsplit=6) == ["a", "b", "tcp", "pod", "ipv4", "timeout", "wait: no answer within 5 s"]
+    assert waiting.split(maxsplit=5) == ["a", "c", "tcp", "pod", "ipv4", "no result yet"]
+    assert sentence == "1 of 4 paths between 3 probers failed, 1 have no result yet."
+
+
+def test_a_table_that_would_help_nobody_is_cut() -> None:
+    """Of thousands of rows the first are shown, and how many more there are."""
+    bad = [path(f"n{number}", last="timeout", failures=[FAILURE]) for number in range(SHOWN + 7)]
+    lines = str(gathered(snapshot("a", *bad), snapshot("b", path("a")))).splitlines()
+    assert [line for line in lines if line.startswith("a ")] == lines[1 : SHOWN + 1]
+    assert lines[SHOWN + 1] == "… and 7 more."
 
 
 @pytest.mark.parametrize(
     ("snapshots", "words"),
     [
-        ([snapshot("a"), snapshot("b", path("a"))], "The prober on a (pod) has results of 0 of its 1 paths to peers."),
+        ([snapshot("a"), snapshot("b", path("a"))], "The prober on a (pod) probes 0 of its 1 paths to peers."),
         (
-            [snapshot("a", path("b"), known=2), snapshot("b", path("a"))],
-            "The prober on a (pod) knows 2 other nodes, but 1 of them answer here.",
+            [snapshot("a", path("b"), probers=2), snapshot("b", path("a"))],
+            "The prober on a (pod) knows 2 other probers, but 1 of them answer here.",
         ),
         (
-            [snapshot("a", path("b")), snapshot("b", path("a"), known=0)],
-            "The prober on b (pod) knows 0 of 1 other nodes.",
+            [snapshot("a", path("b")), snapshot("b", path("a"), probers=0)],
+            "The prober on b (pod) knows 0 of 1 other probers.",
         ),
-        ([snapshot("a", path("b", results=0)), snapshot("b", path("a"))], "The prober on a (pod) has results of 0 of"),
-        ([{**snapshot("a"), "mesh": None}], "The prober on a (pod) has no mesh."),
+        (
+            [snapshot("a", path("b"), probers=1), snapshot("a", path("b"), network="host"), snapshot("b", path("a"))],
+            "The prober on b (pod) knows 1 of 2 other probers.",
+        ),
+        ([{**snapshot("a"), "mesh": None}, snapshot("b", path("a"))], "The prober on a (pod) has no mesh."),
     ],
 )
 def test_what_is_missing_is_said(snapshots: list[dict[str, Any]], words: str) -> None:
-    """A mesh that is not whole is no healthy one, even if nothing in it fails."""
+    """A prober knows too few, is known and does not answer, does not probe all its paths, or has no mesh."""
     found = gathered(*snapshots)
     assert not found.ok
     assert words in str(found)

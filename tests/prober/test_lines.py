@@ -79,7 +79,7 @@ def test_what_follows_the_node(result: Result, end: str) -> None:
 @pytest.mark.parametrize(
     ("path", "end"),
     [
-        (Path("node-2", "pod", "ipv4", "zone-b"), " peer=node-2 plane=pod family=ipv4"),
+        (Path("node-2", "pod", "ipv4", "zone-b"), " peer=node-2 plane=pod family=ipv4 zone=zone-b"),
         (Path("node-2", "pod-host", "ipv6"), " peer=node-2 plane=pod-host family=ipv6"),
         (Path("smoker-server:8080", "host-service"), " plane=host-service"),
         (None, ""),

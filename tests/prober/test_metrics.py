@@ -138,7 +138,7 @@ def test_a_peer_is_known_by_name_and_way() -> None:
     """Two families of one node are two paths; no label has an address; a peer that has left has no series."""
     paths = [Path("node-2", "pod", family, "zone-b") for family in ("ipv4", "ipv6")]
     kept = Kept(*(replace(made(), target=Target("10.0.0.2", 8080, path)) for path in paths))
-    labels = {"probe": "tcp", "target": "node-2", "plane": "pod", "outcome": "success"}
+    labels = {"probe": "tcp", "target": "node-2", "plane": "pod", "target_zone": "zone-b", "outcome": "success"}
     assert kept("smoker_probe_total", family="ipv4", **labels) == 1
     assert kept("smoker_probe_total", family="ipv6", **labels) == 1
     assert "10.0.0.2" not in generate_latest(kept.registry).decode()

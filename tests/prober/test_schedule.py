@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from smoker_prober.schedule import next_tick, phase
+from smoker_prober.schedule import TOGETHER, Schedule, next_tick, phase
 
 NODES = {
     "numbered": [f"node-{number}" for number in range(1000)],
@@ -80,3 +80,16 @@ def test_ten_thousand_ticks_do_not_drift(interval: float) -> None:
 def test_a_round_that_overruns_leaves_ticks_out() -> None:
     """After a round of 75 s the next one is at the next tick, and the two it missed are not made up for."""
     assert next_tick(10.0 + 75.0, 30.0, 10.0) == 100.0
+
+
+def test_many_rounds_go_in_groups_that_nodes_do_not_share() -> None:
+    """A node's rounds begin together, a few at a time; another node's groups lie elsewhere."""
+
+    def places(node: str) -> set[float]:
+        names = [str(number) for number in range(1000)]
+        schedule = Schedule(dict.fromkeys(names, lambda: None), interval=30.0, longest=1.0, node=node)
+        return {round((schedule.next(name, 0.0) + schedule._wall) % TOGETHER, 5) for name in names}
+
+    nodes = [places(f"node-{number}") for number in range(20)]
+    assert all(len(each) == 1 for each in nodes)
+    assert len(set.union(*nodes)) == 20

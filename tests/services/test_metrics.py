@@ -15,7 +15,7 @@ PROGRAMS = ["smoker-tcp-echo", "smoker-udp-echo", "smoker-http-echo", "smoker-pr
 #: Only where there is a CPU limit.
 SOMETIMES = {"smoker_prober_throttled_seconds_total"}
 #: Labels of the series of peers alone, which tests/prober/test_metrics.py has.
-OF_PEERS = {"plane", "family"}
+OF_PEERS = {"plane", "family", "target_zone", "zone"}
 
 Families = dict[str, tuple[str, set[str]]]
 

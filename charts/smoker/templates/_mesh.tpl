@@ -17,7 +17,7 @@ network, adminPort.
 {{- $env = merge $env (include "smoker.meshEnv" . | fromYaml) -}}
 {{- with .adminPort }}{{ $_ := set $env "ADMIN_PORT" . }}{{ end -}}
 {{- $_ := set $pod "env" $env -}}
-{{- $_ := set $pod "fieldEnv" (dict "NODE_NAME" "spec.nodeName" "POD_NAME" "metadata.name") -}}
+{{- $_ := set $pod "fieldEnv" (dict "NODE_NAME" "spec.nodeName") -}}
 {{- if $values.mesh.enabled -}}
 {{- $_ := set $pod "ports" (include "smoker.meshPorts" .ports | fromYamlArray) -}}
 {{- $_ := set $pod "account" (include "smoker.name" (dict "root" .root "component" "prober")) -}}

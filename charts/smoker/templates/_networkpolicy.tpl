@@ -17,6 +17,15 @@ that it does not matter on which side of the Service a plugin looks.
 - {protocol: TCP, port: {{ int64 .Values.httpEcho.port }}}
 {{- end -}}
 
+{{/* The probers on the nodes' network, where there are any: they have the nodes' addresses, which no selector knows. */}}
+{{- define "smoker.nodePeers" -}}
+{{- if .Values.hostNetwork.enabled }}
+{{- range .Values.networkPolicy.nodeCidrs }}
+- ipBlock: {cidr: {{ . | quote }}}
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{/* The same of a prober's own echoes. */}}
 {{- define "smoker.peerPorts" -}}
 {{- range include "smoker.meshPorts" .Values.mesh.ports | fromYamlArray }}

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
+import socket
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ from smoker_prober.discovery.endpointslice import SERVICE, Discovery, endpoints,
 from smoker_prober.discovery.peer import HOST, POD, Peer, Ports
 from tests.conftest import eventually
 
-from .fake_api import Fake, answer, event, faking, page, watch
+from .fake_api import CHUNKED, Fake, answer, event, faking, hold, page, watch
 
 SERVICES = {"probers": POD, "probers-host": HOST}
 PORTS = Ports(8080, 8081, 8082, 8062)
@@ -206,10 +209,20 @@ def test_peers_are_told_when_they_change(fake: Fake, tmp_path: Path) -> None:
     """Once for the list, once for each change; what changes nothing is told to nobody."""
     one, two = endpoint("10.0.0.1"), endpoint("10.0.0.2", "node-2", "pod-b")
     leaving = two | {"conditions": {"ready": False, "serving": True, "terminating": True}}
-    events = [slice_of(one, two), slice_of(two, one), slice_of(one, leaving), slice_of(one)]
-    lines = [{"type": "MODIFIED", "object": each} for each in events] + [event("DELETED", "s", "9")]
-    server = fake(page(slice_of(one)), watch(*lines))
     told: list[frozenset[Peer]] = []
+
+    def one_by_one(sock: socket.socket) -> bool:
+        """Events, each when what was said before is told."""
+        sock.sendall(CHUNKED)
+        changes = [((one, two), 1), ((two, one), 2), ((one, leaving), 2), ((one,), 3)]
+        events = [({"type": "MODIFIED", "object": slice_of(*each)}, before) for each, before in changes]
+        for each, before in [*events, (event("DELETED", "s", "9"), 3)]:
+            eventually("what was said before is told", partial(lambda count: len(told) >= count, before))
+            data = json.dumps(each).encode() + b"\n"
+            sock.sendall(b"%x\r\n%s\r\n" % (len(data), data))
+        return hold(sock)
+
+    server = fake(page(slice_of(one)), one_by_one)
     api = Api(server.url, token=tmp_path / "token")
     discovery = Discovery(api, namespace="here", services=SERVICES, changed=told.append)
     assert (discovery.known, discovery.peers) == (False, frozenset())
@@ -225,6 +238,25 @@ def test_peers_are_told_when_they_change(fake: Fake, tmp_path: Path) -> None:
     request = server.requests[0]
     assert request.path == "/apis/discovery.k8s.io/v1/namespaces/here/endpointslices"
     assert request.query["labelSelector"] == f"{SERVICE} in (probers,probers-host)"
+
+
+def test_a_burst_of_changes_is_told_as_one(fake: Fake, tmp_path: Path) -> None:
+    """While a change is told, and for a while after it, others gather: the last state is told, and not all between."""
+    events = [{"type": "MODIFIED", "object": slice_of(endpoint(f"10.0.0.{number}"))} for number in range(2, 102)]
+    server = fake(page(slice_of(endpoint("10.0.0.1"))), watch(*events))
+    told: list[frozenset[Peer]] = []
+
+    def changed(peers: frozenset[Peer]) -> None:
+        told.append(peers)
+        eventually("all have come", lambda: len(server.requests) >= 2)
+
+    discovery = Discovery(
+        Api(server.url, token=tmp_path / "token"), namespace="here", services=SERVICES, changed=changed
+    )
+    discovery.start()
+    eventually("the last is told", lambda: told and told[-1] == {peer("10.0.0.101")})
+    assert len(told) <= len(events) / 2
+    discovery.close()
 
 
 def test_the_last_peers_hold_while_the_api_is_away(fake: Fake, tmp_path: Path) -> None:
@@ -243,7 +275,7 @@ def test_the_last_peers_hold_while_the_api_is_away(fake: Fake, tmp_path: Path) -
 
 
 def test_what_could_not_be_told_is_told_again(fake: Fake, tmp_path: Path) -> None:
-    """If the listener fails, the next list is told, though it says the same."""
+    """If the listener fails, the same is told once more: without it, nobody would be probed until the next change."""
     told: list[frozenset[Peer]] = []
 
     def changed(peers: frozenset[Peer]) -> None:
@@ -251,9 +283,9 @@ def test_what_could_not_be_told_is_told_again(fake: Fake, tmp_path: Path) -> Non
         if len(told) == 1:
             raise RuntimeError("ours")
 
-    server = fake(*[page(slice_of(endpoint("10.0.0.1")))] * 2)
+    server = fake(page(slice_of(endpoint("10.0.0.1"))))
     api = Api(server.url, token=tmp_path / "token")
-    discovery = Discovery(api, namespace="here", services=SERVICES, changed=changed, pause=lambda _seconds: None)
+    discovery = Discovery(api, namespace="here", services=SERVICES, changed=changed, again=0)
     discovery.start()
     eventually("it is told again", lambda: len(told) == 2)
     assert told == [{peer("10.0.0.1")}] * 2

@@ -19,7 +19,7 @@ def peer(node: str, network: str = POD, addresses: Iterable[str] = ("10.0.0.9",)
 
 
 def own(node: str, network: str = POD) -> Own:
-    return Own(node, network, f"{network}-{node}")
+    return Own(node, network)
 
 
 def ways(peers: Iterable[Peer], me: Own, count: int = 0) -> set[tuple[str, str, str]]:
@@ -69,4 +69,4 @@ def test_two_families_are_two_paths() -> None:
 
 def test_a_successor_on_the_own_node_is_no_peer() -> None:
     """While this pod is replaced, the one that comes is the same place on the same network."""
-    assert paths([peer("node-1")], Own("node-1", POD, "an-older-pod"), 0) == {}
+    assert paths([peer("node-1")], Own("node-1", POD), 0) == {}

@@ -14,7 +14,7 @@ import pytest
 from gevent.event import Event
 
 from smoker_prober.discovery.api import Api
-from smoker_prober.discovery.watch import BARRED, LASTS, LONGEST, MANY, PAGE, SILENT, Watch
+from smoker_prober.discovery.watch import BARRED, LASTS, LONGEST, MANY, PAGE, REFUSING, SILENT, Watch
 from tests.conftest import eventually, free_port
 
 from .fake_api import (
@@ -248,7 +248,7 @@ def test_an_api_that_answers_again(fake: Fake, start: Any, records: list[str]) -
     assert watched.told == [{"a": None}, {"b": None}]
     assert watched.watch.stale is None
     known = {"path": PATH, "known": 1}
-    assert records == [f"WARNING {SILENT} { {'cause': '500 Reason'} | known }", AGAIN]
+    assert records == [f"WARNING {REFUSING} { {'cause': '500 Reason'} | known }", AGAIN]
 
 
 def test_a_token_that_has_expired(fake: Fake, start: Any, tmp_path: Path, records: list[str]) -> None:
@@ -260,7 +260,7 @@ def test_a_token_that_has_expired(fake: Fake, start: Any, tmp_path: Path, record
     eventually("it has tried twice", lambda: len(watched.pauses) >= 2)
     token.write_text("renewed")
     watched.knows(a=None)
-    assert [line.partition(" {")[0] for line in records] == [f"WARNING {SILENT}", "INFO the API server answers again"]
+    assert [line.partition(" {")[0] for line in records] == [f"WARNING {REFUSING}", "INFO the API server answers again"]
     assert "expired" not in "".join(records)
 
 
@@ -270,7 +270,7 @@ def test_an_account_without_its_role(fake: Fake, start: Any, records: list[str])
     watched = start(server)
     watched.knows(a=None)
     assert [line.partition(" {")[0] for line in records] == [
-        f"WARNING {SILENT}",
+        f"WARNING {REFUSING}",
         f"WARNING {BARRED}",
         "INFO the API server answers again",
     ]

@@ -20,7 +20,10 @@ Observer = Callable[[tuple[Any, ...], int, int, str], None]
 
 
 class Answerer(DatagramServer):
-    """Answers on one bound socket, but nothing that comes from a port in `never`: two of a kind would talk for ever."""
+    """Answers on one bound socket, but nothing that comes from a port in `never`: two of a kind would talk for ever.
+
+    `never` is not copied: what is added to it later holds, too.
+    """
 
     def __init__(self, sock: socket.socket, observer: Observer | None, never: Collection[int] | None) -> None:
         super().__init__(sock, handle=self._never_called)
@@ -28,7 +31,7 @@ class Answerer(DatagramServer):
         self._buffer = memoryview(bytearray(LARGEST))
         self.observer = observer
         self._counts = Counts()
-        self.never = frozenset({ECHO_PORT, sock.getsockname()[1]} if never is None else never)
+        self.never = {ECHO_PORT, sock.getsockname()[1]} if never is None else never
 
     @staticmethod
     def _never_called(*_: object) -> None:

@@ -4,7 +4,7 @@ import sys
 
 from smoker_common.stand_in import stand_in
 
-stand_in("asyncio", "ssl", "urllib.request")  # before anything imports them
+stand_in("asyncio", "http.server", "ssl", "urllib.request", "wsgiref.simple_server")  # before anything imports them
 
 from gevent import monkey
 

@@ -2,7 +2,7 @@
 
 from smoker_common.stand_in import stand_in
 
-stand_in("asyncio")  # before anything imports it
+stand_in("asyncio", "http.server", "urllib.request", "wsgiref.simple_server")  # before anything imports them
 
 from gevent import monkey
 

@@ -11,7 +11,7 @@ from smoker_common.work import Together, Work
 from smoker_prober.discovery.api import Api
 from smoker_prober.mesh import Mesh
 from smoker_prober.prober import Hosts, Prober
-from smoker_prober.responder import servers
+from smoker_prober.responder import never_answered, servers
 from smoker_prober.settings import Settings
 from smoker_prober.sinks.memory import Memory
 
@@ -22,7 +22,8 @@ def assemble(
     """A prober of `fixed` hosts and, if the settings say so, of its peers. Raises `Mistake`."""
     memory.node, memory.network = settings.node_name, settings.network
     prober = Prober(settings, fixed, memory, registry)
-    works: list[Work] = [*servers(settings, sockets, registry), prober]
+    never = never_answered(settings)
+    works: list[Work] = [*servers(sockets, registry, never), prober]
     if settings.discovery == "endpointslice":
         if not settings.namespace:
             raise Mistake("DISCOVERY=endpointslice needs NAMESPACE, the namespace of the EndpointSlices")
@@ -30,5 +31,5 @@ def assemble(
             api = Api.in_cluster(os.environ)
         except LookupError as outside:
             raise Mistake(f"DISCOVERY=endpointslice: {outside}") from None
-        works.append(Mesh(settings, api, prober, memory))
+        works.append(Mesh(settings, api, prober, memory, never))
     return Together(works)

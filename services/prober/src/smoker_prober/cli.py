@@ -25,6 +25,7 @@ from smoker_prober import round as rounds
 from smoker_prober.assembly import assemble
 from smoker_prober.discovery.static import hosts
 from smoker_prober.gather import SNAPSHOT, gather
+from smoker_prober.prober import NEW
 from smoker_prober.probes import PROBES
 from smoker_prober.probes.base import run as run_probe
 from smoker_prober.result import Result
@@ -86,7 +87,7 @@ def _report(settings: Settings, *, as_json: bool) -> int:
         service.complain(PROGRAM, [f"no prober of this version answers at {where}"], "report")
         return MISTAKE
     print(json.dumps(snapshot, indent=2) if as_json else report.windows(snapshot))
-    return FAILED if any(path["last"] != "success" for path in snapshot["paths"]) else ALL_GOOD
+    return FAILED if any(path["last"] not in ("", "success") for path in snapshot["paths"]) else ALL_GOOD
 
 
 def _once(settings: Settings, chosen: argparse.Namespace) -> int:
@@ -96,8 +97,9 @@ def _once(settings: Settings, chosen: argparse.Namespace) -> int:
     print((report.as_json if chosen.json else report.table)(found, settings.node_name))
     ok = all(result.outcome.ok for result in found)
     if chosen.mesh:
-        # What failed before counts only if it still does: each prober has time for one more round.
-        patience = chosen.settle + settings.test_interval + settings.test_timeout
+        # What failed before counts only if it still does: each prober has time for one more round, and one that has
+        # just come for those in which its peers' failures say nothing yet.
+        patience = chosen.settle + NEW * settings.test_interval + rounds.longest(settings)
         gathered = gather(chosen.mesh, patience)
         print(gathered, file=sys.stderr if chosen.json else sys.stdout)
         ok = ok and gathered.ok

@@ -1,4 +1,7 @@
-"""What all probers of a mesh say together: their snapshots, gathered once the mesh is whole or patience is over."""
+"""What all probers of a mesh say together: their snapshots, gathered once the mesh is whole or patience is over.
+
+snapshot ─▶ Answer (who, what it knows, the paths that are not well) ─▶ Gathered
+"""
 
 from __future__ import annotations
 
@@ -21,53 +24,86 @@ SNAPSHOT = "/api/v1/snapshot"
 TIMEOUT = 3.0  # seconds for one prober
 PAUSE = 0.5  # seconds between two looks
 AT_ONCE = 32
+SHOWN = 200  # paths in the table: more help nobody
 OK = 200
 
-Snapshot = Mapping[str, Any]
+HEADER = ("FROM", "TO", "PROBE", "PLANE", "FAMILY", "OUTCOME", "DETAIL")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is kept of a prober's snapshot: there can be thousands of probers, of a hundred paths each."""
+
+    node: str
+    network: str
+    known: int | None  # other probers (node and network) that it knows; None without a mesh
+    paths: int  # to peers, as many as it should have
+    well: int
+    failed: tuple[tuple[str, ...], ...]  # rows under `HEADER`
+    waiting: tuple[tuple[str, ...], ...]  # the same, of those that have no result yet
+
+    @classmethod
+    def of(cls, snapshot: Mapping[str, Any]) -> Answer:
+        """Raises `KeyError` or `TypeError` where it is no snapshot."""
+        mesh = snapshot["mesh"]
+        paths = [path for path in snapshot["paths"] if path["family"]]
+        node = str(snapshot["node"])
+        bad = [path for path in paths if path["last"] not in ("", "success")]
+        return cls(
+            node,
+            str(snapshot["network"]),
+            mesh["probers"] if mesh else None,
+            mesh["paths"] if mesh else 0,
+            sum(path["last"] == "success" for path in paths),
+            tuple(_row(node, path, path["last"]) for path in bad),
+            tuple(_row(node, path, "no result yet") for path in paths if not path["last"]),
+        )
+
+    @property
+    def who(self) -> str:
+        return f"the prober on {self.node} ({self.network})"
+
+
+def _row(node: str, path: Mapping[str, Any], outcome: str) -> tuple[str, ...]:
+    detail = path["failures"][-1]["error"] if path["failures"] else ""
+    shown = (node, path["target"], path["probe"], path["plane"], path["family"], outcome, detail)
+    return tuple(escaped(str(text)) for text in shown)
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """The snapshots of the probers that answer, and what is missing, each a sentence without its end."""
+    """The answers of the probers, and what is missing, each a sentence without its end."""
 
-    snapshots: Sequence[Snapshot]
+    answers: Sequence[Answer]
     missing: Sequence[str]
 
     @property
-    def paths(self) -> list[tuple[Snapshot, Mapping[str, Any]]]:
-        """Every path between two probers, with the snapshot it is from."""
-        return [(each, path) for each in self.snapshots for path in each["paths"] if path["family"]]
-
-    @property
-    def failed(self) -> list[tuple[Snapshot, Mapping[str, Any]]]:
-        """Those whose last probe failed."""
-        return [(each, path) for each, path in self.paths if path["last"] != "success"]
+    def bad(self) -> list[tuple[str, ...]]:
+        """A row for each path whose last probe failed, then for each that has no result yet."""
+        failed = [row for answer in self.answers for row in answer.failed]
+        return failed + [row for answer in self.answers for row in answer.waiting]
 
     @property
     def ok(self) -> bool:
-        return not self.missing and not self.failed
+        return not self.missing and not self.bad
 
     def __str__(self) -> str:
-        """A sentence; before it a row for each path that failed, after it what is missing."""
-        failed, all_of_them = self.failed, len(self.paths)
-        where = f"between {len(self.snapshots)} probers"
+        """A sentence; before it a row for each path that is not well, after it what is missing."""
+        bad, well = self.bad, sum(answer.well for answer in self.answers)
+        where = f"between {len(self.answers)} probers"
         if self.ok:
-            return f"All {all_of_them} paths {where} are well."
-        rows = [("FROM", "TO", "PROBE", "PLANE", "FAMILY", "OUTCOME", "DETAIL"), *map(_row, failed)]
-        told = [*aligned(rows), ""] if failed else []
-        sentence = f"{len(failed)} of {all_of_them} paths {where} failed."
+            return f"All {well} paths {where} are well."
+        told = [*aligned([HEADER, *bad[:SHOWN]]), ""] if bad else []
+        if len(bad) > SHOWN:
+            told.insert(-1, f"… and {len(bad) - SHOWN} more.")
+        waiting = sum(len(answer.waiting) for answer in self.answers)
+        sentence = f"{len(bad) - waiting} of {len(bad) + well} paths {where} failed"
+        sentence += f", {waiting} have no result yet." if waiting else "."
         return "\n".join([*told, sentence, *(f"{why[:1].upper()}{why[1:]}." for why in self.missing)])
 
 
-def _row(found: tuple[Snapshot, Mapping[str, Any]]) -> tuple[str, ...]:
-    snapshot, path = found
-    detail = path["failures"][-1]["error"] if path["failures"] else ""
-    shown = (snapshot["node"], path["target"], path["probe"], path["plane"], path["family"], path["last"], detail)
-    return tuple(escaped(str(text)) for text in shown)
-
-
 def gather(services: Sequence[tuple[str, int]], patience: float) -> Gathered:
-    """The snapshots of all probers behind these Services (host, port), once all is well or after `patience` s."""
+    """What all probers behind these Services (host, port) say, once all is well or after `patience` seconds."""
     until, pause = time.monotonic() + patience, Event()
     known: dict[tuple[str, int], set[str]] = {service: set() for service in services}
     while True:
@@ -79,36 +115,33 @@ def gather(services: Sequence[tuple[str, int]], patience: float) -> Gathered:
 
 def _look(known: Mapping[tuple[str, int], set[str]]) -> Gathered:
     """One look. To the addresses in `known` it adds what the names have now: the DNS may not tell each time."""
-    snapshots: dict[tuple[str, str], Snapshot] = {}
+    found: dict[tuple[str, str], Answer] = {}
     missing: list[str] = []
     pool = Pool(AT_ONCE)
     for (host, port), addresses in known.items():
         addresses.update(_addresses(host, port))
-        answers = [each for each in pool.map(partial(_ask, port=port), addresses) if each]
+        answers = [each for each in pool.imap_unordered(partial(_ask, port=port), addresses) if each]
         if not answers:
             missing.append(f"no prober behind {host}:{port} answers ({len(addresses)} addresses)")
-        for answer in answers:
-            snapshots[answer["node"], answer["network"]] = answer
-    every = list(snapshots.values())
+        found |= {(answer.node, answer.network): answer for answer in answers}
+    every = [answer for _, answer in sorted(found.items())]
     return Gathered(every, [*missing, *missing_of(every)])
 
 
-def missing_of(snapshots: Sequence[Snapshot]) -> Iterator[str]:
+def missing_of(answers: Sequence[Answer]) -> Iterator[str]:
     """What a mesh still lacks that is whole."""
-    nodes = {each["node"] for each in snapshots}
-    for each in snapshots:
-        who, mesh = f"the prober on {each['node']} ({each['network']})", each["mesh"]
-        if mesh is None:
-            yield f"{who} has no mesh"
+    others = len(answers) - 1
+    for answer in answers:
+        if answer.known is None:
+            yield f"{answer.who} has no mesh"
             continue
-        others = max(mesh["known"], len(nodes - {each["node"]}))
-        if mesh["known"] < others:
-            yield f"{who} knows {mesh['known']} of {others} other nodes"
-        if len(nodes) - 1 < mesh["known"]:
-            yield f"{who} knows {mesh['known']} other nodes, but {len(nodes) - 1} of them answer here"
-        seen = sum(1 for path in each["paths"] if path["family"] and path["results"])
-        if seen < mesh["paths"]:
-            yield f"{who} has results of {seen} of its {mesh['paths']} paths to peers"
+        if answer.known < others:
+            yield f"{answer.who} knows {answer.known} of {others} other probers"
+        if others < answer.known:
+            yield f"{answer.who} knows {answer.known} other probers, but {others} of them answer here"
+        probed = answer.well + len(answer.failed) + len(answer.waiting)
+        if probed < answer.paths:
+            yield f"{answer.who} probes {probed} of its {answer.paths} paths to peers"
 
 
 def _addresses(host: str, port: int) -> set[str]:
@@ -119,11 +152,10 @@ def _addresses(host: str, port: int) -> set[str]:
     return {str(sockaddr[0]) for *_, sockaddr in found}
 
 
-def _ask(address: str, port: int) -> Snapshot | None:
+def _ask(address: str, port: int) -> Answer | None:
     host = f"[{address}]" if ":" in address else address
     try:
         answer = urllib3.request("GET", f"http://{host}:{port}{SNAPSHOT}", timeout=TIMEOUT, retries=False)
-        found = json.loads(answer.data) if answer.status == OK else None
-    except (urllib3.exceptions.HTTPError, ValueError):
+        return Answer.of(json.loads(answer.data)) if answer.status == OK else None
+    except (urllib3.exceptions.HTTPError, ValueError, KeyError, TypeError):
         return None
-    return found if isinstance(found, dict) and "network" in found else None

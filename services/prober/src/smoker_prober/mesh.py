@@ -20,11 +20,11 @@ from smoker_prober.sinks.memory import Memory
 
 
 class Mesh:
-    """Lets `prober` meet its peers as they come and go."""
+    """Lets `prober` meet its peers as they come and go. To `never` it adds the ports on which they answer datagrams."""
 
-    def __init__(self, settings: Settings, api: Api, prober: Prober, memory: Memory) -> None:
-        self._own = Own(settings.node_name, settings.network, settings.pod_name)
-        self._count, self._prober, self._memory = settings.mesh_peers, prober, memory
+    def __init__(self, settings: Settings, api: Api, prober: Prober, memory: Memory, never: set[int]) -> None:
+        self._own = Own(settings.node_name, settings.network)
+        self._count, self._prober, self._memory, self._never = settings.mesh_peers, prober, memory, never
         self._peers: frozenset[Peer] = frozenset()
         self._probed = self._paths = 0
         services = {settings.peer_service: POD, settings.peer_host_service: HOST}
@@ -35,6 +35,7 @@ class Mesh:
     def _changed(self, peers: frozenset[Peer]) -> None:
         came, left = _names(peers) - _names(self._peers), _names(self._peers) - _names(peers)
         self._peers = peers
+        self._never.update(port for peer in peers for port in (peer.ports.udp, peer.ports.stamp))
         self._memory.zone = next((peer.zone for peer in peers if peer.node == self._own.node), "")
         hosts = paths(peers, self._own, self._count)
         self._probed = len({where["tcp"].path.target for where in hosts.values()} - {self._own.node})
@@ -52,9 +53,11 @@ class Mesh:
     def _state(self) -> dict[str, Any]:
         """As the snapshot shows it."""
         nodes = {peer.node for peer in self._peers if peer.node != self._own.node}
+        probers = {(peer.node, peer.network) for peer in self._peers} - {(self._own.node, self._own.network)}
         stale = self._discovery.stale
         return {
             "known": len(nodes),
+            "probers": len(probers),
             "probed": self._probed,
             "paths": self._paths,
             "stale_since": None if stale is None else round(stale, 3),
@@ -67,9 +70,7 @@ class Mesh:
         """Hear of nobody any more."""
         self._discovery.close()
 
-    def close(self) -> None:
-        """The same."""
-        self._discovery.close()
+    close = retire
 
     def drain(self, seconds: float) -> int:  # noqa: ARG002  a watch is cut at once
         """Nothing is ever in flight."""

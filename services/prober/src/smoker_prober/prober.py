@@ -30,7 +30,7 @@ class Prober:
 
     def __init__(self, settings: Settings, fixed: Hosts, memory: Memory, registry: CollectorRegistry) -> None:
         self._settings, self._memory = settings, memory
-        self._metrics = Metrics(registry, interval=settings.test_interval)
+        self._metrics = Metrics(registry, interval=settings.test_interval, where=memory.where)
         self._hosts: dict[str, Where] = {}
         self._rounds: dict[str, Callable[[], None]] = {}
         self._fixed = dict(fixed)
@@ -57,11 +57,13 @@ class Prober:
             del self._rounds[name]
         self._hosts = hosts
         now = _paths(hosts)
-        for key in before - now:
+        for key in before.keys() - now.keys():
             self._metrics.forget(*key)
             self._memory.forget(*key)
-        for probe, path in sorted(_paths(self._fixed) - before):
-            self._metrics.expect(probe, path)
+        for key in now:  # one that is there already stays as it is
+            self._memory.expect(*key)
+        for key in _paths(self._fixed):
+            self._metrics.expect(*key)
         self._schedule.set(self._rounds)
 
     def _round(self, name: str, where: Where, *, new: bool) -> Callable[[], None]:
@@ -89,11 +91,10 @@ class Prober:
         """Begin no probe any more."""
         self._schedule.close()
 
-    def close(self) -> None:
-        """The same."""
-        self._schedule.close()
+    close = retire
 
 
-def _paths(hosts: Hosts) -> set[tuple[str, Path]]:
-    """The paths of `hosts`, each with its probe."""
-    return {(probe, target.path) for where in hosts.values() for probe, target in where.items() if probe in PROBES}
+def _paths(hosts: Hosts) -> dict[tuple[str, Path], None]:
+    """The paths of `hosts`, each with its probe, in their order."""
+    targets = (item for where in hosts.values() for item in where.items())
+    return {(probe, target.path): None for probe, target in targets if probe in PROBES}

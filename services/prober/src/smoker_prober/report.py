@@ -55,7 +55,9 @@ def windows(snapshot: Mapping[str, Any]) -> str:
     head = ("PROBE", "TARGET", "PLANE", "LAST", "RESULTS", "FAILED", "LOSS", *times)
     rows = [head, *(_window_row(path) for path in sorted(snapshot["paths"], key=_place))]
     told = f"From {snapshot['node']}, over the last hour at most; times in milliseconds."
-    return "\n".join([*aligned(rows), "", told if snapshot["paths"] else "No round has ended yet.", *_mesh(snapshot)])
+    if not any(path["last"] for path in snapshot["paths"]):
+        told = "No round has ended yet."
+    return "\n".join([*aligned(rows), "", told, *_mesh(snapshot)])
 
 
 def _mesh(snapshot: Mapping[str, Any]) -> list[str]:
@@ -82,7 +84,7 @@ def _window_row(path: Mapping[str, Any]) -> tuple[str, ...]:
     times = [rtt.get(name) for name in ("p50", "p95", "p99", "max")] + [path["jitter_ms"]]
     shown = ["-" if value is None else f"{value:g}" for value in times]
     outage = f"{path['longest_outage_seconds']:g}s"
-    last, target = escaped(path["last"]), escaped(path["target"])
+    last, target = escaped(path["last"]) or "-", escaped(path["target"])
     plane = " ".join(path[name] for name in ("plane", "family") if path.get(name)) or "-"
     return path["probe"], target, plane, last, str(path["results"]), str(path["failed"]), loss, *shown, outage
 

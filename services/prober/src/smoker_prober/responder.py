@@ -20,9 +20,16 @@ Server = TcpEcho | UdpEcho | StampReflector | HttpEcho
 MAX_HELD = 4 * 1024 * 1024  # bytes of all bodies; each is small enough to need no file, which a prober has no place for
 
 
-def servers(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> list[Work]:
-    """A server for each socket of a peer's port; what they count is registered. None where no such port is set."""
-    never = {ECHO_PORT, settings.peer_udp_port, settings.peer_stamp_port, settings.udp_port, settings.stamp_port}
+def never_answered(settings: Settings) -> set[int]:
+    """Source ports of datagrams that are not answered: whoever has them answers, too, and would go on for ever."""
+    return {ECHO_PORT, settings.peer_udp_port, settings.peer_stamp_port, settings.udp_port, settings.stamp_port}
+
+
+def servers(sockets: Sockets, registry: CollectorRegistry, never: set[int]) -> list[Work]:
+    """A server for each socket of a peer's port; what they count is registered. None where no such port is set.
+
+    What is added to `never` later holds for them, too.
+    """
     made: dict[str, Sequence[Server]] = {
         "tcp": [TcpEcho(sock) for sock in sockets.get("peer_tcp_port", ())],
         "udp": [UdpEcho(sock, never=never) for sock in sockets.get("peer_udp_port", ())],

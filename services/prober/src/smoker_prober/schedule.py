@@ -137,6 +137,7 @@ class Schedule:
         else:
             together = min(TOGETHER, self._interval / 10)
             offset = math.floor(phase(f"{self._node} {name}", self._interval) / together) * together
+            offset += phase(self._node, together)  # not all nodes' groups at the same moment
         return next_tick(now + self._wall, self._interval, offset) - self._wall
 
     def close(self) -> None:

@@ -31,9 +31,6 @@ class Settings(ServiceSettings):
         "what a line calls latency: the kernel's RTT or the clock's",
     )
     node_name: str = setting("NODE_NAME", socket.gethostname, name, "the node this prober stands on")
-    pod_name: str = setting(
-        "POD_NAME", socket.gethostname, name, "the pod this prober is, to know itself among its peers"
-    )
     network: str = setting("NETWORK", POD, one_of(POD, HOST), "the network it stands on: its pod's or its node's")
     discovery: str = setting(
         "DISCOVERY",

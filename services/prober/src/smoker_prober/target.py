@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+LABELS = ("target", "plane", "family", "target_zone")  # of a path's series, in the order of `Path`
 OTHER = "other"  # the plane of what is neither a peer nor the echo services
 
 
@@ -23,8 +24,8 @@ class Path(NamedTuple):
 
     @property
     def labels(self) -> dict[str, str]:
-        """Of a series: what there is, but the zone."""
-        return {name: value for name in ("target", "plane", "family") if (value := getattr(self, name))}
+        """Of a series: what there is."""
+        return {name: value for name, value in zip(LABELS, self, strict=True) if value}
 
 
 class Url(NamedTuple):

@@ -16,7 +16,6 @@ class Own(NamedTuple):
 
     node: str
     network: str
-    pod: str
 
 
 def plane(source: str, target: str) -> str:

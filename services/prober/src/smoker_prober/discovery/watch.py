@@ -29,6 +29,7 @@ FIRST, LONGEST = 0.5, 30.0  # seconds of a pause at most, at first and after man
 MANY = 6  # failures after which a pause is as long as it gets
 GONE, FORBIDDEN = 410, 403
 SILENT = "the API server does not answer; probing goes on with the last list"
+REFUSING = "the API server refuses to answer; probing goes on with the last list"
 BARRED = "this pod's account may not list and watch what it must know; the Role that allows it is missing or not bound"
 
 Object = dict[str, Any]
@@ -70,7 +71,7 @@ class Watch(Generic[T]):
         self._greenlet: gevent.Greenlet[[], None] | None = None
         self.known = False
         self.stale: float | None = clock()  # nothing is known yet
-        self._told: set[str] = set()  # what was logged since it last answered
+        self._told: set[bool] = set()  # whether what was logged since it last answered was of the Role
 
     def start(self) -> None:
         self._greenlet = gevent.spawn(self._run)
@@ -161,16 +162,16 @@ class Watch(Generic[T]):
         self.stale = None
 
     def _unanswered(self, message: str, cause: str) -> None:
-        """Say so once, until it answers again."""
+        """Say so once, until it answers again; that the Role is missing is another matter than an outage."""
         self.stale = self._clock() if self.stale is None else self.stale
-        if message not in self._told:
+        if (message is BARRED) not in self._told:
             logger.warning(message, cause=cause, path=self._path, known=len(self._items))
-            self._told.add(message)
+            self._told.add(message is BARRED)
 
     def _refused(self, refused: Refused) -> None:
         if refused.status == FORBIDDEN:
             self._failures = MANY  # until somebody mends it
-        self._unanswered(BARRED if refused.status == FORBIDDEN else SILENT, str(refused))
+        self._unanswered(BARRED if refused.status == FORBIDDEN else REFUSING, str(refused))
         self._back_off(min(refused.wait or 0.0, LASTS[1]))
 
     def _lost(self) -> None:

@@ -1,7 +1,7 @@
 """Results as log lines on stdout.
 
 [2025-11-13 10:30:00] [NODE:node-1] [TCP] SUCCESS latency=15ms
-[2025-11-13 10:30:00] [NODE:node-1] [TCP] SUCCESS latency=0.31ms peer=node-2 plane=pod family=ipv4
+[2025-11-13 10:30:00] [NODE:node-1] [TCP] SUCCESS latency=0.31ms peer=node-2 plane=pod family=ipv4 zone=b
 [2025-11-13 10:30:00] [NODE:node-1] [CONNECT] SUCCESS latency=0.42ms target=api plane=other
 [2025-11-13 10:30:30] [NODE:node-2] [HTTP] FAILED error=bad_reply status=503
 """
@@ -35,9 +35,8 @@ def _way(result: Result) -> str:
     """To whom, and how: of a peer, of one of TARGETS, and of whatever is not the way from a pod to the Service."""
     path = result.target.path
     word = "peer" if path.family else "target" if path.plane.endswith(OTHER) else ""
-    whom = f" {word}={path.target}" if word else ""
-    plane = f" plane={path.plane}" if path.plane else ""
-    return whom + plane + (f" family={path.family}" if path.family else "")
+    named = {word: path.target if word else "", "plane": path.plane, "family": path.family, "zone": path.zone}
+    return "".join(f" {name}={value}" for name, value in named.items() if value)
 
 
 def _train(result: Result) -> str:

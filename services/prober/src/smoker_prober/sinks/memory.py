@@ -5,9 +5,9 @@
 Version 1: `{"version", "node", "zone", "network", "time", "mesh", "paths": [{"probe", "target", "plane", "family",
 "zone", "last", "results", "failed", "loss_ratio", "rtt_ms", "jitter_ms", "duration_ms", "longest_outage_seconds",
 "last_success", "failures"}]}`. `rtt_ms`, `duration_ms`: `{"p50", "p95", "p99", "max"}`; times are seconds since the
-epoch; what has no sample is null. `mesh`: null without one, else `{"known", "probed", "paths", "stale_since"}`: other
-nodes that have a prober, those of them that this one probes, by how many paths, and since when the API server has not
-answered. Fields may be added.
+epoch; what has no sample is null; `last` is empty before the first result. `mesh`: null without one, else `{"known",
+"probers", "probed", "paths", "stale_since"}`: other nodes that have a prober, other probers (a node can have two), the
+nodes that this one probes, by how many paths, and since when the API server has not answered. Fields may be added.
 """
 
 from __future__ import annotations
@@ -35,15 +35,25 @@ class Memory:
         self._windows: dict[tuple[str, Path], Window] = {}
         self._limits = Limits()
 
+    def where(self) -> dict[str, str]:
+        """Where the prober stands, but for its node: what there is of `network` and `zone`."""
+        return {name: value for name in ("network", "zone") if (value := getattr(self, name))}
+
+    def expect(self, probe: str, path: Path) -> None:
+        """There will be results of this path: it is in the snapshot from now on."""
+        self._window(probe, path)
+
+    def _window(self, probe: str, path: Path) -> Window:
+        window = self._windows.get((probe, path))
+        if window is None:
+            window = self._windows[probe, path] = Window(self._limits)
+            self._limits.share(len(self._windows))
+        return window
+
     def keep(self, result: Result) -> None:
         """Remember `result` in the window of its path."""
         self.node = result.source
-        key = result.probe, result.target.path
-        window = self._windows.get(key)
-        if window is None:
-            window = self._windows[key] = Window(self._limits)
-            self._limits.share(len(self._windows))
-        window.add(
+        self._window(result.probe, result.target.path).add(
             Sample(
                 time=time.time(),
                 outcome=result.outcome.value,

@@ -111,9 +111,11 @@ class Metrics(Collector):
         registry: CollectorRegistry,
         *,
         interval: float,
+        where: Callable[[], dict[str, str]] = dict,
         throttled: Callable[[], float | None] = cgroup.throttled,
     ) -> None:
-        self._interval, self._throttled = interval, throttled
+        """`where`: the labels that say where the prober stands, as far as it is known by now."""
+        self._interval, self._where, self._throttled = interval, where, throttled
         self._rounds = 0
         self._paths: dict[tuple[str, Path], _Path] = {}
         self._unlisted: set[tuple[str, Path]] = set()
@@ -188,6 +190,7 @@ class Metrics(Collector):
             yield counter(name, what, self._counts(among, attrgetter(count)))
         yield counter("smoker_prober_rounds_total", "Rounds that have ended", [({}, self._rounds)])
         yield gauge("smoker_prober_interval_seconds", "From one round to the next", [({}, self._interval)])
+        yield gauge("smoker_prober_info", "Where the prober stands", [(self._where(), 1)])
         known = len(self._paths) + len(self._unlisted)
         yield gauge("smoker_prober_paths", "Paths that are known", [({}, known)])
         if (throttled := self._throttled()) is not None:

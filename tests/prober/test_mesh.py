@@ -1,0 +1,55 @@
+"""From what the API says to what is probed, and what a prober says of that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from smoker_prober.discovery.api import Api
+from smoker_prober.discovery.endpointslice import PORTS, SERVICE
+from smoker_prober.mesh import Mesh
+from smoker_prober.prober import Prober
+from smoker_prober.sinks.memory import Memory
+from tests.conftest import eventually
+
+from .discovery.fake_api import faking, page
+from .targets import settings_of, variables_for
+
+VARIABLES = {"NAMESPACE": "net", "PEER_SERVICE": "pods", "PEER_HOST_SERVICE": "hosts", "NODE_NAME": "node-1"}
+
+
+def slice_of(service: str, port: int, *nodes: str) -> dict[str, Any]:
+    """An EndpointSlice of probers on `nodes`, whose ports begin with `port`."""
+    return {
+        "metadata": {"name": service, "labels": {SERVICE: service}},
+        "addressType": "IPv4",
+        "ports": [{"name": name, "port": port + index} for index, name in enumerate(PORTS)],
+        "endpoints": [
+            {"addresses": [f"127.0.1.{port % 100 + index}"], "nodeName": node, "zone": f"zone-{node}"}
+            for index, node in enumerate(nodes)
+        ],
+    }
+
+
+def test_what_a_prober_knows_of_its_mesh(tmp_path: Path) -> None:
+    """Nodes and probers are counted apart, each path is expected, and no peer's answer is answered."""
+    memory, never = Memory(), {7}
+    prober = Prober(settings_of(variables_for({}) | VARIABLES), {}, memory, CollectorRegistry())
+    listed = page(slice_of("pods", 8080, "node-1", "node-2", "node-3"), slice_of("hosts", 18010, "node-1", "node-2"))
+    with faking() as fake:
+        server = fake(listed)
+        settings = settings_of(variables_for({}) | VARIABLES)
+        mesh = Mesh(settings, Api(server.url, token=tmp_path / "token"), prober, memory, never)
+        mesh.start()
+        eventually("peers are known", lambda: memory.snapshot()["mesh"]["known"])
+        mesh.close()
+    found = memory.snapshot()
+    ways = {(path["target"], path["plane"]) for path in found["paths"]}
+    assert ways == {("node-2", "pod"), ("node-3", "pod"), ("node-1", "pod-host"), ("node-2", "pod-host")}
+    assert found["mesh"] == {"known": 2, "probers": 4, "probed": 2, "paths": 12, "stale_since": None}
+    assert len(found["paths"]) == 12
+    assert {path["last"] for path in found["paths"]} == {""}
+    assert found["zone"] == "zone-node-1"
+    assert never == {7, 8081, 8083, 18011, 18013}
