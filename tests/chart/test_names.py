@@ -118,8 +118,10 @@ def test_words_of_yaml(helm: Helm, release: str) -> None:
 
 def test_namespace(helm: Helm) -> None:
     """Every object says its namespace, so that what `helm template` prints can be applied as it is."""
-    for found in helm.render(EVERYTHING, namespace="net").objects:
-        assert found["metadata"]["namespace"] == "net"
+    for namespace in ("net", "off", "1e3"):  # the last two are no text to YAML, unless they are quoted
+        for found in helm.render(EVERYTHING, namespace=namespace).objects:
+            assert found["metadata"]["namespace"] == namespace
+            assert {subject["namespace"] for subject in found.get("subjects", ())} <= {namespace}
 
 
 def test_two_releases(helm: Helm) -> None:

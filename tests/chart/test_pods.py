@@ -66,7 +66,7 @@ def test_nothing_from_outside(helm: Helm, values: dict[str, Any]) -> None:
     for component, pod in pods(release).items():
         spec = pod["spec"]
         assert spec["automountServiceAccountToken"] is (component in meshed), component
-        assert ("serviceAccountName" in spec) == (component in meshed), component
+        assert (spec["serviceAccountName"] != "default") == (component in meshed), component
         assert spec["enableServiceLinks"] is False, component
 
 

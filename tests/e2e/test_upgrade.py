@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import Counter
 from statistics import median
 
 import pytest
 
 from tests.e2e.cluster import Namespace, eventually
 from tests.e2e.lines import Result
-from tests.e2e.release import COMPONENTS, FAST, Release
+from tests.e2e.release import COMPONENTS, FAST, Mark, Release
 
 pytestmark = pytest.mark.cluster
 
@@ -60,6 +61,24 @@ def test_interval(release: Release, nodes: set[str]) -> None:
     for node, results in eventually("six rounds on every node", 60, rounds).items():
         gaps = [(b.at - a.at).total_seconds() for a, b in itertools.pairwise(results[1:])]  # the first is at once
         assert 1.7 <= median(gaps) <= 2.3, f"{node}: {gaps}"
+
+
+def test_mesh_off_and_on(release: Release, nodes: set[str]) -> None:
+    """Without a mesh probers have no account of their own and no peers; both come back with it."""
+    for enabled, account in ((False, "default"), (True, "smoker-prober")):
+        before = release.uids()
+        release.install({"mesh.enabled": enabled})
+        assert restarted(release, before) == {"prober"}
+        assert {pod["spec"]["serviceAccountName"] for pod in release.pods("prober")} == {account}
+        mark = release.log("prober")
+
+        def two_rounds(mark: Mark = mark, enabled: bool = enabled) -> None:
+            found = release.all_results(mark)
+            seen = Counter(r.node for r in found if not r.peer and r.probe == "TCP")
+            assert min(seen[node] for node in nodes) >= 2
+            assert any(r.peer for r in found) is enabled
+
+        eventually("peers are probed, or not", 30, two_rounds)
 
 
 def test_json(release: Release, nodes: set[str]) -> None:

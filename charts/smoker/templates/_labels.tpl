@@ -38,7 +38,7 @@ app: smoker-server
 {{/* Metadata of an object. Takes the same, and annotations (optional). */}}
 {{- define "smoker.metadata" -}}
 name: {{ include "smoker.name" . }}
-namespace: {{ .root.Release.Namespace }}
+namespace: {{ .root.Release.Namespace | quote }}
 labels:
   {{- include "smoker.labels" . | nindent 2 }}
 {{- with merge dict (.annotations | default dict) (.root.Values.commonAnnotations | default dict) }}

@@ -4,7 +4,7 @@ Takes root, component, key (of the values), app, values, env, fieldEnv, and, whe
   args     for the image's entry point
   ports    list of {name, number, protocol}, beside the admin port
   adminPort  its number where it is not the value adminPort
-  account  name of the service account whose token is mounted; without it none is
+  account  name of the service account whose token is mounted; without it none is, and the account is the default one
   host     whether it stands on the node's network
   serves   whether the admin port answers (all but the test pod, which ends)
   tmp      size limit of a volume at /tmp
@@ -27,9 +27,8 @@ spec:
 {{- /* A Service called "tcp" in the namespace would otherwise set TCP_PORT=tcp://… in every pod. */ -}}
 enableServiceLinks: false
 automountServiceAccountToken: {{ not (not .account) }}
-{{- with .account }}
-serviceAccountName: {{ . }}
-{{- end }}
+{{- /* Said in any case: left out in an upgrade, the API server would go on with the name it had (by the old field serviceAccount). */}}
+serviceAccountName: {{ .account | default "default" }}
 {{- if .host }}
 hostNetwork: true
 dnsPolicy: ClusterFirstWithHostNet
