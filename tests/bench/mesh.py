@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from itertools import permutations, product
 
 from smoker_prober.discovery.pick import pick, picks
-from smoker_prober.schedule import TOGETHER, next_tick, phase
+from smoker_prober.schedule import next_tick, phase, place
 
 from . import table
 
@@ -25,6 +25,7 @@ Graph = Mapping[str, frozenset[str]]  # whom each node probes
 Picker = Callable[[Mapping[str, str], int], Graph]
 
 COUNT, ZONES = 10, ("a", "b", "c")
+ROUNDS = 1 + COUNT  # of a prober: the Service, and each peer in one family
 INTERVAL, TIMEOUT = 30.0, 5.0  # seconds, as by default
 CHURN_GOAL = 3 * COUNT  # edges among the others, in the middle of the trials; COUNT is the least there can be
 MOVES, FAULTS, ZONE_FAULTS = 50, 1000, 50  # trials: joins, and leaves; nodes, and links; of each pair of zones
@@ -76,8 +77,7 @@ def cluster(number: int, layout: str = "abc") -> dict[str, str]:
 
 def fires(prober: str, peer: str, now: float) -> float:
     """When the first round that `prober` has of `peer` after `now` begins: as the schedule of many targets has it."""
-    together = min(TOGETHER, INTERVAL / 10)
-    return next_tick(now, INTERVAL, math.floor(phase(f"{prober} {peer}", INTERVAL) / together) * together)
+    return next_tick(now, INTERVAL, place(prober, peer, ROUNDS, INTERVAL))
 
 
 def turned(graph: Graph) -> dict[str, set[str]]:

@@ -58,7 +58,8 @@ def test_never_seen() -> None:
 
 def test_clock() -> None:
     """A node's rounds in the simulation are when the schedule has them."""
-    schedule = Schedule({"y": print, "z": print}, interval=INTERVAL, longest=TIMEOUT, node="x")
+    names = ["y", *(str(number) for number in range(1, mesh.ROUNDS))]
+    schedule = Schedule(dict.fromkeys(names, print), interval=INTERVAL, longest=TIMEOUT, node="x")
     for now in (0.0, 12.3, 1e5):
         due = schedule.next("y", now) + schedule._wall
         assert mesh.fires("x", "y", now + schedule._wall) == pytest.approx(due, abs=1e-6)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import os
-import shlex
 from collections.abc import Iterator
 
 import pytest
@@ -9,9 +7,8 @@ import pytest
 from tests.chart import helm_binary
 from tests.e2e import cluster
 from tests.e2e.cluster import Namespace, fresh_namespace
-from tests.e2e.release import FAST, Release
-from tests.images import engine
-from tests.images.command import CommandError, run
+from tests.e2e.release import FAST, Release, loaded_images
+from tests.images.command import CommandError
 
 
 @pytest.fixture(scope="session")
@@ -32,15 +29,8 @@ def nodes() -> Iterator[set[str]]:
 
 @pytest.fixture(scope="session")
 def images(nodes: set[str]) -> dict[str, object]:
-    """The images of this checkout, built and on the nodes, as values for the chart.
-
-    E2E_LOAD is the command that loads them. Without it the nodes must be able to get them by themselves.
-    """
-    baked = engine.baked()
-    if load := os.environ.get("E2E_LOAD"):
-        run(*shlex.split(load), *baked.values(), seconds=300)
-    registry, _, tag = baked["prober"].rpartition("smoker-prober:")
-    return {"imageRegistry": registry.rstrip("/"), "imageTag": tag}
+    """The images of this checkout, built and on the nodes, as values for the chart."""
+    return loaded_images()
 
 
 @pytest.fixture(scope="module", params=helm_binary.MAJORS, ids=lambda major: f"helm{major}")

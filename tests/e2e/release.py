@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from tests.e2e.cluster import Namespace, Object, eventually
 from tests.e2e.lines import PROBES, Line, Result, result
+from tests.images import engine
 from tests.images.command import CommandError, run
 
 COMPONENTS = ("tcp-echo", "udp-echo", "http-echo", "prober")
@@ -19,6 +21,18 @@ PREFIXED = re.compile(r"\[pod/(?P<pod>[^/]+)/[^\]]+\] (?P<at>\S+) ?(?P<text>.*)"
 
 Log = dict[str, list[Line]]  # by pod
 Mark = Mapping[str, Sequence[Line]]  # a log as it was at an instant; counting lines needs no two clocks to agree
+
+
+def loaded_images() -> dict[str, object]:
+    """The images of this checkout, built and on the nodes, as values for the chart.
+
+    E2E_LOAD is the command that loads them. Without it the nodes must be able to get them by themselves.
+    """
+    baked = engine.baked()
+    if load := os.environ.get("E2E_LOAD"):
+        run(*shlex.split(load), *baked.values(), seconds=300)
+    registry, _, tag = baked["prober"].rpartition("smoker-prober:")
+    return {"imageRegistry": registry.rstrip("/"), "imageTag": tag}
 
 
 @dataclass

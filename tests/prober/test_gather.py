@@ -21,7 +21,8 @@ def path(target: str, **more: Any) -> dict[str, Any]:
 
 def snapshot(node: str, *paths: dict[str, Any], probers: int = 1, network: str = "pod") -> dict[str, Any]:
     mesh = {"known": probers, "probers": probers, "probed": probers, "paths": 1, "stale_since": None}
-    return {"node": node, "network": network, "mesh": mesh, "paths": [*paths, path("smoker-server:8080", family="")]}
+    fixed = [path("smoker-server:8080", plane="", family=""), path("api", plane="other", family="", last="refused")]
+    return {"node": node, "network": network, "mesh": mesh, "paths": [*paths, *fixed]}
 
 
 def gathered(*snapshots: dict[str, Any]) -> Gathered:
@@ -30,10 +31,10 @@ def gathered(*snapshots: dict[str, Any]) -> Gathered:
 
 
 def test_a_whole_mesh_is_well() -> None:
-    """One sentence; what the settings name is not counted among the paths between probers."""
+    """One sentence. The way to the echo services counts; other targets do not, for they are not Smoker's."""
     found = gathered(snapshot("a", path("b")), snapshot("b", path("a")))
     assert found.ok
-    assert str(found) == "All 2 paths between 2 probers are well."
+    assert str(found) == "All 4 paths of 2 probers are well."
 
 
 def test_a_path_that_is_not_well_is_a_row() -> None:
@@ -44,8 +45,15 @@ def test_a_path_that_is_not_well_is_a_row() -> None:
     assert not found.ok
     assert head.split() == ["FROM", "TO", "PROBE", "PLANE", "FAMILY", "OUTCOME", "DETAIL"]
     assert failed.split(maxsplit=6) == ["a", "b", "tcp", "pod", "ipv4", "timeout", "wait: no answer within 5 s"]
-    assert waiting.split(maxsplit=5) == ["a", "c", "tcp", "pod", "ipv4", "no result yet"]
-    assert sentence == "1 of 4 paths between 3 probers failed, 1 have no result yet."
+    assert waiting.split(maxsplit=5) == ["a", "c", "tcp", "pod", "ipv4", "no result yet  -"]
+    assert sentence == "1 of 7 paths of 3 probers failed, 1 have no result yet."
+
+
+def test_the_way_to_the_echo_services_counts() -> None:
+    """A node that does not reach the Service is told of, though all peers are well."""
+    bad = path("smoker-server:8080", plane="", family="", last="timeout", failures=[FAILURE])
+    found = gathered(snapshot("a", path("b"), bad), snapshot("b", path("a")))
+    assert str(found).splitlines()[1].split(maxsplit=6)[:6] == ["a", "smoker-server:8080", "tcp", "-", "-", "timeout"]
 
 
 def test_a_table_that_would_help_nobody_is_cut() -> None:

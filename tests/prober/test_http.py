@@ -440,6 +440,24 @@ def test_a_reset_in_the_handshake_is_reset(listen: Listen) -> None:
     assert (result.outcome, result.error) == (Outcome.RESET, "tls: connection reset by peer")
 
 
+def test_an_answer_in_pieces_while_we_stood_still(listen: Listen) -> None:
+    """The rest of it came in time, the process was held up beyond the deadline: the kernel is asked, for each piece."""
+
+    def serve(sock: socket.socket) -> None:
+        sock.recv(4096)
+        sock.sendall(OK)
+        gevent.sleep(SHORT / 5)  # the probe has read that and waits
+        sock.sendall(b"Content-Length: 2\r\n\r\n")
+        gevent.sleep(SHORT / 5)
+        sock.sendall(b"OK")
+        _block(2 * SHORT)
+        until_closed(sock)
+
+    for _ in range(5):
+        result = probe("http", listen(serve), timeout=SHORT)
+        assert (result.outcome, result.received, result.error) == (Outcome.SUCCESS, 2, "")
+
+
 def test_silence_in_the_handshake_is_a_timeout(listen: Listen) -> None:
     """The one deadline holds for it too."""
     result = get(listen(until_closed), SECURE, timeout=SHORT)

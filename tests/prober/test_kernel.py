@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 from gevent import monkey
 
-from smoker_prober.kernel import error_queue, tcp_info, timestamping
+from smoker_prober.kernel import error_queue, tcp_info, timestamping, ttl
 from smoker_prober.kernel.error_queue import Drained, IcmpError
 from smoker_prober.kernel.tcp_info import TcpInfo
 from tests.conftest import eventually
@@ -279,12 +279,13 @@ def test_what_was_drained_does_not_fail_the_next_call() -> None:
         (IcmpError(errno.ECONNREFUSED, 3, 3, "10.0.0.1"), "connection refused (ICMP 3/3 from 10.0.0.1)"),
         (IcmpError(errno.EHOSTUNREACH, 1, 3, "fd00::1"), "no route to host (ICMP 1/3 from fd00::1)"),
         (IcmpError(errno.EHOSTUNREACH, 3, 1, ""), "no route to host (ICMP 3/1)"),
+        (IcmpError(errno.ECONNREFUSED, 3, 3, "10.0.0.9"), "connection refused (ICMP 3/3 from the target itself)"),
         (IcmpError(4000, 3, 9, "10.0.0.1"), "error 4000 (ICMP 3/9 from 10.0.0.1)"),
     ],
 )
 def test_an_icmp_error_in_words(error: IcmpError, text: str) -> None:
     """The kernel's word for it, then ICMP's numbers and the offender."""
-    assert str(error) == text
+    assert error.told("10.0.0.9") == text
 
 
 V4, V6 = (socket.IPPROTO_IP, 11), (socket.IPPROTO_IPV6, 25)
@@ -355,3 +356,25 @@ def test_garbage_is_passed_over() -> None:
         error_queue.sort(messages, found)
         for error in found.errors:
             assert str(error)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_ttl_of_what_arrives(host: str) -> None:
+    """What the sender has set, of IPv6 the hop limit; other control messages do not disturb."""
+    with pair(host) as (one, other):
+        assert ttl.enable(other)
+        six = ":" in host
+        one.setsockopt(
+            *((socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS) if six else (socket.IPPROTO_IP, socket.IP_TTL)), 17
+        )
+        one.send(b"x")
+        eventually("it has arrived", lambda: events(other) & select.POLLIN)
+        _data, ancillary, _flags, _address = other.recvmsg(1, timestamping.CMSG_SPACE + ttl.CMSG_SPACE)
+        assert ttl.received(ancillary) == 17
+        assert timestamping.stamp(ancillary) is not None
+
+
+def test_no_ttl_is_none() -> None:
+    """Not 0, which would be one."""
+    assert ttl.received([]) is None
+    assert ttl.received([(socket.IPPROTO_IP, ttl.IP_TTL, b"\x01")]) is None

@@ -9,15 +9,19 @@ from typing import Any
 
 import gevent
 import pytest
+from gevent import monkey
 from gevent.threadpool import ThreadPool
 
 from smoker_prober import resolve
 from smoker_prober.failure import Unresolved
+from smoker_prober.kernel import cgroup
 from smoker_prober.result import Outcome
 from smoker_prober.target import Target
 from tests.conftest import eventually
 
 from .targets import HOST, SHORT, echo, probe
+
+_block = monkey.get_original("time", "sleep")  # holds up the whole process, as a CPU quota does
 
 
 class Names:
@@ -125,6 +129,26 @@ def test_a_resolver_that_hangs_is_a_resolve_error_at_the_deadline(
     assert meanwhile.outcome is Outcome.SUCCESS
     assert (result.outcome, result.error) == (Outcome.RESOLVE_ERROR, f"resolve: no answer within {SHORT:g} s")
     assert tuple(result.phases) == ("resolve",)
+
+
+def test_a_lookup_that_was_answered_while_we_stood_still(names: Names, echoes: dict[str, int]) -> None:
+    """Its thread was done in time, the process was held up beyond the deadline: that is no timeout of the resolver."""
+    names.known["echo"] = HOST
+    for _ in range(5):
+        gevent.spawn(_block, 2 * SHORT)  # runs as soon as the look-up is waited for
+        assert probe("tcp", echoes["tcp"], host="echo", timeout=SHORT).outcome is Outcome.SUCCESS
+
+
+def test_time_that_a_cpu_limit_took_is_given_back(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The look-up gets as much longer as it was held back, and no more."""
+    names.known["echo"] = HOST
+    names.hanging.add("echo")
+    taken = iter([1.0, 1.0 + 2 * SHORT, 1.0 + 2 * SHORT])  # before; when its time is over; when that is over, too
+    monkeypatch.setattr(cgroup, "throttled", lambda: next(taken))
+    waiting = gevent.spawn(probe, "tcp", 8080, host="echo", timeout=SHORT)
+    result = waiting.get()
+    assert (result.outcome, result.error) == (Outcome.RESOLVE_ERROR, f"resolve: no answer within {SHORT:g} s")
+    assert result.duration >= 3 * SHORT
 
 
 def test_a_hanging_lookup_does_not_delay_another_name(names: Names, echoes: dict[str, int]) -> None:

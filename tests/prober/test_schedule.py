@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 
 import pytest
 
@@ -82,14 +83,25 @@ def test_a_round_that_overruns_leaves_ticks_out() -> None:
     assert next_tick(10.0 + 75.0, 30.0, 10.0) == 100.0
 
 
-def test_many_rounds_go_in_groups_that_nodes_do_not_share() -> None:
-    """A node's rounds begin together, a few at a time; another node's groups lie elsewhere."""
+def places(node: str, rounds: int) -> Counter[float]:
+    """Where in an interval of 30 s so many rounds of a node begin, and how many at each place."""
+    names = [str(number) for number in range(rounds)]
+    schedule = Schedule(dict.fromkeys(names, lambda: None), interval=30.0, longest=1.0, node=node)
+    return Counter(round((schedule.next(name, 0.0) + schedule._wall) % 30.0, 4) for name in names)
 
-    def places(node: str) -> set[float]:
-        names = [str(number) for number in range(1000)]
-        schedule = Schedule(dict.fromkeys(names, lambda: None), interval=30.0, longest=1.0, node=node)
-        return {round((schedule.next(name, 0.0) + schedule._wall) % TOGETHER, 5) for name in names}
 
-    nodes = [places(f"node-{number}") for number in range(20)]
-    assert all(len(each) == 1 for each in nodes)
-    assert len(set.union(*nodes)) == 20
+def test_a_few_rounds_begin_together() -> None:
+    """At the node's own moment."""
+    for node in ("node-1", "node-2"):
+        assert places(node, 1) == {round(phase(node, 30.0), 4): 1}
+        assert places(node, TOGETHER) == {round(phase(node, 30.0), 4): TOGETHER}
+
+
+def test_many_rounds_go_in_groups_over_the_interval() -> None:
+    """About so many in each, evenly over the interval; another node's groups lie elsewhere."""
+    found = places("node-1", 1000)
+    assert len(found) > 1000 / TOGETHER * 0.9
+    assert max(found.values()) < 3 * TOGETHER
+    thirds = Counter(int(place / 10) for place in found.elements())
+    assert all(250 < thirds[third] < 420 for third in range(3))
+    assert not found.keys() & places("node-2", 1000).keys()

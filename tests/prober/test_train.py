@@ -463,3 +463,12 @@ def test_anothers_timeout_is_not_ours() -> None:
     with answering(lambda *_: None) as port, pytest.raises(gevent.Timeout) as caught, theirs:
         train.run(to(port), 3, 0.03, PLENTY)
     assert caught.value is theirs
+
+
+def test_it_says_whether_the_kernel_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without stamps a clock stands in, for the whole train, and says so."""
+    with reflecting() as reflector:
+        assert sent(port_of(reflector), 5, 0.01).stamped
+        monkeypatch.setattr(timestamping, "enable", lambda _sock: False)
+        found = sent(port_of(reflector), 5, 0.01)
+    assert (found.stamped, found.lost, len(found.rtts)) == (False, 0, 5)

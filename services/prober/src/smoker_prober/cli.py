@@ -38,6 +38,7 @@ PROGRAM = "smoker-prober"
 ALL_GOOD, FAILED, MISTAKE = 0, 1, 2  # exit codes
 INTERRUPTED = 128 + signal.SIGINT  # as a shell says it
 ANSWERED = 200
+PATIENCE = 240.0  # seconds with a mesh that is not well: Helm ends a test after 300
 SETTLE = 1.0  # seconds between two rounds of `once --settle`
 
 
@@ -94,12 +95,15 @@ def _once(settings: Settings, chosen: argparse.Namespace) -> int:
     if chosen.settle:
         _settle(settings, chosen.settle)
     found = list(_one_round(settings))
-    print((report.as_json if chosen.json else report.table)(found, settings.node_name))
+    if chosen.json:
+        print(report.as_json(found, settings.node_name))
+    else:
+        print(report.table(found, settings.node_name, settings.latency))
     ok = all(result.outcome.ok for result in found)
     if chosen.mesh:
         # What failed before counts only if it still does: each prober has time for one more round, and one that has
         # just come for those in which its peers' failures say nothing yet.
-        patience = chosen.settle + NEW * settings.test_interval + rounds.longest(settings)
+        patience = min(chosen.settle + NEW * settings.test_interval + rounds.longest(settings), PATIENCE)
         gathered = gather(chosen.mesh, patience)
         print(gathered, file=sys.stderr if chosen.json else sys.stdout)
         ok = ok and gathered.ok
@@ -138,7 +142,7 @@ def _probe(settings: Settings, chosen: argparse.Namespace) -> int:
                 print(log.escaped(found[-1].error), file=sys.stderr)
     except KeyboardInterrupt:
         print(file=sys.stderr)
-    print(report.summary(found), file=sys.stderr if settings.log_format == "json" else sys.stdout)
+    print(report.summary(found, settings.latency), file=sys.stderr if settings.log_format == "json" else sys.stdout)
     return ALL_GOOD if found and all(result.outcome.ok for result in found) else FAILED
 
 

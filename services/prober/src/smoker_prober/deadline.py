@@ -22,7 +22,7 @@ _poll = monkey.get_original("select", "poll")
 GRACE = 0.1  # share of the budget that is left after a wait that took all of it and was answered all the same
 
 
-FREE_READS = 16  # reads of a guard that are not looked at
+FREE_READS = 16  # reads of an answer that are not looked at
 
 
 class DeadlineExceeded(TimeoutError):
@@ -38,7 +38,7 @@ class Deadline:
         self.seconds = seconds
         self._left = seconds
         self._graced = False
-        self._until = math.inf  # of the guard under way
+        self._until = math.inf  # when the answer that is read now must be there
         self._reads = 0
 
     def readable(self, sock: socket.socket) -> None:
@@ -53,7 +53,6 @@ class Deadline:
     def guard(self) -> Iterator[None]:
         """Interrupt whatever waits inside: for what cannot be asked twice, such as the resolver."""
         begun = time.monotonic()
-        self._until, self._reads = begun + max(self._left, 0.0), 0
         timer = gevent.Timeout(max(self._left, 0.0) or 1e-9)
         timer.start()
         try:
@@ -64,11 +63,19 @@ class Deadline:
             raise
         finally:
             timer.close()
-            self._until = math.inf
             self._spend(time.monotonic() - begun)
 
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """An answer is read inside, with a `check` before each read."""
+        self._until, self._reads = time.monotonic() + max(self._left, 0.0), 0
+        try:
+            yield
+        finally:
+            self._until = math.inf
+
     def check(self) -> None:
-        """Call it before each read inside a guard: a peer that never stops sending is never waited for.
+        """Call it before each read of an answer: a peer that never stops sending is never waited for.
 
         The first reads are free: what an answer has in the socket's buffer is not late because we are.
         """

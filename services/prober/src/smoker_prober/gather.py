@@ -19,6 +19,7 @@ from gevent.pool import Pool
 
 from smoker_common.log import escaped
 from smoker_prober.report import aligned
+from smoker_prober.target import OTHER
 
 SNAPSHOT = "/api/v1/snapshot"
 TIMEOUT = 3.0  # seconds for one prober
@@ -38,7 +39,8 @@ class Answer:
     network: str
     known: int | None  # other probers (node and network) that it knows; None without a mesh
     paths: int  # to peers, as many as it should have
-    well: int
+    probed: int  # of these
+    well: int  # of these and of those to the echo services
     failed: tuple[tuple[str, ...], ...]  # rows under `HEADER`
     waiting: tuple[tuple[str, ...], ...]  # the same, of those that have no result yet
 
@@ -46,7 +48,7 @@ class Answer:
     def of(cls, snapshot: Mapping[str, Any]) -> Answer:
         """Raises `KeyError` or `TypeError` where it is no snapshot."""
         mesh = snapshot["mesh"]
-        paths = [path for path in snapshot["paths"] if path["family"]]
+        paths = [path for path in snapshot["paths"] if not path["plane"].endswith(OTHER)]
         node = str(snapshot["node"])
         bad = [path for path in paths if path["last"] not in ("", "success")]
         return cls(
@@ -54,6 +56,7 @@ class Answer:
             str(snapshot["network"]),
             mesh["probers"] if mesh else None,
             mesh["paths"] if mesh else 0,
+            sum(bool(path["family"]) for path in paths),
             sum(path["last"] == "success" for path in paths),
             tuple(_row(node, path, path["last"]) for path in bad),
             tuple(_row(node, path, "no result yet") for path in paths if not path["last"]),
@@ -67,7 +70,7 @@ class Answer:
 def _row(node: str, path: Mapping[str, Any], outcome: str) -> tuple[str, ...]:
     detail = path["failures"][-1]["error"] if path["failures"] else ""
     shown = (node, path["target"], path["probe"], path["plane"], path["family"], outcome, detail)
-    return tuple(escaped(str(text)) for text in shown)
+    return tuple(escaped(str(text)) or "-" for text in shown)
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ class Gathered:
     def __str__(self) -> str:
         """A sentence; before it a row for each path that is not well, after it what is missing."""
         bad, well = self.bad, sum(answer.well for answer in self.answers)
-        where = f"between {len(self.answers)} probers"
+        where = f"of {len(self.answers)} probers"
         if self.ok:
             return f"All {well} paths {where} are well."
         told = [*aligned([HEADER, *bad[:SHOWN]]), ""] if bad else []
@@ -139,9 +142,8 @@ def missing_of(answers: Sequence[Answer]) -> Iterator[str]:
             yield f"{answer.who} knows {answer.known} of {others} other probers"
         if others < answer.known:
             yield f"{answer.who} knows {answer.known} other probers, but {others} of them answer here"
-        probed = answer.well + len(answer.failed) + len(answer.waiting)
-        if probed < answer.paths:
-            yield f"{answer.who} probes {probed} of its {answer.paths} paths to peers"
+        if answer.probed < answer.paths:
+            yield f"{answer.who} probes {answer.probed} of its {answer.paths} paths to peers"
 
 
 def _addresses(host: str, port: int) -> set[str]:

@@ -18,6 +18,8 @@ from smoker_prober.probes import PROBES
 from smoker_prober.settings import Settings
 from smoker_prober.sinks.memory import Memory
 
+SHOWN = 20  # names in a line
+
 
 class Mesh:
     """Lets `prober` meet its peers as they come and go. To `never` it adds the ports on which they answer datagrams."""
@@ -26,6 +28,7 @@ class Mesh:
         self._own = Own(settings.node_name, settings.network)
         self._count, self._prober, self._memory, self._never = settings.mesh_peers, prober, memory, never
         self._peers: frozenset[Peer] = frozenset()
+        self._zone = ""  # of the own node, as last known: it holds while the own pod is not ready
         self._probed = self._paths = 0
         services = {settings.peer_service: POD, settings.peer_host_service: HOST}
         services.pop("", None)
@@ -36,16 +39,17 @@ class Mesh:
         came, left = _names(peers) - _names(self._peers), _names(self._peers) - _names(peers)
         self._peers = peers
         self._never.update(port for peer in peers for port in (peer.ports.udp, peer.ports.stamp))
-        self._memory.zone = next((peer.zone for peer in peers if peer.node == self._own.node), "")
-        hosts = paths(peers, self._own, self._count)
+        self._zone = next((peer.zone for peer in peers if peer.node == self._own.node), self._zone)
+        self._memory.zone = self._zone
+        hosts = paths(peers, self._own._replace(zone=self._zone), self._count)
         self._probed = len({where["tcp"].path.target for where in hosts.values()} - {self._own.node})
         self._paths = sum(len(PROBES.keys() & where.keys()) for where in hosts.values())
         self._prober.meet(hosts)
         if came or left:
             logger.info(
                 "peers have changed",
-                **({"came": ",".join(sorted(came))} if came else {}),
-                **({"left": ",".join(sorted(left))} if left else {}),
+                **({"came": _listed(came)} if came else {}),
+                **({"left": _listed(left)} if left else {}),
                 known=len(peers),
                 probed=self._probed,
             )
@@ -87,3 +91,9 @@ class Mesh:
 
 def _names(peers: frozenset[Peer]) -> set[str]:
     return {f"{peer.node}/{peer.network}" for peer in peers}
+
+
+def _listed(names: set[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = len(names) - SHOWN
+    return ",".join(sorted(names)[:SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -15,18 +15,18 @@ from smoker_prober.target import OTHER
 COLUMNS = ("PROBE", "TARGET", "OUTCOME", "LATENCY", "DETAIL")
 
 
-def table(results: Sequence[Result], node: str) -> str:
-    """A row a result, then one sentence."""
-    rows = [COLUMNS, *(_row(result) for result in results)]
+def table(results: Sequence[Result], node: str, latency: str = "network") -> str:
+    """A row a result, then one sentence. `latency` as for a line."""
+    rows = [COLUMNS, *(_row(result, latency) for result in results)]
     return "\n".join([*aligned(rows), "", verdict(results, node)])
 
 
-def _row(result: Result) -> tuple[str, ...]:
+def _row(result: Result, latency: str) -> tuple[str, ...]:
     address = result.address
     detail = escaped(result.error) or (f"answered by {address}" if address != result.target.host else "")
     if result.error and address and address != result.target.host:
         detail += f" ({address})"
-    return result.probe, str(result.target), str(result.outcome), milliseconds(result.duration), detail
+    return result.probe, str(result.target), str(result.outcome), milliseconds(result.latency(latency)), detail
 
 
 def verdict(results: Sequence[Result], node: str) -> str:
@@ -95,9 +95,9 @@ def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def summary(results: Sequence[Result]) -> str:
-    """How many of a series were answered, and how fast."""
-    times = sorted(result.duration for result in results if result.outcome.ok)
+def summary(results: Sequence[Result], latency: str = "network") -> str:
+    """How many of a series were answered, and how fast. `latency` as for a line."""
+    times = sorted(result.latency(latency) for result in results if result.outcome.ok)
     text = f"{len(results)} probe{'s' if len(results) != 1 else ''}, {len(times)} answered"
     if times:
         low, middle, high = (milliseconds(value) for value in (times[0], median(times), times[-1]))

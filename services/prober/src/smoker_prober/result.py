@@ -51,6 +51,7 @@ class Result:
     error: str = ""  # what failed, for a person; empty on success
     rtt: Rtt | None = None  # of the network, as good as it could be measured; None where nothing came back
     retransmits: int = 0  # segments that TCP sent again: loss that the outcome does not show
+    ttl: int | None = None  # with which a datagram's answer arrived; of IPv6 the hop limit
     train: Train | None = None  # what the packets that followed a UDP probe found
 
     def __post_init__(self) -> None:
@@ -62,6 +63,10 @@ class Result:
             raise ValueError(f"an RTT below 0: {self}")
         if self.outcome.ok == bool(self.error):
             raise ValueError(f"an error goes with a failure, and only with one: {self}")
+
+    def latency(self, kind: str) -> float:
+        """What is called latency (seconds). "network": the RTT where there is one; "duration": what a program felt."""
+        return self.rtt.seconds if self.rtt is not None and kind == "network" else self.duration
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -78,6 +83,7 @@ class Result:
         flat |= {f"{name}_ms": round(seconds * 1000, 3) for name, seconds in self.phases.items()}
         flat |= self._train_fields
         flat |= {"retransmits": self.retransmits} if self.retransmits else {}
+        flat |= {"ttl": self.ttl} if self.ttl is not None else {}
         flat |= {"status": self.status} if self.status is not None else {}
         flat |= {"error": self.error} if self.error else {}
         return flat

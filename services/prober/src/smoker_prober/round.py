@@ -46,7 +46,7 @@ def _with_train(result: Result, port: int, settings: Settings) -> Result:
     if found is None or not found.rtts:
         return replace(result, train=found)
     # The reflector's own time is not in these: a peer that is starved of CPU does not make the network look slow.
-    return replace(result, train=found, rtt=Rtt(median(found.rtts), Method.STAMP))
+    return replace(result, train=found, rtt=Rtt(median(found.rtts), Method.STAMP if found.stamped else Method.CLOCK))
 
 
 def longest(settings: Settings) -> float:

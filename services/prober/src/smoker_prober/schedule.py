@@ -18,7 +18,7 @@ from loguru import logger
 
 PATIENCE = 10.0  # seconds beyond interval and round after which a schedule that has not turned is stuck
 AT_ONCE = 256  # rounds under way at most: those of targets that do not answer last long
-TOGETHER = 0.25  # seconds whose rounds begin together, where there are many: apart, each would find its caches cold
+TOGETHER = 8  # rounds that begin together, about: apart, each would find its caches cold
 APART = 0.02  # seconds between the beginnings of the first rounds, of which there can be a thousand
 
 
@@ -26,6 +26,12 @@ def phase(node: str, interval: float) -> float:
     """Where on the grid `node` fires: seconds from 0 to `interval`, the same at each start, nodes spread evenly."""
     digest = hashlib.blake2b(node.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64 * interval
+
+
+def place(node: str, name: str, rounds: int, interval: float) -> float:
+    """Where on the grid `node` has the round `name`, one of so many: some at its own phase, others evenly after it."""
+    groups = math.ceil(rounds / TOGETHER)
+    return phase(node, interval) + math.floor(phase(f"{node} {name}", groups)) * interval / groups
 
 
 def next_tick(now: float, interval: float, offset: float) -> float:
@@ -55,6 +61,7 @@ class Schedule:
         self._due: list[tuple[float, str]] = []  # a heap of the rounds that are not under way, and of what was left out
         self._due_at: dict[str, float] = {}  # of those that are not under way: what the heap says otherwise is over
         self._under_way: dict[str, float] = {}  # when they began
+        self._overrun: set[str] = set()  # those whose last round took longer than the interval
         self._changed = Event()  # there is something due earlier than before, or the end
         self._pool = Pool(AT_ONCE)
         self._closed = False
@@ -70,6 +77,7 @@ class Schedule:
         self._rounds = dict(rounds)
         for name in self._due_at.keys() - rounds.keys():
             del self._due_at[name]
+        self._overrun &= rounds.keys()
         now, apart = time.monotonic(), min(APART, self._interval / max(len(fresh), 1))
         for number, name in enumerate(fresh):
             if name not in self._under_way:
@@ -116,7 +124,10 @@ class Schedule:
         self._under_way.pop(name, None)
         self.ended += 1
         now = time.monotonic()
-        if now - due > self._interval:
+        if now - due <= self._interval:
+            self._overrun.discard(name)
+        elif name not in self._overrun:  # once, until it is in time again
+            self._overrun.add(name)
             logger.warning(
                 "a round took longer than the interval; the rounds in between are left out",
                 target=name,
@@ -132,12 +143,7 @@ class Schedule:
 
     def next(self, name: str, now: float) -> float:
         """When the round `name` is due after `now`; both by the monotonic clock."""
-        if len(self._rounds) <= 1:  # nobody to be grouped with: the place is the node's alone
-            offset = phase(self._node, self._interval)
-        else:
-            together = min(TOGETHER, self._interval / 10)
-            offset = math.floor(phase(f"{self._node} {name}", self._interval) / together) * together
-            offset += phase(self._node, together)  # not all nodes' groups at the same moment
+        offset = place(self._node, name, len(self._rounds), self._interval)
         return next_tick(now + self._wall, self._interval, offset) - self._wall
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ class Answer:
 
     sequence: int  # of the packet it answers
     number: int  # the reflector's own count of its answers
-    rtt: int  # from the packet's departure to the answer's arrival, less the time in the reflector
+    rtt: int  # from the packet's departure to the answer's arrival, less the time in the reflector; below 0: not known
     late: bool  # after the packet's own deadline
 
 
@@ -31,6 +31,7 @@ class Train:
     replies_lost: int  # of the lost, those that it answered
     rtts: tuple[float, ...]  # in the order of sending, of packets answered in time
     jitter: float | None  # RFC 3550
+    stamped: bool = True  # whether the kernel measured these, and not a clock around the calls
 
     @property
     def loss_ratio(self) -> float:
@@ -38,7 +39,7 @@ class Train:
         return self.lost / self.sent
 
 
-def judge(sent: Sequence[int], answers: Sequence[Answer]) -> Train:
+def judge(sent: Sequence[int], answers: Sequence[Answer], *, stamped: bool = True) -> Train:
     """Count: `sent` are the sequence numbers that left, `answers` come in the order of their arrival."""
     first: dict[int, Answer] = {}
     duplicates = reordered = 0
@@ -67,8 +68,10 @@ def judge(sent: Sequence[int], answers: Sequence[Answer]) -> Train:
         replies_lost=replies_lost,
         rtts=in_time,
         jitter=jitter(in_time),
+        stamped=stamped,
     )
 
 
 def _in_time(sent: Sequence[int], first: Mapping[int, Answer]) -> tuple[float, ...]:
-    return tuple(max(first[n].rtt, 0) / 1e9 for n in sent if n in first and not first[n].late)
+    answers = (first[n] for n in sent if n in first)
+    return tuple(each.rtt / 1e9 for each in answers if each.rtt >= 0 and not each.late)

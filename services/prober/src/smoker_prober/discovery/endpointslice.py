@@ -20,6 +20,7 @@ from smoker_prober.discovery.watch import Watch
 
 SERVICE = "kubernetes.io/service-name"
 PORTS = ("tcp-echo", "udp-echo", "http-echo", "stamp")  # by these names, in the order of `Ports`
+LONGEST = 1.0  # seconds: who leaves goes on answering for some more, and must not be asked after that
 SHARE = 20  # times what a change took, before the next: so it is a twentieth of the time at most
 AGAIN = 5.0  # seconds
 FAMILIES = {"IPv4": 4, "IPv6": 6}  # the API's words, by preference; a slice of names (FQDN) has nobody to probe
@@ -98,7 +99,7 @@ class Discovery:
     """Tells `changed` who the peers are, when they have changed. `services` as for `peers`, at least one.
 
     With 5,000 nodes what a change sets off takes 30 ms, and a rollout has thousands of changes: those that come while
-    the last one is told, and for `SHARE` times as long after it, are told as one.
+    the last one is told, and for `SHARE` times as long after it (`LONGEST` at most), are told as one.
     """
 
     def __init__(
@@ -160,11 +161,12 @@ class Discovery:
                 if found != self.peers:
                     self._tell(found)
                     self.peers = found
+                pause = min(SHARE * (time.monotonic() - begun), LONGEST)
             except Exception:
                 logger.exception("the peers could not be told of; it is tried again")
                 self._news.set()
-                gevent.sleep(self._again)
-            gevent.sleep(SHARE * (time.monotonic() - begun))
+                pause = self._again
+            gevent.sleep(pause)
 
 
 def _of(tree: Any, key: str, kind: type) -> Any:

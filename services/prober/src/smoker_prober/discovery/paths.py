@@ -16,6 +16,7 @@ class Own(NamedTuple):
 
     node: str
     network: str
+    zone: str = ""  # as last known: that of its own peer counts, if it is one now
 
 
 def plane(source: str, target: str) -> str:
@@ -31,7 +32,7 @@ def paths(peers: Iterable[Peer], own: Own, count: int) -> dict[str, Mapping[str,
     """
     everybody = sorted(peers, key=lambda peer: (peer.node, peer.network))
     # The own zone too comes from there: a prober that does not know it yet would lay another ring than the others.
-    zones = {own.node: ""} | {peer.node: peer.zone for peer in everybody}
+    zones = {own.node: own.zone} | {peer.node: peer.zone for peer in everybody}
     chosen = pick(own.node, zones, count) | {own.node}
     found: dict[str, Mapping[str, Target]] = {}
     for peer in everybody:

@@ -23,7 +23,7 @@ from urllib3.exceptions import HTTPError
 from smoker_prober.discovery.api import Api, Refused, lines
 from smoker_prober.failure import reason
 
-PAGE = "500"  # objects in one answer to a list
+PAGE = "100"  # objects in one answer to a list
 LASTS = (240, 300)  # seconds after which the API ends a watch, at random: not all probers' at once
 FIRST, LONGEST = 0.5, 30.0  # seconds of a pause at most, at first and after many failures
 MANY = 6  # failures after which a pause is as long as it gets

@@ -27,9 +27,11 @@ class IcmpError:
     code: int
     offender: str  # the address of who sent it, empty if it is not told
 
-    def __str__(self) -> str:
+    def told(self, target: str) -> str:
+        """For a person. The address of who sent it is said unless it is `target`: of a peer no address is told."""
+        whom = f" from {'the target itself' if self.offender == target else self.offender}" if self.offender else ""
         text = os.strerror(self.errno).lower() if self.errno in errno.errorcode else f"error {self.errno}"
-        return f"{text} (ICMP {self.type}/{self.code}{f' from {self.offender}' if self.offender else ''})"
+        return f"{text} (ICMP {self.type}/{self.code}{whom})"
 
 
 @dataclass

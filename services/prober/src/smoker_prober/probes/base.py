@@ -25,6 +25,7 @@ class Attempt:
         self.deadline = deadline
         self.rtt: Rtt | None = None
         self.retransmits = 0  # segments that TCP sent again
+        self.ttl: int | None = None
         self.phases: dict[str, float] = {}
         self.phase_name = ""
         self.address = ""
@@ -78,6 +79,7 @@ def run(name: str, probe: Probe, target: Target, source: str, timeout: float) ->
         error=error,
         rtt=attempt.rtt if outcome.ok else None,
         retransmits=attempt.retransmits,
+        ttl=attempt.ttl,
     )
 
 

@@ -21,7 +21,8 @@ def connect(attempt: Attempt) -> Iterator[socket.socket]:
     None where a SYN was lost and the kernel has no sample (without TCP timestamps): that is loss, not latency.
     """
     address = attempt.resolve()
-    with socket.socket(address.family, socket.SOCK_STREAM) as sock:
+    with socket.socket(address.family, socket.SOCK_STREAM) as sock, contextlib.ExitStack() as last:
+        last.callback(count_retransmits, attempt, sock)
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with attempt.phase("connect"):
@@ -37,5 +38,11 @@ def connect(attempt: Attempt) -> Iterator[socket.socket]:
                 attempt.rtt = Rtt(info.rtt, Method.TCP_INFO)
             elif info is None or not info.retransmits:  # the clock would take the wait for a lost SYN for latency
                 attempt.rtt = Rtt(time.monotonic() - begun, Method.CLOCK)
-            attempt.retransmits = info.retransmits if info is not None else 0
         yield sock
+
+
+def count_retransmits(attempt: Attempt, sock: socket.socket) -> None:
+    """Note how many segments TCP has sent again on this connection. A socket that is closed tells nothing."""
+    info = tcp_info.read(sock)
+    if info is not None:
+        attempt.retransmits = info.retransmits

@@ -16,25 +16,30 @@ from urllib3.connection import HTTPConnection
 from smoker_prober.deadline import Deadline
 from smoker_prober.failure import BadReply
 from smoker_prober.probes.base import Attempt
-from smoker_prober.probes.connection import connect
+from smoker_prober.probes.connection import connect, count_retransmits
 from smoker_prober.target import Target
 
 MAX_BODY = 64 * 1024  # bytes; more than that is no answer of an echo, and of a page no more is read
 HEADERS = {"User-Agent": "smoker-prober", "Accept": "*/*", "Connection": "close"}
 
 
-class _Checked(io.RawIOBase):
-    """A stream that looks at the deadline before each read: a peer that never stops sending is never waited for."""
+class _Timed(io.RawIOBase):
+    """The stream of a socket that does not block: it waits for each piece as long as the deadline says."""
 
-    def __init__(self, raw: io.RawIOBase, deadline: Deadline) -> None:
-        self._raw, self._deadline = raw, deadline
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, deadline: Deadline) -> None:
+        self._raw, self._sock, self._deadline = raw, sock, deadline
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int | None:
+    def readinto(self, buffer: Any) -> int:
         self._deadline.check()
-        return self._raw.readinto(buffer)
+        while True:
+            with contextlib.suppress(ssl.SSLWantReadError):
+                count = self._raw.readinto(buffer)
+                if count is not None:
+                    return count
+            self._deadline.readable(self._sock)
 
     def close(self) -> None:
         self._raw.close()
@@ -56,7 +61,7 @@ class _Answer(http.client.HTTPResponse):
 
     def __init__(self, deadline: Deadline, sock: socket.socket, **options: Any) -> None:
         super().__init__(sock, **options)
-        self.fp = self._lines = _Lines(_Checked(self.fp.detach(), deadline))
+        self.fp = self._lines = _Lines(_Timed(self.fp.detach(), sock, deadline))
 
     def begin(self) -> None:
         super().begin()
@@ -112,19 +117,19 @@ def probe(attempt: Attempt) -> None:
     target, deadline = attempt.target, attempt.deadline
     path = "/" if target.url is None else target.url.path
     with _connected(attempt) as sock:
-        connection = HTTPConnection(attempt.address, target.port, timeout=None)
+        connection = HTTPConnection(attempt.address, target.port, timeout=0)
         connection.response_class = functools.partial(_Answer, deadline)  # type: ignore[assignment]
-        connection.sock = sock  # connected already, and timed
+        connection.sock = sock  # connected already, and timed; it stays one that does not block
         with attempt.phase("send"):
             connection.request("GET", path, headers=HEADERS | {"Host": _host(target)}, preload_content=False)
         with attempt.phase("wait"):
             deadline.readable(sock)
-            sock.setblocking(True)  # gevent's: it waits in the event loop, until the guard ends it
-            with deadline.guard():
+            with deadline.reading():
                 answer = connection.getresponse()
         attempt.status = answer.status
-        with attempt.phase("transfer"), deadline.guard(), contextlib.closing(answer):
+        with attempt.phase("transfer"), deadline.reading(), contextlib.closing(answer):
             attempt.received = len(answer.read(MAX_BODY + 1, decode_content=False))
+            count_retransmits(attempt, sock)  # while it is open
             if attempt.received <= MAX_BODY and answer.length_remaining:
                 raise BadReply(f"the body broke off {answer.length_remaining} bytes before its end")
     if not (attempt.status == 200 if target.url is None else 200 <= attempt.status < 400):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import socket
 import time
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import gevent
 from gevent.socket import wait_read
@@ -23,12 +25,23 @@ class _Over(Exception):
     """The wait is over."""
 
 
+class _Arrival(NamedTuple):
+    """An answer."""
+
+    sequence: int  # of the packet that it answers
+    number: int  # the reflector's
+    at: int  # ns since the epoch
+    stamped: bool  # whether that is the kernel's
+    residence: int  # ns in the reflector
+
+
 @dataclass
 class _UnderWay:
     """What has left and what has come so far."""
 
     left: dict[int, int] = field(default_factory=dict)  # sequence number: ns of departure, by the clock at first
-    arrived: list[tuple[int, int, int, int]] = field(default_factory=list)  # sequence, number, ns of arrival, residence
+    departed: set[int] = field(default_factory=set)  # those whose time of departure is the kernel's
+    arrived: list[_Arrival] = field(default_factory=list)
     answered: set[int] = field(default_factory=set)
     refused: bool = False
     stamped: bool = False  # whether the kernel says when something left and came
@@ -60,16 +73,22 @@ def run(address: Address, packets: int, spread: float, timeout: float) -> Train 
                 under_way.numbered = min(under_way.numbered, sequence)
                 _take(sock, under_way)
         _receive(sock, under_way, time.monotonic() + timeout, all_of_it=True)
+        _take(sock, under_way)  # a departure's stamp can come after the answer
         if under_way.refused and not under_way.answered:
             return None
-    limit = int(timeout * 1e9)
+    return _judged(under_way, int(timeout * 1e9)) if under_way.left else None
+
+
+def _judged(under_way: _UnderWay, limit: int) -> Train:
+    """`limit`: ns after which an answer is late."""
+    arrived = [each for each in under_way.arrived if each.sequence in under_way.left]
     answers = []
-    for sequence, number, arrived, residence in under_way.arrived:
-        if sequence in under_way.left:
-            took = arrived - under_way.left[sequence]
-            there = residence if 0 <= residence <= took else 0  # else its clock was stepped: nobody knows
-            answers.append(Answer(sequence, number, took - there, took > limit))
-    return judge(sorted(under_way.left), answers) if under_way.left else None
+    for each in arrived:
+        took = each.at - under_way.left[each.sequence]
+        there = each.residence if 0 <= each.residence <= took else 0  # else its clock was stepped: nobody knows
+        answers.append(Answer(each.sequence, each.number, took - there, took > limit))
+    stamped = all(each.stamped and each.sequence in under_way.departed for each in arrived)
+    return judge(sorted(under_way.left), answers, stamped=stamped)
 
 
 def _socket(address: Address) -> socket.socket:
@@ -117,17 +136,20 @@ def _receive(sock: socket.socket, under_way: _UnderWay, until: float, *, all_of_
 
 def _take(sock: socket.socket, under_way: _UnderWay) -> None:
     queue = error_queue.drain(sock)
-    for number, stamp in queue.sent.items():
+    for number, left in queue.sent.items():
         if number in under_way.left and number < under_way.numbered:
-            under_way.left[number] = stamp
-    under_way.refused = under_way.refused or bool(queue.errors)
+            under_way.left[number] = left
+            under_way.departed.add(number)
+    under_way.refused = under_way.refused or any(error.errno == errno.ECONNREFUSED for error in queue.errors)
     while True:
         try:
             data, ancillary, _flags, _address = sock.recvmsg(2048, timestamping.CMSG_SPACE)
         except OSError:
             return
-        arrived = timestamping.stamp(ancillary) or time.time_ns()
+        stamp = timestamping.stamp(ancillary)
         with contextlib.suppress(Malformed):
             packet = unpack_reflector(data)
-            under_way.arrived.append((packet.sender_sequence, packet.sequence, arrived, packet.residence))
+            at = time.time_ns() if stamp is None else stamp
+            came = _Arrival(packet.sender_sequence, packet.sequence, at, stamp is not None, packet.residence)
+            under_way.arrived.append(came)
             under_way.answered.add(packet.sender_sequence)

@@ -10,13 +10,14 @@ import socket
 import time
 
 from smoker_prober.failure import Reported
-from smoker_prober.kernel import error_queue, timestamping
+from smoker_prober.kernel import error_queue, timestamping, ttl
 from smoker_prober.measured import Method, Rtt
 from smoker_prober.probes.base import Attempt
 from smoker_prober.resolve import Address
 
 PAYLOAD = b"PING"
 LARGEST = 65_535  # bytes
+SPACE = timestamping.CMSG_SPACE + ttl.CMSG_SPACE  # bytes of control messages
 
 
 def _connected(address: Address) -> socket.socket:
@@ -28,6 +29,7 @@ def _connected(address: Address) -> socket.socket:
     try:
         sock.setblocking(False)
         timestamping.enable(sock)
+        ttl.enable(sock)
         error_queue.enable(sock)
         sock.connect(address.sockaddr)
     except OSError:
@@ -53,20 +55,24 @@ def probe(attempt: Attempt) -> None:
                 queue = error_queue.drain(sock)
                 sent = queue.sent.get(0, sent)
                 if queue.errors:
-                    raise Reported(queue.errors[0].errno, str(queue.errors[0]))
+                    raise Reported(queue.errors[0].errno, queue.errors[0].told(address.sockaddr[0]))
                 try:
-                    answer, ancillary, _flags, _address = sock.recvmsg(LARGEST, timestamping.CMSG_SPACE)
+                    answer, ancillary, _flags, _address = sock.recvmsg(LARGEST, SPACE)
                 except BlockingIOError:  # it was the error queue that woke us
                     continue
                 attempt.received += len(answer)
                 if answer == PAYLOAD:
                     break
                 attempt.stray = f"got {answer[:32]!r} for {PAYLOAD!r}"
-        arrived = timestamping.stamp(ancillary)
-        if arrived is None:
-            attempt.rtt = Rtt(max(time.time_ns() - begun, 0) / 1e9, Method.CLOCK)
-        elif sent is None:
-            sent = error_queue.drain(sock).sent.get(0)
-        if arrived is not None:
-            method = Method.KERNEL if sent is not None else Method.CLOCK
-            attempt.rtt = Rtt(max(arrived - (begun if sent is None else sent), 0) / 1e9, method)
+        attempt.ttl = ttl.received(ancillary)
+        attempt.rtt = _rtt(begun, sent, timestamping.stamp(ancillary), sock)
+
+
+def _rtt(begun: int, sent: int | None, arrived: int | None, sock: socket.socket) -> Rtt | None:
+    """From the stamps there are, in ns since the epoch; None where a clock was stepped back meanwhile."""
+    if arrived is None:
+        took, method = time.time_ns() - begun, Method.CLOCK
+    else:
+        sent = error_queue.drain(sock).sent.get(0) if sent is None else sent
+        took, method = (arrived - begun, Method.CLOCK) if sent is None else (arrived - sent, Method.KERNEL)
+    return Rtt(took / 1e9, method) if took >= 0 else None

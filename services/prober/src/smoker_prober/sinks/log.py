@@ -23,9 +23,8 @@ def line(result: Result, now: float, latency: str = "network") -> str:
     `latency`: "network" shows the RTT where there is one, "duration" what a program would have felt.
     """
     stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
-    shown = result.rtt.seconds if result.rtt is not None and latency == "network" else result.duration
     if result.outcome.ok:
-        what = f"SUCCESS latency={milliseconds(shown)}{_train(result)}"
+        what = f"SUCCESS latency={milliseconds(result.latency(latency))}{_train(result)}"
     else:
         what = f"FAILED error={result.outcome}" + (f" status={result.status}" if result.status is not None else "")
     return f"[{stamp}] [NODE:{result.source}] [{result.probe.upper()}] {what}{_way(result)}"

@@ -169,6 +169,7 @@ class Metrics(Collector):
             if len(self._paths) >= LISTED:
                 self._unlisted.add(key)
                 return None
+            self._unlisted.discard(key)
             path = self._paths[key] = _Path(probe, way, whole=not way.family and len(self._paths) < WHOLE)
         return path
 

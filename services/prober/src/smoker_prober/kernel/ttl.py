@@ -1,0 +1,33 @@
+"""The TTL (IPv4) or hop limit (IPv6) with which a datagram arrived: ip(7), ipv6(7).
+
+What it was sent with less the routers on the way: where it changes, the way has.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterable
+
+IP_TTL, IP_RECVTTL = 2, 12  # linux/in.h
+_INT = struct.Struct("=i")
+CMSG_SPACE = socket.CMSG_SPACE(_INT.size)
+_KINDS = {(socket.IPPROTO_IP, IP_TTL), (socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT)}
+
+
+def enable(sock: socket.socket) -> bool:
+    """Ask for it with each datagram. Returns whether the kernel will give it."""
+    six = (socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT)
+    try:
+        sock.setsockopt(*(six if sock.family == socket.AF_INET6 else (socket.IPPROTO_IP, IP_RECVTTL)), 1)
+    except OSError:
+        return False
+    return True
+
+
+def received(ancillary: Iterable[tuple[int, int, bytes]]) -> int | None:
+    """The one among control messages, 0 to 255; None where there is none."""
+    for level, kind, data in ancillary:
+        if (level, kind) in _KINDS and len(data) >= _INT.size:
+            return int(_INT.unpack_from(data)[0])
+    return None
