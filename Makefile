@@ -78,7 +78,7 @@ logs-client:  ## the probers' last lines (FOLLOW=1 to go on)
 	@$(LOGS) --selector app=smoker-client,app.kubernetes.io/instance=$(RELEASE)
 
 e2e: setup  ## bake, load and prove it all on the current cluster (E2E_LOAD="kind load docker-image" loads the images)
-	$(BIN)/python -m pytest tests/images tests/e2e -m 'cluster or engine' --timeout 600 -v
+	$(BIN)/python -m pytest tests/images tests/e2e -m 'cluster or engine' --timeout 600 --durations 12 -v
 
 bench: setup  ## the echo services against Go and a bare gevent loop; memory; start
 	$(BIN)/python -m tests.bench.bench_echo $(BENCH_ARGS)
