@@ -103,6 +103,21 @@ def test_a_late_answer_leaves_a_little_for_the_rest(pair: tuple[socket.socket, s
     assert ours.recv(1) == b"y"
 
 
+def test_we_can_be_late_to_see_each_answer(pair: tuple[socket.socket, socket.socket]) -> None:
+    """Held up in one wait after the other: none of the answers is called late."""
+    ours, theirs = pair
+    deadline = Deadline(0.05)
+
+    def answer_and_hold_up() -> None:
+        theirs.send(b"x")
+        _block(0.1)
+
+    for _ in range(4):
+        gevent.spawn(answer_and_hold_up)
+        deadline.readable(ours)
+        assert ours.recv(1) == b"x"
+
+
 def test_a_socket_that_can_be_written_is(pair: tuple[socket.socket, socket.socket]) -> None:
     """Connected, or refused: either way there is something to know."""
     begun = time.monotonic()

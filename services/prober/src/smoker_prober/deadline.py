@@ -20,6 +20,7 @@ from gevent.socket import wait_read, wait_write
 
 _poll = monkey.get_original("select", "poll")
 GRACE = 0.1  # share of the budget that is left after a wait that took all of it and was answered all the same
+GRACES = 5  # times that this is given: as often as a probe waits, for we can be late to see each answer
 
 
 FREE_READS = 16  # reads of an answer that are not looked at
@@ -37,7 +38,7 @@ class Deadline:
             raise ValueError(f"a deadline lies in the future, not in {seconds} s")
         self.seconds = seconds
         self._left = seconds
-        self._graced = False
+        self._graces = GRACES
         self._until = math.inf  # when the answer that is read now must be there
         self._reads = 0
 
@@ -98,8 +99,8 @@ class Deadline:
 
     def _spend(self, seconds: float) -> None:
         self._left -= seconds
-        if self._left <= 0 and not self._graced:  # answered, and seen too late: ours, not the network's
-            self._graced, self._left = True, GRACE * self.seconds
+        if self._left <= 0 and self._graces:  # answered, and seen too late: ours, not the network's
+            self._graces, self._left = self._graces - 1, GRACE * self.seconds
 
     def _exceeded(self) -> None:
         self._left = 0.0
