@@ -145,6 +145,10 @@ def test_no_port_of_a_node_twice(helm: Helm) -> None:
             nested("hostNetwork.adminPort", 18082),
             r"hostNetwork\.adminPort: must differ from tcp and http of hostNetwork\.ports",
         ),
+        (
+            merged(HOST, nested("prober.updateStrategy.rollingUpdate", {"maxSurge": 1, "maxUnavailable": 0})),
+            r"prober\.updateStrategy\.rollingUpdate\.maxSurge: must be 0 with hostNetwork\.enabled",
+        ),
         (merged(HOST, NO_MESH), r"hostNetwork\.enabled: needs mesh\.enabled, for without peers"),
     ],
 )

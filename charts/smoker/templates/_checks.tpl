@@ -15,6 +15,10 @@
 {{- if and $values.hostNetwork.enabled (not $values.mesh.enabled) -}}
 {{- fail "hostNetwork.enabled: needs mesh.enabled, for without peers a second prober on each node has nothing to compare" -}}
 {{- end -}}
+{{- $surge := dig "rollingUpdate" "maxSurge" 0 $values.prober.updateStrategy | toString -}}
+{{- if and $values.hostNetwork.enabled (not (has $surge (list "0" "0%"))) -}}
+{{- fail "prober.updateStrategy.rollingUpdate.maxSurge: must be 0 with hostNetwork.enabled, as a node has each port once" -}}
+{{- end -}}
 {{- with $values.mesh -}}
 {{- include "smoker.distinct" (dict "key" "mesh.ports" "ports" .ports "admin" $values.adminPort "adminKey" "adminPort") -}}
 {{- end -}}
