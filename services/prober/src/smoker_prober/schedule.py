@@ -23,8 +23,11 @@ APART = 0.02  # seconds between the beginnings of the first rounds, of which the
 
 
 def phase(node: str, interval: float) -> float:
-    """Where on the grid `node` fires: seconds from 0 to `interval`, the same at each start, nodes spread evenly."""
-    digest = hashlib.blake2b(node.encode(), digest_size=8).digest()
+    """Where on the grid `node` fires: seconds from 0 to `interval`, the same at each start, nodes spread evenly.
+
+    It is another hash than that of the ring of peers: neighbours there probe the same node, and must not do so at once.
+    """
+    digest = hashlib.blake2b(node.encode(), digest_size=8, person=b"rounds").digest()
     return int.from_bytes(digest, "big") / 2**64 * interval
 
 
