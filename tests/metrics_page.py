@@ -1,4 +1,4 @@
-"""Reads docs/metrics.md: what its tables say of each metric."""
+"""Reads docs/metrics.md, what its tables say of each metric, and what a service serves."""
 
 from __future__ import annotations
 
@@ -23,6 +23,12 @@ class Documented(NamedTuple):
 def rows() -> dict[str, Documented]:
     """Every metric that has a row, by its name."""
     return {row["name"]: Documented(row["kind"], words(row["labels"])) for row in _ROW.finditer(PAGE.read_text())}
+
+
+def values(page: str) -> dict[str, float]:
+    """The value of each series on a page of metrics, by its name with its labels as they stand there."""
+    lines = (line.rsplit(" ", 1) for line in page.splitlines() if line and not line.startswith("#"))
+    return {series: float(value) for series, value in lines}
 
 
 def words(cell: str) -> frozenset[str]:

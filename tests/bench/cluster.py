@@ -16,6 +16,7 @@ from tests.bench import table
 from tests.chart import helm_binary
 from tests.e2e import cluster
 from tests.e2e.release import Release, loaded_images
+from tests.metrics_page import values
 
 SETTLED, REST = 20, 60  # seconds before the prober counts as at rest, and over which it is looked at
 READY_GOAL, CPU_GOAL, RSS_GOAL, SERIES_GOAL = 15.0, 3.0, 36.0, 300  # seconds, millicores, MiB, series
@@ -41,23 +42,23 @@ def look(release: Release, pod: str) -> Look:
     """Asks the prober, by a program of its own in the same container."""
     ask = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9464/metrics', timeout=10).read().decode())"
     page = release.namespace.kubectl("exec", pod, "--", "python3", "-c", ask)
-    values = dict(line.rsplit(" ", 1) for line in page.splitlines() if line and not line.startswith("#"))
+    found = values(page)
     return Look(
-        float(values["process_cpu_seconds_total"]),
-        float(values["process_resident_memory_bytes"]) / 2**20,
-        len(values),
-        int(float(values["smoker_prober_paths"])),
+        found["process_cpu_seconds_total"],
+        found["process_resident_memory_bytes"] / 2**20,
+        len(found),
+        int(found["smoker_prober_paths"]),
     )
 
 
-def measure(values: dict[str, object], helm: str) -> list[str]:
+def measure(chosen: dict[str, object], helm: str) -> list[str]:
     """Install, wait for the mesh, let it rest. Returns the cells of a row."""
     with cluster.fresh_namespace() as namespace:
-        release = Release("smoker", namespace, helm, values)
+        release = Release("smoker", namespace, helm, chosen)
         begun = time.monotonic()
         release.install()
         installed = time.monotonic()
-        if values.get("mesh.enabled", True):  # it ends as soon as every path has an answer
+        if chosen.get("mesh.enabled", True):  # it ends as soon as every path has an answer
             once = ("smoker-prober", "once", "--mesh", "smoker-prober:9464")
             release.namespace.kubectl("exec", "daemonset/smoker-prober", "--", *once, seconds=120)
         whole = time.monotonic()
@@ -86,8 +87,8 @@ def main() -> int:
     helm = helm_binary.helm(helm_binary.MAJORS[0])
     images, rows = loaded_images(), []
     for what, changed in CASES.items():
-        values: dict[str, object] = {"prober.intervalSeconds": interval, "mesh.peers": 0, **changed, **images}
-        rows.append([what, "", *measure(values, helm)])
+        chosen: dict[str, object] = {"prober.intervalSeconds": interval, "mesh.peers": 0, **changed, **images}
+        rows.append([what, "", *measure(chosen, helm)])
     nodes = cluster.nodes()
     cluster.await_end()
     print(f"machine load {os.getloadavg()[0]:.1f}; {len(nodes)} nodes, all on this machine if it is a local cluster")

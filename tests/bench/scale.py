@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.metrics_page import values
+
 from . import table
 from .build import HERE, BenchError
 from .server import Server, free_port, launched, ready_by_http
@@ -159,9 +161,9 @@ def scraped(port: int) -> tuple[str, float, float]:
 
 def late_share(metrics: str) -> float:
     """The share of rounds that began more than 10 ms after their time."""
-    values = dict(line.rsplit(" ", 1) for line in metrics.splitlines() if not line.startswith("#"))
-    rounds = float(values["smoker_prober_lateness_seconds_count"])
-    return 1 - float(values['smoker_prober_lateness_seconds_bucket{le="0.01"}']) / rounds
+    found = values(metrics)
+    rounds = found["smoker_prober_lateness_seconds_count"]
+    return 1 - found['smoker_prober_lateness_seconds_bucket{le="0.01"}'] / rounds
 
 
 def row(load: Load, cost: Cost, base: Cost | None) -> list[str]:

@@ -14,10 +14,10 @@ import sys
 from smoker_common import service
 from smoker_prober.assembly import assemble
 from smoker_prober.discovery.static import STAMP, targets
-from smoker_prober.gather import SNAPSHOT
 from smoker_prober.prober import Hosts
 from smoker_prober.settings import Settings
 from smoker_prober.sinks.memory import Memory
+from smoker_prober.snapshot import SNAPSHOT
 
 FIRST = ipaddress.IPv4Address("127.16.0.1")
 

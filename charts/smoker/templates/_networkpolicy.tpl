@@ -26,9 +26,9 @@ that it does not matter on which side of the Service a plugin looks.
 {{- end }}
 {{- end -}}
 
-{{/* The same of a prober's own echoes. */}}
+{{/* The same of a prober's own echoes. Takes mesh ports. */}}
 {{- define "smoker.peerPorts" -}}
-{{- range include "smoker.meshPorts" .Values.mesh.ports | fromYamlArray }}
+{{- range include "smoker.meshPorts" . | fromYamlArray }}
 - {protocol: {{ .protocol }}, port: {{ int64 .number }}}
 {{- end }}
 {{- end -}}

@@ -13,7 +13,6 @@ from importlib.metadata import version
 from typing import Any
 
 import gevent
-import urllib3
 from gevent.event import Event
 from prometheus_client import CollectorRegistry
 
@@ -24,7 +23,7 @@ from smoker_prober import report
 from smoker_prober import round as rounds
 from smoker_prober.assembly import assemble
 from smoker_prober.discovery.static import hosts
-from smoker_prober.gather import SNAPSHOT, gather
+from smoker_prober.gather import gather
 from smoker_prober.prober import NEW
 from smoker_prober.probes import PROBES
 from smoker_prober.probes.base import run as run_probe
@@ -32,12 +31,13 @@ from smoker_prober.result import Result
 from smoker_prober.settings import Settings
 from smoker_prober.sinks import log as log_sink
 from smoker_prober.sinks.memory import Memory
+from smoker_prober.snapshot import SNAPSHOT, failed, fetch
 from smoker_prober.target import Path, Target
 
 PROGRAM = "smoker-prober"
 ALL_GOOD, FAILED, MISTAKE = 0, 1, 2  # exit codes
 INTERRUPTED = 128 + signal.SIGINT  # as a shell says it
-ANSWERED = 200
+REPORT = 5.0  # seconds for the prober that runs here
 PATIENCE = 240.0  # seconds with a mesh that is not well: Helm ends a test after 300
 SETTLE = 1.0  # seconds between two rounds of `once --settle`
 
@@ -77,18 +77,15 @@ def _run() -> int:
 
 
 def _report(settings: Settings, *, as_json: bool) -> int:
-    host = settings.listen_address or "127.0.0.1"
-    where = f"http://{f'[{host}]' if ':' in host else host}:{settings.admin_port}{SNAPSHOT}"
-    try:
-        answer = urllib3.request("GET", where, timeout=5.0, retries=False)
-        snapshot = answer.json() if answer.status == ANSWERED else None
-    except (urllib3.exceptions.HTTPError, ValueError):
-        snapshot = None
+    prober = Target(settings.listen_address or "127.0.0.1", settings.admin_port)
+    snapshot = fetch(prober, REPORT)
     if snapshot is None:
-        service.complain(PROGRAM, [f"no prober of this version answers at {where}"], "report")
+        service.complain(
+            PROGRAM, [f"no prober of this version answers at http://{prober.authority}{SNAPSHOT}"], "report"
+        )
         return MISTAKE
     print(json.dumps(snapshot, indent=2) if as_json else report.windows(snapshot))
-    return FAILED if any(path["last"] not in ("", "success") for path in snapshot["paths"]) else ALL_GOOD
+    return FAILED if any(map(failed, snapshot["paths"])) else ALL_GOOD
 
 
 def _once(settings: Settings, chosen: argparse.Namespace) -> int:

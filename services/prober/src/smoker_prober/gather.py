@@ -5,7 +5,6 @@ snapshot ─▶ Answer (who, what it knows, the paths that are not well) ─▶ 
 
 from __future__ import annotations
 
-import json
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,20 +12,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import urllib3
 from gevent.event import Event
 from gevent.pool import Pool
 
 from smoker_common.log import escaped
 from smoker_prober.report import aligned
-from smoker_prober.target import OTHER
+from smoker_prober.snapshot import failed, fetch
+from smoker_prober.target import OTHER, Target
 
-SNAPSHOT = "/api/v1/snapshot"
 TIMEOUT = 3.0  # seconds for one prober
 PAUSE = 0.5  # seconds between two looks
 AT_ONCE = 32
 SHOWN = 200  # paths in the table: more help nobody
-OK = 200
 
 HEADER = ("FROM", "TO", "PROBE", "PLANE", "FAMILY", "OUTCOME", "DETAIL")
 
@@ -50,7 +47,7 @@ class Answer:
         mesh = snapshot["mesh"]
         paths = [path for path in snapshot["paths"] if not path["plane"].endswith(OTHER)]
         node = str(snapshot["node"])
-        bad = [path for path in paths if path["last"] not in ("", "success")]
+        bad = [path for path in paths if failed(path)]
         return cls(
             node,
             str(snapshot["network"]),
@@ -155,9 +152,8 @@ def _addresses(host: str, port: int) -> set[str]:
 
 
 def _ask(address: str, port: int) -> Answer | None:
-    host = f"[{address}]" if ":" in address else address
     try:
-        answer = urllib3.request("GET", f"http://{host}:{port}{SNAPSHOT}", timeout=TIMEOUT, retries=False)
-        return Answer.of(json.loads(answer.data)) if answer.status == OK else None
-    except (urllib3.exceptions.HTTPError, ValueError, KeyError, TypeError):
+        found = fetch(Target(address, port), TIMEOUT)
+        return None if found is None else Answer.of(found)
+    except (KeyError, TypeError):  # another program's
         return None

@@ -27,7 +27,6 @@ class Mesh:
     def __init__(self, settings: Settings, api: Api, prober: Prober, memory: Memory, never: set[int]) -> None:
         self._own = Own(settings.node_name, settings.network)
         self._count, self._prober, self._memory, self._never = settings.mesh_peers, prober, memory, never
-        self._peers: frozenset[Peer] = frozenset()
         self._zone = ""  # of the own node, as last known: it holds while the own pod is not ready
         self._probed = self._paths = 0
         services = {settings.peer_service: POD, settings.peer_host_service: HOST}
@@ -36,8 +35,8 @@ class Mesh:
         memory.mesh = self._state
 
     def _changed(self, peers: frozenset[Peer]) -> None:
-        came, left = _names(peers) - _names(self._peers), _names(self._peers) - _names(peers)
-        self._peers = peers
+        names, before = _names(peers), _names(self._discovery.peers)
+        came, left = names - before, before - names
         self._never.update(port for peer in peers for port in (peer.ports.udp, peer.ports.stamp))
         self._zone = next((peer.zone for peer in peers if peer.node == self._own.node), self._zone)
         self._memory.zone = self._zone
@@ -56,8 +55,8 @@ class Mesh:
 
     def _state(self) -> dict[str, Any]:
         """As the snapshot shows it."""
-        nodes = {peer.node for peer in self._peers if peer.node != self._own.node}
-        probers = {(peer.node, peer.network) for peer in self._peers} - {(self._own.node, self._own.network)}
+        nodes = {peer.node for peer in self._discovery.peers if peer.node != self._own.node}
+        probers = {(peer.node, peer.network) for peer in self._discovery.peers} - {(self._own.node, self._own.network)}
         stale = self._discovery.stale
         return {
             "known": len(nodes),
