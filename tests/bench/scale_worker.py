@@ -13,7 +13,8 @@ import sys
 
 from smoker_common import service
 from smoker_prober.assembly import assemble
-from smoker_prober.discovery.static import STAMP, targets
+from smoker_prober.discovery.peer import STAMP
+from smoker_prober.discovery.static import targets
 from smoker_prober.prober import Hosts
 from smoker_prober.settings import Settings
 from smoker_prober.sinks.memory import Memory

@@ -38,7 +38,7 @@ def test_one_round_of_the_prober(helm: Helm) -> None:
         ours = {**release.env("prober"), "SERVER_HOST": ""}
         assert {**release.env("test"), "SERVER_HOST": ""} == {k: v for k, v in ours.items() if k not in OF_RUN}
         assert release.component("test")["spec"]["restartPolicy"] == "Never"
-        assert not {"livenessProbe", "readinessProbe", "ports"} & set(test)
+        assert not {"startupProbe", "livenessProbe", "readinessProbe", "ports"} & set(test)
 
 
 def test_own_service(helm: Helm) -> None:

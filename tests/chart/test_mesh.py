@@ -111,7 +111,7 @@ def test_host_is_a_prober(helm: Helm) -> None:
     assert host["updateStrategy"] == prober["updateStrategy"]
     for field in ("tolerations", "nodeSelector", "securityContext", "terminationGracePeriodSeconds"):
         assert release.pod("host")["spec"][field] == release.pod("prober")["spec"][field]
-    for field in ("image", "args", "resources", "securityContext", "livenessProbe", "readinessProbe"):
+    for field in ("image", "args", "resources", "securityContext", "startupProbe", "livenessProbe", "readinessProbe"):
         assert release.container("host")[field] == release.container("prober")[field]
 
 

@@ -108,7 +108,8 @@ def test_health(helm: Helm, component: str) -> None:
         assert {"name": "admin", "containerPort": number, "protocol": "TCP"} in container["ports"]
         assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "admin"}
         assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "admin"}
-        assert container["readinessProbe"]["periodSeconds"] == 2
+        assert container["startupProbe"]["httpGet"] == container["readinessProbe"]["httpGet"]
+        assert container["startupProbe"]["periodSeconds"] == 1
 
 
 @pytest.mark.parametrize("component", [*WORKLOADS, "test"])

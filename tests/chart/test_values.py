@@ -21,6 +21,7 @@ ROUND = {
     "STAMP_PORT": "8062",
     "TEST_INTERVAL": "30",
     "TEST_TIMEOUT": "5",
+    "PROBES": "tcp,udp,http",
     "UDP_PACKETS": "10",
     "LATENCY": "network",
 }
@@ -105,6 +106,7 @@ def test_environment_without_a_mesh(helm: Helm) -> None:
         ("prober.serverHost", "fd00::1", "SERVER_HOST", "fd00::1", ["prober"]),
         ("prober.intervalSeconds", 3600, "TEST_INTERVAL", "3600", ["prober", "test"]),
         ("udpEcho.stampPort", 18062, "STAMP_PORT", "18062", ["udp-echo", "prober", "test"]),
+        ("prober.probes", ["tcp", "udp"], "PROBES", "tcp,udp", ["prober", "test"]),
         ("prober.udpPackets", 0, "UDP_PACKETS", "0", ["prober", "test"]),
         ("prober.latency", "duration", "LATENCY", "duration", ["prober", "test"]),
         (

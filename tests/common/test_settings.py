@@ -18,6 +18,7 @@ from smoker_common.settings import (
     port,
     seconds,
     setting,
+    some_of,
     whole,
 )
 
@@ -29,6 +30,7 @@ class Example(ServiceSettings):
     echo_port: int = setting("ECHO_PORT", 8080, port, "a port", listen="tcp")
     pause: float = setting("PAUSE", 1.5, seconds(0.5, 10), "a pause")
     host: str = setting("HOST", lambda: "made", name, "a host")
+    ways: tuple[str, ...] = setting("WAYS", ("road", "rail"), some_of("road", "rail", "sea"), "ways")
 
 
 def test_defaults_hold_where_nothing_is_set() -> None:
@@ -53,6 +55,17 @@ def test_all_mistakes_are_named_at_once() -> None:
         "ECHO_PORT='80 80' is not a whole number from 1 to 65535",
         "PAUSE='0.1' is not a number of seconds from 0.5 to 10",
     ]
+
+
+def test_a_list_of_words() -> None:
+    """By commas or spaces, in any case and order, each once; at least one, and none that is not allowed."""
+    for text, ways in (("sea", ("sea",)), ("SEA, road,sea", ("road", "sea"))):
+        assert parse(Example, {"WAYS": text})[0].ways == ways
+    for text in (",", "road,air"):
+        assert parse(Example, {"WAYS": text})[1] == [
+            f"WAYS={text!r} is not a list by commas or spaces of road, rail, sea"
+        ]
+    assert "default: road,rail" in describe(Example)
 
 
 def test_a_service_link_is_recognised() -> None:

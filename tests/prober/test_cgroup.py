@@ -48,3 +48,10 @@ def test_nothing_known_is_none_and_not_zero(tmp_path: Path, files: dict[str, str
 def test_no_proc_at_all(tmp_path: Path) -> None:
     """Another system."""
     assert throttled(tmp_path, tmp_path / "nothing") is None
+
+
+def test_a_file_that_has_gone_is_looked_for_anew(tmp_path: Path) -> None:
+    """Where it was the last time is a guess."""
+    assert given(tmp_path, "0::/a\n", {"a/cpu.stat": V2}) == pytest.approx(1.25)
+    (tmp_path / "fs/a/cpu.stat").unlink()
+    assert given(tmp_path, "0::/b\n", {"b/cpu.stat": V2.replace("1250000", "500000")}) == pytest.approx(0.5)

@@ -9,7 +9,8 @@ import pytest
 from gevent.event import AsyncResult
 from prometheus_client import CollectorRegistry, generate_latest
 
-from smoker_prober.discovery.static import STAMP, targets
+from smoker_prober.discovery.peer import STAMP
+from smoker_prober.discovery.static import targets
 from smoker_prober.measured import Method
 from smoker_prober.probes import ECHOED, PROBES
 from smoker_prober.result import Outcome

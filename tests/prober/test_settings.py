@@ -22,6 +22,7 @@ PROMISED: dict[str, Any] = {
     "TEST_INTERVAL": 30,
     "TEST_TIMEOUT": 5,
     "STAMP_PORT": 8062,
+    "PROBES": ("tcp", "udp", "http"),
     "UDP_PACKETS": 10,
     "LATENCY": "network",
     "NODE_NAME": socket.gethostname(),
@@ -65,6 +66,7 @@ def test_every_variable_is_read() -> None:
         "TEST_INTERVAL": 0.5,
         "TEST_TIMEOUT": 0.25,
         "STAMP_PORT": 9,
+        "PROBES": ("udp",),
         "UDP_PACKETS": 0,
         "LATENCY": "duration",
         "NODE_NAME": "node-7",
@@ -85,7 +87,9 @@ def test_every_variable_is_read() -> None:
         "PEER_STAMP_PORT": 18062,
         "TARGETS": "api=tcp://10.96.0.1:443",
     }
-    settings, problems = parse(Settings, {name: str(value) for name, value in wanted.items()})
+    settings, problems = parse(
+        Settings, {name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in wanted.items()}
+    )
     assert (by_variable(settings), problems) == (wanted, [])
     assert set(wanted) == set(PROMISED)
 
@@ -135,6 +139,8 @@ def test_a_target_for_each_probe() -> None:
         "http": "h:3",
         "stamp": "h:8062",  # where the train goes
     }
+    alone, _problems = parse(Settings, {"PROBES": "http,tcp"})
+    assert targets(alone, "h").keys() == {"tcp", "http"}
     assert list(PROBES) == [*ECHOED, "connect"] == ["tcp", "udp", "http", "connect"]
 
 
@@ -143,3 +149,4 @@ def test_the_longest_round() -> None:
     probes = {"TEST_TIMEOUT": "0.5", "TEST_INTERVAL": "2"}
     assert rounds.longest(parse(Settings, probes | {"UDP_PACKETS": "0"})[0]) == pytest.approx(1.5)
     assert rounds.longest(parse(Settings, probes)[0]) == pytest.approx(1.5 + 0.4 + 0.5)
+    assert rounds.longest(parse(Settings, probes | {"PROBES": "tcp,http"})[0]) == pytest.approx(1.0)

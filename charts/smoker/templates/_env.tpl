@@ -42,6 +42,7 @@ TCP_PORT: {{ $values.tcpEcho.port }}
 UDP_PORT: {{ $values.udpEcho.port }}
 HTTP_PORT: {{ $values.httpEcho.port }}
 STAMP_PORT: {{ $values.udpEcho.stampPort }}
+PROBES: {{ join "," $values.prober.probes | quote }}
 UDP_PACKETS: {{ $values.prober.udpPackets }}
 LATENCY: {{ $values.prober.latency }}
 TEST_INTERVAL: {{ $values.prober.intervalSeconds }}

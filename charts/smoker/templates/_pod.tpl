@@ -8,6 +8,7 @@ Takes root, component, key (of the values), app, values, env, fieldEnv, and, whe
   host     whether it stands on the node's network
   serves   whether the admin port answers (all but the test pod, which ends)
   tmp      size limit of a volume at /tmp
+  readyWithin  seconds that it may need to be ready, beside those that any program needs
 */}}
 {{- define "smoker.podTemplate" -}}
 metadata:
@@ -59,14 +60,20 @@ containers:
       - {name: {{ .name }}, containerPort: {{ int64 .number }}, protocol: {{ .protocol }}}
       {{- end }}
       - {name: admin, containerPort: {{ int64 (.adminPort | default $shared.adminPort) }}, protocol: TCP}
+    {{- /* Often, so that an installation ends when the pods are ready and not long after; then seldom, for each question
+    costs a millisecond. */}}
+    startupProbe:
+      httpGet: {path: /readyz, port: admin}
+      periodSeconds: 1
+      timeoutSeconds: 2
+      failureThreshold: {{ add 60 (.readyWithin | default 0) }}
     livenessProbe:
       httpGet: {path: /livez, port: admin}
       periodSeconds: 10
       timeoutSeconds: 5
     readinessProbe:
       httpGet: {path: /readyz, port: admin}
-      {{- /* Short, so that an installation ends when the pods are ready and not long after. */}}
-      periodSeconds: 2
+      periodSeconds: 10
       timeoutSeconds: 2
     {{- end }}
     {{- with $values.resources }}

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from smoker_prober.discovery.paths import Own, paths
 from smoker_prober.discovery.peer import HOST, POD, Peer, Ports
+from smoker_prober.probes import ECHOED
 from smoker_prober.target import Path
 
 POD_PORTS, HOST_PORTS = Ports(8080, 8081, 8082, 8062), Ports(18080, 18081, 18082, 18062)
@@ -24,7 +25,7 @@ def own(node: str, network: str = POD) -> Own:
 
 def ways(peers: Iterable[Peer], me: Own, count: int = 0) -> set[tuple[str, str, str]]:
     """Target, plane and family of each path."""
-    return {where["tcp"].path[:3] for where in paths(peers, me, count).values()}
+    return {where["tcp"].path[:3] for where in paths(peers, me, count, ECHOED).values()}
 
 
 def test_every_other_node_and_never_itself() -> None:
@@ -59,7 +60,7 @@ def test_planes_are_compared() -> None:
 
 def test_two_families_are_two_paths() -> None:
     """Each probe goes to the peer's own port, at each of its addresses; the path has names alone."""
-    found = paths([peer("node-2", HOST, ("10.0.0.2", "fd00::2"))], own("node-1"), 10)
+    found = paths([peer("node-2", HOST, ("10.0.0.2", "fd00::2"))], own("node-1"), 10, ECHOED)
     assert [where["udp"].authority for where in found.values()] == ["10.0.0.2:18081", "[fd00::2]:18081"]
     assert [where["stamp"].port for where in found.values()] == [18062, 18062]
     assert {where["http"].path for where in found.values()} == {
@@ -67,6 +68,13 @@ def test_two_families_are_two_paths() -> None:
     }
 
 
+def test_only_what_is_wanted_is_probed() -> None:
+    """Without UDP there is no train either."""
+    for probes, targets in ((("tcp",), {"tcp"}), (("udp", "http"), {"udp", "http", "stamp"})):
+        (where,) = paths([peer("node-2")], own("node-1"), 10, probes).values()
+        assert where.keys() == targets
+
+
 def test_a_successor_on_the_own_node_is_no_peer() -> None:
     """While this pod is replaced, the one that comes is the same place on the same network."""
-    assert paths([peer("node-1")], Own("node-1", POD), 0) == {}
+    assert paths([peer("node-1")], Own("node-1", POD), 0, ECHOED) == {}

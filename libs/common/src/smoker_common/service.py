@@ -27,12 +27,14 @@ from prometheus_client import CollectorRegistry
 from smoker_common import admin, log, metrics
 from smoker_common.http import HttpServer
 from smoker_common.listen import tcp_listener, udp_sockets, why_not
+from smoker_common.resident import hand_back
 from smoker_common.settings import ServiceSettings, declaration, describe, parse
 from smoker_common.work import Work
 
 GRACE = 5.0  # seconds for what is in flight when a stop is asked for
 OK, MISTAKE = 0, 2  # exit codes
 ADDRESS = "LISTEN_ADDRESS"
+SETTLED = 20.0  # seconds after which what only the start needed is over
 
 S = TypeVar("S", bound=ServiceSettings)
 Sockets = dict[str, list[socket.socket]]  # by the settings field that declares the port
@@ -123,7 +125,10 @@ def run(
     server.start()
     work.start()
     logger.info(f"{program} started", **_ports(settings))
-    stop.wait()
+    if not stop.wait(SETTLED):
+        with contextlib.suppress(OSError, ImportError):  # where it cannot be, nothing is lost but memory
+            hand_back()
+        stop.wait()
     logger.info(f"{program} is stopping")
     begun = time.monotonic()
     work.retire()

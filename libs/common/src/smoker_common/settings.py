@@ -62,6 +62,19 @@ def one_of(*words: str) -> Kind:
     return Kind("one of " + ", ".join(words), convert)
 
 
+def some_of(*words: str) -> Kind:
+    """One or more of `words`, in any case, as a tuple in the order of `words`."""
+
+    def convert(text: str) -> tuple[str, ...]:
+        found = {word.casefold() for word in re.split(r"[,\s]+", text) if word}
+        if not found or found - lookup:
+            raise ValueError(text)
+        return tuple(word for word in words if word.casefold() in found)
+
+    lookup = {word.casefold() for word in words}
+    return Kind("a list by commas or spaces of " + ", ".join(words), convert)
+
+
 def _decimal(text: str) -> int:
     if not (text.isascii() and text.isdigit()):  # int() would take "1_000", "+5" and digits of other scripts
         raise ValueError(text)
@@ -193,6 +206,6 @@ def describe(cls: type[ServiceSettings]) -> str:
     for field in dataclasses.fields(cls):
         declared = declaration(field)
         default = field.default if field.default is not dataclasses.MISSING else "the host's name"
-        shown = "unset" if default == "" else default
+        shown = "unset" if default == "" else ",".join(default) if isinstance(default, tuple) else default
         lines.append(f"  {declared.variable:<17} {declared.help}\n{'':20}{declared.kind.allowed}; default: {shown}")
     return "\n".join(lines)

@@ -26,7 +26,8 @@ class Mesh:
 
     def __init__(self, settings: Settings, api: Api, prober: Prober, memory: Memory, never: set[int]) -> None:
         self._own = Own(settings.node_name, settings.network)
-        self._count, self._prober, self._memory, self._never = settings.mesh_peers, prober, memory, never
+        self._count, self._probes = settings.mesh_peers, settings.probes
+        self._prober, self._memory, self._never = prober, memory, never
         self._zone = ""  # of the own node, as last known: it holds while the own pod is not ready
         self._probed = self._paths = 0
         services = {settings.peer_service: POD, settings.peer_host_service: HOST}
@@ -40,8 +41,8 @@ class Mesh:
         self._never.update(port for peer in peers for port in (peer.ports.udp, peer.ports.stamp))
         self._zone = next((peer.zone for peer in peers if peer.node == self._own.node), self._zone)
         self._memory.zone = self._zone
-        hosts = paths(peers, self._own._replace(zone=self._zone), self._count)
-        self._probed = len({where["tcp"].path.target for where in hosts.values()} - {self._own.node})
+        hosts = paths(peers, self._own._replace(zone=self._zone), self._count, self._probes)
+        self._probed = len({each.path.target for where in hosts.values() for each in where.values()} - {self._own.node})
         self._paths = sum(len(PROBES.keys() & where.keys()) for where in hosts.values())
         self._prober.meet(hosts)
         if came or left:

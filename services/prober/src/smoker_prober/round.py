@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from statistics import median
 
-from smoker_prober.discovery.static import STAMP
+from smoker_prober.discovery.peer import STAMP
 from smoker_prober.measured import Method, Rtt
-from smoker_prober.probes import ECHOED, PROBES, train
+from smoker_prober.probes import PROBES, train
 from smoker_prober.probes.base import run
 from smoker_prober.resolve import resolve
 from smoker_prober.result import Result
@@ -51,5 +51,5 @@ def _with_train(result: Result, port: int, settings: Settings) -> Result:
 
 def longest(settings: Settings) -> float:
     """Seconds that a round can take: that of a host with echoes is the longest."""
-    trains = spread(settings) + settings.test_timeout if settings.udp_packets else 0.0
-    return len(ECHOED) * settings.test_timeout + trains
+    trained = settings.udp_packets and "udp" in settings.probes
+    return len(settings.probes) * settings.test_timeout + (spread(settings) + settings.test_timeout if trained else 0.0)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 
-from smoker_common.settings import ServiceSettings, name, one_of, port, port_or_none, seconds, setting, whole
+from smoker_common.settings import ServiceSettings, name, one_of, port, port_or_none, seconds, setting, some_of, whole
 from smoker_prober.discovery import fixed
 from smoker_prober.discovery.peer import HOST, POD
+from smoker_prober.probes import ECHOED
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,9 @@ class Settings(ServiceSettings):
     test_interval: float = setting("TEST_INTERVAL", 30.0, seconds(0.1, 86400), "from one round to the next")
     test_timeout: float = setting("TEST_TIMEOUT", 5.0, seconds(0.001, 3600), "for one probe, name resolution included")
     stamp_port: int = setting("STAMP_PORT", 8062, port, "the port of the STAMP reflector")
+    probes: tuple[str, ...] = setting(
+        "PROBES", ECHOED, some_of(*ECHOED), "how the echo services and peers are probed, a train with UDP"
+    )
     udp_packets: int = setting(
         "UDP_PACKETS", 10, whole(0, 1000), "packets of the train that follows a UDP probe; 0: none"
     )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from smoker_prober.discovery.peer import Peer
 from smoker_prober.discovery.pick import pick
-from smoker_prober.discovery.static import STAMP
 from smoker_prober.target import Path, Target
 
 
@@ -24,8 +23,8 @@ def plane(source: str, target: str) -> str:
     return source if source == target else f"{source}-{target}"
 
 
-def paths(peers: Iterable[Peer], own: Own, count: int) -> dict[str, Mapping[str, Target]]:
-    """By a name of their own, a target for each probe of the peers that `own` probes, an address family each.
+def paths(peers: Iterable[Peer], own: Own, count: int, probes: Collection[str]) -> dict[str, Mapping[str, Target]]:
+    """By a name of their own, a target for each of `probes` of the peers that `own` probes, an address family each.
 
     The nodes are picked among those that have a peer; on each, the probers of both networks are probed. On the own node
     the other network's prober is: it tells a fault of this pod from one of the node's network.
@@ -40,12 +39,8 @@ def paths(peers: Iterable[Peer], own: Own, count: int) -> dict[str, Mapping[str,
             continue
         for address in peer.addresses:
             path = Path(peer.node, plane(own.network, peer.network), family(address), peer.zone)
-            found[f"{path.target} {path.plane} {path.family}"] = {
-                "tcp": Target(address, peer.ports.tcp, path),
-                "udp": Target(address, peer.ports.udp, path),
-                "http": Target(address, peer.ports.http, path),
-                STAMP: Target(address, peer.ports.stamp, path),
-            }
+            targets = {probe: Target(address, port, path) for probe, port in peer.ports.of(probes).items()}
+            found[f"{path.target} {path.plane} {path.family}"] = targets
     return found
 
 

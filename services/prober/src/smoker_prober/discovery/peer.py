@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
 POD, HOST = "pod", "host"  # the networks a prober can stand on
+STAMP = "stamp"  # beside the probes: where the train that follows a UDP probe goes
 
 
 class Ports(NamedTuple):
-    """Where a peer answers."""
+    """Where a peer, or the echo services, answer."""
 
     tcp: int
     udp: int
     http: int
     stamp: int
+
+    def of(self, probes: Collection[str]) -> dict[str, int]:
+        """Those of `probes`, by name; with UDP that of the train, too."""
+        wanted = {*probes, STAMP} if "udp" in probes else probes
+        return {name: port for name, port in self._asdict().items() if name in wanted}
 
 
 @dataclass(frozen=True, slots=True)

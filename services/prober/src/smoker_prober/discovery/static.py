@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from smoker_prober.discovery import fixed
+from smoker_prober.discovery.peer import Ports
 from smoker_prober.settings import Settings
 from smoker_prober.target import OTHER, Path, Target
-
-STAMP = "stamp"  # beside the probes: where the train that follows a UDP probe goes
 
 
 def hosts(settings: Settings) -> dict[str, Mapping[str, Target]]:
@@ -26,8 +25,8 @@ def hosts(settings: Settings) -> dict[str, Mapping[str, Target]]:
 
 def targets(settings: Settings, host: str) -> dict[str, Target]:
     """A target for each probe of the echo services on `host`, and one for the train."""
-    ports = {"tcp": settings.tcp_port, "udp": settings.udp_port, "http": settings.http_port, STAMP: settings.stamp_port}
-    found = {probe: Target(host, port) for probe, port in ports.items()}
+    ports = Ports(settings.tcp_port, settings.udp_port, settings.http_port, settings.stamp_port)
+    found = {probe: Target(host, port) for probe, port in ports.of(settings.probes).items()}
     if settings.network == "pod":
         return found
     return {

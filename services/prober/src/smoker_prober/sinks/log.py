@@ -58,4 +58,4 @@ def write(result: Result, latency: str = "network") -> None:
         shown = "rtt_ms" if latency == "network" and result.rtt is not None else "duration_ms"
         return {"latency_ms": flat[shown]} | flat
 
-    logger.bind(**{RESULT: fields}).log(level, "{}", text)
+    logger.log(level, "{}", text, **{RESULT: fields})

@@ -19,7 +19,7 @@ from smoker_prober.target import Path
 
 #: Seconds: 50 µs to 5 s.
 BUCKETS = (5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-LATENESS = (1e-3, 1e-2, 5e-2, 0.1, 0.5, 1.0, 2.0, 5.0)  # seconds
+LATENESS = (1e-3, 1e-2, 0.1, 1.0, 5.0)  # seconds
 WHOLE = 12  # paths that have all their counters from their first result, those at 0 too; peers never have
 LISTED = 3072  # paths that have series of their own: 1,024 targets
 OVER_TCP = ("tcp", "http", "connect")
