@@ -17,6 +17,15 @@ import pytest
 
 from tests.images.command import run
 
+FROZEN = 180  # seconds after which what is frozen thaws in any case
+#: Sends a signal to a program's processes; where several nodes are one machine, to those in this node's network.
+SIGNAL = """
+for pid in $(pgrep -x "$1"); do
+  [ "$(readlink /proc/$pid/ns/net)" = "$(readlink /proc/self/ns/net)" ] && own="$own $pid"
+  all="$all $pid"
+done
+kill -"$2" ${own:-$all}
+"""
 COMMENT = ("-m", "comment", "--comment", "lab-fault")
 
 
@@ -44,6 +53,18 @@ def healed() -> Iterator[None]:
         yield
     finally:
         run(*command, "heal", seconds=60)
+
+
+@contextmanager
+def frozen(node: str, program: str) -> Iterator[None]:
+    """A program of a node does nothing while the block lasts, as if it hung."""
+    signal = ("sh", "-c", SIGNAL, "sh", program)
+    on(node, *signal, "STOP")
+    on(node, "sh", "-c", f'(sleep {FROZEN}; exec "$@") >/dev/null 2>&1 &', "sh", *signal, "CONT")
+    try:
+        yield
+    finally:
+        on(node, *signal, "CONT")
 
 
 def drop(node: str, chain: str, *match: str) -> None:

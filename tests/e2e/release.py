@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -76,7 +76,7 @@ class Release:
         """What tells each component's pods from those that will replace them."""
         return {name: {pod["metadata"]["uid"] for pod in self.pods(name)} for name in COMPONENTS}
 
-    def log(self, component: str = "prober", without: str = "") -> Log:
+    def log(self, component: str = "prober", without: Collection[str] = ()) -> Log:
         """All lines of a component's pods so far; "a|b" is of two components."""
         wanted = f"{self.selector},app.kubernetes.io/component in ({component.replace('|', ',')})"
         how = ("--prefix", "--timestamps", "--tail=-1", "--max-log-requests=1000")
@@ -87,18 +87,20 @@ class Release:
             found.setdefault(line["pod"], []).append(Line(datetime.fromisoformat(line["at"]), line["text"]))
         return found
 
-    def _logs(self, wanted: str, without: str, *how: str) -> str:
+    def _logs(self, wanted: str, without: Collection[str], *how: str) -> str:
         if not without:
             return self.namespace.kubectl("logs", "--selector", wanted, *how)
-        pods = [pod for pod in self.namespace.items("pods", wanted) if pod["spec"]["nodeName"] != without]
+        pods = [pod for pod in self.namespace.items("pods", wanted) if pod["spec"]["nodeName"] not in without]
         return "".join(self.namespace.kubectl("logs", pod["metadata"]["name"], *how[:-1]) for pod in pods)
 
     def results(self, since: Mark | None = None) -> list[Result]:
         """What the probers have found of the echo services since a mark, the oldest first."""
         return [found for found in self.all_results(since) if not found.peer]
 
-    def all_results(self, since: Mark | None = None, component: str = "prober", without: str = "") -> list[Result]:
-        """The same, of their peers too; `without`: a node whose kubelet does not answer."""
+    def all_results(
+        self, since: Mark | None = None, component: str = "prober", without: Collection[str] = ()
+    ) -> list[Result]:
+        """The same, of their peers too; `without`: nodes whose pods' logs cannot be had now."""
         mark = since or {}
         logs = self.log(component, without).items()
         lines = (line for pod, all_lines in logs for line in all_lines[len(mark.get(pod, ())) :])

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import permutations
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from tests.images.command import CommandError
 pytestmark = pytest.mark.cluster
 
 BOTH = "prober|host"
+COMPONENT = "app.kubernetes.io/component"
 ECHOES = ("tcpEcho", "udpEcho", "httpEcho")
 MESH = {
     **FAST,
@@ -34,6 +36,8 @@ ROLLOUTS = int(os.environ.get("E2E_ROLLOUTS", "2"))
 OVERLAY = ("-p", "udp", "--dport", "8472")
 LOST = 70  # rounds of a second, of two probers: a connection that is cut is noticed after half a minute
 API = ("-p", "tcp")
+MINUTE = 60  # seconds
+QUIET = {"prober.timeoutSeconds": 5}  # as by default: this is about quiet, not about speed
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +75,13 @@ def failures(found: list[Result]) -> list[Result]:
     return [result for result in found if result.outcome != "success"]
 
 
-def some_rounds(release: Release, nodes: set[str], rounds: int) -> None:
-    """So many more rounds of every prober, by its lines of the nodes' Service."""
-    mark = release.log(BOTH)
+def some_rounds(release: Release, nodes: set[str], rounds: int, without: Collection[str] = ()) -> None:
+    """So many more rounds of every prober of `nodes`, by its lines of the nodes' Service; `without`: of all_results."""
+    mark = release.log(BOTH, without)
 
     def enough() -> None:
-        seen = Counter((r.node, r.plane) for r in release.all_results(mark, BOTH) if not r.peer and r.probe == "HTTP")
+        found = release.all_results(mark, BOTH, without)
+        seen = Counter((r.node, r.plane) for r in found if not r.peer and r.probe == "HTTP")
         assert all(seen[node, plane] >= rounds for node in nodes for plane in ("", "host-service")), f"{seen}"
 
     eventually(f"{rounds} more rounds", 120, enough)
@@ -137,14 +142,14 @@ def test_link(release: Release, nodes: set[str]) -> None:
         faults.on(bad, "ip", "link", "set", "eth0", "down")
 
         def column() -> None:
-            found = failures(release.all_results(mark, BOTH, without=bad))
+            found = failures(release.all_results(mark, BOTH, without=[bad]))
             assert {r.pair for r in found if r.plane == "host"} >= {(node, bad) for node in nodes - {bad}}
 
         eventually(f"all others' paths to {bad} fail", 60, column)
 
         def long_enough() -> None:
             seen = Counter(
-                r.node for r in release.all_results(mark, BOTH, without=bad) if not r.peer and r.probe == "TCP"
+                r.node for r in release.all_results(mark, BOTH, without=[bad]) if not r.peer and r.probe == "TCP"
             )
             assert min(seen[node] for node in nodes - {bad}) >= LOST, f"{seen}"
 
@@ -158,28 +163,31 @@ def test_link(release: Release, nodes: set[str]) -> None:
 
 
 def test_api_server_away(release: Release, nodes: set[str]) -> None:
-    """No pod reaches the API server for a minute: each prober says so once and goes on; afterwards it says that."""
+    """The API server stops for a minute: each prober says so once and goes on; afterwards it says that."""
     mark = release.log()
-    with faults.healed():
+    with faults.healed(), faults.frozen(min(nodes), "kube-apiserver"):
         for node in nodes:
-            for end in ("--dport", "--sport"):  # neither side hears the other, as if it were not there
+            for end in ("--dport", "--sport"):  # its kernel would go on answering
                 faults.drop(node, "FORWARD", *API, end, "6443")
-        some_rounds(release, nodes, 60)  # of a second
-        assert said(release, mark, "the API server does not answer") == len(nodes)
-        found = release.all_results(mark)
-        assert failures(found) == []
-        assert {r.pair for r in found if r.peer and r.plane == "pod"} == set(permutations(nodes, 2))
+        time.sleep(MINUTE)  # nobody can be asked for a log meanwhile
 
     def back() -> None:
         assert said(release, mark, "the API server answers again") == len(nodes)
 
     eventually("every prober has the API again", 90, back)
+    assert said(release, mark, "the API server does not answer") == len(nodes)
+    found = release.all_results(mark)
+    assert failures(found) == []
+    rounds = Counter((*r.pair, r.family) for r in found if r.peer and r.plane == "pod" and r.probe == "TCP")
+    assert {(source, target) for source, target, _family in rounds} == set(permutations(nodes, 2))
+    assert min(rounds.values()) >= MINUTE - 5, "not every round was made"
 
 
-def said(release: Release, mark: Mark, text: str) -> int:
-    """In how many lines the pods' probers have said this since a mark."""
-    logs = release.log().items()
-    return sum(text in line.text for pod, lines in logs for line in lines[len(mark.get(pod, ())) :])
+def said(release: Release, mark: Mark, *texts: str, component: str = "prober", without: Collection[str] = ()) -> int:
+    """In how many lines the probers have said all of this since a mark."""
+    logs = release.log(component, without).items()
+    since = (line.text for pod, lines in logs for line in lines[len(mark.get(pod, ())) :])
+    return sum(all(text in line for text in texts) for line in since)
 
 
 def test_quiet(release: Release, nodes: set[str], tmp_path: Path) -> None:
@@ -191,7 +199,7 @@ def test_quiet(release: Release, nodes: set[str], tmp_path: Path) -> None:
         pod["spec"]["nodeName"] for pod in items("--namespace", "kube-system", "pods", "--selector", "k8s-app=kube-dns")
     }
     node = min(nodes - dns)
-    release.install({"prober.timeoutSeconds": 5})  # as by default: this is about quiet, not about speed
+    release.install(QUIET)
     some_rounds(release, nodes, 3)
     with Following(release, tmp_path) as lines:
         kubectl("cordon", node)
@@ -241,6 +249,46 @@ class Following:
         for process in self._followed.values():
             process.terminate()
             process.wait()
+
+
+def test_not_ready(release: Release, nodes: set[str]) -> None:
+    """A node whose kubelet hangs is NotReady, and its pods are nobody's peers any more, without a FAILED line."""
+    bad = max(nodes)
+    release.install(QUIET)
+    whole(release, nodes)
+    mark = release.log(BOTH)
+    with faults.frozen(bad, "kubelet"):
+
+        def left() -> None:
+            told = said(release, mark, "peers have changed left=", f"{bad}/pod", component=BOTH, without=[bad])
+            assert told == 2 * (len(nodes) - 1)
+
+        eventually(f"all others have heard that {bad} is not ready", 90, left)
+        some_rounds(release, nodes - {bad}, 3, without=[bad])
+    whole(release, nodes, 120)
+    assert failures(release.all_results(mark, BOTH)) == []
+
+
+def test_pending(release: Release, nodes: set[str]) -> None:
+    """A pod whose image cannot be had has an address and no answer: nobody probes it, and nobody says FAILED."""
+    release.install(QUIET)
+    whole(release, nodes)
+    mark = release.log(BOTH)
+    release.helm("upgrade", release.name, "charts/smoker", "--reuse-values", "--set", "prober.image.tag=nowhere")
+
+    def pending() -> set[str]:
+        waiting = [
+            pod for pod in [*release.pods("prober"), *release.pods("host")] if pod["status"]["phase"] == "Pending"
+        ]
+        found = {(pod["spec"].get("nodeName", ""), pod["metadata"]["labels"][COMPONENT]) for pod in waiting}
+        assert {component for _node, component in found} == set(BOTH.split("|"))
+        return {node for node, _component in found}
+
+    without = eventually("a pod of each plane waits for its image", 60, pending)
+    some_rounds(release, nodes - without, 5, without)
+    release.install()
+    whole(release, nodes, 120)
+    assert failures(release.all_results(mark, BOTH)) == []
 
 
 def test_two_peers(release: Release, nodes: set[str]) -> None:
