@@ -13,7 +13,7 @@ FOLLOW    ?=
 LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-requests 100 $(if $(FOLLOW),--follow)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format build images docker-build manifests deploy undeploy logs-server logs-client \
+.PHONY: help setup run test test-programs test-chart check format build images docker-build manifests deploy undeploy logs-server logs-client \
         e2e bench bench-accuracy bench-scale bench-soak bench-mesh bench-cluster lock clean
 
 help:  ## list the commands
@@ -34,9 +34,18 @@ run: setup  ## start the three echoes and a prober on this machine and show thei
 
 test: setup  ## every test that needs no cluster
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -m 'not cluster and not engine'
+	@$(MAKE) --no-print-directory --keep-going --jobs 2 test-programs test-chart
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+TESTS = $(BIN)/coverage run -m pytest -m 'not cluster and not engine'
+OF_CHART = tests/chart tests/dashboards
+
+test-programs: setup  # what the chart's are not
+	$(TESTS) tests $(OF_CHART:%=--ignore %)
+
+test-chart: setup  # beside the others, and heard of at its end
+	@log=$$(mktemp); $(TESTS) $(OF_CHART) >$$log 2>&1; status=$$?; cat $$log; rm $$log; exit $$status
 
 check: setup  ## lint, format, types, imports, Dockerfile
 	$(BIN)/ruff check $(SOURCES)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
 
 from smoker_common.resident import clean
+from tests.conftest import PATIENCE, free_port
 
 SMAPS = """\
 55d0c0000000-55d0c0002000 r-xp 00001000 fd:00 77 /usr/bin/python3.13
@@ -40,6 +43,16 @@ ssl.create_default_context()
 print(after < 0.8 * before, hashlib.sha256(b"smoker").hexdigest() == expected, before, after)
 """
 
+SERVICE = """
+import sys
+from smoker_tcp_echo.__main__ import command
+from smoker_common import service
+
+service.SETTLED = 0.1
+service.hand_back = lambda: print("handed back", flush=True)
+sys.exit(command())
+"""
+
 
 def test_what_was_written_to_is_kept() -> None:
     """Relocations, data, what is shared and what has no file are left alone."""
@@ -50,3 +63,16 @@ def test_the_program_goes_on_with_less() -> None:
     """A fifth of what libraries take is let go at least, and they work as before."""
     asked = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60, check=True)
     assert asked.stdout.startswith("True True"), asked.stdout
+
+
+def test_a_service_does_it_once_it_has_settled() -> None:
+    """And goes on until it is told to stop."""
+    ports = {name: str(free_port(socket.SOCK_STREAM)) for name in ("TCP_PORT", "ADMIN_PORT")}
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVICE], env=os.environ | ports, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"handed back\n"
+        assert process.poll() is None
+        process.terminate()
+        assert process.wait(PATIENCE) == 0

@@ -16,7 +16,9 @@ from tests.images import engine
 from tests.images.command import CommandError, run
 
 COMPONENTS = ("tcp-echo", "udp-echo", "http-echo", "prober")
-FAST = {"prober.intervalSeconds": 1, "prober.timeoutSeconds": 1}  # so that faults show soon
+AT_ONCE = "prober.updateStrategy.rollingUpdate.maxUnavailable"  # probers that are replaced at the same time
+#: So that faults show soon and a change is at every node at once; how that goes by default has a test of its own.
+FAST = {"prober.intervalSeconds": 1, "prober.timeoutSeconds": 1, AT_ONCE: "100%"}
 PREFIXED = re.compile(r"\[pod/(?P<pod>[^/]+)/[^\]]+\] (?P<at>\S+) ?(?P<text>.*)")
 
 Log = dict[str, list[Line]]  # by pod

@@ -18,7 +18,7 @@ import pytest
 from tests.e2e import faults
 from tests.e2e.cluster import eventually, fresh_namespace, items, kubectl
 from tests.e2e.lines import PROBES, Result
-from tests.e2e.release import FAST, Mark, Release
+from tests.e2e.release import AT_ONCE, FAST, Mark, Release
 from tests.images.command import CommandError
 
 pytestmark = pytest.mark.cluster
@@ -37,7 +37,7 @@ OVERLAY = ("-p", "udp", "--dport", "8472")
 LOST = 70  # rounds of a second, of two probers: a connection that is cut is noticed after half a minute
 API = ("-p", "tcp")
 MINUTE = 60  # seconds
-QUIET = {"prober.timeoutSeconds": 5}  # as by default: this is about quiet, not about speed
+QUIET = {"prober.timeoutSeconds": 5, AT_ONCE: "25%"}  # as by default: this is about quiet, not about speed
 
 
 @pytest.fixture(scope="module")
