@@ -20,6 +20,9 @@ COMMENT = re.compile(r"#.*")
 SELECTOR = re.compile(r"(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)\s*\{(?P<matchers>[^}]*)\}")
 GROUPING = re.compile(r"\b(?P<word>by|without|on|ignoring|group_left|group_right)\s*\((?P<labels>[^)]*)\)")
 WORD = re.compile(r"(?<![\w.:$])[a-zA-Z_:][a-zA-Z0-9_:]*")
+MADE = re.compile(
+    r'[)}\]]\s*,\s*"(?P<label>[a-z_]\w*)"\s*,'
+)  # by label_join and label_replace: it follows their expression
 NO_METRICS = {"and", "or", "unless", "offset", "bool", "inf", "nan", "start", "end", "group_left", "group_right"}
 
 
@@ -77,6 +80,6 @@ def mistakes(expression: str) -> list[str]:
             continue
         unknown = selector.labels - documented()[selector.metric] - target_labels()
         said += [f"{selector.metric} has no label {label}" for label in sorted(unknown)]
-    known = target_labels().union(OF_ALERTS, *documented().values())
+    known = target_labels().union(OF_ALERTS, MADE.findall(expression), *documented().values())
     said += [f"no series has a label {label}" for label in sorted(grouped(expression) - known)]
     return said

@@ -44,6 +44,7 @@ def test_selectors() -> None:
         ("smoker_probe_rtt_seconds", "docs/metrics.md has no smoker_probe_rtt_seconds"),
         ('smoker_probe_total{colour="red"}', "smoker_probe_total has no label colour"),
         ("sum by (colour) (smoker_probe_total)", "no series has a label colour"),
+        ('max by (way) (label_join(up, "path", " ", "way"))', "no series has a label way"),
     ],
 )
 def test_mistakes(expression: str, mistake: str) -> None:
@@ -54,4 +55,5 @@ def test_mistakes(expression: str, mistake: str) -> None:
 def test_no_mistakes() -> None:
     """Documented series, `up` and those of kube-state-metrics pass."""
     assert not mistakes('smoker_probe_total{node="a",outcome="success"} and up and kube_node_info{any="thing"}')
+    assert not mistakes('max by (way) (label_join(smoker_probe_total{probe="tcp"}, "way", " ", "plane", "family"))')
     assert not mistakes('max by (alertname) (ALERTS{alertstate="firing"})')

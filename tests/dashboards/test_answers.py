@@ -114,11 +114,10 @@ def test_who_fails_to_whom(scene: Scene) -> None:
     def share() -> dict[tuple[str, str], float]:
         return {(of["node"], of["path"]): points[-1][1] for of, points in answer(scene, query, WHOLE)}
 
-    paths = {(node, f"{probe} {target}") for node in NODES for probe, target in PROBES.items()}
-    paths |= {("node-1", f"{probe} {target} host-service") for probe, target in PROBES.items()}
-    paths |= {("node-1", f"{probe} peers pod ipv4") for probe in PROBES}
+    paths = {(node, f"{probe} service") for node in NODES for probe in PROBES}
+    paths |= {("node-1", f"{probe} {plane}") for probe in PROBES for plane in ("pod", "host-service")}
     eventually("every path has its share", lambda: set(share()) == paths)
-    broken = ("node-3", f"tcp {PROBES['tcp']}")
+    broken = ("node-3", "tcp service")
     assert share()[broken] == 1
     assert max(value for path, value in share().items() if path != broken) < 1
 
