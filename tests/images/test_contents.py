@@ -88,6 +88,17 @@ def test_byte_code(image: Image) -> None:
     assert modules - compiled == set()
 
 
+def test_byte_code_of_the_base(image: Image) -> None:
+    """So is that of the standard library, as far as a service imports it, even where the base has none."""
+    module = f"smoker_{image.service.replace('-', '_')}.__main__"
+    look = (
+        "sorted(m for m, x in sys.modules.items() if (c := getattr(x, '__cached__', None)) and not os.path.exists(c))"
+    )
+    code = f"import os, sys, {module}; print({look})"
+    run = ("--network", "none", "--read-only", "--entrypoint", "python", image.tag, "-c", code)
+    assert engine.run_once(*run) == "[]\n"
+
+
 def test_size(image: Image) -> None:
     """An image is at most 40 MB larger than its base."""
     size, base = (engine.inspect(name)["Size"] for name in (image.tag, engine.base()))
