@@ -10,13 +10,16 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
+from tests.e2e.cluster import Namespace
 from tests.images.command import run
 
+SPINNING = 240  # seconds at most that a pod's CPU is eaten
 FROZEN = 180  # seconds after which what is frozen thaws in any case
 #: Sends a signal to a program's processes; where several nodes are one machine, to those in this node's network.
 SIGNAL = """
@@ -71,3 +74,15 @@ def drop(node: str, chain: str, *match: str) -> None:
     """Drop what matches, of both families."""
     for program in ("iptables", "ip6tables"):
         on(node, program, "-I", chain, *match, *COMMENT, "-j", "DROP")
+
+
+@contextmanager
+def spinning(namespace: Namespace, pod: str) -> Iterator[None]:
+    """A loop beside the prober, in its container: it eats what CPU that has. It ends by itself, too."""
+    loop = f"import time; end = time.monotonic() + {SPINNING}\nwhile time.monotonic() < end: pass"
+    command = ["kubectl", "--namespace", namespace.name, "exec", pod, "--", "python3", "-c", loop]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.terminate()

@@ -20,6 +20,7 @@ from tests.e2e.cluster import eventually, fresh_namespace, items, kubectl
 from tests.e2e.lines import PROBES, Result
 from tests.e2e.release import AT_ONCE, FAST, Mark, Release
 from tests.images.command import CommandError
+from tests.metrics_page import values
 
 pytestmark = pytest.mark.cluster
 
@@ -291,9 +292,31 @@ def test_pending(release: Release, nodes: set[str]) -> None:
     assert failures(release.all_results(mark, BOTH)) == []
 
 
+def test_starved(release: Release, nodes: set[str]) -> None:
+    """A prober whose CPU is eaten: no path of its own fails, and none of others to it."""
+    small = {"prober.udpPackets": 0, "prober.intervalSeconds": 5, "prober.resources.limits.cpu": "50m"}
+    release.install({**QUIET, AT_ONCE: "100%", **small})
+    some_rounds(release, nodes, 2)
+    mark = release.log(BOTH)
+    pod = release.pods("prober")[0]["metadata"]["name"]
+    before = throttled(release, pod)
+    with faults.spinning(release.namespace, pod):
+        some_rounds(release, nodes, 10)
+    assert throttled(release, pod) - before > 10, "it was not starved"
+    assert failures(release.all_results(mark, BOTH)) == []
+
+
+def throttled(release: Release, pod: str) -> float:
+    """Seconds for which the kernel has held a prober back so far, by what it says itself."""
+    ask = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9464/metrics', timeout=20).read().decode())"
+    page = release.namespace.kubectl("exec", pod, "--", "python3", "-c", ask, seconds=60)
+    return values(page)["smoker_prober_throttled_seconds_total"]
+
+
 def test_two_peers(release: Release, nodes: set[str]) -> None:
     """With `mesh.peers=2` every node probes two others and is probed by two, over each plane."""
-    release.install({"mesh.peers": 2})
+    release.values.pop("prober.resources.limits.cpu", None)
+    release.install({**FAST, "mesh.peers": 2})
     mark = release.log(BOTH)
     some_rounds(release, nodes, 3)
     pairs = {(*r.pair, r.plane) for r in release.all_results(mark, BOTH) if r.peer and r.node != r.peer}

@@ -6,21 +6,18 @@ too slow is late for others, too.
 
 from __future__ import annotations
 
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
-from tests.e2e.cluster import Namespace, eventually, fresh_namespace
+from tests.e2e.cluster import eventually, fresh_namespace
+from tests.e2e.faults import SPINNING, spinning
 from tests.e2e.prometheus import Prometheus, watching
 from tests.e2e.release import Release
 from tests.e2e.test_alerts import THIRTIETH, passed, settled
 
 pytestmark = pytest.mark.cluster
 
-SPINNING = 240  # seconds at most that a prober's CPU is eaten
 SAMPLES = 30  # rounds, and seconds: what a p99 is taken of
 LATENCY = 60  # rounds after which a latency that has risen would have fired: a window of 20, 20 s of patience, and more
 NOISE = 0.002  # seconds: what a machine that is shared does to the largest of so many
@@ -77,15 +74,3 @@ def rtt_p99(prometheus: Prometheus, node: str) -> dict[str, float]:
     """The network's p99 over the last rounds of a node, by probe, in seconds."""
     p99 = f'quantile_over_time(0.99, smoker_probe_last_rtt_seconds{{node="{node}"}}[{SAMPLES}s])'
     return {labels["probe"]: value for labels, value in prometheus.query(p99)}
-
-
-@contextmanager
-def spinning(namespace: Namespace, pod: str) -> Iterator[None]:
-    """A loop beside the prober, in its container: it eats what CPU that has. It ends by itself, too."""
-    loop = f"import time; end = time.monotonic() + {SPINNING}\nwhile time.monotonic() < end: pass"
-    command = ["kubectl", "--namespace", namespace.name, "exec", pod, "--", "python3", "-c", loop]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            yield
-        finally:
-            process.terminate()
