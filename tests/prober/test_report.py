@@ -34,6 +34,11 @@ def test_the_table_of_a_good_round() -> None:
     ]
 
 
+def test_a_round_of_one_probe() -> None:
+    """Where the settings leave only one, the sentence is of one."""
+    assert table([made("tcp", 8080)], "node-1").splitlines()[-1] == "The only probe from node-1 was answered."
+
+
 def test_the_table_of_a_bad_round() -> None:
     """A failure shows its outcome and cause, with the address if the name had one; the sentence names what failed."""
     unknown = "resolve: echo: name or service not known"
