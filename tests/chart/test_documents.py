@@ -103,6 +103,12 @@ def test_notes_of_the_mesh(helm: Helm, tmp_path: Path) -> None:
     assert helm.render(HOST).get("DaemonSet", "smoker-host")
 
 
+def test_notes_of_some_probes(helm: Helm, tmp_path: Path) -> None:
+    """Where not all protocols are probed, the notes say which are."""
+    assert " asks them every 30 s" in notes(helm, tmp_path, {})
+    assert " asks them over TCP and UDP every 30 s" in notes(helm, tmp_path, {"prober": {"probes": ["tcp", "udp"]}})
+
+
 def test_notes_are_whole(helm: Helm, tmp_path: Path) -> None:
     """The notes fill in what they mention, fit a terminal, and leave no trace of a missing value."""
     for more in ({}, NO_MESH, HOST):
