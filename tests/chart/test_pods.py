@@ -100,7 +100,7 @@ def test_linger(helm: Helm, component: str) -> None:
 
 @pytest.mark.parametrize("component", WORKLOADS)
 def test_health(helm: Helm, component: str) -> None:
-    """Every workload is asked for life and readiness on the admin port by its name; readiness every 2 s."""
+    """Every workload is asked for life and readiness on the admin port by its name; until it is ready, often."""
     for values in ({}, {"adminPort": 19464}):
         release = helm.render(values)
         container = release.container(component)

@@ -14,17 +14,26 @@ SMAPS = """\
 55d0c0000000-55d0c0002000 r-xp 00001000 fd:00 77 /usr/bin/python3.13
 Rss:                   8 kB
 Anonymous:             0 kB
+Swap:                  0 kB
 VmFlags: rd ex mr mw me
 55d0c0002000-55d0c0003000 r--p 00003000 fd:00 77 /usr/bin/python3.13
 Anonymous:             4 kB
+Swap:                  0 kB
+55d0c0002800-55d0c0003000 r--p 00003000 fd:00 77 /usr/bin/python3.13
+Anonymous:             0 kB
+Swap:                  4 kB
 55d0c0003000-55d0c0004000 rw-p 00003000 fd:00 77 /usr/bin/python3.13
 Anonymous:             0 kB
+Swap:                  0 kB
 7f0000000000-7f0000001000 r--s 00000000 fd:00 78 /usr/lib/gconv.cache
 Anonymous:             0 kB
+Swap:                  0 kB
 7f0000001000-7f0000002000 r--p 00000000 00:00 0
 Anonymous:             0 kB
+Swap:                  0 kB
 7ffd00000000-7ffd00002000 r-xp 00000000 00:00 0 [vdso]
 Anonymous:             0 kB
+Swap:                  0 kB
 """
 
 PROGRAM = """
@@ -55,7 +64,7 @@ sys.exit(command())
 
 
 def test_what_was_written_to_is_kept() -> None:
-    """Relocations, data, what is shared and what has no file are left alone."""
+    """Relocations, those in swap too, data, what is shared and what has no file are left alone."""
     assert list(clean(SMAPS)) == [(0x55D0C0000000, 0x2000)]
 
 

@@ -62,9 +62,9 @@ def healed() -> Iterator[None]:
 def frozen(node: str, program: str) -> Iterator[None]:
     """A program of a node does nothing while the block lasts, as if it hung."""
     signal = ("sh", "-c", SIGNAL, "sh", program)
-    on(node, *signal, "STOP")
     on(node, "sh", "-c", f'(sleep {FROZEN}; exec "$@") >/dev/null 2>&1 &', "sh", *signal, "CONT")
     try:
+        on(node, *signal, "STOP")
         yield
     finally:
         on(node, *signal, "CONT")

@@ -4,7 +4,8 @@ Linking, importing and a first TLS handshake touch each library nearly whole, an
 is needed later comes back from the page cache, a fault of a microsecond.
 
 madvise(2), MADV_DONTNEED: pages of a private mapping that nobody wrote to are read from the file again. One that has
-pages of its own (relocations) would lose them: /proc/pid/smaps (proc_pid_smaps(5), `Anonymous`) tells which have none.
+pages of its own (relocations) would lose them: /proc/pid/smaps (proc_pid_smaps(5)) tells which have none, neither in
+memory (`Anonymous`) nor in swap (`Swap`).
 """
 
 from __future__ import annotations
@@ -21,15 +22,19 @@ _MAPPING = re.compile(r"(?P<begin>[0-9a-f]+)-(?P<end>[0-9a-f]+) (?P<may>[-rwxps]
 
 def clean(smaps: str) -> Iterator[tuple[int, int]]:
     """Address and length, in bytes, of each private mapping of a file that cannot be written to and never was."""
-    mapping = None
+    mapping, own = None, {""}
     for line in smaps.splitlines():
         found = _MAPPING.match(line)
         if found:
-            mapping = found
-        elif mapping is not None and line.split() == ["Anonymous:", "0", "kB"]:
+            mapping, own = found, {"Anonymous:", "Swap:"}
+            continue
+        name, *value = line.split()
+        if mapping is None or name not in own or value != ["0", "kB"]:
+            continue
+        own.remove(name)
+        if not own and mapping["inode"] != "0" and mapping["may"][1] == "-" and mapping["may"][3] == "p":
             begin, end = int(mapping["begin"], 16), int(mapping["end"], 16)
-            if mapping["inode"] != "0" and mapping["may"][1] == "-" and mapping["may"][3] == "p":
-                yield begin, end - begin
+            yield begin, end - begin
 
 
 def hand_back() -> None:

@@ -35,6 +35,7 @@ GRACE = 5.0  # seconds for what is in flight when a stop is asked for
 OK, MISTAKE = 0, 2  # exit codes
 ADDRESS = "LISTEN_ADDRESS"
 SETTLED = 20.0  # seconds after which what only the start needed is over
+AGAIN = 3600.0  # seconds after which what was needed once meanwhile, as for a new TLS connection, is handed back, too
 
 S = TypeVar("S", bound=ServiceSettings)
 Sockets = dict[str, list[socket.socket]]  # by the settings field that declares the port
@@ -125,10 +126,11 @@ def run(
     server.start()
     work.start()
     logger.info(f"{program} started", **_ports(settings))
-    if not stop.wait(SETTLED):
+    pause = SETTLED
+    while not stop.wait(pause):
         with contextlib.suppress(OSError, ImportError):  # where it cannot be, nothing is lost but memory
             hand_back()
-        stop.wait()
+        pause = AGAIN
     logger.info(f"{program} is stopping")
     begun = time.monotonic()
     work.retire()

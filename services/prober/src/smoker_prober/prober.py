@@ -30,7 +30,7 @@ class Prober:
 
     def __init__(self, settings: Settings, fixed: Hosts, memory: Memory, registry: CollectorRegistry) -> None:
         self._settings, self._memory = settings, memory
-        self._metrics = Metrics(registry, interval=settings.test_interval, where=memory.where)
+        self._metrics = Metrics(registry, interval=settings.test_interval, probes=settings.probes, where=memory.where)
         self._hosts: dict[str, Where] = {}
         self._rounds: dict[str, Callable[[], None]] = {}
         self._fixed = dict(fixed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from operator import attrgetter
 
 from prometheus_client import CollectorRegistry, Histogram, Summary
@@ -17,9 +17,9 @@ from smoker_prober.probes import ECHOED
 from smoker_prober.result import Outcome, Result
 from smoker_prober.target import Path
 
-#: Seconds: 50 µs to 5 s.
-BUCKETS = (5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-LATENESS = (1e-3, 1e-2, 0.1, 1.0, 5.0)  # seconds
+#: Seconds: 50 µs to 2 s.
+BUCKETS = (5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0, 2.0)
+LATENESS = (1e-3, 1e-2, 5e-2, 0.1, 0.5, 1.0, 2.0, 5.0)  # seconds
 WHOLE = 12  # paths that have all their counters from their first result, those at 0 too; peers never have
 LISTED = 3072  # paths that have series of their own: 1,024 targets
 OVER_TCP = ("tcp", "http", "connect")
@@ -111,10 +111,14 @@ class Metrics(Collector):
         registry: CollectorRegistry,
         *,
         interval: float,
+        probes: Collection[str] = ECHOED,
         where: Callable[[], dict[str, str]] = dict,
         throttled: Callable[[], float | None] = cgroup.throttled,
     ) -> None:
-        """`where`: the labels that say where the prober stands, as far as it is known by now."""
+        """`probes`: those whose histograms are there from the start.
+
+        `where`: the labels that say where the prober stands, as far as it is known by now.
+        """
         self._interval, self._where, self._throttled = interval, where, throttled
         self._rounds = 0
         self._paths: dict[tuple[str, Path], _Path] = {}
@@ -126,7 +130,7 @@ class Metrics(Collector):
         rtt = histogram("smoker_probe_rtt_seconds", "The network's round-trip time", "probe")
         duration = histogram("smoker_probe_duration_seconds", "What a program would have felt", "probe")
         phase = ("smoker_probe_phase_seconds", "What a program would have felt, by phase", ("probe", "phase"))
-        self._rtt, self._duration = _Children(rtt, ECHOED), _Children(duration, ECHOED)
+        self._rtt, self._duration = _Children(rtt, probes), _Children(duration, probes)
         self._phase = _Children(Summary(*phase, registry=registry))
         late = ("smoker_prober_lateness_seconds", "How much after its time a round began")
         self._lateness = histogram(*late, buckets=LATENESS)
