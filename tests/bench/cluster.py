@@ -16,7 +16,6 @@ from tests.bench import table
 from tests.chart import helm_binary
 from tests.e2e import cluster
 from tests.e2e.release import Release, loaded_images
-from tests.metrics_page import values
 
 SETTLED, REST = 30, 60  # seconds before the prober counts as at rest, and over which it is looked at
 READY_GOAL, CPU_GOAL, RSS_GOAL, SERIES_GOAL = 15.0, 3.0, 36.0, 300  # seconds, millicores, MiB, series
@@ -44,9 +43,7 @@ class Look:
 
 def look(release: Release, pod: str) -> Look:
     """Asks the prober, by a program of its own in the same container."""
-    ask = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9464/metrics', timeout=10).read().decode())"
-    page = release.namespace.kubectl("exec", pod, "--", "python3", "-c", ask)
-    found = values(page)
+    found = release.metrics(pod)
     return Look(
         found["process_cpu_seconds_total"],
         found["process_resident_memory_bytes"] / 2**20,

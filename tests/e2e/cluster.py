@@ -58,11 +58,15 @@ class Namespace:
     def items(self, kind: str, selector: str) -> list[Object]:
         return items("--namespace", self.name, kind, "--selector", selector)
 
+    def create(self, manifest: Object) -> None:
+        """Create an object here."""
+        self.kubectl("create", "--filename", "-", stdin=json.dumps(manifest))
+
     @contextmanager
     def policy(self, name: str, spec: Object) -> Iterator[None]:
         """A NetworkPolicy, for as long as the block lasts."""
         policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name}}
-        self.kubectl("create", "--filename", "-", stdin=json.dumps({**policy, "spec": spec}))
+        self.create({**policy, "spec": spec})
         try:
             yield
         finally:

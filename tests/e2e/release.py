@@ -14,6 +14,7 @@ from tests.e2e.cluster import Namespace, Object, eventually
 from tests.e2e.lines import PROBES, Line, Result, result
 from tests.images import engine
 from tests.images.command import CommandError, run
+from tests.metrics_page import values
 
 COMPONENTS = ("tcp-echo", "udp-echo", "http-echo", "prober")
 AT_ONCE = "prober.updateStrategy.rollingUpdate.maxUnavailable"  # probers that are replaced at the same time
@@ -137,6 +138,13 @@ class Release:
 
         failed = [found for found in eventually("more rounds", 60, enough) if found.outcome != "success"]
         assert not failed
+
+    def metrics(self, pod: str) -> dict[str, float]:
+        """What a pod serves on /metrics, asked from inside it."""
+        ask = (
+            "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9464/metrics', timeout=20).read().decode())"
+        )
+        return values(self.namespace.kubectl("exec", pod, "--", "python3", "-c", ask, seconds=60))
 
     def _why(self) -> str:
         """What pods wait for, where it can be told."""

@@ -21,7 +21,6 @@ from tests.e2e.cluster import eventually, fresh_namespace, items, kubectl
 from tests.e2e.lines import PROBES, Result
 from tests.e2e.release import AT_ONCE, FAST, Mark, Release
 from tests.images.command import CommandError
-from tests.metrics_page import values
 
 pytestmark = pytest.mark.cluster
 
@@ -311,9 +310,7 @@ def test_starved(release: Release, nodes: set[str]) -> None:
 
 def throttled(release: Release, pod: str) -> float:
     """Seconds for which the kernel has held a prober back so far, by what it says itself."""
-    ask = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9464/metrics', timeout=20).read().decode())"
-    page = release.namespace.kubectl("exec", pod, "--", "python3", "-c", ask, seconds=60)
-    return values(page)["smoker_prober_throttled_seconds_total"]
+    return release.metrics(pod)["smoker_prober_throttled_seconds_total"]
 
 
 def test_two_peers(release: Release, nodes: set[str]) -> None:

@@ -101,8 +101,7 @@ def watched(api: Hurried, namespace: Namespace) -> Iterator[Watched]:
 
 def create(namespace: Namespace, version: str, kind: str, name: str, **what: Any) -> None:
     about: Object = {"name": name, "labels": LABELS}
-    manifest = {"apiVersion": version, "kind": kind, "metadata": about, **what}
-    namespace.kubectl("create", "--filename", "-", stdin=json.dumps(manifest))
+    namespace.create({"apiVersion": version, "kind": kind, "metadata": about, **what})
 
 
 def create_slice(namespace: Namespace, name: str) -> None:

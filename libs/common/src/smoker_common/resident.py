@@ -13,26 +13,22 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from mmap import MADV_DONTNEED
 from pathlib import Path
 
 SMAPS = Path("/proc/self/smaps")
-DONTNEED = 4  # <asm-generic/mman-common.h>: the same on every architecture that Python runs on
-_MAPPING = re.compile(r"(?P<begin>[0-9a-f]+)-(?P<end>[0-9a-f]+) (?P<may>[-rwxps]{4}) \S+ \S+ (?P<inode>\d+)", re.ASCII)
+_EACH = re.compile(r"^(?=[0-9a-f]+-[0-9a-f]+ )", re.MULTILINE)  # where a mapping's lines begin
+_OF_A_FILE = re.compile(
+    r"(?P<begin>[0-9a-f]+)-(?P<end>[0-9a-f]+) .-.p \S+ \S+ [1-9]"
+)  # private, not writable; with an inode
+_OWN = re.compile(r"^(?:Anonymous|Swap): +(\d+) kB$", re.MULTILINE)
 
 
 def clean(smaps: str) -> Iterator[tuple[int, int]]:
     """Address and length, in bytes, of each private mapping of a file that cannot be written to and never was."""
-    mapping, own = None, {""}
-    for line in smaps.splitlines():
-        found = _MAPPING.match(line)
-        if found:
-            mapping, own = found, {"Anonymous:", "Swap:"}
-            continue
-        name, *value = line.split()
-        if mapping is None or name not in own or value != ["0", "kB"]:
-            continue
-        own.remove(name)
-        if not own and mapping["inode"] != "0" and mapping["may"][1] == "-" and mapping["may"][3] == "p":
+    for lines in _EACH.split(smaps):
+        mapping = _OF_A_FILE.match(lines)
+        if mapping and _OWN.findall(lines) == ["0", "0"]:
             begin, end = int(mapping["begin"], 16), int(mapping["end"], 16)
             yield begin, end - begin
 
@@ -44,6 +40,6 @@ def hand_back() -> None:
     madvise = ctypes.CDLL(None, use_errno=True).madvise
     madvise.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
     for address, length in list(clean(SMAPS.read_text())):
-        if madvise(address, length, DONTNEED):
+        if madvise(address, length, MADV_DONTNEED):
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))

@@ -33,8 +33,9 @@ def verdict(results: Sequence[Result], node: str) -> str:
     """How many answered, and which did not."""
     failed = [result for result in results if not result.outcome.ok]
     if not failed:
-        what = "The only probe" if len(results) == 1 else f"All {len(results)} probes"
-        return f"{what} from {node} {'was' if len(results) == 1 else 'were'} answered."
+        if len(results) == 1:
+            return f"The only probe from {node} was answered."
+        return f"All {len(results)} probes from {node} were answered."
     which = ", ".join(f"{result.probe}{_named(result)} ({result.outcome})" for result in failed)
     return f"{len(failed)} of {len(results)} probes from {node} failed: {which}."
 

@@ -60,7 +60,6 @@ class Schedule:
     ) -> None:
         """`longest` is what a round may take; `began` is told by how much each round begins after its time."""
         self._rounds: dict[str, Callable[[], None]] = {}
-        self._place: dict[str, float] = {}  # where on the grid each is, once it has been asked for
         self._interval, self._longest, self._node, self._began = interval, longest, node, began
         self._due: list[tuple[float, str]] = []  # a heap of the rounds that are not under way, and of what was left out
         self._due_at: dict[str, float] = {}  # of those that are not under way: what the heap says otherwise is over
@@ -79,7 +78,6 @@ class Schedule:
         """From now on these are the rounds: those that are new are due at once, those left out are not called again."""
         fresh = [name for name, one_round in rounds.items() if self._rounds.get(name) is not one_round]
         self._rounds = dict(rounds)
-        self._place.clear()  # how many there are has a say in where each is
         for name in self._due_at.keys() - rounds.keys():
             del self._due_at[name]
         self._overrun &= rounds.keys()
@@ -148,9 +146,7 @@ class Schedule:
 
     def next(self, name: str, now: float) -> float:
         """When the round `name` is due after `now`; both by the monotonic clock."""
-        offset = self._place.get(name)
-        if offset is None:
-            offset = self._place[name] = place(self._node, name, len(self._rounds), self._interval)
+        offset = place(self._node, name, len(self._rounds), self._interval)
         return next_tick(now + self._wall, self._interval, offset) - self._wall
 
     def close(self) -> None:

@@ -12,33 +12,19 @@ from pathlib import Path
 
 ROOT, MEMBERSHIP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 UNITS = {"throttled_usec": 1e-6, "throttled_time": 1e-9}  # seconds
-_found: dict[tuple[Path, Path], str] = {}  # the file that told, for each place to look from
 
 
 def throttled(root: Path = ROOT, membership: Path = MEMBERSHIP) -> float | None:
     """Seconds so far, summed over CPUs; None where no cgroup limits the CPU or nobody tells."""
-    known = _found.get((root, membership))  # it is asked for at each look-up: where it is does not change
-    if known is not None and (seconds := _read(known)) is not None:
-        return seconds
     for folder in _folders(root, membership):
-        path = str(folder / "cpu.stat")
-        if (seconds := _read(path)) is not None:
-            _found[root, membership] = path
-            return seconds
-    return None
-
-
-def _read(path: str) -> float | None:
-    """What a `cpu.stat` says; None where it is not there or says nothing of a limit."""
-    try:
-        with open(path, "rb", buffering=0) as file:
-            text = file.read().decode()
-    except OSError:
-        return None
-    for line in text.splitlines():
-        name, _, value = line.partition(" ")
-        if name in UNITS and value.isdigit():
-            return int(value) * UNITS[name]
+        try:
+            text = (folder / "cpu.stat").read_text()
+        except OSError:
+            continue
+        for line in text.splitlines():
+            name, _, value = line.partition(" ")
+            if name in UNITS and value.isdigit():
+                return int(value) * UNITS[name]
     return None
 
 
