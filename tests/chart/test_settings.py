@@ -28,6 +28,7 @@ NUMBERS = [
     ("udpEcho.port", "UDP_PORT", "udp-echo", 1),
     ("udpEcho.stampPort", "STAMP_PORT", "udp-echo", 1),
     ("prober.udpPackets", "UDP_PACKETS", "prober", 1),
+    ("prober.mtuIntervalSeconds", "MTU_INTERVAL", "prober", 0.01),
     ("httpEcho.port", "HTTP_PORT", "http-echo", 1),
     ("tcpEcho.log.rate", "LOG_RATE", "tcp-echo", 1),
     ("tcpEcho.idleTimeoutSeconds", "IDLE_TIMEOUT", "tcp-echo", 0.01),

@@ -23,6 +23,7 @@ ROUND = {
     "TEST_TIMEOUT": "5",
     "PROBES": "tcp,udp,http",
     "UDP_PACKETS": "10",
+    "MTU_INTERVAL": "30",
     "LATENCY": "network",
 }
 PROBER = {
@@ -108,6 +109,7 @@ def test_environment_without_a_mesh(helm: Helm) -> None:
         ("udpEcho.stampPort", 18062, "STAMP_PORT", "18062", ["udp-echo", "prober", "test"]),
         ("prober.probes", ["tcp", "udp"], "PROBES", "tcp,udp", ["prober", "test"]),
         ("prober.udpPackets", 0, "UDP_PACKETS", "0", ["prober", "test"]),
+        ("prober.mtuIntervalSeconds", 0, "MTU_INTERVAL", "0", ["prober", "test"]),
         ("prober.latency", "duration", "LATENCY", "duration", ["prober", "test"]),
         (
             "prober.targets",

@@ -46,6 +46,12 @@ def nodes() -> set[str]:
     return {node["metadata"]["name"] for node in items("nodes", "--selector", "kubernetes.io/os=linux")}
 
 
+def addresses(node: str) -> list[str]:
+    """A node's own, one a family."""
+    told = json.loads(kubectl("get", "node", node, "--output", "json"))["status"]["addresses"]
+    return [each["address"] for each in told if each["type"] == "InternalIP"]
+
+
 @dataclass(frozen=True)
 class Namespace:
     """A namespace that these tests have made."""

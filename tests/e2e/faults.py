@@ -71,8 +71,11 @@ def frozen(node: str, program: str) -> Iterator[None]:
 
 
 def drop(node: str, chain: str, *match: str) -> None:
-    """Drop what matches, of both families."""
+    """Drop what matches, of both families, or of that of the address in it."""
+    address = match[match.index("--destination") + 1] if "--destination" in match else ""
     for program in ("iptables", "ip6tables"):
+        if address and (":" in address) != (program == "ip6tables"):
+            continue
         on(node, program, "-I", chain, *match, *COMMENT, "-j", "DROP")
 
 

@@ -9,11 +9,12 @@ from datetime import datetime
 TIME = r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\]"
 LATENCY = r"(?:[1-9]\d+|\d(?:\.\d{1,3})?)ms"  # below 10 ms up to three decimals, else none
 TRAIN = rf" loss=\d+\.\d%(?: jitter={LATENCY})?"  # of the packets that follow a UDP probe
-FAILURES = "timeout|refused|unreachable|reset|resolve_error|tls_error|bad_reply|local_error"
+FAILURES = "timeout|refused|unreachable|reset|resolve_error|tls_error|mtu|bad_reply|local_error"
+MORE = r"(?: status=\d{3}| mtu=\d+ passes=\d+| direction=(?P<direction>out))?"
 WAY = r"(?: peer=(?P<peer>\S+))?(?: plane=(?P<plane>[a-z-]+))?(?: family=(?P<family>ipv[46]))?(?: zone=(?P<zone>\S+))?"
 RESULT = re.compile(
     rf"{TIME} \[NODE:(?P<node>[^\]\s]+)\] \[(?P<probe>TCP|UDP|HTTP)\] "
-    rf"(?:SUCCESS latency={LATENCY}(?P<train>{TRAIN})?|FAILED error=(?P<error>{FAILURES})(?: status=\d{{3}})?){WAY}"
+    rf"(?:SUCCESS latency={LATENCY}(?P<train>{TRAIN})?|FAILED error=(?P<error>{FAILURES}){MORE}){WAY}"
 )
 LOG = re.compile(rf"{TIME} \[(?:TRACE|DEBUG|INFO|SUCCESS|WARNING|ERROR|CRITICAL)\] \S.*")
 PROBES = ("TCP", "UDP", "HTTP")  # in the order of a round
@@ -38,6 +39,7 @@ class Result:
     peer: str = ""  # the node that was probed; empty: the echo services were
     plane: str = ""
     family: str = ""
+    direction: str = ""
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -50,5 +52,5 @@ def result(line: Line) -> Result | None:
     found = RESULT.fullmatch(line.text)
     if not found:
         return None
-    way = (found[name] or "" for name in ("peer", "plane", "family"))
+    way = (found[name] or "" for name in ("peer", "plane", "family", "direction"))
     return Result(line.at, found["node"], found["probe"], found["error"] or "success", *way)

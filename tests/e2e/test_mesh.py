@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e import faults
+from tests.e2e import cluster, faults
 from tests.e2e.cluster import eventually, fresh_namespace, items, kubectl
 from tests.e2e.lines import PROBES, Result
 from tests.e2e.release import AT_ONCE, FAST, Mark, Release
@@ -115,7 +115,7 @@ def test_helm_test(release: Release) -> None:
 
 def test_overlay(release: Release, nodes: set[str]) -> None:
     """A node without its overlay: only pods' paths across it fail, and all of them; the nodes' plane stays well."""
-    bad = min(nodes)
+    bad = min(without_dns(nodes))
     mark = release.log(BOTH)
     with faults.healed():
         faults.drop(bad, "INPUT", *OVERLAY)
@@ -126,13 +126,73 @@ def test_overlay(release: Release, nodes: set[str]) -> None:
             assert {r.pair for r in found if r.plane == "pod"} >= across
 
         eventually(f"all pods' paths across {bad} fail", 60, all_across)
-        with pytest.raises(CommandError, match="failed"):
-            release.test()
+        said_by_all(release, max(nodes - {bad}), f"At fault: {bad}; the pods' network (overlay, or a policy): ")
         some_rounds(release, nodes - {bad}, 2)
         found = failures(release.all_results(mark, BOTH))
     assert {r.plane for r in found if r.peer} <= {"pod", "host-pod", "pod-host"}
     assert not [r for r in found if r.peer and bad not in r.pair]
     assert not [r for r in found if r.plane == "host"]
+
+
+def without_dns(nodes: set[str]) -> set[str]:
+    """Nodes without a pod of the cluster's DNS: a fault of theirs is no gap in that."""
+    found = items("--namespace", "kube-system", "pods", "--selector", "k8s-app=kube-dns")
+    return nodes - {pod["spec"]["nodeName"] for pod in found}
+
+
+def said_by_all(release: Release, node: str, words: str) -> None:
+    """What is at fault, by all probers, asked for on this node."""
+    pod = next(pod for pod in release.pods("prober") if pod["spec"]["nodeName"] == node)
+    probers = ("--mesh", f"{release.name}-prober:9464", "--mesh", f"{release.name}-host:19464")
+    once = ("exec", pod["metadata"]["name"], "--", "smoker-prober", "once", *probers)
+
+    def said() -> None:
+        with pytest.raises(CommandError) as told:
+            release.namespace.kubectl(*once, seconds=60)
+        assert words in str(told.value)
+
+    eventually("all of them say it", 60, said)
+
+
+def test_large_packets(release: Release, nodes: set[str]) -> None:
+    """A node whose overlay loses large packets: UDP across it says `mtu`, and nothing else fails anywhere."""
+    bad = min(without_dns(nodes))
+    release.install({"prober.mtuIntervalSeconds": 1})
+    whole(release, nodes)
+    mark = release.log(BOTH)
+    with faults.healed():
+        faults.drop(bad, "INPUT", *OVERLAY, "-m", "length", "--length", "1200:65535")
+        across = {pair for pair in permutations(nodes, 2) if bad in pair}
+
+        def all_across() -> None:
+            found = failures(release.all_results(mark, BOTH))
+            assert {r.pair for r in found if r.plane == "pod"} >= across
+
+        eventually(f"large packets of all pods' paths across {bad} fail", 60, all_across)
+        said_by_all(release, max(nodes - {bad}), f"At fault: {bad}; large packets alone, the pods' network")
+        found = failures(release.all_results(mark, BOTH))
+    assert {(r.probe, r.outcome) for r in found} == {("UDP", "mtu")}
+    assert not [r for r in found if r.peer and bad not in r.pair]
+    assert not [r for r in found if r.plane == "host"]
+
+
+def test_one_direction(release: Release, nodes: set[str]) -> None:
+    """What one node sends another over the overlay is lost, and nothing else: that node says so, and no other."""
+    source, target = min(nodes), max(nodes)
+    mark = release.log()
+    with faults.healed():
+        for address in cluster.addresses(target):
+            faults.drop(source, "OUTPUT", *OVERLAY, "--destination", address)
+
+        def told() -> None:
+            found = failures(release.all_results(mark))
+            assert {r.family for r in found if r.direction == "out"} == {"ipv4", "ipv6"}
+
+        eventually("the direction is known in both families", 60, told)
+        said_by_all(release, source, f"At fault: between {source} and {target}; the pods' network")
+        failed = [r for r in failures(release.all_results(mark)) if r.peer]
+    assert {r.pair for r in failed} == {(source, target), (target, source)}
+    assert {r.pair for r in failed if r.direction} == {(source, target)}
 
 
 def test_link(release: Release, nodes: set[str]) -> None:
@@ -198,10 +258,7 @@ def test_quiet(release: Release, nodes: set[str], tmp_path: Path) -> None:
 
     The node that is drained is one without a pod of the cluster's DNS: a gap in that is no fault of ours, and shows.
     """
-    dns = {
-        pod["spec"]["nodeName"] for pod in items("--namespace", "kube-system", "pods", "--selector", "k8s-app=kube-dns")
-    }
-    node = min(nodes - dns)
+    node = min(without_dns(nodes))
     release.install(QUIET)
     some_rounds(release, nodes, 3)
     with Following(release, tmp_path) as lines:

@@ -19,6 +19,8 @@ from tests.relay import refusing
 
 from .targets import HOST, NODE, Serve, answering, settings_of, until_closed
 
+NEVER = rounds.Large(0)
+
 LONGEST = "a" * 63
 V6 = "fd00::1"
 
@@ -160,7 +162,7 @@ def test_a_round_of_each(listen: Callable[[Serve], int]) -> None:
         text = f"page=http://{HOST}:{page}/x api=tcp://{HOST}:{api} tcp://{HOST}:{nobody}"
         settings = settings_of({"TARGETS": text, "NODE_NAME": NODE})
         _service, *others = hosts(settings).values()
-        results = [result for where in others for result in rounds.results(settings, where)]
+        results = [result for where in others for result in rounds.results(settings, where, NEVER)]
     found = [(result.probe, str(result.target), result.outcome, result.status) for result in results]
     assert found == [
         ("http", "page", Outcome.SUCCESS, 302),
@@ -182,5 +184,5 @@ def test_from_a_host_network(listen: Callable[[Serve], int]) -> None:
     """The line says that the way is another one."""
     port = listen(lambda sock: sock.shutdown(socket.SHUT_RDWR))
     settings = settings_of({"TARGETS": f"api=tcp://{HOST}:{port}", "NETWORK": "host"})
-    (result,) = rounds.results(settings, hosts(settings)["api host-other"])
+    (result,) = rounds.results(settings, hosts(settings)["api host-other"], NEVER)
     assert log.line(result, 0.0).endswith("ms target=api plane=host-other")

@@ -22,7 +22,7 @@ def path(target: str, **more: Any) -> dict[str, Any]:
 def snapshot(node: str, *paths: dict[str, Any], probers: int = 1, network: str = "pod") -> dict[str, Any]:
     mesh = {"known": probers, "probers": probers, "probed": probers, "paths": 1, "stale_since": None}
     fixed = [path("smoker-server:8080", plane="", family=""), path("api", plane="other", family="", last="refused")]
-    return {"node": node, "network": network, "mesh": mesh, "paths": [*paths, *fixed]}
+    return {"node": node, "network": network, "zone": "", "mesh": mesh, "paths": [*paths, *fixed]}
 
 
 def gathered(*snapshots: dict[str, Any]) -> Gathered:
@@ -54,6 +54,24 @@ def test_the_way_to_the_echo_services_counts() -> None:
     bad = path("smoker-server:8080", plane="", family="", last="timeout", failures=[FAILURE])
     found = gathered(snapshot("a", path("b"), bad), snapshot("b", path("a")))
     assert str(found).splitlines()[1].split(maxsplit=6)[:6] == ["a", "smoker-server:8080", "tcp", "-", "-", "timeout"]
+
+
+def test_what_is_at_fault_is_said() -> None:
+    """By all of them together: a sentence after the rows, with its evidence."""
+    nodes = ("a", "b", "c")
+    bad = {"last": "timeout", "failures": [FAILURE]}
+    snapshots = [
+        snapshot(
+            one, *(path(other, **(bad if "b" in (one, other) else {})) for other in nodes if other != one), probers=2
+        )
+        for one in nodes
+    ]
+    *_rows, sentence, finding = str(gathered(*snapshots)).splitlines()
+    assert sentence == "4 of 9 paths of 3 probers failed."
+    assert finding == (
+        "At fault: b; the pods' network or the nodes' (hostNetwork.enabled tells them apart): "
+        "4 of 6 ways of plane pod fail."
+    )
 
 
 def test_a_table_that_would_help_nobody_is_cut() -> None:

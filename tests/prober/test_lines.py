@@ -14,6 +14,7 @@ import pytest
 from loguru import logger
 
 from smoker_common import log
+from smoker_prober.analysis.path_mtu import PathMtu
 from smoker_prober.analysis.train import Train
 from smoker_prober.measured import Method, Rtt
 from smoker_prober.result import Outcome, Result
@@ -69,6 +70,8 @@ def test_the_two_lines_of_the_specification(zone: str) -> None:
         (made(Outcome.BAD_REPLY, probe="http", status=503), "[HTTP] FAILED error=bad_reply status=503"),
         (made(Outcome.TIMEOUT, probe="http", status=200), "[HTTP] FAILED error=timeout status=200"),
         (made(Outcome.REFUSED, probe="http"), "[HTTP] FAILED error=refused"),
+        (made(Outcome.MTU, probe="udp", path_mtu=PathMtu(1450, 1400)), "[UDP] FAILED error=mtu mtu=1450 passes=1400"),
+        (made(probe="udp", path_mtu=PathMtu(1450, 1450)), "[UDP] SUCCESS latency=15ms"),
     ],
 )
 def test_what_follows_the_node(result: Result, end: str) -> None:

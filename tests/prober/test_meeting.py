@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
 from smoker_prober import round as rounds
+from smoker_prober.arrivals import Arrivals
 from smoker_prober.prober import NEW, Prober, Where
 from smoker_prober.result import Outcome, Result
 from smoker_prober.settings import Settings
@@ -31,8 +32,8 @@ class Kept:
     """A prober without fixed hosts and what it has found so far."""
 
     def __init__(self, settings: Settings) -> None:
-        self.memory, self.registry = Memory(), CollectorRegistry()
-        self.prober = Prober(settings, {}, self.memory, self.registry)
+        self.memory, self.registry, self.arrivals = Memory(), CollectorRegistry(), Arrivals()
+        self.prober = Prober(settings, {}, self.memory, self.registry, self.arrivals)
 
     @property
     def paths(self) -> dict[str, dict[str, Any]]:
@@ -91,7 +92,7 @@ def test_what_fails_after_a_peer_has_left_is_no_fault(kept: Kept, monkeypatch: p
     target = peer(UNANSWERED)["tcp"]
     left = []
 
-    def leaves_meanwhile(_settings: Settings, _where: Where) -> Iterator[Result]:
+    def leaves_meanwhile(_settings: Settings, _where: Where, _large: rounds.Large) -> Iterator[Result]:
         kept.prober.meet({})
         left.append(True)
         yield Result("tcp", target, "node-1", 0.0, Outcome.TIMEOUT, 0.1, error="wait: nothing")

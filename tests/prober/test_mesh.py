@@ -7,6 +7,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from smoker_prober.arrivals import Arrivals
 from smoker_prober.discovery.api import Api
 from smoker_prober.discovery.endpointslice import PORTS, SERVICE
 from smoker_prober.mesh import Mesh
@@ -36,7 +37,7 @@ def slice_of(service: str, port: int, *nodes: str) -> dict[str, Any]:
 def test_what_a_prober_knows_of_its_mesh(tmp_path: Path) -> None:
     """Nodes and probers are counted apart, each path is expected, and no peer's answer is answered."""
     memory, never = Memory(), {7}
-    prober = Prober(settings_of(variables_for({}) | VARIABLES), {}, memory, CollectorRegistry())
+    prober = Prober(settings_of(variables_for({}) | VARIABLES), {}, memory, CollectorRegistry(), Arrivals())
     listed = page(slice_of("pods", 8080, "node-1", "node-2", "node-3"), slice_of("hosts", 18010, "node-1", "node-2"))
     with faking() as fake:
         server = fake(listed)

@@ -18,6 +18,7 @@ from smoker_prober.target import Path, Target
 from .test_memory import TRAIN, made
 
 WHERE = {"target": "smoker-server:8080"}
+OF_TCP = len(Outcome) - 1  # outcomes: nothing large follows it
 
 
 class Kept:
@@ -43,11 +44,12 @@ def train(**counts: int) -> Train:
     return replace(TRAIN, **{"lost": 0, "requests_lost": 0, **counts})  # type: ignore[arg-type]
 
 
-def test_results_are_counted_by_outcome() -> None:
-    """Each path has every outcome from its first result on, so that a rate sees the first failure."""
-    kept = Kept(made(), made(), made(Outcome.TIMEOUT))
-    found = {outcome: kept("smoker_probe_total", probe="tcp", outcome=outcome.value, **WHERE) for outcome in Outcome}
-    assert found == dict.fromkeys(Outcome, 0.0) | {Outcome.SUCCESS: 2.0, Outcome.TIMEOUT: 1.0}
+@pytest.mark.parametrize(("probe", "never"), [("tcp", {Outcome.MTU: None}), ("udp", {})])
+def test_results_are_counted_by_outcome(probe: str, never: dict[Outcome, None]) -> None:
+    """Each path has every outcome that it can have from its first result on, so that a rate sees the first failure."""
+    kept = Kept(*(made(outcome, probe=probe) for outcome in (Outcome.SUCCESS, Outcome.SUCCESS, Outcome.TIMEOUT)))
+    found = {outcome: kept("smoker_probe_total", probe=probe, outcome=outcome.value, **WHERE) for outcome in Outcome}
+    assert found == dict.fromkeys(Outcome, 0.0) | {Outcome.SUCCESS: 2.0, Outcome.TIMEOUT: 1.0} | never
 
 
 def test_paths_that_are_expected_are_there_before_any_result() -> None:
@@ -129,9 +131,9 @@ def test_the_prober_tells_of_itself() -> None:
 def test_the_first_paths_show_all_and_later_ones_only_what_occurred() -> None:
     """The bound that docs/metrics.md gives: from the thirteenth path on a zero is left out."""
     many = [replace(made(), target=Target("peer", port)) for port in range(1, metrics.WHOLE + 1)]
-    assert Kept(*many).number("smoker_probe_total") == metrics.WHOLE * len(Outcome)
+    assert Kept(*many).number("smoker_probe_total") == metrics.WHOLE * OF_TCP
     one_more = replace(made(), target=Target("peer", 9999))
-    assert Kept(*many, one_more).number("smoker_probe_total") == metrics.WHOLE * len(Outcome) + 1
+    assert Kept(*many, one_more).number("smoker_probe_total") == metrics.WHOLE * OF_TCP + 1
 
 
 def test_a_peer_is_known_by_name_and_way() -> None:
@@ -158,7 +160,7 @@ def test_paths_beyond_the_bound_have_no_series(monkeypatch: pytest.MonkeyPatch) 
     assert kept("smoker_probe_duration_seconds_count", probe="tcp") == 5
 
 
-@pytest.mark.parametrize(("probe", "most"), [("tcp", 12), ("http", 12), ("udp", 20)])
+@pytest.mark.parametrize(("probe", "most"), [("tcp", 12), ("http", 12), ("udp", 21)])
 def test_series_of_a_path_are_as_documented(probe: str, most: int) -> None:
     """docs/metrics.md says how many there are at most."""
     whole = made(probe=probe, rtt=Rtt(0.1, Method.KERNEL), train=replace(TRAIN, jitter=0.1) if probe == "udp" else None)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from smoker_prober.analysis.path_mtu import PathMtu
 from smoker_prober.measured import Method, Rtt
 from smoker_prober.result import PHASES, Outcome, Result, milliseconds
 from smoker_prober.target import Target
@@ -33,6 +34,7 @@ def test_the_words_of_the_outcomes_are_promises() -> None:
         "reset",
         "resolve_error",
         "tls_error",
+        "mtu",
         "bad_reply",
         "local_error",
     ]
@@ -85,6 +87,12 @@ def test_fields_of_what_the_kernel_measured() -> None:
     assert (fields["rtt_ms"], fields["method"], fields["retransmits"]) == (1.235, "tcp_info", 1)
     with pytest.raises(ValueError, match="RTT below 0"):
         Result(**GOOD, rtt=Rtt(-1e-9, Method.KERNEL))
+
+
+def test_fields_of_large_packets() -> None:
+    """How large those are that the way should take, and the largest that it does."""
+    fields = Result(**GOOD, path_mtu=PathMtu(1450, 1400)).fields
+    assert (fields["mtu"], fields["passes"]) == (1450, 1400)
 
 
 def test_fields_of_a_failure() -> None:

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from smoker_common import log
 from smoker_prober import round as rounds
+from smoker_prober.arrivals import Arrivals
 from smoker_prober.discovery.static import hosts
 from smoker_prober.prober import Prober
 from smoker_prober.result import Result
@@ -33,7 +34,7 @@ def scheduled(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Settings], 
 
     def start(settings: Settings) -> Prober:
         log.configure("INFO", "text", results=sys.stdout)
-        schedule = Prober(settings, hosts(settings), Memory(), CollectorRegistry())
+        schedule = Prober(settings, hosts(settings), Memory(), CollectorRegistry(), Arrivals())
         schedule.start()
         made.append(schedule)
         return schedule
@@ -47,7 +48,7 @@ def scheduled(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Settings], 
 def one_round(settings: Settings) -> Iterator[Result]:
     """The results of a round of what the settings say."""
     (where,) = hosts(settings).values()
-    return rounds.results(settings, where)
+    return rounds.results(settings, where, rounds.Large(settings.mtu_interval))
 
 
 def words(lines: str) -> list[list[str]]:

@@ -24,6 +24,7 @@ PROMISED: dict[str, Any] = {
     "STAMP_PORT": 8062,
     "PROBES": ("tcp", "udp", "http"),
     "UDP_PACKETS": 10,
+    "MTU_INTERVAL": 30,
     "LATENCY": "network",
     "NODE_NAME": socket.gethostname(),
     "LOG_LEVEL": "INFO",
@@ -68,6 +69,7 @@ def test_every_variable_is_read() -> None:
         "STAMP_PORT": 9,
         "PROBES": ("udp",),
         "UDP_PACKETS": 0,
+        "MTU_INTERVAL": 0,
         "LATENCY": "duration",
         "NODE_NAME": "node-7",
         "LOG_LEVEL": "DEBUG",
@@ -145,8 +147,9 @@ def test_a_target_for_each_probe() -> None:
 
 
 def test_the_longest_round() -> None:
-    """Each probe may take its whole timeout, and a train its spread and the timeout of its last packet."""
-    probes = {"TEST_TIMEOUT": "0.5", "TEST_INTERVAL": "2"}
+    """Each probe may take its whole timeout, large packets too; a train its spread and its last packet's timeout."""
+    probes = {"TEST_TIMEOUT": "0.5", "TEST_INTERVAL": "2", "MTU_INTERVAL": "0"}
     assert rounds.longest(parse(Settings, probes | {"UDP_PACKETS": "0"})[0]) == pytest.approx(1.5)
     assert rounds.longest(parse(Settings, probes)[0]) == pytest.approx(1.5 + 0.4 + 0.5)
+    assert rounds.longest(parse(Settings, probes | {"MTU_INTERVAL": "30"})[0]) == pytest.approx(1.5 + 0.4 + 0.5 + 0.5)
     assert rounds.longest(parse(Settings, probes | {"PROBES": "tcp,http"})[0]) == pytest.approx(1.0)

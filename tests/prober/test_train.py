@@ -28,6 +28,7 @@ from smoker_echo.stamp_packet import (
 from smoker_prober.analysis.train import Train
 from smoker_prober.kernel import timestamping
 from smoker_prober.probes import train
+from smoker_prober.probes.datagram import connected
 from smoker_prober.resolve import Address
 from tests.conftest import eventually
 from tests.relay import refusing
@@ -373,10 +374,10 @@ class Hindered:
 @pytest.fixture
 def hinder(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """`hinder(fails={1}, number=ENOBUFS)`: trains have such a socket from now on."""
-    made = train._socket
+    made = connected
 
     def replace(**options: Any) -> None:
-        monkeypatch.setattr(train, "_socket", lambda address: Hindered(made(address), **options))
+        monkeypatch.setattr(train, "connected", lambda address: Hindered(made(address), **options))
 
     return replace
 
@@ -431,7 +432,7 @@ def test_no_descriptor_is_no_exception(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: Address) -> socket.socket:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr(train, "_socket", refuse)
+    monkeypatch.setattr(train, "connected", refuse)
     assert train.run(to(8062), 3, 0.0, PLENTY) is None
 
 

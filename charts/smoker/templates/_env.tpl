@@ -44,6 +44,7 @@ HTTP_PORT: {{ $values.httpEcho.port }}
 STAMP_PORT: {{ $values.udpEcho.stampPort }}
 PROBES: {{ join "," $values.prober.probes | quote }}
 UDP_PACKETS: {{ $values.prober.udpPackets }}
+MTU_INTERVAL: {{ $values.prober.mtuIntervalSeconds }}
 LATENCY: {{ $values.prober.latency }}
 TEST_INTERVAL: {{ $values.prober.intervalSeconds }}
 TEST_TIMEOUT: {{ $values.prober.timeoutSeconds }}

@@ -18,8 +18,8 @@ network, adminPort.
 {{- with .adminPort }}{{ $_ := set $env "ADMIN_PORT" . }}{{ end -}}
 {{- $_ := set $pod "env" $env -}}
 {{- $_ := set $pod "fieldEnv" (dict "NODE_NAME" "spec.nodeName") -}}
-{{- /* It is ready after its first round, in which each probe may take its whole time. */}}
-{{- $_ := set $pod "readyWithin" (mul 5 (ceil $values.prober.timeoutSeconds)) -}}
+{{- /* It is ready after its first round, in which each probe may take its whole time, and what follows that of UDP. */}}
+{{- $_ := set $pod "readyWithin" (mul 6 (ceil $values.prober.timeoutSeconds)) -}}
 {{- if $values.mesh.enabled -}}
 {{- $_ := set $pod "ports" (include "smoker.meshPorts" .ports | fromYamlArray) -}}
 {{- $_ := set $pod "account" (include "smoker.name" (dict "root" .root "component" "prober")) -}}

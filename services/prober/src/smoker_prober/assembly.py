@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from smoker_common.service import Mistake, Sockets
 from smoker_common.work import Together, Work
+from smoker_prober.arrivals import Arrivals
 from smoker_prober.discovery.api import Api
 from smoker_prober.mesh import Mesh
 from smoker_prober.prober import Hosts, Prober
@@ -21,9 +22,10 @@ def assemble(
 ) -> Together:
     """A prober of `fixed` hosts and, if the settings say so, of its peers. Raises `Mistake`."""
     memory.node, memory.network = settings.node_name, settings.network
-    prober = Prober(settings, fixed, memory, registry)
+    arrivals = Arrivals()
+    prober = Prober(settings, fixed, memory, registry, arrivals)
     never = never_answered(settings)
-    works: list[Work] = [*servers(sockets, registry, never), prober]
+    works: list[Work] = [*servers(sockets, registry, never, arrivals), prober]
     if settings.discovery == "endpointslice":
         if not settings.namespace:
             raise Mistake("DISCOVERY=endpointslice needs NAMESPACE, the namespace of the EndpointSlices")

@@ -1,6 +1,6 @@
 """What all probers of a mesh say together: their snapshots, gathered once the mesh is whole or patience is over.
 
-snapshot ─▶ Answer (who, what it knows, the paths that are not well) ─▶ Gathered
+snapshot ─▶ Answer (who, what it knows, the paths that are not well) ─▶ Gathered ─▶ findings
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from gevent.event import Event
 from gevent.pool import Pool
 
 from smoker_common.log import escaped
+from smoker_prober.analysis.finding import Cell, Finding, cells_of, findings
 from smoker_prober.report import aligned
 from smoker_prober.snapshot import failed, fetch
 from smoker_prober.target import OTHER, Target
@@ -40,6 +41,8 @@ class Answer:
     well: int  # of these and of those to the echo services
     failed: tuple[tuple[str, ...], ...]  # rows under `HEADER`
     waiting: tuple[tuple[str, ...], ...]  # the same, of those that have no result yet
+    zone: str
+    cells: tuple[Cell, ...]
 
     @classmethod
     def of(cls, snapshot: Mapping[str, Any]) -> Answer:
@@ -57,6 +60,8 @@ class Answer:
             sum(path["last"] == "success" for path in paths),
             tuple(_row(node, path, path["last"]) for path in bad),
             tuple(_row(node, path, "no result yet") for path in paths if not path["last"]),
+            str(snapshot["zone"]),
+            cells_of(node, paths),
         )
 
     @property
@@ -87,8 +92,14 @@ class Gathered:
     def ok(self) -> bool:
         return not self.missing and not self.bad
 
+    @property
+    def findings(self) -> list[Finding]:
+        """What is at fault, by all of these."""
+        zones = {answer.node: answer.zone for answer in self.answers if answer.zone}
+        return findings([cell for answer in self.answers for cell in answer.cells], zones)
+
     def __str__(self) -> str:
-        """A sentence; before it a row for each path that is not well, after it what is missing."""
+        """A sentence; before it a row for each path that is not well, after it what is at fault and what is missing."""
         bad, well = self.bad, sum(answer.well for answer in self.answers)
         where = f"of {len(self.answers)} probers"
         if self.ok:
@@ -99,7 +110,8 @@ class Gathered:
         waiting = sum(len(answer.waiting) for answer in self.answers)
         sentence = f"{len(bad) - waiting} of {len(bad) + well} paths {where} failed"
         sentence += f", {waiting} have no result yet." if waiting else "."
-        return "\n".join([*told, sentence, *(f"{why[:1].upper()}{why[1:]}." for why in self.missing)])
+        at_fault = map(str, self.findings)
+        return "\n".join([*told, sentence, *at_fault, *(f"{why[:1].upper()}{why[1:]}." for why in self.missing)])
 
 
 def gather(services: Sequence[tuple[str, int]], patience: float) -> Gathered:

@@ -11,6 +11,7 @@ from loguru import logger
 from prometheus_client import CollectorRegistry
 
 from smoker_prober import round as rounds
+from smoker_prober.arrivals import Arrivals, Direction
 from smoker_prober.probes import PROBES
 from smoker_prober.schedule import Schedule
 from smoker_prober.settings import Settings
@@ -26,10 +27,15 @@ NEW = 2  # rounds in which a peer's failures say that it has just come, and not 
 
 
 class Prober:
-    """Probes `fixed` hosts and what peers there are; results are logged, counted in `registry`, kept in `memory`."""
+    """Probes `fixed` hosts and what peers there are; results are logged, counted in `registry`, kept in `memory`.
 
-    def __init__(self, settings: Settings, fixed: Hosts, memory: Memory, registry: CollectorRegistry) -> None:
-        self._settings, self._memory = settings, memory
+    `arrivals` are of those peers.
+    """
+
+    def __init__(
+        self, settings: Settings, fixed: Hosts, memory: Memory, registry: CollectorRegistry, arrivals: Arrivals
+    ) -> None:
+        self._settings, self._memory, self._arrivals = settings, memory, arrivals
         self._metrics = Metrics(registry, interval=settings.test_interval, probes=settings.probes, where=memory.where)
         self._hosts: dict[str, Where] = {}
         self._rounds: dict[str, Callable[[], None]] = {}
@@ -67,11 +73,12 @@ class Prober:
         self._schedule.set(self._rounds)
 
     def _round(self, name: str, where: Where, *, new: bool) -> Callable[[], None]:
-        quiet = NEW if new else 0
+        quiet, large = NEW if new else 0, rounds.Large(self._settings.mtu_interval)
+        direction = Direction(self._arrivals)
 
         def one_round() -> None:
             nonlocal quiet
-            for result in rounds.results(self._settings, where):
+            for result in map(direction.of, rounds.results(self._settings, where, large)):
                 if not self._schedule.has(name, one_round):
                     return  # it has left meanwhile: what failed since is no fault
                 if result.outcome.ok or not quiet:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 
@@ -14,6 +15,7 @@ from smoker_echo.metrics import EchoMetrics
 from smoker_echo.stamp import StampReflector
 from smoker_echo.tcp import TcpEcho
 from smoker_echo.udp import UdpEcho
+from smoker_prober.arrivals import Arrivals
 from smoker_prober.settings import Settings
 
 Server = TcpEcho | UdpEcho | StampReflector | HttpEcho
@@ -25,14 +27,19 @@ def never_answered(settings: Settings) -> set[int]:
     return {ECHO_PORT, settings.peer_udp_port, settings.peer_stamp_port, settings.udp_port, settings.stamp_port}
 
 
-def servers(sockets: Sockets, registry: CollectorRegistry, never: set[int]) -> list[Work]:
+def servers(sockets: Sockets, registry: CollectorRegistry, never: set[int], arrivals: Arrivals) -> list[Work]:
     """A server for each socket of a peer's port; what they count is registered. None where no such port is set.
 
-    What is added to `never` later holds for them, too.
+    What is added to `never` later holds for them, too. `arrivals` is told whose datagrams are answered.
     """
+
+    def observer(client: tuple[Any, ...], _received: int, _sent: int, cause: str) -> None:
+        if not cause:
+            arrivals.answered(client[0])
+
     made: dict[str, Sequence[Server]] = {
         "tcp": [TcpEcho(sock) for sock in sockets.get("peer_tcp_port", ())],
-        "udp": [UdpEcho(sock, never=never) for sock in sockets.get("peer_udp_port", ())],
+        "udp": [UdpEcho(sock, observer=observer, never=never) for sock in sockets.get("peer_udp_port", ())],
         "stamp": [StampReflector(sock, never=never) for sock in sockets.get("peer_stamp_port", ())],
         "http": [
             HttpEcho(sock, max_body=IN_MEMORY, max_spooled=MAX_HELD) for sock in sockets.get("peer_http_port", ())

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from smoker_prober.analysis.path_mtu import PathMtu
 from smoker_prober.analysis.train import Train
 from smoker_prober.measured import Rtt
 from smoker_prober.target import Target
@@ -22,6 +23,7 @@ class Outcome(enum.StrEnum):
     RESET = "reset"  # RST in the middle of a connection
     RESOLVE_ERROR = "resolve_error"  # the name has no address, or its servers did not answer
     TLS_ERROR = "tls_error"
+    MTU = "mtu"  # small packets are answered, large ones that the way should take are lost
     BAD_REPLY = "bad_reply"  # an answer, but not the one that was owed
     LOCAL_ERROR = "local_error"  # ours: no descriptor, no port, a defect; never counts as loss
 
@@ -29,6 +31,8 @@ class Outcome(enum.StrEnum):
     def ok(self) -> bool:
         return self is Outcome.SUCCESS
 
+
+OUT = "out"  # the direction from here to a peer
 
 #: The steps of a probe, in order (RFC 9110 has no words for them; these are the field's).
 PHASES = ("resolve", "connect", "tls", "send", "wait", "transfer")
@@ -53,6 +57,8 @@ class Result:
     retransmits: int = 0  # segments that TCP sent again: loss that the outcome does not show
     ttl: int | None = None  # with which a datagram's answer arrived; of IPv6 the hop limit
     train: Train | None = None  # what the packets that followed a UDP probe found
+    direction: str = ""  # OUT: what is lost is what goes out to a peer; empty: not known
+    path_mtu: PathMtu | None = None  # what the large packets that followed it found
 
     def __post_init__(self) -> None:
         if self.duration < 0 or any(seconds < 0 for seconds in self.phases.values()):
@@ -82,9 +88,11 @@ class Result:
         flat |= {"rtt_ms": round(self.rtt.seconds * 1000, 3), "method": self.rtt.method.value} if self.rtt else {}
         flat |= {f"{name}_ms": round(seconds * 1000, 3) for name, seconds in self.phases.items()}
         flat |= self._train_fields
+        flat |= {"mtu": self.path_mtu.allowed, "passes": self.path_mtu.passes} if self.path_mtu is not None else {}
         flat |= {"retransmits": self.retransmits} if self.retransmits else {}
         flat |= {"ttl": self.ttl} if self.ttl is not None else {}
         flat |= {"status": self.status} if self.status is not None else {}
+        flat |= {"direction": self.direction} if self.direction else {}
         flat |= {"error": self.error} if self.error else {}
         return flat
 

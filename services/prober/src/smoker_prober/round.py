@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from statistics import median
 
 from smoker_prober.discovery.peer import STAMP
 from smoker_prober.measured import Method, Rtt
-from smoker_prober.probes import PROBES, train
+from smoker_prober.probes import PROBES, path_mtu, train
 from smoker_prober.probes.base import run
 from smoker_prober.resolve import resolve
-from smoker_prober.result import Result
+from smoker_prober.result import Outcome, Result
 from smoker_prober.settings import Settings
 from smoker_prober.target import Target
 
@@ -19,7 +21,24 @@ SPREAD = 1.0  # seconds that a train takes at most
 SHARE = 0.2  # of the interval, where that is less
 
 
-def results(settings: Settings, where: Mapping[str, Target]) -> Iterator[Result]:
+class Large:
+    """When a host's round has a large packet: at first, then each MTU_INTERVAL, and in each round where one is lost."""
+
+    def __init__(self, interval: float) -> None:
+        """`interval`: seconds; 0: never."""
+        self._interval = interval
+        self._due = 0.0 if interval else math.inf
+
+    @property
+    def due(self) -> bool:
+        return time.monotonic() >= self._due
+
+    def sent(self, *, lost: bool) -> None:
+        """It was sent in this round."""
+        self._due = time.monotonic() + (0.0 if lost else self._interval)
+
+
+def results(settings: Settings, where: Mapping[str, Target], large: Large) -> Iterator[Result]:
     """The results of one round, each as soon as it is known.
 
     `where` has a target for each probe that is to be done, and one for the train, if there is to be one.
@@ -28,8 +47,13 @@ def results(settings: Settings, where: Mapping[str, Target]) -> Iterator[Result]
         if name not in where:
             continue
         result = run(name, probe, where[name], settings.node_name, settings.test_timeout)
-        trained = name == "udp" and settings.udp_packets and STAMP in where
-        yield _with_train(result, where[STAMP].port, settings) if trained else result
+        if name == "udp" and result.outcome.ok:  # where nobody answered, nothing more is sent
+            if settings.udp_packets and STAMP in where:
+                result = _with_train(result, where[STAMP].port, settings)
+            if large.due:
+                result = _with_large(result, settings)
+                large.sent(lost=not result.outcome.ok)
+        yield result
 
 
 def spread(settings: Settings) -> float:
@@ -38,9 +62,7 @@ def spread(settings: Settings) -> float:
 
 
 def _with_train(result: Result, port: int, settings: Settings) -> Result:
-    """`result` and what a train to the same address found, its median RTT too. Where nobody answered, none is sent."""
-    if not result.outcome.ok:
-        return result
+    """`result` and what a train to the same address found, its median RTT too."""
     address = resolve(Target(result.address, port))
     found = train.run(address, settings.udp_packets, spread(settings), settings.test_timeout)
     if found is None or not found.rtts:
@@ -49,7 +71,18 @@ def _with_train(result: Result, port: int, settings: Settings) -> Result:
     return replace(result, train=found, rtt=Rtt(median(found.rtts), Method.STAMP if found.stamped else Method.CLOCK))
 
 
+def _with_large(result: Result, settings: Settings) -> Result:
+    """`result` and what a packet as large as the way takes found: where such are lost, the probe has failed."""
+    found = path_mtu.run(resolve(Target(result.address, result.target.port)), settings.test_timeout)
+    if found is None or not found.black_hole:
+        return replace(result, path_mtu=found)
+    return replace(result, path_mtu=found, outcome=Outcome.MTU, error=str(found))
+
+
 def longest(settings: Settings) -> float:
     """Seconds that a round can take: that of a host with echoes is the longest."""
-    trained = settings.udp_packets and "udp" in settings.probes
-    return len(settings.probes) * settings.test_timeout + (spread(settings) + settings.test_timeout if trained else 0.0)
+    last, count = settings.test_timeout, len(settings.probes)
+    if "udp" not in settings.probes:
+        return count * last
+    trained = spread(settings) + last if settings.udp_packets else 0.0
+    return count * last + trained + (last if settings.mtu_interval else 0.0)

@@ -28,6 +28,12 @@ class Settings(ServiceSettings):
     udp_packets: int = setting(
         "UDP_PACKETS", 10, whole(0, 1000), "packets of the train that follows a UDP probe; 0: none"
     )
+    mtu_interval: float = setting(
+        "MTU_INTERVAL",
+        30.0,
+        seconds(0, 86400),
+        "from one packet as large as the way should take, which follows a UDP probe, to the next; 0: none",
+    )
     latency: str = setting(
         "LATENCY",
         "network",

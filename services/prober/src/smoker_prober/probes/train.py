@@ -16,6 +16,7 @@ from gevent.socket import wait_read
 from smoker_echo.stamp_packet import LENGTH, Malformed, SenderPacket, pack_sender, unpack_reflector
 from smoker_prober.analysis.train import Answer, Train, judge
 from smoker_prober.kernel import error_queue, timestamping
+from smoker_prober.probes.datagram import connected
 from smoker_prober.resolve import Address
 
 TAKE = 16  # packets after which what lies in the socket is taken: its buffer holds some two hundred
@@ -55,7 +56,7 @@ def run(address: Address, packets: int, spread: float, timeout: float) -> Train 
     """
     under_way = _UnderWay()
     try:
-        sock = _socket(address)
+        sock = connected(address)
     except OSError:  # no descriptor, no way there
         return None
     with sock:
@@ -89,19 +90,6 @@ def _judged(under_way: _UnderWay, limit: int) -> Train:
         answers.append(Answer(each.sequence, each.number, took - there, took > limit))
     stamped = all(each.stamped and each.sequence in under_way.departed for each in arrived)
     return judge(sorted(under_way.left), answers, stamped=stamped)
-
-
-def _socket(address: Address) -> socket.socket:
-    """Connected, not blocking, with ICMP errors where the kernel gives them."""
-    sock = socket.socket(address.family, socket.SOCK_DGRAM)
-    try:
-        sock.setblocking(False)
-        sock.connect(address.sockaddr)  # sends nothing
-    except OSError:
-        sock.close()
-        raise
-    error_queue.enable(sock)
-    return sock
 
 
 def _await_turn(sock: socket.socket, under_way: _UnderWay, sequence: int, until: float) -> None:

@@ -1,7 +1,4 @@
-"""The UDP probe: send PING, take the answer that is ours.
-
-The socket is connected: the kernel then drops what others send and hands over ICMP errors (udp(7), ip(7)).
-"""
+"""The UDP probe: send PING, take the answer that is ours."""
 
 from __future__ import annotations
 
@@ -13,39 +10,18 @@ from smoker_prober.failure import Reported
 from smoker_prober.kernel import error_queue, timestamping, ttl
 from smoker_prober.measured import Method, Rtt
 from smoker_prober.probes.base import Attempt
-from smoker_prober.resolve import Address
+from smoker_prober.probes.datagram import connected
 
 PAYLOAD = b"PING"
 LARGEST = 65_535  # bytes
 SPACE = timestamping.CMSG_SPACE + ttl.CMSG_SPACE  # bytes of control messages
 
 
-def _connected(address: Address) -> socket.socket:
-    """A socket with stamps, connected (which sends nothing), whose own port is not the target's.
-
-    An echo does not answer what comes from an echo's port.
-    """
-    sock = socket.socket(address.family, socket.SOCK_DGRAM)
-    try:
-        sock.setblocking(False)
-        timestamping.enable(sock)
-        ttl.enable(sock)
-        error_queue.enable(sock)
-        sock.connect(address.sockaddr)
-    except OSError:
-        sock.close()
-        raise
-    if sock.getsockname()[1] != address.sockaddr[1]:
-        return sock
-    with sock:  # keeps that port from being given out again meanwhile
-        return _connected(address)
-
-
 def probe(attempt: Attempt) -> None:
     address = attempt.resolve()
     with contextlib.ExitStack() as sockets:
         with attempt.phase("send"):
-            sock = sockets.enter_context(_connected(address))
+            sock = sockets.enter_context(connected(address, timestamping.enable, ttl.enable))
             begun = time.time_ns()
             sock.send(PAYLOAD)
         sent: int | None = None

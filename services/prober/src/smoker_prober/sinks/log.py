@@ -4,6 +4,8 @@
 [2025-11-13 10:30:00] [NODE:node-1] [TCP] SUCCESS latency=0.31ms peer=node-2 plane=pod family=ipv4 zone=b
 [2025-11-13 10:30:00] [NODE:node-1] [CONNECT] SUCCESS latency=0.42ms target=api plane=other
 [2025-11-13 10:30:30] [NODE:node-2] [HTTP] FAILED error=bad_reply status=503
+[2025-11-13 10:30:30] [NODE:node-2] [UDP] FAILED error=mtu mtu=1450 passes=1400 peer=node-1 plane=pod family=ipv4
+[2025-11-13 10:30:30] [NODE:node-2] [UDP] FAILED error=timeout direction=out peer=node-1 plane=pod family=ipv4
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import time
 from loguru import logger
 
 from smoker_common.log import RESULT
-from smoker_prober.result import Result, milliseconds, percent
+from smoker_prober.result import Outcome, Result, milliseconds, percent
 from smoker_prober.target import OTHER
 
 
@@ -26,8 +28,17 @@ def line(result: Result, now: float, latency: str = "network") -> str:
     if result.outcome.ok:
         what = f"SUCCESS latency={milliseconds(result.latency(latency))}{_train(result)}"
     else:
-        what = f"FAILED error={result.outcome}" + (f" status={result.status}" if result.status is not None else "")
+        what = f"FAILED error={result.outcome}{_more(result)}"
     return f"[{stamp}] [NODE:{result.source}] [{result.probe.upper()}] {what}{_way(result)}"
+
+
+def _more(result: Result) -> str:
+    """What a failure has beside its outcome."""
+    told: dict[str, object] = {"status": result.status}
+    if result.outcome is Outcome.MTU and result.path_mtu is not None:
+        told |= {"mtu": result.path_mtu.allowed, "passes": result.path_mtu.passes}
+    told |= {"direction": result.direction or None}
+    return "".join(f" {name}={value}" for name, value in told.items() if value is not None)
 
 
 def _way(result: Result) -> str:

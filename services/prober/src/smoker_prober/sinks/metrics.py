@@ -209,7 +209,7 @@ class Metrics(Collector):
         for path in paths:
             labels = path.labels
             for word, count in zip(words, counts_of(path), strict=True):
-                if count or path.whole:
+                if count or (path.whole and (word != Outcome.MTU or path.probe == "udp")):
                     yield {**labels, label: word}, count
 
     def _counts(self, paths: Iterable[_Path], count_of: Callable[[_Path], int | None]) -> Iterator[Value]:

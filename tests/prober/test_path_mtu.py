@@ -1,0 +1,158 @@
+"""Large packets that follow a UDP probe: a way that loses them and says nothing, and one that says so."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import socket
+from collections.abc import Callable, Iterator
+
+import gevent
+import pytest
+
+from smoker_prober import round as rounds
+from smoker_prober.analysis.path_mtu import PathMtu
+from smoker_prober.discovery.static import hosts
+from smoker_prober.kernel import path_mtu as kernel
+from smoker_prober.probes import path_mtu
+from smoker_prober.probes.path_mtu import LARGEST
+from smoker_prober.resolve import Address
+from smoker_prober.result import Outcome, Result
+from tests.relay import refusing
+
+from .targets import ENOUGH, HOST, PLENTY, echo, settings_of, variables_for
+
+IPV4, IPV6 = 28, 48  # bytes of headers
+ONCE_MORE = 1000.0  # seconds: longer than any test
+
+
+def to(port: int, host: str = HOST) -> Address:
+    return Address(*((socket.AF_INET6, (host, port, 0, 0)) if ":" in host else (socket.AF_INET, (host, port))))
+
+
+@contextlib.contextmanager
+def answering_if(passes: Callable[[int], bool]) -> Iterator[int]:
+    """An echo that hears IPv4 packets of sizes that pass, and no others; its port."""
+
+    def serve() -> None:
+        while True:
+            data, client = sock.recvfrom(65_535)
+            if passes(len(data) + IPV4):
+                sock.sendto(data, client)
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((HOST, 0))
+        server = gevent.spawn(serve)
+        try:
+            yield sock.getsockname()[1]
+        finally:
+            server.kill()
+
+
+@pytest.fixture
+def ethernet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loopback interface is said to take 1,500 bytes."""
+    monkeypatch.setattr(kernel, "known", lambda _sock: 1500)
+
+
+@pytest.mark.parametrize("host", [HOST, "::1"])
+def test_the_whole_size_is_answered(host: str) -> None:
+    """One packet, as large as jumbo frames at most, though loopback takes more."""
+    with echo("udp", host) as port:
+        assert path_mtu.run(to(port, host), PLENTY) == PathMtu(LARGEST, LARGEST)
+
+
+@pytest.mark.parametrize(("hole", "passes"), [(1472, 1464), (1450, 1440), (1281, 1280), (600, 576)])
+@pytest.mark.usefixtures("ethernet")
+def test_a_black_hole(hole: int, passes: int) -> None:
+    """Packets from some size on are lost: the largest tried that is smaller passes."""
+    with answering_if(lambda size: size < hole) as port:
+        assert path_mtu.run(to(port), ENOUGH) == PathMtu(1500, passes)
+
+
+@pytest.mark.usefixtures("ethernet")
+def test_loss_is_no_black_hole() -> None:
+    """A third of all packets is lost, whatever their size: however often it is asked, no size is blamed."""
+    chance = random.Random(7)
+    with answering_if(lambda _size: chance.random() > 0.33) as port:
+        found = [path_mtu.run(to(port), ENOUGH) for _ in range(10)]
+    assert {each for each in found if each is not None} <= {PathMtu(1500, 1500)}
+
+
+@pytest.mark.usefixtures("ethernet")
+def test_one_that_answers_nothing_any_more() -> None:
+    """It has gone since the small packet was answered: nothing is said of sizes."""
+    with answering_if(lambda _size: False) as port:
+        assert path_mtu.run(to(port), ENOUGH) is None
+    with refusing(socket.SOCK_DGRAM) as port:
+        assert path_mtu.run(to(port), ENOUGH) is None
+
+
+def test_a_router_that_says_how_much_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel learns of a smaller way while the first packet is under way: that is tried, and is no fault."""
+    heard: list[int] = []
+
+    def passes(size: int) -> bool:
+        heard.append(size)
+        return size <= 1300
+
+    monkeypatch.setattr(kernel, "known", lambda _sock: 1300 if heard else 1500)
+    with answering_if(passes) as port:
+        assert path_mtu.run(to(port), ENOUGH) == PathMtu(1300, 1300)
+    assert heard == [1500, 1300]
+
+
+def test_no_way_there() -> None:
+    assert path_mtu.run(to(9, "127.255.255.255"), ENOUGH) is None  # a broadcast address
+
+
+@pytest.mark.parametrize("host", [HOST, "::1"])
+def test_what_the_kernel_knows(host: str) -> None:
+    """The interface's MTU of a connected socket, nothing of one that is not; and nothing is fragmented."""
+    with echo("udp", host) as port:
+        address = to(port, host)
+        with socket.socket(address.family, socket.SOCK_DGRAM) as sock:
+            assert kernel.enable(sock)
+            assert kernel.known(sock) is None
+            sock.connect(address.sockaddr)
+            assert (kernel.known(sock) or 0) >= 65_535
+            with pytest.raises(OSError, match="Message too long"):
+                sock.send(bytes(65_536))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        assert not kernel.enable(sock)
+
+
+def udp_result(port: int, large: rounds.Large) -> Result:
+    """What a round says of UDP."""
+    settings = settings_of(variables_for({"udp": port}, ENOUGH) | {"PROBES": "udp", "UDP_PACKETS": "0"})
+    (where,) = hosts(settings).values()
+    (result,) = rounds.results(settings, where, large)
+    return result
+
+
+@pytest.mark.usefixtures("ethernet")
+def test_a_round_fails_while_large_packets_are_lost() -> None:
+    """PING was answered, and the result is a failure that says what passes; so is the next, though it is not due."""
+    large = rounds.Large(ONCE_MORE)
+    with answering_if(lambda size: size < 1400) as port:
+        for _ in range(2):
+            result = udp_result(port, large)
+            assert (result.outcome, result.path_mtu) == (Outcome.MTU, PathMtu(1500, 1350))
+            assert result.error == ("packets of 1350 bytes pass, larger ones are lost; the way is said to take 1500")
+            assert result.rtt is not None
+
+
+def test_when_large_packets_are_sent() -> None:
+    """In the first round, then not before the interval is over; never where it is 0."""
+    with echo("udp") as port:
+        seldom, often, never = rounds.Large(ONCE_MORE), rounds.Large(1e-6), rounds.Large(0)
+        sent = [[udp_result(port, each).path_mtu is not None for _ in range(3)] for each in (seldom, often, never)]
+    assert sent == [[True, False, False], [True, True, True], [False, False, False]]
+
+
+def test_none_where_nobody_answered() -> None:
+    """A probe that failed is followed by nothing, and large packets are due still."""
+    large = rounds.Large(ONCE_MORE)
+    with refusing(socket.SOCK_DGRAM) as port:
+        assert udp_result(port, large).outcome is Outcome.REFUSED
+    assert large.due
