@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from smoker_prober.analysis.window import (
@@ -64,6 +66,8 @@ def test_an_empty_window_says_nothing() -> None:
         jitter=None,
         duration=None,
         longest_outage=0.0,
+        failed_in_a_row=0,
+        recent_loss=None,
         last="",
         last_success=None,
         failures=(),
@@ -116,6 +120,21 @@ def test_the_default_is_an_hour_and_600_results() -> None:
         long.add(good(at=n * 10.0))
     assert many.summary(START + 1).results == SAMPLES == 600
     assert long.summary(START + SAMPLES * 10.0).results == SECONDS / 10 + 1 == 361
+
+
+def test_failures_in_a_row() -> None:
+    """The last ones, up to the last success; an error of our own neither counts nor ends them."""
+    ours = Sample(START + 4, "local_error", counts=False, ok=False, rtt=None, duration=0.0, error="why")
+    assert summed(good(at=1)).failed_in_a_row == 0
+    assert summed(bad(at=1), good(at=2), bad(at=3), ours, bad(at=5)).failed_in_a_row == 2
+
+
+def test_the_loss_of_now() -> None:
+    """Of the last five results, those with packets: what was lost before, and what had no packet, is not in it."""
+    lost = replace(good(at=1), sent=10, lost=10)
+    some = [replace(good(at=10 + n), sent=10, lost=n) for n in range(4)]
+    assert summed(lost, *some, bad(at=20)).recent_loss == 6 / 40
+    assert summed(bad(at=1)).recent_loss is None
 
 
 @pytest.mark.parametrize(("now", "results"), [(3600, 2), (3600.5, 1), (3609, 1), (3610, 1), (3611, 0)])

@@ -19,7 +19,7 @@ from tests.relay import refusing
 
 from .targets import HOST, NODE, Serve, answering, settings_of, until_closed
 
-NEVER = rounds.Large(0)
+NEVER = rounds.Large(settings_of({"MTU_INTERVAL": "0"}))
 
 LONGEST = "a" * 63
 V6 = "fd00::1"

@@ -11,7 +11,8 @@ import pytest
 from smoker_prober.gather import SHOWN, Answer, Gathered, missing_of
 from tests.conftest import BIN, Start
 
-WELL = {"last": "success", "failures": []}
+WELL = {"last": "success", "failures": [], "failed_in_a_row": 0, "recent_loss_ratio": None, "zone": ""}
+BAD = {"last": "timeout", "failed_in_a_row": 2}
 FAILURE = {"time": 0, "outcome": "timeout", "error": "wait: no answer within 5 s"}
 
 
@@ -39,7 +40,7 @@ def test_a_whole_mesh_is_well() -> None:
 
 def test_a_path_that_is_not_well_is_a_row() -> None:
     """From whom, to whom, by which way, and why; those that have no result yet come last."""
-    bad = path("b", last="timeout", failures=[FAILURE])
+    bad = path("b", **BAD, failures=[FAILURE])
     found = gathered(snapshot("a", path("c", last=""), bad), snapshot("b", path("a")), snapshot("c", path("a")))
     head, failed, waiting, _empty, sentence, *_missing = str(found).splitlines()
     assert not found.ok
@@ -51,7 +52,7 @@ def test_a_path_that_is_not_well_is_a_row() -> None:
 
 def test_the_way_to_the_echo_services_counts() -> None:
     """A node that does not reach the Service is told of, though all peers are well."""
-    bad = path("smoker-server:8080", plane="", family="", last="timeout", failures=[FAILURE])
+    bad = path("smoker-server:8080", plane="", family="", **BAD, failures=[FAILURE])
     found = gathered(snapshot("a", path("b"), bad), snapshot("b", path("a")))
     assert str(found).splitlines()[1].split(maxsplit=6)[:6] == ["a", "smoker-server:8080", "tcp", "-", "-", "timeout"]
 
@@ -59,7 +60,7 @@ def test_the_way_to_the_echo_services_counts() -> None:
 def test_what_is_at_fault_is_said() -> None:
     """By all of them together: a sentence after the rows, with its evidence."""
     nodes = ("a", "b", "c")
-    bad = {"last": "timeout", "failures": [FAILURE]}
+    bad = {**BAD, "failures": [FAILURE]}
     snapshots = [
         snapshot(
             one, *(path(other, **(bad if "b" in (one, other) else {})) for other in nodes if other != one), probers=2
@@ -74,9 +75,24 @@ def test_what_is_at_fault_is_said() -> None:
     )
 
 
+def test_loss_is_said_though_all_was_answered() -> None:
+    """It fails nothing, for what was asked was answered; but it is no mesh that is well."""
+    nodes = ("a", "b", "c")
+
+    def way(one: str, other: str) -> dict[str, Any]:
+        return path(other, probe="udp", recent_loss_ratio=0.2 if "b" in (one, other) else 0.0)
+
+    snapshots = [snapshot(one, *(way(one, other) for other in nodes if other != one), probers=2) for one in nodes]
+    found = gathered(*snapshots)
+    sentence, finding = str(found).splitlines()
+    assert found.ok
+    assert sentence == "All 9 paths of 3 probers were answered."
+    assert finding.startswith("At fault: b; loss, the pods' network or the nodes'")
+
+
 def test_a_table_that_would_help_nobody_is_cut() -> None:
     """Of thousands of rows the first are shown, and how many more there are."""
-    bad = [path(f"n{number}", last="timeout", failures=[FAILURE]) for number in range(SHOWN + 7)]
+    bad = [path(f"n{number}", **BAD, failures=[FAILURE]) for number in range(SHOWN + 7)]
     lines = str(gathered(snapshot("a", *bad), snapshot("b", path("a")))).splitlines()
     assert [line for line in lines if line.startswith("a ")] == lines[1 : SHOWN + 1]
     assert lines[SHOWN + 1] == "… and 7 more."

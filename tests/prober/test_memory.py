@@ -58,6 +58,23 @@ def test_an_error_of_our_own_is_no_loss() -> None:
     assert (path["results"], path["failed"], path["loss_ratio"]) == (2, 0, 0.0)
 
 
+def test_what_findings_are_made_of() -> None:
+    """How often a path has failed in a row, and what its last packets lost."""
+    memory = Memory()
+    memory.keep(made(probe="udp", train=TRAIN))
+    memory.keep(made(Outcome.TIMEOUT, probe="udp"))
+    (path,) = memory.snapshot()["paths"]
+    assert (path["failed_in_a_row"], path["recent_loss_ratio"]) == (1, 0.1)
+
+
+def test_lost_large_packets_are_no_loss() -> None:
+    """The small one was answered."""
+    memory = Memory()
+    memory.keep(made(Outcome.MTU, probe="udp"))
+    (path,) = memory.snapshot()["paths"]
+    assert (path["failed"], path["loss_ratio"]) == (1, 0.0)
+
+
 def test_the_report_is_a_table() -> None:
     """A row a path, a dash where nothing is known, and a sentence."""
     memory = Memory()

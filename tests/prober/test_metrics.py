@@ -52,6 +52,12 @@ def test_results_are_counted_by_outcome(probe: str, never: dict[Outcome, None]) 
     assert found == dict.fromkeys(Outcome, 0.0) | {Outcome.SUCCESS: 2.0, Outcome.TIMEOUT: 1.0} | never
 
 
+def test_lost_large_packets_are_no_loss() -> None:
+    """The small one was answered; where nothing was, all is lost."""
+    for outcome, loss in (Outcome.MTU, None), (Outcome.TIMEOUT, 1):
+        assert Kept(made(outcome, probe="udp"))("smoker_probe_loss_ratio", probe="udp", **WHERE) == loss
+
+
 def test_paths_that_are_expected_are_there_before_any_result() -> None:
     """Known label sets exist from the start."""
     kept = Kept()

@@ -11,7 +11,7 @@ import gevent
 import pytest
 
 from smoker_prober import round as rounds
-from smoker_prober.analysis.path_mtu import PathMtu
+from smoker_prober.analysis.path_mtu import PathMtu, sizes
 from smoker_prober.discovery.static import hosts
 from smoker_prober.kernel import path_mtu as kernel
 from smoker_prober.probes import path_mtu
@@ -23,7 +23,6 @@ from tests.relay import refusing
 from .targets import ENOUGH, HOST, PLENTY, echo, settings_of, variables_for
 
 IPV4, IPV6 = 28, 48  # bytes of headers
-ONCE_MORE = 1000.0  # seconds: longer than any test
 
 
 def to(port: int, host: str = HOST) -> Address:
@@ -31,14 +30,14 @@ def to(port: int, host: str = HOST) -> Address:
 
 
 @contextlib.contextmanager
-def answering_if(passes: Callable[[int], bool]) -> Iterator[int]:
-    """An echo that hears IPv4 packets of sizes that pass, and no others; its port."""
+def answering_if(passes: Callable[[int], bool], most: int = 65_535) -> Iterator[int]:
+    """An echo that hears IPv4 packets of sizes that pass, and no others, and gives `most` bytes back; its port."""
 
     def serve() -> None:
         while True:
             data, client = sock.recvfrom(65_535)
             if passes(len(data) + IPV4):
-                sock.sendto(data, client)
+                sock.sendto(data[:most], client)
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind((HOST, 0))
@@ -62,7 +61,7 @@ def test_the_whole_size_is_answered(host: str) -> None:
         assert path_mtu.run(to(port, host), PLENTY) == PathMtu(LARGEST, LARGEST)
 
 
-@pytest.mark.parametrize(("hole", "passes"), [(1472, 1464), (1450, 1440), (1281, 1280), (600, 576)])
+@pytest.mark.parametrize(("hole", "passes"), [(1472, 1464), (1450, 1440), (1281, 1280), (600, 576), (576, 128)])
 @pytest.mark.usefixtures("ethernet")
 def test_a_black_hole(hole: int, passes: int) -> None:
     """Packets from some size on are lost: the largest tried that is smaller passes."""
@@ -72,11 +71,34 @@ def test_a_black_hole(hole: int, passes: int) -> None:
 
 @pytest.mark.usefixtures("ethernet")
 def test_loss_is_no_black_hole() -> None:
-    """A third of all packets is lost, whatever their size: however often it is asked, no size is blamed."""
-    chance = random.Random(7)
-    with answering_if(lambda _size: chance.random() > 0.33) as port:
-        found = [path_mtu.run(to(port), ENOUGH) for _ in range(10)]
-    assert {each for each in found if each is not None} <= {PathMtu(1500, 1500)}
+    """The largest is lost three times, then a third of all sizes by chance: no size is blamed."""
+    chance, heard = random.Random(7), [0]
+
+    def passes(size: int) -> bool:
+        heard[0] += 1
+        return size < 1500 and chance.random() > 0.33
+
+    with answering_if(passes) as port:
+        assert [path_mtu.run(to(port), ENOUGH) for _ in range(3)] == [None] * 3
+    assert heard[0] > 3 * len(sizes(1500)), "not all sizes were tried"
+
+
+@pytest.mark.parametrize("most", [1024, 1472])
+@pytest.mark.usefixtures("ethernet")
+def test_an_echo_that_cuts_its_answers(most: int) -> None:
+    """It gives so many bytes back at most, as some do: the large packet has arrived, and the way is well."""
+    with answering_if(lambda _size: True, most=most) as port:
+        found = path_mtu.run(to(port), ENOUGH)
+    assert found == (PathMtu(1500, 1500) if most == 1500 - IPV4 else None)
+
+
+def test_a_way_whose_size_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel that does not tell: nothing is sent."""
+    monkeypatch.setattr(kernel, "known", lambda _sock: None)
+    heard: list[int] = []
+    with answering_if(lambda size: bool(heard.append(size)) or True) as port:  # type: ignore[func-returns-value]
+        assert path_mtu.run(to(port), ENOUGH) is None
+    assert heard == []
 
 
 @pytest.mark.usefixtures("ethernet")
@@ -122,6 +144,11 @@ def test_what_the_kernel_knows(host: str) -> None:
         assert not kernel.enable(sock)
 
 
+def due(rounds_between: float) -> rounds.Large:
+    """One round in so many has a large packet."""
+    return rounds.Large(settings_of({"TEST_INTERVAL": "2", "MTU_INTERVAL": str(2 * rounds_between)}))
+
+
 def udp_result(port: int, large: rounds.Large) -> Result:
     """What a round says of UDP."""
     settings = settings_of(variables_for({"udp": port}, ENOUGH) | {"PROBES": "udp", "UDP_PACKETS": "0"})
@@ -133,7 +160,7 @@ def udp_result(port: int, large: rounds.Large) -> Result:
 @pytest.mark.usefixtures("ethernet")
 def test_a_round_fails_while_large_packets_are_lost() -> None:
     """PING was answered, and the result is a failure that says what passes; so is the next, though it is not due."""
-    large = rounds.Large(ONCE_MORE)
+    large = due(1000)
     with answering_if(lambda size: size < 1400) as port:
         for _ in range(2):
             result = udp_result(port, large)
@@ -142,17 +169,37 @@ def test_a_round_fails_while_large_packets_are_lost() -> None:
             assert result.rtt is not None
 
 
-def test_when_large_packets_are_sent() -> None:
-    """In the first round, then not before the interval is over; never where it is 0."""
+@pytest.mark.parametrize(
+    ("every", "rounds_with"),
+    [
+        (0, [False] * 5),
+        (0.1, [True] * 5),
+        (1, [True] * 5),
+        (2, [True, False, True, False, True]),
+        (1000, [True] + [False] * 4),
+    ],
+)
+def test_when_large_packets_are_sent(every: float, rounds_with: list[bool]) -> None:
+    """In the first round, then in one of so many, in each if the interval is no longer; never where it is 0."""
+    large = due(every)
     with echo("udp") as port:
-        seldom, often, never = rounds.Large(ONCE_MORE), rounds.Large(1e-6), rounds.Large(0)
-        sent = [[udp_result(port, each).path_mtu is not None for _ in range(3)] for each in (seldom, often, never)]
-    assert sent == [[True, False, False], [True, True, True], [False, False, False]]
+        assert [udp_result(port, large).path_mtu is not None for _ in range(5)] == rounds_with
+
+
+@pytest.mark.usefixtures("ethernet")
+def test_until_they_pass_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once some were lost each round asks, one that could not tell does not end that; one that passed does."""
+    large, says = due(1000), [PathMtu(1500, 1400), None, PathMtu(1500, 1500), PathMtu(1500, 1500)]
+    monkeypatch.setattr(path_mtu, "run", lambda *_: says.pop(0))
+    with echo("udp") as port:
+        found = [udp_result(port, large).outcome for _ in range(5)]
+    assert found == [Outcome.MTU, *[Outcome.SUCCESS] * 4]
+    assert len(says) == 1
 
 
 def test_none_where_nobody_answered() -> None:
     """A probe that failed is followed by nothing, and large packets are due still."""
-    large = rounds.Large(ONCE_MORE)
+    large = due(1000)
     with refusing(socket.SOCK_DGRAM) as port:
         assert udp_result(port, large).outcome is Outcome.REFUSED
-    assert large.due
+    assert large.due()

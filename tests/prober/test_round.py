@@ -48,7 +48,7 @@ def scheduled(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Settings], 
 def one_round(settings: Settings) -> Iterator[Result]:
     """The results of a round of what the settings say."""
     (where,) = hosts(settings).values()
-    return rounds.results(settings, where, rounds.Large(settings.mtu_interval))
+    return rounds.results(settings, where, rounds.Large(settings))
 
 
 def words(lines: str) -> list[list[str]]:

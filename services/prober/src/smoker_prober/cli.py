@@ -109,7 +109,7 @@ def _once(settings: Settings, chosen: argparse.Namespace) -> int:
 
 def _one_round(settings: Settings) -> Iterator[Result]:
     for where in hosts(settings).values():
-        yield from rounds.results(settings, where, rounds.Large(settings.mtu_interval))
+        yield from rounds.results(settings, where, rounds.Large(settings))
 
 
 def _settle(settings: Settings, patience: float) -> None:

@@ -41,7 +41,8 @@ class Answer:
     well: int  # of these and of those to the echo services
     failed: tuple[tuple[str, ...], ...]  # rows under `HEADER`
     waiting: tuple[tuple[str, ...], ...]  # the same, of those that have no result yet
-    zone: str
+    zones: Mapping[str, str]  # of nodes
+    without_api: bool
     cells: tuple[Cell, ...]
 
     @classmethod
@@ -60,7 +61,8 @@ class Answer:
             sum(path["last"] == "success" for path in paths),
             tuple(_row(node, path, path["last"]) for path in bad),
             tuple(_row(node, path, "no result yet") for path in paths if not path["last"]),
-            str(snapshot["zone"]),
+            {path["target"]: path["zone"] for path in paths if path["zone"]} | {node: str(snapshot["zone"])},
+            bool(mesh and mesh["stale_since"] is not None),
             cells_of(node, paths),
         )
 
@@ -95,13 +97,17 @@ class Gathered:
     @property
     def findings(self) -> list[Finding]:
         """What is at fault, by all of these."""
-        zones = {answer.node: answer.zone for answer in self.answers if answer.zone}
-        return findings([cell for answer in self.answers for cell in answer.cells], zones)
+        zones = {node: zone for answer in self.answers for node, zone in answer.zones.items() if zone}
+        without_api = {answer.node for answer in self.answers if answer.without_api}
+        return findings([cell for answer in self.answers for cell in answer.cells], zones, without_api)
 
     def __str__(self) -> str:
         """A sentence; before it a row for each path that is not well, after it what is at fault and what is missing."""
         bad, well = self.bad, sum(answer.well for answer in self.answers)
         where = f"of {len(self.answers)} probers"
+        at_fault = [str(finding) for finding in self.findings]
+        if self.ok and at_fault:
+            return "\n".join([f"All {well} paths {where} were answered.", *at_fault])
         if self.ok:
             return f"All {well} paths {where} are well."
         told = [*aligned([HEADER, *bad[:SHOWN]]), ""] if bad else []
@@ -110,7 +116,6 @@ class Gathered:
         waiting = sum(len(answer.waiting) for answer in self.answers)
         sentence = f"{len(bad) - waiting} of {len(bad) + well} paths {where} failed"
         sentence += f", {waiting} have no result yet." if waiting else "."
-        at_fault = map(str, self.findings)
         return "\n".join([*told, sentence, *at_fault, *(f"{why[:1].upper()}{why[1:]}." for why in self.missing)])
 
 

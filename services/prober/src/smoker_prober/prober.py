@@ -73,7 +73,7 @@ class Prober:
         self._schedule.set(self._rounds)
 
     def _round(self, name: str, where: Where, *, new: bool) -> Callable[[], None]:
-        quiet, large = NEW if new else 0, rounds.Large(self._settings.mtu_interval)
+        quiet, large = NEW if new else 0, rounds.Large(self._settings)
         direction = Direction(self._arrivals)
 
         def one_round() -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from statistics import median
 
+from smoker_prober.analysis.path_mtu import PathMtu
 from smoker_prober.discovery.peer import STAMP
 from smoker_prober.measured import Method, Rtt
 from smoker_prober.probes import PROBES, path_mtu, train
@@ -22,20 +21,22 @@ SHARE = 0.2  # of the interval, where that is less
 
 
 class Large:
-    """When a host's round has a large packet: at first, then each MTU_INTERVAL, and in each round where one is lost."""
+    """Which rounds of a host have a large packet: the first, then one in so many, and each while such are lost."""
 
-    def __init__(self, interval: float) -> None:
-        """`interval`: seconds; 0: never."""
-        self._interval = interval
-        self._due = 0.0 if interval else math.inf
+    def __init__(self, settings: Settings) -> None:
+        self._every = max(1, round(settings.mtu_interval / settings.test_interval)) if settings.mtu_interval else 0
+        self._rounds = 0  # until the next that has one
+        self._lost = False
 
-    @property
     def due(self) -> bool:
-        return time.monotonic() >= self._due
+        """Asked once in each round."""
+        self._rounds -= 1
+        return bool(self._every) and (self._lost or self._rounds < 0)
 
-    def sent(self, *, lost: bool) -> None:
-        """It was sent in this round."""
-        self._due = time.monotonic() + (0.0 if lost else self._interval)
+    def sent(self, found: PathMtu | None) -> None:
+        """What it found in this round. Where it could not tell it is sent again at once if such were lost before."""
+        self._rounds = self._every - 1
+        self._lost = found.black_hole if found is not None else self._lost
 
 
 def results(settings: Settings, where: Mapping[str, Target], large: Large) -> Iterator[Result]:
@@ -50,9 +51,9 @@ def results(settings: Settings, where: Mapping[str, Target], large: Large) -> It
         if name == "udp" and result.outcome.ok:  # where nobody answered, nothing more is sent
             if settings.udp_packets and STAMP in where:
                 result = _with_train(result, where[STAMP].port, settings)
-            if large.due:
+            if large.due():
                 result = _with_large(result, settings)
-                large.sent(lost=not result.outcome.ok)
+                large.sent(result.path_mtu)
         yield result
 
 

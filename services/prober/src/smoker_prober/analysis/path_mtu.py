@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 #: Bytes by which tunnels make packets smaller, from one (nothing does) by VLAN tags, IPIP, GRE, VXLAN and WireGuard on.
 LESS = (0, 1, 4, 8, 20, 24, 28, 36, 50, 60, 70, 80, 100, 150, 250, 450)
-#: Sizes that links and tunnels have, and what every link must take (RFC 8200 section 5, RFC 791 section 3.1).
-COMMON = (8951, 8901, 1500, 1450, 1420, 1400, 1280, 1000, 576)
+#: Sizes of links and tunnels, what every link must take (RFC 8200 section 5, RFC 791 section 3.1), and a small one.
+COMMON = (8951, 8901, 1500, 1450, 1420, 1400, 1280, 1000, 576, 128)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import struct
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 from smoker_prober.analysis.stats import jitter, percentile
 
@@ -20,6 +21,7 @@ FAILURES = 100  # failures kept at most
 FAILURE_SECONDS = 86_400.0  # and for so long
 ALL_SAMPLES = 30_000  # results of all windows together, but for LEAST of each
 ALL_FAILURES = 3_000
+RECENT = 5  # results whose packets tell the loss of now
 LEAST = 10, 2  # results and failures that each window may keep however many there are
 
 _PACKED = struct.Struct("=dddHHBB")  # time, rtt (NaN: none), duration, sent, lost, which outcome, flags
@@ -73,6 +75,8 @@ class Summary:
     duration: Spread | None
     longest_outage: float  # from a first failure to the next success, or to now
     last: str  # outcome
+    failed_in_a_row: int  # the last results, up to the last success
+    recent_loss: float | None  # of the packets of the last trains
     last_success: float | None
     failures: tuple[Sample, ...]  # the newest last
 
@@ -135,6 +139,8 @@ class Window:
             duration=Spread.of(sample.duration for sample in counted if sample.ok),
             longest_outage=_longest_outage(counted, now),
             last=kept[-1].outcome if kept else "",
+            failed_in_a_row=sum(1 for _ in takewhile(lambda sample: not sample.ok, reversed(counted))),
+            recent_loss=_recent_loss(counted),
             last_success=self._last_success,
             failures=failures,
         )
@@ -150,6 +156,11 @@ def _loss(samples: list[Sample]) -> float | None:
     usual = max((sample.sent for sample in samples), default=0) or 1
     lost = sum(sample.lost if sample.sent else usual * (not sample.ok) for sample in samples)
     return lost / sum(sample.sent or usual for sample in samples) if samples else None
+
+
+def _recent_loss(samples: list[Sample]) -> float | None:
+    trains = [sample for sample in samples[-RECENT:] if sample.sent]
+    return sum(sample.lost for sample in trains) / sum(sample.sent for sample in trains) if trains else None
 
 
 def _longest_outage(samples: list[Sample], now: float) -> float:

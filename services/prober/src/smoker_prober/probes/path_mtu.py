@@ -9,6 +9,7 @@ A router that says that it cannot (ICMP 3/4) is no fault: the kernel then knows 
 from __future__ import annotations
 
 import socket
+import struct
 import time
 
 from gevent.socket import wait_read
@@ -20,7 +21,8 @@ from smoker_prober.resolve import Address
 
 LARGEST = 9216  # bytes: jumbo frames end here; loopback would take 65,536
 TRIES, SWEEPS = 3, 2
-PATTERN = b"PING" * (LARGEST // 4)
+FILLING = bytes(LARGEST)
+_SIZE = struct.Struct("!I")
 
 
 class _Over(Exception):
@@ -44,6 +46,7 @@ class _Sizes:
         self._sock, self._patience = sock, patience
         self._headers = path_mtu.HEADERS[sock.family]
         self._answered: set[int] = set()
+        self._cut = False  # whether who answers gives only a part back: a larger packet got there
 
     @property
     def _allowed(self) -> int:
@@ -58,16 +61,24 @@ class _Sizes:
         for _ in range(SWEEPS):
             tried |= {size for size in sizes(allowed) if size not in self._answered and self._send(size)}
             self._await(tried, allowed)
-        return judge(allowed, tried, self._answered) if self._allowed >= allowed else None
+        return judge(allowed, tried, self._answered) if self._allowed >= allowed and not self._cut else None
 
     def _send(self, size: int) -> bool:
         """Whether a packet of `size` bytes has left."""
+        if size < self._headers + _SIZE.size:  # the way's own size is not known
+            return False
         for _ in range(2):  # an ICMP error for an earlier one comes first
             try:
-                return self._sock.send(PATTERN[: max(size - self._headers, 0)]) > 0
+                self._sock.send(self._payload(size))
             except OSError:
                 error_queue.drain(self._sock)
+            else:
+                return True
         return False
+
+    def _payload(self, size: int) -> bytes:
+        """Of a packet of `size` bytes: the size, then whatever."""
+        return (_SIZE.pack(size) + FILLING)[: size - self._headers]
 
     def _await(self, wanted: set[int], allowed: int) -> bool:
         """Whether all of `wanted` are answered in time; a way that is found to take less than `allowed` ends it."""
@@ -87,9 +98,9 @@ class _Sizes:
         while True:
             try:
                 data = self._sock.recv(LARGEST + 1)
-            except BlockingIOError:
+            except OSError:  # nothing more, or an ICMP error: what is behind that wakes us again
                 return
-            except OSError:
-                continue
-            if data == PATTERN[: len(data)]:
-                self._answered.add(len(data) + self._headers)
+            size = _SIZE.unpack_from(data)[0] if len(data) >= _SIZE.size else 0
+            if data == self._payload(size):
+                self._answered.add(size)
+            self._cut = self._cut or len(data) + self._headers < size

@@ -3,11 +3,12 @@
     GET /api/v1/snapshot on the admin port
 
 Version 1: `{"version", "node", "zone", "network", "time", "mesh", "paths": [{"probe", "target", "plane", "family",
-"zone", "last", "results", "failed", "loss_ratio", "rtt_ms", "jitter_ms", "duration_ms", "longest_outage_seconds",
-"last_success", "failures"}]}`. `rtt_ms`, `duration_ms`: `{"p50", "p95", "p99", "max"}`; times are seconds since the
-epoch; what has no sample is null; `last` is empty before the first result. `mesh`: null without one, else `{"known",
-"probers", "probed", "paths", "stale_since"}`: other nodes that have a prober, other probers (a node can have two), the
-nodes that this one probes, by how many paths, and since when the API server has not answered. Fields may be added.
+"zone", "last", "results", "failed", "failed_in_a_row", "loss_ratio", "recent_loss_ratio", "rtt_ms", "jitter_ms",
+"duration_ms", "longest_outage_seconds", "last_success", "failures"}]}`. `rtt_ms`, `duration_ms`: `{"p50", "p95",
+"p99", "max"}`; times are seconds since the epoch; what has no sample is null; `last` is empty before the first result;
+`recent_loss_ratio` is of the last five trains. `mesh`: null without one, else `{"known", "probers", "probed", "paths",
+"stale_since"}`: other nodes that have a prober, other probers (a node can have two), the nodes that this one probes, by
+how many paths, and since when the API server has not answered. Fields may be added.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class Memory:
     def keep(self, result: Result) -> None:
         """Remember `result` in the window of its path."""
         self.node = result.source
+        train, small_answered = result.train, result.outcome is Outcome.MTU
         self._window(result.probe, result.target.path).add(
             Sample(
                 time=time.time(),
@@ -61,8 +63,8 @@ class Memory:
                 ok=result.outcome.ok,
                 rtt=result.rtt.seconds if result.rtt is not None else None,
                 duration=result.duration,
-                sent=result.train.sent if result.train is not None else 0,
-                lost=result.train.lost if result.train is not None else 0,
+                sent=train.sent if train is not None else int(small_answered),
+                lost=train.lost if train is not None else 0,
                 error=result.error,
             )
         )
@@ -96,7 +98,9 @@ def _path(summary: Summary) -> dict[str, Any]:
         "last": summary.last,
         "results": summary.results,
         "failed": summary.failed,
+        "failed_in_a_row": summary.failed_in_a_row,
         "loss_ratio": _rounded(summary.loss_ratio, 4),
+        "recent_loss_ratio": _rounded(summary.recent_loss, 4),
         "rtt_ms": _spread(summary.rtt),
         "jitter_ms": _rounded(summary.jitter, 3, 1000),
         "duration_ms": _spread(summary.duration),

@@ -24,6 +24,7 @@ WHOLE = 12  # paths that have all their counters from their first result, those 
 LISTED = 3072  # paths that have series of their own: 1,024 targets
 OVER_TCP = ("tcp", "http", "connect")
 OUTCOMES = tuple(outcome.value for outcome in Outcome)
+ANSWERED = (Outcome.SUCCESS, Outcome.MTU)  # outcomes in which the small packet was
 FATES = ("answered", "delayed", "request_lost", "reply_lost", "lost")
 
 
@@ -75,7 +76,7 @@ class _Path:
             self._add(train)
             self.loss, self.jitter = train.loss_ratio, train.jitter
         elif outcome is not Outcome.LOCAL_ERROR:
-            self.loss, self.jitter = (None if outcome.ok or self.probe in OVER_TCP else 1.0), None
+            self.loss, self.jitter = (None if outcome in ANSWERED or self.probe in OVER_TCP else 1.0), None
 
     def _add(self, train: Train) -> None:
         told = train.lost < train.sent  # without any answer nobody knows which way they were lost
