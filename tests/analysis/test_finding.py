@@ -160,9 +160,9 @@ CASES = [
     Case(zones_apart, [("between east and west", "the nodes' network, below the pods'")]),
     Case(services_of_n2, [("n2", "Services (kube-proxy", "; peers answer")]),
     Case(one_of_services, [("n2", "UDP alone, of the echo services", "; peers answer")]),
-    Case(echo_away, [("every node", "the echo services or their Service (HTTP)", "(refused); peers answer")]),
-    Case(large_to_service, [("every node", "large packets to the echo services", "(mtu); peers answer")]),
-    Case(dns_down, [("every node", "the DNS", "(resolve_error); peers answer")]),
+    Case(echo_away, [("every node", "the echo services or their Service (HTTP)", "(refused) fail; peers answer")]),
+    Case(large_to_service, [("every node", "large packets to the echo services", "(mtu) fail; peers answer")]),
+    Case(dns_down, [("every node", "the DNS", "(resolve_error) fail; peers answer")]),
     Case(n2_to_n3_alone, [("from n2 to n3", OVERLAY)]),
     Case(tcp_from_n4, [("from n4", "HTTP and TCP alone, the probers on the nodes' network", "from pod to pod do not")]),
     Case(nodes_to_services, [("every node", "(HTTP and TCP and UDP), from the nodes' network alone")]),
@@ -180,20 +180,26 @@ def test_a_fault_is_named(case: Case) -> None:
             assert word in str(finding)
 
 
-def test_the_echo_services_fail_with_their_node() -> None:
-    """Where peers fail, too, they are not a fault of their own; where the DNS fails beside, it is."""
+@pytest.mark.parametrize(
+    ("peers", "outcome", "words"),
+    [
+        (overlay_of_n2, "timeout", "do not; so do 8 of 8 ways to the echo services (timeout)."),
+        (overlay_of_n2, "resolve_error", "so do 8 of 8 ways to the echo services (resolve_error)."),
+        (udp_into_n2, "resolve_error", "so do 8 of 8 ways to the echo services (resolve_error)."),
+    ],
+)
+def test_the_echo_services_fail_with_their_node(peers: Says, outcome: str, words: str) -> None:
+    """An echo, or a pod of the DNS, can stand on the node that is at fault: that is one finding."""
+    (found,) = findings(mesh(lambda *way: peers(*way) if way[1] else outcome), ZONES)
+    assert str(found).endswith(words)
 
-    def with_service(*way: str) -> str | None:
-        return overlay_of_n2(*way[:5]) if way[1] else "timeout"
 
-    first, second = findings(mesh(with_service), ZONES)
-    assert first.where == "n2"
-    assert second.what == "the echo services, too, which can follow from it"
-
-    def with_dns(*way: str) -> str | None:
-        return overlay_of_n2(*way[:5]) if way[1] else "resolve_error"
-
-    assert [finding.what for finding in findings(mesh(with_dns), ZONES)] == [OVERLAY, "the DNS"]
+@pytest.mark.parametrize(("peers", "outcome"), [(overlay_of_n2, "refused"), (udp_into_n2, "timeout")])
+def test_the_echo_services_fail_otherwise(peers: Says, outcome: str) -> None:
+    """Refused at once, or over TCP as well: that does not follow from what fails between peers."""
+    first, second = findings(mesh(lambda *way: peers(*way) if way[1] else outcome), ZONES)
+    assert first.what.endswith(OVERLAY)
+    assert second.what == "the echo services or their Service (HTTP and TCP and UDP)"
 
 
 def test_two_faults_are_two_findings() -> None:
@@ -223,12 +229,13 @@ def test_zones_of_other_sizes() -> None:
 def test_one_prober_alone() -> None:
     """All others are silent, as where one asks on the node that is cut off: nobody knows which side it is."""
     cells = [cell for cell in mesh(overlay_of_n2, ("pod",)) if cell.source == "n2" and cell.target]
-    (found,) = findings(cells, ZONES)
-    assert found.where == ""
     service = Cell("n2", "", "", "", frozenset(), frozenset({("tcp", "timeout")}))
+    (found,) = findings([*cells, service], ZONES)
+    assert found.where == ""
+    assert found.evidence.endswith("; so do 1 of 1 ways to the echo services (timeout)")
     (found,) = findings([service], {})
     assert str(found) == (
-        "At fault: n2; the echo services or their Service (TCP): 1 of 1 ways to the echo services fail (timeout)."
+        "At fault: n2; the echo services or their Service (TCP): 1 of 1 ways to the echo services (timeout) fail."
     )
 
 

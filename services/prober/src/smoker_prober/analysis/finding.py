@@ -8,7 +8,7 @@ A finding is said only if nearly all ways that it should fail do, and none fails
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache, partial
 from statistics import median
 from sys import intern
@@ -18,6 +18,7 @@ NEARLY_ALL = 0.8  # share of the ways: a result can be of a moment before or aft
 LOSSY, LOST = 0.05, 0.9  # loss ratios: below it is chance, above it a way that is no more
 AGAIN, AND_AGAIN = 2, 5  # failures in a row, where every probe of a way fails and where some do: less can be chance
 MTU, RESOLVE, REFUSED, LOCAL = "mtu", "resolve_error", "refused", "local_error"  # outcomes that name their layer
+SILENT = {"timeout", "unreachable", RESOLVE, MTU}  # what failures have that can follow from another way's
 LARGE = "large packets"
 PODS, NODES = "the pods' network (overlay, or a policy)", "the nodes' network, below the pods'"
 
@@ -63,17 +64,23 @@ def findings(
     lost = set(lossy) if loss and loss.where else set[Cell]()
     kinds = {cell: _kind(cell) for cell in mesh if cell.failed}
     kinds = {cell: kind for cell, kind in kinds.items() if not (cell in lost and _partial(kind))}
-    found = [
-        _of_failures(
+    found = {
+        kind: _of_failures(
             kind, [cell for cell in kinds if kinds[cell] == kind], mesh, zones, alone=set(kinds.values()) == {kind}
         )
         for kind in sorted(set(kinds.values()))
-    ]
-    dead = any(finding.where and not kind for finding, kind in zip(found, sorted(set(kinds.values())), strict=True))
-    found += [loss] if loss and (loss.where or not found) else []
+    }
     services = [cell for cell in cells if not cell.family]
-    peers = "" if dead or not any(cell.well for cell in mesh) else "; peers answer"
-    return found + list(_of_services(services, dead=dead, peers=peers, without_api=without_api))
+    bad = [cell for cell in services if cell.failed]
+    cause = next((kind for kind in found if (found[kind].where or not kind) and _follow(bad, kind)), None)
+    if cause is not None:
+        evidence = f"{found[cause].evidence}; so do {_of_all(bad, services)}"
+        found[cause] = found[cause]._replace(evidence=evidence)
+    told = list(found.values())
+    told += [loss] if loss and (loss.where or not found) else []
+    if bad and cause is None:
+        told.append(_of_services(bad, services, any(cell.well for cell in mesh), without_api))
+    return told
 
 
 def _kind(cell: Cell) -> str:
@@ -207,16 +214,28 @@ def _layer(bad: list[Cell], mesh: list[Cell]) -> tuple[str, str]:
     return "the pods' network or the nodes' (hostNetwork.enabled tells them apart)", ""
 
 
-def _of_services(services: list[Cell], *, dead: bool, peers: str, without_api: Collection[str]) -> Iterator[Finding]:
-    """What of the ways to the echo services fails, and is not what fails between peers (`dead`)."""
-    bad = [cell for cell in services if cell.failed]
-    if not bad:
-        return
-    outcomes = {outcome for cell in bad for _, outcome in cell.failed}
+def _follow(bad: list[Cell], kind: str) -> bool:
+    """Whether ways to the echo services fail as those to peers do of which `kind` fails: an echo can stand there."""
+    if not bad or not _outcomes(bad) <= SILENT:
+        return False
+    return not kind or {_kind(cell) for cell in bad} == {kind} or ("UDP" in kind and _outcomes(bad) == {RESOLVE})
+
+
+def _outcomes(bad: list[Cell]) -> set[str]:
+    return {outcome for cell in bad for _, outcome in cell.failed}
+
+
+def _of_all(bad: list[Cell], services: list[Cell]) -> str:
+    return f"{len(bad)} of {len(services)} ways to the echo services ({', '.join(sorted(_outcomes(bad)))})"
+
+
+def _of_services(bad: list[Cell], services: list[Cell], peers: bool, without_api: Collection[str]) -> Finding:
+    """What of the ways to the echo services fails by itself. `peers`: whether any peer answers."""
+    outcomes = _outcomes(bad)
     probes = " and ".join(sorted({probe.upper() for cell in bad for probe, _ in cell.failed}))
     sources, planes = {cell.source for cell in bad}, {cell.plane for cell in bad}
     every = sources == {cell.source for cell in services if cell.plane in planes}
-    told = f"{len(bad)} of {len(services)} ways to the echo services fail ({', '.join(sorted(outcomes))}){peers}"
+    told = f"{_of_all(bad, services)} fail{'; peers answer' if peers else ''}"
     if outcomes == {RESOLVE} and every:
         what = "the DNS"
     elif outcomes == {RESOLVE} and sources <= set(without_api):
@@ -224,8 +243,6 @@ def _of_services(services: list[Cell], *, dead: bool, peers: str, without_api: C
         told += "; the API server, another Service, does not answer there either"
     elif outcomes == {RESOLVE}:
         what = "the DNS, or the way from there to it"
-    elif dead:
-        what = "the echo services, too, which can follow from it"
     elif outcomes == {MTU}:
         what = "large packets to the echo services"
     elif every:
@@ -236,7 +253,7 @@ def _of_services(services: list[Cell], *, dead: bool, peers: str, without_api: C
         what = "Services (kube-proxy, or what stands in for it)"
     if every and planes < {cell.plane for cell in services}:
         what += f", from the {'pods' if planes == {''} else 'nodes'}' network alone"
-    yield Finding("every node" if every and len(sources) > 1 else ", ".join(sorted(sources)), what, told)
+    return Finding("every node" if every and len(sources) > 1 else ", ".join(sorted(sources)), what, told)
 
 
 def cells_of(source: str, paths: Iterable[Mapping[str, Any]]) -> tuple[Cell, ...]:
