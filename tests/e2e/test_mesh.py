@@ -19,7 +19,9 @@ import pytest
 from tests.e2e import cluster, faults
 from tests.e2e.cluster import eventually, fresh_namespace, items, kubectl
 from tests.e2e.lines import PROBES, Result
+from tests.e2e.prometheus import Prometheus, watching
 from tests.e2e.release import AT_ONCE, FAST, Mark, Release
+from tests.e2e.test_alerts import THIRTIETH
 from tests.images.command import CommandError
 
 pytestmark = pytest.mark.cluster
@@ -32,6 +34,8 @@ MESH = {
     "mesh.peers": 0,
     "hostNetwork.enabled": True,
     **{f"{echo}.replicas": 2 for echo in ECHOES},
+    # Nobody waits for minutes here; but a prober may be away for as long as by default.
+    **{key: value for key, value in THIRTIETH.items() if "metrics." in key and "proberMissing" not in key},
 }
 ROLLOUTS = int(os.environ.get("E2E_ROLLOUTS", "2"))
 OVERLAY = ("-p", "udp", "--dport", "8472")
@@ -253,14 +257,22 @@ def said(release: Release, mark: Mark, *texts: str, component: str = "prober", w
     return sum(all(text in line for text in texts) for line in since)
 
 
-def test_quiet(release: Release, nodes: set[str], tmp_path: Path) -> None:
-    """A cordon, a drain and rollouts of the whole release, at an interval of a second: not one FAILED line.
+@pytest.fixture(scope="module")
+def prometheus(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """A Prometheus with the chart's alerts, which are in a hurry."""
+    with watching(release, tmp_path_factory.mktemp("prometheus")) as prometheus:
+        yield prometheus
+
+
+def test_quiet(release: Release, nodes: set[str], prometheus: Prometheus, tmp_path: Path) -> None:
+    """A cordon, a drain and rollouts of the whole release, at an interval of a second: no FAILED line, no alert.
 
     The node that is drained is one without a pod of the cluster's DNS: a gap in that is no fault of ours, and shows.
     """
     node = min(without_dns(nodes))
     release.install(QUIET)
     some_rounds(release, nodes, 3)
+    since = quiet_since(prometheus)
     with Following(release, tmp_path) as lines:
         kubectl("cordon", node)
         try:
@@ -279,6 +291,18 @@ def test_quiet(release: Release, nodes: set[str], tmp_path: Path) -> None:
         some_rounds(release, nodes, 3)
         assert [text for text in lines.all() if " FAILED " in text] == []
         assert sum(" SUCCESS " in text for text in lines.all()) > 100 * ROLLOUTS
+    assert prometheus.fired(since) == set()
+
+
+def quiet_since(prometheus: Prometheus) -> float:
+    """Now, when Prometheus sees every prober and no alert fires."""
+
+    def nothing() -> None:
+        assert len(prometheus.query('up{app_kubernetes_io_component=~"prober|host"} == 1')) >= 8
+        assert prometheus.alerts("firing") == set()
+
+    eventually("Prometheus sees that all is well", 90, nothing)
+    return time.time()
 
 
 class Following:
@@ -311,12 +335,12 @@ class Following:
             process.wait()
 
 
-def test_not_ready(release: Release, nodes: set[str]) -> None:
-    """A node whose kubelet hangs is NotReady, and its pods are nobody's peers any more, without a FAILED line."""
+def test_not_ready(release: Release, nodes: set[str], prometheus: Prometheus) -> None:
+    """A node whose kubelet hangs is NotReady, and its pods are nobody's peers any more: no FAILED line, no alert."""
     bad = max(nodes)
     release.install(QUIET)
     whole(release, nodes)
-    mark = release.log(BOTH)
+    mark, since = release.log(BOTH), quiet_since(prometheus)
     with faults.frozen(bad, "kubelet"):
 
         def left() -> None:
@@ -327,13 +351,14 @@ def test_not_ready(release: Release, nodes: set[str]) -> None:
         some_rounds(release, nodes - {bad}, 3, without=[bad])
     whole(release, nodes, 120)
     assert failures(release.all_results(mark, BOTH)) == []
+    assert prometheus.fired(since) == set()
 
 
-def test_pending(release: Release, nodes: set[str]) -> None:
-    """A pod whose image cannot be had has an address and no answer: nobody probes it, and nobody says FAILED."""
+def test_pending(release: Release, nodes: set[str], prometheus: Prometheus) -> None:
+    """A pod whose image cannot be had has an address and no answer: nobody probes it, no FAILED line, no alert."""
     release.install(QUIET)
     whole(release, nodes)
-    mark = release.log(BOTH)
+    mark, since = release.log(BOTH), quiet_since(prometheus)
     release.helm("upgrade", release.name, "charts/smoker", "--reuse-values", "--set", "prober.image.tag=nowhere")
 
     def pending() -> set[str]:
@@ -349,6 +374,7 @@ def test_pending(release: Release, nodes: set[str]) -> None:
     release.install()
     whole(release, nodes, 120)
     assert failures(release.all_results(mark, BOTH)) == []
+    assert prometheus.fired(since) == set()
 
 
 def test_starved(release: Release, nodes: set[str]) -> None:

@@ -5,23 +5,29 @@
 {{- $two := .Values.hostNetwork.enabled -}}
 - alert: SmokerProberMissing
   expr: |
-    # A prober is known and does not answer the scrape.
     (
-      min by (node) (max by (node, app_kubernetes_io_component) (up{ {{- include "smoker.ofProbers" . }}})) == 0
+      # A prober is known and does not answer the scrape.
+      (
+        min by (node) (max by (node, app_kubernetes_io_component) (up{ {{- include "smoker.ofProbers" . }}})) == 0
+      )
+      {{- if include "smoker.proberOnEveryNode" . }}
+      # A node has none, although others have. Only kube-state-metrics knows the nodes: without it this finds nothing.
+      or (
+        max by (node) (kube_node_info{os_image!~"Windows.*"})
+          unless on (node)
+          {{- if $two }} (
+            count by (node) (group by (node, app_kubernetes_io_component) (up{ {{- include "smoker.ofProbers" . }}})) == 2
+          )
+          {{- else }} up{ {{- include "smoker.ofProbers" . }}}
+          {{- end }}
+          and on () up{ {{- include "smoker.ofProbers" . }}}
+      )
+      {{- end }}
     )
-    {{- if include "smoker.proberOnEveryNode" . }}
-    # A node has none, although others have. Only kube-state-metrics knows the nodes: without it this finds nothing.
-    or (
-      max by (node) (kube_node_info{os_image!~"Windows.*"})
-        unless on (node)
-        {{- if $two }} (
-          count by (node) (group by (node, app_kubernetes_io_component) (up{ {{- include "smoker.ofProbers" . }}})) == 2
-        )
-        {{- else }} up{ {{- include "smoker.ofProbers" . }}}
-        {{- end }}
-        and on () up{ {{- include "smoker.ofProbers" . }}}
+    # A node that is not ready is news of another alert; that, too, kube-state-metrics alone knows.
+    unless on (node) (
+      max by (node) (kube_node_status_condition{condition="Ready",status="true"}) == 0
     )
-    {{- end }}
     # No prober is known at all: an alert without a node.
     or max by (node) (
       absent(up{ {{- include "smoker.ofProbers" . }}})
