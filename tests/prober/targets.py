@@ -7,6 +7,7 @@ import socket
 import struct
 from collections.abc import Callable, Iterator, Mapping
 
+import gevent
 from gevent.pool import Pool
 from gevent.server import StreamServer
 
@@ -28,6 +29,7 @@ ENOUGH = 0.4  # seconds: one that is meant to be reached, but not before a loade
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close sends RST (socket(7))
 
 Serve = Callable[[socket.socket], None]
+Client = tuple[str, int]
 
 
 def probe(kind: str, port: int, *, host: str = HOST, timeout: float = PLENTY) -> Result:
@@ -60,6 +62,23 @@ def echo(kind: str, host: str = HOST, port: int = 0) -> Iterator[int]:
     finally:
         server.close()
         server.drain(0)
+
+
+@contextlib.contextmanager
+def hearing(answer: Callable[[socket.socket, bytes, Client], None]) -> Iterator[int]:
+    """A UDP socket on loopback that does `answer(sock, data, client)` for each datagram; its port."""
+
+    def serve() -> None:
+        while True:
+            answer(sock, *sock.recvfrom(65_535))
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((HOST, 0))
+        server = gevent.spawn(serve)
+        try:
+            yield sock.getsockname()[1]
+        finally:
+            server.kill()
 
 
 @contextlib.contextmanager

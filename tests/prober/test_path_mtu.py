@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import random
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import gevent
 import pytest
 
 from smoker_prober import round as rounds
@@ -20,7 +19,7 @@ from smoker_prober.resolve import Address
 from smoker_prober.result import Outcome, Result
 from tests.relay import refusing
 
-from .targets import ENOUGH, HOST, PLENTY, echo, settings_of, variables_for
+from .targets import ENOUGH, HOST, PLENTY, Client, echo, hearing, settings_of, variables_for
 
 IPV4, IPV6 = 28, 48  # bytes of headers
 
@@ -29,23 +28,14 @@ def to(port: int, host: str = HOST) -> Address:
     return Address(*((socket.AF_INET6, (host, port, 0, 0)) if ":" in host else (socket.AF_INET, (host, port))))
 
 
-@contextlib.contextmanager
-def answering_if(passes: Callable[[int], bool], most: int = 65_535) -> Iterator[int]:
+def answering_if(passes: Callable[[int], bool], most: int = 65_535) -> contextlib.AbstractContextManager[int]:
     """An echo that hears IPv4 packets of sizes that pass, and no others, and gives `most` bytes back; its port."""
 
-    def serve() -> None:
-        while True:
-            data, client = sock.recvfrom(65_535)
-            if passes(len(data) + IPV4):
-                sock.sendto(data[:most], client)
+    def answer(sock: socket.socket, data: bytes, client: Client) -> None:
+        if passes(len(data) + IPV4):
+            sock.sendto(data[:most], client)
 
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind((HOST, 0))
-        server = gevent.spawn(serve)
-        try:
-            yield sock.getsockname()[1]
-        finally:
-            server.kill()
+    return hearing(answer)
 
 
 @pytest.fixture

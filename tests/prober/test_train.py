@@ -33,7 +33,7 @@ from smoker_prober.resolve import Address
 from tests.conftest import eventually
 from tests.relay import refusing
 
-from .targets import ENOUGH, HOST, PLENTY
+from .targets import ENOUGH, HOST, PLENTY, hearing
 
 HELD_UP = 0.15  # seconds
 STEPPED = 3600 * 10**9  # ns
@@ -83,23 +83,6 @@ def reflecting(host: str = HOST, port: int = 0) -> Iterator[StampReflector]:
 def port_of(reflector: StampReflector) -> int:
     assert reflector.server_port
     return reflector.server_port
-
-
-@contextlib.contextmanager
-def answering(answer: Any) -> Iterator[int]:
-    """A socket that does `answer(sock, data, client)` for each datagram; its port."""
-
-    def serve() -> None:
-        while True:
-            answer(sock, *sock.recvfrom(65_535))
-
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind((HOST, 0))
-        server = gevent.spawn(serve)
-        try:
-            yield sock.getsockname()[1]
-        finally:
-            server.kill()
 
 
 @dataclass(frozen=True)
@@ -250,7 +233,7 @@ def test_no_way_there_is_none() -> None:
 
 def test_silence_is_loss() -> None:
     """Somebody takes the packets, for all we know, and never answers."""
-    with answering(lambda *_: None) as port:
+    with hearing(lambda *_: None) as port:
         found = sent(port, 5, 0.02, timeout=0.05)
     assert (found.sent, counts(found)) == (5, {"lost": 5, "requests_lost": 5})
     assert (found.loss_ratio, found.rtts, found.jitter) == (1.0, (), None)
@@ -266,7 +249,7 @@ def test_what_is_no_answer_is_passed_over() -> None:
         sock.sendto(pack_reflector(ReflectorPacket(9, now, now, 1000 + sequence, now, 64)), client)
         sock.sendto(reflect(data, ReflectorPacket(sequence, now, now, 0, 0, 64)), client)
 
-    with answering(answer) as port:
+    with hearing(answer) as port:
         found = sent(port, 4, 0.01)
     assert (counts(found), len(found.rtts)) == ({}, 4)
 
@@ -280,7 +263,7 @@ def test_a_reflectors_clock_that_was_stepped_is_not_believed(received: int, answ
         packet = ReflectorPacket(sequence, now + answered, now + received, 0, 0, 64)
         sock.sendto(reflect(data, packet), client)
 
-    with answering(answer) as port:
+    with hearing(answer) as port:
         found = sent(port, 4)
     assert counts(found) == {}
     assert all(0 < rtt < PLENTY for rtt in found.rtts)
@@ -295,7 +278,7 @@ def test_a_reflector_on_another_clock_is_as_good() -> None:
         packet = ReflectorPacket(unpack_sender(data).sequence, theirs + int(HELD_UP / 3 * 1e9), theirs, 0, 0, 64)
         sock.sendto(reflect(data, packet), client)
 
-    with answering(answer) as port:
+    with hearing(answer) as port:
         found = sent(port, 1)
     assert counts(found) == {}
     assert all(0 < rtt < HELD_UP / 3 for rtt in found.rtts)
@@ -461,7 +444,7 @@ def test_a_reflector_that_is_away_for_a_moment() -> None:
 def test_anothers_timeout_is_not_ours() -> None:
     """A timeout that somebody else has set passes through as theirs."""
     theirs = gevent.Timeout(0.05)
-    with answering(lambda *_: None) as port, pytest.raises(gevent.Timeout) as caught, theirs:
+    with hearing(lambda *_: None) as port, pytest.raises(gevent.Timeout) as caught, theirs:
         train.run(to(port), 3, 0.03, PLENTY)
     assert caught.value is theirs
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import gevent
 import pytest
@@ -13,31 +12,13 @@ from smoker_prober.result import Outcome
 from tests.conftest import eventually
 from tests.relay import DUPLICATE, UdpRelay, refusing
 
-from .targets import ENOUGH, HOST, PLENTY, SHORT, echo, probe
+from .targets import ENOUGH, HOST, PLENTY, SHORT, Client, echo, hearing, probe
 
-Client = tuple[str, int]
-Answer = Callable[[socket.socket, Client], None]
-
-
-@contextlib.contextmanager
-def answering(answer: Answer) -> Iterator[int]:
-    """A socket that does `answer(sock, client)` for each datagram; its port."""
-
-    def serve() -> None:
-        while True:
-            answer(sock, sock.recvfrom(65_535)[1])
-
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind((HOST, 0))
-        server = gevent.spawn(serve)
-        try:
-            yield sock.getsockname()[1]
-        finally:
-            server.kill()
+Answer = Callable[[socket.socket, bytes, Client], None]
 
 
 def saying(*datagrams: bytes) -> Answer:
-    def answer(sock: socket.socket, client: Client) -> None:
+    def answer(sock: socket.socket, _data: bytes, client: Client) -> None:
         for datagram in datagrams:
             sock.sendto(datagram, client)
 
@@ -82,7 +63,7 @@ def test_no_way_there_is_unreachable_and_not_the_resolvers_doing() -> None:
 @pytest.mark.parametrize("stray", [b"", b"PONG", b"PINGPING", b"ping", bytes(65_507)], ids=lambda data: str(len(data)))
 def test_a_stray_before_ours_is_ignored(stray: bytes) -> None:
     """Another datagram of the target's does not hide the answer that comes after it."""
-    with answering(saying(stray, b"PING")) as port:
+    with hearing(saying(stray, b"PING")) as port:
         result = probe("udp", port)
     assert (result.outcome, result.received) == (Outcome.SUCCESS, len(stray) + 4)
 
@@ -90,7 +71,7 @@ def test_a_stray_before_ours_is_ignored(stray: bytes) -> None:
 @pytest.mark.parametrize(("stray", "shown"), [(b"PONG", "b'PONG'"), (b"", "b''"), (b"\n" * 99, repr(b"\n" * 32))])
 def test_only_strays_are_a_bad_reply(stray: bytes, shown: str) -> None:
     """A target that answers, but never with ours, is not silent: the deadline ends it as a bad reply."""
-    with answering(saying(b"?", stray)) as port:
+    with hearing(saying(b"?", stray)) as port:
         result = probe("udp", port, timeout=ENOUGH)
     assert (result.outcome, result.error) == (Outcome.BAD_REPLY, f"wait: got {shown} for b'PING'")
 
@@ -98,12 +79,12 @@ def test_only_strays_are_a_bad_reply(stray: bytes, shown: str) -> None:
 def test_nobody_elses_answer_counts() -> None:
     """PING from another port than the one that was asked is no answer: the kernel drops it."""
 
-    def answer(_sock: socket.socket, client: Client) -> None:
+    def answer(_sock: socket.socket, _data: bytes, client: Client) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
             other.bind((HOST, 0))
             other.sendto(b"PING", client)
 
-    with answering(answer) as port:
+    with hearing(answer) as port:
         result = probe("udp", port, timeout=SHORT)
     assert (result.outcome, result.received) == (Outcome.TIMEOUT, 0)
 
@@ -119,10 +100,10 @@ def test_each_probe_has_a_port_of_its_own() -> None:
     """A late answer to one probe cannot be taken for the answer to another that is under way."""
     clients: list[Client] = []
 
-    def answer(_sock: socket.socket, client: Client) -> None:
+    def answer(_sock: socket.socket, _data: bytes, client: Client) -> None:
         clients.append(client)
 
-    with answering(answer) as port:
+    with hearing(answer) as port:
         probes = [gevent.spawn(probe, "udp", port, timeout=PLENTY) for _ in range(3)]
         eventually("all three have sent", lambda: len(clients) == 3)
         gevent.killall(probes)

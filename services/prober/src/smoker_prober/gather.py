@@ -16,7 +16,8 @@ from gevent.event import Event
 from gevent.pool import Pool
 
 from smoker_common.log import escaped
-from smoker_prober.analysis.finding import Cell, Finding, cells_of, findings
+from smoker_prober.analysis.cell import Cell, cells_of
+from smoker_prober.analysis.finding import Finding, findings
 from smoker_prober.report import aligned
 from smoker_prober.snapshot import failed, fetch
 from smoker_prober.target import OTHER, Target

@@ -8,31 +8,18 @@ A finding is said only if nearly all ways that it should fail do, and none fails
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
-from functools import lru_cache, partial
+from collections.abc import Collection, Mapping
 from statistics import median
-from sys import intern
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-NEARLY_ALL = 0.8  # share of the ways: a result can be of a moment before or after the fault
+from smoker_prober.analysis.cell import MTU, Cell
+from smoker_prober.analysis.where import explained
+
 LOSSY, LOST = 0.05, 0.9  # loss ratios: below it is chance, above it a way that is no more
-AGAIN, AND_AGAIN = 2, 5  # failures in a row, where every probe of a way fails and where some do: less can be chance
-MTU, RESOLVE, REFUSED, LOCAL = "mtu", "resolve_error", "refused", "local_error"  # outcomes that name their layer
+RESOLVE, REFUSED = "resolve_error", "refused"  # outcomes that name their layer, as MTU does
 SILENT = {"timeout", "unreachable", RESOLVE, MTU}  # what failures have that can follow from another way's
 LARGE = "large packets"
 PODS, NODES = "the pods' network (overlay, or a policy)", "the nodes' network, below the pods'"
-
-
-class Cell(NamedTuple):
-    """One way from a prober to another, or to the echo services: what its probes said last."""
-
-    source: str  # nodes
-    target: str  # empty: the echo services
-    plane: str  # as of `target.Path`
-    family: str  # empty: to the echo services
-    well: frozenset[str]  # probes that were answered
-    failed: frozenset[tuple[str, str]]  # probes that were not, each with its outcome
-    loss: float = 0.0  # of the last packets
 
 
 class Finding(NamedTuple):
@@ -46,9 +33,6 @@ class Finding(NamedTuple):
         if not self.where:
             return f"Not known what is at fault, for no node, pair or zone explains it: {self.evidence}."
         return f"At fault: {self.where}; {self.what}: {self.evidence}."
-
-
-Explains = Callable[[Cell], bool]
 
 
 def findings(
@@ -85,9 +69,9 @@ def findings(
 
 def _kind(cell: Cell) -> str:
     """What fails of it, in words; none where all does."""
-    if {outcome for _, outcome in cell.failed} == {MTU}:
+    if cell.outcomes == {MTU}:
         return LARGE
-    return " and ".join(sorted({probe.upper() for probe, _ in cell.failed})) if cell.well else ""
+    return " and ".join(sorted(cell.probes)) if cell.well else ""
 
 
 def _partial(kind: str) -> bool:
@@ -97,7 +81,7 @@ def _partial(kind: str) -> bool:
 
 def _of_failures(kind: str, bad: list[Cell], mesh: list[Cell], zones: Mapping[str, str], *, alone: bool) -> Finding:
     counts = _counts(bad, mesh)
-    where = _explained(bad, mesh, zones, single=alone and not _partial(kind))
+    where = explained(bad, mesh, zones, single=alone and not _partial(kind))
     if not where:
         return Finding("", "", f"{counts} fail ({kind or 'every probe'})")
     layer, beside = _layer(bad, mesh)
@@ -108,7 +92,7 @@ def _of_failures(kind: str, bad: list[Cell], mesh: list[Cell], zones: Mapping[st
 def _of_loss(lossy: list[Cell], mesh: list[Cell], zones: Mapping[str, str]) -> Finding | None:
     if not lossy:
         return None
-    where = _explained(lossy, mesh, zones, single=False)
+    where = explained(lossy, mesh, zones, single=False)
     told = f"{_counts(lossy, mesh)} lose packets, {median(cell.loss for cell in lossy):.0%} of them in the median"
     if not where:
         return Finding("", "", told)
@@ -126,72 +110,6 @@ def _of_one_family(bad: list[Cell], mesh: list[Cell]) -> str:
     return f", over {', '.join(sorted(families))} alone" if {cell.family for cell in mesh} > families else ""
 
 
-def _explained(bad: list[Cell], mesh: list[Cell], zones: Mapping[str, str], *, single: bool) -> str:
-    """Where it is, in words; empty where nothing explains all of `bad`.
-
-    The plane that fails most decides: a fault of one direction fails others there alone, where answers go another way
-    than requests. The others must be explained by it.
-    """
-    whole, failed = Counter(cell.plane for cell in mesh), Counter(cell.plane for cell in bad)
-    plane = max(sorted(failed), key=lambda name: failed[name] / whole[name])
-    families = {cell.family for cell in bad}
-    scope = [cell for cell in mesh if cell.plane == plane and cell.family in families]
-    where, explains = _where([cell for cell in bad if cell.plane == plane], scope, zones, single=single)
-    return where if all(map(explains, bad)) else ""
-
-
-def _where(bad: list[Cell], scope: list[Cell], zones: Mapping[str, str], *, single: bool) -> tuple[str, Explains]:
-    """What explains `bad` and the least of the rest of `scope`, in words, and which cells that explains.
-
-    `single`: whether a single way can be at fault; else that can be chance. One prober alone cannot tell whether it is
-    itself or all others.
-    """
-    nodes = sorted({name for cell in scope for name in (cell.source, cell.target)})
-    first, ways = bad[0], {(cell.source, cell.target) for cell in bad}
-    if (len(ways) < 2 and not single) or (len(nodes) > 2 and len({cell.source for cell in scope}) < 2):
-        return "", lambda _cell: False
-
-    def zone_pair(cell: Cell) -> frozenset[str]:
-        return frozenset((zones.get(cell.source, ""), zones.get(cell.target, "")))
-
-    guesses: list[tuple[str, Explains]] = []
-    if len(nodes) > 2:
-        guesses.append(("every node", lambda _cell: True))
-    if len(_pair(first)) == 2:
-        way = (first.source, first.target)
-        guesses.append((f"from {way[0]} to {way[1]}", lambda cell: (cell.source, cell.target) == way))
-        guesses.append((f"between {' and '.join(sorted(way))}", lambda cell: _pair(cell) == _pair(first)))
-    ends: tuple[tuple[str, Callable[[Cell], Collection[str]]], ...] = (
-        ("", _pair),
-        ("from ", lambda cell: (cell.source,)),
-        ("to ", lambda cell: (cell.target,)),
-    )
-    for word, end in ends:
-        touched = Counter(name for cell in scope for name in end(cell))
-        failed = Counter(name for cell in bad for name in end(cell))
-        broken = {name for name, count in failed.items() if count >= NEARLY_ALL * touched[name]}
-        if broken:
-            guesses.append((word + ", ".join(sorted(broken)), partial(_touches, end, broken)))
-    both = zone_pair(first)
-    if len(both) == 2 and "" not in both:
-        guesses.append((f"between {' and '.join(sorted(both))}", lambda cell: zone_pair(cell) == both))
-
-    def share(guess: tuple[str, Explains]) -> float:
-        """Of what it explains, how much fails; 0 if it does not explain all that does."""
-        return len(bad) / sum(map(guess[1], scope)) if all(map(guess[1], bad)) else 0.0
-
-    best = max(guesses, key=share, default=None)
-    return best if best and share(best) >= NEARLY_ALL else ("", lambda _cell: False)
-
-
-def _pair(cell: Cell) -> frozenset[str]:
-    return frozenset((cell.source, cell.target))
-
-
-def _touches(end: Callable[[Cell], Collection[str]], nodes: set[str], cell: Cell) -> bool:
-    return not nodes.isdisjoint(end(cell))
-
-
 def _layer(bad: list[Cell], mesh: list[Cell]) -> tuple[str, str]:
     """The layer, and what speaks for it beside the failures."""
     planes, ways = {cell.plane for cell in bad}, {(cell.source, cell.target) for cell in bad}
@@ -201,7 +119,7 @@ def _layer(bad: list[Cell], mesh: list[Cell]) -> tuple[str, str]:
         these = [cell for cell in mesh if cell.plane == plane and (cell.source, cell.target) in ways]
         return sum(not cell.failed and cell.loss < LOSSY for cell in these)
 
-    if all({outcome for _, outcome in cell.failed} == {REFUSED} for cell in bad):
+    if all(cell.outcomes == {REFUSED} for cell in bad):
         return "nobody listens there, or somebody rejects it", "; the answers came at once"
     if "host" in planes:
         if count := well("pod"):
@@ -222,7 +140,7 @@ def _follow(bad: list[Cell], kind: str) -> bool:
 
 
 def _outcomes(bad: list[Cell]) -> set[str]:
-    return {outcome for cell in bad for _, outcome in cell.failed}
+    return {outcome for cell in bad for outcome in cell.outcomes}
 
 
 def _of_all(bad: list[Cell], services: list[Cell]) -> str:
@@ -232,7 +150,7 @@ def _of_all(bad: list[Cell], services: list[Cell]) -> str:
 def _of_services(bad: list[Cell], services: list[Cell], peers: bool, without_api: Collection[str]) -> Finding:
     """What of the ways to the echo services fails by itself. `peers`: whether any peer answers."""
     outcomes = _outcomes(bad)
-    probes = " and ".join(sorted({probe.upper() for cell in bad for probe, _ in cell.failed}))
+    probes = " and ".join(sorted({probe for cell in bad for probe in cell.probes}))
     sources, planes = {cell.source for cell in bad}, {cell.plane for cell in bad}
     every = sources == {cell.source for cell in services if cell.plane in planes}
     told = f"{_of_all(bad, services)} fail{'; peers answer' if peers else ''}"
@@ -254,34 +172,3 @@ def _of_services(bad: list[Cell], services: list[Cell], peers: bool, without_api
     if every and planes < {cell.plane for cell in services}:
         what += f", from the {'pods' if planes == {''} else 'nodes'}' network alone"
     return Finding("every node" if every and len(sources) > 1 else ", ".join(sorted(sources)), what, told)
-
-
-def cells_of(source: str, paths: Iterable[Mapping[str, Any]]) -> tuple[Cell, ...]:
-    """The cells of the paths of a prober on `source`, as its snapshot has them.
-
-    The echo services are one target, whatever their ports. Neither well nor failed is what has no result yet, what has
-    failed too seldom to be more than chance (large packets are tried several times each), and what could not be asked.
-    """
-    found: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
-    for path in paths:
-        target = path["target"] if path["family"] else ""
-        key = intern(target), intern(path["plane"]), intern(path["family"])  # there can be half a million
-        found.setdefault(key, []).append(path)
-    return tuple(_cell(source, key, of_way) for key, of_way in found.items())
-
-
-def _cell(source: str, key: tuple[str, str, str], paths: list[Mapping[str, Any]]) -> Cell:
-    well = frozenset(path["probe"] for path in paths if path["last"] == "success")
-    failing = [path for path in paths if path["last"] not in ("", "success", LOCAL)]
-    often = AND_AGAIN if well else AGAIN
-    certain = [path for path in failing if path["last"] == MTU or path["failed_in_a_row"] >= often]
-    failed = frozenset((path["probe"], path["last"]) for path in certain)
-    if not well and len(certain) < len(failing):
-        failed = frozenset()
-    return Cell(source, *key, _shared(well), _shared(failed), max(path["recent_loss_ratio"] or 0.0 for path in paths))
-
-
-@lru_cache(maxsize=1024)
-def _shared(words: frozenset[Any]) -> frozenset[Any]:
-    """One object for all that are equal: there are few different ones."""
-    return words
