@@ -69,6 +69,10 @@ def policy(_source: str, target: str, plane: str, _family: str, _probe: str) -> 
     return "timeout" if plane in ("pod", "host-pod", "pod-host") and target else None
 
 
+def at_home(source: str, target: str, _plane: str, _family: str, _probe: str) -> str | None:
+    return "timeout" if source == target == "n2" else None
+
+
 def ipv6_of_n2(source: str, target: str, plane: str, family: str, _probe: str) -> str | None:
     return "timeout" if family == "ipv6" and plane != "host" and across(source, target, "n2") else None
 
@@ -139,7 +143,7 @@ class Case:
 
 
 OVERLAY = "the pods' network (overlay, or a policy)"
-UNKNOWN_LAYER = "the pods' network or the nodes'"
+UNKNOWN_LAYER = "the pods' network (overlay, or a policy) or the nodes'"
 POD_ALONE = {"planes": ("pod",)}
 CASES = [
     Case(lambda *_: None, []),
@@ -156,7 +160,10 @@ CASES = [
     Case(n2_to_n3, [("between n2 and n3", OVERLAY)]),
     Case(large_at_n2, [("n2", f"large packets alone, {OVERLAY}")]),
     Case(udp_into_n2, [("to n2", f"UDP alone, {OVERLAY}")]),
-    Case(policy, [("every node", "the pods themselves, or a policy for them", "at home, which no overlay carries")]),
+    Case(
+        policy, [("every node", "a policy for pods, or their nodes' own network", "at home, which no overlay carries")]
+    ),
+    Case(at_home, [("n2", "a policy for pods, or their nodes' own network", "2 of 32 ways of plane host-pod and")]),
     Case(ipv6_of_n2, [("n2", f"{OVERLAY}, over ipv6 alone")]),
     Case(zones_apart, [("between east and west", "the nodes' network, below the pods'")]),
     Case(services_of_n2, [("n2", "Services (kube-proxy", "; peers answer")]),

@@ -70,7 +70,7 @@ def test_what_is_at_fault_is_said() -> None:
     *_rows, sentence, finding = str(gathered(*snapshots)).splitlines()
     assert sentence == "4 of 9 paths of 3 probers failed."
     assert finding == (
-        "At fault: b; the pods' network or the nodes' (hostNetwork.enabled tells them apart): "
+        "At fault: b; the pods' network (overlay, or a policy) or the nodes' (hostNetwork.enabled tells them apart): "
         "4 of 6 ways of plane pod fail."
     )
 
@@ -87,7 +87,7 @@ def test_loss_is_said_though_all_was_answered() -> None:
     sentence, finding = str(found).splitlines()
     assert found.ok
     assert sentence == "All 9 paths of 3 probers were answered."
-    assert finding.startswith("At fault: b; loss, the pods' network or the nodes'")
+    assert finding.startswith("At fault: b; loss, the pods' network (overlay, or a policy) or the nodes'")
 
 
 def test_a_table_that_would_help_nobody_is_cut() -> None:

@@ -101,6 +101,7 @@ def _once(settings: Settings, chosen: argparse.Namespace) -> int:
         # What failed before counts only if it still does: each prober has time for one more round, and one that has
         # just come for those in which its peers' failures say nothing yet.
         patience = min(chosen.settle + NEW * settings.test_interval + rounds.longest(settings), PATIENCE)
+        print(f"asking all probers, for {patience:.0f} s at most until all is well", file=sys.stderr, flush=True)
         gathered = gather(chosen.mesh, patience)
         print(gathered, file=sys.stderr if chosen.json else sys.stdout)
         ok = ok and gathered.ok

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ from gevent.pool import Pool
 from smoker_common.log import escaped
 from smoker_prober.analysis.cell import Cell, cells_of
 from smoker_prober.analysis.finding import Finding, findings
+from smoker_prober.discovery.peer import HOST, POD
 from smoker_prober.report import aligned
 from smoker_prober.snapshot import failed, fetch
 from smoker_prober.target import OTHER, Target
@@ -26,6 +28,8 @@ TIMEOUT = 3.0  # seconds for one prober
 PAUSE = 0.5  # seconds between two looks
 AT_ONCE = 32
 SHOWN = 200  # paths in the table: more help nobody
+
+TO_NODES = (HOST, f"{POD}-{HOST}")  # planes that end at a prober on a node's network
 
 HEADER = ("FROM", "TO", "PROBE", "PLANE", "FAMILY", "OUTCOME", "DETAIL")
 
@@ -66,6 +70,11 @@ class Answer:
             bool(mesh and mesh["stale_since"] is not None),
             cells_of(node, paths),
         )
+
+    @property
+    def probes_whom(self) -> set[tuple[str, str]]:
+        """Node and network of each prober that it probes."""
+        return {(cell.target, HOST if cell.plane in TO_NODES else POD) for cell in self.cells if cell.family}
 
     @property
     def who(self) -> str:
@@ -148,6 +157,11 @@ def _look(known: Mapping[tuple[str, int], set[str]]) -> Gathered:
 
 def missing_of(answers: Sequence[Answer]) -> Iterator[str]:
     """What a mesh still lacks that is whole."""
+    silent = Counter(each for answer in answers for each in answer.probes_whom)
+    for answer in answers:
+        silent.pop((answer.node, answer.network), None)
+    for (node, network), count in sorted(silent.items()):
+        yield f"the prober on {node} ({network}) does not answer here, and {count} others probe it"
     others = len(answers) - 1
     for answer in answers:
         if answer.known is None:
@@ -155,7 +169,7 @@ def missing_of(answers: Sequence[Answer]) -> Iterator[str]:
             continue
         if answer.known < others:
             yield f"{answer.who} knows {answer.known} of {others} other probers"
-        if others < answer.known:
+        if others + len(silent) < answer.known:
             yield f"{answer.who} knows {answer.known} other probers, but {others} of them answer here"
         if answer.probed < answer.paths:
             yield f"{answer.who} probes {answer.probed} of its {answer.paths} paths to peers"

@@ -126,10 +126,13 @@ def _layer(bad: list[Cell], mesh: list[Cell]) -> tuple[str, str]:
             return "the probers on the nodes' network, or a firewall for them", f"; {count} from pod to pod do not"
         return NODES, ""
     if at_home := sum(cell.source == cell.target for cell in bad):
-        return "the pods themselves, or a policy for them", f"; {at_home} of them at home, which no overlay carries"
+        return (
+            "a policy for pods, or their nodes' own network",
+            f"; {at_home} of them at home, which no overlay carries",
+        )
     if count := well("host"):
         return PODS, f"; {count} from node to node beside them do not"
-    return "the pods' network or the nodes' (hostNetwork.enabled tells them apart)", ""
+    return "the pods' network (overlay, or a policy) or the nodes' (hostNetwork.enabled tells them apart)", ""
 
 
 def _follow(bad: list[Cell], kind: str) -> bool:

@@ -44,7 +44,9 @@ def _best(bad: list[Cell], scope: list[Cell], zones: Mapping[str, str], *, singl
     guesses: list[tuple[str, Explains]] = []
     if len(nodes) > 2:
         guesses.append(("every node", lambda _cell: True))
-    if len(first.pair) == 2:
+    if len(first.pair) == 1:
+        guesses.append((first.source, lambda cell: cell.pair == first.pair))
+    else:
         way = (first.source, first.target)
         guesses.append((f"from {way[0]} to {way[1]}", lambda cell: (cell.source, cell.target) == way))
         guesses.append((f"between {' and '.join(sorted(way))}", lambda cell: cell.pair == first.pair))
