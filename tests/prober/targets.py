@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterator, Mapping
 
 import gevent
@@ -35,6 +36,13 @@ Client = tuple[str, int]
 def probe(kind: str, port: int, *, host: str = HOST, timeout: float = PLENTY) -> Result:
     """One probe as a round does it."""
     return run(kind, PROBES[kind], Target(host, port), NODE, timeout)
+
+
+def spin(seconds: float) -> None:
+    """Use a CPU for so long."""
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
 
 
 def variables_for(ports: Mapping[str, int], timeout: float = PLENTY) -> dict[str, str]:

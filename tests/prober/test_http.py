@@ -362,7 +362,7 @@ def test_the_request_by_url(
         sock.sendall(OK + b"Content-Length: 0\r\n\r\n")
 
     here = Address(socket.AF_INET, (HOST, listen(over_tls(serve, names.append) if tls else serve)))
-    monkeypatch.setattr(base, "resolve", lambda _target: here)
+    monkeypatch.setattr(base, "resolve", lambda _target, _deadline: here)
     trusted(MINE)
     result = get(port, PAGE._replace(tls=tls), host=host)
     assert (result.outcome, result.error) == (Outcome.SUCCESS, "")

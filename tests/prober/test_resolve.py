@@ -13,13 +13,13 @@ from gevent import monkey
 from gevent.threadpool import ThreadPool
 
 from smoker_prober import resolve
+from smoker_prober.deadline import Deadline
 from smoker_prober.failure import Unresolved
-from smoker_prober.kernel import cgroup
 from smoker_prober.result import Outcome
 from smoker_prober.target import Target
-from tests.conftest import eventually
+from tests.conftest import eventually, free_port
 
-from .targets import HOST, SHORT, echo, probe
+from .targets import HOST, PLENTY, SHORT, echo, probe, spin
 
 _block = monkey.get_original("time", "sleep")  # holds up the whole process, as a CPU quota does
 
@@ -30,11 +30,13 @@ class Names:
     def __init__(self) -> None:
         self.known: dict[str, str] = {}
         self.hanging: set[str] = set()
+        self.busy = 0.0  # seconds of a CPU that a look-up needs, before all
         self.asked: list[str] = []
         self._wait, self._release = os.pipe()
 
     def __call__(self, host: str, port: int, family: int, kind: int) -> list[Any]:
         self.asked.append(host)
+        spin(self.busy)
         if host in self.hanging:
             os.read(self._wait, 1)
         if host not in self.known:
@@ -82,19 +84,20 @@ def test_a_name_that_cannot_be_one_is_a_resolve_error(host: str) -> None:
 
 def test_the_systems_resolver_is_asked() -> None:
     """`localhost` is in /etc/hosts, which DNS knows nothing of."""
-    found = resolve.resolve(Target("localhost", 8080))
+    found = resolve.resolve(Target("localhost", 8080), Deadline(PLENTY))
     assert found.literal in ("127.0.0.1", "::1")
     assert found.sockaddr[1] == 8080
 
 
-def test_each_probe_looks_the_name_up(names: Names, echoes: dict[str, int]) -> None:
+def test_each_probe_looks_the_name_up(names: Names) -> None:
     """Three probes are three lookups, and a name that has moved is followed at once."""
     names.known["echo"] = HOST
-    with echo("tcp", "127.0.0.2", echoes["tcp"]):
-        first = probe("tcp", echoes["tcp"], host="echo")
+    port = free_port()
+    with echo("tcp", HOST, port), echo("tcp", "127.0.0.2", port):
+        first = probe("tcp", port, host="echo")
         names.known["echo"] = "127.0.0.2"
-        second = probe("tcp", echoes["tcp"], host="echo")
-    third = probe("tcp", echoes["tcp"], host="echo")
+        second = probe("tcp", port, host="echo")
+    third = probe("tcp", port, host="echo")
     assert [result.address for result in (first, second, third)] == ["127.0.0.1", "127.0.0.2", "127.0.0.2"]
     assert [result.outcome.value for result in (first, second, third)] == ["success", "success", "refused"]
     assert names.asked == ["echo"] * 3
@@ -139,16 +142,30 @@ def test_a_lookup_that_was_answered_while_we_stood_still(names: Names, echoes: d
         assert probe("tcp", echoes["tcp"], host="echo", timeout=SHORT).outcome is Outcome.SUCCESS
 
 
-def test_time_that_a_cpu_limit_took_is_given_back(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The look-up gets as much longer as it was held back, and no more."""
+def test_time_that_a_lookup_had_no_cpu_is_given_back(names: Names, echoes: dict[str, int]) -> None:
+    """It is not the resolver's, and the rest of the probe has its time, too."""
     names.known["echo"] = HOST
+    names.busy = 3 * SHORT
+    result = probe("tcp", echoes["tcp"], host="echo", timeout=SHORT)
+    assert (result.outcome, result.error) == (Outcome.SUCCESS, "")
+    assert result.phases["resolve"] >= 3 * SHORT
+
+
+def test_no_more_is_given_back(names: Names) -> None:
+    """What the resolver takes after it counts."""
     names.hanging.add("echo")
-    taken = iter([1.0, 1.0 + 2 * SHORT, 1.0 + 2 * SHORT])  # before; when its time is over; when that is over, too
-    monkeypatch.setattr(cgroup, "throttled", lambda: next(taken))
-    waiting = gevent.spawn(probe, "tcp", 8080, host="echo", timeout=SHORT)
-    result = waiting.get()
+    names.busy = 3 * SHORT
+    result = probe("tcp", 8080, host="echo", timeout=SHORT)
     assert (result.outcome, result.error) == (Outcome.RESOLVE_ERROR, f"resolve: no answer within {SHORT:g} s")
-    assert result.duration >= 3 * SHORT
+    assert result.duration >= 4 * SHORT
+
+
+def test_a_lookup_that_never_gets_a_cpu_ends(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long that lasts, a probe does."""
+    monkeypatch.setattr(resolve, "LONGEST", SHORT)
+    names.busy = 6 * SHORT
+    result = probe("tcp", 8080, host="echo", timeout=SHORT)
+    assert (result.outcome, result.error) == (Outcome.RESOLVE_ERROR, f"resolve: no answer within {SHORT:g} s")
 
 
 def test_a_hanging_lookup_does_not_delay_another_name(names: Names, echoes: dict[str, int]) -> None:
@@ -196,7 +213,7 @@ def test_a_lookup_that_ends_late_harms_nobody(names: Names, echoes: dict[str, in
 )
 def test_an_address_needs_no_lookup(names: Names, host: str, literal: str, sockaddr: tuple[object, ...]) -> None:
     """An IP address, a link-local one with its interface too, is used as it stands: no resolver is asked."""
-    found = resolve.resolve(Target(host, 80))
+    found = resolve.resolve(Target(host, 80), Deadline(PLENTY))
     assert (found.literal, found.sockaddr, names.asked) == (literal, sockaddr, [])
 
 
@@ -211,4 +228,4 @@ def test_an_interface_that_is_not_there(names: Names, records: list[str]) -> Non
 def test_the_error_of_a_lookup_is_an_unresolved(names: Names) -> None:
     """A caller without a probe gets one kind of exception, whatever the resolver's was."""
     with pytest.raises(Unresolved, match="gone: name or service not known"):
-        resolve.resolve(Target("gone", 80))
+        resolve.resolve(Target("gone", 80), Deadline(PLENTY))

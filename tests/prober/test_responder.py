@@ -7,9 +7,8 @@ import socket
 import pytest
 
 from smoker_prober.probes import ECHOED, train
-from smoker_prober.resolve import resolve
+from smoker_prober.resolve import address
 from smoker_prober.result import Outcome
-from smoker_prober.target import Target
 from tests.conftest import Process, Start, free_port
 from tests.metrics_page import rows
 
@@ -31,7 +30,7 @@ def test_each_protocol_and_trains(peer: tuple[Process, dict[str, int]]) -> None:
     process, ports = peer
     for name in ECHOED:
         assert probe(name, ports[name]).outcome is Outcome.SUCCESS
-    found = train.run(resolve(Target(HOST, ports["stamp"])), 5, 0.01, PLENTY)
+    found = train.run(address(HOST, ports["stamp"]), 5, 0.01, PLENTY)
     assert found is not None
     assert (found.sent, found.lost) == (5, 0)
     page = process.get("/metrics")[1]

@@ -1,8 +1,9 @@
 """The time a probe gives the network: one budget over name resolution, connect, every read and write.
 
-The budget runs while the probe waits, and only then: a prober that is starved of CPU between two waits does not take
-its own lateness for the network's. And when a wait is over its budget, the kernel is asked before anybody says timeout:
-what has arrived by then has arrived, however late we were woken.
+The budget runs while the probe waits, and only then: a prober that is starved of CPU does not take its own lateness for
+the network's, neither between two waits nor at the end of one: of a wait that is answered, what counts is how long our
+thread slept. And when a wait is over its budget, the kernel is asked before anybody says timeout: what has arrived by
+then has arrived, however late we were woken.
 """
 
 from __future__ import annotations
@@ -13,16 +14,18 @@ import select
 import socket
 import time
 from collections.abc import Iterator
+from typing import NoReturn
 
 import gevent
 from gevent import monkey
 from gevent.socket import wait_read, wait_write
 
+from smoker_prober.kernel.schedstat import Stopwatch, Thread
+
 _poll = monkey.get_original("select", "poll")
-GRACE = 0.1  # share of the budget that is left after a wait that took all of it and was answered all the same
-GRACES = 5  # times that this is given: as often as a probe waits, for we can be late to see each answer
-
-
+EVENT_LOOP = Thread()  # its thread imports this
+GRACE = 0.1  # share of the budget that is left at least after a wait that was answered, however late
+GRACES = 5  # times that this is given: as often as a probe waits
 FREE_READS = 16  # reads of an answer that are not looked at
 
 
@@ -50,21 +53,21 @@ class Deadline:
         """Wait until `sock` can be written: connected, or refused."""
         self._wait(sock, write=True)
 
-    @contextlib.contextmanager
-    def guard(self) -> Iterator[None]:
-        """Interrupt whatever waits inside: for what cannot be asked twice, such as the resolver."""
-        begun = time.monotonic()
-        timer = gevent.Timeout(max(self._left, 0.0) or 1e-9)
-        timer.start()
-        try:
-            yield
-        except gevent.Timeout as raised:
-            if raised is timer:
-                self._exceeded()
-            raise
-        finally:
-            timer.close()
-            self._spend(time.monotonic() - begun)
+    @property
+    def left(self) -> float:
+        """Seconds."""
+        return self._left
+
+    def answered(self, seconds: float) -> None:
+        """The network was waited for so long, and it answered."""
+        self._left -= seconds
+        if self._left < GRACE * self.seconds and self._graces:  # it may be us who saw it late
+            self._graces, self._left = self._graces - 1, GRACE * self.seconds
+
+    def exceeded(self) -> NoReturn:
+        """Raise what says that the budget is spent."""
+        self._left = 0.0
+        raise DeadlineExceeded(f"no answer within {self.seconds:g} s") from None
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
@@ -84,27 +87,18 @@ class Deadline:
         if self._reads > FREE_READS:
             gevent.sleep(0)
             if time.monotonic() > self._until:
-                self._exceeded()
+                self.exceeded()
 
     def _wait(self, sock: socket.socket, *, write: bool) -> None:
         if self._left <= 0:
-            self._exceeded()
-        number, begun = sock.fileno(), time.monotonic()
+            self.exceeded()
+        number, asleep = sock.fileno(), Stopwatch(EVENT_LOOP)
         try:
-            (wait_write if write else wait_read)(number, max(self._left, 0.0), DeadlineExceeded())
+            (wait_write if write else wait_read)(number, self._left, DeadlineExceeded())
         except DeadlineExceeded:
             if not _ready(number, write=write):
-                self._exceeded()
-        self._spend(time.monotonic() - begun)
-
-    def _spend(self, seconds: float) -> None:
-        self._left -= seconds
-        if self._left <= 0 and self._graces:  # answered, and seen too late: ours, not the network's
-            self._graces, self._left = self._graces - 1, GRACE * self.seconds
-
-    def _exceeded(self) -> None:
-        self._left = 0.0
-        raise DeadlineExceeded(f"no answer within {self.seconds:g} s") from None
+                self.exceeded()
+        self.answered(asleep.seconds())
 
 
 def _ready(number: int, *, write: bool) -> bool:

@@ -11,7 +11,7 @@ from smoker_prober.discovery.peer import STAMP
 from smoker_prober.measured import Method, Rtt
 from smoker_prober.probes import PROBES, path_mtu, train
 from smoker_prober.probes.base import run
-from smoker_prober.resolve import resolve
+from smoker_prober.resolve import address
 from smoker_prober.result import Outcome, Result
 from smoker_prober.settings import Settings
 from smoker_prober.target import Target
@@ -64,8 +64,7 @@ def spread(settings: Settings) -> float:
 
 def _with_train(result: Result, port: int, settings: Settings) -> Result:
     """`result` and what a train to the same address found, its median RTT too."""
-    address = resolve(Target(result.address, port))
-    found = train.run(address, settings.udp_packets, spread(settings), settings.test_timeout)
+    found = train.run(address(result.address, port), settings.udp_packets, spread(settings), settings.test_timeout)
     if found is None or not found.rtts:
         return replace(result, train=found)
     # The reflector's own time is not in these: a peer that is starved of CPU does not make the network look slow.
@@ -74,7 +73,7 @@ def _with_train(result: Result, port: int, settings: Settings) -> Result:
 
 def _with_large(result: Result, settings: Settings) -> Result:
     """`result` and what a packet as large as the way takes found: where such are lost, the probe has failed."""
-    found = path_mtu.run(resolve(Target(result.address, result.target.port)), settings.test_timeout)
+    found = path_mtu.run(address(result.address, result.target.port), settings.test_timeout)
     if found is None or not found.black_hole:
         return replace(result, path_mtu=found)
     return replace(result, path_mtu=found, outcome=Outcome.MTU, error=str(found))

@@ -44,9 +44,9 @@ class Attempt:
             self.phases[name] = self.phases.get(name, 0.0) + time.monotonic() - begun
 
     def resolve(self) -> Address:
-        """The target's address, as a phase. Raises `Unresolved`."""
-        with self.phase("resolve"), self.deadline.guard():
-            address = resolve(self.target)
+        """The target's address, as a phase. Raises `Unresolved`, `DeadlineExceeded`."""
+        with self.phase("resolve"):
+            address = resolve(self.target, self.deadline)
         self.phase_name = ""  # what fails before the next phase is not the resolver's
         self.address = address.literal
         return address
