@@ -14,7 +14,7 @@ LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-programs test-chart check format build images docker-build manifests deploy undeploy logs-server logs-client \
-        e2e bench bench-accuracy bench-scale bench-soak bench-mesh bench-cluster lock clean
+        e2e e2e-faults e2e-rest e2e-starved bench bench-accuracy bench-scale bench-soak bench-mesh bench-cluster lock clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,7 @@ test: setup  ## every test that needs no cluster
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
+AT_ITS_END = log=$$(mktemp); $(1) >$$log 2>&1; status=$$?; cat $$log; rm $$log; exit $$status
 TESTS = $(BIN)/coverage run -m pytest -m 'not cluster and not engine'
 OF_CHART = tests/chart tests/dashboards
 
@@ -45,7 +46,7 @@ test-programs: setup  # what the chart's are not
 	$(TESTS) tests $(OF_CHART:%=--ignore %)
 
 test-chart: setup  # beside the others, and heard of at its end
-	@log=$$(mktemp); $(TESTS) $(OF_CHART) >$$log 2>&1; status=$$?; cat $$log; rm $$log; exit $$status
+	@$(call AT_ITS_END,$(TESTS) $(OF_CHART))
 
 check: setup  ## lint, format, types, imports, Dockerfile
 	$(BIN)/ruff check $(SOURCES)
@@ -87,7 +88,21 @@ logs-client:  ## the probers' last lines (FOLLOW=1 to go on)
 	@$(LOGS) --selector app=smoker-client,app.kubernetes.io/instance=$(RELEASE)
 
 e2e: setup  ## bake, load and prove it all on the current cluster (E2E_LOAD="kind load docker-image" loads the images)
-	$(BIN)/python -m pytest tests/images tests/e2e -m 'cluster or engine' --timeout 600 --durations 12 -v
+	@$(MAKE) --no-print-directory --keep-going --jobs 2 e2e-rest e2e-starved; status=$$?; \
+	$(MAKE) --no-print-directory e2e-faults && exit $$status
+
+E2E = $(BIN)/python -m pytest -m 'cluster or engine' --timeout 600 --durations 12 -v
+OF_FAULTS = tests/e2e/test_faults.py tests/e2e/test_mesh.py
+OF_CPU = tests/e2e/test_starved.py
+
+e2e-faults: setup  # nodes are cut off, drained and more: nothing else may run meanwhile
+	$(E2E) $(OF_FAULTS)
+
+e2e-rest: setup
+	$(E2E) tests/images tests/e2e $(patsubst %,--ignore %,$(OF_FAULTS) $(OF_CPU))
+
+e2e-starved: setup  # it waits, for the most part; heard of at its end
+	@$(call AT_ITS_END,$(E2E) $(OF_CPU))
 
 bench: setup  ## the echo services against Go and a bare gevent loop; memory; start
 	$(BIN)/python -m tests.bench.bench_echo $(BENCH_ARGS)

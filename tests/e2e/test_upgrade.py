@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections import Counter
 from statistics import median
 
 import pytest
 
-from tests.e2e.cluster import Namespace, eventually
+from tests.e2e.cluster import Namespace, eventually, kubectl
 from tests.e2e.lines import Result
 from tests.e2e.release import COMPONENTS, FAST, Mark, Release
 
 pytestmark = pytest.mark.cluster
+
+CA = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"  # where a pod has an account of its own
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +82,36 @@ def test_mesh_off_and_on(release: Release, nodes: set[str]) -> None:
             assert any(r.peer for r in found) is enabled
 
         eventually("peers are probed, or not", 30, two_rounds)
+
+
+def test_targets(release: Release, nodes: set[str]) -> None:
+    """What else is asked for is probed, too: the API server by address, name and TLS, a Service; one fails."""
+    api = kubectl("--namespace", "default", "get", "service", "kubernetes", "--output=jsonpath={.spec.clusterIP}")
+    targets = {
+        "api-address": f"tcp://[{api}]:443" if ":" in api else f"tcp://{api}:443",
+        "api-name": "tcp://kubernetes.default.svc:443",
+        "api-tls": "https://kubernetes.default.svc/livez",
+        "echo": "http://smoker-server:8082/",
+        "nobody": f"tcp://smoker-server.{release.namespace.name}.svc:9",
+    }
+    release.install({"prober.targets": targets, "prober.extraEnv": [{"name": "SSL_CERT_FILE", "value": CA}]})
+    line = re.compile(r".*\[NODE:(\S+)\] \[(CONNECT|HTTP)\] (SUCCESS|FAILED) .*\btarget=(\S+) plane=other\b.*")
+    wanted = {
+        (node, "HTTP" if url.startswith("http") else "CONNECT", "FAILED" if name == "nobody" else "SUCCESS", name)
+        for node in nodes
+        for name, url in targets.items()
+    }
+
+    def latest() -> None:
+        found = (line.fullmatch(said.text) for lines in release.log().values() for said in lines)
+        ends = {(one[1], one[2], one[4]): one[3] for one in found if one}
+        assert {(node, probe, outcome, name) for (node, probe, name), outcome in ends.items()} == wanted
+
+    try:
+        eventually("each node has probed each target", 60, latest)
+        assert "are well" in release.test(), "they are nothing that helm test asks"
+    finally:
+        release.install({"prober.targets": {}, "prober.extraEnv": []})
 
 
 def test_json(release: Release, nodes: set[str]) -> None:

@@ -10,6 +10,7 @@ import gevent
 import pytest
 from gevent import monkey
 
+from smoker_prober import deadline as of_deadline
 from smoker_prober.deadline import Deadline, DeadlineExceeded
 
 from .targets import PLENTY, spin
@@ -98,9 +99,9 @@ def test_what_the_network_took_is_gone(pair: tuple[socket.socket, socket.socket]
     """A wait in which we had nothing to do counts in full."""
     ours, theirs = pair
     deadline = Deadline(PLENTY)
-    gevent.spawn_later(0.2, theirs.send, b"x")
+    gevent.spawn_later(0.5, theirs.send, b"x")
     deadline.readable(ours)
-    assert deadline.left <= PLENTY - 0.15
+    assert deadline.left <= PLENTY - 0.2
 
 
 @pytest.mark.parametrize("took", [0.499, 0.5, 0.6])
@@ -110,6 +111,70 @@ def test_a_late_answer_leaves_a_little_for_the_rest(pair: tuple[socket.socket, s
     deadline = Deadline(0.5)
     deadline.answered(took)
     gevent.spawn_later(0.005, theirs.send, b"x")
+    deadline.readable(ours)
+    assert ours.recv(1) == b"x"
+
+
+def test_a_peer_that_never_stops_is_not_waited_for(pair: tuple[socket.socket, socket.socket]) -> None:
+    """There is always something to read, nothing is ever waited for, and it ends."""
+    ours, theirs = pair
+    theirs.send(b"x")
+    deadline = Deadline(0.05)
+
+    def read_on() -> None:
+        with deadline.reading():
+            while True:
+                deadline.check()
+                deadline.readable(ours)
+
+    with pytest.raises(DeadlineExceeded):
+        read_on()
+
+
+class Ours:
+    """An account by which all time is ours, as if we never had a CPU."""
+
+    busy = delayed = staticmethod(time.monotonic)
+
+
+def test_it_ends_though_no_time_is_the_networks(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where every wait is answered and we are always late, there is an end of it: by the clock, and somewhat later."""
+    monkeypatch.setattr(of_deadline, "EVENT_LOOP", Ours)
+    monkeypatch.setattr(of_deadline, "LATEST", 0.1)
+    ours, theirs = pair
+    deadline = Deadline(0.05)
+
+    def drip_and_read() -> None:
+        while True:
+            gevent.spawn_later(0.001, theirs.send, b"x")
+            deadline.readable(ours)
+            ours.recv(1)
+
+    def read_on() -> None:
+        theirs.send(b"x")
+        with deadline.reading():
+            while True:
+                deadline.check()
+                deadline.readable(ours)
+
+    for work in (drip_and_read, read_on):
+        with pytest.raises(DeadlineExceeded):
+            work()
+    assert deadline.lasts <= 0
+
+
+def test_who_answers_at_once_is_heard(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However late we are, a wait is not nothing: the peer has not even been asked."""
+    monkeypatch.setattr(of_deadline, "LATEST", 0.0)
+    ours, theirs = pair
+    deadline = Deadline(0.5)
+    _block(0.6)
+    assert deadline.lasts < 0
+    gevent.spawn_later(0.01, theirs.send, b"x")
     deadline.readable(ours)
     assert ours.recv(1) == b"x"
 

@@ -487,3 +487,8 @@ def test_held_up_beyond_the_deadline_it_is_answered_all_the_same(
     trusted(MINE)
     result = get(listen(over_tls(serve)), SECURE, timeout=ENOUGH)
     assert (result.outcome, result.error) == (Outcome.SUCCESS, "")
+
+
+def test_a_ca_as_clusters_have_them() -> None:
+    """One without the extension that OpenSSL's strict mode wants is trusted, as by every other client."""
+    assert not context().verify_flags & ssl.VERIFY_X509_STRICT

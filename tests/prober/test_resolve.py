@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,14 +13,14 @@ import pytest
 from gevent import monkey
 from gevent.threadpool import ThreadPool
 
-from smoker_prober import resolve
+from smoker_prober import deadline, resolve
 from smoker_prober.deadline import Deadline
 from smoker_prober.failure import Unresolved
 from smoker_prober.result import Outcome
 from smoker_prober.target import Target
 from tests.conftest import eventually, free_port
 
-from .targets import HOST, PLENTY, SHORT, echo, probe, spin
+from .targets import ENOUGH, HOST, PLENTY, SHORT, echo, probe, spin
 
 _block = monkey.get_original("time", "sleep")  # holds up the whole process, as a CPU quota does
 
@@ -31,12 +32,14 @@ class Names:
         self.known: dict[str, str] = {}
         self.hanging: set[str] = set()
         self.busy = 0.0  # seconds of a CPU that a look-up needs, before all
+        self.slow = 0.0  # seconds that it sleeps, after that
         self.asked: list[str] = []
         self._wait, self._release = os.pipe()
 
     def __call__(self, host: str, port: int, family: int, kind: int) -> list[Any]:
         self.asked.append(host)
         spin(self.busy)
+        _block(self.slow)
         if host in self.hanging:
             os.read(self._wait, 1)
         if host not in self.known:
@@ -53,6 +56,12 @@ class Names:
             pool.join()
             pool.kill()
         os.close(self._wait)
+
+
+@pytest.fixture
+def to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A probe that is not judged ends long after every test's patience."""
+    monkeypatch.setattr(deadline, "LATEST", PLENTY)
 
 
 @pytest.fixture
@@ -120,6 +129,7 @@ def test_the_first_address_is_taken_and_no_other(names: Names) -> None:
     assert (result.outcome, result.address) == (Outcome.REFUSED, HOST)
 
 
+@pytest.mark.usefixtures("to_the_end")
 @pytest.mark.parametrize("kind", ["tcp", "udp", "http"])
 def test_a_resolver_that_hangs_is_a_resolve_error_at_the_deadline(
     names: Names, echoes: dict[str, int], kind: str
@@ -132,40 +142,74 @@ def test_a_resolver_that_hangs_is_a_resolve_error_at_the_deadline(
     assert meanwhile.outcome is Outcome.SUCCESS
     assert (result.outcome, result.error) == (Outcome.RESOLVE_ERROR, f"resolve: no answer within {SHORT:g} s")
     assert tuple(result.phases) == ("resolve",)
+    assert result.duration < PLENTY / 3
+
+
+@pytest.mark.usefixtures("to_the_end")
+def test_a_resolver_that_hangs_while_we_work(names: Names) -> None:
+    """However much we have to do meanwhile, it is the resolver that does not answer."""
+    names.hanging.add("echo")
+
+    def work() -> None:
+        while True:
+            spin(0.01)
+            gevent.sleep(0)
+
+    working = gevent.spawn(work)
+    result = probe("tcp", 8080, host="echo", timeout=ENOUGH)
+    working.kill()
+    assert (result.outcome, result.error) == (Outcome.RESOLVE_ERROR, f"resolve: no answer within {ENOUGH:g} s")
+    assert result.duration < PLENTY / 3
 
 
 def test_a_lookup_that_was_answered_while_we_stood_still(names: Names, echoes: dict[str, int]) -> None:
     """Its thread was done in time, the process was held up beyond the deadline: that is no timeout of the resolver."""
     names.known["echo"] = HOST
-    for _ in range(5):
-        gevent.spawn(_block, 2 * SHORT)  # runs as soon as the look-up is waited for
-        assert probe("tcp", echoes["tcp"], host="echo", timeout=SHORT).outcome is Outcome.SUCCESS
+    for _ in range(3):
+        gevent.spawn(_block, 2 * ENOUGH)  # runs as soon as the look-up is waited for
+        assert probe("tcp", echoes["tcp"], host="echo", timeout=ENOUGH).outcome is Outcome.SUCCESS
 
 
 def test_time_that_a_lookup_had_no_cpu_is_given_back(names: Names, echoes: dict[str, int]) -> None:
     """It is not the resolver's, and the rest of the probe has its time, too."""
     names.known["echo"] = HOST
-    names.busy = 3 * SHORT
-    result = probe("tcp", echoes["tcp"], host="echo", timeout=SHORT)
+    names.busy = 2 * ENOUGH
+    result = probe("tcp", echoes["tcp"], host="echo", timeout=ENOUGH)
     assert (result.outcome, result.error) == (Outcome.SUCCESS, "")
-    assert result.phases["resolve"] >= 3 * SHORT
+    assert result.phases["resolve"] >= 2 * ENOUGH
 
 
+@pytest.mark.usefixtures("to_the_end")
 def test_no_more_is_given_back(names: Names) -> None:
     """What the resolver takes after it counts."""
     names.hanging.add("echo")
     names.busy = 3 * SHORT
     result = probe("tcp", 8080, host="echo", timeout=SHORT)
     assert (result.outcome, result.error) == (Outcome.RESOLVE_ERROR, f"resolve: no answer within {SHORT:g} s")
-    assert result.duration >= 4 * SHORT
+    assert 4 * SHORT <= result.duration < PLENTY / 3
 
 
 def test_a_lookup_that_never_gets_a_cpu_ends(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long that lasts, a probe does."""
-    monkeypatch.setattr(resolve, "LONGEST", SHORT)
-    names.busy = 6 * SHORT
+    """However long that lasts, a probe does not."""
+    monkeypatch.setattr(deadline, "LATEST", SHORT)
+    names.busy = 2.0
     result = probe("tcp", 8080, host="echo", timeout=SHORT)
     assert (result.outcome, result.error) == (Outcome.RESOLVE_ERROR, f"resolve: no answer within {SHORT:g} s")
+
+
+def test_a_thread_that_is_free_while_we_work(names: Names, echoes: dict[str, int]) -> None:
+    """More names than threads, all answered soon, and we are late to know it: nobody has waited too long."""
+    names.known["echo"] = HOST
+    names.slow = 0.02
+
+    def work() -> None:
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end:
+            pass
+
+    waiting = [gevent.spawn(probe, "tcp", echoes["tcp"], host="echo", timeout=1.0) for _ in range(resolve.THREADS + 4)]
+    gevent.spawn(work)
+    assert [greenlet.get().error for greenlet in waiting] == [""] * len(waiting)
 
 
 def test_a_hanging_lookup_does_not_delay_another_name(names: Names, echoes: dict[str, int]) -> None:
@@ -178,11 +222,14 @@ def test_a_hanging_lookup_does_not_delay_another_name(names: Names, echoes: dict
     assert {result.outcome for result in (greenlet.get() for greenlet in waiting)} == {Outcome.RESOLVE_ERROR}
 
 
+@pytest.mark.usefixtures("to_the_end")
 def test_when_every_lookup_hangs_the_deadline_still_holds(names: Names, echoes: dict[str, int]) -> None:
     """With all threads taken a lookup cannot even begin: `resolve_error`, in time, and addresses are still probed."""
     names.hanging.add("slow")
     waiting = [gevent.spawn(probe, "tcp", 8080, host="slow", timeout=SHORT) for _ in range(resolve.THREADS + 4)]
-    assert {result.outcome for result in (greenlet.get() for greenlet in waiting)} == {Outcome.RESOLVE_ERROR}
+    results = [greenlet.get() for greenlet in waiting]
+    assert {result.outcome for result in results} == {Outcome.RESOLVE_ERROR}
+    assert max(result.duration for result in results) < PLENTY / 3
     eventually("every thread is taken", lambda: len(names.asked) == resolve.THREADS)
     assert probe("http", echoes["http"]).outcome is Outcome.SUCCESS
     assert probe("tcp", 8080, host="slow", timeout=SHORT).outcome is Outcome.RESOLVE_ERROR

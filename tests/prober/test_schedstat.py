@@ -63,10 +63,26 @@ def test_a_thread_that_works_is_busy() -> None:
 
 def test_a_stopwatch_stands_while_there_is_something_to_do() -> None:
     """Of half a second's work and a fifth of a second's sleep it counts the sleep."""
-    asleep = Stopwatch(Thread())
+    asleep = Stopwatch(Thread().busy)
     spin(0.5)
     _sleep(0.2)
     assert 0.15 <= asleep.seconds() < 0.5
+
+
+def test_two_accounts_are_left_out() -> None:
+    """Each of them, and never so much that time runs backwards."""
+    thread = Thread()
+    both = Stopwatch(thread.busy, thread.busy)
+    spin(0.2)
+    assert both.seconds() == 0.0
+
+
+def test_a_delay_is_no_work() -> None:
+    """What a thread has of a CPU is not what it waits for one."""
+    thread = Thread()
+    busy, delayed = thread.busy(), thread.delayed()
+    spin(0.2)
+    assert thread.busy() - busy >= thread.delayed() - delayed + 0.15
 
 
 def test_a_thread_that_has_ended(hanging: tuple[Thread, Callable[[], None]]) -> None:
@@ -80,7 +96,7 @@ def test_a_thread_that_has_ended(hanging: tuple[Thread, Callable[[], None]]) -> 
 def test_a_kernel_that_does_not_tell(tmp_path: Path) -> None:
     """Then all time is the network's, as by the clock."""
     thread = Thread(tmp_path)
-    asleep = Stopwatch(thread)
+    asleep = Stopwatch(thread.busy)
     spin(0.05)
-    assert (thread.busy(), thread.runnable()) == (0.0, False)
+    assert (thread.busy(), thread.delayed(), thread.runnable()) == (0.0, 0.0, False)
     assert asleep.seconds() >= 0.05

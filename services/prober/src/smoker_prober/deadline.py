@@ -9,7 +9,6 @@ then has arrived, however late we were woken.
 from __future__ import annotations
 
 import contextlib
-import math
 import select
 import socket
 import time
@@ -25,7 +24,8 @@ from smoker_prober.kernel.schedstat import Stopwatch, Thread
 _poll = monkey.get_original("select", "poll")
 EVENT_LOOP = Thread()  # its thread imports this
 GRACE = 0.1  # share of the budget that is left at least after a wait that was answered, however late
-GRACES = 5  # times that this is given: as often as a probe waits
+GRACES = 5  # times that this is given: about as often as a probe waits
+LATEST = 5.0  # seconds beyond its budget after which it gives no more than graces, however little the network took
 FREE_READS = 16  # reads of an answer that are not looked at
 
 
@@ -42,8 +42,9 @@ class Deadline:
         self.seconds = seconds
         self._left = seconds
         self._graces = GRACES
-        self._until = math.inf  # when the answer that is read now must be there
-        self._reads = 0
+        self._last = time.monotonic() + seconds + LATEST
+        self._read = Stopwatch()  # since an answer is read, and how much it may take, and how often was asked
+        self._reading, self._reads = seconds, 0
 
     def readable(self, sock: socket.socket) -> None:
         """Wait until `sock` can be read (or has an error to tell)."""
@@ -55,8 +56,13 @@ class Deadline:
 
     @property
     def left(self) -> float:
-        """Seconds."""
+        """Seconds that the network has."""
         return self._left
+
+    @property
+    def lasts(self) -> float:
+        """Seconds, by the clock, until nothing is waited for."""
+        return self._last - time.monotonic()
 
     def answered(self, seconds: float) -> None:
         """The network was waited for so long, and it answered."""
@@ -72,29 +78,35 @@ class Deadline:
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
         """An answer is read inside, with a `check` before each read."""
-        self._until, self._reads = time.monotonic() + max(self._left, 0.0), 0
-        try:
-            yield
-        finally:
-            self._until = math.inf
+        self._read, self._reading, self._reads = Stopwatch(EVENT_LOOP.delayed), self._left, 0
+        yield
 
     def check(self) -> None:
         """Call it before each read of an answer: a peer that never stops sending is never waited for.
 
-        The first reads are free: what an answer has in the socket's buffer is not late because we are.
+        The first reads are free: what an answer has in the socket's buffer is not late because we are. After them what
+        we need to read counts, and what we wait for a CPU does not.
         """
         self._reads += 1
         if self._reads > FREE_READS:
             gevent.sleep(0)
-            if time.monotonic() > self._until:
+            if self._read.seconds() > self._reading or self.lasts <= 0:
                 self.exceeded()
 
+    def _patience(self) -> float:
+        """Seconds for which may be waited now; none at all: the kernel is asked."""
+        least = min(self._left, GRACE * self.seconds)
+        if self.lasts >= least or not self._graces:
+            return min(self._left, self.lasts)
+        self._graces -= 1  # it was us, or we would not have got here: who answers at once is heard
+        return least
+
     def _wait(self, sock: socket.socket, *, write: bool) -> None:
-        if self._left <= 0:
-            self.exceeded()
-        number, asleep = sock.fileno(), Stopwatch(EVENT_LOOP)
+        number, asleep, patience = sock.fileno(), Stopwatch(EVENT_LOOP.busy), self._patience()
         try:
-            (wait_write if write else wait_read)(number, self._left, DeadlineExceeded())
+            if patience <= 0:
+                raise DeadlineExceeded
+            (wait_write if write else wait_read)(number, patience, DeadlineExceeded())
         except DeadlineExceeded:
             if not _ready(number, write=write):
                 self.exceeded()

@@ -43,7 +43,7 @@ class Prober:
         self._schedule = Schedule(
             {},
             interval=settings.test_interval,
-            longest=rounds.longest(settings),
+            longest=rounds.latest(settings),
             node=settings.node_name,
             began=self._metrics.began,
         )

@@ -23,11 +23,11 @@ from smoker_prober.kernel.schedstat import Stopwatch, Thread
 from smoker_prober.target import Target
 
 THREADS = 16  # lookups under way at most; the rest wait
-LONGEST = 5.0  # seconds that a look-up gets beyond its time at most
 GLANCE = 0.02  # seconds between two looks at a thread whose time is over
 
 _getaddrinfo = monkey.get_original("socket", "getaddrinfo")
 _threads: list[ThreadPool] = []  # made at the first lookup
+_running: set[_LookUp] = set()  # those that have a thread
 
 
 class Address(NamedTuple):
@@ -66,64 +66,73 @@ class _LookUp:
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        self._thread: Thread | None = None  # while it runs
+        self._thread: Thread | None = None  # that asks
         self._asleep: Stopwatch | None = None
-        self._took = 0.0
+        self.took = 0.0  # seconds for which the resolver was waited for, once that is over
 
     def __call__(self) -> list[Any] | Exception:
         """What getaddrinfo says; its error is returned, for a thread that raises writes a traceback to stderr."""
-        self._thread = Thread()
-        self._asleep = asleep = Stopwatch(self._thread, EVENT_LOOP)  # for whose lock it may wait
+        self._thread = thread = Thread()
+        self._asleep = Stopwatch(thread.busy)
+        took = Stopwatch(thread.busy, EVENT_LOOP.busy)  # it may wait for a lock that the event loop has
+        _running.add(self)
         try:
             return _getaddrinfo(self._target.host, self._target.port, 0, socket.SOCK_STREAM)  # type: ignore[no-any-return]
         except (OSError, UnicodeError) as error:
             return error
         finally:
-            self._took = asleep.seconds()
-            self._asleep = self._thread = None
+            self.took = took.seconds()
+            _running.discard(self)
 
-    def took(self) -> float:
-        """Seconds for which it has waited for the resolver."""
-        asleep = self._asleep
-        return self._took if asleep is None else asleep.seconds()
+    def asleep(self) -> float | None:
+        """Seconds for which its thread has slept; None while it has none."""
+        return None if self._asleep is None else self._asleep.seconds()
 
-    def busy(self) -> float | None:
-        """Seconds in which it had something to do so far; None where it has so now."""
-        thread = self._thread
-        return None if thread is None or thread.runnable() else thread.busy()
+    def stands(self) -> float | None:
+        """A number that stays the same while others are waited for; None where we have something to do now.
+
+        Others are the resolver, and where every thread waits for it, those that came first.
+        """
+        if self not in _running:
+            return 0.0 if self._thread is None and len(_running) >= THREADS else None
+        assert self._thread is not None
+        return None if self._thread.runnable() else self._thread.busy()
 
 
 def _look_up(target: Target, deadline: Deadline) -> Address:
     if not _threads:
         _threads.append(ThreadPool(THREADS))
     look_up = _LookUp(target)
-    answer = gevent.with_timeout(deadline.left, _threads[0].spawn, look_up, timeout_value=None)  # all threads may hang
-    if answer is None:
-        deadline.exceeded()
-    _await(look_up, answer, deadline)
-    deadline.answered(look_up.took())
-    found = answer.get()
-    assert found is not None
+    found = _await(look_up, deadline)
+    deadline.answered(look_up.took)
     if isinstance(found, Exception):
         raise Unresolved(f"{target.host}: {in_a_sentence(getattr(found, 'strerror', None) or str(found))}") from found
     family, _kind, _protocol, _name, sockaddr = found[0]
     return Address(family, sockaddr)
 
 
-def _await(look_up: _LookUp, answer: AsyncResult[Any], deadline: Deadline) -> None:
-    """Until it ends, or has waited for the resolver as long as the deadline leaves. Raises `DeadlineExceeded`."""
-    last = time.monotonic() + deadline.left + LONGEST
-    before = None
-    while not answer.ready():
-        patience = deadline.left - look_up.took()
-        if time.monotonic() > last:
+def _await(look_up: _LookUp, deadline: Deadline) -> list[Any] | Exception:
+    """What it finds, until others have been waited for as long as the deadline leaves. Raises `DeadlineExceeded`."""
+    answer: AsyncResult[Any] | None = None
+    began, seen = time.monotonic(), None
+    while answer is None or not answer.ready():
+        asleep = look_up.asleep()
+        left = deadline.left - (time.monotonic() - began if asleep is None else asleep)
+        if left <= 0:
+            stands = look_up.stands()
+            if stands is not None and stands == seen:  # from one look to the next, and our lock was free between them
+                deadline.exceeded()
+            seen = stands
+        if deadline.lasts <= 0:
             gevent.sleep(0)  # it may have ended, and we are late to know
-            if not answer.ready():
+            if answer is None or not answer.ready():
                 deadline.exceeded()
-            return
-        if patience <= 0:
-            busy = look_up.busy()
-            if busy is not None and busy == before:  # it slept from one look to the next, when our lock was free
-                deadline.exceeded()
-            before = busy
-        answer.wait(max(patience, GLANCE))
+            break
+        patience = min(max(left, GLANCE), deadline.lasts)
+        if answer is None:
+            answer = gevent.with_timeout(patience, _threads[0].spawn, look_up, timeout_value=None)  # all may be taken
+        else:
+            answer.wait(patience)
+    found = answer.get()
+    assert found is not None
+    return found  # type: ignore[no-any-return]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from statistics import median
 
 from smoker_prober.analysis.path_mtu import PathMtu
+from smoker_prober.deadline import LATEST
 from smoker_prober.discovery.peer import STAMP
 from smoker_prober.measured import Method, Rtt
 from smoker_prober.probes import PROBES, path_mtu, train
@@ -80,9 +81,14 @@ def _with_large(result: Result, settings: Settings) -> Result:
 
 
 def longest(settings: Settings) -> float:
-    """Seconds that a round can take: that of a host with echoes is the longest."""
+    """Seconds that the network can take of a round: that of a host with echoes is the longest."""
     last, count = settings.test_timeout, len(settings.probes)
     if "udp" not in settings.probes:
         return count * last
     trained = spread(settings) + last if settings.udp_packets else 0.0
     return count * last + trained + (last if settings.mtu_interval else 0.0)
+
+
+def latest(settings: Settings) -> float:
+    """Seconds after which a round has ended even where we have no CPU."""
+    return longest(settings) + len(settings.probes) * LATEST

@@ -57,7 +57,7 @@ Probe = Callable[[Attempt], None]
 
 
 def run(name: str, probe: Probe, target: Target, source: str, timeout: float) -> Result:
-    """Do one probe with one deadline over all its phases, `timeout` seconds from now."""
+    """Do one probe with one deadline over all its phases, which gives the network `timeout` seconds."""
     attempt = Attempt(target, Deadline(timeout))
     outcome, error = Outcome.SUCCESS, ""
     start, begun = time.time(), time.monotonic()

@@ -25,8 +25,9 @@ def probe(attempt: Attempt) -> None:
             begun = time.time_ns()
             sock.send(PAYLOAD)
         sent: int | None = None
-        with attempt.phase("wait"):
+        with attempt.phase("wait"), attempt.deadline.reading():
             while True:
+                attempt.deadline.check()
                 attempt.deadline.readable(sock)
                 queue = error_queue.drain(sock)
                 sent = queue.sent.get(0, sent)
