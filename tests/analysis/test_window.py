@@ -19,7 +19,7 @@ from smoker_prober.analysis.window import (
     Window,
 )
 
-START = 1_800_000_000.0  # seconds since the epoch
+START = 1_800_000.0  # seconds of the monotonic clock
 
 
 def good(at: float = 0.0, rtt: float | None = 0.001, sent: int = 0, lost: int = 0, duration: float = 0.002) -> Sample:
@@ -137,9 +137,9 @@ def test_the_loss_of_now() -> None:
     assert summed(bad(at=1)).recent_loss is None
 
 
-@pytest.mark.parametrize(("now", "results"), [(3600, 2), (3600.5, 1), (3609, 1), (3610, 1), (3611, 0)])
+@pytest.mark.parametrize(("now", "results"), [(3600, 2), (3600.5, 1), (3609, 1), (3610, 1), (3611, 1), (10**7, 1)])
 def test_results_are_kept_for_so_long(now: float, results: int) -> None:
-    """An hour, to the instant, whether or not something new has come."""
+    """An hour, to the instant; the last one is kept until another comes."""
     window = Window()
     window.add(good(at=0))
     window.add(good(at=10))
@@ -166,10 +166,48 @@ def test_failures_outlive_the_number_of_results_too() -> None:
     assert window.summary(START + 50).failures == (bad(at=0),)
 
 
+def test_an_interval_of_a_day() -> None:
+    """The last result is there, a failure with its cause; failures in a row and the outage reach back over days."""
+    day = 86_400.0
+    window = Window()
+    for number, sample in enumerate((good(), bad(), bad(sent=10, lost=10), bad(sent=10, lost=5))):
+        window.add(replace(sample, time=START + number * day))
+    found = window.summary(START + 4 * day - 1)
+    assert (found.results, found.failed, found.last, found.failed_in_a_row) == (1, 1, "timeout", 3)
+    assert (found.longest_outage, found.recent_loss, found.last_success) == (3 * day - 1, 0.75, START)
+    assert [sample.time for sample in found.failures] == [START + 3 * day]
+    window.add(good(at=4 * day, rtt=0.25))
+    found = window.summary(START + 5 * day - 1)
+    assert (found.results, found.failed, found.loss_ratio, found.last) == (1, 0, 0.0, "success")
+    assert (found.rtt, found.longest_outage, found.failures) == (Spread(*[0.25] * 4), 3 * day, ())
+
+
+@pytest.mark.parametrize("now", [3601.0, 10**6])
+def test_the_last_result_stays_when_it_is_a_failure(now: float) -> None:
+    """It stays with its cause: a path that failed a day ago and was not probed since has failed."""
+    found = summed(bad(0), now=now)
+    assert (found.last, found.failed, found.loss_ratio, found.longest_outage) == ("timeout", 1, 1.0, now)
+    assert found.failures == (bad(0),)
+
+
+def test_an_outage_that_began_before_the_window() -> None:
+    """It has its whole length, however few results are kept; one that was over before the window is not in it."""
+    window = window_of(3)
+    for n in range(500):
+        window.add(bad(at=60.0 * n))
+    assert window.summary(START + 60 * 500).longest_outage == 60 * 500
+    old = Window()
+    for sample in (bad(0), good(1000), good(5000)):
+        old.add(sample)
+    assert old.summary(START + 1000 + SECONDS).longest_outage == 1000
+    assert old.summary(START + 1001 + SECONDS).longest_outage == 0
+
+
 def test_failures_are_kept_for_a_day() -> None:
-    """To the instant."""
+    """To the instant, unless it is the last result."""
     window = Window()
     window.add(bad(at=0))
+    window.add(good(at=1))
     assert FAILURE_SECONDS == 24 * 3600
     assert len(window.summary(START + FAILURE_SECONDS).failures) == 1
     assert window.summary(START + FAILURE_SECONDS + 1).failures == ()

@@ -12,6 +12,7 @@ import gevent
 from gevent.pool import Pool
 from gevent.server import StreamServer
 
+from smoker_common.clock import Clock
 from smoker_common.listen import tcp_listener, udp_sockets
 from smoker_common.settings import parse
 from smoker_echo.http import HttpEcho
@@ -36,6 +37,23 @@ Client = tuple[str, int]
 def probe(kind: str, port: int, *, host: str = HOST, timeout: float = PLENTY) -> Result:
     """One probe as a round does it."""
     return run(kind, PROBES[kind], Target(host, port), NODE, timeout)
+
+
+class Stepped(Clock):
+    """Clocks that a test moves: both go on, and the wall clock can be stepped."""
+
+    def __init__(self) -> None:
+        self._now, self._wall = 5_000.0, 1_800_000_000.0
+
+    def passes(self, seconds: float, step: float = 0.0) -> None:
+        """Let `seconds` pass, and set the wall clock forward by `step` beside that."""
+        self._now, self._wall = self._now + seconds, self._wall + seconds + step
+
+    def now(self) -> float:
+        return self._now
+
+    def wall(self) -> float:
+        return self._wall
 
 
 def spin(seconds: float) -> None:

@@ -7,6 +7,8 @@ import os
 import subprocess
 from collections.abc import Mapping
 
+import pytest
+
 from smoker_prober.analysis.train import Train
 from smoker_prober.measured import Method, Rtt
 from smoker_prober.report import windows
@@ -14,6 +16,8 @@ from smoker_prober.result import Outcome, Result
 from smoker_prober.sinks.memory import Memory
 from smoker_prober.target import Target
 from tests.conftest import BIN, Start, eventually
+
+from .targets import Stepped
 
 TRAIN = Train(
     sent=10, lost=1, delayed=0, duplicates=0, reordered=0, requests_lost=1, replies_lost=0, rtts=(), jitter=None
@@ -47,6 +51,38 @@ def test_a_snapshot_has_a_path_for_each_probe_and_target() -> None:
     assert tcp["rtt_ms"] == {"p50": 2.0, "p95": 3.0, "p99": 3.0, "max": 3.0}
     assert [(failure["outcome"], failure["error"]) for failure in tcp["failures"]] == [("timeout", "wait: why")]
     assert (udp["loss_ratio"], udp["rtt_ms"], udp["jitter_ms"], udp["failures"]) == (0.1, None, None, [])
+
+
+@pytest.mark.parametrize("step", [1000.0, -1000.0, 1e9])
+def test_a_wall_clock_that_steps(step: float) -> None:
+    """An outage is as long as it was, open and over, and dates are by the clock that is right now."""
+    clock = Stepped()
+    memory = Memory(clock)
+    memory.keep(made())
+    clock.passes(1.0)
+    memory.keep(made(Outcome.TIMEOUT))
+    clock.passes(2.5, step=step)
+    snapshot = memory.snapshot()
+    (path,) = snapshot["paths"]
+    assert path["longest_outage_seconds"] == 2.5
+    assert snapshot["time"] == clock.wall()
+    assert (snapshot["time"] - path["last_success"], snapshot["time"] - path["failures"][0]["time"]) == (3.5, 2.5)
+    memory.keep(made())
+    clock.passes(10.0, step=-2 * step)
+    snapshot = memory.snapshot()
+    (path,) = snapshot["paths"]
+    assert (path["results"], path["longest_outage_seconds"]) == (3, 2.5)
+    assert (snapshot["time"], snapshot["time"] - path["last_success"]) == (clock.wall(), 10.0)
+
+
+def test_a_round_a_day() -> None:
+    """The report shows the last result, however long ago it was."""
+    clock = Stepped()
+    memory = Memory(clock)
+    memory.keep(made(rtt=Rtt(0.0005, Method.KERNEL)))
+    clock.passes(86_399.0)
+    row = windows(memory.snapshot()).splitlines()[1]
+    assert row.split() == ["tcp", "smoker-server:8080", "-", "success", "1", "0", "0.0%", *["0.5"] * 4, "-", "0s"]
 
 
 def test_an_error_of_our_own_is_no_loss() -> None:
@@ -83,7 +119,8 @@ def test_the_report_is_a_table() -> None:
     head, row, empty, sentence = windows(memory.snapshot()).splitlines()
     assert head.split()[:4] == ["PROBE", "TARGET", "PLANE", "LAST"]
     assert row.split() == ["udp", "smoker-server:8080", "-", "success", "1", "0", "10.0%", *["0.5"] * 4, "-", "0s"]
-    assert (empty, sentence) == ("", "From node-1, over the last hour at most; times in milliseconds.")
+    assert empty == ""
+    assert sentence == ("From node-1: the last hour, or the last result where that is older; times in milliseconds.")
 
 
 def report(variables: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from smoker_prober.arrivals import Arrivals
@@ -16,7 +17,7 @@ from smoker_prober.sinks.memory import Memory
 from tests.conftest import eventually
 
 from .discovery.fake_api import faking, page
-from .targets import settings_of, variables_for
+from .targets import Stepped, settings_of, variables_for
 
 VARIABLES = {"NAMESPACE": "net", "PEER_SERVICE": "pods", "PEER_HOST_SERVICE": "hosts", "NODE_NAME": "node-1"}
 
@@ -32,6 +33,18 @@ def slice_of(service: str, port: int, *nodes: str) -> dict[str, Any]:
             for index, node in enumerate(nodes)
         ],
     }
+
+
+@pytest.mark.parametrize("step", [1000.0, -1000.0])
+def test_since_when_the_api_does_not_answer(tmp_path: Path, step: float) -> None:
+    """`stale_since` is as long ago as it was, by the wall clock of now."""
+    clock = Stepped()
+    settings, memory = settings_of(variables_for({}) | VARIABLES), Memory(clock)
+    prober = Prober(settings, {}, memory, CollectorRegistry(), Arrivals())
+    Mesh(settings, Api("http://127.0.0.1:1", token=tmp_path / "token"), prober, memory, set(), clock=clock)
+    clock.passes(60.0, step=step)
+    found = memory.snapshot()
+    assert (found["time"], found["mesh"]["stale_since"]) == (clock.wall(), clock.wall() - 60)
 
 
 def test_what_a_prober_knows_of_its_mesh(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from smoker_prober.sinks import metrics
 from smoker_prober.sinks.metrics import Metrics
 from smoker_prober.target import Path, Target
 
+from .targets import Stepped
 from .test_memory import TRAIN, made
 
 WHERE = {"target": "smoker-server:8080"}
@@ -56,6 +57,17 @@ def test_lost_large_packets_are_no_loss() -> None:
     """The small one was answered; where nothing was, all is lost."""
     for outcome, loss in (Outcome.MTU, None), (Outcome.TIMEOUT, 1):
         assert Kept(made(outcome, probe="udp"))("smoker_probe_loss_ratio", probe="udp", **WHERE) == loss
+
+
+@pytest.mark.parametrize("step", [1000.0, -1000.0])
+def test_the_date_of_the_last_success_is_by_the_wall_clock_of_now(step: float) -> None:
+    """A scrape says how long ago it was, whatever the wall clock did since."""
+    clock, registry = Stepped(), CollectorRegistry()
+    sink = Metrics(registry, interval=30.0, clock=clock)
+    sink.keep(made())
+    clock.passes(40, step=step)
+    date = registry.get_sample_value("smoker_probe_last_success_timestamp_seconds", {"probe": "tcp", **WHERE})
+    assert date == clock.wall() - 40
 
 
 def test_paths_that_are_expected_are_there_before_any_result() -> None:

@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import gevent
@@ -282,6 +283,23 @@ def test_a_reflector_on_another_clock_is_as_good() -> None:
         found = sent(port, 1)
     assert counts(found) == {}
     assert all(0 < rtt < HELD_UP / 3 for rtt in found.rtts)
+
+
+@pytest.mark.parametrize("step", [STEPPED, -STEPPED])
+@pytest.mark.parametrize("first", [0, 2])
+def test_our_own_wall_clock_steps_in_a_train(monkeypatch: pytest.MonkeyPatch, step: int, first: int) -> None:
+    """From the answer `first` on the kernel's stamps are of another time: nothing is late or lost, no RTT is of it."""
+    stamp, looks = timestamping.stamp, iter(range(100))
+
+    def stepped(ancillary: Any) -> int | None:
+        found = stamp(ancillary)
+        return None if found is None else found + step * (next(looks) >= first)
+
+    monkeypatch.setattr(train, "timestamping", SimpleNamespace(**vars(timestamping) | {"stamp": stepped}))
+    with reflecting() as reflector:
+        found = sent(port_of(reflector), 4)
+    assert (found.sent, counts(found), len(found.rtts)) == (4, {}, first)
+    assert all(0 < rtt < PLENTY for rtt in found.rtts)
 
 
 @pytest.mark.parametrize("packet", [0, 3, 5])

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import gevent
 import pytest
 
+from smoker_prober.kernel import timestamping
+from smoker_prober.measured import Method
+from smoker_prober.probes import udp
 from smoker_prober.result import Outcome
 from tests.conftest import eventually
 from tests.relay import DUPLICATE, UdpRelay, refusing
@@ -74,6 +80,32 @@ def test_only_strays_are_a_bad_reply(stray: bytes, shown: str) -> None:
     with hearing(saying(b"?", stray)) as port:
         result = probe("udp", port, timeout=ENOUGH)
     assert (result.outcome, result.error) == (Outcome.BAD_REPLY, f"wait: got {shown} for b'PING'")
+
+
+@pytest.mark.parametrize("step", [1000, -1000, 5])
+def test_a_wall_clock_that_steps_during_a_probe(
+    monkeypatch: pytest.MonkeyPatch, echoes: dict[str, int], step: int
+) -> None:
+    """The kernel stamps by the wall clock: there is no RTT then, and the duration is that of the monotonic clock."""
+
+    def stamp(ancillary: Any) -> int:
+        return (timestamping.stamp(ancillary) or time.time_ns()) + step * 10**9
+
+    monkeypatch.setattr(udp, "timestamping", SimpleNamespace(**vars(timestamping) | {"stamp": stamp}))
+    begun = time.monotonic()
+    result = probe("udp", echoes["udp"])
+    assert (result.outcome, result.rtt) == (Outcome.SUCCESS, None)
+    assert 0 < result.latency("network") == result.duration <= time.monotonic() - begun
+
+
+def test_without_stamps_the_monotonic_clock_measures(monkeypatch: pytest.MonkeyPatch, echoes: dict[str, int]) -> None:
+    """A wall clock that steps at each look at it changes no RTT."""
+    monkeypatch.setattr(timestamping, "stamp", lambda _ancillary: None)
+    monkeypatch.setattr(time, "time_ns", iter(range(0, 10**15, 10**12)).__next__)
+    begun = time.monotonic()
+    result = probe("udp", echoes["udp"])
+    assert result.rtt is not None
+    assert (result.rtt.method, 0 < result.rtt.seconds <= time.monotonic() - begun) == (Method.CLOCK, True)
 
 
 def test_nobody_elses_answer_counts() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from loguru import logger
 
+from smoker_common.clock import Clock
 from smoker_prober.discovery.api import Api
 from smoker_prober.discovery.endpointslice import Discovery
 from smoker_prober.discovery.paths import Own, paths
@@ -24,15 +25,27 @@ SHOWN = 20  # names in a line
 class Mesh:
     """Lets `prober` meet its peers as they come and go. To `never` it adds the ports on which they answer datagrams."""
 
-    def __init__(self, settings: Settings, api: Api, prober: Prober, memory: Memory, never: set[int]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        api: Api,
+        prober: Prober,
+        memory: Memory,
+        never: set[int],
+        *,
+        clock: Clock | None = None,
+    ) -> None:
         self._own = Own(settings.node_name, settings.network)
         self._count, self._probes = settings.mesh_peers, settings.probes
         self._prober, self._memory, self._never = prober, memory, never
+        self._clock = clock or Clock()
         self._zone = ""  # of the own node, as last known: it holds while the own pod is not ready
         self._probed = self._paths = 0
         services = {settings.peer_service: POD, settings.peer_host_service: HOST}
         services.pop("", None)
-        self._discovery = Discovery(api, namespace=settings.namespace, services=services, changed=self._changed)
+        self._discovery = Discovery(
+            api, namespace=settings.namespace, services=services, changed=self._changed, clock=self._clock.now
+        )
         memory.mesh = self._state
 
     def _changed(self, peers: frozenset[Peer]) -> None:
@@ -64,7 +77,7 @@ class Mesh:
             "probers": len(probers),
             "probed": self._probed,
             "paths": self._paths,
-            "stale_since": None if stale is None else round(stale, 3),
+            "stale_since": None if stale is None else round(self._clock.date(stale), 3),
         }
 
     def start(self) -> None:

@@ -56,7 +56,7 @@ def windows(snapshot: Mapping[str, Any]) -> str:
     times = ("RTT p50", "p95", "p99", "max", "JITTER", "OUTAGE")
     head = ("PROBE", "TARGET", "PLANE", "LAST", "RESULTS", "FAILED", "LOSS", *times)
     rows = [head, *(_window_row(path) for path in sorted(snapshot["paths"], key=_place))]
-    told = f"From {snapshot['node']}, over the last hour at most; times in milliseconds."
+    told = f"From {snapshot['node']}: the last hour, or the last result where that is older; times in milliseconds."
     if not any(path["last"] for path in snapshot["paths"]):
         told = "No round has ended yet."
     return "\n".join([*aligned(rows), "", told, *_mesh(snapshot)])

@@ -1,7 +1,7 @@
 """What is remembered of a path: the last results in number and in time, and the failures for longer.
 
-A path here is a probe and a target. Times are seconds since the epoch, given by whoever calls: nothing here looks at a
-clock. There can be thousands of windows, so a result is kept as 30 bytes, and all windows share one limit.
+A path here is a probe and a target. Times are seconds of the monotonic clock, which the caller passes in: nothing here
+reads a clock. There can be thousands of windows, so a result takes 30 bytes, and all windows share one limit.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from itertools import takewhile
 from smoker_prober.analysis.stats import jitter, percentile
 
 SAMPLES = 600  # results kept at most
-SECONDS = 3600.0  # and for so long
+SECONDS = 3600.0  # and for so long, but for the last one
 FAILURES = 100  # failures kept at most
-FAILURE_SECONDS = 86_400.0  # and for so long
+FAILURE_SECONDS = 86_400.0  # and for so long, but for one that is the last result
 ALL_SAMPLES = 30_000  # results of all windows together, but for LEAST of each
 ALL_FAILURES = 3_000
 RECENT = 5  # results whose packets tell the loss of now
@@ -73,7 +73,7 @@ class Summary:
     rtt: Spread | None
     jitter: float | None
     duration: Spread | None
-    longest_outage: float  # from a first failure to the next success, or to now
+    longest_outage: float  # from a first failure to the next success, or to now; whole, if it began before the window
     last: str  # outcome
     failed_in_a_row: int  # the last results, up to the last success
     recent_loss: float | None  # of the packets of the last trains
@@ -96,13 +96,14 @@ class Limits:
 class Window:
     """The memory of one path."""
 
-    __slots__ = ("_data", "_failures", "_last_success", "_limits")
+    __slots__ = ("_data", "_failing_since", "_failures", "_last_success", "_limits")
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
         self._data = bytearray()  # packed samples, the oldest first
         self._failures: deque[Sample] | None = None  # most windows never need one
         self._last_success: float | None = None
+        self._failing_since: float | None = None  # the first failure after the last success
 
     def add(self, sample: Sample) -> None:
         """Remember `sample`; they come in the order of time."""
@@ -116,8 +117,10 @@ class Window:
         if excess > 0:
             del self._data[:excess]
         if sample.ok:
-            self._last_success = sample.time
+            self._last_success, self._failing_since = sample.time, None
             return
+        if sample.counts and self._failing_since is None:
+            self._failing_since = sample.time
         if self._failures is None:
             self._failures = deque()
         self._failures.append(sample)
@@ -125,11 +128,16 @@ class Window:
             self._failures.popleft()
 
     def summary(self, now: float) -> Summary:
-        """What the window says at `now`."""
-        kept = [sample for sample in self._samples() if sample.time >= now - SECONDS]
-        failures = tuple(sample for sample in self._failures or () if sample.time >= now - FAILURE_SECONDS)
+        """Return what the window says at `now`: of the last hour, and of the last result however old it is."""
+        every = list(self._samples())
+        newest = every[-1].time if every else now
+        begin, failures_begin = min(now - SECONDS, newest), min(now - FAILURE_SECONDS, newest)
+        kept = [sample for sample in every if sample.time >= begin]
+        failures = tuple(sample for sample in self._failures or () if sample.time >= failures_begin)
+        ever = [sample for sample in every if sample.counts]
         counted = [sample for sample in kept if sample.counts]
         rtts = [sample.rtt for sample in counted if sample.rtt is not None]
+        outage = 0.0 if self._failing_since is None else now - self._failing_since
         return Summary(
             results=len(kept),
             failed=sum(not sample.ok for sample in counted),
@@ -137,10 +145,10 @@ class Window:
             rtt=Spread.of(rtts),
             jitter=jitter(rtts),
             duration=Spread.of(sample.duration for sample in counted if sample.ok),
-            longest_outage=_longest_outage(counted, now),
+            longest_outage=max(outage, _longest_outage(ever, begin)),
             last=kept[-1].outcome if kept else "",
-            failed_in_a_row=sum(1 for _ in takewhile(lambda sample: not sample.ok, reversed(counted))),
-            recent_loss=_recent_loss(counted),
+            failed_in_a_row=sum(1 for _ in takewhile(lambda sample: not sample.ok, reversed(ever))),
+            recent_loss=_recent_loss(ever),
             last_success=self._last_success,
             failures=failures,
         )
@@ -163,11 +171,13 @@ def _recent_loss(samples: list[Sample]) -> float | None:
     return sum(sample.lost for sample in trains) / sum(sample.sent for sample in trains) if trains else None
 
 
-def _longest_outage(samples: list[Sample], now: float) -> float:
+def _longest_outage(samples: list[Sample], begin: float) -> float:
+    """Return the length of the longest outage that is over and was not at `begin`."""
     longest, begun = 0.0, None
     for sample in samples:
         if not sample.ok and begun is None:
             begun = sample.time
         elif sample.ok and begun is not None:
-            longest, begun = max(longest, sample.time - begun), None
-    return max(longest, now - begun) if begun is not None else longest
+            longest = max(longest, sample.time - begun) if sample.time >= begin else longest
+            begun = None
+    return longest

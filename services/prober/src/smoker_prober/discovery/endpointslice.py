@@ -111,8 +111,9 @@ class Discovery:
         changed: Callable[[frozenset[Peer]], None],
         pause: Callable[[float], object] = gevent.sleep,
         again: float = AGAIN,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`pause` waits for so many seconds after the API has failed, `again` is how many after `changed` has."""
+        """`pause` and `clock` as for a watch; `again` is the pause in seconds after `changed` has failed."""
         self._services, self._tell, self._again = services, changed, again
         self._slices: Mapping[str, tuple[Endpoint, ...]] = {}
         self._news = Event()  # since they were told last
@@ -125,6 +126,7 @@ class Discovery:
             keep=endpoints,
             changed=self._changed,
             pause=pause,
+            clock=clock,
         )
 
     def start(self) -> None:
@@ -144,7 +146,7 @@ class Discovery:
 
     @property
     def stale(self) -> float | None:
-        """Since when the API has not answered, in seconds since the epoch; None while it does."""
+        """The instant (of the monotonic clock) since which the API has not answered; None while it does."""
         return self._watch.stale
 
     def _changed(self, slices: Mapping[str, tuple[Endpoint, ...]]) -> None:

@@ -48,7 +48,8 @@ class Watch(Generic[T]):
     """Tells `changed` what is in the collection at `path`, by name: of each object what `keep` makes of it.
 
     `changed` is given the same mapping each time, and reads it before it returns. `known`: whether there was a list.
-    `stale` is since when (seconds since the epoch) the API has not answered, None while it does; what was told holds.
+    `stale` is the instant (of the monotonic clock) since which the API has not answered, None while it does. The last
+    list holds meanwhile.
     """
 
     def __init__(
@@ -60,9 +61,9 @@ class Watch(Generic[T]):
         keep: Callable[[Object], T],
         changed: Callable[[Mapping[str, T]], None],
         pause: Callable[[float], object] = gevent.sleep,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`pause` waits for so many seconds; `clock` says the seconds since the epoch."""
+        """`pause` waits for so many seconds; `clock` says the instant now."""
         self._api, self._path, self._selector, self._keep, self._changed = api, path, selector, keep, changed
         self._pause, self._clock = pause, clock
         self._items: dict[str, T] = {}

@@ -32,7 +32,8 @@ class _Arrival(NamedTuple):
     sequence: int  # of the packet that it answers
     number: int  # the reflector's
     at: int  # ns since the epoch
-    stamped: bool  # whether that is the kernel's
+    taken: int  # ns of the monotonic clock, when it was read: later than `at`
+    stamped: bool  # whether `at` is the kernel's
     residence: int  # ns in the reflector
 
 
@@ -41,6 +42,7 @@ class _UnderWay:
     """What has left and what has come so far."""
 
     left: dict[int, int] = field(default_factory=dict)  # sequence number: ns of departure, by the clock at first
+    clock: dict[int, int] = field(default_factory=dict)  # ns of the monotonic clock just before each left
     departed: set[int] = field(default_factory=set)  # those whose time of departure is the kernel's
     arrived: list[_Arrival] = field(default_factory=list)
     answered: set[int] = field(default_factory=set)
@@ -66,7 +68,7 @@ def run(address: Address, packets: int, spread: float, timeout: float) -> Train 
             _await_turn(sock, under_way, sequence, begun + sequence * spread / packets)
             if under_way.refused and not under_way.answered:
                 return None
-            under_way.left[sequence] = time.time_ns()
+            under_way.clock[sequence], under_way.left[sequence] = time.monotonic_ns(), time.time_ns()
             try:
                 sock.send(pack_sender(SenderPacket(sequence, under_way.left[sequence]), LENGTH))
             except OSError:  # ours or an ICMP error for an earlier one; the packet has not left
@@ -85,7 +87,12 @@ def _judged(under_way: _UnderWay, limit: int) -> Train:
     arrived = [each for each in under_way.arrived if each.sequence in under_way.left]
     answers = []
     for each in arrived:
-        took = each.at - under_way.left[each.sequence]
+        took, elapsed = each.at - under_way.left[each.sequence], each.taken - under_way.clock[each.sequence]
+        if (
+            not 0 <= took <= elapsed
+        ):  # the wall clock, by which the kernel stamps, was stepped: only the answer is known
+            answers.append(Answer(each.sequence, each.number, -1, late=False))
+            continue
         there = each.residence if 0 <= each.residence <= took else 0  # else its clock was stepped: nobody knows
         answers.append(Answer(each.sequence, each.number, took - there, took > limit))
     stamped = all(each.stamped and each.sequence in under_way.departed for each in arrived)
@@ -137,7 +144,7 @@ def _take(sock: socket.socket, under_way: _UnderWay) -> None:
         stamp = timestamping.stamp(ancillary)
         with contextlib.suppress(Malformed):
             packet = unpack_reflector(data)
-            at = time.time_ns() if stamp is None else stamp
-            came = _Arrival(packet.sender_sequence, packet.sequence, at, stamp is not None, packet.residence)
+            at, taken = time.time_ns() if stamp is None else stamp, time.monotonic_ns()
+            came = _Arrival(packet.sender_sequence, packet.sequence, at, taken, stamp is not None, packet.residence)
             under_way.arrived.append(came)
             under_way.answered.add(packet.sender_sequence)

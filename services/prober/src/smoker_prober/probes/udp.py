@@ -22,7 +22,7 @@ def probe(attempt: Attempt) -> None:
     with contextlib.ExitStack() as sockets:
         with attempt.phase("send"):
             sock = sockets.enter_context(connected(address, timestamping.enable, ttl.enable))
-            begun = time.time_ns()
+            clock, begun = time.monotonic_ns(), time.time_ns()
             sock.send(PAYLOAD)
         sent: int | None = None
         with attempt.phase("wait"), attempt.deadline.reading():
@@ -42,14 +42,18 @@ def probe(attempt: Attempt) -> None:
                     break
                 attempt.stray = f"got {answer[:32]!r} for {PAYLOAD!r}"
         attempt.ttl = ttl.received(ancillary)
-        attempt.rtt = _rtt(begun, sent, timestamping.stamp(ancillary), sock)
+        attempt.rtt = _rtt(begun, sent, timestamping.stamp(ancillary), time.monotonic_ns() - clock, sock)
 
 
-def _rtt(begun: int, sent: int | None, arrived: int | None, sock: socket.socket) -> Rtt | None:
-    """From the stamps there are, in ns since the epoch; None where a clock was stepped back meanwhile."""
+def _rtt(begun: int, sent: int | None, arrived: int | None, elapsed: int, sock: socket.socket) -> Rtt | None:
+    """Return the RTT by the stamps that there are, in ns since the epoch.
+
+    `elapsed`: ns by the monotonic clock, an upper bound. The kernel stamps with the wall clock: where that was stepped
+    meanwhile there is no RTT.
+    """
     if arrived is None:
-        took, method = time.time_ns() - begun, Method.CLOCK
+        took, method = elapsed, Method.CLOCK
     else:
         sent = error_queue.drain(sock).sent.get(0) if sent is None else sent
         took, method = (arrived - begun, Method.CLOCK) if sent is None else (arrived - sent, Method.KERNEL)
-    return Rtt(took / 1e9, method) if took >= 0 else None
+    return Rtt(took / 1e9, method) if 0 <= took <= elapsed else None

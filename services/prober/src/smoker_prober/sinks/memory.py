@@ -5,7 +5,8 @@
 Version 1: `{"version", "node", "zone", "network", "time", "mesh", "paths": [{"probe", "target", "plane", "family",
 "zone", "last", "results", "failed", "failed_in_a_row", "loss_ratio", "recent_loss_ratio", "rtt_ms", "jitter_ms",
 "duration_ms", "longest_outage_seconds", "last_success", "failures"}]}`. `rtt_ms`, `duration_ms`: `{"p50", "p95",
-"p99", "max"}`; times are seconds since the epoch; what has no sample is null; `last` is empty before the first result;
+"p99", "max"}`; dates are seconds since the epoch by the wall clock of the moment at which the snapshot is made, however
+that clock was stepped before; what has no sample is null; `last` is empty before the first result;
 `recent_loss_ratio` is of the last five trains. `mesh`: null without one, else `{"known", "probers", "probed", "paths",
 "stale_since"}`: other nodes that have a prober, other probers (a node can have two), the nodes that this one probes, by
 how many paths, and since when the API server has not answered. Fields may be added.
@@ -13,12 +14,12 @@ how many paths, and since when the API server has not answered. Fields may be ad
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import gevent
 
+from smoker_common.clock import Clock
 from smoker_prober.analysis.window import Limits, Sample, Spread, Summary, Window
 from smoker_prober.result import Outcome, Result
 from smoker_prober.target import Path
@@ -30,9 +31,10 @@ BATCH = 10  # paths after which others get a turn: some milliseconds
 class Memory:
     """The windows of a prober, and where it stands."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
         self.node = self.zone = self.network = ""
         self.mesh: Callable[[], dict[str, Any]] | None = None  # what is known of it now
+        self._clock = clock or Clock()
         self._windows: dict[tuple[str, Path], Window] = {}
         self._limits = Limits()
 
@@ -57,7 +59,7 @@ class Memory:
         train, small_answered = result.train, result.outcome is Outcome.MTU
         self._window(result.probe, result.target.path).add(
             Sample(
-                time=time.time(),
+                time=self._clock.now(),
                 outcome=result.outcome.value,
                 counts=result.outcome is not Outcome.LOCAL_ERROR,
                 ok=result.outcome.ok,
@@ -75,11 +77,11 @@ class Memory:
             self._limits.share(max(len(self._windows), 1))
 
     def snapshot(self) -> dict[str, Any]:
-        """What the windows say now."""
-        now = time.time()
+        """Return what the windows say now."""
+        now = self._clock.now()
         paths = []
         for number, ((probe, path), window) in enumerate(list(self._windows.items()), 1):
-            paths.append({"probe": probe, **path._asdict()} | _path(window.summary(now)))
+            paths.append({"probe": probe, **path._asdict()} | _path(window.summary(now), self._clock))
             if not number % BATCH:
                 gevent.sleep(0)
         return {
@@ -87,13 +89,14 @@ class Memory:
             "node": self.node,
             "zone": self.zone,
             "network": self.network,
-            "time": round(now, 3),
+            "time": round(self._clock.date(now), 3),
             "mesh": self.mesh() if self.mesh is not None else None,
             "paths": paths,
         }
 
 
-def _path(summary: Summary) -> dict[str, Any]:
+def _path(summary: Summary, clock: Clock) -> dict[str, Any]:
+    last = summary.last_success
     return {
         "last": summary.last,
         "results": summary.results,
@@ -105,9 +108,9 @@ def _path(summary: Summary) -> dict[str, Any]:
         "jitter_ms": _rounded(summary.jitter, 3, 1000),
         "duration_ms": _spread(summary.duration),
         "longest_outage_seconds": round(summary.longest_outage, 3),
-        "last_success": _rounded(summary.last_success, 3),
+        "last_success": None if last is None else round(clock.date(last), 3),
         "failures": [
-            {"time": round(sample.time, 3), "outcome": sample.outcome, "error": sample.error}
+            {"time": round(clock.date(sample.time), 3), "outcome": sample.outcome, "error": sample.error}
             for sample in summary.failures
         ],
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from operator import attrgetter
 
@@ -10,6 +9,7 @@ from prometheus_client import CollectorRegistry, Histogram, Summary
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from smoker_common.clock import Clock
 from smoker_common.metrics import Value, counter, gauge
 from smoker_prober.analysis.train import Train
 from smoker_prober.kernel import cgroup
@@ -53,7 +53,7 @@ class _Path:
         self.fates: list[int] | None = None  # where there was a train
         self.retransmits: int | None = 0 if probe in OVER_TCP else None
         self.duplicates = self.reordered = 0
-        self.succeeded: float | None = None  # seconds since the epoch
+        self.succeeded: float | None = None  # seconds of the monotonic clock
         self.rtt: float | None = None
         self.loss: float | None = None
         self.jitter: float | None = None
@@ -63,15 +63,15 @@ class _Path:
         """Of its series; made when somebody asks, for there can be thousands of paths."""
         return {"probe": self.probe, **self.path.labels}
 
-    def keep(self, result: Result) -> None:
-        """Count `result`."""
+    def keep(self, result: Result, now: float) -> None:
+        """Count `result`, known at the instant `now`."""
         outcome, train = result.outcome, result.train
         self.outcomes[OUTCOMES.index(outcome.value)] += 1
         if self.retransmits is not None:
             self.retransmits += result.retransmits
         self.rtt = result.rtt.seconds if result.rtt is not None else None
         if outcome.ok:
-            self.succeeded = time.time()
+            self.succeeded = now
         if train is not None:
             self._add(train)
             self.loss, self.jitter = train.loss_ratio, train.jitter
@@ -115,12 +115,14 @@ class Metrics(Collector):
         probes: Collection[str] = ECHOED,
         where: Callable[[], dict[str, str]] = dict,
         throttled: Callable[[], float | None] = cgroup.throttled,
+        clock: Clock | None = None,
     ) -> None:
         """`probes`: those whose histograms are there from the start.
 
         `where`: the labels that say where the prober stands, as far as it is known by now.
         """
         self._interval, self._where, self._throttled = interval, where, throttled
+        self._clock = clock or Clock()
         self._rounds = 0
         self._paths: dict[tuple[str, Path], _Path] = {}
         self._unlisted: set[tuple[str, Path]] = set()
@@ -156,7 +158,7 @@ class Metrics(Collector):
                 self._phase[result.probe, phase].observe(seconds)
         path = self._path(result.probe, result.target.path)
         if path is not None:
-            path.keep(result)
+            path.keep(result, self._clock.now())
 
     def began(self, lateness: float) -> None:
         """A round began `lateness` seconds after its time."""
@@ -183,6 +185,8 @@ class Metrics(Collector):
         paths = list(self._paths.values())
         outcomes = self._by_word(paths, "outcome", OUTCOMES, attrgetter("outcomes"))
         yield counter("smoker_probe_total", "Results", outcomes)
+        last = "smoker_probe_last_success_timestamp_seconds"
+        yield gauge(last, "When the last success was known", _set(paths, self._succeeded))
         for name, what, value in GAUGES:
             yield gauge(name, what, _set(paths, value))
         trained = [path for path in paths if path.fates]
@@ -203,6 +207,10 @@ class Metrics(Collector):
             what = "Time for which the CPU limit held the prober back"
             yield counter("smoker_prober_throttled_seconds_total", what, [({}, throttled)])
 
+    def _succeeded(self, path: _Path) -> float | None:
+        """Return the date of the last success, by the wall clock of now."""
+        return None if path.succeeded is None else round(self._clock.date(path.succeeded), 3)
+
     def _by_word(
         self, paths: Iterable[_Path], label: str, words: Sequence[str], counts_of: Callable[[_Path], Sequence[int]]
     ) -> Iterator[Value]:
@@ -221,7 +229,6 @@ class Metrics(Collector):
 
 
 GAUGES: tuple[tuple[str, str, Callable[[_Path], float | None]], ...] = (
-    ("smoker_probe_last_success_timestamp_seconds", "When the last success was known", attrgetter("succeeded")),
     ("smoker_probe_last_rtt_seconds", "The network's round-trip time in the last result", attrgetter("rtt")),
     ("smoker_probe_loss_ratio", "Packets of the last train without an answer", attrgetter("loss")),
     ("smoker_probe_jitter_seconds", "RTT jitter in the last train", attrgetter("jitter")),
