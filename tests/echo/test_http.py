@@ -120,7 +120,7 @@ def test_all_bodies_together_have_a_limit(echo: HttpEcho, ask: Ask) -> None:
     """What is held for one client leaves no room for the next, who is told so; it has room again afterwards."""
     echo.max_spooled = 1000
     with socket.create_connection(("127.0.0.1", echo.server_port), timeout=10) as first:
-        first.sendall(b"POST / HTTP/1.1\r\nContent-Length: 900\r\n\r\n" + b"x" * 899)
+        first.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n" + b"x" * 899)
         eventually("it is held", lambda: echo.spooled == 899)
         status, headers, _ = ask("POST", "/", b"y" * 200)
         assert (status, headers["Retry-After"]) == (503, "1")

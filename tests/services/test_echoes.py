@@ -162,7 +162,7 @@ sock = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
 threading.Thread(target=lambda: all(iter(lambda: sock.recv(1 << 20), b"")), daemon=True).start()
 until = time.monotonic() + 15
 while time.monotonic() < until:
-    sock.sendall(b"GET / HTTP/1.1\\r\\n\\r\\n" * 1000)
+    sock.sendall(b"GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n" * 1000)
 """
 
 

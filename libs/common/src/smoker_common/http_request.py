@@ -1,6 +1,11 @@
 """HTTP/1.1 requests out of bytes, without any I/O: llhttp (by httptools) parses, this keeps the order and the limits.
 
 llhttp refuses what smuggling is made of: two lengths, a length beside chunks, white space before a colon, bare LF.
+This module checks what llhttp leaves to its user: the version, and the Host field (`smoker_common.http_host`).
+
+Versions: HTTP/1.0 and 1.1 are served. A higher minor version of HTTP/1 is served as 1.1 (RFC 9110 section 6.2), another
+major version is answered 505 (RFC 9110 section 15.6.6), the preface of HTTP/2 (RFC 9113 section 3.4) too. A version
+without its dot, `HTTP/2`, is no version (RFC 9112 section 2.3) and answered 400. HTTP/0.9 has no version to refuse.
 """
 
 from __future__ import annotations
@@ -10,17 +15,23 @@ from collections import deque
 
 from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserUpgrade, HttpRequestParser
 
+from smoker_common.http_host import fault
+
 MAX_HEAD = 16 * 1024  # bytes of a request line and its headers
 
-_REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64} \S+ HTTP/1\.[01]\r\n")
+_REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64} \S+ HTTP/([0-9])\.[0-9]\r\n")
 
 
 class Refused(Exception):
-    """What came is no request this server takes: `status` is the answer, the text says why."""
+    """The server does not take this request: `status` is the answer, the text says why."""
 
     def __init__(self, status: str, why: str) -> None:
         super().__init__(why)
         self.status = status
+
+
+def _other_version(version: str) -> Refused:
+    return Refused("505 HTTP Version Not Supported", f"HTTP/{version} is not served here, HTTP/1.1 is")
 
 
 class Request:
@@ -46,12 +57,17 @@ class RequestParser:
         self.requests: deque[Request] = deque()
         self.refused: Refused | None = None  # nothing after this can be parsed
         self.inside = False  # in the middle of a request
-        self._parser = HttpRequestParser(self)
+        self._parser = self._new_parser()
         self._request = Request()
         self._url = b""
         self._fed = 0  # bytes fed while no headers were complete: of these, some may be the body's
         self._head = 0  # bytes of the request's target and headers so far
         self._in_head = True
+
+    def _new_parser(self) -> HttpRequestParser:
+        parser = HttpRequestParser(self)
+        parser.set_dangerous_leniencies(lenient_version=True)  # `_version` judges it, with the right answer
+        return parser
 
     def feed(self, data: bytes) -> None:
         """Parse `data`; never raises: `refused` says what was wrong."""
@@ -64,18 +80,26 @@ class RequestParser:
         except HttpParserUpgrade as offer:
             self._decline(data[offer.args[0] :])
         except HttpParserInvalidMethodError:
-            unknown = self._fed == len(data) and _REQUEST_LINE.match(data)
-            self.refused = Refused(
-                "405 Method Not Allowed" if unknown else "400 Bad Request", "the method is unknown or this is not HTTP"
-            )
+            self.refused = self._unknown(data)
         except HttpParserError as error:
-            self.refused = Refused("400 Bad Request", str(error))
+            if self.refused is None:  # `on_headers_complete` ends the parsing with an exception, too
+                preface = self._parser.get_method() == b"PRI" and self._parser.get_http_version() == "2.0"
+                self.refused = _other_version("2.0") if preface else Refused("400 Bad Request", str(error))
         endless = self._in_head and self._fed > 2 * MAX_HEAD  # one header that does not end is not counted yet
         if (endless or self._head > MAX_HEAD) and self.refused is None:
             self.refused = Refused("431 Request Header Fields Too Large", f"the headers are over {MAX_HEAD} bytes")
         bad = self.refused is not None and (self._head > MAX_HEAD or not self._request.complete)
         if bad and self.requests and self.requests[-1] is self._request:
             self.requests.pop()  # nobody has begun it
+
+    def _unknown(self, data: bytes) -> Refused:
+        """Return how to refuse `data`, in which llhttp found a method that it does not know."""
+        line = _REQUEST_LINE.match(data) if self._fed == len(data) else None
+        if line is None:
+            return Refused("400 Bad Request", "the method is unknown or this is not HTTP")
+        if line[1] != b"1":
+            return _other_version(line[1].decode() + ".x")
+        return Refused("405 Method Not Allowed", "the method is unknown")
 
     def _decline(self, rest: bytes) -> None:
         """A request that offers another protocol is read without the offer (RFC 9110 section 7.8); CONNECT is refused.
@@ -93,7 +117,7 @@ class RequestParser:
                 lines.append(f"{name}:{','.join(tokens)}")
             elif name.lower() != "upgrade":
                 lines.append(f"{name}: {value}")
-        self._parser = HttpRequestParser(self)
+        self._parser = self._new_parser()
         self.feed("\r\n".join([*lines, "", ""]).encode("latin-1") + rest)
 
     # What httptools calls.
@@ -114,10 +138,23 @@ class RequestParser:
     def on_headers_complete(self) -> None:
         request = self._request
         request.method = self._parser.get_method().decode("latin-1")
-        request.version = self._parser.get_http_version()
+        request.version = self._version()
         request.target = self._url.decode("latin-1")
+        if why := fault(request.version, request.target, request.headers):
+            self.refused = Refused("400 Bad Request", why)
+            raise self.refused  # llhttp parses nothing more
         self._in_head, self._fed = False, 0
         self.requests.append(request)
+
+    def _version(self) -> str:
+        """Return the version to serve the request by. Raises `Refused` where there is none."""
+        version: str = self._parser.get_http_version()
+        if version in ("1.1", "1.0", "0.9"):
+            return version
+        if version.startswith("1."):
+            return "1.1"
+        self.refused = _other_version(version)
+        raise self.refused
 
     def on_body(self, data: bytes) -> None:
         self._request.body.append(data)
