@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 import yaml
+from jsonschema import Draft7Validator
+
+from tests import hosts
 
 from .render import ALL, ROWS, Helm, HelmError, at, merged, nested
-from .schema import SCHEMA, keys, resolved
+from .schema import SCHEMA, entry, keys, resolved
 from .values_table import CHART
 
 BAD: list[tuple[str, Any]] = [
@@ -38,6 +41,10 @@ BAD: list[tuple[str, Any]] = [
     ("prober.timeoutSeconds", "0.0001"),
     ("prober.timeoutSeconds", "5s"),
     ("prober.serverHost", "two words"),
+    ("prober.serverHost", "http://web"),
+    ("prober.serverHost", "[::1"),
+    ("prober.serverHost", "1.2.3"),
+    ("prober.serverHost", 1),
     ("prober.targets", {"a": "udp://h:1"}),
     ("prober.targets", {"a": "tcp://h"}),
     ("prober.targets", {"a": "tcp://h:65536"}),
@@ -192,6 +199,48 @@ def test_bad_values(helm: Helm, key: str, value: Any) -> None:
 def test_unknown_keys(helm: Helm, key: str) -> None:
     """A key that the chart does not know, a typing mistake most likely, is refused by name."""
     assert "dditional propert" in complaint(helm, key, 1)
+
+
+HOST = Draft7Validator({"definitions": SCHEMA["definitions"]} | entry("prober.serverHost"))
+URL = Draft7Validator(SCHEMA["definitions"]["url"])
+
+
+@pytest.mark.parametrize("text", hosts.GOOD, ids=ascii)
+def test_a_host_is_one_for_the_schema_too(text: str) -> None:
+    """What the prober takes, `prober.serverHost` and the URLs of `prober.targets` take."""
+    address = f"[{text}]" if ":" in text and "[" not in text else text
+    assert HOST.is_valid(text)
+    assert all(URL.is_valid(url) for url in (f"tcp://{address}:1", f"http://{address}", f"https://{address}:65535/x"))
+
+
+@pytest.mark.parametrize("text", hosts.BAD, ids=ascii)
+def test_what_can_be_no_host_is_none_for_the_schema(text: str) -> None:
+    """What the prober refuses is refused before anything is installed."""
+    assert not HOST.is_valid(text)
+    assert not URL.is_valid(f"tcp://{text}:1")
+    if text not in ("host:80", "1.2.3.4:80", "[::1]:80", "a/b", "a/"):
+        assert not URL.is_valid(f"http://{text}")
+        assert not URL.is_valid(f"https://{text}/x")
+
+
+@pytest.mark.parametrize("port", ["", "0", "65536", "99999", "100000", "+1", "x"])
+def test_what_can_be_no_port_is_none_for_the_schema(port: str) -> None:
+    """1 to 65535, and nothing else."""
+    assert not URL.is_valid(f"tcp://web:{port}")
+    assert not URL.is_valid(f"http://web:{port}/")
+
+
+def test_helm_reads_the_patterns_alike(helm: Helm) -> None:
+    """Go's regular expressions take every good host and refuse a bad one of each kind by its key."""
+    for some in (list(hosts.GOOD), [f"[{text}]" for text in hosts.GOOD if ":" in text and "[" not in text]):
+        targets = {f"t{n}": f"https://{text}:1/x" for n, text in enumerate(some) if ":" not in text or "[" in text}
+        helm.render({"prober": {"targets": targets}})
+    bad = {f"t{n}": f"tcp://{text}:1" for n, text in enumerate(hosts.BAD)}
+    with pytest.raises(HelmError) as refused:
+        helm.render({"prober": {"targets": bad}})
+    assert [name for name in bad if not re.search(rf"\b{name}\b", str(refused.value))] == []
+    for text in ("bücher.test", "[fe80::1%eth0]"):
+        assert helm.render({"prober": {"serverHost": text}}).objects
 
 
 def test_ci_values(helm: Helm) -> None:

@@ -50,6 +50,14 @@ def test_a_host_is_the_only_one_served(host: str) -> None:
         assert listener.getsockname()[0] == sock.getsockname()[0] == host
 
 
+def test_a_link_local_host_is_bound_with_its_scope() -> None:
+    """The kernel is asked for that address on that interface: without a scope id it would call the question invalid."""
+    for listener in (tcp_listener, udp_sockets):
+        with pytest.raises(OSError) as refused:  # noqa: PT011  the number is what counts
+            listener("fe80::5eed%lo", 0)
+        assert refused.value.errno == errno.EADDRNOTAVAIL
+
+
 def test_a_taken_port_is_an_error_and_leaves_nothing_open() -> None:
     """Half of a pair of sockets is not kept: the IPv4 port is free again when the IPv6 one was taken."""
     port = free_port(socket.SOCK_DGRAM)

@@ -23,9 +23,10 @@ from smoker_prober import cli
 from smoker_prober.cli import command
 from smoker_prober.settings import Settings
 from tests.conftest import BIN, eventually
+from tests.hosts import BAD, BAD_BY_IDNA, BAD_BY_NUMBER
 from tests.relay import CORRUPT, DROP, PASS, TcpRelay, refusing
 
-from .targets import HOST, SHORT, Serve, answering
+from .targets import HOST, SHORT, Serve, answering, echo
 
 Captured = pytest.CaptureFixture[str]
 
@@ -215,8 +216,7 @@ def test_probe_shows_nothing_raw(capsys: Captured, listen: Callable[[Serve], int
         (["walk"], "'run', 'once', 'report', 'probe'"),
         (["probe"], "probe, HOST, PORT"),
         (["probe", "icmp", HOST, "80"], "'tcp', 'udp', 'http'"),
-        (["probe", "tcp", "", "80"], "a name or an address without spaces"),
-        (["probe", "tcp", "two words", "80"], "a name or an address without spaces"),
+        (["probe", "tcp", "", "80"], "argument HOST: '' is not a host, which is a name, an IPv4 or an IPv6 address"),
         (["probe", "tcp", HOST, "0"], "'0' is not a whole number from 1 to 65535"),
         (["probe", "tcp", HOST, "http"], "'http' is not a whole number from 1 to 65535"),
         (["probe", "tcp", HOST, ""], "'' is not a whole number from 1 to 65535"),
@@ -235,6 +235,28 @@ def test_wrong_arguments(capsys: Captured, arguments: list[str], told: str) -> N
     out, err = capsys.readouterr()
     assert out == ""
     assert told in err
+
+
+@pytest.mark.parametrize("text", [*BAD, *BAD_BY_IDNA, *BAD_BY_NUMBER], ids=ascii)
+def test_what_can_be_no_host_is_a_wrong_argument(capsys: Captured, text: str) -> None:
+    """`probe` and `--mesh` say which argument it is, what it is and what is allowed; nothing is probed."""
+    wrong = {
+        f"argument HOST: {text!r} is not a host, which is a name": ["probe", "tcp", "--", text, "80"],
+        f"argument --mesh: {f'{text}:80'!r} is not HOST:PORT, where": ["once", f"--mesh={text}:80"],
+    }
+    for told, arguments in wrong.items():
+        with pytest.raises(SystemExit) as ended:
+            command(arguments)
+        out, err = capsys.readouterr()
+        assert (ended.value.code, out) == (2, "")
+        assert told in err
+
+
+def test_a_host_in_brackets_is_probed(capsys: Captured) -> None:
+    """An IPv6 address as it stands in a URL is one; it is looked up nowhere."""
+    with echo("tcp", "::1") as port:
+        assert command(["probe", "tcp", "[::1]", str(port)]) == 0
+    assert "1 probe, 1 answered" in capsys.readouterr().out
 
 
 def test_help_lists_every_variable(capsys: Captured) -> None:

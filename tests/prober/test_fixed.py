@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable
 
@@ -15,6 +16,7 @@ from smoker_prober.result import Outcome
 from smoker_prober.settings import Settings
 from smoker_prober.sinks import log
 from smoker_prober.target import Path, Target, Url
+from tests.hosts import BAD, BAD_BY_IDNA, BAD_BY_NUMBER, GOOD
 from tests.relay import refusing
 
 from .targets import HOST, NODE, Serve, answering, settings_of, until_closed
@@ -91,7 +93,6 @@ WRONG = [
     "http://h/x#y",
     "http://h/\u00e4",
     "http://h/\x00",
-    "http://h\u00e4/",
     "http://me:secret@h/",
     "http://-h/",
     "http://h-/",
@@ -103,7 +104,6 @@ WRONG = [
     "http://10.1/",
     "http://[10.0.0.1]/",
     "http://[fd00:::1]/",
-    "http://[fe80::1%eth0]/",
     "http://fd00::1/",
     "=tcp://h:1",
     "A=tcp://h:1",
@@ -121,8 +121,42 @@ def test_a_wrong_entry(entry: str) -> None:
     settings, problems = parse_settings(Settings, {"TARGETS": f"good=tcp://h:1,{entry}"})
     assert len(problems) == 1
     assert problems[0].startswith("TARGETS='good=tcp://h:1,")
-    assert problems[0].endswith(f" is not {fixed.kind.allowed}; wrong: {entry[:60]!r}")
+    assert f" is not {fixed.kind.allowed}; wrong: {entry[:60]!r}" in problems[0]
     assert settings.targets == ""
+
+
+SPLIT = re.compile(r"[,\s]")  # what ends an entry
+
+
+def in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host and "[" not in host else host
+
+
+@pytest.mark.parametrize(("text", "normal"), GOOD.items(), ids=ascii)
+def test_a_host_in_a_url(text: str, normal: str) -> None:
+    """Each host that SERVER_HOST may be, IPv6 in brackets, over each scheme."""
+    urls = f"a=tcp://{in_url(text)}:1,b=http://{in_url(text)},c=https://{in_url(text)}:7/x"
+    assert [target.host for _probe, target in fixed.parse(urls).values()] == [normal] * 3
+
+
+@pytest.mark.parametrize("text", [*BAD, *BAD_BY_IDNA, *BAD_BY_NUMBER], ids=ascii)
+def test_what_can_be_no_host_in_a_url(text: str) -> None:
+    """It is refused over each scheme, but for what reads as a port or a path there."""
+    if not SPLIT.search(text) and text not in ("host:80", "1.2.3.4:80", "[::1]:80", "a/b", "a/"):
+        for url in (f"http://{text}", f"https://{text}/x"):
+            with pytest.raises(ValueError, match=r"http"):
+                fixed.parse(url)
+    if not SPLIT.search(text):
+        with pytest.raises(ValueError, match="tcp"):
+            fixed.parse(f"tcp://{text}:1")
+
+
+def test_a_zone_in_a_url() -> None:
+    """The sign before it may be written as RFC 6874 has it."""
+    for zone in ("%eth0", "%25eth0"):
+        assert fixed.parse(f"tcp://[fe80::1{zone}]:1") == {
+            "[fe80::1%eth0]:1": ("connect", Target("fe80::1%eth0", 1)),
+        }
 
 
 def test_all_mistakes_in_one_sentence() -> None:

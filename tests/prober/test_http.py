@@ -342,6 +342,11 @@ def test_half_a_page_is_a_bad_reply(listen: Listen) -> None:
         ("web.example", 80, True, "web.example:80"),
         ("fd00::80", 80, False, "[fd00::80]"),
         ("fd00::80", 8080, False, "[fd00::80]:8080"),
+        ("fe80::80%lo", 80, False, "[fe80::80]"),
+        ("fe80::80%lo", 8080, False, "[fe80::80]:8080"),
+        ("bücher.test", 80, False, "xn--bcher-kva.test"),
+        ("bücher.test", 8080, False, "xn--bcher-kva.test:8080"),
+        ("日本語.jp.", 80, False, "xn--wgv71a119e.jp."),
     ],
 )
 def test_the_request_by_url(
@@ -353,7 +358,10 @@ def test_the_request_by_url(
     tls: bool,
     header: str,
 ) -> None:
-    """The page, of the host by its name, the port where it is not the scheme's; in TLS the name without its dot."""
+    """The page, of the host by its name, the port where it is not the scheme's; in TLS the name without its dot.
+
+    What is beyond ASCII goes out as A-labels (RFC 5891), a zone stays here (RFC 6874).
+    """
     said: list[bytes] = []
     names: list[str] = []
 

@@ -264,6 +264,15 @@ def test_an_address_needs_no_lookup(names: Names, host: str, literal: str, socka
     assert (found.literal, found.sockaddr, names.asked) == (literal, sockaddr, [])
 
 
+def test_an_internationalised_name_is_looked_up_by_its_a_labels(names: Names) -> None:
+    """As IDNA 2008 has them; an error names what the user wrote."""
+    names.known["xn--strae-oqa.test"] = HOST
+    assert resolve.resolve(Target("straße.test", 80), Deadline(PLENTY)).literal == HOST
+    with pytest.raises(Unresolved, match=r"größe\.test: name or service not known"):
+        resolve.resolve(Target("größe.test", 80), Deadline(PLENTY))
+    assert names.asked == ["xn--strae-oqa.test", "xn--gre-6ka8i.test"]
+
+
 def test_an_interface_that_is_not_there(names: Names, records: list[str]) -> None:
     """A link-local address on no interface of ours is not the network's fault, nor a defect that deserves a stack."""
     result = probe("tcp", 8080, host="fe80::1%nope")

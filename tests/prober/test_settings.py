@@ -13,6 +13,7 @@ from smoker_prober import round as rounds
 from smoker_prober.discovery.static import targets
 from smoker_prober.probes import ECHOED, PROBES
 from smoker_prober.settings import Settings
+from tests.hosts import BAD, BAD_BY_IDNA, BAD_BY_NUMBER, GOOD
 
 PROMISED: dict[str, Any] = {
     "SERVER_HOST": "smoker-server",
@@ -110,8 +111,8 @@ def test_every_variable_is_read() -> None:
         ("UDP_PORT", "65536", "a whole number from 1 to 65535"),
         ("HTTP_PORT", "80.0", "a whole number from 1 to 65535"),
         ("TCP_PORT", "tcp://10.0.0.1:8080", "a whole number from 1 to 65535 (a Service of that name sets it"),
-        ("SERVER_HOST", "smoker server", "a name or an address without spaces"),
-        ("SERVER_HOST", "x" * 254, "a name or an address without spaces"),
+        ("SERVER_HOST", "smoker server", "a host, which is a name"),
+        ("SERVER_HOST", "x" * 254, "a host, which is a name"),
         ("NODE_NAME", "node\n[NODE:forged]", "a name or an address without spaces"),
         ("LOG_FORMAT", "xml", "one of text, json"),
     ],
@@ -153,3 +154,22 @@ def test_the_longest_round() -> None:
     assert rounds.longest(parse(Settings, probes)[0]) == pytest.approx(1.5 + 0.4 + 0.5)
     assert rounds.longest(parse(Settings, probes | {"MTU_INTERVAL": "30"})[0]) == pytest.approx(1.5 + 0.4 + 0.5 + 0.5)
     assert rounds.longest(parse(Settings, probes | {"PROBES": "tcp,http"})[0]) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("text", [*BAD, *BAD_BY_IDNA, *BAD_BY_NUMBER], ids=ascii)
+def test_a_server_host_that_can_be_no_host(text: str) -> None:
+    """One sentence names the variable, what it holds, what is allowed and what is wrong."""
+    settings, problems = parse(Settings, {"SERVER_HOST": text})
+    assert settings.server_host == "smoker-server"
+    assert len(problems) == 1
+    assert problems[0].startswith(
+        f"SERVER_HOST={text if len(text) <= 60 else text[:57] + '...'!r} is not a host, which is a name"
+    )
+
+
+@pytest.mark.parametrize(("text", "normal"), GOOD.items(), ids=ascii)
+def test_a_server_host(text: str, normal: str) -> None:
+    """It is kept in its normal form, and each probe has it."""
+    settings, problems = parse(Settings, {"SERVER_HOST": text})
+    assert (settings.server_host, problems) == (normal, [])
+    assert {target.host for target in targets(settings, settings.server_host).values()} == {normal}

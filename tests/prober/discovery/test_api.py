@@ -77,6 +77,7 @@ def token(tmp_path: Path) -> Path:
     [
         ("10.0.0.1", "443", "https://10.0.0.1:443"),
         ("fd00::1", "6443", "https://[fd00::1]:6443"),
+        ("[fd00::1]", "6443", "https://[fd00::1]:6443"),
     ],
 )
 def test_in_a_cluster_it_is_where_the_environment_says(host: str, port: str, url: str) -> None:
@@ -88,6 +89,15 @@ def test_outside_of_a_cluster() -> None:
     """Without the variable there is no API, and the error says which one is missing."""
     with pytest.raises(LookupError, match="KUBERNETES_SERVICE_HOST is not set"):
         Api.in_cluster({})
+
+
+@pytest.mark.parametrize(("host", "port"), [("https://api", "443"), ("10.0.0", "443"), ("10.0.0.1", "https")])
+def test_an_address_that_cannot_be(host: str, port: str) -> None:
+    """What is no host or no port is refused at once, and the error names the two variables."""
+    with pytest.raises(
+        LookupError, match=r"^KUBERNETES_SERVICE_HOST=.* and KUBERNETES_SERVICE_PORT=.*: one of them is"
+    ):
+        Api.in_cluster({"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port})
 
 
 def test_the_token_is_read_for_each_request(fake: Fake, token: Path) -> None:

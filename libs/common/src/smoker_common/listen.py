@@ -2,6 +2,7 @@
 
 An empty host means every address of both families. TCP then listens once, on a dual-stack socket; UDP on a socket a
 family, because an answer must leave from the address that was asked and each family has its own way to say so.
+A host is an address in its normal form (host.py); a link-local one is bound with its interface's scope id.
 Each function raises `OSError` where the address or the port cannot be had.
 """
 
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 import errno
 import socket
+
+from smoker_common.host import SockAddr, sockaddr
 
 BACKLOG = 4096  # the kernel cuts it to net.core.somaxconn
 NOT_SENT = 16 * 1024  # bytes that may wait in a socket beyond what its peer has room for (tcp(7))
@@ -18,8 +21,8 @@ V4_MAPPED = "::ffff:"
 def tcp_listener(host: str, port: int) -> socket.socket:
     """A listening TCP socket that does not block; its accepted sockets inherit its options."""
     if host:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        family, where = sockaddr(host, port)
+        listener = socket.create_server(where, family=family, backlog=BACKLOG)
     elif _has_ipv6():
         listener = socket.create_server(("::", port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True)
     else:
@@ -36,23 +39,23 @@ def tcp_listener(host: str, port: int) -> socket.socket:
 def udp_sockets(host: str, port: int) -> list[socket.socket]:
     """Bound UDP sockets that do not block: one for a host, one a family for the empty host (both with one port)."""
     if host:
-        return [_udp_socket(socket.AF_INET6 if ":" in host else socket.AF_INET, host, port)]
-    sockets = [_udp_socket(socket.AF_INET, "0.0.0.0", port)]
+        return [_udp_socket(*sockaddr(host, port))]
+    sockets = [_udp_socket(*sockaddr("0.0.0.0", port))]
     if _has_ipv6():
         try:
-            sockets.append(_udp_socket(socket.AF_INET6, "::", sockets[0].getsockname()[1]))
+            sockets.append(_udp_socket(*sockaddr("::", sockets[0].getsockname()[1])))
         except OSError:
             sockets[0].close()
             raise
     return sockets
 
 
-def _udp_socket(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+def _udp_socket(family: socket.AddressFamily, where: SockAddr) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((host, port))
+        sock.bind(where)
         sock.setblocking(False)
     except OSError:
         sock.close()

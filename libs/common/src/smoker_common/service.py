@@ -25,6 +25,7 @@ from loguru import logger
 from prometheus_client import CollectorRegistry
 
 from smoker_common import admin, log, metrics
+from smoker_common.host import sockaddr
 from smoker_common.http import HttpServer
 from smoker_common.listen import tcp_listener, udp_sockets, why_not
 from smoker_common.resident import hand_back
@@ -56,6 +57,11 @@ def open_ports(settings: ServiceSettings, unfit: Collection[str] = ()) -> tuple[
     problems: list[str] = []
     if ADDRESS in unfit:
         return sockets, problems
+    if settings.listen_address:
+        try:
+            sockaddr(settings.listen_address, 0)
+        except OSError as error:  # once, not for each port
+            return sockets, [f"{ADDRESS}={settings.listen_address} cannot be listened on: {error.strerror}"]
     whose: dict[tuple[str, int], str] = {}
     for field in fields(settings):
         declared = declaration(field)

@@ -11,12 +11,13 @@ An empty variable counts as an unset one: that is what a template leaves behind 
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
+
+from smoker_common import host as hosts
 
 Transport = Literal["tcp", "udp"]
 
@@ -38,6 +39,17 @@ class Kind:
             return self.convert(text)
         except ValueError as error:
             raise Unfit(self.allowed) from error
+
+
+class _HostKind(Kind):
+    """A kind whose complaint says why a text is no host, too."""
+
+    def __call__(self, text: str) -> Any:
+        """The value of `text`. Raises `Unfit` with what is allowed and why `text` is not."""
+        try:
+            return self.convert(text)
+        except hosts.NoHost as why:
+            raise Unfit(f"{self.allowed}: {why}") from why
 
 
 def _within(convert: Callable[[str], Any], low: float, high: float) -> Callable[[str], Any]:
@@ -108,7 +120,11 @@ port_or_none = whole(0, 65535)
 level = one_of("TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL")
 log_format = one_of("text", "json")
 name = Kind("a name or an address without spaces, of at most 253 characters", _name)
-address = Kind("an IPv4 or IPv6 address", lambda text: str(ipaddress.ip_address(text)))
+host = _HostKind("a host, which is a name, an IPv4 or an IPv6 address, without scheme, port and path", hosts.host)
+host_and_port = _HostKind(
+    "HOST:PORT, where HOST is a name, an IPv4 or, in brackets, an IPv6 address", hosts.host_and_port
+)
+address = _HostKind("an IPv4 or IPv6 address, a link-local one with its interface", hosts.address)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from gevent.event import Event
 from prometheus_client import CollectorRegistry
 
 from smoker_common import log, service
-from smoker_common.settings import Kind, Unfit, describe, name, parse, port, seconds, whole
+from smoker_common.settings import Kind, Unfit, describe, host, host_and_port, parse, port, seconds, whole
 from smoker_common.work import Together
 from smoker_prober import report
 from smoker_prober import round as rounds
@@ -165,7 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     once.add_argument(
         "--mesh",
-        type=_service,
+        type=_argument(host_and_port),
         action="append",
         default=[],
         metavar="HOST:PORT",
@@ -176,7 +176,7 @@ def _parser() -> argparse.ArgumentParser:
     told.add_argument("--json", action="store_true", help="as JSON instead")
     probe = commands.add_parser("probe", help="probe one target by hand")
     probe.add_argument("probe", choices=PROBES, help="the protocol")
-    probe.add_argument("host", type=_argument(name), metavar="HOST", help="a name or an address")
+    probe.add_argument("host", type=_argument(host), metavar="HOST", help="a name or an address")
     probe.add_argument("port", type=_argument(port), metavar="PORT")
     probe.add_argument("--count", type=_argument(whole(1, 1_000_000)), default=1, metavar="N", help="how often (1)")
     probe.add_argument(
@@ -186,12 +186,6 @@ def _parser() -> argparse.ArgumentParser:
         "--timeout", type=_argument(seconds(0.001, 3600)), metavar="S", help="seconds for each (TEST_TIMEOUT)"
     )
     return parser
-
-
-def _service(text: str) -> tuple[str, int]:
-    """Host and port."""
-    host, _, number = text.rpartition(":")
-    return _argument(name)(host), _argument(port)(number)
 
 
 def _argument(kind: Kind) -> Callable[[str], Any]:

@@ -16,6 +16,7 @@ from typing import Any
 from gevent.event import Event
 from gevent.pool import Pool
 
+from smoker_common.host import authority, wire
 from smoker_common.log import escaped
 from smoker_prober.analysis.cell import Cell, cells_of
 from smoker_prober.analysis.finding import Finding, findings
@@ -149,7 +150,7 @@ def _look(known: Mapping[tuple[str, int], set[str]]) -> Gathered:
         addresses.update(_addresses(host, port))
         answers = [each for each in pool.imap_unordered(partial(_ask, port=port), addresses) if each]
         if not answers:
-            missing.append(f"no prober behind {host}:{port} answers ({len(addresses)} addresses)")
+            missing.append(f"no prober behind {authority(host, port)} answers ({len(addresses)} addresses)")
         found |= {(answer.node, answer.network): answer for answer in answers}
     every = [answer for _, answer in sorted(found.items())]
     return Gathered(every, [*missing, *missing_of(every)])
@@ -177,7 +178,7 @@ def missing_of(answers: Sequence[Answer]) -> Iterator[str]:
 
 def _addresses(host: str, port: int) -> set[str]:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(wire(host), port, type=socket.SOCK_STREAM)
     except OSError:
         return set()
     return {str(sockaddr[0]) for *_, sockaddr in found}

@@ -7,7 +7,6 @@ thread needs CPU, and can be kept from it with the answer in its socket: what co
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import time
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ from gevent import monkey
 from gevent.event import AsyncResult
 from gevent.threadpool import ThreadPool
 
+from smoker_common.host import SockAddr, sockaddr, wire
 from smoker_prober.deadline import EVENT_LOOP, Deadline
 from smoker_prober.failure import Unresolved, in_a_sentence
 from smoker_prober.kernel.schedstat import Stopwatch, Thread
@@ -34,7 +34,7 @@ class Address(NamedTuple):
     """Where a socket connects to."""
 
     family: int
-    sockaddr: tuple[str, int] | tuple[str, int, int, int]
+    sockaddr: SockAddr
 
     @property
     def literal(self) -> str:
@@ -52,13 +52,11 @@ def resolve(target: Target, deadline: Deadline) -> Address:
 
 
 def address(literal: str, port: int) -> Address:
-    """An IP address, as it stands. Raises ValueError where it is none, OSError where its interface is not there."""
-    found = ipaddress.ip_address(literal)
-    if found.version == 4:
-        return Address(socket.AF_INET, (literal, port))
-    scope = getattr(found, "scope_id", None)
-    index = (int(scope) if scope.isascii() and scope.isdigit() else socket.if_nametoindex(scope)) if scope else 0
-    return Address(socket.AF_INET6, (literal.partition("%")[0], port, 0, index))
+    """Return an IP address as it stands.
+
+    Raises `ValueError` where it is none, `OSError` where this host has no such interface.
+    """
+    return Address(*sockaddr(literal, port))
 
 
 class _LookUp:
@@ -77,7 +75,7 @@ class _LookUp:
         took = Stopwatch(thread.busy, EVENT_LOOP.busy)  # it may wait for a lock that the event loop has
         _running.add(self)
         try:
-            return _getaddrinfo(self._target.host, self._target.port, 0, socket.SOCK_STREAM)  # type: ignore[no-any-return]
+            return _getaddrinfo(wire(self._target.host), self._target.port, 0, socket.SOCK_STREAM)  # type: ignore[no-any-return]
         except (OSError, UnicodeError) as error:
             return error
         finally:

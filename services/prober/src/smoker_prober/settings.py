@@ -5,7 +5,18 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 
-from smoker_common.settings import ServiceSettings, name, one_of, port, port_or_none, seconds, setting, some_of, whole
+from smoker_common.settings import (
+    ServiceSettings,
+    host,
+    name,
+    one_of,
+    port,
+    port_or_none,
+    seconds,
+    setting,
+    some_of,
+    whole,
+)
 from smoker_prober.discovery import fixed
 from smoker_prober.discovery.peer import HOST, POD
 from smoker_prober.probes import ECHOED
@@ -15,7 +26,7 @@ from smoker_prober.probes import ECHOED
 class Settings(ServiceSettings):
     """What the prober reads beside what every service reads."""
 
-    server_host: str = setting("SERVER_HOST", "smoker-server", name, "the host of the echo services")
+    server_host: str = setting("SERVER_HOST", "smoker-server", host, "the host of the echo services")
     tcp_port: int = setting("TCP_PORT", 8080, port, "the port of the TCP echo")
     udp_port: int = setting("UDP_PORT", 8081, port, "the port of the UDP echo")
     http_port: int = setting("HTTP_PORT", 8082, port, "the port of the HTTP echo")

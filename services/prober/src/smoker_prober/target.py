@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from smoker_common.host import authority, wire
+
 LABELS = ("target", "plane", "family", "target_zone")  # of a path's series, in the order of `Path`
 OTHER = "other"  # the plane of what is neither a peer nor the echo services
 
@@ -63,5 +65,16 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """`host:port`, an IPv6 address in brackets."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        """`host:port`, an IPv6 address in brackets, as people read it."""
+        return authority(self.host, self.port)
+
+    @property
+    def host_header(self) -> str:
+        """What a server is asked for (RFC 9110 section 7.2): of a URL without its scheme's port (section 4.2)."""
+        asked = authority(wire(self.host), self.port)
+        return asked if self.url is None else asked.removesuffix(f":{self.url.default_port}")
+
+    @property
+    def server_name(self) -> str:
+        """What a server's certificate must be for: a name without the dot of the root (RFC 6066 section 3)."""
+        return wire(self.host).removesuffix(".")

@@ -18,6 +18,8 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout
 
+from smoker_common import settings
+from smoker_common.host import authority, wire
 from smoker_prober.failure import reason
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -70,7 +72,11 @@ class Api:
         host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "443")
         if not host:
             raise LookupError("there is no API server here, KUBERNETES_SERVICE_HOST is not set")
-        return cls(f"https://{f'[{host}]' if ':' in host else host}:{port}")
+        try:
+            return cls(f"https://{authority(wire(settings.host(host)), settings.port(port))}")
+        except settings.Unfit as unfit:
+            where = f"KUBERNETES_SERVICE_HOST={host!r} and KUBERNETES_SERVICE_PORT={port!r}"
+            raise LookupError(f"{where}: one of them is not {unfit}") from None
 
     def get(self, path: str, **parameters: str) -> Any:
         """The JSON at `path`. Raises `Refused`, `ValueError`, `OSError` or urllib3's `HTTPError`."""

@@ -5,16 +5,15 @@ api=tcp://10.96.0.1:443,livez=https://kubernetes.default.svc/livez,http://exampl
 
 from __future__ import annotations
 
-import ipaddress
 import re
 
+from smoker_common.host import NoHost, host
 from smoker_common.settings import Kind, Unfit
 from smoker_prober.target import Target, Url
 
-_LABEL = "[a-z0-9_](?:[-a-z0-9_]{0,61}[a-z0-9])?"  # of a DNS name (RFC 1035), with the underscore that some have
 _ENTRY = re.compile(
     r"(?:(?P<name>[a-z0-9](?:[-a-z0-9.]{0,61}[a-z0-9])?)=)?"
-    rf"(?P<scheme>tcp|https?)://(?P<host>(?i:\[[0-9a-f:.]+\]|{_LABEL}(?:\.{_LABEL})*\.?))(?::(?P<port>[0-9]{{1,5}}))?"
+    r"(?P<scheme>tcp|https?)://(?P<host>\[[^\]]*\]|[^][:/?#@]+)(?::(?P<port>[0-9]{1,5}))?"
     r"(?P<path>/[-\w.~!$&'()*+;=:@%/?]*)?",  # RFC 3986, but for the comma, and no fragment: it is not sent
     re.ASCII,
 )
@@ -28,6 +27,9 @@ def parse(text: str) -> dict[str, tuple[str, Target]]:
     for entry in filter(None, re.split(r"[,\s]+", text)):
         try:
             name, probe, target = _one(entry)
+        except NoHost as why:
+            wrong.append(f"{entry[:_SHOWN]!r} ({why})")
+            continue
         except ValueError:
             wrong.append(repr(entry[:_SHOWN]))
             continue
@@ -44,26 +46,16 @@ def _one(entry: str) -> tuple[str, str, Target]:
     match = _ENTRY.fullmatch(entry)
     if match is None:
         raise ValueError(entry)
-    scheme, host, port = match["scheme"], _host(match["host"].lower()), match["port"]
+    # In a URL the sign before a zone is written %25 (RFC 6874), or as everywhere else.
+    scheme, where, port = match["scheme"], host(re.sub("%25(?=[^]])", "%", match["host"])), match["port"]
     if scheme == "tcp":
         if port is None or match["path"] is not None:
             raise ValueError(entry)
-        target = Target(host, int(port))
+        target = Target(where, int(port))
     else:
         url = Url(match["path"] or "/", scheme == "https")
-        target = Target(host, url.default_port if port is None else int(port), url=url)
+        target = Target(where, url.default_port if port is None else int(port), url=url)
     return match["name"] or target.authority, "connect" if scheme == "tcp" else "http", target
-
-
-def _host(text: str) -> str:
-    """A name, or an address without brackets. Raises ValueError."""
-    if text.startswith("["):
-        return str(ipaddress.IPv6Address(text[1:-1]))
-    if text.rpartition(".")[2].isdigit():  # no top-level domain is a number
-        return str(ipaddress.IPv4Address(text))
-    if len(text) > 253:
-        raise ValueError(text)
-    return text
 
 
 class _Targets(Kind):

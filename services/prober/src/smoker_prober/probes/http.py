@@ -17,7 +17,6 @@ from smoker_prober.deadline import Deadline
 from smoker_prober.failure import BadReply
 from smoker_prober.probes.base import Attempt
 from smoker_prober.probes.connection import connect, count_retransmits
-from smoker_prober.target import Target
 
 MAX_BODY = 64 * 1024  # bytes; more than that is no answer of an echo, and of a page no more is read
 HEADERS = {"User-Agent": "smoker-prober", "Accept": "*/*", "Connection": "close"}
@@ -103,16 +102,11 @@ def _connected(attempt: Attempt) -> Iterator[socket.socket]:
             return
         with contextlib.ExitStack() as stack:
             with attempt.phase("tls"):
-                name = attempt.target.host.removesuffix(".")  # RFC 6066 section 3: without the dot of the root
+                name = attempt.target.server_name  # Python sends no SNI for an address
                 tls = context().wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
                 stack.enter_context(contextlib.closing(tls))
                 _shake_hands(tls, attempt.deadline)
             yield tls
-
-
-def _host(target: Target) -> str:
-    """The Host header; of a URL without the port that is understood (RFC 9110 section 4.2)."""
-    return target.authority if target.url is None else target.authority.removesuffix(f":{target.url.default_port}")
 
 
 def probe(attempt: Attempt) -> None:
@@ -123,7 +117,7 @@ def probe(attempt: Attempt) -> None:
         connection.response_class = functools.partial(_Answer, deadline)  # type: ignore[assignment]
         connection.sock = sock  # connected already, and timed; it stays one that does not block
         with attempt.phase("send"):
-            connection.request("GET", path, headers=HEADERS | {"Host": _host(target)}, preload_content=False)
+            connection.request("GET", path, headers=HEADERS | {"Host": target.host_header}, preload_content=False)
         with attempt.phase("wait"):
             deadline.readable(sock)
             with deadline.reading():
