@@ -91,6 +91,36 @@ def test_the_counts(case: Case) -> None:
     assert train.loss_ratio == case.counts.get("lost", 0) / case.packets
 
 
+def test_a_reflector_that_had_begun_before_is_counted_from_its_first_number() -> None:
+    """It took the train for an earlier one of the same port: numbers beyond the train's length say so."""
+    assert judge(range(4), answers((0, 50), (1, 51), (2, 52), (3, 53))).lost == 0
+    train = judge(range(4), answers((0, 50), (2, 51), (3, 52)))
+    assert (train.requests_lost, train.replies_lost) == (1, 0)
+    train = judge(range(4), answers((0, 50), (2, 52), (3, 53)))
+    assert (train.requests_lost, train.replies_lost) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("came", "unreadable", "expected"),
+    [
+        (ALL, 3, (0, 0, 0.0)),
+        (FIRST, 1, (1, 0, 0.0)),
+        (FIRST, 7, (1, 0, 0.0)),
+        (FIRST[:2], 1, (1, 1, 1 / 3)),
+        ((), 1, (4, 0, None)),
+        ((), 4, (4, 0, None)),
+        ((), 0, (0, 4, 1.0)),
+    ],
+)
+def test_answers_that_cannot_be_read(
+    came: tuple[tuple[int, int], ...], unreadable: int, expected: tuple[int, int, float | None]
+) -> None:
+    """Each takes a packet out of the loss; where none could be read, nothing is known of any packet."""
+    train = judge(range(4), answers(*came), unreadable=unreadable)
+    assert (train.unreadable, train.lost, train.loss_ratio) == expected
+    assert train.requests_lost + train.replies_lost == train.lost
+
+
 def test_a_packet_that_did_not_leave_is_not_lost() -> None:
     """The numbers that left may have gaps: a send error is ours."""
     train = judge([0, 2, 3], answers((0, 0), (2, 1), (3, 2)))

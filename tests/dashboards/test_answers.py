@@ -36,6 +36,7 @@ OF_TRAINS = (
     "smoker_probe_packets_total",
     "smoker_probe_duplicates_total",
     "smoker_probe_reordered_total",
+    "smoker_probe_unreadable_total",
 )
 OF_TCP = ("smoker_probe_retransmits_total",)
 #: There only where the kernel counts it, which is not so outside of every cgroup with a CPU controller.

@@ -9,6 +9,7 @@ import shutil
 import struct
 import subprocess
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -119,10 +120,10 @@ def test_an_answer_has_the_layout_of_figure_5() -> None:
 
 
 def test_what_must_be_zero_is_not_looked_at() -> None:
-    """A sender that fills those octets, as RFC 8972's session identifier does, is understood all the same."""
+    """A sender that fills those octets, as TWAMP's padding does, is understood all the same."""
     question, answer = bytearray(octets(SENDER)), bytearray(octets(REFLECTOR))
     question[14:44] = b"\xff" * 30
-    answer[14:16] = answer[38:40] = b"\xff" * 2
+    answer[38:40] = b"\xff" * 2
     answer[41:44] = b"\xff" * 3
     assert unpack_sender(bytes(question)) == QUESTION
     assert unpack_reflector(bytes(answer)) == ANSWER
@@ -184,12 +185,60 @@ def test_a_train_across_the_era_keeps_its_residence() -> None:
     assert unpack_reflector(pack_reflector(answer)).residence == 1000
 
 
-@pytest.mark.parametrize("length", [0, 1, 14, 41, 43])
-def test_too_short_is_malformed(length: int) -> None:
-    """Below 44 octets neither is a packet, and the error says both numbers."""
-    for unpack in (unpack_sender, unpack_reflector):
-        with pytest.raises(Malformed, match=rf"^{length} octets are too few for a STAMP packet, it has 44$"):
-            unpack(bytes(length))
+def test_the_session_identifier_has_its_place() -> None:
+    """RFC 8972 figures 1 and 2: octets 14 and 15 of both packets, followed by zeros in the sender's."""
+    question, answer = replace(QUESTION, ssid=0xABCD), replace(ANSWER, ssid=0xABCD)
+    raw = octets(SENDER)[:14] + b"\xab\xcd" + octets(SENDER)[16:]
+    assert pack_sender(question) == raw
+    assert unpack_sender(raw) == question
+    raw = octets(REFLECTOR)[:14] + b"\xab\xcd" + octets(REFLECTOR)[16:]
+    assert pack_reflector(answer) == raw
+    assert unpack_reflector(raw) == answer
+
+
+@pytest.mark.parametrize("length", [0, 1, 13])
+def test_a_sender_packet_without_its_fields_is_malformed(length: int) -> None:
+    """Below 14 octets (RFC 5357 section 4.1.2) the error says both numbers."""
+    with pytest.raises(Malformed, match=rf"^{length} octets are too few for a STAMP packet, its fields have 14$"):
+        unpack_sender(octets(SENDER)[:length])
+
+
+@pytest.mark.parametrize("length", [0, 1, 14, 27])
+def test_an_answer_without_its_fields_is_malformed(length: int) -> None:
+    """Below 28 octets it does not say what it answers."""
+    with pytest.raises(Malformed, match=rf"^{length} octets are too few for a STAMP answer, its fields have 28$"):
+        unpack_reflector(octets(REFLECTOR)[:length])
+
+
+@pytest.mark.parametrize("length", [44, 100])
+def test_a_sender_packet_that_comes_back_is_no_answer(length: int) -> None:
+    """An echo on the reflector's port: where an answer has its receive timestamp, there is none."""
+    with pytest.raises(Malformed, match=r"^a STAMP answer has a receive timestamp$"):
+        unpack_reflector(pack_sender(replace(QUESTION, ssid=7), length))
+
+
+@pytest.mark.parametrize("length", [14, 15, 16, 41, 43])
+def test_a_short_sender_packet_is_read(length: int) -> None:
+    """TWAMP Light's: whatever its padding, there is no session identifier in it."""
+    for padding in (bytes(44), b"\xff" * 44):
+        assert unpack_sender((octets(SENDER)[:14] + padding)[:length]) == QUESTION
+
+
+@pytest.mark.parametrize(
+    ("length", "missing"),
+    [
+        (28, {"sender_sent": ERA_1, "sender_error_estimate": 0, "sender_ttl": 0}),
+        (36, {"sender_error_estimate": 0, "sender_ttl": 0}),
+        (38, {"sender_ttl": 0}),
+        (40, {"sender_ttl": 0}),
+        (41, {}),
+        (43, {}),
+    ],
+)
+def test_a_short_answer_is_read(length: int, missing: dict[str, int]) -> None:
+    """TWAMP Light's has 41 octets, and some end with the last copied field: what is missing is 0."""
+    for raw in (octets(REFLECTOR)[:length], memoryview(octets(REFLECTOR))[:length]):
+        assert unpack_reflector(raw) == replace(ANSWER, **missing)
 
 
 def test_what_follows_the_packet_is_not_looked_at() -> None:

@@ -67,6 +67,10 @@ def test_the_two_lines_of_the_specification(zone: str) -> None:
         (made(rtt=Rtt(0.000_5, Method.TCP_INFO)), "[TCP] SUCCESS latency=0.5ms"),
         (made(probe="udp", train=TRAIN), "[UDP] SUCCESS latency=15ms loss=25.0% jitter=0.021ms"),
         (made(probe="udp", train=replace(TRAIN, jitter=None)), "[UDP] SUCCESS latency=15ms loss=25.0%"),
+        (
+            made(probe="udp", train=replace(TRAIN, lost=0, requests_lost=0, jitter=None, unreadable=TRAIN.sent)),
+            f"[UDP] SUCCESS latency=15ms unreadable={TRAIN.sent}",
+        ),
         (made(Outcome.BAD_REPLY, probe="http", status=503), "[HTTP] FAILED error=bad_reply status=503"),
         (made(Outcome.TIMEOUT, probe="http", status=200), "[HTTP] FAILED error=timeout status=200"),
         (made(Outcome.REFUSED, probe="http"), "[HTTP] FAILED error=refused"),

@@ -53,6 +53,14 @@ def test_results_are_counted_by_outcome(probe: str, never: dict[Outcome, None]) 
     assert found == dict.fromkeys(Outcome, 0.0) | {Outcome.SUCCESS: 2.0, Outcome.TIMEOUT: 1.0} | never
 
 
+def test_answers_that_cannot_be_read_are_in_no_fate() -> None:
+    """Where none can be read there is no loss ratio, and no packet is called answered or lost."""
+    kept = Kept(made(probe="udp", train=train(unreadable=10)))
+    assert kept("smoker_probe_unreadable_total", probe="udp", **WHERE) == 10
+    assert kept("smoker_probe_loss_ratio", probe="udp", **WHERE) is None
+    assert {kept("smoker_probe_packets_total", probe="udp", fate=fate, **WHERE) for fate in metrics.FATES} == {0.0}
+
+
 def test_lost_large_packets_are_no_loss() -> None:
     """The small one was answered; where nothing was, all is lost."""
     for outcome, loss in (Outcome.MTU, None), (Outcome.TIMEOUT, 1):
@@ -178,7 +186,7 @@ def test_paths_beyond_the_bound_have_no_series(monkeypatch: pytest.MonkeyPatch) 
     assert kept("smoker_probe_duration_seconds_count", probe="tcp") == 5
 
 
-@pytest.mark.parametrize(("probe", "most"), [("tcp", 12), ("http", 12), ("udp", 21)])
+@pytest.mark.parametrize(("probe", "most"), [("tcp", 12), ("http", 12), ("udp", 22)])
 def test_series_of_a_path_are_as_documented(probe: str, most: int) -> None:
     """docs/metrics.md says how many there are at most."""
     whole = made(probe=probe, rtt=Rtt(0.1, Method.KERNEL), train=replace(TRAIN, jitter=0.1) if probe == "udp" else None)

@@ -22,6 +22,7 @@ from smoker_echo.stamp_packet import (
     LENGTH,
     ReflectorPacket,
     pack_reflector,
+    pack_sender,
     reflect,
     unpack_reflector,
     unpack_sender,
@@ -95,7 +96,7 @@ class Path:
     double_requests: Collection[int] = ()
     double_replies: Collection[int] = ()
     overtaken: Mapping[int, int] = field(default_factory=dict)  # this reply waits until that one has passed
-    cut: Collection[int] = ()  # replies that lose their end
+    cut: Mapping[int, int] = field(default_factory=dict)  # replies that lose their end: how many octets are left
 
 
 class Relay:
@@ -124,7 +125,7 @@ class Relay:
             sequence = unpack_reflector(data).sender_sequence
             if sequence in self._path.lose_replies:
                 continue
-            waiting[sequence] = data[: LENGTH - 1] if sequence in self._path.cut else data
+            waiting[sequence] = data[: self._path.cut.get(sequence)]
             while ready := [n for n in waiting if self._path.overtaken.get(n) in passed]:
                 self._pass(ready[0], waiting.pop(ready[0]))
                 passed.add(ready[0])
@@ -190,7 +191,7 @@ def test_each_train_is_a_session() -> None:
             id="both-ways",
         ),
         pytest.param(Path(lose_requests=range(6)), {"lost": 6, "requests_lost": 6}, id="nothing-gets-through"),
-        pytest.param(Path(cut={1}), {"lost": 1, "replies_lost": 1}, id="a-reply-cut"),
+        pytest.param(Path(cut={1: 28, 2: 41}), {}, id="replies-without-their-end"),
         pytest.param(Path(double_replies={1, 5}), {"duplicates": 2}, id="replies-twice"),
         pytest.param(Path(double_requests={1, 4}), {"duplicates": 2}, id="requests-twice"),
         pytest.param(Path(double_requests={2}, double_replies={2}), {"duplicates": 3}, id="both-twice"),
@@ -211,6 +212,85 @@ def test_the_counts_are_those_of_the_path(path: Path, expected: dict[str, int]) 
     assert counts(found) == expected
     assert len(found.rtts) == 6 - expected.get("lost", 0)
     assert found.loss_ratio == expected.get("lost", 0) / 6
+
+
+def test_an_answer_that_cannot_be_read_is_not_lost() -> None:
+    """One of six is cut: nobody knows which packet it answers, so one is neither answered nor lost."""
+    with relayed(Path(cut={1: 27})) as port:
+        found = sent(port, 6, 0.03, ENOUGH)
+    assert (counts(found), found.unreadable, found.loss_ratio, len(found.rtts)) == ({}, 1, 0.0, 5)
+
+
+def test_answers_that_cannot_be_read_and_packets_that_are_lost() -> None:
+    """Each is counted apart, and the loss is that of the packets with a known fate."""
+    with relayed(Path(cut={1: 0, 3: 27}, lose_requests={0})) as port:
+        found = sent(port, 6, 0.03, ENOUGH)
+    assert (counts(found), found.unreadable, found.loss_ratio) == ({"lost": 1, "requests_lost": 1}, 2, 0.25)
+
+
+@pytest.mark.parametrize("length", [28, 36, 38, 40, 41, 43, 44, 500])
+def test_a_reflector_of_twamp_light_is_read(length: int) -> None:
+    """It answers every packet, with 41 octets by RFC 5357 and fewer in the field, and knows no session identifier."""
+
+    def answer(sock: socket.socket, data: bytes, client: Any) -> None:
+        now = time.time_ns()
+        raw = reflect(data, ReflectorPacket(unpack_sender(data).sequence, now, now, 0, 0, 64))
+        sock.sendto(raw.ljust(length, b"\xaa")[:length], client)
+
+    with hearing(answer) as port:
+        found = sent(port, 5, 0.02)
+    assert (counts(found), found.unreadable, found.loss_ratio, len(found.rtts)) == ({}, 0, 0.0, 5)
+
+
+@pytest.mark.parametrize("reply", [b"", b"PONG", bytes(27), bytes(LENGTH), None])
+def test_where_no_answer_can_be_read_there_is_no_loss(reply: bytes | None) -> None:
+    """Something else answers there, an echo (None) for example: the loss is not known, which is neither 0 nor 1."""
+
+    def answer(sock: socket.socket, data: bytes, client: Any) -> None:
+        sock.sendto(data if reply is None else reply, client)
+
+    with hearing(answer) as port:
+        found = sent(port, 5, 0.02)
+    assert (found.sent, counts(found), found.unreadable) == (5, {}, 5)
+    assert (found.loss_ratio, found.rtts, found.jitter) == (None, (), None)
+
+
+def test_trains_from_one_port_are_sessions_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The port comes back: the reflector counts from 0 for each train, so that lost requests are not lost replies."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind((HOST, 0))
+        near = probe.getsockname()
+
+    def same(address: Address) -> socket.socket:
+        sock = socket.socket(address.family, socket.SOCK_DGRAM)
+        sock.bind(near)
+        sock.connect(address.sockaddr)
+        sock.setblocking(False)
+        return sock
+
+    monkeypatch.setattr(train, "connected", same)
+    with reflecting() as reflector:
+        first = sent(port_of(reflector), 5)
+        monkeypatch.setattr(  # packet 3 does not reach the reflector as one
+            train, "pack_sender", lambda packet, length: b"" if packet.sequence == 3 else pack_sender(packet, length)
+        )
+        second = sent(port_of(reflector), 5, timeout=ENOUGH)
+    assert (counts(first), counts(second)) == ({}, {"lost": 1, "requests_lost": 1})
+
+
+def test_an_answer_to_an_earlier_train_is_passed_over() -> None:
+    """Its session identifier is another: it is neither an answer nor a duplicate of this train."""
+
+    def answer(sock: socket.socket, data: bytes, client: Any) -> None:
+        asked, now = unpack_sender(data), time.time_ns()
+        assert asked.ssid
+        for ssid in (asked.ssid % 0xFFFF + 1, asked.ssid):
+            packet = ReflectorPacket(asked.sequence, now, now, 0, 0, 64, ssid=ssid)
+            sock.sendto(reflect(data, packet), client)
+
+    with hearing(answer) as port:
+        found = sent(port, 4, 0.01)
+    assert (counts(found), found.unreadable, len(found.rtts)) == ({}, 0, 4)
 
 
 def test_an_answer_after_the_deadline_is_delayed() -> None:

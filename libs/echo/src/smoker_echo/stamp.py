@@ -1,8 +1,9 @@
 """A STAMP Session-Reflector: stateful, unauthenticated mode (RFC 8762 section 4.3).
 
-A session is what comes from one address and port. Its answers are numbered apart from the sender's packets, so that a
-sender can tell a request that was lost (no answer has a number for it) from an answer that was. The receive timestamp
-is the kernel's where it gives one: then a reflector starved of CPU adds nothing to what the sender measures.
+A session is what comes from one address and port with one session identifier (RFC 8972 section 3; most senders have
+none). The reflector numbers its answers itself, so that a sender can tell a lost request (no number counts it) from a
+lost answer. A sender that starts again from the same port starts a new session. The receive timestamp is the
+kernel's where it gives one: then a reflector starved of CPU adds nothing to what the sender measures.
 """
 
 from __future__ import annotations
@@ -12,20 +13,52 @@ import struct
 import time
 from collections import OrderedDict
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 from smoker_echo.datagram import BATCH, Answerer, Observer
 from smoker_echo.pktinfo import SPACE, Ancillary, answer_from, ask_for_destination
-from smoker_echo.stamp_packet import Malformed, ReflectorPacket, reflect, sent_now, unpack_sender
+from smoker_echo.stamp_packet import Malformed, ReflectorPacket, reflect, sender_stamp, sent_now, unpack_sender
 
 SESSIONS = 10_000  # remembered at most; the one that was silent for longest is forgotten first
 REFWAIT = 900.0  # seconds of silence after which a session begins anew (RFC 8762 section 4)
+OVERTAKEN = 10.0  # seconds: a packet that is this much later than the last one was not overtaken by it
 
 SO_TIMESTAMPNS = 35  # asm-generic/socket.h; also the type of the control message, a struct timespec
 IP_RECVTTL, IP_TTL = 12, 2  # linux/in.h
 _TIMESPEC = struct.Struct("=qq")
 _INT = struct.Struct("=i")
 _SPACE = SPACE + socket.CMSG_SPACE(_TIMESPEC.size) + socket.CMSG_SPACE(_INT.size)
+
+
+@dataclass(slots=True)
+class _Session:
+    """What is known of a session."""
+
+    heard: float  # seconds, monotonic clock: when the last packet came
+    sequence: int  # the sender's, of the packet that it sent last
+    stamp: int  # the sender's 64 bits of time, of that packet
+    number: int = 0  # of the next answer
+
+    def hear(self, sequence: int, stamp: int, now: float) -> None:
+        """Record a packet, and begin anew where the sender has.
+
+        It has where its sequence number does not go on although the packet was sent later. An overtaken packet was sent
+        earlier, a duplicate at the same time as its twin. A silence tells too, for a sender whose clock was set back.
+        From a sender whose packets all have the same time, a 0 tells.
+        """
+        onward, later = _ahead(sequence, self.sequence, 32), _ahead(stamp, self.stamp, 64)
+        timeless = stamp == self.stamp and sequence != self.sequence
+        if not onward and (later or now - self.heard > OVERTAKEN or (timeless and sequence == 0)):
+            self.sequence, self.stamp, self.number = sequence, stamp, 0
+        elif onward and (later or timeless):
+            self.sequence, self.stamp = sequence, stamp
+        self.heard = now
+
+
+def _ahead(one: int, other: int, bits: int) -> bool:
+    """Return whether `one` comes after `other`, of numbers that wrap (RFC 1982)."""
+    return 0 < (one - other) % (1 << bits) < 1 << (bits - 1)
 
 
 class StampReflector(Answerer):
@@ -38,7 +71,7 @@ class StampReflector(Answerer):
         self, sock: socket.socket, *, observer: Observer | None = None, never: Collection[int] | None = None
     ) -> None:
         super().__init__(sock, observer, never)
-        self._sessions: OrderedDict[tuple[Any, ...], tuple[int, float]] = OrderedDict()  # next number, last heard
+        self._sessions: OrderedDict[tuple[Any, ...], _Session] = OrderedDict()  # the one that was heard last is last
         ask_for_destination(sock)
         self._ask_for_time_and_ttl(sock)
 
@@ -92,25 +125,29 @@ class StampReflector(Answerer):
             else:
                 source = source or answer_from(level, kind, value)
         answer = ReflectorPacket(
-            sequence=self._next_number(client),
+            sequence=self._next_number((*client, packet.ssid), packet.sequence, sender_stamp(data)),
             sent=0,
             received=received,
             sender_sequence=packet.sequence,
             sender_sent=packet.sent,
             sender_ttl=ttl,
             sender_error_estimate=packet.error_estimate,
+            ssid=packet.ssid,
         )
         raw = bytearray(reflect(data, answer))
         sent_now(raw, time.time_ns())  # as late as can be: what passes until then is not the network's
         return self._plain.sendmsg([raw], source, 0, client)
 
-    def _next_number(self, client: tuple[Any, ...]) -> int:
+    def _next_number(self, key: tuple[Any, ...], sequence: int, stamp: int) -> int:
         now = time.monotonic()
-        number, heard = self._sessions.pop(client, (0, now))
-        if now - heard > REFWAIT:
-            number = 0
-        self._sessions[client] = (number + 1, now)
+        session = self._sessions.pop(key, None)
+        if session is None or now - session.heard > REFWAIT:
+            session = _Session(now, sequence, stamp)
+        else:
+            session.hear(sequence, stamp, now)
+        self._sessions[key] = session
         oldest = next(iter(self._sessions))
-        if len(self._sessions) > SESSIONS or now - self._sessions[oldest][1] > REFWAIT:
+        if len(self._sessions) > SESSIONS or now - self._sessions[oldest].heard > REFWAIT:
             del self._sessions[oldest]  # at most one begins with each packet, so one a packet is enough
-        return number
+        session.number += 1
+        return session.number - 1

@@ -101,10 +101,12 @@ class Result:
         train = self.train
         if train is None:
             return {}
-        fields: dict[str, Any] = {"packets": train.sent, "loss_ratio": round(train.loss_ratio, 4)}
+        fields: dict[str, Any] = {"packets": train.sent}
+        if train.loss_ratio is not None:
+            fields["loss_ratio"] = round(train.loss_ratio, 4)
         if train.jitter is not None:
             fields["jitter_ms"] = round(train.jitter * 1000, 3)
-        counts = ("requests_lost", "replies_lost", "delayed", "duplicates", "reordered")
+        counts = ("requests_lost", "replies_lost", "delayed", "duplicates", "reordered", "unreadable")
         return fields | {name: getattr(train, name) for name in counts if getattr(train, name)}
 
 

@@ -1,4 +1,4 @@
-"""What a train of numbered packets and the answers to it say: loss and its direction, order, doubles, jitter."""
+"""Judge a train of numbered packets by the answers to it: loss and its direction, order, duplicates, jitter."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Answer:
 class Train:
     """Counts of packets; times in seconds, None where there is no sample."""
 
-    sent: int
+    sent: int  # packets that left
     lost: int  # not answered before their deadline, for all we know never
     delayed: int  # answered after it: counted apart
     duplicates: int
@@ -32,15 +32,25 @@ class Train:
     rtts: tuple[float, ...]  # in the order of sending, of packets answered in time
     jitter: float | None  # RFC 3550
     stamped: bool = True  # whether the kernel measured these, and not a clock around the calls
+    unreadable: int = 0  # packets of which the fate is not known, as answers could not be read
 
     @property
-    def loss_ratio(self) -> float:
-        """From 0 to 1. Raises `ZeroDivisionError` for a train of nothing, which is none."""
-        return self.lost / self.sent
+    def known(self) -> int:
+        """Return how many packets have a known fate."""
+        return self.sent - self.unreadable
+
+    @property
+    def loss_ratio(self) -> float | None:
+        """Return the lost share of the packets with a known fate, from 0 to 1; None where there is none."""
+        return self.lost / self.known if self.known else None
 
 
-def judge(sent: Sequence[int], answers: Sequence[Answer], *, stamped: bool = True) -> Train:
-    """Count: `sent` are the sequence numbers that left, `answers` come in the order of their arrival."""
+def judge(sent: Sequence[int], answers: Sequence[Answer], *, stamped: bool = True, unreadable: int = 0) -> Train:
+    """Count the fates of the packets that left.
+
+    `sent`: their sequence numbers. `answers`: those that could be read, in the order of their arrival. `unreadable`:
+    how many could not be read; each stands for a packet without an answer, and nobody knows for which.
+    """
     first: dict[int, Answer] = {}
     duplicates = reordered = 0
     highest = -1
@@ -53,10 +63,16 @@ def judge(sent: Sequence[int], answers: Sequence[Answer], *, stamped: bool = Tru
         first[answer.sequence] = answer
         reordered += answer.sequence < highest
         highest = max(highest, answer.sequence)
-    lost = sum(number not in first for number in sent)
-    # Each packet the reflector saw has a number. A number below the highest that did not arrive is an answer lost on
-    # its way; what is lost beyond those never reached it. Answers lost after the last one that came count as requests.
-    replies_lost = min(lost, max(numbers) + 1 - len(numbers)) if numbers else 0
+    unanswered = sum(number not in first for number in sent)
+    # Where no answer could be read, the other side speaks another protocol: it tells nothing of any packet.
+    unreadable = min(unanswered, unreadable) if first or not unreadable else unanswered
+    lost = unanswered - unreadable
+    # The reflector numbers each packet that it saw. A number below the highest that did not arrive is an answer lost on
+    # its path; what is lost beyond those never reached it. Answers lost after the last one that came count as requests.
+    # Numbers higher than a train can have: the reflector had begun before (it takes this train for an earlier one).
+    begun = min(numbers, default=0) if max(numbers, default=0) >= len(sent) + duplicates else 0
+    gaps = max(numbers) + 1 - begun - len(numbers) if numbers else 0
+    replies_lost = min(lost, max(gaps - unreadable, 0))
     in_time = _in_time(sent, first)
     return Train(
         sent=len(sent),
@@ -69,6 +85,7 @@ def judge(sent: Sequence[int], answers: Sequence[Answer], *, stamped: bool = Tru
         rtts=in_time,
         jitter=jitter(in_time),
         stamped=stamped,
+        unreadable=unreadable,
     )
 
 

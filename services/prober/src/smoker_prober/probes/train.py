@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import math
+import random
 import socket
 import time
 from dataclasses import dataclass, field
@@ -46,15 +46,28 @@ class _UnderWay:
     departed: set[int] = field(default_factory=set)  # those whose time of departure is the kernel's
     arrived: list[_Arrival] = field(default_factory=list)
     answered: set[int] = field(default_factory=set)
+    ssid: int = field(default_factory=lambda: random.randint(1, 0xFFFF))  # noqa: S311  told apart, not secret
+    unreadable: int = 0  # answers that are no STAMP packet
     refused: bool = False
     stamped: bool = False  # whether the kernel says when something left and came
     numbered: float = math.inf  # below it the kernel's numbers are ours; it may or may not count what did not leave
 
+    @property
+    def closed(self) -> bool:
+        """Return whether ICMP said that nobody listens there, and nothing has come."""
+        return self.refused and not self.answered and not self.unreadable
+
+    @property
+    def complete(self) -> bool:
+        """Return whether each packet that left has an answer, be it that none can be read."""
+        return self.answered >= self.left.keys() or (not self.answered and self.unreadable >= len(self.left))
+
 
 def run(address: Address, packets: int, spread: float, timeout: float) -> Train | None:
-    """Send `packets` over `spread` seconds, wait up to `timeout` for the answer to each.
+    """Send `packets` over `spread` seconds, and wait up to `timeout` seconds for the answer to each.
 
-    None where nobody reflects (ICMP said so and no answer came), and where no packet could leave.
+    Return None where nobody reflects (ICMP said so and no answer came), and where no packet could leave. The session
+    identifier (RFC 8972 section 3) tells a train from an earlier one that had the same port.
     """
     under_way = _UnderWay()
     try:
@@ -66,18 +79,19 @@ def run(address: Address, packets: int, spread: float, timeout: float) -> Train 
         begun = time.monotonic()
         for sequence in range(packets):
             _await_turn(sock, under_way, sequence, begun + sequence * spread / packets)
-            if under_way.refused and not under_way.answered:
+            if under_way.closed:
                 return None
             under_way.clock[sequence], under_way.left[sequence] = time.monotonic_ns(), time.time_ns()
             try:
-                sock.send(pack_sender(SenderPacket(sequence, under_way.left[sequence]), LENGTH))
+                packet = SenderPacket(sequence, under_way.left[sequence], ssid=under_way.ssid)
+                sock.send(pack_sender(packet, LENGTH))
             except OSError:  # ours or an ICMP error for an earlier one; the packet has not left
                 del under_way.left[sequence]
                 under_way.numbered = min(under_way.numbered, sequence)
                 _take(sock, under_way)
         _receive(sock, under_way, time.monotonic() + timeout, all_of_it=True)
         _take(sock, under_way)  # a departure's stamp can come after the answer
-        if under_way.refused and not under_way.answered:
+        if under_way.closed:
             return None
     return _judged(under_way, int(timeout * 1e9)) if under_way.left else None
 
@@ -96,7 +110,7 @@ def _judged(under_way: _UnderWay, limit: int) -> Train:
         there = each.residence if 0 <= each.residence <= took else 0  # else its clock was stepped: nobody knows
         answers.append(Answer(each.sequence, each.number, took - there, took > limit))
     stamped = all(each.stamped and each.sequence in under_way.departed for each in arrived)
-    return judge(sorted(under_way.left), answers, stamped=stamped)
+    return judge(sorted(under_way.left), answers, stamped=stamped, unreadable=under_way.unreadable)
 
 
 def _await_turn(sock: socket.socket, under_way: _UnderWay, sequence: int, until: float) -> None:
@@ -117,7 +131,7 @@ def _await_turn(sock: socket.socket, under_way: _UnderWay, sequence: int, until:
 
 def _receive(sock: socket.socket, under_way: _UnderWay, until: float, *, all_of_it: bool = False) -> None:
     """Take answers until `until`, or until every packet that left has one (`all_of_it`)."""
-    while not (all_of_it and under_way.answered >= under_way.left.keys()):
+    while not (all_of_it and under_way.complete):
         rest = until - time.monotonic()
         try:
             wait_read(sock.fileno(), max(rest, 0.0), _Over())
@@ -125,7 +139,7 @@ def _receive(sock: socket.socket, under_way: _UnderWay, until: float, *, all_of_
             _take(sock, under_way)  # what is there is there, however late we were woken
             return
         _take(sock, under_way)
-        if under_way.refused and not under_way.answered:
+        if under_way.closed:
             return
 
 
@@ -142,9 +156,14 @@ def _take(sock: socket.socket, under_way: _UnderWay) -> None:
         except OSError:
             return
         stamp = timestamping.stamp(ancillary)
-        with contextlib.suppress(Malformed):
+        try:
             packet = unpack_reflector(data)
-            at, taken = time.time_ns() if stamp is None else stamp, time.monotonic_ns()
-            came = _Arrival(packet.sender_sequence, packet.sequence, at, taken, stamp is not None, packet.residence)
-            under_way.arrived.append(came)
-            under_way.answered.add(packet.sender_sequence)
+        except Malformed:
+            under_way.unreadable += 1
+            continue
+        if packet.ssid not in (under_way.ssid, 0):  # the answer to an earlier train
+            continue
+        at, taken = time.time_ns() if stamp is None else stamp, time.monotonic_ns()
+        came = _Arrival(packet.sender_sequence, packet.sequence, at, taken, stamp is not None, packet.residence)
+        under_way.arrived.append(came)
+        under_way.answered.add(packet.sender_sequence)

@@ -2,10 +2,14 @@
 
 [2025-11-13 10:30:00] [NODE:node-1] [TCP] SUCCESS latency=15ms
 [2025-11-13 10:30:00] [NODE:node-1] [TCP] SUCCESS latency=0.31ms peer=node-2 plane=pod family=ipv4 zone=b
+[2025-11-13 10:30:00] [NODE:node-1] [UDP] SUCCESS latency=0.28ms loss=0.0% jitter=0.012ms
+[2025-11-13 10:30:00] [NODE:node-1] [UDP] SUCCESS latency=0.28ms unreadable=10
 [2025-11-13 10:30:00] [NODE:node-1] [CONNECT] SUCCESS latency=0.42ms target=api plane=other
 [2025-11-13 10:30:30] [NODE:node-2] [HTTP] FAILED error=bad_reply status=503
 [2025-11-13 10:30:30] [NODE:node-2] [UDP] FAILED error=mtu mtu=1450 passes=1400 peer=node-1 plane=pod family=ipv4
 [2025-11-13 10:30:30] [NODE:node-2] [UDP] FAILED error=timeout direction=out peer=node-1 plane=pod family=ipv4
+
+`unreadable`: packets of the train whose answers could not be read, as they are not STAMP's; they are not lost.
 """
 
 from __future__ import annotations
@@ -50,12 +54,14 @@ def _way(result: Result) -> str:
 
 
 def _train(result: Result) -> str:
-    """What the packets after a UDP probe add to its line."""
+    """Return what the packets after a UDP probe add to its line."""
     train = result.train
     if train is None:
         return ""
     jitter = f" jitter={milliseconds(train.jitter)}" if train.jitter is not None else ""
-    return f" loss={percent(train.loss_ratio)}{jitter}"
+    loss = f" loss={percent(train.loss_ratio)}" if train.loss_ratio is not None else ""
+    unreadable = f" unreadable={train.unreadable}" if train.unreadable else ""
+    return loss + jitter + unreadable
 
 
 def write(result: Result, latency: str = "network") -> None:

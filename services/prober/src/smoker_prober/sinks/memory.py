@@ -65,7 +65,7 @@ class Memory:
                 ok=result.outcome.ok,
                 rtt=result.rtt.seconds if result.rtt is not None else None,
                 duration=result.duration,
-                sent=train.sent if train is not None else int(small_answered),
+                sent=train.known if train is not None else int(small_answered),
                 lost=train.lost if train is not None else 0,
                 error=result.error,
             )

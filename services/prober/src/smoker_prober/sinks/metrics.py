@@ -43,6 +43,7 @@ class _Path:
         "retransmits",
         "rtt",
         "succeeded",
+        "unreadable",
         "whole",
     )
 
@@ -52,7 +53,7 @@ class _Path:
         self.outcomes = [0] * len(OUTCOMES)
         self.fates: list[int] | None = None  # where there was a train
         self.retransmits: int | None = 0 if probe in OVER_TCP else None
-        self.duplicates = self.reordered = 0
+        self.duplicates = self.reordered = self.unreadable = 0
         self.succeeded: float | None = None  # seconds of the monotonic clock
         self.rtt: float | None = None
         self.loss: float | None = None
@@ -79,12 +80,13 @@ class _Path:
             self.loss, self.jitter = (None if outcome in ANSWERED or self.probe in OVER_TCP else 1.0), None
 
     def _add(self, train: Train) -> None:
-        told = train.lost < train.sent  # without any answer nobody knows which way they were lost
+        told = train.lost < train.known  # without any answer nobody knows which way they were lost
         lost = (train.requests_lost, train.replies_lost, 0) if told else (0, 0, train.lost)
-        counts = (train.sent - train.lost - train.delayed, train.delayed, *lost)
+        counts = (train.known - train.lost - train.delayed, train.delayed, *lost)
         self.fates = [a + b for a, b in zip(self.fates or [0] * len(FATES), counts, strict=True)]
         self.duplicates += train.duplicates
         self.reordered += train.reordered
+        self.unreadable += train.unreadable
 
 
 class _Children(dict[tuple[str, ...], Histogram | Summary]):
@@ -195,6 +197,7 @@ class Metrics(Collector):
         for name, what, count, among in (
             ("smoker_probe_duplicates_total", "Answers that came more than once", "duplicates", trained),
             ("smoker_probe_reordered_total", "Answers that came after a later one", "reordered", trained),
+            ("smoker_probe_unreadable_total", "Packets whose answers could not be read", "unreadable", trained),
             ("smoker_probe_retransmits_total", "Segments that TCP sent again", "retransmits", paths),
         ):
             yield counter(name, what, self._counts(among, attrgetter(count)))
