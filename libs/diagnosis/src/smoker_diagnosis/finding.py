@@ -1,0 +1,73 @@
+"""A finding as data: where, what, how sure, and the evidence. Sentences are made in text.py alone."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+import msgspec
+
+from smoker_diagnosis.component import Scope
+
+Kind = Literal["fault", "loss", "mtu", "not_ready", "silent", "dns", "service", "target", "unknown"]
+Severity = Literal["critical", "warning", "info"]
+
+SHOWN_FAILING, SHOWN_WORKING = 20, 5  # paths that a finding carries
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """One path of the evidence."""
+
+    source: str
+    target: str
+    plane: str
+    family: str
+    probe: str
+    outcome: str  # "success" for a working one
+    since: float = 0.0  # seconds for which it has failed
+
+
+class Count(msgspec.Struct, frozen=True):
+    """Of the paths of one plane within the scope: how many fail, of how many."""
+
+    plane: str
+    failing: int
+    of: int
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What is at fault.
+
+    `scope.kind` is empty where no common cause was found. `layers` has more than one entry where the paths cannot tell
+    them apart. `one_of` is empty, or has every scope that explains the paths about as well, `scope` among them.
+    """
+
+    id: str
+    kind: Kind
+    scope: Scope
+    layer: str
+    layers: tuple[str, ...] = ()
+    probes: tuple[str, ...] = ()  # empty: all
+    families: tuple[str, ...] = ()  # empty: all
+    one_of: tuple[Scope, ...] = ()
+    severity: Severity = "critical"
+    confidence: float = 1.0
+    direction: str = ""  # "in", "out", "both"; empty: not known
+    share: float = 1.0  # of the packets or look-ups that fail
+    mtu: int = 0  # bytes
+    passes: int = 0
+    offender: str = ""
+    outcomes: tuple[str, ...] = ()  # of the failing probes
+    since: float = 0.0  # seconds for which the fault has been seen
+    counts: tuple[Count, ...] = ()
+    beside: tuple[Count, ...] = ()  # of the other planes between the same nodes
+    failing: tuple[Seen, ...] = ()
+    working: tuple[Seen, ...] = ()
+    follows: int = 0  # paths to the echo services that fail because of it
+    notes: tuple[str, ...] = ()
+
+
+def identity(cluster: str, kind: str, scope: Scope, layer: str) -> str:
+    """Return the id of a finding: the same tomorrow, after a restart, and from every replica of the hub."""
+    words = "\0".join([cluster, kind, scope.kind, *scope.nodes, *scope.zones, layer])
+    return hashlib.blake2b(words.encode(), digest_size=6).hexdigest()
