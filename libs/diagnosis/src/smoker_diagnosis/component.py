@@ -122,8 +122,8 @@ def _of_zones(scope: Scope, cell: Cell) -> bool:
     return (here, there) == scope.zones
 
 
-def fails(layer: str, scope: Scope, plane: str, *, local: bool, source_in: bool, target_in: bool) -> int:
-    """Return whether a path within `scope` fails with `layer`: `NO`, `MUST` or `MAY`.
+def fails(layer: str, plane: str, *, local: bool, source_in: bool, target_in: bool) -> int:
+    """Return whether a path within a scope fails with `layer`: `NO`, `MUST` or `MAY`.
 
     `source_in`, `target_in`: whether that end is the scope's node. What stays on its node crosses no network, and a
     policy may let a node reach its own pods (https://kubernetes.io/docs/concepts/services-networking/network-policies/).
@@ -158,8 +158,8 @@ class Priors:
             NODE: math.log(nodes) + 1,
             INTO: math.log(nodes) + 1.7,
             OUT_OF: math.log(nodes) + 1.7,
-            PAIR: math.log(directed) + 1.5,
-            ONE_WAY: math.log(directed) + 2,
+            PAIR: math.log(directed) + 0.5,
+            ONE_WAY: math.log(directed) + 1,
             ZONE: math.log(zones) + 3,
             ZONE_PAIR: 2 * math.log(zones) + 3,
             ZONE_ONE_WAY: 2 * math.log(zones) + 3.7,

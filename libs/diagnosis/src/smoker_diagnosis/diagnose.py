@@ -132,7 +132,6 @@ class _Look:
                 continue
             hit = fails(
                 component.layer,
-                scope,
                 cell.plane,
                 local=cell.local,
                 source_in=cell.source == node,
@@ -298,14 +297,15 @@ def _offender(cells: Iterable[Cell]) -> str:
 
 
 def _direction(scope: Scope, failing: Iterable[Cell]) -> str:
-    """Return "in" or "out" of the scope's last node where the far ends agree on which half of the round trip is lost."""
+    """Return which half of the round trips is lost, "in" to or "out" of the scope's last node, as the far ends tell."""
     if scope.kind not in (NODE, INTO, OUT_OF, PAIR, ONE_WAY):
         return ""
-    end, votes = scope.nodes[-1], Counter[str]()
+    end, seen = scope.nodes[-1], Counter[tuple[bool, bool]]()
     for cell in failing:
         if cell.heard is not None and cell.bad & UDP:
-            votes["in" if (cell.target == end) != cell.heard else "out"] += 1
-    if sum(votes.values()) < 2:
-        return ""
-    word, count = votes.most_common(1)[0]
-    return word if count >= AGREE * sum(votes.values()) else "both"
+            seen[cell.target == end, cell.heard] += 1
+    # What was heard and not answered lost its reply; what was not heard says nothing about replies.
+    arrives, leaves = seen[True, True], seen[False, True]
+    if max(arrives, leaves) < AGREE * sum(seen.values()) / 2 or not arrives + leaves:
+        return "both" if seen[True, False] and seen[False, False] else ""
+    return "both" if arrives and leaves else "out" if arrives else "in"

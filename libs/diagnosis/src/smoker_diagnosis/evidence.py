@@ -176,6 +176,9 @@ def _add(cell: Cell, path: PathState, *, age: float, lead: float, lasts: float, 
     cell.replies_lost += path.replies_lost
     if not path.last or path.last == LOCAL_ERROR or age > lasts:
         return
+    if path.role == SERVICE:  # each attempt began with a look-up
+        cell.attempts[DNS] = cell.attempts.get(DNS, 0) + path.attempts
+        cell.failures[DNS] = cell.failures.get(DNS, 0) + path.failures.get(RESOLVE, 0)
     ok = path.last == "success"
     if starved and not ok:
         return
@@ -203,7 +206,7 @@ def _set(cell: Cell, bit: int, *, bad: bool, age: float, path: PathState, lead: 
             cell.bad = (cell.bad | DNS) & ~bit
             cell.known &= ~bit
             cell.ages[DNS], cell.since[DNS] = age, cell.since.pop(bit)
-            cell.streaks[DNS] = max(cell.streaks.pop(bit), cell.streaks.get(DNS, 0))
+            cell.streaks[DNS] = cell.streaks.pop(bit) + cell.streaks.get(DNS, 0)  # of all probes together
             cell.outcomes[DNS] = cell.outcomes.pop(bit)
 
 

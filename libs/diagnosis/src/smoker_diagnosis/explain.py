@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 
 from smoker_diagnosis.component import (
+    ALL,
     INSIDE_ZONE,
     MAY,
     MUST,
@@ -38,14 +39,17 @@ MAYBE = 0.5  # the same of the paths that may or may not fail with it
 BACKGROUND = 5e-4  # share of paths that fail by chance, before anything is known
 WEIGHT_OF_PRIOR = 2000  # paths that this guess counts for
 MOST_BACKGROUND = 0.05
-STAYS = 0.3  # chance that a path that failed by chance fails in the next round, too
-LONGEST_STREAK = 3  # failures in a row that count
+STAYS = 0.1  # chance that a path that failed by chance fails in the next round, too
+LONGEST_STREAK = 4  # failures in a row that count
 GAIN = 2.5  # what a component must gain beyond its price
 NEAR = 3.0  # what fits worse than the best by less than this may be the truth as well
 ENOUGH = 2.5  # failing paths; with fewer, they must have failed twice
+FAR = 0.25  # share of the best gain below which another component is not looked at
+LEAST_SHARE = 0.1  # of the paths of a zone or of everything that must fail before it is looked at
 POOL = 16  # components that are searched whole
 MOST_ROWS = 4000  # of these components; with more, the search is left out
 MOST = 12  # components that are named at most
+PASSES = 5  # times that the search looks for what explains the rest
 
 
 @dataclass(slots=True)
@@ -97,7 +101,7 @@ class Reach:
     def _set_background(self, rate: float) -> None:
         self._background = rate
         self._for = {MUST: math.log(HARD / rate), MAY: math.log(MAYBE / rate)}
-        self._against = {MUST: math.log((1 - HARD) / (1 - rate)), MAY: math.log((1 - MAYBE) / (1 - rate))}
+        self._against = {MUST: math.log((1 - HARD) / (1 - rate)), MAY: 0.0}
         self._again = {MUST: math.log(HARD / STAYS), MAY: math.log(MAYBE / STAYS)}
 
     def explain(self) -> list[Blamed]:
@@ -131,14 +135,16 @@ class Reach:
         """Return the best set of components, and those that came near, best first."""
         chosen: list[Component] = []
         pool: dict[Component, float] = {}
-        while True:
+        ordered: list[Component] = []
+        for _ in range(PASSES):
             before = set(chosen)
             self._add(chosen, pool)
             ordered = sorted(pool, key=lambda each: (-pool[each], each))[: 4 * POOL]
             chosen = self._improved(chosen, ordered)
             # A better set can leave failures that a worse one had covered: look for what explains those.
             if set(chosen) <= before or len(chosen) >= MOST:
-                return chosen, ordered
+                break
+        return chosen, ordered
 
     def _add(self, chosen: list[Component], pool: dict[Component, float]) -> None:
         """Add to `chosen` what explains the rest best, one after the other, and to `pool` what came near."""
@@ -154,23 +160,45 @@ class Reach:
 
     def _candidates(self, left: set[Row]) -> list[_Candidate]:
         """Return each scope's best component for the failures in `left`, with those close to it, best first."""
-        scopes: dict[Scope, float] = {}
+        worth: dict[Scope, float] = {}
+        paths: dict[Scope, float] = {}
         for row in left:
-            cell, weight = self._bad[row], self._weight(self._bad[row], row[1])
-            worth = weight * (self._for[MUST] + self._streak(cell, row[1], MUST))
+            cell, bit = self._bad[row], row[1]
+            weight = self._weight(cell, bit)
+            most = weight * (self._for[MUST] + self._streak(cell, bit, MUST))
             for scope in scopes_of(cell):
-                scopes[scope] = scopes.get(scope, 0.0) + worth
+                worth[scope] = worth.get(scope, 0.0) + most
+                paths[scope] = paths.get(scope, 0.0) + weight
         found: list[_Candidate] = []
-        for scope, most in scopes.items():
-            if most - self._priors.of(Component(scope, OF_SCOPE[scope.kind][0])) >= 0 and self._makes_sense(scope):
-                found += self._of_scope(scope, left)
+        best = 0.0
+        for number, scope in enumerate(sorted(worth, key=lambda scope: (-worth[scope], scope))):
+            most = worth[scope] - self._priors.of(Component(scope, OF_SCOPE[scope.kind][0]))
+            if most < 0 or (number >= POOL and most < FAR * best):
+                continue  # at its best it would explain little
+            if paths[scope] < LEAST_SHARE * self._size(scope) or not self._makes_sense(scope):
+                continue
+            found += self._of_scope(scope, left)
+            best = max(best, max((each.gain for each in found), default=0.0))
         return sorted(found, key=lambda each: (-each.gain, each.component))
+
+    def _size(self, scope: Scope) -> int:
+        """Return about how many paths a scope without nodes has; 0 for the others, which are small."""
+        if scope.kind == ALL:
+            return len(self._mesh.cells)
+        if not scope.zones:
+            return 0
+        share = min(self._zone_sizes[zone] for zone in scope.zones) / max(len(self._mesh.nodes), 1)
+        if scope.kind == ZONE:
+            return int(share * len(self._mesh.cells))
+        return int(share * self._zone_sizes[scope.zones[-1]] / max(len(self._mesh.nodes), 1) * len(self._mesh.cells))
 
     def _makes_sense(self, scope: Scope) -> bool:
         """Whether `scope` is another place than a smaller one: a zone of one node is that node."""
         sizes = [self._zone_sizes.get(zone, 0) for zone in scope.zones]
-        if scope.kind in (ZONE, INSIDE_ZONE):
-            return sizes[0] > 1 and (len(self._zone_sizes) > 2 or scope.kind == INSIDE_ZONE)
+        if scope.kind == INSIDE_ZONE:
+            return sizes[0] > 2
+        if scope.kind == ZONE:
+            return sizes[0] > 1 and len(self._zone_sizes) > 2
         return (
             scope.kind not in (ZONE_PAIR, ZONE_ONE_WAY)
             or min(sizes) > 1
@@ -270,7 +298,9 @@ class Reach:
 
 def _same_place(one: Scope, other: Scope) -> bool:
     """Whether both are about the same single node, or one is a direction of the other."""
-    return bool(one.nodes or one.zones) and (one.nodes, one.zones) == (other.nodes, other.zones)
+    if not (one.nodes or one.zones):
+        return False
+    return (sorted(one.nodes), sorted(one.zones)) == (sorted(other.nodes), sorted(other.zones))
 
 
 @dataclass(slots=True)
@@ -359,7 +389,7 @@ class _Table:
         plane, local, source_in, target_in, family, bit = key
         if not bit & component.bits or (component.families and family not in component.families):
             return NO
-        return fails(component.layer, component.scope, plane, local=local, source_in=source_in, target_in=target_in)
+        return fails(component.layer, plane, local=local, source_in=source_in, target_in=target_in)
 
     def rows(self, component: Component) -> _Rows:
         """Return the failures that `component` explains, each with its worth, and what speaks against it."""

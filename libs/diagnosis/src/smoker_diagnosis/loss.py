@@ -95,7 +95,7 @@ def _best(mesh: Mesh, left: list[Cell], priors: Priors, background: float) -> Lo
                     cell
                     for cell in cells
                     if (not only or cell.family in only)
-                    and fails(layer, scope, cell.plane, local=False, source_in=True, target_in=True) == MUST
+                    and fails(layer, cell.plane, local=False, source_in=True, target_in=True) == MUST
                 ]
                 component = Component(scope, layer, families=only)
                 rate = _rate(members)

@@ -6,7 +6,8 @@ dead node is not called a fault of the DNS.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from smoker_diagnosis.component import ALL, NETWORK, NODE, OVERLAY, PODS, SERVICE, Scope
@@ -16,6 +17,7 @@ from smoker_diagnosis.explain import Blamed
 MOST_OF = 0.8  # share of paths that makes "every"
 SOME = (0.15, 0.85)  # share of look-ups that fail where one DNS server of several does
 ENOUGH = 8  # look-ups before such a share says anything
+CHANCE = 1e-3  # that a node is blamed for look-ups that all met a DNS server that does not answer
 CERTAIN = 2  # failures in a row, where a single path is all that fails
 
 LAYER_DNS, LAYER_SERVICE = "dns", "service"
@@ -88,38 +90,37 @@ def _merged(found: list[Service], mesh: Mesh) -> list[Service]:
 
 def _dns(mesh: Mesh, follows: _Follows) -> list[Service]:
     bad = [cell for cell in mesh.services if cell.bad & DNS]
-    asked = [cell for cell in mesh.services if cell.known & (DNS | ECHO)]
     own = [cell for cell in bad if not follows.source(cell)]
-    others = [cell for cell in asked if not follows.source(cell)]
-    if not own:
-        return []
-    attempts = sum(sum(cell.attempts.values()) for cell in others)
-    failures = sum(cell.failures.get(DNS, 0) for cell in others)
-    failures = max(failures, len(own))
-    everywhere = len(own) >= MOST_OF * len(others)
-    at_home = [cell for cell in own if cell.source in follows.nodes]
-    if everywhere and not (follows.nodes and not at_home and len(follows.nodes) == 1 and follows.hosts_dns):
-        if len(own) == 1 and not _again(own, DNS):
+    others = [cell for cell in mesh.services if cell.known & (DNS | ECHO) and not follows.source(cell)]
+    # Every look-up of these fails; of others some were answered, perhaps by another DNS server.
+    whole = [cell for cell in own if not cell.known & ECHO]
+    if whole and len(whole) >= MOST_OF * len(others):
+        if follows.may_host_dns(bad) or (len(whole) == 1 and not _again(whole, DNS)):
             return []
-        scope = Scope(ALL) if len(others) > 1 else Scope(NODE, (own[0].source,))
+        scope = Scope(ALL) if len(others) > 1 else Scope(NODE, (whole[0].source,))
         return [Service(scope, LAYER_DNS, DNS, own, len(others), 0.97 if len(others) > 1 else 0.9)]
+    partly = [cell for cell in own if cell.known & ECHO]
+    nodes = {cell.source for cell in whole} - {cell.source for cell in others if cell.known & ECHO}
+    if follows.nodes or partly:  # a DNS server may be down: a node can have met no other by chance
+        rare = math.log(CHANCE / max(len(others), 1)) / math.log(0.5)
+        nodes = {node for node in nodes if sum(c.streaks[DNS] for c in whole if c.source == node) > rare}
+    else:
+        nodes = {node for node in nodes if _again([c for c in whole if c.source == node], DNS)}
+    found = [] if follows.nodes else _one_of_several([c for c in own if c.source not in nodes], others)
+    for node in sorted(nodes):
+        cells = [cell for cell in whole if cell.source == node]
+        found.append(Service(Scope(NODE, (node,)), LAYER_DNS, DNS, cells, len(cells), 0.95))
+    return found
+
+
+def _one_of_several(partly: Sequence[Cell], asked: Sequence[Cell]) -> list[Service]:
+    """Return the fault of one DNS server of several, where a share of all look-ups fails everywhere."""
+    attempts = sum(cell.attempts.get(DNS, 0) for cell in asked)
+    failures = sum(cell.failures.get(DNS, 0) for cell in asked)
     share = failures / attempts if attempts else 0.0
-    spread = len({cell.source for cell in own})
-    if follows.nodes:  # a DNS server may stand on the node that is at fault
+    if len({cell.source for cell in partly}) < 2 or attempts < ENOUGH or not SOME[0] <= share <= SOME[1]:
         return []
-    by_node = [node for node in {cell.source for cell in own} if _all_of(node, own, others)]
-    if spread > 1 and SOME[0] <= share <= SOME[1] and attempts >= ENOUGH and len(by_node) < spread:
-        return [Service(Scope(ALL), LAYER_DNS, DNS, own, len(others), 0.9, share)]
-    return [
-        Service(Scope(NODE, (node,)), LAYER_DNS, DNS, [cell for cell in own if cell.source == node], 1, 0.95)
-        for node in sorted(by_node)
-        if _again([cell for cell in own if cell.source == node], DNS)
-    ]
-
-
-def _all_of(node: str, own: Iterable[Cell], others: Iterable[Cell]) -> bool:
-    """Whether no path from `node` finds its name."""
-    return sum(cell.source == node for cell in own) == sum(cell.source == node for cell in others)
+    return [Service(Scope(ALL), LAYER_DNS, DNS, list(partly), len(asked), 0.9, share)]
 
 
 def _again(cells: Collection[Cell], bits: int) -> bool:
@@ -131,15 +132,17 @@ class _Follows:
 
     def __init__(self, mesh: Mesh, blamed: Sequence[Blamed]) -> None:
         self._mesh = mesh
-        carrying = [
+        self._blamed = [
             each
             for each in blamed
             if each.component.layer in (OVERLAY, NETWORK, PODS) or each.component.scope.kind != NODE
         ]
-        self._blamed = carrying
-        self.nodes = {node for each in carrying for node in each.component.scope.nodes}
-        self.hosts_dns = all(not cell.bad & DNS for cell in mesh.services if cell.source in self.nodes)
-        self._everywhere = any(not each.component.scope.nodes for each in carrying)
+        self.nodes = {node for each in self._blamed for node in each.component.scope.nodes}
+        self._everywhere = any(not each.component.scope.nodes for each in self._blamed)
+
+    def may_host_dns(self, bad: Collection[Cell]) -> bool:
+        """Whether every DNS server may stand on a node at fault: then that node itself still reaches it."""
+        return self._everywhere or (bool(self.nodes) and not any(cell.source in self.nodes for cell in bad))
 
     def source(self, cell: Cell) -> bool:
         """Whether `cell` begins on a node that cannot reach others."""

@@ -1,8 +1,8 @@
 """The sentences of findings for people: the only place that has any.
 
-    FAULT node-3: packet loss on the pod network (CNI overlay or NetworkPolicy), since 90 s, confidence 98 %
-      evidence: 12 of 24 pod paths to or from node-3 lose packets (median 36 %); …
-      next: kubectl -n kube-system get pods -o wide --field-selector spec.nodeName=node-3
+FAULT node-3: packet loss on the pod network (CNI overlay or NetworkPolicy), since 90 s, confidence 98 %
+evidence: 12 of 24 pod paths to or from node-3 lose packets (median 36 %); …
+next: kubectl -n kube-system get pods -o wide --field-selector spec.nodeName=node-3
 """
 
 from __future__ import annotations
@@ -64,7 +64,11 @@ def headline(finding: Finding) -> str:
 
 def lines(finding: Finding) -> list[str]:
     """Return the headline, the evidence and what to do next."""
-    return [headline(finding), *(f"  evidence: {each}" for each in evidence(finding)), *(f"  next: {each}" for each in next_steps(finding))]
+    return [
+        headline(finding),
+        *(f"  evidence: {each}" for each in evidence(finding)),
+        *(f"  next: {each}" for each in next_steps(finding)),
+    ]
 
 
 def place(finding: Finding) -> str:
@@ -100,13 +104,23 @@ def what(finding: Finding) -> str:
     """Return what is wrong there."""
     if finding.kind == "dns":
         if finding.share < 1:
-            return f"cluster DNS fails for {finding.share:.0%} of the look-ups: one of its pods does not answer".replace("%", " %")
-        return "cluster DNS does not answer" if finding.scope.kind == ALL else "the cluster DNS cannot be reached from there"
+            return (
+                f"cluster DNS fails for {finding.share:.0%} of the look-ups: one of its pods does not answer".replace(
+                    "%", " %"
+                )
+            )
+        return (
+            "cluster DNS does not answer"
+            if finding.scope.kind == ALL
+            else "the cluster DNS cannot be reached from there"
+        )
     if finding.kind == "service":
         probes = _probes(finding)
         if finding.scope.kind == NODE:
             return f"Services do not work there (kube-proxy, or what replaces it){probes and ': ' + probes + ' only'}"
-        nobody = "nobody listens behind it" if finding.outcomes == ("refused",) else "its pods or the Service do not answer"
+        nobody = (
+            "nobody listens behind it" if finding.outcomes == ("refused",) else "its pods or the Service do not answer"
+        )
         return f"{probes or 'every echo'} fails from every node; {nobody}"
     if finding.kind == "not_ready":
         return "NotReady, and unreachable before that; its paths are no longer probed"
@@ -175,7 +189,11 @@ def next_steps(finding: Finding) -> Iterator[str]:
         else:
             yield "kubectl get pods,endpointslices -l app=smoker-server -o wide"
     elif finding.kind in ("not_ready", "silent"):
-        yield f"kubectl describe node {node}" if finding.kind == "not_ready" else f"kubectl get pods -o wide -l app=smoker-client --field-selector spec.nodeName={node}"
+        yield (
+            f"kubectl describe node {node}"
+            if finding.kind == "not_ready"
+            else f"kubectl get pods -o wide -l app=smoker-client --field-selector spec.nodeName={node}"
+        )
     elif finding.kind == "target":
         yield f"smoker-prober report   (in any prober: its last failures of {scope.nodes[0]})"
     elif finding.layer in (INTO_PODS, OUT_OF_PODS, PODS):
@@ -224,7 +242,9 @@ def _probes(finding: Finding) -> str:
 
 
 def _counted(counts: Sequence[Count]) -> str:
-    return " and ".join(f"{each.failing} of {each.of} {each.plane} paths" for each in counts if each.failing or len(counts) == 1)
+    return " and ".join(
+        f"{each.failing} of {each.of} {each.plane} paths" for each in counts if each.failing or len(counts) == 1
+    )
 
 
 def _path(seen: Seen) -> str:
