@@ -16,14 +16,13 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     /build/bin/python -m pip install --quiet --constraint constraints.txt hatchling setuptools
 # What others wrote comes from the index, by the versions of constraints.txt; where there is no wheel for this base it is
 # built with the locked tools. What is ours comes from this tree alone: a package of the same name elsewhere is never asked for.
+COPY dev/closure.py dev/
 COPY libs/common/pyproject.toml libs/common/
 COPY libs/echo/pyproject.toml libs/echo/
+COPY libs/diagnosis/pyproject.toml libs/diagnosis/
 COPY services/${SERVICE}/pyproject.toml services/${SERVICE}/
 RUN --mount=type=cache,target=/root/.cache/pip \
-    python -c 'import sys, tomllib; \
-        wanted = [d for p in sys.argv[1:] for d in tomllib.load(open(p, "rb"))["project"]["dependencies"]]; \
-        print(*sorted({d for d in wanted if not d.startswith("smoker-")}), sep="\n")' \
-        libs/common/pyproject.toml libs/echo/pyproject.toml "services/${SERVICE}/pyproject.toml" > others.txt \
+    python dev/closure.py others "${SERVICE}" > others.txt \
     && /build/bin/python -m pip wheel --quiet --no-build-isolation --constraint constraints.txt --requirement others.txt \
         --wheel-dir /others \
     && /build/bin/python -m pip --python /opt/smoker/bin/python install --quiet --no-compile --no-index --find-links /others \
@@ -32,7 +31,7 @@ COPY libs/ libs/
 COPY services/${SERVICE}/ services/${SERVICE}/
 # Byte code is made here, for the root is read-only later.
 RUN /build/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /ours \
-        libs/common libs/echo "services/${SERVICE}" \
+        $(python dev/closure.py ours "${SERVICE}") \
     && /build/bin/python -m pip --python /opt/smoker/bin/python install --quiet --no-compile --no-index \
         --find-links /ours --find-links /others "smoker-${SERVICE}" \
     && find /opt/smoker -type d \( -name tests -o -name testing \) -prune -exec rm -rf {} + \

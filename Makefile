@@ -2,7 +2,7 @@
 PYTHON    ?= python3
 VENV      := .venv
 BIN       := $(VENV)/bin
-PACKAGES  := libs/common libs/echo services/tcp-echo services/udp-echo services/http-echo services/prober
+PACKAGES  := libs/common libs/echo libs/diagnosis services/tcp-echo services/udp-echo services/http-echo services/prober
 SOURCES   := libs services tests dev
 
 RELEASE   ?= smoker

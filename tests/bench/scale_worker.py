@@ -18,6 +18,7 @@ from smoker_prober.discovery.static import targets
 from smoker_prober.prober import Hosts
 from smoker_prober.settings import Settings
 from smoker_prober.sinks.memory import Memory
+from smoker_prober.sinks.state import StateSink
 from smoker_prober.snapshot import SNAPSHOT
 
 FIRST = ipaddress.IPv4Address("127.16.0.1")
@@ -36,7 +37,7 @@ def command(number: int, probes: list[str]) -> int:
         "smoker-prober",
         Settings,
         lambda settings, sockets, registry: assemble(
-            settings, hosts(settings, number, probes), sockets, memory, registry
+            settings, hosts(settings, number, probes), sockets, memory, StateSink.of(settings), registry
         ),
         results=sys.stdout,
         pages={SNAPSHOT: memory.snapshot},

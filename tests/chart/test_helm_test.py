@@ -7,6 +7,7 @@ OF_RUN = {
     "TARGETS",
     "LINGER",
     "NETWORK",
+    "CLUSTER_NAME",
     "DISCOVERY",
     "NAMESPACE",
     "MESH_PEERS",

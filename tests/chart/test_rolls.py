@@ -20,6 +20,7 @@ CONCERNS: dict[str, set[str]] = {
     "imagePullSecrets": EVERY,
     "log": EVERY,
     "adminPort": {*WORKLOADS},
+    "cluster": PROBERS,
     "lingerSeconds": EVERY,  # their grace, too
     "mesh": PROBERS,
     "mesh.ports": {"prober"},

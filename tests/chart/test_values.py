@@ -31,6 +31,7 @@ PROBER = {
     "LINGER": "5",
     "TARGETS": "",
     "NETWORK": "pod",
+    "CLUSTER_NAME": "",
     "DISCOVERY": "endpointslice",
     "NAMESPACE": "default",
     "PEER_SERVICE": "smoker-prober",

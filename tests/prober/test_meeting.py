@@ -15,6 +15,7 @@ from smoker_prober.prober import NEW, Prober, Where
 from smoker_prober.result import Outcome, Result
 from smoker_prober.settings import Settings
 from smoker_prober.sinks.memory import Memory
+from smoker_prober.sinks.state import StateSink
 from smoker_prober.target import Path, Target
 from tests.conftest import eventually
 
@@ -33,7 +34,7 @@ class Kept:
 
     def __init__(self, settings: Settings) -> None:
         self.memory, self.registry, self.arrivals = Memory(), CollectorRegistry(), Arrivals()
-        self.prober = Prober(settings, {}, self.memory, self.registry, self.arrivals)
+        self.prober = Prober(settings, {}, self.memory, self.registry, self.arrivals, StateSink.of(settings))
 
     @property
     def paths(self) -> dict[str, dict[str, Any]]:

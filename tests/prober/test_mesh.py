@@ -14,6 +14,7 @@ from smoker_prober.discovery.endpointslice import PORTS, SERVICE
 from smoker_prober.mesh import Mesh
 from smoker_prober.prober import Prober
 from smoker_prober.sinks.memory import Memory
+from smoker_prober.sinks.state import StateSink
 from tests.conftest import eventually
 
 from .discovery.fake_api import faking, page
@@ -40,8 +41,17 @@ def test_since_when_the_api_does_not_answer(tmp_path: Path, step: float) -> None
     """`stale_since` is as long ago as it was, by the wall clock of now."""
     clock = Stepped()
     settings, memory = settings_of(variables_for({}) | VARIABLES), Memory(clock)
-    prober = Prober(settings, {}, memory, CollectorRegistry(), Arrivals())
-    Mesh(settings, Api("http://127.0.0.1:1", token=tmp_path / "token"), prober, memory, set(), clock=clock)
+    prober = Prober(settings, {}, memory, CollectorRegistry(), Arrivals(), StateSink.of(settings))
+    Mesh(
+        settings,
+        Api("http://127.0.0.1:1", token=tmp_path / "token"),
+        prober,
+        memory,
+        set(),
+        StateSink.of(settings),
+        Arrivals(),
+        clock=clock,
+    )
     clock.passes(60.0, step=step)
     found = memory.snapshot()
     assert (found["time"], found["mesh"]["stale_since"]) == (clock.wall(), clock.wall() - 60)
@@ -50,12 +60,21 @@ def test_since_when_the_api_does_not_answer(tmp_path: Path, step: float) -> None
 def test_what_a_prober_knows_of_its_mesh(tmp_path: Path) -> None:
     """Nodes and probers are counted apart, each path is expected, and no peer's answer is answered."""
     memory, never = Memory(), {7}
-    prober = Prober(settings_of(variables_for({}) | VARIABLES), {}, memory, CollectorRegistry(), Arrivals())
+    settings = settings_of(variables_for({}) | VARIABLES)
+    prober = Prober(settings, {}, memory, CollectorRegistry(), Arrivals(), StateSink.of(settings))
     listed = page(slice_of("pods", 8080, "node-1", "node-2", "node-3"), slice_of("hosts", 18010, "node-1", "node-2"))
     with faking() as fake:
         server = fake(listed)
         settings = settings_of(variables_for({}) | VARIABLES)
-        mesh = Mesh(settings, Api(server.url, token=tmp_path / "token"), prober, memory, never)
+        mesh = Mesh(
+            settings,
+            Api(server.url, token=tmp_path / "token"),
+            prober,
+            memory,
+            never,
+            StateSink.of(settings),
+            Arrivals(),
+        )
         mesh.start()
         eventually("peers are known", lambda: memory.snapshot()["mesh"]["known"])
         mesh.close()

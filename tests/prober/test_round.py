@@ -20,6 +20,7 @@ from smoker_prober.prober import Prober
 from smoker_prober.result import Result
 from smoker_prober.settings import Settings
 from smoker_prober.sinks.memory import Memory
+from smoker_prober.sinks.state import StateSink
 from tests.conftest import eventually
 from tests.relay import DROP, PASS, TcpRelay, UdpRelay, refusing
 
@@ -34,7 +35,7 @@ def scheduled(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Settings], 
 
     def start(settings: Settings) -> Prober:
         log.configure("INFO", "text", results=sys.stdout)
-        schedule = Prober(settings, hosts(settings), Memory(), CollectorRegistry(), Arrivals())
+        schedule = Prober(settings, hosts(settings), Memory(), CollectorRegistry(), Arrivals(), StateSink.of(settings))
         schedule.start()
         made.append(schedule)
         return schedule

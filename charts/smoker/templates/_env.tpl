@@ -58,6 +58,7 @@ LINGER: {{ .root.Values.lingerSeconds }}
 {{- range $name, $url := .root.Values.prober.targets }}{{ $targets = append $targets (printf "%s=%s" $name $url) }}{{ end }}
 TARGETS: {{ join "," $targets | quote }}
 NETWORK: {{ .network }}
+CLUSTER_NAME: {{ .root.Values.cluster.name | quote }}
 DISCOVERY: {{ $mesh.enabled | ternary "endpointslice" "static" }}
 NAMESPACE: {{ .root.Release.Namespace | quote }}
 PEER_SERVICE: {{ include "smoker.name" (dict "root" .root "component" "prober") | quote }}

@@ -20,6 +20,8 @@ PLAIN = "text/plain; charset=utf-8"
 Check = Callable[[], str]
 #: What a page says now, to be served as JSON.
 Page = Callable[[], object]
+#: The ETag of a JSON document and the document, made when somebody asks.
+Document = Callable[[], tuple[str, bytes]]
 
 
 def application(checks: Mapping[str, Check], others: Mapping[str, Application] | None = None) -> Application:
@@ -38,6 +40,25 @@ def application(checks: Mapping[str, Check], others: Mapping[str, Application] |
 def page(what: Page) -> Application:
     """GET or HEAD: 200 and what `what` returns, as JSON."""
     return _reading(lambda: ("200 OK", json.dumps(what()) + "\n"), "application/json")
+
+
+def document(what: Document) -> Application:
+    """Answer GET and HEAD with the document, or with 304 where the client has it already (RFC 9110 section 13.1.2)."""
+
+    def answer(env: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
+        method = env["REQUEST_METHOD"]
+        if method not in ("GET", "HEAD"):
+            return _say(env, start, "405 Method Not Allowed", "GET or HEAD\n", PLAIN, ("Allow", "GET, HEAD"))
+        tag, data = what()
+        known = {each.strip().removeprefix("W/") for each in env.get("HTTP_IF_NONE_MATCH", "").split(",")}
+        if tag in known or "*" in known:
+            start("304 Not Modified", [("ETag", tag)])
+            return []
+        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(data))), ("ETag", tag)]
+        start("200 OK", headers)
+        return [data] if method == "GET" else []
+
+    return answer
 
 
 def _check(check: Check) -> Application:

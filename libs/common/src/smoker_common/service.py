@@ -97,8 +97,9 @@ def run(
     environ: Mapping[str, str] = os.environ,
     results: TextIO | None = None,
     pages: Mapping[str, admin.Page] | None = None,
+    documents: Mapping[str, admin.Document] | None = None,
 ) -> int:
-    """Run `build(settings, sockets, registry)` until SIGTERM or SIGINT, serving `pages` on the admin port too.
+    """Run `build(settings, sockets, registry)` until SIGTERM or SIGINT, serving pages and documents on the admin port.
 
     Returns the exit code.
     """
@@ -127,6 +128,7 @@ def run(
         "/readyz": lambda: "stopping" if stop.is_set() else work.unready(),
     }
     others = {path: admin.page(what) for path, what in (pages or {}).items()}
+    others |= {path: admin.document(what) for path, what in (documents or {}).items()}
     others["/metrics"] = metrics.application(registry)
     server = HttpServer(sockets["admin_port"][0], admin.application(checks, others), observer=admin.observe)
     server.start()

@@ -156,7 +156,8 @@ def _place(mesh: Mesh, cell: Cell, hears: Mapping[tuple[str, str], Mapping[tuple
         mesh.silent.add(far)
     elif cell.outcomes.get(UDP) == "timeout":
         last = heard.get((cell.source, cell.plane, cell.family))
-        cell.heard = last is not None and last <= cell.ages[UDP] + min(SLACK, 0.3 * mesh.interval)
+        if last is not None:  # one that was never heard may have its address translated on the way
+            cell.heard = last <= cell.ages[UDP] + min(SLACK, 0.3 * mesh.interval)
 
 
 def _heard(state: State) -> dict[tuple[str, str, str], float]:

@@ -35,6 +35,11 @@ class Arrivals:
         if len(self._times) > MOST:
             del self._times[next(iter(self._times))]
 
+    def last(self, address: str) -> float | None:
+        """Return when a datagram of `address` was last answered, by the monotonic clock; None if none was."""
+        times = self._times.get(address)
+        return times[-1] if times else None
+
     def between(self, address: str, begin: float, end: float) -> bool:
         """Whether one of `address` was, between two instants of the monotonic clock."""
         return any(begin < at < end for at in self._times.get(address, ()))

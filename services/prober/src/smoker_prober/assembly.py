@@ -15,15 +15,21 @@ from smoker_prober.prober import Hosts, Prober
 from smoker_prober.responder import never_answered, servers
 from smoker_prober.settings import Settings
 from smoker_prober.sinks.memory import Memory
+from smoker_prober.sinks.state import StateSink
 
 
 def assemble(
-    settings: Settings, fixed: Hosts, sockets: Sockets, memory: Memory, registry: CollectorRegistry
+    settings: Settings,
+    fixed: Hosts,
+    sockets: Sockets,
+    memory: Memory,
+    state: StateSink,
+    registry: CollectorRegistry,
 ) -> Together:
-    """A prober of `fixed` hosts and, if the settings say so, of its peers. Raises `Mistake`."""
+    """Return a prober of `fixed` hosts and, if the settings say so, of its peers. Raises `Mistake`."""
     memory.node, memory.network = settings.node_name, settings.network
     arrivals = Arrivals()
-    prober = Prober(settings, fixed, memory, registry, arrivals)
+    prober = Prober(settings, fixed, memory, registry, arrivals, state)
     never = never_answered(settings)
     works: list[Work] = [*servers(sockets, registry, never, arrivals), prober]
     if settings.discovery == "endpointslice":
@@ -33,5 +39,5 @@ def assemble(
             api = Api.in_cluster(os.environ)
         except LookupError as outside:
             raise Mistake(f"DISCOVERY=endpointslice: {outside}") from None
-        works.append(Mesh(settings, api, prober, memory, never))
+        works.append(Mesh(settings, api, prober, memory, never, state, arrivals))
     return Together(works)

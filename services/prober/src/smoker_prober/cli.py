@@ -31,6 +31,7 @@ from smoker_prober.result import Result
 from smoker_prober.settings import Settings
 from smoker_prober.sinks import log as log_sink
 from smoker_prober.sinks.memory import Memory
+from smoker_prober.sinks.state import STATE, StateSink
 from smoker_prober.snapshot import SNAPSHOT, failed, fetch
 from smoker_prober.target import Path, Target
 
@@ -69,11 +70,15 @@ def command(arguments: Sequence[str] | None = None) -> int:
 
 def _run() -> int:
     memory = Memory()
+    state: StateSink
 
     def build(settings: Settings, sockets: service.Sockets, registry: CollectorRegistry) -> Together:
-        return assemble(settings, hosts(settings), sockets, memory, registry)
+        nonlocal state
+        state = StateSink.of(settings)
+        return assemble(settings, hosts(settings), sockets, memory, state, registry)
 
-    return service.run(PROGRAM, Settings, build, results=sys.stdout, pages={SNAPSHOT: memory.snapshot})
+    pages, documents = {SNAPSHOT: memory.snapshot}, {STATE: lambda: state.document()}
+    return service.run(PROGRAM, Settings, build, results=sys.stdout, pages=pages, documents=documents)
 
 
 def _report(settings: Settings, *, as_json: bool) -> int:

@@ -93,6 +93,11 @@ class Deadline:
             if self._read.seconds() > self._reading or self.lasts <= 0:
                 self.exceeded()
 
+    @property
+    def flooded(self) -> bool:
+        """Whether the peer sent so much that reading it took the time: then it was no lack of CPU."""
+        return self._reads > FREE_READS
+
     def _patience(self) -> float:
         """Seconds for which may be waited now; none at all: the kernel is asked."""
         least = min(self._left, GRACE * self.seconds)

@@ -10,14 +10,17 @@ from typing import Any
 from loguru import logger
 
 from smoker_common.clock import Clock
-from smoker_prober.discovery.api import Api
+from smoker_diagnosis.state import Api, Left
+from smoker_prober.arrivals import Arrivals
+from smoker_prober.discovery.api import Api as KubernetesApi
 from smoker_prober.discovery.endpointslice import Discovery
-from smoker_prober.discovery.paths import Own, paths
+from smoker_prober.discovery.paths import Own, family, paths
 from smoker_prober.discovery.peer import HOST, POD, Peer
 from smoker_prober.prober import Prober
 from smoker_prober.probes import PROBES
 from smoker_prober.settings import Settings
 from smoker_prober.sinks.memory import Memory
+from smoker_prober.sinks.state import Around, StateSink, heard_of
 
 SHOWN = 20  # names in a line
 
@@ -28,25 +31,35 @@ class Mesh:
     def __init__(
         self,
         settings: Settings,
-        api: Api,
+        api: KubernetesApi,
         prober: Prober,
         memory: Memory,
         never: set[int],
+        state: StateSink,
+        arrivals: Arrivals,
         *,
         clock: Clock | None = None,
     ) -> None:
         self._own = Own(settings.node_name, settings.network)
         self._count, self._probes = settings.mesh_peers, settings.probes
         self._prober, self._memory, self._never = prober, memory, never
+        self._sink, self._arrivals = state, arrivals
+        self._left: dict[tuple[str, str], Left] = {}  # by node and network
         self._clock = clock or Clock()
         self._zone = ""  # of the own node, as last known: it holds while the own pod is not ready
         self._probed = self._paths = 0
         services = {settings.peer_service: POD, settings.peer_host_service: HOST}
         services.pop("", None)
         self._discovery = Discovery(
-            api, namespace=settings.namespace, services=services, changed=self._changed, clock=self._clock.now
+            api,
+            namespace=settings.namespace,
+            services=services,
+            changed=self._changed,
+            clock=self._clock.now,
+            server=_service_of(settings.server_host, settings.namespace),
         )
         memory.mesh = self._state
+        state.around = self._around
 
     def _changed(self, peers: frozenset[Peer]) -> None:
         names, before = _names(peers), _names(self._discovery.peers)
@@ -57,6 +70,7 @@ class Mesh:
         hosts = paths(peers, self._own._replace(zone=self._zone), self._count, self._probes)
         self._probed = len({each.path.target for where in hosts.values() for each in where.values()} - {self._own.node})
         self._paths = sum(len(PROBES.keys() & where.keys()) for where in hosts.values())
+        self._note_left({(peer.node, peer.network) for peer in peers})
         self._prober.meet(hosts)
         if came or left:
             logger.info(
@@ -66,6 +80,37 @@ class Mesh:
                 known=len(peers),
                 probed=self._probed,
             )
+
+    def _note_left(self, now: set[tuple[str, str]]) -> None:
+        """Remember the peers that leave because they are not ready, and whether their paths failed before."""
+        for node, network in {(peer.node, peer.network) for peer in self._discovery.peers} - now:
+            if (node, network) in self._discovery.not_ready and node != self._own.node:
+                failing = self._sink.failing(node, network)
+                self._left[node, network] = Left(node, network, round(self._clock.now(), 3), failing)
+        for back in self._left.keys() & now:
+            del self._left[back]
+
+    def _around(self) -> Around:
+        """Return what the state of this prober says beside its results."""
+        peers = self._discovery.peers
+        # A node translates the addresses of what crosses from one network to the other: only its own network tells.
+        heard = [
+            (address, peer.node, self._own.network, family(address))
+            for peer in peers
+            if peer.network == self._own.network and peer.node != self._own.node
+            for address in peer.addresses
+        ]
+        return Around(
+            zone=self._zone,
+            api=self._api_word(),
+            peers=len({(peer.node, peer.network) for peer in peers} - {(self._own.node, self._own.network)}),
+            heard=heard_of(self._arrivals.last, heard),
+            left=tuple(left for key, left in sorted(self._left.items()) if key in self._discovery.not_ready),
+            echoes=self._discovery.echoes,
+        )
+
+    def _api_word(self) -> Api:
+        return "ok" if self._discovery.stale is None else "unanswered"
 
     def _state(self) -> dict[str, Any]:
         """As the snapshot shows it."""
@@ -100,6 +145,12 @@ class Mesh:
     def stuck(self) -> str:
         """Never: its loop survives its own failures."""
         return ""
+
+
+def _service_of(host: str, namespace: str) -> str:
+    """Return the name of the Service in `namespace` that `host` means; empty where it is none."""
+    first, _, rest = host.rstrip(".").partition(".")
+    return first if not rest or rest == namespace or rest.startswith(f"{namespace}.svc") else ""
 
 
 def _names(peers: frozenset[Peer]) -> set[str]:

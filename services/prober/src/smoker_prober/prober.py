@@ -1,6 +1,6 @@
 """The prober: hosts on a schedule, and each result to whoever wants to know.
 
-fixed hosts, peers ─▶ schedule ─▶ round ─▶ Result ─▶ log line, metrics, memory
+fixed hosts, peers ─▶ schedule ─▶ round ─▶ Result ─▶ log line, metrics, windows, state
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from smoker_prober.settings import Settings
 from smoker_prober.sinks import log
 from smoker_prober.sinks.memory import Memory
 from smoker_prober.sinks.metrics import Metrics
+from smoker_prober.sinks.state import StateSink
 from smoker_prober.target import Path, Target
 
 Where = Mapping[str, Target]  # a target for each probe, and one for the train
@@ -33,9 +34,15 @@ class Prober:
     """
 
     def __init__(
-        self, settings: Settings, fixed: Hosts, memory: Memory, registry: CollectorRegistry, arrivals: Arrivals
+        self,
+        settings: Settings,
+        fixed: Hosts,
+        memory: Memory,
+        registry: CollectorRegistry,
+        arrivals: Arrivals,
+        state: StateSink,
     ) -> None:
-        self._settings, self._memory, self._arrivals = settings, memory, arrivals
+        self._settings, self._memory, self._arrivals, self._state = settings, memory, arrivals, state
         self._metrics = Metrics(registry, interval=settings.test_interval, probes=settings.probes, where=memory.where)
         self._hosts: dict[str, Where] = {}
         self._rounds: dict[str, Callable[[], None]] = {}
@@ -66,8 +73,10 @@ class Prober:
         for key in before.keys() - now.keys():
             self._metrics.forget(*key)
             self._memory.forget(*key)
+            self._state.forget(*key)
         for key in now:  # one that is there already stays as it is
             self._memory.expect(*key)
+            self._state.expect(*key)
         for key in _paths(self._fixed):
             self._metrics.expect(*key)
         self._schedule.set(self._rounds)
@@ -85,6 +94,7 @@ class Prober:
                     log.write(result, self._settings.latency)
                     self._metrics.keep(result)
                     self._memory.keep(result)
+                    self._state.keep(result)
                 else:
                     logger.debug("a new peer does not answer yet", peer=name, probe=result.probe, error=result.error)
                 if self._schedule.closed:

@@ -59,6 +59,9 @@ class Result:
     train: Train | None = None  # what the packets that followed a UDP probe found
     direction: str = ""  # OUT: what is lost is what goes out to a peer; empty: not known
     path_mtu: PathMtu | None = None  # what the large packets that followed it found
+    began: float = 0.0  # when it began, in seconds of the monotonic clock
+    offender: str = ""  # address of the router or host, not the target, that sent an ICMP error
+    confirms: bool = False  # it repeats a probe that failed a moment ago; it does not count as a round
 
     def __post_init__(self) -> None:
         if self.duration < 0 or any(seconds < 0 for seconds in self.phases.values()):
@@ -93,6 +96,7 @@ class Result:
         flat |= {"ttl": self.ttl} if self.ttl is not None else {}
         flat |= {"status": self.status} if self.status is not None else {}
         flat |= {"direction": self.direction} if self.direction else {}
+        flat |= {"confirm": True} if self.confirms else {}
         flat |= {"error": self.error} if self.error else {}
         return flat
 

@@ -52,6 +52,7 @@ class Settings(ServiceSettings):
         "what a line calls latency: the kernel's RTT or the clock's",
     )
     node_name: str = setting("NODE_NAME", socket.gethostname, name, "the node this prober stands on")
+    cluster_name: str = setting("CLUSTER_NAME", "", name, "the cluster's name, in the state that the hub reads")
     network: str = setting("NETWORK", POD, one_of(POD, HOST), "the network it stands on: its pod's or its node's")
     discovery: str = setting(
         "DISCOVERY",

@@ -52,6 +52,30 @@ def endpoints(item: Any) -> tuple[Endpoint, ...]:
     return tuple(_ready(_of(item, "endpoints", list), service, family, ports))
 
 
+class Slice(NamedTuple):
+    """What is kept of one EndpointSlice."""
+
+    endpoints: tuple[Endpoint, ...] = ()  # ready ones of probers
+    not_ready: tuple[tuple[str, str], ...] = ()  # Service and node of probers that are there and not ready
+    echoes: tuple[tuple[str, str], ...] = ()  # port name and node of the echo services' ready pods
+
+
+def slice_of(item: Any, server: str) -> Slice:
+    """Return what is kept of a slice. `server`: the echo services' Service. Nothing that a slice may hold raises."""
+    service = _of(_of(_of(item, "metadata", dict), "labels", dict), SERVICE, str)
+    seen = [(_of(each, "conditions", dict), _of(each, "nodeName", str)) for each in _of(item, "endpoints", list)]
+    if service == server:
+        ports = {_of(port, "name", str) for port in _of(item, "ports", list)} & set(PORTS)
+        nodes = [node for conditions, node in seen if node and conditions.get("ready") is not False]
+        return Slice(echoes=tuple((port, node) for port in sorted(ports) for node in nodes))
+    waiting = [
+        (service, node)
+        for conditions, node in seen
+        if node and conditions.get("ready") is False and conditions.get("terminating") is not True
+    ]
+    return Slice(endpoints(item), tuple(waiting))
+
+
 def _ready(found: Iterable[Any], service: str, family: str, ports: Ports) -> Iterator[Endpoint]:
     for each in found:
         conditions = _of(each, "conditions", dict)
@@ -112,18 +136,24 @@ class Discovery:
         pause: Callable[[float], object] = gevent.sleep,
         again: float = AGAIN,
         clock: Callable[[], float] = time.monotonic,
+        server: str = "",
     ) -> None:
-        """`pause` and `clock` as for a watch; `again` is the pause in seconds after `changed` has failed."""
+        """`pause` and `clock` as for a watch; `again` is the pause in seconds after `changed` has failed.
+
+        `server`: the Service of the echo services, whose nodes are then known, too; empty: it is not watched.
+        """
         self._services, self._tell, self._again = services, changed, again
-        self._slices: Mapping[str, tuple[Endpoint, ...]] = {}
+        self._slices: Mapping[str, Slice] = {}
         self._news = Event()  # since they were told last
         self._telling: gevent.Greenlet[[], None] | None = None
         self.peers: frozenset[Peer] = frozenset()
+        self.not_ready: frozenset[tuple[str, str]] = frozenset()  # node and network of probers that are not ready
+        self.echoes: dict[str, list[str]] = {}  # by probe, the nodes on which its echo service is ready
         self._watch = Watch(
             api,
             f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices",
-            selector=f"{SERVICE} in ({','.join(sorted(services))})",
-            keep=endpoints,
+            selector=f"{SERVICE} in ({','.join(sorted(filter(None, {*services, server})))})",
+            keep=lambda item: slice_of(item, server),
             changed=self._changed,
             pause=pause,
             clock=clock,
@@ -149,7 +179,7 @@ class Discovery:
         """The instant (of the monotonic clock) since which the API has not answered; None while it does."""
         return self._watch.stale
 
-    def _changed(self, slices: Mapping[str, tuple[Endpoint, ...]]) -> None:
+    def _changed(self, slices: Mapping[str, Slice]) -> None:
         self._slices = slices
         self._news.set()
 
@@ -159,7 +189,10 @@ class Discovery:
             self._news.clear()
             begun = time.monotonic()
             try:
-                found = peers(self._slices.values(), self._services)
+                slices = list(self._slices.values())
+                self.not_ready = self._not_ready(slices)
+                self.echoes = _echoes(slices)
+                found = peers((each.endpoints for each in slices), self._services)
                 if found != self.peers:
                     self._tell(found)
                     self.peers = found
@@ -169,6 +202,19 @@ class Discovery:
                 self._news.set()
                 pause = self._again
             gevent.sleep(pause)
+
+    def _not_ready(self, slices: Iterable[Slice]) -> frozenset[tuple[str, str]]:
+        waiting = (one for each in slices for one in each.not_ready)
+        return frozenset((node, self._services[name]) for name, node in waiting if name in self._services)
+
+
+def _echoes(slices: Iterable[Slice]) -> dict[str, list[str]]:
+    """Return the nodes of each echo service, by the name of the probe that asks it."""
+    found: dict[str, set[str]] = {}
+    for each in slices:
+        for port, node in each.echoes:
+            found.setdefault(port.removesuffix("-echo"), set()).add(node)
+    return {probe: sorted(nodes) for probe, nodes in found.items()}
 
 
 def _of(tree: Any, key: str, kind: type) -> Any:

@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator
 from loguru import logger
 from urllib3.exceptions import HTTPError
 
-from smoker_prober.deadline import Deadline, DeadlineExceeded
+from smoker_prober.deadline import EVENT_LOOP, Deadline, DeadlineExceeded
 from smoker_prober.failure import BadReply, outcome_of, reason
 from smoker_prober.measured import Rtt
 from smoker_prober.resolve import Address, resolve
 from smoker_prober.result import Outcome, Result
 from smoker_prober.target import Target
+
+STARVED = 0.2  # share of the timeout: a prober that waits longer for a CPU cannot say that the network was silent
 
 
 class Attempt:
@@ -31,6 +33,7 @@ class Attempt:
         self.address = ""
         self.received = 0
         self.status: int | None = None
+        self.offender = ""  # who, other than the target, sent an ICMP error
         self.stray = ""  # an answer that is not ours, while ours may still come
 
     @contextlib.contextmanager
@@ -60,11 +63,16 @@ def run(name: str, probe: Probe, target: Target, source: str, timeout: float) ->
     """Do one probe with one deadline over all its phases, which gives the network `timeout` seconds."""
     attempt = Attempt(target, Deadline(timeout))
     outcome, error = Outcome.SUCCESS, ""
-    start, begun = time.time(), time.monotonic()
+    start, begun, delayed = time.time(), time.monotonic(), EVENT_LOOP.delayed()
     try:
         probe(attempt)
     except Exception as caught:
         outcome, error = _judged(caught, attempt)
+        starved = EVENT_LOOP.delayed() - delayed
+        late = outcome is Outcome.TIMEOUT or isinstance(caught, DeadlineExceeded)
+        if late and starved > STARVED * timeout and not attempt.deadline.flooded:
+            # Nobody knows whether the network was late or this process.
+            outcome, error = Outcome.LOCAL_ERROR, f"{error}; this prober waited {starved:.1f} s of them for a CPU"
     return Result(
         probe=name,
         target=target,
@@ -80,6 +88,8 @@ def run(name: str, probe: Probe, target: Target, source: str, timeout: float) ->
         rtt=attempt.rtt if outcome.ok else None,
         retransmits=attempt.retransmits,
         ttl=attempt.ttl,
+        began=begun,
+        offender=attempt.offender if not outcome.ok else "",
     )
 
 

@@ -32,6 +32,8 @@ def probe(attempt: Attempt) -> None:
                 queue = error_queue.drain(sock)
                 sent = queue.sent.get(0, sent)
                 if queue.errors:
+                    sender = queue.errors[0].offender
+                    attempt.offender = sender if sender != address.sockaddr[0] else ""
                     raise Reported(queue.errors[0].errno, queue.errors[0].told(address.sockaddr[0]))
                 try:
                     answer, ancillary, _flags, _address = sock.recvmsg(LARGEST, SPACE)
