@@ -1,0 +1,125 @@
+"""The state that a prober serves at `GET /api/v1/state`: the contract between prober and hub.
+
+Every instant is in seconds on the prober's own steady clock, which starts with its process and never steps. An age is
+the difference between two instants of one document, so nobody has to trust another machine's wall clock.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+VERSION = 1
+LARGEST = 64 * 1024 * 1024  # bytes of a document that `decode` reads
+
+Role = Literal["service", "peer", "dns", "external", "cluster"]
+Large = Literal["", "ok", "black_hole"]  # whether a packet as large as the path should take passes; "": not known
+Api = Literal["", "ok", "refused", "unanswered"]  # how the API server answers; "": it is not asked
+
+PEER: Role = "peer"
+SERVICE: Role = "service"
+
+
+class StateError(ValueError):
+    """A document that is no state of this version; the message is one sentence without its end."""
+
+
+class PathState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a prober knows of one path and probe. Counts cover the last rounds (three by default)."""
+
+    role: Role
+    target: str  # a peer's node; `host:port` of an echo service; the name of any other target
+    plane: str  # "pod", "host", "pod-host", "host-pod"; "service", "host-service"; "other", "host-other"
+    family: str  # "ipv4" or "ipv6"; empty where the target is a name
+    probe: str  # "tcp", "udp", "http", …
+    zone: str = ""  # of the target, where it is known
+    last: str = ""  # outcome of the last result; empty before the first
+    at: float = 0.0  # when the probe of the last result began
+    attempts: int = 0
+    failures: dict[str, int] = {}  # by outcome, without local_error
+    streak: int = 0  # failures in a row, the last result included; confirmations count
+    since: float = 0.0  # when the first probe of the streak began
+    sent: int = 0  # packets of the trains
+    lost: int = 0
+    requests_lost: int = 0  # of the lost ones, those that the reflector did not number
+    replies_lost: int = 0
+    large: Large = ""
+    mtu: int = 0  # bytes that the path should take; 0: not known
+    passes: int = 0  # bytes of the largest packet that did pass, where large ones are lost
+    rtt_p50: float = 0.0  # seconds; 0: no sample
+    rtt_p99: float = 0.0
+    offender: str = ""  # who sent the ICMP error of the last failure
+
+    @property
+    def failed(self) -> int:
+        """Results of the last rounds that failed."""
+        return sum(self.failures.values())
+
+
+class Heard(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """When this prober's responder last answered a UDP probe of a peer."""
+
+    node: str
+    plane: str  # as the peer sees it
+    family: str
+    at: float
+
+
+class Left(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A peer that Kubernetes still lists, not ready, and that is therefore probed no more."""
+
+    node: str
+    network: str
+    at: float  # when it became not ready
+    failing: bool  # whether its paths failed before that
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """One prober's state."""
+
+    version: int = VERSION
+    cluster: str = ""
+    node: str
+    network: Literal["pod", "host"] = "pod"
+    zone: str = ""
+    time: float = 0.0  # seconds since the epoch when the document was made, for display
+    at: float  # the same moment on the steady clock
+    interval: float  # seconds from one round to the next
+    timeout: float  # seconds for one probe
+    starved: bool = False  # whether the prober lacked CPU during the last rounds
+    api: Api = ""
+    peers: int = 0  # other probers that it knows
+    paths: list[PathState] = []
+    heard: list[Heard] = []
+    left: list[Left] = []
+    echoes: dict[str, list[str]] = {}  # by probe, the nodes on which its echo service has ready pods, where known
+
+
+class _Head(msgspec.Struct):
+    """The part of a document that every version has."""
+
+    version: int
+
+
+_encoder = msgspec.json.Encoder()
+_head = msgspec.json.Decoder(_Head)
+_decoder = msgspec.json.Decoder(State)
+
+
+def encode(state: State) -> bytes:
+    """Return `state` as JSON, about 80 bytes a path."""
+    return _encoder.encode(state)
+
+
+def decode(document: bytes) -> State:
+    """Return the state in `document`. Raises `StateError` for anything that is not a state of this version."""
+    if len(document) > LARGEST:
+        raise StateError(f"the state has {len(document)} bytes, more than {LARGEST}")
+    try:
+        version = _head.decode(document).version
+        if version != VERSION:
+            raise StateError(f"the state has version {version}, this program reads version {VERSION}")
+        return _decoder.decode(document)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise StateError(f"this is no state of a prober: {error}") from None
