@@ -107,6 +107,11 @@ def some_zones(world: World, chance: random.Random, many: int) -> tuple[str, ...
     return tuple(chance.sample(zones, many)) if len(zones) >= many and zones != [""] else None
 
 
+def real(world: World, layer: str) -> frozenset[str]:
+    """Return the layers that are right to say for `layer`: without a host network nobody can tell them apart."""
+    return frozenset({layer}) if world.shape.host else UNKNOWN | {layer}
+
+
 def layered(world: World, chance: random.Random) -> tuple[frozenset[str], Callable[[Packet], bool]]:
     """Return a layer between nodes, and which packets use it; without a host network nobody can tell which it is."""
     over = chance.random() < 0.5
@@ -124,50 +129,3 @@ def at(node: str, uses: Callable[[Packet], bool], rate: float = 1.0) -> Drop:
 def between(one: str, other: str, uses: Callable[[Packet], bool], rate: float = 1.0) -> Drop:
     """Return the loss between two nodes."""
     return lambda p: rate if uses(p) and {p.sender, p.receiver} == {one, other} else 0.0
-
-
-# Nodes and pairs
-
-
-@kind("node dead")
-def node_dead(world: World, chance: random.Random, taken: set[str]) -> Fault | None:
-    node = a_node(world, chance, taken)
-    if node is None:
-        return None
-    layers = NETWORK if world.shape.host else UNKNOWN
-    return Fault(
-        f"network of {node}",
-        [Accept("node", (node,), layers=layers)],
-        at(node, lambda p: p.crosses),
-        frozenset({node}),
-        broken=frozenset({node}),
-    )
-
-
-@kind("node overlay dead")
-def node_overlay(world: World, chance: random.Random, taken: set[str]) -> Fault | None:
-    node = a_node(world, chance, taken)
-    if node is None:
-        return None
-    layers = OVERLAY if world.shape.host else UNKNOWN
-    return Fault(
-        f"overlay of {node}",
-        [Accept("node", (node,), layers=layers)],
-        at(node, lambda p: p.overlay),
-        frozenset({node}),
-        broken=frozenset({node}),
-    )
-
-
-@kind("pair")
-def pair(world: World, chance: random.Random, taken: set[str]) -> Fault | None:
-    nodes = a_pair(world, chance, taken)
-    if nodes is None:
-        return None
-    layers, uses = layered(world, chance)
-    return Fault(
-        f"between {nodes[0]} and {nodes[1]}",
-        [Accept("pair", tuple(sorted(nodes)), layers=layers)],
-        between(*nodes, uses),
-        frozenset({nodes[0]}),
-    )

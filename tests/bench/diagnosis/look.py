@@ -19,7 +19,7 @@ from .world import INTERVAL, LARGE_MESH, NOW, PROBES, ROUND, Link, World, servic
 
 MISSING = 0.01  # share of the states that are not there, whatever the faults
 BY_HUB = 0.5  # share of the looks in which the states are fetched over the faulty network itself
-EXACT = 200  # nodes up to which what cannot be told apart is worked out
+EXACT = 100  # nodes up to which what cannot be told apart is worked out
 DEAD = 0.9  # loss from which a state cannot be fetched
 
 
@@ -52,6 +52,7 @@ def take(world: World, faults: Sequence[Fault], background: float, moment: str, 
     noise = chances.draw(chance, len(world.links), background)
     for number in _flapping(world, faults, chance):
         noise[number] = {**noise.get(number, {}), **chances.flapping(chance)}
+        look.tolerated.append(Accept("pair", (world.links[number].source, world.links[number].target)))
     paths, heard = _run(world, active, noise, chance)
     _services(world, faults, background, chance, paths)
     for fault in faults:
@@ -103,19 +104,30 @@ def _active(world: World, faults: Sequence[Fault]) -> tuple[dict[int, Active], l
 
 def _missing(world: World, faults: Sequence[Fault], chance: random.Random, look: Look) -> set[int]:
     """Return the numbers of the states that are not there."""
-    missing = {
-        number
-        for number in range(len(world.states))
-        if world.size >= 5 and chance.random() < MISSING
+    missing = {number for number in range(len(world.states)) if world.size >= 5 and chance.random() < MISSING}
+    missing |= {
+        world.place[node, network]
+        for fault in faults
+        for node in fault.gone
+        for network in ("pod", "host")
+        if (node, network) in world.place
     }
-    missing |= {world.place[node, network] for fault in faults for node in fault.gone for network in ("pod", "host") if (node, network) in world.place}
     if all(fault.reachable for fault in faults) or chance.random() >= BY_HUB:
         return missing
     others = [node for node in world.zones if not any(fault.near and node in fault.near for fault in faults)]
     hub = chance.choice(others or list(world.zones))
     look.notes.append(f"the hub runs on {hub}")
     for (node, network), number in world.place.items():
-        ask = Packet(hub, node, True, network == "pod", node != hub and world.overlay("pod" if network == "pod" else "pod-host"), "ipv4", "tcp", False)
+        ask = Packet(
+            hub,
+            node,
+            True,
+            network == "pod",
+            node != hub and world.overlay("pod" if network == "pod" else "pod-host"),
+            "ipv4",
+            "tcp",
+            False,
+        )
         for fault in faults:
             table = losses(fault.drop, ask) if fault.drop is not None else {}
             if any(max(table[kind]) >= DEAD for kind in ("tcp", "http") if kind in table):
@@ -176,7 +188,9 @@ def _services(world: World, faults: Sequence[Fault], background: float, chance: 
             paths.setdefault(number, {})[place + offset] = path_state(healthy, results[probe], world.clocks[prober])
 
 
-def _truths(world: World, faults: Sequence[Fault], hits: list[set[int]], seen: set[tuple[str, str]], look: Look) -> None:
+def _truths(
+    world: World, faults: Sequence[Fault], hits: list[set[int]], seen: set[tuple[str, str]], look: Look
+) -> None:
     for fault, hit in zip(faults, hits, strict=True):
         accepts = list(fault.accept)
         if fault.equivalents and hit and world.size <= EXACT:

@@ -24,7 +24,11 @@ def draw(chance: random.Random, paths: int, rate: float) -> Noise:
 
 def flapping(chance: random.Random, share: float = 0.4) -> dict[int, str]:
     """Return the failures of a path that fails now and then all day."""
-    return {back: "all" if chance.random() < 0.5 else chance.choice(PROBES) for back in range(BACK) if chance.random() < share}
+    return {
+        back: "all" if chance.random() < 0.5 else chance.choice(PROBES)
+        for back in range(BACK)
+        if chance.random() < share
+    }
 
 
 def _chosen(chance: random.Random, many: int, rate: float) -> list[int]:

@@ -18,7 +18,28 @@ KINDS = (*PROBES, "train", "large")  # kinds of packets that a fault can tell ap
 WINDOW = 3  # results that the counts cover
 SYN, DATA = (1.0, 2.0, 4.0), (0.2, 0.4, 0.8, 1.6, 3.2)  # seconds until TCP sends again (RFC 6298)
 PASSES = 1280  # bytes of the largest packet that an MTU black hole lets through
-SIZES = (1450, 1449, 1446, 1442, 1430, 1426, 1422, 1420, 1414, 1400, 1390, 1380, 1370, 1350, 1300, 1280, 1200, 1000, 576, 128)
+SIZES = (
+    1450,
+    1449,
+    1446,
+    1442,
+    1430,
+    1426,
+    1422,
+    1420,
+    1414,
+    1400,
+    1390,
+    1380,
+    1370,
+    1350,
+    1300,
+    1280,
+    1200,
+    1000,
+    576,
+    128,
+)
 QUICK = 0.001  # seconds until somebody refuses
 
 
@@ -204,9 +225,7 @@ def _udp(chance: random.Random, when: float, active: Active, by_chance: str, *, 
     return Found(when, ended, "mtu" if black_hole else "success", *counts, passes)
 
 
-def path_state(
-    healthy: PathState, results: Sequence[Found], clock: float, *, role: Role | None = None
-) -> PathState:
+def path_state(healthy: PathState, results: Sequence[Found], clock: float, *, role: Role | None = None) -> PathState:
     """Return what a prober knows after `results`; `healthy` says which path it is, `clock` what its clock is ahead."""
     path = healthy
     who = (role or path.role, path.target, path.plane, path.family, path.probe, path.zone)

@@ -5,65 +5,23 @@ from __future__ import annotations
 import argparse
 import functools
 import random
-import statistics
-import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import product
 
 from . import findings
 from .faults import KINDS, Fault
+from .kinds import ALL_FILES
 from .look import Look, take
 from .truth import Verdict, judge
+from .table import COMPLETE, HALF, HEALTHY, Table
 from .world import LARGE_MESH, World, make
 
 WORLDS = 10  # of each size below LARGE_MESH
-SIZES = (3, 5, 20, 100, 1000, 5000)
-BACKGROUNDS = (0.0, 1e-5, 1e-4, 5e-4, 1e-2)
-MANY_FAULTS_FROM = 5  # nodes
-
-
-@dataclass
-class Cell:
-    """The sum of some looks."""
-
-    looks: int = 0
-    faults: int = 0
-    placed: int = 0
-    whole: int = 0
-    one_of: int = 0
-    names: int = 0
-    false: int = 0  # findings
-    false_looks: int = 0
-    seconds: list[float] = field(default_factory=list)
-
-    def add(self, verdict: Verdict, took: float) -> None:
-        self.looks += 1
-        self.faults += verdict.faults
-        self.placed += verdict.placed
-        self.whole += verdict.whole
-        self.one_of += verdict.one_of
-        self.names += verdict.names
-        self.false += len(verdict.false)
-        self.false_looks += bool(verdict.false)
-        self.seconds.append(took)
-
-    def plus(self, other: Cell) -> None:
-        """Add the looks of another cell."""
-        for name in ("looks", "faults", "placed", "whole", "one_of", "names", "false", "false_looks"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.seconds.extend(other.seconds)
-
-    @property
-    def precision(self) -> float:
-        return 1 - self.false / self.names if self.names else 1.0
-
-    def ratio(self, many: int) -> float:
-        return many / self.faults if self.faults else 1.0
-
-    @property
-    def milliseconds(self) -> float:
-        return 1000 * statistics.median(self.seconds) if self.seconds else 0.0
+FEWER = {LARGE_MESH: 4, 5 * LARGE_MESH: 10}  # nodes from which a cell has so many times fewer looks
+FEW_NODES = 5  # with fewer, two faults hide each other
+assert ALL_FILES
 
 
 @functools.lru_cache(maxsize=64)
@@ -114,15 +72,21 @@ def look_at(case: Case) -> tuple[Look, World, list[Fault]] | None:
     return None
 
 
-def cases(names: list[str], size: int, background: float, faults: int, looks: int, moment: str, seed: int) -> Iterator[Case]:
-    """Yield the cases of a cell, with kinds in turn where there is one fault, else drawn."""
-    chance = random.Random(f"{seed} {size} {background} {faults} {moment}")
-    for number in range(looks):
-        if faults == 1:
-            kinds = (names[number % len(names)],)
-        else:
-            kinds = tuple(chance.choice(names) for _ in range(faults))
-        yield Case(kinds, size, background, moment, f"{seed}.{number}")
+def cases(size: int, background: float, faults: int, moment: str, chosen: argparse.Namespace) -> Iterator[Case]:
+    """Yield the looks of a cell: kinds in turn where there is one fault or none, else drawn."""
+    few = max([1, *(times for nodes, times in FEWER.items() if size >= nodes)])
+    names = [name for name in KINDS if chosen.kind in name and name.startswith(HEALTHY) == (faults == 0)]
+    if faults > 1:
+        names = [name for name in names if KINDS[name].together]
+    chance = random.Random(f"{chosen.seed} {size} {background} {faults} {moment}")
+    start = chance.randrange(len(names) or 1)
+    for number in range(max(chosen.looks // few, 1) if names else 0):
+        kinds = (
+            tuple(chance.choice(names) for _ in range(faults))
+            if faults > 1
+            else (names[(start + number) % len(names)],)
+        )
+        yield Case(kinds, size, background, moment, f"{chosen.seed}.{number}")
 
 
 def judged(case: Case, show: str = "") -> tuple[Verdict, float] | None:
@@ -143,39 +107,61 @@ def tell(case: Case, look: Look, where: World, found: list[findings.Named], verd
     print(f'\n--look "{case}"', *look.notes, f"{len(look.states)} of {len(where.states)} states", sep="; ")
     print(f"  world {where.number}: {where.shape}")
     for name, accepts, wanted in look.truths:
-        print(f"  truth: {name}{'' if wanted else ' (need not be named)'}")
-        for accept in accepts:
-            where_ = ",".join((*accept.nodes, *accept.zones))
-            print(f"    right: {accept.kind} {where_} {'/'.join(sorted(accept.layers))} {accept.probes} {accept.families}")
+        print(f"  truth: {name}{'' if wanted else ' (nothing to name)'}")
+        for accept in dict.fromkeys(accepts):
+            place = " ".join((accept.what, accept.kind, *accept.nodes, *accept.zones)).strip()
+            probes = " or ".join(",".join(each) or "all probes" for each in accept.probes)
+            print(f"    right: {place}; {'/'.join(sorted(accept.layers))} {probes} {' '.join(accept.families[0])}")
     for named in found:
-        mark = "FALSE " if any(named is each for each in verdict.false) else ""
-        print(f"  found: {mark}{named}")
-    print(f"  missed: {verdict.missed}  partly: {verdict.partly}  false: {len(verdict.false)}  one of: {verdict.one_of}")
+        print(f"  found: {'FALSE ' if any(named is each for each in verdict.false) else ''}{named}")
+    print(f"  missed: {verdict.missed}; only placed: {verdict.partly}; among a one-of: {verdict.one_of}", flush=True)
+
+
+def numbers(text: str) -> list[float]:
+    """Return what is separated by commas."""
+    return [float(each) for each in text.split(",")]
 
 
 def main() -> int:
     """Run it."""
-    parser = argparse.ArgumentParser(prog="tests.bench.diagnosis", description=__doc__)
-    parser.add_argument("--sizes", default="3,5,20,100,1000,5000", help="nodes, separated by commas")
-    parser.add_argument("--background", default="0,5e-4", help="failures by chance of a path and round")
-    parser.add_argument("--faults", default="1,2,3", help="how many at once")
-    parser.add_argument("--looks", type=int, default=100, help="of each cell")
+    parser = argparse.ArgumentParser(prog="tests.bench.diagnosis", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--sizes", type=numbers, default="3,5,20,100,1000,5000", help="nodes, separated by commas")
+    parser.add_argument(
+        "--background", type=numbers, default="0,5e-4,1e-2", help="failures by chance, a path and round"
+    )
+    parser.add_argument("--faults", type=numbers, default="0,1,2,3", help="how many at once; 0: healthy situations")
+    parser.add_argument(
+        "--looks", type=int, default=100, help="of each cell; a quarter from 1,000 nodes, a tenth from 5,000"
+    )
     parser.add_argument("--class", dest="kind", default="", help="only kinds of faults whose name has this in it")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1, help="another number gives other looks")
     parser.add_argument("--failures", action="store_true", help="print each look that is wrong or misses a fault")
     parser.add_argument("--look", default="", help="repeat one look, as --failures prints it, and print all of it")
+    parser.add_argument("--list", action="store_true", help="print the kinds of faults")
     chosen = parser.parse_args()
+    if chosen.list:
+        print("\n".join(KINDS))
+        return 0
     if chosen.look:
         judged(Case.parse(chosen.look), "all")
         return 0
-    names = [name for name in KINDS if chosen.kind in name]
-    for size in map(int, chosen.sizes.split(",")):
-        for background in map(float, chosen.background.split(",")):
-            for faults in map(int, chosen.faults.split(",")):
-                cell, begun = Cell(), time.perf_counter()
-                for case in cases(names, size, background, faults, chosen.looks, "complete", chosen.seed):
-                    done = judged(case, "wrong" if chosen.failures else "")
-                    if done is not None:
-                        cell.add(*done)
-                print(size, background, faults, cell.looks, f"place {cell.ratio(cell.placed):.3f} whole {cell.ratio(cell.whole):.3f} one of {cell.one_of} precision {cell.precision:.3f} false looks {cell.false_looks} ms {cell.milliseconds:.1f} total {time.perf_counter()-begun:.1f}", file=sys.stdout, flush=True)
-    return 0
+    table = Table()
+    begun = time.perf_counter()
+    for size, background, faults, moment in plan(chosen):
+        for case in cases(size, background, faults, moment, chosen):
+            done = judged(case, "wrong" if chosen.failures else "")
+            if done is not None:
+                table.add((size, background, faults, moment), case.kinds, *done)
+    print(table.render())
+    print(f"\nSeed {chosen.seed}; {table.looks} looks in {time.perf_counter() - begun:.0f} s.")
+    return 0 if all(goal.met for goal in table.goals()) else 1
+
+
+def plan(chosen: argparse.Namespace) -> Iterator[tuple[int, float, int, str]]:
+    """Yield the cells: nodes, background, faults, moment. A half-finished round is looked at with one fault."""
+    for size, background, faults in product(chosen.sizes, chosen.background, chosen.faults):
+        if faults > 1 and size < FEW_NODES:
+            continue
+        yield int(size), background, int(faults), COMPLETE
+        if faults == 1:
+            yield int(size), background, int(faults), HALF

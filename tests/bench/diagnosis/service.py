@@ -63,9 +63,7 @@ def _one(
     return Found(when, when + (DURATION["udp"] if not counts[1] else SPREAD + TIMEOUT), "success", *counts, ALLOWED)
 
 
-def _losses(
-    world: World, prober: tuple[str, str], pod: str, kind: str, faults: Sequence[Fault]
-) -> tuple[float, float]:
+def _losses(world: World, prober: tuple[str, str], pod: str, kind: str, faults: Sequence[Fault]) -> tuple[float, float]:
     """Return what is lost between `prober` and a pod on the node `pod`."""
     node, network = prober
     overlay = node != pod and world.overlay("pod" if network == "pod" else "host-pod")

@@ -16,10 +16,16 @@ from .world import Link, World
 NODES = {"node", "into", "out_of"}  # kinds that are one place for a reader
 PAIRS = {"pair", "one_way"}
 ZONE_PAIRS = {"zone_pair", "zone_one_way"}
-FROM_NODE = {"from_node_service", "from_node_dns", "node_service", "from_node"}
-ALL_SERVICES = {"service", "all", "dns"}
+EVERYWHERE = {"service", "dns", "all"}  # kinds of one place, where Services or the DNS are meant
+SERVICES = frozenset({"service", "dns"})  # layers
 LOSS = "loss"
-LAYERS = ("network", "overlay", "pods", "into_pods", "out_of_pods", "hosts")
+BETWEEN = ("network", "overlay")
+OF_KIND = {  # layers that a kind of scope can have
+    "node": (*BETWEEN, "pods"),
+    "into": (*BETWEEN, "into_pods", "hosts"),
+    "out_of": (*BETWEEN, "out_of_pods"),
+    "all": (*BETWEEN, "into_pods", "out_of_pods", "hosts"),
+}
 
 _INTO_POD, _FROM_POD, _INTO_HOST = ("pod", "host-pod"), ("pod", "pod-host"), ("host", "pod-host")
 Place = tuple[str, tuple[str, ...], tuple[str, ...]]  # kind, nodes, zones
@@ -35,6 +41,12 @@ class Accept:
     layers: frozenset[str] = frozenset()
     probes: tuple[tuple[str, ...], ...] = ((),)
     families: tuple[tuple[str, ...], ...] = ((),)
+    what: str = ""  # the kind of finding, where it accuses no place of the network
+
+    @property
+    def of_services(self) -> bool:
+        """Whether Services or the DNS are meant, and not the paths between nodes."""
+        return self.kind in ("service", "dns") or (bool(self.layers) and self.layers <= SERVICES)
 
     @property
     def place(self) -> Place:
@@ -51,13 +63,13 @@ class Accept:
         return kind == self.kind and self.same_place(kind, nodes, zones)
 
     def whole(self, named: Named) -> bool:
-        """Whether kind, layer, probes and families are right, too."""
-        kinds = {self.kind} if self.kind not in FROM_NODE | ALL_SERVICES else FROM_NODE | ALL_SERVICES
-        told = {(named.kind, named.nodes, named.zones), *named.one_of}
-        if self.kind in FROM_NODE | ALL_SERVICES:
-            if named.kind not in FROM_NODE | ALL_SERVICES:
+        """Whether kind, layer, probes and families are right, where the place is."""
+        if self.what:
+            return named.what == self.what
+        if self.of_services:
+            if not (named.layers & self.layers if self.layers else named.layers & SERVICES):
                 return False
-        elif not any(self.same(*each) for each in told):
+        elif not any(self.same(*each) for each in {(named.kind, named.nodes, named.zones), *named.one_of}):
             return False
         if named.what == LOSS and LOSS in self.layers:
             return True
@@ -70,8 +82,6 @@ def place(kind: str, nodes: tuple[str, ...], zones: tuple[str, ...]) -> Place:
     """Return what is the same for all kinds of one place."""
     if kind in NODES:
         return "node", nodes, ()
-    if kind in FROM_NODE:
-        return "from_node", nodes, ()
     if kind in PAIRS:
         return "pair", tuple(sorted(nodes)), ()
     if kind in ZONE_PAIRS:
@@ -157,7 +167,7 @@ def equivalents(world: World, visible: Sequence[Link], hit: Collection[int]) -> 
         inside = [covers(world, kind, nodes, zones, link) for link in visible]
         if any(id(link) in hit and not within for link, within in zip(visible, inside, strict=True)):
             continue
-        for layer in LAYERS:
+        for layer in OF_KIND.get(kind, BETWEEN):
             if all(
                 (affected(world, layer, kind, nodes, link) if within else False) in (None, id(link) in hit)
                 for link, within in zip(visible, inside, strict=True)
@@ -179,14 +189,16 @@ class Verdict:
     partly: list[str] = field(default_factory=list)  # placed, and with a wrong layer
 
 
-def judge(truths: Iterable[tuple[str, Sequence[Accept], bool]], tolerated: Sequence[Accept], found: Sequence[Named]) -> Verdict:
+def judge(
+    truths: Iterable[tuple[str, Sequence[Accept], bool]], tolerated: Sequence[Accept], found: Sequence[Named]
+) -> Verdict:
     """Compare. A truth is a name, its right answers, and whether it has to be named."""
     verdict = Verdict()
     accusing = [named for named in found if named.accuses]
     verdict.names = len(accusing)
     right: set[int] = set()
     for name, accepts, wanted in truths:
-        placed = [named for named in accusing if any(_at(named, a) for a in accepts) and _certain(named, accepts)]
+        placed = [named for named in found if any(_at(named, a) for a in accepts) and _certain(named, accepts)]
         among = [named for named in accusing if not _certain(named, accepts) and any(_among(named, a) for a in accepts)]
         right.update(map(id, placed + among))
         if not wanted:
@@ -194,7 +206,7 @@ def judge(truths: Iterable[tuple[str, Sequence[Accept], bool]], tolerated: Seque
         verdict.faults += 1
         verdict.placed += bool(placed)
         verdict.one_of += bool(among and not placed)
-        if any(accept.whole(named) for named in placed for accept in accepts):
+        if any(accept.whole(named) and _at(named, accept) for named in placed for accept in accepts):
             verdict.whole += 1
         elif placed:
             verdict.partly.append(name)
@@ -207,12 +219,16 @@ def judge(truths: Iterable[tuple[str, Sequence[Accept], bool]], tolerated: Seque
 
 
 def _at(named: Named, accept: Accept) -> bool:
-    if accept.same_place(named.kind, named.nodes, named.zones):
-        return True
-    services = FROM_NODE | ALL_SERVICES
-    if accept.kind in services and named.kind in services:  # "service" may carry its node, "dns" may be a kind or a layer
-        return set(named.nodes) <= set(accept.nodes) if accept.kind in ALL_SERVICES else named.nodes == accept.nodes
-    return False
+    """Whether `named` is where `accept` says."""
+    if accept.what:
+        return named.what == accept.what and named.nodes == accept.nodes
+    if not named.accuses:
+        return False
+    if accept.of_services and accept.kind in EVERYWHERE:
+        return named.kind in EVERYWHERE and bool(named.layers & SERVICES)
+    if accept.kind == "all" and named.layers <= SERVICES:
+        return False
+    return accept.same_place(named.kind, named.nodes, named.zones)
 
 
 def _certain(named: Named, accepts: Sequence[Accept]) -> bool:
