@@ -14,7 +14,7 @@ from typing import Any
 from smoker_diagnosis.state import State
 
 from .packets import Drop, Packet
-from .truth import LOSS, Accept
+from .truth import Accept
 from .world import World
 
 NETWORK, OVERLAY = frozenset({"network"}), frozenset({"overlay"})

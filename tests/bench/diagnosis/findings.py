@@ -42,7 +42,8 @@ class Named:
         more = " | ".join(" ".join((kind, *nodes, *zones)) for kind, nodes, zones in self.one_of)
         layers = "/".join(sorted(self.layers))
         kept = (*self.probes, *self.families, self.direction)
-        return f"{self.what}: {where}; {layers} {' '.join(kept)}; {self.confidence:.3f}{f'; one of {more}' if more else ''}"
+        told = f"{self.what}: {where}; {layers} {' '.join(kept)}; {self.confidence:.3f}"
+        return f"{told}; one of {more}" if more else told
 
 
 def read(finding: Any) -> Named:

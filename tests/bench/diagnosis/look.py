@@ -15,11 +15,12 @@ from .faults import Fault
 from .packets import Active, Losses, Packet, losses, path_state, rounds
 from .service import service_results
 from .truth import Accept, equivalents
-from .world import INTERVAL, LARGE_MESH, NOW, PROBES, ROUND, Link, World, service_paths
+from .world import INTERVAL, NOW, PROBES, ROUND, Link, World
 
 MISSING = 0.01  # share of the states that are not there, whatever the faults
 BY_HUB = 0.5  # share of the looks in which the states are fetched over the faulty network itself
 EXACT = 100  # nodes up to which what cannot be told apart is worked out
+MET = 3  # results that a fault needs before it can be named
 DEAD = 0.9  # loss from which a state cannot be fetched
 
 
@@ -43,9 +44,7 @@ def request(world: World, link: Link) -> Packet:
 
 def take(world: World, faults: Sequence[Fault], background: float, moment: str, chance: random.Random) -> Look:
     """Return the look at `world` with `faults`. `moment`: "complete" or "half"."""
-    for fault in faults:
-        low, high = (0.3, 0.9) if moment == "half" else (1 + ROUND / INTERVAL, 3 + ROUND / INTERVAL)
-        fault.begin = NOW - chance.uniform(low, high) * INTERVAL if fault.steady else NOW - 1e4
+    _begin(faults, moment, chance)
     look = Look([], tuple(sorted({node for fault in faults for node in fault.not_ready})), [], [])
     active, hits = _active(world, faults)
     missing = _missing(world, faults, chance, look)
@@ -58,22 +57,33 @@ def take(world: World, faults: Sequence[Fault], background: float, moment: str, 
     for fault in faults:
         if fault.change is not None:
             fault.change(world, paths, chance)
+    edits = [fault.edit for fault in faults if fault.edit is not None]
     for number, state in enumerate(world.states):
-        if number in missing:
-            continue
-        changes: dict[str, object] = {}
-        if number in paths:
-            changes["paths"] = _replaced(state.paths, paths[number])
-        if number in heard:
-            changes["heard"] = _replaced(state.heard, heard[number])
-        changed = msgspec.structs.replace(state, **changes) if changes else state
-        for fault in faults:
-            if fault.edit is not None:
-                changed = fault.edit(world, changed, chance)
-        look.states.append(changed)
-    seen = {(state.node, state.network) for state in look.states}
-    _truths(world, faults, hits, seen, look)
+        if number not in missing:
+            changed = _changed(state, paths.get(number), heard.get(number))
+            for edit in edits:
+                changed = edit(world, changed, chance)
+            look.states.append(changed)
+    _truths(world, faults, hits, look)
+    if moment == "half":
+        _unseen(world, faults, hits, paths, look)
     return look
+
+
+def _begin(faults: Sequence[Fault], moment: str, chance: random.Random) -> None:
+    """Have each fault begin at a moment of its own."""
+    low, high = (0.3, 0.9) if moment == "half" else (1 + ROUND / INTERVAL, 3 + ROUND / INTERVAL)
+    for fault in faults:
+        fault.begin = NOW - (chance.uniform(low, high) * INTERVAL if fault.steady else 1e4)
+
+
+def _changed(state: State, paths: Mapping[int, object] | None, heard: Mapping[int, object] | None) -> State:
+    changes: dict[str, object] = {}
+    if paths:
+        changes["paths"] = _replaced(state.paths, paths)
+    if heard:
+        changes["heard"] = _replaced(state.heard, heard)
+    return msgspec.structs.replace(state, **changes) if changes else state
 
 
 def _replaced(before: list, changed: Mapping[int, object]) -> list:  # type: ignore[type-arg]
@@ -188,11 +198,35 @@ def _services(world: World, faults: Sequence[Fault], background: float, chance: 
             paths.setdefault(number, {})[place + offset] = path_state(healthy, results[probe], world.clocks[prober])
 
 
-def _truths(
-    world: World, faults: Sequence[Fault], hits: list[set[int]], seen: set[tuple[str, str]], look: Look
-) -> None:
+def _unseen(world: World, faults: Sequence[Fault], hits: list[set[int]], paths: Changed, look: Look) -> None:
+    """Ask for no name of a fault that next to no probe has met so far."""
+    for number, (fault, hit) in enumerate(zip(faults, hits, strict=True)):
+        if fault.drop is not None:
+            places = [
+                (world.place[link.source, link.ends[0]], link.place + offset)
+                for link in world.links
+                if id(link) in hit
+                for offset in range(len(PROBES))
+            ]
+        else:
+            places = [
+                (world.place[prober], place + offset)
+                for prober, place in world.service_place.items()
+                for offset in range(len(PROBES))
+            ]
+        met = [path for one, other in places if (path := paths.get(one, {}).get(other)) is not None]
+        if sum(path.streak > 0 or path.lost > 0 for path in met) < MET:
+            name, accepts, _ = look.truths[number]
+            look.truths[number] = (name, accepts, False)
+
+
+def _truths(world: World, faults: Sequence[Fault], hits: list[set[int]], look: Look) -> None:
+    seen: set[tuple[str, str]] = {(state.node, state.network) for state in look.states}
     for fault, hit in zip(faults, hits, strict=True):
         accepts = list(fault.accept)
+        wanted = fault.wanted and (
+            fault.drop is None or any((x.source, x.ends[0]) in seen for x in world.links if id(x) in hit)
+        )
         if fault.equivalents and hit and world.size <= EXACT:
             sample = accepts[0]
             visible = [
@@ -203,7 +237,7 @@ def _truths(
             for kind, layer, (_, nodes, zones) in equivalents(world, visible, hit):
                 layers = frozenset({layer}) | (sample.layers & {"loss"})
                 accepts.append(Accept(kind, nodes, zones, layers, sample.probes, sample.families))
-        look.truths.append((fault.name, accepts, fault.wanted))
+        look.truths.append((fault.name, accepts, wanted))
         look.tolerated.extend(fault.tolerated)
     broken = {node for fault in faults for node in fault.broken}
     for probe in PROBES:

@@ -35,7 +35,8 @@ def _chosen(chance: random.Random, many: int, rate: float) -> list[int]:
     """Return the numbers below `many` that are hit, each with `rate`, at a cost of those that are."""
     if rate <= 0:
         return []
-    found, number = [], -1
+    found: list[int] = []
+    number = -1
     while True:
         number += 1 + int(math.log(1 - chance.random()) / math.log(1 - rate))
         if number >= many:

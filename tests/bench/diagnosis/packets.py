@@ -188,16 +188,10 @@ def rounds(
                 request, reply = (1.0, 0.0) if chance.random() < 0.5 else (0.0, 1.0)
             if probe == "udp":
                 arrived = chance.random() >= request
-                if arrived:
-                    heard = when
+                heard = when if arrived else heard
                 result = _udp(chance, when, active, by_chance, answered=arrived and chance.random() >= reply)
-            elif request or reply:
-                took = connection(chance, request, reply) if request < 1 and reply < 1 else TIMEOUT + 1
-                result = Found(when, when + DURATION[probe] + took, "success")
-                if took > TIMEOUT:
-                    result = Found(when, when + TIMEOUT, "timeout")
             else:
-                result = Found(when, when + DURATION[probe], "success")
+                result = _tcp(chance, when, probe, request, reply)
             if result.outcome == "timeout" and silent != "timeout":
                 result = Found(when, when + QUICK, silent)
             if result.ended <= NOW:
@@ -205,6 +199,15 @@ def rounds(
             when = result.ended
         free = when
     return Rounds(found, heard)
+
+
+def _tcp(chance: random.Random, when: float, probe: str, request: float, reply: float) -> Found:
+    if not request and not reply:
+        return Found(when, when + DURATION[probe], "success")
+    took = connection(chance, request, reply) if request < 1 and reply < 1 else TIMEOUT + 1
+    if took > TIMEOUT:
+        return Found(when, when + TIMEOUT, "timeout")
+    return Found(when, when + DURATION[probe] + took, "success")
 
 
 def _udp(chance: random.Random, when: float, active: Active, by_chance: str, *, answered: bool) -> Found:

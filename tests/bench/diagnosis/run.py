@@ -14,8 +14,8 @@ from . import findings
 from .faults import KINDS, Fault
 from .kinds import ALL_FILES
 from .look import Look, take
+from .table import COMPLETE, HEALTHY, Table
 from .truth import Verdict, judge
-from .table import COMPLETE, HALF, HEALTHY, Table
 from .world import LARGE_MESH, World, make
 
 WORLDS = 10  # of each size below LARGE_MESH
@@ -130,6 +130,7 @@ def main() -> int:
         "--background", type=numbers, default="0,5e-4,1e-2", help="failures by chance, a path and round"
     )
     parser.add_argument("--faults", type=numbers, default="0,1,2,3", help="how many at once; 0: healthy situations")
+    parser.add_argument("--rounds", default="complete,half", help="whether the round is complete since the fault began")
     parser.add_argument(
         "--looks", type=int, default=100, help="of each cell; a quarter from 1,000 nodes, a tenth from 5,000"
     )
@@ -162,6 +163,6 @@ def plan(chosen: argparse.Namespace) -> Iterator[tuple[int, float, int, str]]:
     for size, background, faults in product(chosen.sizes, chosen.background, chosen.faults):
         if faults > 1 and size < FEW_NODES:
             continue
-        yield int(size), background, int(faults), COMPLETE
-        if faults == 1:
-            yield int(size), background, int(faults), HALF
+        for moment in chosen.rounds.split(","):
+            if moment == COMPLETE or faults == 1:
+                yield int(size), background, int(faults), moment

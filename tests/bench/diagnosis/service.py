@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from .faults import Fault
 from .packets import Found, Packet, connection, losses, train
-from .world import DURATION, INTERVAL, NOW, PACKETS, PROBES, SPREAD, TIMEOUT, World, ALLOWED
+from .world import ALLOWED, DURATION, INTERVAL, NOW, PACKETS, PROBES, SPREAD, TIMEOUT, World
 
 ROUNDS = 7
 
@@ -40,7 +40,7 @@ def service_results(
 def _one(
     world: World, prober: tuple[str, str], probe: str, faults: Sequence[Fault], when: float, chance: random.Random
 ) -> Found:
-    node, network = prober
+    node, _ = prober
     if not _resolved(world, prober, faults, chance):
         return Found(when, when + TIMEOUT, "resolve_error")
     for fault in faults:

@@ -113,7 +113,7 @@ class Table:
             row = [name]
             for cell in cells:
                 if cell is None or not cell.looks:
-                    row.append("–")
+                    row.append("-")
                 elif cell.faults:
                     row.append(
                         f"{_percent(cell.ratio(cell.whole))} ({_percent(cell.ratio(cell.placed))}) of {cell.faults}"
@@ -160,8 +160,8 @@ _HEADER = (
 
 def _row(key: Key, cell: Cell) -> list[str]:
     size, background, faults, moment = key
-    shares = [_percent(cell.ratio(many)) if cell.faults else "–" for many in (cell.placed, cell.whole, cell.one_of)]
-    precision = _percent(cell.precision) if cell.names else "–"
+    shares = [_percent(cell.ratio(many)) if cell.faults else "-" for many in (cell.placed, cell.whole, cell.one_of)]
+    precision = _percent(cell.precision) if cell.names else "-"
     whole = [f"{size:,}", f"{background:g}", str(faults), moment, str(cell.looks), *shares, precision]
     return [*whole, str(cell.false_looks), f"{cell.milliseconds:.1f}"]
 

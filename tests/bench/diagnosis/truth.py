@@ -92,28 +92,25 @@ def place(kind: str, nodes: tuple[str, ...], zones: tuple[str, ...]) -> Place:
 def covers(world: World, kind: str, nodes: tuple[str, ...], zones: tuple[str, ...], link: Link) -> bool:
     """Whether `link` is within a scope."""
     source, target = link.source, link.target
-    if kind == "node":
-        return nodes[0] in (source, target)
-    if kind == "into":
-        return target == nodes[0]
-    if kind == "out_of":
-        return source == nodes[0]
-    if kind == "pair":
-        return {source, target} == set(nodes)
-    if kind == "one_way":
-        return (source, target) == nodes
+    if nodes:
+        return {
+            "node": nodes[0] in (source, target),
+            "into": target == nodes[0],
+            "out_of": source == nodes[0],
+            "pair": {source, target} == {*nodes},
+            "one_way": (source, target) == nodes,
+        }[kind]
     if kind == "all":
         return True
-    here, there = world.zones[source], world.zones[target]
     if source == target:
         return False
-    if kind == "zone":
-        return (here == zones[0]) != (there == zones[0])
-    if kind == "inside_zone":
-        return here == there == zones[0]
-    if kind == "zone_pair":
-        return {here, there} == set(zones)
-    return (here, there) == zones
+    here, there = world.zones[source], world.zones[target]
+    return {
+        "zone": (here == zones[0]) != (there == zones[0]),
+        "inside_zone": here == there == zones[0],
+        "zone_pair": {here, there} == {*zones},
+        "zone_one_way": (here, there) == zones,
+    }[kind]
 
 
 def affected(world: World, layer: str, kind: str, nodes: tuple[str, ...], link: Link) -> bool | None:

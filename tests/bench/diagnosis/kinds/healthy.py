@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from smoker_diagnosis.state import PathState, State
+from tests.bench.diagnosis.faults import Fault, a_node, kind
+from tests.bench.diagnosis.world import World
 
-from ..faults import Fault, a_node, kind
-from ..world import World
 from .probers import leaving, left
 
 

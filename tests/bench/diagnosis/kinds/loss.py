@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 
-from ..faults import LOSS, Fault, a_node, a_pair, between, kind, layered, some_zones
-from ..truth import Accept
-from ..world import World
+from tests.bench.diagnosis.faults import Fault, a_node, a_pair, between, kind, layered, some_zones
+from tests.bench.diagnosis.truth import LOSS, Accept
+from tests.bench.diagnosis.world import World
 
 HEAVY = 0.5  # from here on PINGs fail as well, and nobody can say where loss ends
 

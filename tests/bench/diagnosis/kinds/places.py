@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import random
 
-from ..faults import NETWORK, OVERLAY, UNKNOWN, Fault, a_node, a_pair, at, between, kind, layered, real, some_zones
-from ..packets import Packet
-from ..truth import Accept
-from ..world import World
+from tests.bench.diagnosis.faults import (
+    NETWORK,
+    OVERLAY,
+    UNKNOWN,
+    Fault,
+    a_node,
+    a_pair,
+    at,
+    between,
+    kind,
+    layered,
+    real,
+    some_zones,
+)
+from tests.bench.diagnosis.packets import Packet
+from tests.bench.diagnosis.truth import Accept
+from tests.bench.diagnosis.world import World
 
 
 @kind("node dead")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 
-from ..faults import Fault, a_node, kind, real
-from ..packets import Packet
-from ..truth import Accept
-from ..world import World
+from tests.bench.diagnosis.faults import Fault, a_node, kind, real
+from tests.bench.diagnosis.packets import Packet
+from tests.bench.diagnosis.truth import Accept
+from tests.bench.diagnosis.world import World
 
 SILENT = ("timeout", "timeout", "refused")  # what a filter does: most drop
 

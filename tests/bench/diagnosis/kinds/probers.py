@@ -8,10 +8,9 @@ from typing import Any
 import msgspec
 
 from smoker_diagnosis.state import Left, State
-
-from ..faults import Fault, a_node, kind
-from ..truth import Accept
-from ..world import INTERVAL, NOW, World
+from tests.bench.diagnosis.faults import Fault, a_node, kind
+from tests.bench.diagnosis.truth import Accept
+from tests.bench.diagnosis.world import INTERVAL, NOW, World
 
 
 @kind("hung prober")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from ..faults import LARGE, UDP, UNKNOWN, V6, Fault, a_node, a_pair, at, between, kind, layered
-from ..packets import Packet
-from ..truth import Accept
-from ..world import World
+from tests.bench.diagnosis.faults import LARGE, UDP, UNKNOWN, V6, Fault, a_node, a_pair, at, between, kind, layered
+from tests.bench.diagnosis.packets import Packet
+from tests.bench.diagnosis.truth import Accept
+from tests.bench.diagnosis.world import World
 
 TCP = (("http", "tcp"),)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 
-from ..faults import DNS, SERVICE, Fault, a_node, kind
-from ..truth import Accept
-from ..world import PROBES, World
+from tests.bench.diagnosis.faults import DNS, SERVICE, Fault, a_node, kind
+from tests.bench.diagnosis.truth import Accept
+from tests.bench.diagnosis.world import PROBES, World
 
 EVERY = ((), PROBES, tuple(sorted(PROBES)))
 
