@@ -1,0 +1,79 @@
+"""The only file that knows what the engine's findings look like: it calls the engine and reads what it says."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from smoker_diagnosis.state import State
+
+#: Kinds of findings that accuse no place of the network: paths without a common cause, silent probers, other targets.
+NO_NAME = {"unknown", "silent", "target", "unsteady", "starved"}
+Place = tuple[str, tuple[str, ...], tuple[str, ...]]  # kind of scope, nodes, zones
+
+
+@dataclass(frozen=True)
+class Named:
+    """What one finding names."""
+
+    what: str  # the finding's own kind: "fault", "loss", "mtu", …
+    kind: str  # of its scope
+    nodes: tuple[str, ...]
+    zones: tuple[str, ...]
+    layers: frozenset[str]  # more than one where the paths cannot tell them apart
+    probes: tuple[str, ...]
+    families: tuple[str, ...]
+    one_of: tuple[Place, ...]
+    confidence: float
+    direction: str
+
+    @property
+    def accuses(self) -> bool:
+        """Whether a reader would go and look at a place."""
+        return bool(self.kind) and self.what not in NO_NAME
+
+    def __str__(self) -> str:
+        where = " ".join((self.kind, *self.nodes, *self.zones))
+        more = " | ".join(" ".join((kind, *nodes, *zones)) for kind, nodes, zones in self.one_of)
+        layers = "/".join(sorted(self.layers))
+        kept = (*self.probes, *self.families, self.direction)
+        told = f"{self.what}: {where}; {layers} {' '.join(kept)}; {self.confidence:.3f}"
+        return f"{told}; one of {more}" if more else told
+
+
+def read(finding: Any) -> Named:
+    """Return what `finding` names."""
+    scope = finding.scope
+    return Named(
+        str(finding.kind),
+        str(scope.kind),
+        tuple(scope.nodes),
+        tuple(scope.zones),
+        frozenset(finding.layers or (finding.layer,)),
+        tuple(finding.probes),
+        tuple(finding.families),
+        tuple((str(each.kind), tuple(each.nodes), tuple(each.zones)) for each in finding.one_of),
+        float(finding.confidence),
+        str(finding.direction),
+    )
+
+
+def diagnosed(states: Sequence[State], not_ready: Collection[str]) -> tuple[list[Named], float]:
+    """Return what the engine finds, and the seconds that it took."""
+    diagnose, extra = _engine()
+    begun = time.perf_counter()
+    found = diagnose(states, *([not_ready] if extra else []))
+    took = time.perf_counter() - begun
+    return [read(finding) for finding in found], took
+
+
+@functools.lru_cache(maxsize=1)
+def _engine() -> tuple[Any, bool]:
+    """Return the engine's function, and whether it takes the nodes that are not ready."""
+    diagnose = importlib.import_module("smoker_diagnosis.diagnose").diagnose
+    return diagnose, "not_ready" in inspect.signature(diagnose).parameters

@@ -1,0 +1,83 @@
+"""Probers and nodes that are silent: a process that hangs, a node that Kubernetes has given up."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import msgspec
+
+from smoker_diagnosis.state import Left, State
+from tests.bench.diagnosis.faults import Fault, a_node, kind
+from tests.bench.diagnosis.truth import Accept
+from tests.bench.diagnosis.world import INTERVAL, NOW, World
+
+
+@kind("hung prober")
+def hung(world: World, chance: random.Random, taken: set[str]) -> Fault | None:
+    """It answers its peers and serves its state, and probes no more."""
+    node = a_node(world, chance, taken)
+    if node is None:
+        return None
+
+    def edit(_world: World, state: State, _chance: random.Random) -> State:
+        if state.node != node or state.network != "pod":
+            return state
+        old = [msgspec.structs.replace(path, at=path.at - 6 * INTERVAL) for path in state.paths]
+        return msgspec.structs.replace(state, paths=old)
+
+    return Fault(f"prober of {node} hangs", [Accept("node", (node,), what="silent")], edit=edit)
+
+
+@kind("silent prober")
+def silent(world: World, chance: random.Random, taken: set[str]) -> Fault | None:
+    """Its peers reach it, and the hub has no state of it."""
+    node = a_node(world, chance, taken)
+    if node is None:
+        return None
+    return Fault(f"prober of {node} is silent", [Accept("node", (node,), what="silent")], gone=frozenset({node}))
+
+
+@kind("node NotReady and gone from the mesh")
+def not_ready(world: World, chance: random.Random, taken: set[str]) -> Fault | None:
+    """Its peers saw it fail and then forgot it."""
+    node = a_node(world, chance, taken)
+    if node is None:
+        return None
+    accept = [Accept("node", (node,), layers=frozenset({"network", "overlay"}))]
+    lost = frozenset({node})
+    return Fault(
+        f"{node} is not ready", accept, gone=lost, not_ready=lost, change=leaving(node), edit=left(node, failing=True)
+    )
+
+
+def leaving(node: str) -> Any:
+    """Return the change of a mesh that probes `node` no more."""
+
+    def change(world: World, paths: Any, _chance: random.Random) -> None:
+        for link in world.of_node[node]:
+            if link.target == node:
+                place = world.place[link.source, link.ends[0]]
+                for offset in range(3):
+                    paths.setdefault(place, {})[link.place + offset] = None
+
+    return change
+
+
+def left(node: str, *, failing: bool) -> Any:
+    """Return the edit of the states of those that probed `node`."""
+
+    def edit(world: World, state: State, chance: random.Random) -> State:
+        probed = {
+            link.ends[1]
+            for link in world.of_node[node]
+            if link.target == node and (link.source, link.ends[0]) == (state.node, state.network)
+        }
+        if not probed or state.node == node:
+            return state
+        ago = chance.uniform(20.0, 90.0)
+        clock = world.clocks[state.node, state.network]
+        gone = [Left(node, network, NOW + clock - ago, failing) for network in sorted(probed)]
+        return msgspec.structs.replace(state, left=gone)
+
+    return edit

@@ -1,0 +1,269 @@
+"""What happens to packets, and what a prober makes of it: the rounds of one path, one probe after the other.
+
+Fault.drop(Packet) ─▶ Losses (per kind of packet and direction) ─▶ rounds ─▶ PathState of TCP, UDP and HTTP
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from smoker_diagnosis.state import Large, PathState, Role
+
+from .world import ALLOWED, DURATION, INTERVAL, NOW, PACKETS, PROBES, SPREAD, TIMEOUT
+
+KINDS = (*PROBES, "train", "large")  # kinds of packets that a fault can tell apart
+WINDOW = 3  # results that the counts cover
+SYN, DATA = (1.0, 2.0, 4.0), (0.2, 0.4, 0.8, 1.6, 3.2)  # seconds until TCP sends again (RFC 6298)
+PASSES = 1280  # bytes of the largest packet that an MTU black hole lets through
+SIZES = (
+    1450,
+    1449,
+    1446,
+    1442,
+    1430,
+    1426,
+    1422,
+    1420,
+    1414,
+    1400,
+    1390,
+    1380,
+    1370,
+    1350,
+    1300,
+    1280,
+    1200,
+    1000,
+    576,
+    128,
+)
+QUICK = 0.001  # seconds until somebody refuses
+
+
+class Packet(NamedTuple):
+    """One packet on its way from `sender` to `receiver`."""
+
+    sender: str  # nodes
+    receiver: str
+    from_pod: bool  # else from the host network
+    into_pod: bool
+    overlay: bool  # whether it is carried by the overlay; never on one node
+    family: str
+    kind: str  # of KINDS, or "dns"
+    reply: bool  # whether it answers another: what a stateful filter lets pass
+
+    @property
+    def crosses(self) -> bool:
+        """Whether it leaves its node."""
+        return self.sender != self.receiver
+
+    @property
+    def udp(self) -> bool:
+        return self.kind in ("udp", "train", "large", "dns")
+
+
+Drop = Callable[[Packet], float]  # the probability that a packet is lost
+Losses = Mapping[str, tuple[float, float]]  # by kind: of the request, of the reply
+Active = Sequence[tuple[float, Losses, str]]  # faults of one path: begin, losses, outcome of what gets no answer
+
+
+class Found(NamedTuple):
+    """One result."""
+
+    began: float
+    ended: float
+    outcome: str
+    sent: int = 0
+    lost: int = 0
+    requests_lost: int = 0
+    replies_lost: int = 0
+    passes: int | None = None  # bytes of the largest packet that passed; None: not asked, or no verdict
+
+
+def losses(drop: Drop, request: Packet) -> dict[str, tuple[float, float]]:
+    """Return what `drop` does to the packets of a path; none of it where nothing is lost. `request.kind` is ignored."""
+    reply = Packet(
+        *(request.receiver, request.sender, request.into_pod, request.from_pod),
+        *(request.overlay, request.family, request.kind, True),
+    )
+    found = {}
+    for kind in KINDS:
+        both = drop(request._replace(kind=kind)), drop(reply._replace(kind=kind))
+        if any(both):
+            found[kind] = both
+    return found
+
+
+def at(active: Active, kind: str, when: float) -> tuple[float, float, str]:
+    """Return the losses of both directions at an instant, and the outcome where nothing is answered."""
+    request = reply = 0.0
+    outcome = "timeout"
+    for begin, table, silent in active:
+        if when >= begin and kind in table:
+            one, other = table[kind]
+            request, reply = 1 - (1 - request) * (1 - one), 1 - (1 - reply) * (1 - other)
+            outcome = silent
+    return request, reply, outcome
+
+
+def connection(chance: random.Random, request: float, reply: float) -> float:
+    """Return the seconds that a connection and one exchange over it take, more than TIMEOUT where it fails."""
+    took = 0.0
+    for waits in (SYN, DATA):
+        for wait in waits:
+            if chance.random() >= request and chance.random() >= reply:
+                break
+            took += wait
+            if took > TIMEOUT:
+                return took
+        else:
+            return TIMEOUT + 1
+    return took
+
+
+def train(chance: random.Random, request: float, reply: float) -> tuple[int, int, int, int]:
+    """Return how many packets were sent, lost, and lost in each direction, as the sender can tell."""
+    number, answered = 0, []
+    for _ in range(PACKETS):
+        if chance.random() >= request:
+            if chance.random() >= reply:
+                answered.append(number)
+            number += 1
+    lost = PACKETS - len(answered)
+    replies_lost = min(lost, answered[-1] + 1 - len(answered)) if answered else 0
+    return PACKETS, lost, lost - replies_lost, replies_lost
+
+
+def largest(chance: random.Random, request: float, reply: float, small: tuple[float, float]) -> int | None:
+    """Return the bytes of the largest packet that passed: three of the full size, then two of each."""
+
+    def answered(losses: tuple[float, float]) -> bool:
+        return chance.random() >= losses[0] and chance.random() >= losses[1]
+
+    if any(answered((request, reply)) for _ in range(3)):
+        return ALLOWED
+    passed = set()
+    for size in SIZES:
+        losses = (request, reply) if size > PASSES else small
+        if answered(losses) or answered(losses):
+            passed.add(size)
+    lost = [size for size in SIZES if size not in passed]
+    if not passed or len(lost) < 2 or min(lost) < max(passed):
+        return None
+    return max(passed)
+
+
+@dataclass(slots=True)
+class Rounds:
+    """The results of one path and the last request that its far end heard, by the clock of the simulation."""
+
+    results: dict[str, list[Found]]  # by probe, the oldest first, those that have ended by NOW
+    heard: float | None
+
+
+def rounds(
+    chance: random.Random, ago: float, active: Active, noise: Mapping[int, str] | None = None, count: int = 7
+) -> Rounds:
+    """Run the last `count` rounds of a path.
+
+    `ago`: seconds before NOW at which the last began. `noise`: by rounds ago, what fails by chance: "all", one probe,
+    or "packets" of the train.
+    """
+    found: dict[str, list[Found]] = {probe: [] for probe in PROBES}
+    heard: float | None = None
+    free = 0.0  # a round never overlaps the one before
+    for back in range(count - 1, -1, -1):
+        when = NOW - ago - back * INTERVAL
+        if when < free:
+            continue
+        by_chance = noise.get(back, "") if noise else ""
+        for probe in PROBES:
+            if when > NOW:
+                break
+            request, reply, silent = at(active, probe, when)
+            if by_chance in ("all", probe):
+                request, reply = (1.0, 0.0) if chance.random() < 0.5 else (0.0, 1.0)
+            if probe == "udp":
+                arrived = chance.random() >= request
+                heard = when if arrived else heard
+                result = _udp(chance, when, active, by_chance, answered=arrived and chance.random() >= reply)
+            else:
+                result = _tcp(chance, when, probe, request, reply)
+            if result.outcome == "timeout" and silent != "timeout":
+                result = Found(when, when + QUICK, silent)
+            if result.ended <= NOW:
+                found[probe].append(result)
+            when = result.ended
+        free = when
+    return Rounds(found, heard)
+
+
+def _tcp(chance: random.Random, when: float, probe: str, request: float, reply: float) -> Found:
+    if not request and not reply:
+        return Found(when, when + DURATION[probe], "success")
+    took = connection(chance, request, reply) if request < 1 and reply < 1 else TIMEOUT + 1
+    if took > TIMEOUT:
+        return Found(when, when + TIMEOUT, "timeout")
+    return Found(when, when + DURATION[probe] + took, "success")
+
+
+def _udp(chance: random.Random, when: float, active: Active, by_chance: str, *, answered: bool) -> Found:
+    if not answered:
+        return Found(when, when + TIMEOUT, "timeout")
+    request, reply, _ = at(active, "train", when)
+    counts = train(chance, request, reply) if request or reply else (PACKETS, 0, 0, 0)
+    if by_chance == "packets":
+        lost = chance.randint(1, 3)
+        counts = (PACKETS, lost, lost, 0) if chance.random() < 0.5 else (PACKETS, lost, 0, lost)
+    ended = when + (DURATION["udp"] if counts[1] == 0 else SPREAD + TIMEOUT)
+    request, reply, _ = at(active, "large", when)
+    small = at(active, "udp", when)[:2]
+    passes = largest(chance, request, reply, small) if request or reply else ALLOWED
+    if passes != ALLOWED:
+        ended += TIMEOUT
+    black_hole = passes is not None and passes < ALLOWED
+    return Found(when, ended, "mtu" if black_hole else "success", *counts, passes)
+
+
+def path_state(healthy: PathState, results: Sequence[Found], clock: float, *, role: Role | None = None) -> PathState:
+    """Return what a prober knows after `results`; `healthy` says which path it is, `clock` what its clock is ahead."""
+    path = healthy
+    who = (role or path.role, path.target, path.plane, path.family, path.probe, path.zone)
+    if not results:
+        return PathState(*who)
+    last, window = results[-1], results[-WINDOW:]
+    failures: dict[str, int] = {}
+    for result in window:
+        if result.outcome not in ("success", "local_error"):
+            failures[result.outcome] = failures.get(result.outcome, 0) + 1
+    streak, since = 0, 0.0
+    for result in reversed(results):
+        if result.outcome == "success":
+            break
+        if result.outcome != "local_error":
+            streak, since = streak + 1, result.began + clock
+    verdicts = [result.passes for result in results if result.passes is not None]
+    passes = verdicts[-1] if verdicts else 0
+    large: Large = "" if not verdicts else "ok" if passes >= ALLOWED else "black_hole"
+    ok = any(result.outcome == "success" for result in window)
+    return PathState(
+        *who,
+        last=last.outcome,
+        at=last.began + clock,
+        attempts=sum(result.outcome != "local_error" for result in window),
+        failures=failures,
+        streak=streak,
+        since=since,
+        sent=sum(result.sent for result in window),
+        lost=sum(result.lost for result in window),
+        requests_lost=sum(result.requests_lost for result in window),
+        replies_lost=sum(result.replies_lost for result in window),
+        large=large,
+        mtu=ALLOWED if large else 0,
+        passes=passes if large == "black_hole" else 0,
+        rtt_p50=0.001 if ok else 0.0,
+        rtt_p99=0.002 if ok else 0.0,
+    )

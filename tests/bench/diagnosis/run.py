@@ -1,0 +1,168 @@
+"""The looks of the table: which worlds, which faults, how often; and the line that repeats one of them."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+from . import findings
+from .faults import KINDS, Fault
+from .kinds import ALL_FILES
+from .look import Look, take
+from .table import COMPLETE, HEALTHY, Table
+from .truth import Verdict, judge
+from .world import LARGE_MESH, World, make
+
+WORLDS = 10  # of each size below LARGE_MESH
+FEWER = {LARGE_MESH: 4, 5 * LARGE_MESH: 10}  # nodes from which a cell has so many times fewer looks
+FEW_NODES = 5  # with fewer, two faults hide each other
+assert ALL_FILES
+
+
+@functools.lru_cache(maxsize=64)
+def small_world(size: int, number: int) -> World:
+    return make(size, number)
+
+
+@functools.lru_cache(maxsize=2)
+def large_world(size: int, number: int) -> World:
+    return make(size, number)
+
+
+def world(size: int, number: int) -> World:
+    return (large_world if size >= LARGE_MESH else small_world)(size, number)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One look, so that it can be repeated."""
+
+    kinds: tuple[str, ...]
+    size: int
+    background: float
+    moment: str
+    number: str  # of the seed
+
+    def __str__(self) -> str:
+        return f"{'+'.join(self.kinds)}:{self.size}:{self.background:g}:{self.moment}:{self.number}"
+
+    @classmethod
+    def parse(cls, text: str) -> Case:
+        kinds, size, background, moment, number = text.split(":")
+        return cls(tuple(kinds.split("+")), int(size), float(background), moment, number)
+
+
+def look_at(case: Case) -> tuple[Look, World, list[Fault]] | None:
+    """Return the look of `case`; None where no world of that size can have its faults."""
+    chance = random.Random(str(case))
+    worlds = WORLDS if case.size < LARGE_MESH else 1 if case.size > LARGE_MESH else 2
+    first = chance.randrange(worlds)
+    for number in range(worlds):
+        where = world(case.size, (first + number) % worlds)
+        taken: set[str] = set()
+        faults = [KINDS[name].make(where, chance, taken) for name in case.kinds]
+        if all(fault is not None for fault in faults):
+            made = [fault for fault in faults if fault is not None]
+            return take(where, made, case.background, case.moment, chance), where, made
+    return None
+
+
+def cases(size: int, background: float, faults: int, moment: str, chosen: argparse.Namespace) -> Iterator[Case]:
+    """Yield the looks of a cell: kinds in turn where there is one fault or none, else drawn."""
+    few = max([1, *(times for nodes, times in FEWER.items() if size >= nodes)])
+    names = [name for name in KINDS if chosen.kind in name and name.startswith(HEALTHY) == (faults == 0)]
+    if faults > 1:
+        names = [name for name in names if KINDS[name].together]
+    chance = random.Random(f"{chosen.seed} {size} {background} {faults} {moment}")
+    start = chance.randrange(len(names) or 1)
+    for number in range(max(chosen.looks // few, 1) if names else 0):
+        kinds = (
+            tuple(chance.choice(names) for _ in range(faults))
+            if faults > 1
+            else (names[(start + number) % len(names)],)
+        )
+        yield Case(kinds, size, background, moment, f"{chosen.seed}.{number}")
+
+
+def judged(case: Case, show: str = "") -> tuple[Verdict, float] | None:
+    """Take one look and judge it; print it where it is wrong and `show` asks for it."""
+    taken = look_at(case)
+    if taken is None:
+        return None
+    look, where, _ = taken
+    found, took = findings.diagnosed(look.states, look.not_ready)
+    verdict = judge(look.truths, look.tolerated, found)
+    if show == "all" or (show and (verdict.false or verdict.missed or verdict.partly or verdict.one_of)):
+        tell(case, look, where, found, verdict)
+    return verdict, took
+
+
+def tell(case: Case, look: Look, where: World, found: list[findings.Named], verdict: Verdict) -> None:
+    """Print a look for a developer."""
+    print(f'\n--look "{case}"', *look.notes, f"{len(look.states)} of {len(where.states)} states", sep="; ")
+    print(f"  world {where.number}: {where.shape}")
+    for name, accepts, wanted in look.truths:
+        print(f"  truth: {name}{'' if wanted else ' (nothing to name)'}")
+        for accept in dict.fromkeys(accepts):
+            place = " ".join((accept.what, accept.kind, *accept.nodes, *accept.zones)).strip()
+            probes = " or ".join(",".join(each) or "all probes" for each in accept.probes)
+            print(f"    right: {place}; {'/'.join(sorted(accept.layers))} {probes} {' '.join(accept.families[0])}")
+    for named in found:
+        print(f"  found: {'FALSE ' if any(named is each for each in verdict.false) else ''}{named}")
+    print(f"  missed: {verdict.missed}; only placed: {verdict.partly}; among a one-of: {verdict.one_of}", flush=True)
+
+
+def numbers(text: str) -> list[float]:
+    """Return what is separated by commas."""
+    return [float(each) for each in text.split(",")]
+
+
+def main() -> int:
+    """Run it."""
+    parser = argparse.ArgumentParser(prog="tests.bench.diagnosis", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--sizes", type=numbers, default="3,5,20,100,1000,5000", help="nodes, separated by commas")
+    parser.add_argument(
+        "--background", type=numbers, default="0,5e-4,1e-2", help="failures by chance, a path and round"
+    )
+    parser.add_argument("--faults", type=numbers, default="0,1,2,3", help="how many at once; 0: healthy situations")
+    parser.add_argument("--rounds", default="complete,half", help="whether the round is complete since the fault began")
+    parser.add_argument(
+        "--looks", type=int, default=100, help="of each cell; a quarter from 1,000 nodes, a tenth from 5,000"
+    )
+    parser.add_argument("--class", dest="kind", default="", help="only kinds of faults whose name has this in it")
+    parser.add_argument("--seed", type=int, default=1, help="another number gives other looks")
+    parser.add_argument("--failures", action="store_true", help="print each look that is wrong or misses a fault")
+    parser.add_argument("--look", default="", help="repeat one look, as --failures prints it, and print all of it")
+    parser.add_argument("--list", action="store_true", help="print the kinds of faults")
+    chosen = parser.parse_args()
+    if chosen.list:
+        print("\n".join(KINDS))
+        return 0
+    if chosen.look:
+        judged(Case.parse(chosen.look), "all")
+        return 0
+    table = Table()
+    begun = time.perf_counter()
+    for size, background, faults, moment in plan(chosen):
+        for case in cases(size, background, faults, moment, chosen):
+            done = judged(case, "wrong" if chosen.failures else "")
+            if done is not None:
+                table.add((size, background, faults, moment), case.kinds, *done)
+    print(table.render())
+    print(f"\nSeed {chosen.seed}; {table.looks} looks in {time.perf_counter() - begun:.0f} s.")
+    return 0 if all(goal.met for goal in table.goals()) else 1
+
+
+def plan(chosen: argparse.Namespace) -> Iterator[tuple[int, float, int, str]]:
+    """Yield the cells: nodes, background, faults, moment. A half-finished round is looked at with one fault."""
+    for size, background, faults in product(chosen.sizes, chosen.background, chosen.faults):
+        if faults > 1 and size < FEW_NODES:
+            continue
+        for moment in chosen.rounds.split(","):
+            if moment == COMPLETE or faults == 1:
+                yield int(size), background, int(faults), moment

@@ -1,0 +1,179 @@
+"""The sums of many looks, as Markdown, and whether they meet the goals."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from .faults import KINDS
+from .truth import Verdict
+
+HEALTHY = "healthy"  # how the names of situations without a fault begin
+COMPLETE, HALF = "complete", "half"
+USUAL = 5e-4  # background up to which the goals hold
+SLOWEST = 5000  # nodes
+
+
+@dataclass
+class Cell:
+    """The sum of some looks."""
+
+    looks: int = 0
+    faults: int = 0
+    placed: int = 0
+    whole: int = 0
+    one_of: int = 0
+    names: int = 0
+    false: int = 0  # findings
+    false_looks: int = 0
+    seconds: list[float] = field(default_factory=list)
+
+    def add(self, verdict: Verdict, took: float) -> None:
+        self.looks += 1
+        self.faults += verdict.faults
+        self.placed += verdict.placed
+        self.whole += verdict.whole
+        self.one_of += verdict.one_of
+        self.names += verdict.names
+        self.false += len(verdict.false)
+        self.false_looks += bool(verdict.false)
+        self.seconds.append(took)
+
+    def plus(self, other: Cell) -> None:
+        """Add the looks of another cell."""
+        for name in ("looks", "faults", "placed", "whole", "one_of", "names", "false", "false_looks"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.seconds.extend(other.seconds)
+
+    @property
+    def precision(self) -> float:
+        return 1 - self.false / self.names if self.names else 1.0
+
+    def ratio(self, many: int) -> float:
+        return many / self.faults if self.faults else 1.0
+
+    @property
+    def milliseconds(self) -> float:
+        return 1000 * statistics.median(self.seconds) if self.seconds else 0.0
+
+
+class Goal(NamedTuple):
+    """What is asked, and what was measured."""
+
+    name: str
+    asked: str
+    measured: str
+    met: bool
+
+
+Key = tuple[int, float, int, str]  # nodes, background, faults, moment
+
+
+class Table:
+    """The cells, and the same looks by kind of fault."""
+
+    def __init__(self) -> None:
+        self._cells: dict[Key, Cell] = {}
+        self._counted: dict[Key, Cell] = {}  # without the kinds that are no goal
+        self._kinds: dict[tuple[str, int], Cell] = {}
+        self.looks = 0
+
+    def add(self, key: Key, kinds: Sequence[str], verdict: Verdict, took: float) -> None:
+        """Add one look."""
+        self.looks += 1
+        self._cells.setdefault(key, Cell()).add(verdict, took)
+        if all(KINDS[name].goal for name in kinds):
+            self._counted.setdefault(key, Cell()).add(verdict, took)
+        if len(kinds) == 1 and key[3] == COMPLETE and key[1] <= USUAL:
+            self._kinds.setdefault((kinds[0], key[0]), Cell()).add(verdict, took)
+
+    def render(self) -> str:
+        """Return all tables."""
+        sizes = sorted({size for _, size in self._kinds})
+        return "\n\n".join(
+            [
+                "### By size, background and number of faults",
+                _markdown(_HEADER, (_row(key, cell) for key, cell in sorted(self._cells.items()))),
+                "### By fault (one at once, background of 0.05 % at most): place and layer right (place right)",
+                _markdown(["fault", *(f"{size:,} nodes" for size in sizes)], self._by_kind(sizes)),
+                "### Goals",
+                _markdown(
+                    ["goal", "asked", "measured", "met"], ([*g[:3], "yes" if g.met else "NO"] for g in self.goals())
+                ),
+            ]
+        )
+
+    def _by_kind(self, sizes: Sequence[int]) -> Iterator[list[str]]:
+        for name in KINDS:
+            cells = [self._kinds.get((name, size)) for size in sizes]
+            if not any(cells):
+                continue
+            row = [name]
+            for cell in cells:
+                if cell is None or not cell.looks:
+                    row.append("-")
+                elif cell.faults:
+                    row.append(
+                        f"{_percent(cell.ratio(cell.whole))} ({_percent(cell.ratio(cell.placed))}) of {cell.faults}"
+                    )
+                else:
+                    row.append(f"{cell.false_looks} false of {cell.looks}")
+            yield row
+
+    def goals(self) -> list[Goal]:
+        """Return what is asked of the cells that are here."""
+
+        def of(least: int, faults: Iterable[int]) -> Cell:
+            whole = Cell()
+            for (size, background, many, moment), cell in self._counted.items():
+                if size >= least and background <= USUAL and many in faults and moment == COMPLETE:
+                    whole.plus(cell)
+            return whole
+
+        found = []
+        one, more, named, healthy = of(5, {1}), of(20, {2, 3}), of(5, {0, 1, 2, 3}), of(3, {0})
+        if one.faults:
+            found.append(_goal("one fault, place and layer, from 5 nodes", 0.97, one.ratio(one.whole)))
+        if more.faults:
+            found.append(_goal("two or three faults, place and layer, from 20 nodes", 0.92, more.ratio(more.whole)))
+        if named.names:
+            found.append(_goal("precision of names, from 5 nodes", 0.99, named.precision))
+        if healthy.looks:
+            met = healthy.false_looks == 0
+            found.append(
+                Goal("healthy: looks with a false name", "0", f"{healthy.false_looks} of {healthy.looks}", met)
+            )
+        slow = of(SLOWEST, {0, 1, 2, 3})
+        if slow.looks:
+            met = slow.milliseconds <= 50
+            found.append(Goal(f"one look at {SLOWEST:,} nodes", "≤ 50 ms", f"{slow.milliseconds:.0f} ms", met))
+        return found
+
+
+_HEADER = (
+    *("nodes", "background", "faults", "round", "looks", "place", "place and layer", "one of", "precision"),
+    *("false looks", "ms"),
+)
+
+
+def _row(key: Key, cell: Cell) -> list[str]:
+    size, background, faults, moment = key
+    shares = [_percent(cell.ratio(many)) if cell.faults else "-" for many in (cell.placed, cell.whole, cell.one_of)]
+    precision = _percent(cell.precision) if cell.names else "-"
+    whole = [f"{size:,}", f"{background:g}", str(faults), moment, str(cell.looks), *shares, precision]
+    return [*whole, str(cell.false_looks), f"{cell.milliseconds:.1f}"]
+
+
+def _goal(name: str, asked: float, measured: float) -> Goal:
+    return Goal(name, f"≥ {100 * asked:.0f} %", _percent(measured), measured >= asked)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
