@@ -34,7 +34,9 @@ class Kept:
 
     def __init__(self, settings: Settings) -> None:
         self.memory, self.registry, self.arrivals = Memory(), CollectorRegistry(), Arrivals()
-        self.prober = Prober(settings, {}, self.memory, self.registry, self.arrivals, StateSink.of(settings))
+        self.prober = Prober(
+            settings, {}, self.memory, self.registry, arrivals=self.arrivals, state=StateSink.of(settings)
+        )
 
     @property
     def paths(self) -> dict[str, dict[str, Any]]:

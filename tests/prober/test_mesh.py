@@ -41,15 +41,15 @@ def test_since_when_the_api_does_not_answer(tmp_path: Path, step: float) -> None
     """`stale_since` is as long ago as it was, by the wall clock of now."""
     clock = Stepped()
     settings, memory = settings_of(variables_for({}) | VARIABLES), Memory(clock)
-    prober = Prober(settings, {}, memory, CollectorRegistry(), Arrivals(), StateSink.of(settings))
+    prober = Prober(settings, {}, memory, CollectorRegistry(), arrivals=Arrivals(), state=StateSink.of(settings))
     Mesh(
         settings,
         Api("http://127.0.0.1:1", token=tmp_path / "token"),
         prober,
         memory,
         set(),
-        StateSink.of(settings),
-        Arrivals(),
+        state=StateSink.of(settings),
+        arrivals=Arrivals(),
         clock=clock,
     )
     clock.passes(60.0, step=step)
@@ -61,7 +61,7 @@ def test_what_a_prober_knows_of_its_mesh(tmp_path: Path) -> None:
     """Nodes and probers are counted apart, each path is expected, and no peer's answer is answered."""
     memory, never = Memory(), {7}
     settings = settings_of(variables_for({}) | VARIABLES)
-    prober = Prober(settings, {}, memory, CollectorRegistry(), Arrivals(), StateSink.of(settings))
+    prober = Prober(settings, {}, memory, CollectorRegistry(), arrivals=Arrivals(), state=StateSink.of(settings))
     listed = page(slice_of("pods", 8080, "node-1", "node-2", "node-3"), slice_of("hosts", 18010, "node-1", "node-2"))
     with faking() as fake:
         server = fake(listed)
@@ -72,8 +72,8 @@ def test_what_a_prober_knows_of_its_mesh(tmp_path: Path) -> None:
             prober,
             memory,
             never,
-            StateSink.of(settings),
-            Arrivals(),
+            state=StateSink.of(settings),
+            arrivals=Arrivals(),
         )
         mesh.start()
         eventually("peers are known", lambda: memory.snapshot()["mesh"]["known"])

@@ -35,7 +35,9 @@ def scheduled(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Settings], 
 
     def start(settings: Settings) -> Prober:
         log.configure("INFO", "text", results=sys.stdout)
-        schedule = Prober(settings, hosts(settings), Memory(), CollectorRegistry(), Arrivals(), StateSink.of(settings))
+        schedule = Prober(
+            settings, hosts(settings), Memory(), CollectorRegistry(), arrivals=Arrivals(), state=StateSink.of(settings)
+        )
         schedule.start()
         made.append(schedule)
         return schedule

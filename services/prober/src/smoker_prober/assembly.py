@@ -22,6 +22,7 @@ def assemble(
     settings: Settings,
     fixed: Hosts,
     sockets: Sockets,
+    *,
     memory: Memory,
     state: StateSink,
     registry: CollectorRegistry,
@@ -29,7 +30,7 @@ def assemble(
     """Return a prober of `fixed` hosts and, if the settings say so, of its peers. Raises `Mistake`."""
     memory.node, memory.network = settings.node_name, settings.network
     arrivals = Arrivals()
-    prober = Prober(settings, fixed, memory, registry, arrivals, state)
+    prober = Prober(settings, fixed, memory, registry, arrivals=arrivals, state=state)
     never = never_answered(settings)
     works: list[Work] = [*servers(sockets, registry, never, arrivals), prober]
     if settings.discovery == "endpointslice":
@@ -39,5 +40,5 @@ def assemble(
             api = Api.in_cluster(os.environ)
         except LookupError as outside:
             raise Mistake(f"DISCOVERY=endpointslice: {outside}") from None
-        works.append(Mesh(settings, api, prober, memory, never, state, arrivals))
+        works.append(Mesh(settings, api, prober, memory, never, state=state, arrivals=arrivals))
     return Together(works)

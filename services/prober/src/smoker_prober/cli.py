@@ -75,10 +75,13 @@ def _run() -> int:
     def build(settings: Settings, sockets: service.Sockets, registry: CollectorRegistry) -> Together:
         nonlocal state
         state = StateSink.of(settings)
-        return assemble(settings, hosts(settings), sockets, memory, state, registry)
+        return assemble(settings, hosts(settings), sockets, memory=memory, state=state, registry=registry)
 
-    pages, documents = {SNAPSHOT: memory.snapshot}, {STATE: lambda: state.document()}
-    return service.run(PROGRAM, Settings, build, results=sys.stdout, pages=pages, documents=documents)
+    def document() -> tuple[str, bytes]:
+        return state.document()  # made by `build`, before anybody can ask
+
+    pages = {SNAPSHOT: memory.snapshot}
+    return service.run(PROGRAM, Settings, build, results=sys.stdout, pages=pages, documents={STATE: document})
 
 
 def _report(settings: Settings, *, as_json: bool) -> int:

@@ -35,9 +35,9 @@ class Mesh:
         prober: Prober,
         memory: Memory,
         never: set[int],
+        *,
         state: StateSink,
         arrivals: Arrivals,
-        *,
         clock: Clock | None = None,
     ) -> None:
         self._own = Own(settings.node_name, settings.network)

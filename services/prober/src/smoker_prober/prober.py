@@ -6,13 +6,18 @@ fixed hosts, peers ─▶ schedule ─▶ round ─▶ Result ─▶ log line, m
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 
 from loguru import logger
 from prometheus_client import CollectorRegistry
 
 from smoker_prober import round as rounds
 from smoker_prober.arrivals import Arrivals, Direction
+from smoker_prober.confirm import Confirmations
 from smoker_prober.probes import PROBES
+from smoker_prober.probes.base import run
+from smoker_prober.result import Result
 from smoker_prober.schedule import Schedule
 from smoker_prober.settings import Settings
 from smoker_prober.sinks import log
@@ -39,11 +44,13 @@ class Prober:
         fixed: Hosts,
         memory: Memory,
         registry: CollectorRegistry,
+        *,
         arrivals: Arrivals,
         state: StateSink,
     ) -> None:
         self._settings, self._memory, self._arrivals, self._state = settings, memory, arrivals, state
         self._metrics = Metrics(registry, interval=settings.test_interval, probes=settings.probes, where=memory.where)
+        self._confirmations = Confirmations(settings.test_interval)
         self._hosts: dict[str, Where] = {}
         self._rounds: dict[str, Callable[[], None]] = {}
         self._fixed = dict(fixed)
@@ -95,6 +102,8 @@ class Prober:
                     self._metrics.keep(result)
                     self._memory.keep(result)
                     self._state.keep(result)
+                    if self._state.fresh_failure(result):
+                        self._confirmations.later(partial(self._confirm, name, one_round, result))
                 else:
                     logger.debug("a new peer does not answer yet", peer=name, probe=result.probe, error=result.error)
                 if self._schedule.closed:
@@ -104,8 +113,20 @@ class Prober:
 
         return one_round
 
+    def _confirm(self, name: str, one_round: Callable[[], None], failed: Result) -> None:
+        """Repeat the probe that `failed`, unless its target has left meanwhile."""
+        if self._schedule.closed or not self._schedule.has(name, one_round):
+            return
+        settings = self._settings
+        found = run(failed.probe, PROBES[failed.probe], failed.target, settings.node_name, settings.test_timeout)
+        if self._schedule.has(name, one_round):
+            result = replace(found, confirms=True)
+            log.write(result, settings.latency)
+            self._state.keep(result)
+
     def retire(self) -> None:
         """Begin no probe any more."""
+        self._confirmations.close()
         self._schedule.close()
 
     close = retire

@@ -8,6 +8,7 @@
 [2025-11-13 10:30:30] [NODE:node-2] [HTTP] FAILED error=bad_reply status=503
 [2025-11-13 10:30:30] [NODE:node-2] [UDP] FAILED error=mtu mtu=1450 passes=1400 peer=node-1 plane=pod family=ipv4
 [2025-11-13 10:30:30] [NODE:node-2] [UDP] FAILED error=timeout direction=out peer=node-1 plane=pod family=ipv4
+[2025-11-13 10:30:33] [NODE:node-2] [UDP] FAILED error=timeout peer=node-1 plane=pod family=ipv4 confirm=true
 
 `unreadable`: packets of the train whose answers could not be read, as they are not STAMP's; they are not lost.
 """
@@ -33,7 +34,8 @@ def line(result: Result, now: float, latency: str = "network") -> str:
         what = f"SUCCESS latency={milliseconds(result.latency(latency))}{_train(result)}"
     else:
         what = f"FAILED error={result.outcome}{_more(result)}"
-    return f"[{stamp}] [NODE:{result.source}] [{result.probe.upper()}] {what}{_way(result)}"
+    confirm = " confirm=true" if result.confirms else ""
+    return f"[{stamp}] [NODE:{result.source}] [{result.probe.upper()}] {what}{_way(result)}{confirm}"
 
 
 def _more(result: Result) -> str:

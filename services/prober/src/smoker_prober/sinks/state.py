@@ -160,8 +160,8 @@ class StateSink:
             if train is None:
                 kept.rounds.append(_Round(result.outcome.value, 0, 0, 0, 0))
             else:
-                told = (train.requests_lost, train.replies_lost) if train.lost < train.sent else (0, 0)
-                kept.rounds.append(_Round(result.outcome.value, train.sent, train.lost, *told))
+                told = (train.requests_lost, train.replies_lost) if train.lost < train.known else (0, 0)
+                kept.rounds.append(_Round(result.outcome.value, train.known, train.lost, *told))
         if result.outcome.ok:
             kept.streak, kept.since = 0, 0.0
         else:
@@ -172,6 +172,12 @@ class StateSink:
         if result.path_mtu is not None:
             found = result.path_mtu
             kept.large, kept.mtu, kept.passes = "black_hole" if found.black_hole else "ok", found.allowed, found.passes
+
+    def fresh_failure(self, result: Result) -> bool:
+        """Return whether `result`, kept already, is the first failure of its path in a row and worth a confirmation."""
+        if result.outcome in (Outcome.SUCCESS, Outcome.LOCAL_ERROR, Outcome.MTU):
+            return False
+        return self._kept[result.probe, result.target.path].streak == 1
 
     def failing(self, node: str, network_plane: str) -> bool:
         """Return whether every path to `node` on a plane that ends at `network_plane` fails, and there is one."""
