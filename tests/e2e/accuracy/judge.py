@@ -1,0 +1,53 @@
+"""Whether findings name what a row broke."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from smoker_diagnosis.finding import Finding
+from tests.e2e.accuracy.lab import Lab
+from tests.e2e.accuracy.rows import Right, Row
+
+SURE = 0.9  # confidence from which a finding opens
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Of one look: `word` is right, one of, unknown or wrong; `wrong` are the findings that blame something else."""
+
+    word: str
+    wrong: tuple[Finding, ...] = ()
+
+
+def judge(row: Row, lab: Lab, findings: Sequence[Finding]) -> Verdict:
+    """Return the verdict on `findings`. What is not sure yet names nothing."""
+    sure = [each for each in findings if each.kind != "unknown" and each.confidence >= SURE]
+    named = [any(_names(each, right, lab) for each in sure) for right in row.right]
+    wrong = tuple(each for each in sure if not any(_names(each, right, lab) for right in (*row.right, *row.also)))
+    if wrong:
+        return Verdict("wrong", wrong)
+    if all(named):
+        return Verdict("right")
+    partly = any(_among(each, right, lab) for each in findings for right in row.right)
+    return Verdict("one of" if partly else "unknown")
+
+
+def _names(finding: Finding, right: Right, lab: Lab) -> bool:
+    places = frozenset(finding.scope.nodes or finding.scope.zones)
+    return (
+        not finding.one_of
+        and finding.kind in right.kinds
+        and finding.scope.kind in right.scopes
+        and (not right.places or places <= lab.places(right.places))
+        and bool({finding.layer, *finding.layers} & set(right.layers))
+        and (right.probes is None or finding.probes == right.probes)
+        and (right.families is None or finding.families == right.families)
+    )
+
+
+def _among(finding: Finding, right: Right, lab: Lab) -> bool:
+    wanted = lab.places(right.places)
+    return any(
+        scope.kind in right.scopes and frozenset(scope.nodes or scope.zones) <= wanted for scope in finding.one_of
+    )

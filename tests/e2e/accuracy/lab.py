@@ -1,0 +1,171 @@
+"""What the rows need of a cluster: its nodes by role, faults on them, and their end."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+from smoker_diagnosis.state import State, StateError, decode
+from tests.e2e import faults
+from tests.e2e.cluster import Object, addresses, items
+from tests.e2e.release import Release
+from tests.images.command import CommandError, run
+
+ADMIN = {"prober": 9464, "host": 19464}
+AT_ONCE = 8  # requests
+
+
+class Lab:
+    """A cluster with an installed release. Everything that a row does is undone by `heal`."""
+
+    def __init__(self, release: Release, nodes: set[str]) -> None:
+        self._release, self._namespace = release, release.namespace
+        self.nodes = sorted(nodes)
+        #: No echo and no DNS server stands on the victim: a fault there is a fault of that node alone.
+        busy = {pod["spec"]["nodeName"] for pod in self._pods("app=smoker-server")} | {
+            node for node, _ in self.dns_pods()
+        }
+        spare = [node for node in self.nodes if node not in busy] or [node for node in self.nodes[1:]]
+        self.victim = spare[0]
+        self.second = next(node for node in reversed(self.nodes) if node != self.victim)
+        self._zones = {
+            node["metadata"]["name"]: node["metadata"]["labels"].get("topology.kubernetes.io/zone", "")
+            for node in items("nodes")
+        }
+        self._undo = ExitStack()
+
+    def places(self, names: frozenset[str]) -> frozenset[str]:
+        """Return the nodes or zones that a row's words mean."""
+        words = {
+            "victim": {self.victim},
+            "second": {self.second},
+            "first": {self.nodes[0]},
+            "zones": set(self._zones.values()),
+        }
+        return frozenset(place for name in names for place in words[name])
+
+    def zone(self, number: int) -> list[str]:
+        """Return the nodes of a zone."""
+        name = sorted(set(self._zones.values()))[number]
+        return [node for node in self.nodes if self._zones[node] == name]
+
+    def address(self, node: str) -> str:
+        """Return the IPv4 address of a node: the overlay runs over it."""
+        return next(each for each in addresses(node) if ":" not in each)
+
+    def pod_range(self, node: str) -> str:
+        """Return the IPv4 range of a node's pods."""
+        spec = json.loads(run("kubectl", "get", "node", node, "--output", "json"))["spec"]
+        return next(str(each) for each in spec["podCIDRs"] if ":" not in each)
+
+    def on(self, node: str, *command: str) -> None:
+        """Run a command in a node's network namespace."""
+        self._heals()
+        faults.on(node, *command)
+
+    def drop(self, node: str, chain: str, *match: str, table: str = "filter", families: tuple[str, ...] = ()) -> None:
+        """Drop what matches, in both address families unless an address in it or `families` says otherwise."""
+        self._rule(node, chain, match, ("DROP",), table, families)
+
+    def reject(self, node: str, chain: str, *match: str) -> None:
+        """Reject what matches with an ICMP error."""
+        self._rule(node, chain, match, ("REJECT",), "filter", ())
+
+    def _rule(
+        self,
+        node: str,
+        chain: str,
+        match: tuple[str, ...],
+        action: tuple[str, ...],
+        table: str,
+        families: tuple[str, ...],
+    ) -> None:
+        named = [match[index + 1] for index, word in enumerate(match[:-1]) if word in ("-s", "-d")]
+        six = any(":" in each for each in named)
+        wanted = families or (("ip6tables",) if six else ("iptables",) if named else ("iptables", "ip6tables"))
+        for program in wanted:
+            self.on(node, program, "-w", "5", "-t", table, "-I", chain, *match, *faults.COMMENT, "-j", *action)
+
+    def policy(self, spec: object) -> None:
+        """Create a NetworkPolicy."""
+        self._undo.enter_context(self._namespace.policy("accuracy", spec))  # type: ignore[arg-type]
+
+    def label(self, pod: str, key: str, value: str) -> None:
+        """Label a pod."""
+        self._namespace.kubectl("label", "pod", pod, f"{key}={value}")
+        self._undo.callback(self._namespace.kubectl, "label", "pod", pod, f"{key}-")
+
+    def scale(self, component: str, replicas: int) -> None:
+        """Scale a Deployment; it has one replica afterwards."""
+        name = f"deployment/{self._release.name}-{component}"
+        self._namespace.kubectl("scale", name, f"--replicas={replicas}")
+        self._undo.callback(self._namespace.kubectl, "rollout", "status", name, "--timeout=60s", seconds=70)
+        self._undo.callback(self._namespace.kubectl, "scale", name, "--replicas=1")
+
+    def restart_probers(self) -> None:
+        """Roll the probers of both networks out anew."""
+        for name in ("prober", "host"):
+            self._namespace.kubectl("rollout", "restart", f"daemonset/{self._release.name}-{name}")
+        for name in ("prober", "host"):
+            target = f"daemonset/{self._release.name}-{name}"
+            self._namespace.kubectl("rollout", "status", target, "--timeout=120s", seconds=130)
+
+    def cordon(self, node: str) -> None:
+        """Cordon a node."""
+        run("kubectl", "cordon", node)
+        self._undo.callback(run, "kubectl", "uncordon", node)
+
+    def freeze(self, pod: str) -> None:
+        """Stop the process of a prober as if it hung; it goes on afterwards."""
+        code = "import os, signal; os.kill(1, signal.SIG{})"
+
+        def send(name: str) -> None:
+            self._namespace.kubectl("exec", pod, "--", "python3", "-c", code.format(name))
+
+        self._undo.callback(send, "CONT")
+        send("STOP")
+
+    def service_addresses(self, component: str) -> list[str]:
+        """Return the cluster addresses of a Service of the release."""
+        service = json.loads(
+            self._namespace.kubectl("get", "service", f"{self._release.name}-{component}", "--output=json")
+        )
+        return [str(each) for each in service["spec"]["clusterIPs"]]
+
+    def dns_pods(self) -> list[tuple[str, str]]:
+        """Return node and IPv4 address of each DNS server."""
+        pods = items("--namespace", "kube-system", "pods", "--selector", "k8s-app=kube-dns")
+        return sorted((pod["spec"]["nodeName"], pod["status"]["podIP"]) for pod in pods)
+
+    def prober_of(self, node: str) -> str:
+        """Return the name of the prober in a pod of `node`."""
+        pods = self._pods("app.kubernetes.io/component=prober")
+        return next(str(pod["metadata"]["name"]) for pod in pods if pod["spec"]["nodeName"] == node)
+
+    def _pods(self, selector: str) -> list[Object]:
+        return self._namespace.items("pods", f"{self._release.selector},{selector}")
+
+    def _heals(self) -> None:
+        self._undo.enter_context(faults.healed())
+
+    def heal(self) -> None:
+        """Undo all that the row has done."""
+        self._undo.close()
+
+    def states(self) -> list[State]:
+        """Return the states of all probers that answer the API server's proxy, as the hub would poll them."""
+        asked = [
+            (str(pod["metadata"]["name"]), port)
+            for component, port in ADMIN.items()
+            for pod in self._pods(f"app.kubernetes.io/component={component}")
+        ]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return [state for state in pool.map(lambda each: self._state(*each), asked) if state is not None]
+
+    def _state(self, pod: str, port: int) -> State | None:
+        path = f"/api/v1/namespaces/{self._namespace.name}/pods/{pod}:{port}/proxy/api/v1/state"
+        try:
+            return decode(run("kubectl", "get", "--raw", path, "--request-timeout=3s", seconds=5).encode())
+        except (CommandError, StateError):
+            return None

@@ -1,0 +1,263 @@
+"""The faults of the table, each made with the ordinary tools. To add one, add a `Row` to `ROWS`.
+
+Names in `nika` are those of NIKA where the fault is the same, so that readers can compare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tests.e2e.accuracy.lab import Lab
+
+OVERLAY = ("-p", "udp", "--dport", "8472")  # VXLAN, as flannel has it
+PODS_OF_SMOKER = {"matchLabels": {"app.kubernetes.io/name": "smoker"}}
+ANY_LAYER = ("overlay", "network", "pods", "into_pods", "out_of_pods")
+
+
+@dataclass(frozen=True)
+class Right:
+    """A finding that names the fault: its kind of scope, its nodes or zones, its layer and what else must hold."""
+
+    scopes: tuple[str, ...]
+    places: frozenset[str]
+    layers: tuple[str, ...] = ANY_LAYER
+    probes: tuple[str, ...] | None = None  # None: whichever
+    families: tuple[str, ...] | None = None
+    kinds: tuple[str, ...] = ("fault",)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One fault: how it is made, and what names it. `also` is true as well, and neither asked for nor wrong."""
+
+    name: str
+    make: Callable[[Lab], None]
+    right: tuple[Right, ...] = ()  # each must be named; none: a healthy situation
+    also: tuple[Right, ...] = field(default=())
+    nika: str = ""
+
+
+def right(scopes: str, *places: str, layers: str = "", **more: object) -> Right:
+    return Right(tuple(scopes.split()), frozenset(places), tuple(layers.split()) or ANY_LAYER, **more)  # type: ignore[arg-type]
+
+
+NODE = "node into out_of"
+PAIR = "pair one_way"
+DNS = right("all node", kinds=("dns",), layers="dns")
+
+
+def _overlay_of_a_node(lab: Lab) -> None:
+    lab.drop(lab.victim, "INPUT", *OVERLAY)
+
+
+def _overlay_of_a_pair(lab: Lab) -> None:
+    lab.drop(lab.victim, "INPUT", *OVERLAY, "-s", lab.address(lab.second))
+    lab.drop(lab.second, "INPUT", *OVERLAY, "-s", lab.address(lab.victim))
+
+
+def _overlay_one_way(lab: Lab) -> None:
+    lab.drop(lab.victim, "INPUT", *OVERLAY, "-s", lab.address(lab.second))
+
+
+def _overlay_between_zones(lab: Lab) -> None:
+    for node in lab.zone(0):
+        for other in lab.zone(1):
+            lab.drop(node, "INPUT", *OVERLAY, "-s", lab.address(other))
+
+
+def _loss(share: float) -> Callable[[Lab], None]:
+    def make(lab: Lab) -> None:
+        lab.drop(lab.victim, "INPUT", *OVERLAY, "-m", "statistic", "--mode", "random", "--probability", str(share))
+
+    return make
+
+
+def _loss_of_a_pair(lab: Lab) -> None:
+    lossy = ("-m", "statistic", "--mode", "random", "--probability", "0.2")
+    lab.drop(lab.victim, "INPUT", *OVERLAY, "-s", lab.address(lab.second), *lossy)
+
+
+def _udp_alone(lab: Lab) -> None:
+    lab.drop(lab.victim, "FORWARD", "-p", "udp", "--dport", "8081")
+
+
+def _large_on_the_overlay(lab: Lab) -> None:
+    lab.drop(lab.victim, "INPUT", *OVERLAY, "-m", "length", "--length", "1200:65535")
+
+
+def _large_below(lab: Lab) -> None:
+    lab.drop(lab.victim, "INPUT", "-m", "length", "--length", "1400:65535", "!", "-p", "tcp")
+
+
+def _large_of_a_pair(lab: Lab) -> None:
+    big = ("-m", "length", "--length", "1200:65535")
+    lab.drop(lab.victim, "INPUT", *OVERLAY, "-s", lab.address(lab.second), *big)
+
+
+def _services_of_a_node(lab: Lab) -> None:
+    # Before kube-proxy's rules: the cluster addresses of the echo Service alone, so that the DNS still works.
+    for address in lab.service_addresses("server"):
+        lab.drop(lab.victim, "PREROUTING", "-d", address, table="mangle")
+
+
+def _link_down(lab: Lab) -> None:
+    lab.on(lab.victim, "ip", "link", "set", "eth0", "down")
+
+
+def _host_firewall(lab: Lab) -> None:
+    for protocol in ("tcp", "udp"):
+        lab.drop(lab.victim, "INPUT", "-p", protocol, "--dport", "18062:18082")
+
+
+def _policy(types: tuple[str, ...], selector: object) -> Callable[[Lab], None]:
+    def make(lab: Lab) -> None:
+        lab.policy({"podSelector": selector, "policyTypes": list(types)})
+
+    return make
+
+
+def _one_pod_closed(lab: Lab) -> None:
+    lab.label(lab.prober_of(lab.victim), "closed", "yes")
+    lab.policy({"podSelector": {"matchLabels": {"closed": "yes"}}, "policyTypes": ["Ingress"]})
+
+
+def _rejected(lab: Lab) -> None:
+    lab.reject(lab.victim, "FORWARD", "-d", lab.pod_range(lab.victim), "-p", "tcp", "--dport", "8080:8082")
+
+
+def _echo_without_pods(lab: Lab) -> None:
+    lab.scale("tcp-echo", 0)
+
+
+def _dns_dead(lab: Lab) -> None:
+    for node in lab.nodes:
+        for protocol in ("udp", "tcp"):
+            lab.drop(node, "FORWARD", "-p", protocol, "--dport", "53")
+
+
+def _dns_replica(lab: Lab) -> None:
+    node, address = lab.dns_pods()[0]
+    lab.drop(node, "FORWARD", "-d", address, "-p", "udp", "--dport", "53")
+
+
+def _dns_of_a_node(lab: Lab) -> None:
+    lab.drop(lab.victim, "FORWARD", "-p", "udp", "--dport", "53")
+    lab.drop(lab.victim, "FORWARD", "-p", "tcp", "--dport", "53")
+
+
+def _ipv6_alone(lab: Lab) -> None:
+    lab.drop(lab.victim, "FORWARD", "-i", "vxlan0", families=("ip6tables",))
+
+
+def _two_nodes(lab: Lab) -> None:
+    _overlay_of_a_node(lab)
+    lab.drop(lab.nodes[0], "FORWARD", "-p", "udp", "--dport", "8081")
+
+
+def _node_and_pair(lab: Lab) -> None:
+    lab.drop(lab.nodes[0], "INPUT", *OVERLAY)
+    lab.drop(lab.victim, "INPUT", *OVERLAY, "-s", lab.address(lab.second))
+
+
+def _hung_prober(lab: Lab) -> None:
+    lab.freeze(lab.prober_of(lab.victim))
+
+
+def _api_cut_off(lab: Lab) -> None:
+    lab.drop(lab.victim, "FORWARD", "-p", "tcp", "--dport", "6443")
+    lab.drop(lab.victim, "FORWARD", "-p", "tcp", "--sport", "6443")
+
+
+def _nothing(lab: Lab) -> None:
+    """Break nothing."""
+
+
+def _rollout(lab: Lab) -> None:
+    lab.restart_probers()
+
+
+def _cordoned(lab: Lab) -> None:
+    lab.cordon(lab.victim)
+
+
+def _stray_path(lab: Lab) -> None:
+    """Drop one packet of two hundred: the noise of a real network."""
+    some = ("-m", "statistic", "--mode", "random", "--probability", "0.002")
+    lab.drop(lab.victim, "INPUT", *OVERLAY, *some)
+
+
+ROWS: tuple[Row, ...] = (
+    Row("overlay of a node", _overlay_of_a_node, (right(NODE, "victim", layers="overlay"),), nika="host_vxlan_down"),
+    Row("overlay of a pair", _overlay_of_a_pair, (right(PAIR, "victim", "second", layers="overlay"),)),
+    Row("overlay of a pair, one way", _overlay_one_way, (right(PAIR, "victim", "second", layers="overlay"),)),
+    Row("overlay between zones", _overlay_between_zones, (right("zone_pair zone", "zones", layers="overlay"),)),
+    Row("loss of 20 % into a node", _loss(0.2), (right("node", "victim", layers="overlay", kinds=("loss",)),)),
+    Row("loss of 8 % into a node", _loss(0.08), (right("node", "victim", layers="overlay", kinds=("loss",)),)),
+    Row(
+        "loss of 20 % of a pair",
+        _loss_of_a_pair,
+        (right("pair", "victim", "second", layers="overlay", kinds=("loss",)),),
+    ),
+    Row("UDP alone at a node", _udp_alone, (right(NODE, "victim", probes=("udp",)),)),
+    Row(
+        "large packets in the overlay",
+        _large_on_the_overlay,
+        (right(NODE, "victim", layers="overlay", kinds=("mtu",)),),
+    ),
+    Row("large packets below the overlay", _large_below, (right(NODE, "victim", kinds=("mtu",)),)),
+    Row("large packets of a pair", _large_of_a_pair, (right(PAIR, "victim", "second", kinds=("mtu",)),)),
+    Row(
+        "Services on a node",
+        _services_of_a_node,
+        (right("node", "victim", kinds=("service",), layers="service"),),
+        nika="k8s_clusterip_routing_broken",
+    ),
+    Row(
+        "link of a node down",
+        _link_down,
+        (right(NODE, "victim", layers="network overlay", kinds=("fault", "not_ready")),),
+    ),
+    Row("host firewall of a node", _host_firewall, (right(NODE, "victim", layers="hosts"),)),
+    Row(
+        "policy: into all probers",
+        _policy(("Ingress",), PODS_OF_SMOKER),
+        (right("all", layers="into_pods overlay pods"),),
+        also=(right("service", kinds=("service",), layers="service"),),
+        nika="k8s_networkpolicy_deny",
+    ),
+    Row(
+        "policy: out of all probers",
+        _policy(("Egress",), PODS_OF_SMOKER),
+        (right("all", layers="out_of_pods overlay pods"),),
+        also=(DNS,),
+    ),
+    Row(
+        "policy: one pod",
+        _one_pod_closed,
+        (right(NODE, "victim", layers="into_pods pods overlay"),),
+        nika="k8s_networkpolicy_deny",
+    ),
+    Row("rejected at a node", _rejected, (right(NODE, "victim"),)),
+    Row("an echo without pods", _echo_without_pods, (right("service", kinds=("service",), layers="service"),)),
+    Row("all of DNS", _dns_dead, (DNS,), nika="k8s_coredns_isolated"),
+    Row("one DNS replica", _dns_replica, (right("all", kinds=("dns",), layers="dns"),)),
+    Row("DNS from a node", _dns_of_a_node, (right("node", "victim", kinds=("dns",), layers="dns"),)),
+    Row("IPv6 alone at a node", _ipv6_alone, (right(NODE, "victim", families=("ipv6",)),)),
+    Row(
+        "two at once: an overlay, and UDP elsewhere",
+        _two_nodes,
+        (right(NODE, "victim", layers="overlay"), right(NODE, "first", probes=("udp",))),
+    ),
+    Row(
+        "two at once: a node and a pair",
+        _node_and_pair,
+        (right(NODE, "first", layers="overlay"), right(PAIR, "victim", "second", layers="overlay")),
+    ),
+    Row("a hung prober", _hung_prober, (right("node", "victim", layers="prober", kinds=("silent",)),)),
+    Row("healthy: nothing", _nothing),
+    Row("healthy: a rollout of the probers", _rollout),
+    Row("healthy: a cordoned node", _cordoned),
+    Row("healthy: the API server cut off from a node", _api_cut_off, nika="k8s_worker_apiserver_partition"),
+    Row("healthy: one packet of 500 lost", _stray_path),
+)
