@@ -108,7 +108,7 @@ def test_packets_sizes_and_times() -> None:
         state.keep(made(probe="udp", train=train, rtt=rtt, path_mtu=PathMtu(1450, 1400)))
     (path,) = read(state).paths
     assert (path.sent, path.lost, path.requests_lost, path.replies_lost) == (30, 9, 6, 3)
-    assert (path.large, path.mtu, path.passes) == ("black_hole", 1450, 1400)
+    assert (path.large, path.mtu, path.passes, path.large_at) == ("black_hole", 1450, 1400, 990.0)
     assert (path.rtt_p50, path.rtt_p99) == (0.002, 0.003)
 
 

@@ -185,7 +185,8 @@ def _add(cell: Cell, path: PathState, *, age: float, lead: float, lasts: float, 
         return
     bit = BITS[path.probe]
     if path.large and (ok or path.last == MTU):
-        _set(cell, LARGE, bad=path.large == "black_hole", age=age, path=path, lead=lead)
+        tried = lead - path.large_at if path.large_at else age
+        _set(cell, LARGE, bad=path.large == "black_hole", age=max(tried, age), path=path, lead=lead)
         cell.mtu, cell.passes = path.mtu, path.passes
     # A packet that is too large says nothing against the small ones, and they were answered.
     _set(cell, bit, bad=not ok and path.last != MTU, age=age, path=path, lead=lead)

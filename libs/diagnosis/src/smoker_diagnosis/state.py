@@ -49,6 +49,7 @@ class PathState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     passes: int = 0  # bytes of the largest packet that did pass, where large ones are lost
     rtt_p50: float = 0.0  # seconds; 0: no sample
     rtt_p99: float = 0.0
+    large_at: float = 0.0  # when that was tried last; not every round does
     offender: str = ""  # who sent the ICMP error of the last failure
 
     @property

@@ -46,6 +46,7 @@ class _Kept:
     large: Large = ""
     mtu: int = 0
     passes: int = 0
+    large_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,7 @@ class StateSink:
             large=kept.large,
             mtu=kept.mtu,
             passes=kept.passes,
+            large_at=round(kept.large_at, 3),
             rtt_p50=round(_nearest(ordered, 0.5), 6),
             rtt_p99=round(_nearest(ordered, 0.99), 6),
             offender=result.offender,
@@ -172,6 +174,7 @@ class StateSink:
         if result.path_mtu is not None:
             found = result.path_mtu
             kept.large, kept.mtu, kept.passes = "black_hole" if found.black_hole else "ok", found.allowed, found.passes
+            kept.large_at = result.began
 
     def fresh_failure(self, result: Result) -> bool:
         """Return whether `result`, kept already, is the first failure of its path in a row and worth a confirmation."""
