@@ -25,7 +25,7 @@ def assemble(
     arrivals = Arrivals()
     prober = Prober(settings, fixed, memory, registry, arrivals)
     never = never_answered(settings)
-    works: list[Work] = [*servers(sockets, registry, never, arrivals), prober]
+    works: list[Work] = [*servers(settings, sockets, registry, never, arrivals), prober]
     if settings.discovery == "endpointslice":
         if not settings.namespace:
             raise Mistake("DISCOVERY=endpointslice needs NAMESPACE, the namespace of the EndpointSlices")
