@@ -23,8 +23,8 @@ def assemble(
     """A prober of `fixed` hosts and, if the settings say so, of its peers. Raises `Mistake`."""
     memory.node, memory.network = settings.node_name, settings.network
     arrivals = Arrivals()
-    prober = Prober(settings, fixed, memory, registry, arrivals)
     never = never_answered(settings)
+    prober = Prober(settings, fixed, memory, registry, arrivals, never=never)
     works: list[Work] = [*servers(settings, sockets, registry, never, arrivals), prober]
     if settings.discovery == "endpointslice":
         if not settings.namespace:

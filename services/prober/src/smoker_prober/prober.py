@@ -5,7 +5,7 @@ fixed hosts, peers ─▶ schedule ─▶ round ─▶ Result ─▶ log line, m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from loguru import logger
 from prometheus_client import CollectorRegistry
@@ -29,13 +29,21 @@ NEW = 2  # rounds in which a peer's failures say that it has just come, and not 
 class Prober:
     """Probes `fixed` hosts and what peers there are; results are logged, counted in `registry`, kept in `memory`.
 
-    `arrivals` are of those peers.
+    `arrivals` are of those peers. `never` has the source ports from which echoes answer no datagram: what is
+    added to it later holds, too.
     """
 
     def __init__(
-        self, settings: Settings, fixed: Hosts, memory: Memory, registry: CollectorRegistry, arrivals: Arrivals
+        self,
+        settings: Settings,
+        fixed: Hosts,
+        memory: Memory,
+        registry: CollectorRegistry,
+        arrivals: Arrivals,
+        *,
+        never: Collection[int] = (),
     ) -> None:
-        self._settings, self._memory, self._arrivals = settings, memory, arrivals
+        self._settings, self._memory, self._arrivals, self._never = settings, memory, arrivals, never
         self._metrics = Metrics(registry, interval=settings.test_interval, probes=settings.probes, where=memory.where)
         self._hosts: dict[str, Where] = {}
         self._rounds: dict[str, Callable[[], None]] = {}
@@ -78,7 +86,7 @@ class Prober:
 
         def one_round() -> None:
             nonlocal quiet
-            for result in map(direction.of, rounds.results(self._settings, where, large)):
+            for result in map(direction.of, rounds.results(self._settings, where, large, self._never)):
                 if not self._schedule.has(name, one_round):
                     return  # it has left meanwhile: what failed since is no fault
                 if result.outcome.ok or not quiet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from loguru import logger
 from urllib3.exceptions import HTTPError
@@ -20,9 +20,11 @@ from smoker_prober.target import Target
 class Attempt:
     """One probe under way: what it has done so far and found."""
 
-    def __init__(self, target: Target, deadline: Deadline) -> None:
+    def __init__(self, target: Target, deadline: Deadline, never: Collection[int] = ()) -> None:
+        """`never`: source ports from which an echo answers no datagram."""
         self.target = target
         self.deadline = deadline
+        self.never = never
         self.rtt: Rtt | None = None
         self.retransmits = 0  # segments that TCP sent again
         self.ttl: int | None = None
@@ -56,9 +58,12 @@ class Attempt:
 Probe = Callable[[Attempt], None]
 
 
-def run(name: str, probe: Probe, target: Target, source: str, timeout: float) -> Result:
-    """Do one probe with one deadline over all its phases, which gives the network `timeout` seconds."""
-    attempt = Attempt(target, Deadline(timeout))
+def run(name: str, probe: Probe, target: Target, source: str, timeout: float, *, never: Collection[int] = ()) -> Result:
+    """Do one probe with one deadline over all its phases, which gives the network `timeout` seconds.
+
+    `never`: source ports from which an echo answers no datagram.
+    """
+    attempt = Attempt(target, Deadline(timeout), never)
     outcome, error = Outcome.SUCCESS, ""
     start, begun = time.time(), time.monotonic()
     try:
