@@ -44,7 +44,8 @@ def kernel_gives(monkeypatch: pytest.MonkeyPatch) -> Give:
 
 def test_ports_that_no_echo_answers_are_given_back(kernel_gives: Give) -> None:
     """Below 1024, the target's own, one of those that are known: the next port is taken, and none is kept."""
-    good, never = free_port(socket.SOCK_DGRAM), never_answered(settings_of({})) | {free_port(socket.SOCK_DGRAM)}
+    good, peer, echo, stamp = (free_port(socket.SOCK_DGRAM) for _ in range(4))
+    never = never_answered(settings_of({"UDP_PORT": str(echo), "STAMP_PORT": str(stamp)})) | {peer}
     target = address(HOST, free_port(socket.SOCK_DGRAM))
     for _ in range(2):
         kernel_gives([7, 1, 1023, target.sockaddr[1], *never - {0, 7}, good])
