@@ -10,10 +10,10 @@ import errno
 import socket
 from collections.abc import Callable, Collection
 
+from smoker_echo.datagram import LOWEST_PORT
 from smoker_prober.kernel import error_queue
 from smoker_prober.resolve import Address
 
-LOWEST = 1024  # of the source ports that an echo answers
 TRIES = 64  # ports to ask the kernel for: the ephemeral range may be as wide as 1 to 65535, or a few ports
 
 
@@ -27,7 +27,7 @@ def connected(address: Address, *enable: Callable[[socket.socket], bool], never:
         for _ in range(TRIES):
             sock = _connected(address, enable)
             source = sock.getsockname()[1]
-            if source >= LOWEST and source != address.sockaddr[1] and source not in never:
+            if source >= LOWEST_PORT and source != address.sockaddr[1] and source not in never:
                 return sock
             unfit.enter_context(sock)
     raise OSError(
