@@ -15,10 +15,11 @@ from gevent import monkey
 from smoker_prober.measured import Method
 from smoker_prober.probes import PROBES, base
 from smoker_prober.probes.base import run
-from smoker_prober.probes.http import MAX_BODY, context
+from smoker_prober.probes.http import MAX_BODY
 from smoker_prober.resolve import Address
 from smoker_prober.result import PHASES, Outcome, Result
 from smoker_prober.target import Target, Url
+from smoker_prober.trust import context
 from tests.relay import refusing
 
 from .targets import ENOUGH, HOST, NODE, PLENTY, RESET, SHORT, Serve, answering, echo, listening, probe, until_closed
@@ -296,15 +297,9 @@ _block = monkey.get_original("time", "sleep")  # holds up the whole process, as 
 
 
 @pytest.fixture
-def trusted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
+def trusted(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
     """`trusted(file)`: the system trusts the certificates in it, from now on."""
-
-    def trust(file: Path) -> None:
-        monkeypatch.setenv("SSL_CERT_FILE", str(file))
-        context.cache_clear()
-
-    yield trust
-    context.cache_clear()
+    return lambda file: monkeypatch.setenv("SSL_CERT_FILE", str(file))
 
 
 def get(port: int, url: Url = PAGE, *, host: str = HOST, timeout: float = PLENTY) -> Result:
@@ -442,11 +437,10 @@ def test_a_redirect_over_tls(listen: Listen, trusted: Callable[[Path], None]) ->
     assert (result.outcome, result.status) == (Outcome.SUCCESS, 302)
 
 
-def test_nobody_to_trust_is_a_tls_error(listen: Listen, trusted: Callable[[Path], None], tmp_path: Path) -> None:
+def test_nobody_to_trust_is_a_tls_error(listen: Listen, trusted: Callable[[Path], None]) -> None:
     """A certificate that the system does not trust: nothing is asked, and the error says what was wrong with it."""
     asked: list[bytes] = []
-    (nobody := tmp_path / "none.pem").touch()
-    trusted(nobody)
+    trusted(MINE.with_name("ca_old.pem"))
     result = get(listen(over_tls(lambda sock: asked.append(sock.recv(4096)))), SECURE)
     assert (result.outcome, result.status, result.rtt) == (Outcome.TLS_ERROR, None, None)
     assert result.error.startswith("tls: ")

@@ -18,6 +18,7 @@ from smoker_prober.deadline import Deadline
 from smoker_prober.failure import BadReply
 from smoker_prober.probes.base import Attempt
 from smoker_prober.probes.connection import connect, count_retransmits
+from smoker_prober.trust import context
 
 MAX_BODY = 64 * 1024  # bytes; more than that is no answer of an echo, and of a page no more is read
 MAX_HEAD = 256 * 1024  # bytes before the body, interim answers included
@@ -136,19 +137,6 @@ def _framing(lines: _Lines) -> list[bytes]:
             raise BadReply(f"got more than {MAX_HEADERS} headers")
         if frames:
             framing.append(line)
-
-
-@functools.cache
-def context() -> ssl.SSLContext:
-    """For certificates that the system trusts, or the file that SSL_CERT_FILE names (openssl-env(7)).
-
-    Made once: reading the store takes longer than a probe. Without OpenSSL's strict mode, which Python turns on since
-    3.13: it refuses the CAs of many clusters, for an extension that no other client asks for (docs/design/0009).
-    """
-    made = ssl.create_default_context()
-    made.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    made.set_alpn_protocols(["http/1.1"])
-    return made
 
 
 def _shake_hands(tls: ssl.SSLSocket, deadline: Deadline) -> None:
