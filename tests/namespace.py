@@ -14,7 +14,7 @@ from tests.conftest import BIN
 PATIENCE = 50  # seconds
 #: Loopback, and an interface `here` with the link-local address fe80::5eed.
 NETWORK = """
-trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT
 ip link set lo up
 ip link add here type veth peer name there
 ip address add fe80::5eed/64 dev here nodad

@@ -15,7 +15,7 @@ from .selection import selected
 from .values_table import CHART, END, rows, table, with_table
 
 #: What no value sets, but where and as what the release is installed.
-OF_THE_RELEASE = {"NETWORK", "NAMESPACE", "PEER_SERVICE", "PEER_HOST_SERVICE"}
+OF_THE_RELEASE = {"NETWORK", "NAMESPACE", "PEER_SERVICE", "PEER_HOST_SERVICE", "ECHO_PORTS"}
 README = (CHART / "README.md").read_text()
 
 

@@ -11,6 +11,7 @@ OF_RUN = {
     "DISCOVERY",
     "NAMESPACE",
     "MESH_PEERS",
+    "ANSWER_RATE",
     *(f"PEER_{what}" for what in ("SERVICE", "HOST_SERVICE", "TCP_PORT", "UDP_PORT", "HTTP_PORT", "STAMP_PORT")),
 }
 

@@ -38,6 +38,8 @@ NUMBERS = [
     ("prober.intervalSeconds", "TEST_INTERVAL", "prober", 0.01),
     ("prober.timeoutSeconds", "TEST_TIMEOUT", "prober", 0.0001),
     ("mesh.peers", "MESH_PEERS", "prober", 1),
+    ("mesh.answerRate", "ANSWER_RATE", "prober", 1),
+    ("udpEcho.answerRate", "ANSWER_RATE", "udp-echo", 1),
     ("hostNetwork.adminPort", "ADMIN_PORT", "prober", 1),
     *(
         (f"{key}.ports.{what}", f"PEER_{what.upper()}_PORT", "prober", 1)

@@ -25,6 +25,7 @@ ROUND = {
     "UDP_PACKETS": "10",
     "MTU_INTERVAL": "30",
     "LATENCY": "network",
+    "ECHO_PORTS": "18062,18081,8062,8081",
 }
 PROBER = {
     **ROUND,
@@ -37,6 +38,7 @@ PROBER = {
     "PEER_SERVICE": "smoker-prober",
     "PEER_HOST_SERVICE": "",
     "MESH_PEERS": "10",
+    "ANSWER_RATE": "2000",
     "PEER_TCP_PORT": "8080",
     "PEER_UDP_PORT": "8081",
     "PEER_HTTP_PORT": "8082",
@@ -44,7 +46,13 @@ PROBER = {
 }
 DEFAULT = {
     "tcp-echo": {**ECHO, "TCP_PORT": "8080", "IDLE_TIMEOUT": "30"},
-    "udp-echo": {**ECHO, "UDP_PORT": "8081", "STAMP_PORT": "8062"},
+    "udp-echo": {
+        **ECHO,
+        "UDP_PORT": "8081",
+        "STAMP_PORT": "8062",
+        "ANSWER_RATE": "2000",
+        "ECHO_PORTS": "18062,18081,8062,8081",
+    },
     "http-echo": {
         **ECHO,
         "HTTP_PORT": "8082",
@@ -65,6 +73,7 @@ ON_HOST = {
     "PEER_HTTP_PORT": "18082",
     "PEER_STAMP_PORT": "18062",
 }
+MESHES = ("mesh", "hostNetwork")  # the values of each plane's ports
 SCHEDULING = ("nodeSelector", "tolerations", "affinity", "priorityClassName")
 
 
@@ -120,6 +129,8 @@ def test_environment_without_a_mesh(helm: Helm) -> None:
             ["prober"],
         ),
         ("mesh.peers", 0, "MESH_PEERS", "0", ["prober"]),
+        ("mesh.answerRate", 100, "ANSWER_RATE", "100", ["prober"]),
+        ("udpEcho.answerRate", 10_000_000, "ANSWER_RATE", "10000000", ["udp-echo"]),
         ("mesh.ports.tcp", 28080, "PEER_TCP_PORT", "28080", ["prober"]),
         ("mesh.ports.udp", 28081, "PEER_UDP_PORT", "28081", ["prober"]),
         ("mesh.ports.http", 28082, "PEER_HTTP_PORT", "28082", ["prober"]),
@@ -129,11 +140,11 @@ def test_environment_without_a_mesh(helm: Helm) -> None:
     ],
 )
 def test_settings(helm: Helm, key: str, value: Any, variable: str, text: str, components: Any) -> None:
-    """A setting reaches the variable of the services that read it, and changes no other variable anywhere."""
+    """A setting reaches the variable of the services that read it, and changes no other variable but ECHO_PORTS."""
     release = helm.render(nested(key, value))
     for component, default in DEFAULT.items():
         changed = {variable: text} if component in components else {}
-        assert release.env(component) == {**default, **changed}
+        assert but_echo_ports(release.env(component)) == but_echo_ports({**default, **changed})
 
 
 @pytest.mark.parametrize(
@@ -152,7 +163,24 @@ def test_settings(helm: Helm, key: str, value: Any, variable: str, text: str, co
 )
 def test_settings_of_the_host(helm: Helm, key: str, value: Any, changed: dict[str, str]) -> None:
     """The prober on the nodes' network has ports of its own; whatever else a prober is told, it is told, too."""
-    assert helm.render(merged(HOST, nested(key, value))).env("host") == {**ON_HOST, **changed}
+    env = helm.render(merged(HOST, nested(key, value))).env("host")
+    assert but_echo_ports(env) == but_echo_ports({**ON_HOST, **changed})
+
+
+def but_echo_ports(env: dict[str, str]) -> dict[str, str]:
+    """The environment without ECHO_PORTS, which follows several values."""
+    return {name: text for name, text in env.items() if name != "ECHO_PORTS"}
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_echo_ports(helm: Helm, number: int) -> None:
+    """All that send or answer datagrams know the UDP ports of every echo and reflector of the release."""
+    keys = ["udpEcho.port", "udpEcho.stampPort", *(f"{at}.ports.{of}" for at in MESHES for of in ("udp", "stamp"))]
+    defaults = [8081, 8062, 8081, 8062, 18081, 18062]
+    release = helm.render(merged(HOST, nested(keys[number], 30000)))
+    expected = {30000, *defaults[:number], *defaults[number + 1 :]}
+    for component in ("udp-echo", "prober", "host", "test"):
+        assert {int(port) for port in release.env(component)["ECHO_PORTS"].split(",")} == expected
 
 
 def test_own_names(helm: Helm) -> None:

@@ -77,7 +77,7 @@ def test_an_echo_port_is_never_answered_and_counted(serve: Serve) -> None:
         sock.setblocking(False)
         with pytest.raises(BlockingIOError):
             sock.recv(10)
-    assert served.seen[0][3] == "refused: it comes from an echo port"
+    assert served.seen[0][3] == "refused: it comes from the port of an echo or a reflector"
 
 
 def test_its_own_port_and_the_standard_one_are_echo_ports(serve: Serve) -> None:

@@ -15,6 +15,7 @@ from smoker_prober import arrivals as module
 from smoker_prober.arrivals import IN_A_ROW, Arrivals, Direction
 from smoker_prober.responder import servers
 from smoker_prober.result import Outcome, Result
+from smoker_prober.settings import Settings
 from smoker_prober.sinks import log
 from smoker_prober.target import Path, Target
 
@@ -108,7 +109,7 @@ def test_only_so_many_are_remembered(heard: Arrivals, monkeypatch: pytest.Monkey
 def responder(heard: Arrivals, never: set[int]) -> Iterator[int]:
     """The UDP echo that answers peers; its port."""
     sock = udp_sockets(HOST, 0)[0]
-    (echo,) = servers({"peer_udp_port": [sock]}, CollectorRegistry(), never, heard)
+    (echo,) = servers(Settings(), {"peer_udp_port": [sock]}, CollectorRegistry(), never, heard)
     echo.start()
     try:
         yield sock.getsockname()[1]

@@ -36,7 +36,7 @@ def _no_collector() -> Iterator[None]:
         ("http", b"SSH-2.0-OpenSSH\r\n", "bad_reply"),
         ("http", OK + b"Content-Length: 1, 2\r\n\r\nOK", "bad_reply"),
         ("http", OK + b"\r\n" + b"x" * (MAX_BODY + 1), "bad_reply"),
-        ("http", OK + b"A: b\r\n" * 101, "bad_reply"),
+        ("http", OK + b"A: b\r\n" * 257, "bad_reply"),
         ("http", b"", "timeout"),
         ("http", OK, "timeout"),
         ("http", OK + b"Content-Length: 10\r\n\r\nOK", "timeout"),

@@ -95,7 +95,7 @@ def test_what_fails_after_a_peer_has_left_is_no_fault(kept: Kept, monkeypatch: p
     target = peer(UNANSWERED)["tcp"]
     left = []
 
-    def leaves_meanwhile(_settings: Settings, _where: Where, _large: rounds.Large) -> Iterator[Result]:
+    def leaves_meanwhile(*_about_the_round: object) -> Iterator[Result]:
         kept.prober.meet({})
         left.append(True)
         yield Result("tcp", target, "node-1", 0.0, Outcome.TIMEOUT, 0.1, error="wait: nothing")

@@ -44,6 +44,8 @@ PROMISED: dict[str, Any] = {
     "PEER_UDP_PORT": 0,
     "PEER_HTTP_PORT": 0,
     "PEER_STAMP_PORT": 0,
+    "ANSWER_RATE": 2000,
+    "ECHO_PORTS": (8062, 8081, 18062, 18081),
     "TARGETS": "",
 }
 
@@ -90,10 +92,13 @@ def test_every_variable_is_read() -> None:
         "PEER_UDP_PORT": 18081,
         "PEER_HTTP_PORT": 18082,
         "PEER_STAMP_PORT": 18062,
+        "ANSWER_RATE": 1,
+        "ECHO_PORTS": (7, 9),
         "TARGETS": "api=tcp://10.96.0.1:443",
     }
     settings, problems = parse(
-        Settings, {name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in wanted.items()}
+        Settings,
+        {name: ",".join(map(str, value)) if isinstance(value, tuple) else str(value) for name, value in wanted.items()},
     )
     assert (by_variable(settings), problems) == (wanted, [])
     assert set(wanted) == set(PROMISED)
@@ -115,6 +120,9 @@ def test_every_variable_is_read() -> None:
         ("TCP_PORT", "tcp://10.0.0.1:8080", "a whole number from 1 to 65535 (a Service of that name sets it"),
         ("SERVER_HOST", "smoker server", "a host, which is a name"),
         ("SERVER_HOST", "x" * 254, "a host, which is a name"),
+        ("ECHO_PORTS", "7,x", "a list by commas or spaces of whole numbers from 1 to 65535"),
+        ("ECHO_PORTS", "0", "a list by commas or spaces of whole numbers from 1 to 65535"),
+        ("ANSWER_RATE", "0", "a whole number from 1 to 10000000"),
         ("NODE_NAME", "node\n[NODE:forged]", "a name or an address without spaces"),
         ("LOG_FORMAT", "xml", "one of text, json"),
     ],

@@ -261,7 +261,7 @@ def test_trains_from_one_port_are_sessions_of_their_own(monkeypatch: pytest.Monk
         probe.bind((HOST, 0))
         near = probe.getsockname()
 
-    def same(address: Address) -> socket.socket:
+    def same(address: Address, **_never: object) -> socket.socket:
         sock = socket.socket(address.family, socket.SOCK_DGRAM)
         sock.bind(near)
         sock.connect(address.sockaddr)
@@ -458,7 +458,7 @@ def hinder(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     made = connected
 
     def replace(**options: Any) -> None:
-        monkeypatch.setattr(train, "connected", lambda address: Hindered(made(address), **options))
+        monkeypatch.setattr(train, "connected", lambda address, never: Hindered(made(address), **options))
 
     return replace
 
@@ -510,7 +510,7 @@ def test_where_no_packet_leaves_there_is_no_train(hinder: Callable[..., None]) -
 def test_no_descriptor_is_no_exception(monkeypatch: pytest.MonkeyPatch) -> None:
     """A prober that has run out of them goes on."""
 
-    def refuse(_: Address) -> socket.socket:
+    def refuse(_: Address, **_never: object) -> socket.socket:
         raise OSError(errno.EMFILE, "Too many open files")
 
     monkeypatch.setattr(train, "connected", refuse)

@@ -62,7 +62,7 @@ def test_each_readme_lists_its_variables(service: str) -> None:
         if field.default is dataclasses.MISSING:
             assert shown == "the host's name", variable
         elif isinstance(field.default, tuple):
-            assert shown == ",".join(field.default), variable
+            assert shown == ",".join(map(str, field.default)), variable
         else:
             assert shown == (f"{field.default:g}" if isinstance(field.default, float) else str(field.default)), variable
 

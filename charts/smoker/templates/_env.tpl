@@ -34,6 +34,15 @@ A name twice in the list is refused by server-side apply, so one that is set her
 {{- end }}
 {{- end -}}
 
+{{/* The UDP ports of every echo and reflector of a release, on all planes: none answers a datagram from one of them. */}}
+{{- define "smoker.allEchoPorts" -}}
+{{- $ports := list (int64 .Values.udpEcho.port) (int64 .Values.udpEcho.stampPort) -}}
+{{- range list .Values.mesh.ports .Values.hostNetwork.ports -}}
+{{- $ports = concat $ports (list (int64 .udp) (int64 .stamp)) -}}
+{{- end -}}
+{{- $ports | uniq | sortAlpha | join "," -}}
+{{- end -}}
+
 {{/* What every prober is told, the test pod's too. Takes root, serverHost. */}}
 {{- define "smoker.proberEnv" -}}
 {{- $values := .root.Values -}}
@@ -42,6 +51,7 @@ TCP_PORT: {{ $values.tcpEcho.port }}
 UDP_PORT: {{ $values.udpEcho.port }}
 HTTP_PORT: {{ $values.httpEcho.port }}
 STAMP_PORT: {{ $values.udpEcho.stampPort }}
+ECHO_PORTS: {{ include "smoker.allEchoPorts" .root | quote }}
 PROBES: {{ join "," $values.prober.probes | quote }}
 UDP_PACKETS: {{ $values.prober.udpPackets }}
 MTU_INTERVAL: {{ $values.prober.mtuIntervalSeconds }}
@@ -68,4 +78,5 @@ PEER_TCP_PORT: {{ $mesh.enabled | ternary .ports.tcp 0 }}
 PEER_UDP_PORT: {{ $mesh.enabled | ternary .ports.udp 0 }}
 PEER_HTTP_PORT: {{ $mesh.enabled | ternary .ports.http 0 }}
 PEER_STAMP_PORT: {{ $mesh.enabled | ternary .ports.stamp 0 }}
+ANSWER_RATE: {{ $mesh.answerRate }}
 {{- end -}}

@@ -26,7 +26,7 @@ class Lab:
         busy = {pod["spec"]["nodeName"] for pod in self._pods("app=smoker-server")} | {
             node for node, _ in self.dns_pods()
         }
-        spare = [node for node in self.nodes if node not in busy] or [node for node in self.nodes[1:]]
+        spare = [node for node in self.nodes if node not in busy] or self.nodes[1:]
         self.victim = spare[0]
         self.second = next(node for node in reversed(self.nodes) if node != self.victim)
         self._zones = {

@@ -115,8 +115,13 @@ def seconds(low: float, high: float) -> Kind:
     return Kind(f"a number of seconds from {low:g} to {high:g}", _within(_number, low, high))
 
 
+def _ports(text: str) -> tuple[int, ...]:
+    return tuple(sorted({port(word) for word in re.split(r"[,\s]+", text) if word}))
+
+
 port = whole(1, 65535)
 port_or_none = whole(0, 65535)
+ports = Kind("a list by commas or spaces of whole numbers from 1 to 65535", _ports)
 level = one_of("TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL")
 log_format = one_of("text", "json")
 name = Kind("a name or an address without spaces, of at most 253 characters", _name)
@@ -222,6 +227,6 @@ def describe(cls: type[ServiceSettings]) -> str:
     for field in dataclasses.fields(cls):
         declared = declaration(field)
         default = field.default if field.default is not dataclasses.MISSING else "the host's name"
-        shown = "unset" if default == "" else ",".join(default) if isinstance(default, tuple) else default
+        shown = "unset" if default == "" else ",".join(map(str, default)) if isinstance(default, tuple) else default
         lines.append(f"  {declared.variable:<17} {declared.help}\n{'':20}{declared.kind.allowed}; default: {shown}")
     return "\n".join(lines)

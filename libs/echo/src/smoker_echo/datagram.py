@@ -9,29 +9,40 @@ from typing import Any
 
 from gevent.server import DatagramServer
 
+from smoker_echo.answer_rate import AnswerRate
 from smoker_echo.counts import Counts
 
 LARGEST = 65_535  # bytes: more than any UDP payload (65,507 over IPv4, 65,527 over IPv6)
 BATCH = 64  # datagrams answered before the rest of the process gets a turn
 ECHO_PORT = 7  # RFC 862
+ECHO_PORTS = (8062, 8081, 18062, 18081)  # as the chart comes: the echo services and pods, then the node's network
+LOWEST_PORT = 1024  # of a source: below it are servers (echo, chargen, DNS, NTP), clients have ports above it
 
 #: Called for each datagram: client, bytes received, bytes sent, cause (empty when it was answered).
 Observer = Callable[[tuple[Any, ...], int, int, str], None]
 
 
 class Answerer(DatagramServer):
-    """Answers on one bound socket, but nothing that comes from a port in `never`: two of a kind would talk for ever.
+    """Answers on one bound socket, but not every datagram: two servers that answer everything would never stop.
 
-    `never` is not copied: what is added to it later holds, too.
+    It refuses a source port in `never` (the ports of echoes and reflectors), a source port below 1024, and what is over
+    `rate`, the cap of answers per source address. `never` is not copied: what is added to it later holds, too.
     """
 
-    def __init__(self, sock: socket.socket, observer: Observer | None, never: Collection[int] | None) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        observer: Observer | None,
+        never: Collection[int] | None,
+        rate: AnswerRate | None,
+    ) -> None:
         super().__init__(sock, handle=self._never_called)
         self._plain: socket.socket = getattr(sock, "_sock", sock)  # gevent's own would try to wait in the event loop
         self._buffer = memoryview(bytearray(LARGEST))
         self.observer = observer
         self._counts = Counts()
         self.never = {ECHO_PORT, sock.getsockname()[1]} if never is None else never
+        self.rate = AnswerRate() if rate is None else rate
 
     @staticmethod
     def _never_called(*_: object) -> None:
@@ -40,6 +51,7 @@ class Answerer(DatagramServer):
     def _do_read(self) -> None:
         """Answer what has arrived. gevent stops watching a socket whose callback raises: nothing may leave it."""
         try:
+            self.rate.tick()
             self._answer()
         except Exception as defect:
             self._fail(("?", 0), 0, f"a defect: {defect!r}")
@@ -64,6 +76,21 @@ class Answerer(DatagramServer):
     def _refuse(self, client: tuple[Any, ...], received: int, reason: str, words: str) -> None:
         self._counts.refused[reason] += 1
         self._tell(client, received, words)
+
+    def _may_answer(self, client: tuple[Any, ...]) -> bool:
+        """Return whether to answer `client`, and count the answer if so."""
+        port = client[1]
+        return port not in self.never and port >= LOWEST_PORT and self.rate.allows(client[0])
+
+    def _refuse_source(self, client: tuple[Any, ...], received: int) -> None:
+        """Count and tell why `client` is not answered."""
+        if client[1] in self.never:
+            self._refuse(client, received, "echo_port", "refused: it comes from the port of an echo or a reflector")
+        elif client[1] < LOWEST_PORT:
+            self._refuse(client, received, "low_port", f"refused: it comes from a port below {LOWEST_PORT}")
+        else:
+            words = f"refused: its address had {self.rate.rate} answers within a second"
+            self._refuse(client, received, "rate", words)
 
     def retire(self) -> None:
         """Nothing: it begins nothing of its own."""

@@ -15,8 +15,8 @@ CONNECTED = ("tcp", "http")
 ASKED = ("udp", "http")
 #: Why each protocol refuses: these are there from the start.
 REASONS = {
-    "udp": ("echo_port",),
-    "stamp": ("echo_port", "malformed"),
+    "udp": ("echo_port", "low_port", "rate"),
+    "stamp": ("echo_port", "low_port", "malformed", "rate"),
     "http": ("malformed", "status_4xx", "status_5xx"),
 }
 

@@ -16,6 +16,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from smoker_echo.answer_rate import AnswerRate
 from smoker_echo.datagram import BATCH, Answerer, Observer
 from smoker_echo.pktinfo import SPACE, Ancillary, answer_from, ask_for_destination
 from smoker_echo.stamp_packet import Malformed, ReflectorPacket, reflect, sender_stamp, sent_now, unpack_sender
@@ -62,15 +63,17 @@ def _ahead(one: int, other: int, bits: int) -> bool:
 
 
 class StampReflector(Answerer):
-    """Reflects on one bound socket. What is too short is counted as malformed and not answered.
-
-    Nor is what comes from a port in `never`: two that answer everything, reflectors or echoes, would talk for ever.
-    """
+    """Reflects on one bound socket. It counts a packet that is too short as malformed and does not answer it."""
 
     def __init__(
-        self, sock: socket.socket, *, observer: Observer | None = None, never: Collection[int] | None = None
+        self,
+        sock: socket.socket,
+        *,
+        observer: Observer | None = None,
+        never: Collection[int] | None = None,
+        rate: AnswerRate | None = None,
     ) -> None:
-        super().__init__(sock, observer, never)
+        super().__init__(sock, observer, never, rate)
         self._sessions: OrderedDict[tuple[Any, ...], _Session] = OrderedDict()  # the one that was heard last is last
         ask_for_destination(sock)
         self._ask_for_time_and_ttl(sock)
@@ -98,8 +101,8 @@ class StampReflector(Answerer):
                 self._fail(("?", 0), 0, f"the datagram could not be read: {error.strerror}")
                 return
             self._counts.received += count
-            if client[1] in self.never:
-                self._refuse(client, count, "echo_port", "refused: it comes from a reflector's port")
+            if not self._may_answer(client):
+                self._refuse_source(client, count)
                 continue
             try:
                 sent = self._reflect(self._buffer[:count], ancillary, client)

@@ -14,8 +14,9 @@ import socket
 from collections.abc import Collection
 from typing import Any
 
+from smoker_echo.answer_rate import AnswerRate
 from smoker_echo.counts import Counts
-from smoker_echo.datagram import BATCH, Answerer, Observer
+from smoker_echo.datagram import BATCH, LOWEST_PORT, Answerer, Observer
 from smoker_echo.pktinfo import SPACE, answer_from, ask_for_destination, own_address
 
 ANY = ("0.0.0.0", "::")
@@ -23,15 +24,17 @@ MOST_OWN = 64  # addresses of this host that get an echo of their own; the other
 
 
 class UdpEcho(Answerer):
-    """Echoes on one bound socket. A datagram from a port in `never` is counted as refused and not answered.
-
-    Two echoes that hear of each other would talk for ever, and one forged datagram is enough to start them.
-    """
+    """Echoes on one bound socket. The echoes that it opens for single addresses share its `never` and its `rate`."""
 
     def __init__(
-        self, sock: socket.socket, *, observer: Observer | None = None, never: Collection[int] | None = None
+        self,
+        sock: socket.socket,
+        *,
+        observer: Observer | None = None,
+        never: Collection[int] | None = None,
+        rate: AnswerRate | None = None,
     ) -> None:
-        super().__init__(sock, observer, never)
+        super().__init__(sock, observer, never, rate)
         self.own: dict[str, UdpEcho] = {}  # the echoes of addresses that were asked, by address
         self._any = sock.getsockname()[0] in ANY
         if self._any:
@@ -49,7 +52,8 @@ class UdpEcho(Answerer):
             self._answer_one_address()
 
     def _answer_one_address(self) -> None:
-        buffer, never, observer, counts = self._buffer, self.never, self.observer, self._counts
+        buffer, never, allows = self._buffer, self.never, self.rate.allows
+        observer, counts = self.observer, self._counts
         receive, send = self._plain.recvfrom_into, self._plain.sendto
         for _ in range(BATCH):
             try:
@@ -58,8 +62,9 @@ class UdpEcho(Answerer):
                 self._unread(error)
                 return
             counts.received += count
-            if client[1] in never:
-                self._refuse_echo(client, count)
+            # As `_may_answer`, without its call: this is the busiest path.
+            if client[1] in never or client[1] < LOWEST_PORT or not allows(client[0]):
+                self._refuse_source(client, count)
                 continue
             try:
                 send(buffer[:count], client)
@@ -79,8 +84,8 @@ class UdpEcho(Answerer):
                 self._unread(error)
                 return
             self._counts.received += count
-            if client[1] in self.never:
-                self._refuse_echo(client, count)
+            if not self._may_answer(client):
+                self._refuse_source(client, count)
                 continue
             asked = ancillary[0] if ancillary else (0, 0, b"")
             try:
@@ -112,15 +117,12 @@ class UdpEcho(Answerer):
             return
         finally:
             self._plain.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
-        self.own[address] = echo = UdpEcho(sock, observer=self.observer, never=self.never)
+        self.own[address] = echo = UdpEcho(sock, observer=self.observer, never=self.never, rate=self.rate)
         echo.start()
 
     def _unread(self, error: OSError) -> None:
         if not isinstance(error, BlockingIOError | InterruptedError):
             self._fail(("?", 0), 0, f"the datagram could not be read: {_words(error)}")
-
-    def _refuse_echo(self, client: tuple[Any, ...], received: int) -> None:
-        self._refuse(client, received, "echo_port", "refused: it comes from an echo port")
 
     def _unsent(self, client: tuple[Any, ...], received: int, error: OSError) -> None:
         self._fail(client, received, f"the answer could not be sent: {_words(error)}")

@@ -30,9 +30,9 @@ def assemble(
     """Return a prober of `fixed` hosts and, if the settings say so, of its peers. Raises `Mistake`."""
     memory.node, memory.network = settings.node_name, settings.network
     arrivals = Arrivals()
-    prober = Prober(settings, fixed, memory, registry, arrivals=arrivals, state=state)
     never = never_answered(settings)
-    works: list[Work] = [*servers(sockets, registry, never, arrivals), prober]
+    prober = Prober(settings, fixed, memory, registry, arrivals=arrivals, state=state, never=never)
+    works: list[Work] = [*servers(settings, sockets, registry, never, arrivals), prober]
     if settings.discovery == "endpointslice":
         if not settings.namespace:
             raise Mistake("DISCOVERY=endpointslice needs NAMESPACE, the namespace of the EndpointSlices")

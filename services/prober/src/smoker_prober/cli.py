@@ -27,6 +27,7 @@ from smoker_prober.gather import gather
 from smoker_prober.prober import NEW
 from smoker_prober.probes import PROBES
 from smoker_prober.probes.base import run as run_probe
+from smoker_prober.responder import never_answered
 from smoker_prober.result import Result
 from smoker_prober.settings import Settings
 from smoker_prober.sinks import log as log_sink
@@ -118,7 +119,7 @@ def _once(settings: Settings, chosen: argparse.Namespace) -> int:
 
 def _one_round(settings: Settings) -> Iterator[Result]:
     for where in hosts(settings).values():
-        yield from rounds.results(settings, where, rounds.Large(settings))
+        yield from rounds.results(settings, where, rounds.Large(settings), never_answered(settings))
 
 
 def _settle(settings: Settings, patience: float) -> None:
@@ -142,7 +143,8 @@ def _probe(settings: Settings, chosen: argparse.Namespace) -> int:
         for number in range(chosen.count):
             if number:
                 pause.wait(chosen.interval)
-            found.append(run_probe(chosen.probe, PROBES[chosen.probe], target, settings.node_name, timeout))
+            probe, never = PROBES[chosen.probe], never_answered(settings)
+            found.append(run_probe(chosen.probe, probe, target, settings.node_name, timeout, never=never))
             log_sink.write(found[-1], settings.latency)
             if found[-1].error:
                 print(log.escaped(found[-1].error), file=sys.stderr)

@@ -5,7 +5,7 @@ fixed hosts, peers ─▶ schedule ─▶ round ─▶ Result ─▶ log line, m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -35,7 +35,8 @@ NEW = 2  # rounds in which a peer's failures say that it has just come, and not 
 class Prober:
     """Probes `fixed` hosts and what peers there are; results are logged, counted in `registry`, kept in `memory`.
 
-    `arrivals` are of those peers.
+    `arrivals` are of those peers. `never` has the source ports from which echoes answer no datagram: what is
+    added to it later holds, too.
     """
 
     def __init__(
@@ -47,8 +48,10 @@ class Prober:
         *,
         arrivals: Arrivals,
         state: StateSink,
+        never: Collection[int] = (),
     ) -> None:
         self._settings, self._memory, self._arrivals, self._state = settings, memory, arrivals, state
+        self._never = never
         self._metrics = Metrics(registry, interval=settings.test_interval, probes=settings.probes, where=memory.where)
         self._confirmations = Confirmations(settings.test_interval)
         self._hosts: dict[str, Where] = {}
@@ -94,7 +97,7 @@ class Prober:
 
         def one_round() -> None:
             nonlocal quiet
-            for result in map(direction.of, rounds.results(self._settings, where, large)):
+            for result in map(direction.of, rounds.results(self._settings, where, large, self._never)):
                 if not self._schedule.has(name, one_round):
                     return  # it has left meanwhile: what failed since is no fault
                 if result.outcome.ok or not quiet:
@@ -118,7 +121,8 @@ class Prober:
         if self._schedule.closed or not self._schedule.has(name, one_round):
             return
         settings = self._settings
-        found = run(failed.probe, PROBES[failed.probe], failed.target, settings.node_name, settings.test_timeout)
+        probe, never = PROBES[failed.probe], {*self._never, failed.target.port}
+        found = run(failed.probe, probe, failed.target, settings.node_name, settings.test_timeout, never=never)
         if self._schedule.has(name, one_round):
             result = replace(found, confirms=True)
             log.write(result, settings.latency)

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from smoker_common.service import Sockets
 from smoker_common.work import Work
+from smoker_echo.answer_rate import AnswerRate
 from smoker_echo.datagram import ECHO_PORT
 from smoker_echo.http import IN_MEMORY, HttpEcho
 from smoker_echo.metrics import EchoMetrics
@@ -23,15 +24,19 @@ MAX_HELD = 4 * 1024 * 1024  # bytes of all bodies; each is small enough to need 
 
 
 def never_answered(settings: Settings) -> set[int]:
-    """Source ports of datagrams that are not answered: whoever has them answers, too, and would go on for ever."""
-    return {ECHO_PORT, settings.peer_udp_port, settings.peer_stamp_port, settings.udp_port, settings.stamp_port}
+    """Return the source ports of datagrams that are not answered: an echo there would answer the answer, for ever."""
+    own = settings.peer_udp_port, settings.peer_stamp_port, settings.udp_port, settings.stamp_port
+    return {ECHO_PORT, *own, *settings.echo_ports}
 
 
-def servers(sockets: Sockets, registry: CollectorRegistry, never: set[int], arrivals: Arrivals) -> list[Work]:
-    """A server for each socket of a peer's port; what they count is registered. None where no such port is set.
+def servers(
+    settings: Settings, sockets: Sockets, registry: CollectorRegistry, never: set[int], arrivals: Arrivals
+) -> list[Work]:
+    """Make a server for each socket of a peer's port and register what they count. None where no such port is set.
 
-    What is added to `never` later holds for them, too. `arrivals` is told whose datagrams are answered.
+    What is added to `never` later holds for them, too. `arrivals` records whose datagrams are answered.
     """
+    echoed, reflected = AnswerRate(settings.answer_rate), AnswerRate(settings.answer_rate)
 
     def observer(client: tuple[Any, ...], _received: int, _sent: int, cause: str) -> None:
         if not cause:
@@ -39,8 +44,10 @@ def servers(sockets: Sockets, registry: CollectorRegistry, never: set[int], arri
 
     made: dict[str, Sequence[Server]] = {
         "tcp": [TcpEcho(sock) for sock in sockets.get("peer_tcp_port", ())],
-        "udp": [UdpEcho(sock, observer=observer, never=never) for sock in sockets.get("peer_udp_port", ())],
-        "stamp": [StampReflector(sock, never=never) for sock in sockets.get("peer_stamp_port", ())],
+        "udp": [
+            UdpEcho(sock, observer=observer, never=never, rate=echoed) for sock in sockets.get("peer_udp_port", ())
+        ],
+        "stamp": [StampReflector(sock, never=never, rate=reflected) for sock in sockets.get("peer_stamp_port", ())],
         "http": [
             HttpEcho(sock, max_body=IN_MEMORY, max_spooled=MAX_HELD) for sock in sockets.get("peer_http_port", ())
         ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from statistics import median
 
@@ -40,20 +40,24 @@ class Large:
         self._lost = found.black_hole if found is not None else self._lost
 
 
-def results(settings: Settings, where: Mapping[str, Target], large: Large) -> Iterator[Result]:
-    """The results of one round, each as soon as it is known.
+def results(
+    settings: Settings, where: Mapping[str, Target], large: Large, never: Collection[int] = ()
+) -> Iterator[Result]:
+    """Yield the results of one round, each as soon as it is known.
 
-    `where` has a target for each probe that is to be done, and one for the train, if there is to be one.
+    `where` has a target for each probe that is to be done, and one for the train, if there is to be one. `never` has
+    the source ports from which echoes answer no datagram, beside those on which this host answers.
     """
+    never = {*never, *(target.port for target in where.values())}
     for name, probe in PROBES.items():
         if name not in where:
             continue
-        result = run(name, probe, where[name], settings.node_name, settings.test_timeout)
+        result = run(name, probe, where[name], settings.node_name, settings.test_timeout, never=never)
         if name == "udp" and result.outcome.ok:  # where nobody answered, nothing more is sent
             if settings.udp_packets and STAMP in where:
-                result = _with_train(result, where[STAMP].port, settings)
+                result = _with_train(result, where[STAMP].port, settings, never)
             if large.due():
-                result = _with_large(result, settings)
+                result = _with_large(result, settings, never)
                 large.sent(result.path_mtu)
         yield result
 
@@ -63,18 +67,19 @@ def spread(settings: Settings) -> float:
     return min(SPREAD, settings.test_interval * SHARE)
 
 
-def _with_train(result: Result, port: int, settings: Settings) -> Result:
+def _with_train(result: Result, port: int, settings: Settings, never: Collection[int]) -> Result:
     """`result` and what a train to the same address found, its median RTT too."""
-    found = train.run(address(result.address, port), settings.udp_packets, spread(settings), settings.test_timeout)
+    to = address(result.address, port)
+    found = train.run(to, settings.udp_packets, spread(settings), settings.test_timeout, never)
     if found is None or not found.rtts:
         return replace(result, train=found)
     # The reflector's own time is not in these: a peer that is starved of CPU does not make the network look slow.
     return replace(result, train=found, rtt=Rtt(median(found.rtts), Method.STAMP if found.stamped else Method.CLOCK))
 
 
-def _with_large(result: Result, settings: Settings) -> Result:
+def _with_large(result: Result, settings: Settings, never: Collection[int]) -> Result:
     """`result` and what a packet as large as the way takes found: where such are lost, the probe has failed."""
-    found = path_mtu.run(address(result.address, result.target.port), settings.test_timeout)
+    found = path_mtu.run(address(result.address, result.target.port), settings.test_timeout, never)
     if found is None or not found.black_hole:
         return replace(result, path_mtu=found)
     return replace(result, path_mtu=found, outcome=Outcome.MTU, error=str(found))

@@ -12,11 +12,14 @@ from smoker_common.settings import (
     one_of,
     port,
     port_or_none,
+    ports,
     seconds,
     setting,
     some_of,
     whole,
 )
+from smoker_echo.answer_rate import MOST_RATE, RATE
+from smoker_echo.datagram import ECHO_PORTS
 from smoker_prober.discovery import fixed
 from smoker_prober.discovery.peer import HOST, POD
 from smoker_prober.probes import ECHOED
@@ -70,4 +73,10 @@ class Settings(ServiceSettings):
     peer_udp_port: int = setting("PEER_UDP_PORT", 0, port_or_none, "the same over UDP", listen="udp")
     peer_http_port: int = setting("PEER_HTTP_PORT", 0, port_or_none, "the same over HTTP", listen="tcp")
     peer_stamp_port: int = setting("PEER_STAMP_PORT", 0, port_or_none, "the same for STAMP packets", listen="udp")
+    answer_rate: int = setting(
+        "ANSWER_RATE", RATE, whole(1, MOST_RATE), "answers per source address and second, over UDP and to STAMP packets"
+    )
+    echo_ports: tuple[int, ...] = setting(
+        "ECHO_PORTS", ECHO_PORTS, ports, "ports of other echoes and reflectors: datagrams from them are not answered"
+    )
     targets: str = setting("TARGETS", "", fixed.kind, "what else is probed: a TCP handshake, a page")

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from smoker_common.log import RequestLog
 from smoker_common.service import Sockets, main
 from smoker_common.work import Together
+from smoker_echo.answer_rate import AnswerRate
 from smoker_echo.datagram import ECHO_PORT
 from smoker_echo.metrics import EchoMetrics
 from smoker_echo.stamp import StampReflector
@@ -26,9 +27,12 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
     """A server and a reflector a family, logging each datagram."""
     log = RequestLog("datagram", "datagrams", settings.log_rate)
     reflected = RequestLog("STAMP packet", "STAMP packets", 0)  # a train is one line, not ten
-    never = {ECHO_PORT, settings.udp_port, settings.stamp_port}  # an echo and a reflector would talk for ever, too
-    echoes = [UdpEcho(sock, observer=log, never=never) for sock in sockets["udp_port"]]
-    reflectors = [StampReflector(sock, observer=reflected, never=never) for sock in sockets["stamp_port"]]
+    never = {ECHO_PORT, settings.udp_port, settings.stamp_port, *settings.echo_ports}
+    rates = [AnswerRate(settings.answer_rate) for _ in range(2)]  # a flood of the one leaves the other's answers alone
+    echoes = [UdpEcho(sock, observer=log, never=never, rate=rates[0]) for sock in sockets["udp_port"]]
+    reflectors = [
+        StampReflector(sock, observer=reflected, never=never, rate=rates[1]) for sock in sockets["stamp_port"]
+    ]
     registry.register(EchoMetrics({"udp": echoes, "stamp": reflectors}))
     return Together([*echoes, *reflectors])
 

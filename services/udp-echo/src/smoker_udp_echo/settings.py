@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from smoker_common.settings import EchoSettings, port, setting
+from smoker_common.settings import EchoSettings, port, ports, setting, whole
+from smoker_echo.answer_rate import MOST_RATE, RATE
+from smoker_echo.datagram import ECHO_PORTS
 
 
 @dataclass(frozen=True)
@@ -13,3 +15,12 @@ class Settings(EchoSettings):
 
     udp_port: int = setting("UDP_PORT", 8081, port, "the port the echo listens on", listen="udp")
     stamp_port: int = setting("STAMP_PORT", 8062, port, "the port of the STAMP reflector (RFC 8762)", listen="udp")
+    answer_rate: int = setting(
+        "ANSWER_RATE",
+        RATE,
+        whole(1, MOST_RATE),
+        "answers per source address and second, of the echo and of the reflector",
+    )
+    echo_ports: tuple[int, ...] = setting(
+        "ECHO_PORTS", ECHO_PORTS, ports, "ports of other echoes and reflectors: datagrams from them are not answered"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from loguru import logger
 from urllib3.exceptions import HTTPError
@@ -22,9 +22,11 @@ STARVED = 0.2  # share of the timeout: a prober that waits longer for a CPU cann
 class Attempt:
     """One probe under way: what it has done so far and found."""
 
-    def __init__(self, target: Target, deadline: Deadline) -> None:
+    def __init__(self, target: Target, deadline: Deadline, never: Collection[int] = ()) -> None:
+        """`never`: source ports from which an echo answers no datagram."""
         self.target = target
         self.deadline = deadline
+        self.never = never
         self.rtt: Rtt | None = None
         self.retransmits = 0  # segments that TCP sent again
         self.ttl: int | None = None
@@ -59,9 +61,12 @@ class Attempt:
 Probe = Callable[[Attempt], None]
 
 
-def run(name: str, probe: Probe, target: Target, source: str, timeout: float) -> Result:
-    """Do one probe with one deadline over all its phases, which gives the network `timeout` seconds."""
-    attempt = Attempt(target, Deadline(timeout))
+def run(name: str, probe: Probe, target: Target, source: str, timeout: float, *, never: Collection[int] = ()) -> Result:
+    """Do one probe with one deadline over all its phases, which gives the network `timeout` seconds.
+
+    `never`: source ports from which an echo answers no datagram.
+    """
+    attempt = Attempt(target, Deadline(timeout), never)
     outcome, error = Outcome.SUCCESS, ""
     start, begun, delayed = time.time(), time.monotonic(), EVENT_LOOP.delayed()
     try:

@@ -5,18 +5,38 @@ It is connected: the kernel then drops what others send and hands over ICMP erro
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
+from smoker_echo.datagram import LOWEST_PORT
 from smoker_prober.kernel import error_queue
 from smoker_prober.resolve import Address
 
+TRIES = 64  # ports to ask the kernel for: the ephemeral range may be as wide as 1 to 65535, or a few ports
 
-def connected(address: Address, *enable: Callable[[socket.socket], bool]) -> socket.socket:
-    """A socket that does not block, with ICMP errors where the kernel gives them; nothing is sent. Raises `OSError`.
 
-    Its own port is not the target's: an echo does not answer what comes from an echo's port.
+def connected(address: Address, *enable: Callable[[socket.socket], bool], never: Collection[int] = ()) -> socket.socket:
+    """Return a socket that does not block, with ICMP errors where the kernel gives them; nothing is sent.
+
+    Its source port is one that an echo answers: not below 1024, not the target's own, none of `never`.
+    Raises `OSError`, also where the kernel has no such port.
     """
+    with contextlib.ExitStack() as unfit:  # they keep their ports, so that the kernel gives others
+        for _ in range(TRIES):
+            sock = _connected(address, enable)
+            source = sock.getsockname()[1]
+            if source >= LOWEST_PORT and source != address.sockaddr[1] and source not in never:
+                return sock
+            unfit.enter_context(sock)
+    raise OSError(
+        errno.EADDRNOTAVAIL,
+        f"no free source port that an echo answers in {TRIES} tries (net.ipv4.ip_local_port_range)",
+    )
+
+
+def _connected(address: Address, enable: tuple[Callable[[socket.socket], bool], ...]) -> socket.socket:
     sock = socket.socket(address.family, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
@@ -27,7 +47,4 @@ def connected(address: Address, *enable: Callable[[socket.socket], bool]) -> soc
     except OSError:
         sock.close()
         raise
-    if sock.getsockname()[1] != address.sockaddr[1]:
-        return sock
-    with sock:  # keeps that port from being given out again meanwhile
-        return connected(address, *enable)
+    return sock

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import http.client
 import io
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -17,8 +18,17 @@ from smoker_prober.deadline import Deadline
 from smoker_prober.failure import BadReply
 from smoker_prober.probes.base import Attempt
 from smoker_prober.probes.connection import connect, count_retransmits
+from smoker_prober.trust import context
 
 MAX_BODY = 64 * 1024  # bytes; more than that is no answer of an echo, and of a page no more is read
+MAX_HEAD = 256 * 1024  # bytes before the body, interim answers included
+MAX_LINE = 64 * 1024  # bytes
+MAX_HEADERS = 256
+FRAMING = (
+    b"content-length",
+    b"transfer-encoding",
+    b"connection",
+)  # by which a body's end is known (RFC 9112 section 6)
 HEADERS = {"User-Agent": "smoker-prober", "Accept": "*/*", "Connection": "close"}
 
 
@@ -45,40 +55,88 @@ class _Timed(io.RawIOBase):
         super().close()
 
 
-class _Lines(io.BufferedReader):
-    """Remembers the last line it gave."""
-
-    last = b""
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        self.last = super().readline(size)
-        return self.last
-
-
 class _Answer(http.client.HTTPResponse):
-    """http.client takes the end of the stream inside the headers for the end of the headers; this one does not."""
+    """The final answer: its head is read here, with limits of our own, and the rest is http.client's.
 
-    def __init__(self, deadline: Deadline, sock: socket.socket, **options: Any) -> None:
+    http.client knows 100 as the only interim answer, gives up at 100 headers, and takes the end of the stream inside
+    the headers for their end.
+    """
+
+    fp: Any
+
+    def __init__(self, attempt: Attempt, sock: socket.socket, **options: Any) -> None:
         super().__init__(sock, **options)
-        self.fp = self._lines = _Lines(_Timed(self.fp.detach(), sock, deadline))
+        self._attempt = attempt
+        self.fp = self._stream = io.BufferedReader(_Timed(self.fp.detach(), sock, attempt.deadline))
 
     def begin(self) -> None:
-        super().begin()
-        if not self._lines.last:
-            raise BadReply("the connection was closed inside the headers")
+        self.fp = io.BytesIO(_head(_Lines(self._stream), self._attempt))
+        try:
+            super().begin()
+        finally:
+            self.fp = self._stream
 
 
-@functools.cache
-def context() -> ssl.SSLContext:
-    """For certificates that the system trusts, or the file that SSL_CERT_FILE names (openssl-env(7)).
+class _Lines:
+    """The lines of a stream before a body, `MAX_HEAD` bytes at most."""
 
-    Made once: reading the store takes longer than a probe. Without OpenSSL's strict mode, which Python turns on since
-    3.13: it refuses the CAs of many clusters, for an extension that no other client asks for (docs/design/0009).
+    def __init__(self, stream: io.BufferedReader[Any]) -> None:
+        self._stream, self._left = stream, MAX_HEAD
+
+    def next(self, what: str) -> bytes:
+        """Return the next line, empty at the end. Raises `BadReply` where it is too long."""
+        line = self._stream.readline(MAX_LINE + 1)
+        if len(line) > MAX_LINE:
+            raise BadReply(f"got more than {MAX_LINE} bytes when reading {what}")
+        self._left -= len(line)
+        if self._left < 0:
+            raise BadReply(f"got more than {MAX_HEAD} bytes before the body")
+        return line
+
+
+def _head(lines: _Lines, attempt: Attempt) -> bytes:
+    """Return the status line of the final answer and the headers that frame its body.
+
+    Interim answers before it are passed over (RFC 9110 section 15.2), but for 101, which nobody asked for: it is final.
+    Raises `BadReply`.
     """
-    made = ssl.create_default_context()
-    made.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    made.set_alpn_protocols(["http/1.1"])
-    return made
+    while True:
+        status = lines.next("status line")
+        if not status:
+            if attempt.stray:
+                raise BadReply(attempt.stray)
+            return b""  # http.client has the words
+        attempt.stray, code = "", _code(status)
+        framing = _framing(lines)
+        if not 100 <= code < 200 or code == 101:
+            return b"".join([status, *framing, b"\r\n"])
+        attempt.stray = f"nothing came after status {code}"
+
+
+def _code(status: bytes) -> int:
+    version, code, *_ = [*status.split(None, 2), b"", b""]
+    if version.startswith(b"HTTP/1.") and re.fullmatch(b"[1-9][0-9]{2}", code):
+        return int(code)
+    raise BadReply(f"no status line of HTTP/1: {status[:32].decode('latin-1')!r}")
+
+
+def _framing(lines: _Lines) -> list[bytes]:
+    """Read all headers, `MAX_HEADERS` at most; return the lines of those by which the body's end is known."""
+    framing: list[bytes] = []
+    count, frames = 0, False
+    while True:
+        line = lines.next("header line")
+        if not line.endswith(b"\n"):
+            raise BadReply("the connection was closed inside the headers")
+        if line in (b"\r\n", b"\n"):
+            return framing
+        if line[:1] not in (b" ", b"\t"):  # else it goes on with the header before it
+            count += 1
+            frames = line.partition(b":")[0].lower() in FRAMING
+        if count > MAX_HEADERS:
+            raise BadReply(f"got more than {MAX_HEADERS} headers")
+        if frames:
+            framing.append(line)
 
 
 def _shake_hands(tls: ssl.SSLSocket, deadline: Deadline) -> None:
@@ -114,7 +172,7 @@ def probe(attempt: Attempt) -> None:
     path = "/" if target.url is None else target.url.path
     with _connected(attempt) as sock:
         connection = HTTPConnection(attempt.address, target.port, timeout=0)
-        connection.response_class = functools.partial(_Answer, deadline)  # type: ignore[assignment]
+        connection.response_class = functools.partial(_Answer, attempt)  # type: ignore[assignment]
         connection.sock = sock  # connected already, and timed; it stays one that does not block
         with attempt.phase("send"):
             connection.request("GET", path, headers=HEADERS | {"Host": target.host_header}, preload_content=False)

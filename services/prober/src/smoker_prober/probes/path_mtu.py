@@ -11,6 +11,7 @@ from __future__ import annotations
 import socket
 import struct
 import time
+from collections.abc import Collection
 
 from gevent.socket import wait_read
 
@@ -29,11 +30,14 @@ class _Over(Exception):
     """The wait is over."""
 
 
-def run(address: Address, timeout: float) -> PathMtu | None:
-    """Ask a UDP echo, for `timeout` seconds at most. None where nothing can be said of sizes."""
+def run(address: Address, timeout: float, never: Collection[int] = ()) -> PathMtu | None:
+    """Ask a UDP echo, for `timeout` seconds at most, from a source port that is none of `never`.
+
+    Return None where nothing can be said of sizes.
+    """
     try:
-        sock = connected(address, path_mtu.enable)
-    except OSError:  # no descriptor, no way there
+        sock = connected(address, path_mtu.enable, never=never)
+    except OSError:  # no descriptor, no source port, no route
         return None
     with sock:
         return _Sizes(sock, timeout / (TRIES + SWEEPS)).found()

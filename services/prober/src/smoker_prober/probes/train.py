@@ -7,6 +7,7 @@ import math
 import random
 import socket
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -63,16 +64,16 @@ class _UnderWay:
         return self.answered >= self.left.keys() or (not self.answered and self.unreadable >= len(self.left))
 
 
-def run(address: Address, packets: int, spread: float, timeout: float) -> Train | None:
-    """Send `packets` over `spread` seconds, and wait up to `timeout` seconds for the answer to each.
+def run(address: Address, packets: int, spread: float, timeout: float, never: Collection[int] = ()) -> Train | None:
+    """Send `packets` over `spread` seconds from a port that is none of `never`, wait up to `timeout` for each answer.
 
     Return None where nobody reflects (ICMP said so and no answer came), and where no packet could leave. The session
     identifier (RFC 8972 section 3) tells a train from an earlier one that had the same port.
     """
     under_way = _UnderWay()
     try:
-        sock = connected(address)
-    except OSError:  # no descriptor, no way there
+        sock = connected(address, never=never)
+    except OSError:  # no descriptor, no source port, no route
         return None
     with sock:
         under_way.stamped = timestamping.enable(sock)

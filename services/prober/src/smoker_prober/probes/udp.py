@@ -21,7 +21,7 @@ def probe(attempt: Attempt) -> None:
     address = attempt.resolve()
     with contextlib.ExitStack() as sockets:
         with attempt.phase("send"):
-            sock = sockets.enter_context(connected(address, timestamping.enable, ttl.enable))
+            sock = sockets.enter_context(connected(address, timestamping.enable, ttl.enable, never=attempt.never))
             clock, begun = time.monotonic_ns(), time.time_ns()
             sock.send(PAYLOAD)
         sent: int | None = None
