@@ -206,8 +206,8 @@ def rounds(
             if result.ended <= NOW:
                 found[probe].append(result)
                 if confirm and result.outcome not in ("success", "mtu"):
-                    again, arrived = _again(chance, result.ended + CONFIRMED, probe, active, by_chance=bool(by_chance))
-                    heard = max(heard or 0.0, arrived) or None
+                    again, reached = _again(chance, result.ended + CONFIRMED, probe, active, by_chance=bool(by_chance))
+                    heard = max(heard or 0.0, reached) or None
                     found[probe].extend([again] if again.ended <= NOW else [])
             when = result.ended
         free = when
@@ -222,7 +222,7 @@ def _again(chance: random.Random, when: float, probe: str, active: Active, *, by
     arrived = 0.0
     if probe == "udp":
         arrived = when if when <= NOW and chance.random() >= request else 0.0
-        answered = arrived > 0 and chance.random() >= reply
+        answered = bool(arrived) and chance.random() >= reply
         found = Found(when, when + (DURATION["tcp"] if answered else TIMEOUT), "success" if answered else "timeout")
     else:
         found = _tcp(chance, when, probe, request, reply)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import functools
 import random
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ class Case:
 
     @classmethod
     def parse(cls, text: str) -> Case:
-        kinds, size, background, moment, number = text.split(":")
+        kinds, size, background, moment, number = text.rsplit(":", 4)
         return cls(tuple(kinds.split("+")), int(size), float(background), moment, number)
 
 
@@ -134,7 +135,7 @@ def main() -> int:
     parser.add_argument("--faults", type=numbers, default="0,1,2,3", help="how many at once; 0: healthy situations")
     parser.add_argument("--rounds", default="complete,half", help="whether the round is complete since the fault began")
     parser.add_argument(
-        "--looks", type=int, default=60, help="of each cell; a fifth from 1,000 nodes, a twentieth from 5,000"
+        "--looks", type=int, default=40, help="of each cell; a fifth from 1,000 nodes, a twentieth from 5,000"
     )
     parser.add_argument("--class", dest="kind", default="", help="only kinds of faults whose name has this in it")
     parser.add_argument("--seed", type=int, default=1, help="another number gives other looks")
@@ -152,6 +153,7 @@ def main() -> int:
     table = Table()
     begun = time.perf_counter()
     for size, background, faults, moment in plan(chosen):
+        print(f"{size} nodes, background {background:g}, {faults} faults, {moment}", file=sys.stderr, flush=True)
         for case in cases(size, background, faults, moment, chosen):
             done = judged(case, "wrong" if chosen.failures else "", confirm=chosen.confirm)
             if done is not None:
