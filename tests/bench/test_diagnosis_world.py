@@ -13,7 +13,8 @@ from tests.bench.diagnosis.faults import KINDS, Fault
 from tests.bench.diagnosis.findings import Named
 from tests.bench.diagnosis.kinds import ALL_FILES
 from tests.bench.diagnosis.look import Look, take
-from tests.bench.diagnosis.packets import Packet, losses, rounds, train
+from tests.bench.diagnosis.packets import Packet, losses, path_state, rounds, train
+from tests.bench.diagnosis.run import Case
 from tests.bench.diagnosis.truth import Accept, judge
 from tests.bench.diagnosis.world import INTERVAL, NOW, PACKETS, PROBES, ROUND, World, make
 
@@ -229,6 +230,31 @@ def test_every_kind(name: str) -> None:
             assert bool(fault.accept) == (not name.startswith("healthy"))
             return
     pytest.fail(f"no world has {name}")
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_case(name: str) -> None:
+    """The text of a look says which one it is."""
+    case = Case((name, "pair"), 20, 1e-5, "half", "1.7")
+    assert Case.parse(str(case)) == case
+
+
+def test_confirmation() -> None:
+    """A repeated probe counts in the streak and in no rate; a path that failed by chance mostly works again."""
+    packet = Packet("a", "b", True, True, True, "ipv4", "tcp", False)
+    table = losses(lambda each: 1.0, packet)
+    healthy = next(path for _, path in paths(make(3, POD_WORLD).states))
+    found = rounds(random.Random(1), 20.0, [(NOW - 25.0, table, "timeout")], confirm=True)
+    path = path_state(healthy, found.results["tcp"], 0.0)
+    assert (path.attempts, path.failed, path.streak) == (3, 1, 2)
+    after = []
+    for seed in range(50):
+        found = rounds(random.Random(seed), 20.0, [], {0: "tcp"}, confirm=True)
+        path = path_state(healthy, found.results["tcp"], 0.0)
+        assert path.failed == 1
+        after.append((path.last, path.streak))
+    assert set(after) == {("success", 0), ("timeout", 2)}
+    assert after.count(("success", 0)) > 25
 
 
 def named(kind: str, *nodes: str, layer: str = "network", one_of: tuple[str, ...] = ()) -> Named:
