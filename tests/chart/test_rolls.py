@@ -25,7 +25,6 @@ CONCERNS: dict[str, set[str]] = {
     "mesh": PROBERS,
     "mesh.ports": {"prober"},
     **{f"{plane}.ports.{of}": {"udp-echo", *PROBERS} for plane in ("mesh", "hostNetwork") for of in ("udp", "stamp")},
-    "mesh.answerRate": PROBERS,
     "hostNetwork": {"host"},
     "hostNetwork.enabled": {"prober"},  # it has more peers, and `host` is new
     "service": set(),

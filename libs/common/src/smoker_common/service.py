@@ -26,7 +26,6 @@ from prometheus_client import CollectorRegistry
 
 from smoker_common import admin, log, metrics
 from smoker_common.host import sockaddr
-from smoker_common.http import HttpServer
 from smoker_common.listen import tcp_listener, udp_sockets, why_not
 from smoker_common.resident import hand_back
 from smoker_common.settings import ServiceSettings, declaration, describe, parse
@@ -130,7 +129,7 @@ def run(
     others = {path: admin.page(what) for path, what in (pages or {}).items()}
     others |= {path: admin.document(what) for path, what in (documents or {}).items()}
     others["/metrics"] = metrics.application(registry)
-    server = HttpServer(sockets["admin_port"][0], admin.application(checks, others), observer=admin.observe)
+    server = admin.server(sockets["admin_port"][0], admin.application(checks, others), registry)
     server.start()
     work.start()
     logger.info(f"{program} started", **_ports(settings))

@@ -13,6 +13,7 @@ monkey.patch_all(ssl=False, subprocess=False)
 from prometheus_client import CollectorRegistry
 
 from smoker_common.admin import observe as observe_check
+from smoker_common.admission import Admission
 from smoker_common.http import Handler
 from smoker_common.log import RequestLog
 from smoker_common.service import Sockets, main
@@ -42,6 +43,7 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
         timeout=settings.request_timeout,
         max_body=settings.max_body_bytes,
         max_spooled=settings.max_spooled_bytes,
+        admission=Admission(settings.max_connections, settings.max_connections_per_client),
     )
     registry.register(EchoMetrics({"http": [server]}))
     return server

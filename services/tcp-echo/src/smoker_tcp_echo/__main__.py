@@ -12,6 +12,7 @@ monkey.patch_all(ssl=False, subprocess=False)
 
 from prometheus_client import CollectorRegistry
 
+from smoker_common.admission import Admission
 from smoker_common.log import RequestLog
 from smoker_common.service import Sockets, main
 from smoker_echo.metrics import EchoMetrics
@@ -22,7 +23,12 @@ from smoker_tcp_echo.settings import Settings
 def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> TcpEcho:
     """The server, logging each connection when it ends."""
     log = RequestLog("connection closed", "connections", settings.log_rate)
-    server = TcpEcho(sockets["tcp_port"][0], observer=log, idle_timeout=settings.idle_timeout)
+    server = TcpEcho(
+        sockets["tcp_port"][0],
+        observer=log,
+        idle_timeout=settings.idle_timeout,
+        admission=Admission(settings.max_connections, settings.max_connections_per_client),
+    )
     registry.register(EchoMetrics({"tcp": [server]}))
     return server
 
