@@ -54,10 +54,10 @@ class Lab:
         """Return the IPv4 address of a node: the overlay runs over it."""
         return next(each for each in addresses(node) if ":" not in each)
 
-    def pod_range(self, node: str) -> str:
-        """Return the IPv4 range of a node's pods."""
-        spec = json.loads(run("kubectl", "get", "node", node, "--output", "json"))["spec"]
-        return next(str(each) for each in spec["podCIDRs"] if ":" not in each)
+    def pod_address(self, node: str) -> str:
+        """Return the address of the prober in a pod of `node`."""
+        pod = self.prober_of(node)
+        return str(json.loads(self._namespace.kubectl("get", "pod", pod, "--output=json"))["status"]["podIP"])
 
     def on(self, node: str, *command: str) -> None:
         """Run a command in a node's network namespace."""

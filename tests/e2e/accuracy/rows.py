@@ -123,7 +123,7 @@ def _one_pod_closed(lab: Lab) -> None:
 
 
 def _rejected(lab: Lab) -> None:
-    lab.reject(lab.victim, "FORWARD", "-d", lab.pod_range(lab.victim), "-p", "tcp", "--dport", "8080:8082")
+    lab.reject(lab.victim, "FORWARD", "-d", lab.pod_address(lab.victim), "-p", "tcp", "--dport", "8080:8082")
 
 
 def _echo_without_pods(lab: Lab) -> None:
