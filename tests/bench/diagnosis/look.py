@@ -17,7 +17,7 @@ from .service import service_results
 from .truth import Accept, equivalents
 from .world import INTERVAL, NOW, PROBES, ROUND, Link, World
 
-MISSING = 0.01  # share of the states that are not there, whatever the faults
+MISSING, MOST_MISSING = 0.01, 5  # share of the states that are not there, whatever the faults; about so many at most
 BY_HUB = 0.5  # share of the looks in which the states are fetched over the faulty network itself
 EXACT = 100  # nodes up to which what cannot be told apart is worked out
 MET = 3  # results that a fault needs before it can be named
@@ -42,8 +42,16 @@ def request(world: World, link: Link) -> Packet:
     return Packet(link.source, link.target, source == "pod", target == "pod", overlay, link.family, "tcp", False)
 
 
-def take(world: World, faults: Sequence[Fault], background: float, moment: str, chance: random.Random) -> Look:
-    """Return the look at `world` with `faults`. `moment`: "complete" or "half"."""
+def take(
+    world: World,
+    faults: Sequence[Fault],
+    background: float,
+    moment: str,
+    chance: random.Random,
+    *,
+    confirm: bool = False,
+) -> Look:
+    """Return the look at `world` with `faults`. `moment`: "complete" or "half"; `confirm`: as `rounds` has it."""
     _begin(faults, moment, chance)
     look = Look([], tuple(sorted({node for fault in faults for node in fault.not_ready})), [], [])
     active, hits = _active(world, faults)
@@ -52,8 +60,8 @@ def take(world: World, faults: Sequence[Fault], background: float, moment: str, 
     for number in _flapping(world, faults, chance):
         noise[number] = {**noise.get(number, {}), **chances.flapping(chance)}
         look.tolerated.append(Accept("pair", (world.links[number].source, world.links[number].target)))
-    paths, heard = _run(world, active, noise, chance)
-    _services(world, faults, background, chance, paths)
+    paths, heard = _run(world, active, noise, chance, confirm=confirm)
+    _services(world, faults, background, chance, paths, confirm=confirm)
     for fault in faults:
         if fault.change is not None:
             fault.change(world, paths, chance)
@@ -114,7 +122,8 @@ def _active(world: World, faults: Sequence[Fault]) -> tuple[dict[int, Active], l
 
 def _missing(world: World, faults: Sequence[Fault], chance: random.Random, look: Look) -> set[int]:
     """Return the numbers of the states that are not there."""
-    missing = {number for number in range(len(world.states)) if world.size >= 5 and chance.random() < MISSING}
+    share = min(MISSING, MOST_MISSING / len(world.states)) if world.size >= 5 else 0.0
+    missing = {number for number in range(len(world.states)) if chance.random() < share}
     missing |= {
         world.place[node, network]
         for fault in faults
@@ -128,16 +137,8 @@ def _missing(world: World, faults: Sequence[Fault], chance: random.Random, look:
     hub = chance.choice(others or list(world.zones))
     look.notes.append(f"the hub runs on {hub}")
     for (node, network), number in world.place.items():
-        ask = Packet(
-            hub,
-            node,
-            True,
-            network == "pod",
-            node != hub and world.overlay("pod" if network == "pod" else "pod-host"),
-            "ipv4",
-            "tcp",
-            False,
-        )
+        overlay = node != hub and world.overlay("pod" if network == "pod" else "pod-host")
+        ask = Packet(hub, node, True, network == "pod", overlay, "ipv4", "tcp", False)
         for fault in faults:
             table = losses(fault.drop, ask) if fault.drop is not None else {}
             if any(max(table[kind]) >= DEAD for kind in ("tcp", "http") if kind in table):
@@ -154,7 +155,7 @@ Changed = dict[int, dict[int, PathState | None]]  # by number of a state, by pla
 
 
 def _run(
-    world: World, active: Mapping[int, Active], noise: chances.Noise, chance: random.Random
+    world: World, active: Mapping[int, Active], noise: chances.Noise, chance: random.Random, *, confirm: bool
 ) -> tuple[Changed, dict[int, dict[int, Heard | None]]]:
     """Run every link that anything acts on."""
     paths: Changed = {}
@@ -164,7 +165,7 @@ def _run(
         acts = active.get(number, ())
         oldest = min((begin for begin, _, _ in acts), default=NOW)
         count = min(max(4, int((NOW - oldest) / INTERVAL) + 4), chances.BACK)
-        run = rounds(chance, link.ago, acts, noise.get(number), count)
+        run = rounds(chance, link.ago, acts, noise.get(number), count, confirm=confirm)
         source, target = (link.source, link.ends[0]), (link.target, link.ends[1])
         place = world.place[source]
         for offset, probe in enumerate(PROBES):
@@ -178,7 +179,9 @@ def _run(
     return paths, heard
 
 
-def _services(world: World, faults: Sequence[Fault], background: float, chance: random.Random, paths: Changed) -> None:
+def _services(
+    world: World, faults: Sequence[Fault], background: float, chance: random.Random, paths: Changed, *, confirm: bool
+) -> None:
     """Run the paths to the echo services wherever a fault may touch them."""
     noise = chances.draw(chance, len(world.states), background)
     pods = {*world.dns, *(node for nodes in world.echoes.values() for node in nodes)}
@@ -189,7 +192,7 @@ def _services(world: World, faults: Sequence[Fault], background: float, chance: 
     for prober, number in world.place.items():
         if not (everywhere or prober[0] in touched or number in noise):
             continue
-        results = service_results(world, prober, faults, noise.get(number), chance)
+        results = service_results(world, prober, faults, noise.get(number), chance, confirm=confirm)
         if results is None:
             continue
         place = world.service_place[prober]

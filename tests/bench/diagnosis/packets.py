@@ -40,6 +40,8 @@ SIZES = (
     576,
     128,
 )
+CONFIRMED = 2.0  # seconds after a failure until the probe is repeated
+AGAIN = 0.2  # chance that what failed by chance fails then, too
 QUICK = 0.001  # seconds until somebody refuses
 
 
@@ -81,6 +83,7 @@ class Found(NamedTuple):
     requests_lost: int = 0
     replies_lost: int = 0
     passes: int | None = None  # bytes of the largest packet that passed; None: not asked, or no verdict
+    confirms: bool = False  # whether it repeats a failed one: it counts in no rate
 
 
 def losses(drop: Drop, request: Packet) -> dict[str, tuple[float, float]]:
@@ -165,12 +168,18 @@ class Rounds:
 
 
 def rounds(
-    chance: random.Random, ago: float, active: Active, noise: Mapping[int, str] | None = None, count: int = 7
+    chance: random.Random,
+    ago: float,
+    active: Active,
+    noise: Mapping[int, str] | None = None,
+    count: int = 7,
+    *,
+    confirm: bool = False,
 ) -> Rounds:
     """Run the last `count` rounds of a path.
 
     `ago`: seconds before NOW at which the last began. `noise`: by rounds ago, what fails by chance: "all", one probe,
-    or "packets" of the train.
+    or "packets" of the train. `confirm`: whether a failed probe is repeated soon after.
     """
     found: dict[str, list[Found]] = {probe: [] for probe in PROBES}
     heard: float | None = None
@@ -196,9 +205,30 @@ def rounds(
                 result = Found(when, when + QUICK, silent)
             if result.ended <= NOW:
                 found[probe].append(result)
+                if confirm and result.outcome not in ("success", "mtu"):
+                    again, arrived = _again(chance, result.ended + CONFIRMED, probe, active, by_chance=bool(by_chance))
+                    heard = max(heard or 0.0, arrived) or None
+                    found[probe].extend([again] if again.ended <= NOW else [])
             when = result.ended
         free = when
     return Rounds(found, heard)
+
+
+def _again(chance: random.Random, when: float, probe: str, active: Active, *, by_chance: bool) -> tuple[Found, float]:
+    """Return the result of a repeated probe without a train, and when the far end heard it; 0: never."""
+    request, reply, silent = at(active, probe, when)
+    if by_chance and chance.random() < AGAIN:
+        request = 1.0
+    arrived = 0.0
+    if probe == "udp":
+        arrived = when if when <= NOW and chance.random() >= request else 0.0
+        answered = arrived > 0 and chance.random() >= reply
+        found = Found(when, when + (DURATION["tcp"] if answered else TIMEOUT), "success" if answered else "timeout")
+    else:
+        found = _tcp(chance, when, probe, request, reply)
+    if found.outcome == "timeout" and silent != "timeout":
+        found = Found(when, when + QUICK, silent)
+    return found._replace(confirms=True), arrived
 
 
 def _tcp(chance: random.Random, when: float, probe: str, request: float, reply: float) -> Found:
@@ -234,7 +264,7 @@ def path_state(healthy: PathState, results: Sequence[Found], clock: float, *, ro
     who = (role or path.role, path.target, path.plane, path.family, path.probe, path.zone)
     if not results:
         return PathState(*who)
-    last, window = results[-1], results[-WINDOW:]
+    last, window = results[-1], [result for result in results if not result.confirms][-WINDOW:]
     failures: dict[str, int] = {}
     for result in window:
         if result.outcome not in ("success", "local_error"):

@@ -19,7 +19,8 @@ from .truth import Verdict, judge
 from .world import LARGE_MESH, World, make
 
 WORLDS = 10  # of each size below LARGE_MESH
-FEWER = {LARGE_MESH: 4, 5 * LARGE_MESH: 10}  # nodes from which a cell has so many times fewer looks
+FEWER = {LARGE_MESH: 5, 5 * LARGE_MESH: 20}  # nodes from which a cell has so many times fewer looks
+SHOWN = 3  # silent probers that are printed
 FEW_NODES = 5  # with fewer, two faults hide each other
 assert ALL_FILES
 
@@ -57,7 +58,7 @@ class Case:
         return cls(tuple(kinds.split("+")), int(size), float(background), moment, number)
 
 
-def look_at(case: Case) -> tuple[Look, World, list[Fault]] | None:
+def look_at(case: Case, *, confirm: bool = False) -> tuple[Look, World, list[Fault]] | None:
     """Return the look of `case`; None where no world of that size can have its faults."""
     chance = random.Random(str(case))
     worlds = WORLDS if case.size < LARGE_MESH else 1 if case.size > LARGE_MESH else 2
@@ -68,7 +69,7 @@ def look_at(case: Case) -> tuple[Look, World, list[Fault]] | None:
         faults = [KINDS[name].make(where, chance, taken) for name in case.kinds]
         if all(fault is not None for fault in faults):
             made = [fault for fault in faults if fault is not None]
-            return take(where, made, case.background, case.moment, chance), where, made
+            return take(where, made, case.background, case.moment, chance, confirm=confirm), where, made
     return None
 
 
@@ -89,9 +90,9 @@ def cases(size: int, background: float, faults: int, moment: str, chosen: argpar
         yield Case(kinds, size, background, moment, f"{chosen.seed}.{number}")
 
 
-def judged(case: Case, show: str = "") -> tuple[Verdict, float] | None:
+def judged(case: Case, show: str = "", *, confirm: bool = False) -> tuple[Verdict, float] | None:
     """Take one look and judge it; print it where it is wrong and `show` asks for it."""
-    taken = look_at(case)
+    taken = look_at(case, confirm=confirm)
     if taken is None:
         return None
     look, where, _ = taken
@@ -112,7 +113,8 @@ def tell(case: Case, look: Look, where: World, found: list[findings.Named], verd
             place = " ".join((accept.what, accept.kind, *accept.nodes, *accept.zones)).strip()
             probes = " or ".join(",".join(each) or "all probes" for each in accept.probes)
             print(f"    right: {place}; {'/'.join(sorted(accept.layers))} {probes} {' '.join(accept.families[0])}")
-    for named in found:
+    silent = [named for named in found if named.what == "silent"]
+    for named in [named for named in found if named.what != "silent"] + silent[:SHOWN]:
         print(f"  found: {'FALSE ' if any(named is each for each in verdict.false) else ''}{named}")
     print(f"  missed: {verdict.missed}; only placed: {verdict.partly}; among a one-of: {verdict.one_of}", flush=True)
 
@@ -132,10 +134,11 @@ def main() -> int:
     parser.add_argument("--faults", type=numbers, default="0,1,2,3", help="how many at once; 0: healthy situations")
     parser.add_argument("--rounds", default="complete,half", help="whether the round is complete since the fault began")
     parser.add_argument(
-        "--looks", type=int, default=100, help="of each cell; a quarter from 1,000 nodes, a tenth from 5,000"
+        "--looks", type=int, default=60, help="of each cell; a fifth from 1,000 nodes, a twentieth from 5,000"
     )
     parser.add_argument("--class", dest="kind", default="", help="only kinds of faults whose name has this in it")
     parser.add_argument("--seed", type=int, default=1, help="another number gives other looks")
+    parser.add_argument("--confirm", action="store_true", help="probers repeat a failed probe two seconds later")
     parser.add_argument("--failures", action="store_true", help="print each look that is wrong or misses a fault")
     parser.add_argument("--look", default="", help="repeat one look, as --failures prints it, and print all of it")
     parser.add_argument("--list", action="store_true", help="print the kinds of faults")
@@ -144,13 +147,13 @@ def main() -> int:
         print("\n".join(KINDS))
         return 0
     if chosen.look:
-        judged(Case.parse(chosen.look), "all")
+        judged(Case.parse(chosen.look), "all", confirm=chosen.confirm)
         return 0
     table = Table()
     begun = time.perf_counter()
     for size, background, faults, moment in plan(chosen):
         for case in cases(size, background, faults, moment, chosen):
-            done = judged(case, "wrong" if chosen.failures else "")
+            done = judged(case, "wrong" if chosen.failures else "", confirm=chosen.confirm)
             if done is not None:
                 table.add((size, background, faults, moment), case.kinds, *done)
     print(table.render())

@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 
 from .faults import Fault
-from .packets import Found, Packet, connection, losses, train
+from .packets import CONFIRMED, Found, Packet, connection, losses, train
 from .world import ALLOWED, DURATION, INTERVAL, NOW, PACKETS, PROBES, SPREAD, TIMEOUT, World
 
 ROUNDS = 7
@@ -18,8 +18,10 @@ def service_results(
     faults: Sequence[Fault],
     noise: Mapping[int, str] | None,
     chance: random.Random,
+    *,
+    confirm: bool = False,
 ) -> dict[str, list[Found]] | None:
-    """Return the results of `prober`'s last rounds, by probe; None where nothing can differ from health."""
+    """Return the results of `prober`'s last rounds, by probe; None where nothing differs from health."""
     found: dict[str, list[Found]] = {probe: [] for probe in PROBES}
     bad = False
     for back in range(ROUNDS - 1, -1, -1):
@@ -33,6 +35,10 @@ def service_results(
             bad = bad or result.outcome != "success" or result.lost > 0
             if result.ended <= NOW:
                 found[probe].append(result)
+                if confirm and result.outcome != "success":
+                    later = result.ended + CONFIRMED
+                    again = _one(world, prober, probe, [x for x in faults if x.begin <= later], later, chance)
+                    found[probe].extend([again._replace(confirms=True)] if again.ended <= NOW else [])
             when = result.ended
     return found if bad else None
 
