@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from smoker_prober.analysis.train import Train
+from smoker_diagnosis.train import Train
 from smoker_prober.measured import Method, Rtt
 from smoker_prober.report import windows
 from smoker_prober.result import Outcome, Result

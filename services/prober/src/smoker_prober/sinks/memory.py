@@ -20,7 +20,7 @@ from typing import Any
 import gevent
 
 from smoker_common.clock import Clock
-from smoker_prober.analysis.window import Limits, Sample, Spread, Summary, Window
+from smoker_diagnosis.window import Limits, Sample, Spread, Summary, Window
 from smoker_prober.result import Outcome, Result
 from smoker_prober.target import Path
 

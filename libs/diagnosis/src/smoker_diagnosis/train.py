@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from smoker_prober.analysis.stats import jitter
+from smoker_diagnosis.stats import jitter
 
 
 @dataclass(frozen=True)

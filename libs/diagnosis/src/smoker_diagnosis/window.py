@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 
-from smoker_prober.analysis.stats import jitter, percentile
+from smoker_diagnosis.stats import jitter, percentile
 
 SAMPLES = 600  # results kept at most
 SECONDS = 3600.0  # and for so long, but for the last one

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from smoker_prober.analysis.stats import jitter, percentile
+from smoker_diagnosis.stats import jitter, percentile
 
 FIVE = (15, 20, 35, 40, 50)
 TEN = (3, 6, 7, 8, 8, 10, 13, 15, 16, 20)

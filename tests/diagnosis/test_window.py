@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from smoker_prober.analysis.window import (
+from smoker_diagnosis.window import (
     FAILURE_SECONDS,
     FAILURES,
     LEAST,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smoker_prober.analysis.path_mtu import COMMON, PathMtu, judge, sizes
+from smoker_diagnosis.path_mtu import COMMON, PathMtu, judge, sizes
 
 ALLOWED = 1450
 TRIED = sizes(ALLOWED)

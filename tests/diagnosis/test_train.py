@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from smoker_prober.analysis.train import Answer, judge
+from smoker_diagnosis.train import Answer, judge
 
 MS = 1_000_000  # ns
 
