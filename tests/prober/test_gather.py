@@ -133,5 +133,5 @@ def test_the_command_asks_real_probers(start: Start, variables: dict[str, str]) 
     done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "All 3 probes from node-1 were answered." in done.stdout
-    assert "No prober behind 127.0.0.1:1 answers (1 addresses)." in done.stdout
+    assert "No prober behind 127.0.0.1:1 answers (1 address: connection refused)." in done.stdout
     assert "The prober on node-1 (pod) has no mesh." in done.stdout

@@ -141,4 +141,7 @@ def test_report_asks_the_prober_that_runs(start: Start, variables: dict[str, str
     prober.stop()
     silent = report(beside)
     assert silent.returncode == 2
-    assert "no prober of this version answers at http://127.0.0.1:" in silent.stderr
+    assert silent.stderr == (
+        f"smoker-prober: cannot report: http://127.0.0.1:{beside['ADMIN_PORT']}/api/v1/snapshot does not answer: "
+        "connection refused; ADMIN_PORT is the admin port of the prober that is asked.\n"
+    )

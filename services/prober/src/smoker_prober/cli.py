@@ -17,6 +17,7 @@ from gevent.event import Event
 from prometheus_client import CollectorRegistry
 
 from smoker_common import log, service
+from smoker_common.fetch import FetchError
 from smoker_common.settings import Kind, Unfit, describe, host, host_and_port, parse, port, seconds, whole
 from smoker_common.work import Together
 from smoker_prober import report
@@ -39,7 +40,7 @@ from smoker_prober.target import Path, Target
 PROGRAM = "smoker-prober"
 ALL_GOOD, FAILED, MISTAKE = 0, 1, 2  # exit codes
 INTERRUPTED = 128 + signal.SIGINT  # as a shell says it
-REPORT = 5.0  # seconds for the prober that runs here
+REPORT = 2.2  # seconds for the prober that runs here
 PATIENCE = 240.0  # seconds with a mesh that is not well: Helm ends a test after 300
 SETTLE = 1.0  # seconds between two rounds of `once --settle`
 
@@ -86,12 +87,10 @@ def _run() -> int:
 
 
 def _report(settings: Settings, *, as_json: bool) -> int:
-    prober = Target(settings.listen_address or "127.0.0.1", settings.admin_port)
-    snapshot = fetch(prober, REPORT)
-    if snapshot is None:
-        service.complain(
-            PROGRAM, [f"no prober of this version answers at http://{prober.authority}{SNAPSHOT}"], "report"
-        )
+    try:
+        snapshot = fetch(settings.listen_address or "127.0.0.1", settings.admin_port, REPORT)
+    except FetchError as failure:
+        service.complain(PROGRAM, [str(failure), "ADMIN_PORT is the admin port of the prober that is asked"], "report")
         return MISTAKE
     print(json.dumps(snapshot, indent=2) if as_json else report.windows(snapshot))
     return FAILED if any(map(failed, snapshot["paths"])) else ALL_GOOD

@@ -1,33 +1,41 @@
-"""What all probers of a mesh say together: their snapshots, gathered once the mesh is whole or patience is over.
+"""What all probers of a mesh say together: their snapshots, as they are now or once the mesh is whole.
 
 snapshot ─▶ Answer (who, what it knows, the paths that are not well) ─▶ Gathered ─▶ findings
+
+A prober that does not answer, or not with a snapshot, costs nothing but its own answer.
 """
 
 from __future__ import annotations
 
+import random
 import socket
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
+import gevent
 from gevent.event import Event
 from gevent.pool import Pool
 
-from smoker_common.host import authority, wire
+from smoker_common.fetch import FetchError
+from smoker_common.host import authority, is_address, wire
 from smoker_common.log import escaped
 from smoker_prober.analysis.cell import Cell, cells_of
 from smoker_prober.analysis.finding import Finding, findings
 from smoker_prober.discovery.peer import HOST, POD
+from smoker_prober.failure import in_a_sentence
 from smoker_prober.report import aligned
 from smoker_prober.snapshot import failed, fetch
-from smoker_prober.target import OTHER, Target
+from smoker_prober.target import OTHER
 
-TIMEOUT = 3.0  # seconds for one prober
+TIMEOUT = 2.0  # seconds for one prober
+LOOK_UP = 1.5  # seconds for a name
+FIRST = 2.2  # seconds for the first answer of any prober, look-ups included: after them nobody is there
 PAUSE = 0.5  # seconds between two looks
-AT_ONCE = 32
+AT_ONCE = 64  # probers that are asked at one time
+LISTED = 3  # addresses in a sentence
 SHOWN = 200  # paths in the table: more help nobody
 
 TO_NODES = (HOST, f"{POD}-{HOST}")  # planes that end at a prober on a node's network
@@ -53,7 +61,7 @@ class Answer:
 
     @classmethod
     def of(cls, snapshot: Mapping[str, Any]) -> Answer:
-        """Raises `KeyError` or `TypeError` where it is no snapshot."""
+        """Return what is kept of `snapshot`, which was checked (`snapshot.decode`)."""
         mesh = snapshot["mesh"]
         paths = [path for path in snapshot["paths"] if not path["plane"].endswith(OTHER)]
         node = str(snapshot["node"])
@@ -130,30 +138,98 @@ class Gathered:
         return "\n".join([*told, sentence, *at_fault, *(f"{why[:1].upper()}{why[1:]}." for why in self.missing)])
 
 
-def gather(services: Sequence[tuple[str, int]], patience: float) -> Gathered:
-    """What all probers behind these Services (host, port) say, once all is well or after `patience` seconds."""
+def gather(
+    services: Sequence[tuple[str, int]], patience: float = 0.0, told: Callable[[Gathered], None] = lambda _found: None
+) -> Gathered:
+    """Return what all probers behind these Services (host, port) say now.
+
+    With `patience` (seconds): once all is well, or when it is over. `told` gets each look that is not the last.
+    """
     until, pause = time.monotonic() + patience, Event()
     known: dict[tuple[str, int], set[str]] = {service: set() for service in services}
     while True:
-        found = _look(known)
+        found = _Look(known).gathered()
         if found.ok or time.monotonic() >= until:
             return found
+        told(found)
         pause.wait(PAUSE)
 
 
-def _look(known: Mapping[tuple[str, int], set[str]]) -> Gathered:
-    """One look. To the addresses in `known` it adds what the names have now: the DNS may not tell each time."""
-    found: dict[tuple[str, str], Answer] = {}
-    missing: list[str] = []
-    pool = Pool(AT_ONCE)
-    for (host, port), addresses in known.items():
-        addresses.update(_addresses(host, port))
-        answers = [each for each in pool.imap_unordered(partial(_ask, port=port), addresses) if each]
-        if not answers:
-            missing.append(f"no prober behind {authority(host, port)} answers ({len(addresses)} addresses)")
-        found |= {(answer.node, answer.network): answer for answer in answers}
-    every = [answer for _, answer in sorted(found.items())]
-    return Gathered(every, [*missing, *missing_of(every)])
+class _Look:
+    """One look at all probers. To the addresses in `known` it adds those of now: the DNS may not tell all each time."""
+
+    def __init__(self, known: Mapping[tuple[str, int], set[str]]) -> None:
+        self._known = known
+        self._first = Event()  # somebody has answered, or everybody has failed
+        self._pool = Pool(AT_ONCE)
+        self._answers: dict[tuple[str, int], list[Answer]] = defaultdict(list)
+        self._failures: dict[tuple[str, int], list[FetchError]] = defaultdict(list)
+        self._unknown: dict[str, str] = {}  # why a host has no address
+
+    def gathered(self) -> Gathered:
+        asking = gevent.spawn(self._ask_all)
+        asking.link(lambda _: self._first.set())
+        try:
+            if self._first.wait(FIRST):
+                asking.get()
+        finally:
+            asking.kill()
+            self._pool.kill()
+        found = {(each.node, each.network): each for answers in self._answers.values() for each in answers}
+        every = [answer for _, answer in sorted(found.items())]
+        return Gathered(every, [*self._silent(), *self._unread(), *missing_of(every)])
+
+    def _ask_all(self) -> None:
+        gevent.joinall([gevent.spawn(self._look_up, host, port) for host, port in self._known], raise_error=True)
+        every = [(service, address) for service, addresses in self._known.items() for address in addresses]
+        random.shuffle(every)  # however many are silent, some that are not are among the first
+        for service, address in every:
+            self._pool.spawn(self._ask, service, address)
+        self._pool.join(raise_error=True)
+
+    def _look_up(self, host: str, port: int) -> None:
+        if is_address(host):
+            self._known[host, port].add(host)
+            return
+        try:
+            with gevent.Timeout(LOOK_UP, TimeoutError(f"the look-up takes longer than {LOOK_UP:g} s")):
+                found = socket.getaddrinfo(wire(host), port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            self._unknown[host] = in_a_sentence(getattr(error, "strerror", None) or str(error))
+        else:
+            self._known[host, port].update(str(sockaddr[0]) for *_, sockaddr in found)
+
+    def _ask(self, service: tuple[str, int], address: str) -> None:
+        try:
+            answer = Answer.of(fetch(address, service[1], TIMEOUT))
+        except FetchError as failure:
+            self._failures[service].append(failure)
+        else:
+            self._answers[service].append(answer)
+            self._first.set()
+
+    def _silent(self) -> Iterator[str]:
+        """A sentence for each Service behind which nobody answers."""
+        for service, addresses in self._known.items():
+            failures = self._failures[service]
+            if self._answers[service] or any(failure.answered for failure in failures):
+                continue
+            if not addresses:
+                yield f"{service[0]} has no address: {self._unknown.get(service[0], 'the look-up has not ended')}"
+                continue
+            why = failures[0].why if failures else f"does not answer within {FIRST:g} s"
+            why = why.removeprefix("does not answer").lstrip(": ")
+            count = f"{len(addresses)} address{'es' if len(addresses) > 1 else ''}"
+            yield f"no prober behind {authority(*service)} answers ({count}: {why})"
+
+    def _unread(self) -> Iterator[str]:
+        """A sentence for those who answer, but with nothing that can be read: one for all with the same reason."""
+        whom = defaultdict(list)
+        for failure in (each for failures in self._failures.values() for each in failures if each.answered):
+            whom[failure.why].append(failure.where)
+        for why, where in whom.items():
+            more = f" and {len(where) - LISTED} more" if len(where) > LISTED else ""
+            yield f"{', '.join(where[:LISTED])}{more} {why}"
 
 
 def missing_of(answers: Sequence[Answer]) -> Iterator[str]:
@@ -174,19 +250,3 @@ def missing_of(answers: Sequence[Answer]) -> Iterator[str]:
             yield f"{answer.who} knows {answer.known} other probers, but {others} of them answer here"
         if answer.probed < answer.paths:
             yield f"{answer.who} probes {answer.probed} of its {answer.paths} paths to peers"
-
-
-def _addresses(host: str, port: int) -> set[str]:
-    try:
-        found = socket.getaddrinfo(wire(host), port, type=socket.SOCK_STREAM)
-    except OSError:
-        return set()
-    return {str(sockaddr[0]) for *_, sockaddr in found}
-
-
-def _ask(address: str, port: int) -> Answer | None:
-    try:
-        found = fetch(Target(address, port), TIMEOUT)
-        return None if found is None else Answer.of(found)
-    except (KeyError, TypeError):  # another program's
-        return None

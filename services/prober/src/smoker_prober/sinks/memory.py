@@ -22,9 +22,9 @@ import gevent
 from smoker_common.clock import Clock
 from smoker_diagnosis.window import Limits, Sample, Spread, Summary, Window
 from smoker_prober.result import Outcome, Result
+from smoker_prober.snapshot import VERSION
 from smoker_prober.target import Path
 
-VERSION = 1
 BATCH = 10  # paths after which others get a turn: some milliseconds
 
 
