@@ -17,6 +17,7 @@ from gevent.event import Event
 from prometheus_client import CollectorRegistry
 
 from smoker_common import log, service
+from smoker_common.leave import INTERRUPTED, TERMINATED
 from smoker_common.settings import Kind, Unfit, describe, host, host_and_port, parse, port, seconds, whole
 from smoker_common.work import Together
 from smoker_prober import report
@@ -37,7 +38,6 @@ from smoker_prober.target import Path, Target
 
 PROGRAM = "smoker-prober"
 ALL_GOOD, FAILED, MISTAKE = 0, 1, 2  # exit codes
-INTERRUPTED = 128 + signal.SIGINT  # as a shell says it
 REPORT = 5.0  # seconds for the prober that runs here
 PATIENCE = 240.0  # seconds with a mesh that is not well: Helm ends a test after 300
 SETTLE = 1.0  # seconds between two rounds of `once --settle`
@@ -56,6 +56,7 @@ def command(arguments: Sequence[str] | None = None) -> int:
     log.configure(settings.log_level, settings.log_format, results=sys.stdout, results_level="SUCCESS")
     # gevent's own way with Ctrl-C is a traceback from the event loop.
     interrupt = gevent.signal_handler(signal.SIGINT, gevent.kill, gevent.getcurrent(), KeyboardInterrupt)
+    terminate = gevent.signal_handler(signal.SIGTERM, os._exit, TERMINATED)  # in the middle of whatever it waits for
     try:
         if chosen.command == "once":
             return _once(settings, chosen)
@@ -66,6 +67,7 @@ def command(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     finally:
         interrupt.cancel()
+        terminate.cancel()
 
 
 def _run() -> int:
@@ -150,7 +152,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
         description="Probes a network over TCP, UDP and HTTP and says what it found.",
-        epilog=f"exit codes: 0 all good, 1 a probe failed, 2 settings or arguments wrong\n\n"
+        epilog="exit codes: 0 all good, 1 a probe failed, 2 settings or arguments wrong, or stdout cannot be written, "
+        "141 the reader of stdout is gone, 143 SIGTERM\n\n"
         f"It is set by environment variables:\n{describe(Settings)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
