@@ -26,14 +26,14 @@ TRAIN = Train(
 
 def made(outcome: Outcome = Outcome.SUCCESS, probe: str = "tcp", **rest: object) -> Result:
     """A result of some path."""
-    facts: dict[str, object] = {"start": 0.0, "duration": 0.002, "error": "" if outcome.ok else "wait: why"}
-    return Result(
-        probe=probe,
-        target=Target("smoker-server", 8080),
-        source="node-1",
-        outcome=outcome,
-        **(facts | rest),  # type: ignore[arg-type]
-    )
+    facts: dict[str, object] = {
+        "start": 0.0,
+        "duration": 0.002,
+        "error": "" if outcome.ok else "wait: why",
+        "target": Target("smoker-server", 8080),
+        "source": "node-1",
+    }
+    return Result(probe=probe, outcome=outcome, **(facts | rest))  # type: ignore[arg-type]
 
 
 def test_a_snapshot_has_a_path_for_each_probe_and_target() -> None:

@@ -131,9 +131,7 @@ def _echo_without_pods(lab: Lab) -> None:
 
 
 def _dns_dead(lab: Lab) -> None:
-    for node in lab.nodes:
-        for protocol in ("udp", "tcp"):
-            lab.drop(node, "FORWARD", "-p", protocol, "--dport", "53")
+    lab.scale_dns(0)
 
 
 def _dns_replica(lab: Lab) -> None:
@@ -161,7 +159,7 @@ def _node_and_pair(lab: Lab) -> None:
 
 
 def _hung_prober(lab: Lab) -> None:
-    lab.freeze(lab.prober_of(lab.victim))
+    lab.freeze(lab.victim)
 
 
 def _api_cut_off(lab: Lab) -> None:

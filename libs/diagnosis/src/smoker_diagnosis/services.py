@@ -143,8 +143,9 @@ def _dns(mesh: Mesh, follows: Follows) -> list[Service]:
         scope = Scope(NODE, (whole[0].source,)) if alone else Scope(ALL)
         return [Service(scope, LAYER_DNS, DNS, own, len(others), 0.9 if alone else 0.97)]
     found, named = [], set[str]()
-    answered = {cell.source for cell in others if cell.known & ECHO}
-    for node in sorted({cell.source for cell in whole} - answered):
+    # The pods of a node can be cut off from the DNS while the node itself is not: each plane counts for itself.
+    answered = {(cell.source, cell.plane) for cell in others if cell.known & ECHO}
+    for node in sorted({cell.source for cell in whole if (cell.source, cell.plane) not in answered}):
         cells = [cell for cell in whole if cell.source == node]
         times = sum(cell.failed[DNS].streak for cell in cells)
         chance = FOLLOWS if follows.hosts(DNS) else CHANCE

@@ -14,8 +14,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import gevent
+import msgspec
 from gevent.event import Event
 from gevent.pool import Pool
 
@@ -78,6 +80,20 @@ class Gathered:
         counts = [each for each in self.findings if each.kind not in self.tolerated]
         return not (self.missing or self.failing or self.waiting or counts)
 
+    @property
+    def as_object(self) -> dict[str, Any]:
+        """For JSON: `{"ok", "probers", "findings", "missing", "failing"}`; each finding has its sentence as `text`."""
+        findings = [msgspec.to_builtins(each) | {"text": text.headline(each)} for each in self.findings]
+        keys = [word.lower() for word in HEADER]
+        failing = [dict(zip(keys, _row(*each), strict=True)) for each in [*self.failing, *self.waiting]]
+        return {
+            "ok": self.ok,
+            "probers": len(self.states),
+            "findings": findings,
+            "missing": list(self.missing),
+            "failing": failing,
+        }
+
     def __str__(self) -> str:
         """The sentence first, then the findings with their evidence, what is missing, and the paths that fail."""
         paths, failing, waiting = len(self._paths), self.failing, self.waiting
@@ -85,9 +101,7 @@ class Gathered:
         for finding in self.findings:
             told += text.lines(finding)
         if failing and not self.findings:
-            told = [
-                f"{len(failing)} of {paths} paths of {len(self.states)} probers failed just now; too little to name a fault"
-            ]
+            told = [f"{len(failing)} of {paths} paths of {len(self.states)} probers failed: too little to name a fault"]
         told += [f"{why[:1].upper()}{why[1:]}." for why in self.missing]
         if waiting:
             told.append(f"{len(waiting)} of {paths} paths have no result yet.")
@@ -96,7 +110,7 @@ class Gathered:
             told += ["", *aligned([HEADER, *rows[:SHOWN]])]
         if len(rows) > SHOWN:
             told.append(f"… and {len(rows) - SHOWN} more.")
-        return "\n".join(line for number, line in enumerate(told) if line or number)
+        return "\n".join(escaped(line) for number, line in enumerate(told) if line or number)
 
 
 def _row(state: State, path: PathState) -> tuple[str, ...]:
@@ -190,7 +204,7 @@ class _Look:
                 yield f"{service[0]} has no address: {self._unknown.get(service[0], 'the look-up has not ended')}"
                 continue
             why = failures[0].why if failures else f"does not answer within {FIRST:g} s"
-            why = why.removeprefix("does not answer").lstrip(": ")
+            why = why.removeprefix("does not answer: ")
             count = f"{len(addresses)} address{'es' if len(addresses) > 1 else ''}"
             yield f"no prober behind {authority(*service)} answers ({count}: {why})"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from statistics import median
@@ -45,10 +44,10 @@ def _named(result: Result) -> str:
     return f" {result.target}" if result.target.path.plane.endswith(OTHER) else ""
 
 
-def as_json(results: Sequence[Result], node: str) -> str:
-    """`{"node", "ok", "results": [flat results]}`."""
+def as_object(results: Sequence[Result], node: str) -> dict[str, Any]:
+    """Return `{"node", "ok", "results": [flat results]}`."""
     ok = all(result.outcome.ok for result in results)
-    return json.dumps({"node": node, "ok": ok, "results": [result.fields for result in results]}, indent=2)
+    return {"node": node, "ok": ok, "results": [result.fields for result in results]}
 
 
 def windows(snapshot: Mapping[str, Any]) -> str:

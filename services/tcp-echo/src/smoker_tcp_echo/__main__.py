@@ -2,6 +2,10 @@
 
 import sys
 
+from smoker_common.leave import leave_on_signals
+
+leave_on_signals(serves=not sys.argv[1:])  # before the imports, which take longest
+
 from smoker_common.stand_in import stand_in
 
 stand_in("asyncio", "http.server", "ssl", "urllib.request", "wsgiref.simple_server")  # before anything imports them
@@ -14,10 +18,13 @@ from prometheus_client import CollectorRegistry
 
 from smoker_common.admission import Admission
 from smoker_common.log import RequestLog
+from smoker_common.output import take_over
 from smoker_common.service import Sockets, main
 from smoker_echo.metrics import EchoMetrics
 from smoker_echo.tcp import TcpEcho
 from smoker_tcp_echo.settings import Settings
+
+PROGRAM = "smoker-tcp-echo"
 
 
 def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> TcpEcho:
@@ -35,7 +42,8 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
 
 def command() -> int:
     """Run it."""
-    return main("smoker-tcp-echo", "Answers every byte on a TCP port with itself.", Settings, build)
+    take_over(PROGRAM)
+    return main(PROGRAM, "Answers every byte on a TCP port with itself.", Settings, build)
 
 
 if __name__ == "__main__":
