@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .render import ALL, HOST, NO_MESH, Helm, Object, Rendered
+from .render import ALL, HOST, NO_MESH, Helm, HelmError, Object, Rendered, merged
 from .selection import pods, selects
 
 ON = {"networkPolicy": {"enabled": True}}
@@ -205,6 +205,22 @@ def test_no_rule_without_ports(helm: Helm) -> None:
         for policy in helm.render(values).of_kind("NetworkPolicy"):
             rules = policy["spec"].get("ingress", []) + policy["spec"].get("egress", [])
             assert all(rule["ports"] for rule in rules)
+
+
+@pytest.mark.parametrize("key", ["extraFrom", "extraTo", "adminFrom", "dnsPorts", "apiPorts", "nodeCidrs", ""])
+@pytest.mark.parametrize("value", [[], None], ids=str)
+def test_no_list_is_empty(helm: Helm, key: str, value: Any) -> None:
+    """A value that is empty or null leaves no empty list in a rule: an empty one allows every peer or port."""
+    policy = merged(ALL, {"networkPolicy": {key: value} if key else dict.fromkeys(ALL["networkPolicy"], value)})
+    policy["networkPolicy"]["enabled"] = True
+    if value == [] and key in ("nodeCidrs", ""):
+        with pytest.raises(HelmError, match=r"networkPolicy[./]nodeCidrs"):
+            helm.render(policy)
+        policy["networkPolicy"]["nodeCidrs"] = None
+    for rendered in helm.render(policy).of_kind("NetworkPolicy"):
+        for rule in rendered["spec"].get("ingress", []) + rendered["spec"].get("egress", []):
+            assert rule["ports"]
+            assert all(rule[end] and all(rule[end]) for end in ("from", "to") if end in rule)
 
 
 def test_further_targets(helm: Helm) -> None:

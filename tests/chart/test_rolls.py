@@ -38,8 +38,8 @@ CONCERNS: dict[str, set[str]] = {
     "udpEcho.stampPort": {"udp-echo", *PROBERS},
     **{f"{VALUES_KEY[echo]}.port": {echo, *PROBERS} for echo in ECHOES},
 }
-# Another base makes other objects, so that there is nothing to compare; and nothing reads `global`.
-KEYS = [row.key for row in ROWS if row.key not in ("fullnameOverride", "global")]
+# Another base makes other objects, so that there is nothing to compare; and nothing reads `global` and `enabled`.
+KEYS = [row.key for row in ROWS if row.key not in ("fullnameOverride", "global", "enabled")]
 OTHER = merged(ALL, {"mesh": {"enabled": False}})  # what ci/all-values.yaml says but for what excludes the rest of it
 
 

@@ -245,9 +245,14 @@ def test_scheduling(helm: Helm, component: str) -> None:
 
 @pytest.mark.parametrize("component", DEFAULT)
 def test_emptied(helm: Helm, component: str) -> None:
-    """What may be left out of a pod is left out when its value is empty or null."""
+    """What may be left out of a pod is left out when its value is empty; null empties a map's default key by key."""
     key = VALUES_KEY.get(component, component)
-    empty: dict[str, Any] = {"nodeSelector": None, "tolerations": [], "affinity": {}, "priorityClassName": ""}
+    empty: dict[str, Any] = {
+        "nodeSelector": {"kubernetes.io/os": None},
+        "tolerations": [],
+        "affinity": {},
+        "priorityClassName": "",
+    }
     spec = helm.render({key: empty}).pod(component)["spec"]
     assert not set(SCHEDULING) & set(spec)
 
