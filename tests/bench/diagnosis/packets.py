@@ -206,8 +206,8 @@ def rounds(
             if result.ended <= NOW:
                 found[probe].append(result)
                 if confirm and result.outcome not in ("success", "mtu"):
-                    again, arrived = _again(chance, result.ended + CONFIRMED, probe, active, by_chance=bool(by_chance))
-                    heard = max(heard or 0.0, arrived) or None
+                    again, reached = _again(chance, result.ended + CONFIRMED, probe, active, by_chance=bool(by_chance))
+                    heard = max(heard or 0.0, reached) or None
                     found[probe].extend([again] if again.ended <= NOW else [])
             when = result.ended
         free = when
