@@ -24,6 +24,7 @@ MOST_BACKGROUND = 0.05
 GAIN = 2.5  # what a component must gain beyond its price
 LOSSY = 4.0  # what it must gain more where packets are lost anyway: many paths there fail for a while
 NEAR = 3.0  # what fits worse than the best by less than this may be the truth as well
+INSTEAD = 0.5  # share of a component's failures that another must explain to be taken for it
 SAME = 0.5  # layers that differ by less cannot be told apart
 POOL = 16  # components that are searched whole
 MOST = 12  # components that are named at most
@@ -151,8 +152,9 @@ class Reach:
         rest = [each for each in chosen if each != one]
         best = self._score(chosen)
         layers, places = {one.layer: best}, {one.scope: best}
+        own = self._of(one).bad.keys()
         for other in pool:
-            if other in chosen:
+            if other in chosen or len(own & self._of(other).bad.keys()) < INSTEAD * len(own):
                 continue
             score = self._score([*rest, other])
             if other.scope == one.scope and (other.bits, other.families) == (one.bits, one.families):
