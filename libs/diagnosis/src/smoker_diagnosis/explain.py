@@ -22,7 +22,9 @@ BACKGROUND = 5e-4  # share of paths that fail by chance, before anything is know
 WEIGHT_OF_PRIOR = 2000  # paths that this guess counts for
 MOST_BACKGROUND = 0.05
 GAIN = 2.5  # what a component must gain beyond its price
+LOSSY = 4.0  # what it must gain more where packets are lost anyway: many paths there fail for a while
 NEAR = 3.0  # what fits worse than the best by less than this may be the truth as well
+INSTEAD = 0.5  # share of a component's failures that another must explain to be taken for it
 SAME = 0.5  # layers that differ by less cannot be told apart
 POOL = 16  # components that are searched whole
 MOST = 12  # components that are named at most
@@ -114,7 +116,7 @@ class Reach:
     def _improved(self, chosen: list[Component], pool: Sequence[Component]) -> list[Component]:
         """Return a better set than `chosen`, out of it and `pool`, if there is one."""
         near = list(dict.fromkeys([*chosen, *pool]))[: max(POOL, len(chosen))]
-        prices = [self._priors.of(each) + GAIN for each in near]
+        prices = [self._price(each) for each in near]
         best = best_set([self._of(each) for each in near], prices, range(len(chosen)))
         return sorted((near[number] for number in best), key=lambda each: -sum(self._of(each).bad.values()))
 
@@ -124,11 +126,17 @@ class Reach:
         total = 0.0
         for each in some:
             rows = self._of(each)
-            total += rows.against - self._priors.of(each) - GAIN
+            total += rows.against - self._price(each)
             for row, worth in rows.bad.items():
                 if worth > bad.get(row, 0.0):
                     bad[row] = worth
         return total + sum(bad.values())
+
+    def _price(self, component: Component) -> float:
+        """Return what it costs to blame `component`."""
+        rows = self._of(component).bad
+        lossy = sum(key in self._rates for key, _ in rows) if self._rates else 0
+        return self._priors.of(component) + GAIN + (LOSSY if 2 * lossy > len(rows) else 0.0)
 
     def _of(self, component: Component) -> Rows:
         rows = self._rows.get(component)
@@ -144,8 +152,9 @@ class Reach:
         rest = [each for each in chosen if each != one]
         best = self._score(chosen)
         layers, places = {one.layer: best}, {one.scope: best}
+        own = self._of(one).bad.keys()
         for other in pool:
-            if other in chosen:
+            if other in chosen or len(own & self._of(other).bad.keys()) < INSTEAD * len(own):
                 continue
             score = self._score([*rest, other])
             if other.scope == one.scope and (other.bits, other.families) == (one.bits, one.families):

@@ -12,12 +12,12 @@ from smoker_diagnosis.evidence import ECHO, HTTP, LARGE, TCP, UDP, Cell, Mesh, R
 
 HARD = 0.97  # share of its paths that a broken component fails
 MAYBE = 0.5  # the same of the paths that may or may not fail with it
-STAYS = 0.1  # chance that a path that failed by chance fails in the next round, too
+STAYS = 0.05  # chance that a path that failed by chance fails in the next round, too
 LONGEST_STREAK = 4  # failures in a row that count
 SPREAD = 1.25  # how much more than the rest a path of a lossy component may lose
 MOST_LOST = 0.97
 TRIES = 2  # packets in a row that a TCP probe must lose to fail: it sends again before its timeout
-ENOUGH = 2.5  # failing paths; with fewer, half of them must have failed twice
+ENOUGH = 1.9  # failing paths (two, but for rounding); a single one must have failed twice
 OLDER = 0.8  # share of the failures that began since the fault did; a few older ones may be another's
 
 

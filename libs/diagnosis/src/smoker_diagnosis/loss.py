@@ -33,13 +33,14 @@ WEIGHT_OF_PRIOR = 2000  # packets that this guess counts for
 LEAST = 0.01  # a lower rate is not named
 FACTOR = 5  # times the background that a rate must be
 BURSTS = 0.7  # packets of one train are not lost independently: what each counts for
-MOST_A_PATH = 8.0  # what one path can say for a component
+MOST_A_PATH = 11.0  # what one path can say for a component
 LEAST_A_PATH = -3.5
 GAIN = 3.0  # what a component must gain beyond its price
 NEAR = 3.0  # what fits worse than the best by less than this may be the truth as well
 SAME = 0.5  # layers that differ by less cannot be told apart
 MOST = 8  # components that are named at most
-SCOPES = {NODE, PAIR, ZONE, ZONE_PAIR, INSIDE_ZONE, ALL}
+SMALL = frozenset({NODE, PAIR})
+SCOPES = SMALL | {ZONE, ZONE_PAIR, INSIDE_ZONE, ALL}
 CLEAR = 3  # packets lost by trains from which paths are losing rather than dead
 HEAVY = 0.2  # rate from which look-ups and Services fail now and then, too
 
@@ -78,19 +79,28 @@ def dead_cells(mesh: Mesh, blamed: Iterable[Blamed]) -> set[int]:
 
 def find_loss(mesh: Mesh, dead: Collection[int]) -> list[Lossy]:
     """Return what loses packets, the clearest first. `dead`: identities of cells that a hard fault explains."""
-    found = _find(mesh, dead, BACKGROUND)
+    found = _better(mesh, dead, BACKGROUND)
     out = {*dead, *(id(cell) for each in found for cell in each.cells)}
     left = [cell for cell in mesh.cells if not cell.local and id(cell) not in out] if mesh.lost else []
     sent, lost = sum(cell.sent for cell in left), sum(cell.lost for cell in left)
     background = (lost + BACKGROUND * WEIGHT_OF_PRIOR) / (sent + WEIGHT_OF_PRIOR)
     # More is lost by chance than was thought: look again with that in mind.
-    return _find(mesh, dead, min(background, LEAST)) if background > 2 * BACKGROUND else found
+    return _better(mesh, dead, min(background, LEAST)) if background > 2 * BACKGROUND else found
 
 
-def _find(mesh: Mesh, dead: Collection[int], background: float) -> list[Lossy]:
+def _better(mesh: Mesh, dead: Collection[int], background: float) -> list[Lossy]:
+    """Return the likelier of two explanations: with zones, and with nodes and pairs alone."""
+    found = _find(mesh, dead, background, SCOPES)
+    if all(each.component.scope.kind in SMALL for each in found):
+        return found
+    small = _find(mesh, dead, background, SMALL)
+    return max(found, small, key=lambda some: sum(each.gain for each in some))
+
+
+def _find(mesh: Mesh, dead: Collection[int], background: float, kinds: Collection[str]) -> list[Lossy]:
     out, priors, found = set(dead), Priors(mesh), list[Lossy]()
     while len(found) < MOST:
-        scored = sorted(_scored(mesh, out, priors, background), key=lambda each: (-each.score, each.component))
+        scored = sorted(_scored(mesh, out, priors, background, kinds), key=lambda each: (-each.score, each.component))
         if not scored or scored[0].score < GAIN:
             break
         found.append(_lossy(scored))
@@ -98,11 +108,17 @@ def _find(mesh: Mesh, dead: Collection[int], background: float) -> list[Lossy]:
     return found
 
 
-def _scored(mesh: Mesh, out: Collection[int], priors: Priors, background: float) -> Iterator[_Scored]:
+def _scored(
+    mesh: Mesh, out: Collection[int], priors: Priors, background: float, kinds: Collection[str]
+) -> Iterator[_Scored]:
     """Yield the components that may lose packets, with what speaks for them."""
     sizes = Counter(mesh.zones.values())
     for scope, most in _bounds(mesh, out, background).items():
-        if not another_place(scope, sizes) or most - priors.of(Component(scope, OVERLAY)) < GAIN:
+        if (
+            scope.kind not in kinds
+            or not another_place(scope, sizes)
+            or most - priors.of(Component(scope, OVERLAY)) < GAIN
+        ):
             continue
         cells = [cell for cell in cells_of(mesh, scope) if cell.sent and not cell.local and id(cell) not in out]
         families = {cell.family for cell in cells}

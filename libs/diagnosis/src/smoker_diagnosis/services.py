@@ -23,7 +23,7 @@ LEAST_LOOKUPS = 8  # before such a share says anything
 CHANCE = 1e-2  # that any node is blamed for what it met by chance
 FOLLOWS = 1e-4  # that it is blamed for what pods on a node at fault explain
 CERTAIN = 2  # failures in a row, where a single path is all that fails
-FEW, MANY = 2, 4  # failures and attempts that are added to those seen (Agresti and Coull's "plus four")
+FEW, MANY = 0.5, 4  # failures and attempts that are added to those seen: none of few is not never
 HALF = 0.5  # share of the pods behind a Service that one unreachable node is supposed to have
 
 LAYER_DNS, LAYER_SERVICE = "dns", "service"
@@ -90,16 +90,26 @@ def _on_nodes(mesh: Mesh, follows: Follows, failing: Iterable[Cell]) -> list[Ser
         bits = cell.bad & ECHO
         if not bits or cell.known & ECHO & ~bits or any(follows.source(cell, bit) for bit in cell.failing(ECHO)):
             continue
-        least = max(_usual(mesh, follows, cell, bit) for bit in cell.failing(ECHO))
+        usual = max(_usual(mesh, follows, cell, bit) for bit in cell.failing(ECHO))
         rounds = min(cell.failed[bit].streak for bit in cell.failing(ECHO))
-        beside = any(follows.hosts(bit) for bit in cell.failing(ECHO))
-        if rounds < CERTAIN or not _unlikely(least, rounds, len(mesh.services), FOLLOWS if beside else CHANCE):
+        if rounds < CERTAIN or not _unlikely(usual, rounds, len(mesh.services)) or _met(mesh, follows, cell):
             continue
         of = sum(one.source == cell.source for one in mesh.services)
         alone = cell.source in mesh.without_api
         note = "the API server, another Service, does not answer there either" if alone else ""
         found.append(Service(Scope(NODE, (cell.source,)), LAYER_SERVICE, bits, [cell], of, 0.95, note=note))
     return list({each.scope: each for each in found}.values())
+
+
+def _met(mesh: Mesh, follows: Follows, cell: Cell) -> bool:
+    """Whether `cell` may have met only pods that another fault keeps from it: each probe chooses a pod by chance."""
+    unlikely = 0.0
+    for bit in cell.failing(ECHO):
+        share = HALF if cell.source in follows.near else follows.share(bit, mesh.services)
+        if not share:
+            return False
+        unlikely += cell.failed[bit].streak * -math.log(share)
+    return unlikely < -math.log(FOLLOWS / len(mesh.services))
 
 
 def _usual(mesh: Mesh, follows: Follows, cell: Cell, bit: int) -> float:
@@ -121,7 +131,7 @@ def _usual(mesh: Mesh, follows: Follows, cell: Cell, bit: int) -> float:
             results += bool(one.known & bit)
             failing += bool(one.bad & bit)
     usual = max((misses + FEW) / (tries + MANY), (failing + FEW) / (results + MANY) if failing else 0.0)
-    return max(usual, HALF) if cell.source in follows.near else usual
+    return max(usual, HALF) if bit == DNS and cell.source in follows.near else usual
 
 
 def _unlikely(usual: float, times: int, many: int, chance: float = CHANCE) -> bool:

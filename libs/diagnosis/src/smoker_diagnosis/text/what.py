@@ -44,7 +44,8 @@ def what(finding: Finding) -> str:
 
 def _fault(finding: Finding) -> str:
     refused = ", refused at once" if finding.outcomes == ("refused",) else ""
-    probes = f"{_probes(finding)} fails on " if finding.probes else "no connection on "
+    verb = "fails" if len(finding.probes) == 1 else "fail"
+    probes = f"{_probes(finding)} {verb} on " if finding.probes else "no connection on "
     return f"{probes}{layer(finding)}{refused}{_families(finding)}{_side(finding)}"
 
 
