@@ -15,7 +15,8 @@ LARGEST = 64 * 1024 * 1024  # bytes of a document that `decode` reads
 
 Role = Literal["service", "peer", "dns", "external", "cluster"]
 Large = Literal["", "ok", "black_hole"]  # whether a packet as large as the path should take passes; "": not known
-Api = Literal["", "ok", "refused", "unanswered"]  # how the API server answers; "": it is not asked
+#: How the API server answers; "": it is not asked.
+Api = Literal["", "ok", "waiting", "refused", "unanswered"]
 
 PEER: Role = "peer"
 SERVICE: Role = "service"

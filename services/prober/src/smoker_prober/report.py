@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from smoker_common.log import escaped
+from smoker_prober.discovery.standing import Answering, sentence
 from smoker_prober.result import Result, milliseconds, percent
 from smoker_prober.target import OTHER
 
@@ -71,7 +72,9 @@ def _mesh(snapshot: Mapping[str, Any]) -> list[str]:
     if mesh["stale_since"] is None:
         return [told]
     since = time.strftime("%H:%M:%S", time.localtime(mesh["stale_since"]))
-    return [told, f"The API server has not answered since {since}: these are the peers it last told."]
+    why = sentence(mesh.get("api", Answering.UNANSWERED), mesh.get("api_status"))
+    cause = f" ({escaped(mesh['api_cause'])})" if mesh.get("api_cause") else ""
+    return [told, f"No news of peers since {since}: {why}{cause}."]
 
 
 def _place(path: Mapping[str, Any]) -> tuple[str, ...]:
