@@ -53,7 +53,8 @@ def rolled(before: Rendered, after: Rendered) -> set[str]:
 def test_rolls(any_helm: Helm, key: str) -> None:
     """The pod templates that a value changes are those of the workloads it concerns; and it changes something."""
     on = {"enabled": not key.endswith(".enabled")}
-    base = {"networkPolicy": on, "metrics": {"podMonitor": on, "prometheusRule": on, "dashboards": on}}
+    narrow = {**on, "nodeCidrs": ["203.0.113.0/24"]}  # any address by default: then extraFrom adds nothing
+    base = {"networkPolicy": narrow, "metrics": {"podMonitor": on, "prometheusRule": on, "dashboards": on}}
     base |= {"hostNetwork": on} if key != "mesh.enabled" else {}
     before = any_helm.render(base)
     after = any_helm.render(merged(base, nested(key, at(OTHER, key))))

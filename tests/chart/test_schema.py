@@ -90,6 +90,7 @@ BAD: list[tuple[str, Any]] = [
     ("networkPolicy.apiPorts", [0]),
     ("networkPolicy.apiPorts", ["https"]),
     ("networkPolicy.nodeCidrs", []),
+    ("networkPolicy.apiCidrs", []),
     ("networkPolicy.nodeCidrs", ["10.0.0.1"]),
     ("networkPolicy.nodeCidrs", ["10.0.0.0/33"]),
     ("networkPolicy.nodeCidrs", ["nodes"]),

@@ -81,7 +81,7 @@ def greeting(data: bytes) -> Iterator[int]:
     server = StreamServer(("127.0.0.1", 0), greet)
     server.start()
     try:
-        yield server.address[1]
+        yield int(server.address[1])
     finally:
         server.stop()
 

@@ -2,7 +2,7 @@
 
 https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
 
-The first list comes from the API server's cache (resourceVersion=0): a rollout of thousands of probers costs etcd nothing.
+The first list comes from the API server's cache (resourceVersion=0): a rollout of many probers costs etcd nothing.
 The cache gives everything in one answer, whatever the limit. It may be behind, so each later list is a consistent one,
 in pages: a version that the cache gives again after it was lost would be lost again.
 
