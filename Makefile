@@ -14,7 +14,7 @@ LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-programs test-chart check format build images docker-build manifests deploy undeploy logs-server logs-client \
-        e2e e2e-faults e2e-rest e2e-starved bench bench-accuracy bench-scale bench-soak bench-mesh bench-cluster bench-diagnosis lock clean
+        e2e e2e-faults e2e-rest e2e-starved e2e-accuracy bench bench-accuracy bench-scale bench-soak bench-mesh bench-cluster bench-diagnosis lock clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,7 +92,7 @@ e2e: setup  ## bake, load and prove it all on the current cluster (E2E_LOAD="kin
 	$(MAKE) --no-print-directory e2e-faults && exit $$status
 
 E2E = $(BIN)/python -m pytest -m 'cluster or engine' --timeout 600 --durations 12 -v
-OF_FAULTS = tests/e2e/test_faults.py tests/e2e/test_mesh.py
+OF_FAULTS = tests/e2e/test_faults.py tests/e2e/test_mesh.py tests/e2e/test_accuracy.py
 OF_CPU = tests/e2e/test_starved.py
 
 e2e-faults: setup  # nodes are cut off, drained and more: nothing else may run meanwhile
@@ -103,6 +103,11 @@ e2e-rest: setup
 
 e2e-starved: setup  # it waits, for the most part; heard of at its end
 	@$(call AT_ITS_END,$(E2E) $(OF_CPU))
+
+e2e-accuracy: setup  ## break the current cluster, fault by fault, and say what the diagnosis names and how soon
+	$(HELM) upgrade --install $(RELEASE) charts/smoker --namespace $(NAMESPACE) --create-namespace --wait \
+	  --set hostNetwork.enabled=true --set prober.intervalSeconds=5 --set prober.timeoutSeconds=1 $(HELM_ARGS)
+	$(BIN)/python -m tests.e2e.accuracy --release $(RELEASE) --namespace $(NAMESPACE) $(E2E_ARGS)
 
 bench: setup  ## the echo services against Go and a bare gevent loop; memory; start
 	$(BIN)/python -m tests.bench.bench_echo $(BENCH_ARGS)

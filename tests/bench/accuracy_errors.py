@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from smoker_prober.analysis.stats import percentile
+from smoker_diagnosis.stats import percentile
 
 from .accuracy_frames import Exchange
 from .accuracy_job import Probed

@@ -37,7 +37,12 @@ def command(number: int, probes: list[str]) -> int:
         "smoker-prober",
         Settings,
         lambda settings, sockets, registry: assemble(
-            settings, hosts(settings, number, probes), sockets, memory=memory, state=StateSink.of(settings), registry=registry
+            settings,
+            hosts(settings, number, probes),
+            sockets,
+            memory=memory,
+            state=StateSink.of(settings),
+            registry=registry,
         ),
         results=sys.stdout,
         pages={SNAPSHOT: memory.snapshot},

@@ -15,8 +15,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from smoker_echo.answer_rate import MOST_RATE
-
 from .build import HERE, Baseline, BenchError
 
 SMOKER, BASELINE, BARE = "Smoker", "baseline", "bare gevent"
@@ -119,8 +117,9 @@ def running(bench: Bench, server: str, service: str, **environment: object) -> I
     elif server == SMOKER:
         command, answers = [str(bench.bin / f"smoker-{service}-echo")], ready_by_http(admin)
         extra |= {f"{service.upper()}_PORT": str(port)}
-        if service == "udp":
-            extra |= {"ANSWER_RATE": str(MOST_RATE)}  # all of the load has one address
+        # All of the load has one address.
+        unlimited = ("ANSWER_RATE",) if service == "udp" else ("MAX_CONNECTIONS", "MAX_CONNECTIONS_PER_CLIENT")
+        extra |= dict.fromkeys(unlimited, "1000000")
     elif server == BASELINE:
         command, answers = [str(bench.baseline.program), service, f"127.0.0.1:{port}"], ready_by_answer(service, port)
     else:

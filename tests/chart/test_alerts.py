@@ -138,7 +138,8 @@ def test_patience(helm: Helm, alert: str) -> None:
     [
         ({}, True),
         ({"nodeSelector": {"disk": "ssd"}}, False),
-        ({"nodeSelector": None}, False),
+        ({"nodeSelector": {"kubernetes.io/os": None}}, False),
+        ({"nodeSelector": None, "tolerations": None, "affinity": None}, True),
         ({"tolerations": []}, False),
         ({"affinity": {"nodeAffinity": {}}}, False),
     ],

@@ -12,7 +12,7 @@ import pytest
 
 from .render import ALL, HOST, NO_MESH, ROWS, Helm
 from .selection import selected
-from .values_table import CHART, END, rows, table, with_table
+from .values_table import CHART, END, defaults, rows, table, with_table
 
 #: What no value sets, but where and as what the release is installed.
 OF_THE_RELEASE = {"NETWORK", "NAMESPACE", "PEER_SERVICE", "PEER_HOST_SERVICE", "ECHO_PORTS"}
@@ -42,6 +42,11 @@ def test_table() -> None:
     """The README's table is what values.yaml says; `python tests/chart/values_table.py --write` makes it so."""
     assert with_table(README, table(ROWS)) == README
     assert len(ROWS) > 50
+
+
+def test_defaults() -> None:
+    """The chart's defaults.yaml is what values.yaml says; the same command makes it so."""
+    assert defaults(ROWS) == (CHART / "defaults.yaml").read_text()
 
 
 def test_variables(helm: Helm) -> None:
@@ -133,13 +138,3 @@ def test_cluster_versions(helm: Helm) -> None:
         assert helm.run("template", "smoker", str(CHART), "--kube-version", version)
     with pytest.raises(Exception, match="incompatible with Kubernetes"):
         helm.run("template", "smoker", str(CHART), "--kube-version", "1.24.9")
-
-
-def test_as_part_of_another_chart(helm: Helm, tmp_path: Path) -> None:
-    """A parent chart may carry this one, with global values of its own."""
-    parent = tmp_path / "parent"
-    shutil.copytree(CHART, parent / "charts" / "smoker")
-    about = "{apiVersion: v2, name: parent, version: 1.0.0, dependencies: [{name: smoker, version: '*'}]}"
-    (parent / "Chart.yaml").write_text(about)
-    values = {"global": {"imageRegistry": "x"}, "smoker": {"tcpEcho": {"port": 18080}}}
-    assert helm.render(values, chart=parent).env("tcp-echo")["TCP_PORT"] == "18080"

@@ -12,6 +12,8 @@ OF_RUN = {
     "NAMESPACE",
     "MESH_PEERS",
     "ANSWER_RATE",
+    "MAX_CONNECTIONS",
+    "MAX_CONNECTIONS_PER_CLIENT",
     *(f"PEER_{what}" for what in ("SERVICE", "HOST_SERVICE", "TCP_PORT", "UDP_PORT", "HTTP_PORT", "STAMP_PORT")),
 }
 

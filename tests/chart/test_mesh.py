@@ -152,7 +152,7 @@ def test_no_port_of_a_node_twice(helm: Helm) -> None:
             merged(HOST, nested("prober.updateStrategy.rollingUpdate", {"maxSurge": 1, "maxUnavailable": 0})),
             r"prober\.updateStrategy\.rollingUpdate\.maxSurge: must be 0 with hostNetwork\.enabled",
         ),
-        (merged(HOST, NO_MESH), r"hostNetwork\.enabled: needs mesh\.enabled, for without peers"),
+        (merged(HOST, NO_MESH), r"hostNetwork\.enabled: needs mesh\.enabled, because without peers"),
     ],
 )
 def test_what_cannot_be(helm: Helm, values: dict[str, Any], message: str) -> None:

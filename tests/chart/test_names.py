@@ -101,7 +101,7 @@ def test_dots_in_a_release_name(helm: Helm) -> None:
 
 def test_digit_first(helm: Helm) -> None:
     """A release whose name cannot begin a Service's is refused with the way out, and installs with that."""
-    with pytest.raises(HelmError, match="fullnameOverride: needed"):
+    with pytest.raises(HelmError, match="fullnameOverride: must be set"):
         helm.render(release="1smoker")
     assert names(helm.render({"fullnameOverride": "one"}, release="1smoker")) == expected("one")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .render import ALL, HOST, NO_MESH, Helm, Object, Rendered
+from .render import ALL, HOST, NO_MESH, Helm, HelmError, Object, Rendered, merged, strings
 from .selection import pods, selects
 
 ON = {"networkPolicy": {"enabled": True}}
@@ -117,14 +117,82 @@ def test_the_nodes_addresses_can_be_said(helm: Helm) -> None:
 
 
 def test_the_mesh_is_asked(helm: Helm) -> None:
-    """The test pod reaches the probers' admin ports on both networks, and theirs alone, even if adminFrom is narrow."""
+    """The test pod and the probers reach the probers' admin ports on both networks, even if adminFrom is narrow."""
     peer = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
     release = helm.render({**HOST, "networkPolicy": {"enabled": True, "adminFrom": [peer]}})
-    test = own(release, "test")
-    assert passes(release, test, own(release, "prober"), "TCP", 9464)
-    assert passes(release, test, NODE, "TCP", 19464)
-    assert not passes(release, test, NODE, "TCP", 9464)
-    assert not passes(release, own(release, "prober"), own(release, "prober"), "TCP", 9464)
+    other = helm.render(release="other")
+    for asks in ("test", "prober"):
+        assert passes(release, own(release, asks), own(release, "prober"), "TCP", 9464)
+        assert passes(release, own(release, asks), NODE, "TCP", 19464)
+        assert not passes(release, own(release, asks), NODE, "TCP", 9464)
+    for stranger in (STRANGER, DNS, own(other, "prober"), own(release, "tcp-echo")):
+        assert not passes(release, stranger, own(release, "prober"), "TCP", 9464)
+
+
+def test_probers_of_the_nodes_ask_too(helm: Helm) -> None:
+    """With nodeCidrs the probers on the nodes' network reach admin ports; any address does not undo adminFrom."""
+    policy: dict[str, Any] = {"enabled": True, "adminFrom": [{"podSelector": {"matchLabels": {"app": "prometheus"}}}]}
+    for cidrs, open_port in ((["198.51.100.0/24"], True), (ANY, False)):
+        release = helm.render({**HOST, "networkPolicy": {**policy, "nodeCidrs": cidrs}})
+        assert passes(release, NODE, own(release, "prober"), "TCP", 9464) is open_port
+        assert passes(release, NODE, own(release, "tcp-echo"), "TCP", 9464) is open_port
+        assert not passes(release, End(address="203.0.113.1"), own(release, "prober"), "TCP", 9464)
+
+
+ANY = ["0.0.0.0/0", "::/0"]
+
+
+@pytest.mark.parametrize("cidrs", [ANY, ["::/0", "192.0.2.0/24", "0.0.0.0/0"], ["0::/0", "1.2.3.4/0"]], ids=str)
+def test_any_address_is_no_ip_block(helm: Helm, cidrs: list[str]) -> None:
+    """A range of all addresses renders no list of peers: an ipBlock, however wide, matches no node on Cilium."""
+    values = {**HOST, "networkPolicy": {"enabled": True, "nodeCidrs": cidrs, "apiCidrs": cidrs}}
+    release = helm.render(values)
+    assert "ipBlock" not in set(strings(release.objects))
+    assert release.objects == helm.render({**HOST, **ON}).objects
+    policies = {policy["metadata"]["name"]: policy["spec"] for policy in release.of_kind("NetworkPolicy")}
+    assert [set(rule) for rule in policies["smoker-server"]["ingress"]] == [{"ports"}, {"ports"}]
+    (hosts,) = (r for r in policies["smoker-prober"]["egress"] if {"protocol": "TCP", "port": 18080} in r["ports"])
+    assert "to" not in hosts
+
+
+def test_one_family_alone_is_not_any_address(helm: Helm) -> None:
+    """A range of one family's addresses does not open the other family."""
+    release = helm.render(
+        {**HOST, "networkPolicy": {"enabled": True, "nodeCidrs": ["0.0.0.0/0"], "apiCidrs": ["::/0"]}}
+    )
+    prober, six = own(release, "prober"), End(address="2001:db8::1")
+    assert passes(release, NODE, prober, "TCP", 8080)
+    assert not passes(release, six, prober, "TCP", 8080)
+    assert passes(release, prober, six, "TCP", 6443)
+    assert not passes(release, prober, API, "TCP", 6443)
+
+
+def test_nodes_do_not_matter_without_host_network(helm: Helm) -> None:
+    """Without hostNetwork the default ranges of nodes open nothing."""
+    release = helm.render(ON)
+    for end in (NODE, STRANGER):
+        assert not passes(release, end, own(release, "tcp-echo"), "TCP", 8080)
+        assert not passes(release, end, own(release, "prober"), "TCP", 8080)
+
+
+def test_api_cidrs(helm: Helm) -> None:
+    """With apiCidrs probers reach the API server's ports there and nowhere else."""
+    release = helm.render({"networkPolicy": {"enabled": True, "apiCidrs": ["192.0.2.8/29", "fd79::1/128"]}})
+    prober = own(release, "prober")
+    assert passes(release, prober, API, "TCP", 6443)
+    assert passes(release, prober, End(address="fd79::1"), "TCP", 443)
+    for elsewhere in (NODE, End(address="fd79::2")):
+        assert not passes(release, prober, elsewhere, "TCP", 6443)
+
+
+@pytest.mark.parametrize("echo", ECHO)
+def test_echoes_go_nowhere(helm: Helm, echo: str) -> None:
+    """An echo service begins no connection: no egress rule lets it out, not even to the DNS."""
+    for values in (ON, {**HOST, **ON}, ALL):
+        release = helm.render(values)
+        for target in (own(release, "prober"), STRANGER, DNS, API, NODE):
+            for protocol, port in (("TCP", 443), ("UDP", 53), ("TCP", 8080), ("UDP", 8081), ("TCP", 9464)):
+                assert not passes(release, own(release, echo), target, protocol, port)
 
 
 def test_api_ports(helm: Helm) -> None:
@@ -205,6 +273,24 @@ def test_no_rule_without_ports(helm: Helm) -> None:
         for policy in helm.render(values).of_kind("NetworkPolicy"):
             rules = policy["spec"].get("ingress", []) + policy["spec"].get("egress", [])
             assert all(rule["ports"] for rule in rules)
+
+
+@pytest.mark.parametrize(
+    "key", ["extraFrom", "extraTo", "adminFrom", "dnsPorts", "apiPorts", "apiCidrs", "nodeCidrs", ""]
+)
+@pytest.mark.parametrize("value", [[], None], ids=str)
+def test_no_list_is_empty(helm: Helm, key: str, value: Any) -> None:
+    """A value that is empty or null leaves no empty list in a rule: an empty one allows every peer or port."""
+    policy = merged(ALL, {"networkPolicy": {key: value} if key else dict.fromkeys(ALL["networkPolicy"], value)})
+    policy["networkPolicy"]["enabled"] = True
+    if value == [] and key in ("apiCidrs", "nodeCidrs", ""):
+        with pytest.raises(HelmError, match=rf"networkPolicy[./]{key or 'nodeCidrs'}"):
+            helm.render(policy)
+        policy["networkPolicy"] |= {"apiCidrs": None, "nodeCidrs": None}
+    for rendered in helm.render(policy).of_kind("NetworkPolicy"):
+        for rule in rendered["spec"].get("ingress", []) + rendered["spec"].get("egress", []):
+            assert rule["ports"]
+            assert all(rule[end] and all(rule[end]) for end in ("from", "to") if end in rule)
 
 
 def test_further_targets(helm: Helm) -> None:

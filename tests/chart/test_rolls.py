@@ -25,7 +25,6 @@ CONCERNS: dict[str, set[str]] = {
     "mesh": PROBERS,
     "mesh.ports": {"prober"},
     **{f"{plane}.ports.{of}": {"udp-echo", *PROBERS} for plane in ("mesh", "hostNetwork") for of in ("udp", "stamp")},
-    "mesh.answerRate": PROBERS,
     "hostNetwork": {"host"},
     "hostNetwork.enabled": {"prober"},  # it has more peers, and `host` is new
     "service": set(),
@@ -39,8 +38,8 @@ CONCERNS: dict[str, set[str]] = {
     "udpEcho.stampPort": {"udp-echo", *PROBERS},
     **{f"{VALUES_KEY[echo]}.port": {echo, *PROBERS} for echo in ECHOES},
 }
-# Another base makes other objects, so that there is nothing to compare; and nothing reads `global`.
-KEYS = [row.key for row in ROWS if row.key not in ("fullnameOverride", "global")]
+# Another base makes other objects, so that there is nothing to compare; and nothing reads `global` and `enabled`.
+KEYS = [row.key for row in ROWS if row.key not in ("fullnameOverride", "global", "enabled")]
 OTHER = merged(ALL, {"mesh": {"enabled": False}})  # what ci/all-values.yaml says but for what excludes the rest of it
 
 
@@ -54,7 +53,8 @@ def rolled(before: Rendered, after: Rendered) -> set[str]:
 def test_rolls(any_helm: Helm, key: str) -> None:
     """The pod templates that a value changes are those of the workloads it concerns; and it changes something."""
     on = {"enabled": not key.endswith(".enabled")}
-    base = {"networkPolicy": on, "metrics": {"podMonitor": on, "prometheusRule": on, "dashboards": on}}
+    narrow = {**on, "nodeCidrs": ["203.0.113.0/24"]}  # any address by default: then extraFrom adds nothing
+    base = {"networkPolicy": narrow, "metrics": {"podMonitor": on, "prometheusRule": on, "dashboards": on}}
     base |= {"hostNetwork": on} if key != "mesh.enabled" else {}
     before = any_helm.render(base)
     after = any_helm.render(merged(base, nested(key, at(OTHER, key))))

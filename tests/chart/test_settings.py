@@ -39,6 +39,14 @@ NUMBERS = [
     ("prober.timeoutSeconds", "TEST_TIMEOUT", "prober", 0.0001),
     ("mesh.peers", "MESH_PEERS", "prober", 1),
     ("mesh.answerRate", "ANSWER_RATE", "prober", 1),
+    *(
+        (f"{key}.{value}", variable, component, 1)
+        for key, component in (("tcpEcho", "tcp-echo"), ("httpEcho", "http-echo"), ("mesh", "prober"))
+        for value, variable in (
+            ("maxConnections", "MAX_CONNECTIONS"),
+            ("maxConnectionsPerClient", "MAX_CONNECTIONS_PER_CLIENT"),
+        )
+    ),
     ("udpEcho.answerRate", "ANSWER_RATE", "udp-echo", 1),
     ("hostNetwork.adminPort", "ADMIN_PORT", "prober", 1),
     *(

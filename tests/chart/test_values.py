@@ -38,6 +38,8 @@ PROBER = {
     "PEER_SERVICE": "smoker-prober",
     "PEER_HOST_SERVICE": "",
     "MESH_PEERS": "10",
+    "MAX_CONNECTIONS": "512",
+    "MAX_CONNECTIONS_PER_CLIENT": "128",
     "ANSWER_RATE": "2000",
     "PEER_TCP_PORT": "8080",
     "PEER_UDP_PORT": "8081",
@@ -45,7 +47,13 @@ PROBER = {
     "PEER_STAMP_PORT": "8062",
 }
 DEFAULT = {
-    "tcp-echo": {**ECHO, "TCP_PORT": "8080", "IDLE_TIMEOUT": "30"},
+    "tcp-echo": {
+        **ECHO,
+        "TCP_PORT": "8080",
+        "IDLE_TIMEOUT": "30",
+        "MAX_CONNECTIONS": "20000",
+        "MAX_CONNECTIONS_PER_CLIENT": "15000",
+    },
     "udp-echo": {
         **ECHO,
         "UDP_PORT": "8081",
@@ -59,6 +67,8 @@ DEFAULT = {
         "MAX_BODY_BYTES": "10485760",
         "MAX_SPOOLED_BYTES": "201326592",
         "REQUEST_TIMEOUT": "30",
+        "MAX_CONNECTIONS": "1000",
+        "MAX_CONNECTIONS_PER_CLIENT": "500",
     },
     "prober": PROBER,
     "test": ROUND,
@@ -129,6 +139,12 @@ def test_environment_without_a_mesh(helm: Helm) -> None:
             ["prober"],
         ),
         ("mesh.peers", 0, "MESH_PEERS", "0", ["prober"]),
+        ("mesh.maxConnections", 1, "MAX_CONNECTIONS", "1", ["prober"]),
+        ("mesh.maxConnectionsPerClient", 1, "MAX_CONNECTIONS_PER_CLIENT", "1", ["prober"]),
+        ("tcpEcho.maxConnections", 1_000_000, "MAX_CONNECTIONS", "1000000", ["tcp-echo"]),
+        ("tcpEcho.maxConnectionsPerClient", 7, "MAX_CONNECTIONS_PER_CLIENT", "7", ["tcp-echo"]),
+        ("httpEcho.maxConnections", 1_000_000, "MAX_CONNECTIONS", "1000000", ["http-echo"]),
+        ("httpEcho.maxConnectionsPerClient", 7, "MAX_CONNECTIONS_PER_CLIENT", "7", ["http-echo"]),
         ("mesh.answerRate", 100, "ANSWER_RATE", "100", ["prober"]),
         ("udpEcho.answerRate", 10_000_000, "ANSWER_RATE", "10000000", ["udp-echo"]),
         ("mesh.ports.tcp", 28080, "PEER_TCP_PORT", "28080", ["prober"]),
@@ -229,9 +245,14 @@ def test_scheduling(helm: Helm, component: str) -> None:
 
 @pytest.mark.parametrize("component", DEFAULT)
 def test_emptied(helm: Helm, component: str) -> None:
-    """What may be left out of a pod is left out when its value is empty or null."""
+    """What may be left out of a pod is left out when its value is empty; null empties a map's default key by key."""
     key = VALUES_KEY.get(component, component)
-    empty: dict[str, Any] = {"nodeSelector": None, "tolerations": [], "affinity": {}, "priorityClassName": ""}
+    empty: dict[str, Any] = {
+        "nodeSelector": {"kubernetes.io/os": None},
+        "tolerations": [],
+        "affinity": {},
+        "priorityClassName": "",
+    }
     spec = helm.render({key: empty}).pod(component)["spec"]
     assert not set(SCHEDULING) & set(spec)
 

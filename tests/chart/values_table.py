@@ -1,6 +1,6 @@
-"""The table of values in the chart's README, made from the comments in values.yaml.
+"""Makes the table of values in the chart's README, and the chart's defaults.yaml, from values.yaml.
 
-Run as a script it prints the table; with --write it puts it into the README.
+Run as a script it prints the table; with --write it writes the table into the README, and defaults.yaml.
 """
 
 from __future__ import annotations
@@ -69,6 +69,14 @@ def table(found: list[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def defaults(found: list[Row]) -> str:
+    """Return defaults.yaml: each value's default under its dotted key, for templates, which cannot read values.yaml."""
+    own = [row for row in found if row.key != "global"]  # another chart's values: nothing here reads or checks them
+    lines = [f"{row.key}: {json.dumps(row.default, ensure_ascii=False)}" for row in own]
+    head = "# Made from values.yaml by `python tests/chart/values_table.py --write`; templates/_complete.tpl reads it."
+    return "\n".join([head, *lines]) + "\n"
+
+
 def with_table(readme: str, made: str) -> str:
     """The README with its table replaced."""
     head, begin, rest = readme.partition(BEGIN)
@@ -79,10 +87,12 @@ def with_table(readme: str, made: str) -> str:
 
 
 def main(*arguments: str) -> None:
-    made = table(rows((CHART / "values.yaml").read_text()))
+    found = rows((CHART / "values.yaml").read_text())
+    made = table(found)
     if arguments == ("--write",):
         readme = CHART / "README.md"
         readme.write_text(with_table(readme.read_text(), made))
+        (CHART / "defaults.yaml").write_text(defaults(found))
     elif not arguments:
         print(made, end="")
     else:

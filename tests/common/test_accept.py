@@ -11,6 +11,7 @@ import pytest
 from loguru import logger
 
 from smoker_common.accept import Acceptor
+from smoker_common.admission import Admission
 from smoker_common.listen import tcp_listener
 from tests.conftest import eventually
 
@@ -33,6 +34,10 @@ class Short:
 
 class Greeter(Acceptor):
     """Greets and closes."""
+
+    def __init__(self, listener: Any) -> None:
+        super().__init__(listener)
+        self.admission = Admission()
 
     def do_read(self) -> Any:
         accepted = self.accept()

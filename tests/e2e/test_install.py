@@ -72,7 +72,7 @@ def test_helm_test(release: Release) -> None:
     said = release.test()
     assert "Phase:          Succeeded" in said
     assert "All 3 probes from" in said
-    assert re.search(r"All \d+ paths of \d+ probers are well\.", said)
+    assert re.search(r"HEALTHY all \d+ paths of \d+ probers work", said)
 
 
 def test_again(release: Release) -> None:

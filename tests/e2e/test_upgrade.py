@@ -109,7 +109,7 @@ def test_targets(release: Release, nodes: set[str]) -> None:
 
     try:
         eventually("each node has probed each target", 60, latest)
-        assert "are well" in release.test(), "they are nothing that helm test asks"
+        assert "HEALTHY" in release.test(), "they are nothing that helm test asks"
     finally:
         release.install({"prober.targets": {}, "prober.extraEnv": []})
 

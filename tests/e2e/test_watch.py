@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from smoker_prober.discovery.api import Api, Refused, lines
+from smoker_prober.discovery.api import LARGEST, Api, Refused, lines
 from smoker_prober.discovery.watch import Watch
 from tests.e2e.cluster import Namespace, Object, eventually, kubectl
 
@@ -29,8 +29,8 @@ class Hurried(Api):
         super().__init__(url, token=token, ca=ca)
         self.lists, self.lost, self.refused = 0, False, set[int]()
 
-    def get(self, path: str, **parameters: str) -> Any:
-        found = super().get(path, **parameters)
+    def get(self, path: str, largest: int = LARGEST, **parameters: str) -> Any:
+        found = super().get(path, largest, **parameters)
         self.lists += 1
         return found
 

@@ -212,7 +212,6 @@ def test_probe_shows_nothing_raw(capsys: Captured, listen: Callable[[Serve], int
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ([], "COMMAND"),
         (["walk"], "'run', 'once', 'report', 'probe'"),
         (["probe"], "probe, HOST, PORT"),
         (["probe", "icmp", HOST, "80"], "'tcp', 'udp', 'http'"),

@@ -1,137 +1,252 @@
-"""What all probers say together."""
+"""What all probers know together, and what `once --mesh` says of it."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import socket
 import subprocess
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from smoker_prober.gather import SHOWN, Answer, Gathered, missing_of
+from smoker_diagnosis.state import PathState, State, encode
+from smoker_prober import gather as gathering
+from smoker_prober.gather import SHOWN, Gathered, gather, missing_of
+from smoker_prober.sinks.state import STATE
 from tests.conftest import BIN, Start
+from tests.relay import refusing
 
-WELL = {"last": "success", "failures": [], "failed_in_a_row": 0, "recent_loss_ratio": None, "zone": ""}
-BAD = {"last": "timeout", "failed_in_a_row": 2}
-FAILURE = {"time": 0, "outcome": "timeout", "error": "wait: no answer within 5 s"}
+from .targets import answering, listening
 
-
-def path(target: str, **more: Any) -> dict[str, Any]:
-    return {"probe": "tcp", "target": target, "plane": "pod", "family": "ipv4", **WELL, **more}
+NODES = ("a", "b", "c", "d")
 
 
-def snapshot(node: str, *paths: dict[str, Any], probers: int = 1, network: str = "pod") -> dict[str, Any]:
-    mesh = {"known": probers, "probers": probers, "probed": probers, "paths": 1, "stale_since": None}
-    fixed = [path("smoker-server:8080", plane="", family=""), path("api", plane="other", family="", last="refused")]
-    return {"node": node, "network": network, "zone": "", "mesh": mesh, "paths": [*paths, *fixed]}
+def path(target: str, probe: str = "tcp", *, bad: bool = False, role: Any = "peer", **more: Any) -> PathState:
+    """A path as a state has it; a bad one has failed for two rounds."""
+    facts: dict[str, Any] = {"last": "success", "at": 95.0, "attempts": 3}
+    if bad:
+        facts |= {"last": "timeout", "failures": {"timeout": 2}, "streak": 2, "since": 65.0}
+    plane, family = ("pod", "ipv4") if role == "peer" else ("service", "") if role == "service" else ("other", "")
+    return PathState(role, target, plane, family, probe, **(facts | more))
 
 
-def gathered(*snapshots: dict[str, Any]) -> Gathered:
-    answers = [Answer.of(each) for each in snapshots]
-    return Gathered(answers, list(missing_of(answers)))
+def state(node: str, *paths: PathState, peers: int | None = None, **more: Any) -> State:
+    """The state of a prober that also probes the echo services."""
+    number = len({each.target for each in paths}) if peers is None else peers
+    fixed = path("smoker-server:8080", role="service")
+    facts: dict[str, Any] = {"at": 100.0, "interval": 30.0, "timeout": 5.0, "api": "ok", "peers": number} | more
+    return State(node=node, paths=[*paths, fixed], **facts)
+
+
+def mesh(bad: str = "", **more: Any) -> list[State]:
+    """A full mesh of four nodes; every path to or from `bad` fails."""
+    return [
+        state(one, *(path(other, bad=bad in (one, other), **more) for other in NODES if other != one)) for one in NODES
+    ]
+
+
+def gathered(*states: State, tolerated: tuple[str, ...] = ()) -> Gathered:
+    return Gathered(states, list(missing_of(states)), tolerated)
+
+
+@contextlib.contextmanager
+def prober(said: bytes) -> Iterator[int]:
+    """An admin port that answers with this document."""
+    with listening(answering(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(said), said))) as port:
+        yield port
 
 
 def test_a_whole_mesh_is_well() -> None:
-    """One sentence. The way to the echo services counts; other targets do not, for they are not Smoker's."""
-    found = gathered(snapshot("a", path("b")), snapshot("b", path("a")))
+    """One sentence. Paths to the echo services count; other targets do not, for they are not Smoker's."""
+    states = mesh()
+    states[0].paths.append(path("api", role="external", bad=True, streak=1))
+    found = gathered(*states)
     assert found.ok
-    assert str(found) == "All 4 paths of 2 probers are well."
+    assert str(found) == "HEALTHY all 16 paths of 4 probers work"
 
 
-def test_a_path_that_is_not_well_is_a_row() -> None:
-    """From whom, to whom, by which way, and why; those that have no result yet come last."""
-    bad = path("b", **BAD, failures=[FAILURE])
-    found = gathered(snapshot("a", path("c", last=""), bad), snapshot("b", path("a")), snapshot("c", path("a")))
-    head, failed, waiting, _empty, sentence, *_missing = str(found).splitlines()
+def test_the_fault_comes_first() -> None:
+    """A sentence, the finding with its evidence and the next step, then the failing paths."""
+    found = gathered(*mesh("b"))
+    first, headline, *rest = str(found).splitlines()
     assert not found.ok
-    assert head.split() == ["FROM", "TO", "PROBE", "PLANE", "FAMILY", "OUTCOME", "DETAIL"]
-    assert failed.split(maxsplit=6) == ["a", "b", "tcp", "pod", "ipv4", "timeout", "wait: no answer within 5 s"]
-    assert waiting.split(maxsplit=5) == ["a", "c", "tcp", "pod", "ipv4", "no result yet  -"]
-    assert sentence == "1 of 7 paths of 3 probers failed, 1 have no result yet."
-
-
-def test_the_way_to_the_echo_services_counts() -> None:
-    """A node that does not reach the Service is told of, though all peers are well."""
-    bad = path("smoker-server:8080", plane="", family="", **BAD, failures=[FAILURE])
-    found = gathered(snapshot("a", path("b"), bad), snapshot("b", path("a")))
-    assert str(found).splitlines()[1].split(maxsplit=6)[:6] == ["a", "smoker-server:8080", "tcp", "-", "-", "timeout"]
-
-
-def test_what_is_at_fault_is_said() -> None:
-    """By all of them together: a sentence after the rows, with its evidence."""
-    nodes = ("a", "b", "c")
-    bad = {**BAD, "failures": [FAILURE]}
-    snapshots = [
-        snapshot(
-            one, *(path(other, **(bad if "b" in (one, other) else {})) for other in nodes if other != one), probers=2
-        )
-        for one in nodes
+    assert first.startswith("1 finding")
+    assert headline.startswith("FAULT b")
+    assert any("6 of 6 pod paths" in line for line in rest)
+    assert any(line.strip().startswith("next: kubectl") for line in rest)
+    head = next(number for number, line in enumerate(rest) if line.startswith("FROM"))
+    assert rest[head].split() == ["FROM", "TO", "PROBE", "PLANE", "FAMILY", "OUTCOME", "FOR"]
+    assert [row.split()[:2] for row in rest[head + 1 :]] == [
+        ["a", "b"],
+        ["b", "a"],
+        ["b", "c"],
+        ["b", "d"],
+        ["c", "b"],
+        ["d", "b"],
     ]
-    *_rows, sentence, finding = str(gathered(*snapshots)).splitlines()
-    assert sentence == "4 of 9 paths of 3 probers failed."
-    assert finding == (
-        "At fault: b; the pods' network (overlay, or a policy) or the nodes' (hostNetwork.enabled tells them apart): "
-        "4 of 6 ways of plane pod fail."
-    )
 
 
-def test_loss_is_said_though_all_was_answered() -> None:
-    """It fails nothing, for what was asked was answered; but it is no mesh that is well."""
-    nodes = ("a", "b", "c")
+def test_a_single_failure_names_nobody() -> None:
+    """It is a row, it fails the command, and it blames no node."""
+    states = mesh()
+    states[0] = state("a", path("b", bad=True, streak=1, failures={"timeout": 1}), path("c"), path("d"))
+    found = gathered(*states)
+    assert not found.ok
+    assert found.findings == []
+    assert "1 of 16 paths of 4 probers failed" in str(found)
 
-    def way(one: str, other: str) -> dict[str, Any]:
-        return path(other, probe="udp", recent_loss_ratio=0.2 if "b" in (one, other) else 0.0)
 
-    snapshots = [snapshot(one, *(way(one, other) for other in nodes if other != one), probers=2) for one in nodes]
-    found = gathered(*snapshots)
-    sentence, finding = str(found).splitlines()
-    assert found.ok
-    assert sentence == "All 9 paths of 3 probers were answered."
-    assert finding.startswith("At fault: b; loss, the pods' network (overlay, or a policy) or the nodes'")
+def test_a_path_without_a_result_is_told() -> None:
+    """It comes after those that fail, and the mesh is not well yet."""
+    states = mesh()
+    states[0] = state("a", path("b", last="", at=0.0, attempts=0), path("c"), path("d"))
+    found = gathered(*states)
+    assert not found.ok
+    assert "1 of 16 paths have no result yet." in str(found).splitlines()
+
+
+def test_loss_fails_unless_it_is_tolerated() -> None:
+    """Every probe is answered; the packets that follow them are not. It is shown in any case."""
+    losing = [
+        state(
+            one,
+            *(path(other, "udp", sent=30, lost=9 if "b" in (one, other) else 0) for other in NODES if other != one),
+        )
+        for one in NODES
+    ]
+    found = gathered(*losing)
+    assert not found.ok
+    assert [each.kind for each in found.findings] == ["loss"]
+    lenient = gathered(*losing, tolerated=("loss",))
+    assert lenient.ok
+    assert "packet loss" in str(lenient)
 
 
 def test_a_table_that_would_help_nobody_is_cut() -> None:
     """Of thousands of rows the first are shown, and how many more there are."""
-    bad = [path(f"n{number}", **BAD, failures=[FAILURE]) for number in range(SHOWN + 7)]
-    lines = str(gathered(snapshot("a", *bad), snapshot("b", path("a")))).splitlines()
-    assert [line for line in lines if line.startswith("a ")] == lines[1 : SHOWN + 1]
-    assert lines[SHOWN + 1] == "… and 7 more."
+    bad = [path(f"n{number}", bad=True) for number in range(SHOWN + 7)]
+    lines = str(gathered(state("a", *bad), state("b", path("a")))).splitlines()
+    assert sum(line.startswith("a ") for line in lines) == SHOWN
+    assert lines[-1] == "… and 7 more."
 
 
 @pytest.mark.parametrize(
-    ("snapshots", "words"),
+    ("states", "words"),
     [
-        ([snapshot("a"), snapshot("b", path("a"))], "The prober on a (pod) probes 0 of its 1 paths to peers."),
         (
-            [snapshot("a", path("b"), probers=2), snapshot("b", path("a"))],
+            [state("a", path("b"), peers=2), state("b", path("a"))],
             "The prober on a (pod) knows 2 other probers, but 1 of them answer here.",
         ),
+        ([state("a", path("b")), state("b", path("a"), peers=0)], "The prober on b (pod) knows 0 of 1 other probers."),
+        ([state("a", api=""), state("b", path("a"))], "The prober on a (pod) has no mesh."),
         (
-            [snapshot("a", path("b")), snapshot("b", path("a"), probers=0)],
-            "The prober on b (pod) knows 0 of 1 other probers.",
+            [state("a", path("b"), path("c")), state("b", path("a"), path("c"))],
+            "The prober on c (pod) does not answer here, and 2 other probers probe it.",
         ),
-        (
-            [snapshot("a", path("b"), probers=1), snapshot("a", path("b"), network="host"), snapshot("b", path("a"))],
-            "The prober on b (pod) knows 1 of 2 other probers.",
-        ),
-        ([{**snapshot("a"), "mesh": None}, snapshot("b", path("a"))], "The prober on a (pod) has no mesh."),
     ],
 )
-def test_what_is_missing_is_said(snapshots: list[dict[str, Any]], words: str) -> None:
-    """A prober knows too few, is known and does not answer, does not probe all its paths, or has no mesh."""
-    found = gathered(*snapshots)
+def test_what_is_missing_is_said(states: list[State], words: str) -> None:
+    """A prober knows too few, is known and does not answer, or has no mesh."""
+    found = gathered(*states)
     assert not found.ok
-    assert words in str(found)
+    assert words in str(found).splitlines()
+
+
+def test_names_from_outside_are_text() -> None:
+    """What a stranger calls a node cannot move a terminal's cursor or forge a line."""
+    states = [state("a", path("b\x1b[2J\nHEALTHY", bad=True)), state("c\x1b[2J", path("a", bad=True))]
+    told = str(gathered(*states))
+    assert "\x1b" not in told
+    assert all(line.isprintable() for line in told.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (encode(mesh()[0]).replace(b'"pod","ipv4"', b"null,null"), "does not send a state that can be read"),
+        (encode(mesh()[0]).replace(b'"version":1', b'"version":7'), "version 7, this program reads version 1"),
+        (b"[" * 100_000, "does not send a state that can be read"),
+        (b"<html>", "does not send a state that can be read"),
+        (b"{}", "does not send a state that can be read"),
+    ],
+)
+def test_one_that_is_malformed_costs_only_its_own_answer(said: bytes, why: str) -> None:
+    """The others' states are there, and one sentence names it."""
+    one, two = encode(state("a", path("b"))), encode(state("b", path("a")))
+    with prober(one) as first, prober(two) as second, prober(said) as bad:
+        found = gather([("127.0.0.1", port) for port in (first, bad, second)])
+    assert [each.node for each in found.states] == ["a", "b"]
+    (sentence,) = (each for each in found.missing if f":{bad}/" in each)
+    assert why in sentence
+    assert not found.ok
+
+
+def test_many_that_are_malformed_are_one_sentence() -> None:
+    """Where all of them say the same."""
+    with contextlib.ExitStack() as probers:
+        ports = [probers.enter_context(prober(b'{"version": 2}')) for _ in range(5)]
+        found = gather([("127.0.0.1", port) for port in ports])
+    (sentence,) = found.missing
+    assert "and 2 more" in sentence
+    assert "version 2" in sentence
+
+
+def test_nobody() -> None:
+    """A Service where nobody listens: a sentence, and no state."""
+    with refusing() as port:
+        found = gather([("127.0.0.1", port)])
+    why = f"no prober behind 127.0.0.1:{port} answers (1 address: connection refused)"
+    assert (list(found.states), found.missing) == ([], [why])
+
+
+def test_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody answers in time, however many there are, it is over."""
+    monkeypatch.setattr(gathering, "FIRST", 0.2)
+
+    def reads(sock: socket.socket) -> None:
+        while sock.recv(100):
+            pass
+
+    with listening(reads) as silent:
+        found = gather([("127.0.0.1", silent)])
+    assert found.missing == [f"no prober behind 127.0.0.1:{silent} answers (1 address: does not answer within 0.2 s)"]
+
+
+def command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the prober's command line to its end."""
+    environ = os.environ | variables
+    line = [str(BIN / "smoker-prober"), *arguments]
+    return subprocess.run(line, env=environ, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_the_command_asks_real_probers(start: Start, variables: dict[str, str]) -> None:
-    """`once --mesh` says what a prober says, fails with it, and says it where nobody answers."""
-    prober = start("smoker-prober", "run", **variables)
-    port = prober.ports["ADMIN_PORT"]
-    command = [str(BIN / "smoker-prober"), "once", "--mesh", f"127.0.0.1:{port}", "--mesh", "127.0.0.1:1"]
-    environ = os.environ | variables | {"TEST_INTERVAL": "0.1", "TEST_TIMEOUT": "1"}
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    """`once --mesh` says at once what the probers hold, then does its own round, and fails with either."""
+    port = start("smoker-prober", "run", **variables).ports["ADMIN_PORT"]
+    meshes = ("--mesh", f"127.0.0.1:{port}", "--mesh", "127.0.0.1:1")
+    done = command("once", *meshes, **(variables | {"TEST_TIMEOUT": "1"}))
     assert done.returncode == 1
-    assert "All 3 probes from node-1 were answered." in done.stdout
-    assert "No prober behind 127.0.0.1:1 answers (1 addresses)." in done.stdout
+    assert "No prober behind 127.0.0.1:1 answers (1 address: connection refused)." in done.stdout
     assert "The prober on node-1 (pod) has no mesh." in done.stdout
+    assert done.stdout.rstrip().endswith("All 3 probes from node-1 were answered.")
+    as_json = json.loads(command("once", "--json", *meshes, **(variables | {"TEST_TIMEOUT": "1"})).stdout)
+    assert (as_json["ok"], as_json["mesh"]["ok"], as_json["mesh"]["probers"]) == (True, False, 1)
+
+
+def test_nobody_answers_the_command() -> None:
+    """One sentence and exit code 2, without a round of its own, which a dead DNS would make long."""
+    done = command("once", "--mesh", "127.0.0.1:1", SERVER_HOST="nobody.invalid")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "smoker-prober: cannot ask the probers: no prober behind 127.0.0.1:1 answers (1 address: connection refused).\n"
+    )
+    assert STATE not in done.stderr
+
+
+def test_no_command_is_a_question() -> None:
+    """`smoker-prober` alone prints its help."""
+    done = command()
+    assert done.returncode == 0
+    assert done.stdout.startswith("usage: smoker-prober")

@@ -14,8 +14,8 @@ import pytest
 from loguru import logger
 
 from smoker_common import log
-from smoker_prober.analysis.path_mtu import PathMtu
-from smoker_prober.analysis.train import Train
+from smoker_diagnosis.path_mtu import PathMtu
+from smoker_diagnosis.train import Train
 from smoker_prober.measured import Method, Rtt
 from smoker_prober.result import Outcome, Result
 from smoker_prober.sinks import log as sink

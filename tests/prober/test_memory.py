@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from smoker_prober.analysis.train import Train
+from smoker_diagnosis.train import Train
 from smoker_prober.measured import Method, Rtt
 from smoker_prober.report import windows
 from smoker_prober.result import Outcome, Result
@@ -26,14 +26,14 @@ TRAIN = Train(
 
 def made(outcome: Outcome = Outcome.SUCCESS, probe: str = "tcp", **rest: object) -> Result:
     """A result of some path."""
-    facts: dict[str, object] = {"start": 0.0, "duration": 0.002, "error": "" if outcome.ok else "wait: why"}
-    return Result(
-        probe=probe,
-        target=Target("smoker-server", 8080),
-        source="node-1",
-        outcome=outcome,
-        **(facts | rest),  # type: ignore[arg-type]
-    )
+    facts: dict[str, object] = {
+        "start": 0.0,
+        "duration": 0.002,
+        "error": "" if outcome.ok else "wait: why",
+        "target": Target("smoker-server", 8080),
+        "source": "node-1",
+    }
+    return Result(probe=probe, outcome=outcome, **(facts | rest))  # type: ignore[arg-type]
 
 
 def test_a_snapshot_has_a_path_for_each_probe_and_target() -> None:
@@ -141,4 +141,7 @@ def test_report_asks_the_prober_that_runs(start: Start, variables: dict[str, str
     prober.stop()
     silent = report(beside)
     assert silent.returncode == 2
-    assert "no prober of this version answers at http://127.0.0.1:" in silent.stderr
+    assert silent.stderr == (
+        f"smoker-prober: cannot report: http://127.0.0.1:{beside['ADMIN_PORT']}/api/v1/snapshot does not answer: "
+        "connection refused; ADMIN_PORT is the admin port of the prober that is asked.\n"
+    )

@@ -17,7 +17,7 @@ from smoker_prober.sinks.memory import Memory
 from smoker_prober.sinks.state import StateSink
 from tests.conftest import eventually
 
-from .discovery.fake_api import faking, page
+from .discovery.fake_api import answer, faking, page
 from .targets import Stepped, settings_of, variables_for
 
 VARIABLES = {"NAMESPACE": "net", "PEER_SERVICE": "pods", "PEER_HOST_SERVICE": "hosts", "NODE_NAME": "node-1"}
@@ -55,6 +55,24 @@ def test_since_when_the_api_does_not_answer(tmp_path: Path, step: float) -> None
     clock.passes(60.0, step=step)
     found = memory.snapshot()
     assert (found["time"], found["mesh"]["stale_since"]) == (clock.wall(), clock.wall() - 60)
+    assert found["mesh"]["api"] == "waiting"
+
+
+def test_how_the_api_refuses_is_in_the_snapshot(tmp_path: Path) -> None:
+    """The word, the status and the cause."""
+    settings, memory = settings_of(variables_for({}) | VARIABLES), Memory()
+    state = StateSink.of(settings)
+    prober = Prober(settings, {}, memory, CollectorRegistry(), arrivals=Arrivals(), state=state)
+    with faking() as fake:
+        api = Api(fake(answer(403)).url, token=tmp_path / "token")
+        mesh = Mesh(settings, api, prober, memory, set(), state=state, arrivals=Arrivals())
+        mesh.start()
+        eventually("it is refused", lambda: memory.snapshot()["mesh"]["api"] != "waiting")
+        mesh.close()
+    found = memory.snapshot()["mesh"]
+    assert (found["api"], found["api_status"], found["api_cause"]) == ("refused", 403, "403 Reason")
+    assert found["stale_since"] is not None
+    assert state.state().api == "refused"
 
 
 def test_what_a_prober_knows_of_its_mesh(tmp_path: Path) -> None:
@@ -81,7 +99,8 @@ def test_what_a_prober_knows_of_its_mesh(tmp_path: Path) -> None:
     found = memory.snapshot()
     ways = {(path["target"], path["plane"]) for path in found["paths"]}
     assert ways == {("node-2", "pod"), ("node-3", "pod"), ("node-1", "pod-host"), ("node-2", "pod-host")}
-    assert found["mesh"] == {"known": 2, "probers": 4, "probed": 2, "paths": 12, "stale_since": None}
+    well = {"stale_since": None, "api": "ok", "api_status": None, "api_cause": ""}
+    assert found["mesh"] == {"known": 2, "probers": 4, "probed": 2, "paths": 12, **well}
     assert len(found["paths"]) == 12
     assert {path["last"] for path in found["paths"]} == {""}
     assert found["zone"] == "zone-node-1"

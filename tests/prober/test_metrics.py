@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
-from smoker_prober.analysis.train import Train
+from smoker_diagnosis.train import Train
 from smoker_prober.measured import Method, Rtt
 from smoker_prober.result import Outcome, Result
 from smoker_prober.sinks import metrics

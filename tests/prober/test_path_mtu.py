@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
+from smoker_diagnosis.path_mtu import PathMtu, sizes
 from smoker_prober import round as rounds
-from smoker_prober.analysis.path_mtu import PathMtu, sizes
 from smoker_prober.discovery.static import hosts
 from smoker_prober.kernel import path_mtu as kernel
 from smoker_prober.probes import path_mtu

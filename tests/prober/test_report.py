@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
-from smoker_prober.report import as_json, summary, table
+from smoker_prober.report import as_object, summary, table
 from smoker_prober.result import Outcome, Result
 from smoker_prober.target import Target
 
@@ -67,12 +66,12 @@ def test_nothing_a_target_says_moves_the_cursor() -> None:
 def test_json() -> None:
     """The node, whether all is good, and the flat results."""
     found = [made("tcp", 8080), made("http", 8082, Outcome.TIMEOUT)]
-    assert json.loads(as_json(found, "node-1")) == {
+    assert as_object(found, "node-1") == {
         "node": "node-1",
         "ok": False,
         "results": [result.fields for result in found],
     }
-    assert json.loads(as_json(found[:1], "node-1"))["ok"] is True
+    assert as_object(found[:1], "node-1")["ok"] is True
 
 
 LATE = made("tcp", 80, Outcome.TIMEOUT, duration=5.0)

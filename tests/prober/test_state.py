@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from smoker_diagnosis.path_mtu import PathMtu
 from smoker_diagnosis.state import State, decode
-from smoker_prober.analysis.path_mtu import PathMtu
-from smoker_prober.analysis.train import Train
+from smoker_diagnosis.train import Train
 from smoker_prober.confirm import MOST, Confirmations
 from smoker_prober.measured import Method, Rtt
 from smoker_prober.result import Outcome, Result

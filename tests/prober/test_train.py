@@ -17,6 +17,7 @@ from gevent import monkey
 from gevent.pool import Pool
 
 from smoker_common.listen import udp_sockets
+from smoker_diagnosis.train import Train
 from smoker_echo.stamp import StampReflector
 from smoker_echo.stamp_packet import (
     LENGTH,
@@ -27,7 +28,6 @@ from smoker_echo.stamp_packet import (
     unpack_reflector,
     unpack_sender,
 )
-from smoker_prober.analysis.train import Train
 from smoker_prober.kernel import timestamping
 from smoker_prober.probes import train
 from smoker_prober.probes.datagram import connected

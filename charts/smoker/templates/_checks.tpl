@@ -13,11 +13,11 @@
 {{- end -}}
 {{- end -}}
 {{- if and $values.hostNetwork.enabled (not $values.mesh.enabled) -}}
-{{- fail "hostNetwork.enabled: needs mesh.enabled, for without peers a second prober on each node has nothing to compare" -}}
+{{- fail "hostNetwork.enabled: needs mesh.enabled, because without peers a second prober on each node has nothing to compare" -}}
 {{- end -}}
 {{- $surge := dig "rollingUpdate" "maxSurge" 0 $values.prober.updateStrategy | toString -}}
 {{- if and $values.hostNetwork.enabled (not (has $surge (list "0" "0%"))) -}}
-{{- fail "prober.updateStrategy.rollingUpdate.maxSurge: must be 0 with hostNetwork.enabled, as a node has each port once" -}}
+{{- fail "prober.updateStrategy.rollingUpdate.maxSurge: must be 0 with hostNetwork.enabled, because a node has each port once" -}}
 {{- end -}}
 {{- with $values.mesh -}}
 {{- include "smoker.distinct" (dict "key" "mesh.ports" "ports" .ports "admin" $values.adminPort "adminKey" "adminPort") -}}
@@ -27,11 +27,11 @@
 {{- end -}}
 {{- with $values.metrics.podMonitor -}}
 {{- if gt (int64 .timeoutSeconds) (int64 .intervalSeconds) -}}
-{{- fail "metrics.podMonitor.timeoutSeconds: must not exceed intervalSeconds, a scrape ends before the next" -}}
+{{- fail "metrics.podMonitor.timeoutSeconds: must not exceed intervalSeconds, because a scrape ends before the next begins" -}}
 {{- end -}}
 {{- end -}}
 {{- if not (regexMatch "^[a-z]" (include "smoker.base" .)) -}}
-{{- fail "fullnameOverride: needed, as the name of a Service begins with a letter and this release's does not" -}}
+{{- fail "fullnameOverride: must be set, because the name of a Service begins with a letter and this release's name does not" -}}
 {{- end -}}
 {{- end -}}
 

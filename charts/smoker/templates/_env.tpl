@@ -78,5 +78,7 @@ PEER_TCP_PORT: {{ $mesh.enabled | ternary .ports.tcp 0 }}
 PEER_UDP_PORT: {{ $mesh.enabled | ternary .ports.udp 0 }}
 PEER_HTTP_PORT: {{ $mesh.enabled | ternary .ports.http 0 }}
 PEER_STAMP_PORT: {{ $mesh.enabled | ternary .ports.stamp 0 }}
-ANSWER_RATE: {{ $mesh.answerRate }}
+MAX_CONNECTIONS: {{ int64 $mesh.maxConnections }}
+MAX_CONNECTIONS_PER_CLIENT: {{ int64 $mesh.maxConnectionsPerClient }}
+ANSWER_RATE: {{ int64 $mesh.answerRate }}
 {{- end -}}

@@ -32,7 +32,7 @@ spec:
   {{- with $values.prober.updateStrategy }}
   updateStrategy:
     {{- /* Helm merges maps: what the default says of RollingUpdate must not stay beside OnDelete. */}}
-    {{- toYaml (eq .type "OnDelete" | ternary (omit . "rollingUpdate") .) | nindent 4 }}
+    {{- toYaml (eq (toString .type) "OnDelete" | ternary (omit . "rollingUpdate") .) | nindent 4 }}
   {{- end }}
   selector:
     matchLabels:

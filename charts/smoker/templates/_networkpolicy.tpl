@@ -17,13 +17,47 @@ that it does not matter on which side of the Service a plugin looks.
 - {protocol: TCP, port: {{ int64 .Values.httpEcho.port }}}
 {{- end -}}
 
-{{/* The probers on the nodes' network, where there are any: they have the nodes' addresses, which no selector knows. */}}
-{{- define "smoker.nodePeers" -}}
-{{- if .Values.hostNetwork.enabled }}
-{{- range .Values.networkPolicy.nodeCidrs }}
+{{/*
+Whether ranges hold every address of both families. A rule for any address has no list of peers at all: Cilium lets no ipBlock,
+however wide, match a node or the API server. Takes the ranges; not empty if so.
+*/}}
+{{- define "smoker.anywhere" -}}
+{{- $all := join " " . -}}
+{{- if and (regexMatch "(^| )[0-9.]+/0( |$)" $all) (regexMatch "(^| )[^ ]*:[^ ]*/0( |$)" $all) }}yes{{ end -}}
+{{- end -}}
+
+{{- define "smoker.ipBlocks" -}}
+{{- range . }}
 - ipBlock: {cidr: {{ . | quote }}}
 {{- end }}
-{{- end }}
+{{- end -}}
+
+{{/*
+Who may connect to an echo port: the probers, those on the nodes' network, which have the nodes' addresses that no selector knows,
+and others. Empty where that is everybody. Takes root, others (optional).
+*/}}
+{{- define "smoker.fromProbers" -}}
+{{- $values := .root.Values -}}
+{{- $cidrs := $values.networkPolicy.nodeCidrs -}}
+{{- if not (and $values.hostNetwork.enabled (include "smoker.anywhere" $cidrs)) -}}
+from:
+  - podSelector:
+      {{- include "smoker.proberSelector" .root | nindent 6 }}
+  {{- if $values.hostNetwork.enabled }}
+  {{- include "smoker.ipBlocks" $cidrs | trim | nindent 2 }}
+  {{- end }}
+  {{- with .others }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end -}}
+{{- end -}}
+
+{{/* Where connections may go, by ranges; empty where that is everywhere. Takes the ranges. */}}
+{{- define "smoker.toRanges" -}}
+{{- if not (include "smoker.anywhere" .) -}}
+to:
+  {{- include "smoker.ipBlocks" . | trim | nindent 2 }}
+{{- end -}}
 {{- end -}}
 
 {{/* The same of a prober's own echoes. Takes mesh ports. */}}
@@ -36,13 +70,16 @@ that it does not matter on which side of the Service a plugin looks.
 {{- define "smoker.adminIngress" -}}
 - ports:
     - {protocol: TCP, port: {{ int64 .Values.adminPort }}}
-  {{- with .Values.networkPolicy.adminFrom }}
+  {{- if .Values.networkPolicy.adminFrom }}
   from:
-    {{- toYaml . | nindent 4 }}
-    {{- /* helm test asks the probers what they saw. */}}
+    {{- toYaml .Values.networkPolicy.adminFrom | nindent 4 }}
+    {{- /* helm test, and `once --mesh` in a prober, ask the probers what they saw. */}}
     - podSelector:
-        matchLabels:
-          {{- include "smoker.selectorLabels" (dict "root" $ "component" "test") | nindent 10 }}
+        {{- include "smoker.proberSelector" . | nindent 8 }}
+    {{- /* Ranges of any address would undo adminFrom. */}}
+    {{- if and .Values.hostNetwork.enabled (not (include "smoker.anywhere" .Values.networkPolicy.nodeCidrs)) }}
+    {{- include "smoker.ipBlocks" .Values.networkPolicy.nodeCidrs | trim | nindent 4 }}
+    {{- end }}
   {{- end }}
 {{- end -}}
 

@@ -54,10 +54,10 @@ class Lab:
         """Return the IPv4 address of a node: the overlay runs over it."""
         return next(each for each in addresses(node) if ":" not in each)
 
-    def pod_range(self, node: str) -> str:
-        """Return the IPv4 range of a node's pods."""
-        spec = json.loads(run("kubectl", "get", "node", node, "--output", "json"))["spec"]
-        return next(str(each) for each in spec["podCIDRs"] if ":" not in each)
+    def pod_address(self, node: str) -> str:
+        """Return the address of the prober in a pod of `node`."""
+        pod = self.prober_of(node)
+        return str(json.loads(self._namespace.kubectl("get", "pod", pod, "--output=json"))["status"]["podIP"])
 
     def on(self, node: str, *command: str) -> None:
         """Run a command in a node's network namespace."""
@@ -116,15 +116,23 @@ class Lab:
         run("kubectl", "cordon", node)
         self._undo.callback(run, "kubectl", "uncordon", node)
 
-    def freeze(self, pod: str) -> None:
-        """Stop the process of a prober as if it hung; it goes on afterwards."""
-        code = "import os, signal; os.kill(1, signal.SIG{})"
+    def freeze(self, node: str) -> None:
+        """Stop the process of the prober in a pod of `node` as if it hung; it goes on afterwards."""
+        script = (
+            'for pid in $(pgrep -f "smoker-prober run"); do env=$(tr "\\0" " " </proc/$pid/environ); case " $env" in '
+            f'*" NODE_NAME={node} "*) case " $env" in *" NETWORK=pod "*) case " $env" in '
+            f'*" PEER_SERVICE={self._release.name}-prober "*) kill -$1 $pid;; esac;; esac;; esac; done'
+        )
+        self._undo.callback(faults.on, node, "sh", "-c", script, "sh", "CONT")
+        faults.on(node, "sh", "-c", script, "sh", "STOP")
 
-        def send(name: str) -> None:
-            self._namespace.kubectl("exec", pod, "--", "python3", "-c", code.format(name))
-
-        self._undo.callback(send, "CONT")
-        send("STOP")
+    def scale_dns(self, replicas: int) -> None:
+        """Scale the DNS servers of the cluster; there are as many as before afterwards."""
+        before = len(self.dns_pods())
+        name = ("--namespace", "kube-system", "deployment/coredns")
+        self._undo.callback(run, "kubectl", "rollout", "status", *name, "--timeout=60s", seconds=70)
+        self._undo.callback(run, "kubectl", "scale", *name, f"--replicas={before}")
+        run("kubectl", "scale", *name, f"--replicas={replicas}")
 
     def service_addresses(self, component: str) -> list[str]:
         """Return the cluster addresses of a Service of the release."""

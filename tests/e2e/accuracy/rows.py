@@ -123,7 +123,7 @@ def _one_pod_closed(lab: Lab) -> None:
 
 
 def _rejected(lab: Lab) -> None:
-    lab.reject(lab.victim, "FORWARD", "-d", lab.pod_range(lab.victim), "-p", "tcp", "--dport", "8080:8082")
+    lab.reject(lab.victim, "FORWARD", "-d", lab.pod_address(lab.victim), "-p", "tcp", "--dport", "8080:8082")
 
 
 def _echo_without_pods(lab: Lab) -> None:
@@ -131,9 +131,7 @@ def _echo_without_pods(lab: Lab) -> None:
 
 
 def _dns_dead(lab: Lab) -> None:
-    for node in lab.nodes:
-        for protocol in ("udp", "tcp"):
-            lab.drop(node, "FORWARD", "-p", protocol, "--dport", "53")
+    lab.scale_dns(0)
 
 
 def _dns_replica(lab: Lab) -> None:
@@ -161,7 +159,7 @@ def _node_and_pair(lab: Lab) -> None:
 
 
 def _hung_prober(lab: Lab) -> None:
-    lab.freeze(lab.prober_of(lab.victim))
+    lab.freeze(lab.victim)
 
 
 def _api_cut_off(lab: Lab) -> None:

@@ -1,6 +1,8 @@
 """An API server on loopback that does what a test's script says: a step for each request, in order.
 
-When there are no more steps, a request is taken and nothing is said any more. It knows nothing of Kubernetes.
+When there are no more steps, a request is taken and nothing is said any more. Of Kubernetes it knows no more than which
+queries are refused. As in the real API server, a list from its cache (resourceVersion=0) is one page, whatever `limit`
+says; the script gives what it holds.
 """
 
 from __future__ import annotations
@@ -146,11 +148,21 @@ class FakeApi:
                 self.requests.append(request)
                 if self.token and request.headers.get("authorization") != f"Bearer {self.token}":
                     step = answer(401)
+                elif unfit(request.query):
+                    step = answer(400)
                 else:
                     step = self.script.popleft() if self.script else hold
                 if not step(sock):
                     break
         self.open -= 1
+
+
+def unfit(query: dict[str, str]) -> bool:
+    """Return whether the real API server answers 400: it said so of each of these (Kubernetes 1.35)."""
+    version = query.get("resourceVersion", "")
+    return (bool(query.get("continue")) and version not in ("", "0")) or (
+        "resourceVersionMatch" in query and (not version or "watch" in query)
+    )
 
 
 Fake = Callable[..., FakeApi]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import ssl
@@ -11,9 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from gevent.server import StreamServer
 from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError, SSLError
 
-from smoker_prober.discovery.api import Api, Refused, lines
+from smoker_prober.discovery.api import Api, Refused, TooLarge, lines
+from smoker_prober.discovery.standing import Answering, standing_of
 from tests.conftest import eventually
 
 from .fake_api import Fake, answer, cut, event, faking, hold, page, watch
@@ -63,6 +66,24 @@ def clusters(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Cluster]:
         "other": cluster(folder, "other"),
         "elsewhere": cluster(folder, "elsewhere", "IP:127.9.9.9"),
     }
+
+
+@contextlib.contextmanager
+def greeting(data: bytes) -> Iterator[int]:
+    """Listen on the port that it gives, and say `data` to each client."""
+
+    def greet(sock: socket.socket, _address: object) -> None:
+        with sock:
+            sock.sendall(data)
+            while sock.recv(1000):
+                pass
+
+    server = StreamServer(("127.0.0.1", 0), greet)
+    server.start()
+    try:
+        yield int(server.address[1])
+    finally:
+        server.stop()
 
 
 @pytest.fixture
@@ -219,12 +240,41 @@ def test_somebody_elses_certificate(
 ) -> None:
     """Another CA's, or one for another address: refused before anything is asked, the token not sent."""
     server = fake(page(), context=clusters[serves].context)
-    with pytest.raises(SSLError, match="certificate verify failed") as caught:
+    with pytest.raises(SSLError, match="certificate verify failed") as caught:  # it answers, and is not silent
         Api(server.url, token=token, ca=clusters[trusted].ca).get(PATH)
     assert isinstance(caught.value, HTTPError)
+    assert standing_of(caught.value).answering is Answering.UNTRUSTED
     assert SECRET not in repr(caught.value)
     eventually("the connection is over", lambda: server.open == 0)
     assert server.requests == []
+
+
+def test_what_does_not_speak_tls(token: Path, clusters: dict[str, Cluster]) -> None:
+    """Something answers in plain text where TLS is expected: it is no silence."""
+    with greeting(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port, pytest.raises(HTTPError) as caught:
+        Api(f"https://127.0.0.1:{port}", token=token, ca=clusters["mine"].ca).get(PATH)
+    assert standing_of(caught.value).answering is Answering.UNTRUSTED
+
+
+def test_what_does_not_speak_http(fake: Fake, token: Path) -> None:
+    """Nor is another protocol."""
+    server = fake(lambda sock: bool(sock.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")))
+    with pytest.raises(HTTPError) as caught:
+        Api(server.url, token=token).get(PATH)
+    assert standing_of(caught.value).answering is Answering.UNREADABLE
+
+
+@pytest.mark.parametrize("size", [1000, 999])
+def test_an_answer_has_an_end(fake: Fake, token: Path, size: int) -> None:
+    """One that is larger than allowed is given up, and the next request has a connection of its own."""
+    large = answer(200, b'"' + b"x" * 998 + b'"')
+    api = Api(fake(large, page(version="7")).url, token=token)
+    if size < 1000:
+        with pytest.raises(TooLarge, match="an answer of more than 999 bytes"):
+            api.get(PATH, size)
+    else:
+        assert api.get(PATH, size) == "x" * 998
+    assert api.get(PATH)["metadata"]["resourceVersion"] == "7"
 
 
 def test_a_ca_that_is_renewed(fake: Fake, token: Path, tmp_path: Path, clusters: dict[str, Cluster]) -> None:

@@ -14,7 +14,8 @@ import pytest
 from gevent.event import Event
 
 from smoker_prober.discovery.api import Api
-from smoker_prober.discovery.watch import BARRED, LASTS, LONGEST, MANY, PAGE, REFUSING, SILENT, Watch
+from smoker_prober.discovery.standing import OK, Answering, sentence, standing_of
+from smoker_prober.discovery.watch import KEPT, LASTS, LONGEST, MANY, PAGE, Watch
 from tests.conftest import eventually, free_port
 
 from .fake_api import (
@@ -34,6 +35,9 @@ from .fake_api import (
     watch,
 )
 
+ERROR = "the API server answers with an error of its own"
+CLOSED = "the API server does not answer"
+STRANGE = "something answers at the API server's address, but not as the Kubernetes API does"
 PATH, SELECTOR = "/apis/x/things", "app in (a,b)"
 AGAIN = "INFO the API server answers again {}"
 GONE = answer(410)
@@ -99,8 +103,13 @@ def start(tmp_path: Path) -> Iterator[Any]:
 
 
 def versions(requests: list[Request]) -> list[str]:
-    """`list`, or the version that a watch began from."""
-    return [request.query["resourceVersion"] if request.watches else "list" for request in requests]
+    """Return for each request the version that a watch began from, `cached` or `list`."""
+
+    def one(request: Request) -> str:
+        version = request.query.get("resourceVersion", "")
+        return version if request.watches else {"0": "cached", "": "list"}[version]
+
+    return [one(request) for request in requests]
 
 
 def test_a_list_and_what_happens_then(fake: Fake, start: Any) -> None:
@@ -117,7 +126,10 @@ def test_a_list_and_what_happens_then(fake: Fake, start: Any) -> None:
     assert watched.told == [{"a": 1}, {"a": 1, "b": 2}, {"a": 3, "b": 2}, {"a": 3}, {"a": 3}]
     assert (watched.watch.known, watched.watch.stale, watched.pauses) == (True, None, [])
     listed, followed = server.asked(2)
-    assert (listed.path, listed.query) == (PATH, {"labelSelector": SELECTOR, "limit": PAGE})
+    assert (listed.path, listed.query) == (
+        PATH,
+        {"labelSelector": SELECTOR, "limit": PAGE, "resourceVersion": "0"},
+    )
     seconds = int(followed.query.pop("timeoutSeconds"))
     assert LASTS[0] <= seconds <= LASTS[1]
     wanted = {"labelSelector": SELECTOR, "watch": "1", "allowWatchBookmarks": "true", "resourceVersion": "5"}
@@ -131,8 +143,35 @@ def test_pages_are_one_list(fake: Fake, start: Any) -> None:
     watched.knows(a=1, b=2)
     requests = server.asked(3)
     assert [request.query.get("continue") for request in requests] == [None, "on", None]
-    assert versions(requests) == ["list", "list", "6"]
+    assert versions(requests) == ["cached", "list", "6"]
     assert len(watched.told) == 1
+
+
+def test_a_cached_list_that_is_too_large(fake: Fake, start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cache gives everything at once: beyond the limit it is given up, and the list comes in pages, at once."""
+    monkeypatch.setattr("smoker_prober.discovery.watch.CACHED", 20_000)
+    large = [item(f"n{number}", filling="x" * 1000) for number in range(30)]
+    server = fake(page(*large), page(item("a"), version="5", more="on"), page(item("b"), version="6"))
+    watched = start(server)
+    watched.knows(a=None, b=None)
+    assert versions(server.asked(4)) == ["cached", "list", "list", "6"]
+    assert watched.pauses == []
+
+
+def test_a_list_that_failed_may_still_come_from_the_cache(fake: Fake, start: Any) -> None:
+    """An API server that is busy at a rollout is not asked for more than before."""
+    server = fake(answer(429), answer(503), cut, page(item("a"), version="5"))
+    watched = start(server)
+    watched.knows(a=None)
+    assert versions(server.asked(5)) == ["cached"] * 4 + ["5"]
+
+
+def test_a_cache_that_is_behind_is_no_loop(fake: Fake, start: Any) -> None:
+    """It gives a version that is lost already: the next list is a consistent one, and so are those after it."""
+    server = fake(page(item("old"), version="3"), GONE, page(item("a"), version="9"), GONE, page(version="12"))
+    watched = start(server)
+    watched.knows()
+    assert versions(server.asked(6)) == ["cached", "3", "list", "9", "list", "12"]
 
 
 def test_pages_that_are_too_old(fake: Fake, start: Any, records: list[str]) -> None:
@@ -150,7 +189,7 @@ def test_a_version_that_is_forgotten(fake: Fake, start: Any, records: list[str],
     server = fake(page(item("a"), item("b"), version="5"), forgotten, page(item("b"), version="9"))
     watched = start(server)
     watched.knows(b=None)
-    assert versions(server.asked(4)) == ["list", "5", "list", "9"]
+    assert versions(server.asked(4)) == ["cached", "5", "list", "9"]
     assert (watched.pauses, records) == ([], [])
 
 
@@ -170,7 +209,7 @@ def test_a_watch_that_ends(fake: Fake, start: Any, records: list[str], end: str)
     server = fake(page(item("a"), version="5"), first, watch(event("ADDED", "c", "8")))
     watched = start(server)
     watched.knows(a=None, b=None, c=None)
-    assert versions(server.asked(3)) == ["list", "5", "7"]
+    assert versions(server.asked(3)) == ["cached", "5", "7"]
     assert (watched.pauses, watched.watch.stale) == ([], None)
     assert [line for line in records if not line.startswith("DEBUG")] == []
 
@@ -179,7 +218,7 @@ def test_a_bookmark_is_told_to_nobody(fake: Fake, start: Any) -> None:
     """It moves the version, and nothing else."""
     server = fake(page(version="5"), watch(bookmark("7"), end="end"))
     watched = start(server)
-    assert versions(server.asked(3)) == ["list", "5", "7"]
+    assert versions(server.asked(3)) == ["cached", "5", "7"]
     assert watched.told == [{}]
 
 
@@ -188,14 +227,14 @@ def test_a_watch_that_is_silent(fake: Fake, start: Any) -> None:
     server = fake(page(version="5"), watch(), watch(event("ADDED", "a", "6"), end="end"))
     watched = start(server, silence=0.2)
     watched.knows(a=None)
-    assert versions(server.requests[:3]) == ["list", "5", "5"]
+    assert versions(server.requests[:3]) == ["cached", "5", "5"]
 
 
 def test_a_watch_that_ends_at_once_each_time(fake: Fake, start: Any) -> None:
     """It does not turn into a storm: pauses, and the version is kept."""
     server = fake(page(version="5"), *[watch(end="end")] * 4)
     watched = start(server)
-    assert versions(server.asked(6)) == ["list", *["5"] * 5]
+    assert versions(server.asked(6)) == ["cached", *["5"] * 5]
     assert len(watched.pauses) == 3
 
 
@@ -231,7 +270,62 @@ def test_an_api_that_does_not_answer(fake: Fake, start: Any, records: list[str])
     eventually("it waits", lambda: watched.waits)  # urllib3 leaves a socket open that is cut off in its connect
     assert (watched.watch.known, watched.watch.stale, watched.told) == (False, 1000.0, [])
     fields = {"cause": "Connection refused", "path": PATH, "known": 0}
-    assert records == [f"WARNING {SILENT} {fields}"]
+    assert records == [f"WARNING the API server does not answer; {KEPT} {fields}"]
+    assert watched.watch.standing == (Answering.UNANSWERED, None, "Connection refused")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "answering", "status"),
+    [
+        (answer(401), Answering.REFUSED, 401),
+        (answer(403), Answering.REFUSED, 403),
+        (answer(404), Answering.REFUSED, 404),
+        (answer(429, retry_after=1), Answering.REFUSED, 429),
+        (answer(500), Answering.REFUSED, 500),
+        (answer(503, retry_after=1), Answering.REFUSED, 503),
+        (answer(302, location="/login"), Answering.REFUSED, 302),
+        (answer(200, b"<html>"), Answering.UNREADABLE, None),
+        (answer(200, []), Answering.UNREADABLE, None),
+        (answer(200, b""), Answering.UNREADABLE, None),
+        (cut, Answering.UNANSWERED, None),
+        (hold, Answering.UNANSWERED, None),
+    ],
+    ids=["401", "403", "404", "429", "500", "503", "302", "html", "list", "empty", "cut", "silence"],
+)
+@pytest.mark.parametrize("at", ["list", "watch"])
+def test_each_trouble_has_its_word_and_its_sentence(
+    fake: Fake, start: Any, records: list[str], trouble: Step, answering: Answering, status: int | None, at: str
+) -> None:
+    """A refusal is told from silence, whether the list or the watch gets it; the next answer ends it."""
+    if at == "watch" and answering is Answering.UNREADABLE:
+        pytest.skip("the lines of a watch have a test of their own")
+    server = fake(*([page(version="5")] if at == "watch" else []), trouble)
+    watched = start(server, silence=0.2)
+    watched.patience.clear()
+    eventually("it waits", lambda: watched.waits)
+    assert watched.watch.standing[:2] == (answering, status)
+    assert watched.watch.stale == 1000.0
+    assert [line.partition(" {")[0] for line in records] == [f"WARNING {sentence(answering, status)}; {KEPT}"]
+    server.script.extend([watch(bookmark("6"))] if at == "watch" else [page(version="5")])
+    watched.patience.set()
+    eventually("it answers again", lambda: watched.watch.standing == OK and watched.watch.stale is None)
+
+
+def test_a_pod_without_its_token(fake: Fake, tmp_path: Path) -> None:
+    """Nothing is sent: that says nothing of the API server."""
+    token = tmp_path / "token"
+    token.write_text("")
+    with pytest.raises(OSError, match="it holds no token") as caught:
+        Api(fake().url, token=token).get(PATH)
+    assert standing_of(caught.value) == (Answering.UNASKED, None, f"{token}: it holds no token")
+    assert standing_of(OSError(24, "Too many open files")).answering is Answering.UNASKED
+
+
+def test_no_two_troubles_have_one_sentence() -> None:
+    """Each kind is told from the others; a word of a newer prober is no error."""
+    kinds = [(kind, None) for kind in Answering] + [(Answering.REFUSED, status) for status in (401, 403, 404, 429, 500)]
+    assert len({sentence(kind, status) for kind, status in kinds}) == len(kinds)
+    assert sentence("later") == "the API server does not give the list of peers"
 
 
 def test_an_api_that_answers_again(fake: Fake, start: Any, records: list[str]) -> None:
@@ -248,20 +342,29 @@ def test_an_api_that_answers_again(fake: Fake, start: Any, records: list[str]) -
     assert watched.told == [{"a": None}, {"b": None}]
     assert watched.watch.stale is None
     known = {"path": PATH, "known": 1}
-    assert records == [f"WARNING {REFUSING} { {'cause': '500 Reason'} | known }", AGAIN]
+    assert records == [
+        f"WARNING {ERROR}; {KEPT} { {'cause': '500 Reason'} | known }",
+        f"WARNING {CLOSED}; {KEPT} { {'cause': 'Remote end closed connection without response'} | known }",
+        f"WARNING {STRANGE}; {KEPT} { {'cause': 'what it sent is not what the Kubernetes API sends'} | known }",
+        AGAIN,
+    ]
+    assert watched.watch.standing == OK
 
 
 def test_a_token_that_has_expired(fake: Fake, start: Any, tmp_path: Path, records: list[str]) -> None:
     """401: pauses, until the token in the file is one that is let in."""
     token = tmp_path / "token"
-    token.write_text("expired")
+    token.write_text("old")
     server = fake(page(item("a")), token="renewed")
     watched = start(server)
     eventually("it has tried twice", lambda: len(watched.pauses) >= 2)
     token.write_text("renewed")
     watched.knows(a=None)
-    assert [line.partition(" {")[0] for line in records] == [f"WARNING {REFUSING}", "INFO the API server answers again"]
-    assert "expired" not in "".join(records)
+    assert [line.partition(" {")[0] for line in records] == [
+        f"WARNING {sentence(Answering.REFUSED, 401)}; {KEPT}",
+        "INFO the API server answers again",
+    ]
+    assert "cause': '401 Reason'" in records[0]
 
 
 def test_an_account_without_its_role(fake: Fake, start: Any, records: list[str]) -> None:
@@ -270,8 +373,8 @@ def test_an_account_without_its_role(fake: Fake, start: Any, records: list[str])
     watched = start(server)
     watched.knows(a=None)
     assert [line.partition(" {")[0] for line in records] == [
-        f"WARNING {REFUSING}",
-        f"WARNING {BARRED}",
+        f"WARNING {ERROR}; {KEPT}",
+        f"WARNING {sentence(Answering.REFUSED, 403)}; {KEPT}",
         "INFO the API server answers again",
     ]
     assert len(watched.pauses) == 3
@@ -287,7 +390,7 @@ def test_a_listener_that_fails(fake: Fake, start: Any, records: list[str], failu
     watched = start(server)
     watched.fails = {1: failure, 3: failure}
     watched.knows(c=None)
-    assert versions(server.asked(5)) == ["list", "list", "6", "list", "8"]
+    assert versions(server.asked(5)) == ["cached", "list", "6", "list", "8"]
     assert [line.partition(" {")[0] for line in records] == ["ERROR the watch failed in a way it should not"] * 2
     assert (len(watched.pauses), watched.watch.stale) == (2, None)
 

@@ -1,30 +1,47 @@
-"""gevent's StreamServer that lives through a shortage of descriptors: one line when it begins, one when it ends."""
+"""gevent's StreamServer with limits: it closes connections beyond its admission, and survives a lack of descriptors.
+
+A lack of descriptors is one line when it begins and one when it ends; refused connections are one line a second.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import os
+import socket
+import struct
+from _socket import socket as PlainSocket  # closing never blocks: gevent's socket would only add its weight
 from typing import Any
 
 import gevent
 from gevent.server import StreamServer
 from loguru import logger
 
+from smoker_common.admission import CLIENT, Admission
 from smoker_common.listen import endpoint
 
 SHORTAGE = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 PAUSE = 0.1  # seconds without accepting while there is a shortage; the clients wait in the backlog
 MAX_ACCEPT = 100  # connections accepted before those that are open get a turn
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close sends RST and frees all memory at once (socket(7))
 
 
 class Acceptor(StreamServer):
-    """A StreamServer whose subclasses make of an accepted descriptor what they want, in `do_read`."""
+    """A StreamServer whose subclasses make of an accepted descriptor what they want, in `do_read`.
+
+    A subclass sets `admission` before it starts, and calls `left` once for each connection that has ended.
+    """
 
     max_accept = MAX_ACCEPT
-    accepted = 0  # connections so far
+    accepted = 0  # connections so far, without those that were refused
+    admission: Admission
     _short = False
 
     def accept(self) -> tuple[int, tuple[Any, ...]] | None:
-        """Descriptor and address of the next client; None if there is none now."""
+        """Return descriptor and address of the next client; None if there is none now, or none that may enter.
+
+        A refused connection costs no greenlet and ends the turn, so that the open connections are served in between.
+        """
         try:
             accepted: tuple[int, tuple[Any, ...]] = self.socket._accept()  # type: ignore[attr-defined]  # noqa: SLF001
         except BlockingIOError:
@@ -36,8 +53,39 @@ class Acceptor(StreamServer):
         if self._short:
             self._short = False
             logger.info("accepting connections again", address=_name(self.address))
+        descriptor, address = accepted
+        if reason := self.admission.enter(address[0]):
+            self._close_at_once(descriptor)
+            self.admission.tell(endpoint(address), reason, self._tell_refused)
+            return None
         self.accepted += 1
         return accepted
+
+    def left(self, address: tuple[Any, ...]) -> None:
+        """Record that a connection from `address` has ended."""
+        self.admission.leave(address[0])
+
+    def _close_at_once(self, descriptor: int) -> None:
+        listener = self.socket
+        try:
+            refused = PlainSocket(listener.family, listener.type, listener.proto, descriptor)
+        except OSError:
+            os.close(descriptor)
+            return
+        with contextlib.suppress(OSError):
+            refused.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        refused.close()
+
+    def _tell_refused(self, client: str, reason: str, count: int) -> None:
+        most = self.admission.most_of_client if reason == CLIENT else self.admission.most
+        logger.warning(
+            "too many connections, the newest are closed",
+            address=_name(self.address),
+            client=client,
+            reason=reason,
+            limit=most,
+            refused=count,
+        )
 
     def _wait_out(self, error: OSError) -> None:
         if not self._short:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from loguru import logger
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
 
-from smoker_common.http import Application, Handler
+from smoker_common.admission import ALL, CLIENT, Admission
+from smoker_common.http import Application, Handler, HttpServer
 from smoker_common.listen import endpoint
+from smoker_common.metrics import counter
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse
 
+#: Connections apart from the echoes': a flood of those leaves kubelet and Prometheus their connections.
+MOST, MOST_OF_CLIENT = 128, 64
 PLAIN = "text/plain; charset=utf-8"
 
 #: Empty when all is well, else why not, in words.
@@ -86,6 +94,24 @@ def _say(
     data = text.encode()
     start(status, [("Content-Type", kind), ("Content-Length", str(len(data))), *headers])
     return [data] if env["REQUEST_METHOD"] != "HEAD" else []
+
+
+class _Refusals(Collector):
+    """Counts the connections that were refused."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._refused = admission.refused
+
+    def collect(self) -> Iterable[Metric]:
+        values = [({"reason": reason}, float(self._refused[reason])) for reason in (ALL, CLIENT)]
+        yield counter("smoker_admin_refused_total", "Connections to the admin port closed at once", values)
+
+
+def server(listener: socket.socket, served: Application, registry: CollectorRegistry) -> HttpServer:
+    """Make the server of the admin port, with limits of its own, and register what it refuses."""
+    admission = Admission(MOST, MOST_OF_CLIENT)
+    registry.register(_Refusals(admission))
+    return HttpServer(listener, served, observer=observe, admission=admission)
 
 
 def observe(handler: Handler) -> None:

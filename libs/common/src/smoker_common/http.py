@@ -23,6 +23,7 @@ from gevent.socket import socket as gevent_socket
 from loguru import logger
 
 from smoker_common.accept import Acceptor
+from smoker_common.admission import Admission
 from smoker_common.connections import Connections
 from smoker_common.http_request import Refused, Request, RequestParser
 
@@ -312,11 +313,13 @@ class HttpServer(Acceptor, WSGIServer):
         observer: Observer | None = None,
         timeout: float = TIMEOUT,
         allow: str = "GET, HEAD",
+        admission: Admission | None = None,
     ) -> None:
         environ = {"SERVER_NAME": "smoker"}  # otherwise pywsgi asks the resolver at start
         options: dict[str, Any] = {"spawn": gevent.spawn_raw, "log": None, "error_log": None, "environ": environ}
         super().__init__(listener, application, **options)
         self.observer, self.timeout, self.allow = observer, timeout, allow
+        self.admission = admission or Admission()
         self.connections: Connections[Handler] = Connections()
         self.turn = 0.0  # when all connections last had a turn
 
@@ -326,6 +329,11 @@ class HttpServer(Acceptor, WSGIServer):
             return None
         listener = self.socket
         return gevent_socket(listener.family, listener.type, listener.proto, fileno=accepted[0]), accepted[1]
+
+    def do_close(self, sock: gevent_socket, address: tuple[Any, ...]) -> None:
+        """Called by gevent once for each connection that `do_read` returned, however it has ended."""
+        self.left(address)
+        super().do_close(sock, address)
 
     def close(self) -> None:
         """Accept nothing more and end what is idle; what is in flight goes on."""

@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 from smoker_common.http import Application
+from smoker_common.output import dropped
 
 BATCH = 100  # samples written before the rest of the process gets a turn: a millisecond or two
 
@@ -27,6 +28,7 @@ def registry(program: str) -> CollectorRegistry:
     made = CollectorRegistry()
     ProcessCollector(registry=made)
     made.register(_Build(program))
+    made.register(_Dropped())
     return made
 
 
@@ -79,3 +81,12 @@ class _Build(Collector):
 
     def collect(self) -> Iterable[Metric]:
         yield gauge("smoker_build_info", "Which program answers; always 1", [(self._labels, 1)])
+
+
+class _Dropped(Collector):
+    """Count the lines that nobody read."""
+
+    def collect(self) -> Iterable[Metric]:
+        what = "Lines that were dropped because nobody read the stream or it could not be written"
+        lines = [({"stream": stream}, float(count)) for stream, count in dropped().items()]
+        yield counter("smoker_log_dropped_lines_total", what, lines)

@@ -24,9 +24,8 @@ from gevent.event import Event
 from loguru import logger
 from prometheus_client import CollectorRegistry
 
-from smoker_common import admin, log, metrics
+from smoker_common import admin, log, metrics, output
 from smoker_common.host import sockaddr
-from smoker_common.http import HttpServer
 from smoker_common.listen import tcp_listener, udp_sockets, why_not
 from smoker_common.resident import hand_back
 from smoker_common.settings import ServiceSettings, declaration, describe, parse
@@ -115,6 +114,7 @@ def run(
     if problems or refused:
         complain(program, [*problems, *refused])
         return MISTAKE
+    output.never_wait()
     log.configure(settings.log_level, settings.log_format, results=results)
     _raise_descriptor_limit()
     registry = metrics.registry(program)
@@ -130,7 +130,7 @@ def run(
     others = {path: admin.page(what) for path, what in (pages or {}).items()}
     others |= {path: admin.document(what) for path, what in (documents or {}).items()}
     others["/metrics"] = metrics.application(registry)
-    server = HttpServer(sockets["admin_port"][0], admin.application(checks, others), observer=admin.observe)
+    server = admin.server(sockets["admin_port"][0], admin.application(checks, others), registry)
     server.start()
     work.start()
     logger.info(f"{program} started", **_ports(settings))
@@ -148,6 +148,7 @@ def run(
     server.close()
     server.drain(0.0)
     log.sum_up()
+    output.tell_dropped()
     logger.info(f"{program} stopped", cut=cut, seconds=round(time.monotonic() - begun, 3))
     return OK
 

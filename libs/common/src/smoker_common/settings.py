@@ -172,6 +172,11 @@ class ServiceSettings:
     )
 
 
+#: What the settings of the same names say; each service has defaults of its own, by its memory.
+MAX_CONNECTIONS = "connections open at one time on each of its ports; the newest beyond it is closed"
+MAX_CONNECTIONS_PER_CLIENT = "the same from one client address"
+
+
 @dataclass(frozen=True)
 class EchoSettings(ServiceSettings):
     """What every echo service reads."""

@@ -6,7 +6,7 @@ A component also says which probes and address families it affects: a filter can
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from smoker_diagnosis.evidence import ECHO, LARGE, NAMES, Cell, Mesh
@@ -122,6 +122,21 @@ def _of_zones(scope: Scope, cell: Cell) -> bool:
     return (here, there) == scope.zones
 
 
+def another_place(scope: Scope, sizes: Mapping[str, int]) -> bool:
+    """Whether `scope` is another place than a smaller one: a zone of one node is that node.
+
+    `sizes`: by zone, how many nodes it has.
+    """
+    own = [sizes.get(zone, 0) for zone in scope.zones]
+    if scope.kind == INSIDE_ZONE:
+        return own[0] > 2
+    if scope.kind == ZONE:
+        return own[0] > 1 and len(sizes) > 2
+    if scope.kind in (ZONE_PAIR, ZONE_ONE_WAY):
+        return min(own) > 1 or (max(own) > 1 and len(sizes) > 2)
+    return True
+
+
 def fails(layer: str, plane: str, *, local: bool, source_in: bool, target_in: bool) -> int:
     """Return whether a path within a scope fails with `layer`: `NO`, `MUST` or `MAY`.
 
@@ -153,7 +168,7 @@ class Priors:
     def __init__(self, mesh: Mesh) -> None:
         nodes = max(len(mesh.nodes), 2)
         zones = max(len(set(mesh.zones.values())), 1)
-        directed = max(len({(cell.source, cell.target) for cell in mesh.cells}), 2)
+        directed = max(mesh.directed, 2)
         self._of_scope = {
             NODE: math.log(nodes) + 1,
             INTO: math.log(nodes) + 1.7,

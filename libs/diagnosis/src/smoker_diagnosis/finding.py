@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
 
 import msgspec
 
 from smoker_diagnosis.component import Scope
+from smoker_diagnosis.evidence import NAMES, Cell
 
 Kind = Literal["fault", "loss", "mtu", "not_ready", "silent", "dns", "service", "target", "unknown"]
 Severity = Literal["critical", "warning", "info"]
@@ -71,3 +73,19 @@ def identity(cluster: str, kind: str, scope: Scope, layer: str) -> str:
     """Return the id of a finding: the same tomorrow, after a restart, and from every replica of the hub."""
     words = "\0".join([cluster, kind, scope.kind, *scope.nodes, *scope.zones, layer])
     return hashlib.blake2b(words.encode(), digest_size=6).hexdigest()
+
+
+def finding_of(cluster: str, kind: Kind, scope: Scope, layer: str, **more: Any) -> Finding:
+    """Return a finding with its id."""
+    return Finding(id=identity(cluster, kind, scope, layer), kind=kind, scope=scope, layer=layer, **more)
+
+
+def seen(cells: Iterable[Cell], bits: int) -> Iterator[Seen]:
+    """Yield the failing probes of `cells`, or that none fails."""
+    for cell in cells:
+        failing = list(cell.failing(bits))
+        for bit in failing:
+            failure = cell.failed[bit]
+            yield Seen(cell.source, cell.target, cell.plane, cell.family, NAMES[bit], failure.outcome, failure.since)
+        if not failing:
+            yield Seen(cell.source, cell.target, cell.plane, cell.family, "", "success")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from smoker_diagnosis.component import (
@@ -19,25 +20,29 @@ from smoker_diagnosis.component import (
     Component,
     Priors,
     Scope,
+    another_place,
     cells_of,
     fails,
     scopes_of,
 )
-from smoker_diagnosis.evidence import Cell, Mesh
+from smoker_diagnosis.evidence import UDP, Cell, Mesh
+from smoker_diagnosis.explain import Blamed
 
 BACKGROUND = 1e-3  # packets lost by chance, before anything is known
 WEIGHT_OF_PRIOR = 2000  # packets that this guess counts for
 LEAST = 0.01  # a lower rate is not named
 FACTOR = 5  # times the background that a rate must be
 BURSTS = 0.7  # packets of one train are not lost independently: what each counts for
-MOST_A_PATH = 8.0  # what one path can say for a component
+MOST_A_PATH = 11.0  # what one path can say for a component
 LEAST_A_PATH = -3.5
-GAIN = 3.0
-NEAR = 3.0
-MOST = 8
-SCOPES = {NODE, PAIR, ZONE, ZONE_PAIR, INSIDE_ZONE, ALL}
-ONE_SIDED = 4  # times as much loss in one direction as in the other, and at least
-CERTAIN = 6  # packets more
+GAIN = 3.0  # what a component must gain beyond its price
+NEAR = 3.0  # what fits worse than the best by less than this may be the truth as well
+SAME = 0.5  # layers that differ by less cannot be told apart
+MOST = 8  # components that are named at most
+SMALL = frozenset({NODE, PAIR})
+SCOPES = SMALL | {ZONE, ZONE_PAIR, INSIDE_ZONE, ALL}
+CLEAR = 3  # packets lost by trains from which paths are losing rather than dead
+HEAVY = 0.2  # rate from which look-ups and Services fail now and then, too
 
 
 @dataclass(slots=True)
@@ -51,83 +56,123 @@ class Lossy:
     layers: tuple[str, ...]
     one_of: tuple[Scope, ...]
     cells: list[Cell]  # the paths within it that have packets
-    direction: str  # "in", "out": into or out of the node, towards or from the second node; "both"; empty: not known
+
+
+@dataclass(slots=True)
+class _Scored:
+    component: Component
+    score: float
+    rate: float
+    cells: list[Cell]
+
+
+def dead_cells(mesh: Mesh, blamed: Iterable[Blamed]) -> set[int]:
+    """Return the identities of the paths whose UDP a hard fault explains: their packets say nothing about loss."""
+    found: set[int] = set()
+    for each in blamed:
+        of_udp = {key for key, bit in each.rows if bit == UDP}
+        lost = sum(cell.lost for cell in mesh.losing if id(cell) in of_udp)
+        if lost < CLEAR:
+            found |= of_udp
+    return found
 
 
 def find_loss(mesh: Mesh, dead: Collection[int]) -> list[Lossy]:
     """Return what loses packets, the clearest first. `dead`: identities of cells that a hard fault explains."""
-    left = [cell for cell in mesh.cells if cell.sent and not cell.local and id(cell) not in dead]
+    found = _better(mesh, dead, BACKGROUND)
+    out = {*dead, *(id(cell) for each in found for cell in each.cells)}
+    left = [cell for cell in mesh.cells if not cell.local and id(cell) not in out] if mesh.lost else []
     sent, lost = sum(cell.sent for cell in left), sum(cell.lost for cell in left)
-    priors, found = Priors(mesh), list[Lossy]()
-    background = BACKGROUND
-    if sent and lost / sent < LEAST:  # the mesh itself says what is usual
-        background = (lost + BACKGROUND * WEIGHT_OF_PRIOR) / (sent + WEIGHT_OF_PRIOR)
+    background = (lost + BACKGROUND * WEIGHT_OF_PRIOR) / (sent + WEIGHT_OF_PRIOR)
+    # More is lost by chance than was thought: look again with that in mind.
+    return _better(mesh, dead, min(background, LEAST)) if background > 2 * BACKGROUND else found
+
+
+def _better(mesh: Mesh, dead: Collection[int], background: float) -> list[Lossy]:
+    """Return the likelier of two explanations: with zones, and with nodes and pairs alone."""
+    found = _find(mesh, dead, background, SCOPES)
+    if all(each.component.scope.kind in SMALL for each in found):
+        return found
+    small = _find(mesh, dead, background, SMALL)
+    return max(found, small, key=lambda some: sum(each.gain for each in some))
+
+
+def _find(mesh: Mesh, dead: Collection[int], background: float, kinds: Collection[str]) -> list[Lossy]:
+    out, priors, found = set(dead), Priors(mesh), list[Lossy]()
     while len(found) < MOST:
-        best = _best(mesh, left, priors, max(background, 2e-4))
-        if best is None:
-            return found
-        found.append(best)
-        taken = {id(cell) for cell in best.cells}
-        left = [cell for cell in left if id(cell) not in taken]
+        scored = sorted(_scored(mesh, out, priors, background, kinds), key=lambda each: (-each.score, each.component))
+        if not scored or scored[0].score < GAIN:
+            break
+        found.append(_lossy(scored))
+        out.update(id(cell) for cell in found[-1].cells)
     return found
 
 
-def _best(mesh: Mesh, left: list[Cell], priors: Priors, background: float) -> Lossy | None:
-    there = {id(cell) for cell in left}
-    bound: dict[Scope, float] = {}
-    for cell in left:
-        if not cell.lost:
+def _scored(
+    mesh: Mesh, out: Collection[int], priors: Priors, background: float, kinds: Collection[str]
+) -> Iterator[_Scored]:
+    """Yield the components that may lose packets, with what speaks for them."""
+    sizes = Counter(mesh.zones.values())
+    for scope, most in _bounds(mesh, out, background).items():
+        if (
+            scope.kind not in kinds
+            or not another_place(scope, sizes)
+            or most - priors.of(Component(scope, OVERLAY)) < GAIN
+        ):
             continue
-        most = min(_worth(cell, max(cell.lost / cell.sent, LEAST), background), MOST_A_PATH)
+        cells = [cell for cell in cells_of(mesh, scope) if cell.sent and not cell.local and id(cell) not in out]
+        families = {cell.family for cell in cells}
+        narrow: list[tuple[str, ...]] = [()]
+        if len(families) > 1:
+            narrow += [(family,) for family in families]
+        for layer in (OVERLAY, NETWORK):
+            for only in narrow:
+                component = Component(scope, layer, families=only)
+                members = [cell for cell in cells if _loses(component, cell)]
+                rate = _rate(members)
+                if rate >= max(LEAST, FACTOR * background):
+                    score = sum(_worth(cell, rate, background) for cell in members)
+                    yield _Scored(component, score - priors.of(component), rate, members)
+
+
+def _bounds(mesh: Mesh, out: Collection[int], background: float) -> dict[Scope, float]:
+    """Return by scope the most that its losing paths can say for it."""
+    bounds: dict[Scope, float] = {}
+    for cell in mesh.losing:
+        if id(cell) in out:
+            continue
+        most = _worth(cell, max(cell.lost / cell.sent, LEAST), background)
         if most > 0:
             for scope in scopes_of(cell):
                 if scope.kind in SCOPES:
-                    bound[scope] = bound.get(scope, 0.0) + most
-    scored: list[tuple[float, Component, float, list[Cell]]] = []
-    for scope, most in bound.items():
-        if most - priors.of(Component(scope, OVERLAY)) < GAIN:
-            continue
-        cells = [cell for cell in cells_of(mesh, scope) if id(cell) in there]
-        families = {cell.family for cell in cells}
-        for layer in (OVERLAY, NETWORK):
-            for only in [(), *((family,) for family in families if len(families) > 1)]:
-                members = [
-                    cell
-                    for cell in cells
-                    if (not only or cell.family in only)
-                    and fails(layer, cell.plane, local=False, source_in=True, target_in=True) == MUST
-                ]
-                component = Component(scope, layer, families=only)
-                rate = _rate(members)
-                if rate < max(LEAST, FACTOR * background):
-                    continue
-                score = sum(min(max(_worth(cell, rate, background), LEAST_A_PATH), MOST_A_PATH) for cell in members)
-                scored.append((score - priors.of(component), component, rate, members))
-    scored.sort(key=lambda each: (-each[0], each[1]))
-    if not scored or scored[0][0] < GAIN:
-        return None
-    score, component, rate, members = scored[0]
+                    bounds[scope] = bounds.get(scope, 0.0) + most
+    return bounds
+
+
+def _lossy(scored: Sequence[_Scored]) -> Lossy:
+    """Return the best of `scored` with what fits as well in its place."""
+    best = scored[0]
+    component = best.component
     layers = [
-        each.layer
-        for other, each, *_ in scored
-        if each.scope == component.scope and other > score - 0.5 and each.families == component.families
+        each.component.layer
+        for each in scored
+        if (each.component.scope, each.component.families) == (component.scope, component.families)
+        and each.score > best.score - SAME
     ]
     places: dict[Scope, float] = {}
-    for other, each, *_ in scored:
-        places.setdefault(each.scope, other)
-    near = tuple(sorted(scope for scope, other in places.items() if other > score - NEAR))
-    doubt = sum(math.exp((other - score) / 2) for scope, other in places.items() if scope != component.scope)
-    confidence = 1 / (1 + doubt + math.exp(-score / 2))
-    return Lossy(
-        component,
-        rate,
-        score,
-        confidence,
-        tuple(dict.fromkeys(layers)),
-        near if len(near) > 1 else (),
-        members,
-        direction(component.scope, members),
-    )
+    for each in scored:
+        places.setdefault(each.component.scope, each.score)
+    near = tuple(sorted(scope for scope, score in places.items() if score > best.score - NEAR))
+    doubt = sum(math.exp((score - best.score) / 2) for scope, score in places.items() if scope != component.scope)
+    confidence = 1 / (1 + doubt + math.exp(-best.score / 2))
+    one_of = near if len(near) > 1 else ()
+    return Lossy(component, best.rate, best.score, confidence, tuple(layers), one_of, best.cells)
+
+
+def _loses(component: Component, cell: Cell) -> bool:
+    if component.families and cell.family not in component.families:
+        return False
+    return fails(component.layer, cell.plane, local=False, source_in=True, target_in=True) == MUST
 
 
 def _rate(cells: Iterable[Cell]) -> float:
@@ -142,22 +187,14 @@ def _worth(cell: Cell, rate: float, background: float) -> float:
     """Return how much likelier the losses of `cell` are at `rate` than at `background`, as a logarithm."""
     rate = min(rate, 0.99)
     worth = cell.lost * math.log(rate / background) + (cell.sent - cell.lost) * math.log((1 - rate) / (1 - background))
-    return BURSTS * worth if worth > 0 else worth
+    return min(max(BURSTS * worth if worth > 0 else worth, LEAST_A_PATH), MOST_A_PATH)
 
 
-def direction(scope: Scope, cells: Iterable[Cell]) -> str:
-    """Return in which direction packets are lost: STAMP's two counts say which half of a round trip was."""
-    if scope.kind not in (NODE, PAIR):
-        return ""
-    end = scope.nodes[-1]
-    into = out = 0
-    for cell in cells:
-        if cell.target == end:
-            into, out = into + cell.requests_lost, out + cell.replies_lost
-        else:
-            into, out = into + cell.replies_lost, out + cell.requests_lost
-    if into + out < CERTAIN:
-        return ""
-    if into >= ONE_SIDED * out and into - out >= CERTAIN:
-        return "in"
-    return "out" if out >= ONE_SIDED * into and out - into >= CERTAIN else "both"
+def rates_of(mesh: Mesh, lossy: Iterable[Lossy]) -> dict[int, float]:
+    """Return the rate of loss by identity of a path, for all paths within the components in `lossy`."""
+    rates: dict[int, float] = {}
+    for each in lossy:
+        for cell in cells_of(mesh, each.component.scope):
+            if not cell.local and _loses(each.component, cell):
+                rates[id(cell)] = max(each.rate, rates.get(id(cell), 0.0))
+    return rates

@@ -1,24 +1,30 @@
 """What is wrong with the paths to the echo services: the DNS, Services on a node, one echo; or nothing of their own.
 
-A Service path fails, too, where the network between its source and the echo's node does. That is told first, so that a
-dead node is not called a fault of the DNS.
+A Service path fails, too, where the network between its source and the echo's node does. Each fault here must be
+unlikely to be only the consequence of one that is named already: a dead node is not called a fault of the DNS.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
-from smoker_diagnosis.component import ALL, NETWORK, NODE, OVERLAY, PODS, SERVICE, Scope
+from smoker_diagnosis.component import ALL, NODE, SERVICE, Scope
 from smoker_diagnosis.evidence import DNS, ECHO, HTTP, TCP, UDP, Cell, Mesh
 from smoker_diagnosis.explain import Blamed
+from smoker_diagnosis.follows import Follows
+from smoker_diagnosis.loss import Lossy
 
 MOST_OF = 0.8  # share of paths that makes "every"
 SOME = (0.15, 0.85)  # share of look-ups that fail where one DNS server of several does
-ENOUGH = 8  # look-ups before such a share says anything
-CHANCE = 1e-3  # that a node is blamed for look-ups that all met a DNS server that does not answer
+LEAST_LOOKUPS = 8  # before such a share says anything
+CHANCE = 1e-2  # that any node is blamed for what it met by chance
+FOLLOWS = 1e-4  # that it is blamed for what pods on a node at fault explain
 CERTAIN = 2  # failures in a row, where a single path is all that fails
+FEW, MANY = 0.5, 4  # failures and attempts that are added to those seen: none of few is not never
+HALF = 0.5  # share of the pods behind a Service that one unreachable node is supposed to have
 
 LAYER_DNS, LAYER_SERVICE = "dns", "service"
 
@@ -37,125 +43,141 @@ class Service:
     note: str = ""
 
 
-def find_services(mesh: Mesh, blamed: Sequence[Blamed]) -> tuple[list[Service], list[Cell]]:
+def find_services(mesh: Mesh, blamed: Iterable[Blamed], lossy: Iterable[Lossy]) -> tuple[list[Service], list[Cell]]:
     """Return what is wrong with Services and the DNS, and the paths that the faults in `blamed` explain."""
-    follows = _Follows(mesh, blamed)
-    found: list[Service] = []
-    found += _dns(mesh, follows)
-    explained_dns = {id(cell) for each in found for cell in each.cells}
-    failing = [cell for cell in mesh.services if cell.bad & ECHO]
-    for bit in (TCP, UDP, HTTP):
-        bad = [cell for cell in failing if cell.bad & bit]
-        known = [cell for cell in mesh.services if cell.known & bit]
-        if follows.target(bit, bad, known):
-            continue
-        own = [cell for cell in bad if not follows.source(cell)]
-        others = [cell for cell in known if not follows.source(cell)]
-        if own and len(own) >= MOST_OF * len(others) and (len(others) > 1 or _again(own, bit)):
-            found.append(Service(Scope(SERVICE), LAYER_SERVICE, bit, own, len(others), 0.97))
-    found = _merged(found, mesh)
-    explained = explained_dns | {id(cell) for each in found for cell in each.cells}
-    for cell in failing:
-        # One node alone: what translates Services there does not.
-        if id(cell) not in explained and not follows.source(cell) and not cell.known & ECHO & ~cell.bad:
-            if _again([cell], cell.bad & ECHO) and not any(
-                follows.target(bit, [cell], []) for bit in cell.failing(ECHO)
-            ):
-                found.append(_on_node(mesh, cell))
-                explained.add(id(cell))
-    return found, [cell for cell in failing if follows.source(cell)]
+    failing = [cell for cell in mesh.services if cell.bad]
+    if not failing:
+        return [], []
+    follows = Follows(mesh, blamed, lossy)
+    found = _dns(mesh, follows)
+    echoes = [each for bit in (TCP, UDP, HTTP) if (each := _echo(mesh, follows, failing, bit)) is not None]
+    found += _merged(echoes, mesh)
+    explained = {id(cell) for each in found for cell in each.cells}
+    found += _on_nodes(mesh, follows, [cell for cell in failing if id(cell) not in explained])
+    return found, [cell for cell in failing if any(follows.source(cell, bit) for bit in cell.failed)]
 
 
-def _on_node(mesh: Mesh, cell: Cell) -> Service:
-    of = sum(one.source == cell.source for one in mesh.services)
-    note = "the API server, another Service, does not answer there either" if cell.source in mesh.without_api else ""
-    return Service(Scope(NODE, (cell.source,)), LAYER_SERVICE, cell.bad & ECHO, [cell], of, 0.95, note=note)
+def _echo(mesh: Mesh, follows: Follows, failing: Sequence[Cell], bit: int) -> Service | None:
+    """Return the fault of one echo service, where it fails for everybody."""
+    own = [cell for cell in failing if cell.bad & bit and not follows.source(cell, bit)]
+    others = [cell for cell in mesh.services if cell.known & bit and not follows.source(cell, bit)]
+    if not own or len(own) < MOST_OF * len(others) or (len(others) == 1 and not _again(own, bit)):
+        return None
+    share = follows.share(bit, [cell for cell in failing if cell.bad & bit])
+    times = sum(cell.failed[bit].streak for cell in own)
+    if share and not _unlikely(share, times, len(others), FOLLOWS):
+        return None
+    return Service(Scope(SERVICE), LAYER_SERVICE, bit, own, len(others), 0.97)
 
 
-def _merged(found: list[Service], mesh: Mesh) -> list[Service]:
+def _merged(echoes: list[Service], mesh: Mesh) -> list[Service]:
     """Return one fault where every echo service fails for everybody."""
-    services = [each for each in found if each.layer == LAYER_SERVICE]
-    bits = 0
+    bits = together = 0
     for cell in mesh.services:
         bits |= cell.known & ECHO
-    together = 0
-    for each in services:
+    for each in echoes:
         together |= each.bits
-    if len(services) < 2 or together != bits:
-        return found
-    cells = list({id(cell): cell for each in services for cell in each.cells}.values())
-    whole = Service(Scope(SERVICE), LAYER_SERVICE, ECHO, cells, len(mesh.services), 0.97)
-    return [*(each for each in found if each.layer != LAYER_SERVICE), whole]
+    if len(echoes) < 2 or together != bits:
+        return echoes
+    cells = list({id(cell): cell for each in echoes for cell in each.cells}.values())
+    return [Service(Scope(SERVICE), LAYER_SERVICE, ECHO, cells, len(mesh.services), 0.97)]
 
 
-def _dns(mesh: Mesh, follows: _Follows) -> list[Service]:
-    bad = [cell for cell in mesh.services if cell.bad & DNS]
-    own = [cell for cell in bad if not follows.source(cell)]
-    others = [cell for cell in mesh.services if cell.known & (DNS | ECHO) and not follows.source(cell)]
+def _on_nodes(mesh: Mesh, follows: Follows, failing: Iterable[Cell]) -> list[Service]:
+    """Return the nodes from which no Service is reached: what translates Services there does not."""
+    found = []
+    for cell in failing:
+        bits = cell.bad & ECHO
+        if not bits or cell.known & ECHO & ~bits or any(follows.source(cell, bit) for bit in cell.failing(ECHO)):
+            continue
+        usual = max(_usual(mesh, follows, cell, bit) for bit in cell.failing(ECHO))
+        rounds = min(cell.failed[bit].streak for bit in cell.failing(ECHO))
+        if rounds < CERTAIN or not _unlikely(usual, rounds, len(mesh.services)) or _met(mesh, follows, cell):
+            continue
+        of = sum(one.source == cell.source for one in mesh.services)
+        alone = cell.source in mesh.without_api
+        note = "the API server, another Service, does not answer there either" if alone else ""
+        found.append(Service(Scope(NODE, (cell.source,)), LAYER_SERVICE, bits, [cell], of, 0.95, note=note))
+    return list({each.scope: each for each in found}.values())
+
+
+def _met(mesh: Mesh, follows: Follows, cell: Cell) -> bool:
+    """Whether `cell` may have met only pods that another fault keeps from it: each probe chooses a pod by chance."""
+    unlikely = 0.0
+    for bit in cell.failing(ECHO):
+        share = HALF if cell.source in follows.near else follows.share(bit, mesh.services)
+        if not share:
+            return False
+        unlikely += cell.failed[bit].streak * -math.log(share)
+    return unlikely < -math.log(FOLLOWS / len(mesh.services))
+
+
+def _usual(mesh: Mesh, follows: Follows, cell: Cell, bit: int) -> float:
+    """Return the share of the attempts that fail by chance, or because of another fault, from other nodes than this.
+
+    The last results count by themselves, too: a fault may be younger than the rounds before.
+    """
+    tries = misses = results = failing = 0
+    for one in mesh.services:
+        if one.source == cell.source or follows.source(one, bit):
+            continue
+        tries += one.tries.get(bit, 0)
+        misses += one.misses.get(bit, 0)
+        probes = (one.known & ECHO).bit_count()
+        if bit == DNS:  # of the last look-ups, one a probe
+            results += len(one.tries) - 1
+            failing += len(one.tries) - 1 - probes if one.bad & DNS else 0
+        else:
+            results += bool(one.known & bit)
+            failing += bool(one.bad & bit)
+    usual = max((misses + FEW) / (tries + MANY), (failing + FEW) / (results + MANY) if failing else 0.0)
+    return max(usual, HALF) if bit == DNS and cell.source in follows.near else usual
+
+
+def _unlikely(usual: float, times: int, many: int, chance: float = CHANCE) -> bool:
+    """Whether none of so many paths fails so many times in a row where each attempt fails with the share `usual`."""
+    return usual < 1 and times * -math.log(usual) >= -math.log(chance / max(many, 1))
+
+
+def _dns(mesh: Mesh, follows: Follows) -> list[Service]:
+    """Return the fault of the whole DNS, of one of its servers, or of the nodes that do not reach it."""
+    own = [cell for cell in mesh.services if cell.bad & DNS and not follows.source(cell, DNS)]
+    others = [cell for cell in mesh.services if cell.known & (DNS | ECHO) and not follows.source(cell, DNS)]
     # Every look-up of these fails; of others some were answered, perhaps by another DNS server.
     whole = [cell for cell in own if not cell.known & ECHO]
     if whole and len(whole) >= MOST_OF * len(others):
-        if follows.may_host_dns(bad) or (len(whole) == 1 and not _again(whole, DNS)):
+        bad = [cell for cell in mesh.services if cell.bad & DNS]
+        if follows.share(DNS, bad) == 1.0 or (len(whole) == 1 and not _again(whole, DNS)):
             return []
-        scope = Scope(ALL) if len(others) > 1 else Scope(NODE, (whole[0].source,))
-        return [Service(scope, LAYER_DNS, DNS, own, len(others), 0.97 if len(others) > 1 else 0.9)]
-    partly = [cell for cell in own if cell.known & ECHO]
-    nodes = {cell.source for cell in whole} - {cell.source for cell in others if cell.known & ECHO}
-    if follows.nodes or partly:  # a DNS server may be down: a node can have met no other by chance
-        rare = math.log(CHANCE / max(len(others), 1)) / math.log(0.5)
-        nodes = {node for node in nodes if sum(c.streaks[DNS] for c in whole if c.source == node) > rare}
-    else:
-        nodes = {node for node in nodes if _again([c for c in whole if c.source == node], DNS)}
-    found = [] if follows.nodes else _one_of_several([c for c in own if c.source not in nodes], others)
-    for node in sorted(nodes):
+        alone = len(others) == 1
+        scope = Scope(NODE, (whole[0].source,)) if alone else Scope(ALL)
+        return [Service(scope, LAYER_DNS, DNS, own, len(others), 0.9 if alone else 0.97)]
+    found, named = [], set[str]()
+    # The pods of a node can be cut off from the DNS while the node itself is not: each plane counts for itself.
+    answered = {(cell.source, cell.plane) for cell in others if cell.known & ECHO}
+    for node in sorted({cell.source for cell in whole if (cell.source, cell.plane) not in answered}):
         cells = [cell for cell in whole if cell.source == node]
-        found.append(Service(Scope(NODE, (node,)), LAYER_DNS, DNS, cells, len(cells), 0.95))
+        times = sum(cell.failed[DNS].streak for cell in cells)
+        chance = FOLLOWS if follows.hosts(DNS) else CHANCE
+        if _unlikely(_usual(mesh, follows, cells[0], DNS), times, len(others), chance) and _again(cells, DNS):
+            found.append(Service(Scope(NODE, (node,)), LAYER_DNS, DNS, cells, len(cells), 0.95))
+            named.add(node)
+    if not follows.hosts(DNS) and not follows.everywhere(DNS):
+        found += _one_of_several([cell for cell in own if cell.source not in named | follows.near], others)
     return found
 
 
 def _one_of_several(partly: Sequence[Cell], asked: Sequence[Cell]) -> list[Service]:
     """Return the fault of one DNS server of several, where a share of all look-ups fails everywhere."""
-    attempts = sum(cell.attempts.get(DNS, 0) for cell in asked)
-    failures = sum(cell.failures.get(DNS, 0) for cell in asked)
-    share = failures / attempts if attempts else 0.0
-    if len({cell.source for cell in partly}) < 2 or attempts < ENOUGH or not SOME[0] <= share <= SOME[1]:
+    tries = sum(cell.tries.get(DNS, 0) for cell in asked)
+    share = sum(cell.misses.get(DNS, 0) for cell in asked) / tries if tries else 0.0
+    if len({cell.source for cell in partly}) < 2 or tries < LEAST_LOOKUPS or not SOME[0] <= share <= SOME[1]:
         return []
+    began = median(cell.failed[DNS].since for cell in partly)
+    if not any(cell.ages[bit] < began for cell in asked for bit in (TCP, UDP, HTTP) if cell.known & bit):
+        return []  # nothing was answered since: it may be all of them, and others have not asked yet
     return [Service(Scope(ALL), LAYER_DNS, DNS, list(partly), len(asked), 0.9, share)]
 
 
 def _again(cells: Collection[Cell], bits: int) -> bool:
-    return all(any(cell.streaks.get(bit, 0) >= CERTAIN for bit in cell.failing(bits)) for cell in cells)
-
-
-class _Follows:
-    """Whether a Service path fails because of a fault between nodes that is named already."""
-
-    def __init__(self, mesh: Mesh, blamed: Sequence[Blamed]) -> None:
-        self._mesh = mesh
-        self._blamed = [
-            each
-            for each in blamed
-            if each.component.layer in (OVERLAY, NETWORK, PODS) or each.component.scope.kind != NODE
-        ]
-        self.nodes = {node for each in self._blamed for node in each.component.scope.nodes}
-        self._everywhere = any(not each.component.scope.nodes for each in self._blamed)
-
-    def may_host_dns(self, bad: Collection[Cell]) -> bool:
-        """Whether every DNS server may stand on a node at fault: then that node itself still reaches it."""
-        return self._everywhere or (bool(self.nodes) and not any(cell.source in self.nodes for cell in bad))
-
-    def source(self, cell: Cell) -> bool:
-        """Whether `cell` begins on a node that cannot reach others."""
-        return bool(self._blamed) and (cell.source in self.nodes or self._everywhere)
-
-    def target(self, bit: int, bad: Collection[Cell], known: Collection[Cell]) -> bool:
-        """Whether the echo behind `bit` stands on a node at fault: surely where its place is known."""
-        if not self._blamed or not bad:
-            return False
-        places = self._mesh.echoes.get(bit)
-        if places is not None:
-            return bool(places & self.nodes) or self._everywhere
-        if self._everywhere:
-            return True
-        # Its place is not known: it may stand on such a node if that node itself still reaches it.
-        return not any(cell.source in self.nodes and cell.bad & bit for cell in known)
+    return all(any(cell.failed[bit].streak >= CERTAIN for bit in cell.failing(bits)) for cell in cells)

@@ -15,7 +15,8 @@ LARGEST = 64 * 1024 * 1024  # bytes of a document that `decode` reads
 
 Role = Literal["service", "peer", "dns", "external", "cluster"]
 Large = Literal["", "ok", "black_hole"]  # whether a packet as large as the path should take passes; "": not known
-Api = Literal["", "ok", "refused", "unanswered"]  # how the API server answers; "": it is not asked
+#: How the API server answers; "": it is not asked.
+Api = Literal["", "ok", "waiting", "refused", "unanswered"]
 
 PEER: Role = "peer"
 SERVICE: Role = "service"
@@ -26,7 +27,10 @@ class StateError(ValueError):
 
 
 class PathState(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a prober knows of one path and probe. Counts cover the last rounds (three by default)."""
+    """What a prober knows of one path and probe. Counts cover the last rounds (three by default).
+
+    On the wire it is an array: a new field goes to the end, with a default, so that older and newer programs agree.
+    """
 
     role: Role
     target: str  # a peer's node; `host:port` of an echo service; the name of any other target
@@ -49,8 +53,8 @@ class PathState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     passes: int = 0  # bytes of the largest packet that did pass, where large ones are lost
     rtt_p50: float = 0.0  # seconds; 0: no sample
     rtt_p99: float = 0.0
-    large_at: float = 0.0  # when that was tried last; not every round does
     offender: str = ""  # who sent the ICMP error of the last failure
+    large_at: float = 0.0  # when a large packet was tried last; not every round does
 
     @property
     def failed(self) -> int:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import socket
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from smoker_common.admission import Admission
 from smoker_common.http import BLOCK, TIMEOUT, Handler, HttpServer, Observer
 from smoker_echo.counts import Counts
 
@@ -37,8 +39,11 @@ class HttpEcho(HttpServer):
         timeout: float = TIMEOUT,
         max_body: int = MAX_BODY,
         max_spooled: int = MAX_SPOOLED,
+        admission: Admission | None = None,
     ) -> None:
-        super().__init__(listener, self.answer, observer=self._count, timeout=timeout, allow=ALLOWED["/"])
+        super().__init__(
+            listener, self.answer, observer=self._count, timeout=timeout, allow=ALLOWED["/"], admission=admission
+        )
         self._told = observer
         self._counts = Counts()
         self.max_body, self.max_spooled = max_body, max_spooled
@@ -47,7 +52,7 @@ class HttpEcho(HttpServer):
     @property
     def counts(self) -> Counts:
         """What was counted so far."""
-        return self._counts + Counts(self.accepted, len(self.connections))
+        return self._counts + Counts(self.accepted, len(self.connections), refused=Counter(self.admission.refused))
 
     def _count(self, handler: Handler) -> None:
         counts, code = self._counts, abs(handler.code or 0)

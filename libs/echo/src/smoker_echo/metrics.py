@@ -8,6 +8,7 @@ from typing import Protocol
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from smoker_common.admission import ALL, CLIENT
 from smoker_common.metrics import Value, counter, gauge
 from smoker_echo.counts import Counts
 
@@ -15,9 +16,10 @@ CONNECTED = ("tcp", "http")
 ASKED = ("udp", "http")
 #: Why each protocol refuses: these are there from the start.
 REASONS = {
+    "tcp": (ALL, CLIENT),
     "udp": ("echo_port", "low_port", "rate"),
     "stamp": ("echo_port", "low_port", "malformed", "rate"),
-    "http": ("malformed", "status_4xx", "status_5xx"),
+    "http": ("malformed", ALL, CLIENT, "status_4xx", "status_5xx"),
 }
 
 

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import struct
 import time
 from _socket import socket as PlainSocket  # callbacks never block: gevent's socket would only add its weight
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from smoker_common.accept import Acceptor
+from smoker_common.accept import RESET, Acceptor
+from smoker_common.admission import Admission
 from smoker_common.connections import Connections
 from smoker_echo.counts import Counts
 
 IDLE_TIMEOUT = 30.0  # seconds
 READ = 16 * 1024  # bytes; docs/design/0003-tcp-read-size.md has the figures
 _READ_EVENT, _WRITE_EVENT = 1, 2
-_RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close sends RST and frees the queue (socket(7))
 
 #: Called when a connection has ended: client, bytes received, bytes sent, cause (empty when the client closed).
 Observer = Callable[[tuple[Any, ...], int, int, str], None]
@@ -102,7 +102,7 @@ class Conversation:
         self._watcher.close()
         if reset:
             with contextlib.suppress(OSError):
-                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self._sock.close()  # the kernel still delivers what it took, then FIN
         self._server.ended(self, cause)
 
@@ -117,9 +117,11 @@ class TcpEcho(Acceptor):
         observer: Observer | None = None,
         idle_timeout: float = IDLE_TIMEOUT,
         read: int = READ,
+        admission: Admission | None = None,
     ) -> None:
         super().__init__(listener, handle=self._never, spawn=None)
         self.observer, self.idle_timeout = observer, idle_timeout
+        self.admission = admission or Admission()
         self.buffer = memoryview(bytearray(read))  # one for all: it is empty again before the next callback
         self.connections: Connections[Conversation] = Connections()
         self._ended = Counts()  # of the connections that have ended
@@ -143,6 +145,7 @@ class TcpEcho(Acceptor):
     def ended(self, conversation: Conversation, cause: str) -> None:
         """Called by a conversation, once."""
         self.connections.discard(conversation)
+        self.left(conversation.client)
         self._ended.failed += bool(cause)
         self._ended.received += conversation.received
         self._ended.sent += conversation.sent
@@ -154,7 +157,8 @@ class TcpEcho(Acceptor):
         """What was counted so far, bytes of open connections too."""
         still = self.connections.each()
         received, sent = sum(each.received for each in still), sum(each.sent for each in still)
-        return self._ended + Counts(self.accepted, len(still), received=received, sent=sent)
+        refused = Counter(self.admission.refused)
+        return self._ended + Counts(self.accepted, len(still), received=received, sent=sent, refused=refused)
 
     def drain(self, seconds: float) -> int:
         """Wait for the open connections, `seconds` at most, and cut the rest. Returns how many were cut."""

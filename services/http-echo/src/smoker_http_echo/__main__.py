@@ -2,6 +2,10 @@
 
 import sys
 
+from smoker_common.leave import leave_on_signals
+
+leave_on_signals(serves=not sys.argv[1:])  # before the imports, which take longest
+
 from smoker_common.stand_in import stand_in
 
 stand_in("asyncio", "http.server", "ssl", "urllib.request", "wsgiref.simple_server")  # before anything imports them
@@ -13,12 +17,16 @@ monkey.patch_all(ssl=False, subprocess=False)
 from prometheus_client import CollectorRegistry
 
 from smoker_common.admin import observe as observe_check
+from smoker_common.admission import Admission
 from smoker_common.http import Handler
 from smoker_common.log import RequestLog
+from smoker_common.output import take_over
 from smoker_common.service import Sockets, main
 from smoker_echo.http import HttpEcho
 from smoker_echo.metrics import EchoMetrics
 from smoker_http_echo.settings import Settings
+
+PROGRAM = "smoker-http-echo"
 
 
 def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> HttpEcho:
@@ -42,6 +50,7 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
         timeout=settings.request_timeout,
         max_body=settings.max_body_bytes,
         max_spooled=settings.max_spooled_bytes,
+        admission=Admission(settings.max_connections, settings.max_connections_per_client),
     )
     registry.register(EchoMetrics({"http": [server]}))
     return server
@@ -49,7 +58,8 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
 
 def command() -> int:
     """Run it."""
-    return main("smoker-http-echo", "Answers GET / with OK and POST / with the body it got.", Settings, build)
+    take_over(PROGRAM)
+    return main(PROGRAM, "Answers GET / with OK and POST / with the body it got.", Settings, build)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from smoker_common.settings import EchoSettings, port, seconds, setting, whole
+from smoker_common.settings import (
+    MAX_CONNECTIONS,
+    MAX_CONNECTIONS_PER_CLIENT,
+    EchoSettings,
+    port,
+    seconds,
+    setting,
+    whole,
+)
 
 
 @dataclass(frozen=True)
@@ -17,6 +25,10 @@ class Settings(EchoSettings):
     )
     max_spooled_bytes: int = setting(
         "MAX_SPOOLED_BYTES", 192 * 1024 * 1024, whole(0, 2**40, "bytes"), "all bodies at one time; over it 503"
+    )
+    max_connections: int = setting("MAX_CONNECTIONS", 1_000, whole(1, 1_000_000), MAX_CONNECTIONS)
+    max_connections_per_client: int = setting(
+        "MAX_CONNECTIONS_PER_CLIENT", 500, whole(1, 1_000_000), MAX_CONNECTIONS_PER_CLIENT
     )
     request_timeout: float = setting(
         "REQUEST_TIMEOUT", 30.0, seconds(0.1, 86400), "for a request's headers, and for each 16 KiB read or written"

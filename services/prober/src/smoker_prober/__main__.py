@@ -1,5 +1,11 @@
 """The command `smoker-prober`."""
 
+import sys
+
+from smoker_common.leave import leave_on_signals
+
+leave_on_signals(serves=sys.argv[1:2] == ["run"])  # before the imports, which take longest
+
 from smoker_common.stand_in import stand_in
 
 stand_in("asyncio", "http.server", "urllib.request", "wsgiref.simple_server")  # before anything imports them
@@ -8,9 +14,17 @@ from gevent import monkey
 
 monkey.patch_all(subprocess=False)
 
-import sys
+from collections.abc import Sequence
 
-from smoker_prober.cli import command
+from smoker_common.output import take_over
+from smoker_prober import cli
+
+
+def command(arguments: Sequence[str] | None = None) -> int:
+    """Run it."""
+    take_over(cli.PROGRAM)
+    return cli.command(arguments)
+
 
 if __name__ == "__main__":
     sys.exit(command())

@@ -17,13 +17,15 @@ from gevent.event import Event
 from prometheus_client import CollectorRegistry
 
 from smoker_common import log, service
+from smoker_common.fetch import FetchError
+from smoker_common.leave import INTERRUPTED, TERMINATED
 from smoker_common.settings import Kind, Unfit, describe, host, host_and_port, parse, port, seconds, whole
 from smoker_common.work import Together
 from smoker_prober import report
 from smoker_prober import round as rounds
 from smoker_prober.assembly import assemble
 from smoker_prober.discovery.static import hosts
-from smoker_prober.gather import gather
+from smoker_prober.gather import Gathered, gather
 from smoker_prober.prober import NEW
 from smoker_prober.probes import PROBES
 from smoker_prober.probes.base import run as run_probe
@@ -38,16 +40,20 @@ from smoker_prober.target import Path, Target
 
 PROGRAM = "smoker-prober"
 ALL_GOOD, FAILED, MISTAKE = 0, 1, 2  # exit codes
-INTERRUPTED = 128 + signal.SIGINT  # as a shell says it
-REPORT = 5.0  # seconds for the prober that runs here
+REPORT = 2.2  # seconds for the prober that runs here
+BESIDE = (9464, 9467)  # admin ports of a prober on this machine: by default, and of `make run`
 PATIENCE = 240.0  # seconds with a mesh that is not well: Helm ends a test after 300
 SETTLE = 1.0  # seconds between two rounds of `once --settle`
+USUAL = -1.0  # `--wait` without a number
 
 
 def command(arguments: Sequence[str] | None = None) -> int:
     """Run the command line. Returns the exit code."""
     parser = _parser()
     chosen = parser.parse_args(arguments)
+    if chosen.command is None:
+        parser.print_help()
+        return ALL_GOOD
     if chosen.command == "run":
         return _run()
     settings, problems = parse(Settings, os.environ)
@@ -57,6 +63,7 @@ def command(arguments: Sequence[str] | None = None) -> int:
     log.configure(settings.log_level, settings.log_format, results=sys.stdout, results_level="SUCCESS")
     # gevent's own way with Ctrl-C is a traceback from the event loop.
     interrupt = gevent.signal_handler(signal.SIGINT, gevent.kill, gevent.getcurrent(), KeyboardInterrupt)
+    terminate = gevent.signal_handler(signal.SIGTERM, os._exit, TERMINATED)  # in the middle of whatever it waits for
     try:
         if chosen.command == "once":
             return _once(settings, chosen)
@@ -67,6 +74,7 @@ def command(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     finally:
         interrupt.cancel()
+        terminate.cancel()
 
 
 def _run() -> int:
@@ -86,35 +94,55 @@ def _run() -> int:
 
 
 def _report(settings: Settings, *, as_json: bool) -> int:
-    prober = Target(settings.listen_address or "127.0.0.1", settings.admin_port)
-    snapshot = fetch(prober, REPORT)
-    if snapshot is None:
-        service.complain(
-            PROGRAM, [f"no prober of this version answers at http://{prober.authority}{SNAPSHOT}"], "report"
-        )
-        return MISTAKE
-    print(json.dumps(snapshot, indent=2) if as_json else report.windows(snapshot))
-    return FAILED if any(map(failed, snapshot["paths"])) else ALL_GOOD
+    host = settings.listen_address or "127.0.0.1"
+    failures = []
+    for number in (settings.admin_port,) if os.environ.get("ADMIN_PORT") else BESIDE:
+        try:
+            snapshot = fetch(host, number, REPORT)
+        except FetchError as failure:
+            failures.append(str(failure))
+        else:
+            print(json.dumps(snapshot, indent=2) if as_json else report.windows(snapshot))
+            return FAILED if any(map(failed, snapshot["paths"])) else ALL_GOOD
+    service.complain(PROGRAM, [*failures, "ADMIN_PORT is the admin port of the prober that is asked"], "report")
+    return MISTAKE
 
 
 def _once(settings: Settings, chosen: argparse.Namespace) -> int:
+    """Do one round, and before it ask all probers, whose answer is there at once."""
+    gathered = None
+    out = sys.stderr if chosen.json else sys.stdout
+    if chosen.mesh and chosen.wait is None:
+        gathered = gather(chosen.mesh, tolerated=chosen.tolerate)
+        if not gathered.states:
+            return _nobody(gathered)
+        print(gathered, end="\n\n", file=out, flush=True)
     if chosen.settle:
         _settle(settings, chosen.settle)
     found = list(_one_round(settings))
-    if chosen.json:
-        print(report.as_json(found, settings.node_name))
-    else:
-        print(report.table(found, settings.node_name, settings.latency))
     ok = all(result.outcome.ok for result in found)
-    if chosen.mesh:
+    if chosen.mesh and chosen.wait is not None:
         # What failed before counts only if it still does: each prober has time for one more round, and one that has
         # just come for those in which its peers' failures say nothing yet.
-        patience = min(chosen.settle + NEW * settings.test_interval + rounds.longest(settings), PATIENCE)
+        usual = min(chosen.settle + NEW * settings.test_interval + rounds.longest(settings), PATIENCE)
+        patience = usual if chosen.wait == USUAL else chosen.wait
         print(f"asking all probers, for {patience:.0f} s at most until all is well", file=sys.stderr, flush=True)
-        gathered = gather(chosen.mesh, patience)
-        print(gathered, file=sys.stderr if chosen.json else sys.stdout)
-        ok = ok and gathered.ok
-    return ALL_GOOD if ok else FAILED
+        gathered = gather(chosen.mesh, patience, tolerated=chosen.tolerate)
+        if not gathered.states:
+            return _nobody(gathered)
+        print(gathered, end="\n\n", file=out, flush=True)
+    if chosen.json:
+        mesh = {} if gathered is None else {"mesh": gathered.as_object}
+        print(json.dumps(report.as_object(found, settings.node_name) | mesh, indent=2))
+    else:
+        print(report.table(found, settings.node_name, settings.latency))
+    return ALL_GOOD if ok and (gathered is None or gathered.ok) else FAILED
+
+
+def _nobody(gathered: Gathered) -> int:
+    """Say that no prober answers, and why."""
+    service.complain(PROGRAM, gathered.missing or ["no prober answers"], "ask the probers")
+    return MISTAKE
 
 
 def _one_round(settings: Settings) -> Iterator[Result]:
@@ -158,12 +186,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
         description="Probes a network over TCP, UDP and HTTP and says what it found.",
-        epilog=f"exit codes: 0 all good, 1 a probe failed, 2 settings or arguments wrong\n\n"
+        epilog="exit codes: 0 all good, 1 a probe failed, 2 settings or arguments wrong, or stdout cannot be written, "
+        "141 the reader of stdout is gone, 143 SIGTERM\n\n"
         f"It is set by environment variables:\n{describe(Settings)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {version(PROGRAM)}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("run", help="a round now and then every TEST_INTERVAL seconds, a line for each result")
     once = commands.add_parser("once", help="one round as a table; the exit code says whether all was good")
     once.add_argument(
@@ -179,7 +208,22 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="HOST:PORT",
-        help="then ask all probers whose admin port this is what they see of each other; may be given again",
+        help="ask all probers whose admin port this is, and say at once what is at fault; may be given again",
+    )
+    once.add_argument(
+        "--wait",
+        nargs="?",
+        type=_argument(seconds(0, 3600)),
+        const=USUAL,
+        metavar="S",
+        help="with --mesh: ask again until all is well, for S seconds at most (without S: some rounds)",
+    )
+    once.add_argument(
+        "--tolerate",
+        action="append",
+        default=[],
+        choices=("loss",),
+        help="with --mesh: show packet loss, but do not fail because of it",
     )
     once.add_argument("--json", action="store_true", help="as JSON instead")
     told = commands.add_parser("report", help="what the prober that runs here remembers of each path, as a table")

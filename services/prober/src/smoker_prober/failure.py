@@ -53,7 +53,7 @@ def outcome_of(error: BaseException, phase: str) -> Outcome:
     if isinstance(error, BadReply | http.client.HTTPException):  # among them RemoteDisconnected: FIN, not RST
         return Outcome.BAD_REPLY
     if isinstance(error, HTTPError):
-        cause = _cause(error)
+        cause = cause_of(error)
         return Outcome.BAD_REPLY if cause is None else outcome_of(cause, phase)
     if isinstance(error, OSError):
         return _BY_ERRNO.get(error.errno or 0, Outcome.LOCAL_ERROR)
@@ -62,7 +62,7 @@ def outcome_of(error: BaseException, phase: str) -> Outcome:
 
 def reason(error: BaseException, phase: str) -> str:
     """What failed, for a person: the phase and the cause."""
-    if isinstance(error, HTTPError) and (cause := _cause(error)) is not None:
+    if isinstance(error, HTTPError) and (cause := cause_of(error)) is not None:
         return reason(cause, phase)
     if isinstance(error, http.client.IncompleteRead):
         text = "the body broke off before its end"
@@ -78,7 +78,7 @@ def in_a_sentence(text: str) -> str:
     return text[:1].lower() + text[1:] if text.partition(" ")[0][1:].islower() else text
 
 
-def _cause(error: HTTPError) -> BaseException | None:
-    """What urllib3 wrapped, if anything: a socket's error in a ProtocolError, for one."""
+def cause_of(error: HTTPError) -> BaseException | None:
+    """Return what urllib3 wrapped, if anything: a socket's error in a ProtocolError, for example."""
     wrapped = [error.__cause__, error.__context__, *(error.args if isinstance(error, ProtocolError) else ())]
     return next((e for e in wrapped if isinstance(e, OSError | http.client.HTTPException)), None)

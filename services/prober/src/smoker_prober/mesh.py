@@ -16,6 +16,7 @@ from smoker_prober.discovery.api import Api as KubernetesApi
 from smoker_prober.discovery.endpointslice import Discovery
 from smoker_prober.discovery.paths import Own, family, paths
 from smoker_prober.discovery.peer import HOST, POD, Peer
+from smoker_prober.discovery.standing import Answering
 from smoker_prober.prober import Prober
 from smoker_prober.probes import PROBES
 from smoker_prober.settings import Settings
@@ -110,7 +111,10 @@ class Mesh:
         )
 
     def _api_word(self) -> Api:
-        return "ok" if self._discovery.stale is None else "unanswered"
+        answering = self._discovery.standing.answering
+        if answering in (Answering.OK, Answering.UNANSWERED):
+            return "ok" if answering is Answering.OK else "unanswered"
+        return "waiting" if answering is Answering.WAITING else "refused"  # whatever it says, it has been reached
 
     def _state(self) -> dict[str, Any]:
         """As the snapshot shows it."""
@@ -123,6 +127,7 @@ class Mesh:
             "probed": self._probed,
             "paths": self._paths,
             "stale_since": None if stale is None else round(self._clock.date(stale), 3),
+            **self._discovery.standing.fields,
         }
 
     def start(self) -> None:

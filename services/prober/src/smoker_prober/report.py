@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
 from smoker_common.log import escaped
+from smoker_prober.discovery.standing import Answering, sentence
 from smoker_prober.result import Result, milliseconds, percent
 from smoker_prober.target import OTHER
 
@@ -45,10 +45,10 @@ def _named(result: Result) -> str:
     return f" {result.target}" if result.target.path.plane.endswith(OTHER) else ""
 
 
-def as_json(results: Sequence[Result], node: str) -> str:
-    """`{"node", "ok", "results": [flat results]}`."""
+def as_object(results: Sequence[Result], node: str) -> dict[str, Any]:
+    """Return `{"node", "ok", "results": [flat results]}`."""
     ok = all(result.outcome.ok for result in results)
-    return json.dumps({"node": node, "ok": ok, "results": [result.fields for result in results]}, indent=2)
+    return {"node": node, "ok": ok, "results": [result.fields for result in results]}
 
 
 def windows(snapshot: Mapping[str, Any]) -> str:
@@ -72,7 +72,9 @@ def _mesh(snapshot: Mapping[str, Any]) -> list[str]:
     if mesh["stale_since"] is None:
         return [told]
     since = time.strftime("%H:%M:%S", time.localtime(mesh["stale_since"]))
-    return [told, f"The API server has not answered since {since}: these are the peers it last told."]
+    why = sentence(mesh.get("api", Answering.UNANSWERED), mesh.get("api_status"))
+    cause = f" ({escaped(mesh['api_cause'])})" if mesh.get("api_cause") else ""
+    return [told, f"No news of peers since {since}: {why}{cause}."]
 
 
 def _place(path: Mapping[str, Any]) -> tuple[str, ...]:

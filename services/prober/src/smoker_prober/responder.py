@@ -7,6 +7,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from smoker_common.admission import Admission
 from smoker_common.service import Sockets
 from smoker_common.work import Work
 from smoker_echo.answer_rate import AnswerRate
@@ -42,14 +43,18 @@ def servers(
         if not cause:
             arrivals.answered(client[0])
 
+    def admission() -> Admission:
+        return Admission(settings.max_connections, settings.max_connections_per_client)
+
     made: dict[str, Sequence[Server]] = {
-        "tcp": [TcpEcho(sock) for sock in sockets.get("peer_tcp_port", ())],
+        "tcp": [TcpEcho(sock, admission=admission()) for sock in sockets.get("peer_tcp_port", ())],
         "udp": [
             UdpEcho(sock, observer=observer, never=never, rate=echoed) for sock in sockets.get("peer_udp_port", ())
         ],
         "stamp": [StampReflector(sock, never=never, rate=reflected) for sock in sockets.get("peer_stamp_port", ())],
         "http": [
-            HttpEcho(sock, max_body=IN_MEMORY, max_spooled=MAX_HELD) for sock in sockets.get("peer_http_port", ())
+            HttpEcho(sock, max_body=IN_MEMORY, max_spooled=MAX_HELD, admission=admission())
+            for sock in sockets.get("peer_http_port", ())
         ],
     }
     if any(made.values()):

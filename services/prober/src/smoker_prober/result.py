@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from smoker_prober.analysis.path_mtu import PathMtu
-from smoker_prober.analysis.train import Train
+from smoker_diagnosis.path_mtu import PathMtu
+from smoker_diagnosis.train import Train
 from smoker_prober.measured import Rtt
 from smoker_prober.target import Target
 

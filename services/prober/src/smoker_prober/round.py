@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from statistics import median
 
-from smoker_prober.analysis.path_mtu import PathMtu
+from smoker_diagnosis.path_mtu import PathMtu
 from smoker_prober.deadline import LATEST
 from smoker_prober.discovery.peer import STAMP
 from smoker_prober.measured import Method, Rtt

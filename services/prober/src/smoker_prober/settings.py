@@ -6,6 +6,8 @@ import socket
 from dataclasses import dataclass
 
 from smoker_common.settings import (
+    MAX_CONNECTIONS,
+    MAX_CONNECTIONS_PER_CLIENT,
     ServiceSettings,
     host,
     name,
@@ -73,6 +75,10 @@ class Settings(ServiceSettings):
     peer_udp_port: int = setting("PEER_UDP_PORT", 0, port_or_none, "the same over UDP", listen="udp")
     peer_http_port: int = setting("PEER_HTTP_PORT", 0, port_or_none, "the same over HTTP", listen="tcp")
     peer_stamp_port: int = setting("PEER_STAMP_PORT", 0, port_or_none, "the same for STAMP packets", listen="udp")
+    max_connections: int = setting("MAX_CONNECTIONS", 512, whole(1, 1_000_000), MAX_CONNECTIONS)
+    max_connections_per_client: int = setting(
+        "MAX_CONNECTIONS_PER_CLIENT", 128, whole(1, 1_000_000), MAX_CONNECTIONS_PER_CLIENT
+    )
     answer_rate: int = setting(
         "ANSWER_RATE", RATE, whole(1, MOST_RATE), "answers per source address and second, over UDP and to STAMP packets"
     )

@@ -2,6 +2,10 @@
 
 import sys
 
+from smoker_common.leave import leave_on_signals
+
+leave_on_signals(serves=not sys.argv[1:])  # before the imports, which take longest
+
 from smoker_common.stand_in import stand_in
 
 stand_in("asyncio", "http.server", "ssl", "urllib.request", "wsgiref.simple_server")  # before anything imports them
@@ -12,24 +16,34 @@ monkey.patch_all(ssl=False, subprocess=False)
 
 from prometheus_client import CollectorRegistry
 
+from smoker_common.admission import Admission
 from smoker_common.log import RequestLog
+from smoker_common.output import take_over
 from smoker_common.service import Sockets, main
 from smoker_echo.metrics import EchoMetrics
 from smoker_echo.tcp import TcpEcho
 from smoker_tcp_echo.settings import Settings
 
+PROGRAM = "smoker-tcp-echo"
+
 
 def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> TcpEcho:
     """The server, logging each connection when it ends."""
     log = RequestLog("connection closed", "connections", settings.log_rate)
-    server = TcpEcho(sockets["tcp_port"][0], observer=log, idle_timeout=settings.idle_timeout)
+    server = TcpEcho(
+        sockets["tcp_port"][0],
+        observer=log,
+        idle_timeout=settings.idle_timeout,
+        admission=Admission(settings.max_connections, settings.max_connections_per_client),
+    )
     registry.register(EchoMetrics({"tcp": [server]}))
     return server
 
 
 def command() -> int:
     """Run it."""
-    return main("smoker-tcp-echo", "Answers every byte on a TCP port with itself.", Settings, build)
+    take_over(PROGRAM)
+    return main(PROGRAM, "Answers every byte on a TCP port with itself.", Settings, build)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,10 @@
 
 import sys
 
+from smoker_common.leave import leave_on_signals
+
+leave_on_signals(serves=not sys.argv[1:])  # before the imports, which take longest
+
 from smoker_common.stand_in import stand_in
 
 stand_in("asyncio", "http.server", "ssl", "urllib.request", "wsgiref.simple_server")  # before anything imports them
@@ -13,6 +17,7 @@ monkey.patch_all(ssl=False, subprocess=False)
 from prometheus_client import CollectorRegistry
 
 from smoker_common.log import RequestLog
+from smoker_common.output import take_over
 from smoker_common.service import Sockets, main
 from smoker_common.work import Together
 from smoker_echo.answer_rate import AnswerRate
@@ -21,6 +26,8 @@ from smoker_echo.metrics import EchoMetrics
 from smoker_echo.stamp import StampReflector
 from smoker_echo.udp import UdpEcho
 from smoker_udp_echo.settings import Settings
+
+PROGRAM = "smoker-udp-echo"
 
 
 def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> Together:
@@ -39,7 +46,8 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
 
 def command() -> int:
     """Run it."""
-    return main("smoker-udp-echo", "Answers every datagram on a UDP port with itself.", Settings, build)
+    take_over(PROGRAM)
+    return main(PROGRAM, "Answers every datagram on a UDP port with itself.", Settings, build)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ from smoker_prober.failure import reason
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 CONNECT, READ, SILENCE = 5.0, 10.0, 90.0  # seconds; the last is a watch's, in which a bookmark comes once a minute
 LONGEST_LINE = 16 * 1024 * 1024  # bytes
+LARGEST = 16 * 1024 * 1024  # bytes of an answer
+PIECE = 65_536  # bytes
 OK = 200
 #: A node that is cut off learns it in half a minute, not when the kernel gives up (tcp(7)).
 KEEPALIVE = [
@@ -37,8 +39,16 @@ KEEPALIVE = [
 ]
 
 
+class Unasked(OSError):
+    """Nothing was sent: the account's token or the CA cannot be used."""
+
+
+class TooLarge(ValueError):
+    """An answer has more bytes than were allowed."""
+
+
 class Refused(Exception):
-    """The API answered, but not with what was asked for. `wait`: seconds it asks to be left alone, if it does."""
+    """The API answered with another status than 200. `wait`: seconds after which it wants the next request, if any."""
 
     def __init__(self, status: int, why: str, wait: float | None = None) -> None:
         super().__init__(f"{status} {why}".strip())
@@ -78,15 +88,28 @@ class Api:
             where = f"KUBERNETES_SERVICE_HOST={host!r} and KUBERNETES_SERVICE_PORT={port!r}"
             raise LookupError(f"{where}: one of them is not {unfit}") from None
 
-    def get(self, path: str, **parameters: str) -> Any:
-        """The JSON at `path`. Raises `Refused`, `ValueError`, `OSError` or urllib3's `HTTPError`."""
-        return json.loads(self._ask(path, parameters, self._read, stream=False).data)
+    def get(self, path: str, largest: int = LARGEST, **parameters: str) -> Any:
+        """Return the JSON at `path`, of at most `largest` bytes.
+
+        Raises `Refused`, `TooLarge`, `ValueError`, `OSError` or urllib3's `HTTPError`.
+        """
+        answer, data = self._ask(path, parameters, self._read), bytearray()
+        try:
+            for piece in answer.stream(PIECE, decode_content=True):
+                data += piece
+                if len(data) > largest:
+                    raise TooLarge(f"an answer of more than {largest} bytes")
+        except BaseException:
+            answer.close()  # what is left of it would stand before the next answer
+            raise
+        answer.release_conn()
+        return json.loads(data)
 
     def watch(self, path: str, **parameters: str) -> urllib3.BaseHTTPResponse:
         """The answer to a watch, its lines still to come; to be closed. Raises the same."""
-        return self._ask(path, parameters, self._silence, stream=True)
+        return self._ask(path, parameters, self._silence)
 
-    def _ask(self, path: str, parameters: Mapping[str, str], read: float, *, stream: bool) -> urllib3.BaseHTTPResponse:
+    def _ask(self, path: str, parameters: Mapping[str, str], read: float) -> urllib3.BaseHTTPResponse:
         headers = {"Accept": "application/json"}
         if self._secure or self._token.exists():
             headers["Authorization"] = f"Bearer {self._bearer()}"
@@ -96,7 +119,7 @@ class Api:
             fields=dict(parameters),
             headers=headers,
             timeout=Timeout(connect=CONNECT, read=read),
-            preload_content=not stream,
+            preload_content=False,
             redirect=False,
         )
         if answer.status == OK:
@@ -106,14 +129,14 @@ class Api:
         raise Refused(answer.status, why, float(wait) if wait.isascii() and wait.isdigit() else None)
 
     def _bearer(self) -> str:
-        """The token as it is now. Raises `OSError`, which says nothing of what is in the file."""
+        """Return the token as it is now. Raises `Unasked`, which says nothing of what is in the file."""
         token = _content(self._token).strip()
         if not token or not all(0x20 < byte < 0x7F for byte in token):  # http.client would show it in its complaint
-            raise OSError(f"{self._token}: it holds no token")
+            raise Unasked(f"{self._token}: it holds no token")
         return token.decode()
 
     def _connections(self) -> urllib3.PoolManager:
-        """A pool that trusts the CA as it is now: it is renewed on the way, too. Raises `OSError`."""
+        """Return a pool that trusts the CA as it is now: it is renewed, too. Raises `Unasked`."""
         trusted = _content(self._ca) if self._secure else b""
         if self._pool is None or trusted != self._trusted:
             context = self._context() if self._secure else None
@@ -126,7 +149,7 @@ class Api:
         return self._pool
 
     def _context(self) -> ssl.SSLContext:
-        """One that trusts the CA's file and nobody else. Raises `OSError`.
+        """Return a context that trusts the CA's file and nothing else. Raises `Unasked`.
 
         Not `create_default_context`: with an empty file it would trust the system's CAs, and since Python 3.13 it asks
         for an extension that many a cluster's CA lacks and no other client of the API wants.
@@ -136,7 +159,7 @@ class Api:
         try:
             context.load_verify_locations(self._ca)
         except ssl.SSLError:
-            raise OSError(f"{self._ca}: it holds no certificate") from None
+            raise Unasked(f"{self._ca}: it holds no certificate") from None
         return context
 
 
@@ -147,7 +170,7 @@ def lines(answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
     """
     rest = b""
     try:
-        for piece in answer.stream(65_536, decode_content=True):
+        for piece in answer.stream(PIECE, decode_content=True):
             *whole, rest = (rest + piece).split(b"\n")
             yield from (line for line in whole if line.strip())
             if len(rest) > LONGEST_LINE:
@@ -157,8 +180,8 @@ def lines(answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
 
 
 def _content(file: Path) -> bytes:
-    """Raises `OSError` with the file's name, as `strerror` alone would not tell it."""
+    """Return what is in `file`. Raises `Unasked` with its name, as `strerror` alone would not tell it."""
     try:
         return file.read_bytes()
     except OSError as error:
-        raise OSError(f"{file}: {error.strerror}") from None
+        raise Unasked(f"{file}: {error.strerror}") from None

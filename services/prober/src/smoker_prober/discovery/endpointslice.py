@@ -16,6 +16,7 @@ from loguru import logger
 
 from smoker_prober.discovery.api import Api
 from smoker_prober.discovery.peer import Peer, Ports
+from smoker_prober.discovery.standing import Standing
 from smoker_prober.discovery.watch import Watch
 
 SERVICE = "kubernetes.io/service-name"
@@ -178,6 +179,11 @@ class Discovery:
     def stale(self) -> float | None:
         """The instant (of the monotonic clock) since which the API has not answered; None while it does."""
         return self._watch.stale
+
+    @property
+    def standing(self) -> Standing:
+        """How the API answers."""
+        return self._watch.standing
 
     def _changed(self, slices: Mapping[str, Slice]) -> None:
         self._slices = slices

@@ -1,6 +1,10 @@
-"""List and watch of one collection, for ever: what it holds now, whatever the API does meanwhile.
+"""List and watch one collection, for ever: what it holds now, whatever the API does meanwhile.
 
 https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
+
+The first list comes from the API server's cache (resourceVersion=0): a rollout of many probers costs etcd nothing.
+The cache gives everything in one answer, whatever the limit. It may be behind, so each later list is a consistent one,
+in pages: a version that the cache gives again after it was lost would be lost again.
 
 list ─▶ watch from its version ─▶ events, bookmarks … end of the watch ─▶ watch from the last version
  ▲                                     └─ 410 Gone, or an error instead of an event: that version is lost ─▶ list
@@ -20,17 +24,16 @@ import gevent
 from loguru import logger
 from urllib3.exceptions import HTTPError
 
-from smoker_prober.discovery.api import Api, Refused, lines
-from smoker_prober.failure import reason
+from smoker_prober.discovery.api import LARGEST, Api, Refused, TooLarge, lines
+from smoker_prober.discovery.standing import FORBIDDEN, OK, WAITING, Standing, sentence, standing_of
 
 PAGE = "100"  # objects in one answer to a list
 LASTS = (240, 300)  # seconds after which the API ends a watch, at random: not all probers' at once
 FIRST, LONGEST = 0.5, 30.0  # seconds of a pause at most, at first and after many failures
 MANY = 6  # failures after which a pause is as long as it gets
-GONE, FORBIDDEN = 410, 403
-SILENT = "the API server does not answer; probing goes on with the last list"
-REFUSING = "the API server refuses to answer; probing goes on with the last list"
-BARRED = "this pod's account may not list and watch what it must know; the Role that allows it is missing or not bound"
+CACHED = 4 * 1024 * 1024  # bytes of a cached list; a larger one is asked for in pages
+GONE = 410
+KEPT = "probing goes on with the last list"
 
 Object = dict[str, Any]
 T = TypeVar("T")
@@ -48,8 +51,8 @@ class Watch(Generic[T]):
     """Tells `changed` what is in the collection at `path`, by name: of each object what `keep` makes of it.
 
     `changed` is given the same mapping each time, and reads it before it returns. `known`: whether there was a list.
-    `stale` is the instant (of the monotonic clock) since which the API has not answered, None while it does. The last
-    list holds meanwhile.
+    `stale` is the instant (of the monotonic clock) since which the API has given nothing, None while it does, and
+    `standing` says how it answers. The last list holds meanwhile.
     """
 
     def __init__(
@@ -72,7 +75,9 @@ class Watch(Generic[T]):
         self._greenlet: gevent.Greenlet[[], None] | None = None
         self.known = False
         self.stale: float | None = clock()  # nothing is known yet
-        self._told: set[bool] = set()  # whether what was logged since it last answered was of the Role
+        self.standing = WAITING
+        self._cached = True  # whether a list may come from the API server's cache
+        self._told: set[str] = set()  # sentences that were logged since it last answered
 
     def start(self) -> None:
         self._greenlet = gevent.spawn(self._run)
@@ -95,22 +100,29 @@ class Watch(Generic[T]):
                     self._lost()
                 else:
                     self._refused(refused)
-            except (HTTPError, OSError) as broken:
-                self._unanswered(SILENT, reason(broken, ""))
-                self._back_off()
-            except ValueError:
-                self._unanswered(SILENT, "what it sent is not what the Kubernetes API sends")
+            except (HTTPError, OSError, ValueError) as broken:
+                self._failed(standing_of(broken))
                 self._back_off()
             except Exception:
                 logger.exception("the watch failed in a way it should not")
-                self._version = ""
+                self._version, self._cached = "", False
                 self._back_off()
 
     def _list(self) -> None:
+        if self._cached:
+            try:
+                self._list_from({"resourceVersion": "0"}, CACHED)
+                return
+            except TooLarge:
+                self._cached = False
+        self._list_from({}, LARGEST)
+
+    def _list_from(self, version: Mapping[str, str], largest: int) -> None:
         found: dict[str, T] = {}
-        more = {"labelSelector": self._selector, "limit": PAGE}
+        asked = {"labelSelector": self._selector, "limit": PAGE}
+        more = {**asked, **version}
         while True:
-            page = _mapping(self._api.get(self._path, **more))
+            page = _mapping(self._api.get(self._path, largest, **more))
             about = _mapping(page.get("metadata"))
             with _ours():
                 found |= {_name(item): self._keep(item) for item in page.get("items") or ()}
@@ -118,7 +130,7 @@ class Watch(Generic[T]):
                 raise ValueError("no list")  # so it is not an empty one, either
             if not about.get("continue"):
                 break
-            more["continue"] = str(about["continue"])
+            more = {**asked, "continue": str(about["continue"])}  # it has its version in itself
         self._items, self._version, self.known = found, str(about["resourceVersion"]), True
         self._answered()
         self._tell()
@@ -160,23 +172,24 @@ class Watch(Generic[T]):
         if self._told:
             logger.info("the API server answers again")
             self._told.clear()
-        self.stale = None
+        self.stale, self.standing = None, OK
 
-    def _unanswered(self, message: str, cause: str) -> None:
-        """Say so once, until it answers again; that the Role is missing is another matter than an outage."""
-        self.stale = self._clock() if self.stale is None else self.stale
-        if (message is BARRED) not in self._told:
-            logger.warning(message, cause=cause, path=self._path, known=len(self._items))
-            self._told.add(message is BARRED)
+    def _failed(self, standing: Standing) -> None:
+        """Log each sentence once, until the API server answers again."""
+        self.stale, self.standing = self._clock() if self.stale is None else self.stale, standing
+        told = sentence(standing.answering, standing.status)
+        if told not in self._told:
+            logger.warning(f"{told}; {KEPT}", cause=standing.cause, path=self._path, known=len(self._items))
+            self._told.add(told)
 
     def _refused(self, refused: Refused) -> None:
         if refused.status == FORBIDDEN:
             self._failures = MANY  # until somebody mends it
-        self._unanswered(BARRED if refused.status == FORBIDDEN else REFUSING, str(refused))
+        self._failed(standing_of(refused))
         self._back_off(min(refused.wait or 0.0, LASTS[1]))
 
     def _lost(self) -> None:
-        self._version = ""
+        self._version, self._cached = "", False
         self._go_on()
 
     def _go_on(self) -> None:

@@ -1,7 +1,7 @@
 """Whether the largest packet that the way is said to take arrives and comes back: it follows a UDP probe.
 
 one of `allowed` bytes ── answered ──▶ all is well
-        └─ three times no answer ─▶ twice one of each size, the largest first ─▶ analysis.path_mtu.judge
+        └─ three times no answer ─▶ twice one of each size, the largest first ─▶ diagnosis.path_mtu.judge
 
 A router that says that it cannot (ICMP 3/4) is no fault: the kernel then knows better, and what it knows is tried.
 """
@@ -15,7 +15,7 @@ from collections.abc import Collection
 
 from gevent.socket import wait_read
 
-from smoker_prober.analysis.path_mtu import PathMtu, judge, sizes
+from smoker_diagnosis.path_mtu import PathMtu, judge, sizes
 from smoker_prober.kernel import error_queue, path_mtu
 from smoker_prober.probes.datagram import connected
 from smoker_prober.resolve import Address

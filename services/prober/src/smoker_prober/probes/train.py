@@ -14,8 +14,8 @@ from typing import NamedTuple
 import gevent
 from gevent.socket import wait_read
 
+from smoker_diagnosis.train import Answer, Train, judge
 from smoker_echo.stamp_packet import LENGTH, Malformed, SenderPacket, pack_sender, unpack_reflector
-from smoker_prober.analysis.train import Answer, Train, judge
 from smoker_prober.kernel import error_queue, timestamping
 from smoker_prober.probes.datagram import connected
 from smoker_prober.resolve import Address

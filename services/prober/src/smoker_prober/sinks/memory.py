@@ -8,8 +8,10 @@ Version 1: `{"version", "node", "zone", "network", "time", "mesh", "paths": [{"p
 "p99", "max"}`; dates are seconds since the epoch by the wall clock of the moment at which the snapshot is made, however
 that clock was stepped before; what has no sample is null; `last` is empty before the first result;
 `recent_loss_ratio` is of the last five trains. `mesh`: null without one, else `{"known", "probers", "probed", "paths",
-"stale_since"}`: other nodes that have a prober, other probers (a node can have two), the nodes that this one probes, by
-how many paths, and since when the API server has not answered. Fields may be added.
+"stale_since", "api", "api_status", "api_cause"}`: other nodes that have a prober, other probers (a node can have two),
+the nodes that this one probes, by how many paths, since when the API server has given no news of peers (null while it
+does), and how it answers: `api` is a word of discovery/standing.py, `api_status` the HTTP status of a refusal (else
+null), `api_cause` the cause in words. Fields may be added.
 """
 
 from __future__ import annotations
@@ -20,11 +22,11 @@ from typing import Any
 import gevent
 
 from smoker_common.clock import Clock
-from smoker_prober.analysis.window import Limits, Sample, Spread, Summary, Window
+from smoker_diagnosis.window import Limits, Sample, Spread, Summary, Window
 from smoker_prober.result import Outcome, Result
+from smoker_prober.snapshot import VERSION
 from smoker_prober.target import Path
 
-VERSION = 1
 BATCH = 10  # paths after which others get a turn: some milliseconds
 
 

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 
 from smoker_common.clock import Clock
 from smoker_common.metrics import Value, counter, gauge
-from smoker_prober.analysis.train import Train
+from smoker_diagnosis.train import Train
 from smoker_prober.kernel import cgroup
 from smoker_prober.probes import ECHOED
 from smoker_prober.result import Outcome, Result

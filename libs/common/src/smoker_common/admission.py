@@ -1,0 +1,57 @@
+"""How many connections a server takes: in all, and from one client address.
+
+An open connection costs memory (an HTTP connection 12 to 19 KiB). A process that exceeds its memory limit is killed,
+which looks like a fault of the network. Beyond a limit the newest connection is closed at once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+
+MOST, MOST_OF_CLIENT = 20_000, 15_000
+ALL, CLIENT = "max_connections", "max_connections_per_client"  # why a connection is refused
+LINE = 1.0  # seconds from one line about refused connections to the next
+
+#: Called at most once per LINE seconds: client, reason, connections refused since the last call.
+Tell = Callable[[str, str, int], None]
+
+
+class Admission:
+    """Counts the open connections of one server. IPv6 is counted by address: a cluster's nodes often share a /64."""
+
+    def __init__(self, most: int = MOST, most_of_client: int = MOST_OF_CLIENT) -> None:
+        self.most, self.most_of_client = most, most_of_client
+        self.open = 0
+        self.refused: Counter[str] = Counter()  # by reason
+        self._clients: dict[str, int] = {}  # open connections by address; an address without any has no entry
+        self._untold, self._told = 0, float("-inf")
+
+    def enter(self, client: str) -> str:
+        """Count a connection of `client` in and return an empty string, or return why it must be refused."""
+        mine = self._clients.get(client, 0)
+        reason = ALL if self.open >= self.most else CLIENT if mine >= self.most_of_client else ""
+        if reason:
+            self.refused[reason] += 1
+        else:
+            self.open += 1
+            self._clients[client] = mine + 1
+        return reason
+
+    def leave(self, client: str) -> None:
+        """Count out a connection that `enter` counted in."""
+        self.open -= 1
+        mine = self._clients[client] - 1
+        if mine:
+            self._clients[client] = mine
+        else:
+            del self._clients[client]
+
+    def tell(self, client: str, reason: str, tell: Tell) -> None:
+        """Call `tell` about a refused connection, unless it was called less than LINE seconds ago."""
+        self._untold += 1
+        now = time.monotonic()
+        if now - self._told >= LINE:
+            untold, self._untold, self._told = self._untold, 0, now
+            tell(client, reason, untold)

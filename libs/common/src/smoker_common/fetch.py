@@ -1,0 +1,173 @@
+"""One GET with a total deadline and a size limit, for what another process of ours says of itself.
+
+    fetch_json("10.78.1.5", 9464, "/api/v1/snapshot", seconds=2.0, limit=1_000_000)
+
+The deadline covers the name look-up, the connection, the request and every byte of the answer: a peer that sends a byte
+each second does not extend it. The limit covers the headers, too. Nothing is followed, decoded or tried twice, and
+everything that can go wrong is a `FetchError`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+from typing import Any, NoReturn
+
+import gevent
+from gevent.socket import SOCK_STREAM, getaddrinfo
+from gevent.socket import socket as gevent_socket
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+from smoker_common.host import SockAddr, authority, is_address, sockaddr, wire
+from smoker_common.host import host as normal_form
+
+OK = 200
+BLOCK = 65_536  # bytes
+
+
+class FetchError(Exception):
+    """What failed, and where: a sentence without its end.
+
+    `answered`: whether something was sent back, which is not what was asked for.
+    """
+
+    def __init__(self, where: str, why: str, *, answered: bool = False) -> None:
+        super().__init__(f"{where} {why}")
+        self.where, self.why, self.answered = where, why, answered
+
+
+def fetch_json(host: str, port: int, path: str, *, seconds: float, limit: int) -> Any:
+    """Return the JSON (RFC 8259: NaN is none) at `path`. Raises `FetchError`."""
+    data = fetch(host, port, path, seconds=seconds, limit=limit)
+    try:
+        return json.loads(data, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise FetchError(_url(host, port, path), f"does not send JSON: {why}", answered=True) from None
+
+
+def fetch(host: str, port: int, path: str, *, seconds: float, limit: int) -> bytes:
+    """Return the body of the answer 200 to GET `path`, within `seconds` and `limit` bytes. Raises `FetchError`."""
+    where, deadline = _url(host, port, path), gevent.Timeout(seconds)
+    answer = _Answer()
+    try:
+        with deadline:
+            _exchange(answer, host, port, path, limit)
+    except gevent.Timeout as over:
+        if over is not deadline:  # the caller's own
+            raise
+        part = f"; {answer.arrived} bytes have arrived" if answer.arrived else ""
+        raise FetchError(where, f"does not answer within {seconds:g} s{part}", answered=answer.arrived > 0) from None
+    except _Unfit as unfit:
+        raise FetchError(where, str(unfit), answered=True) from None
+    except (OSError, ValueError, OverflowError) as error:  # the last two: what can be no host or port
+        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise FetchError(where, f"does not answer: {why[:1].lower()}{why[1:]}") from None
+    return b"".join(answer.body)
+
+
+class _Unfit(Exception):
+    """The answer is not what was asked for; the text says why, after the name of the peer."""
+
+
+class _Answer:
+    """An answer as it arrives. Its methods beside `feed` and `end` are called by llhttp."""
+
+    def __init__(self) -> None:
+        self.arrived = 0  # bytes
+        self.body: list[bytes] = []
+        self.complete = False
+        self._parser = HttpResponseParser(self)
+        self._headers_complete = self._sized = False
+
+    def feed(self, data: bytes) -> None:
+        """Parse `data`. Raises `_Unfit`."""
+        self.arrived += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (HttpParserError, HttpParserUpgrade):
+            if not self.complete:  # what follows an answer is of no interest
+                raise _Unfit("does not speak HTTP/1.1") from None
+
+    def end(self) -> None:
+        """Note that the peer has closed. Raises `_Unfit` where that is before the end of the answer."""
+        if not self._headers_complete or self._sized:
+            raise _Unfit(f"closed the connection before the end of its answer, after {self.arrived} bytes")
+        self.complete = True  # RFC 9112 section 6.3: a body without a length ends with the connection
+
+    def on_header(self, name: bytes, _value: bytes) -> None:
+        self._sized = self._sized or name.lower() in (b"content-length", b"transfer-encoding")
+
+    def on_headers_complete(self) -> None:
+        self._headers_complete = not self._interim()
+
+    def on_body(self, data: bytes) -> None:
+        if not self.complete:
+            self.body.append(data)
+
+    def on_message_complete(self) -> None:
+        if self._interim():
+            self._sized = False
+        else:
+            self.complete = True
+
+    def check(self) -> None:
+        """Raise `_Unfit` where the status is known and is not 200."""
+        status = self._parser.get_status_code()
+        if self._headers_complete and status != OK:
+            raise _Unfit(f"answers with status {status}")
+
+    def _interim(self) -> bool:
+        """RFC 9110 section 15.2: another answer follows one of 1xx."""
+        return bool(self._parser.get_status_code() < OK)
+
+
+def _exchange(answer: _Answer, host: str, port: int, path: str, limit: int) -> None:
+    """Ask, and read until the answer is complete. Raises `_Unfit`, `OSError`, `ValueError`, `OverflowError`."""
+    with contextlib.closing(_connected(host, port)) as sock:
+        head = (
+            f"GET {path} HTTP/1.1\r\nHost: {authority(wire(normal_form(host)), port)}\r\nAccept: application/json\r\n"
+        )
+        sock.sendall(f"{head}Connection: close\r\n\r\n".encode("ascii"))
+        while not answer.complete:
+            data = sock.recv(BLOCK)
+            gevent.sleep(0)  # gevent does not switch while there is data: others, and the deadline, get their turn
+            if data:
+                answer.feed(data)
+            else:
+                answer.end()
+            answer.check()
+            if answer.arrived > limit:
+                raise _Unfit(f"sends more than {limit} bytes")
+
+
+def _connected(host: str, port: int) -> gevent_socket:
+    """Connect to the first address of `host` that accepts. Raises `OSError`, `ValueError`, `OverflowError`."""
+    refused: OSError = OSError("the name has no address")
+    for family, address in _addresses(normal_form(host), port):
+        with contextlib.ExitStack() as opened:
+            sock = opened.enter_context(contextlib.closing(gevent_socket(family, SOCK_STREAM)))
+            try:
+                sock.connect(address)
+            except OSError as error:
+                refused = error
+                continue
+            opened.pop_all()
+            return sock
+    raise refused
+
+
+def _addresses(normal: str, port: int) -> list[tuple[socket.AddressFamily, SockAddr]]:
+    """Return the addresses of a host in its normal form, in the order of RFC 6724. Raises as `_connected`."""
+    if is_address(normal):
+        return [sockaddr(normal, port)]
+    return [(found[0], found[4]) for found in getaddrinfo(wire(normal), port, type=SOCK_STREAM)]  # type: ignore[misc]
+
+
+def _url(host: str, port: int, path: str) -> str:
+    return f"http://{authority(host, port)}{path}"
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no number")

@@ -1,0 +1,78 @@
+"""Which paths to the echo services fail because of a fault between nodes: that fault is named, and not the Service."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from smoker_diagnosis.component import (
+    INTO,
+    INTO_PODS,
+    NETWORK,
+    NODE,
+    OUT_OF,
+    OUT_OF_PODS,
+    OVERLAY,
+    PODS,
+    Component,
+)
+from smoker_diagnosis.evidence import ECHO, UDP, Cell, Mesh
+from smoker_diagnosis.explain import Blamed
+from smoker_diagnosis.loss import HEAVY, Lossy
+
+_LEAVING = {OVERLAY, NETWORK, PODS, OUT_OF_PODS}  # layers whose fault keeps a node from Services
+_ENTERING = {OVERLAY, NETWORK, PODS, INTO_PODS}  # and keeps everybody from the pods behind them
+
+
+class Follows:
+    """What the faults in `blamed` and `lossy` mean for Services and the DNS."""
+
+    def __init__(self, mesh: Mesh, blamed: Iterable[Blamed], lossy: Iterable[Lossy]) -> None:
+        self._mesh = mesh
+        self._sources: dict[str, int] = {}  # bits of the probes that do not leave a node
+        self._hosts: dict[str, int] = {}  # bits of the probes that do not reach the pods of a node
+        self.near: set[str] = set()  # nodes that cannot reach one other node, on which an echo may stand
+        self._everywhere = 0  # bits of the probes that fail in zones or everywhere
+        for component in [each.component for each in blamed] + [x.component for x in lossy if x.rate >= HEAVY]:
+            self._add(component)
+
+    def _add(self, component: Component) -> None:
+        scope, bits = component.scope, component.bits
+        if not scope.nodes:
+            self._everywhere |= bits
+        elif scope.kind in (NODE, INTO, OUT_OF):
+            node = scope.nodes[0]
+            if scope.kind != INTO and component.layer in _LEAVING:
+                self._sources[node] = self._sources.get(node, 0) | bits
+            if scope.kind != OUT_OF and component.layer in _ENTERING:
+                self._hosts[node] = self._hosts.get(node, 0) | bits
+        else:
+            self.near.update(scope.nodes)
+
+    def source(self, cell: Cell, bit: int) -> bool:
+        """Whether `cell` begins where packets of `bit` do not get out."""
+        return bool((self._sources.get(cell.source, 0) | self._everywhere) & _carried(bit))
+
+    def hosts(self, bit: int) -> set[str]:
+        """Return the nodes whose pods are not reached by `bit`."""
+        return {node for node, bits in self._hosts.items() if bits & _carried(bit)}
+
+    def everywhere(self, bit: int) -> bool:
+        """Whether zones, or everything, fails for `bit`."""
+        return bool(self._everywhere & _carried(bit))
+
+    def share(self, bit: int, bad: Collection[Cell]) -> float:
+        """Return the share of the pods behind a Service (or the DNS) that a fault may keep from everybody."""
+        if self.everywhere(bit):
+            return 1.0
+        hosts, places = self.hosts(bit), self._mesh.echoes.get(bit)
+        if places:
+            return len(places & hosts) / len(places)
+        if not hosts:
+            return 0.0
+        # Their places are not known. A node that cannot reach others still reaches its own pods.
+        return 0.5 if any(cell.source in hosts and cell.bad & bit for cell in bad) else 1.0
+
+
+def _carried(bit: int) -> int:
+    """Return the bit of the probe whose packets `bit` needs: look-ups are datagrams."""
+    return bit if bit & ECHO else UDP

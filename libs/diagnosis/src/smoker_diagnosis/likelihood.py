@@ -1,0 +1,220 @@
+"""What the probes of one scope say for and against each component of it: sums of logarithms of likelihoods."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from smoker_diagnosis.component import MAY, MUST, NO, OF_SCOPE, Component, Scope, cells_of, fails
+from smoker_diagnosis.evidence import ECHO, HTTP, LARGE, TCP, UDP, Cell, Mesh, Row
+
+HARD = 0.97  # share of its paths that a broken component fails
+MAYBE = 0.5  # the same of the paths that may or may not fail with it
+STAYS = 0.05  # chance that a path that failed by chance fails in the next round, too
+LONGEST_STREAK = 4  # failures in a row that count
+SPREAD = 1.25  # how much more than the rest a path of a lossy component may lose
+MOST_LOST = 0.97
+TRIES = 2  # packets in a row that a TCP probe must lose to fail: it sends again before its timeout
+ENOUGH = 1.9  # failing paths (two, but for rounding); a single one must have failed twice
+OLDER = 0.8  # share of the failures that began since the fault did; a few older ones may be another's
+
+
+class Odds:
+    """How much likelier one result is with a broken component than without, as logarithms, by `MUST` and `MAY`."""
+
+    def __init__(self, background: float, rates: Mapping[int, float]) -> None:
+        """`background`: share of the paths that fail by chance; `rates`: of packets lost, by identity of a path."""
+        self._background, self.rates = background, rates
+        self._of: dict[tuple[float, int], Worth] = {}
+
+    def of(self, rate: float, bit: int) -> Worth:
+        """Return what a probe says on a path that loses packets at `rate`."""
+        found = self._of.get((rate, bit))
+        if found is None:
+            lost = min(SPREAD * rate, MOST_LOST)
+            lost = lost if bit in (UDP, LARGE) else lost**TRIES
+            chance, again = max(self._background, lost), max(STAYS, lost)
+            found = self._of[rate, bit] = Worth(
+                {MUST: math.log(HARD / chance), MAY: max(math.log(MAYBE / chance), 0.0)},
+                {MUST: math.log((1 - HARD) / (1 - chance)), MAY: 0.0},
+                {MUST: math.log(HARD / again), MAY: max(math.log(MAYBE / again), 0.0)},
+            )
+        return found
+
+    def most(self, cell: Cell) -> float:
+        """Return the most that the failures of `cell` can say for a component."""
+        rate, total = self.rates.get(id(cell), 0.0), 0.0
+        for failing in (list(cell.failing(ECHO)), list(cell.failing(LARGE))):
+            if failing:
+                total += max(
+                    self.of(rate, bit).fails[MUST] + self.of(rate, bit).again[MUST] * _again(cell.failed[bit].streak)
+                    for bit in failing
+                )
+        return total
+
+
+class Worth(NamedTuple):
+    """Logarithms for one result."""
+
+    fails: dict[int, float]
+    works: dict[int, float]
+    again: dict[int, float]  # for each further failure in a row
+
+
+class Key(NamedTuple):
+    """What layers, families and probes can distinguish of a result."""
+
+    plane: str
+    local: bool
+    source_in: bool  # whether the source is the scope's node
+    target_in: bool
+    family: str
+    bit: int
+    bad: bool
+    rate: float  # of packets that the path loses
+    probes: int  # bits of the small probes of the same path: the failing ones of a failing result, else the known ones
+
+
+@dataclass(slots=True)
+class Sum:
+    """How many results with the same key speak for and against."""
+
+    bad: int = 0
+    again: int = 0  # rounds in a row beyond the first in which these failed
+    often: int = 0  # of the failing ones, those that failed more than once
+    good: int = 0  # working ones that were probed since the fault began
+
+
+@dataclass(slots=True)
+class Rows:
+    """The failures that a component explains, each with its worth, and what speaks against it."""
+
+    bad: dict[Row, float]
+    against: float
+
+
+class Table:
+    """The results of a scope: failures that nothing else explains yet, and successes since these began."""
+
+    def __init__(self, mesh: Mesh, scope: Scope, left: Collection[Row], odds: Odds) -> None:
+        self._scope, self._left, self._odds = scope, left, odds
+        self._cells = list(cells_of(mesh, scope))
+        self._began = self._beginning()
+        self._sums: dict[Key, Sum] = {}
+        for key, cell in self._results():
+            found = self._sums.setdefault(key, Sum())
+            if key.bad:
+                more = _again(cell.failed[key.bit].streak)
+                found.bad += 1
+                found.again += more
+                found.often += more > 0
+            else:
+                found.good += 1
+
+    def _beginning(self) -> float:
+        """Return the seconds since the fault began."""
+        ages = sorted(
+            cell.failed[bit].since
+            for cell in self._cells
+            if cell.bad
+            for bit in cell.failing(ECHO | LARGE)
+            if (id(cell), bit) in self._left
+        )
+        return ages[int(OLDER * (len(ages) - 1))] if ages else 0.0
+
+    def _results(self) -> Iterator[tuple[Key, Cell]]:
+        nodes = self._scope.nodes
+        node = nodes[0] if len(nodes) == 1 else ""
+        rates = self._odds.rates
+        for cell in self._cells:
+            known = cell.known & (ECHO | LARGE)
+            while known:
+                bit = known & -known
+                known ^= bit
+                bad = bool(cell.bad & bit)
+                if ((id(cell), bit) not in self._left) if bad else cell.ages[bit] > self._began:
+                    continue
+                yield (
+                    Key(
+                        cell.plane,
+                        cell.local,
+                        cell.source == node,
+                        cell.target == node,
+                        cell.family,
+                        bit,
+                        bad,
+                        rates.get(id(cell), 0.0),
+                        (cell.bad if bad else cell.known) & ECHO,
+                    ),
+                    cell,
+                )
+
+    def components(self) -> Iterator[Component]:
+        """Yield the components of this scope that the failures suggest."""
+        failing = [key for key in self._sums if key.bad]
+        bits = {key.bit for key in failing}
+        small = bits & {TCP, UDP, HTTP}
+        options = [ECHO, *small] if small else []
+        options += [TCP | HTTP] if {TCP, HTTP} <= small else []
+        options += [LARGE] if LARGE in bits else []
+        narrow: list[tuple[str, ...]] = [()]
+        if len({key.family for key in self._sums}) > 1:
+            narrow += [(family,) for family in {key.family for key in failing}]
+        for layer in OF_SCOPE[self._scope.kind]:
+            for option in options:
+                for only in narrow:
+                    yield Component(self._scope, layer, option, only)
+
+    def gain(self, component: Component) -> tuple[float, bool]:
+        """Return what `component` gains before its price, and whether enough has failed to blame anything."""
+        total, bad, often = 0.0, 0.0, 0.0
+        for key, each in self._sums.items():
+            how = _how(component, key)
+            if how == NO:
+                continue
+            weight = _weight(component, key)
+            worth = self._odds.of(key.rate, key.bit)
+            total += weight * (
+                each.bad * worth.fails[how] + each.again * worth.again[how] + each.good * worth.works[how]
+            )
+            bad += weight * each.bad
+            often += weight * each.often
+        return total, bad > 0 and (bad >= ENOUGH or often >= 0.5 * bad)
+
+    def rows(self, component: Component) -> Rows:
+        """Return what speaks for and against `component`, result by result."""
+        found, against = dict[Row, float](), 0.0
+        for key, cell in self._results():
+            how = _how(component, key)
+            if how == NO:
+                continue
+            weight, worth = _weight(component, key), self._odds.of(key.rate, key.bit)
+            if key.bad:
+                more = _again(cell.failed[key.bit].streak)
+                found[id(cell), key.bit] = weight * (worth.fails[how] + more * worth.again[how])
+            else:
+                against += weight * worth.works[how]
+        return Rows(found, against)
+
+
+def _again(streak: int) -> int:
+    return min(streak, LONGEST_STREAK) - 1
+
+
+def _how(component: Component, key: Key) -> int:
+    if not key.bit & component.bits or (component.families and key.family not in component.families):
+        return NO
+    return fails(component.layer, key.plane, local=key.local, source_in=key.source_in, target_in=key.target_in)
+
+
+def _weight(component: Component, key: Key) -> float:
+    """Return what one result counts for.
+
+    A path counts once: the probes that fail on it share its weight, and so do those that work against a component's
+    word. Large packets count for themselves.
+    """
+    if key.bit == LARGE:
+        return 1.0
+    return 1.0 / (key.probes if key.bad else key.probes & component.bits).bit_count()

@@ -1,0 +1,38 @@
+"""What one look knows so far: the evidence, and what explains it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from smoker_diagnosis.evidence import Cell, Mesh
+from smoker_diagnosis.explain import Blamed, Reach
+from smoker_diagnosis.loss import Lossy, dead_cells, find_loss, rates_of
+from smoker_diagnosis.services import Service, find_services
+
+
+@dataclass(slots=True)
+class Look:
+    """The evidence, and what explains it."""
+
+    cluster: str
+    mesh: Mesh
+    blamed: list[Blamed]
+    lossy: list[Lossy]
+    services: list[Service]
+    following: list[Cell]  # paths to the echo services that fail because of `blamed`
+    stray: list[Cell]  # paths that nothing explains
+    named: set[str] = field(default_factory=set)  # nodes that are named so far
+
+
+def look_at(mesh: Mesh, cluster: str) -> Look:
+    """Explain the evidence: hard faults, then loss, then what both leave of the Services."""
+    reach = Reach(mesh)
+    blamed = reach.explain()
+    lossy: list[Lossy] = []
+    if mesh.losing:
+        lossy = find_loss(mesh, dead_cells(mesh, blamed))
+        if lossy:  # what loses packets fails now and then, too: look again with that in mind
+            reach = Reach(mesh, rates_of(mesh, lossy))
+            blamed = reach.explain()
+    services, following = find_services(mesh, blamed, lossy)
+    return Look(cluster, mesh, blamed, lossy, services, following, reach.unexplained(blamed))

@@ -1,0 +1,122 @@
+"""From what explains the evidence to findings: which paths fail, which work beside them, since when."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from smoker_diagnosis import direction
+from smoker_diagnosis.component import MUST, NO, Component, cells_of, fails
+from smoker_diagnosis.evidence import ECHO, LARGE, NAMES, Cell, Mesh
+from smoker_diagnosis.explain import Blamed
+from smoker_diagnosis.finding import SHOWN_FAILING, SHOWN_WORKING, Count, Finding, Seen, finding_of, seen
+from smoker_diagnosis.look import Look
+from smoker_diagnosis.loss import Lossy
+from smoker_diagnosis.services import LAYER_DNS, Service
+
+GRAVE = 0.05  # packet loss from which a finding is critical
+
+
+def of_blamed(look: Look, each: Blamed) -> Finding:
+    """Return the finding of a hard fault."""
+    component = each.component
+    cells, beside = _within(look.mesh, component)
+    failing = [cell for cell in cells if any((id(cell), bit) in each.rows for bit in cell.failing(component.bits))]
+    working = [cell for cell in cells if not cell.bad & component.bits] + [cell for cell in beside if not cell.bad]
+    failures = [cell.failed[bit] for cell in failing for bit in cell.failing(component.bits)]
+    large = component.bits == LARGE
+    offenders = {cell.offender for cell in failing if cell.offender}
+    return finding_of(
+        look.cluster,
+        "mtu" if large else "fault",
+        component.scope,
+        component.layer,
+        layers=each.layers,
+        probes=component.probes,
+        families=component.families,
+        one_of=each.one_of,
+        confidence=round(each.confidence, 3),
+        direction="" if large else direction.of_failures(component.scope, failing),
+        mtu=max((cell.mtu for cell in failing), default=0) if large else 0,
+        passes=min((cell.passes for cell in failing if cell.passes), default=0) if large else 0,
+        offender=offenders.pop() if len(offenders) == 1 else "",  # several: none of them is the cause
+        outcomes=tuple(sorted({failure.outcome for failure in failures})),
+        since=max((failure.since for failure in failures), default=0.0),
+        counts=_counts(failing, cells),
+        beside=_counts([cell for cell in beside if cell.bad & component.bits], beside),
+        failing=tuple(seen(failing, component.bits))[:SHOWN_FAILING],
+        working=tuple(seen(working[:SHOWN_WORKING], component.bits)),
+    )
+
+
+def of_loss(look: Look, each: Lossy) -> Finding:
+    """Return the finding of a loss of packets."""
+    component = each.component
+    losing = sorted((cell for cell in each.cells if cell.lost), key=lambda cell: -cell.lost)
+    _, beside = _within(look.mesh, component)
+    beside = [cell for cell in beside if cell.sent and not cell.local]
+    return finding_of(
+        look.cluster,
+        "loss",
+        component.scope,
+        component.layer,
+        layers=each.layers,
+        families=component.families,
+        one_of=each.one_of,
+        severity="critical" if each.rate >= GRAVE else "warning",
+        confidence=round(each.confidence, 3),
+        direction=direction.of_loss(component.scope, each.cells),
+        share=each.rate,
+        counts=_counts(losing, each.cells),
+        beside=_counts([cell for cell in beside if cell.lost], beside),
+        failing=tuple(
+            Seen(cell.source, cell.target, cell.plane, cell.family, "train", f"{cell.lost} of {cell.sent} packets lost")
+            for cell in losing[:SHOWN_FAILING]
+        ),
+    )
+
+
+def of_service(look: Look, each: Service) -> Finding:
+    """Return the finding of a fault of Services or the DNS."""
+    dns = each.layer == LAYER_DNS
+    failures = [cell.failed[bit] for cell in each.cells for bit in cell.failing(each.bits)]
+    return finding_of(
+        look.cluster,
+        "dns" if dns else "service",
+        each.scope,
+        each.layer,
+        layers=(each.layer,),
+        probes=() if dns or each.bits == ECHO else tuple(name for bit, name in NAMES.items() if bit & each.bits),
+        confidence=each.confidence,
+        share=each.share,
+        outcomes=tuple(sorted({failure.outcome for failure in failures})),
+        since=max((failure.since for failure in failures), default=0.0),
+        counts=(Count("service", len(each.cells), each.of),),
+        failing=tuple(seen(each.cells, each.bits))[:SHOWN_FAILING],
+        notes=(each.note,) if each.note else (),
+    )
+
+
+def _within(mesh: Mesh, component: Component) -> tuple[list[Cell], list[Cell]]:
+    """Return the paths that fail with `component`, and the others between the same nodes."""
+    scope = component.scope
+    inside: list[Cell] = []
+    beside: list[Cell] = []
+    node = scope.nodes[0] if len(scope.nodes) == 1 else ""
+    for cell in cells_of(mesh, scope):
+        if not cell.known & component.bits:
+            continue
+        source_in, target_in = cell.source == node, cell.target == node
+        hit = fails(component.layer, cell.plane, local=cell.local, source_in=source_in, target_in=target_in)
+        if component.families and cell.family not in component.families:
+            hit = NO
+        if hit == MUST or (hit and cell.bad & component.bits):
+            inside.append(cell)
+        elif not hit:
+            beside.append(cell)
+    return inside, beside
+
+
+def _counts(failing: Sequence[Cell], cells: Iterable[Cell]) -> tuple[Count, ...]:
+    bad, whole = Counter(cell.plane for cell in failing), Counter(cell.plane for cell in cells)
+    return tuple(Count(plane, bad[plane], count) for plane, count in sorted(whole.items()))

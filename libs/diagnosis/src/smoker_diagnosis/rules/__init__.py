@@ -1,0 +1,14 @@
+"""What is known beside the place of a fault: one question a file. Add a rule by a file and a line in `RULES`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from smoker_diagnosis.finding import Finding
+from smoker_diagnosis.look import Look
+from smoker_diagnosis.rules import left_nodes, silent_probers, targets, unexplained
+
+Rule = Callable[[Look], Iterator[Finding]]
+
+#: In this order: a rule sees in `Look.named` the nodes that those before it named.
+RULES: tuple[Rule, ...] = (left_nodes.find, silent_probers.find, targets.find, unexplained.find)

@@ -1,0 +1,32 @@
+"""Probers that do not answer for themselves though their peers reach them, and those that hang."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from smoker_diagnosis.component import NODE, Scope
+from smoker_diagnosis.evidence import ECHO, HOST
+from smoker_diagnosis.finding import Count, Finding, finding_of
+from smoker_diagnosis.look import Look
+
+
+def find(look: Look) -> Iterator[Finding]:
+    """Yield them, but for nodes that are named already, or that left the cluster."""
+    mesh = look.mesh
+    for node, network in sorted(mesh.hung | mesh.silent):
+        cells = [cell for cell in mesh.by_target.get(node, ()) if cell.plane.endswith(HOST) == (network == HOST)]
+        reached = [cell for cell in cells if cell.known & ECHO & ~cell.bad]
+        hung = (node, network) in mesh.hung
+        if node in look.named or node in mesh.left or not (reached or hung):
+            continue
+        yield finding_of(
+            look.cluster,
+            "silent",
+            Scope(NODE, (node,)),
+            "prober",
+            layers=("prober",),
+            severity="warning",
+            confidence=0.95 if hung or len(reached) > 1 else 0.8,
+            counts=(Count("peers", len(cells) - len(reached), len(cells)),),
+            notes=(network, "hung" if hung else "silent"),
+        )

@@ -1,0 +1,36 @@
+"""Further targets (not peers, not echo services) that fail for everybody who probes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from smoker_diagnosis.component import TARGET, Scope
+from smoker_diagnosis.evidence import LOCAL_ERROR
+from smoker_diagnosis.finding import Count, Finding, finding_of
+from smoker_diagnosis.look import Look
+
+OFTEN = 2  # failures in a row
+MOST_OF = 0.8  # share of the probers that makes "everybody"
+
+
+def find(look: Look) -> Iterator[Finding]:
+    """Yield them. Probers on nodes that are named already say nothing about a target."""
+    of: dict[str, list[tuple[bool, str]]] = {}
+    for source, path in look.mesh.others:
+        if path.last and path.last != LOCAL_ERROR and source not in look.named:
+            bad = path.last != "success" and path.streak >= OFTEN
+            of.setdefault(path.target, []).append((bad, path.last))
+    for target, seen in sorted(of.items()):
+        outcomes = [outcome for bad, outcome in seen if bad]
+        if not outcomes or len(outcomes) < MOST_OF * len(seen):
+            continue
+        yield finding_of(
+            look.cluster,
+            "target",
+            Scope(TARGET, (target,)),
+            "target",
+            layers=("target",),
+            confidence=0.95 if len(outcomes) > 1 else 0.9,
+            outcomes=tuple(sorted(set(outcomes))),
+            counts=(Count("other", len(outcomes), len(seen)),),
+        )

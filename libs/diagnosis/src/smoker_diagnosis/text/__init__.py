@@ -1,0 +1,51 @@
+"""The sentences of findings for people: no other package of ours has any.
+
+FAULT node-3: packet loss of 36 % on the pod network (CNI overlay or NetworkPolicy), for 90 s, confidence 98 %
+  evidence: 12 of 24 pod paths to or from node-3 lose packets; all 12 node-to-node paths beside them are clean
+  next: kubectl -n kube-system get pods -o wide --field-selector spec.nodeName=node-3   (the CNI's pod there)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from smoker_diagnosis.finding import Finding
+from smoker_diagnosis.text.evidence import evidence
+from smoker_diagnosis.text.next_steps import next_steps
+from smoker_diagnosis.text.place import place, scope_name
+from smoker_diagnosis.text.what import layer, what
+from smoker_diagnosis.text.words import duration, paths, percent, verb
+
+__all__ = ["duration", "evidence", "headline", "layer", "lines", "next_steps", "place", "scope_name", "summary", "what"]
+
+_SEVERITIES = {"critical": "FAULT", "warning": "WARNING", "info": "INFO"}
+
+
+def headline(finding: Finding) -> str:
+    """Return one line: where, what, and how sure."""
+    if finding.kind == "unknown":
+        count = sum(each.failing for each in finding.counts)
+        return f"UNKNOWN {paths(count)} {verb(count, 'fails', 'fail')} without a common cause"
+    since = f", for {duration(finding.since)}" if finding.since else ""
+    sure = percent(min(finding.confidence, 0.99))
+    return f"{_SEVERITIES[finding.severity]} {place(finding)}: {what(finding)}{since}, confidence {sure}"
+
+
+def lines(finding: Finding) -> list[str]:
+    """Return the headline, the evidence and what to do next."""
+    return [
+        headline(finding),
+        *(f"  evidence: {each}" for each in evidence(finding)),
+        *(f"  next: {each}" for each in next_steps(finding)),
+    ]
+
+
+def summary(findings: Sequence[Finding], count: int, probers: int) -> str:
+    """Return the one sentence that comes first. `count`: paths that `probers` probers probe."""
+    faults = [each for each in findings if each.kind != "unknown"]
+    looked = f"{paths(count)} of {probers} {verb(probers, 'prober', 'probers')}"
+    if not findings:
+        return f"HEALTHY all {looked} work" if count != 1 else f"HEALTHY {looked} works"
+    if not faults:
+        return f"UNCLEAR {headline(findings[0]).removeprefix('UNKNOWN ')}, of {looked}"
+    return f"{len(faults)} {verb(len(faults), 'finding', 'findings')} from {looked}"

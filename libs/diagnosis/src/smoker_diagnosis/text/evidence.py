@@ -1,0 +1,77 @@
+"""What speaks for a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from smoker_diagnosis.component import INTO, NODE, OUT_OF
+from smoker_diagnosis.finding import Count, Finding, Seen
+from smoker_diagnosis.text.words import FAMILIES, PLANES, listed, outcome, paths, verb
+
+SHOWN = 10  # paths without a common cause that are listed
+_FAIL = {"loss": ("loses packets", "lose packets"), "mtu": ("loses large packets", "lose large packets")}
+_ENDS = {NODE: "to or from", INTO: "to", OUT_OF: "from"}
+
+
+def evidence(finding: Finding) -> Iterator[str]:
+    """Yield what speaks for the finding, a sentence each without its end."""
+    if finding.kind in ("not_ready", "silent"):
+        yield _peers(finding)
+        return
+    yield from _main(finding)
+    if finding.follows:
+        yield f"{paths(finding.follows)} to the echo Services {verb(finding.follows, 'fails', 'fail')} because of it"
+    if finding.offender:
+        yield f"{finding.offender} sends the ICMP error"
+    yield from finding.notes
+    if finding.kind == "unknown":
+        yield from (_path(each) for each in finding.failing[:SHOWN])
+
+
+def _peers(finding: Finding) -> str:
+    count = finding.counts[0]
+    if finding.kind == "not_ready":
+        return f"{count.failing} of {count.of} probers could not reach it when it became NotReady"
+    return f"{count.of - count.failing} of {count.of} paths to it work"
+
+
+def _main(finding: Finding) -> Iterator[str]:
+    """Yield how many paths fail, and what of the paths beside them."""
+    failing = sum(each.failing for each in finding.counts)
+    if not failing:
+        return
+    whole = sum(each.of for each in finding.counts if each.failing)
+    kinds = f" ({listed([outcome(each) for each in finding.outcomes])})" if finding.outcomes else ""
+    end = _ENDS.get(finding.scope.kind) if not finding.one_of and finding.kind in ("fault", "loss", "mtu") else None
+    ends = f" {end} {finding.scope.nodes[0]}" if end else ""
+    told = f"{_counted(finding.counts)}{ends} {verb(whole, *_FAIL.get(finding.kind, ('fails', 'fail')))}{kinds}"
+    yield f"{told}; {beside}" if (beside := _beside(finding)) else told
+
+
+def _beside(finding: Finding) -> str:
+    if not finding.beside:
+        return ""
+    failing, whole = sum(each.failing for each in finding.beside), sum(each.of for each in finding.beside)
+    kinds = listed([PLANES.get(each.plane, each.plane) for each in finding.beside])
+    if failing:
+        return f"{failing} of {whole} {kinds} paths beside them {verb(whole, 'does', 'do')}, too"
+    clean = "clean" if finding.kind == "loss" else "well"
+    if whole == 1:
+        return f"the {kinds} path beside {verb(sum(each.of for each in finding.counts), 'it', 'them')} is {clean}"
+    return f"all {whole} {kinds} paths beside them are {clean}"
+
+
+def _counted(counts: Sequence[Count]) -> str:
+    return listed(
+        [
+            f"{each.failing} of {each.of} {PLANES.get(each.plane, each.plane)} {verb(each.of, 'path', 'paths')}"
+            for each in counts
+            if each.failing
+        ]
+    )
+
+
+def _path(seen: Seen) -> str:
+    family = f" over {FAMILIES.get(seen.family, seen.family)}" if seen.family else ""
+    plane = PLANES.get(seen.plane, seen.plane)
+    return f"{seen.source} to {seen.target} ({plane}{family}, {seen.probe.upper()}): {outcome(seen.outcome)}"

@@ -1,0 +1,89 @@
+"""Commands that bring the reader closer to the cause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from smoker_diagnosis.component import (
+    HOSTS,
+    INTO,
+    INTO_PODS,
+    NETWORK,
+    NODE,
+    ONE_WAY,
+    OUT_OF,
+    OUT_OF_PODS,
+    OVERLAY,
+    PAIR,
+    PODS,
+    Scope,
+)
+from smoker_diagnosis.finding import Finding, Kind
+
+_WITH_NODES = {NODE, INTO, OUT_OF, PAIR, ONE_WAY}
+
+
+def next_steps(finding: Finding) -> Iterator[str]:
+    """Yield them."""
+    command = _OF_KIND.get(finding.kind, _of_layer)(finding)
+    if command:
+        yield command
+
+
+def _node(scope: Scope) -> str:
+    return scope.nodes[-1] if scope.nodes and scope.kind in _WITH_NODES else ""
+
+
+def _pods_on(node: str) -> str:
+    return f"kubectl get pods --namespace kube-system --output wide --field-selector spec.nodeName={node}"
+
+
+def _of_layer(finding: Finding) -> str:
+    node = _node(finding.scope)
+    if finding.layer in (INTO_PODS, OUT_OF_PODS, PODS):
+        return "kubectl get networkpolicies --all-namespaces"
+    if finding.layer == HOSTS:
+        return f"nft list ruleset   (on {node or 'the nodes'}; or iptables --list-rules INPUT)"
+    if finding.layer == OVERLAY and NETWORK not in finding.layers and node:
+        return f"{_pods_on(node)}   (the CNI's pod there)"
+    if node:
+        return f"kubectl describe node {node}"
+    return "kubectl get nodes --output wide --label-columns topology.kubernetes.io/zone"
+
+
+def _dns(_: Finding) -> str:
+    return "kubectl get pods --namespace kube-system --selector k8s-app=kube-dns --output wide"
+
+
+def _service(finding: Finding) -> str:
+    node = _node(finding.scope)
+    if node:
+        return f"{_pods_on(node)}   (kube-proxy there)"
+    return "kubectl get pods,endpointslices --all-namespaces --selector app=smoker-server --output wide"
+
+
+def _not_ready(finding: Finding) -> str:
+    return f"kubectl describe node {_node(finding.scope)}"
+
+
+def _silent(finding: Finding) -> str:
+    where = f"--field-selector spec.nodeName={_node(finding.scope)}"
+    return f"kubectl get pods --all-namespaces --selector app=smoker-client {where}"
+
+
+def _target(finding: Finding) -> str:
+    return f"smoker-prober report   (in a prober's pod: its last failures of {finding.scope.nodes[0]})"
+
+
+def _unknown(_: Finding) -> str:
+    return ""
+
+
+_OF_KIND: dict[Kind, Callable[[Finding], str]] = {
+    "dns": _dns,
+    "service": _service,
+    "not_ready": _not_ready,
+    "silent": _silent,
+    "target": _target,
+    "unknown": _unknown,
+}

@@ -1,0 +1,123 @@
+"""What is wrong at the place of a fault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from smoker_diagnosis.component import (
+    ALL,
+    HOSTS,
+    INTO_PODS,
+    NETWORK,
+    NODE,
+    ONE_WAY,
+    OUT_OF_PODS,
+    OVERLAY,
+    PAIR,
+    PODS,
+)
+from smoker_diagnosis.finding import Finding, Kind
+from smoker_diagnosis.text.words import FAMILIES, listed, outcome, percent
+
+_LAYERS = {
+    OVERLAY: "the pod network (CNI overlay or NetworkPolicy)",
+    NETWORK: "the node network (below the pods)",
+    PODS: "its pods (NetworkPolicy, or how they are attached)",
+    INTO_PODS: "traffic into pods (NetworkPolicy)",
+    OUT_OF_PODS: "traffic out of pods (NetworkPolicy)",
+    HOSTS: "the host network only (a firewall of the node)",
+}
+_EITHER = "the pod network or the node network below it (hostNetwork.enabled tells them apart)"
+
+
+def layer(finding: Finding) -> str:
+    """Return the layer in words, or the layers that the paths cannot tell apart."""
+    if OVERLAY in finding.layers and NETWORK in finding.layers:
+        return _EITHER
+    return _LAYERS.get(finding.layer, finding.layer)
+
+
+def what(finding: Finding) -> str:
+    """Return what is wrong there."""
+    return _WHAT[finding.kind](finding)
+
+
+def _fault(finding: Finding) -> str:
+    refused = ", refused at once" if finding.outcomes == ("refused",) else ""
+    verb = "fails" if len(finding.probes) == 1 else "fail"
+    probes = f"{_probes(finding)} {verb} on " if finding.probes else "no connection on "
+    return f"{probes}{layer(finding)}{refused}{_families(finding)}{_side(finding)}"
+
+
+def _loss(finding: Finding) -> str:
+    return f"packet loss of {percent(finding.share)} on {layer(finding)}{_families(finding)}{_side(finding)}"
+
+
+def _mtu(finding: Finding) -> str:
+    sizes = f" (the path should take {finding.mtu} bytes, {finding.passes} pass)" if finding.passes else ""
+    return f"large packets are lost{sizes} on {layer(finding)}{_families(finding)}"
+
+
+def _dns(finding: Finding) -> str:
+    if finding.share < 1:
+        return f"cluster DNS fails for {percent(finding.share)} of the look-ups: one of its pods does not answer"
+    return "cluster DNS does not answer" if finding.scope.kind == ALL else "cluster DNS cannot be reached from there"
+
+
+def _service(finding: Finding) -> str:
+    probes = _probes(finding)
+    if finding.scope.kind == NODE:
+        return f"Services do not work there (kube-proxy, or what replaces it){f': {probes} only' if probes else ''}"
+    nobody = "nobody listens behind it" if finding.outcomes == ("refused",) else "its pods or the Service do not answer"
+    return f"{probes or 'every echo'} fails from every node; {nobody}"
+
+
+def _not_ready(_: Finding) -> str:
+    return "NotReady, and unreachable before that; its paths are no longer probed"
+
+
+def _silent(finding: Finding) -> str:
+    if "hung" in finding.notes:
+        return "the prober hangs: its results are old"
+    return "the hub has no state of the prober, though its peers reach it"
+
+
+def _target(finding: Finding) -> str:
+    return f"fails from every node that probes it ({listed([outcome(each) for each in finding.outcomes])})"
+
+
+def _unknown(_: Finding) -> str:
+    return "no common cause"
+
+
+_WHAT: dict[Kind, Callable[[Finding], str]] = {
+    "fault": _fault,
+    "loss": _loss,
+    "mtu": _mtu,
+    "dns": _dns,
+    "service": _service,
+    "not_ready": _not_ready,
+    "silent": _silent,
+    "target": _target,
+    "unknown": _unknown,
+}
+
+
+def _probes(finding: Finding) -> str:
+    return listed([each.upper() for each in finding.probes])
+
+
+def _families(finding: Finding) -> str:
+    return f", {listed([FAMILIES.get(each, each) for each in finding.families])} only" if finding.families else ""
+
+
+def _side(finding: Finding) -> str:
+    """Return the direction, where it is one."""
+    node = finding.scope.nodes[-1] if finding.scope.nodes else ""
+    if finding.direction not in ("in", "out") or not node:
+        return ""
+    if finding.scope.kind in (PAIR, ONE_WAY):
+        other = finding.scope.nodes[0]
+        one, two = (other, node) if finding.direction == "in" else (node, other)
+        return f", in the direction from {one} to {two}"
+    return f", for packets {'into' if finding.direction == 'in' else 'out of'} {node}"

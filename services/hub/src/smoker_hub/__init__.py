@@ -1,1 +1,0 @@
-"""The hub: reads what all probers know and says which layer, node or link is at fault."""

@@ -1,1 +1,0 @@
-"""Thinking about results: pure functions and values, without sockets, clocks or gevent."""

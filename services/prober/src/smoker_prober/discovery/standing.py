@@ -1,0 +1,94 @@
+"""How the API server answers: what is wrong, in one word for programs and one sentence for people.
+
+Only an API server that does not answer speaks against the network or kube-proxy. One that refuses has been reached.
+"""
+
+from __future__ import annotations
+
+import enum
+import http.client
+import ssl
+from typing import NamedTuple
+
+from urllib3.exceptions import HTTPError
+
+from smoker_prober.discovery.api import Refused, Unasked
+from smoker_prober.failure import cause_of, outcome_of, reason
+from smoker_prober.result import Outcome
+
+UNAUTHORIZED, FORBIDDEN, NOT_FOUND, TOO_MANY = 401, 403, 404, 429
+NO_KUBERNETES = "what it sent is not what the Kubernetes API sends"
+
+
+class Answering(enum.StrEnum):
+    """How the API server answers. The words are promises: they stand in the snapshot."""
+
+    OK = "ok"
+    WAITING = "waiting"  # it was not asked before, and no answer has come yet
+    UNANSWERED = "unanswered"  # no connection, or no answer in time
+    REFUSED = "refused"  # an HTTP status other than 200
+    UNTRUSTED = "untrusted"  # TLS with it fails
+    UNREADABLE = "unreadable"  # an answer that is not the Kubernetes API's
+    UNASKED = "unasked"  # this pod cannot ask: no token, no CA, no descriptor
+
+
+class Standing(NamedTuple):
+    """How the API server answers, the HTTP status of a refusal, and the cause in words."""
+
+    answering: Answering
+    status: int | None = None
+    cause: str = ""
+
+    @property
+    def fields(self) -> dict[str, str | int | None]:
+        """Return the fields of the snapshot."""
+        return {"api": self.answering.value, "api_status": self.status, "api_cause": self.cause}
+
+
+OK, WAITING = Standing(Answering.OK), Standing(Answering.WAITING)
+
+_SENTENCES = {
+    Answering.OK: "the API server answers",
+    Answering.WAITING: "the API server has not answered yet",
+    Answering.UNANSWERED: "the API server does not answer",
+    Answering.UNTRUSTED: "the API server answers, but TLS with it fails",
+    Answering.UNREADABLE: "something answers at the API server's address, but not as the Kubernetes API does",
+    Answering.UNASKED: "this pod cannot ask the API server",
+}
+_REFUSALS = {
+    UNAUTHORIZED: "the API server refuses this pod's token: it has expired, or its account was deleted",
+    FORBIDDEN: "the API server forbids this pod's account to list and watch EndpointSlices: its Role is missing or not "
+    "bound",
+    NOT_FOUND: "the API server answers, but does not serve EndpointSlices",
+    TOO_MANY: "the API server is busy and asks this pod to wait",
+}
+
+
+def sentence(answering: str, status: int | None = None) -> str:
+    """Return the sentence, without its end. Both may come from a prober of another version."""
+    if answering == Answering.REFUSED:
+        if status in _REFUSALS:
+            return _REFUSALS[status]
+        ill = status is not None and status >= http.HTTPStatus.INTERNAL_SERVER_ERROR
+        return f"the API server {'answers with an error of its own' if ill else 'refuses to answer'}"
+    known = {word.value: told for word, told in _SENTENCES.items()}
+    return known.get(answering, "the API server does not give the list of peers")
+
+
+def standing_of(error: Exception) -> Standing:
+    """Return what an `HTTPError`, `OSError`, `ValueError` or `Refused` of a request says."""
+    if isinstance(error, Refused):
+        return Standing(Answering.REFUSED, error.status, str(error))
+    if not isinstance(error, HTTPError | OSError):
+        return Standing(Answering.UNREADABLE, cause=NO_KUBERNETES)
+    cause = cause_of(error) if isinstance(error, HTTPError) else error
+    if isinstance(cause, http.client.RemoteDisconnected | ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return Standing(Answering.UNANSWERED, cause=reason(cause, ""))  # closed before it had said anything
+    answering = {
+        Outcome.TLS_ERROR: Answering.UNTRUSTED,
+        Outcome.BAD_REPLY: Answering.UNREADABLE,
+        Outcome.LOCAL_ERROR: Answering.UNASKED,
+    }.get(outcome_of(error, ""), Answering.UNANSWERED)
+    if isinstance(error, Unasked):
+        answering = Answering.UNASKED
+    return Standing(answering, cause=reason(error, ""))

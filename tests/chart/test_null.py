@@ -1,0 +1,179 @@
+"""Null means unset: a value that is null has the chart's default, whatever features are on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .render import ALL, CLUSTER, ROWS, Helm, HelmError, at, merged, nested
+from .values_table import CHART
+
+#: Every feature, and nothing else that differs from a default.
+ON: dict[str, Any] = {
+    **{key: {"replicas": 2} for key in ("tcpEcho", "udpEcho", "httpEcho")},
+    "mesh": {"enabled": True},
+    "hostNetwork": {"enabled": True},
+    "networkPolicy": {"enabled": True},
+    "metrics": {
+        "scrapeAnnotations": True,
+        **{part: {"enabled": True} for part in ("podMonitor", "prometheusRule", "dashboards")},
+    },
+}
+
+
+def groups() -> set[str]:
+    """The keys that hold other keys of the chart."""
+    return {row.key[:end] for row in ROWS for end, char in enumerate(row.key) if char == "."}
+
+
+def without(tree: dict[str, Any], key: str) -> dict[str, Any]:
+    """A tree that lacks a dotted key."""
+    head, _, rest = key.partition(".")
+    if not rest:
+        return {name: value for name, value in tree.items() if name != head}
+    return {name: without(value, rest) if name == head else value for name, value in tree.items()}
+
+
+def text(helm: Helm, values: dict[str, Any], chart: Path = CHART) -> str:
+    """What Helm renders, or what it says where it refuses."""
+    command = ["template", "smoker", str(chart), "--kube-version", CLUSTER["kubeVersion"], "--values", "-"]
+    try:
+        return helm.run(*command, stdin=json.dumps(values))
+    except HelmError as refused:
+        return f"refused: {refused}"
+
+
+def texts(helm: Helm, cases: Iterable[dict[str, Any]]) -> list[str]:
+    """Render each case by itself, as many at a time as there are CPUs."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(lambda values: text(helm, values), cases))
+
+
+def test_all_features_are_on(helm: Helm) -> None:
+    """The values of these tests render every object that ci/all-values.yaml renders."""
+    kinds = [sorted(o["kind"] for o in helm.render(values).objects) for values in (ON, ALL)]
+    assert kinds[0] == kinds[1]
+
+
+def test_null_is_the_default(helm: Helm) -> None:
+    """Each value and each group, set to null alone, renders as if it were unset."""
+    keys = sorted({row.key for row in ROWS} | groups())
+    assert len(keys) > 150
+    set_ones = [key for key in keys if at(ON, key) is not None]
+    expected = dict(zip(set_ones, texts(helm, (without(ON, key) for key in set_ones)), strict=True))
+    plain = text(helm, ON)
+    found = texts(helm, (merged(ON, nested(key, None)) for key in keys))
+    wrong = {key: said[:400] for key, said in zip(keys, found, strict=True) if said != expected.get(key, plain)}
+    assert wrong == {}
+    assert plain.startswith("---")
+
+
+def test_all_null(helm: Helm) -> None:
+    """A file in which every value is null, or every group, installs the defaults."""
+    nothing: dict[str, Any] = {}
+    for row in ROWS:
+        nothing = merged(nothing, nested(row.key, None))
+    default = text(helm, {})
+    assert text(helm, nothing) == default
+    assert text(helm, dict.fromkeys(nothing)) == default
+
+
+def test_null_wins_over_an_earlier_file(helm: Helm) -> None:
+    """Null after all values are set brings each default back."""
+    for key, variable, default in (
+        ("prober.serverHost", "SERVER_HOST", "lungs-server"),
+        ("prober.timeoutSeconds", "TEST_TIMEOUT", "5"),
+        ("prober", "TEST_INTERVAL", "30"),
+        ("log", "LOG_FORMAT", "text"),
+    ):
+        assert helm.render(merged(ALL, nested(key, None))).env("prober")[variable] == default
+
+
+@pytest.mark.parametrize(
+    ("values", "path", "expected"),
+    [
+        ({"nodeSelector": {"kubernetes.io/os": None}}, "spec.nodeSelector", None),
+        ({"nodeSelector": {"kubernetes.io/os": None, "disk": "ssd"}}, "spec.nodeSelector", {"disk": "ssd"}),
+        ({"podAnnotations": {"a": None, "b": "c"}}, "metadata.annotations", {"b": "c"}),
+        ({"podLabels": {"team": None}}, "metadata.labels.team", None),
+        ({"affinity": {"nodeAffinity": None, "podAffinity": {}}}, "spec.affinity", {"podAffinity": {}}),
+    ],
+    ids=str,
+)
+def test_null_in_a_map(helm: Helm, values: dict[str, Any], path: str, expected: Any) -> None:
+    """Null deletes an entry from a map of the user's, whether the chart's default has it or not."""
+    assert at(helm.render({"prober": values}).pod("prober"), path) == expected
+
+
+def test_null_in_targets_and_resources(helm: Helm) -> None:
+    """A target that is null is none; limits, requests and strategies lose what is null in them."""
+    values: dict[str, Any] = {
+        "targets": {"api": "tcp://k:443", "web": None},
+        "resources": {"limits": None, "requests": {"cpu": None, "ephemeral-storage": None}, "claims": None},
+        "updateStrategy": {"type": None, "rollingUpdate": {"maxUnavailable": None, "maxSurge": None}},
+    }
+    release = helm.render({"prober": values, "networkPolicy": {"enabled": True}})
+    assert release.env("prober")["TARGETS"] == "api=tcp://k:443"
+    assert release.container("prober")["resources"] == {"requests": {"memory": "48Mi"}}
+    assert release.component("prober")["spec"]["updateStrategy"] == {"rollingUpdate": {}}
+    values = {"prober": {"targets": {"web": None}}, "networkPolicy": {"enabled": True}}
+    assert helm.render(values).objects == helm.render({"networkPolicy": {"enabled": True}}).objects
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "named"),
+    [
+        ("networkPolicy.nodeCidrs", [None], r"networkPolicy[./]nodeCidrs[./]0"),
+        ("networkPolicy.dnsPorts", [53, None], r"networkPolicy[./]dnsPorts[./]1"),
+        ("networkPolicy.extraFrom", [None], r"networkPolicy[./]extraFrom[./]0"),
+        ("networkPolicy.extraFrom", [{"podSelector": None}], r"networkPolicy\.extraFrom\[0\]\.podSelector: null"),
+        (
+            "networkPolicy.extraTo",
+            [{"podSelector": {"matchLabels": None}}],
+            r"networkPolicy\.extraTo\[0\]\.podSelector\.matchLabels: null",
+        ),
+        (
+            "networkPolicy.adminFrom",
+            [{"ipBlock": {"cidr": "10.0.0.0/8", "except": [None]}}],
+            r"networkPolicy\.adminFrom\[0\]\.ipBlock\.except\[0\]: null",
+        ),
+        ("tcpEcho.tolerations", [{"key": "a", "value": None}], r"tcpEcho\.tolerations\[0\]\.value: null"),
+        ("udpEcho.extraEnv", [{"name": "A", "value": None}], r"udpEcho[./]extraEnv[./]0[./]value"),
+        ("httpEcho.topologySpreadConstraints", [None], r"httpEcho[./]topologySpreadConstraints[./]0"),
+        (
+            "prober.affinity",
+            {"nodeAffinity": {"preferred": [{"preference": None}]}},
+            r"prober\.affinity\.nodeAffinity\.preferred\[0\]\.preference: null",
+        ),
+        ("prober.probes", ["tcp", None], r"prober[./]probes[./]1"),
+        ("service.ipFamilies", [None], r"service[./]ipFamilies[./]0"),
+        ("imagePullSecrets", [{"name": None}], r"imagePullSecrets[./]0[./]name"),
+    ],
+    ids=str,
+)
+def test_null_in_a_list(helm: Helm, key: str, value: Any, named: str) -> None:
+    """Null within a list is refused by name: Helm deletes nothing there, and an empty selector selects every pod."""
+    with pytest.raises(HelmError, match=named):
+        helm.render(nested(key, value))
+
+
+def test_values_of_an_older_chart(helm: Helm, tmp_path: Path) -> None:
+    """Values that Helm does not hand over, as new ones after `helm upgrade --reuse-values`, have their defaults."""
+    chart = shutil.copytree(CHART, tmp_path / "smoker")
+    (chart / "values.yaml").write_text("{}")
+    for values in ({}, ON):
+        assert text(helm, values, chart) == text(helm, values)
+
+
+def test_every_template_completes_the_values() -> None:
+    """Helm promises no order of templates: each one begins with completing the values."""
+    for path in (CHART / "templates").rglob("*"):
+        if path.is_file() and not path.name.startswith("_"):
+            assert path.read_text().startswith('{{- include "smoker.complete" . -}}\n'), path.name

@@ -1,0 +1,262 @@
+"""One GET with a deadline and a limit, against peers of every kind: what comes back is the body, or one sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+
+import gevent
+import pytest
+from gevent.server import StreamServer
+
+from smoker_common import fetch as fetching
+from smoker_common.fetch import FetchError, fetch, fetch_json
+from smoker_common.listen import tcp_listener
+from tests.relay import refusing
+
+HOST, PATH = "127.0.0.1", "/api"
+PLENTY, SHORT = 30.0, 0.2  # seconds: a deadline that is not reached, and one that is
+LIMIT = 100_000
+
+Serve = Callable[[socket.socket], None]
+
+
+@contextlib.contextmanager
+def serving(serve: Serve, host: str = HOST) -> Iterator[tuple[int, list[bytes]]]:
+    """A peer that takes the request and then does `serve`; its port, and the requests."""
+    requests: list[bytes] = []
+
+    def handle(sock: socket.socket, _address: object) -> None:
+        with sock, contextlib.suppress(OSError):
+            requests.append(sock.recv(65_536))
+            serve(sock)
+
+    listener = tcp_listener(host, 0)
+    server = StreamServer(listener, handle)
+    server.start()
+    try:
+        yield listener.getsockname()[1], requests
+    finally:
+        server.stop(timeout=0)
+
+
+def saying(*pieces: bytes) -> Serve:
+    """Send these, each by itself, and close."""
+
+    def serve(sock: socket.socket) -> None:
+        for piece in pieces:
+            sock.sendall(piece)
+            gevent.sleep(0.001)
+
+    return serve
+
+
+def answer(body: bytes = b"{}", status: str = "200 OK", *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def failing(serve: Serve, seconds: float = PLENTY, limit: int = LIMIT) -> FetchError:
+    """What is raised where the peer does `serve`."""
+    with serving(serve) as (port, _), pytest.raises(FetchError) as caught:
+        fetch_json(HOST, port, PATH, seconds=seconds, limit=limit)
+    assert str(caught.value).startswith(f"http://{HOST}:{port}{PATH} ")
+    return caught.value
+
+
+def test_a_body() -> None:
+    """The request names the host and asks for the connection's end; the body comes back as it is."""
+    with serving(saying(answer(b'{"a": [1, null]}'))) as (port, requests):
+        assert fetch(HOST, port, PATH, seconds=PLENTY, limit=LIMIT) == b'{"a": [1, null]}'
+        assert fetch_json(HOST, port, PATH, seconds=PLENTY, limit=LIMIT) == {"a": [1, None]}
+    head, *headers = requests[0].decode().split("\r\n")
+    assert head == f"GET {PATH} HTTP/1.1"
+    assert f"Host: {HOST}:{port}" in headers
+    assert "Connection: close" in headers
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [bytes([byte]) for byte in answer(b"[1]")],
+        [b"HTTP/1.1 200 OK\r\n\r\n[1", b"]"],
+        [b"HTTP/1.0 200 OK\r\n\r\n[1]"],
+        [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n[\r\n2\r\n1]\r\n0\r\n\r\n"],
+        [b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", answer(b"[1]")],
+        [answer(b"[1]") + b"and what nobody asked for"],
+    ],
+    ids=["byte by byte", "until the end", "HTTP/1.0", "chunks", "1xx before", "more after"],
+)
+def test_a_body_however_it_comes(pieces: list[bytes]) -> None:
+    """With a length, in chunks, or until the peer closes."""
+    with serving(saying(*pieces)) as (port, _):
+        assert fetch_json(HOST, port, PATH, seconds=PLENTY, limit=LIMIT) == [1]
+
+
+def test_by_name_and_by_ipv6() -> None:
+    """The Host header has a name as it is, and an IPv6 address in brackets."""
+    with serving(saying(answer())) as (port, requests):
+        assert fetch("localhost", port, PATH, seconds=PLENTY, limit=LIMIT) == b"{}"
+    assert f"Host: localhost:{port}".encode() in requests[0]
+    try:
+        with serving(saying(answer()), "::1") as (port, requests):
+            assert fetch("::1", port, PATH, seconds=PLENTY, limit=LIMIT) == b"{}"
+    except OSError as error:
+        pytest.skip(f"no IPv6 here: {error}")
+    assert f"Host: [::1]:{port}".encode() in requests[0]
+
+
+@pytest.mark.parametrize(
+    ("head", "drip"),
+    [
+        (b"HTTP/1.1 200 ", b"O"),
+        (b"HTTP/1.1 200 OK\r\nX: ", b"x"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", b" "),
+    ],
+    ids=["status line", "headers", "body"],
+)
+def test_a_peer_that_drips_does_not_extend_the_deadline(head: bytes, drip: bytes) -> None:
+    """A byte every so often, wherever in the answer: the deadline is of the whole."""
+
+    def serve(sock: socket.socket) -> None:
+        sock.sendall(head)
+        while True:
+            sock.sendall(drip)
+            gevent.sleep(SHORT / 20)
+
+    error = failing(serve, seconds=SHORT)
+    assert error.why.startswith(f"does not answer within {SHORT:g} s; ")
+    assert error.answered
+
+
+def test_a_deadline_that_the_peer_lets_pass_closes_the_connection() -> None:
+    """The peer sees the end of it."""
+    closed = gevent.event.Event()
+
+    def serve(sock: socket.socket) -> None:
+        while sock.recv(100):
+            pass
+        closed.set()
+
+    with serving(serve) as (port, _):
+        with pytest.raises(FetchError):
+            fetch(HOST, port, PATH, seconds=SHORT, limit=LIMIT)
+        assert closed.wait(PLENTY)
+
+
+@pytest.mark.parametrize("flood", [b"x" * 65_536, b"X: y\r\n" * 10_000, b"HTTP/1.1 100 Continue\r\n\r\n" * 3_000])
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: x\r\n", b""])
+def test_a_peer_that_never_stops(head: bytes, flood: bytes) -> None:
+    """A body, headers, interim answers, or what is no HTTP: nothing is read beyond the limit."""
+
+    def serve(sock: socket.socket) -> None:
+        sock.sendall(head)
+        while True:
+            sock.sendall(flood)
+
+    error = failing(serve)
+    assert error.why in (f"sends more than {LIMIT} bytes", "does not speak HTTP/1.1")
+    assert error.answered
+
+
+@pytest.mark.parametrize(
+    ("pieces", "why"),
+    [
+        ([answer(status="302 Found")], "answers with status 302"),
+        ([answer(b"nothing here", "404 Not Found")], "answers with status 404"),
+        ([b"HTTP/1.1 204 No Content\r\n\r\n"], "answers with status 204"),
+        ([b"HTTP/1.1 503 Busy\r\n\r\n"], "answers with status 503"),
+        ([b"SSH-2.0-OpenSSH_9.6\r\n"], "does not speak HTTP/1.1"),
+        ([b"HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\n{}"], "does not speak HTTP/1.1"),
+        ([b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"], "does not speak HTTP/1.1"),
+        ([b""], "closed the connection before the end of its answer, after 0 bytes"),
+        ([b"HTTP/1.1 2"], "closed the connection before the end of its answer, after 10 bytes"),
+        ([answer(b"[1, 2]")[:-1]], "closed the connection before the end of its answer, after 43 bytes"),
+        ([b"HTTP/1.1 100 Continue\r\n\r\n"], "closed the connection before the end of its answer, after 25 bytes"),
+        ([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"], "closed the connection before"),
+    ],
+)
+def test_what_is_no_answer(pieces: list[bytes], why: str) -> None:
+    """Another status (nothing is followed), another protocol, or the end before the end."""
+    error = failing(saying(*pieces))
+    assert error.why.startswith(why)
+    assert error.answered
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"", "does not send JSON: Expecting value"),
+        (b"<html>", "does not send JSON: Expecting value"),
+        (b'{"a": NaN}', "does not send JSON: NaN is no number"),
+        (b"[-Infinity]", "does not send JSON: -Infinity is no number"),
+        (b"[" * 50_000, "does not send JSON: it is nested too deeply"),
+        (b'{"a":' * 15_000, "does not send JSON: it is nested too deeply"),
+        (b"9" * 5_000, "does not send JSON: Exceeds the limit"),
+        (b'"\xff"', "does not send JSON: "),
+        (b"{} {}", "does not send JSON: Extra data"),
+    ],
+)
+def test_what_is_no_json(body: bytes, why: str) -> None:
+    """Whatever it is instead, it is one sentence of one line."""
+    error = failing(saying(answer(body)))
+    assert error.why.startswith(why)
+    assert len(str(error).splitlines()) == 1
+
+
+def test_a_port_where_nobody_listens() -> None:
+    """Refused, at once; nothing was answered."""
+    with refusing() as port, pytest.raises(FetchError) as caught:
+        fetch(HOST, port, PATH, seconds=PLENTY, limit=LIMIT)
+    assert (caught.value.why, caught.value.answered) == ("does not answer: connection refused", False)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["nobody.invalid", "a" * 300, "a..b", "", "two words", "a\r\nX: y", "a\0b", "bücher.invalid", "[::1]", "💥" * 70],
+)
+def test_what_is_no_host(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """Whatever the look-up raises for it, it is a sentence; a port out of range too."""
+    if "invalid" in host:
+        monkeypatch.setattr(fetching, "getaddrinfo", unknown)
+    with pytest.raises(FetchError):
+        fetch(host, 1, PATH, seconds=PLENTY, limit=LIMIT)
+
+
+def unknown(*_: object, **__: object) -> None:
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+@pytest.mark.parametrize("port", [-1, 65_536, 10**30])
+def test_what_is_no_port(port: int) -> None:
+    """A sentence, too."""
+    with pytest.raises(FetchError):
+        fetch(HOST, port, PATH, seconds=PLENTY, limit=LIMIT)
+
+
+def test_the_deadline_is_of_the_look_up_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver that hangs is no reason to wait longer."""
+    monkeypatch.setattr(fetching, "getaddrinfo", lambda *_, **__: gevent.sleep(PLENTY))
+    begun = time.monotonic()
+    with pytest.raises(FetchError, match="does not answer within"):
+        fetch("slow.example", 80, PATH, seconds=SHORT, limit=LIMIT)
+    assert time.monotonic() - begun < PLENTY
+
+
+def test_anothers_timeout_is_not_ours() -> None:
+    """A timeout that the caller has set passes through as the caller's."""
+    theirs = gevent.Timeout(0.05)
+    with serving(lambda _sock: gevent.sleep(PLENTY)) as (port, _), pytest.raises(gevent.Timeout) as caught, theirs:
+        fetch(HOST, port, PATH, seconds=PLENTY, limit=LIMIT)
+    assert caught.value is theirs
+
+
+def test_the_second_address_of_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the first refuses, the next is tried."""
+    with refusing() as closed, serving(saying(answer(json.dumps("ok").encode()))) as (port, _):
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (HOST, number)) for number in (closed, port)]
+        monkeypatch.setattr(fetching, "getaddrinfo", lambda *_, **__: found)
+        assert fetch_json("two.example", port, PATH, seconds=PLENTY, limit=LIMIT) == "ok"

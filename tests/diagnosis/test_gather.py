@@ -1,0 +1,79 @@
+"""What counts as evidence."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from smoker_diagnosis.diagnose import diagnose
+from smoker_diagnosis.gather import Evidence
+from smoker_diagnosis.state import VERSION, State, StateError, decode, encode
+from tests.diagnosis.mesh import INTERVAL, Cluster, named, nodes
+
+
+def test_nothing_to_look_at() -> None:
+    """No states at all are no finding."""
+    assert diagnose([]) == []
+
+
+def test_missing_states() -> None:
+    """Probers that serve no state while their peers reach them are silent, and no node is blamed."""
+    found = Cluster(nodes(20)).findings(without=["node-2"])
+    assert {each.kind for each in found} == {"silent"}
+    assert {each.scope.nodes for each in found} == {("node-2",)}
+
+
+def test_old_state() -> None:
+    """A state that was made long ago says nothing of now: its failures blame nobody."""
+    states = Cluster(nodes(8), services=False).fail(lambda link: link.source == "node-2" and link.crosses).states()
+    waited: dict[tuple[str, str], float] = {
+        (state.node, state.network): 20 * INTERVAL for state in states if state.node == "node-2"
+    }
+    assert {each.kind for each in diagnose(states, waited)} == {"silent"}
+
+
+def test_other_version() -> None:
+    """A state of another version is refused by its number."""
+    document = encode(State(node="node-1", at=1.0, interval=30.0, timeout=5.0))
+    with pytest.raises(StateError, match=f"version {VERSION + 1}"):
+        decode(document.replace(f'"version":{VERSION}'.encode(), f'"version":{VERSION + 1}'.encode()))
+
+
+def test_starved() -> None:
+    """Failures of a prober that lacked CPU blame nobody."""
+    mesh = Cluster(nodes(8), services=False).fail(lambda link: link.source == "node-2" and link.crosses)
+    assert mesh.change("node-2", starved=True).findings() == []
+
+
+def test_local_errors() -> None:
+    """Probes that could not be sent blame nobody."""
+    mesh = Cluster(nodes(8), services=False).fail(lambda link: link.touches("node-2"), outcome="local_error")
+    assert mesh.findings() == []
+
+
+def test_not_ready_node() -> None:
+    """A node that failed and then became NotReady is named though nobody probes it; a drained one is not."""
+    assert named(Cluster(nodes(8), services=False).leave("node-2", failing=True).findings()) == [
+        ("not_ready", "node", ("node-2",), "network")
+    ]
+    assert Cluster(nodes(8), services=False).leave("node-2", failing=False).findings() == []
+
+
+def test_kept_evidence() -> None:
+    """A look with the evidence of an earlier look finds what a fresh one finds, and sees what has changed."""
+    mesh, kept = Cluster(nodes(20)), Evidence()
+    healthy = mesh.states()
+    assert diagnose(healthy, evidence=kept) == []
+    broken = mesh.fail(lambda link: link.touches("node-2")).states()
+    assert diagnose(broken, evidence=kept) == diagnose(broken)
+    assert diagnose(healthy, evidence=kept) == []
+
+
+def test_zones_arrive_later() -> None:
+    """Paths get their zones when another state tells them."""
+    names = nodes(6)
+    states = Cluster(names, zones=dict.fromkeys(names, "a")).states()
+    kept = Evidence()
+    unknown = [msgspec.structs.replace(state, zone="") for state in states]
+    kept.mesh(unknown)
+    assert {cell.source_zone for cell in kept.mesh(states).cells} == {"a"}

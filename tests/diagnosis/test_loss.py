@@ -1,0 +1,61 @@
+"""Which loss of packets the diagnosis names."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.diagnosis.mesh import Cluster, named, nodes
+
+
+def test_three_per_cent_into_a_node() -> None:
+    """One packet in thirty lost on every path of a node is named, with its direction."""
+    mesh = Cluster(nodes(20), services=False)
+    mesh.lose(lambda link: link.crosses and link.target == "node-2", 1, requests=1)
+    mesh.lose(lambda link: link.crosses and link.source == "node-2", 1, replies=1)
+    found = mesh.findings()
+    assert named(found) == [("loss", "node", ("node-2",), "network")]
+    assert found[0].direction == "in"
+    assert found[0].share == pytest.approx(1 / 30, abs=0.005)
+    assert found[0].severity == "warning"
+
+
+def test_trains_lose_though_probes_are_answered() -> None:
+    """95 % loss of the packets of trains is loss at that node, though every PING is answered."""
+    mesh = Cluster(nodes(20), services=False).lose(lambda link: link.touches("node-2"), 28)
+    found = mesh.findings()
+    assert named(found) == [("loss", "node", ("node-2",), "network")]
+    assert found[0].severity == "critical"
+
+
+def test_overlay_alone() -> None:
+    """Loss on the pod network, beside a clean host network, is the overlay's."""
+    mesh = Cluster(nodes(20), services=False)
+    mesh.lose(lambda link: link.touches("node-2") and link.plane in ("pod", "host-pod"), 5)
+    found = mesh.findings()
+    assert named(found) == [("loss", "node", ("node-2",), "overlay")]
+    assert sum(each.of for each in found[0].beside) > 0
+    assert not any(each.failing for each in found[0].beside)
+
+
+def test_heavy_loss_of_a_node_is_one_finding() -> None:
+    """Probes that fail now and then at a node that loses half of its packets are no faults of their own."""
+    mesh = Cluster(nodes(20), services=False).lose(lambda link: link.touches("node-2"), 15)
+    mesh.fail(lambda link: link.touches("node-2") and link.family == "ipv4" and link.plane == "pod", ["udp"], rounds=1)
+    assert [(kind, where) for kind, _, where, _ in named(mesh.findings())] == [("loss", ("node-2",))]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_never_from_chance(seed: int) -> None:
+    """Single packets that are lost all over the mesh (one in a thousand) are no finding."""
+    chance = random.Random(seed)
+    mesh = Cluster(nodes(20), services=False)
+    mesh.lose(lambda link: link.crosses and chance.random() < 0.03, 1)
+    assert mesh.findings() == []
+
+
+def test_small_mesh_is_its_own_background() -> None:
+    """In five nodes the loss at one of them is not taken for what is usual in the mesh."""
+    mesh = Cluster(nodes(5), services=False).lose(lambda link: link.touches("node-2"), 1)
+    assert [each[:3] for each in named(mesh.findings())] == [("loss", "node", ("node-2",))]

@@ -1,0 +1,160 @@
+"""Which place and layer the diagnosis names where probes fail."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from tests.diagnosis.mesh import Cluster, Link, failed, named, nodes, two_zones
+
+
+@pytest.mark.parametrize("size", [3, 5, 20, 100])
+def test_healthy(size: int) -> None:
+    """A healthy mesh has no finding."""
+    assert Cluster(nodes(size)).findings() == []
+
+
+@pytest.mark.parametrize("size", [5, 20, 100, 1000])
+def test_dead_node_beside_a_stray_path(size: int) -> None:
+    """A dead node is named though an unrelated path fails, too; that path is listed, and nobody is blamed for it."""
+    mesh = Cluster(nodes(size), host=size <= 100, services=False).fail(lambda link: link.touches("node-2"))
+    mesh.fail(lambda link: link[:3] == ("node-4", "node-5", "pod"), ["tcp"], rounds=2)
+    found = mesh.findings()
+    assert named(found)[0][:3] == ("fault", "node", ("node-2",))
+    assert all(each.scope.nodes in (("node-2",), ("node-4", "node-5")) for each in found if each.kind != "unknown")
+
+
+def test_dead_node_without_its_state() -> None:
+    """A dead node that does not serve its state is named by its peers, once."""
+    mesh = Cluster(nodes(20)).fail(lambda link: link.touches("node-7"))
+    found = mesh.findings(without=["node-7"])
+    assert [(kind, where) for kind, _, where, _ in named(found)] == [("fault", ("node-7",))]
+
+
+@pytest.mark.parametrize("size", [20, 100])
+def test_two_dead_nodes_and_a_broken_pair(size: int) -> None:
+    """Two dead nodes and a broken pair elsewhere are all named, and nothing else is."""
+    mesh = Cluster(nodes(size), services=False)
+    mesh.fail(lambda link: link.touches("node-3")).fail(lambda link: link.touches("node-15"))
+    mesh.fail(lambda link: link.between("node-8", "node-9"))
+    found = named(mesh.findings())
+    assert {where for _, _, where, _ in found} == {("node-3",), ("node-15",), ("node-8", "node-9")}
+    assert {layer for *_, layer in found} == {"network"}
+
+
+def test_layers_of_a_node() -> None:
+    """The host network tells the overlay from the node network; without it both are named as one or the other."""
+    overlay = Cluster(nodes(8)).fail(lambda link: link.touches("node-2") and link.plane in ("pod", "host-pod"))
+    assert named(overlay.findings()) == [("fault", "node", ("node-2",), "overlay")]
+    either = Cluster(nodes(8), host=False).fail(lambda link: link.touches("node-2")).findings()
+    assert {"overlay", "network"} <= set(either[0].layers)
+
+
+def test_zone_apart() -> None:
+    """A zone that no other zone reaches is named, not its nodes."""
+    names = nodes(20)
+    zones = {name: "abc"[number % 3] for number, name in enumerate(names)}
+    mesh = Cluster(names, zones=zones, services=False)
+    mesh.fail(lambda link: (zones[link.source] == "b") != (zones[link.target] == "b"))
+    assert named(mesh.findings()) == [("fault", "zone", ("b",), "network")]
+
+
+def test_one_way_between_zones() -> None:
+    """New connections from one zone to another fail: the direction is named."""
+    names = nodes(20)
+    zones = two_zones(names, first=8)
+    mesh = Cluster(names, zones=zones, services=False)
+    mesh.fail(lambda link: (zones[link.source], zones[link.target]) == ("a", "b"))
+    assert named(mesh.findings()) == [("fault", "zone_one_way", ("a", "b"), "network")]
+
+
+def test_inside_a_zone() -> None:
+    """A fault inside one zone is named there."""
+    names = nodes(20)
+    zones = two_zones(names, first=8)
+    mesh = Cluster(names, zones=zones, services=False)
+    mesh.fail(lambda link: link.crosses and zones[link.source] == zones[link.target] == "a")
+    assert named(mesh.findings()) == [("fault", "inside_zone", ("a",), "network")]
+
+
+def test_udp_blocked_while_paths_flake() -> None:
+    """UDP blocked at a node is named as UDP there, though two of its paths flake on TCP."""
+    mesh = Cluster(nodes(20), services=False).fail(lambda link: link.touches("node-2"), ["udp"])
+    flaky = {Link("node-2", "node-3", "pod"), Link("node-2", "node-5", "host")}
+    mesh.fail(lambda link: link in flaky, ["tcp"], rounds=1)
+    found = mesh.findings()
+    assert named(found) == [("fault", "node", ("node-2",), "network")]
+    assert found[0].probes == ("udp",)
+
+
+def test_udp_of_a_pair() -> None:
+    """UDP that fails for three rounds between two nodes is named there, though their TCP works."""
+    mesh = Cluster(nodes(20), host=False, services=False).fail(lambda link: link.between("node-4", "node-5"), ["udp"])
+    found = mesh.findings()
+    assert [(each.kind, each.scope.nodes, each.probes) for each in found] == [("fault", ("node-4", "node-5"), ("udp",))]
+
+
+def test_policy_closes_all_pods() -> None:
+    """A policy that closes every pod is named as such, where the host network is well."""
+    mesh = Cluster(nodes(8), services=False).fail(lambda link: link.plane in ("pod", "host-pod"))
+    assert named(mesh.findings()) == [("fault", "all", (), "into_pods")]
+
+
+def test_egress_closed() -> None:
+    """A policy that lets nothing out of pods is named as such."""
+    mesh = Cluster(nodes(8)).fail(lambda link: link.plane in ("pod", "pod-host"))
+    for (_, network), states in mesh.to_services.items():
+        if network == "pod":
+            for probe, path in states.items():
+                states[probe] = failed(path, 3, "timeout", 20.0)
+    assert ("fault", "all", (), "out_of_pods") in named(mesh.findings())
+
+
+def test_one_family() -> None:
+    """IPv6 alone fails at a node: the finding says so."""
+    mesh = Cluster(nodes(8), families=("ipv4", "ipv6"), services=False)
+    found = mesh.fail(lambda link: link.touches("node-2") and link.family == "ipv6").findings()
+    assert [(each.scope.nodes, each.families) for each in found] == [(("node-2",), ("ipv6",))]
+
+
+def test_black_hole() -> None:
+    """Lost large packets at a node are a finding of their own kind, with what passes."""
+    found = Cluster(nodes(8), services=False).black_hole(lambda link: link.touches("node-2")).findings()
+    assert [(each.kind, each.scope.nodes, each.mtu, each.passes) for each in found] == [
+        ("mtu", ("node-2",), 1450, 1280)
+    ]
+
+
+def test_one_of() -> None:
+    """Where the paths cannot tell places apart, all are named: in a mesh of three, one way is more than one place."""
+    mesh = Cluster(nodes(3), host=False, services=False).fail(lambda link: link.touches("node-1"))
+    found = mesh.findings(without=["node-2", "node-3"])
+    assert len(found) == 1
+    assert not found[0].one_of or any("node-1" in scope.nodes for scope in found[0].one_of)
+    assert "node-1" in found[0].scope.nodes
+
+
+def test_half_finished_round() -> None:
+    """A dead node is named while most of its paths were last probed before it died."""
+    mesh = Cluster(nodes(20), services=False)
+    early = [link for link in mesh.paths if link.touches("node-2")][:12]
+    mesh.fail(lambda link: link in early, rounds=1, ago=5.0)
+    assert [each[:3] for each in named(mesh.findings())] == [("fault", "node", ("node-2",))]
+
+
+def test_refused_by_whom() -> None:
+    """A finding says who sends the ICMP error, where it is one address."""
+    mesh = Cluster(nodes(5), services=False).fail(lambda link: link.touches("node-2"), outcome="unreachable")
+    for states in mesh.paths.values():
+        for probe, path in states.items():
+            if path.last == "unreachable":
+                states[probe] = msgspec.structs.replace(path, offender="192.0.2.1")
+    found = mesh.findings()
+    assert (found[0].scope.nodes, found[0].offender, found[0].outcomes) == (("node-2",), "192.0.2.1", ("unreachable",))
+
+
+def test_direction_by_the_far_end() -> None:
+    """Requests that a node's responder did not hear, and replies that others sent and it did not get, are "in"."""
+    mesh = Cluster(nodes(8), services=False).fail(lambda link: link.touches("node-2"))
+    mesh.unheard(lambda link: link.crosses and link.target == "node-2")
+    assert mesh.findings()[0].direction == "in"

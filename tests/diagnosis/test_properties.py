@@ -1,0 +1,133 @@
+"""What holds for any mesh and any fault: properties, tried with many examples."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smoker_diagnosis.diagnose import diagnose
+from smoker_diagnosis.finding import Finding
+from smoker_diagnosis.state import PathState, State, StateError, decode, encode
+from tests.diagnosis.mesh import Cluster, Link, named, nodes
+
+few = settings(max_examples=12, deadline=None, derandomize=True)
+sizes = st.integers(5, 14)
+texts = st.text(max_size=8)
+counts = st.integers(0, 1000)
+seconds = st.floats(0, 1e6)
+path_states = st.builds(
+    PathState,
+    role=st.sampled_from(["service", "peer", "dns", "external", "cluster"]),
+    target=texts,
+    plane=st.sampled_from(["pod", "host", "pod-host", "host-pod", "service"]),
+    family=st.sampled_from(["", "ipv4", "ipv6"]),
+    probe=st.sampled_from(["tcp", "udp", "http", "dns"]),
+    last=st.sampled_from(["", "success", "timeout", "refused", "resolve_error", "mtu", "local_error"]),
+    at=seconds,
+    attempts=counts,
+    failures=st.dictionaries(st.sampled_from(["timeout", "refused", "resolve_error"]), counts, max_size=2),
+    streak=counts,
+    since=seconds,
+    sent=counts,
+    large=st.sampled_from(["", "ok", "black_hole"]),
+)
+states_of_any_kind = st.builds(
+    State,
+    node=texts,
+    network=st.sampled_from(["pod", "host"]),
+    zone=texts,
+    at=seconds,
+    interval=st.floats(0.1, 3600),
+    timeout=st.floats(0.1, 60),
+    starved=st.booleans(),
+    paths=st.lists(path_states, max_size=6),
+)
+
+FAULTS: list[Callable[[str], Callable[[Link], bool]]] = [
+    lambda node: lambda link: link.touches(node),
+    lambda node: lambda link: link.touches(node) and link.plane in ("pod", "host-pod"),
+    lambda node: lambda link: link.crosses and link.target == node,
+]
+faults = st.sampled_from(FAULTS)
+
+
+def about(findings: list[Finding], node: str) -> float:
+    """Return the most that a finding trusts in a fault of `node`."""
+    return max((each.confidence for each in findings if node in each.scope.nodes and each.kind == "fault"), default=0.0)
+
+
+@few
+@given(size=sizes, host=st.booleans(), six=st.booleans(), gone=st.integers(0, 20))
+def test_a_healthy_mesh_yields_nothing(size: int, host: bool, six: bool, gone: int) -> None:
+    """A healthy mesh has no finding but for the probers whose states are missing."""
+    mesh = Cluster(nodes(size), host=host, families=("ipv4", "ipv6") if six else ("ipv4",))
+    without = [] if gone >= size else [mesh.nodes[gone]]
+    assert {each.scope.nodes for each in mesh.findings(without)} <= {(node,) for node in without}
+
+
+@few
+@given(size=sizes, fault=faults, rounds=st.integers(2, 3))
+def test_more_failures_of_the_true_place_never_lower_it(
+    size: int, fault: Callable[[str], Callable[[Link], bool]], rounds: int
+) -> None:
+    """The same failures for one more round make the diagnosis no less sure of the place."""
+    where = fault("node-2")
+    before = Cluster(nodes(size), services=False).fail(where, rounds=rounds - 1).findings()
+    after = Cluster(nodes(size), services=False).fail(where, rounds=rounds).findings()
+    assert about(after, "node-2") >= about(before, "node-2") - 1e-3
+    assert about(after, "node-2") > 0.9
+
+
+@few
+@given(size=sizes, fault=faults, names=st.randoms(use_true_random=False))
+def test_names_mean_nothing(size: int, fault: Callable[[str], Callable[[Link], bool]], names: object) -> None:
+    """The same mesh with other names of nodes has the same finding of the renamed node."""
+    renamed = nodes(size)
+    names.shuffle(renamed)  # type: ignore[attr-defined]
+    one = named(Cluster(nodes(size), services=False).fail(fault("node-2")).findings())
+    other = named(Cluster(renamed, services=False).fail(fault(renamed[1])).findings())
+    assert [(kind, scope, layer) for kind, scope, _, layer in one] == [
+        (kind, scope, layer) for kind, scope, _, layer in other
+    ]
+    assert {where for _, _, where, _ in other} == {(renamed[1],)}
+
+
+@few
+@given(size=st.integers(6, 14), fault=faults, gone=st.sets(st.integers(0, 13), max_size=3))
+def test_a_missing_state_makes_no_innocent_node_guilty(
+    size: int, fault: Callable[[str], Callable[[Link], bool]], gone: set[int]
+) -> None:
+    """Without some states the fault may be less certain; no place without the guilty node in it is named."""
+    mesh = Cluster(nodes(size), services=False).fail(fault("node-2"))
+    for each in mesh.findings([name for number, name in enumerate(mesh.nodes) if number in gone]):
+        if each.kind != "silent":
+            assert "node-2" in each.scope.nodes or any("node-2" in scope.nodes for scope in each.one_of)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(document=st.binary(max_size=200))
+def test_any_bytes(document: bytes) -> None:
+    """`decode` raises `StateError` for what is no state, and nothing else."""
+    with contextlib.suppress(StateError):
+        decode(document)
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(state=states_of_any_kind)
+def test_round_trip(state: State) -> None:
+    """A state is the same after `encode` and `decode`; a part of the document is none, or raises `StateError`."""
+    document = encode(state)
+    assert decode(document) == state
+    with contextlib.suppress(StateError):
+        decode(document[: len(document) // 2])
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(states=st.lists(states_of_any_kind, max_size=5))
+def test_any_states(states: list[State]) -> None:
+    """The diagnosis of any states is a list of findings that can be sent."""
+    assert msgspec.json.encode(diagnose(states))

@@ -1,0 +1,76 @@
+"""What the diagnosis says of Services and the DNS."""
+
+from __future__ import annotations
+
+import msgspec
+
+from tests.diagnosis.mesh import Cluster, named, nodes
+
+
+def test_dns_dead_beside_a_stray_path() -> None:
+    """DNS dead on every node is named as that, and the path that fails beside it is not made its place."""
+    mesh = Cluster(nodes(20)).fail_services(nodes(20), outcome="resolve_error")
+    mesh.fail(lambda link: link[:3] == ("node-1", "node-2", "pod"), rounds=2)
+    found = mesh.findings()
+    assert ("dns", "all", (), "dns") in named(found)
+    assert all(each.kind == "dns" or set(each.scope.nodes) <= {"node-1", "node-2", "node-1>node-2"} for each in found)
+
+
+def test_dns_from_one_node() -> None:
+    """Look-ups that fail on one node alone are that node's."""
+    mesh = Cluster(nodes(20)).fail_services(["node-4"], outcome="resolve_error")
+    assert named(mesh.findings()) == [("dns", "node", ("node-4",), "dns")]
+
+
+def test_dns_from_one_node_beside_a_dead_node() -> None:
+    """That holds beside a dead node, on which no DNS server can be: everybody else is answered."""
+    mesh = Cluster(nodes(20)).fail_services(["node-4"], outcome="resolve_error")
+    mesh.fail(lambda link: link.touches("node-12")).fail_services(["node-12"])
+    assert {(kind, where) for kind, _, where, _ in named(mesh.findings())} == {
+        ("fault", ("node-12",)),
+        ("dns", ("node-4",)),
+    }
+
+
+def test_one_dns_server_of_two() -> None:
+    """Half of the look-ups fail on all nodes: one DNS server, and no innocent node."""
+    mesh = Cluster(nodes(20))
+    for number, states in enumerate(mesh.to_services.values()):
+        for probe, path in states.items():
+            bad = (number + len(probe)) % 2 == 0
+            failures = {"resolve_error": 2 if bad else 1}
+            changes = {"last": "resolve_error", "streak": 1, "since": path.at} if bad else {}
+            states[probe] = msgspec.structs.replace(path, failures=failures, **changes)
+    found = mesh.findings()
+    assert named(found) == [("dns", "all", (), "dns")]
+    assert found[0].share == 0.5
+
+
+def test_services_of_one_node() -> None:
+    """No Service answers on one node while its peers do: kube-proxy there."""
+    mesh = Cluster(nodes(20)).fail_services(["node-4"])
+    assert named(mesh.findings()) == [("service", "node", ("node-4",), "service")]
+
+
+def test_one_echo() -> None:
+    """One echo that refuses everybody is that echo, by name."""
+    found = Cluster(nodes(20)).fail_services(nodes(20), ["http"], outcome="refused").findings()
+    assert [(each.kind, each.scope.kind, each.probes, each.outcomes) for each in found] == [
+        ("service", "service", ("http",), ("refused",))
+    ]
+
+
+def test_echo_on_a_dead_node() -> None:
+    """An echo whose pods stand on a dead node is no fault of its own."""
+    mesh = Cluster(nodes(20)).fail(lambda link: link.touches("node-2")).fail_services(nodes(20), ["http"])
+    mesh.fail_services(["node-2"])
+    for node in nodes(20):
+        mesh.change(node, echoes={"http": ["node-2"], "tcp": ["node-5"], "udp": ["node-6"]})
+    found = mesh.findings()
+    assert named(found) == [("fault", "node", ("node-2",), "network")]
+    assert found[0].follows > 0
+
+
+def test_a_single_flake() -> None:
+    """One failed probe of a Service is no finding."""
+    assert Cluster(nodes(20)).fail_services(["node-4"], ["http"], rounds=1).findings() == []

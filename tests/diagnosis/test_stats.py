@@ -1,0 +1,94 @@
+"""Percentiles and jitter."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from smoker_diagnosis.stats import jitter, percentile
+
+FIVE = (15, 20, 35, 40, 50)
+TEN = (3, 6, 7, 8, 8, 10, 13, 15, 16, 20)
+
+
+@pytest.mark.parametrize(
+    ("values", "share", "expected"),
+    [
+        (FIVE, 0.05, 15),
+        (FIVE, 0.3, 20),
+        (FIVE, 0.4, 20),
+        (FIVE, 0.41, 35),
+        (FIVE, 0.5, 35),
+        (FIVE, 1, 50),
+        (TEN, 0.25, 7),
+        (TEN, 0.5, 8),
+        (TEN, 0.75, 15),
+        (TEN, 0.95, 20),
+        (TEN, 1, 20),
+        ((7,), 1e-12, 7),
+        ((7,), 0.5, 7),
+        ((7,), 1, 7),
+        ((1, 2), 0.5, 1),
+        ((1, 2), 0.51, 2),
+    ],
+)
+def test_a_percentile_is_the_nearest_rank(values: tuple[float, ...], share: float, expected: float) -> None:
+    """The smallest value that at least that share of all values does not exceed: always one of them."""
+    assert percentile(values, share) == expected
+
+
+def test_floating_point_moves_no_rank() -> None:
+    """Every per cent of any number of values, against the same in whole numbers: 55 % of 100 values is the 55th."""
+    for count in range(1, 301):
+        values = range(1, count + 1)
+        for per_cent in range(1, 101):
+            assert percentile(values, per_cent / 100) == -(-per_cent * count // 100)
+
+
+def test_the_percentiles_of_a_full_window() -> None:
+    """600 values, of which the 300th, the 570th and the 594th."""
+    assert [percentile(range(1, 601), share) for share in (0.5, 0.95, 0.99)] == [300, 570, 594]
+
+
+@pytest.mark.parametrize(
+    ("values", "share"), [((), 0.5), ((1.0,), 0), ((1.0,), -0.5), ((1.0,), 1.01), ((1.0,), float("nan"))]
+)
+def test_what_has_no_percentile(values: tuple[float, ...], share: float) -> None:
+    """No values, or a share that is none, is a mistake and not a number."""
+    with pytest.raises(ValueError, match="no percentile"):
+        percentile(values, share)
+
+
+@pytest.mark.parametrize(
+    ("rtts", "expected"),
+    [
+        ((), None),
+        ((10.0,), None),
+        ((10.0, 10.0), 0.0),
+        ((10.0, 26.0), 1.0),  # 0 + (16 - 0) / 16
+        ((26.0, 10.0), 1.0),  # a shorter time is as much of a change
+        ((10.0, 26.0, 26.0), 0.9375),  # 1 + (0 - 1) / 16
+        ((10.0, 26.0, 26.0, 10.0), 1.87890625),  # 0.9375 + (16 - 0.9375) / 16
+        ((0.0, 0.0, 32.0), 2.0),  # a first difference of nothing is a difference
+    ],
+)
+def test_jitter_by_hand(rtts: tuple[float, ...], expected: float | None) -> None:
+    """RFC 3550 section 6.4.1: J = J + (|D| - J) / 16, from 0; there is none without a difference."""
+    assert jitter(rtts) == expected
+
+
+def test_jitter_settles_where_the_differences_are() -> None:
+    """A path that alternates by 16 ms has a jitter of 16 ms in the end, and comes to it from below."""
+    found = jitter([10.0 + 16 * (n % 2) for n in range(400)])
+    assert found is not None
+    assert 15.999 < found <= 16
+
+
+def test_jitter_takes_what_can_be_read_once() -> None:
+    """A generator is as good as a list, and the unit is the caller's."""
+    chance = random.Random(3550)
+    rtts = [chance.random() for _ in range(50)]
+    once, thousandfold = jitter(rtt for rtt in rtts), jitter([1000 * rtt for rtt in rtts])
+    assert once is not None
+    assert thousandfold == pytest.approx(1000 * once)

@@ -1,0 +1,56 @@
+"""The diagnosis on a real cluster: some of the faults of `make e2e-accuracy`, each named right and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.accuracy.__main__ import await_health, one
+from tests.e2e.accuracy.lab import Lab
+from tests.e2e.accuracy.rows import ROWS, Row
+from tests.e2e.cluster import fresh_namespace
+from tests.e2e.release import Release
+
+pytestmark = pytest.mark.cluster
+
+VALUES = {"hostNetwork.enabled": True, "prober.intervalSeconds": 5, "prober.timeoutSeconds": 1}
+IN_THE_GATE = (
+    "overlay of a node",
+    "overlay of a pair, one way",
+    "overlay between zones",
+    "loss of 20 % into a node",
+    "UDP alone at a node",
+    "large packets of a pair",
+    "Services on a node",
+    "host firewall of a node",
+    "policy: into all probers",
+    "policy: one pod",
+    "an echo without pods",
+    "all of DNS",
+    "IPv6 alone at a node",
+    "healthy: a rollout of the probers",
+)
+
+
+@pytest.fixture(scope="module")
+def lab(images: dict[str, object], helm: str, nodes: set[str]) -> Iterator[Lab]:
+    """A release of two planes."""
+    assert len(nodes) >= 4, "these tests need four nodes"
+    with fresh_namespace(level="privileged") as namespace:
+        release = Release("smoker", namespace, helm, {**VALUES, **images})
+        release.install()
+        yield Lab(release, nodes)
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.name in IN_THE_GATE], ids=lambda row: row.name)
+def test_named(lab: Lab, row: Row) -> None:
+    """In two looks in a row the fault is named, with its place and layer, and nothing else is blamed by then."""
+    assert await_health(lab), "the mesh was not healthy before"
+    outcome = one(row, lab, patience=60 if row.right else 20)
+    assert outcome.word.startswith("right"), outcome.said
+
+
+def test_the_gate_knows_its_rows() -> None:
+    """Each name above is a row."""
+    assert set(IN_THE_GATE) <= {row.name for row in ROWS}

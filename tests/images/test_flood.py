@@ -1,0 +1,78 @@
+"""A prober within the chart's memory limit, flooded with connections: it lives, and others are served."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.images import engine
+from tests.images.command import ROOT
+from tests.images.conftest import Image
+from tests.images.test_run import started, state
+
+pytestmark = pytest.mark.engine
+
+ATTEMPTS = 20_000
+SCRIPT = (Path(__file__).parent / "flood.py").read_text()
+PORTS = {"tcp": 8080, "http": 8082, "admin": 9464}
+LIMIT = yaml.safe_load((ROOT / "charts/smoker/values.yaml").read_text())["prober"]["resources"]["limits"]["memory"]
+
+
+@pytest.fixture
+def prober() -> Iterator[tuple[str, str]]:
+    """A prober that answers peers, in a container with the chart's memory limit: its name and its image."""
+    tag = engine.baked()["prober"]
+    memory = LIMIT.removesuffix("i").lower()
+    peers = [f"--env=PEER_{name.upper()}_PORT={port}" for name, port in PORTS.items() if name != "admin"]
+    options = [
+        "--memory",
+        memory,
+        "--memory-swap",
+        memory,
+        "--env=SERVER_HOST=127.0.0.1",
+        "--env=TEST_INTERVAL=1",
+        *peers,
+    ]
+    with started(Image("prober", tag), *options) as container:
+        yield container, tag
+
+
+def flood(container: str, tag: str, port: int, sources: int) -> dict[str, Any]:
+    """The figures of a flood from beside the prober."""
+    arguments = ("--rm", "--network", f"container:{container}", "--entrypoint", "python", tag, "-c", SCRIPT)
+    printed = engine.docker("run", *arguments, str(port), str(ATTEMPTS), str(sources), seconds=180)
+    figures: dict[str, Any] = json.loads(printed)
+    cgroup = Path("/sys/fs/cgroup/memory.peak")
+    peak = engine.docker("exec", container, "python", "-c", f"print(open({str(cgroup)!r}).read())")
+    figures["peak_mib"] = round(int(peak) / 2**20, 1)
+    print(f"\nport {port}, {sources} addresses, {LIMIT}: {json.dumps(figures)}")  # pytest -s shows it
+    return figures
+
+
+@pytest.mark.parametrize("port", PORTS.values(), ids=PORTS)
+def test_one_client_takes_nothing_from_others(prober: tuple[str, str], port: int) -> None:
+    """20,000 connections of one address: it holds its share, every peer and kubelet is answered meanwhile."""
+    figures = flood(*prober, port, 1)
+    assert figures["attempts"] == ATTEMPTS
+    assert figures["held"] <= 128
+    for name in PORTS:
+        assert figures[name]["answered"] == figures[name]["asked"] == ATTEMPTS // 200
+    assert state(prober[0])["Running"]
+
+
+@pytest.mark.parametrize("name", ["tcp", "http"])
+def test_many_clients_do_not_kill_it(prober: tuple[str, str], name: str) -> None:
+    """20,000 connections of 1,000 addresses take one echo's connections, within the memory; the rest is answered."""
+    figures = flood(*prober, PORTS[name], 1000)
+    assert figures["held"] <= 512
+    for other in PORTS.keys() - {name}:
+        assert figures[other]["answered"] == figures[other]["asked"]
+    assert state(prober[0])["Running"]
+    assert not state(prober[0])["OOMKilled"]
+    again = flood(*prober, PORTS["admin"], 1)  # the flood has gone, its connections too
+    assert again[name]["answered"] == again[name]["asked"]
