@@ -1,4 +1,4 @@
-# One image a service: `docker buildx bake` builds all four (docker-bake.hcl).
+# One image a service: `docker buildx bake` builds all five (docker-bake.hcl).
 #
 # builder: the locked dependencies and the project's wheels in a virtual environment without pip
 # <service>: the bare base and that environment; nothing of the build stays
@@ -18,6 +18,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 # built with the locked tools. What is ours comes from this tree alone: a package of the same name elsewhere is never asked for.
 COPY dev/closure.py dev/
 COPY libs/common/pyproject.toml libs/common/
+COPY libs/outcome/pyproject.toml libs/outcome/
+COPY libs/kube/pyproject.toml libs/kube/
 COPY libs/echo/pyproject.toml libs/echo/
 COPY libs/diagnosis/pyproject.toml libs/diagnosis/
 COPY services/${SERVICE}/pyproject.toml services/${SERVICE}/
@@ -72,3 +74,7 @@ ENTRYPOINT ["smoker-http-echo"]
 FROM service AS prober
 ENTRYPOINT ["smoker-prober"]
 CMD ["run"]
+
+FROM service AS hub
+EXPOSE 8083
+ENTRYPOINT ["smoker-hub"]

@@ -2,7 +2,8 @@
 PYTHON    ?= python3
 VENV      := .venv
 BIN       := $(VENV)/bin
-PACKAGES  := libs/common libs/echo libs/diagnosis services/tcp-echo services/udp-echo services/http-echo services/prober
+PACKAGES  := libs/common libs/outcome libs/kube libs/echo libs/diagnosis \
+             services/tcp-echo services/udp-echo services/http-echo services/prober services/hub
 SOURCES   := libs services tests dev
 
 RELEASE   ?= smoker
@@ -63,7 +64,7 @@ build: setup  ## the packages, as wheels, into dist/
 	@for package in $(PACKAGES); do $(BIN)/python -m build --no-isolation --wheel --outdir dist $$package >/dev/null || exit 1; done
 	@ls dist/*.whl
 
-images: docker-build  ## the four images, for this machine
+images: docker-build  ## the five images, for this machine
 
 docker-build:  ## the same as images
 	docker buildx bake --load

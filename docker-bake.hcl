@@ -1,4 +1,4 @@
-# docker buildx bake            builds the four images for this machine
+# docker buildx bake            builds the five images for this machine
 # docker buildx bake --print    shows what would be built
 # VERSION=1.2.3 REGISTRY=registry.example/team PLATFORMS=linux/amd64,linux/arm64 docker buildx bake --push
 
@@ -45,6 +45,7 @@ target "service" {
       { service = "udp-echo", description = "Answers every datagram on a UDP port with itself" },
       { service = "http-echo", description = "Answers HTTP requests with OK or with their own body" },
       { service = "prober", description = "Probes the echo services over TCP, UDP and HTTP and says what it found" },
+      { service = "hub", description = "Reads what all probers know and says which layer, node or link is at fault" },
     ]
   }
   target = item.service

@@ -88,7 +88,7 @@ def test_notes_selectors(helm: Helm, tmp_path: Path) -> None:
     """The notes' selectors select this release's probers, all its pods, and its Service's endpoints."""
     _, logs, get_pods, slices = commands(notes(helm, tmp_path, {}, "lungs"))
     release, other = helm.render(release="lungs"), helm.render(release="other")
-    everything = {"tcp-echo", "udp-echo", "http-echo", "prober", "test"}
+    everything = {"tcp-echo", "udp-echo", "http-echo", "prober", "hub", "test"}
     for command, components in ((logs, {"prober"}), (get_pods, everything)):
         selector = {"matchLabels": dict(pair.split("=") for pair in option(command, "-l").split(","))}
         assert selected(selector, release) == components

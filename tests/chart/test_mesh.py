@@ -21,11 +21,12 @@ def ports(release: Rendered, component: str) -> dict[str, tuple[str, int]]:
 
 
 def test_permission(helm: Helm) -> None:
-    """A prober may read the EndpointSlices of its own namespace, and nothing else anywhere."""
-    for values in ({}, HOST):
+    """Probers and the hub may read the EndpointSlices of their own namespace, and nothing else anywhere."""
+    for values, name in (({}, "smoker-prober"), (HOST, "smoker-prober"), ({}, "smoker-hub")):
         release = helm.render(values, namespace="net")
         assert not [o for o in release.objects if o["kind"].startswith("Cluster")]
-        (role,), (binding,) = release.of_kind("Role"), release.of_kind("RoleBinding")
+        assert {len(release.of_kind(kind)) for kind in ("Role", "RoleBinding")} == {2}
+        role, binding = release.get("Role", name), release.get("RoleBinding", name)
         assert role["metadata"]["namespace"] == binding["metadata"]["namespace"] == "net"
         assert role["rules"] == [
             {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]}
@@ -35,16 +36,16 @@ def test_permission(helm: Helm) -> None:
             "kind": "Role",
             "name": role["metadata"]["name"],
         }
-        assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "smoker-prober", "namespace": "net"}]
+        assert binding["subjects"] == [{"kind": "ServiceAccount", "name": name, "namespace": "net"}]
 
 
 def test_token(helm: Helm) -> None:
-    """Probers alone mount a token, that of an account which gives none to a pod that does not ask."""
+    """Probers and the hub alone mount a token, that of an account which gives none to a pod that does not ask."""
     release = helm.render(HOST)
     assert release.get("ServiceAccount", "smoker-prober")["automountServiceAccountToken"] is False
     mounting = {name for name, pod in pods(release).items() if pod["spec"]["automountServiceAccountToken"]}
-    assert mounting == {"prober", "host"}
-    assert {pods(release)[name]["spec"]["serviceAccountName"] for name in mounting} == {"smoker-prober"}
+    accounts = {name: pods(release)[name]["spec"]["serviceAccountName"] for name in mounting}
+    assert accounts == {"prober": "smoker-prober", "host": "smoker-prober", "hub": "smoker-hub"}
 
 
 def test_without_a_mesh(helm: Helm) -> None:
@@ -92,7 +93,7 @@ def test_both_families(helm: Helm) -> None:
     """Peers are found in the address families that the Service of the echoes has."""
     for values in ({}, {"service": {"ipFamilyPolicy": "RequireDualStack", "ipFamilies": ["IPv6", "IPv4"]}}):
         services = helm.render({**HOST, **values}).of_kind("Service")
-        assert len(services) == 3
+        assert len(services) == 4
         assert len({(s["spec"]["ipFamilyPolicy"], str(s["spec"].get("ipFamilies"))) for s in services}) == 1
 
 

@@ -56,7 +56,7 @@ def test_pod_monitor_selects(helm: Helm) -> None:
             for name, pod in pods(release).items()
             if "admin" in [port["name"] for c in pod["spec"]["containers"] for port in c.get("ports", [])]
         }
-        assert selected(one["spec"]["selector"], release) == serving == {*WORKLOADS, *others}
+        assert selected(one["spec"]["selector"], release) == serving == {*WORKLOADS, "hub", *others}
         assert not selected(one["spec"]["selector"], helm.render(release="other"))
 
 

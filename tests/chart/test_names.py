@@ -8,9 +8,9 @@ from .selection import pods, selectors, selects
 POLICY = {"networkPolicy": {"enabled": True}}
 MONITORING = {"metrics": {"podMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}}
 DASHBOARDS = {"metrics": {"dashboards": {"enabled": True}}}
-REPLICAS = {key: {"replicas": 2} for key in ("tcpEcho", "udpEcho", "httpEcho")}
+REPLICAS = {key: {"replicas": 2} for key in ("tcpEcho", "udpEcho", "httpEcho", "hub")}
 EVERYTHING = merged(POLICY, merged(MONITORING, merged(DASHBOARDS, merged(HOST, REPLICAS))))
-ENDS = ("-server", "-tcp-echo", "-udp-echo", "-http-echo", "-prober", "-host", "-test", "-metrics", "-alerts")
+ENDS = ("-server", "-tcp-echo", "-udp-echo", "-http-echo", "-prober", "-host", "-hub", "-test", "-metrics", "-alerts")
 MESH = ("Service", "ServiceAccount", "Role", "RoleBinding")
 
 
@@ -25,20 +25,28 @@ def expected(base: str) -> set[tuple[str, str]]:
         ("Deployment", f"{base}-udp-echo"),
         ("Deployment", f"{base}-http-echo"),
         ("DaemonSet", f"{base}-prober"),
-        *((kind, f"{base}-prober") for kind in MESH),
+        *((kind, f"{base}-{component}") for kind in MESH for component in ("prober", "hub")),
+        ("Deployment", f"{base}-hub"),
         ("Pod", f"{base}-test"),
     }
 
 
 def test_objects(helm: Helm) -> None:
-    """A release is a Service, three Deployments, a DaemonSet, what its mesh needs and a test pod, named after it."""
+    """A release is a Service, three Deployments, a DaemonSet, what its mesh needs, a hub and a test pod."""
     assert names(helm.render()) == expected("smoker")
     assert names(helm.render(release="lungs")) == expected("lungs")
 
 
 def test_without_a_mesh(helm: Helm) -> None:
-    """What only a mesh needs goes with it: the account, its permission, the headless Service."""
-    assert names(helm.render(NO_MESH)) == expected("smoker") - {(kind, "smoker-prober") for kind in MESH}
+    """What only a mesh needs goes with it: the account, its permission, the headless Service, the hub."""
+    gone = {(kind, "smoker-prober") for kind in MESH}
+    assert names(helm.render(NO_MESH)) == {each for each in expected("smoker") - gone if each[1] != "smoker-hub"}
+
+
+def test_without_a_hub(helm: Helm) -> None:
+    """Without the hub nothing of it is left, and everything else stays."""
+    found = names(helm.render({"hub": {"enabled": False}}))
+    assert found == {each for each in expected("smoker") if each[1] != "smoker-hub"}
 
 
 def test_host_network(helm: Helm) -> None:
@@ -56,7 +64,7 @@ def test_disruption_budgets(helm: Helm) -> None:
 
 def test_policies(helm: Helm) -> None:
     """Network policies come only when they are asked for, and are named after what they select."""
-    policies = {("NetworkPolicy", "smoker-server"), ("NetworkPolicy", "smoker-prober")}
+    policies = {("NetworkPolicy", f"smoker-{what}") for what in ("server", "prober", "hub")}
     assert names(helm.render(POLICY)) == expected("smoker") | policies
 
 

@@ -17,7 +17,7 @@ from .values_table import CHART
 
 #: Every feature, and nothing else that differs from a default.
 ON: dict[str, Any] = {
-    **{key: {"replicas": 2} for key in ("tcpEcho", "udpEcho", "httpEcho")},
+    **{key: {"replicas": 2} for key in ("tcpEcho", "udpEcho", "httpEcho", "hub")},
     "mesh": {"enabled": True},
     "hostNetwork": {"enabled": True},
     "networkPolicy": {"enabled": True},

@@ -25,8 +25,8 @@ def pod_specs(release: Rendered) -> dict[str, Object]:
     found: dict[str, Object] = {}
     for one in release.objects:
         walk(one, f"{one['kind']} {one['metadata']['name']}")
-    if len(found) != 5 + any(path.endswith("-host.spec.template.spec") for path in found):
-        raise LookupError(f"not the five pods, and the host's: {list(found)}")
+    if len(found) != 5 + sum(path.endswith(("-host.spec.template.spec", "-hub.spec.template.spec")) for path in found):
+        raise LookupError(f"not the five pods, the host's and the hub's: {list(found)}")
     return found
 
 

@@ -8,7 +8,7 @@ from .render import ALL, ECHOES, ROWS, VALUES_KEY, WORKLOADS, Helm, Rendered, at
 from .selection import pods
 
 PROBERS = {"prober", "host"}
-EVERY = {*ECHOES, *PROBERS}
+EVERY = {*ECHOES, *PROBERS, "hub"}
 # What a key, or all keys below a prefix, concern; the longest prefix counts.
 CONCERNS: dict[str, set[str]] = {
     "commonLabels": set(),
@@ -19,14 +19,18 @@ CONCERNS: dict[str, set[str]] = {
     "imagePullPolicy": EVERY,
     "imagePullSecrets": EVERY,
     "log": EVERY,
-    "adminPort": {*WORKLOADS},
-    "cluster": PROBERS,
+    "adminPort": {*WORKLOADS, "hub"},  # which the hub asks, too
+    "cluster": {*PROBERS, "hub"},
     "lingerSeconds": EVERY,  # their grace, too
     "mesh": PROBERS,
     "mesh.ports": {"prober"},
     **{f"{plane}.ports.{of}": {"udp-echo", *PROBERS} for plane in ("mesh", "hostNetwork") for of in ("udp", "stamp")},
     "hostNetwork": {"host"},
-    "hostNetwork.enabled": {"prober"},  # it has more peers, and `host` is new
+    "hostNetwork.adminPort": {"host", "hub"},
+    "hostNetwork.enabled": {"prober", "hub"},  # each has more peers, and `host` is new
+    "hub": {"hub"},
+    "hub.enabled": set(),
+    "hub.allowFrom": set(),
     "service": set(),
     "test": set(),
     "networkPolicy": set(),

@@ -9,6 +9,7 @@ import pytest
 
 from smoker_common.settings import ServiceSettings, parse
 from smoker_http_echo.settings import Settings as HttpEcho
+from smoker_hub.settings import Settings as Hub
 from smoker_prober.settings import Settings as Prober
 from smoker_tcp_echo.settings import Settings as TcpEcho
 from smoker_udp_echo.settings import Settings as UdpEcho
@@ -21,6 +22,7 @@ SETTINGS: dict[str, type[ServiceSettings]] = {
     "udp-echo": UdpEcho,
     "http-echo": HttpEcho,
     "prober": Prober,
+    "hub": Hub,
 }
 NUMBERS = [
     ("adminPort", "ADMIN_PORT", "tcp-echo", 1),
@@ -35,6 +37,9 @@ NUMBERS = [
     ("httpEcho.maxBodyBytes", "MAX_BODY_BYTES", "http-echo", 1),
     ("httpEcho.maxSpooledBytes", "MAX_SPOOLED_BYTES", "http-echo", 1),
     ("httpEcho.requestTimeoutSeconds", "REQUEST_TIMEOUT", "http-echo", 0.01),
+    ("hub.port", "HTTP_PORT", "hub", 1),
+    ("hub.intervalSeconds", "INTERVAL", "hub", 0.01),
+    ("hub.timeoutSeconds", "TIMEOUT", "hub", 0.01),
     ("prober.intervalSeconds", "TEST_INTERVAL", "prober", 0.01),
     ("prober.timeoutSeconds", "TEST_TIMEOUT", "prober", 0.0001),
     ("mesh.peers", "MESH_PEERS", "prober", 1),

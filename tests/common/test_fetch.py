@@ -13,7 +13,7 @@ import pytest
 from gevent.server import StreamServer
 
 from smoker_common import fetch as fetching
-from smoker_common.fetch import FetchError, fetch, fetch_json
+from smoker_common.fetch import Fetched, FetchError, fetch, fetch_json, fetch_news
 from smoker_common.listen import tcp_listener
 from tests.relay import refusing
 
@@ -260,3 +260,24 @@ def test_the_second_address_of_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
         found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (HOST, number)) for number in (closed, port)]
         monkeypatch.setattr(fetching, "getaddrinfo", lambda *_, **__: found)
         assert fetch_json("two.example", port, PATH, seconds=PLENTY, limit=LIMIT) == "ok"
+
+
+def test_news_alone_are_sent() -> None:
+    """With the ETag of the last answer a 304 means no body; a 304 that nobody asked for is an error."""
+    not_modified = b'HTTP/1.1 304 Not Modified\r\nETag: "b"\r\n\r\n'
+    with serving(saying(answer(b"{}", "200 OK", 'ETag: "a"'))) as (port, requests):
+        assert fetch_news(HOST, port, PATH, tag="", seconds=PLENTY, limit=LIMIT) == Fetched(b"{}", '"a"')
+        assert b"If-None-Match" not in requests[0]
+    with serving(saying(not_modified)) as (port, requests):
+        assert fetch_news(HOST, port, PATH, tag='"b"', seconds=PLENTY, limit=LIMIT) == Fetched(None, '"b"')
+        assert b'If-None-Match: "b"\r\n' in requests[0]
+        with pytest.raises(FetchError, match="answers with status 304"):
+            fetch(HOST, port, PATH, seconds=PLENTY, limit=LIMIT)
+
+
+@pytest.mark.parametrize("tag", ["", "a\u00e4", "x" * 300])
+def test_a_tag_that_fits_no_header_is_none(tag: str) -> None:
+    """What a peer sends as its ETag is sent back only where it is short and in ASCII."""
+    reply = answer(b"{}", "200 OK", f"ETag: {tag}")
+    with serving(saying(reply)) as (port, _):
+        assert fetch_news(HOST, port, PATH, tag="", seconds=PLENTY, limit=LIMIT) == Fetched(b"{}", "")

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import urllib3
 
-from smoker_prober.discovery.api import LARGEST, Api, Refused, lines
-from smoker_prober.discovery.watch import Watch
+from smoker_kube.api import LARGEST, Api, Refused, lines
+from smoker_kube.watch import Watch
 from tests.e2e.cluster import Namespace, Object, eventually, kubectl
 
 pytestmark = pytest.mark.cluster

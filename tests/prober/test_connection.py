@@ -10,8 +10,8 @@ import gevent
 import pytest
 from gevent import monkey
 
+from smoker_outcome.failure import outcome_of
 from smoker_prober.deadline import Deadline, DeadlineExceeded
-from smoker_prober.failure import outcome_of
 from smoker_prober.kernel import tcp_info
 from smoker_prober.kernel.tcp_info import TcpInfo
 from smoker_prober.measured import Method

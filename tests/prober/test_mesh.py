@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from smoker_kube.api import Api
+from smoker_kube.slices import SERVICE
 from smoker_prober.arrivals import Arrivals
-from smoker_prober.discovery.api import Api
-from smoker_prober.discovery.endpointslice import PORTS, SERVICE
+from smoker_prober.discovery.endpointslice import PORTS
 from smoker_prober.mesh import Mesh
 from smoker_prober.prober import Prober
 from smoker_prober.sinks.memory import Memory
 from smoker_prober.sinks.state import StateSink
 from tests.conftest import eventually
+from tests.kube.fake_api import answer, faking, page
 
-from .discovery.fake_api import answer, faking, page
 from .targets import Stepped, settings_of, variables_for
 
 VARIABLES = {"NAMESPACE": "net", "PEER_SERVICE": "pods", "PEER_HOST_SERVICE": "hosts", "NODE_NAME": "node-1"}

@@ -13,9 +13,9 @@ import pytest
 from gevent import monkey
 from gevent.threadpool import ThreadPool
 
+from smoker_outcome.failure import Unresolved
 from smoker_prober import deadline, resolve
 from smoker_prober.deadline import Deadline
-from smoker_prober.failure import Unresolved
 from smoker_prober.result import Outcome
 from smoker_prober.target import Target
 from tests.conftest import eventually, free_port

@@ -9,13 +9,15 @@ read it, and no others.
 {{- end -}}
 
 {{/*
-The env list of a container. Takes root, key (of the values), values, env (name: value), fieldEnv (name: field path).
+The env list of a container. Takes root, key (of the values), values, env (name: value), fieldEnv (name: field path), secretEnv
+(name: reference to a key of a Secret).
 A name twice in the list is refused by server-side apply, so one that is set here already cannot be in extraEnv.
 */}}
 {{- define "smoker.env" -}}
 {{- $key := .key -}}
 {{- $shared := .root.Values -}}
 {{- $fieldEnv := .fieldEnv | default dict -}}
+{{- $secretEnv := .secretEnv | default dict -}}
 {{- $log := dict "LOG_LEVEL" (.values.log.level | default $shared.log.level) "LOG_FORMAT" $shared.log.format -}}
 {{- $env := merge .env (dict "ADMIN_PORT" $shared.adminPort) $log -}}
 {{- range $name, $value := $env }}
@@ -26,8 +28,12 @@ A name twice in the list is refused by server-side apply, so one that is set her
 - name: {{ $name }}
   valueFrom: {fieldRef: {fieldPath: {{ $path }}}}
 {{- end }}
+{{- range $name, $ref := $secretEnv }}
+- name: {{ $name }}
+  valueFrom: {secretKeyRef: {{ toJson $ref }}}
+{{- end }}
 {{- range .values.extraEnv }}
-{{- if or (hasKey $env .name) (hasKey $fieldEnv .name) }}
+{{- if or (hasKey $env .name) (hasKey $fieldEnv .name) (hasKey $secretEnv .name) }}
 {{- fail (printf "%s.extraEnv: %s is set by the chart already; the table in README.md says by which value" $key .name) }}
 {{- end }}
 - {{ toYaml . | nindent 2 | trim }}

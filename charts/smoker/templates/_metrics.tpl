@@ -12,7 +12,7 @@ prometheus.io/path: /metrics
 matchLabels:
   {{- include "smoker.releaseLabels" . | nindent 2 }}
 matchExpressions:
-  - {key: app.kubernetes.io/component, operator: In, values: [tcp-echo, udp-echo, http-echo, prober, host]}
+  - {key: app.kubernetes.io/component, operator: In, values: [tcp-echo, udp-echo, http-echo, prober, host, hub]}
 {{- end -}}
 
 {{/* The matchers of this release's series in PromQL: of all its pods, and of its probers. */}}

@@ -76,6 +76,12 @@ to:
     {{- /* helm test, and `once --mesh` in a prober, ask the probers what they saw. */}}
     - podSelector:
         {{- include "smoker.proberSelector" . | nindent 8 }}
+    {{- if include "smoker.hub" . }}
+    {{- /* The hub reads the state of every prober. */}}
+    - podSelector:
+        matchLabels:
+          {{- include "smoker.selectorLabels" (dict "root" . "component" "hub") | nindent 10 }}
+    {{- end }}
     {{- /* Ranges of any address would undo adminFrom. */}}
     {{- if and .Values.hostNetwork.enabled (not (include "smoker.anywhere" .Values.networkPolicy.nodeCidrs)) }}
     {{- include "smoker.ipBlocks" .Values.networkPolicy.nodeCidrs | trim | nindent 4 }}

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from smoker_prober.discovery.api import Api
-from smoker_prober.discovery.endpointslice import SERVICE, Discovery, endpoints, peers
+from smoker_kube.api import Api
+from smoker_kube.slices import SERVICE
+from smoker_prober.discovery.endpointslice import Discovery, endpoints, peers
 from smoker_prober.discovery.peer import HOST, POD, Peer, Ports
 from tests.conftest import eventually
-
-from .fake_api import CHUNKED, Fake, answer, event, faking, hold, page, watch
+from tests.kube.fake_api import CHUNKED, Fake, answer, event, faking, hold, page, watch
 
 SERVICES = {"probers": POD, "probers-host": HOST}
 PORTS = Ports(8080, 8081, 8082, 8062)

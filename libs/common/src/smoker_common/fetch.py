@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import gevent
 from gevent.socket import SOCK_STREAM, getaddrinfo
@@ -22,8 +22,16 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 from smoker_common.host import SockAddr, authority, is_address, sockaddr, wire
 from smoker_common.host import host as normal_form
 
-OK = 200
+OK, NOT_MODIFIED = 200, 304
 BLOCK = 65_536  # bytes
+LONGEST_TAG = 256  # bytes
+
+
+class Fetched(NamedTuple):
+    """What came: the body (None where it is the one that the caller has) and its ETag, empty where it has none."""
+
+    body: bytes | None
+    tag: str
 
 
 class FetchError(Exception):
@@ -49,8 +57,13 @@ def fetch_json(host: str, port: int, path: str, *, seconds: float, limit: int) -
 
 def fetch(host: str, port: int, path: str, *, seconds: float, limit: int) -> bytes:
     """Return the body of the answer 200 to GET `path`, within `seconds` and `limit` bytes. Raises `FetchError`."""
+    return fetch_news(host, port, path, tag="", seconds=seconds, limit=limit).body or b""
+
+
+def fetch_news(host: str, port: int, path: str, *, tag: str, seconds: float, limit: int) -> Fetched:
+    """Return the same with its ETag, or no body where it still has the ETag `tag`. Raises `FetchError`."""
     where, deadline = _url(host, port, path), gevent.Timeout(seconds)
-    answer = _Answer()
+    answer = _Answer(tag)
     try:
         with deadline:
             _exchange(answer, host, port, path, limit)
@@ -64,7 +77,7 @@ def fetch(host: str, port: int, path: str, *, seconds: float, limit: int) -> byt
     except (OSError, ValueError, OverflowError) as error:  # the last two: what can be no host or port
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise FetchError(where, f"does not answer: {why[:1].lower()}{why[1:]}") from None
-    return b"".join(answer.body)
+    return Fetched(b"".join(answer.body) if answer.status == OK else None, answer.tag or tag)
 
 
 class _Unfit(Exception):
@@ -74,7 +87,8 @@ class _Unfit(Exception):
 class _Answer:
     """An answer as it arrives. Its methods beside `feed` and `end` are called by llhttp."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: str) -> None:
+        self.known, self.tag = known, ""  # the ETag that the caller has, and the one that came
         self.arrived = 0  # bytes
         self.body: list[bytes] = []
         self.complete = False
@@ -96,7 +110,9 @@ class _Answer:
             raise _Unfit(f"closed the connection before the end of its answer, after {self.arrived} bytes")
         self.complete = True  # RFC 9112 section 6.3: a body without a length ends with the connection
 
-    def on_header(self, name: bytes, _value: bytes) -> None:
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if name.lower() == b"etag" and _is_tag(value):
+            self.tag = value.decode("ascii")
         self._sized = self._sized or name.lower() in (b"content-length", b"transfer-encoding")
 
     def on_headers_complete(self) -> None:
@@ -113,14 +129,19 @@ class _Answer:
             self.complete = True
 
     def check(self) -> None:
-        """Raise `_Unfit` where the status is known and is not 200."""
-        status = self._parser.get_status_code()
-        if self._headers_complete and status != OK:
+        """Raise `_Unfit` where the status is known and is not 200, nor 304 to a question with an ETag."""
+        status = self.status
+        if self._headers_complete and status != OK and not (status == NOT_MODIFIED and self.known):
             raise _Unfit(f"answers with status {status}")
+
+    @property
+    def status(self) -> int:
+        """The status, once its line has come."""
+        return int(self._parser.get_status_code())
 
     def _interim(self) -> bool:
         """RFC 9110 section 15.2: another answer follows one of 1xx."""
-        return bool(self._parser.get_status_code() < OK)
+        return self.status < OK
 
 
 def _exchange(answer: _Answer, host: str, port: int, path: str, limit: int) -> None:
@@ -129,6 +150,8 @@ def _exchange(answer: _Answer, host: str, port: int, path: str, limit: int) -> N
         head = (
             f"GET {path} HTTP/1.1\r\nHost: {authority(wire(normal_form(host)), port)}\r\nAccept: application/json\r\n"
         )
+        if answer.known:
+            head += f"If-None-Match: {answer.known}\r\n"
         sock.sendall(f"{head}Connection: close\r\n\r\n".encode("ascii"))
         while not answer.complete:
             data = sock.recv(BLOCK)
@@ -167,6 +190,11 @@ def _addresses(normal: str, port: int) -> list[tuple[socket.AddressFamily, SockA
 
 def _url(host: str, port: int, path: str) -> str:
     return f"http://{authority(host, port)}{path}"
+
+
+def _is_tag(value: bytes) -> bool:
+    """RFC 9110 section 8.8.3, in ASCII: what is sent back must fit on its line."""
+    return 0 < len(value) <= LONGEST_TAG and all(0x20 < byte < 0x7F for byte in value)
 
 
 def _no_number(word: str) -> NoReturn:

@@ -1,6 +1,6 @@
 """Polls the state of every prober: one request each look, answered by 304 where nothing has changed.
 
-EndpointSlices ─▶ addresses ─▶ GET /api/v1/state (deadline, limit, ETag) ─▶ Collected
+addresses ─▶ GET /api/v1/state (deadline, limit, ETag) ─▶ Collected
 
 A prober that is slow, malformed or silent costs nobody else anything.
 """
@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 
 from gevent.pool import Pool
 
-from smoker_common.fetch import FetchError, Fetched, fetch
+from smoker_common.fetch import Fetched, FetchError, fetch_news
 from smoker_diagnosis.state import LARGEST, State, StateError, decode
 
 STATE = "/api/v1/state"
 AT_ONCE = 64  # probers that are asked at one time
+USUAL = 35.0  # seconds for which a prober may be silent before that means anything, where its interval is not known
+
+Key = tuple[str, str]  # node and network of a prober
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +40,30 @@ class _Known:
     state: State | None = None
     tag: str = ""
     received: float = 0.0  # when the state came that is kept
-    answered: float = 0.0  # when it last answered, a 304 too
+    answered: float = 0.0  # when it last answered, a 304 too; at first, when it was first asked
     error: str = ""
+
+    @property
+    def patience(self) -> float:
+        """Seconds of silence that mean nothing: one round and one probe of that prober."""
+        return USUAL if self.state is None else self.state.interval + self.state.timeout
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """One look: the states, how old each is, and who does not answer for how long."""
+    """One look. `states` has those that count: a prober that has been silent for a moment keeps its last one."""
 
     states: list[State] = field(default_factory=list)
-    waited: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    silent: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    errors: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    waited: Mapping[Key, float] = field(default_factory=dict)  # seconds since a state was received
+    silent: Mapping[Key, float] = field(default_factory=dict)  # seconds since a prober that fails now last answered
+    errors: Mapping[Key, str] = field(default_factory=dict)  # why it fails
+    lost: frozenset[Key] = frozenset()  # those whose silence has lasted long enough to count
+    asked: int = 0
 
     @property
     def blind(self) -> bool:
         """Whether less than half of the probers answer: then the hub itself is cut off."""
-        return len(self.states) < len(self.silent)
+        return 2 * (self.asked - len(self.errors)) < self.asked
 
 
 class Collector:
@@ -67,46 +77,52 @@ class Collector:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._addresses, self._timeout, self._clock = addresses, timeout, clock
-        self._known: dict[tuple[str, str], _Known] = {}
+        self._known: dict[Key, _Known] = {}
 
     def look(self) -> Collected:
-        """Ask everybody once, and return what is known now."""
+        """Ask every prober once, and return what is known now."""
         wanted = {(each.node, each.network): each for each in self._addresses()}
         for gone in self._known.keys() - wanted.keys():
             del self._known[gone]
         begun = self._clock()
-        for key in wanted.keys() - self._known.keys():
+        for key in sorted(wanted.keys() - self._known.keys()):
             self._known[key] = _Known(answered=begun)
         pool = Pool(AT_ONCE)
         for key, address in wanted.items():
-            pool.spawn(self._ask, key, address)
+            pool.spawn(self._ask, self._known[key], address)
         pool.join(raise_error=True)
         return self._collected()
 
-    def _ask(self, key: tuple[str, str], address: Address) -> None:
-        known = self._known[key]
+    def _ask(self, known: _Known, address: Address) -> None:
         try:
-            found = fetch(address.host, address.port, STATE, seconds=self._timeout, limit=LARGEST, tag=known.tag)
-            self._take(known, found)
+            found = fetch_news(address.host, address.port, STATE, tag=known.tag, seconds=self._timeout, limit=LARGEST)
+            self._take(known, found, address)
         except FetchError as failure:
-            known.error = str(failure)
+            known.error = failure.why
         except StateError as wrong:
-            known.error = f"{address.node}: {wrong}"
+            known.error = str(wrong)
 
-    def _take(self, known: _Known, found: Fetched) -> None:
+    def _take(self, known: _Known, found: Fetched, address: Address) -> None:
         now = self._clock()
         if found.body is not None:
-            known.state, known.tag, known.received = decode(found.body), found.tag, now
+            state = decode(found.body)
+            if (state.node, state.network) != (address.node, address.network):
+                raise StateError(f"this is the state of another prober, on {state.node} ({state.network})")
+            known.state, known.tag, known.received = state, found.tag, now
         known.answered, known.error = now, ""
 
     def _collected(self) -> Collected:
         now = self._clock()
-        states, waited, silent, errors = [], {}, {}, {}
-        for key, known in self._known.items():
-            if known.error:
-                silent[key] = now - known.answered
-                errors[key] = known.error
-            elif known.state is not None:
-                states.append(known.state)
-                waited[key] = now - known.received
-        return Collected(states, waited, silent, errors)
+        silent = {key: now - known.answered for key, known in self._known.items() if known.error}
+        lost = frozenset(key for key, age in silent.items() if age > self._known[key].patience)
+        counted = {
+            key: known for key, known in sorted(self._known.items()) if key not in lost and known.state is not None
+        }
+        return Collected(
+            states=[known.state for known in counted.values() if known.state is not None],
+            waited={key: now - known.received for key, known in counted.items()},
+            silent=silent,
+            errors={key: self._known[key].error for key in silent},
+            lost=lost,
+            asked=len(self._known),
+        )

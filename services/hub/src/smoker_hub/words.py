@@ -1,4 +1,4 @@
-"""The log lines of the hub: one when a fault opens, one when it closes, one a while to say that all is well."""
+"""The log lines of the hub: when a fault opens, when it closes, when all is well, when the hub is cut off."""
 
 from __future__ import annotations
 
@@ -9,15 +9,40 @@ from smoker_hub.incidents import Change
 
 
 def tell(change: Change, cluster: str) -> None:
-    """Log what opened or closed, with its evidence and the next step."""
+    """Log what opened, with its evidence and the next step, or what closed."""
     incident = change.incident
     finding = incident.finding
     about = {"id": finding.id} | ({"cluster": cluster} if cluster else {})
     if change.kind == "close":
         lasted = text.duration((incident.closed or 0.0) - incident.first_seen)
-        logger.info(f"CLOSED {text.place(finding)}: {text.what(finding)}, after {lasted}".replace("{", "{{").replace("}", "}}"), **about)
+        _say("INFO", f"CLOSED {text.place(finding)}: {text.what(finding)}, after {lasted}", about)
         return
     level = "ERROR" if finding.severity == "critical" else "WARNING"
-    for number, line in enumerate(text.lines(finding)):
-        words = line.replace("{", "{{").replace("}", "}}")
-        logger.log(level if not number else "INFO", words, **(about if not number else {}))
+    head, *rest = text.lines(finding)
+    _say(level, head, about)
+    for line in rest:
+        _say("INFO", line, {})
+
+
+def well(paths: int, probers: int, cluster: str) -> None:
+    """Log that every prober was heard and no path fails."""
+    _say("INFO", text.summary([], paths, probers), {"cluster": cluster} if cluster else {})
+
+
+def blind(heard: int, asked: int) -> None:
+    """Log that the hub itself is cut off."""
+    logger.warning(
+        "the hub is cut off: fewer than half of the probers answer it; nothing opens or closes meanwhile",
+        heard=heard,
+        of=asked,
+    )
+
+
+def sees_again(heard: int, asked: int) -> None:
+    """Log that it is not any more."""
+    logger.info("the hub hears the probers again", heard=heard, of=asked)
+
+
+def _say(level: str, line: str, fields: dict[str, str]) -> None:
+    """Log a line that is no constant: loguru formats a message that comes with fields."""
+    logger.log(level, line.replace("{", "{{").replace("}", "}}") if fields else line, **fields)

@@ -8,8 +8,8 @@ from prometheus_client import CollectorRegistry
 
 from smoker_common.service import Mistake, Sockets
 from smoker_common.work import Together, Work
+from smoker_kube.api import Api
 from smoker_prober.arrivals import Arrivals
-from smoker_prober.discovery.api import Api
 from smoker_prober.mesh import Mesh
 from smoker_prober.prober import Hosts, Prober
 from smoker_prober.responder import never_answered, servers

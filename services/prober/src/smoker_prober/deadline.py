@@ -19,6 +19,7 @@ import gevent
 from gevent import monkey
 from gevent.socket import wait_read, wait_write
 
+from smoker_outcome.failure import DeadlineExceeded as DeadlineExceeded  # noqa: PLC0414  what deadlines raise
 from smoker_prober.kernel.schedstat import Stopwatch, Thread
 
 _poll = monkey.get_original("select", "poll")
@@ -27,10 +28,6 @@ GRACE = 0.1  # share of the budget that is left at least after a wait that was a
 GRACES = 5  # times that this is given: about as often as a probe waits
 LATEST = 5.0  # seconds beyond its budget after which it gives no more than graces, however little the network took
 FREE_READS = 16  # reads of an answer that are not looked at
-
-
-class DeadlineExceeded(TimeoutError):
-    """The budget is spent."""
 
 
 class Deadline:

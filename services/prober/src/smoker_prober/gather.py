@@ -28,8 +28,8 @@ from smoker_diagnosis import text
 from smoker_diagnosis.diagnose import diagnose
 from smoker_diagnosis.finding import Finding
 from smoker_diagnosis.state import LARGEST, PathState, State, StateError, decode
+from smoker_outcome.failure import in_a_sentence
 from smoker_prober.discovery.peer import HOST, POD
-from smoker_prober.failure import in_a_sentence
 from smoker_prober.report import aligned
 from smoker_prober.sinks.state import STATE
 

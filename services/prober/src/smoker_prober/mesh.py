@@ -11,12 +11,12 @@ from loguru import logger
 
 from smoker_common.clock import Clock
 from smoker_diagnosis.state import Api, Left
+from smoker_kube.api import Api as KubernetesApi
+from smoker_kube.standing import Answering
 from smoker_prober.arrivals import Arrivals
-from smoker_prober.discovery.api import Api as KubernetesApi
 from smoker_prober.discovery.endpointslice import Discovery
 from smoker_prober.discovery.paths import Own, family, paths
 from smoker_prober.discovery.peer import HOST, POD, Peer
-from smoker_prober.discovery.standing import Answering
 from smoker_prober.prober import Prober
 from smoker_prober.probes import PROBES
 from smoker_prober.settings import Settings

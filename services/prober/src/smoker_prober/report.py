@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from smoker_common.log import escaped
-from smoker_prober.discovery.standing import Answering, sentence
+from smoker_kube.standing import Answering, sentence
 from smoker_prober.result import Result, milliseconds, percent
 from smoker_prober.target import OTHER
 

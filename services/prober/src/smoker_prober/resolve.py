@@ -17,8 +17,8 @@ from gevent.event import AsyncResult
 from gevent.threadpool import ThreadPool
 
 from smoker_common.host import SockAddr, sockaddr, wire
+from smoker_outcome.failure import Unresolved, in_a_sentence
 from smoker_prober.deadline import EVENT_LOOP, Deadline
-from smoker_prober.failure import Unresolved, in_a_sentence
 from smoker_prober.kernel.schedstat import Stopwatch, Thread
 from smoker_prober.target import Target
 

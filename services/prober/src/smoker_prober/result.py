@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from smoker_diagnosis.path_mtu import PathMtu
 from smoker_diagnosis.train import Train
+from smoker_outcome.outcome import Outcome as Outcome  # noqa: PLC0414  a part of every result
 from smoker_prober.measured import Rtt
 from smoker_prober.target import Target
-
-
-class Outcome(enum.StrEnum):
-    """How a probe ended. The words are promises: they stand in log lines and in metric labels."""
-
-    SUCCESS = "success"
-    TIMEOUT = "timeout"  # no answer before the deadline
-    REFUSED = "refused"  # RST to a SYN, ICMP port unreachable
-    UNREACHABLE = "unreachable"  # no route, ICMP host or network unreachable, prohibited
-    RESET = "reset"  # RST in the middle of a connection
-    RESOLVE_ERROR = "resolve_error"  # the name has no address, or its servers did not answer
-    TLS_ERROR = "tls_error"
-    MTU = "mtu"  # small packets are answered, large ones that the way should take are lost
-    BAD_REPLY = "bad_reply"  # an answer, but not the one that was owed
-    LOCAL_ERROR = "local_error"  # ours: no descriptor, no port, a defect; never counts as loss
-
-    @property
-    def ok(self) -> bool:
-        return self is Outcome.SUCCESS
-
 
 OUT = "out"  # the direction from here to a peer
 

@@ -5,7 +5,6 @@ https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-s
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -14,17 +13,16 @@ import gevent
 from gevent.event import Event
 from loguru import logger
 
-from smoker_prober.discovery.api import Api
+from smoker_kube.api import Api
+from smoker_kube.slices import FAMILIES, of, path, placed, selector, service_of
+from smoker_kube.standing import Standing
+from smoker_kube.watch import Watch
 from smoker_prober.discovery.peer import Peer, Ports
-from smoker_prober.discovery.standing import Standing
-from smoker_prober.discovery.watch import Watch
 
-SERVICE = "kubernetes.io/service-name"
 PORTS = ("tcp-echo", "udp-echo", "http-echo", "stamp")  # by these names, in the order of `Ports`
 LONGEST = 1.0  # seconds: who leaves goes on answering for some more, and must not be asked after that
 SHARE = 20  # times what a change took, before the next: so it is a twentieth of the time at most
 AGAIN = 5.0  # seconds
-FAMILIES = {"IPv4": 4, "IPv6": 6}  # the API's words, by preference; a slice of names (FQDN) has nobody to probe
 
 
 class Endpoint(NamedTuple):
@@ -44,13 +42,11 @@ def endpoints(item: Any) -> tuple[Endpoint, ...]:
 
     A slice that lacks one of the `PORTS` has none. Nothing that it may hold raises.
     """
-    about, family = _of(item, "metadata", dict), _of(item, "addressType", str)
-    service = _of(_of(about, "labels", dict), SERVICE, str)
-    numbers = {_of(port, "name", str): _of(port, "port", int) for port in _of(item, "ports", list)}
+    numbers = {of(port, "name", str): of(port, "port", int) for port in of(item, "ports", list)}
     ports = Ports(*(numbers.get(name, 0) for name in PORTS))
-    if not service or family not in FAMILIES or not all(0 < port < 65_536 for port in ports):
+    if not all(0 < port < 65_536 for port in ports):
         return ()
-    return tuple(_ready(_of(item, "endpoints", list), service, family, ports))
+    return tuple(_ready(item, ports))
 
 
 class Slice(NamedTuple):
@@ -61,12 +57,12 @@ class Slice(NamedTuple):
     echoes: tuple[tuple[str, str], ...] = ()  # port name and node of the echo services' ready pods
 
 
-def slice_of(item: Any, server: str) -> Slice:
+def sliceof(item: Any, server: str) -> Slice:
     """Return what is kept of a slice. `server`: the echo services' Service. Nothing that a slice may hold raises."""
-    service = _of(_of(_of(item, "metadata", dict), "labels", dict), SERVICE, str)
-    seen = [(_of(each, "conditions", dict), _of(each, "nodeName", str)) for each in _of(item, "endpoints", list)]
+    service = service_of(item)
+    seen = [(of(each, "conditions", dict), of(each, "nodeName", str)) for each in of(item, "endpoints", list)]
     if service == server:
-        ports = {_of(port, "name", str) for port in _of(item, "ports", list)} & set(PORTS)
+        ports = {of(port, "name", str) for port in of(item, "ports", list)} & set(PORTS)
         nodes = [node for conditions, node in seen if node and conditions.get("ready") is not False]
         return Slice(echoes=tuple((port, node) for port in sorted(ports) for node in nodes))
     waiting = [
@@ -77,24 +73,12 @@ def slice_of(item: Any, server: str) -> Slice:
     return Slice(endpoints(item), tuple(waiting))
 
 
-def _ready(found: Iterable[Any], service: str, family: str, ports: Ports) -> Iterator[Endpoint]:
-    for each in found:
-        conditions = _of(each, "conditions", dict)
-        # Who does not say whether it is ready is (the API's own words). One that is terminating may still serve, one of
-        # a Service that publishes all of its pods may be ready without serving: both are left out.
-        if conditions.get("terminating") is True or any(conditions.get(key) is False for key in ("ready", "serving")):
-            continue
-        address = next(iter(_of(each, "addresses", list)), "")  # by the API's words the others mean nothing
-        node, pod = _of(each, "nodeName", str), _of(_of(each, "targetRef", dict), "name", str)
-        if node and _is_address(address, FAMILIES[family]):
-            yield Endpoint(service, family, address, node, _of(each, "zone", str), pod, ports)
-
-
-def _is_address(text: object, version: int) -> bool:
-    try:
-        return isinstance(text, str) and ipaddress.ip_address(text).version == version
-    except ValueError:
-        return False
+def _ready(item: Any, ports: Ports) -> Iterator[Endpoint]:
+    for each in placed(item):
+        # One that is terminating may still serve, one of a Service that publishes all of its pods may be ready without
+        # serving: both are left out.
+        if each.ready and each.serving and not each.terminating:
+            yield Endpoint(each.service, each.family, each.address, each.node, each.zone, each.pod, ports)
 
 
 def peers(slices: Iterable[Iterable[Endpoint]], services: Mapping[str, str]) -> frozenset[Peer]:
@@ -152,9 +136,9 @@ class Discovery:
         self.echoes: dict[str, list[str]] = {}  # by probe, the nodes on which its echo service is ready
         self._watch = Watch(
             api,
-            f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices",
-            selector=f"{SERVICE} in ({','.join(sorted(filter(None, {*services, server})))})",
-            keep=lambda item: slice_of(item, server),
+            path(namespace),
+            selector=selector({*services, server}),
+            keep=lambda item: sliceof(item, server),
             changed=self._changed,
             pause=pause,
             clock=clock,
@@ -221,9 +205,3 @@ def _echoes(slices: Iterable[Slice]) -> dict[str, list[str]]:
         for port, node in each.echoes:
             found.setdefault(port.removesuffix("-echo"), set()).add(node)
     return {probe: sorted(nodes) for probe, nodes in found.items()}
-
-
-def _of(tree: Any, key: str, kind: type) -> Any:
-    """What is at `key`, or an empty value of its kind: nothing that the API sends breaks the prober."""
-    value = tree.get(key) if isinstance(tree, dict) else None
-    return value if isinstance(value, kind) and not isinstance(value, bool) else kind()

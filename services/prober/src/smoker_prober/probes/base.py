@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Iterator
 from loguru import logger
 from urllib3.exceptions import HTTPError
 
+from smoker_outcome.failure import BadReply, outcome_of, reason
 from smoker_prober.deadline import EVENT_LOOP, Deadline, DeadlineExceeded
-from smoker_prober.failure import BadReply, outcome_of, reason
 from smoker_prober.measured import Rtt
 from smoker_prober.resolve import Address, resolve
 from smoker_prober.result import Outcome, Result

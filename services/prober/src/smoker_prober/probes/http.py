@@ -14,8 +14,8 @@ from typing import Any
 
 from urllib3.connection import HTTPConnection
 
+from smoker_outcome.failure import BadReply
 from smoker_prober.deadline import Deadline
-from smoker_prober.failure import BadReply
 from smoker_prober.probes.base import Attempt
 from smoker_prober.probes.connection import connect, count_retransmits
 from smoker_prober.trust import context

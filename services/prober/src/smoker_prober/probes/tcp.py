@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smoker_prober.failure import BadReply
+from smoker_outcome.failure import BadReply
 from smoker_prober.probes.base import Attempt
 from smoker_prober.probes.connection import connect
 

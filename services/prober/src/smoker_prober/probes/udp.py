@@ -6,7 +6,7 @@ import contextlib
 import socket
 import time
 
-from smoker_prober.failure import Reported
+from smoker_outcome.failure import Reported
 from smoker_prober.kernel import error_queue, timestamping, ttl
 from smoker_prober.measured import Method, Rtt
 from smoker_prober.probes.base import Attempt

@@ -9,8 +9,7 @@ import ssl
 
 from urllib3.exceptions import HTTPError, ProtocolError
 
-from smoker_prober.deadline import DeadlineExceeded
-from smoker_prober.result import Outcome
+from smoker_outcome.outcome import Outcome
 
 _BY_ERRNO = {
     errno.ETIMEDOUT: Outcome.TIMEOUT,
@@ -28,6 +27,10 @@ _BY_ERRNO = {
     errno.EPIPE: Outcome.RESET,
     errno.ECONNABORTED: Outcome.RESET,
 }
+
+
+class DeadlineExceeded(TimeoutError):
+    """The budget of time is spent."""
 
 
 class BadReply(Exception):

@@ -13,13 +13,12 @@ from collections.abc import Iterator
 import pytest
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, InvalidHeader, NewConnectionError, ProtocolError
 
+from smoker_outcome.failure import BadReply, Unresolved, in_a_sentence, outcome_of, reason
 from smoker_prober.deadline import DeadlineExceeded
-from smoker_prober.failure import BadReply, Unresolved, in_a_sentence, outcome_of, reason
 from smoker_prober.probes.base import Attempt, run
 from smoker_prober.result import Outcome
 from smoker_prober.target import Target
-
-from .targets import HOST, NODE, PLENTY, probe
+from tests.prober.targets import HOST, NODE, PLENTY, probe
 
 BY_ERRNO = {
     errno.ETIMEDOUT: "timeout",

@@ -15,8 +15,8 @@ import pytest
 from gevent.server import StreamServer
 from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError, SSLError
 
-from smoker_prober.discovery.api import Api, Refused, TooLarge, lines
-from smoker_prober.discovery.standing import Answering, standing_of
+from smoker_kube.api import Api, Refused, TooLarge, lines
+from smoker_kube.standing import Answering, standing_of
 from tests.conftest import eventually
 
 from .fake_api import Fake, answer, cut, event, faking, hold, page, watch
@@ -205,7 +205,7 @@ def test_lines_may_be_long(fake: Fake, token: Path) -> None:
 
 def test_a_line_without_end(fake: Fake, token: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It does not fill the memory."""
-    monkeypatch.setattr("smoker_prober.discovery.api.LONGEST_LINE", 1000)
+    monkeypatch.setattr("smoker_kube.api.LONGEST_LINE", 1000)
     with pytest.raises(ValueError, match="a line without end"):
         list(lines(Api(fake(watch(b"x" * 2000)).url, token=token).watch(PATH)))
 

@@ -24,8 +24,8 @@ import gevent
 from loguru import logger
 from urllib3.exceptions import HTTPError
 
-from smoker_prober.discovery.api import LARGEST, Api, Refused, TooLarge, lines
-from smoker_prober.discovery.standing import FORBIDDEN, OK, WAITING, Standing, sentence, standing_of
+from smoker_kube.api import LARGEST, Api, Refused, TooLarge, lines
+from smoker_kube.standing import FORBIDDEN, OK, WAITING, Standing, sentence, standing_of
 
 PAGE = "100"  # objects in one answer to a list
 LASTS = (240, 300)  # seconds after which the API ends a watch, at random: not all probers' at once

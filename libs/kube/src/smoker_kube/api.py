@@ -20,7 +20,7 @@ from urllib3.util import Timeout
 
 from smoker_common import settings
 from smoker_common.host import authority, wire
-from smoker_prober.failure import reason
+from smoker_outcome.failure import reason
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 CONNECT, READ, SILENCE = 5.0, 10.0, 90.0  # seconds; the last is a watch's, in which a bookmark comes once a minute

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from urllib3.exceptions import HTTPError
 
-from smoker_prober.discovery.api import Refused, Unasked
-from smoker_prober.failure import cause_of, outcome_of, reason
-from smoker_prober.result import Outcome
+from smoker_kube.api import Refused, Unasked
+from smoker_outcome.failure import cause_of, outcome_of, reason
+from smoker_outcome.outcome import Outcome
 
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, TOO_MANY = 401, 403, 404, 429
 NO_KUBERNETES = "what it sent is not what the Kubernetes API sends"

@@ -13,9 +13,9 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from smoker_prober.discovery.api import Api
-from smoker_prober.discovery.standing import OK, Answering, sentence, standing_of
-from smoker_prober.discovery.watch import KEPT, LASTS, LONGEST, MANY, PAGE, Watch
+from smoker_kube.api import Api
+from smoker_kube.standing import OK, Answering, sentence, standing_of
+from smoker_kube.watch import KEPT, LASTS, LONGEST, MANY, PAGE, Watch
 from tests.conftest import eventually, free_port
 
 from .fake_api import (
@@ -149,7 +149,7 @@ def test_pages_are_one_list(fake: Fake, start: Any) -> None:
 
 def test_a_cached_list_that_is_too_large(fake: Fake, start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The cache gives everything at once: beyond the limit it is given up, and the list comes in pages, at once."""
-    monkeypatch.setattr("smoker_prober.discovery.watch.CACHED", 20_000)
+    monkeypatch.setattr("smoker_kube.watch.CACHED", 20_000)
     large = [item(f"n{number}", filling="x" * 1000) for number in range(30)]
     server = fake(page(*large), page(item("a"), version="5", more="on"), page(item("b"), version="6"))
     watched = start(server)

@@ -1,0 +1,1 @@
+"""The Kubernetes API as a pod reads it: requests, list and watch, EndpointSlices."""

@@ -1,0 +1,1 @@
+"""How a probe or a request ended, in one word, and the errors that say so."""

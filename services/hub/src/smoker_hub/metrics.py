@@ -1,0 +1,48 @@
+"""The hub's metrics; docs/metrics.md lists every series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+from smoker_common.metrics import counter, gauge
+from smoker_diagnosis import text
+from smoker_hub.hub import Hub
+from smoker_hub.webhook import OUTCOMES, Webhook
+
+MOST = 50  # findings that have series of their own
+
+
+class HubMetrics(Collector):
+    """What the hub knows now."""
+
+    def __init__(self, hub: Hub, webhook: Webhook | None) -> None:
+        self._hub, self._webhook = hub, webhook
+
+    def collect(self) -> Iterable[Metric]:
+        hub, collected = self._hub, self._hub.collected
+        shown = hub.incidents.open[:MOST]
+        labels = [
+            {
+                "finding": each.id,
+                "scope": text.place(each.finding)[:200],
+                "layer": each.finding.layer,
+                "kind": each.finding.kind,
+                "severity": each.finding.severity,
+            }
+            for each in shown
+        ]
+        yield gauge("smoker_finding_open", "An open finding; always 1", [(label, 1.0) for label in labels])
+        sure = [({"finding": each.id}, each.finding.confidence) for each in shown]
+        yield gauge("smoker_finding_confidence_ratio", "How sure the diagnosis is of an open finding", sure)
+        silent = len(collected.silent)
+        probers = [({"state": "answering"}, float(collected.asked - silent)), ({"state": "silent"}, float(silent))]
+        yield gauge("smoker_hub_probers", "Probers that the hub asks, by whether they answer", probers)
+        yield gauge("smoker_hub_look_seconds", "How long the last look at all probers took", [({}, hub.took)])
+        if self._webhook is not None:
+            sent: list[tuple[dict[str, str], float]] = [
+                ({"outcome": outcome}, float(self._webhook.counts[outcome])) for outcome in OUTCOMES
+            ]
+            yield counter("smoker_hub_notifications_total", "Findings sent to the webhook, by outcome", sent)

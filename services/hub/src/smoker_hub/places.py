@@ -1,0 +1,66 @@
+"""Where the probers are: the endpoints of their Services, ready or not.
+
+EndpointSlices ─▶ Watch ─▶ one Address a node and network
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from smoker_hub.collect import Address
+from smoker_kube.api import Api
+from smoker_kube.slices import FAMILIES, Placed, path, placed, selector
+from smoker_kube.watch import Watch
+
+#: By the name of a Service, the network that its pods stand on and their admin port.
+Services = Mapping[str, tuple[str, int]]
+
+
+def addresses_of(slices: Iterable[Iterable[Placed]], services: Services) -> list[Address]:
+    """Return one address a node and network, that of the pod that stays.
+
+    A pod that is not ready may answer: a prober on a node that is NotReady does. Of two pods on a node, as in a
+    rollout, take one that is not terminating, then one that is ready, then the last by name. Of two families take IPv4.
+    """
+    families = list(FAMILIES)
+    best: dict[tuple[str, str], tuple[tuple[Any, ...], Placed]] = {}
+    for each in (one for found in slices for one in found):
+        if each.service not in services:
+            continue
+        rank = (not each.terminating, each.ready, each.pod, -families.index(each.family), each.address)
+        key = each.node, services[each.service][0]
+        if key not in best or best[key][0] < rank:
+            best[key] = rank, each
+    return [
+        Address(node, network, each.address, services[each.service][1])
+        for (node, network), (_, each) in sorted(best.items())
+    ]
+
+
+class Places:
+    """Watches the probers' EndpointSlices, and returns their addresses when it is called."""
+
+    def __init__(self, api: Api, namespace: str, services: Services) -> None:
+        self._services = services
+        self._slices: Mapping[str, tuple[Placed, ...]] = {}
+        self._watch = Watch(
+            api,
+            path(namespace),
+            selector=selector(services),
+            keep=lambda item: tuple(placed(item)),
+            changed=self._changed,
+        )
+        self.start, self.close = self._watch.start, self._watch.close
+
+    def __call__(self) -> list[Address]:
+        """Return where the probers are, as last known."""
+        return addresses_of(self._slices.values(), self._services)
+
+    @property
+    def known(self) -> bool:
+        """Whether the API server has ever said where they are."""
+        return self._watch.known
+
+    def _changed(self, slices: Mapping[str, tuple[Placed, ...]]) -> None:
+        self._slices = slices

@@ -1,0 +1,44 @@
+"""The settings of the hub."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from smoker_common.settings import Kind, ServiceSettings, name, port, seconds, setting
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0 or not text.isprintable():
+        raise ValueError(text)
+    if any(character.isspace() for character in text):
+        raise ValueError(text)
+    return text
+
+
+def _secret(text: str) -> str:
+    return text
+
+
+url = Kind("a URL that begins with http:// or https://", _url)
+secret = Kind("any text", _secret)
+
+
+@dataclass(frozen=True)
+class Settings(ServiceSettings):
+    """What the hub reads beside what every service reads."""
+
+    http_port: int = setting("HTTP_PORT", 8083, port, "the port of the API and the page", listen="tcp")
+    interval: float = setting("INTERVAL", 5.0, seconds(0.5, 3600), "from one look at all probers to the next")
+    timeout: float = setting("TIMEOUT", 2.0, seconds(0.1, 60), "for the answer of one prober")
+    namespace: str = setting("NAMESPACE", "", name, "the namespace of the probers' EndpointSlices")
+    peer_service: str = setting("PEER_SERVICE", "smoker-prober", name, "the Service of the probers in pods")
+    peer_host_service: str = setting("PEER_HOST_SERVICE", "", name, "the Service of the probers on nodes' networks")
+    peer_admin_port: int = setting("PEER_ADMIN_PORT", 9464, port, "the admin port of the probers in pods")
+    peer_host_admin_port: int = setting("PEER_HOST_ADMIN_PORT", 19464, port, "that of the probers on nodes' networks")
+    cluster_name: str = setting("CLUSTER_NAME", "", name, "the cluster's name, in every line and finding")
+    webhook_url: str = setting(
+        "HUB_WEBHOOK_URL", "", url, "where each finding is sent when it opens and when it closes"
+    )
+    webhook_secret: str = setting("HUB_WEBHOOK_SECRET", "", secret, "the key of the signature of what is sent there")

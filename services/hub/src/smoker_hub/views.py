@@ -1,0 +1,159 @@
+"""What the hub says, as records: the API serves them, the webhook sends them, the page shows them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from smoker_diagnosis import text
+from smoker_diagnosis.finding import Finding
+from smoker_diagnosis.state import State
+from smoker_hub.collect import Key
+from smoker_hub.hub import Hub, paths_of
+from smoker_hub.incidents import Incident
+
+Health = Literal["healthy", "faults", "unclear", "blind", "starting"]
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer in one sentence. `age`: seconds since the last look, null before the first."""
+
+    sentence: str
+    state: Health
+    cluster: str
+    open: int
+    probers: int
+    silent: int
+    paths: int
+    age: float | None
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding and its life. Instants are seconds since the epoch."""
+
+    id: str
+    phase: str
+    cluster: str
+    headline: str
+    place: str
+    what: str
+    evidence: tuple[str, ...]
+    next: tuple[str, ...]
+    first_seen: float
+    last_seen: float
+    opened: float | None
+    closed: float | None
+    finding: Finding
+
+
+class Findings(msgspec.Struct, frozen=True):
+    """Those that are open, the oldest first, and those that have closed, the last one first."""
+
+    open: list[View]
+    recent: list[View]
+
+
+class Prober(msgspec.Struct, frozen=True):
+    """One prober. `silent_seconds`: since it last answered, 0 while it does; `error`: why it does not."""
+
+    network: str
+    state: Literal["answering", "silent"]
+    silent_seconds: float
+    error: str
+    paths: int
+    failing: int
+
+
+class Node(msgspec.Struct, frozen=True):
+    """A node, its probers, and the open findings that name it."""
+
+    node: str
+    zone: str
+    probers: list[Prober]
+    findings: list[str]
+
+
+class Notification(msgspec.Struct, frozen=True):
+    """What the webhook sends."""
+
+    event: Literal["open", "close"]
+    finding: View
+
+
+def summary(hub: Hub) -> Summary:
+    """Return the answer."""
+    collected, found = hub.collected, [each.finding for each in hub.incidents.open]
+    age = None if hub.looked is None else round(hub.clock.now() - hub.looked, 3)
+    paths, heard = paths_of(collected), collected.asked - len(collected.silent)
+    state: Health
+    if hub.looked is None or not collected.asked:
+        state, sentence = "starting", "STARTING no prober is known yet"
+    elif hub.blind:
+        state, sentence = "blind", f"BLIND the hub is cut off: {heard} of {collected.asked} probers answer it"
+    elif not found and (silent := len(collected.silent)):
+        state = "unclear"
+        sentence = (
+            f"UNCLEAR {silent} of {collected.asked} probers do not answer the hub; no fault is found by the others"
+        )
+    else:
+        sentence = text.summary(found, paths, heard)
+        faults = any(each.kind != "unknown" for each in found)
+        state = "faults" if faults else "unclear" if found else "healthy"
+    return Summary(
+        sentence=sentence,
+        state=state,
+        cluster=hub.cluster,
+        open=len(found),
+        probers=collected.asked,
+        silent=len(collected.silent),
+        paths=paths,
+        age=age,
+    )
+
+
+def view(hub: Hub, incident: Incident) -> View:
+    """Return a finding with its life and its sentences."""
+    finding, date = incident.finding, hub.clock.date
+    return View(
+        id=incident.id,
+        phase=incident.phase,
+        cluster=hub.cluster,
+        headline=text.headline(finding),
+        place=text.place(finding),
+        what=text.what(finding),
+        evidence=tuple(text.evidence(finding)),
+        next=tuple(text.next_steps(finding)),
+        first_seen=round(date(incident.first_seen), 3),
+        last_seen=round(date(incident.last_seen), 3),
+        opened=None if incident.opened is None else round(date(incident.opened), 3),
+        closed=None if incident.closed is None else round(date(incident.closed), 3),
+        finding=finding,
+    )
+
+
+def findings(hub: Hub) -> Findings:
+    """Return the open findings and those that have closed."""
+    return Findings(
+        [view(hub, each) for each in hub.incidents.open], [view(hub, each) for each in hub.incidents.recent()]
+    )
+
+
+def nodes(hub: Hub) -> list[Node]:
+    """Return every node on which a prober stands, by name."""
+    collected = hub.collected
+    states: dict[Key, State] = {(state.node, state.network): state for state in collected.states}
+    named: dict[str, list[str]] = {}
+    for incident in hub.incidents.open:
+        for node in incident.finding.scope.nodes:
+            named.setdefault(node, []).append(incident.id)
+    found: dict[str, list[Prober]] = {}
+    zones = {state.node: state.zone for state in collected.states}
+    for node, network in sorted(states.keys() | collected.silent.keys()):
+        state, silent = states.get((node, network)), (node, network) in collected.silent
+        paths = [] if state is None else state.paths
+        failing = sum(path.last not in ("", "success", "local_error") for path in paths)
+        age, error = collected.silent.get((node, network), 0.0), collected.errors.get((node, network), "")
+        word: Literal["answering", "silent"] = "silent" if silent else "answering"
+        found.setdefault(node, []).append(Prober(network, word, round(age, 3), error, len(paths), failing))
+    return [Node(node, zones.get(node, ""), probers, named.get(node, [])) for node, probers in found.items()]

@@ -1,0 +1,103 @@
+"""What the hub's tests share: a clock that is moved by hand, places that are given, probers that answer as told."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+
+import gevent
+from gevent.server import StreamServer
+
+from smoker_common.clock import Clock
+from smoker_common.listen import tcp_listener
+from smoker_diagnosis.state import State, encode
+from smoker_hub.collect import Address, Collector
+from smoker_hub.hub import Hub
+from smoker_hub.incidents import Change
+
+HOST = "127.0.0.1"
+WALL = 1_700_000_000.0
+
+
+class Hand(Clock):
+    """Clocks that move by hand."""
+
+    def __init__(self) -> None:
+        self.instant = 1000.0
+
+    def now(self) -> float:
+        return self.instant
+
+    def wall(self) -> float:
+        return WALL + self.instant
+
+
+class Given:
+    """Places that a test gives."""
+
+    def __init__(self, *addresses: Address) -> None:
+        self.addresses, self.heard_of = list(addresses), True
+
+    @property
+    def known(self) -> bool:
+        return self.heard_of
+
+    def __call__(self) -> list[Address]:
+        return self.addresses
+
+    def start(self) -> None:
+        """Nothing to watch."""
+
+    def close(self) -> None:
+        """Nothing to watch."""
+
+
+class Prober:
+    """A prober on loopback: its state, or raw bytes in its place; what it was asked."""
+
+    def __init__(self, state: State) -> None:
+        self.state, self.raw, self.silent = state, b"", False
+        self.requests: list[bytes] = []
+        self.listener = tcp_listener(HOST, 0)
+        self.server = StreamServer(self.listener, self._serve)
+        self.server.start()
+
+    @property
+    def address(self) -> Address:
+        return Address(self.state.node, self.state.network, HOST, self.listener.getsockname()[1])
+
+    def _serve(self, sock: socket.socket, _address: object) -> None:
+        with sock, contextlib.suppress(OSError):
+            self.requests.append(sock.recv(65_536))
+            if self.silent:
+                gevent.sleep(60)
+            if self.raw:
+                sock.sendall(self.raw)
+                return
+            body = encode(self.state)
+            tag = f'"{hash(body):x}"'
+            if f"If-None-Match: {tag}".encode() in self.requests[-1]:
+                sock.sendall(f"HTTP/1.1 304 Not Modified\r\nETag: {tag}\r\n\r\n".encode())
+                return
+            sock.sendall(f"HTTP/1.1 200 OK\r\nETag: {tag}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+
+
+@contextlib.contextmanager
+def probers(states: list[State]) -> Iterator[list[Prober]]:
+    """A prober for each state."""
+    found = [Prober(state) for state in states]
+    try:
+        yield found
+    finally:
+        for prober in found:
+            prober.server.stop(timeout=0)
+
+
+def hub_of(
+    found: list[Prober], clock: Hand, *tells: Callable[[Change], None], timeout: float = 5.0, cluster: str = "blue"
+) -> Hub:
+    """Return a hub that asks these probers."""
+    places = Given(*(prober.address for prober in found))
+    collector = Collector(places, timeout=timeout, clock=clock.now)
+    return Hub(places, collector, interval=5.0, cluster=cluster, tells=tells, clock=clock)

@@ -1,0 +1,208 @@
+"""The API and the page: what they say, what they refuse, what they escape."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from smoker_hub.api import application
+from smoker_hub.hub import Hub
+from smoker_hub.metrics import HubMetrics
+from smoker_hub.page import POLICY
+from smoker_hub.webhook import Webhook
+from tests.diagnosis.mesh import Cluster, nodes
+from tests.hub.stand_ins import WALL, Hand, hub_of, probers
+from tests.metrics_page import rows
+
+Got = tuple[int, bytes, dict[str, str]]
+HOSTILE = '<img src=x onerror="alert(1)">\u202eevil\n'
+
+
+def ask(
+    hub: Hub, path: str, method: str = "GET", query: str = "", accept: str = ""
+) -> tuple[int, bytes, dict[str, str]]:
+    """Status, body and headers."""
+    got: list[Any] = []
+    env = {"PATH_INFO": path, "REQUEST_METHOD": method, "QUERY_STRING": query, "HTTP_ACCEPT": accept}
+    body = b"".join(application(hub)(env, lambda *call: got.extend(call)))  # type: ignore[arg-type]
+    return int(got[0].split()[0]), body, dict(got[1])
+
+
+@pytest.fixture
+def faulty() -> Iterator[Hub]:
+    """A hub that knows of one node that is dead."""
+    with probers(Cluster(nodes(5)).fail(lambda link: link.touches("node-2")).states()) as found:
+        hub = hub_of(found, Hand())
+        hub.look()
+        hub.look()
+        yield hub
+
+
+def test_the_summary_says_it_in_one_sentence(faulty: Hub) -> None:
+    """State, counts and age beside the sentence."""
+    status, body, headers = ask(faulty, "/api/v1/summary")
+    found = json.loads(body)
+    assert (status, headers["Content-Type"]) == (200, "application/json")
+    assert (found["state"], found["open"], found["probers"], found["silent"]) == ("faults", 1, 10, 0)
+    assert found["sentence"].startswith("1 finding from ")
+    assert (found["cluster"], found["age"]) == ("blue", 0.0)
+
+
+def test_findings_have_their_sentences_and_dates(faulty: Hub) -> None:
+    """One by its id is the same as in the list."""
+    found = json.loads(ask(faulty, "/api/v1/findings")[1])
+    (one,) = found["open"]
+    assert found["recent"] == []
+    assert one["headline"].startswith("FAULT node-2: ")
+    assert one["opened"] == WALL + 1000.0
+    assert one["finding"]["scope"]["nodes"] == ["node-2"]
+    assert json.loads(ask(faulty, f"/api/v1/findings/{one['id']}")[1]) == one
+
+
+def test_nodes_name_their_probers_and_findings(faulty: Hub) -> None:
+    """Every node, by name, with both of its probers."""
+    found = json.loads(ask(faulty, "/api/v1/nodes")[1])
+    assert [node["node"] for node in found] == nodes(5)
+    assert [prober["network"] for prober in found[1]["probers"]] == ["host", "pod"]
+    assert found[1]["findings"]
+    assert not found[0]["findings"]
+    assert found[1]["probers"][0]["failing"] > 0
+
+
+@pytest.mark.parametrize(
+    ("accept", "query"), [("text/plain", ""), ("", "format=text"), ("application/json", "format=text")]
+)
+@pytest.mark.parametrize("path", ["summary", "findings", "nodes"])
+def test_text_for_terminals(faulty: Hub, path: str, accept: str, query: str) -> None:
+    """By the Accept field or by the parameter, as `kubectl get --raw` cannot set a field."""
+    status, body, headers = ask(faulty, f"/api/v1/{path}", query=query, accept=accept)
+    assert (status, headers["Content-Type"]) == (200, "text/plain; charset=utf-8")
+    assert not body.startswith((b"{", b"["))
+    assert path == "summary" or b"node-2" in body
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "query", "status", "word"),
+    [
+        ("/api/v1/summary", "GET", "from=a", 400, "'from'"),
+        ("/", "GET", "x=1", 400, "'x'"),
+        ("/api/v1/summary", "GET", "format=xml", 400, "format"),
+        ("/api/v1/summary", "GET", "format=text&format=json", 400, "twice"),
+        ("/api/v1/summary", "GET", "x" * 3000, 414, "2048"),
+        ("/api/v1/nothing", "GET", "", 404, "/api/v1/summary"),
+        ("/api/v1/findings/ID", "GET", "", 404, "nothing here"),
+        ("/api/v1/findings/00ff", "GET", "", 404, "00ff"),
+        ("/../etc/passwd", "GET", "", 404, "nothing here"),
+        ("/api/v1/summary", "POST", "", 405, "GET or HEAD"),
+    ],
+)
+def test_what_is_refused_is_a_problem(faulty: Hub, path: str, method: str, query: str, status: int, word: str) -> None:
+    """RFC 9457: the status, and why in words."""
+    got, body, headers = ask(faulty, path, method, query)
+    found = json.loads(body)
+    assert (got, found["status"], headers["Content-Type"]) == (status, status, "application/problem+json")
+    assert word in found["detail"]
+
+
+def test_head_has_no_body(faulty: Hub) -> None:
+    """RFC 9110 section 9.3.2."""
+    for path in ("/", "/api/v1/nodes", "/nothing"):
+        _, body, headers = ask(faulty, path, "HEAD")
+        assert body == b""
+        assert int(headers["Content-Length"]) > 0
+
+
+class Tags(html.parser.HTMLParser):
+    """The elements of a page, and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        assert not any(name.startswith("on") or name == "style" for name, _ in attrs)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_page_needs_no_script_and_forbids_all(faulty: Hub) -> None:
+    """The sentence first, then the finding with the next step; nothing that the policy would refuse."""
+    status, body, headers = ask(faulty, "/")
+    page = Tags(body.decode())
+    assert (status, headers["Content-Security-Policy"]) == (200, POLICY)
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert not {"script", "style", "iframe", "form"} & set(page.tags)
+    assert page.text.index("1 finding from ") < page.text.index("FAULT node-2: ") < page.text.index("Nodes")
+    assert ask(faulty, "/page.css")[2]["Content-Type"] == "text/css; charset=utf-8"
+
+
+def test_hostile_names_are_text() -> None:
+    """Markup, bidirectional controls and line ends in a name are shown: on the page, in text, in metrics."""
+    names = [*nodes(4), HOSTILE]
+    with probers(Cluster(names).fail(lambda link: link.touches(HOSTILE)).states()) as found:
+        hub = hub_of(found, Hand())
+        hub.look()
+        hub.look()
+        body = ask(hub, "/")[1].decode()
+        page = Tags(body)
+        assert "img" not in page.tags
+        assert "\u202e" not in body
+        assert '<img src=x onerror="alert(1)">\\u202eevil\\n' in page.text
+        text = ask(hub, "/api/v1/findings", query="format=text")[1].decode()
+        assert "\\u202eevil\\n" in text
+        assert "\u202e" not in text
+        registry = CollectorRegistry()
+        registry.register(HubMetrics(hub, None))
+        series = [
+            line for line in generate_latest(registry).decode().splitlines() if line.startswith("smoker_finding_open{")
+        ]
+        assert len(series) == 1
+
+
+def test_blind_and_starting_are_said() -> None:
+    """Neither is ever healthy."""
+    hub = hub_of([], Hand())
+    assert json.loads(ask(hub, "/api/v1/summary")[1])["state"] == "starting"
+    with probers(Cluster(nodes(5)).states()) as found:
+        hub = hub_of(found, Hand())
+        for prober in found[:6]:
+            prober.raw = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"
+        hub.look()
+        summary = json.loads(ask(hub, "/api/v1/summary")[1])
+        assert (summary["state"], summary["silent"]) == ("blind", 6)
+        assert "4 of 10 probers" in summary["sentence"]
+        assert ask(hub, "/")[0] == 200
+
+
+def test_the_metrics_are_bounded_and_true(faulty: Hub) -> None:
+    """One series for the finding, the probers by state, the time of a look."""
+    registry = CollectorRegistry()
+    registry.register(HubMetrics(faulty, None))
+    assert registry.get_sample_value("smoker_hub_probers", {"state": "answering"}) == 10
+    assert registry.get_sample_value("smoker_hub_probers", {"state": "silent"}) == 0
+    (incident,) = faulty.incidents.open
+    assert (registry.get_sample_value("smoker_finding_confidence_ratio", {"finding": incident.id}) or 0) >= 0.9
+
+
+def test_every_series_is_documented(faulty: Hub) -> None:
+    """Each metric of the hub has its row in docs/metrics.md with its type and labels, and each row its metric."""
+    registry = CollectorRegistry()
+    registry.register(HubMetrics(faulty, Webhook("http://127.0.0.1:9/")))
+    found = {
+        family.name + ("_total" if family.type == "counter" else ""): (
+            family.type,
+            {label for sample in family.samples for label in sample.labels},
+        )
+        for family in registry.collect()
+    }
+    known = {name: (row.kind, set(row.labels)) for name, row in rows().items()}
+    assert found == {name: of for name, of in known.items() if name.startswith(("smoker_hub_", "smoker_finding_"))}

@@ -1,0 +1,102 @@
+"""Polling the probers: what comes back, and what a bad one costs."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from smoker_hub.collect import Address, Collector
+from tests.diagnosis.mesh import INTERVAL, TIMEOUT, Cluster, nodes
+from tests.hub.stand_ins import HOST, Given, Hand, Prober, probers
+
+KEY = ("node-1", "pod")
+
+
+def collector(found: list[Prober], clock: Hand, timeout: float = 5.0) -> Collector:
+    return Collector(Given(*(each.address for each in found)), timeout=timeout, clock=clock.now)
+
+
+def test_what_has_not_changed_is_not_sent_again() -> None:
+    """The second look costs a 304; the state stays, and its age grows."""
+    clock = Hand()
+    with probers(Cluster(nodes(3), host=False).states()) as found:
+        one = collector(found, clock)
+        first = one.look()
+        clock.instant += 5.0
+        second = one.look()
+        assert all(b"If-None-Match: " in prober.requests[1] for prober in found)
+        assert all(b"If-None-Match: " not in prober.requests[0] for prober in found)
+        assert second.states == first.states == [prober.state for prober in found]
+        assert dict(second.waited) == {(node, "pod"): 5.0 for node in nodes(3)}
+        changed = msgspec.structs.replace(found[0].state, starved=True)
+        found[0].state = changed
+        assert changed in one.look().states
+
+
+BAD = {
+    "another program": b"SSH-2.0-x\r\n",
+    "an error": b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n",
+    "no state": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+    "a 304 without need": b"HTTP/1.1 304 Not Modified\r\n\r\n",
+    "half of it": b'HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n{"version": 1',
+    "another version": b'HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{"version":99}',
+}
+
+
+@pytest.mark.parametrize("raw", BAD.values(), ids=BAD.keys())
+def test_a_bad_answer_costs_the_others_nothing(raw: bytes) -> None:
+    """It is named as silent with its reason, and everybody else's state is there."""
+    with probers(Cluster(nodes(4), host=False).states()) as found:
+        found[0].raw = raw
+        looked = collector(found, Hand()).look()
+        assert set(looked.errors) == {KEY}
+        assert looked.errors[KEY]
+        assert [state.node for state in looked.states] == ["node-2", "node-3", "node-4"]
+        assert not looked.blind
+
+
+def test_a_slow_one_ends_with_the_deadline() -> None:
+    """A prober that takes the connection and says nothing is silent after the time-out."""
+    with probers(Cluster(nodes(3), host=False).states()) as found:
+        found[0].silent = True
+        looked = collector(found, Hand(), timeout=0.3).look()
+        assert "does not answer within 0.3 s" in looked.errors[KEY]
+        assert len(looked.states) == 2
+
+
+def test_the_state_of_another_prober_is_refused() -> None:
+    """An address that a pod of another node has got meanwhile does not speak for this node."""
+    with probers(Cluster(nodes(2), host=False).states()) as found:
+        port = found[1].address.port
+        looked = Collector(Given(Address("node-1", "pod", HOST, port)), timeout=5.0).look()
+        assert "another prober, on node-2 (pod)" in looked.errors[KEY]
+        assert looked.states == []
+
+
+def test_silence_counts_after_an_interval_and_a_timeout() -> None:
+    """Until then the last state stands in; after it the prober is lost and its state with it."""
+    clock = Hand()
+    with probers(Cluster(nodes(3), host=False).states()) as found:
+        one = collector(found, clock)
+        one.look()
+        found[0].raw = BAD["an error"]
+        clock.instant += INTERVAL + TIMEOUT
+        looked = one.look()
+        assert (len(looked.states), looked.lost) == (3, frozenset())
+        assert looked.silent == {KEY: INTERVAL + TIMEOUT}
+        clock.instant += 1.0
+        looked = one.look()
+        assert (len(looked.states), looked.lost) == (2, frozenset({KEY}))
+        found[0].raw = b""
+        assert one.look().errors == {}
+
+
+def test_who_is_gone_is_forgotten() -> None:
+    """An address that is listed no more is neither asked nor missed."""
+    with probers(Cluster(nodes(3), host=False).states()) as found:
+        places = Given(*(each.address for each in found))
+        one = Collector(places, timeout=5.0)
+        one.look()
+        del places.addresses[0]
+        looked = one.look()
+        assert (looked.asked, len(looked.states), looked.silent) == (2, 2, {})

@@ -1,0 +1,101 @@
+"""One finding from the probers to the log: what a look changes, and what it leaves alone."""
+
+from __future__ import annotations
+
+from smoker_hub.incidents import Change
+from tests.diagnosis.mesh import Cluster, nodes
+from tests.hub.stand_ins import Hand, Prober, hub_of, probers
+
+ERROR = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"
+
+
+def become(found: list[Prober], cluster: Cluster) -> None:
+    """Have the probers serve the states of `cluster`."""
+    states = {(state.node, state.network): state for state in cluster.states()}
+    for prober in found:
+        prober.state = states[prober.state.node, prober.state.network]
+
+
+def test_a_fault_opens_is_told_and_closes(records: list[str]) -> None:
+    """The log says HEALTHY once, then FAULT with the node, its evidence and a next step, then CLOSED."""
+    clock, changes = Hand(), list[Change]()
+    with probers(Cluster(nodes(5)).states()) as found:
+        hub = hub_of(found, clock, changes.append)
+        hub.look()
+        hub.look()
+        assert [line for line in records if "HEALTHY" in line] == [records[0]]
+        become(found, Cluster(nodes(5)).fail(lambda link: link.touches("node-2") and "pod" in link.plane))
+        hub.look()
+        assert changes == []
+        hub.look()
+        assert [(change.kind, change.incident.finding.scope.nodes) for change in changes] == [("open", ("node-2",))]
+        told = [line for line in records if "FAULT node-2: " in line]
+        assert len(told) == 1
+        assert told[0].startswith("ERROR ")
+        assert "'cluster': 'blue'" in told[0]
+        assert any("  evidence: " in line for line in records)
+        assert any("  next: " in line for line in records)
+        become(found, Cluster(nodes(5)))
+        for _ in range(3):
+            clock.instant += 5.0
+            hub.look()
+        assert [change.kind for change in changes] == ["open", "close"]
+        assert [line for line in records if line.startswith("INFO CLOSED node-2: ")]
+
+
+def test_a_hub_that_is_cut_off_blames_nobody(records: list[str]) -> None:
+    """With fewer than half of the probers it says that it is cut off itself; nothing opens, and nothing closes."""
+    clock, changes = Hand(), list[Change]()
+    with probers(Cluster(nodes(5)).states()) as found:
+        hub = hub_of(found, clock, changes.append)
+        become(found, Cluster(nodes(5)).fail(lambda link: link.touches("node-2")))
+        hub.look()
+        hub.look()
+        assert [change.kind for change in changes] == ["open"]
+        for prober in found[:6]:
+            prober.raw = ERROR
+        for _ in range(6):
+            clock.instant += 60.0
+            hub.look()
+        assert [change.kind for change in changes] == ["open"]
+        assert len([line for line in records if "the hub is cut off" in line]) == 1
+        assert hub.blind
+        for prober in found:
+            prober.raw = b""
+        hub.look()
+        assert not hub.blind
+        assert len([line for line in records if "hears the probers again" in line]) == 1
+
+
+def test_a_prober_that_is_new_or_away_for_a_moment_is_no_finding() -> None:
+    """A silence shorter than an interval and a time-out opens nothing; a longer one does."""
+    clock, changes = Hand(), list[Change]()
+    with probers(Cluster(nodes(5), host=False).states()) as found:
+        hub = hub_of(found, clock, changes.append)
+        found[0].raw = ERROR
+        for _ in range(6):
+            hub.look()
+            clock.instant += 5.0
+        assert changes == []
+        clock.instant += 30.0
+        hub.look()
+        hub.look()
+        assert [(each.kind, each.incident.finding.kind) for each in changes] == [("open", "silent")]
+
+
+def test_ready_after_the_first_look() -> None:
+    """Before the API server has said who there is, and before the first look, it is not ready."""
+    with probers(Cluster(nodes(2)).states()) as found:
+        hub = hub_of(found, Hand())
+        assert hub.unready() == "the first look is not over yet"
+        hub.look()
+        assert hub.unready() == ""
+        assert hub.stuck() == ""
+
+
+def test_a_hub_without_looks_is_stuck() -> None:
+    """Looks that have stopped end the pod."""
+    clock = Hand()
+    hub = hub_of([], clock)
+    clock.instant += 1000.0
+    assert hub.stuck() == "the last look was 1000 s ago"

@@ -1,0 +1,64 @@
+"""The life of a finding."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from smoker_diagnosis.component import NODE, Scope
+from smoker_diagnosis.finding import Finding
+from smoker_hub.incidents import CLOSES, MOST_CLOSED, Incidents
+
+FOUND = Finding(id="a1", kind="fault", scope=Scope(NODE, ("node-1",)), layer="overlay", confidence=0.97)
+
+
+def phases(incidents: Incidents, looks: str, finding: Finding = FOUND) -> list[list[str]]:
+    """What each look changes: `x` has the finding, `.` does not."""
+    return [
+        [change.kind for change in incidents.look([finding] if look == "x" else [], float(number))]
+        for number, look in enumerate(looks)
+    ]
+
+
+def test_it_opens_with_the_second_look_and_closes_with_the_third_that_misses_it() -> None:
+    """One line when it opens, one when it closes."""
+    incidents = Incidents()
+    assert phases(incidents, "xxx") == [[], ["open"], []]
+    assert [each.phase for each in incidents.open] == ["open"]
+    assert phases(incidents, "...") == [[], [], ["close"]]
+    assert not incidents.open
+    assert [each.id for each in incidents.recent()] == ["a1"]
+
+
+def test_a_gap_of_two_looks_is_no_end() -> None:
+    """What comes back while it is clearing is open again, without a word."""
+    incidents = Incidents()
+    assert phases(incidents, "xx..x..x") == [[], ["open"], [], [], [], [], [], []]
+    assert [each.phase for each in incidents.open] == ["open"]
+
+
+def test_what_was_never_sure_never_opens() -> None:
+    """Neither low confidence nor a choice of several places opens, however long it lasts."""
+    for finding in (
+        msgspec.structs.replace(FOUND, confidence=0.89),
+        msgspec.structs.replace(FOUND, one_of=(FOUND.scope, Scope(NODE, ("node-2",)))),
+    ):
+        incidents = Incidents()
+        assert phases(incidents, "xxxxx", finding) == [[]] * 5
+        assert [each.phase for each in incidents.suspected] == ["suspected"]
+
+
+@pytest.mark.parametrize("looks", ["x.x.x.x.", "x...x...x"])
+def test_a_single_look_opens_nothing(looks: str) -> None:
+    """Two looks in a row are needed."""
+    assert not any(phases(Incidents(), looks))
+
+
+def test_the_memory_of_closed_ones_is_bounded() -> None:
+    """The oldest are forgotten."""
+    incidents = Incidents()
+    for number in range(MOST_CLOSED + 5):
+        phases(incidents, "xx" + "." * CLOSES, msgspec.structs.replace(FOUND, id=f"{number:x}"))
+    closed = [each.id for each in incidents.recent()]
+    assert len(closed) == MOST_CLOSED
+    assert closed[0] == f"{MOST_CLOSED + 4:x}"
