@@ -156,8 +156,9 @@ def _dns(mesh: Mesh, follows: Follows) -> list[Service]:
     for node in sorted({cell.source for cell in whole} - answered):
         cells = [cell for cell in whole if cell.source == node]
         times = sum(cell.failed[DNS].streak for cell in cells)
-        chance = FOLLOWS if follows.hosts(DNS) else CHANCE
-        if _unlikely(_usual(mesh, follows, cells[0], DNS), times, len(others), chance) and _again(cells, DNS):
+        usual = _usual(mesh, follows, cells[0], DNS)
+        chance = FOLLOWS if follows.hosts(DNS) or usual > SOME[0] else CHANCE
+        if _unlikely(usual, times, len(others), chance) and _again(cells, DNS):
             found.append(Service(Scope(NODE, (node,)), LAYER_DNS, DNS, cells, len(cells), 0.95))
             named.add(node)
     if not follows.hosts(DNS) and not follows.everywhere(DNS):
