@@ -78,7 +78,7 @@ def worth_a_look(mesh: Mesh, scope: Scope, paths: int, zones: Mapping[str, int])
         return False
     if scope.nodes:
         return True
-    size, nodes = len(mesh.cells), max(len(mesh.nodes), 1)
+    size, nodes = mesh.count, max(len(mesh.nodes), 1)
     if scope.zones:
         smallest = min(zones[zone] for zone in scope.zones) / nodes
         size = int(size * (smallest if scope.kind == ZONE else smallest * zones[scope.zones[-1]] / nodes))
