@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
+from smoker_diagnosis.gather import Evidence
+
 from . import findings
 from .faults import KINDS, Fault
 from .kinds import ALL_FILES
@@ -40,6 +42,21 @@ def large_world(size: int, number: int) -> World:
 
 def world(size: int, number: int) -> World:
     return (large_world if size >= LARGE_MESH else small_world)(size, number)
+
+
+@functools.lru_cache(maxsize=64)
+def small_kept(size: int, number: int) -> Evidence:
+    return findings.kept(world(size, number).states)
+
+
+@functools.lru_cache(maxsize=2)
+def large_kept(size: int, number: int) -> Evidence:
+    return findings.kept(world(size, number).states)
+
+
+def kept(size: int, number: int) -> Evidence:
+    """Return what the engine knows of the healthy world before it looks."""
+    return (large_kept if size >= LARGE_MESH else small_kept)(size, number)
 
 
 @dataclass(frozen=True)
@@ -99,7 +116,7 @@ def judged(case: Case, show: str = "", *, confirm: bool = False) -> tuple[Verdic
     if taken is None:
         return None
     look, where, _ = taken
-    found, took = findings.diagnosed(look.states, look.not_ready)
+    found, took = findings.diagnosed(look.states, kept(where.size, where.number))
     verdict = judge(look.truths, look.tolerated, found)
     if show == "all" or (show and (verdict.false or verdict.missed or verdict.partly or verdict.one_of)):
         tell(case, look, where, found, verdict)

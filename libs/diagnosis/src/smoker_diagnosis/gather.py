@@ -69,6 +69,7 @@ class Evidence:
         self._parts: dict[Prober, Part] = {}
         self._zones: dict[str, str] = {}
         self._to: dict[str, dict[Prober, list[Cell]]] = {}  # by target and prober
+        self._far: Counter[Prober] = Counter()  # how many probers probe each
 
     def mesh(self, states: Iterable[State], waited: Mapping[Prober, float] | None = None) -> Mesh:
         """Return the evidence in `states`.
@@ -83,6 +84,7 @@ class Evidence:
             if part is None or part.state is not state or part.late != late:
                 part = part_of(state, late)
                 self._forget(before.get(who))
+                self._far.update(part.far)
                 for target, cells in part.to.items():
                     self._to.setdefault(target, {})[who] = cells
             self._parts[who] = part
@@ -92,7 +94,10 @@ class Evidence:
         for part in self._parts.values():
             _join(mesh, part)
         self._place(mesh)
-        _index(mesh, self._parts, self._to)
+        mesh.to = self._to
+        mesh.directed = _directed(self._parts)
+        mesh.silent = {each for each, probers in self._far.items() if probers and each not in self._parts}
+        mesh.nodes = mesh.answering | self._to.keys() | mesh.left.keys()
         for cell in mesh.failing:
             _hear(cell, self._parts)
         return mesh
@@ -101,6 +106,7 @@ class Evidence:
         """Take the paths of `part` out of those by target."""
         if part is None:
             return
+        self._far.subtract(part.far)
         for target in part.to:
             probers = self._to[target]
             probers.pop((part.state.node, part.state.network), None)
@@ -233,17 +239,14 @@ def _join(mesh: Mesh, part: Part) -> None:
             mesh.echoes.setdefault(BITS[probe], set()).update(nodes)
 
 
-def _index(mesh: Mesh, parts: Mapping[Prober, Part], to: Mapping[str, Mapping[Prober, list[Cell]]]) -> None:
-    """Note who is probed, by whom, and whose state is not here."""
-    targets: dict[str, set[str]] = {}
-    far: set[Prober] = set()
+def _directed(parts: Mapping[Prober, Part]) -> int:
+    """Return how many pairs of a source and a target there are."""
+    first: dict[str, dict[str, list[Cell]]] = {}
+    count = 0
     for (node, _), part in parts.items():
-        targets.setdefault(node, set()).update(part.to)
-        far |= part.far
-    mesh.to = to
-    mesh.directed = sum(map(len, targets.values()))
-    mesh.silent = far - parts.keys()
-    mesh.nodes = mesh.answering | to.keys() | mesh.left.keys()
+        before = first.setdefault(node, part.to)
+        count += len(part.to) if before is part.to else len(part.to.keys() - before.keys())
+    return count
 
 
 def _hear(cell: Cell, parts: Mapping[Prober, Part]) -> None:
