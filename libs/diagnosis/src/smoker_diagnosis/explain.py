@@ -27,6 +27,7 @@ FEW = 3  # paths that a component explains; with fewer it may be chance itself
 LOSSY = 4.0  # what it must gain more where packets are lost anyway: many paths there fail for a while
 NEAR = 3.0  # what fits worse than the best by less than this may be the truth as well
 INSTEAD = 0.5  # share of a component's failures that another must explain to be taken for it
+LEAST_CONFIDENCE = 0.3  # with less nobody is blamed: the paths are listed
 SAME = 0.5  # layers that differ by less cannot be told apart
 POOL = 16  # components that are searched whole
 MOST = 12  # components that are named at most
@@ -73,7 +74,8 @@ class Reach:
             self._rows.clear()
             self._tables.clear()
             chosen, pool = self._search()
-        return [self._blamed(one, chosen, pool) for one in chosen]
+        blamed = [self._blamed(one, chosen, pool) for one in chosen]
+        return [each for each in blamed if each.one_of or each.confidence >= LEAST_CONFIDENCE]
 
     def _by_chance(self, chosen: Iterable[Component]) -> float:
         """Return the share of the paths that fail for no reason, or for one that is hardly a reason."""
