@@ -23,6 +23,7 @@ WEIGHT_OF_PRIOR = 1000  # paths that this guess counts for
 MOST_BACKGROUND = 0.05
 GAIN = 2.5  # what a component must gain beyond its price
 COINCIDENCES = 1.5  # times the logarithm of a higher background: where more fails by chance, more of it lies together
+RAISED = 3  # times the background that was thought; a single path that fails is not enough for it
 FEW = 3  # paths that a component explains; with fewer it may be chance itself
 LOSSY = 4.0  # what it must gain more where packets are lost anyway: many paths there fail for a while
 NEAR = 3.0  # what fits worse than the best by less than this may be the truth as well
@@ -68,7 +69,7 @@ class Reach:
             return []
         chosen, pool = self._search()
         rate = self._by_chance(chosen)
-        if rate > 2 * BACKGROUND:  # more fails by chance than was thought: look again with that in mind
+        if rate > RAISED * BACKGROUND:  # more fails by chance than was thought: look again with that in mind
             self._odds = Odds(rate, self._rates)
             self._least_gain = GAIN + COINCIDENCES * math.log(rate / BACKGROUND)
             self._rows.clear()
