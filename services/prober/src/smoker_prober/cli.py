@@ -80,7 +80,7 @@ def _run() -> int:
 
 
 def _report(settings: Settings, *, as_json: bool) -> int:
-    prober = Target(settings.listen_address or "127.0.0.1", settings.admin_port)
+    prober = Target(next(iter(settings.listen_addresses), "127.0.0.1"), settings.admin_port)
     snapshot = fetch(prober, REPORT)
     if snapshot is None:
         service.complain(
