@@ -89,6 +89,16 @@ def test_ports_follow_the_values(helm: Helm, key: str, component: str) -> None:
     assert {p["port"] for p in moved.get("Service", name)["spec"]["ports"]} == set(MOVED.values())
 
 
+@pytest.mark.parametrize("listen", ["nodeIP", "all"])
+def test_addresses_on_the_node(helm: Helm, listen: str) -> None:
+    """On the node's network a prober listens on the node's addresses alone, unless `all` are wanted."""
+    release = helm.render(merged(HOST, {"hostNetwork": {"listen": listen}}))
+    wanted = {"name": "LISTEN_ADDRESS", "valueFrom": {"fieldRef": {"fieldPath": "status.podIPs"}}}
+    found = [variable for variable in release.container("host")["env"] if variable["name"] == "LISTEN_ADDRESS"]
+    assert found == ([] if listen == "all" else [wanted])
+    assert not [v for v in release.container("prober")["env"] if v["name"] == "LISTEN_ADDRESS"]
+
+
 def test_both_families(helm: Helm) -> None:
     """Peers are found in the address families that the Service of the echoes has."""
     for values in ({}, {"service": {"ipFamilyPolicy": "RequireDualStack", "ipFamilies": ["IPv6", "IPv4"]}}):

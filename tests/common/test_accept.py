@@ -11,7 +11,6 @@ import pytest
 from loguru import logger
 
 from smoker_common.accept import Acceptor
-from smoker_common.admission import Admission
 from smoker_common.listen import tcp_listener
 from tests.conftest import eventually
 
@@ -37,7 +36,7 @@ class Greeter(Acceptor):
 
     def __init__(self, listener: Any) -> None:
         super().__init__(listener)
-        self.admission = Admission()
+        self.admit_by(None)
 
     def do_read(self) -> Any:
         accepted = self.accept()

@@ -5,12 +5,14 @@ The tests follow one another on one release, in a namespace that lets its second
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from itertools import permutations
 from pathlib import Path
 
@@ -43,6 +45,20 @@ LOST = 70  # rounds of a second, of two probers: a connection that is cut is not
 API = ("-p", "tcp")
 PORTS = {"prober": 9464, "host": 19464}  # where a component says what it sees
 MINUTE = 60  # seconds
+# The addresses and ports on which a host listens over TCP (state 0A) and UDP (not connected), from proc_net_tcp(5).
+LISTENING = """
+import ipaddress, json, socket, sys
+found = []
+for name in ("tcp", "tcp6", "udp", "udp6"):
+    for line in open(f"/proc/net/{name}").readlines()[1:]:
+        local, remote, state = line.split()[1:4]
+        if state == "0A" or (name.startswith("udp") and remote.endswith(":0000")):
+            address, port = local.split(":")
+            order = -1 if sys.byteorder == "little" else 1  # the kernel writes words of 32 bits
+            raw = b"".join(bytes.fromhex(address[i : i + 8])[::order] for i in range(0, len(address), 8))
+            found.append((str(ipaddress.ip_address(raw)), int(port, 16)))
+print(json.dumps(found))
+"""
 QUIET = {"prober.timeoutSeconds": 5, AT_ONCE: "25%"}  # as by default: this is about quiet, not about speed
 
 
@@ -104,6 +120,16 @@ def test_who_probes_whom(release: Release, nodes: set[str]) -> None:
     service = release.namespace.items("services", f"{release.selector},app.kubernetes.io/component=prober")[0]
     families = {family.lower() for family in service["spec"]["ipFamilies"]}
     assert {r.family for r in release.all_results(mark, BOTH) if r.peer} == families
+
+
+def test_host_ports(release: Release) -> None:
+    """On a node the ports of its prober are open on the node's own addresses, one in each family, and on no other."""
+    ports = {19464, 18080, 18081, 18082, 18062}
+    for pod in release.pods("host"):
+        found = json.loads(release.namespace.kubectl("exec", pod["metadata"]["name"], "--", "python", "-c", LISTENING))
+        where = {(address, port) for address, port in found if port in ports}
+        own = {address["ip"] for address in pod["status"]["podIPs"]}
+        assert where == {(str(ip_address(address)), port) for address in own for port in ports}
 
 
 def test_no_address(release: Release) -> None:

@@ -18,6 +18,10 @@ network, adminPort.
 {{- with .adminPort }}{{ $_ := set $env "ADMIN_PORT" . }}{{ end -}}
 {{- $_ := set $pod "env" $env -}}
 {{- $_ := set $pod "fieldEnv" (dict "NODE_NAME" "spec.nodeName") -}}
+{{- /* On the node's network the pod's addresses are the node's, in each family that it has; EndpointSlices name the same. */}}
+{{- if and (eq .network "host") (eq $values.hostNetwork.listen "nodeIP") -}}
+{{- $_ := set $pod.fieldEnv "LISTEN_ADDRESS" "status.podIPs" -}}
+{{- end -}}
 {{- /* It is ready after its first round, in which each probe may take its whole time, and what follows that of UDP. */}}
 {{- $_ := set $pod "readyWithin" (mul 6 (ceil $values.prober.timeoutSeconds)) -}}
 {{- if $values.mesh.enabled -}}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import importlib
-import inspect
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from smoker_diagnosis.diagnose import diagnose
+from smoker_diagnosis.gather import Evidence
 from smoker_diagnosis.state import State
 
 #: Kinds of findings that accuse no place of the network: paths without a common cause, silent probers, other targets.
@@ -63,17 +62,16 @@ def read(finding: Any) -> Named:
     )
 
 
-def diagnosed(states: Sequence[State], not_ready: Collection[str]) -> tuple[list[Named], float]:
-    """Return what the engine finds, and the seconds of CPU that it took."""
-    diagnose, extra = _engine()
+def kept(states: Sequence[State]) -> Evidence:
+    """Return what the engine keeps of `states` for the next look, as the hub does."""
+    evidence = Evidence()
+    evidence.mesh(states)
+    return evidence
+
+
+def diagnosed(states: Sequence[State], evidence: Evidence) -> tuple[list[Named], float]:
+    """Return what the engine finds, and the seconds of CPU that it took. `evidence`: of the look before."""
     begun = time.process_time()
-    found = diagnose(states, *([not_ready] if extra else []))
+    found = diagnose(states, evidence=evidence)
     took = time.process_time() - begun
     return [read(finding) for finding in found], took
-
-
-@functools.lru_cache(maxsize=1)
-def _engine() -> tuple[Any, bool]:
-    """Return the engine's function, and whether it takes the nodes that are not ready."""
-    diagnose = importlib.import_module("smoker_diagnosis.diagnose").diagnose
-    return diagnose, "not_ready" in inspect.signature(diagnose).parameters

@@ -10,6 +10,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
+
+from smoker_diagnosis.gather import Evidence
 
 from . import findings
 from .faults import KINDS, Fault
@@ -23,6 +26,8 @@ WORLDS = 10  # of each size below LARGE_MESH
 FEWER = {LARGE_MESH: 5, 5 * LARGE_MESH: 20}  # nodes from which a cell has so many times fewer looks
 SHOWN = 3  # silent probers that are printed
 FEW_NODES = 5  # with fewer, two faults hide each other
+ACCURACY = Path(__file__).parents[3] / "docs" / "accuracy.md"
+BEGIN, END = "<!-- tables of bench-diagnosis: begin -->", "<!-- tables of bench-diagnosis: end -->"
 assert ALL_FILES
 
 
@@ -38,6 +43,21 @@ def large_world(size: int, number: int) -> World:
 
 def world(size: int, number: int) -> World:
     return (large_world if size >= LARGE_MESH else small_world)(size, number)
+
+
+@functools.lru_cache(maxsize=64)
+def small_kept(size: int, number: int) -> Evidence:
+    return findings.kept(world(size, number).states)
+
+
+@functools.lru_cache(maxsize=2)
+def large_kept(size: int, number: int) -> Evidence:
+    return findings.kept(world(size, number).states)
+
+
+def kept(size: int, number: int) -> Evidence:
+    """Return what the engine knows of the healthy world before it looks."""
+    return (large_kept if size >= LARGE_MESH else small_kept)(size, number)
 
 
 @dataclass(frozen=True)
@@ -97,7 +117,7 @@ def judged(case: Case, show: str = "", *, confirm: bool = False) -> tuple[Verdic
     if taken is None:
         return None
     look, where, _ = taken
-    found, took = findings.diagnosed(look.states, look.not_ready)
+    found, took = findings.diagnosed(look.states, kept(where.size, where.number))
     verdict = judge(look.truths, look.tolerated, found)
     if show == "all" or (show and (verdict.false or verdict.missed or verdict.partly or verdict.one_of)):
         tell(case, look, where, found, verdict)
@@ -118,6 +138,15 @@ def tell(case: Case, look: Look, where: World, found: list[findings.Named], verd
     for named in [named for named in found if named.what != "silent"] + silent[:SHOWN]:
         print(f"  found: {'FALSE ' if any(named is each for each in verdict.false) else ''}{named}")
     print(f"  missed: {verdict.missed}; only placed: {verdict.partly}; among a one-of: {verdict.one_of}", flush=True)
+
+
+def publish(page: Path, text: str) -> None:
+    """Put `text` between the two marks of `page`."""
+    before, begin, rest = page.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise SystemExit(f"{page} has no place for the tables: it needs a line {BEGIN} and a line {END}")
+    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
 
 
 def numbers(text: str) -> list[float]:
@@ -142,6 +171,7 @@ def main() -> int:
     parser.add_argument("--confirm", action="store_true", help="probers repeat a failed probe two seconds later")
     parser.add_argument("--failures", action="store_true", help="print each look that is wrong or misses a fault")
     parser.add_argument("--look", default="", help="repeat one look, as --failures prints it, and print all of it")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/accuracy.md")
     parser.add_argument("--list", action="store_true", help="print the kinds of faults")
     chosen = parser.parse_args()
     if chosen.list:
@@ -158,8 +188,10 @@ def main() -> int:
             done = judged(case, "wrong" if chosen.failures else "", confirm=chosen.confirm)
             if done is not None:
                 table.add((size, background, faults, moment), case.kinds, *done)
-    print(table.render())
-    print(f"\nSeed {chosen.seed}; {table.looks} looks in {time.perf_counter() - begun:.0f} s.")
+    text = f"{table.render()}\n\nSeed {chosen.seed}; {table.looks:,} looks."
+    print(f"{text}\nThey took {time.perf_counter() - begun:.0f} s.")
+    if chosen.write:
+        publish(ACCURACY, text)
     return 0 if all(goal.met for goal in table.goals()) else 1
 
 

@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 from _socket import socket as PlainSocket  # closing never blocks: gevent's socket would only add its weight
+from collections import Counter
 from typing import Any
 
 import gevent
@@ -29,12 +30,13 @@ RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close sends RST and frees 
 class Acceptor(StreamServer):
     """A StreamServer whose subclasses make of an accepted descriptor what they want, in `do_read`.
 
-    A subclass sets `admission` before it starts, and calls `left` once for each connection that has ended.
+    A subclass calls `admit_by` before it starts, and `left` once for each connection that has ended.
     """
 
     max_accept = MAX_ACCEPT
     accepted = 0  # connections so far, without those that were refused
     admission: Admission
+    refused: Counter[str]  # connections closed at once, by reason
     _short = False
 
     def accept(self) -> tuple[int, tuple[Any, ...]] | None:
@@ -55,11 +57,16 @@ class Acceptor(StreamServer):
             logger.info("accepting connections again", address=_name(self.address))
         descriptor, address = accepted
         if reason := self.admission.enter(address[0]):
+            self.refused[reason] += 1
             self._close_at_once(descriptor)
             self.admission.tell(endpoint(address), reason, self._tell_refused)
             return None
         self.accepted += 1
         return accepted
+
+    def admit_by(self, admission: Admission | None) -> None:
+        """Set which connections to take; without an admission, as many as the defaults allow."""
+        self.admission, self.refused = admission or Admission(), Counter()
 
     def left(self, address: tuple[Any, ...]) -> None:
         """Record that a connection from `address` has ended."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from loguru import logger
@@ -97,21 +98,23 @@ def _say(
 
 
 class _Refusals(Collector):
-    """Counts the connections that were refused."""
+    """Counts the connections that `servers` refused."""
 
-    def __init__(self, admission: Admission) -> None:
-        self._refused = admission.refused
+    def __init__(self, servers: Sequence[HttpServer]) -> None:
+        self._servers = servers
 
     def collect(self) -> Iterable[Metric]:
-        values = [({"reason": reason}, float(self._refused[reason])) for reason in (ALL, CLIENT)]
+        refused: Counter[str] = sum((server.refused for server in self._servers), Counter())
+        values = [({"reason": reason}, float(refused[reason])) for reason in (ALL, CLIENT)]
         yield counter("smoker_admin_refused_total", "Connections to the admin port closed at once", values)
 
 
-def server(listener: socket.socket, served: Application, registry: CollectorRegistry) -> HttpServer:
-    """Make the server of the admin port, with limits of its own, and register what it refuses."""
+def servers(listeners: Sequence[socket.socket], served: Application, registry: CollectorRegistry) -> list[HttpServer]:
+    """Make the servers of the admin port, one per listener with limits for all, and register what they refuse."""
     admission = Admission(MOST, MOST_OF_CLIENT)
-    registry.register(_Refusals(admission))
-    return HttpServer(listener, served, observer=observe, admission=admission)
+    made = [HttpServer(listener, served, observer=observe, admission=admission) for listener in listeners]
+    registry.register(_Refusals(made))
+    return made
 
 
 def observe(handler: Handler) -> None:

@@ -7,7 +7,6 @@ which looks like a fault of the network. Beyond a limit the newest connection is
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable
 
 MOST, MOST_OF_CLIENT = 20_000, 15_000
@@ -19,12 +18,14 @@ Tell = Callable[[str, str, int], None]
 
 
 class Admission:
-    """Counts the open connections of one server. IPv6 is counted by address: a cluster's nodes often share a /64."""
+    """Counts the open connections of the servers that share it.
+
+    IPv6 is counted by address, because the nodes of a cluster often share a /64.
+    """
 
     def __init__(self, most: int = MOST, most_of_client: int = MOST_OF_CLIENT) -> None:
         self.most, self.most_of_client = most, most_of_client
         self.open = 0
-        self.refused: Counter[str] = Counter()  # by reason
         self._clients: dict[str, int] = {}  # open connections by address; an address without any has no entry
         self._untold, self._told = 0, float("-inf")
 
@@ -32,9 +33,7 @@ class Admission:
         """Count a connection of `client` in and return an empty string, or return why it must be refused."""
         mine = self._clients.get(client, 0)
         reason = ALL if self.open >= self.most else CLIENT if mine >= self.most_of_client else ""
-        if reason:
-            self.refused[reason] += 1
-        else:
+        if not reason:
             self.open += 1
             self._clients[client] = mine + 1
         return reason

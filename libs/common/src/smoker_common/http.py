@@ -319,7 +319,7 @@ class HttpServer(Acceptor, WSGIServer):
         options: dict[str, Any] = {"spawn": gevent.spawn_raw, "log": None, "error_log": None, "environ": environ}
         super().__init__(listener, application, **options)
         self.observer, self.timeout, self.allow = observer, timeout, allow
-        self.admission = admission or Admission()
+        self.admit_by(admission)
         self.connections: Connections[Handler] = Connections()
         self.turn = 0.0  # when all connections last had a turn
 

@@ -28,8 +28,8 @@ from smoker_common import admin, log, metrics, output
 from smoker_common.host import sockaddr
 from smoker_common.listen import tcp_listener, udp_sockets, why_not
 from smoker_common.resident import hand_back
-from smoker_common.settings import ServiceSettings, declaration, describe, parse
-from smoker_common.work import Work
+from smoker_common.settings import Declaration, ServiceSettings, declaration, describe, parse
+from smoker_common.work import Together, Work
 
 GRACE = 5.0  # seconds for what is in flight when a stop is asked for
 OK, MISTAKE = 0, 2  # exit codes
@@ -56,30 +56,41 @@ def open_ports(settings: ServiceSettings, unfit: Collection[str] = ()) -> tuple[
     problems: list[str] = []
     if ADDRESS in unfit:
         return sockets, problems
-    if settings.listen_address:
+    for address in settings.listen_addresses:
         try:
-            sockaddr(settings.listen_address, 0)
+            sockaddr(address, 0)
         except OSError as error:  # once, not for each port
-            return sockets, [f"{ADDRESS}={settings.listen_address} cannot be listened on: {error.strerror}"]
+            problems.append(f"{ADDRESS}={address} cannot be listened on: {error.strerror}")
+    if problems:
+        return sockets, problems
     whose: dict[tuple[str, int], str] = {}
     for field in fields(settings):
         declared = declaration(field)
         if declared.listen is None or declared.variable in unfit:
             continue
-        number, host = getattr(settings, field.name), settings.listen_address
+        number = getattr(settings, field.name)
         if not number:
             continue
         other = whose.setdefault((declared.listen, number), declared.variable)
         if other != declared.variable:
             problems.append(f"{declared.variable}={number} is {other} already: they must differ")
             continue
-        try:
-            opened = [tcp_listener(host, number)] if declared.listen == "tcp" else udp_sockets(host, number)
-        except OSError as error:
-            problems.append(f"{declared.variable}={number} {why_not(error)}")
-        else:
-            sockets[field.name] = opened
+        sockets[field.name], unopened = _opened(declared, number, settings.listen_addresses)
+        problems += unopened
     return sockets, problems
+
+
+def _opened(declared: Declaration, number: int, addresses: Sequence[str]) -> tuple[list[socket.socket], list[str]]:
+    """Open a port on each of `addresses`, or on all where there are none. Return the sockets, and problems in words."""
+    opened: list[socket.socket] = []
+    problems = []
+    for host in addresses or ("",):
+        try:
+            opened += [tcp_listener(host, number)] if declared.listen == "tcp" else udp_sockets(host, number)
+        except OSError as error:
+            where = f" on {host}" if len(addresses) > 1 else ""
+            problems.append(f"{declared.variable}={number}{where} {why_not(error)}")
+    return opened, problems
 
 
 def complain(program: str, problems: Sequence[str], what: str = "start") -> None:
@@ -130,8 +141,8 @@ def run(
     others = {path: admin.page(what) for path, what in (pages or {}).items()}
     others |= {path: admin.document(what) for path, what in (documents or {}).items()}
     others["/metrics"] = metrics.application(registry)
-    server = admin.server(sockets["admin_port"][0], admin.application(checks, others), registry)
-    server.start()
+    servers = Together(admin.servers(sockets["admin_port"], admin.application(checks, others), registry))
+    servers.start()
     work.start()
     logger.info(f"{program} started", **_ports(settings))
     pause = SETTLED
@@ -145,8 +156,8 @@ def run(
     hurry.wait(settings.linger)
     work.close()
     cut = work.drain(GRACE)
-    server.close()
-    server.drain(0.0)
+    servers.close()
+    servers.drain(0.0)
     log.sum_up()
     output.tell_dropped()
     logger.info(f"{program} stopped", cut=cut, seconds=round(time.monotonic() - begun, 3))
@@ -167,7 +178,7 @@ def main(program: str, about: str, settings_class: type[S], build: Build[S]) -> 
 
 def _ports(settings: ServiceSettings) -> dict[str, object]:
     ports = {f.name: port for f in fields(settings) if declaration(f).listen and (port := getattr(settings, f.name))}
-    return {"address": settings.listen_address or "all", **ports}
+    return {"address": ",".join(settings.listen_addresses) or "all", **ports}
 
 
 def _raise_descriptor_limit() -> None:

@@ -119,6 +119,13 @@ def _ports(text: str) -> tuple[int, ...]:
     return tuple(sorted({port(word) for word in re.split(r"[,\s]+", text) if word}))
 
 
+def _addresses(text: str) -> tuple[str, ...]:
+    found = dict.fromkeys(hosts.address(word) for word in re.split(r"[,\s]+", text) if word)
+    if not found:
+        raise hosts.NoHost("it names none")
+    return tuple(found)
+
+
 port = whole(1, 65535)
 port_or_none = whole(0, 65535)
 ports = Kind("a list by commas or spaces of whole numbers from 1 to 65535", _ports)
@@ -130,6 +137,10 @@ host_and_port = _HostKind(
     "HOST:PORT, where HOST is a name, an IPv4 or, in brackets, an IPv6 address", hosts.host_and_port
 )
 address = _HostKind("an IPv4 or IPv6 address, a link-local one with its interface", hosts.address)
+
+addresses = _HostKind(
+    "a list by commas or spaces of IPv4 or IPv6 addresses, a link-local one with its interface", _addresses
+)
 
 
 @dataclass(frozen=True)
@@ -165,7 +176,9 @@ class ServiceSettings:
 
     log_level: str = setting("LOG_LEVEL", "INFO", level, "how much to log")
     log_format: str = setting("LOG_FORMAT", "text", log_format, "text, or json: one flat object a line")
-    listen_address: str = setting("LISTEN_ADDRESS", "", address, "the address to listen on; unset: all, IPv4 and IPv6")
+    listen_addresses: tuple[str, ...] = setting(
+        "LISTEN_ADDRESS", (), addresses, "the addresses to listen on; unset: all, IPv4 and IPv6"
+    )
     admin_port: int = setting("ADMIN_PORT", 9464, port, "the port of /livez, /readyz and /metrics", listen="tcp")
     linger: float = setting(
         "LINGER", 0.0, seconds(0, 3600), "how long it goes on answering once it is told to stop, no longer ready"
@@ -232,6 +245,8 @@ def describe(cls: type[ServiceSettings]) -> str:
     for field in dataclasses.fields(cls):
         declared = declaration(field)
         default = field.default if field.default is not dataclasses.MISSING else "the host's name"
-        shown = "unset" if default == "" else ",".join(map(str, default)) if isinstance(default, tuple) else default
+        shown = (
+            "unset" if default in ("", ()) else ",".join(map(str, default)) if isinstance(default, tuple) else default
+        )
         lines.append(f"  {declared.variable:<17} {declared.help}\n{'':20}{declared.kind.allowed}; default: {shown}")
     return "\n".join(lines)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from smoker_diagnosis.component import (
-    ALL,
     OF_SCOPE,
     ZONE,
     Component,
@@ -22,7 +21,7 @@ from smoker_diagnosis.likelihood import Odds, Table
 FIRST = 16  # scopes that are looked at in any case
 FAR = 0.25  # share of the best gain below which another scope is not looked at
 CLOSE = 3.0  # a scope's components that gain less than its best by more are left out
-LEAST_SHARE = 0.1  # of the paths of a zone or of everything that must fail before it is looked at
+LEAST_SHARE = 0.1  # of the paths of a zone or of everything that must fail or lose before it is looked at
 
 
 @dataclass(slots=True)
@@ -55,7 +54,7 @@ class Candidates:
             most = worth[scope] - self._priors.of(Component(scope, OF_SCOPE[scope.kind][0]))
             if most < 0 or (number >= FIRST and most < FAR * best):
                 continue  # at its best it would explain little
-            if paths[scope] < LEAST_SHARE * self._size(scope) or not another_place(scope, self._zones):
+            if not worth_a_look(self._mesh, scope, paths[scope], self._zones):
                 continue
             found += self._of_scope(scope, left, odds)
             best = max(best, max((each.gain for each in found), default=0.0))
@@ -72,12 +71,15 @@ class Candidates:
         best = max((each.gain for each in found), default=0.0)
         return [each for each in found if each.gain > best - CLOSE]
 
-    def _size(self, scope: Scope) -> int:
-        """Return about how many paths a scope without nodes has; 0 for the others, which are small."""
-        paths, nodes = len(self._mesh.cells), max(len(self._mesh.nodes), 1)
-        if scope.kind == ALL:
-            return paths
-        if not scope.zones:
-            return 0
-        smallest = min(self._zones[zone] for zone in scope.zones) / nodes
-        return int(paths * (smallest if scope.kind == ZONE else smallest * self._zones[scope.zones[-1]] / nodes))
+
+def worth_a_look(mesh: Mesh, scope: Scope, paths: int, zones: Mapping[str, int]) -> bool:
+    """Whether `scope` is a place of its own, and enough of its paths are touched; `zones`: by zone, how many nodes."""
+    if not another_place(scope, zones):
+        return False
+    if scope.nodes:
+        return True
+    size, nodes = mesh.count, max(len(mesh.nodes), 1)
+    if scope.zones:
+        smallest = min(zones[zone] for zone in scope.zones) / nodes
+        size = int(size * (smallest if scope.kind == ZONE else smallest * zones[scope.zones[-1]] / nodes))
+    return paths >= LEAST_SHARE * size

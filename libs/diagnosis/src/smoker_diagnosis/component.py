@@ -94,17 +94,17 @@ def cells_of(mesh: Mesh, scope: Scope) -> Iterator[Cell]:
     """Yield every path that `scope` can concern, each once."""
     if scope.kind == NODE:
         node = scope.nodes[0]
-        yield from mesh.by_source.get(node, ())
-        yield from (cell for cell in mesh.by_target.get(node, ()) if not cell.local)
+        yield from mesh.leaving(node)
+        yield from (cell for cell in mesh.entering(node) if not cell.local)
     elif scope.kind == OUT_OF:
-        yield from mesh.by_source.get(scope.nodes[0], ())
+        yield from mesh.leaving(scope.nodes[0])
     elif scope.kind == INTO:
-        yield from mesh.by_target.get(scope.nodes[0], ())
+        yield from mesh.entering(scope.nodes[0])
     elif scope.kind in (PAIR, ONE_WAY):
         one, other = scope.nodes
-        yield from (cell for cell in mesh.by_source.get(one, ()) if cell.target == other)
+        yield from (cell for cell in mesh.leaving(one) if cell.target == other)
         if scope.kind == PAIR:
-            yield from (cell for cell in mesh.by_source.get(other, ()) if cell.target == one)
+            yield from (cell for cell in mesh.leaving(other) if cell.target == one)
     elif scope.kind == ALL:
         yield from mesh.cells
     else:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 
 from smoker_diagnosis.state import PathState
@@ -73,7 +73,9 @@ class Cell:
 class Mesh:
     """All evidence of one look."""
 
-    cells: list[Cell] = field(default_factory=list)  # between nodes
+    own: dict[str, list[list[Cell]]] = field(default_factory=dict)  # paths between nodes, by source, a list a prober
+    to: Mapping[str, Mapping[Prober, list[Cell]]] = field(default_factory=dict)  # the same by target and prober
+    count: int = 0  # of these
     failing: list[Cell] = field(default_factory=list)  # of these, the ones with a failing bit
     losing: list[Cell] = field(default_factory=list)  # of these, the ones between two nodes that lost packets
     known: int = 0  # how many of these have a result
@@ -84,8 +86,6 @@ class Mesh:
     services: list[Cell] = field(default_factory=list)  # to the echo services; `target` is their host
     others: list[tuple[str, PathState]] = field(default_factory=list)  # source and path of every other role
     zones: dict[str, str] = field(default_factory=dict)  # of nodes
-    by_source: dict[str, list[Cell]] = field(default_factory=dict)
-    by_target: dict[str, list[Cell]] = field(default_factory=dict)
     answering: set[str] = field(default_factory=set)  # nodes with a prober whose state is here
     silent: set[Prober] = field(default_factory=set)  # probers that others probe, and whose state is not here
     hung: set[Prober] = field(default_factory=set)  # whose state is here and is old
@@ -94,11 +94,15 @@ class Mesh:
     without_api: set[str] = field(default_factory=set)  # nodes on which the API server does not answer
     nodes: set[str] = field(default_factory=set)  # every node that the evidence mentions
 
+    @property
+    def cells(self) -> Iterator[Cell]:
+        """Every path between nodes."""
+        return chain.from_iterable(chain.from_iterable(self.own.values()))
 
-def is_name(host: str) -> bool:
-    """Whether `host` has to be looked up."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return True
-    return False
+    def leaving(self, node: str) -> Iterator[Cell]:
+        """Yield the paths from `node`."""
+        return chain.from_iterable(self.own.get(node, ()))
+
+    def entering(self, node: str) -> Iterator[Cell]:
+        """Yield the paths to `node`, its own among them."""
+        return chain.from_iterable(self.to.get(node, {}).values())

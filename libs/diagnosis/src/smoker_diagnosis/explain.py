@@ -19,12 +19,16 @@ from smoker_diagnosis.likelihood import Odds, Rows, Table
 from smoker_diagnosis.sets import best_set
 
 BACKGROUND = 5e-4  # share of paths that fail by chance, before anything is known
-WEIGHT_OF_PRIOR = 2000  # paths that this guess counts for
+WEIGHT_OF_PRIOR = 1000  # paths that this guess counts for
 MOST_BACKGROUND = 0.05
 GAIN = 2.5  # what a component must gain beyond its price
+COINCIDENCES = 1.5  # times the logarithm of a higher background: where more fails by chance, more of it lies together
+RAISED = 3  # times the background that was thought; a single path that fails is not enough for it
+FEW = 3  # paths that a component explains; with fewer it may be chance itself
 LOSSY = 4.0  # what it must gain more where packets are lost anyway: many paths there fail for a while
 NEAR = 3.0  # what fits worse than the best by less than this may be the truth as well
 INSTEAD = 0.5  # share of a component's failures that another must explain to be taken for it
+LEAST_CONFIDENCE = 0.3  # with less nobody is blamed: the paths are listed
 SAME = 0.5  # layers that differ by less cannot be told apart
 POOL = 16  # components that are searched whole
 MOST = 12  # components that are named at most
@@ -54,6 +58,7 @@ class Reach:
         self._priors = Priors(mesh)
         self._bad = {(id(cell), bit): cell for cell in mesh.failing for bit in cell.failing(ECHO | LARGE)}
         self._odds = Odds(BACKGROUND, self._rates)
+        self._least_gain = GAIN
         self._candidates = Candidates(mesh, self._priors)
         self._tables: dict[Scope, Table] = {}
         self._rows: dict[Component, Rows] = {}
@@ -63,14 +68,26 @@ class Reach:
         if not self._bad:
             return []
         chosen, pool = self._search()
-        paths = len({key for key, _ in self._left(chosen)} - self._rates.keys())
-        rate = (paths + BACKGROUND * WEIGHT_OF_PRIOR) / (self._mesh.known + WEIGHT_OF_PRIOR)
-        if rate > 2 * BACKGROUND:  # more fails by chance than was thought: look again with that in mind
-            self._odds = Odds(min(rate, MOST_BACKGROUND), self._rates)
+        rate = self._by_chance(chosen)
+        if rate > RAISED * BACKGROUND:  # more fails by chance than was thought: look again with that in mind
+            self._odds = Odds(rate, self._rates)
+            self._least_gain = GAIN + COINCIDENCES * math.log(rate / BACKGROUND)
             self._rows.clear()
             self._tables.clear()
             chosen, pool = self._search()
-        return [self._blamed(one, chosen, pool) for one in chosen]
+        blamed = [self._blamed(one, chosen, pool) for one in chosen]
+        return [each for each in blamed if each.one_of or each.confidence >= LEAST_CONFIDENCE]
+
+    def _by_chance(self, chosen: Iterable[Component]) -> float:
+        """Return the share of the paths that fail for no reason, or for one that is hardly a reason."""
+        explained: set[int] = set()
+        for each in chosen:
+            paths = {key for key, _ in self._of(each).bad}
+            if len(paths) >= FEW:
+                explained |= paths
+        paths = {key for key, _ in self._bad} - explained - self._rates.keys()
+        rate = (len(paths) + BACKGROUND * WEIGHT_OF_PRIOR) / (self._mesh.known + WEIGHT_OF_PRIOR)
+        return min(rate, MOST_BACKGROUND)
 
     def unexplained(self, blamed: Sequence[Blamed]) -> list[Cell]:
         """Return the paths with a failure that none of `blamed` explains, nor loss, each once."""
@@ -105,7 +122,7 @@ class Reach:
             found = [each for each in self._found(left) if each.component not in chosen]
             for each in found:
                 pool[each.component] = max(each.gain, pool.get(each.component, each.gain))
-            if not found or found[0].gain < GAIN:
+            if not found or found[0].gain < self._least_gain:
                 return
             chosen.append(found[0].component)
             left -= self._of(found[0].component).bad.keys()
@@ -136,7 +153,7 @@ class Reach:
         """Return what it costs to blame `component`."""
         rows = self._of(component).bad
         lossy = sum(key in self._rates for key, _ in rows) if self._rates else 0
-        return self._priors.of(component) + GAIN + (LOSSY if 2 * lossy > len(rows) else 0.0)
+        return self._priors.of(component) + self._least_gain + (LOSSY if 2 * lossy > len(rows) else 0.0)
 
     def _of(self, component: Component) -> Rows:
         rows = self._rows.get(component)

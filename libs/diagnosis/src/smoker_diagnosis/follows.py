@@ -50,7 +50,8 @@ class Follows:
 
     def source(self, cell: Cell, bit: int) -> bool:
         """Whether `cell` begins where packets of `bit` do not get out."""
-        return bool((self._sources.get(cell.source, 0) | self._everywhere) & _carried(bit))
+        bits = self._sources.get(cell.source, 0) | self._everywhere
+        return bool(bits) and bool(bits & _carried(bit))
 
     def hosts(self, bit: int) -> set[str]:
         """Return the nodes whose pods are not reached by `bit`."""

@@ -45,7 +45,7 @@ class Part:
     failing: list[Cell] = field(default_factory=list)
     losing: list[Cell] = field(default_factory=list)
     planes: Counter[str] = field(default_factory=Counter)
-    targets: set[str] = field(default_factory=set)
+    to: dict[str, list[Cell]] = field(default_factory=dict)  # by target
     far: set[Prober] = field(default_factory=set)  # the probers at the far ends
     known: int = 0
     sent: int = 0
@@ -68,6 +68,8 @@ class Evidence:
     def __init__(self) -> None:
         self._parts: dict[Prober, Part] = {}
         self._zones: dict[str, str] = {}
+        self._to: dict[str, dict[Prober, list[Cell]]] = {}  # by target and prober
+        self._far: Counter[Prober] = Counter()  # how many probers probe each
 
     def mesh(self, states: Iterable[State], waited: Mapping[Prober, float] | None = None) -> Mesh:
         """Return the evidence in `states`.
@@ -81,15 +83,35 @@ class Evidence:
             part = before.get(who)
             if part is None or part.state is not state or part.late != late:
                 part = part_of(state, late)
+                self._forget(before.get(who))
+                self._far.update(part.far)
+                for target, cells in part.to.items():
+                    self._to.setdefault(target, {})[who] = cells
             self._parts[who] = part
+        for gone in before.keys() - self._parts.keys():
+            self._forget(before[gone])
         mesh = Mesh()
         for part in self._parts.values():
             _join(mesh, part)
         self._place(mesh)
-        _index(mesh, self._parts)
+        mesh.to = self._to
+        mesh.directed = _directed(self._parts)
+        mesh.silent = {each for each, probers in self._far.items() if probers and each not in self._parts}
+        mesh.nodes = mesh.answering | self._to.keys() | mesh.left.keys()
         for cell in mesh.failing:
             _hear(cell, self._parts)
         return mesh
+
+    def _forget(self, part: Part | None) -> None:
+        """Take the paths of `part` out of those by target."""
+        if part is None:
+            return
+        self._far.subtract(part.far)
+        for target in part.to:
+            probers = self._to[target]
+            probers.pop((part.state.node, part.state.network), None)
+            if not probers:
+                del self._to[target]
 
     def _place(self, mesh: Mesh) -> None:
         """Give every cell the zones of its ends, where they are new."""
@@ -173,7 +195,7 @@ def _set(cell: Cell, bit: int, path: PathState, age: float, now: float, *, bad: 
 
 def _count(part: Part, cell: Cell) -> None:
     part.planes[cell.plane] += 1
-    part.targets.add(cell.target)
+    part.to.setdefault(cell.target, []).append(cell)
     part.far.add(_far(cell))
     part.known += bool(cell.known)
     if cell.bad:
@@ -192,7 +214,7 @@ def _far(cell: Cell) -> Prober:
 def _join(mesh: Mesh, part: Part) -> None:
     """Add what one prober says to the mesh."""
     state = part.state
-    mesh.cells += part.cells
+    mesh.count += len(part.cells)
     mesh.failing += part.failing
     mesh.losing += part.losing
     mesh.services += part.services
@@ -201,7 +223,7 @@ def _join(mesh: Mesh, part: Part) -> None:
     mesh.sent += part.sent
     mesh.lost += part.lost
     mesh.planes.update(part.planes)
-    mesh.by_source.setdefault(state.node, []).extend(part.cells)
+    mesh.own.setdefault(state.node, []).append(part.cells)
     mesh.answering.add(state.node)
     for node, zone in part.zones.items():
         mesh.zones.setdefault(node, zone)
@@ -218,23 +240,14 @@ def _join(mesh: Mesh, part: Part) -> None:
             mesh.echoes.setdefault(BITS[probe], set()).update(nodes)
 
 
-def _index(mesh: Mesh, parts: Mapping[Prober, Part]) -> None:
-    """Note who is probed, by whom, and whose state is not here."""
-    targets: dict[str, set[str]] = {}
-    far: set[Prober] = set()
+def _directed(parts: Mapping[Prober, Part]) -> int:
+    """Return how many pairs of a source and a target there are."""
+    first: dict[str, dict[str, list[Cell]]] = {}
+    count = 0
     for (node, _), part in parts.items():
-        targets.setdefault(node, set()).update(part.targets)
-        far |= part.far
-    by_target = mesh.by_target
-    for cell in mesh.cells:
-        found = by_target.get(cell.target)
-        if found is None:
-            by_target[cell.target] = [cell]
-        else:
-            found.append(cell)
-    mesh.directed = sum(map(len, targets.values()))
-    mesh.silent = far - parts.keys()
-    mesh.nodes = mesh.answering | by_target.keys() | mesh.left.keys()
+        before = first.setdefault(node, part.to)
+        count += len(part.to) if before is part.to else len(part.to.keys() - before.keys())
+    return count
 
 
 def _hear(cell: Cell, parts: Mapping[Prober, Part]) -> None:

@@ -17,7 +17,8 @@ LONGEST_STREAK = 4  # failures in a row that count
 SPREAD = 1.25  # how much more than the rest a path of a lossy component may lose
 MOST_LOST = 0.97
 TRIES = 2  # packets in a row that a TCP probe must lose to fail: it sends again before its timeout
-ENOUGH = 1.9  # failing paths (two, but for rounding); a single one must have failed twice
+ENOUGH = 1.9  # failing paths (two, but for rounding); with fewer, some must have failed twice:
+TWICE = 0.3  # this share of the failing probes
 OLDER = 0.8  # share of the failures that began since the fault did; a few older ones may be another's
 
 
@@ -181,7 +182,7 @@ class Table:
             )
             bad += weight * each.bad
             often += weight * each.often
-        return total, bad > 0 and (bad >= ENOUGH or often >= 0.5 * bad)
+        return total, bad > 0 and (bad >= ENOUGH or often >= TWICE * bad)
 
     def rows(self, component: Component) -> Rows:
         """Return what speaks for and against `component`, result by result."""

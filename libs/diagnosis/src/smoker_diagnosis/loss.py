@@ -7,11 +7,14 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from smoker_diagnosis.candidates import worth_a_look
 from smoker_diagnosis.component import (
     ALL,
     INSIDE_ZONE,
+    MAY,
     MUST,
     NETWORK,
+    NO,
     NODE,
     OVERLAY,
     PAIR,
@@ -20,7 +23,6 @@ from smoker_diagnosis.component import (
     Component,
     Priors,
     Scope,
-    another_place,
     cells_of,
     fails,
     scopes_of,
@@ -28,13 +30,15 @@ from smoker_diagnosis.component import (
 from smoker_diagnosis.evidence import UDP, Cell, Mesh
 from smoker_diagnosis.explain import Blamed
 
-BACKGROUND = 1e-3  # packets lost by chance, before anything is known
-WEIGHT_OF_PRIOR = 2000  # packets that this guess counts for
+BACKGROUND = 2e-3  # share of the paths that lose packets by chance, before anything is known
+WEIGHT_OF_PRIOR = 200  # paths that this guess counts for
 LEAST = 0.01  # a lower rate is not named
-FACTOR = 5  # times the background that a rate must be
-BURSTS = 0.7  # packets of one train are not lost independently: what each counts for
+BURST = 3  # packets that are lost together by chance
 MOST_A_PATH = 11.0  # what one path can say for a component
 LEAST_A_PATH = -3.5
+MOST_BACKGROUND = 0.2
+FEW = 8  # paths of a component; with fewer it may be chance itself
+COINCIDENCES = 1.0  # times the logarithm of a higher background: more of what is lost by chance lies together
 GAIN = 3.0  # what a component must gain beyond its price
 NEAR = 3.0  # what fits worse than the best by less than this may be the truth as well
 SAME = 0.5  # layers that differ by less cannot be told apart
@@ -42,6 +46,8 @@ MOST = 8  # components that are named at most
 SMALL = frozenset({NODE, PAIR})
 SCOPES = SMALL | {ZONE, ZONE_PAIR, INSIDE_ZONE, ALL}
 CLEAR = 3  # packets lost by trains from which paths are losing rather than dead
+DILUTED = 3.0  # rounds that are counted, of which one may have the loss
+MOST_RATE = 0.9
 HEAVY = 0.2  # rate from which look-ups and Services fail now and then, too
 
 
@@ -80,12 +86,11 @@ def dead_cells(mesh: Mesh, blamed: Iterable[Blamed]) -> set[int]:
 def find_loss(mesh: Mesh, dead: Collection[int]) -> list[Lossy]:
     """Return what loses packets, the clearest first. `dead`: identities of cells that a hard fault explains."""
     found = _better(mesh, dead, BACKGROUND)
-    out = {*dead, *(id(cell) for each in found for cell in each.cells)}
-    left = [cell for cell in mesh.cells if not cell.local and id(cell) not in out] if mesh.lost else []
-    sent, lost = sum(cell.sent for cell in left), sum(cell.lost for cell in left)
-    background = (lost + BACKGROUND * WEIGHT_OF_PRIOR) / (sent + WEIGHT_OF_PRIOR)
+    explained = {*dead, *(id(cell) for each in found for cell in each.cells if len(each.cells) >= FEW)}
+    paths = sum(id(cell) not in explained for cell in mesh.losing)
+    background = (paths + BACKGROUND * WEIGHT_OF_PRIOR) / (mesh.known + WEIGHT_OF_PRIOR)
     # More is lost by chance than was thought: look again with that in mind.
-    return _better(mesh, dead, min(background, LEAST)) if background > 2 * BACKGROUND else found
+    return _better(mesh, dead, min(background, MOST_BACKGROUND)) if background > 2 * BACKGROUND else found
 
 
 def _better(mesh: Mesh, dead: Collection[int], background: float) -> list[Lossy]:
@@ -99,9 +104,10 @@ def _better(mesh: Mesh, dead: Collection[int], background: float) -> list[Lossy]
 
 def _find(mesh: Mesh, dead: Collection[int], background: float, kinds: Collection[str]) -> list[Lossy]:
     out, priors, found = set(dead), Priors(mesh), list[Lossy]()
+    least = GAIN + COINCIDENCES * math.log(background / BACKGROUND)
     while len(found) < MOST:
         scored = sorted(_scored(mesh, out, priors, background, kinds), key=lambda each: (-each.score, each.component))
-        if not scored or scored[0].score < GAIN:
+        if not scored or scored[0].score < least:
             break
         found.append(_lossy(scored))
         out.update(id(cell) for cell in found[-1].cells)
@@ -112,13 +118,8 @@ def _scored(
     mesh: Mesh, out: Collection[int], priors: Priors, background: float, kinds: Collection[str]
 ) -> Iterator[_Scored]:
     """Yield the components that may lose packets, with what speaks for them."""
-    sizes = Counter(mesh.zones.values())
-    for scope, most in _bounds(mesh, out, background).items():
-        if (
-            scope.kind not in kinds
-            or not another_place(scope, sizes)
-            or most - priors.of(Component(scope, OVERLAY)) < GAIN
-        ):
+    for scope, most in _bounds(mesh, out, background, kinds).items():
+        if most - priors.of(Component(scope, OVERLAY)) < GAIN:
             continue
         cells = [cell for cell in cells_of(mesh, scope) if cell.sent and not cell.local and id(cell) not in out]
         families = {cell.family for cell in cells}
@@ -128,25 +129,32 @@ def _scored(
         for layer in (OVERLAY, NETWORK):
             for only in narrow:
                 component = Component(scope, layer, families=only)
-                members = [cell for cell in cells if _loses(component, cell)]
+                members = [cell for cell in cells if _loses(component, cell) == MUST]
                 rate = _rate(members)
-                if rate >= max(LEAST, FACTOR * background):
+                if rate >= LEAST:
                     score = sum(_worth(cell, rate, background) for cell in members)
+                    # A path that may cross the overlay, perhaps in one direction, speaks for it where it loses.
+                    maybe = [cell for cell in cells if cell.lost and _loses(component, cell) == MAY]
+                    score += sum(max(_worth(cell, rate / 2, background), 0.0) for cell in maybe)
+                    members += maybe
                     yield _Scored(component, score - priors.of(component), rate, members)
 
 
-def _bounds(mesh: Mesh, out: Collection[int], background: float) -> dict[Scope, float]:
+def _bounds(mesh: Mesh, out: Collection[int], background: float, kinds: Collection[str]) -> dict[Scope, float]:
     """Return by scope the most that its losing paths can say for it."""
     bounds: dict[Scope, float] = {}
+    paths = Counter[Scope]()
     for cell in mesh.losing:
         if id(cell) in out:
             continue
         most = _worth(cell, max(cell.lost / cell.sent, LEAST), background)
         if most > 0:
             for scope in scopes_of(cell):
-                if scope.kind in SCOPES:
+                if scope.kind in kinds:
                     bounds[scope] = bounds.get(scope, 0.0) + most
-    return bounds
+                    paths[scope] += 1
+    sizes = Counter(mesh.zones.values())
+    return {scope: most for scope, most in bounds.items() if worth_a_look(mesh, scope, paths[scope], sizes)}
 
 
 def _lossy(scored: Sequence[_Scored]) -> Lossy:
@@ -169,10 +177,10 @@ def _lossy(scored: Sequence[_Scored]) -> Lossy:
     return Lossy(component, best.rate, best.score, confidence, tuple(layers), one_of, best.cells)
 
 
-def _loses(component: Component, cell: Cell) -> bool:
+def _loses(component: Component, cell: Cell) -> int:
     if component.families and cell.family not in component.families:
-        return False
-    return fails(component.layer, cell.plane, local=False, source_in=True, target_in=True) == MUST
+        return NO
+    return fails(component.layer, cell.plane, local=False, source_in=True, target_in=True)
 
 
 def _rate(cells: Iterable[Cell]) -> float:
@@ -184,17 +192,26 @@ def _rate(cells: Iterable[Cell]) -> float:
 
 
 def _worth(cell: Cell, rate: float, background: float) -> float:
-    """Return how much likelier the losses of `cell` are at `rate` than at `background`, as a logarithm."""
-    rate = min(rate, 0.99)
-    worth = cell.lost * math.log(rate / background) + (cell.sent - cell.lost) * math.log((1 - rate) / (1 - background))
-    return min(max(BURSTS * worth if worth > 0 else worth, LEAST_A_PATH), MOST_A_PATH)
+    """Return how much likelier the losses of `cell` are at `rate` than by chance, as a logarithm.
+
+    At a rate they are binomial. By chance a path loses a few packets at once, and rarely.
+    """
+    sent, lost, rate = cell.sent, cell.lost, min(rate, 0.99)
+    ways = math.lgamma(sent + 1) - math.lgamma(lost + 1) - math.lgamma(sent - lost + 1)
+    at_rate = ways + lost * math.log(rate) + (sent - lost) * math.log(1 - rate)
+    by_chance = -(-lost // BURST) * math.log(background) if lost else math.log(1 - background)
+    return min(max(at_rate - by_chance, LEAST_A_PATH), MOST_A_PATH)
 
 
 def rates_of(mesh: Mesh, lossy: Iterable[Lossy]) -> dict[int, float]:
-    """Return the rate of loss by identity of a path, for all paths within the components in `lossy`."""
+    """Return the rate of loss by identity of a path, for all paths within the components in `lossy`.
+
+    The rounds that are counted may have begun before the loss did, so it can be some times what they say.
+    """
     rates: dict[int, float] = {}
     for each in lossy:
         for cell in cells_of(mesh, each.component.scope):
-            if not cell.local and _loses(each.component, cell):
-                rates[id(cell)] = max(each.rate, rates.get(id(cell), 0.0))
+            how = NO if cell.local else _loses(each.component, cell)
+            if how == MUST or (how == MAY and cell.lost):
+                rates[id(cell)] = max(min(DILUTED * each.rate, MOST_RATE), rates.get(id(cell), 0.0))
     return rates

@@ -7,9 +7,11 @@ unlikely to be only the consequence of one that is named already: a dead node is
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import NamedTuple
 
 from smoker_diagnosis.component import ALL, NODE, SERVICE, Scope
 from smoker_diagnosis.evidence import DNS, ECHO, HTTP, TCP, UDP, Cell, Mesh
@@ -21,7 +23,7 @@ MOST_OF = 0.8  # share of paths that makes "every"
 SOME = (0.15, 0.85)  # share of look-ups that fail where one DNS server of several does
 LEAST_LOOKUPS = 8  # before such a share says anything
 CHANCE = 1e-2  # that any node is blamed for what it met by chance
-FOLLOWS = 1e-4  # that it is blamed for what pods on a node at fault explain
+FOLLOWS = 1e-5  # that it is blamed for what pods on a node at fault explain
 CERTAIN = 2  # failures in a row, where a single path is all that fails
 FEW, MANY = 0.5, 4  # failures and attempts that are added to those seen: none of few is not never
 HALF = 0.5  # share of the pods behind a Service that one unreachable node is supposed to have
@@ -49,11 +51,12 @@ def find_services(mesh: Mesh, blamed: Iterable[Blamed], lossy: Iterable[Lossy]) 
     if not failing:
         return [], []
     follows = Follows(mesh, blamed, lossy)
-    found = _dns(mesh, follows)
+    usual = _Usual(mesh, follows)
+    found = _dns(mesh, follows, usual)
     echoes = [each for bit in (TCP, UDP, HTTP) if (each := _echo(mesh, follows, failing, bit)) is not None]
     found += _merged(echoes, mesh)
     explained = {id(cell) for each in found for cell in each.cells}
-    found += _on_nodes(mesh, follows, [cell for cell in failing if id(cell) not in explained])
+    found += _on_nodes(mesh, follows, usual, [cell for cell in failing if id(cell) not in explained])
     return found, [cell for cell in failing if any(follows.source(cell, bit) for bit in cell.failed)]
 
 
@@ -83,55 +86,85 @@ def _merged(echoes: list[Service], mesh: Mesh) -> list[Service]:
     return [Service(Scope(SERVICE), LAYER_SERVICE, ECHO, cells, len(mesh.services), 0.97)]
 
 
-def _on_nodes(mesh: Mesh, follows: Follows, failing: Iterable[Cell]) -> list[Service]:
+def _on_nodes(mesh: Mesh, follows: Follows, usual: _Usual, failing: Collection[Cell]) -> list[Service]:
     """Return the nodes from which no Service is reached: what translates Services there does not."""
-    found = []
+    found, sources = [], Counter(cell.source for cell in mesh.services)
+    shares = {bit: follows.share(bit, failing) for bit in (TCP, UDP, HTTP)}
     for cell in failing:
         bits = cell.bad & ECHO
         if not bits or cell.known & ECHO & ~bits or any(follows.source(cell, bit) for bit in cell.failing(ECHO)):
             continue
-        usual = max(_usual(mesh, follows, cell, bit) for bit in cell.failing(ECHO))
+        share = max(usual.share(cell, bit) for bit in cell.failing(ECHO))
         rounds = min(cell.failed[bit].streak for bit in cell.failing(ECHO))
-        if rounds < CERTAIN or not _unlikely(usual, rounds, len(mesh.services)) or _met(mesh, follows, cell):
+        if (
+            rounds < CERTAIN
+            or not _unlikely(share, rounds, len(mesh.services))
+            or _met(shares, len(mesh.services), follows, cell)
+        ):
             continue
-        of = sum(one.source == cell.source for one in mesh.services)
+        of = sources[cell.source]
         alone = cell.source in mesh.without_api
         note = "the API server, another Service, does not answer there either" if alone else ""
         found.append(Service(Scope(NODE, (cell.source,)), LAYER_SERVICE, bits, [cell], of, 0.95, note=note))
     return list({each.scope: each for each in found}.values())
 
 
-def _met(mesh: Mesh, follows: Follows, cell: Cell) -> bool:
+def _met(shares: Mapping[int, float], many: int, follows: Follows, cell: Cell) -> bool:
     """Whether `cell` may have met only pods that another fault keeps from it: each probe chooses a pod by chance."""
     unlikely = 0.0
     for bit in cell.failing(ECHO):
-        share = HALF if cell.source in follows.near else follows.share(bit, mesh.services)
+        share = HALF if cell.source in follows.near else shares[bit]
         if not share:
             return False
         unlikely += cell.failed[bit].streak * -math.log(share)
-    return unlikely < -math.log(FOLLOWS / len(mesh.services))
+    return unlikely < -math.log(FOLLOWS / many)
 
 
-def _usual(mesh: Mesh, follows: Follows, cell: Cell, bit: int) -> float:
-    """Return the share of the attempts that fail by chance, or because of another fault, from other nodes than this.
+class _Usual:
+    """The share of the attempts that fail by chance, or because of another fault, from other nodes than one.
 
     The last results count by themselves, too: a fault may be younger than the rounds before.
     """
-    tries = misses = results = failing = 0
-    for one in mesh.services:
-        if one.source == cell.source or follows.source(one, bit):
-            continue
-        tries += one.tries.get(bit, 0)
-        misses += one.misses.get(bit, 0)
-        probes = (one.known & ECHO).bit_count()
-        if bit == DNS:  # of the last look-ups, one a probe
-            results += len(one.tries) - 1
-            failing += len(one.tries) - 1 - probes if one.bad & DNS else 0
-        else:
-            results += bool(one.known & bit)
-            failing += bool(one.bad & bit)
-    usual = max((misses + FEW) / (tries + MANY), (failing + FEW) / (results + MANY) if failing else 0.0)
-    return max(usual, HALF) if bit == DNS and cell.source in follows.near else usual
+
+    def __init__(self, mesh: Mesh, follows: Follows) -> None:
+        self._mesh, self._follows = mesh, follows
+        self._of: dict[int, tuple[_Count, dict[str, _Count]]] = {}
+
+    def share(self, cell: Cell, bit: int) -> float:
+        """Return the share without the node that `cell` begins on."""
+        if bit not in self._of:
+            self._of[bit] = self._counts(bit)
+        whole, by_source = self._of[bit]
+        own = by_source.get(cell.source, _Count(0, 0, 0, 0))
+        tries, misses, results, failing = (all_ - part for all_, part in zip(whole, own, strict=True))
+        last = (failing + FEW) / (results + MANY) if failing else 0.0
+        usual = max((misses + FEW) / (tries + MANY), last)
+        return max(usual, HALF) if bit == DNS and cell.source in self._follows.near else usual
+
+    def _counts(self, bit: int) -> tuple[_Count, dict[str, _Count]]:
+        by_source: dict[str, _Count] = {}
+        for one in self._mesh.services:
+            if self._follows.source(one, bit):
+                continue
+            results, failing = int(bool(one.known & bit)), int(bool(one.bad & bit))
+            if bit == DNS:  # of the last look-ups, one a probe
+                results = len(one.tries) - 1
+                failing = results - (one.known & ECHO).bit_count() if one.bad & DNS else 0
+            own = _Count(one.tries.get(bit, 0), one.misses.get(bit, 0), results, failing)
+            before = by_source.get(one.source)
+            by_source[one.source] = _sum((before, own)) if before else own
+        return _sum(by_source.values()), by_source
+
+
+class _Count(NamedTuple):
+    tries: int
+    misses: int
+    results: int
+    failing: int
+
+
+def _sum(counts: Iterable[_Count]) -> _Count:
+    return _Count(*(sum(each) for each in zip(_Count(0, 0, 0, 0), *counts, strict=True)))
 
 
 def _unlikely(usual: float, times: int, many: int, chance: float = CHANCE) -> bool:
@@ -139,7 +172,7 @@ def _unlikely(usual: float, times: int, many: int, chance: float = CHANCE) -> bo
     return usual < 1 and times * -math.log(usual) >= -math.log(chance / max(many, 1))
 
 
-def _dns(mesh: Mesh, follows: Follows) -> list[Service]:
+def _dns(mesh: Mesh, follows: Follows, usual: _Usual) -> list[Service]:
     """Return the fault of the whole DNS, of one of its servers, or of the nodes that do not reach it."""
     own = [cell for cell in mesh.services if cell.bad & DNS and not follows.source(cell, DNS)]
     others = [cell for cell in mesh.services if cell.known & (DNS | ECHO) and not follows.source(cell, DNS)]
@@ -158,8 +191,9 @@ def _dns(mesh: Mesh, follows: Follows) -> list[Service]:
     for node in sorted({cell.source for cell in whole if (cell.source, cell.plane) not in answered}):
         cells = [cell for cell in whole if cell.source == node]
         times = sum(cell.failed[DNS].streak for cell in cells)
-        chance = FOLLOWS if follows.hosts(DNS) else CHANCE
-        if _unlikely(_usual(mesh, follows, cells[0], DNS), times, len(others), chance) and _again(cells, DNS):
+        share = usual.share(cells[0], DNS)
+        chance = FOLLOWS if follows.hosts(DNS) or share > SOME[0] else CHANCE
+        if _unlikely(share, times, len(others), chance) and _again(cells, DNS):
             found.append(Service(Scope(NODE, (node,)), LAYER_DNS, DNS, cells, len(cells), 0.95))
             named.add(node)
     if not follows.hosts(DNS) and not follows.everywhere(DNS):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import socket
 import tempfile
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +51,7 @@ class HttpEcho(HttpServer):
     @property
     def counts(self) -> Counts:
         """What was counted so far."""
-        return self._counts + Counts(self.accepted, len(self.connections), refused=Counter(self.admission.refused))
+        return self._counts + Counts(self.accepted, len(self.connections), refused=self.refused)
 
     def _count(self, handler: Handler) -> None:
         counts, code = self._counts, abs(handler.code or 0)

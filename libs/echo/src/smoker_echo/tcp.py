@@ -11,7 +11,6 @@ import contextlib
 import socket
 import time
 from _socket import socket as PlainSocket  # callbacks never block: gevent's socket would only add its weight
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -121,7 +120,7 @@ class TcpEcho(Acceptor):
     ) -> None:
         super().__init__(listener, handle=self._never, spawn=None)
         self.observer, self.idle_timeout = observer, idle_timeout
-        self.admission = admission or Admission()
+        self.admit_by(admission)
         self.buffer = memoryview(bytearray(read))  # one for all: it is empty again before the next callback
         self.connections: Connections[Conversation] = Connections()
         self._ended = Counts()  # of the connections that have ended
@@ -157,8 +156,7 @@ class TcpEcho(Acceptor):
         """What was counted so far, bytes of open connections too."""
         still = self.connections.each()
         received, sent = sum(each.received for each in still), sum(each.sent for each in still)
-        refused = Counter(self.admission.refused)
-        return self._ended + Counts(self.accepted, len(still), received=received, sent=sent, refused=refused)
+        return self._ended + Counts(self.accepted, len(still), received=received, sent=sent, refused=self.refused)
 
     def drain(self, seconds: float) -> int:
         """Wait for the open connections, `seconds` at most, and cut the rest. Returns how many were cut."""

@@ -22,6 +22,7 @@ from smoker_common.http import Handler
 from smoker_common.log import RequestLog
 from smoker_common.output import take_over
 from smoker_common.service import Sockets, main
+from smoker_common.work import Together
 from smoker_echo.http import HttpEcho
 from smoker_echo.metrics import EchoMetrics
 from smoker_http_echo.settings import Settings
@@ -29,8 +30,8 @@ from smoker_http_echo.settings import Settings
 PROGRAM = "smoker-http-echo"
 
 
-def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> HttpEcho:
-    """The server, logging each request; health checks at DEBUG."""
+def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> Together:
+    """Make a server for each address, which logs each request, health checks at DEBUG."""
     log = RequestLog("request", "requests", settings.log_rate)
 
     def observe(handler: Handler) -> None:
@@ -44,16 +45,20 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
 
         log(handler.client_address, handler.received, handler.response_length, handler.error, fields)
 
-    server = HttpEcho(
-        sockets["http_port"][0],
-        observer=observe,
-        timeout=settings.request_timeout,
-        max_body=settings.max_body_bytes,
-        max_spooled=settings.max_spooled_bytes,
-        admission=Admission(settings.max_connections, settings.max_connections_per_client),
-    )
-    registry.register(EchoMetrics({"http": [server]}))
-    return server
+    admission = Admission(settings.max_connections, settings.max_connections_per_client)
+    servers = [
+        HttpEcho(
+            sock,
+            observer=observe,
+            timeout=settings.request_timeout,
+            max_body=settings.max_body_bytes,
+            max_spooled=settings.max_spooled_bytes // len(sockets["http_port"]),
+            admission=admission,
+        )
+        for sock in sockets["http_port"]
+    ]
+    registry.register(EchoMetrics({"http": servers}))
+    return Together(servers)
 
 
 def command() -> int:

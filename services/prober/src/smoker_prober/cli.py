@@ -94,7 +94,7 @@ def _run() -> int:
 
 
 def _report(settings: Settings, *, as_json: bool) -> int:
-    host = settings.listen_address or "127.0.0.1"
+    host = next(iter(settings.listen_addresses), "127.0.0.1")
     failures = []
     for number in (settings.admin_port,) if os.environ.get("ADMIN_PORT") else BESIDE:
         try:

@@ -43,17 +43,17 @@ def servers(
         if not cause:
             arrivals.answered(client[0])
 
-    def admission() -> Admission:
-        return Admission(settings.max_connections, settings.max_connections_per_client)
-
+    over_tcp, over_http = (
+        Admission(settings.max_connections, settings.max_connections_per_client) for _ in ("tcp", "http")
+    )
     made: dict[str, Sequence[Server]] = {
-        "tcp": [TcpEcho(sock, admission=admission()) for sock in sockets.get("peer_tcp_port", ())],
+        "tcp": [TcpEcho(sock, admission=over_tcp) for sock in sockets.get("peer_tcp_port", ())],
         "udp": [
             UdpEcho(sock, observer=observer, never=never, rate=echoed) for sock in sockets.get("peer_udp_port", ())
         ],
         "stamp": [StampReflector(sock, never=never, rate=reflected) for sock in sockets.get("peer_stamp_port", ())],
         "http": [
-            HttpEcho(sock, max_body=IN_MEMORY, max_spooled=MAX_HELD, admission=admission())
+            HttpEcho(sock, max_body=IN_MEMORY, max_spooled=MAX_HELD, admission=over_http)
             for sock in sockets.get("peer_http_port", ())
         ],
     }

@@ -20,6 +20,7 @@ from smoker_common.admission import Admission
 from smoker_common.log import RequestLog
 from smoker_common.output import take_over
 from smoker_common.service import Sockets, main
+from smoker_common.work import Together
 from smoker_echo.metrics import EchoMetrics
 from smoker_echo.tcp import TcpEcho
 from smoker_tcp_echo.settings import Settings
@@ -27,17 +28,16 @@ from smoker_tcp_echo.settings import Settings
 PROGRAM = "smoker-tcp-echo"
 
 
-def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> TcpEcho:
-    """The server, logging each connection when it ends."""
+def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> Together:
+    """Make a server for each address, which logs each connection when it ends."""
     log = RequestLog("connection closed", "connections", settings.log_rate)
-    server = TcpEcho(
-        sockets["tcp_port"][0],
-        observer=log,
-        idle_timeout=settings.idle_timeout,
-        admission=Admission(settings.max_connections, settings.max_connections_per_client),
-    )
-    registry.register(EchoMetrics({"tcp": [server]}))
-    return server
+    admission = Admission(settings.max_connections, settings.max_connections_per_client)
+    servers = [
+        TcpEcho(sock, observer=log, idle_timeout=settings.idle_timeout, admission=admission)
+        for sock in sockets["tcp_port"]
+    ]
+    registry.register(EchoMetrics({"tcp": servers}))
+    return Together(servers)
 
 
 def command() -> int:

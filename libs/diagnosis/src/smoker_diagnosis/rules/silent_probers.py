@@ -14,7 +14,7 @@ def find(look: Look) -> Iterator[Finding]:
     """Yield them, but for nodes that are named already, or that left the cluster."""
     mesh = look.mesh
     for node, network in sorted(mesh.hung | mesh.silent):
-        cells = [cell for cell in mesh.by_target.get(node, ()) if cell.plane.endswith(HOST) == (network == HOST)]
+        cells = [cell for cell in mesh.entering(node) if cell.plane.endswith(HOST) == (network == HOST)]
         reached = [cell for cell in cells if cell.known & ECHO & ~cell.bad]
         hung = (node, network) in mesh.hung
         if node in look.named or node in mesh.left or not (reached or hung):

@@ -16,6 +16,7 @@ from smoker_prober.resolve import Address, resolve
 from smoker_prober.result import Outcome, Result
 from smoker_prober.target import Target
 
+LACK = 0.25  # seconds for which a process may wait for a CPU: less is usual on a busy machine
 STARVED = 0.2  # share of the timeout: a prober that waits longer for a CPU cannot say that the network was silent
 
 
@@ -75,7 +76,7 @@ def run(name: str, probe: Probe, target: Target, source: str, timeout: float, *,
         outcome, error = _judged(caught, attempt)
         starved = EVENT_LOOP.delayed() - delayed
         late = outcome is Outcome.TIMEOUT or isinstance(caught, DeadlineExceeded)
-        if late and starved > STARVED * timeout and not attempt.deadline.flooded:
+        if late and starved > max(STARVED * timeout, LACK) and not attempt.deadline.flooded:
             # Nobody knows whether the network was late or this process.
             outcome, error = Outcome.LOCAL_ERROR, f"{error}; this prober waited {starved:.1f} s of them for a CPU"
     return Result(
