@@ -90,7 +90,7 @@ def test_fullname_override(helm: Helm) -> None:
 def test_long_names(helm: Helm, release: str, override: str) -> None:
     """However long the base is, every name fits the 63 characters of a label, and no two become one."""
     found = helm.render({**EVERYTHING, "fullnameOverride": override}, release=release)
-    assert len(names(found)) == len(found.objects) == len(expected("")) + 12
+    assert len(names(found)) == len(found.objects) == len(expected("")) + 14
     for kind, name in names(found):
         assert len(name) <= 63
         assert "--" not in name

@@ -302,3 +302,20 @@ def test_further_targets(helm: Helm) -> None:
         assert passes(release, own(release, "prober"), outside, "TCP", port), port
     assert not passes(release, own(release, "prober"), outside, "TCP", 7)
     assert not passes(helm.render(ON), own(release, "prober"), outside, "TCP", 80)
+
+
+def test_hub(helm: Helm) -> None:
+    """The hub reaches the probers' admin ports, DNS and the API server, and no echo; allowFrom says who reaches it."""
+    for values in ({}, {"networkPolicy": {"adminFrom": [{"podSelector": {"matchLabels": {"app": "other"}}}]}}):
+        release = helm.render(merged(ON, values))
+        hub, prober = own(release, "hub"), own(release, "prober")
+        assert passes(release, hub, prober, "TCP", 9464)
+        assert passes(release, hub, API, "TCP", 6443)
+        assert passes(release, hub, DNS, "UDP", 53)
+        assert not passes(release, hub, own(release, "tcp-echo"), "TCP", 8080)
+        assert passes(release, STRANGER, hub, "TCP", 8083)
+    narrow = helm.render(merged(ON, {"hub": {"allowFrom": [{"podSelector": {"matchLabels": {"app": "reader"}}}]}}))
+    assert passes(narrow, End({"app": "reader"}), own(narrow, "hub"), "TCP", 8083)
+    assert not passes(narrow, STRANGER, own(narrow, "hub"), "TCP", 8083)
+    webhook = helm.render(merged(ON, {"hub": {"webhook": {"url": "https://hooks.example.com:8443/a"}}}))
+    assert passes(webhook, own(webhook, "hub"), API, "TCP", 8443)

@@ -60,9 +60,9 @@ def test_restricted(helm: Helm, values: dict[str, Any]) -> None:
 
 @EACH
 def test_nothing_from_outside(helm: Helm, values: dict[str, Any]) -> None:
-    """No pod but a prober with a mesh mounts a token, and no Service of the namespace writes into its environment."""
+    """Only the hub and a prober with a mesh mount a token; no Service of the namespace writes into an environment."""
     release = helm.render(values)
-    meshed = set() if values is NO_MESH else {"prober", "host"}
+    meshed = set() if values is NO_MESH else {"prober", "host", "hub"}
     for component, pod in pods(release).items():
         spec = pod["spec"]
         assert spec["automountServiceAccountToken"] is (component in meshed), component

@@ -44,7 +44,9 @@ CONCERNS: dict[str, set[str]] = {
 }
 # Another base makes other objects, so that there is nothing to compare; and nothing reads `global` and `enabled`.
 KEYS = [row.key for row in ROWS if row.key not in ("fullnameOverride", "global", "enabled")]
-OTHER = merged(ALL, {"mesh": {"enabled": False}})  # what ci/all-values.yaml says but for what excludes the rest of it
+OTHER = merged(
+    ALL, {part: {"enabled": False} for part in ("mesh", "hub")}
+)  # what ci/all-values.yaml says but for what excludes the rest of it
 
 
 def rolled(before: Rendered, after: Rendered) -> set[str]:

@@ -173,7 +173,7 @@ def test_environment_without_a_mesh(helm: Helm) -> None:
     ],
 )
 def test_settings(helm: Helm, key: str, value: Any, variable: str, text: str, components: Any) -> None:
-    """A setting reaches the variable of the services that read it, and changes no other variable but ECHO_PORTS."""
+    """A setting reaches the variable of the services that read it, and no other but those that follow several."""
     release = helm.render(nested(key, value))
     for component, default in DEFAULT.items():
         changed = {variable: text} if component in components else {}
@@ -201,8 +201,8 @@ def test_settings_of_the_host(helm: Helm, key: str, value: Any, changed: dict[st
 
 
 def but_echo_ports(env: dict[str, str]) -> dict[str, str]:
-    """The environment without ECHO_PORTS, which follows several values."""
-    return {name: text for name, text in env.items() if name != "ECHO_PORTS"}
+    """The environment without ECHO_PORTS, which follows several values, and without the ports that the hub asks."""
+    return {name: text for name, text in env.items() if name not in ("ECHO_PORTS", "PEER_ADMIN_PORT")}
 
 
 @pytest.mark.parametrize("number", range(6))
@@ -343,3 +343,12 @@ def test_webhook_of_the_hub(helm: Helm) -> None:
         address = {"HUB_WEBHOOK_URL": {"secretKeyRef": {"name": "hook", "key": "url"}}}
         assert from_secret == (signed if url else {**signed, **address})
         assert release.env("hub").get("HUB_WEBHOOK_URL", "") == url
+
+
+def test_ports_that_the_hub_asks(helm: Helm) -> None:
+    """The hub asks the probers' admin ports, wherever they are moved to, on both networks where there are two."""
+    env = helm.render({"adminPort": 9000, "hostNetwork": {"enabled": True, "adminPort": 9001}}, release="lungs").env(
+        "hub"
+    )
+    assert (env["PEER_SERVICE"], env["PEER_ADMIN_PORT"]) == ("lungs-prober", "9000")
+    assert (env["PEER_HOST_SERVICE"], env["PEER_HOST_ADMIN_PORT"]) == ("lungs-host", "9001")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -100,3 +102,15 @@ def test_who_is_gone_is_forgotten() -> None:
         del places.addresses[0]
         looked = one.look()
         assert (looked.asked, len(looked.states), looked.silent) == (2, 2, {})
+
+
+def test_probers_that_never_started_make_nobody_blind() -> None:
+    """Pods that are not ready and have never answered are silent, and not missed; ready ones are."""
+    with probers(Cluster(nodes(3)).states()) as found:
+        hosts = [prober for prober in found if prober.state.network == "host"]
+        for prober in [*hosts, found[0]]:
+            prober.raw = BAD["an error"]
+        for ready in (False, True):
+            addresses = [replace(each.address, ready=ready or each not in hosts) for each in found]
+            looked = Collector(Given(*addresses), timeout=5.0).look()
+            assert (len(looked.silent), looked.missed, looked.blind) == (4, 4 if ready else 1, ready)

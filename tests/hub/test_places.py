@@ -34,7 +34,7 @@ def test_both_networks_ready_or_not() -> None:
     ) == [
         Address("node-1", "host", "192.0.2.1", 19464),
         Address("node-1", "pod", "10.0.0.1", 9464),
-        Address("node-2", "pod", "10.0.0.2", 9464),
+        Address("node-2", "pod", "10.0.0.2", 9464, ready=False),
     ]
 
 
@@ -42,7 +42,7 @@ def test_in_a_rollout_the_pod_that_stays_is_asked() -> None:
     """Not the one that is terminating, whatever its name or its readiness."""
     assert found(
         slice_of(endpoint("10.0.0.1", pod="z", terminating=True), endpoint("10.0.0.2", pod="a", ready=False))
-    ) == [Address("node-1", "pod", "10.0.0.2", 9464)]
+    ) == [Address("node-1", "pod", "10.0.0.2", 9464, ready=False)]
 
 
 def test_of_two_families_ipv4_is_asked() -> None:

@@ -31,12 +31,14 @@ class Address:
     network: str
     host: str
     port: int
+    ready: bool = True  # as the API server has it
 
 
 @dataclass(slots=True)
 class _Known:
     """What is kept of one prober. Instants are seconds of the steady clock."""
 
+    ready: bool = True
     state: State | None = None
     tag: str = ""
     received: float = 0.0  # when the state came that is kept
@@ -59,11 +61,12 @@ class Collected:
     errors: Mapping[Key, str] = field(default_factory=dict)  # why it fails
     lost: frozenset[Key] = frozenset()  # those whose silence has lasted long enough to count
     asked: int = 0
+    missed: int = 0  # of the silent, those that are ready or have answered before: the others never started
 
     @property
     def blind(self) -> bool:
-        """Whether less than half of the probers answer: then the hub itself is cut off."""
-        return 2 * (self.asked - len(self.errors)) < self.asked
+        """Whether fewer than half of the probers that should answer do: then the hub itself is cut off."""
+        return self.asked - len(self.errors) < self.missed
 
 
 class Collector:
@@ -89,6 +92,7 @@ class Collector:
             self._known[key] = _Known(answered=begun)
         pool = Pool(AT_ONCE)
         for key, address in wanted.items():
+            self._known[key].ready = address.ready
             pool.spawn(self._ask, self._known[key], address)
         pool.join(raise_error=True)
         return self._collected()
@@ -125,4 +129,5 @@ class Collector:
             errors={key: self._known[key].error for key in silent},
             lost=lost,
             asked=len(self._known),
+            missed=sum(self._known[key].ready or self._known[key].state is not None for key in silent),
         )

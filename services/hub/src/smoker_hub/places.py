@@ -33,7 +33,7 @@ def addresses_of(slices: Iterable[Iterable[Placed]], services: Services) -> list
         if key not in best or best[key][0] < rank:
             best[key] = rank, each
     return [
-        Address(node, network, each.address, services[each.service][1])
+        Address(node, network, each.address, services[each.service][1], each.ready)
         for (node, network), (_, each) in sorted(best.items())
     ]
 
