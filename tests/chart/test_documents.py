@@ -16,6 +16,7 @@ from .values_table import CHART, END, defaults, rows, table, with_table
 
 #: What no value sets, but where and as what the release is installed.
 OF_THE_RELEASE = {"NETWORK", "NAMESPACE", "PEER_SERVICE", "PEER_HOST_SERVICE", "ECHO_PORTS"}
+OF_THE_RELEASE |= {"PEER_ADMIN_PORT", "PEER_HOST_ADMIN_PORT"}
 README = (CHART / "README.md").read_text()
 
 
@@ -52,7 +53,7 @@ def test_defaults() -> None:
 def test_variables(helm: Helm) -> None:
     """The table names the variable of every setting, beside the value that sets it."""
     release = helm.render()
-    for component in ("tcp-echo", "udp-echo", "http-echo", "prober"):
+    for component in ("tcp-echo", "udp-echo", "http-echo", "prober", "hub"):
         for variable in release.env(component).keys() - OF_THE_RELEASE:
             assert any(f"(`{variable}`)" in row.text for row in ROWS), variable
 
@@ -69,11 +70,12 @@ def test_values_without_a_comment_are_noticed() -> None:
 
 
 def test_notes_commands(helm: Helm, tmp_path: Path) -> None:
-    """The notes give four commands, which end by themselves and name this release's namespace."""
+    """The notes give five commands, which end by themselves and name this release's namespace."""
     for values in ({}, ALL):
         found = commands(notes(helm, tmp_path, values, "lungs", "net"))
         assert [command[:2] for command in found] == [
             ["helm", "test"],
+            ["kubectl", "logs"],
             ["kubectl", "logs"],
             ["kubectl", "get"],
             ["kubectl", "get"],
@@ -86,13 +88,15 @@ def test_notes_commands(helm: Helm, tmp_path: Path) -> None:
 
 def test_notes_selectors(helm: Helm, tmp_path: Path) -> None:
     """The notes' selectors select this release's probers, all its pods, and its Service's endpoints."""
-    _, logs, get_pods, slices = commands(notes(helm, tmp_path, {}, "lungs"))
+    _, hub, logs, get_pods, slices = commands(notes(helm, tmp_path, {}, "lungs"))
     release, other = helm.render(release="lungs"), helm.render(release="other")
     everything = {"tcp-echo", "udp-echo", "http-echo", "prober", "hub", "test"}
     for command, components in ((logs, {"prober"}), (get_pods, everything)):
         selector = {"matchLabels": dict(pair.split("=") for pair in option(command, "-l").split(","))}
         assert selected(selector, release) == components
         assert not selected(selector, other)
+    assert hub[-1] == "deploy/lungs-hub"
+    assert release.get("Deployment", "lungs-hub")
     assert option(slices, "-l") == "kubernetes.io/service-name=lungs-server"
     assert release.get("Service", "lungs-server")
 

@@ -306,6 +306,7 @@ def test_further_targets(helm: Helm) -> None:
 
 def test_hub(helm: Helm) -> None:
     """The hub reaches the probers' admin ports, DNS and the API server, and no echo; allowFrom says who reaches it."""
+    reader, other = (End({}, {"kubernetes.io/metadata.name": name}) for name in ("desk", "other"))
     for values in ({}, {"networkPolicy": {"adminFrom": [{"podSelector": {"matchLabels": {"app": "other"}}}]}}):
         release = helm.render(merged(ON, values))
         hub, prober = own(release, "hub"), own(release, "prober")
@@ -313,9 +314,10 @@ def test_hub(helm: Helm) -> None:
         assert passes(release, hub, API, "TCP", 6443)
         assert passes(release, hub, DNS, "UDP", 53)
         assert not passes(release, hub, own(release, "tcp-echo"), "TCP", 8080)
-        assert passes(release, STRANGER, hub, "TCP", 8083)
-    narrow = helm.render(merged(ON, {"hub": {"allowFrom": [{"podSelector": {"matchLabels": {"app": "reader"}}}]}}))
-    assert passes(narrow, End({"app": "reader"}), own(narrow, "hub"), "TCP", 8083)
-    assert not passes(narrow, STRANGER, own(narrow, "hub"), "TCP", 8083)
+        assert passes(release, reader, hub, "TCP", 8083)
+    desk = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "desk"}}}]
+    narrow = helm.render(merged(ON, {"hub": {"allowFrom": desk}}))
+    assert passes(narrow, reader, own(narrow, "hub"), "TCP", 8083)
+    assert not passes(narrow, other, own(narrow, "hub"), "TCP", 8083)
     webhook = helm.render(merged(ON, {"hub": {"webhook": {"url": "https://hooks.example.com:8443/a"}}}))
     assert passes(webhook, own(webhook, "hub"), API, "TCP", 8443)

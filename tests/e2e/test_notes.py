@@ -25,9 +25,9 @@ def said(shared: Release, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     return {command: run("sh", "-c", command, environ=path) for command in commands}
 
 
-def of(said: dict[str, str], begin: str) -> str:
-    """What the only command that begins so has said."""
-    (found,) = (text for command, text in said.items() if command.startswith(begin))
+def of(said: dict[str, str], begin: str, word: str = "") -> str:
+    """What the only command that begins so and has this word has said."""
+    (found,) = (text for command, text in said.items() if command.startswith(begin) and word in command)
     return found
 
 
@@ -45,8 +45,13 @@ def test_helm_test(said: dict[str, str]) -> None:
 
 def test_logs(said: dict[str, str], nodes: set[str]) -> None:
     """The log command shows results from each node."""
-    texts = (line.partition("] ")[2] for line in of(said, "kubectl logs").splitlines())
+    texts = (line.partition("] ")[2] for line in of(said, "kubectl logs", "-l ").splitlines())
     assert {found["node"] for text in texts if (found := RESULT.fullmatch(text))} == nodes
+
+
+def test_hub(said: dict[str, str]) -> None:
+    """The hub's log command shows its log."""
+    assert "smoker-hub started" in of(said, "kubectl logs", "deploy/")
 
 
 def test_pods(shared: Release, said: dict[str, str]) -> None:

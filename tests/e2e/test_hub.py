@@ -1,0 +1,59 @@
+"""The hub on a real cluster: a fault of a node's overlay is in its log, and at the webhook, within a minute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e import faults
+from tests.e2e.cluster import eventually, fresh_namespace, kubectl
+from tests.e2e.release import FAST, Release
+
+pytestmark = pytest.mark.cluster
+
+INTERVAL = {"prober.intervalSeconds": 5, "prober.timeoutSeconds": 1}
+OVERLAY = ("-p", "udp", "--dport", "8472")
+SENT = 'smoker_hub_notifications_total{outcome="sent"}'
+
+
+@pytest.fixture
+def release(images: dict[str, object], helm: str, nodes: set[str]) -> Iterator[Release]:
+    """A release of two planes, a round every 5 s; the http-echo takes the webhook's messages."""
+    assert len(nodes) >= 4, "these tests need four nodes"
+    own = {**INTERVAL, "hub.webhook.url": "http://smoker-server:8082/", "hostNetwork.enabled": True}
+    with fresh_namespace(level="privileged") as namespace:
+        made = Release("smoker", namespace, helm, {**FAST, **own, **images})
+        made.install()
+        yield made
+
+
+def log(release: Release) -> list[str]:
+    """The lines of the hub."""
+    return [line.text for lines in release.log("hub").values() for line in lines]
+
+
+def says(release: Release, *words: str) -> None:
+    assert [line for line in log(release) if all(word in line for word in words)], "\n".join(log(release)[-5:])
+
+
+def test_an_overlay_breaks_and_heals(release: Release) -> None:
+    """HEALTHY, then FAULT with the node within a minute, then CLOSED; both are sent; the API says the same as text."""
+    eventually("the hub has heard everybody", 60, lambda: says(release, "HEALTHY"))
+    (hub,) = release.pods("hub")
+    others = {pod["spec"]["nodeName"] for pod in release.pods("prober")} - {hub["spec"]["nodeName"]}
+    node = max(others)
+    with faults.healed():
+        faults.drop(node, "INPUT", *OVERLAY)
+        eventually("the fault is named", 60, lambda: says(release, "FAULT", node))
+        service = f"/api/v1/namespaces/{release.namespace.name}/services/smoker-hub:http/proxy"
+        assert f"FAULT {node}: " in kubectl("get", "--raw", f"{service}/api/v1/findings?format=text")
+    eventually("the fault is over", 60, lambda: says(release, "CLOSED", node))
+    name = hub["metadata"]["name"]
+
+    def sent() -> None:
+        assert release.metrics(name).get(SENT, 0) >= 2
+
+    eventually("both were sent", 90, sent)
+    faults_said = {line for line in log(release) if "FAULT" in line}
+    assert all(node in line for line in faults_said), faults_said
