@@ -32,8 +32,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 COPY libs/ libs/
 COPY services/${SERVICE}/ services/${SERVICE}/
 # Byte code is made here, for the root is read-only later.
-RUN /build/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /ours \
-        $(python dev/closure.py ours "${SERVICE}") \
+RUN python dev/closure.py ours "${SERVICE}" > ours.txt \
+    && /build/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /ours --requirement ours.txt \
     && /build/bin/python -m pip --python /opt/smoker/bin/python install --quiet --no-compile --no-index \
         --find-links /ours --find-links /others "smoker-${SERVICE}" \
     && find /opt/smoker -type d \( -name tests -o -name testing \) -prune -exec rm -rf {} + \

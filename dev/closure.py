@@ -1,4 +1,4 @@
-"""What the image of a service is made of: `python dev/closure.py others|ours SERVICE`, one a line.
+"""What the image of a service is made of: `python dev/closure.py others|ours SERVICE`, as requirements for pip.
 
 ours: the folders of this repository's packages that the service needs, itself among them.
 others: the requirements of all of these that somebody else publishes.
@@ -37,4 +37,4 @@ def closure(service: str) -> tuple[list[str], list[str]]:
 
 if __name__ == "__main__":
     of_us, of_others = closure(sys.argv[2])
-    print(*(of_us if sys.argv[1] == "ours" else of_others), sep="\n")
+    print(*([f"./{folder}" for folder in of_us] if sys.argv[1] == "ours" else of_others), sep="\n")

@@ -53,14 +53,14 @@ def test_own_service(helm: Helm) -> None:
 
 
 def test_the_mesh(helm: Helm) -> None:
-    """Then it asks the probers what they see of each other, on the admin ports of both networks that there are."""
-    once = ["once", "--settle", "10"]
-    pods, hosts = ["--mesh", "smoker-prober:9464"], ["--mesh", "smoker-host:19464"]
+    """Then it asks the probers, on the admin ports of both networks that there are, until all is well."""
+    once, wait = ["once", "--settle", "10"], ["--wait"]
+    pods, hosts = [*wait, "--mesh", "smoker-prober:9464"], ["--mesh", "smoker-host:19464"]
     assert helm.render(NO_MESH).container("test")["args"] == once
     assert helm.render().container("test")["args"] == [*once, *pods]
     assert helm.render(HOST).container("test")["args"] == [*once, *pods, *hosts]
     moved = helm.render({"adminPort": 9000, "hostNetwork": {"enabled": True, "adminPort": 9001}}, release="lungs")
-    assert moved.container("test")["args"] == [*once, "--mesh", "lungs-prober:9000", "--mesh", "lungs-host:9001"]
+    assert moved.container("test")["args"] == [*once, *wait, "--mesh", "lungs-prober:9000", "--mesh", "lungs-host:9001"]
 
 
 def test_not_on_every_node(helm: Helm) -> None:

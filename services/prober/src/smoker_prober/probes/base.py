@@ -75,8 +75,8 @@ def run(name: str, probe: Probe, target: Target, source: str, timeout: float, *,
     except Exception as caught:
         outcome, error = _judged(caught, attempt)
         starved = EVENT_LOOP.delayed() - delayed
-        late = outcome is Outcome.TIMEOUT or isinstance(caught, DeadlineExceeded)
-        if late and starved > max(STARVED * timeout, LACK) and not attempt.deadline.flooded:
+        lacked = starved > max(STARVED * timeout, LACK) and not attempt.deadline.flooded
+        if outcome is Outcome.TIMEOUT and lacked:  # a look-up is judged by its own thread already
             # Nobody knows whether the network was late or this process.
             outcome, error = Outcome.LOCAL_ERROR, f"{error}; this prober waited {starved:.1f} s of them for a CPU"
     return Result(
