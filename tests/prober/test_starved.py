@@ -6,8 +6,7 @@ import itertools
 
 import pytest
 
-from smoker_prober.deadline import DeadlineExceeded
-from smoker_prober.probes import base
+from smoker_prober.deadline import EVENT_LOOP, DeadlineExceeded
 from smoker_prober.probes.base import Attempt, run
 from smoker_prober.result import Outcome
 from smoker_prober.target import Target
@@ -25,7 +24,7 @@ def silent(attempt: Attempt) -> None:
 def test_a_timeout_without_cpu_is_ours(monkeypatch: pytest.MonkeyPatch, waited: float, outcome: Outcome) -> None:
     """It is a local error, with the reason, where most of the time was a wait for a CPU; else it is a timeout."""
     accounts = itertools.chain([10.0], itertools.repeat(10.0 + waited))
-    monkeypatch.setattr(base.EVENT_LOOP, "delayed", lambda: next(accounts))
+    monkeypatch.setattr(EVENT_LOOP, "delayed", lambda: next(accounts))
     result = run("tcp", silent, Target("127.0.0.1", 1), "node-1", 1.0)
     assert result.outcome is outcome
     assert ("waited 0.9 s of them for a CPU" in result.error) == (outcome is Outcome.LOCAL_ERROR)
