@@ -109,7 +109,7 @@ def test_targets(release: Release, nodes: set[str]) -> None:
 
     try:
         eventually("each node has probed each target", 60, latest)
-        assert "HEALTHY" in release.test(), "they are nothing that helm test asks"
+        assert "probes from" in release.test(), "it shows them, and does not fail because of them"
     finally:
         release.install({"prober.targets": {}, "prober.extraEnv": []})
 

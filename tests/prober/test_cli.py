@@ -268,7 +268,7 @@ def test_help_lists_every_variable(capsys: Captured) -> None:
         declared = declaration(field)
         line = rf"^  {declared.variable} +{declared.help}\n +{re.escape(declared.kind.allowed)}; default: "
         assert re.search(line, text, re.MULTILINE)
-    assert "exit codes: 0 all good, 1 a probe failed, 2 settings or arguments wrong" in text
+    assert "exit codes: 0 all good, 1 a probe failed or something is at fault, 2 settings or arguments wrong" in text
 
 
 def test_version(capsys: Captured) -> None:

@@ -66,6 +66,11 @@ def test_a_whole_mesh_is_well() -> None:
     found = gathered(*states)
     assert found.ok
     assert str(found) == "HEALTHY all 16 paths of 4 probers work"
+    for each in states:
+        each.paths.append(path("ingress", role="external", bad=True))
+    silent = gathered(*states)
+    assert silent.ok
+    assert [each.kind for each in silent.findings] == ["target"]
 
 
 def test_the_fault_comes_first() -> None:

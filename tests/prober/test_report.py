@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from smoker_prober.report import as_object, summary, table
+from smoker_prober.report import as_object, summary, table, windows
 from smoker_prober.result import Outcome, Result
 from smoker_prober.target import Target
 
@@ -92,3 +92,32 @@ LATE = made("tcp", 80, Outcome.TIMEOUT, duration=5.0)
 def test_the_sum_of_a_series(found: list[Result], text: str) -> None:
     """How many were answered and how fast; what was not answered has no latency."""
     assert summary(found) == text
+
+
+@pytest.mark.parametrize(
+    ("api", "sentence"),
+    [
+        ({}, "the API server does not answer."),
+        ({"api": "unanswered", "api_cause": "timed out"}, "the API server does not answer (timed out)."),
+        (
+            {"api": "refused", "api_status": 401, "api_cause": "401 Unauthorized"},
+            "the API server refuses this pod's token: it has expired, or its account was deleted (401 Unauthorized).",
+        ),
+        (
+            {"api": "refused", "api_status": 429, "api_cause": "429 Too Many Requests"},
+            "the API server is busy and asks this pod to wait (429 Too Many Requests).",
+        ),
+        (
+            {"api": "refused", "api_status": 503, "api_cause": "503\x1b[31m"},
+            "the API server answers with an error of its own (503\\x1b[31m).",
+        ),
+        ({"api": "untrusted"}, "the API server answers, but TLS with it fails."),
+        ({"api": "a word of tomorrow"}, "the API server does not give the list of peers."),
+    ],
+)
+def test_why_there_is_no_news_of_peers(api: dict[str, Any], sentence: str) -> None:
+    """A refusal is no silence; a snapshot without these fields is an older prober's, and a cause moves no cursor."""
+    mesh = {"known": 2, "probed": 2, "stale_since": 1_000_000.0, **api}
+    last = windows({"node": "a", "zone": "", "mesh": mesh, "paths": []}).splitlines()[-1]
+    assert last.startswith("No news of peers since ")
+    assert last.partition(": ")[2] == sentence

@@ -186,7 +186,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
         description="Probes a network over TCP, UDP and HTTP and says what it found.",
-        epilog="exit codes: 0 all good, 1 a probe failed, 2 settings or arguments wrong, or stdout cannot be written, "
+        epilog="exit codes: 0 all good, 1 a probe failed or something is at fault, 2 settings or arguments wrong, "
+        "nobody answers, or stdout cannot be written, "
         "141 the reader of stdout is gone, 143 SIGTERM\n\n"
         f"It is set by environment variables:\n{describe(Settings)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -77,7 +77,8 @@ class Gathered:
     @property
     def ok(self) -> bool:
         """Whether nothing fails, nothing is missing and nothing is at fault that counts."""
-        counts = [each for each in self.findings if each.kind not in self.tolerated]
+        # Other targets are the user's own: they are shown, and no part of the mesh.
+        counts = [each for each in self.findings if each.kind not in {*self.tolerated, "target"}]
         return not (self.missing or self.failing or self.waiting or counts)
 
     @property

@@ -114,7 +114,7 @@ class Mesh:
         answering = self._discovery.standing.answering
         if answering in (Answering.OK, Answering.UNANSWERED):
             return "ok" if answering is Answering.OK else "unanswered"
-        return "waiting" if answering is Answering.WAITING else "refused"  # whatever it says, it has been reached
+        return "waiting" if answering is Answering.WAITING else "refused"  # nothing of this speaks against the network
 
     def _state(self) -> dict[str, Any]:
         """As the snapshot shows it."""

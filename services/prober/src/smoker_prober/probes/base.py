@@ -17,7 +17,7 @@ from smoker_prober.result import Outcome, Result
 from smoker_prober.target import Target
 
 LACK = 0.25  # seconds for which a process may wait for a CPU: less is usual on a busy machine
-STARVED = 0.2  # share of the timeout: a prober that waits longer for a CPU cannot say that the network was silent
+STARVED = 0.7  # share of the timeout: a prober that waits longer for a CPU cannot say that the network was silent
 
 
 class Attempt:
