@@ -23,17 +23,17 @@ from pathlib import Path
 from honcho.manager import Manager
 from honcho.printer import Message, Printer
 
-ECHOES = {"tcp-echo": 9464, "udp-echo": 9465, "http-echo": 9466}  # and their admin ports
-PROBER_ADMIN = 9467
+ECHOES = ("tcp-echo", "udp-echo", "http-echo")
+ADMIN_PORT = 9464  # of the first echo, where the variable says no other; the next two and the prober follow
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever http_proxy says
 MISTAKE = 2  # exit code of a service that cannot start
 PATIENCE = 20.0  # seconds until the echoes must be ready
 AWAY = 20.0  # seconds until an echo that was killed starts again
 RUN = "SMOKER_RUN"  # the variable that names the folder of this run: the process ids of the echoes
 HINT = """
-All of it runs. In another terminal:
-  {report}    what the prober has measured so far
-  kill {pid}    stops udp-echo for {away:.0f} s: its probes say FAILED, then SUCCESS again
+Everything runs. In another terminal:
+  {report}    shows what the prober has measured so far
+  kill {pid}    stops udp-echo for {away:.0f} s: its probe says FAILED, then SUCCESS again
 Ctrl-C here ends it all.
 """
 
@@ -76,15 +76,20 @@ def exit_code(error: OSError) -> int:
 
 def start(wanted: dict[str, str]) -> int:
     """Run all four with `wanted` on top of the environment. Returns the exit code."""
+    asked = wanted.get("ADMIN_PORT") or str(ADMIN_PORT)
+    if not (asked.isascii() and asked.isdigit()):
+        sys.stderr.write(f"make run: ADMIN_PORT={asked!r} is not a port.\n")
+        return MISTAKE
+    first = int(asked)
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     shared = wanted | {"LISTEN_ADDRESS": "127.0.0.1"} | ({"FORCE_COLOR": "1"} if colour else {})
     lines = Lines(sys.stdout, colour=colour, width=len("http-echo"))
     manager = Processes(lines)
     folder = tempfile.mkdtemp(prefix="smoker-run-")
     shared[RUN] = folder
-    for service, admin in ECHOES.items():
-        manager.add_process(service, _again("echo", service), env=shared | {"ADMIN_PORT": str(admin)})
-    probing = shared | {"SERVER_HOST": "127.0.0.1", "ADMIN_PORT": str(PROBER_ADMIN)}
+    for number, service in enumerate(ECHOES):
+        manager.add_process(service, _again("echo", service), env=shared | {"ADMIN_PORT": str(first + number)})
+    probing = shared | {"SERVER_HOST": "127.0.0.1", "ADMIN_PORT": str(first + len(ECHOES))}
     probing.setdefault("TEST_INTERVAL", "5")
     probing.setdefault("NODE_NAME", "localhost")
     manager.add_process("prober", _again("prober"), env=probing)
@@ -116,7 +121,9 @@ def echo(service: str) -> int:
         process = subprocess.Popen([f"smoker-{service}"])
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
-        Path(os.environ[RUN], service).write_text(str(process.pid))
+        if (file := Path(os.environ[RUN], service)).exists():
+            print(f"{service} runs again; kill {process.pid} stops it", flush=True)
+        file.write_text(str(process.pid))
         code = process.wait()
         if asked or code == MISTAKE:
             return code
@@ -128,11 +135,12 @@ def echo(service: str) -> int:
 
 def probe_when_ready() -> None:
     """Say what can be done now, and become the prober, as soon as the echoes are ready."""
-    until = time.monotonic() + PATIENCE
-    for admin in ECHOES.values():
+    until, own = time.monotonic() + PATIENCE, int(os.environ["ADMIN_PORT"])
+    for admin in range(own - len(ECHOES), own):
         while not ready(admin) and time.monotonic() < until:
             time.sleep(0.05)
-    report = os.path.relpath(Path(sys.executable).with_name("smoker-prober"))
+    moved = f"ADMIN_PORT={own} " if own != ADMIN_PORT + len(ECHOES) else ""  # else `report` finds it by itself
+    report = moved + os.path.relpath(Path(sys.executable).with_name("smoker-prober"))
     pid = Path(os.environ[RUN], "udp-echo").read_text()
     print(HINT.format(report=f"{report} report", pid=pid, away=AWAY), flush=True)
     os.execvp("smoker-prober", ["smoker-prober", "run"])

@@ -195,7 +195,7 @@ def test_many_that_are_malformed_are_one_sentence() -> None:
         ports = [probers.enter_context(prober(b'{"version": 2}')) for _ in range(5)]
         found = gather([("127.0.0.1", port) for port in ports])
     (sentence,) = found.missing
-    assert "and 2 more" in sentence
+    assert "(so do 4 more: http://" in sentence
     assert "version 2" in sentence
 
 
@@ -217,7 +217,7 @@ def test_silence(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with listening(reads) as silent:
         found = gather([("127.0.0.1", silent)])
-    assert found.missing == [f"no prober behind 127.0.0.1:{silent} answers (1 address: does not answer within 0.2 s)"]
+    assert found.missing == [f"no prober behind 127.0.0.1:{silent} answers (1 address: nothing came within 0.2 s)"]
 
 
 def command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

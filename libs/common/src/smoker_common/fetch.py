@@ -73,7 +73,7 @@ def fetch_news(host: str, port: int, path: str, *, tag: str, seconds: float, lim
         part = f"; {answer.arrived} bytes have arrived" if answer.arrived else ""
         raise FetchError(where, f"does not answer within {seconds:g} s{part}", answered=answer.arrived > 0) from None
     except _Unfit as unfit:
-        raise FetchError(where, str(unfit), answered=True) from None
+        raise FetchError(where, str(unfit), answered=answer.arrived > 0) from None
     except (OSError, ValueError, OverflowError) as error:  # the last two: what can be no host or port
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise FetchError(where, f"does not answer: {why[:1].lower()}{why[1:]}") from None

@@ -51,6 +51,8 @@ def command(arguments: Sequence[str] | None = None) -> int:
     """Run the command line. Returns the exit code."""
     parser = _parser()
     chosen = parser.parse_args(arguments)
+    if chosen.command == "once" and not chosen.mesh and (chosen.wait is not None or chosen.tolerate):
+        parser.error("--wait and --tolerate go with --mesh HOST:PORT")
     if chosen.command is None:
         parser.print_help()
         return ALL_GOOD
@@ -186,8 +188,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
         description="Probes a network over TCP, UDP and HTTP and says what it found.",
-        epilog="exit codes: 0 all good, 1 a probe failed or something is at fault, 2 settings or arguments wrong, "
-        "nobody answers, or stdout cannot be written, "
+        epilog="exit codes: 0 all good, 1 a probe failed or something is at fault, "
+        "2 settings or arguments wrong, no prober answers, or stdout cannot be written, "
         "141 the reader of stdout is gone, 143 SIGTERM\n\n"
         f"It is set by environment variables:\n{describe(Settings)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,

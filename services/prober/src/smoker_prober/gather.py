@@ -196,7 +196,7 @@ class _Look:
             self._first.set()
 
     def _silent(self) -> Iterator[str]:
-        """A sentence for each Service behind which nobody answers."""
+        """Yield a sentence for each Service behind which no prober answers."""
         for service, addresses in self._known.items():
             failures = self._failures[service]
             if self._answers[service] or any(failure.answered for failure in failures):
@@ -204,19 +204,19 @@ class _Look:
             if not addresses:
                 yield f"{service[0]} has no address: {self._unknown.get(service[0], 'the look-up has not ended')}"
                 continue
-            why = failures[0].why if failures else f"does not answer within {FIRST:g} s"
+            why = failures[0].why if failures else f"nothing came within {FIRST:g} s"
             why = why.removeprefix("does not answer: ")
             count = f"{len(addresses)} address{'es' if len(addresses) > 1 else ''}"
             yield f"no prober behind {authority(*service)} answers ({count}: {why})"
 
     def _unread(self) -> Iterator[str]:
-        """A sentence for those who answer, but with nothing that can be read: one for all with the same reason."""
+        """Yield a sentence for the probers whose answers cannot be read: one for all with the same reason."""
         whom = defaultdict(list)
         for failure in (each for failures in self._failures.values() for each in failures if each.answered):
             whom[failure.why].append(failure.where)
-        for why, where in whom.items():
-            more = f" and {len(where) - LISTED} more" if len(where) > LISTED else ""
-            yield f"{', '.join(where[:LISTED])}{more} {why}"
+        for why, (first, *others) in whom.items():
+            more = f" (so do {len(others)} more: {', '.join(others[:LISTED])}{', …' * (len(others) > LISTED)})"
+            yield f"the program at {first} {why}{more if others else ''}"
 
 
 def _state_at(host: str, port: int) -> State:

@@ -1,0 +1,88 @@
+"""`make run`: what it tells a newcomer to do works."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import BIN, PATIENCE, eventually, free_port
+
+ROOT = Path(__file__).parent.parent.parent
+RUN = ROOT / "dev" / "run.py"
+
+
+def four_ports() -> int:
+    """The first of four ports in a row, the admin ports: it is enough that they are most likely free."""
+    return free_port() // 4 * 4
+
+
+class Run:
+    """`make run` on ports of its own, and what it has said."""
+
+    def __init__(self, folder: Path) -> None:
+        self._out = folder / "out"
+        self.admin = four_ports()
+        ports = {name: str(free_port()) for name in ("TCP_PORT", "UDP_PORT", "HTTP_PORT", "STAMP_PORT")}
+        path = {"PATH": f"{BIN}:{os.environ['PATH']}"}
+        quick = {"TEST_INTERVAL": "0.5", "TEST_TIMEOUT": "1", "ADMIN_PORT": str(self.admin), "LINGER": "0"}
+        with self._out.open("wb") as out:
+            self.popen = subprocess.Popen(
+                [sys.executable, RUN], cwd=ROOT, env=os.environ | ports | path | quick, stdout=out, stderr=out
+            )
+
+    @property
+    def said(self) -> str:
+        return self._out.read_text()
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Run]:
+    run = Run(tmp_path)
+    yield run
+    if run.popen.poll() is None:
+        run.popen.send_signal(signal.SIGTERM)
+        run.popen.wait(PATIENCE)
+
+
+def shell(command: str) -> subprocess.CompletedProcess[str]:
+    """What a newcomer types in another terminal."""
+    environ = {name: value for name, value in os.environ.items() if name != "ADMIN_PORT"}
+    return subprocess.run(command, shell=True, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+
+
+def test_what_it_says_works(running: Run) -> None:
+    """The report is there; the echo that is killed fails alone, and all else goes on; Ctrl-C ends it with 0."""
+    report = eventually("the hint", lambda: re.search(r"\| +(\S.* report) +shows", running.said))[1]
+    assert shlex.split(report)[0] == f"ADMIN_PORT={running.admin + 3}"
+    eventually("each probe was answered", lambda: all(f"[{name}] SUCCESS" in running.said for name in ("TCP", "UDP")))
+    told = shell(report)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout.startswith("PROBE ")
+    (kill,) = re.findall(r"\| +(kill \d+) +stops", running.said)
+    assert shell(kill).returncode == 0
+    eventually("the UDP probe fails", lambda: "[UDP] FAILED" in running.said)
+    failed = running.said.index("[UDP] FAILED")
+    eventually(
+        "the others go on", lambda: all(f"[{name}] SUCCESS" in running.said[failed:] for name in ("TCP", "HTTP"))
+    )
+    assert shell(report).returncode == 1
+    assert running.popen.poll() is None
+    running.popen.send_signal(signal.SIGINT)
+    assert running.popen.wait(PATIENCE) == 0
+    assert "Traceback" not in running.said
+
+
+def test_an_admin_port_that_is_none() -> None:
+    """One sentence, exit code 2."""
+    environ = os.environ | {"ADMIN_PORT": "high"}
+    done = subprocess.run([sys.executable, RUN], env=environ, capture_output=True, text=True, check=False, timeout=30)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "make run: ADMIN_PORT='high' is not a port.\n"
