@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from smoker_hub.api import application
 from smoker_hub.hub import Hub
 from smoker_hub.metrics import HubMetrics
-from smoker_hub.page import POLICY
+from smoker_hub.web.api import application
+from smoker_hub.web.page import POLICY
 from smoker_hub.webhook import Webhook
 from tests.diagnosis.mesh import Cluster, nodes
 from tests.hub.stand_ins import WALL, Hand, hub_of, probers
@@ -24,11 +24,12 @@ HOSTILE = '<img src=x onerror="alert(1)">\u202eevil\n'
 
 
 def ask(
-    hub: Hub, path: str, method: str = "GET", query: str = "", accept: str = ""
+    hub: Hub, path: str, method: str = "GET", query: str = "", accept: str = "", tag: str = "", **more: str
 ) -> tuple[int, bytes, dict[str, str]]:
     """Status, body and headers."""
     got: list[Any] = []
     env = {"PATH_INFO": path, "REQUEST_METHOD": method, "QUERY_STRING": query, "HTTP_ACCEPT": accept}
+    env |= {"HTTP_IF_NONE_MATCH": tag, **more}
     body = b"".join(application(hub)(env, lambda *call: got.extend(call)))  # type: ignore[arg-type]
     return int(got[0].split()[0]), body, dict(got[1])
 
@@ -95,7 +96,7 @@ def test_text_for_terminals(faulty: Hub, path: str, accept: str, query: str) -> 
         ("/api/v1/summary", "GET", "format=text&format=json", 400, "twice"),
         ("/api/v1/summary", "GET", "x" * 3000, 414, "2048"),
         ("/api/v1/nothing", "GET", "", 404, "/api/v1/summary"),
-        ("/api/v1/findings/ID", "GET", "", 404, "nothing here"),
+        ("/api/v1/findings/ID", "GET", "", 400, "[0-9a-f]"),
         ("/api/v1/findings/00ff", "GET", "", 404, "00ff"),
         ("/../etc/passwd", "GET", "", 404, "nothing here"),
         ("/api/v1/summary", "POST", "", 405, "GET or HEAD"),
@@ -107,6 +108,13 @@ def test_what_is_refused_is_a_problem(faulty: Hub, path: str, method: str, query
     found = json.loads(body)
     assert (got, found["status"], headers["Content-Type"]) == (status, status, "application/problem+json")
     assert word in found["detail"]
+
+
+@pytest.mark.parametrize("body", [{"CONTENT_LENGTH": "5"}, {"HTTP_TRANSFER_ENCODING": "chunked"}])
+def test_a_body_is_refused(faulty: Hub, body: dict[str, str]) -> None:
+    """Nothing here reads one; a length of 0 is no body."""
+    assert ask(faulty, "/api/v1/summary", **body)[0] == 413
+    assert ask(faulty, "/api/v1/summary", CONTENT_LENGTH="0")[0] == 200
 
 
 def test_head_has_no_body(faulty: Hub) -> None:

@@ -17,13 +17,13 @@ from prometheus_client import CollectorRegistry
 from smoker_common.output import take_over
 from smoker_common.service import Mistake, Sockets, main
 from smoker_common.work import Together, Work
-from smoker_hub import api, views
 from smoker_hub.collect import Collector
 from smoker_hub.hub import Hub
 from smoker_hub.incidents import Change
 from smoker_hub.metrics import HubMetrics
 from smoker_hub.places import Places
 from smoker_hub.settings import Settings
+from smoker_hub.web import api, now, views
 from smoker_hub.webhook import Webhook
 from smoker_kube.api import Api
 
@@ -47,7 +47,7 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
 
     def send(change: Change) -> None:
         if webhook is not None:
-            said = views.Notification(change.kind, views.view(hub, change.incident))
+            said = views.Notification(change.kind, now.view(hub, change.incident))
             webhook.send(said, change.incident.id, change.kind)
 
     hub = Hub(places, collector, interval=settings.interval, cluster=settings.cluster_name, tells=[send])

@@ -6,8 +6,8 @@ import html
 from collections.abc import Iterator, Sequence
 
 from smoker_common.log import escaped
-from smoker_hub.plain import date
-from smoker_hub.views import Findings, Node, Prober, Summary, View
+from smoker_hub.web.plain import date
+from smoker_hub.web.views import Findings, Node, Prober, Summary, View
 
 AGAIN = 10  # seconds after which the browser loads the page again
 SHOWN = 50  # closed findings

@@ -1,84 +1,23 @@
-"""What the hub says, as records: the API serves them, the webhook sends them, the page shows them."""
+"""What the hub knows now, as the records of `views`."""
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Literal
 
-import msgspec
-
 from smoker_diagnosis import text
-from smoker_diagnosis.finding import Finding
 from smoker_diagnosis.state import State
 from smoker_hub.collect import Key
 from smoker_hub.hub import Hub, paths_of
 from smoker_hub.incidents import Incident
-
-Health = Literal["healthy", "faults", "unclear", "blind", "starting"]
-
-
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer in one sentence. `age`: seconds since the last look, null before the first."""
-
-    sentence: str
-    state: Health
-    cluster: str
-    open: int
-    probers: int
-    silent: int
-    paths: int
-    age: float | None
+from smoker_hub.web import judge
+from smoker_hub.web.router import Problem
+from smoker_hub.web.views import Findings, Health, Node, Prober, Summary, View
 
 
-class View(msgspec.Struct, frozen=True, kw_only=True):
-    """A finding and its life. Instants are seconds since the epoch."""
-
-    id: str
-    phase: str
-    cluster: str
-    headline: str
-    place: str
-    what: str
-    evidence: tuple[str, ...]
-    next: tuple[str, ...]
-    first_seen: float
-    last_seen: float
-    opened: float | None
-    closed: float | None
-    finding: Finding
-
-
-class Findings(msgspec.Struct, frozen=True):
-    """Those that are open, the oldest first, and those that have closed, the last one first."""
-
-    open: list[View]
-    recent: list[View]
-
-
-class Prober(msgspec.Struct, frozen=True):
-    """One prober. `silent_seconds`: since it last answered, 0 while it does; `error`: why it does not."""
-
-    network: str
-    state: Literal["answering", "silent"]
-    silent_seconds: float
-    error: str
-    paths: int
-    failing: int
-
-
-class Node(msgspec.Struct, frozen=True):
-    """A node, its probers, and the open findings that name it."""
-
-    node: str
-    zone: str
-    probers: list[Prober]
-    findings: list[str]
-
-
-class Notification(msgspec.Struct, frozen=True):
-    """What the webhook sends."""
-
-    event: Literal["open", "close"]
-    finding: View
+def looked(hub: Hub) -> float | None:
+    """Return the date of the last look, None before the first."""
+    return None if hub.looked is None else round(hub.clock.date(hub.looked), 3)
 
 
 def summary(hub: Hub) -> Summary:
@@ -139,6 +78,14 @@ def findings(hub: Hub) -> Findings:
     )
 
 
+def finding(hub: Hub, name: str) -> View:
+    """Return the open or closed finding with this id. Raises `Problem`."""
+    for each in [*hub.incidents.open, *hub.incidents.recent()]:
+        if each.id == name:
+            return view(hub, each)
+    raise Problem(HTTPStatus.NOT_FOUND, f"there is no finding {name}")
+
+
 def nodes(hub: Hub) -> list[Node]:
     """Return every node on which a prober stands, by name."""
     collected = hub.collected
@@ -152,7 +99,7 @@ def nodes(hub: Hub) -> list[Node]:
     for node, network in sorted(states.keys() | collected.silent.keys()):
         state, silent = states.get((node, network)), (node, network) in collected.silent
         paths = [] if state is None else state.paths
-        failing = sum(path.last not in ("", "success", "local_error") for path in paths)
+        failing = sum(judge.fails(path) for path in paths)
         age, error = collected.silent.get((node, network), 0.0), collected.errors.get((node, network), "")
         word: Literal["answering", "silent"] = "silent" if silent else "answering"
         found.setdefault(node, []).append(Prober(network, word, round(age, 3), error, len(paths), failing))

@@ -1,0 +1,84 @@
+"""The HTTP side of the hub: the API under /api/v1, the page at /.
+
+Errors are `application/problem+json` (RFC 9457). A parameter that a path does not have is refused by its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from smoker_common.admin import observe
+from smoker_common.admission import Admission
+from smoker_common.http import Application, HttpServer
+from smoker_hub.web import now, page, router
+from smoker_hub.web.router import PROBLEM, Answer, Problem
+from smoker_hub.web.routes import ROUTES
+
+if TYPE_CHECKING:
+    import socket
+    from wsgiref.types import StartResponse
+
+    from smoker_hub.hub import Hub
+
+HTML, CSS = "text/html; charset=utf-8", "text/css; charset=utf-8"
+MOST, MOST_OF_CLIENT = 500, 200  # connections
+TIMEOUT = 15.0  # seconds
+HEADERS = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("Content-Security-Policy", page.POLICY),
+    ("Referrer-Policy", "no-referrer"),
+]
+
+
+def server(listener: socket.socket, hub: Hub) -> HttpServer:
+    """Return the server of the API and the page."""
+    admission = Admission(MOST, MOST_OF_CLIENT)
+    return HttpServer(listener, application(hub), observer=observe, timeout=TIMEOUT, admission=admission)
+
+
+def application(hub: Hub) -> Application:
+    """Return what answers for `hub`."""
+
+    def answer(env: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
+        headers = list(HEADERS)
+        try:
+            (kind, body, tag), status = _answer(hub, env), HTTPStatus.OK
+        except Problem as problem:
+            kind, tag, status = PROBLEM, "", problem.status
+            body = msgspec.json.encode(router.Detail(status.phrase, int(status), problem.detail)) + b"\n"
+            if status is HTTPStatus.METHOD_NOT_ALLOWED:
+                headers.append(("Allow", "GET, HEAD"))
+        headers.append(("Vary", "Accept"))
+        headers.append(("Cache-Control", "no-cache" if tag else "no-store"))
+        if tag:
+            headers.append(("ETag", tag))
+        if router.is_known(tag, env.get("HTTP_IF_NONE_MATCH", "")):
+            start("304 Not Modified", headers)
+            return []
+        start(f"{int(status)} {status.phrase}", [*headers, ("Content-Type", kind), ("Content-Length", str(len(body)))])
+        return [body] if env["REQUEST_METHOD"] != "HEAD" else []
+
+    return answer
+
+
+def _answer(hub: Hub, env: Mapping[str, Any]) -> Answer:
+    """Return what is at the path of a request. Raises `Problem`."""
+    path, query = env["PATH_INFO"], env["QUERY_STRING"]
+    if env["REQUEST_METHOD"] not in ("GET", "HEAD"):
+        raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "GET or HEAD")
+    if env.get("HTTP_TRANSFER_ENCODING") or env.get("CONTENT_LENGTH", "0").strip("0"):
+        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "a request has no body here")
+    if path == "/":
+        router.read(query, ())
+        return Answer(HTML, page.page(now.summary(hub), now.findings(hub), now.nodes(hub)).encode())
+    if path == "/page.css":
+        router.read(query, ())
+        return Answer(CSS, page.STYLE.encode())
+    route, parts = router.find(ROUTES, path)
+    values = router.read(query, route.query)
+    wants_text = router.wants_text(values.get("format"), env.get("HTTP_ACCEPT", ""))
+    return router.render(route, route.record(hub, values | parts), wants_text)

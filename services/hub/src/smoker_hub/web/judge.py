@@ -1,0 +1,52 @@
+"""What a path's last result means, in a letter, for matrix, paths and history: see `views.Matrix`."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+from smoker_diagnosis.state import PathState, State
+
+Letter = Literal["o", "l", "p", "f", "s", "u"]
+
+OK: Letter = "o"
+LOSSY: Letter = "l"
+PARTLY: Letter = "p"
+FAILS: Letter = "f"
+STALE: Letter = "s"
+UNKNOWN: Letter = "u"
+WORST = "fplsuo"  # the order in which rows and paths are listed
+_NO_RESULT = ("", "local_error")
+
+
+def fails(path: PathState) -> bool:
+    """Return whether the last result of `path` is a failure."""
+    return path.last not in ("", "success", "local_error")
+
+
+def letter(path: PathState, state: State, late: float) -> Letter:
+    """Return the state of `path`, of the prober `state`, which was made `late` seconds ago."""
+    last = path.last
+    if last in _NO_RESULT:
+        return UNKNOWN
+    if state.at - path.at + late > 2 * state.interval + state.timeout:
+        return STALE
+    if last != "success":
+        return UNKNOWN if state.starved else FAILS
+    return LOSSY if path.lost or path.failures else OK
+
+
+def merged(letters: set[Letter]) -> Letter:
+    """Return the state of a cell of several paths."""
+    if FAILS in letters:
+        return PARTLY if letters & {OK, LOSSY} else FAILS
+    for each in (LOSSY, OK, STALE):
+        if each in letters:
+            return each
+    return UNKNOWN
+
+
+def identity(state: State, path: PathState) -> str:
+    """Return the id of a path and probe: the same tomorrow and from every replica."""
+    words = "\0".join([state.node, state.network, path.target, path.plane, path.family, path.probe])
+    return hashlib.blake2b(words.encode(), digest_size=6).hexdigest()

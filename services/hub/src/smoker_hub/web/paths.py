@@ -1,0 +1,116 @@
+"""Single paths: those between two ends, and the failing ones of a node."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+
+from smoker_diagnosis.state import PEER, PathState, State
+from smoker_hub.hub import Hub
+from smoker_hub.web import judge, now
+from smoker_hub.web.router import Problem, Values
+from smoker_hub.web.views import NodeDetail, Path, Paths
+
+USUAL, MOST = 500, 2_000  # paths of one answer
+FAILING = 100  # paths that a node lists
+
+Found = tuple[State, PathState]
+
+
+def answer(hub: Hub, values: Values) -> Paths:
+    """Return the paths that the parameters name. Raises `Problem`."""
+    source, target = values["from"], values["to"]
+    if source is None and target is None:
+        raise Problem(HTTPStatus.BAD_REQUEST, "one of the parameters from and to is needed")
+    found = [each for each in _all(hub) if _is_wanted(*each, values)]
+    return Paths(
+        None if hub.looked is None else round(hub.clock.date(hub.looked), 3), *_listed(hub, found, values["limit"])
+    )
+
+
+def node(hub: Hub, name: str) -> NodeDetail:
+    """Return what is known of the node `name`. Raises `Problem`."""
+    one = next((each for each in now.nodes(hub) if each.node == name), None)
+    if one is None:
+        raise Problem(HTTPStatus.NOT_FOUND, "there is no prober on a node of that name")
+    leaving = [each for each in _all(hub) if each[0].node == name]
+    entering = [each for each in _all(hub) if each[1].target == name and each[1].role == PEER]
+    failing = [each for each in leaving if judge.fails(each[1])]
+    failing += [each for each in entering if judge.fails(each[1]) and each[0].node != name]
+    listed, left_out = _listed(hub, failing, FAILING)
+    return NodeDetail(
+        node=name,
+        zone=one.zone,
+        probers=one.probers,
+        findings=[now.view(hub, each) for each in hub.incidents.open if each.id in one.findings],
+        paths_from=sum(path.role == PEER for _, path in leaving),
+        paths_to=len(entering),
+        failing=listed,
+        left_out=left_out,
+    )
+
+
+def _all(hub: Hub) -> Iterator[Found]:
+    return ((state, path) for state in hub.collected.states for path in state.paths)
+
+
+def _is_wanted(state: State, path: PathState, values: Values) -> bool:
+    wanted: tuple[tuple[str, str], ...] = (
+        ("from", state.node),
+        ("to", path.target),
+        ("plane", path.plane),
+        ("family", path.family),
+        ("probe", path.probe),
+    )
+    return all(values[name] in (None, value) for name, value in wanted)
+
+
+def _listed(hub: Hub, found: list[Found], most: int) -> tuple[list[Path], int]:
+    """Return the worst `most` of `found`, and how many that leaves out."""
+    waited = hub.collected.waited
+
+    def rank(each: Found) -> tuple[int, str, str, str, str, str]:
+        state, path = each
+        letter = judge.letter(path, state, waited.get((state.node, state.network), 0.0))
+        return judge.WORST.index(letter), state.node, path.target, path.plane, path.family, path.probe
+
+    worst = heapq.nsmallest(most, found, key=rank)
+    zones = {state.node: state.zone for state in hub.collected.states}
+    return [record(*each, waited.get((each[0].node, each[0].network), 0.0), zones.get) for each in worst], len(
+        found
+    ) - len(worst)
+
+
+def record(state: State, path: PathState, late: float, zone: Callable[[str], str | None]) -> Path:
+    """Return the record of `path`, of the prober `state`, which was made `late` seconds ago."""
+    passed = state.at + late
+    return Path(
+        id=judge.identity(state, path),
+        source=state.node,
+        network=state.network,
+        source_zone=state.zone,
+        role=path.role,
+        target=path.target,
+        target_zone=path.zone or zone(path.target) or "",
+        plane=path.plane,
+        family=path.family,
+        probe=path.probe,
+        state=judge.letter(path, state, late),
+        outcome=path.last,
+        age=round(passed - path.at, 3) if path.last else None,
+        attempts=path.attempts,
+        failed=path.failed,
+        failures=path.failures,
+        failing_seconds=round(passed - path.since, 3) if path.streak else 0.0,
+        sent=path.sent,
+        lost=path.lost,
+        requests_lost=path.requests_lost,
+        replies_lost=path.replies_lost,
+        large=path.large,
+        mtu=path.mtu,
+        passes=path.passes,
+        rtt_p50=path.rtt_p50,
+        rtt_p99=path.rtt_p99,
+        offender=path.offender,
+    )

@@ -1,0 +1,93 @@
+"""The API's records as text, for terminals and `kubectl get --raw`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+from smoker_common.log import escaped
+from smoker_hub.web.views import Findings, Matrix, Node, Summary, View
+
+WIDEST = 40  # names of a matrix with a letter a cell
+LONGEST = 1_000  # lines of a matrix without
+STATES = {"o": "works", "l": "loses packets or fails now and then", "p": "partly fails", "f": "fails", "s": "stale"}
+STATES |= {"u": "no result"}
+
+
+def summary(found: Summary) -> str:
+    """Return the sentence."""
+    return _text([found.sentence])
+
+
+def finding(found: View) -> str:
+    """Return a finding with its evidence and the next steps."""
+    return _text(_lines(found))
+
+
+def findings(found: Findings) -> str:
+    """Return the open findings in full, and a line for each that has closed."""
+    lines = [line for each in found.open for line in _lines(each)] or ["No finding is open."]
+    lines += [
+        f"CLOSED {date(each.closed or each.last_seen)} {each.place}: {each.what}  id={each.id}" for each in found.recent
+    ]
+    return _text(lines)
+
+
+def nodes(found: Sequence[Node]) -> str:
+    """Return a table."""
+    rows = [("NODE", "ZONE", "NETWORK", "PROBER", "PATHS", "FAILING", "FINDINGS")]
+    for node in found:
+        for prober in node.probers:
+            word = f"silent for {prober.silent_seconds:.0f} s" if prober.state == "silent" else prober.state
+            counts = (str(prober.paths), str(prober.failing))
+            rows.append((node.node, node.zone or "-", prober.network, word, *counts, ",".join(node.findings) or "-"))
+    return _text(_table(rows))
+
+
+def matrix(found: Matrix) -> str:
+    """Return a letter for each cell, or, where that would be too wide, a line for each cell that does not work."""
+    if not found.names:
+        return _text(["No path is known."])
+    rows, cell = [list[str]() for _ in found.names], 0
+    lines = list[tuple[str, ...]]()
+    for row, count in enumerate(found.counts):
+        letters = ["-"] * len(found.names)
+        for number in range(cell, cell + count):
+            to, letter = found.to[number], found.state[number]
+            letters[to] = letter
+            if letter != "o":
+                share = f"{found.failed.get(number, 0)} of {found.attempts[number]} failed"
+                lines.append((found.names[row] or "-", found.names[to] or "-", STATES[letter], share))
+        rows[row], cell = letters, cell + count
+    more = [f"{found.left_out} more cells are left out."] if found.left_out else []
+    if len(found.names) > WIDEST:
+        return _text([*_table([("FROM", "TO", "STATE", "ATTEMPTS"), *lines[:LONGEST]]), *more])
+    heads = [str(number) for number in range(1, len(found.names) + 1)]
+    table = [("", "FROM", *heads)]
+    table += [(head, name or "-", *letters) for head, name, letters in zip(heads, found.names, rows, strict=True)]
+    legend = ", ".join(f"{letter} {word}" for letter, word in STATES.items())
+    return _text([*_table(table), f"Columns are numbered as rows. {legend}, - not probed", *more])
+
+
+def date(instant: float) -> str:
+    """Return seconds since the epoch as UTC."""
+    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(instant))
+
+
+def _lines(found: View) -> Iterator[str]:
+    since = f"  since {date(found.opened)}" if found.opened is not None else ""
+    yield f"{found.headline}{since}  id={found.id}"
+    yield from (f"  evidence: {each}" for each in found.evidence)
+    yield from (f"  next: {each}" for each in found.next)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield the rows as lines with aligned columns."""
+    shown = [[escaped(word) for word in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    for row in shown:
+        yield "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _text(lines: Iterable[str]) -> str:
+    return "".join(f"{escaped(line)}\n" for line in lines)

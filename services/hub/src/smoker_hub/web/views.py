@@ -1,0 +1,170 @@
+"""The records of the API, which the page shows and notifications carry. docs/hub.md describes them; they only grow.
+
+Instants are seconds since the epoch, durations seconds, unless a field says otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from smoker_diagnosis.finding import Finding
+from smoker_hub.web.judge import Letter
+
+Health = Literal["healthy", "faults", "unclear", "blind", "starting"]
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer in one sentence. `age`: seconds since the last look, null before the first."""
+
+    sentence: str
+    state: Health
+    cluster: str
+    open: int
+    probers: int
+    silent: int
+    paths: int
+    age: float | None
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding, its life, and its sentences. `next`: commands, each followed by three spaces and what it shows."""
+
+    id: str
+    phase: str
+    cluster: str
+    headline: str
+    place: str
+    what: str
+    evidence: tuple[str, ...]
+    next: tuple[str, ...]
+    first_seen: float
+    last_seen: float
+    opened: float | None
+    closed: float | None
+    finding: Finding
+
+
+class Findings(msgspec.Struct, frozen=True):
+    """The open findings, the oldest first, and the closed ones, the newest first."""
+
+    open: list[View]
+    recent: list[View]
+
+
+class Prober(msgspec.Struct, frozen=True):
+    """One prober. `silent_seconds`: since it last answered, 0 while it answers; `error`: why it does not."""
+
+    network: str
+    state: Literal["answering", "silent"]
+    silent_seconds: float
+    error: str
+    paths: int
+    failing: int
+
+
+class Node(msgspec.Struct, frozen=True):
+    """A node, its probers, and the open findings that name it."""
+
+    node: str
+    zone: str
+    probers: list[Prober]
+    findings: list[str]
+
+
+class Notification(msgspec.Struct, frozen=True):
+    """The body of a webhook."""
+
+    event: Literal["open", "close"]
+    finding: View
+
+
+class Path(msgspec.Struct, frozen=True, kw_only=True):
+    """One probe of one path. Counts cover the last rounds, three by default.
+
+    `state`: see `Matrix`. `outcome`: of the last result, empty before the first. `age`: since that probe began.
+    `failing_seconds`: since the first failure in a row, 0 while it works. `requests_lost` and `replies_lost`: of the
+    lost packets, those whose direction is known. `rtt_p50`, `rtt_p99`: seconds, 0 without a sample.
+    """
+
+    id: str
+    source: str
+    network: str
+    source_zone: str
+    role: str
+    target: str
+    target_zone: str
+    plane: str
+    family: str
+    probe: str
+    state: Letter
+    outcome: str
+    age: float | None
+    attempts: int
+    failed: int
+    failures: dict[str, int]
+    failing_seconds: float
+    sent: int
+    lost: int
+    requests_lost: int
+    replies_lost: int
+    large: str
+    mtu: int
+    passes: int
+    rtt_p50: float
+    rtt_p99: float
+    offender: str
+
+
+class Paths(msgspec.Struct, frozen=True):
+    """Paths, the worst first. `left_out`: how many more there are."""
+
+    at: float | None
+    paths: list[Path]
+    left_out: int
+
+
+class NodeDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """A node, its probers, the open findings that name it, and the failing paths from and to it.
+
+    `paths_from`, `paths_to`: how many paths between nodes leave and enter it. `left_out`: failing ones not listed.
+    """
+
+    node: str
+    zone: str
+    probers: list[Prober]
+    findings: list[View]
+    paths_from: int
+    paths_to: int
+    failing: list[Path]
+    left_out: int
+
+
+class Matrix(msgspec.Struct, frozen=True, kw_only=True):
+    """Who reaches whom, in columns: the n-th entry of `to`, `state`, `attempts`, `rtt` and `age` is of cell n.
+
+    `names`: of rows and columns alike, nodes or zones. `counts`: how many cells each row has, in the order of `names`;
+    a pair without a cell is not probed. `to`: the column of a cell, an index of `names`.
+    `state`: a letter a cell: `o` works, `l` works and lost packets or failed in the last rounds, `p` some of its paths
+    fail, `f` all of them fail, `s` its newest result is older than two intervals, `u` it has no result.
+    `attempts`: in the last rounds. `rtt`: microseconds, the largest of its paths' medians, 0 without a sample.
+    `age`: seconds from its newest result to the instant `at`, -1 without one.
+    `failed` (attempts) and `loss` (ratio of packets): only cells where they are not 0, by the number of the cell.
+    `zones`: the zone of each name, an index of `zone_names`. `left_out`: cells beyond the limit.
+    """
+
+    by: Literal["node", "zone"]
+    at: float | None
+    names: list[str]
+    zone_names: list[str]
+    zones: list[int]
+    counts: list[int]
+    to: list[int]
+    state: str
+    attempts: list[int]
+    rtt: list[int]
+    age: list[int]
+    failed: dict[int, int]
+    loss: dict[int, float]
+    left_out: int
