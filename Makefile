@@ -93,7 +93,7 @@ e2e: setup  ## bake, load and prove it all on the current cluster (E2E_LOAD="kin
 	$(MAKE) --no-print-directory e2e-faults && exit $$status
 
 E2E = $(BIN)/python -m pytest -m 'cluster or engine' --timeout 600 --durations 12 -v
-OF_FAULTS = tests/e2e/test_faults.py tests/e2e/test_mesh.py tests/e2e/test_hub.py tests/e2e/test_accuracy.py
+OF_FAULTS = tests/e2e/test_faults.py tests/e2e/test_hub.py tests/e2e/test_mesh.py tests/e2e/test_accuracy.py
 OF_CPU = tests/e2e/test_starved.py
 
 e2e-faults: setup  # nodes are cut off, drained and more: nothing else may run meanwhile
