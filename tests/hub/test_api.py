@@ -12,9 +12,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from smoker_hub.hub import Hub
 from smoker_hub.metrics import HubMetrics
+from smoker_hub.notify.webhook import Webhook
 from smoker_hub.web.api import application
 from smoker_hub.web.page import POLICY
-from smoker_hub.webhook import Webhook
 from tests.diagnosis.mesh import Cluster, nodes
 from tests.hub.stand_ins import WALL, Hand, hub_of, probers
 from tests.metrics_page import rows

@@ -13,7 +13,7 @@ import msgspec
 from gevent.server import StreamServer
 
 from smoker_common.listen import tcp_listener
-from smoker_hub.webhook import ATTEMPTS, QUEUE, Webhook
+from smoker_hub.notify.webhook import ATTEMPTS, QUEUE, Webhook
 from tests.conftest import eventually
 from tests.hub.stand_ins import HOST
 

@@ -21,10 +21,10 @@ from smoker_hub.collect import Collector
 from smoker_hub.hub import Hub
 from smoker_hub.incidents import Change
 from smoker_hub.metrics import HubMetrics
+from smoker_hub.notify.webhook import Webhook
 from smoker_hub.places import Places
 from smoker_hub.settings import Settings
 from smoker_hub.web import api, now, views
-from smoker_hub.webhook import Webhook
 from smoker_kube.api import Api
 
 PROGRAM = "smoker-hub"

@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from smoker_common.metrics import counter, gauge
 from smoker_diagnosis import text
 from smoker_hub.hub import Hub
-from smoker_hub.webhook import OUTCOMES, Webhook
+from smoker_hub.notify.webhook import OUTCOMES, Webhook
 
 MOST = 50  # findings that have series of their own
 

@@ -1,0 +1,1 @@
+"""Notification: each finding to whom it concerns, when it opens and when it closes."""
