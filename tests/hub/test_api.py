@@ -94,7 +94,7 @@ def test_text_for_terminals(faulty: Hub, path: str, accept: str, query: str) -> 
         ("/", "GET", "x=1", 400, "'x'"),
         ("/api/v1/summary", "GET", "format=xml", 400, "format"),
         ("/api/v1/summary", "GET", "format=text&format=json", 400, "twice"),
-        ("/api/v1/summary", "GET", "x" * 3000, 414, "2048"),
+        ("/api/v1/summary", "GET", "x" * 9000, 400, "8192"),
         ("/api/v1/nothing", "GET", "", 404, "/api/v1/summary"),
         ("/api/v1/findings/ID", "GET", "", 400, "[0-9a-f]"),
         ("/api/v1/findings/00ff", "GET", "", 404, "00ff"),

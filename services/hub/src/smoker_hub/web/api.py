@@ -14,8 +14,8 @@ import msgspec
 from smoker_common.admin import observe
 from smoker_common.admission import Admission
 from smoker_common.http import Application, HttpServer
-from smoker_hub.web import now, page, router
-from smoker_hub.web.router import PROBLEM, Answer, Problem
+from smoker_hub.web import now, openapi, page, router
+from smoker_hub.web.router import PROBLEM, Answer, Problem, Route
 from smoker_hub.web.routes import ROUTES
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 HTML, CSS = "text/html; charset=utf-8", "text/css; charset=utf-8"
 MOST, MOST_OF_CLIENT = 500, 200  # connections
 TIMEOUT = 15.0  # seconds
+OPENAPI = Route("/openapi.json", "this API", None, lambda _hub, _values: openapi.document(ROUTES), tagged=True)
 HEADERS = [
     ("X-Content-Type-Options", "nosniff"),
     ("Content-Security-Policy", page.POLICY),
@@ -78,7 +79,7 @@ def _answer(hub: Hub, env: Mapping[str, Any]) -> Answer:
     if path == "/page.css":
         router.read(query, ())
         return Answer(CSS, page.STYLE.encode())
-    route, parts = router.find(ROUTES, path)
+    route, parts = router.find((*ROUTES, OPENAPI), path)
     values = router.read(query, route.query)
     wants_text = router.wants_text(values.get("format"), env.get("HTTP_ACCEPT", ""))
     return router.render(route, route.record(hub, values | parts), wants_text)

@@ -6,6 +6,8 @@ import heapq
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 
+import gevent
+
 from smoker_diagnosis.state import PEER, PathState, State
 from smoker_hub.hub import Hub
 from smoker_hub.web import judge, now
@@ -14,15 +16,13 @@ from smoker_hub.web.views import NodeDetail, Path, Paths
 
 USUAL, MOST = 500, 2_000  # paths of one answer
 FAILING = 100  # paths that a node lists
+BATCH = 50  # probers after which others get their turn
 
 Found = tuple[State, PathState]
 
 
 def answer(hub: Hub, values: Values) -> Paths:
-    """Return the paths that the parameters name. Raises `Problem`."""
-    source, target = values["from"], values["to"]
-    if source is None and target is None:
-        raise Problem(HTTPStatus.BAD_REQUEST, "one of the parameters from and to is needed")
+    """Return the paths that the parameters name."""
     found = [each for each in _all(hub) if _is_wanted(*each, values)]
     return Paths(
         None if hub.looked is None else round(hub.clock.date(hub.looked), 3), *_listed(hub, found, values["limit"])
@@ -52,7 +52,12 @@ def node(hub: Hub, name: str) -> NodeDetail:
 
 
 def _all(hub: Hub) -> Iterator[Found]:
-    return ((state, path) for state in hub.collected.states for path in state.paths)
+    """Yield every path. Other requests get their turn in between."""
+    for number, state in enumerate(hub.collected.states, 1):
+        for path in state.paths:
+            yield state, path
+        if not number % BATCH:
+            gevent.sleep(0)
 
 
 def _is_wanted(state: State, path: PathState, values: Values) -> bool:

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 JSON, TEXT, PROBLEM = "application/json", "text/plain; charset=utf-8", "application/problem+json"
-LONGEST_QUERY = 2_048  # bytes
+LONGEST_QUERY = 8_192  # bytes
 LONGEST = 253  # characters of a name, as in Kubernetes
 SHOWN = 60  # characters of a client's text that an error repeats
 
@@ -73,6 +73,20 @@ class Parameter:
         return text
 
     @property
+    def schema(self) -> dict[str, Any]:
+        """The same as a JSON schema."""
+        found: dict[str, Any] = {"type": self.kind}
+        if self.kind != "string":
+            found |= {"minimum": self.low, "maximum": self.high}
+        elif self.values:
+            found["enum"] = list(self.values)
+        else:
+            found |= {"minLength": 1, "maxLength": LONGEST}
+        if self.pattern:
+            found["pattern"] = f"^(?:{self.pattern})$"
+        return found | ({"default": self.default} if self.default is not None else {})
+
+    @property
     def allowed(self) -> str:
         """What a value may be, in words."""
         if self.kind != "string":
@@ -99,7 +113,8 @@ FORMAT = Parameter("format", "the form of the answer; without it the Accept head
 class Route:
     """One path of the API. `record` makes what is answered, of the type `returns`, from the values of the parameters.
 
-    In `path` a part in braces is a parameter: `/api/v1/nodes/{name}`.
+    In `path` a part in braces is a parameter: `/api/v1/nodes/{name}`. `refusals`: by status, why a request may fail,
+    beside those of every route.
     """
 
     path: str
@@ -110,6 +125,8 @@ class Route:
     text: Callable[[Any], str] | None = None
     tagged: bool = False  # whether the answer has an ETag
     parts: tuple[Parameter, ...] = ()  # of the path
+    kind: str = JSON
+    refusals: Mapping[str, str] = field(default_factory=dict, hash=False)
     pattern: re.Pattern[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -137,7 +154,7 @@ def find(routes: Sequence[Route], path: str) -> tuple[Route, dict[str, Any]]:
 def read(query: str, known: Sequence[Parameter]) -> dict[str, Any]:
     """Return the values of a query. Raises `Problem` for a parameter that is not `known`, comes twice or is unfit."""
     if len(query) > LONGEST_QUERY:
-        raise Problem(HTTPStatus.REQUEST_URI_TOO_LONG, f"the query has more than {LONGEST_QUERY} bytes")
+        raise Problem(HTTPStatus.BAD_REQUEST, f"the query has more than {LONGEST_QUERY} bytes")
     named = {each.name: each for each in known}
     found: dict[str, Any] = {}
     for key, value in _pairs(query):
@@ -159,7 +176,7 @@ def render(route: Route, record: Any, wants_text: bool) -> Answer:
         return Answer(TEXT, route.text(record).encode())
     body = record.body if isinstance(record, Ready) else msgspec.json.encode(record) + b"\n"
     tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"' if route.tagged else ""
-    return Answer(JSON, body, tag)
+    return Answer(route.kind, body, tag)
 
 
 class Ready(NamedTuple):

@@ -75,7 +75,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "/api/v1/paths",
-        "the paths from a node, to a target, or both; the worst first",
+        "single paths, the worst first: from a node, to a target, or all",
         views.Paths,
         paths.answer,
         (FROM, TO, PLANE, FAMILY, PROBE, PATHS),

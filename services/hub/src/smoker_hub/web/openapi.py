@@ -1,0 +1,75 @@
+"""The OpenAPI 3.1 document of the API, made from the table of routes and the types of the records."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+
+from smoker_hub.web.router import PROBLEM, Detail, Parameter, Ready, Route
+
+ABOUT = (
+    "What the hub knows of the cluster's network. Read-only. A request has no body; a parameter that is not listed is "
+    "refused by its name."
+)
+REFUSALS = {
+    "400": "a parameter is unknown, unfit, missing or given twice, or the query is too long",
+    "413": "the request has a body",
+}
+REF = "#/components/schemas/{name}"
+
+
+@cache
+def document(routes: tuple[Route, ...]) -> Ready:
+    """Return the document of `routes` as JSON."""
+    return Ready(msgspec.json.encode(describe(routes)) + b"\n")
+
+
+def describe(routes: Sequence[Route]) -> dict[str, Any]:
+    """Return the document of `routes`."""
+    types = [Detail, *(route.returns for route in routes if route.returns is not None)]
+    schemas, components = msgspec.json.schema_components(types, ref_template=REF)
+    by_route = iter(schemas[1:])
+    paths = {
+        route.path: {"get": _operation(route, next(by_route) if route.returns is not None else {"type": "object"})}
+        for route in routes
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Smoker hub",
+            "description": ABOUT,
+            "version": version("smoker-hub"),
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {"schemas": components},
+    }
+
+
+def _operation(route: Route, schema: Any) -> dict[str, Any]:
+    content: dict[str, Any] = {route.kind: {"schema": schema}}
+    if route.text is not None:
+        content["text/plain"] = {"schema": {"type": "string"}}
+    responses: dict[str, Any] = {"200": {"description": route.help, "content": content}}
+    if route.tagged:
+        responses["200"]["headers"] = {"ETag": {"schema": {"type": "string"}}}
+        responses["304"] = {"description": "the client has it already (If-None-Match)"}
+    refusals = REFUSALS | ({"404": "there is none of that name"} if route.parts else {}) | dict(route.refusals)
+    problem = {PROBLEM: {"schema": {"$ref": REF.format(name="Detail")}}}
+    responses |= {status: {"description": why, "content": problem} for status, why in sorted(refusals.items())}
+    parameters = [_parameter(each, "path") for each in route.parts] + [
+        _parameter(each, "query") for each in route.query
+    ]
+    name = re.sub(r"\W+", "_", route.path.removeprefix("/api/v1/")).strip("_")
+    return {"operationId": name, "summary": route.help, "parameters": parameters, "responses": responses}
+
+
+def _parameter(parameter: Parameter, where: str) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": parameter.name, "in": where, "description": parameter.help}
+    found["required"] = parameter.required or where == "path"
+    return found | {"schema": parameter.schema}
