@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import gevent
 import pytest
+from gevent.event import Event
 
 from smoker_common.http import Handler, HttpServer
 from smoker_common.http_request import MAX_HEAD
@@ -22,6 +23,7 @@ class Served:
 
     def __init__(self, **options: Any) -> None:
         self.seen: list[dict[str, Any]] = []
+        self.more = Event()  # after which the second part of /parts comes
         self.server = HttpServer(tcp_listener("127.0.0.1", 0), self._answer, observer=self._observe, **options)
         self.server.start()
         self.port = self.server.server_port
@@ -29,13 +31,20 @@ class Served:
     def _observe(self, handler: Handler) -> None:
         self.seen.append(handler.summary | {"error": handler.error})
 
-    @staticmethod
-    def _answer(env: dict[str, Any], start: Any) -> list[bytes]:
+    def _answer(self, env: dict[str, Any], start: Any) -> Iterable[bytes]:
+        if env["PATH_INFO"] == "/parts":
+            start("200 OK", [])
+            return self._parts()
         if env["PATH_INFO"] == "/fail":
             raise ValueError("a defect")
         body = env["wsgi.input"].read(10**6) if env["PATH_INFO"] == "/echo" else b"hello"
         start("200 OK", [("Content-Length", str(len(body)))])
         return [body]
+
+    def _parts(self) -> Iterator[bytes]:
+        yield b"one"
+        self.more.wait()
+        yield b"two"
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=10)
@@ -59,6 +68,32 @@ def test_headers_and_body_leave_in_one_segment(serve: Serve) -> None:
     with serve().connect() as sock:
         sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert sock.recv(65536).endswith(b"\r\n\r\nhello")
+
+
+def test_an_answer_without_a_length_comes_in_chunks(serve: Serve) -> None:
+    """Each part is a chunk, short or not, and is there before the next one is made (RFC 9112 section 7.1)."""
+    served = serve()
+    with served.connect() as sock:
+        sock.sendall(b"GET /parts HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        got = b""
+        while not got.endswith(b"3\r\none\r\n"):
+            got += sock.recv(65536)
+        assert b"Transfer-Encoding: chunked" in got
+        served.more.set()
+        rest = b"".join(iter(lambda: sock.recv(65536), b""))
+        assert rest == b"3\r\ntwo\r\n0\r\n\r\n"
+
+
+def test_a_connection_whose_answer_ends_after_the_stop_ends_too(serve: Serve) -> None:
+    """Its head said nothing of that, as it was sent before."""
+    served = serve()
+    with served.connect() as sock:
+        sock.sendall(b"GET /parts HTTP/1.1\r\nHost: x\r\n\r\n")
+        while b"one" not in sock.recv(65536):
+            pass
+        served.server.close()
+        served.more.set()
+        assert served.server.drain(10.0) == 0
 
 
 def test_keep_alive_and_pipelining(serve: Serve) -> None:

@@ -15,6 +15,8 @@ from smoker_hub.metrics import HubMetrics
 from smoker_hub.notify.webhook import Webhook
 from smoker_hub.web.api import application
 from smoker_hub.web.page import POLICY
+from smoker_hub.web.sources import Sources
+from smoker_hub.web.stream import Stream
 from tests.diagnosis.mesh import Cluster, nodes
 from tests.hub.stand_ins import WALL, Hand, hub_of, probers
 from tests.metrics_page import rows
@@ -30,7 +32,7 @@ def ask(
     got: list[Any] = []
     env = {"PATH_INFO": path, "REQUEST_METHOD": method, "QUERY_STRING": query, "HTTP_ACCEPT": accept}
     env |= {"HTTP_IF_NONE_MATCH": tag, **more}
-    body = b"".join(application(hub)(env, lambda *call: got.extend(call)))  # type: ignore[arg-type]
+    body = b"".join(application(Sources(hub, Stream(hub)))(env, lambda *call: got.extend(call)))  # type: ignore[arg-type]
     return int(got[0].split()[0]), body, dict(got[1])
 
 
@@ -99,7 +101,7 @@ def test_text_for_terminals(faulty: Hub, path: str, accept: str, query: str) -> 
         ("/api/v1/findings/ID", "GET", "", 400, "[0-9a-f]"),
         ("/api/v1/findings/00ff", "GET", "", 404, "00ff"),
         ("/../etc/passwd", "GET", "", 404, "nothing here"),
-        ("/api/v1/summary", "POST", "", 405, "GET or HEAD"),
+        ("/api/v1/summary", "POST", "", 405, "GET, HEAD"),
     ],
 )
 def test_what_is_refused_is_a_problem(faulty: Hub, path: str, method: str, query: str, status: int, word: str) -> None:

@@ -167,7 +167,7 @@ class Handler(_Pywsgi):  # type: ignore[misc]
         self.environ = self.get_environ()
         self.application = self.server.application
         self.handle_one_response()
-        if self.close_connection or not request.keep_alive:
+        if self.close_connection or self.server.closed or not request.keep_alive:
             if not request.complete:
                 self._linger()
             return None
@@ -229,7 +229,7 @@ class Handler(_Pywsgi):  # type: ignore[misc]
             raise
 
     def _write_with_headers(self, data: bytes) -> None:
-        if self.response_use_chunked or len(data) > BLOCK:
+        if not self.provided_content_length or len(data) > BLOCK:  # without a length the answer comes in chunks
             super()._write_with_headers(data)
             return
         self.headers_sent = True

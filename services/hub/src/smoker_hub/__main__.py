@@ -25,6 +25,8 @@ from smoker_hub.notify.webhook import Webhook
 from smoker_hub.places import Places
 from smoker_hub.settings import Settings
 from smoker_hub.web import api, now, views
+from smoker_hub.web.sources import Sources
+from smoker_hub.web.stream import Stream
 from smoker_kube.api import Api
 
 PROGRAM = "smoker-hub"
@@ -51,8 +53,10 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
             webhook.send(said, change.incident.id, change.kind)
 
     hub = Hub(places, collector, interval=settings.interval, cluster=settings.cluster_name, tells=[send])
+    stream = Stream(hub)
+    hub.follow(stream.tell, stream.look)
     registry.register(HubMetrics(hub, webhook))
-    works: list[Work] = [hub, api.server(sockets["http_port"][0], hub)]
+    works: list[Work] = [hub, api.Server(sockets["http_port"][0], Sources(hub, stream))]
     return Together([*works, webhook] if webhook is not None else works)
 
 

@@ -5,7 +5,7 @@ Places ─▶ Collector ─▶ diagnose ─▶ Incidents ─▶ log lines, webho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import gevent
@@ -15,12 +15,14 @@ from smoker_common.clock import Clock
 from smoker_diagnosis.diagnose import diagnose
 from smoker_diagnosis.finding import Finding
 from smoker_hub import words
+from smoker_hub.changes import Changes, PathsChange
 from smoker_hub.collect import Collected, Collector
 from smoker_hub.incidents import Change, Incidents
 
 STUCK = 120.0  # seconds without a look after which the hub is not alive any more
 
 Tell = Callable[[Change], None]
+Follow = Callable[[Sequence[PathsChange]], None]
 
 
 class Known(Protocol):
@@ -57,6 +59,8 @@ class Hub:
         self.looked: float | None = None  # the instant of the last look
         self.took = 0.0  # seconds
         self.blind = False
+        self._changes = Changes()
+        self._follow: list[Follow] = []
         self._well = False  # whether it was said
         self._began = self.clock.now()
         self._greenlet: gevent.Greenlet[[], None] | None = None
@@ -69,6 +73,17 @@ class Hub:
             self._take(collected)
         self.collected, self.looked = collected, self.clock.now()
         self.took = self.looked - begun
+        changed = list(self._changes.look(collected)) if self._follow else []
+        for follow in self._follow:
+            try:
+                follow(changed)
+            except Exception:
+                logger.exception("what follows the looks failed in a way it should not")
+
+    def follow(self, tell: Tell, look: Follow) -> None:
+        """Call `tell` with what opens or closes, and `look` after each look with the probers whose paths changed."""
+        self._tells.append(tell)
+        self._follow.append(look)
 
     def _take(self, collected: Collected) -> None:
         heard = collected.asked - len(collected.errors)

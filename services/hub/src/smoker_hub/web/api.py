@@ -14,7 +14,7 @@ import msgspec
 from smoker_common.admin import observe
 from smoker_common.admission import Admission
 from smoker_common.http import Application, HttpServer
-from smoker_hub.web import now, openapi, page, router
+from smoker_hub.web import now, openapi, page, router, stream
 from smoker_hub.web.router import PROBLEM, Answer, Problem, Route
 from smoker_hub.web.routes import ROUTES
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     import socket
     from wsgiref.types import StartResponse
 
-    from smoker_hub.hub import Hub
+    from smoker_hub.web.sources import Sources
 
 HTML, CSS = "text/html; charset=utf-8", "text/css; charset=utf-8"
 MOST, MOST_OF_CLIENT = 500, 200  # connections
-TIMEOUT = 15.0  # seconds
+TIMEOUT = 2 * stream.QUIET  # seconds; a stream writes at least once in half of them
 OPENAPI = Route("/openapi.json", "this API", None, lambda _hub, _values: openapi.document(ROUTES), tagged=True)
 HEADERS = [
     ("X-Content-Type-Options", "nosniff"),
@@ -35,24 +35,35 @@ HEADERS = [
 ]
 
 
-def server(listener: socket.socket, hub: Hub) -> HttpServer:
-    """Return the server of the API and the page."""
-    admission = Admission(MOST, MOST_OF_CLIENT)
-    return HttpServer(listener, application(hub), observer=observe, timeout=TIMEOUT, admission=admission)
+class Server(HttpServer):
+    """The server of the API and the page. Streams end when it closes."""
+
+    def __init__(self, listener: socket.socket, sources: Sources) -> None:
+        admission = Admission(MOST, MOST_OF_CLIENT)
+        super().__init__(listener, application(sources), observer=observe, timeout=TIMEOUT, admission=admission)
+        self._sources = sources
+
+    def close(self) -> None:
+        self._sources.stream.close()
+        super().close()
 
 
-def application(hub: Hub) -> Application:
-    """Return what answers for `hub`."""
+def application(sources: Sources) -> Application:
+    """Return what answers from `sources`."""
 
     def answer(env: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         headers = list(HEADERS)
         try:
-            (kind, body, tag), status = _answer(hub, env), HTTPStatus.OK
+            found, status = _answer(sources, env), HTTPStatus.OK
+            if isinstance(found, router.Flow):
+                start("200 OK", [*headers, ("Content-Type", found.kind), ("Cache-Control", "no-store")])
+                return found.parts
+            kind, body, tag = found
         except Problem as problem:
             kind, tag, status = PROBLEM, "", problem.status
             body = msgspec.json.encode(router.Detail(status.phrase, int(status), problem.detail)) + b"\n"
             if status is HTTPStatus.METHOD_NOT_ALLOWED:
-                headers.append(("Allow", "GET, HEAD"))
+                headers.append(("Allow", problem.detail))
         headers.append(("Vary", "Accept"))
         headers.append(("Cache-Control", "no-cache" if tag else "no-store"))
         if tag:
@@ -66,11 +77,12 @@ def application(hub: Hub) -> Application:
     return answer
 
 
-def _answer(hub: Hub, env: Mapping[str, Any]) -> Answer:
+def _answer(sources: Sources, env: Mapping[str, Any]) -> Answer | router.Flow:
     """Return what is at the path of a request. Raises `Problem`."""
+    hub = sources.hub
     path, query = env["PATH_INFO"], env["QUERY_STRING"]
     if env["REQUEST_METHOD"] not in ("GET", "HEAD"):
-        raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "GET or HEAD")
+        raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "GET, HEAD")
     if env.get("HTTP_TRANSFER_ENCODING") or env.get("CONTENT_LENGTH", "0").strip("0"):
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "a request has no body here")
     if path == "/":
@@ -82,4 +94,7 @@ def _answer(hub: Hub, env: Mapping[str, Any]) -> Answer:
     route, parts = router.find((*ROUTES, OPENAPI), path)
     values = router.read(query, route.query)
     wants_text = router.wants_text(values.get("format"), env.get("HTTP_ACCEPT", ""))
-    return router.render(route, route.record(hub, values | parts), wants_text)
+    if route.endless and env["REQUEST_METHOD"] != "GET":
+        raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "GET")
+    values |= {each.name: env.get(f"HTTP_{each.name.upper().replace('-', '_')}", "") for each in route.headers}
+    return router.render(route, route.record(sources, values | parts), wants_text)

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 import gevent
 
 from smoker_diagnosis.state import PEER, State
-from smoker_hub.hub import Hub
-from smoker_hub.web import judge, now
+from smoker_hub import judge
+from smoker_hub.web import now
 from smoker_hub.web.router import Values
+from smoker_hub.web.sources import Sources
 from smoker_hub.web.views import Matrix
 
 USUAL, MOST = 10_000, 100_000  # cells of one answer
@@ -38,8 +39,9 @@ class _Cell:
 Rows = dict[str, dict[str, _Cell]]
 
 
-def answer(hub: Hub, values: Values) -> Matrix:
+def answer(sources: Sources, values: Values) -> Matrix:
     """Return the matrix of the last look."""
+    hub = sources.hub
     collected = hub.collected
     zones = {path.target: path.zone for state in collected.states for path in state.paths if path.zone}
     zones |= {state.node: state.zone for state in collected.states}

@@ -7,10 +7,10 @@ from typing import Literal
 
 from smoker_diagnosis import text
 from smoker_diagnosis.state import State
+from smoker_hub import judge
 from smoker_hub.collect import Key
 from smoker_hub.hub import Hub, paths_of
 from smoker_hub.incidents import Incident
-from smoker_hub.web import judge
 from smoker_hub.web.router import Problem
 from smoker_hub.web.views import Findings, Health, Node, Prober, Summary, View
 

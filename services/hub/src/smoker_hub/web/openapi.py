@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from smoker_hub.web import views
 from smoker_hub.web.router import PROBLEM, Detail, Parameter, Ready, Route
 
 ABOUT = (
@@ -20,6 +21,7 @@ REFUSALS = {
     "400": "a parameter is unknown, unfit, missing or given twice, or the query is too long",
     "413": "the request has a body",
 }
+OTHERS = (Detail, views.Snapshot, views.Notification, views.MatrixDelta)  # types that no route returns as they are
 REF = "#/components/schemas/{name}"
 
 
@@ -31,9 +33,9 @@ def document(routes: tuple[Route, ...]) -> Ready:
 
 def describe(routes: Sequence[Route]) -> dict[str, Any]:
     """Return the document of `routes`."""
-    types = [Detail, *(route.returns for route in routes if route.returns is not None)]
+    types = [*OTHERS, *(route.returns for route in routes if route.returns is not None)]
     schemas, components = msgspec.json.schema_components(types, ref_template=REF)
-    by_route = iter(schemas[1:])
+    by_route = iter(schemas[len(OTHERS) :])
     paths = {
         route.path: {"get": _operation(route, next(by_route) if route.returns is not None else {"type": "object"})}
         for route in routes
@@ -72,4 +74,4 @@ def _operation(route: Route, schema: Any) -> dict[str, Any]:
 def _parameter(parameter: Parameter, where: str) -> dict[str, Any]:
     found: dict[str, Any] = {"name": parameter.name, "in": where, "description": parameter.help}
     found["required"] = parameter.required or where == "path"
-    return found | {"schema": parameter.schema}
+    return found | {"schema": {"type": "string"} if where == "header" else parameter.schema}

@@ -9,9 +9,11 @@ from http import HTTPStatus
 import gevent
 
 from smoker_diagnosis.state import PEER, PathState, State
+from smoker_hub import judge
 from smoker_hub.hub import Hub
-from smoker_hub.web import judge, now
+from smoker_hub.web import now
 from smoker_hub.web.router import Problem, Values
+from smoker_hub.web.sources import Sources
 from smoker_hub.web.views import NodeDetail, Path, Paths
 
 USUAL, MOST = 500, 2_000  # paths of one answer
@@ -21,8 +23,9 @@ BATCH = 50  # probers after which others get their turn
 Found = tuple[State, PathState]
 
 
-def answer(hub: Hub, values: Values) -> Paths:
+def answer(sources: Sources, values: Values) -> Paths:
     """Return the paths that the parameters name."""
+    hub = sources.hub
     found = [each for each in _all(hub) if _is_wanted(*each, values)]
     return Paths(
         None if hub.looked is None else round(hub.clock.date(hub.looked), 3), *_listed(hub, found, values["limit"])
@@ -91,7 +94,7 @@ def record(state: State, path: PathState, late: float, zone: Callable[[str], str
     """Return the record of `path`, of the prober `state`, which was made `late` seconds ago."""
     passed = state.at + late
     return Path(
-        id=judge.identity(state, path),
+        id=judge.identity(state.node, state.network, path),
         source=state.node,
         network=state.network,
         source_zone=state.zone,

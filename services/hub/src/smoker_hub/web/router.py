@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Literal, NamedTuple
@@ -126,12 +126,18 @@ class Route:
     tagged: bool = False  # whether the answer has an ETag
     parts: tuple[Parameter, ...] = ()  # of the path
     kind: str = JSON
+    headers: tuple[Parameter, ...] = ()  # of the request; any value is taken
     refusals: Mapping[str, str] = field(default_factory=dict, hash=False)
     pattern: re.Pattern[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         named = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(self.path))
         object.__setattr__(self, "pattern", re.compile(named, re.DOTALL))
+
+    @property
+    def endless(self) -> bool:
+        """Whether its answer is a `Flow`."""
+        return self.kind.startswith("text/event-stream")
 
     @property
     def query(self) -> tuple[Parameter, ...]:
@@ -170,13 +176,22 @@ def read(query: str, known: Sequence[Parameter]) -> dict[str, Any]:
     return {each.name: each.default for each in known} | found
 
 
-def render(route: Route, record: Any, wants_text: bool) -> Answer:
+def render(route: Route, record: Any, wants_text: bool) -> Answer | Flow:
     """Return `record` in its form."""
+    if isinstance(record, Flow):
+        return record
     if wants_text and route.text is not None:
         return Answer(TEXT, route.text(record).encode())
     body = record.body if isinstance(record, Ready) else msgspec.json.encode(record) + b"\n"
     tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"' if route.tagged else ""
     return Answer(route.kind, body, tag)
+
+
+class Flow(NamedTuple):
+    """An answer that does not end: its type, and its parts as they come."""
+
+    kind: str
+    parts: Iterator[bytes]
 
 
 class Ready(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smoker_hub.web import matrix, now, paths, plain, views
+from smoker_hub.web import matrix, now, paths, plain, stream, views
 from smoker_hub.web.router import Parameter, Route
 
 FINDING = Parameter("id", "the id of a finding", pattern="[0-9a-f]{1,64}")
@@ -25,6 +25,7 @@ CELLS = Parameter(
     high=matrix.MOST,
     default=matrix.USUAL,
 )
+LAST = Parameter("Last-Event-ID", "the id of the last event that came; what followed it is sent, if it is still kept")
 PATHS = Parameter("limit", "paths at most", kind="integer", low=1, high=paths.MOST, default=paths.USUAL)
 
 ROUTES: tuple[Route, ...] = (
@@ -32,21 +33,21 @@ ROUTES: tuple[Route, ...] = (
         "/api/v1/summary",
         "the answer in one sentence, with counts and its age",
         views.Summary,
-        lambda hub, _: now.summary(hub),
+        lambda sources, _: now.summary(sources.hub),
         text=plain.summary,
     ),
     Route(
         "/api/v1/findings",
         "what is open, and the last 200 findings that closed",
         views.Findings,
-        lambda hub, _: now.findings(hub),
+        lambda sources, _: now.findings(sources.hub),
         text=plain.findings,
     ),
     Route(
         "/api/v1/findings/{id}",
         "one finding with its evidence and the next steps",
         views.View,
-        lambda hub, values: now.finding(hub, values["id"]),
+        lambda sources, values: now.finding(sources.hub, values["id"]),
         parts=(FINDING,),
         text=plain.finding,
     ),
@@ -54,14 +55,14 @@ ROUTES: tuple[Route, ...] = (
         "/api/v1/nodes",
         "every node with its probers",
         list[views.Node],
-        lambda hub, _: now.nodes(hub),
+        lambda sources, _: now.nodes(sources.hub),
         text=plain.nodes,
     ),
     Route(
         "/api/v1/nodes/{name}",
         "one node: its probers, the open findings that name it, and its failing paths",
         views.NodeDetail,
-        lambda hub, values: paths.node(hub, values["name"]),
+        lambda sources, values: paths.node(sources.hub, values["name"]),
         parts=(NODE,),
     ),
     Route(
@@ -79,5 +80,14 @@ ROUTES: tuple[Route, ...] = (
         views.Paths,
         paths.answer,
         (FROM, TO, PLANE, FAMILY, PROBE, PATHS),
+    ),
+    Route(
+        "/api/v1/stream",
+        "server-sent events: snapshot (the first), summary (each look), finding, matrix",
+        views.Event,
+        stream.answer,
+        headers=(LAST,),
+        kind=stream.KIND,
+        refusals={"503": "too many clients read the stream"},
     ),
 )

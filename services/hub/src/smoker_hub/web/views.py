@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from smoker_diagnosis.finding import Finding
-from smoker_hub.web.judge import Letter
+from smoker_hub.judge import Letter
 
 Health = Literal["healthy", "faults", "unclear", "blind", "starting"]
 
@@ -168,3 +168,35 @@ class Matrix(msgspec.Struct, frozen=True, kw_only=True):
     failed: dict[int, int]
     loss: dict[int, float]
     left_out: int
+
+
+class Event(msgspec.Struct, frozen=True):
+    """An event of the stream. `data` is JSON: `Snapshot`, `Summary`, `Notification` or `MatrixDelta`, by `event`."""
+
+    id: str
+    event: Literal["snapshot", "summary", "finding", "matrix"]
+    data: str
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """The first event of a stream: the answer and the open findings."""
+
+    at: float | None
+    summary: Summary
+    findings: list[View]
+
+
+class CellChange(msgspec.Struct, frozen=True, rename={"source": "from", "target": "to"}):
+    """A cell of the matrix by node, over all paths, and its state from now on."""
+
+    source: str
+    target: str
+    state: Letter
+
+
+class MatrixDelta(msgspec.Struct, frozen=True):
+    """An event of the stream. `reload`: too much changed, fetch the matrix again."""
+
+    at: float | None
+    cells: list[CellChange]
+    reload: bool

@@ -1,4 +1,4 @@
-"""What a path's last result means, in a letter, for matrix, paths and history: see `views.Matrix`."""
+"""What the last result of a path means, in a letter; `web.views.Matrix` lists the letters."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def merged(letters: set[Letter]) -> Letter:
     return UNKNOWN
 
 
-def identity(state: State, path: PathState) -> str:
-    """Return the id of a path and probe: the same tomorrow and from every replica."""
-    words = "\0".join([state.node, state.network, path.target, path.plane, path.family, path.probe])
+def identity(node: str, network: str, path: PathState) -> str:
+    """Return the id of a path and probe of the prober on `node`: the same tomorrow and from every replica."""
+    words = "\0".join([node, network, path.target, path.plane, path.family, path.probe])
     return hashlib.blake2b(words.encode(), digest_size=6).hexdigest()

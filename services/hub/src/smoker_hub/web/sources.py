@@ -1,0 +1,27 @@
+"""What the API answers from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from smoker_hub.hub import Hub
+
+
+class Events(Protocol):
+    """What gives clients their events."""
+
+    def events(self, last: str) -> Iterator[bytes]:
+        """Return the events after the one with the id `last`."""
+
+    def close(self) -> None:
+        """End every stream."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The hub, and what stands beside it."""
+
+    hub: Hub
+    stream: Events
