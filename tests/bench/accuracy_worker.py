@@ -13,8 +13,9 @@ import sys
 
 import gevent
 
-from smoker_prober.probes import PROBES, base, train
-from smoker_prober.resolve import Address
+from smoker_prober.network.resolve import Address
+from smoker_prober.probes import PROBES, base
+from smoker_prober.probes.followups import train
 from smoker_prober.target import Target
 
 from .accuracy_job import GO, Job, Probed

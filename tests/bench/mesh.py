@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations, product
 
-from smoker_prober.discovery.pick import pick, picks
+from smoker_prober.peers.pick import pick, picks
 from smoker_prober.schedule import next_tick, phase, place
 
 from . import table

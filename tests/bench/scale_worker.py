@@ -13,13 +13,13 @@ import sys
 
 from smoker_common import service
 from smoker_prober.assembly import assemble
-from smoker_prober.discovery.peer import STAMP
-from smoker_prober.discovery.static import targets
+from smoker_prober.config.service import targets
+from smoker_prober.peers.peer import STAMP
 from smoker_prober.prober import Hosts
-from smoker_prober.settings import Settings
-from smoker_prober.sinks.memory import Memory
-from smoker_prober.sinks.state import StateSink
+from smoker_prober.process import Settings
 from smoker_prober.snapshot import SNAPSHOT
+from smoker_prober.store.state import StateSink
+from smoker_prober.store.windows import Memory
 
 FIRST = ipaddress.IPv4Address("127.16.0.1")
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from smoker_prober.discovery.pick import picks
+from smoker_prober.peers.pick import picks
 from smoker_prober.schedule import Schedule
 
 from . import mesh

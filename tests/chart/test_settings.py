@@ -10,7 +10,7 @@ import pytest
 from smoker_common.settings import ServiceSettings, parse
 from smoker_http_echo.settings import Settings as HttpEcho
 from smoker_hub.settings import Settings as Hub
-from smoker_prober.settings import Settings as Prober
+from smoker_prober.process import Settings as Prober
 from smoker_tcp_echo.settings import Settings as TcpEcho
 from smoker_udp_echo.settings import Settings as UdpEcho
 

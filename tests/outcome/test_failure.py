@@ -14,7 +14,7 @@ import pytest
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, InvalidHeader, NewConnectionError, ProtocolError
 
 from smoker_outcome.failure import BadReply, Unresolved, in_a_sentence, outcome_of, reason
-from smoker_prober.deadline import DeadlineExceeded
+from smoker_prober.network.deadline import DeadlineExceeded
 from smoker_prober.probes.base import Attempt, run
 from smoker_prober.result import Outcome
 from smoker_prober.target import Target

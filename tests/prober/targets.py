@@ -20,8 +20,8 @@ from smoker_echo.tcp import TcpEcho
 from smoker_echo.udp import UdpEcho
 from smoker_prober.probes import PROBES
 from smoker_prober.probes.base import run
+from smoker_prober.process import Settings
 from smoker_prober.result import Result
-from smoker_prober.settings import Settings
 from smoker_prober.target import Target
 
 HOST, NODE = "127.0.0.1", "node-1"

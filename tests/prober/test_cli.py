@@ -21,12 +21,11 @@ from gevent.event import Event
 from smoker_common.settings import declaration
 from smoker_prober import cli
 from smoker_prober.cli import command
-from smoker_prober.settings import Settings
+from smoker_prober.process import Settings
 from tests.conftest import BIN, eventually
 from tests.hosts import BAD, BAD_BY_IDNA, BAD_BY_NUMBER
+from tests.prober.targets import HOST, SHORT, Serve, answering, echo
 from tests.relay import CORRUPT, DROP, PASS, TcpRelay, refusing
-
-from .targets import HOST, SHORT, Serve, answering, echo
 
 Captured = pytest.CaptureFixture[str]
 

@@ -15,11 +15,10 @@ import pytest
 from smoker_diagnosis.state import PathState, State, encode
 from smoker_prober import gather as gathering
 from smoker_prober.gather import SHOWN, Gathered, gather, missing_of
-from smoker_prober.sinks.state import STATE
+from smoker_prober.store.state import STATE
 from tests.conftest import BIN, Start
+from tests.prober.targets import answering, listening
 from tests.relay import refusing
-
-from .targets import answering, listening
 
 NODES = ("a", "b", "c", "d")
 

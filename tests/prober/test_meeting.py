@@ -10,16 +10,15 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
 from smoker_prober import round as rounds
-from smoker_prober.arrivals import Arrivals
+from smoker_prober.peers.direction import Arrivals
 from smoker_prober.prober import NEW, Prober, Where
+from smoker_prober.process import Settings
 from smoker_prober.result import Outcome, Result
-from smoker_prober.settings import Settings
-from smoker_prober.sinks.memory import Memory
-from smoker_prober.sinks.state import StateSink
+from smoker_prober.store.state import StateSink
+from smoker_prober.store.windows import Memory
 from smoker_prober.target import Path, Target
 from tests.conftest import eventually
-
-from .targets import HOST, echo, settings_of, variables_for
+from tests.prober.targets import HOST, echo, settings_of, variables_for
 
 UNANSWERED = 1  # a port on loopback where nobody listens
 

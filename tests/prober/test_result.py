@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from smoker_diagnosis.path_mtu import PathMtu
-from smoker_prober.measured import Method, Rtt
-from smoker_prober.result import PHASES, Outcome, Result, milliseconds
+from smoker_prober.result import PHASES, Method, Outcome, Result, Rtt, milliseconds
 from smoker_prober.target import Target
 
 TARGET = Target("smoker-server", 8080)

@@ -14,17 +14,16 @@ from prometheus_client import CollectorRegistry
 
 from smoker_common import log
 from smoker_prober import round as rounds
-from smoker_prober.arrivals import Arrivals
-from smoker_prober.discovery.static import hosts
+from smoker_prober.config.service import hosts
+from smoker_prober.peers.direction import Arrivals
 from smoker_prober.prober import Prober
+from smoker_prober.process import Settings
 from smoker_prober.result import Result
-from smoker_prober.settings import Settings
-from smoker_prober.sinks.memory import Memory
-from smoker_prober.sinks.state import StateSink
+from smoker_prober.store.state import StateSink
+from smoker_prober.store.windows import Memory
 from tests.conftest import eventually
+from tests.prober.targets import ENOUGH, HOST, PLENTY, SHORT, settings_of, variables_for
 from tests.relay import DROP, PASS, TcpRelay, UdpRelay, refusing
-
-from .targets import ENOUGH, HOST, PLENTY, SHORT, settings_of, variables_for
 
 
 @pytest.fixture

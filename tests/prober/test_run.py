@@ -12,9 +12,8 @@ import pytest
 from gevent.event import Event
 
 from tests.conftest import PATIENCE, Process, Start, eventually
+from tests.prober.targets import ENOUGH, HOST, Serve, echo, variables_for
 from tests.relay import CORRUPT, DROP, PASS, TcpRelay, UdpRelay, reset, truncate
-
-from .targets import ENOUGH, HOST, Serve, echo, variables_for
 
 RESULT = re.compile(
     r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] \[NODE:node-1\] \[(TCP|UDP|HTTP)\] "

@@ -15,8 +15,7 @@ from gevent.event import Event
 from smoker_prober import schedule as schedules
 from smoker_prober.schedule import Schedule, next_tick, phase
 from tests.conftest import eventually
-
-from .targets import NODE, PLENTY
+from tests.prober.targets import NODE, PLENTY
 
 INTERVAL = 0.05  # seconds
 EARLY = 0.1  # of an interval: a timer may be early by a moment

@@ -12,15 +12,13 @@ from typing import Any
 import pytest
 
 from smoker_common.fetch import FetchError
-from smoker_prober.measured import Method, Rtt
 from smoker_prober.report import windows
-from smoker_prober.result import Outcome
-from smoker_prober.sinks.memory import Memory
+from smoker_prober.result import Method, Outcome, Rtt
 from smoker_prober.snapshot import SNAPSHOT, Malformed, decode, fetch
+from smoker_prober.store.windows import Memory
 from smoker_prober.target import Path, Target
-
-from .targets import PLENTY, answering, listening
-from .test_memory import TRAIN, made
+from tests.prober.store.test_windows import TRAIN, made
+from tests.prober.targets import PLENTY, answering, listening
 
 JUNK: list[Any] = [
     None,

@@ -5,15 +5,14 @@ from __future__ import annotations
 import signal
 
 from tests.conftest import PATIENCE, Start, eventually
+from tests.prober.targets import HOST, variables_for
 from tests.relay import DROP, TcpRelay
-
-from .targets import HOST, variables_for
 
 RUN = """
 import os, sys
 from smoker_prober.__main__ import command
 from smoker_common import service
-from smoker_prober import resolve
+from smoker_prober.network import resolve
 
 def hang(*_):
     print("hanging", file=sys.stderr, flush=True)

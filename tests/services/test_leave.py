@@ -34,7 +34,7 @@ runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 RESOLVING = """
 import os, sys
 from smoker_prober.__main__ import command
-from smoker_prober import resolve
+from smoker_prober.network import resolve
 
 def hang(*_):
     print("resolving", file=sys.stderr, flush=True)

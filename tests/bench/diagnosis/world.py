@@ -11,7 +11,7 @@ import random
 from dataclasses import dataclass, field
 
 from smoker_diagnosis.state import PEER, SERVICE, Heard, PathState, State
-from smoker_prober.discovery.pick import picks
+from smoker_prober.peers.pick import picks
 
 NOW = 100_000.0  # seconds on the simulation's clock when the states are read
 INTERVAL, TIMEOUT = 30.0, 5.0  # seconds, the defaults

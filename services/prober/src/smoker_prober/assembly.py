@@ -9,13 +9,13 @@ from prometheus_client import CollectorRegistry
 from smoker_common.service import Mistake, Sockets
 from smoker_common.work import Together, Work
 from smoker_kube.api import Api
-from smoker_prober.arrivals import Arrivals
-from smoker_prober.mesh import Mesh
+from smoker_prober.peers.direction import Arrivals
+from smoker_prober.peers.mesh import Mesh
+from smoker_prober.peers.responder import never_answered, servers
 from smoker_prober.prober import Hosts, Prober
-from smoker_prober.responder import never_answered, servers
-from smoker_prober.settings import Settings
-from smoker_prober.sinks.memory import Memory
-from smoker_prober.sinks.state import StateSink
+from smoker_prober.process import Settings
+from smoker_prober.store.state import StateSink
+from smoker_prober.store.windows import Memory
 
 
 def assemble(

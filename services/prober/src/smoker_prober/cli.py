@@ -24,18 +24,18 @@ from smoker_common.work import Together
 from smoker_prober import report
 from smoker_prober import round as rounds
 from smoker_prober.assembly import assemble
-from smoker_prober.discovery.static import hosts
+from smoker_prober.config.service import hosts
 from smoker_prober.gather import Gathered, gather
+from smoker_prober.peers.responder import never_answered
 from smoker_prober.prober import NEW
 from smoker_prober.probes import PROBES
 from smoker_prober.probes.base import run as run_probe
-from smoker_prober.responder import never_answered
+from smoker_prober.process import Settings
 from smoker_prober.result import Result
-from smoker_prober.settings import Settings
 from smoker_prober.sinks import log as log_sink
-from smoker_prober.sinks.memory import Memory
-from smoker_prober.sinks.state import STATE, StateSink
 from smoker_prober.snapshot import SNAPSHOT, failed, fetch
+from smoker_prober.store.state import STATE, StateSink
+from smoker_prober.store.windows import Memory
 from smoker_prober.target import Path, Target
 
 PROGRAM = "smoker-prober"

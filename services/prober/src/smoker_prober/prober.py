@@ -13,17 +13,17 @@ from loguru import logger
 from prometheus_client import CollectorRegistry
 
 from smoker_prober import round as rounds
-from smoker_prober.arrivals import Arrivals, Direction
-from smoker_prober.confirm import Confirmations
+from smoker_prober.peers.direction import Arrivals, Direction
 from smoker_prober.probes import PROBES
 from smoker_prober.probes.base import run
+from smoker_prober.probes.followups.confirm import Confirmations
+from smoker_prober.process import Settings
 from smoker_prober.result import Result
 from smoker_prober.schedule import Schedule
-from smoker_prober.settings import Settings
 from smoker_prober.sinks import log
-from smoker_prober.sinks.memory import Memory
 from smoker_prober.sinks.metrics import Metrics
-from smoker_prober.sinks.state import StateSink
+from smoker_prober.store.state import StateSink
+from smoker_prober.store.windows import Memory
 from smoker_prober.target import Path, Target
 
 Where = Mapping[str, Target]  # a target for each probe, and one for the train

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from smoker_diagnosis.path_mtu import PathMtu
 from smoker_diagnosis.train import Train
 from smoker_outcome.outcome import Outcome as Outcome  # noqa: PLC0414  a part of every result
-from smoker_prober.measured import Rtt
 from smoker_prober.target import Target
 
 OUT = "out"  # the direction from here to a peer
 
 #: The steps of a probe, in order (RFC 9110 has no words for them; these are the field's).
 PHASES = ("resolve", "connect", "tls", "send", "wait", "transfer")
+
+
+class Method(enum.StrEnum):
+    """How a round-trip time was measured. The words stand in JSON lines and reports."""
+
+    TCP_INFO = "tcp_info"  # the kernel's own RTT of the connection's handshake
+    KERNEL = "kernel"  # the kernel's timestamps of the datagram sent and of its answer
+    STAMP = "stamp"  # the same, less the time in the reflector (RFC 8762)
+    CLOCK = "clock"  # a clock around the call: the kernel gave nothing
+
+
+class Rtt(NamedTuple):
+    """A round-trip time of the network: seconds, and the method that measured it."""
+
+    seconds: float
+    method: Method
 
 
 @dataclass(frozen=True)

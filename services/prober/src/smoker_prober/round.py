@@ -7,14 +7,14 @@ from dataclasses import replace
 from statistics import median
 
 from smoker_diagnosis.path_mtu import PathMtu
-from smoker_prober.deadline import LATEST
-from smoker_prober.discovery.peer import STAMP
-from smoker_prober.measured import Method, Rtt
-from smoker_prober.probes import PROBES, path_mtu, train
+from smoker_prober.network.deadline import LATEST
+from smoker_prober.network.resolve import address
+from smoker_prober.peers.peer import STAMP
+from smoker_prober.probes import PROBES
 from smoker_prober.probes.base import run
-from smoker_prober.resolve import address
-from smoker_prober.result import Outcome, Result
-from smoker_prober.settings import Settings
+from smoker_prober.probes.followups import path_mtu, train
+from smoker_prober.process import Settings
+from smoker_prober.result import Method, Outcome, Result, Rtt
 from smoker_prober.target import Target
 
 SPREAD = 1.0  # seconds that a train takes at most

@@ -1,6 +1,6 @@
 """The snapshot of a prober as another program reads it: fetched with a deadline and a limit, and checked throughout.
 
-What is in it: sinks/memory.py. After `decode` every field that version 1 has is there, with its type and within its
+What is in it: store/windows.py. After `decode` every field that version 1 has is there, with its type and within its
 range; what later versions of a prober add is left as it is.
 """
 

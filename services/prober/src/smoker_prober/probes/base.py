@@ -10,10 +10,9 @@ from loguru import logger
 from urllib3.exceptions import HTTPError
 
 from smoker_outcome.failure import BadReply, outcome_of, reason
-from smoker_prober.deadline import EVENT_LOOP, Deadline, DeadlineExceeded
-from smoker_prober.measured import Rtt
-from smoker_prober.resolve import Address, resolve
-from smoker_prober.result import Outcome, Result
+from smoker_prober.network.deadline import EVENT_LOOP, Deadline, DeadlineExceeded
+from smoker_prober.network.resolve import Address, resolve
+from smoker_prober.result import Outcome, Result, Rtt
 from smoker_prober.target import Target
 
 LACK = 0.25  # seconds for which a process may wait for a CPU: less is usual on a busy machine

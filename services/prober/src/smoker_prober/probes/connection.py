@@ -11,8 +11,8 @@ import time
 from collections.abc import Iterator
 
 from smoker_prober.kernel import tcp_info
-from smoker_prober.measured import Method, Rtt
 from smoker_prober.probes.base import Attempt
+from smoker_prober.result import Method, Rtt
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close sends RST (socket(7))
 

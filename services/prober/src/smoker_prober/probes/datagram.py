@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 
 from smoker_echo.datagram import LOWEST_PORT
 from smoker_prober.kernel import error_queue
-from smoker_prober.resolve import Address
+from smoker_prober.network.resolve import Address
 
 TRIES = 64  # ports to ask the kernel for: the ephemeral range may be as wide as 1 to 65535, or a few ports
 

@@ -15,10 +15,10 @@ from typing import Any
 from urllib3.connection import HTTPConnection
 
 from smoker_outcome.failure import BadReply
-from smoker_prober.deadline import Deadline
+from smoker_prober.network.deadline import Deadline
 from smoker_prober.probes.base import Attempt
 from smoker_prober.probes.connection import connect, count_retransmits
-from smoker_prober.trust import context
+from smoker_prober.probes.trust import context
 
 MAX_BODY = 64 * 1024  # bytes; more than that is no answer of an echo, and of a page no more is read
 MAX_HEAD = 256 * 1024  # bytes before the body, interim answers included

@@ -8,9 +8,9 @@ import time
 
 from smoker_outcome.failure import Reported
 from smoker_prober.kernel import error_queue, timestamping, ttl
-from smoker_prober.measured import Method, Rtt
 from smoker_prober.probes.base import Attempt
 from smoker_prober.probes.datagram import connected
+from smoker_prober.result import Method, Rtt
 
 PAYLOAD = b"PING"
 LARGEST = 65_535  # bytes

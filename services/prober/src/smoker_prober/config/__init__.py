@@ -1,0 +1,1 @@
+"""What is probed beside the peers: the echo services and the targets of the settings."""

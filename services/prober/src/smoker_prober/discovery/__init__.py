@@ -1,1 +1,0 @@
-"""Which targets there are."""

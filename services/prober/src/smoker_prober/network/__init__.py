@@ -1,0 +1,1 @@
+"""The time and the addresses of a probe."""

@@ -1,0 +1,136 @@
+"""Names to addresses, as every program on the node does it: by getaddrinfo, fresh each time.
+
+A lookup whose servers are silent cannot be called off; it ends when the resolver's own retries do. So lookups have
+threads of their own: however many hang there, everything else goes on, and the deadline frees whoever waits. Such a
+thread needs CPU, and can be kept from it with the answer in its socket: what counts is how long it has slept.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import Any, NamedTuple
+
+import gevent
+from gevent import monkey
+from gevent.event import AsyncResult
+from gevent.threadpool import ThreadPool
+
+from smoker_common.host import SockAddr, sockaddr, wire
+from smoker_outcome.failure import Unresolved, in_a_sentence
+from smoker_prober.kernel.schedstat import Stopwatch, Thread
+from smoker_prober.network.deadline import EVENT_LOOP, Deadline
+from smoker_prober.target import Target
+
+THREADS = 16  # lookups under way at most; the rest wait
+GLANCE = 0.02  # seconds between two looks at a thread whose time is over
+
+_getaddrinfo = monkey.get_original("socket", "getaddrinfo")
+_threads: list[ThreadPool] = []  # made at the first lookup
+_running: set[_LookUp] = set()  # those that have a thread
+
+
+class Address(NamedTuple):
+    """Where a socket connects to."""
+
+    family: int
+    sockaddr: SockAddr
+
+    @property
+    def literal(self) -> str:
+        """As text; a link-local address with its interface."""
+        host = self.sockaddr[0].partition("%")[0]
+        return f"{host}%{self.sockaddr[3]}" if len(self.sockaddr) == 4 and self.sockaddr[3] else host
+
+
+def resolve(target: Target, deadline: Deadline) -> Address:
+    """The first address of `target`, in the order of RFC 6724. Raises `Unresolved`, `DeadlineExceeded`."""
+    try:
+        return address(target.host, target.port)
+    except ValueError:
+        return _look_up(target, deadline)
+
+
+def address(literal: str, port: int) -> Address:
+    """Return an IP address as it stands.
+
+    Raises `ValueError` where it is none, `OSError` where this host has no such interface.
+    """
+    return Address(*sockaddr(literal, port))
+
+
+class _LookUp:
+    """Asks the resolver, in a thread."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._thread: Thread | None = None  # that asks
+        self._asleep: Stopwatch | None = None
+        self.took = 0.0  # seconds for which the resolver was waited for, once that is over
+
+    def __call__(self) -> list[Any] | Exception:
+        """What getaddrinfo says; its error is returned, for a thread that raises writes a traceback to stderr."""
+        self._thread = thread = Thread()
+        self._asleep = Stopwatch(thread.busy)
+        took = Stopwatch(thread.busy, EVENT_LOOP.busy)  # it may wait for a lock that the event loop has
+        _running.add(self)
+        try:
+            return _getaddrinfo(wire(self._target.host), self._target.port, 0, socket.SOCK_STREAM)  # type: ignore[no-any-return]
+        except (OSError, UnicodeError) as error:
+            return error
+        finally:
+            self.took = took.seconds()
+            _running.discard(self)
+
+    def asleep(self) -> float | None:
+        """Seconds for which its thread has slept; None while it has none."""
+        return None if self._asleep is None else self._asleep.seconds()
+
+    def stands(self) -> float | None:
+        """A number that stays the same while others are waited for; None where we have something to do now.
+
+        Others are the resolver, and where every thread waits for it, those that came first.
+        """
+        if self not in _running:
+            return 0.0 if self._thread is None and len(_running) >= THREADS else None
+        assert self._thread is not None
+        return None if self._thread.runnable() else self._thread.busy()
+
+
+def _look_up(target: Target, deadline: Deadline) -> Address:
+    if not _threads:
+        _threads.append(ThreadPool(THREADS))
+    look_up = _LookUp(target)
+    found = _await(look_up, deadline)
+    deadline.answered(look_up.took)
+    if isinstance(found, Exception):
+        raise Unresolved(f"{target.host}: {in_a_sentence(getattr(found, 'strerror', None) or str(found))}") from found
+    family, _kind, _protocol, _name, sockaddr = found[0]
+    return Address(family, sockaddr)
+
+
+def _await(look_up: _LookUp, deadline: Deadline) -> list[Any] | Exception:
+    """What it finds, until others have been waited for as long as the deadline leaves. Raises `DeadlineExceeded`."""
+    answer: AsyncResult[Any] | None = None
+    began, seen = time.monotonic(), None
+    while answer is None or not answer.ready():
+        asleep = look_up.asleep()
+        left = deadline.left - (time.monotonic() - began if asleep is None else asleep)
+        if left <= 0:
+            stands = look_up.stands()
+            if stands is not None and stands == seen:  # from one look to the next, and our lock was free between them
+                deadline.exceeded()
+            seen = stands
+        if deadline.lasts <= 0:
+            gevent.sleep(0)  # it may have ended, and we are late to know
+            if answer is None or not answer.ready():
+                deadline.exceeded()
+            break
+        patience = min(max(left, GLANCE), deadline.lasts)
+        if answer is None:
+            answer = gevent.with_timeout(patience, _threads[0].spawn, look_up, timeout_value=None)  # all may be taken
+        else:
+            answer.wait(patience)
+    found = answer.get()
+    assert found is not None
+    return found  # type: ignore[no-any-return]

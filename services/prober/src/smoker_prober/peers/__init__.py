@@ -1,0 +1,1 @@
+"""Who the peers are, what is probed of them, and what they are answered."""

@@ -1,0 +1,207 @@
+"""Peers out of EndpointSlices: where the probers of this release are, as its namespace's API knows it.
+
+https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1/
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import gevent
+from gevent.event import Event
+from loguru import logger
+
+from smoker_kube.api import Api
+from smoker_kube.slices import FAMILIES, of, path, placed, selector, service_of
+from smoker_kube.standing import Standing
+from smoker_kube.watch import Watch
+from smoker_prober.peers.peer import Peer, Ports
+
+PORTS = ("tcp-echo", "udp-echo", "http-echo", "stamp")  # by these names, in the order of `Ports`
+LONGEST = 1.0  # seconds: who leaves goes on answering for some more, and must not be asked after that
+SHARE = 20  # times what a change took, before the next: so it is a twentieth of the time at most
+AGAIN = 5.0  # seconds
+
+
+class Endpoint(NamedTuple):
+    """One ready endpoint of one slice: what is kept of it."""
+
+    service: str
+    family: str
+    address: str
+    node: str
+    zone: str
+    pod: str
+    ports: Ports
+
+
+def endpoints(item: Any) -> tuple[Endpoint, ...]:
+    """The endpoints of a slice that are ready and stay. Without an address or a node it is nobody.
+
+    A slice that lacks one of the `PORTS` has none. Nothing that it may hold raises.
+    """
+    numbers = {of(port, "name", str): of(port, "port", int) for port in of(item, "ports", list)}
+    ports = Ports(*(numbers.get(name, 0) for name in PORTS))
+    if not all(0 < port < 65_536 for port in ports):
+        return ()
+    return tuple(_ready(item, ports))
+
+
+class Slice(NamedTuple):
+    """What is kept of one EndpointSlice."""
+
+    endpoints: tuple[Endpoint, ...] = ()  # ready ones of probers
+    not_ready: tuple[tuple[str, str], ...] = ()  # Service and node of probers that are there and not ready
+    echoes: tuple[tuple[str, str], ...] = ()  # port name and node of the echo services' ready pods
+
+
+def sliceof(item: Any, server: str) -> Slice:
+    """Return what is kept of a slice. `server`: the echo services' Service. Nothing that a slice may hold raises."""
+    service = service_of(item)
+    seen = [(of(each, "conditions", dict), of(each, "nodeName", str)) for each in of(item, "endpoints", list)]
+    if service == server:
+        ports = {of(port, "name", str) for port in of(item, "ports", list)} & set(PORTS)
+        nodes = [node for conditions, node in seen if node and conditions.get("ready") is not False]
+        return Slice(echoes=tuple((port, node) for port in sorted(ports) for node in nodes))
+    waiting = [
+        (service, node)
+        for conditions, node in seen
+        if node and conditions.get("ready") is False and conditions.get("terminating") is not True
+    ]
+    return Slice(endpoints(item), tuple(waiting))
+
+
+def _ready(item: Any, ports: Ports) -> Iterator[Endpoint]:
+    for each in placed(item):
+        # One that is terminating may still serve, one of a Service that publishes all of its pods may be ready without
+        # serving: both are left out.
+        if each.ready and each.serving and not each.terminating:
+            yield Endpoint(each.service, each.family, each.address, each.node, each.zone, each.pod, ports)
+
+
+def peers(slices: Iterable[Iterable[Endpoint]], services: Mapping[str, str]) -> frozenset[Peer]:
+    """One peer a node and network. `services`: the network of a Service's pods, by its name; others are passed over.
+
+    A pod that stands in several slices is one. Of two pods on a node, as in a rollout, it is the one last by name.
+    """
+    places: dict[tuple[str, str], dict[str, dict[str, Endpoint]]] = {}  # by place, pod, family
+    for each in slices:
+        for endpoint in each:
+            if (network := services.get(endpoint.service)) is not None:
+                pods = places.setdefault((endpoint.node, network), {})
+                of_pod = pods.setdefault(endpoint.pod, {})
+                if endpoint.family not in of_pod or endpoint.address < of_pod[endpoint.family].address:
+                    of_pod[endpoint.family] = endpoint
+    return frozenset(_peer(node, network, pods) for (node, network), pods in places.items())
+
+
+def _peer(node: str, network: str, pods: Mapping[str, Mapping[str, Endpoint]]) -> Peer:
+    pod = max(pods)
+    found = [pods[pod][family] for family in FAMILIES if family in pods[pod]]
+    zone = next((each.zone for each in found if each.zone), "")
+    return Peer(node, zone, network, pod, tuple(each.address for each in found), found[0].ports)
+
+
+class Discovery:
+    """Tells `changed` who the peers are, when they have changed. `services` as for `peers`, at least one.
+
+    With 5,000 nodes what a change sets off takes 30 ms, and a rollout has thousands of changes: those that come while
+    the last one is told, and for `SHARE` times as long after it (`LONGEST` at most), are told as one.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        *,
+        namespace: str,
+        services: Mapping[str, str],
+        changed: Callable[[frozenset[Peer]], None],
+        pause: Callable[[float], object] = gevent.sleep,
+        again: float = AGAIN,
+        clock: Callable[[], float] = time.monotonic,
+        server: str = "",
+    ) -> None:
+        """`pause` and `clock` as for a watch; `again` is the pause in seconds after `changed` has failed.
+
+        `server`: the Service of the echo services, whose nodes are then known, too; empty: it is not watched.
+        """
+        self._services, self._tell, self._again = services, changed, again
+        self._slices: Mapping[str, Slice] = {}
+        self._news = Event()  # since they were told last
+        self._telling: gevent.Greenlet[[], None] | None = None
+        self.peers: frozenset[Peer] = frozenset()
+        self.not_ready: frozenset[tuple[str, str]] = frozenset()  # node and network of probers that are not ready
+        self.echoes: dict[str, list[str]] = {}  # by probe, the nodes on which its echo service is ready
+        self._watch = Watch(
+            api,
+            path(namespace),
+            selector=selector({*services, server}),
+            keep=lambda item: sliceof(item, server),
+            changed=self._changed,
+            pause=pause,
+            clock=clock,
+        )
+
+    def start(self) -> None:
+        self._telling = gevent.spawn(self._run)
+        self._watch.start()
+
+    def close(self) -> None:
+        """Hear and tell nothing any more."""
+        self._watch.close()
+        if self._telling is not None:
+            self._telling.kill(block=False)
+
+    @property
+    def known(self) -> bool:
+        """Whether the API has ever said who there is."""
+        return self._watch.known
+
+    @property
+    def stale(self) -> float | None:
+        """The instant (of the monotonic clock) since which the API has not answered; None while it does."""
+        return self._watch.stale
+
+    @property
+    def standing(self) -> Standing:
+        """How the API answers."""
+        return self._watch.standing
+
+    def _changed(self, slices: Mapping[str, Slice]) -> None:
+        self._slices = slices
+        self._news.set()
+
+    def _run(self) -> None:
+        while True:
+            self._news.wait()
+            self._news.clear()
+            begun = time.monotonic()
+            try:
+                slices = list(self._slices.values())
+                self.not_ready = self._not_ready(slices)
+                self.echoes = _echoes(slices)
+                found = peers((each.endpoints for each in slices), self._services)
+                if found != self.peers:
+                    self._tell(found)
+                    self.peers = found
+                pause = min(SHARE * (time.monotonic() - begun), LONGEST)
+            except Exception:
+                logger.exception("the peers could not be told of; it is tried again")
+                self._news.set()
+                pause = self._again
+            gevent.sleep(pause)
+
+    def _not_ready(self, slices: Iterable[Slice]) -> frozenset[tuple[str, str]]:
+        waiting = (one for each in slices for one in each.not_ready)
+        return frozenset((node, self._services[name]) for name, node in waiting if name in self._services)
+
+
+def _echoes(slices: Iterable[Slice]) -> dict[str, list[str]]:
+    """Return the nodes of each echo service, by the name of the probe that asks it."""
+    found: dict[str, set[str]] = {}
+    for each in slices:
+        for port, node in each.echoes:
+            found.setdefault(port.removesuffix("-echo"), set()).add(node)
+    return {probe: sorted(nodes) for probe, nodes in found.items()}

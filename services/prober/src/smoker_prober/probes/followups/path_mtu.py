@@ -1,0 +1,110 @@
+"""Whether the largest packet that the way is said to take arrives and comes back: it follows a UDP probe.
+
+one of `allowed` bytes ── answered ──▶ all is well
+        └─ three times no answer ─▶ twice one of each size, the largest first ─▶ diagnosis.path_mtu.judge
+
+A router that says that it cannot (ICMP 3/4) is no fault: the kernel then knows better, and what it knows is tried.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+from collections.abc import Collection
+
+from gevent.socket import wait_read
+
+from smoker_diagnosis.path_mtu import PathMtu, judge, sizes
+from smoker_prober.kernel import error_queue, path_mtu
+from smoker_prober.network.resolve import Address
+from smoker_prober.probes.datagram import connected
+
+LARGEST = 9216  # bytes: jumbo frames end here; loopback would take 65,536
+TRIES, SWEEPS = 3, 2
+FILLING = bytes(LARGEST)
+_SIZE = struct.Struct("!I")
+
+
+class _Over(Exception):
+    """The wait is over."""
+
+
+def run(address: Address, timeout: float, never: Collection[int] = ()) -> PathMtu | None:
+    """Ask a UDP echo, for `timeout` seconds at most, from a source port that is none of `never`.
+
+    Return None where nothing can be said of sizes.
+    """
+    try:
+        sock = connected(address, path_mtu.enable, never=never)
+    except OSError:  # no descriptor, no source port, no route
+        return None
+    with sock:
+        return _Sizes(sock, timeout / (TRIES + SWEEPS)).found()
+
+
+class _Sizes:
+    """What has been asked by `sock`, and answered. `patience`: seconds for each try."""
+
+    def __init__(self, sock: socket.socket, patience: float) -> None:
+        self._sock, self._patience = sock, patience
+        self._headers = path_mtu.HEADERS[sock.family]
+        self._answered: set[int] = set()
+        self._cut = False  # whether who answers gives only a part back: a larger packet got there
+
+    @property
+    def _allowed(self) -> int:
+        return min(path_mtu.known(self._sock) or 0, LARGEST)
+
+    def found(self) -> PathMtu | None:
+        for _ in range(TRIES):
+            allowed = self._allowed  # less than before, where a router has answered
+            if self._send(allowed) and self._await({allowed}, allowed):
+                return PathMtu(allowed, allowed)
+        allowed, tried = self._allowed, set[int]()
+        for _ in range(SWEEPS):
+            tried |= {size for size in sizes(allowed) if size not in self._answered and self._send(size)}
+            self._await(tried, allowed)
+        return judge(allowed, tried, self._answered) if self._allowed >= allowed and not self._cut else None
+
+    def _send(self, size: int) -> bool:
+        """Whether a packet of `size` bytes has left."""
+        if size < self._headers + _SIZE.size:  # the way's own size is not known
+            return False
+        for _ in range(2):  # an ICMP error for an earlier one comes first
+            try:
+                self._sock.send(self._payload(size))
+            except OSError:
+                error_queue.drain(self._sock)
+            else:
+                return True
+        return False
+
+    def _payload(self, size: int) -> bytes:
+        """Of a packet of `size` bytes: the size, then whatever."""
+        return (_SIZE.pack(size) + FILLING)[: size - self._headers]
+
+    def _await(self, wanted: set[int], allowed: int) -> bool:
+        """Whether all of `wanted` are answered in time; a way that is found to take less than `allowed` ends it."""
+        until = time.monotonic() + self._patience
+        while not wanted <= self._answered and self._allowed >= allowed:
+            try:
+                wait_read(self._sock.fileno(), max(until - time.monotonic(), 0.0), _Over())
+            except _Over:
+                self._take()  # what is there is there, however late we were woken
+                break
+            self._take()
+        return wanted <= self._answered
+
+    def _take(self) -> None:
+        """Take what has arrived: answers, and errors, which are of no use here but would wake us for ever."""
+        error_queue.drain(self._sock)
+        while True:
+            try:
+                data = self._sock.recv(LARGEST + 1)
+            except OSError:  # nothing more, or an ICMP error: what is behind that wakes us again
+                return
+            size = _SIZE.unpack_from(data)[0] if len(data) >= _SIZE.size else 0
+            if data == self._payload(size):
+                self._answered.add(size)
+            self._cut = self._cut or len(data) + self._headers < size

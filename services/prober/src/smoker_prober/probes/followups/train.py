@@ -1,0 +1,170 @@
+"""A STAMP Session-Sender (RFC 8762): packets spread over a moment, from one socket, stamped by the kernel."""
+
+from __future__ import annotations
+
+import errno
+import math
+import random
+import socket
+import time
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import gevent
+from gevent.socket import wait_read
+
+from smoker_diagnosis.train import Answer, Train, judge
+from smoker_echo.stamp_packet import LENGTH, Malformed, SenderPacket, pack_sender, unpack_reflector
+from smoker_prober.kernel import error_queue, timestamping
+from smoker_prober.network.resolve import Address
+from smoker_prober.probes.datagram import connected
+
+TAKE = 16  # packets after which what lies in the socket is taken: its buffer holds some two hundred
+
+
+class _Over(Exception):
+    """The wait is over."""
+
+
+class _Arrival(NamedTuple):
+    """An answer."""
+
+    sequence: int  # of the packet that it answers
+    number: int  # the reflector's
+    at: int  # ns since the epoch
+    taken: int  # ns of the monotonic clock, when it was read: later than `at`
+    stamped: bool  # whether `at` is the kernel's
+    residence: int  # ns in the reflector
+
+
+@dataclass
+class _UnderWay:
+    """What has left and what has come so far."""
+
+    left: dict[int, int] = field(default_factory=dict)  # sequence number: ns of departure, by the clock at first
+    clock: dict[int, int] = field(default_factory=dict)  # ns of the monotonic clock just before each left
+    departed: set[int] = field(default_factory=set)  # those whose time of departure is the kernel's
+    arrived: list[_Arrival] = field(default_factory=list)
+    answered: set[int] = field(default_factory=set)
+    ssid: int = field(default_factory=lambda: random.randint(1, 0xFFFF))  # noqa: S311  told apart, not secret
+    unreadable: int = 0  # answers that are no STAMP packet
+    refused: bool = False
+    stamped: bool = False  # whether the kernel says when something left and came
+    numbered: float = math.inf  # below it the kernel's numbers are ours; it may or may not count what did not leave
+
+    @property
+    def closed(self) -> bool:
+        """Return whether ICMP said that nobody listens there, and nothing has come."""
+        return self.refused and not self.answered and not self.unreadable
+
+    @property
+    def complete(self) -> bool:
+        """Return whether each packet that left has an answer, be it that none can be read."""
+        return self.answered >= self.left.keys() or (not self.answered and self.unreadable >= len(self.left))
+
+
+def run(address: Address, packets: int, spread: float, timeout: float, never: Collection[int] = ()) -> Train | None:
+    """Send `packets` over `spread` seconds from a port that is none of `never`, wait up to `timeout` for each answer.
+
+    Return None where nobody reflects (ICMP said so and no answer came), and where no packet could leave. The session
+    identifier (RFC 8972 section 3) tells a train from an earlier one that had the same port.
+    """
+    under_way = _UnderWay()
+    try:
+        sock = connected(address, never=never)
+    except OSError:  # no descriptor, no source port, no route
+        return None
+    with sock:
+        under_way.stamped = timestamping.enable(sock)
+        begun = time.monotonic()
+        for sequence in range(packets):
+            _await_turn(sock, under_way, sequence, begun + sequence * spread / packets)
+            if under_way.closed:
+                return None
+            under_way.clock[sequence], under_way.left[sequence] = time.monotonic_ns(), time.time_ns()
+            try:
+                packet = SenderPacket(sequence, under_way.left[sequence], ssid=under_way.ssid)
+                sock.send(pack_sender(packet, LENGTH))
+            except OSError:  # ours or an ICMP error for an earlier one; the packet has not left
+                del under_way.left[sequence]
+                under_way.numbered = min(under_way.numbered, sequence)
+                _take(sock, under_way)
+        _receive(sock, under_way, time.monotonic() + timeout, all_of_it=True)
+        _take(sock, under_way)  # a departure's stamp can come after the answer
+        if under_way.closed:
+            return None
+    return _judged(under_way, int(timeout * 1e9)) if under_way.left else None
+
+
+def _judged(under_way: _UnderWay, limit: int) -> Train:
+    """`limit`: ns after which an answer is late."""
+    arrived = [each for each in under_way.arrived if each.sequence in under_way.left]
+    answers = []
+    for each in arrived:
+        took, elapsed = each.at - under_way.left[each.sequence], each.taken - under_way.clock[each.sequence]
+        if (
+            not 0 <= took <= elapsed
+        ):  # the wall clock, by which the kernel stamps, was stepped: only the answer is known
+            answers.append(Answer(each.sequence, each.number, -1, late=False))
+            continue
+        there = each.residence if 0 <= each.residence <= took else 0  # else its clock was stepped: nobody knows
+        answers.append(Answer(each.sequence, each.number, took - there, took > limit))
+    stamped = all(each.stamped and each.sequence in under_way.departed for each in arrived)
+    return judge(sorted(under_way.left), answers, stamped=stamped, unreadable=under_way.unreadable)
+
+
+def _await_turn(sock: socket.socket, under_way: _UnderWay, sequence: int, until: float) -> None:
+    """Wait for the moment of the next packet.
+
+    What the kernel stamps can lie in the socket meanwhile: taking each answer as it comes costs three times as much.
+    Only after the first packet it is looked at, for whether there is anybody.
+    """
+    if not under_way.stamped:
+        _receive(sock, under_way, until)
+        return
+    rest = until - time.monotonic()
+    if rest > 0:
+        gevent.sleep(rest)
+    if sequence % TAKE == 1:
+        _take(sock, under_way)
+
+
+def _receive(sock: socket.socket, under_way: _UnderWay, until: float, *, all_of_it: bool = False) -> None:
+    """Take answers until `until`, or until every packet that left has one (`all_of_it`)."""
+    while not (all_of_it and under_way.complete):
+        rest = until - time.monotonic()
+        try:
+            wait_read(sock.fileno(), max(rest, 0.0), _Over())
+        except _Over:
+            _take(sock, under_way)  # what is there is there, however late we were woken
+            return
+        _take(sock, under_way)
+        if under_way.closed:
+            return
+
+
+def _take(sock: socket.socket, under_way: _UnderWay) -> None:
+    queue = error_queue.drain(sock)
+    for number, left in queue.sent.items():
+        if number in under_way.left and number < under_way.numbered:
+            under_way.left[number] = left
+            under_way.departed.add(number)
+    under_way.refused = under_way.refused or any(error.errno == errno.ECONNREFUSED for error in queue.errors)
+    while True:
+        try:
+            data, ancillary, _flags, _address = sock.recvmsg(2048, timestamping.CMSG_SPACE)
+        except OSError:
+            return
+        stamp = timestamping.stamp(ancillary)
+        try:
+            packet = unpack_reflector(data)
+        except Malformed:
+            under_way.unreadable += 1
+            continue
+        if packet.ssid not in (under_way.ssid, 0):  # the answer to an earlier train
+            continue
+        at, taken = time.time_ns() if stamp is None else stamp, time.monotonic_ns()
+        came = _Arrival(packet.sender_sequence, packet.sequence, at, taken, stamp is not None, packet.residence)
+        under_way.arrived.append(came)
+        under_way.answered.add(packet.sender_sequence)

@@ -1,0 +1,88 @@
+"""The settings of the prober."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+
+from smoker_common.settings import (
+    MAX_CONNECTIONS,
+    MAX_CONNECTIONS_PER_CLIENT,
+    ServiceSettings,
+    host,
+    name,
+    one_of,
+    port,
+    port_or_none,
+    ports,
+    seconds,
+    setting,
+    some_of,
+    whole,
+)
+from smoker_echo.answer_rate import MOST_RATE, RATE
+from smoker_echo.datagram import ECHO_PORTS
+from smoker_prober.config import targets as fixed
+from smoker_prober.peers.peer import HOST, POD
+from smoker_prober.probes import ECHOED
+
+
+@dataclass(frozen=True)
+class Settings(ServiceSettings):
+    """What the prober reads beside what every service reads."""
+
+    server_host: str = setting("SERVER_HOST", "smoker-server", host, "the host of the echo services")
+    tcp_port: int = setting("TCP_PORT", 8080, port, "the port of the TCP echo")
+    udp_port: int = setting("UDP_PORT", 8081, port, "the port of the UDP echo")
+    http_port: int = setting("HTTP_PORT", 8082, port, "the port of the HTTP echo")
+    test_interval: float = setting("TEST_INTERVAL", 30.0, seconds(0.1, 86400), "from one round to the next")
+    test_timeout: float = setting("TEST_TIMEOUT", 5.0, seconds(0.001, 3600), "for one probe, name resolution included")
+    stamp_port: int = setting("STAMP_PORT", 8062, port, "the port of the STAMP reflector")
+    probes: tuple[str, ...] = setting(
+        "PROBES", ECHOED, some_of(*ECHOED), "how the echo services and peers are probed, a train with UDP"
+    )
+    udp_packets: int = setting(
+        "UDP_PACKETS", 10, whole(0, 1000), "packets of the train that follows a UDP probe; 0: none"
+    )
+    mtu_interval: float = setting(
+        "MTU_INTERVAL",
+        30.0,
+        seconds(0, 86400),
+        "from one packet as large as the way should take, which follows a UDP probe, to the next; 0: none",
+    )
+    latency: str = setting(
+        "LATENCY",
+        "network",
+        one_of("network", "duration"),
+        "what a line calls latency: the kernel's RTT or the clock's",
+    )
+    node_name: str = setting("NODE_NAME", socket.gethostname, name, "the node this prober stands on")
+    cluster_name: str = setting("CLUSTER_NAME", "", name, "the cluster's name, in the state that the hub reads")
+    network: str = setting("NETWORK", POD, one_of(POD, HOST), "the network it stands on: its pod's or its node's")
+    discovery: str = setting(
+        "DISCOVERY",
+        "static",
+        one_of("static", "endpointslice"),
+        "static: no peers; endpointslice: peers by the API server",
+    )
+    namespace: str = setting("NAMESPACE", "", name, "the namespace of the peers' EndpointSlices")
+    peer_service: str = setting("PEER_SERVICE", "smoker-prober", name, "the Service of the probers in pods")
+    peer_host_service: str = setting("PEER_HOST_SERVICE", "", name, "the Service of the probers on nodes' networks")
+    mesh_peers: int = setting("MESH_PEERS", 10, whole(0, 10_000), "nodes whose probers are probed; 0: all")
+    peer_tcp_port: int = setting(
+        "PEER_TCP_PORT", 0, port_or_none, "where peers are answered over TCP; 0: nowhere", listen="tcp"
+    )
+    peer_udp_port: int = setting("PEER_UDP_PORT", 0, port_or_none, "the same over UDP", listen="udp")
+    peer_http_port: int = setting("PEER_HTTP_PORT", 0, port_or_none, "the same over HTTP", listen="tcp")
+    peer_stamp_port: int = setting("PEER_STAMP_PORT", 0, port_or_none, "the same for STAMP packets", listen="udp")
+    max_connections: int = setting("MAX_CONNECTIONS", 512, whole(1, 1_000_000), MAX_CONNECTIONS)
+    max_connections_per_client: int = setting(
+        "MAX_CONNECTIONS_PER_CLIENT", 128, whole(1, 1_000_000), MAX_CONNECTIONS_PER_CLIENT
+    )
+    answer_rate: int = setting(
+        "ANSWER_RATE", RATE, whole(1, MOST_RATE), "answers per source address and second, over UDP and to STAMP packets"
+    )
+    echo_ports: tuple[int, ...] = setting(
+        "ECHO_PORTS", ECHO_PORTS, ports, "ports of other echoes and reflectors: datagrams from them are not answered"
+    )
+    targets: str = setting("TARGETS", "", fixed.kind, "what else is probed: a TCP handshake, a page")

@@ -1,0 +1,263 @@
+"""What the hub asks for: the state of this prober, as `smoker_diagnosis.state` defines it.
+
+It is kept up to date as results come. A request for it encodes what has changed since the last one, and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, cast
+
+from smoker_diagnosis.state import Api, Heard, Large, Left, PathState, Role, State, encode
+from smoker_prober.network.deadline import EVENT_LOOP
+from smoker_prober.process import Settings
+from smoker_prober.result import Outcome, Result
+from smoker_prober.target import OTHER, Path
+
+STATE = "/api/v1/state"
+ROUNDS = 3  # rounds that the counts cover
+SAMPLES = 20  # round-trip times that the percentiles cover
+STARVED = 0.25  # share of time that this process waited for a CPU
+LOOK = 5.0  # seconds between two looks at that
+
+
+class _Round(NamedTuple):
+    """One result, as far as the counts need it."""
+
+    outcome: str
+    sent: int
+    lost: int
+    requests_lost: int
+    replies_lost: int
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What is kept of one path and probe."""
+
+    rounds: deque[_Round] = field(default_factory=lambda: deque(maxlen=ROUNDS))
+    rtts: deque[float] = field(default_factory=lambda: deque(maxlen=SAMPLES))
+    streak: int = 0
+    since: float = 0.0
+    large: Large = ""
+    mtu: int = 0
+    passes: int = 0
+    large_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the mesh knows beside results."""
+
+    zone: str = ""
+    api: Api = ""
+    peers: int = 0
+    heard: tuple[Heard, ...] = ()
+    left: tuple[Left, ...] = ()
+    echoes: dict[str, list[str]] = field(default_factory=dict)
+
+
+class StateSink:
+    """Keeps the state of one prober. `around` says what the mesh knows now; `waited`, how long we waited for a CPU."""
+
+    def __init__(
+        self,
+        *,
+        node: str,
+        network: str,
+        interval: float,
+        timeout: float,
+        cluster: str = "",
+        waited: Callable[[], float] = lambda: 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._node, self._network, self._cluster = node, cast(Literal["pod", "host"], network), cluster
+        self._interval, self._timeout = interval, timeout
+        self._waited, self._clock = waited, clock
+        self.around: Callable[[], Around] = Around
+        self._kept: dict[tuple[str, Path], _Kept] = {}
+        self._paths: dict[tuple[str, Path], PathState] = {}
+        self._looked, self._waited_then, self._starved = clock(), waited(), False
+        self._changes = 0
+        self._document: tuple[int, bytes] = (-1, b"")
+        self._process = os.urandom(4).hex()  # two processes count their changes alike
+
+    @classmethod
+    def of(cls, settings: Settings) -> StateSink:
+        """Return the sink of the prober that `settings` describe."""
+        return cls(
+            node=settings.node_name,
+            network=settings.network,
+            interval=settings.test_interval,
+            timeout=settings.test_timeout,
+            cluster=settings.cluster_name,
+            waited=EVENT_LOOP.delayed,
+        )
+
+    def expect(self, probe: str, path: Path) -> None:
+        """Include this path from now on."""
+        if (probe, path) not in self._paths:
+            self._kept[probe, path] = _Kept()
+            self._paths[probe, path] = PathState(
+                role_of(path), path.target, plane_of(path), path.family, probe, path.zone
+            )
+            self._changes += 1
+
+    def forget(self, probe: str, path: Path) -> None:
+        """Leave this path out from now on."""
+        if self._paths.pop((probe, path), None) is not None:
+            del self._kept[probe, path]
+            self._changes += 1
+
+    def keep(self, result: Result) -> None:
+        """Add `result` to its path."""
+        key = result.probe, result.target.path
+        self.expect(*key)
+        kept, before = self._kept[key], self._paths[key]
+        outcome = result.outcome
+        if outcome is not Outcome.LOCAL_ERROR:
+            self._count(kept, result)
+        sent, lost, requests, replies = (
+            (sum(each) for each in list(zip(*kept.rounds, strict=True))[1:]) if kept.rounds else (0,) * 4
+        )
+        failures: dict[str, int] = {}
+        for each in kept.rounds:
+            if each.outcome != Outcome.SUCCESS:
+                failures[each.outcome] = failures.get(each.outcome, 0) + 1
+        ordered = sorted(kept.rtts)
+        self._paths[key] = PathState(
+            before.role,
+            before.target,
+            before.plane,
+            before.family,
+            before.probe,
+            before.zone,
+            last=outcome.value,
+            at=round(result.began, 3),
+            attempts=len(kept.rounds),
+            failures=failures,
+            streak=kept.streak,
+            since=round(kept.since, 3),
+            sent=sent,
+            lost=lost,
+            requests_lost=requests,
+            replies_lost=replies,
+            large=kept.large,
+            mtu=kept.mtu,
+            passes=kept.passes,
+            large_at=round(kept.large_at, 3),
+            rtt_p50=round(_nearest(ordered, 0.5), 6),
+            rtt_p99=round(_nearest(ordered, 0.99), 6),
+            offender=result.offender,
+        )
+        self._changes += 1
+
+    def _count(self, kept: _Kept, result: Result) -> None:
+        train = result.train
+        if not result.confirms:  # a confirmation says that a failure lasts, and nothing about how often paths fail
+            if train is None:
+                kept.rounds.append(_Round(result.outcome.value, 0, 0, 0, 0))
+            else:
+                told = (train.requests_lost, train.replies_lost) if train.lost < train.known else (0, 0)
+                kept.rounds.append(_Round(result.outcome.value, train.known, train.lost, *told))
+        if result.outcome.ok:
+            kept.streak, kept.since = 0, 0.0
+        else:
+            kept.since = kept.since if kept.streak else result.began
+            kept.streak += 1
+        if result.rtt is not None:
+            kept.rtts.append(result.rtt.seconds)
+        if result.path_mtu is not None:
+            found = result.path_mtu
+            kept.large, kept.mtu, kept.passes = "black_hole" if found.black_hole else "ok", found.allowed, found.passes
+            kept.large_at = result.began
+
+    def fresh_failure(self, result: Result) -> bool:
+        """Return whether `result`, kept already, is the first failure of its path in a row and worth a confirmation."""
+        if result.outcome in (Outcome.SUCCESS, Outcome.LOCAL_ERROR, Outcome.MTU):
+            return False
+        return self._kept[result.probe, result.target.path].streak == 1
+
+    def failing(self, node: str, network_plane: str) -> bool:
+        """Return whether every path to `node` on a plane that ends at `network_plane` fails, and there is one."""
+        seen = [
+            state.last != Outcome.SUCCESS
+            for state in self._paths.values()
+            if state.role == "peer" and state.target == node and state.last and _ends_at(state.plane) == network_plane
+        ]
+        return bool(seen) and all(seen)
+
+    def document(self) -> tuple[str, bytes]:
+        """Return the ETag and the state as JSON."""
+        self._look()
+        if self._document[0] != self._changes:
+            self._document = self._changes, encode(self.state())
+        return f'"{self._process}-{self._changes}"', self._document[1]
+
+    def state(self) -> State:
+        """Return the state now."""
+        around = self.around()
+        return State(
+            cluster=self._cluster,
+            node=self._node,
+            network=self._network,
+            zone=around.zone,
+            time=round(time.time(), 3),
+            at=round(self._clock(), 3),
+            interval=self._interval,
+            timeout=self._timeout,
+            starved=self._starved,
+            api=around.api,
+            peers=around.peers,
+            paths=list(self._paths.values()),
+            heard=list(around.heard),
+            left=list(around.left),
+            echoes=around.echoes,
+        )
+
+    def _look(self) -> None:
+        """See, now and then, whether this process lacks CPU."""
+        now = self._clock()
+        if now - self._looked < LOOK:
+            return
+        waited = self._waited()
+        starved = (waited - self._waited_then) / (now - self._looked) > STARVED
+        self._looked, self._waited_then = now, waited
+        if starved != self._starved:
+            self._starved = starved
+            self._changes += 1
+
+
+def role_of(path: Path) -> Role:
+    """Return what kind of target `path` leads to."""
+    if path.family:
+        return "peer"
+    return "external" if path.plane.endswith(OTHER) else "service"
+
+
+def plane_of(path: Path) -> str:
+    """Return the plane of `path` by its name: that of a pod to the Service has none in lines."""
+    return path.plane or "service"
+
+
+def _ends_at(plane: str) -> str:
+    return plane.rpartition("-")[2]
+
+
+def _nearest(ordered: list[float], share: float) -> float:
+    """Return the percentile by nearest rank; 0 without values."""
+    return ordered[max(0, -(-int(share * 1000) * len(ordered) // 1000) - 1)] if ordered else 0.0
+
+
+def heard_of(times: Callable[[str], float | None], addresses: Iterable[tuple[str, str, str, str]]) -> tuple[Heard, ...]:
+    """Return when peers were last heard. `addresses`: address, node, plane and family of each peer's path to us."""
+    found = []
+    for address, node, plane, family in addresses:
+        at = times(address)
+        if at is not None:
+            found.append(Heard(node, plane, family, round(at, 3)))
+    return tuple(found)

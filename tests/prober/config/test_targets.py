@@ -1,0 +1,221 @@
+"""TARGETS: what is probed by URL, how it is called, and mistakes."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from smoker_common.settings import parse as parse_settings
+from smoker_prober import round as rounds
+from smoker_prober.config import targets as fixed
+from smoker_prober.config.service import hosts, targets
+from smoker_prober.process import Settings
+from smoker_prober.result import Outcome
+from smoker_prober.sinks import log
+from smoker_prober.target import Path, Target, Url
+from tests.hosts import BAD, BAD_BY_IDNA, BAD_BY_NUMBER, GOOD
+from tests.prober.targets import HOST, NODE, Serve, answering, settings_of, until_closed
+from tests.relay import refusing
+
+NEVER = rounds.Large(settings_of({"MTU_INTERVAL": "0"}))
+
+LONGEST = "a" * 63
+V6 = "fd00::1"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "probe", "target"),
+    [
+        ("tcp://10.96.0.1:443", "10.96.0.1:443", "connect", Target("10.96.0.1", 443)),
+        ("api=tcp://10.96.0.1:443", "api", "connect", Target("10.96.0.1", 443)),
+        (f"tcp://[{V6}]:6443", f"[{V6}]:6443", "connect", Target(V6, 6443)),
+        ("tcp://[FD00:0::1]:1", f"[{V6}]:1", "connect", Target(V6, 1)),
+        ("http://web", "web:80", "http", Target("web", 80, url=Url())),
+        ("http://web/", "web:80", "http", Target("web", 80, url=Url("/"))),
+        ("https://web", "web:443", "http", Target("web", 443, url=Url("/", tls=True))),
+        ("https://Web.Example./A", "web.example.:443", "http", Target("web.example.", 443, url=Url("/A", tls=True))),
+        ("w.w-1=http://a_b:8080/x?y=z&u=%2C#", None, "", None),
+        ("w.w-1=http://a_b:8080/x?y=z&u=%2C", "w.w-1", "http", Target("a_b", 8080, url=Url("/x?y=z&u=%2C"))),
+        (f"{LONGEST}=http://[{V6}]/", LONGEST, "http", Target(V6, 80, url=Url())),
+        ("7=https://1.2.3.4:65535/livez", "7", "http", Target("1.2.3.4", 65535, url=Url("/livez", tls=True))),
+    ],
+)
+def test_an_entry(text: str, name: str | None, probe: str, target: Target | None) -> None:
+    """A handshake for tcp, a page for http and https; the name is the entry's own or host:port."""
+    if name is None or target is None:
+        with pytest.raises(ValueError, match="http"):
+            fixed.parse(text)
+    else:
+        assert fixed.parse(text) == {name: (probe, target)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a=tcp://h:1,b=tcp://h:1",
+        "a=tcp://h:1 b=tcp://h:1",
+        " a=tcp://h:1,\n  b=tcp://h:1,\n",
+        "a=tcp://h:1 , b=tcp://h:1",
+    ],
+)
+def test_a_list(text: str) -> None:
+    """Commas, spaces, lines, and one too many; in the order of the text. Two names may mean the same."""
+    assert list(fixed.parse(text)) == ["a", "b"]
+
+
+def test_none() -> None:
+    """Unless it is set there is nothing but the echo services."""
+    settings = settings_of({})
+    assert hosts(settings) == {"smoker-server": targets(settings, "smoker-server")}
+
+
+WRONG = [
+    "web",
+    "web:80",
+    "ftp://h:1",
+    "udp://h:1",
+    "HTTP://h",
+    "tcp://h",
+    "tcp://h:1/",
+    "tcp://:1",
+    "tcp://h:0",
+    "tcp://h:65536",
+    "tcp://h:+1",
+    "tcp://h:\uff11",
+    "http://",
+    "http:///x",
+    "http://h:/x",
+    "http://h?x",
+    "http://h/x#y",
+    "http://h/\u00e4",
+    "http://h/\x00",
+    "http://me:secret@h/",
+    "http://-h/",
+    "http://h-/",
+    "http://a..b/",
+    "http://.a/",
+    f"http://{'a' * 64}/",
+    f"http://{'a.' * 127}a/",
+    "http://10.0.0.256/",
+    "http://10.1/",
+    "http://[10.0.0.1]/",
+    "http://[fd00:::1]/",
+    "http://fd00::1/",
+    "=tcp://h:1",
+    "A=tcp://h:1",
+    "a_b=tcp://h:1",
+    "-a=tcp://h:1",
+    "a.=tcp://h:1",
+    "a=b=tcp://h:1",
+    f"{'a' * 64}=tcp://h:1",
+]
+
+
+@pytest.mark.parametrize("entry", WRONG)
+def test_a_wrong_entry(entry: str) -> None:
+    """It is told, whatever is right beside it, and with what is allowed; the default stands in its place."""
+    settings, problems = parse_settings(Settings, {"TARGETS": f"good=tcp://h:1,{entry}"})
+    assert len(problems) == 1
+    assert problems[0].startswith("TARGETS='good=tcp://h:1,")
+    assert f" is not {fixed.kind.allowed}; wrong: {entry[:60]!r}" in problems[0]
+    assert settings.targets == ""
+
+
+SPLIT = re.compile(r"[,\s]")  # what ends an entry
+
+
+def in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host and "[" not in host else host
+
+
+@pytest.mark.parametrize(("text", "normal"), GOOD.items(), ids=ascii)
+def test_a_host_in_a_url(text: str, normal: str) -> None:
+    """Each host that SERVER_HOST may be, IPv6 in brackets, over each scheme."""
+    urls = f"a=tcp://{in_url(text)}:1,b=http://{in_url(text)},c=https://{in_url(text)}:7/x"
+    assert [target.host for _probe, target in fixed.parse(urls).values()] == [normal] * 3
+
+
+@pytest.mark.parametrize("text", [*BAD, *BAD_BY_IDNA, *BAD_BY_NUMBER], ids=ascii)
+def test_what_can_be_no_host_in_a_url(text: str) -> None:
+    """It is refused over each scheme, but for what reads as a port or a path there."""
+    if not SPLIT.search(text) and text not in ("host:80", "1.2.3.4:80", "[::1]:80", "a/b", "a/"):
+        for url in (f"http://{text}", f"https://{text}/x"):
+            with pytest.raises(ValueError, match=r"http"):
+                fixed.parse(url)
+    if not SPLIT.search(text):
+        with pytest.raises(ValueError, match="tcp"):
+            fixed.parse(f"tcp://{text}:1")
+
+
+def test_a_zone_in_a_url() -> None:
+    """The sign before it may be written as RFC 6874 has it."""
+    for zone in ("%eth0", "%25eth0"):
+        assert fixed.parse(f"tcp://[fe80::1{zone}]:1") == {
+            "[fe80::1%eth0]:1": ("connect", Target("fe80::1%eth0", 1)),
+        }
+
+
+def test_all_mistakes_in_one_sentence() -> None:
+    """Each wrong entry and each name that is there twice, and nothing that is right; no hint at Services' variables."""
+    text = "tcp://h, a=tcp://h:1, a=http://h, x=ftp://h, http://h:9, http://h:9/other"
+    problems = parse_settings(Settings, {"TARGETS": text})[1]
+    assert [str(problem).partition("; wrong: ")[2] for problem in problems] == [
+        "'tcp://h', a twice, 'x=ftp://h', h:9 twice"
+    ]
+
+
+def test_a_long_entry_is_cut() -> None:
+    """A sentence stays one."""
+    problems = parse_settings(Settings, {"TARGETS": "x" * 10_000})[1]
+    assert len(problems[0]) < 500
+
+
+@pytest.mark.parametrize(("network", "plane"), [("pod", "other"), ("host", "host-other")])
+def test_hosts(network: str, plane: str) -> None:
+    """Beside the Service each is a host of its own with one target, by name and plane, of no family."""
+    text = "api=tcp://10.96.0.1:443,smoker-server=https://web/x"
+    settings = settings_of({"TARGETS": text, "NETWORK": network})
+    assert hosts(settings) == {
+        "smoker-server": targets(settings, "smoker-server"),
+        f"api {plane}": {"connect": Target("10.96.0.1", 443, Path("api", plane))},
+        f"smoker-server {plane}": {
+            "http": Target("web", 443, Path("smoker-server", plane), Url("/x", tls=True)),
+        },
+    }
+
+
+def test_a_round_of_each(listen: Callable[[Serve], int]) -> None:
+    """One result each, called by its name, in lines and JSON too; a failure is no more than that."""
+    page = listen(answering(b"HTTP/1.1 302 X\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n"))
+    api = listen(until_closed)
+    with refusing() as nobody:
+        text = f"page=http://{HOST}:{page}/x api=tcp://{HOST}:{api} tcp://{HOST}:{nobody}"
+        settings = settings_of({"TARGETS": text, "NODE_NAME": NODE})
+        _service, *others = hosts(settings).values()
+        results = [result for where in others for result in rounds.results(settings, where, NEVER)]
+    found = [(result.probe, str(result.target), result.outcome, result.status) for result in results]
+    assert found == [
+        ("http", "page", Outcome.SUCCESS, 302),
+        ("connect", "api", Outcome.SUCCESS, None),
+        ("connect", f"{HOST}:{nobody}", Outcome.REFUSED, None),
+    ]
+    lines = [log.line(result, 0.0).partition(f"[NODE:{NODE}] ")[2] for result in results]
+    assert lines[0].startswith("[HTTP] SUCCESS latency=")
+    assert lines[0].endswith("ms target=page plane=other")
+    assert lines[1].startswith("[CONNECT] SUCCESS latency=")
+    assert lines[1].endswith("ms target=api plane=other")
+    assert lines[2] == f"[CONNECT] FAILED error=refused target={HOST}:{nobody} plane=other"
+    fields = results[1].fields
+    assert (fields["probe"], fields["target"], fields["plane"]) == ("connect", "api", "other")
+    assert "family" not in fields
+
+
+def test_from_a_host_network(listen: Callable[[Serve], int]) -> None:
+    """The line says that the way is another one."""
+    port = listen(lambda sock: sock.shutdown(socket.SHUT_RDWR))
+    settings = settings_of({"TARGETS": f"api=tcp://{HOST}:{port}", "NETWORK": "host"})
+    (result,) = rounds.results(settings, hosts(settings)["api host-other"], NEVER)
+    assert log.line(result, 0.0).endswith("ms target=api plane=host-other")

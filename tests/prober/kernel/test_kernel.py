@@ -1,0 +1,379 @@
+"""What the kernel knows of a socket: TCP_INFO, stamps, the error queue."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import random
+import select
+import socket
+import struct
+import time
+from collections.abc import Iterator
+
+import pytest
+from gevent import monkey
+
+from smoker_prober.kernel import error_queue, tcp_info, timestamping, ttl
+from smoker_prober.kernel.error_queue import Drained, IcmpError
+from smoker_prober.kernel.tcp_info import TcpInfo
+from tests.conftest import eventually
+from tests.prober.targets import PLENTY, echo
+
+HOSTS = ["127.0.0.1", "::1"]
+TIMESTAMPING = 4  # SO_EE_ORIGIN_TIMESTAMPING
+
+_poll = monkey.get_original("select", "poll")
+
+
+def udp(host: str) -> socket.socket:
+    """A socket on loopback that does not block."""
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind((host, 0))
+    sock.setblocking(False)
+    return sock
+
+
+@contextlib.contextmanager
+def pair(host: str) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Two that hear each other alone, with all that can be asked of the kernel."""
+    with udp(host) as one, udp(host) as other:
+        one.connect(other.getsockname())
+        other.connect(one.getsockname())
+        for sock in (one, other):
+            assert timestamping.enable(sock)
+            assert error_queue.enable(sock)
+        yield one, other
+
+
+@contextlib.contextmanager
+def refused(host: str) -> Iterator[socket.socket]:
+    """A socket connected to a port that nobody hears; one that hears itself alone holds it meanwhile."""
+    with udp(host) as deaf, udp(host) as sock:
+        deaf.connect(deaf.getsockname())
+        sock.connect(deaf.getsockname())
+        assert error_queue.enable(sock)
+        yield sock
+
+
+def events(sock: socket.socket) -> int:
+    """What the kernel would wake us for."""
+    poll = _poll()
+    poll.register(sock.fileno(), select.POLLIN)
+    return sum(found for _, found in poll.poll(0))
+
+
+def drained(sock: socket.socket, count: int) -> Drained:
+    """`count` stamps or errors from the queue."""
+    found = Drained()
+
+    def enough() -> bool:
+        queue = error_queue.drain(sock)
+        found.sent.update(queue.sent)
+        found.errors.extend(queue.errors)
+        return len(found.sent) + len(found.errors) >= count
+
+    eventually(f"{count} on the error queue", enough)
+    return found
+
+
+# TCP_INFO
+
+
+def raw_info(length: int = 232, state: int = 1, rtt: int = 0, retransmits: int = 0, least: int = 0xFFFFFFFF) -> bytes:
+    """A struct tcp_info (linux/tcp.h); what is not asked for is all ones, so that it is missed if it is read."""
+    raw = bytearray(b"\xff" * 300)
+    raw[0] = state
+    raw[68:72] = struct.pack("=I", rtt)
+    raw[100:104] = struct.pack("=I", retransmits)
+    raw[148:152] = struct.pack("=I", least)
+    return bytes(raw[:length])
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (raw_info(rtt=1500, least=1200), TcpInfo(established=True, rtt=0.0015, min_rtt=0.0012, retransmits=0)),
+        (raw_info(rtt=1, least=1), TcpInfo(established=True, rtt=1e-6, min_rtt=1e-6, retransmits=0)),
+        (raw_info(rtt=1500, least=0), TcpInfo(established=True, rtt=0.0015, min_rtt=0.0, retransmits=0)),
+        (raw_info(rtt=9, least=9, retransmits=3), TcpInfo(established=True, rtt=9e-6, min_rtt=9e-6, retransmits=3)),
+        (raw_info(), TcpInfo(established=True, rtt=None, min_rtt=None, retransmits=0)),
+        (raw_info(least=77), TcpInfo(established=True, rtt=None, min_rtt=None, retransmits=0)),
+        (raw_info(rtt=1500), TcpInfo(established=True, rtt=0.0015, min_rtt=None, retransmits=0)),
+        (raw_info(state=2, retransmits=1), TcpInfo(established=False, rtt=None, min_rtt=None, retransmits=1)),
+        (raw_info(state=8, rtt=5, least=5), TcpInfo(established=False, rtt=5e-6, min_rtt=5e-6, retransmits=0)),
+    ],
+)
+def test_tcp_info_is_read_from_its_offsets(raw: bytes, expected: TcpInfo) -> None:
+    """A time of 0, and a least time of all ones, is no sample: None and not 0."""
+    assert tcp_info.decode(raw) == expected
+
+
+@pytest.mark.parametrize(("length", "least"), [(104, None), (151, None), (152, 0.0012), (232, 0.0012), (300, 0.0012)])
+def test_an_older_kernels_tcp_info_is_shorter(length: int, least: float | None) -> None:
+    """The struct only ever grew at its end: what is not there is not known, what is there is read."""
+    assert tcp_info.decode(raw_info(length, rtt=1500, least=1200)) == TcpInfo(
+        established=True, rtt=0.0015, min_rtt=least, retransmits=0
+    )
+
+
+@pytest.mark.parametrize("length", [0, 1, 71, 103])
+def test_a_tcp_info_without_what_counts_is_none(length: int) -> None:
+    """Half a struct says nothing."""
+    assert tcp_info.decode(raw_info(length, rtt=1500)) is None
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_real_connection_has_a_sample(host: str) -> None:
+    """The handshake alone gives one."""
+    with echo("tcp", host) as port, socket.create_connection((host, port)) as sock:
+        info = tcp_info.read(sock)
+    assert info is not None
+    assert (info.established, info.retransmits) == (True, 0)
+    assert info.rtt is not None
+    assert info.min_rtt is not None
+    assert 0 < info.min_rtt <= info.rtt < PLENTY
+
+
+def test_a_socket_that_is_not_connected_has_none() -> None:
+    """There is a struct, and no sample in it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+        assert tcp_info.read(sock) == TcpInfo(established=False, rtt=None, min_rtt=None, retransmits=0)
+
+
+def test_no_tcp_no_tcp_info() -> None:
+    """None for a datagram socket and for one that is closed."""
+    with udp("127.0.0.1") as sock:
+        assert tcp_info.read(sock) is None
+    assert tcp_info.read(sock) is None
+
+
+# Stamps
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_datagram_leaves_before_it_arrives(host: str) -> None:
+    """Both stamps are the kernel's, of one clock, and lie between two looks at it."""
+    with pair(host) as (one, other):
+        other.settimeout(PLENTY)
+        numbers = iter(range(1_000_000))
+
+        def stamps() -> tuple[int, int, int, int] | None:
+            begun = time.time_ns()
+            one.send(b"PING")
+            sent = drained(one, 1).sent[next(numbers)]
+            _data, ancillary, _flags, _address = other.recvmsg(10, timestamping.CMSG_SPACE)
+            received = timestamping.stamp(ancillary)
+            return None if received is None else (begun, sent, received, time.time_ns())
+
+        # The kernel begins to stamp what arrives a moment after it was asked to.
+        for found in [eventually("both stamps", stamps) for _ in range(5)]:
+            assert list(found) == sorted(found)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_stamps_are_numbered_from_0(host: str) -> None:
+    """Each datagram sent has the next number, and left after the one before it."""
+    with pair(host) as (one, _other):
+        for _ in range(20):
+            one.send(b"x")
+        sent = drained(one, 20).sent
+    assert sorted(sent) == list(range(20))
+    assert sorted(sent.values()) == [sent[n] for n in range(20)]
+
+
+def test_each_socket_has_numbers_of_its_own() -> None:
+    """And what arrives does not count."""
+    with pair("127.0.0.1") as (one, other):
+        for _ in range(3):
+            one.send(b"x")
+        other.send(b"y")
+        assert sorted(drained(one, 3).sent) == [0, 1, 2]
+        assert sorted(drained(other, 1).sent) == [0]
+
+
+def test_an_empty_queue_wakes_nobody() -> None:
+    """A stamp on the queue is an event for whoever waits; after the drain it is none, nor is there a second."""
+    with pair("127.0.0.1") as (one, _other):
+        one.send(b"x")
+        eventually("the stamp is there", lambda: events(one) & select.POLLERR)
+        assert sorted(error_queue.drain(one).sent) == [0]
+        assert events(one) == 0
+        assert error_queue.drain(one) == Drained()
+
+
+def timespecs(*values: int) -> bytes:
+    """Three struct timespec, the first of which is the software stamp."""
+    return struct.pack("=6q", *(*values, 0, 0, 0, 0, 0, 0)[:6])
+
+
+@pytest.mark.parametrize(
+    ("ancillary", "expected"),
+    [
+        ([], None),
+        ([(socket.SOL_SOCKET, 37, timespecs(3, 5))], 3_000_000_005),
+        ([(socket.SOL_SOCKET, 37, timespecs(3, 5)[:16])], 3_000_000_005),
+        ([(socket.SOL_SOCKET, 37, timespecs(3, 5)[:15])], None),
+        ([(socket.SOL_SOCKET, 37, b"")], None),
+        ([(socket.SOL_SOCKET, 37, timespecs(0, 0, 0, 0, 3, 5))], None),  # the hardware's alone
+        ([(socket.SOL_SOCKET, 35, timespecs(3, 5))], None),
+        ([(socket.IPPROTO_IP, 37, timespecs(3, 5))], None),
+        ([(socket.IPPROTO_IP, 2, b"@\0\0\0"), (socket.SOL_SOCKET, 37, timespecs(1, 0))], 1_000_000_000),
+    ],
+)
+def test_the_stamp_among_control_messages(ancillary: list[tuple[int, int, bytes]], expected: int | None) -> None:
+    """Nanoseconds, or None where there is none: a stamp of 0 is none."""
+    assert timestamping.stamp(ancillary) == expected
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_what_the_kernel_refuses_is_said(host: str) -> None:
+    """A socket that cannot have it, here one that is closed, is no reason to fail."""
+    with udp(host) as sock:
+        pass
+    assert not timestamping.enable(sock)
+    assert not error_queue.enable(sock)
+    assert error_queue.drain(sock) == Drained()
+
+
+# ICMP
+
+
+@pytest.mark.parametrize(
+    ("host", "error"),
+    [
+        ("127.0.0.1", IcmpError(errno.ECONNREFUSED, 3, 3, "127.0.0.1")),
+        ("::1", IcmpError(errno.ECONNREFUSED, 1, 4, "::1")),
+    ],
+)
+def test_an_icmp_error_names_who_sent_it(host: str, error: IcmpError) -> None:
+    """Port unreachable in both families, with its type, its code and the offender."""
+    with refused(host) as sock:
+        sock.send(b"x")
+        assert drained(sock, 1) == Drained(errors=[error])
+        assert events(sock) == 0
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_an_icmp_error_and_a_stamp_are_told_apart(host: str) -> None:
+    """Both are on one queue."""
+    with refused(host) as sock:
+        assert timestamping.enable(sock)
+        sock.send(b"x")
+        found = drained(sock, 2)
+    assert (sorted(found.sent), [error.errno for error in found.errors]) == ([0], [errno.ECONNREFUSED])
+
+
+def test_what_was_drained_does_not_fail_the_next_call() -> None:
+    """The error is off the socket with the last one of its queue: it can send again."""
+    with refused("127.0.0.1") as sock:
+        for _ in range(3):
+            sock.send(b"x")
+            assert len(drained(sock, 1).errors) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (IcmpError(errno.ECONNREFUSED, 3, 3, "10.0.0.1"), "connection refused (ICMP 3/3 from 10.0.0.1)"),
+        (IcmpError(errno.EHOSTUNREACH, 1, 3, "fd00::1"), "no route to host (ICMP 1/3 from fd00::1)"),
+        (IcmpError(errno.EHOSTUNREACH, 3, 1, ""), "no route to host (ICMP 3/1)"),
+        (IcmpError(errno.ECONNREFUSED, 3, 3, "10.0.0.9"), "connection refused (ICMP 3/3 from the target itself)"),
+        (IcmpError(4000, 3, 9, "10.0.0.1"), "error 4000 (ICMP 3/9 from 10.0.0.1)"),
+    ],
+)
+def test_an_icmp_error_in_words(error: IcmpError, text: str) -> None:
+    """The kernel's word for it, then ICMP's numbers and the offender."""
+    assert error.told("10.0.0.9") == text
+
+
+V4, V6 = (socket.IPPROTO_IP, 11), (socket.IPPROTO_IPV6, 25)
+
+
+def extended(number: int, origin: int, kind: int = 3, code: int = 1, data: int = 0) -> bytes:
+    """A struct sock_extended_err (linux/errqueue.h)."""
+    return struct.pack("=IBBBBII", number, origin, kind, code, 0, 0, data)
+
+
+def offender(host: str) -> bytes:
+    """A struct sockaddr_in or sockaddr_in6."""
+    if ":" in host:
+        return struct.pack("=HHI16sI", socket.AF_INET6, 0, 0, socket.inet_pton(socket.AF_INET6, host), 0)
+    return struct.pack("=HH4s8x", socket.AF_INET, 0, socket.inet_aton(host))
+
+
+@pytest.mark.parametrize(
+    ("level", "data", "expected"),
+    [
+        (V4, extended(113, 2) + offender("10.1.2.3"), IcmpError(113, 3, 1, "10.1.2.3")),
+        (V6, extended(113, 3) + offender("fd00::1"), IcmpError(113, 3, 1, "fd00::1")),
+        (V6, extended(113, 2) + offender("10.1.2.3"), IcmpError(113, 3, 1, "10.1.2.3")),
+        (V4, extended(113, 2) + bytes(16), IcmpError(113, 3, 1, "")),  # AF_UNSPEC: nobody is named
+        (V4, extended(113, 2) + offender("10.1.2.3")[:7], IcmpError(113, 3, 1, "")),
+        (V6, extended(113, 3) + offender("fd00::1")[:23], IcmpError(113, 3, 1, "")),
+        (V4, extended(113, 2), IcmpError(113, 3, 1, "")),
+        (V4, extended(113, 2) + b"\2", IcmpError(113, 3, 1, "")),
+        (V4, extended(113, 2)[:15], None),  # not a whole struct
+        (V4, b"", None),
+        (V4, extended(90, 1), None),  # ours: SO_EE_ORIGIN_LOCAL
+        (V4, extended(0, 0), None),
+        (V4, extended(0, 5), None),  # SO_EE_ORIGIN_ZEROCOPY
+        (V4, extended(42, TIMESTAMPING), None),  # a stamp without its stamp
+        ((socket.IPPROTO_IP, 25), extended(113, 2) + offender("10.1.2.3"), None),
+        ((socket.IPPROTO_IPV6, 11), extended(113, 3) + offender("fd00::1"), None),
+        ((socket.SOL_SOCKET, 11), extended(113, 2) + offender("10.1.2.3"), None),
+    ],
+)
+def test_the_errors_among_control_messages(level: tuple[int, int], data: bytes, expected: IcmpError | None) -> None:
+    """What is no error of ICMP's, or no whole one, is passed over."""
+    found = Drained()
+    error_queue.sort([(*level, data)], found)
+    assert found == Drained(errors=[expected] if expected else [])
+
+
+@pytest.mark.parametrize("level", [V4, V6])
+def test_a_stamp_is_found_wherever_it_stands(level: tuple[int, int]) -> None:
+    """Before or after the message that numbers it, and with others between."""
+    stamp = (socket.SOL_SOCKET, 37, timespecs(1, 2))
+    number = (*level, extended(42, TIMESTAMPING, data=7))
+    other = (socket.IPPROTO_IP, 8, bytes(12))
+    for messages in ([stamp, number], [number, stamp], [other, stamp, other, number]):
+        found = Drained()
+        error_queue.sort(messages, found)
+        assert found == Drained(sent={7: 1_000_000_002})
+
+
+def test_garbage_is_passed_over() -> None:
+    """Whatever control messages hold, in whatever order, nothing is raised."""
+    chance = random.Random(2)
+    levels = (V4, V6, (socket.SOL_SOCKET, 37), (socket.SOL_SOCKET, 1), (99, 99))
+    for _ in range(3000):
+        messages = [
+            (*chance.choice(levels), chance.randbytes(chance.choice((0, 1, 15, 16, 17, 24, 44, 60)))) for _ in "ab"
+        ]
+        found = Drained()
+        error_queue.sort(messages, found)
+        for error in found.errors:
+            assert str(error)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_ttl_of_what_arrives(host: str) -> None:
+    """What the sender has set, of IPv6 the hop limit; other control messages do not disturb."""
+    with pair(host) as (one, other):
+        assert ttl.enable(other)
+        six = ":" in host
+        one.setsockopt(
+            *((socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS) if six else (socket.IPPROTO_IP, socket.IP_TTL)), 17
+        )
+        one.send(b"x")
+        eventually("it has arrived", lambda: events(other) & select.POLLIN)
+        _data, ancillary, _flags, _address = other.recvmsg(1, timestamping.CMSG_SPACE + ttl.CMSG_SPACE)
+        assert ttl.received(ancillary) == 17
+        assert timestamping.stamp(ancillary) is not None
+
+
+def test_no_ttl_is_none() -> None:
+    """Not 0, which would be one."""
+    assert ttl.received([]) is None
+    assert ttl.received([(socket.IPPROTO_IP, ttl.IP_TTL, b"\x01")]) is None

@@ -1,0 +1,207 @@
+"""The time a probe gives the network."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+
+import gevent
+import pytest
+from gevent import monkey
+
+from smoker_prober.network import deadline as of_deadline
+from smoker_prober.network.deadline import Deadline, DeadlineExceeded
+from tests.prober.targets import PLENTY, spin
+
+_block = monkey.get_original("time", "sleep")  # holds up the whole process, as a CPU quota does
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Two ends of a connection that do not block."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with ours, theirs:
+        yield ours, theirs
+
+
+def test_it_ends_a_wait_for_silence(pair: tuple[socket.socket, socket.socket]) -> None:
+    """A wait for ever ends with `DeadlineExceeded`, a TimeoutError that says how long the wait was."""
+    with pytest.raises(DeadlineExceeded, match=r"^no answer within 0\.02 s$") as caught:
+        Deadline(0.02).readable(pair[0])
+    assert isinstance(caught.value, TimeoutError)
+
+
+def test_it_is_one_over_several_waits(pair: tuple[socket.socket, socket.socket]) -> None:
+    """A peer that trickles is not given the whole time anew with each byte."""
+    ours, theirs = pair
+    deadline, waits = Deadline(0.2), 0
+
+    def drip() -> None:
+        while True:
+            theirs.send(b"x")
+            gevent.sleep(0.01)
+
+    def listen() -> None:
+        nonlocal waits
+        while waits < 1000:
+            deadline.readable(ours)
+            ours.recv(1)
+            waits += 1
+
+    dripping = gevent.spawn(drip)
+    with pytest.raises(DeadlineExceeded):
+        listen()
+    dripping.kill()
+    assert waits
+
+
+def test_what_has_arrived_counts_however_late_we_are(pair: tuple[socket.socket, socket.socket]) -> None:
+    """The answer came in time, the process was held up until long after: the kernel is asked, and it is there."""
+    ours, theirs = pair
+
+    def answer_and_hold_up() -> None:
+        theirs.send(b"x")
+        _block(0.15)
+
+    gevent.spawn(answer_and_hold_up)
+    Deadline(0.05).readable(ours)
+    assert ours.recv(1) == b"x"
+
+
+def test_time_between_waits_is_ours(pair: tuple[socket.socket, socket.socket]) -> None:
+    """A process that is held up before it waits still gives the network its time."""
+    ours, theirs = pair
+    deadline = Deadline(0.1)
+    _block(0.15)
+    gevent.spawn_later(0.01, theirs.send, b"x")
+    deadline.readable(ours)
+    assert ours.recv(1) == b"x"
+
+
+def test_what_we_had_to_do_is_not_the_networks(pair: tuple[socket.socket, socket.socket]) -> None:
+    """The answer is there at once, its probe gets to see it late: nearly the whole budget is left for the rest."""
+    ours, theirs = pair
+    deadline = Deadline(1.0)
+
+    def answer_and_spin() -> None:
+        theirs.send(b"x")
+        spin(0.5)
+
+    gevent.spawn(answer_and_spin)
+    deadline.readable(ours)
+    assert deadline.left > 0.6
+
+
+def test_what_the_network_took_is_gone(pair: tuple[socket.socket, socket.socket]) -> None:
+    """A wait in which we had nothing to do counts in full."""
+    ours, theirs = pair
+    deadline = Deadline(PLENTY)
+    gevent.spawn_later(0.5, theirs.send, b"x")
+    deadline.readable(ours)
+    assert deadline.left <= PLENTY - 0.2
+
+
+@pytest.mark.parametrize("took", [0.499, 0.5, 0.6])
+def test_a_late_answer_leaves_a_little_for_the_rest(pair: tuple[socket.socket, socket.socket], took: float) -> None:
+    """After a wait that took it all, or all but a little, what follows at once is not called a timeout."""
+    ours, theirs = pair
+    deadline = Deadline(0.5)
+    deadline.answered(took)
+    gevent.spawn_later(0.005, theirs.send, b"x")
+    deadline.readable(ours)
+    assert ours.recv(1) == b"x"
+
+
+def test_a_peer_that_never_stops_is_not_waited_for(pair: tuple[socket.socket, socket.socket]) -> None:
+    """There is always something to read, nothing is ever waited for, and it ends."""
+    ours, theirs = pair
+    theirs.send(b"x")
+    deadline = Deadline(0.05)
+
+    def read_on() -> None:
+        with deadline.reading():
+            while True:
+                deadline.check()
+                deadline.readable(ours)
+
+    with pytest.raises(DeadlineExceeded):
+        read_on()
+
+
+class Ours:
+    """An account by which all time is ours, as if we never had a CPU."""
+
+    busy = delayed = staticmethod(time.monotonic)
+
+
+def test_it_ends_though_no_time_is_the_networks(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where every wait is answered and we are always late, there is an end of it: by the clock, and somewhat later."""
+    monkeypatch.setattr(of_deadline, "EVENT_LOOP", Ours)
+    monkeypatch.setattr(of_deadline, "LATEST", 0.1)
+    ours, theirs = pair
+    deadline = Deadline(0.05)
+
+    def drip_and_read() -> None:
+        while True:
+            gevent.spawn_later(0.001, theirs.send, b"x")
+            deadline.readable(ours)
+            ours.recv(1)
+
+    def read_on() -> None:
+        theirs.send(b"x")
+        with deadline.reading():
+            while True:
+                deadline.check()
+                deadline.readable(ours)
+
+    for work in (drip_and_read, read_on):
+        with pytest.raises(DeadlineExceeded):
+            work()
+    assert deadline.lasts <= 0
+
+
+def test_who_answers_at_once_is_heard(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However late we are, a wait is not nothing: the peer has not even been asked."""
+    monkeypatch.setattr(of_deadline, "LATEST", 0.0)
+    ours, theirs = pair
+    deadline = Deadline(0.5)
+    _block(0.6)
+    assert deadline.lasts < 0
+    gevent.spawn_later(0.01, theirs.send, b"x")
+    deadline.readable(ours)
+    assert ours.recv(1) == b"x"
+
+
+def test_we_can_be_late_to_see_each_answer(pair: tuple[socket.socket, socket.socket]) -> None:
+    """Held up in one wait after the other: none of the answers is called late."""
+    ours, theirs = pair
+    deadline = Deadline(0.05)
+
+    def answer_and_hold_up() -> None:
+        theirs.send(b"x")
+        _block(0.1)
+
+    for _ in range(4):
+        gevent.spawn(answer_and_hold_up)
+        deadline.readable(ours)
+        assert ours.recv(1) == b"x"
+
+
+def test_a_socket_that_can_be_written_is(pair: tuple[socket.socket, socket.socket]) -> None:
+    """Connected, or refused: either way there is something to know."""
+    begun = time.monotonic()
+    Deadline(PLENTY).writable(pair[0])
+    assert time.monotonic() - begun < PLENTY
+
+
+@pytest.mark.parametrize("seconds", [0, -1])
+def test_it_lies_in_the_future(seconds: float) -> None:
+    """No time at all is a mistake."""
+    with pytest.raises(ValueError, match="future"):
+        Deadline(seconds)

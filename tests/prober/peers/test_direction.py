@@ -1,0 +1,125 @@
+"""Which direction of a way is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from smoker_common.listen import udp_sockets
+from smoker_prober.peers import direction as module
+from smoker_prober.peers.direction import IN_A_ROW, Arrivals, Direction
+from smoker_prober.peers.responder import servers
+from smoker_prober.process import Settings
+from smoker_prober.result import Outcome, Result
+from smoker_prober.sinks import log
+from smoker_prober.target import Path, Target
+from tests.prober.targets import HOST, probe
+
+PEER = Target("10.0.0.2", 8081, Path("node-2", "pod", "ipv4"))
+
+
+@pytest.fixture
+def heard() -> Arrivals:
+    return Arrivals()
+
+
+def silent(outcome: Outcome = Outcome.TIMEOUT, kind: str = "udp", target: Target = PEER) -> Result:
+    """A result of a probe that has just ended."""
+    error = "" if outcome.ok else "wait: no answer within 5 s"
+    return Result(kind, target, "node-1", time.time(), outcome, 0.0, address=target.host, error=error)
+
+
+def said(heard: Arrivals, what: str, target: Target = PEER, kind: str = "udp") -> list[str]:
+    """The direction of each result: `.` is one without an answer, `+` a success, `h` that the peer was heard."""
+    direction, found = Direction(heard), []
+    for each in what:
+        if each == "h":
+            heard.answered(target.host)
+            continue
+        outcome = {".": Outcome.TIMEOUT, "+": Outcome.SUCCESS, "r": Outcome.REFUSED, "m": Outcome.MTU}[each]
+        found.append(direction.of(silent(outcome, kind, target)).direction)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("what", "directions"),
+    [
+        (".h.h.", ["", "", "out"]),
+        (".h.h.h.h.", ["", "", "out", "out", "out"]),
+        ("hh...h", ["", "", ""]),
+        (".h..", ["", "", ""]),
+        ("..h.", ["", "", ""]),
+        (".h.....", [""] * 6),
+        ("..h.h.", ["", "", "", "out"]),
+        (".h.h+.h.h.", ["", "", "", "", "", "out"]),
+        (".h.hr.h.", ["", "", "", "", ""]),
+        (".h.hm.h.", ["", "", "", "", ""]),
+    ],
+)
+def test_when_a_direction_is_known(heard: Arrivals, what: str, directions: list[str]) -> None:
+    """Three in a row without an answer, and before each of the others the peer was heard: chance is not enough.
+
+    A peer heard after the first of them alone, as where both directions were lost later, tells nothing.
+    """
+    assert said(heard, what) == directions
+
+
+def test_how_it_is_said(heard: Arrivals) -> None:
+    """In the line, in JSON and in words."""
+    direction = Direction(heard)
+    for _ in range(IN_A_ROW - 1):
+        direction.of(silent())
+        heard.answered(PEER.host)
+    last = direction.of(silent())
+    assert log.line(last, 0.0).endswith("[UDP] FAILED error=timeout direction=out peer=node-2 plane=pod family=ipv4")
+    assert last.fields["direction"] == "out"
+    assert last.error == "wait: no answer within 5 s; what the peer itself sends arrives here"
+
+
+def test_others_tell_nothing(heard: Arrivals) -> None:
+    """Who is heard must be who does not answer, and a peer: behind a Service's address is somebody else."""
+    direction = Direction(heard)
+    for _ in range(IN_A_ROW):
+        assert direction.of(silent()).direction == ""
+        heard.answered("10.0.0.3")
+    assert said(heard, ".h.h.h.", Target("10.0.0.2", 8081)) == [""] * 4
+
+
+@pytest.mark.parametrize("kind", ["tcp", "http"])
+def test_connections_tell_nothing(heard: Arrivals, kind: str) -> None:
+    """A protocol can be blocked and datagrams not: that is no direction."""
+    assert said(heard, ".h.h.h.", kind=kind) == [""] * 4
+
+
+def test_only_so_many_are_remembered(heard: Arrivals, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever forges addresses fills no memory; who was heard of last is kept."""
+    monkeypatch.setattr(module, "MOST", 2)
+    for address in ("a", "b", "a", "c"):
+        heard.answered(address)
+    assert [heard.between(address, 0.0, math.inf) for address in "abc"] == [True, False, True]
+
+
+@contextlib.contextmanager
+def responder(heard: Arrivals, never: set[int]) -> Iterator[int]:
+    """The UDP echo that answers peers; its port."""
+    sock = udp_sockets(HOST, 0)[0]
+    (echo,) = servers(Settings(), {"peer_udp_port": [sock]}, CollectorRegistry(), never, heard)
+    echo.start()
+    try:
+        yield sock.getsockname()[1]
+    finally:
+        echo.close()
+
+
+def test_the_responder_tells(heard: Arrivals) -> None:
+    """Each datagram that is answered has arrived, by the address it came from."""
+    with responder(heard, set()) as port:
+        before = time.monotonic()
+        assert not heard.between(HOST, before, math.inf)
+        assert probe("udp", port).outcome is Outcome.SUCCESS
+        assert heard.between(HOST, before, math.inf)

@@ -1,0 +1,80 @@
+"""What is probed of whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from smoker_prober.peers.paths import Own, paths
+from smoker_prober.peers.peer import HOST, POD, Peer, Ports
+from smoker_prober.probes import ECHOED
+from smoker_prober.target import Path
+
+POD_PORTS, HOST_PORTS = Ports(8080, 8081, 8082, 8062), Ports(18080, 18081, 18082, 18062)
+NODES = ("node-1", "node-2", "node-3", "node-4")
+
+
+def peer(node: str, network: str = POD, addresses: Iterable[str] = ("10.0.0.9",)) -> Peer:
+    """A peer whose pod is called by its node and network."""
+    ports = POD_PORTS if network == POD else HOST_PORTS
+    return Peer(node, "zone-a", network, f"{network}-{node}", tuple(addresses), ports)
+
+
+def own(node: str, network: str = POD) -> Own:
+    return Own(node, network)
+
+
+def ways(peers: Iterable[Peer], me: Own, count: int = 0) -> set[tuple[str, str, str]]:
+    """Target, plane and family of each path."""
+    return {where["tcp"].path[:3] for where in paths(peers, me, count, ECHOED).values()}
+
+
+def test_every_other_node_and_never_itself() -> None:
+    """With a count of 0 every ordered pair is probed, once."""
+    peers = [peer(node) for node in NODES]
+    pairs = {(node, target) for node in NODES for target, *_ in ways(peers, own(node))}
+    assert pairs == {(a, b) for a in NODES for b in NODES if a != b}
+
+
+def test_as_many_as_are_asked_for() -> None:
+    """With a count of two, each probes two and is probed by two."""
+    peers = [peer(node) for node in NODES]
+    pairs = [(node, target) for node in NODES for target, *_ in ways(peers, own(node), 2)]
+    for node in NODES:
+        assert sum(source == node for source, _ in pairs) == sum(target == node for _, target in pairs) == 2
+
+
+def test_planes_are_compared() -> None:
+    """A pod probes pods and nodes, a node's prober both too; the own node's other prober is the control."""
+    peers = [peer(node, network) for node in NODES[:2] for network in (POD, HOST)]
+    assert ways(peers, own("node-1")) == {
+        ("node-2", "pod", "ipv4"),
+        ("node-2", "pod-host", "ipv4"),
+        ("node-1", "pod-host", "ipv4"),
+    }
+    assert ways(peers, own("node-1", HOST)) == {
+        ("node-2", "host", "ipv4"),
+        ("node-2", "host-pod", "ipv4"),
+        ("node-1", "host-pod", "ipv4"),
+    }
+
+
+def test_two_families_are_two_paths() -> None:
+    """Each probe goes to the peer's own port, at each of its addresses; the path has names alone."""
+    found = paths([peer("node-2", HOST, ("10.0.0.2", "fd00::2"))], own("node-1"), 10, ECHOED)
+    assert [where["udp"].authority for where in found.values()] == ["10.0.0.2:18081", "[fd00::2]:18081"]
+    assert [where["stamp"].port for where in found.values()] == [18062, 18062]
+    assert {where["http"].path for where in found.values()} == {
+        Path("node-2", "pod-host", family, "zone-a") for family in ("ipv4", "ipv6")
+    }
+
+
+def test_only_what_is_wanted_is_probed() -> None:
+    """Without UDP there is no train either."""
+    for probes, targets in ((("tcp",), {"tcp"}), (("udp", "http"), {"udp", "http", "stamp"})):
+        (where,) = paths([peer("node-2")], own("node-1"), 10, probes).values()
+        assert where.keys() == targets
+
+
+def test_a_successor_on_the_own_node_is_no_peer() -> None:
+    """While this pod is replaced, the one that comes is the same place on the same network."""
+    assert paths([peer("node-1")], Own("node-1", POD), 0, ECHOED) == {}

@@ -1,0 +1,63 @@
+"""A prober answers its peers as the echo services do."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from smoker_prober.network.resolve import address
+from smoker_prober.probes import ECHOED
+from smoker_prober.probes.followups import train
+from smoker_prober.result import Outcome
+from tests.conftest import Process, Start, free_port
+from tests.metrics_page import rows
+from tests.prober.targets import HOST, PLENTY, probe
+
+PORTS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM, "http": socket.SOCK_STREAM, "stamp": socket.SOCK_DGRAM}
+
+
+@pytest.fixture
+def peer(start: Start) -> tuple[Process, dict[str, int]]:
+    """A prober that answers, and where."""
+    ports = {name: free_port(kind) for name, kind in PORTS.items()}
+    variables = {f"PEER_{name.upper()}_PORT": port for name, port in ports.items()}
+    return start("smoker-prober", "run", SERVER_HOST=HOST, TEST_TIMEOUT=0.1, TCP_PORT=1, **variables), ports
+
+
+def test_each_protocol_and_trains(peer: tuple[Process, dict[str, int]]) -> None:
+    """Every probe that an echo service answers it answers too, and each packet of a train; what it did is counted."""
+    process, ports = peer
+    for name in ECHOED:
+        assert probe(name, ports[name]).outcome is Outcome.SUCCESS
+    found = train.run(address(HOST, ports["stamp"]), 5, 0.01, PLENTY)
+    assert found is not None
+    assert (found.sent, found.lost) == (5, 0)
+    page = process.get("/metrics")[1]
+    assert "smoker_echo_reflected_total 5.0" in page
+    assert 'smoker_echo_connections_total{protocol="tcp"} 1.0' in page
+    assert "smoker_echo_requests_total" in rows()
+
+
+def test_without_ports_nobody_is_answered(start: Start) -> None:
+    """A prober that is nobody's peer opens its admin port alone, and has no series of an echo."""
+    process = start("smoker-prober", "run", SERVER_HOST=HOST, TEST_TIMEOUT=0.1)
+    assert "smoker_echo_" not in process.get("/metrics")[1]
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({}, "DISCOVERY=endpointslice needs NAMESPACE, the namespace of the EndpointSlices"),
+        (
+            {"NAMESPACE": "net"},
+            "DISCOVERY=endpointslice: there is no API server here, KUBERNETES_SERVICE_HOST is not set",
+        ),
+    ],
+)
+def test_peers_need_a_cluster(start: Start, variables: dict[str, str], words: str) -> None:
+    """One sentence says what is missing; exit code 2."""
+    environ = {"DISCOVERY": "endpointslice", "KUBERNETES_SERVICE_HOST": "", "NAMESPACE": "", **variables}
+    process = start("smoker-prober", "run", ready=False, **environ)
+    assert process.popen.wait(PLENTY) == 2
+    assert process.stderr == f"smoker-prober: cannot start: {words}.\n"

@@ -1,0 +1,194 @@
+"""Large packets that follow a UDP probe: a way that loses them and says nothing, and one that says so."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from smoker_diagnosis.path_mtu import PathMtu, sizes
+from smoker_prober import round as rounds
+from smoker_prober.config.service import hosts
+from smoker_prober.kernel import path_mtu as kernel
+from smoker_prober.network.resolve import Address
+from smoker_prober.probes.followups import path_mtu
+from smoker_prober.probes.followups.path_mtu import LARGEST
+from smoker_prober.result import Outcome, Result
+from tests.prober.targets import ENOUGH, HOST, PLENTY, Client, echo, hearing, settings_of, variables_for
+from tests.relay import refusing
+
+IPV4, IPV6 = 28, 48  # bytes of headers
+
+
+def to(port: int, host: str = HOST) -> Address:
+    return Address(*((socket.AF_INET6, (host, port, 0, 0)) if ":" in host else (socket.AF_INET, (host, port))))
+
+
+def answering_if(passes: Callable[[int], bool], most: int = 65_535) -> contextlib.AbstractContextManager[int]:
+    """An echo that hears IPv4 packets of sizes that pass, and no others, and gives `most` bytes back; its port."""
+
+    def answer(sock: socket.socket, data: bytes, client: Client) -> None:
+        if passes(len(data) + IPV4):
+            sock.sendto(data[:most], client)
+
+    return hearing(answer)
+
+
+@pytest.fixture
+def ethernet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loopback interface is said to take 1,500 bytes."""
+    monkeypatch.setattr(kernel, "known", lambda _sock: 1500)
+
+
+@pytest.mark.parametrize("host", [HOST, "::1"])
+def test_the_whole_size_is_answered(host: str) -> None:
+    """One packet, as large as jumbo frames at most, though loopback takes more."""
+    with echo("udp", host) as port:
+        assert path_mtu.run(to(port, host), PLENTY) == PathMtu(LARGEST, LARGEST)
+
+
+@pytest.mark.parametrize(("hole", "passes"), [(1472, 1464), (1450, 1440), (1281, 1280), (600, 576), (576, 128)])
+@pytest.mark.usefixtures("ethernet")
+def test_a_black_hole(hole: int, passes: int) -> None:
+    """Packets from some size on are lost: the largest tried that is smaller passes."""
+    with answering_if(lambda size: size < hole) as port:
+        assert path_mtu.run(to(port), ENOUGH) == PathMtu(1500, passes)
+
+
+@pytest.mark.usefixtures("ethernet")
+def test_loss_is_no_black_hole() -> None:
+    """The largest is lost three times, then a third of all sizes by chance: no size is blamed."""
+    chance, heard = random.Random(7), [0]
+
+    def passes(size: int) -> bool:
+        heard[0] += 1
+        return size < 1500 and chance.random() > 0.33
+
+    with answering_if(passes) as port:
+        assert [path_mtu.run(to(port), ENOUGH) for _ in range(3)] == [None] * 3
+    assert heard[0] > 3 * len(sizes(1500)), "not all sizes were tried"
+
+
+@pytest.mark.parametrize("most", [1024, 1472])
+@pytest.mark.usefixtures("ethernet")
+def test_an_echo_that_cuts_its_answers(most: int) -> None:
+    """It gives so many bytes back at most, as some do: the large packet has arrived, and the way is well."""
+    with answering_if(lambda _size: True, most=most) as port:
+        found = path_mtu.run(to(port), ENOUGH)
+    assert found == (PathMtu(1500, 1500) if most == 1500 - IPV4 else None)
+
+
+def test_a_way_whose_size_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel that does not tell: nothing is sent."""
+    monkeypatch.setattr(kernel, "known", lambda _sock: None)
+    heard: list[int] = []
+    with answering_if(lambda size: bool(heard.append(size)) or True) as port:  # type: ignore[func-returns-value]
+        assert path_mtu.run(to(port), ENOUGH) is None
+    assert heard == []
+
+
+@pytest.mark.usefixtures("ethernet")
+def test_one_that_answers_nothing_any_more() -> None:
+    """It has gone since the small packet was answered: nothing is said of sizes."""
+    with answering_if(lambda _size: False) as port:
+        assert path_mtu.run(to(port), ENOUGH) is None
+    with refusing(socket.SOCK_DGRAM) as port:
+        assert path_mtu.run(to(port), ENOUGH) is None
+
+
+def test_a_router_that_says_how_much_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel learns of a smaller way while the first packet is under way: that is tried, and is no fault."""
+    heard: list[int] = []
+
+    def passes(size: int) -> bool:
+        heard.append(size)
+        return size <= 1300
+
+    monkeypatch.setattr(kernel, "known", lambda _sock: 1300 if heard else 1500)
+    with answering_if(passes) as port:
+        assert path_mtu.run(to(port), ENOUGH) == PathMtu(1300, 1300)
+    assert heard == [1500, 1300]
+
+
+def test_no_way_there() -> None:
+    assert path_mtu.run(to(9, "127.255.255.255"), ENOUGH) is None  # a broadcast address
+
+
+@pytest.mark.parametrize("host", [HOST, "::1"])
+def test_what_the_kernel_knows(host: str) -> None:
+    """The interface's MTU of a connected socket, nothing of one that is not; and nothing is fragmented."""
+    with echo("udp", host) as port:
+        address = to(port, host)
+        with socket.socket(address.family, socket.SOCK_DGRAM) as sock:
+            assert kernel.enable(sock)
+            assert kernel.known(sock) is None
+            sock.connect(address.sockaddr)
+            assert (kernel.known(sock) or 0) >= 65_535
+            with pytest.raises(OSError, match="Message too long"):
+                sock.send(bytes(65_536))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        assert not kernel.enable(sock)
+
+
+def due(rounds_between: float) -> rounds.Large:
+    """One round in so many has a large packet."""
+    return rounds.Large(settings_of({"TEST_INTERVAL": "2", "MTU_INTERVAL": str(2 * rounds_between)}))
+
+
+def udp_result(port: int, large: rounds.Large) -> Result:
+    """What a round says of UDP."""
+    settings = settings_of(variables_for({"udp": port}, ENOUGH) | {"PROBES": "udp", "UDP_PACKETS": "0"})
+    (where,) = hosts(settings).values()
+    (result,) = rounds.results(settings, where, large)
+    return result
+
+
+@pytest.mark.usefixtures("ethernet")
+def test_a_round_fails_while_large_packets_are_lost() -> None:
+    """PING was answered, and the result is a failure that says what passes; so is the next, though it is not due."""
+    large = due(1000)
+    with answering_if(lambda size: size < 1400) as port:
+        for _ in range(2):
+            result = udp_result(port, large)
+            assert (result.outcome, result.path_mtu) == (Outcome.MTU, PathMtu(1500, 1350))
+            assert result.error == ("packets of 1350 bytes pass, larger ones are lost; the way is said to take 1500")
+            assert result.rtt is not None
+
+
+@pytest.mark.parametrize(
+    ("every", "rounds_with"),
+    [
+        (0, [False] * 5),
+        (0.1, [True] * 5),
+        (1, [True] * 5),
+        (2, [True, False, True, False, True]),
+        (1000, [True] + [False] * 4),
+    ],
+)
+def test_when_large_packets_are_sent(every: float, rounds_with: list[bool]) -> None:
+    """In the first round, then in one of so many, in each if the interval is no longer; never where it is 0."""
+    large = due(every)
+    with echo("udp") as port:
+        assert [udp_result(port, large).path_mtu is not None for _ in range(5)] == rounds_with
+
+
+@pytest.mark.usefixtures("ethernet")
+def test_until_they_pass_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once some were lost each round asks, one that could not tell does not end that; one that passed does."""
+    large, says = due(1000), [PathMtu(1500, 1400), None, PathMtu(1500, 1500), PathMtu(1500, 1500)]
+    monkeypatch.setattr(path_mtu, "run", lambda *_: says.pop(0))
+    with echo("udp") as port:
+        found = [udp_result(port, large).outcome for _ in range(5)]
+    assert found == [Outcome.MTU, *[Outcome.SUCCESS] * 4]
+    assert len(says) == 1
+
+
+def test_none_where_nobody_answered() -> None:
+    """A probe that failed is followed by nothing, and large packets are due still."""
+    large = due(1000)
+    with refusing(socket.SOCK_DGRAM) as port:
+        assert udp_result(port, large).outcome is Outcome.REFUSED
+    assert large.due()

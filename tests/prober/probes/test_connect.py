@@ -1,0 +1,103 @@
+"""The connect probe: a TCP handshake, and nothing more."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import pytest
+from gevent.event import AsyncResult
+from prometheus_client import CollectorRegistry, generate_latest
+
+from smoker_prober.config.service import targets
+from smoker_prober.peers.peer import STAMP
+from smoker_prober.probes import ECHOED, PROBES
+from smoker_prober.process import Settings
+from smoker_prober.result import Method, Outcome
+from smoker_prober.sinks.metrics import Metrics
+from tests.prober.targets import HOST, PLENTY, SHORT, Serve, echo, probe
+from tests.relay import refusing
+
+Listen = Callable[[Serve], int]
+
+
+@pytest.mark.parametrize("host", [HOST, "::1"])
+def test_a_handshake_is_a_success(host: str) -> None:
+    """Over both families: the address, the network's round trip by the kernel, and no phase but those two."""
+    with echo("tcp", host) as port:
+        result = probe("connect", port, host=host)
+    assert (result.outcome, result.address, result.error) == (Outcome.SUCCESS, host, "")
+    assert (tuple(result.phases), result.received, result.status) == (("resolve", "connect"), 0, None)
+    assert result.rtt is not None
+    assert result.rtt.method is Method.TCP_INFO
+
+
+def test_nothing_is_sent(listen: Listen) -> None:
+    """The target sees a connection and its end."""
+    said: AsyncResult[bytes] = AsyncResult()
+    result = probe("connect", listen(lambda sock: said.set(sock.recv(4096))))
+    assert (result.outcome, said.get(timeout=PLENTY)) == (Outcome.SUCCESS, b"")
+
+
+def test_nobody_needs_to_accept() -> None:
+    """The handshake is the kernel's: whether a program answers behind it is another probe's question."""
+    with socket.create_server((HOST, 0)) as listener:
+        result = probe("connect", listener.getsockname()[1])
+    assert result.outcome is Outcome.SUCCESS
+
+
+def test_nobody_listening_is_refused() -> None:
+    """RST to the SYN is `refused`."""
+    with refusing() as port:
+        result = probe("connect", port)
+    assert (result.outcome, result.error, result.rtt) == (Outcome.REFUSED, "connect: connection refused", None)
+
+
+def test_no_way_there_is_unreachable() -> None:
+    """The kernel knows no way: no TCP goes to the broadcast address of loopback."""
+    result = probe("connect", 443, host="127.255.255.255")
+    assert (result.outcome, result.error) == (Outcome.UNREACHABLE, "connect: network is unreachable")
+
+
+def test_a_silent_target_is_a_timeout() -> None:
+    """A listener whose queue is full takes no SYN: the deadline ends the wait."""
+    with socket.create_server((HOST, 0), backlog=0) as listener:
+        port = listener.getsockname()[1]
+        with socket.create_connection((HOST, port)):  # the one that the queue holds
+            result = probe("connect", port, timeout=SHORT)
+    assert (result.outcome, result.error) == (Outcome.TIMEOUT, f"connect: no answer within {SHORT:g} s")
+
+
+def test_echoes_owe_more(settings: Settings) -> None:
+    """What a host with echoes is asked is told once: it has a target for each of those probes, and for the train."""
+    assert {*ECHOED, STAMP} == targets(settings, HOST).keys()
+    assert {*ECHOED, "connect"} == PROBES.keys()
+
+
+def _page(registry: CollectorRegistry) -> str:
+    return generate_latest(registry).decode()
+
+
+def test_its_series_come_with_its_first_result() -> None:
+    """A prober that has nothing to connect to has no series of it; then there are all, segments sent again too."""
+    registry = CollectorRegistry()
+    metrics = Metrics(registry, interval=30.0)
+    assert 'smoker_probe_rtt_seconds_count{probe="tcp"} 0.0' in _page(registry)
+    assert "connect" not in _page(registry)
+    with echo("tcp") as port:
+        result = probe("connect", port)
+    metrics.keep(result)
+    page = _page(registry)
+    for name in ("rtt", "duration"):
+        assert f'smoker_probe_{name}_seconds_count{{probe="connect"}} 1.0' in page
+    assert 'smoker_probe_phase_seconds_count{phase="connect",probe="connect"} 1.0' in page
+    assert f'smoker_probe_retransmits_total{{probe="connect",target="{HOST}:{port}"}} 0.0' in page
+
+
+def test_its_failure_is_no_train_lost() -> None:
+    """A handshake that fails says nothing of the loss of packets."""
+    registry = CollectorRegistry()
+    metrics = Metrics(registry, interval=30.0)
+    with refusing() as port:
+        metrics.keep(probe("connect", port))
+    assert "smoker_probe_loss_ratio{" not in _page(registry)

@@ -1,0 +1,30 @@
+"""A probe that lacked CPU: nobody knows whether the network was late or this process."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from smoker_prober.network.deadline import EVENT_LOOP, DeadlineExceeded
+from smoker_prober.probes.base import Attempt, run
+from smoker_prober.result import Outcome
+from smoker_prober.target import Target
+
+
+def silent(attempt: Attempt) -> None:
+    """A probe that nobody answers."""
+    with attempt.phase("wait"):
+        raise DeadlineExceeded("no answer within 1 s")
+
+
+@pytest.mark.parametrize(
+    ("waited", "outcome"), [(0.0, Outcome.TIMEOUT), (0.5, Outcome.TIMEOUT), (0.9, Outcome.LOCAL_ERROR)]
+)
+def test_a_timeout_without_cpu_is_ours(monkeypatch: pytest.MonkeyPatch, waited: float, outcome: Outcome) -> None:
+    """It is a local error, with the reason, where most of the time was a wait for a CPU; else it is a timeout."""
+    accounts = itertools.chain([10.0], itertools.repeat(10.0 + waited))
+    monkeypatch.setattr(EVENT_LOOP, "delayed", lambda: next(accounts))
+    result = run("tcp", silent, Target("127.0.0.1", 1), "node-1", 1.0)
+    assert result.outcome is outcome
+    assert ("waited 0.9 s of them for a CPU" in result.error) == (outcome is Outcome.LOCAL_ERROR)

@@ -1,0 +1,192 @@
+"""Results as metrics: what is counted, what is shown, and how much of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest
+
+from smoker_diagnosis.train import Train
+from smoker_prober.result import Method, Outcome, Result, Rtt
+from smoker_prober.sinks import metrics
+from smoker_prober.sinks.metrics import Metrics
+from smoker_prober.target import Path, Target
+from tests.prober.store.test_windows import TRAIN, made
+from tests.prober.targets import Stepped
+
+WHERE = {"target": "smoker-server:8080"}
+OF_TCP = len(Outcome) - 1  # outcomes: nothing large follows it
+
+
+class Kept:
+    """A sink and what it says."""
+
+    def __init__(self, *results: Result, throttled: float | None = None) -> None:
+        self.registry = CollectorRegistry()
+        self.sink = Metrics(self.registry, interval=30.0, throttled=lambda: throttled)
+        for result in results:
+            self.sink.keep(result)
+
+    def __call__(self, name: str, **labels: str) -> float | None:
+        """The value of a series; None where there is none."""
+        return self.registry.get_sample_value(name, labels)
+
+    def number(self, name: str) -> int:
+        """How many series a metric has."""
+        return generate_latest(self.registry).decode().count(f"\n{name}{{")
+
+
+def train(**counts: int) -> Train:
+    """A train of ten with these counts."""
+    return replace(TRAIN, **{"lost": 0, "requests_lost": 0, **counts})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("probe", "never"), [("tcp", {Outcome.MTU: None}), ("udp", {})])
+def test_results_are_counted_by_outcome(probe: str, never: dict[Outcome, None]) -> None:
+    """Each path has every outcome that it can have from its first result on, so that a rate sees the first failure."""
+    kept = Kept(*(made(outcome, probe=probe) for outcome in (Outcome.SUCCESS, Outcome.SUCCESS, Outcome.TIMEOUT)))
+    found = {outcome: kept("smoker_probe_total", probe=probe, outcome=outcome.value, **WHERE) for outcome in Outcome}
+    assert found == dict.fromkeys(Outcome, 0.0) | {Outcome.SUCCESS: 2.0, Outcome.TIMEOUT: 1.0} | never
+
+
+def test_answers_that_cannot_be_read_are_in_no_fate() -> None:
+    """Where none can be read there is no loss ratio, and no packet is called answered or lost."""
+    kept = Kept(made(probe="udp", train=train(unreadable=10)))
+    assert kept("smoker_probe_unreadable_total", probe="udp", **WHERE) == 10
+    assert kept("smoker_probe_loss_ratio", probe="udp", **WHERE) is None
+    assert {kept("smoker_probe_packets_total", probe="udp", fate=fate, **WHERE) for fate in metrics.FATES} == {0.0}
+
+
+def test_lost_large_packets_are_no_loss() -> None:
+    """The small one was answered; where nothing was, all is lost."""
+    for outcome, loss in (Outcome.MTU, None), (Outcome.TIMEOUT, 1):
+        assert Kept(made(outcome, probe="udp"))("smoker_probe_loss_ratio", probe="udp", **WHERE) == loss
+
+
+@pytest.mark.parametrize("step", [1000.0, -1000.0])
+def test_the_date_of_the_last_success_is_by_the_wall_clock_of_now(step: float) -> None:
+    """A scrape says how long ago it was, whatever the wall clock did since."""
+    clock, registry = Stepped(), CollectorRegistry()
+    sink = Metrics(registry, interval=30.0, clock=clock)
+    sink.keep(made())
+    clock.passes(40, step=step)
+    date = registry.get_sample_value("smoker_probe_last_success_timestamp_seconds", {"probe": "tcp", **WHERE})
+    assert date == clock.wall() - 40
+
+
+def test_paths_that_are_expected_are_there_before_any_result() -> None:
+    """Known label sets exist from the start."""
+    kept = Kept()
+    kept.sink.expect("tcp", Path("smoker-server:8080"))
+    assert kept("smoker_probe_total", probe="tcp", outcome="refused", **WHERE) == 0
+    assert kept("smoker_probe_last_success_timestamp_seconds", probe="tcp", **WHERE) is None
+
+
+def test_times_are_of_the_kernel_and_of_the_clock() -> None:
+    """RTT of each result that has one; duration and phases of successes alone."""
+    good = made(rtt=Rtt(0.0003, Method.TCP_INFO), duration=0.04, phases={"resolve": 0.03, "connect": 0.01})
+    kept = Kept(good, made(Outcome.TIMEOUT, duration=5.0))
+    assert kept("smoker_probe_rtt_seconds_sum", probe="tcp") == 0.0003
+    assert kept("smoker_probe_rtt_seconds_bucket", probe="tcp", le="0.0002") == 0
+    assert kept("smoker_probe_rtt_seconds_bucket", probe="tcp", le="0.0005") == 1
+    assert kept("smoker_probe_duration_seconds_sum", probe="tcp") == 0.04
+    assert kept("smoker_probe_phase_seconds_count", probe="tcp", phase="resolve") == 1
+    assert kept("smoker_probe_duration_seconds_count", probe="udp") == 0
+
+
+def test_the_last_rtt_goes_when_a_probe_fails() -> None:
+    """An old number beside an outage would look like health."""
+    good = made(rtt=Rtt(0.0003, Method.TCP_INFO))
+    assert Kept(good)("smoker_probe_last_rtt_seconds", probe="tcp", **WHERE) == 0.0003
+    assert Kept(good, made(Outcome.TIMEOUT))("smoker_probe_last_rtt_seconds", probe="tcp", **WHERE) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "fates", "loss"),
+    [
+        (train(), {"answered": 10}, 0.0),
+        (train(lost=3, requests_lost=2, replies_lost=1), {"answered": 7, "request_lost": 2, "reply_lost": 1}, 0.3),
+        (train(delayed=4), {"answered": 6, "delayed": 4}, 0.0),
+        (train(lost=10, requests_lost=10), {"lost": 10}, 1.0),  # nobody knows which way
+    ],
+)
+def test_packets_of_trains_by_fate(found: Train, fates: dict[str, int], loss: float) -> None:
+    """Every packet sent has one fate; the fates that did not occur are 0."""
+    kept = Kept(made(probe="udp", train=replace(found, jitter=0.001, duplicates=2, reordered=1)))
+    told = {fate: kept("smoker_probe_packets_total", probe="udp", fate=fate, **WHERE) for fate in metrics.FATES}
+    assert told == dict.fromkeys(metrics.FATES, 0.0) | fates
+    assert kept("smoker_probe_loss_ratio", probe="udp", **WHERE) == loss
+    assert kept("smoker_probe_jitter_seconds", probe="udp", **WHERE) == 0.001
+    assert kept("smoker_probe_duplicates_total", probe="udp", **WHERE) == 2
+    assert kept("smoker_probe_reordered_total", probe="udp", **WHERE) == 1
+
+
+def test_loss_of_a_probe_that_failed_is_whole_and_an_error_of_ours_is_none() -> None:
+    """Without an answer to the probe there is no train; a prober without descriptors lost nothing; TCP has no loss."""
+    name = "smoker_probe_loss_ratio"
+    good, failed = made(probe="udp", train=TRAIN), made(Outcome.TIMEOUT, probe="udp")
+    assert Kept(good, failed)(name, probe="udp", **WHERE) == 1.0
+    assert Kept(good, made(Outcome.LOCAL_ERROR, probe="udp"))(name, probe="udp", **WHERE) == 0.1
+    assert Kept(failed, made(probe="udp"))(name, probe="udp", **WHERE) is None  # nobody reflects there
+    assert Kept(made(Outcome.TIMEOUT))(name, probe="tcp", **WHERE) is None
+
+
+def test_retransmits_are_of_tcp() -> None:
+    """Loss that an outcome does not show is counted where there can be any."""
+    kept = Kept(made(retransmits=2), made(retransmits=1), made(probe="udp"))
+    assert kept("smoker_probe_retransmits_total", probe="tcp", **WHERE) == 3
+    assert kept("smoker_probe_retransmits_total", probe="udp", **WHERE) is None
+
+
+def test_the_prober_tells_of_itself() -> None:
+    """Rounds, how late they began, its interval; throttling only where the kernel tells."""
+    kept = Kept(throttled=1.5)
+    kept.sink.began(0.003)
+    kept.sink.ended()
+    assert kept("smoker_prober_rounds_total") == 1
+    assert kept("smoker_prober_lateness_seconds_sum") == 0.003
+    assert kept("smoker_prober_interval_seconds") == 30
+    assert kept("smoker_prober_throttled_seconds_total") == 1.5
+    assert Kept()("smoker_prober_throttled_seconds_total") is None
+
+
+def test_the_first_paths_show_all_and_later_ones_only_what_occurred() -> None:
+    """The bound that docs/metrics.md gives: from the thirteenth path on a zero is left out."""
+    many = [replace(made(), target=Target("peer", port)) for port in range(1, metrics.WHOLE + 1)]
+    assert Kept(*many).number("smoker_probe_total") == metrics.WHOLE * OF_TCP
+    one_more = replace(made(), target=Target("peer", 9999))
+    assert Kept(*many, one_more).number("smoker_probe_total") == metrics.WHOLE * OF_TCP + 1
+
+
+def test_a_peer_is_known_by_name_and_way() -> None:
+    """Two families of one node are two paths; no label has an address; a peer that has left has no series."""
+    paths = [Path("node-2", "pod", family, "zone-b") for family in ("ipv4", "ipv6")]
+    kept = Kept(*(replace(made(), target=Target("10.0.0.2", 8080, path)) for path in paths))
+    labels = {"probe": "tcp", "target": "node-2", "plane": "pod", "target_zone": "zone-b", "outcome": "success"}
+    assert kept("smoker_probe_total", family="ipv4", **labels) == 1
+    assert kept("smoker_probe_total", family="ipv6", **labels) == 1
+    assert "10.0.0.2" not in generate_latest(kept.registry).decode()
+    kept.sink.forget("tcp", paths[0])
+    assert kept("smoker_probe_total", family="ipv4", **labels) is None
+    assert kept("smoker_probe_total", family="ipv6", **labels) == 1
+    assert kept("smoker_prober_paths") == 1
+
+
+def test_paths_beyond_the_bound_have_no_series(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are probed, logged and counted in the histograms; the number of paths says that there are more."""
+    monkeypatch.setattr(metrics, "LISTED", 2)
+    kept = Kept(*(replace(made(), target=Target("peer", port)) for port in (1, 2, 3, 4, 4)))
+    assert kept("smoker_probe_total", probe="tcp", outcome="success", target="peer:2") == 1
+    assert kept("smoker_probe_total", probe="tcp", outcome="success", target="peer:3") is None
+    assert kept("smoker_prober_paths") == 4
+    assert kept("smoker_probe_duration_seconds_count", probe="tcp") == 5
+
+
+@pytest.mark.parametrize(("probe", "most"), [("tcp", 12), ("http", 12), ("udp", 22)])
+def test_series_of_a_path_are_as_documented(probe: str, most: int) -> None:
+    """docs/metrics.md says how many there are at most."""
+    whole = made(probe=probe, rtt=Rtt(0.1, Method.KERNEL), train=replace(TRAIN, jitter=0.1) if probe == "udp" else None)
+    text = generate_latest(Kept(whole).registry).decode()
+    assert sum('target="' in line for line in text.splitlines()) == most

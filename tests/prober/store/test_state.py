@@ -1,0 +1,193 @@
+"""The state that a prober serves to the hub."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from typing import Any
+
+import pytest
+
+from smoker_diagnosis.path_mtu import PathMtu
+from smoker_diagnosis.state import State, decode
+from smoker_diagnosis.train import Train
+from smoker_prober.probes.followups.confirm import MOST, Confirmations
+from smoker_prober.result import Method, Outcome, Result, Rtt
+from smoker_prober.store.state import STATE, Around, StateSink, heard_of
+from smoker_prober.target import Path, Target
+from tests.conftest import Start
+
+PEER = Path("node-2", "pod", "ipv4", "zone-b")
+
+
+class Now:
+    """A clock that moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def sink(**more: Any) -> StateSink:
+    return StateSink(node="node-1", network="pod", interval=30, timeout=5, clock=more.pop("clock", Now()), **more)
+
+
+def made(outcome: Outcome = Outcome.SUCCESS, probe: str = "tcp", began: float = 990.0, **more: Any) -> Result:
+    """A result of the path to the peer."""
+    error = "" if outcome.ok else "wait: why"
+    return Result(
+        probe, Target("10.0.0.2", 8080, PEER), "node-1", 0.0, outcome, 0.002, error=error, began=began, **more
+    )
+
+
+def read(found: StateSink) -> State:
+    """The state as the hub reads it."""
+    return decode(found.document()[1])
+
+
+def test_an_expected_path_is_there_before_its_first_result() -> None:
+    """It says what it is, and that nothing is known yet."""
+    state = sink()
+    state.expect("tcp", PEER)
+    state.expect("tcp", Path("smoker-server:8080"))
+    state.expect("http", Path("livez", "other"))
+    peer, service, other = read(state).paths
+    assert (peer.role, peer.target, peer.plane, peer.family, peer.zone, peer.last) == (
+        "peer",
+        "node-2",
+        "pod",
+        "ipv4",
+        "zone-b",
+        "",
+    )
+    assert (service.role, service.plane, other.role, other.plane) == ("service", "service", "external", "other")
+
+
+def test_counts_cover_the_last_three_rounds() -> None:
+    """Older results leave them; a streak begins with its first failure and ends with a success."""
+    state = sink()
+    for outcome, began in (
+        (Outcome.TIMEOUT, 1.0),
+        (Outcome.SUCCESS, 2.0),
+        (Outcome.TIMEOUT, 3.0),
+        (Outcome.REFUSED, 4.0),
+    ):
+        state.keep(made(outcome, began=began))
+    (path,) = read(state).paths
+    assert (path.attempts, path.failures) == (3, {"timeout": 1, "refused": 1})
+    assert (path.last, path.at, path.streak, path.since) == ("refused", 4.0, 2, 3.0)
+
+
+def test_a_confirmation_lengthens_the_streak_and_no_rate() -> None:
+    """It says that a failure lasts; how often the path fails is what rounds say."""
+    state = sink()
+    state.keep(made(Outcome.TIMEOUT, began=1.0))
+    state.keep(made(Outcome.TIMEOUT, began=3.0, confirms=True))
+    (path,) = read(state).paths
+    assert (path.attempts, path.failures, path.streak, path.since) == (1, {"timeout": 1}, 2, 1.0)
+
+
+def test_a_local_error_says_nothing_of_the_path() -> None:
+    """It is the last result, and counts neither as an attempt nor as a failure."""
+    state = sink()
+    state.keep(made())
+    state.keep(made(Outcome.LOCAL_ERROR))
+    (path,) = read(state).paths
+    assert (path.last, path.attempts, path.failures, path.streak) == ("local_error", 1, {}, 0)
+
+
+def test_packets_sizes_and_times() -> None:
+    """Packets by direction over the last rounds, the verdict on large packets, percentiles of round trips."""
+    state = sink()
+    train = Train(10, 3, 0, 0, 0, 2, 1, (), None)
+    for milliseconds in (1, 2, 3):
+        rtt = Rtt(milliseconds / 1000, Method.KERNEL)
+        state.keep(made(probe="udp", train=train, rtt=rtt, path_mtu=PathMtu(1450, 1400)))
+    (path,) = read(state).paths
+    assert (path.sent, path.lost, path.requests_lost, path.replies_lost) == (30, 9, 6, 3)
+    assert (path.large, path.mtu, path.passes, path.large_at) == ("black_hole", 1450, 1400, 990.0)
+    assert (path.rtt_p50, path.rtt_p99) == (0.002, 0.003)
+
+
+def test_a_lost_train_says_no_direction() -> None:
+    """Without any answer nobody knows which half of the round trips was lost."""
+    state = sink()
+    state.keep(made(probe="udp", train=Train(10, 10, 0, 0, 0, 10, 0, (), None)))
+    (path,) = read(state).paths
+    assert (path.lost, path.requests_lost, path.replies_lost) == (10, 0, 0)
+
+
+def test_the_tag_changes_with_the_state_alone() -> None:
+    """Asked twice it is the same document; a result makes another; another process never has the same tag."""
+    state = sink()
+    state.keep(made())
+    first = state.document()
+    assert state.document() == first
+    state.keep(made())
+    assert state.document()[0] != first[0]
+    other = sink()
+    other.keep(made())
+    assert other.document()[0] != first[0]
+
+
+def test_a_forgotten_path_is_gone() -> None:
+    """And is no reason to say that a node fails."""
+    state = sink()
+    state.keep(made(Outcome.TIMEOUT))
+    assert state.failing("node-2", "pod")
+    assert not state.failing("node-2", "host")
+    state.forget("tcp", PEER)
+    assert read(state).paths == []
+    assert not state.failing("node-2", "pod")
+
+
+def test_a_prober_without_cpu_says_so() -> None:
+    """A quarter of the time spent waiting for a CPU is too much, and the flag goes when it is over."""
+    now, waited = Now(), Now()
+    state = sink(clock=now, waited=waited)
+    now.seconds += 10
+    waited.seconds += 4
+    assert read(state).starved
+    now.seconds += 10
+    assert not read(state).starved
+
+
+def test_who_was_heard() -> None:
+    """A peer whose address was heard is there with the instant; one that never was is not."""
+    times = {"10.0.0.2": 5.0}
+    state = sink()
+    addresses = [("10.0.0.2", "node-2", "pod", "ipv4"), ("10.0.0.3", "node-3", "pod", "ipv4")]
+    state.around = lambda: Around(heard=heard_of(times.get, addresses))
+    assert [(each.node, each.at) for each in read(state).heard] == [("node-2", 5.0)]
+
+
+def test_confirmations_have_a_budget() -> None:
+    """However many probes fail in an interval, only so many are repeated; then there is room again."""
+    now = Now()
+    confirmations = Confirmations(30, clock=now)
+    assert sum(confirmations.later(lambda: None) for _ in range(100)) == MOST
+    confirmations.close()
+    now.seconds += 31
+    assert Confirmations(30, clock=now).later(lambda: None)
+
+
+def test_a_short_interval_confirms_by_itself() -> None:
+    """Where the next round comes as soon, nothing is repeated."""
+    assert not Confirmations(1).later(lambda: None)
+
+
+def test_it_is_served_with_a_tag(start: Start) -> None:
+    """`GET /api/v1/state` gives the document and its ETag; who has it already gets 304 and no body."""
+    variables = {"SERVER_HOST": "127.0.0.1", "TEST_TIMEOUT": 0.2, "TCP_PORT": 0, "UDP_PORT": 0, "HTTP_PORT": 0}
+    process = start("smoker-prober", "run", **variables)
+    url = f"http://127.0.0.1:{process.ports['ADMIN_PORT']}{STATE}"
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        tag, state = answer.headers["ETag"], decode(answer.read())
+    assert {path.probe: path.last for path in state.paths} == dict.fromkeys(("tcp", "udp", "http"), "refused")
+    request = urllib.request.Request(url, headers={"If-None-Match": f'W/"other", {tag}'})
+    with pytest.raises(urllib.error.HTTPError) as unchanged:
+        urllib.request.urlopen(request, timeout=5)
+    with unchanged.value as answer:
+        assert (answer.code, answer.read(), answer.headers["ETag"]) == (304, b"", tag)

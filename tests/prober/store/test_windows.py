@@ -1,0 +1,145 @@
+"""What a prober remembers: the snapshot, and the report made of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+
+import pytest
+
+from smoker_diagnosis.train import Train
+from smoker_prober.report import windows
+from smoker_prober.result import Method, Outcome, Result, Rtt
+from smoker_prober.store.windows import Memory
+from smoker_prober.target import Target
+from tests.conftest import BIN, Start, eventually
+from tests.prober.targets import Stepped
+
+TRAIN = Train(
+    sent=10, lost=1, delayed=0, duplicates=0, reordered=0, requests_lost=1, replies_lost=0, rtts=(), jitter=None
+)
+
+
+def made(outcome: Outcome = Outcome.SUCCESS, probe: str = "tcp", **rest: object) -> Result:
+    """A result of some path."""
+    facts: dict[str, object] = {
+        "start": 0.0,
+        "duration": 0.002,
+        "error": "" if outcome.ok else "wait: why",
+        "target": Target("smoker-server", 8080),
+        "source": "node-1",
+    }
+    return Result(probe=probe, outcome=outcome, **(facts | rest))  # type: ignore[arg-type]
+
+
+def test_a_snapshot_has_a_path_for_each_probe_and_target() -> None:
+    """Percentiles in milliseconds, loss from trains, failures with their cause; null where nothing is known."""
+    memory = Memory()
+    for milliseconds in (1, 2, 3):
+        memory.keep(made(rtt=Rtt(milliseconds / 1000, Method.TCP_INFO)))
+    memory.keep(made(Outcome.TIMEOUT))
+    memory.keep(made(probe="udp", train=TRAIN))
+    snapshot = json.loads(json.dumps(memory.snapshot()))
+    assert (snapshot["version"], snapshot["node"]) == (1, "node-1")
+    tcp, udp = snapshot["paths"]
+    assert (tcp["probe"], tcp["target"], tcp["last"]) == ("tcp", "smoker-server:8080", "timeout")
+    assert (tcp["results"], tcp["failed"], tcp["loss_ratio"]) == (4, 1, 0.25)
+    assert tcp["rtt_ms"] == {"p50": 2.0, "p95": 3.0, "p99": 3.0, "max": 3.0}
+    assert [(failure["outcome"], failure["error"]) for failure in tcp["failures"]] == [("timeout", "wait: why")]
+    assert (udp["loss_ratio"], udp["rtt_ms"], udp["jitter_ms"], udp["failures"]) == (0.1, None, None, [])
+
+
+@pytest.mark.parametrize("step", [1000.0, -1000.0, 1e9])
+def test_a_wall_clock_that_steps(step: float) -> None:
+    """An outage is as long as it was, open and over, and dates are by the clock that is right now."""
+    clock = Stepped()
+    memory = Memory(clock)
+    memory.keep(made())
+    clock.passes(1.0)
+    memory.keep(made(Outcome.TIMEOUT))
+    clock.passes(2.5, step=step)
+    snapshot = memory.snapshot()
+    (path,) = snapshot["paths"]
+    assert path["longest_outage_seconds"] == 2.5
+    assert snapshot["time"] == clock.wall()
+    assert (snapshot["time"] - path["last_success"], snapshot["time"] - path["failures"][0]["time"]) == (3.5, 2.5)
+    memory.keep(made())
+    clock.passes(10.0, step=-2 * step)
+    snapshot = memory.snapshot()
+    (path,) = snapshot["paths"]
+    assert (path["results"], path["longest_outage_seconds"]) == (3, 2.5)
+    assert (snapshot["time"], snapshot["time"] - path["last_success"]) == (clock.wall(), 10.0)
+
+
+def test_a_round_a_day() -> None:
+    """The report shows the last result, however long ago it was."""
+    clock = Stepped()
+    memory = Memory(clock)
+    memory.keep(made(rtt=Rtt(0.0005, Method.KERNEL)))
+    clock.passes(86_399.0)
+    row = windows(memory.snapshot()).splitlines()[1]
+    assert row.split() == ["tcp", "smoker-server:8080", "-", "success", "1", "0", "0.0%", *["0.5"] * 4, "-", "0s"]
+
+
+def test_an_error_of_our_own_is_no_loss() -> None:
+    """A prober without descriptors says nothing of the network."""
+    memory = Memory()
+    memory.keep(made())
+    memory.keep(made(Outcome.LOCAL_ERROR))
+    (path,) = memory.snapshot()["paths"]
+    assert (path["results"], path["failed"], path["loss_ratio"]) == (2, 0, 0.0)
+
+
+def test_what_findings_are_made_of() -> None:
+    """How often a path has failed in a row, and what its last packets lost."""
+    memory = Memory()
+    memory.keep(made(probe="udp", train=TRAIN))
+    memory.keep(made(Outcome.TIMEOUT, probe="udp"))
+    (path,) = memory.snapshot()["paths"]
+    assert (path["failed_in_a_row"], path["recent_loss_ratio"]) == (1, 0.1)
+
+
+def test_lost_large_packets_are_no_loss() -> None:
+    """The small one was answered."""
+    memory = Memory()
+    memory.keep(made(Outcome.MTU, probe="udp"))
+    (path,) = memory.snapshot()["paths"]
+    assert (path["failed"], path["loss_ratio"]) == (1, 0.0)
+
+
+def test_the_report_is_a_table() -> None:
+    """A row a path, a dash where nothing is known, and a sentence."""
+    memory = Memory()
+    assert windows(memory.snapshot()).endswith("No round has ended yet.")
+    memory.keep(made(probe="udp", train=TRAIN, rtt=Rtt(0.0005, Method.KERNEL)))
+    head, row, empty, sentence = windows(memory.snapshot()).splitlines()
+    assert head.split()[:4] == ["PROBE", "TARGET", "PLANE", "LAST"]
+    assert row.split() == ["udp", "smoker-server:8080", "-", "success", "1", "0", "10.0%", *["0.5"] * 4, "-", "0s"]
+    assert empty == ""
+    assert sentence == ("From node-1: the last hour, or the last result where that is older; times in milliseconds.")
+
+
+def report(variables: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`smoker-prober report` beside a prober with these variables."""
+    command = [str(BIN / "smoker-prober"), "report", *arguments]
+    return subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_report_asks_the_prober_that_runs(start: Start, variables: dict[str, str]) -> None:
+    """The table and the JSON of a real prober; exit code 0 while all its last probes were answered."""
+    prober = start("smoker-prober", "run", TEST_INTERVAL=0.2, **variables)
+    beside = {"ADMIN_PORT": str(prober.ports["ADMIN_PORT"]), "LISTEN_ADDRESS": "127.0.0.1"}
+    eventually("three paths", lambda: len(json.loads(prober.get("/api/v1/snapshot")[1])["paths"]) == 3)
+    told = report(beside)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert [line.split()[0] for line in told.stdout.splitlines()[:4]] == ["PROBE", "tcp", "udp", "http"]
+    assert json.loads(report(beside, "--json").stdout)["node"] == "node-1"
+    prober.stop()
+    silent = report(beside)
+    assert silent.returncode == 2
+    assert silent.stderr == (
+        f"smoker-prober: cannot report: http://127.0.0.1:{beside['ADMIN_PORT']}/api/v1/snapshot does not answer: "
+        "connection refused; ADMIN_PORT is the admin port of the prober that is asked.\n"
+    )

@@ -1,0 +1,189 @@
+"""The settings of the prober: the promised table, and mistakes."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+from typing import Any
+
+import pytest
+
+from smoker_common.settings import declaration, parse
+from smoker_prober import round as rounds
+from smoker_prober.config.service import targets
+from smoker_prober.probes import ECHOED, PROBES
+from smoker_prober.process import Settings
+from tests.hosts import BAD, BAD_BY_IDNA, BAD_BY_NUMBER, GOOD
+
+PROMISED: dict[str, Any] = {
+    "SERVER_HOST": "smoker-server",
+    "TCP_PORT": 8080,
+    "UDP_PORT": 8081,
+    "HTTP_PORT": 8082,
+    "TEST_INTERVAL": 30,
+    "TEST_TIMEOUT": 5,
+    "STAMP_PORT": 8062,
+    "PROBES": ("tcp", "udp", "http"),
+    "UDP_PACKETS": 10,
+    "MTU_INTERVAL": 30,
+    "LATENCY": "network",
+    "NODE_NAME": socket.gethostname(),
+    "LOG_LEVEL": "INFO",
+    "LOG_FORMAT": "text",
+    "LISTEN_ADDRESS": (),
+    "ADMIN_PORT": 9464,
+    "LINGER": 0,
+    "NETWORK": "pod",
+    "CLUSTER_NAME": "",
+    "DISCOVERY": "static",
+    "NAMESPACE": "",
+    "PEER_SERVICE": "smoker-prober",
+    "PEER_HOST_SERVICE": "",
+    "MESH_PEERS": 10,
+    "PEER_TCP_PORT": 0,
+    "PEER_UDP_PORT": 0,
+    "PEER_HTTP_PORT": 0,
+    "PEER_STAMP_PORT": 0,
+    "MAX_CONNECTIONS": 512,
+    "MAX_CONNECTIONS_PER_CLIENT": 128,
+    "ANSWER_RATE": 2000,
+    "ECHO_PORTS": (8062, 8081, 18062, 18081),
+    "TARGETS": "",
+}
+
+
+def by_variable(settings: Settings) -> dict[str, Any]:
+    """The values of `settings` by the names of their variables."""
+    return {declaration(field).variable: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+
+
+def test_the_defaults_are_the_promised_ones() -> None:
+    """In an empty environment every variable of the table has its default, and there is no other variable."""
+    settings, problems = parse(Settings, {})
+    assert (by_variable(settings), problems) == (PROMISED, [])
+
+
+def test_every_variable_is_read() -> None:
+    """Each has its say; fractions of a second are allowed."""
+    wanted: dict[str, Any] = {
+        "SERVER_HOST": "10.0.0.1",
+        "TCP_PORT": 1,
+        "UDP_PORT": 65535,
+        "HTTP_PORT": 80,
+        "TEST_INTERVAL": 0.5,
+        "TEST_TIMEOUT": 0.25,
+        "STAMP_PORT": 9,
+        "PROBES": ("udp",),
+        "UDP_PACKETS": 0,
+        "MTU_INTERVAL": 0,
+        "LATENCY": "duration",
+        "NODE_NAME": "node-7",
+        "LOG_LEVEL": "DEBUG",
+        "LOG_FORMAT": "json",
+        "LISTEN_ADDRESS": ("127.0.0.1", "::1"),
+        "ADMIN_PORT": 9000,
+        "LINGER": 2.5,
+        "NETWORK": "host",
+        "CLUSTER_NAME": "blue",
+        "DISCOVERY": "endpointslice",
+        "NAMESPACE": "net",
+        "PEER_SERVICE": "lungs-prober",
+        "PEER_HOST_SERVICE": "lungs-host",
+        "MESH_PEERS": 0,
+        "PEER_TCP_PORT": 18080,
+        "PEER_UDP_PORT": 18081,
+        "PEER_HTTP_PORT": 18082,
+        "PEER_STAMP_PORT": 18062,
+        "MAX_CONNECTIONS": 1_000_000,
+        "MAX_CONNECTIONS_PER_CLIENT": 1,
+        "ANSWER_RATE": 1,
+        "ECHO_PORTS": (7, 9),
+        "TARGETS": "api=tcp://10.96.0.1:443",
+    }
+    settings, problems = parse(
+        Settings,
+        {name: ",".join(map(str, value)) if isinstance(value, tuple) else str(value) for name, value in wanted.items()},
+    )
+    assert (by_variable(settings), problems) == (wanted, [])
+    assert set(wanted) == set(PROMISED)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "allowed"),
+    [
+        ("TEST_INTERVAL", "0", "a number of seconds from 0.1 to 86400"),
+        ("TEST_INTERVAL", "-5", "a number of seconds from 0.1 to 86400"),
+        ("TEST_INTERVAL", "30s", "a number of seconds from 0.1 to 86400"),
+        ("TEST_INTERVAL", "nan", "a number of seconds from 0.1 to 86400"),
+        ("TEST_INTERVAL", "inf", "a number of seconds from 0.1 to 86400"),
+        ("TEST_TIMEOUT", "0", "a number of seconds from 0.001 to 3600"),
+        ("TEST_TIMEOUT", "1e9", "a number of seconds from 0.001 to 3600"),
+        ("TCP_PORT", "0", "a whole number from 1 to 65535"),
+        ("UDP_PORT", "65536", "a whole number from 1 to 65535"),
+        ("HTTP_PORT", "80.0", "a whole number from 1 to 65535"),
+        ("TCP_PORT", "tcp://10.0.0.1:8080", "a whole number from 1 to 65535 (a Service of that name sets it"),
+        ("SERVER_HOST", "smoker server", "a host, which is a name"),
+        ("SERVER_HOST", "x" * 254, "a host, which is a name"),
+        ("ECHO_PORTS", "7,x", "a list by commas or spaces of whole numbers from 1 to 65535"),
+        ("ECHO_PORTS", "0", "a list by commas or spaces of whole numbers from 1 to 65535"),
+        ("ANSWER_RATE", "0", "a whole number from 1 to 10000000"),
+        ("NODE_NAME", "node\n[NODE:forged]", "a name or an address without spaces"),
+        ("LOG_FORMAT", "xml", "one of text, json"),
+    ],
+)
+def test_a_mistake_is_told_with_what_is_allowed(variable: str, text: str, allowed: str) -> None:
+    """One problem, which names the variable and the range; the default stands in its place."""
+    settings, problems = parse(Settings, {variable: text})
+    assert len(problems) == 1
+    assert problems[0].startswith(f"{variable}=")
+    assert f" is not {allowed}" in problems[0]
+    assert by_variable(settings) == PROMISED
+
+
+def test_all_mistakes_at_once() -> None:
+    """As many problems as mistakes, so that all are mended in one go."""
+    wrong = dict.fromkeys(("TCP_PORT", "UDP_PORT", "HTTP_PORT", "TEST_INTERVAL", "TEST_TIMEOUT", "LOG_LEVEL"), "x")
+    _settings, problems = parse(Settings, wrong | {"NODE_NAME": "node-1"})
+    assert sorted(problem.partition("=")[0] for problem in problems) == sorted(wrong)
+
+
+def test_a_target_for_each_probe() -> None:
+    """Every probe that there is has a target, each at its own port of the one host."""
+    settings, _problems = parse(Settings, {"SERVER_HOST": "h", "TCP_PORT": "1", "UDP_PORT": "2", "HTTP_PORT": "3"})
+    assert {name: str(target) for name, target in targets(settings, "h").items()} == {
+        "tcp": "h:1",
+        "udp": "h:2",
+        "http": "h:3",
+        "stamp": "h:8062",  # where the train goes
+    }
+    alone, _problems = parse(Settings, {"PROBES": "http,tcp"})
+    assert targets(alone, "h").keys() == {"tcp", "http"}
+    assert list(PROBES) == [*ECHOED, "connect"] == ["tcp", "udp", "http", "connect"]
+
+
+def test_the_longest_round() -> None:
+    """Each probe may take its whole timeout, large packets too; a train its spread and its last packet's timeout."""
+    probes = {"TEST_TIMEOUT": "0.5", "TEST_INTERVAL": "2", "MTU_INTERVAL": "0"}
+    assert rounds.longest(parse(Settings, probes | {"UDP_PACKETS": "0"})[0]) == pytest.approx(1.5)
+    assert rounds.longest(parse(Settings, probes)[0]) == pytest.approx(1.5 + 0.4 + 0.5)
+    assert rounds.longest(parse(Settings, probes | {"MTU_INTERVAL": "30"})[0]) == pytest.approx(1.5 + 0.4 + 0.5 + 0.5)
+    assert rounds.longest(parse(Settings, probes | {"PROBES": "tcp,http"})[0]) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("text", [*BAD, *BAD_BY_IDNA, *BAD_BY_NUMBER], ids=ascii)
+def test_a_server_host_that_can_be_no_host(text: str) -> None:
+    """One sentence names the variable, what it holds, what is allowed and what is wrong."""
+    settings, problems = parse(Settings, {"SERVER_HOST": text})
+    assert settings.server_host == "smoker-server"
+    assert len(problems) == 1
+    assert problems[0].startswith(
+        f"SERVER_HOST={text if len(text) <= 60 else text[:57] + '...'!r} is not a host, which is a name"
+    )
+
+
+@pytest.mark.parametrize(("text", "normal"), GOOD.items(), ids=ascii)
+def test_a_server_host(text: str, normal: str) -> None:
+    """It is kept in its normal form, and each probe has it."""
+    settings, problems = parse(Settings, {"SERVER_HOST": text})
+    assert (settings.server_host, problems) == (normal, [])
+    assert {target.host for target in targets(settings, settings.server_host).values()} == {normal}
