@@ -14,7 +14,7 @@ FOLLOW    ?=
 LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-requests 100 $(if $(FOLLOW),--follow)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-programs test-chart check format build images docker-build manifests deploy undeploy logs-server logs-client \
+.PHONY: help setup run test test-programs test-chart test-page vendor check format build images docker-build manifests deploy undeploy logs-server logs-client \
         e2e e2e-faults e2e-rest e2e-starved e2e-accuracy bench bench-accuracy bench-scale bench-soak bench-mesh bench-cluster bench-diagnosis lock clean
 
 help:  ## list the commands
@@ -42,12 +42,31 @@ test: setup  ## every test that needs no cluster
 AT_ITS_END = log=$$(mktemp); $(1) >$$log 2>&1; status=$$?; cat $$log; rm $$log; exit $$status
 TESTS = $(BIN)/coverage run -m pytest -m 'not cluster and not engine'
 OF_CHART = tests/chart tests/dashboards
+OF_PAGE = tests/hub_page
 
 test-programs: setup  # what the chart's are not
-	$(TESTS) tests $(OF_CHART:%=--ignore %)
+	$(TESTS) tests $(patsubst %,--ignore %,$(OF_CHART) $(OF_PAGE))
 
 test-chart: setup  # beside the others, and heard of at its end
 	@$(call AT_ITS_END,$(TESTS) $(OF_CHART))
+
+PAGE = dev/page
+PAGE_READY = $(PAGE)/node_modules/.ready
+
+$(PAGE_READY): $(PAGE)/package.json $(PAGE)/package-lock.json
+	@npm ci --prefix $(PAGE) --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+$(VENV)/.ready-page: $(VENV)/.ready requirements-page.txt
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --requirement requirements-page.txt
+	@touch $@
+
+vendor: $(PAGE_READY)  ## bundle the libraries of the hub's page anew (needs node and npm)
+	node $(PAGE)/vendor.mjs
+
+test-page: setup $(PAGE_READY) $(VENV)/.ready-page  ## the hub's page: its types, its libraries, a real Chromium (needs node, npm, chromium)
+	$(PAGE)/node_modules/.bin/tsc --project $(PAGE)
+	$(BIN)/python -m pytest $(OF_PAGE) --durations 5
 
 check: setup  ## lint, format, types, imports, Dockerfile
 	$(BIN)/ruff check $(SOURCES)
@@ -133,11 +152,11 @@ bench-accuracy: setup  ## the prober's numbers against a packet capture, idle an
 
 lock: ## write constraints.txt anew from the newest versions of everything
 	@$(PYTHON) -m venv --clear .venv-lock
-	@.venv-lock/bin/python -m pip --disable-pip-version-check install --quiet --requirement requirements-dev.txt $(PACKAGES:%=--editable %)
+	@.venv-lock/bin/python -m pip --disable-pip-version-check install --quiet --requirement requirements-dev.txt --requirement requirements-page.txt $(PACKAGES:%=--editable %)
 	@.venv-lock/bin/python -m pip freeze --all --exclude-editable | grep -v '^pip==' > constraints.txt
 	@rm -rf .venv-lock
 	@git --no-pager diff --stat constraints.txt
 
 clean:  ## remove what the other commands made
-	rm -rf $(VENV) .venv-lock dist tests/bench/build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-lock dist $(PAGE)/node_modules tests/bench/build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find libs services tests dev -name __pycache__ -prune -exec rm -rf {} +

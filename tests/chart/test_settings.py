@@ -62,8 +62,8 @@ NUMBERS = [
 ]
 #: What the chart sets because there are pods that take over, and peers: a service by itself has none of them.
 IN_A_CLUSTER = {"LINGER", "DISCOVERY", "NAMESPACE", *(f"PEER_{what}_PORT" for what in ("TCP", "UDP", "HTTP", "STAMP"))}
-#: What no value sets: a pod listens on all its addresses. On the node's network it does not.
-NO_VALUES = {"LISTEN_ADDRESS"}
+#: What no value sets: a pod listens on all its addresses, (not on the node's network), and the API server knows peers.
+NO_VALUES = {"LISTEN_ADDRESS", "PEERS"}
 
 
 def problems(component: str, variable: str, value: Any) -> Sequence[str]:

@@ -22,7 +22,7 @@ from smoker_hub.hub import Hub
 from smoker_hub.incidents import Change
 from smoker_hub.metrics import HubMetrics
 from smoker_hub.notify.webhook import Webhook
-from smoker_hub.places import Places
+from smoker_hub.places import FixedPlaces, Places
 from smoker_hub.settings import Settings
 from smoker_hub.web import api, now, views
 from smoker_hub.web.sources import Sources
@@ -32,10 +32,12 @@ from smoker_kube.api import Api
 PROGRAM = "smoker-hub"
 
 
-def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> Work:
-    """Return the hub with its API and, where there is one, its webhook. Raises `Mistake`."""
+def places_of(settings: Settings) -> Places | FixedPlaces:
+    """Return what says where the probers are. Raises `Mistake`."""
+    if settings.peers:
+        return FixedPlaces(settings.peers)
     if not settings.namespace:
-        raise Mistake("NAMESPACE is needed, the namespace of the EndpointSlices")
+        raise Mistake("NAMESPACE is needed, the namespace of the EndpointSlices, or PEERS")
     try:
         kubernetes = Api.in_cluster(os.environ)
     except LookupError as outside:
@@ -43,7 +45,12 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
     services = {settings.peer_service: ("pod", settings.peer_admin_port)}
     if settings.peer_host_service:
         services[settings.peer_host_service] = ("host", settings.peer_host_admin_port)
-    places = Places(kubernetes, settings.namespace, services)
+    return Places(kubernetes, settings.namespace, services)
+
+
+def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> Work:
+    """Return the hub with its API and, where there is one, its webhook. Raises `Mistake`."""
+    places = places_of(settings)
     collector = Collector(places, timeout=settings.timeout)
     webhook = Webhook(settings.webhook_url, settings.webhook_secret) if settings.webhook_url else None
 

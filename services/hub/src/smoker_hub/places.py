@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from smoker_common.peers import NamedPeer
 from smoker_hub.collect import Address
 from smoker_kube.api import Api
 from smoker_kube.slices import FAMILIES, Placed, path, placed, selector
@@ -64,3 +65,22 @@ class Places:
 
     def _changed(self, slices: Mapping[str, tuple[Placed, ...]]) -> None:
         self._slices = slices
+
+
+class FixedPlaces:
+    """The probers that a setting names: there is no API server to watch."""
+
+    known = True
+
+    def __init__(self, peers: Iterable[NamedPeer]) -> None:
+        self._addresses = [Address(peer.node, "pod", peer.host, peer.port) for peer in peers]
+
+    def __call__(self) -> list[Address]:
+        """Return where the probers are."""
+        return self._addresses
+
+    def start(self) -> None:
+        """Watch nothing."""
+
+    def close(self) -> None:
+        """Watch nothing."""

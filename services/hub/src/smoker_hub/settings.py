@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from smoker_common import peers
 from smoker_common.settings import Kind, ServiceSettings, name, port, seconds, setting
 
 
@@ -32,6 +33,9 @@ class Settings(ServiceSettings):
     http_port: int = setting("HTTP_PORT", 8083, port, "the port of the API and the page", listen="tcp")
     interval: float = setting("INTERVAL", 5.0, seconds(0.5, 3600), "from one look at all probers to the next")
     timeout: float = setting("TIMEOUT", 2.0, seconds(0.1, 60), "for the answer of one prober")
+    peers: tuple[peers.NamedPeer, ...] = setting(
+        "PEERS", (), peers.kind, "the probers' admin ports, instead of what the API server knows"
+    )
     namespace: str = setting("NAMESPACE", "", name, "the namespace of the probers' EndpointSlices")
     peer_service: str = setting("PEER_SERVICE", "smoker-prober", name, "the Service of the probers in pods")
     peer_host_service: str = setting("PEER_HOST_SERVICE", "", name, "the Service of the probers on nodes' networks")

@@ -14,7 +14,8 @@ import msgspec
 from smoker_common.admin import observe
 from smoker_common.admission import Admission
 from smoker_common.http import Application, HttpServer
-from smoker_hub.web import now, openapi, page, router, stream
+from smoker_hub.web import now, openapi, router, stream
+from smoker_hub.web.page import document, files
 from smoker_hub.web.router import PROBLEM, Answer, Problem, Route
 from smoker_hub.web.routes import ROUTES
 
@@ -24,13 +25,13 @@ if TYPE_CHECKING:
 
     from smoker_hub.web.sources import Sources
 
-HTML, CSS = "text/html; charset=utf-8", "text/css; charset=utf-8"
+HTML = "text/html; charset=utf-8"
 MOST, MOST_OF_CLIENT = 500, 200  # connections
 TIMEOUT = 2 * stream.QUIET  # seconds; a stream writes at least once in half of them
 OPENAPI = Route("/openapi.json", "this API", None, lambda _hub, _values: openapi.document(ROUTES), tagged=True)
 HEADERS = [
     ("X-Content-Type-Options", "nosniff"),
-    ("Content-Security-Policy", page.POLICY),
+    ("Content-Security-Policy", document.POLICY),
     ("Referrer-Policy", "no-referrer"),
 ]
 
@@ -58,20 +59,25 @@ def application(sources: Sources) -> Application:
             if isinstance(found, router.Flow):
                 start("200 OK", [*headers, ("Content-Type", found.kind), ("Cache-Control", "no-store")])
                 return found.parts
-            kind, body, tag = found
         except Problem as problem:
-            kind, tag, status = PROBLEM, "", problem.status
+            status = problem.status
             body = msgspec.json.encode(router.Detail(status.phrase, int(status), problem.detail)) + b"\n"
+            found = Answer(PROBLEM, body)
             if status is HTTPStatus.METHOD_NOT_ALLOWED:
                 headers.append(("Allow", problem.detail))
-        headers.append(("Vary", "Accept"))
-        headers.append(("Cache-Control", "no-cache" if tag else "no-store"))
-        if tag:
-            headers.append(("ETag", tag))
-        if router.is_known(tag, env.get("HTTP_IF_NONE_MATCH", "")):
+        headers.append(("Vary", "Accept-Encoding" if found.packed else "Accept"))
+        headers.append(("Cache-Control", found.keep or ("no-cache" if found.tag else "no-store")))
+        if found.tag:
+            headers.append(("ETag", found.tag))
+        if router.is_known(found.tag, env.get("HTTP_IF_NONE_MATCH", "")):
             start("304 Not Modified", headers)
             return []
-        start(f"{int(status)} {status.phrase}", [*headers, ("Content-Type", kind), ("Content-Length", str(len(body)))])
+        body = found.body
+        if found.packed and router.takes_gzip(env.get("HTTP_ACCEPT_ENCODING", "")):
+            body = found.packed
+            headers.append(("Content-Encoding", "gzip"))
+        headers += [("Content-Type", found.kind), ("Content-Length", str(len(body)))]
+        start(f"{int(status)} {status.phrase}", headers)
         return [body] if env["REQUEST_METHOD"] != "HEAD" else []
 
     return answer
@@ -86,11 +92,11 @@ def _answer(sources: Sources, env: Mapping[str, Any]) -> Answer | router.Flow:
     if env.get("HTTP_TRANSFER_ENCODING") or env.get("CONTENT_LENGTH", "0").strip("0"):
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "a request has no body here")
     if path == "/":
+        router.read(query, document.PARAMETERS)
+        return Answer(HTML, document.document(now.summary(hub), now.findings(hub), now.nodes(hub)).encode())
+    if served := files.find(path):
         router.read(query, ())
-        return Answer(HTML, page.page(now.summary(hub), now.findings(hub), now.nodes(hub)).encode())
-    if path == "/page.css":
-        router.read(query, ())
-        return Answer(CSS, page.STYLE.encode())
+        return Answer(served.file.kind, served.file.body, served.file.tag, served.keep, served.file.packed)
     route, parts = router.find((*ROUTES, OPENAPI), path)
     values = router.read(query, route.query)
     wants_text = router.wants_text(values.get("format"), env.get("HTTP_ACCEPT", ""))

@@ -42,11 +42,16 @@ class Detail(msgspec.Struct, frozen=True):
 
 
 class Answer(NamedTuple):
-    """The type of a body, the body, and its ETag where it has one."""
+    """The type of a body, the body, and its ETag where it has one.
+
+    `keep`: its Cache-Control, where it is not the usual one; `packed`: the body in gzip, where there is one.
+    """
 
     kind: str
     body: bytes
     tag: str = ""
+    keep: str = ""
+    packed: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -202,7 +207,18 @@ class Ready(NamedTuple):
 
 def is_known(tag: str, known: str) -> bool:
     """Return whether `tag` is in the If-None-Match header `known` (RFC 9110 section 13.1.2)."""
-    return bool(tag) and bool({"*", tag} & {each.strip().removeprefix("W/") for each in known.split(",")})
+    return bool(tag) and bool(
+        {"*", tag.removeprefix("W/")} & {each.strip().removeprefix("W/") for each in known.split(",")}
+    )
+
+
+def takes_gzip(accept: str) -> bool:
+    """Return whether the Accept-Encoding header `accept` names gzip and does not rule it out."""
+    for each in accept.split(","):
+        name, _, quality = each.partition(";")
+        if name.strip().lower() in ("gzip", "x-gzip"):
+            return not re.fullmatch(r"\s*q\s*=\s*0(\.0*)?\s*", quality, re.IGNORECASE)
+    return False
 
 
 def wants_text(form: str | None, accept: str) -> bool:

@@ -1,0 +1,66 @@
+// The bar at the top, and what is said where the hub does not answer.
+import { html } from "../vendor/ui.js";
+import { mode, now } from "./live.js";
+import { heard, lost, useResource } from "./load.js";
+import { Name } from "./parts.js";
+import { at, here, link, view } from "./route.js";
+import { clock, duration } from "./words.js";
+
+/** @typedef {import("./types.js").Summary} Summary */
+
+const OLD_LOOK = 30; // seconds after which the hub's last look is no longer news
+
+const MODES = {
+  stream: "Live",
+  poll: "Live, every 5 s",
+  past: "The past",
+  lost: "No connection",
+};
+
+/** @returns {import("./load.js").Resource<Summary>} */
+export const useSummary = () => useResource("summary", {}, { timeless: true });
+
+/** Seconds since the hub's last look. @param {import("./load.js").Resource<Summary>} resource */
+const lookAge = ({ data, when }) => (data.value?.age == null ? null : data.value.age + (now.value - when.value) / 1000);
+
+/** The name of the product, of the cluster, the views, and how fresh all of it is. */
+export function Bar() {
+  const resource = useSummary();
+  const age = lookAge(resource);
+  const cluster = resource.data.value?.cluster;
+  /** @param {string} name */
+  const current = (name) => (view.value === name ? "page" : undefined);
+  return html`
+    <header class="bar">
+      <a class="brand" href=${link({})}>Smoker</a>
+      ${cluster && html`<span class="cluster" title="The cluster's name"><${Name} name=${cluster} /></span>`}
+      <nav aria-label="Views">
+        <a href=${link({})} aria-current=${current("")}>Overview</a>
+        <a href=${link({ view: "events" })} aria-current=${current("events")}>Events</a>
+      </nav>
+      <span class=${`mode ${mode.value}`}>
+        ${MODES[mode.value]}${age !== null && mode.value !== "past" && html`<span class="soft">, looked ${duration(age)} ago</span>`}
+      </span>
+    </header>`;
+}
+
+/** What the reader must know before reading on: no connection, an old look, another moment. */
+export function Connection() {
+  const age = lookAge(useSummary());
+  const old = lost.value !== null;
+  document.body.classList.toggle("old", old);
+  document.body.classList.toggle("past", at.value !== null);
+  if (old) {
+    return html`<p class="banner bad" role="alert">
+      <strong>The hub has not answered for ${duration((now.value - heard.value) / 1000)}.</strong>
+      <span> What you see is from ${clock(heard.value / 1000)}; it is not fresh.</span></p>`;
+  }
+  if (at.value !== null) {
+    return html`<p class="banner past"><strong>You look at ${clock(at.value)}</strong>
+      <span>, ${duration(now.value / 1000 - at.value)} ago. </span><a href=${here({ at: "" })}>Back to now</a></p>`;
+  }
+  if (age !== null && age > OLD_LOOK) {
+    return html`<p class="banner warn" role="alert"><strong>The hub's last look at its probers was ${duration(age)} ago.</strong></p>`;
+  }
+  return null;
+}

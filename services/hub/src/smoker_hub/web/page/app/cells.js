@@ -1,0 +1,110 @@
+// The matrix from the API's columns: rows of cells.
+import { LOOKS } from "./letters.js";
+
+/** @typedef {import("./types.js").Columns} Columns */
+/** @typedef {import("./types.js").Letter} Letter */
+/** @typedef {{ from: number, to: number, state: Letter, attempts: number, failed: number, loss: number, rtt: number, age: number }} Cell */
+
+/**
+ * A matrix. `rows[from].get(to)` is a cell; a pair without one is not probed.
+ * @typedef {object} Matrix
+ * @property {string[]} names
+ * @property {string[]} zones  The zone of each name; empty where rows are zones.
+ * @property {Map<number, Cell>[]} rows
+ * @property {Cell[]} cells
+ * @property {number} leftOut
+ * @property {boolean} sampled  Whether a good part of the pairs is not probed.
+ */
+
+const MOSTLY = 0.7; // share of the pairs below which a matrix is mostly holes
+
+/**
+ * @param {Columns} columns
+ * @returns {Matrix}
+ */
+export function matrixOf(columns) {
+  /** @type {Map<number, Cell>[]} */
+  const rows = columns.names.map(() => new Map());
+  /** @type {Cell[]} */
+  const cells = [];
+  let number = 0;
+  columns.counts.forEach((count, from) => {
+    for (const end = number + count; number < end; number++) {
+      const cell = {
+        from,
+        to: columns.to[number],
+        state: /** @type {Letter} */ (columns.state[number]),
+        attempts: columns.attempts[number],
+        failed: columns.failed[number] ?? 0,
+        loss: columns.loss[number] ?? 0,
+        rtt: columns.rtt[number],
+        age: columns.age[number],
+      };
+      rows[from].set(cell.to, cell);
+      cells.push(cell);
+    }
+  });
+  const names = columns.names;
+  const zones = names.map((_, place) => columns.zone_names[columns.zones[place]] ?? "");
+  const pairs = names.length * (names.length - 1);
+  return { names, zones, rows, cells, leftOut: columns.left_out, sampled: names.length > 12 && cells.length < MOSTLY * pairs };
+}
+
+/**
+ * Return the part of a matrix whose rows or columns are in a zone; an empty zone is everything.
+ * @param {Matrix} matrix
+ * @param {string} zone
+ * @returns {Matrix}
+ */
+export function ofZone(matrix, zone) {
+  if (!zone) return matrix;
+  const kept = new Set(matrix.cells.filter((cell) => matrix.zones[cell.from] === zone || matrix.zones[cell.to] === zone));
+  const used = new Set([...kept].flatMap((cell) => [cell.from, cell.to]));
+  const places = matrix.names.map((_, place) => place).filter((place) => used.has(place));
+  const moved = new Map(places.map((place, index) => [place, index]));
+  /** @type {Map<number, Cell>[]} */
+  const rows = places.map(() => new Map());
+  const cells = [...kept].map((cell) => ({ ...cell, from: moved.get(cell.from) ?? 0, to: moved.get(cell.to) ?? 0 }));
+  for (const cell of cells) rows[cell.from].set(cell.to, cell);
+  return {
+    ...matrix, rows, cells,
+    names: places.map((place) => matrix.names[place]),
+    zones: places.map((place) => matrix.zones[place]),
+  };
+}
+
+/**
+ * Order cells: the worst first.
+ * @param {Cell} one
+ * @param {Cell} two
+ */
+export function worse(one, two) {
+  const rank = LOOKS[one.state].rank - LOOKS[two.state].rank;
+  return rank || two.loss - one.loss || two.failed - one.failed || one.from - two.from || one.to - two.to;
+}
+
+/**
+ * A node with what leaves it and what enters it, the worst first.
+ * @typedef {{ node: number, out: Cell[], into: Cell[], bad: number, rank: number }} Strip
+ */
+
+/**
+ * Return one strip a node, the worst first.
+ * @param {Matrix} matrix
+ * @returns {Strip[]}
+ */
+export function stripsOf(matrix) {
+  /** @type {Strip[]} */
+  const strips = matrix.names.map((_, node) => ({ node, out: [...matrix.rows[node].values()], into: [], bad: 0, rank: 0 }));
+  for (const cell of matrix.cells) strips[cell.to].into.push(cell);
+  for (const strip of strips) {
+    strip.out.sort(worse);
+    strip.into.sort(worse);
+    const both = [...strip.out, ...strip.into];
+    strip.bad = both.filter((cell) => cell.state === "f" || cell.state === "p").length;
+    const lossy = both.filter((cell) => cell.state === "l").length;
+    const stale = both.filter((cell) => cell.state === "s").length;
+    strip.rank = (strip.bad * 100 + lossy * 10 + stale) / Math.max(1, both.length) || (both.length ? 0 : 0.5);
+  }
+  return strips.sort((one, two) => two.rank - one.rank || one.node - two.node);
+}

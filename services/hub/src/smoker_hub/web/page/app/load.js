@@ -1,0 +1,113 @@
+// What the page has read from the API: one resource an address, read again as long as a view shows it.
+import { signal, useEffect, useMemo } from "../vendor/ui.js";
+import { at } from "./route.js";
+
+const PATIENCE = 10_000; // milliseconds for one answer
+
+/**
+ * @template T
+ * @typedef {object} Resource
+ * @property {string} address
+ * @property {import("../vendor/ui.js").Signal<T | null>} data  The last answer.
+ * @property {import("../vendor/ui.js").Signal<string>} error  Why the last answer was a refusal; empty where it was none.
+ * @property {import("../vendor/ui.js").Signal<number>} when  When it came, in milliseconds of this browser's clock.
+ * @property {number} users
+ * @property {boolean} busy
+ * @property {boolean} again  Whether to read once more when the answer that is awaited has come.
+ */
+
+/** @type {Map<string, Resource<any>>} */
+const resources = new Map();
+
+/** When the hub last answered, in milliseconds of this browser's clock. */
+export const heard = signal(Date.now());
+/** Since when it has not, or null. */
+export const lost = signal(/** @type {number | null} */ (null));
+
+/**
+ * Return the resource at an address of the API, of the moment that the time machine shows.
+ * @template T
+ * @param {string} path  Below api/v1/.
+ * @param {Record<string, string | undefined>} [parameters]
+ * @param {{ timeless?: boolean }} [options]  Whether the time machine does not change it.
+ * @returns {Resource<T>}
+ */
+export function useResource(path, parameters = {}, { timeless = false } = {}) {
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(parameters)) if (value) search.set(key, value);
+  if (at.value !== null && !timeless) search.set("at", String(at.value));
+  const text = search.toString();
+  const address = `api/v1/${path}${text ? `?${text}` : ""}`;
+  const resource = useMemo(() => known(address), [address]);
+  useEffect(() => {
+    resource.users++;
+    if (resource.users === 1) void read(resource);
+    return () => {
+      resource.users--;
+      if (!resource.users) setTimeout(() => resource.users || resources.delete(address), PATIENCE);
+    };
+  }, [address]);
+  return resource;
+}
+
+/** @param {string} address */
+function known(address) {
+  let found = resources.get(address);
+  if (!found) {
+    found = { address, data: signal(null), error: signal(""), when: signal(0), users: 0, busy: false, again: false };
+    resources.set(address, found);
+  }
+  return found;
+}
+
+/** Read everything again that a view shows. */
+export function readAgain() {
+  for (const resource of resources.values()) if (resource.users) void read(resource);
+}
+
+/**
+ * Take what the stream sends instead of reading it.
+ * @param {string} path  Below api/v1/.
+ * @param {any} body
+ */
+export function take(path, body) {
+  const resource = known(`api/v1/${path}`);
+  resource.data.value = body;
+  resource.when.value = heard.value = Date.now();
+  lost.value = null;
+}
+
+/** @param {Resource<any>} resource */
+async function read(resource) {
+  if (resource.busy) {
+    resource.again = true;
+    return;
+  }
+  resource.busy = true;
+  do {
+    resource.again = false;
+    await once(resource);
+  } while (resource.again && resource.users);
+  resource.busy = false;
+}
+
+/** @param {Resource<any>} resource */
+async function once(resource) {
+  try {
+    const answer = await fetch(resource.address, {
+      headers: { Accept: "application/json" },
+      signal: AbortSignal.timeout(PATIENCE),
+    });
+    if (answer.status >= 500) throw new Error(`status ${answer.status}`);
+    const body = await answer.json();
+    if (answer.ok) {
+      resource.data.value = body;
+      resource.when.value = Date.now();
+    }
+    resource.error.value = answer.ok ? "" : String(body.detail ?? answer.statusText);
+    heard.value = Date.now();
+    lost.value = null;
+  } catch {
+    lost.value ??= Date.now();
+  }
+}

@@ -1,0 +1,91 @@
+// The address bar: which view is shown, and its filters. A link shows what its sender saw.
+import { computed, signal } from "../vendor/ui.js";
+
+/** The parameters that the page understands; the server refuses others (page/document.py has the same list). */
+export const KNOWN = ["view", "name", "id", "from", "to", "plane", "family", "probe", "zone", "show", "at"];
+
+/** Filters stay when the reader goes from view to view. */
+const KEPT = ["plane", "family", "probe", "zone", "show", "at"];
+
+/** @typedef {Record<string, string>} Query */
+
+/** @returns {Query} */
+function read() {
+  /** @type {Query} */
+  const found = {};
+  for (const [key, value] of new URLSearchParams(location.search)) {
+    if (KNOWN.includes(key) && value) found[key] = value;
+  }
+  return found;
+}
+
+export const query = signal(read());
+export const view = computed(() => query.value.view ?? "");
+
+/** The instant of the time machine in seconds since the epoch; null: now. */
+export const at = computed(() => {
+  const seconds = Number(query.value.at);
+  return query.value.at && Number.isFinite(seconds) ? seconds : null;
+});
+
+/**
+ * Return the address of a view: the filters stay, `wanted` is added, an empty value removes a parameter.
+ * @param {Query} wanted
+ */
+export function link(wanted) {
+  const next = new URLSearchParams();
+  /** @type {Query} */
+  const kept = {};
+  for (const key of KEPT) if (query.value[key]) kept[key] = query.value[key];
+  for (const [key, value] of Object.entries({ ...wanted, ...keepUnset(kept, wanted) })) if (value) next.set(key, value);
+  const text = next.toString();
+  return text ? `?${text}` : "./";
+}
+
+/**
+ * @param {Query} kept
+ * @param {Query} wanted
+ */
+function keepUnset(kept, wanted) {
+  return Object.fromEntries(Object.entries(kept).filter(([key]) => !(key in wanted)));
+}
+
+/**
+ * Return the address of this view with changed filters.
+ * @param {Query} changed
+ */
+export function here(changed) {
+  return link({ ...query.value, ...changed });
+}
+
+/**
+ * Go to an address of the page.
+ * @param {string} address
+ * @param {{ replace?: boolean }} [options]  Whether the address replaces the one before, as a slider's does.
+ */
+export function go(address, { replace = false } = {}) {
+  if (replace) history.replaceState(null, "", address);
+  else history.pushState(null, "", address);
+  const before = view.value + (query.value.name ?? query.value.id ?? "");
+  query.value = read();
+  if (view.value + (query.value.name ?? query.value.id ?? "") !== before) toTop();
+}
+
+/** Show the new view from its top, and let the keyboard and screen readers begin there. */
+function toTop() {
+  scrollTo(0, 0);
+  requestAnimationFrame(() => document.querySelector("h1")?.focus({ preventScroll: true }));
+}
+
+/** Follow links of the page without loading it again. */
+export function follow() {
+  addEventListener("popstate", () => (query.value = read()));
+  document.addEventListener("click", (event) => {
+    const anchor = event.target instanceof Element ? event.target.closest("a") : null;
+    const address = anchor?.getAttribute("href");
+    if (!address || !(address.startsWith("?") || address === "./")) return;
+    if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    go(address);
+  });
+}

@@ -1,0 +1,124 @@
+// The records of the hub's API (docs/api.md), as far as the page reads them.
+
+/**
+ * @typedef {"healthy" | "faults" | "unclear" | "blind" | "starting"} Health
+ * @typedef {"critical" | "warning" | "info"} Severity
+ * @typedef {"o" | "l" | "p" | "f" | "s" | "u"} Letter  The state of a cell or path: see letters.js.
+ *
+ * @typedef {object} Summary
+ * @property {string} sentence
+ * @property {Health} state
+ * @property {string} cluster
+ * @property {number} open
+ * @property {number} probers
+ * @property {number} silent
+ * @property {number} paths
+ * @property {number | null} age  Seconds since the last look.
+ *
+ * @typedef {object} Scope
+ * @property {string} kind
+ * @property {string[]} nodes
+ * @property {string[]} zones
+ *
+ * @typedef {object} Seen
+ * @property {string} source
+ * @property {string} target
+ * @property {string} plane
+ * @property {string} family
+ * @property {string} probe
+ * @property {string} outcome
+ * @property {number} since
+ *
+ * @typedef {object} Fault
+ * @property {string} kind
+ * @property {Scope} scope
+ * @property {Severity} severity
+ * @property {number} confidence
+ * @property {Scope[]} one_of
+ * @property {Seen[]} failing
+ * @property {Seen[]} working
+ *
+ * @typedef {object} Finding
+ * @property {string} id
+ * @property {string} phase
+ * @property {string} headline
+ * @property {string} place
+ * @property {string} what
+ * @property {string[]} evidence
+ * @property {string[]} next
+ * @property {number} first_seen
+ * @property {number} last_seen
+ * @property {number | null} opened
+ * @property {number | null} closed
+ * @property {Fault} finding
+ *
+ * @typedef {object} Findings
+ * @property {Finding[]} open
+ * @property {Finding[]} recent
+ *
+ * @typedef {object} Prober
+ * @property {string} network
+ * @property {"answering" | "silent"} state
+ * @property {number} silent_seconds
+ * @property {string} error
+ * @property {number} paths
+ * @property {number} failing
+ *
+ * @typedef {object} Node
+ * @property {string} node
+ * @property {string} zone
+ * @property {Prober[]} probers
+ * @property {string[]} findings
+ *
+ * @typedef {object} Path
+ * @property {string} id
+ * @property {string} source
+ * @property {string} network
+ * @property {string} role
+ * @property {string} target
+ * @property {string} plane
+ * @property {string} family
+ * @property {string} probe
+ * @property {Letter} state
+ * @property {string} outcome
+ * @property {number | null} age
+ * @property {number} attempts
+ * @property {number} failed
+ * @property {number} failing_seconds
+ * @property {number} sent
+ * @property {number} lost
+ * @property {number} rtt_p50
+ * @property {number} rtt_p99
+ *
+ * @typedef {object} Paths
+ * @property {Path[]} paths
+ * @property {number} left_out
+ *
+ * @typedef {object} NodeDetail
+ * @property {string} node
+ * @property {string} zone
+ * @property {Prober[]} probers
+ * @property {Finding[]} findings
+ * @property {number} paths_from
+ * @property {number} paths_to
+ * @property {Path[]} failing
+ * @property {number} left_out
+ *
+ * @typedef {object} Columns  The matrix as the API sends it: one entry a cell in each column.
+ * @property {"node" | "zone"} by
+ * @property {number | null} at
+ * @property {string[]} names
+ * @property {string[]} zone_names
+ * @property {number[]} zones
+ * @property {number[]} counts
+ * @property {number[]} to
+ * @property {string} state
+ * @property {number[]} attempts
+ * @property {number[]} rtt  Microseconds.
+ * @property {number[]} age  Seconds; -1 without a result.
+ * @property {Record<string, number>} failed
+ * @property {Record<string, number>} loss
+ * @property {number} left_out
+ */
+
+export {};

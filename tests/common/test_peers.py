@@ -1,0 +1,32 @@
+"""Probers that a setting names."""
+
+from __future__ import annotations
+
+import pytest
+
+from smoker_common.peers import NamedPeer, kind, parse
+from smoker_common.settings import Unfit
+
+
+def test_nodes_zones_and_addresses() -> None:
+    """By commas, spaces or both; a zone may be there or not; an address of IPv6 stands in brackets."""
+    assert parse("node-1@a=127.0.1.1:9464, node-2=[::1]:80") == (
+        NamedPeer("node-1", "a", "127.0.1.1", 9464),
+        NamedPeer("node-2", "", "::1", 80),
+    )
+    assert parse("") == ()
+
+
+def test_a_name_may_be_anything() -> None:
+    """The address begins after the last equals sign."""
+    assert parse("<a/b=c>=localhost:1")[0].node == "<a/b=c>"
+
+
+@pytest.mark.parametrize(
+    "text", ["node-1", "=127.0.0.1:1", "node-1=127.0.0.1", "node-1=127.0.0.1:0", "n=a_:b", "a=h:1,a=h:2"]
+)
+def test_every_mistake_is_named(text: str) -> None:
+    """Without a name, an address or a port, or twice: refused, with what is allowed."""
+    with pytest.raises(Unfit, match="NODE=HOST:PORT") as wrong:
+        kind(f"good=127.0.0.1:1,{text}")
+    assert "'good" not in str(wrong.value)

@@ -1,0 +1,110 @@
+"""The page as it is served: its document, its files, what may be kept and what may not."""
+
+from __future__ import annotations
+
+import gzip
+import re
+
+import pytest
+
+from smoker_hub.web.page import document, files
+from tests.diagnosis.mesh import Cluster, nodes
+from tests.hub.stand_ins import Hand, hub_of, probers
+from tests.hub.test_api import ask
+
+LARGEST = 60_000  # bytes of scripts and styles, compressed
+
+
+def test_the_policy_allows_own_files_alone() -> None:
+    """No inline script or style, no other origin, and Trusted Types without a single policy."""
+    rules = dict(rule.split(" ", 1) for rule in document.POLICY.split("; "))
+    assert (rules["default-src"], rules["script-src"], rules["style-src"]) == ("'none'", "'self'", "'self'")
+    assert (rules["require-trusted-types-for"], rules["trusted-types"]) == ("'script'", "'none'")
+    assert "unsafe" not in document.POLICY
+
+
+def test_the_document_names_files_that_exist() -> None:
+    """Each module and style that the document names is served, may be kept for ever, and answers 304 to its ETag."""
+    hub = hub_of([], Hand())
+    body = ask(hub, "/")[1].decode()
+    named = re.findall(r'(?:href|src)="(static/[^"]+)"', body)
+    assert len(named) > 10
+    for name in named:
+        status, _, headers = ask(hub, f"/{name}")
+        assert (status, headers["Cache-Control"]) == (200, files.FOR_EVER)
+        assert headers["Content-Type"] in files.KINDS.values()
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert ask(hub, f"/{name}", tag=headers["ETag"])[:2] == (304, b"")
+
+
+def test_every_import_is_served() -> None:
+    """A module imports only files that are served."""
+    for name, file in files.FILES.items():
+        if name.startswith("app/") and name.endswith(".js"):
+            for folder, other in re.findall(r'(?:from|import)\s*\(?\s*"(\.\.?)/([^"]+)"', file.body.decode()):
+                assert (other if folder == ".." else f"app/{other}") in files.FILES
+
+
+def test_a_file_of_another_hub_is_not_kept() -> None:
+    """During a rollout a browser may ask one replica for the files of the other: it gets these, and asks again."""
+    hub = hub_of([], Hand())
+    status, _, headers = ask(hub, "/static/000000000000/app/main.js")
+    assert (status, headers["Cache-Control"]) == (200, "no-cache")
+
+
+@pytest.mark.parametrize("path", ["app/../document.py", "document.py", "app/", "", "../page.css", "vendor/LICENSES"])
+def test_nothing_else_is_served(path: str) -> None:
+    """Only the listed files: no path is ever joined to a folder."""
+    assert ask(hub_of([], Hand()), f"/static/{files.DIGEST}/{path}")[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("accept", "packed"),
+    [("gzip, br", True), ("GZIP;q=0.5", True), ("gzip;q=0", False), ("gzip; q=0.0", False), ("br", False), ("", False)],
+)
+def test_files_are_compressed_where_the_client_takes_it(accept: str, packed: bool) -> None:
+    """Both forms are the same file; a cache keeps them apart."""
+    hub, path = hub_of([], Hand()), f"/{files.BASE}/app/main.js"
+    _, body, headers = ask(hub, path, HTTP_ACCEPT_ENCODING=accept)
+    assert headers.get("Content-Encoding") == ("gzip" if packed else None)
+    assert headers["Vary"] == "Accept-Encoding"
+    assert (gzip.decompress(body) if packed else body) == files.FILES["app/main.js"].body
+
+
+def test_the_page_is_small() -> None:
+    """What the first view loads fits into 60 kB, compressed; so do all the libraries, the chart's among them."""
+    first = {name: len(file.packed) for name, file in files.FILES.items() if name not in document.LATER}
+    assert sum(first.values()) <= LARGEST
+    assert sum(len(file.packed) for name, file in files.FILES.items() if name.startswith("vendor/")) <= LARGEST
+
+
+def test_the_address_has_the_parameters_that_the_script_knows() -> None:
+    """A link that the page makes is one that the hub takes, and the document is not kept."""
+    script = files.FILES["app/route.js"].body.decode()
+    known = re.search(r"KNOWN = \[([^\]]*)\]", script)
+    assert known is not None
+    assert re.findall(r'"(\w+)"', known[1]) == [each.name for each in document.PARAMETERS]
+    hub = hub_of([], Hand())
+    status, _, headers = ask(hub, "/", query="view=path&from=node-1&to=node-2&at=1700000000.5&zone=a")
+    assert (status, headers["Cache-Control"]) == (200, "no-store")
+    assert ask(hub, "/", query="colour=red")[0] == 400
+
+
+def test_the_document_has_the_findings_without_scripts() -> None:
+    """The sentence, the finding with its evidence and command, nodes; only without scripts it loads itself again."""
+    with probers(Cluster(nodes(5)).fail(lambda link: link.touches("node-2")).states()) as found:
+        hub = hub_of(found, Hand())
+        hub.look()
+        hub.look()
+        body = ask(hub, "/")[1].decode()
+    order = [
+        "</h1>",
+        "FAULT node-2: ",
+        "paths to or from node-2 fail",
+        "kubectl describe node node-2",
+        "<h2>Nodes</h2>",
+    ]
+    places = [body.index(each) for each in order]
+    assert places == sorted(places)
+    assert body.count('http-equiv="refresh"') == 1
+    assert '<noscript><meta http-equiv="refresh"' in body

@@ -1,0 +1,116 @@
+"""Stand-in probers in a process of their own: `python -m tests.hub_page.stage COUNT` prints PEERS for a hub and obeys.
+
+A line on stdin changes what they say: `break NODE`, `lose NODE`, `cut NODE NODE`, `apart ZONE`, `hush NODE`, `heal`.
+Each is answered with `done`. The end of stdin ends it.
+"""
+
+from __future__ import annotations
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import hashlib
+import sys
+import time
+from collections.abc import Callable, Iterable
+
+import gevent
+import msgspec
+from gevent.fileobject import FileObject
+
+from smoker_diagnosis.state import State
+from tests.diagnosis.mesh import Cluster, nodes
+from tests.hub.stand_ins import Prober, probers
+
+ZONES = ("eu-1a", "eu-1b", "eu-1c")
+EVERY = 2.0  # seconds after which the probers have new results
+HOSTILE = "<img/src=x/onerror=alert(1)>\u202egnp.exe"
+
+
+def names(count: int) -> list[str]:
+    """Return so many names, the last of them hostile where there are more than three."""
+    return [*nodes(count)[:-1], HOSTILE] if count > 3 else nodes(count)
+
+
+def zone_of(node: str, everybody: list[str]) -> str:
+    return ZONES[everybody.index(node) * len(ZONES) // len(everybody)]
+
+
+class Stage:
+    """Probers on so many nodes, and what they say now."""
+
+    def __init__(self, count: int) -> None:
+        self.names = names(count)
+        self.zones = {node: zone_of(node, self.names) for node in self.names}
+        self.hushed: set[str] = set()
+        self.cluster = self._healthy()
+
+    def _healthy(self) -> Cluster:
+        cluster = Cluster(self.names, host=len(self.names) <= 12, zones=self.zones, peers=10)
+        for link, states in cluster.paths.items():
+            near = self.zones[link.source] == self.zones[link.target]
+            for probe, path in states.items():
+                share = hashlib.blake2b(f"{link}{probe}".encode(), digest_size=2).digest()
+                rtt = (0.00022 if near else 0.00081) * (1 + int.from_bytes(share, "big") / 150_000)
+                states[probe] = msgspec.structs.replace(path, rtt_p50=rtt, rtt_p99=rtt * 2.3)
+        return cluster
+
+    def obey(self, line: str) -> None:
+        """Do what a line says."""
+        verb, *about = line.split()
+        cluster = self.cluster
+        actions: dict[str, Callable[[], object]] = {
+            "break": lambda: cluster.fail(lambda link: link.touches(*about)),
+            "lose": lambda: cluster.lose(lambda link: link.touches(*about) and link.plane == "pod", 7),
+            "cut": lambda: cluster.fail(lambda link: link.between(about[0], about[1])),
+            "apart": lambda: cluster.fail(
+                lambda link: (self.zones[link.source] == about[0]) != (self.zones[link.target] == about[0])
+            ),
+            "hush": lambda: self.hushed.update(about),
+            "heal": self._heal,
+        }
+        actions[verb]()
+
+    def _heal(self) -> None:
+        self.hushed.clear()
+        self.cluster = self._healthy()
+
+    def states(self) -> list[State]:
+        """Return what the probers say, made just now."""
+        return [msgspec.structs.replace(state, time=time.time()) for state in self.cluster.states()]
+
+
+def peers(found: Iterable[Prober]) -> str:
+    """Return the value of PEERS that names the probers on pod networks."""
+    return ",".join(f"{each.address.node}={each.address.host}:{each.address.port}" for each in found)
+
+
+def main(count: int) -> None:
+    """Play until stdin ends."""
+    stage = Stage(count)
+
+    def pods() -> list[State]:
+        return [state for state in stage.states() if state.network == "pod"]
+
+    with probers(pods()) as found:
+
+        def show() -> None:
+            for prober, state in zip(found, pods(), strict=True):
+                prober.state, prober.silent = state, state.node in stage.hushed
+
+        def renew() -> None:
+            while True:
+                gevent.sleep(EVERY)
+                show()
+
+        gevent.spawn(renew)
+        print(peers(found), flush=True)
+        for line in FileObject(sys.stdin.fileno(), "rb"):
+            stage.obey(line.decode())
+            show()
+            print("done", flush=True)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
