@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 
-def installed(program: str) -> str:
-    """The path of one of the package's programs. Without it a test is skipped, in CI it fails."""
+def installed(program: str, package: str = "prometheus") -> str:
+    """Return the path of one of a Debian package's programs. Without it a test is skipped, in CI it fails."""
     path = shutil.which(program)
     if path is None:
         say = pytest.fail if os.environ.get("CI") else pytest.skip
-        say(f"{program} is not installed: apt-get install prometheus")
+        say(f"{program} is not installed: apt-get install {package}")
     return path
 
 

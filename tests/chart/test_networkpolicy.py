@@ -319,5 +319,9 @@ def test_hub(helm: Helm) -> None:
     narrow = helm.render(merged(ON, {"hub": {"allowFrom": desk}}))
     assert passes(narrow, reader, own(narrow, "hub"), "TCP", 8083)
     assert not passes(narrow, other, own(narrow, "hub"), "TCP", 8083)
-    webhook = helm.render(merged(ON, {"hub": {"webhook": {"url": "https://hooks.example.com:8443/a"}}}))
-    assert passes(webhook, own(webhook, "hub"), API, "TCP", 8443)
+    there = [{"type": "webhook", "url": "https://hooks.example.com:8443/a"}]
+    elsewhere = [{"type": "alertmanager", "urlFromSecret": {"name": "a", "key": "b"}}]
+    for receivers, port in ((there, 8443), (elsewhere, 9093), (elsewhere, 443)):
+        notifies = helm.render(merged(ON, {"hub": {"notify": receivers}}))
+        assert passes(notifies, own(notifies, "hub"), API, "TCP", port)
+        assert not passes(release, own(release, "hub"), API, "TCP", port) or port == 443

@@ -48,7 +48,7 @@ def test_restricted(helm: Helm, values: dict[str, Any]) -> None:
         }, path
         assert not {"hostPID", "hostIPC"} & set(spec), path
         assert ("hostNetwork" in spec) == path.startswith("DaemonSet lungs-host."), path
-        assert {kind for v in spec.get("volumes", []) for kind in v} <= {"name", "emptyDir"}, path
+        assert {kind for v in spec.get("volumes", []) for kind in v} <= {"name", "emptyDir", "projected"}, path
     for path, container in containers(helm.render(values)).items():
         assert container["securityContext"] == {
             "allowPrivilegeEscalation": False,
@@ -136,9 +136,11 @@ def test_tmp(helm: Helm) -> None:
         release = helm.render(values)
         assert release.pod("http-echo")["spec"]["volumes"] == [{"name": "tmp", "emptyDir": {"sizeLimit": size}}]
         assert release.container("http-echo")["volumeMounts"] == [{"name": "tmp", "mountPath": "/tmp"}]
-        assert [path for path, spec in pod_specs(release).items() if "volumes" in spec] == [
-            f"Deployment {release.component('http-echo')['metadata']['name']}.spec.template.spec"
-        ]
+        assert [
+            path
+            for path, spec in pod_specs(release).items()
+            if any(volume["name"] == "tmp" for volume in spec.get("volumes", ()))
+        ] == [f"Deployment {release.component('http-echo')['metadata']['name']}.spec.template.spec"]
 
 
 def test_arguments(helm: Helm) -> None:

@@ -86,8 +86,8 @@ DEFAULT = {
         "PEER_HOST_SERVICE": "",
         "PEER_ADMIN_PORT": "9464",
         "PEER_HOST_ADMIN_PORT": "19464",
-        "HUB_WEBHOOK_URL": "",
-        "HUB_WEBHOOK_SECRET": "",
+        "EXTERNAL_URL": "",
+        "NOTIFY": "",
     },
 }
 ON_HOST = {
@@ -330,19 +330,6 @@ def test_extra_environment_sets_nothing_twice(helm: Helm, key: str, variable: st
     """A variable that the chart sets from a value of its own is refused in extraEnv, by name."""
     with pytest.raises(HelmError, match=rf"{key}\.extraEnv: {variable} is set by the chart"):
         helm.render({key: {"extraEnv": [{"name": variable, "value": "1"}]}})
-
-
-def test_webhook_of_the_hub(helm: Helm) -> None:
-    """The Secret has the key of the signature, and the URL where no value gives it."""
-    by_value = helm.render({"hub": {"webhook": {"url": "https://hooks.example.com/a"}}})
-    assert by_value.env("hub")["HUB_WEBHOOK_URL"] == "https://hooks.example.com/a"
-    for url in ("", "https://hooks.example.com/a"):
-        release = helm.render({"hub": {"webhook": {"url": url, "existingSecret": "hook"}}})
-        from_secret = {e["name"]: e["valueFrom"] for e in release.container("hub")["env"] if "valueFrom" in e}
-        signed = {"HUB_WEBHOOK_SECRET": {"secretKeyRef": {"name": "hook", "key": "secret", "optional": True}}}
-        address = {"HUB_WEBHOOK_URL": {"secretKeyRef": {"name": "hook", "key": "url"}}}
-        assert from_secret == (signed if url else {**signed, **address})
-        assert release.env("hub").get("HUB_WEBHOOK_URL", "") == url
 
 
 def test_ports_that_the_hub_asks(helm: Helm) -> None:

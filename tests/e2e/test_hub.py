@@ -14,14 +14,18 @@ pytestmark = pytest.mark.cluster
 
 INTERVAL = {"prober.intervalSeconds": 5, "prober.timeoutSeconds": 1}
 OVERLAY = ("-p", "udp", "--dport", "8472")
-SENT = 'smoker_hub_notifications_total{outcome="sent"}'
+SENT = 'smoker_hub_notifications_total{outcome="sent",receiver="webhook"}'
 
 
 @pytest.fixture
 def release(images: dict[str, object], helm: str, nodes: set[str]) -> Iterator[Release]:
     """A release of two planes, a round every 5 s; the http-echo takes the webhook's messages."""
     assert len(nodes) >= 4, "these tests need four nodes"
-    own = {**INTERVAL, "hub.webhook.url": "http://smoker-server:8082/", "hostNetwork.enabled": True}
+    own = {
+        **INTERVAL,
+        "hub.notify": [{"type": "webhook", "url": "http://smoker-server:8082/"}],
+        "hostNetwork.enabled": True,
+    }
     with fresh_namespace(level="privileged") as namespace:
         made = Release("smoker", namespace, helm, {**FAST, **own, **images})
         made.install()

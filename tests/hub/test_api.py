@@ -12,7 +12,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from smoker_hub.hub import Hub
 from smoker_hub.metrics import HubMetrics
-from smoker_hub.notify.webhook import Webhook
+from smoker_hub.notify.delivery import Delivery
+from smoker_hub.notify.notifier import Notifier
+from smoker_hub.notify.options import receivers
 from smoker_hub.web.api import application
 from smoker_hub.web.page.document import POLICY
 from smoker_hub.web.sources import Sources
@@ -170,7 +172,7 @@ def test_hostile_names_are_text() -> None:
         assert "\\u202eevil\\n" in text
         assert "\u202e" not in text
         registry = CollectorRegistry()
-        registry.register(HubMetrics(hub, None))
+        registry.register(HubMetrics(hub))
         series = [
             line for line in generate_latest(registry).decode().splitlines() if line.startswith("smoker_finding_open{")
         ]
@@ -195,7 +197,7 @@ def test_blind_and_starting_are_said() -> None:
 def test_the_metrics_are_bounded_and_true(faulty: Hub) -> None:
     """One series for the finding, the probers by state, the time of a look."""
     registry = CollectorRegistry()
-    registry.register(HubMetrics(faulty, None))
+    registry.register(HubMetrics(faulty))
     assert registry.get_sample_value("smoker_hub_probers", {"state": "answering"}) == 10
     assert registry.get_sample_value("smoker_hub_probers", {"state": "silent"}) == 0
     (incident,) = faulty.incidents.open
@@ -205,7 +207,9 @@ def test_the_metrics_are_bounded_and_true(faulty: Hub) -> None:
 def test_every_series_is_documented(faulty: Hub) -> None:
     """Each metric of the hub has its row in docs/metrics.md with its type and labels, and each row its metric."""
     registry = CollectorRegistry()
-    registry.register(HubMetrics(faulty, Webhook("http://127.0.0.1:9/")))
+    registry.register(HubMetrics(faulty))
+    (options,) = receivers('[{"type": "webhook", "url": "http://127.0.0.1:9/"}]')
+    registry.register(Notifier(faulty, [Delivery(options)]))
     found = {
         family.name + ("_total" if family.type == "counter" else ""): (
             family.type,

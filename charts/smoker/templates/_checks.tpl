@@ -15,6 +15,7 @@
 {{- if eq (int64 $values.hub.port) (int64 $values.adminPort) -}}
 {{- fail "hub.port: must differ from adminPort, both are TCP ports of one pod" -}}
 {{- end -}}
+{{- include "smoker.hubNotifyChecks" . -}}
 {{- if and $values.hostNetwork.enabled (not $values.mesh.enabled) -}}
 {{- fail "hostNetwork.enabled: needs mesh.enabled, because without peers a second prober on each node has nothing to compare" -}}
 {{- end -}}

@@ -16,6 +16,65 @@ PEER_SERVICE: {{ include "smoker.name" (dict "root" . "component" "prober") | qu
 PEER_HOST_SERVICE: {{ $values.hostNetwork.enabled | ternary (include "smoker.name" (dict "root" . "component" "host")) "" | quote }}
 PEER_ADMIN_PORT: {{ $values.adminPort }}
 PEER_HOST_ADMIN_PORT: {{ $values.hostNetwork.adminPort }}
-HUB_WEBHOOK_URL: {{ $values.hub.webhook.url | quote }}
-HUB_WEBHOOK_SECRET: ""
+EXTERNAL_URL: {{ $values.hub.externalUrl | quote }}
+NOTIFY: {{ with (include "smoker.hubNotify" . | fromJson).receivers }}{{ toJson . | quote }}{{ else }}""{{ end }}
+{{- end -}}
+
+{{/*
+The receivers as the hub reads them, and the sources of the volume with their secrets. What comes from a Secret or a ConfigMap is a
+file, so that a change there needs no restart.
+*/}}
+{{- define "smoker.hubNotify" -}}
+{{- $files := dict "urlFromSecret" "url" "signingKeyFromSecret" "signingKey" "authorizationFromSecret" "authorization" -}}
+{{- $files = merge $files (dict "caFromSecret" "ca" "caFromConfigMap" "ca") -}}
+{{- $receivers := list -}}
+{{- $sources := list -}}
+{{- range $index, $receiver := .Values.hub.notify -}}
+{{- $entry := dict -}}
+{{- range $option, $value := $receiver -}}
+{{- $file := get $files $option -}}
+{{- if $file -}}
+{{- $path := printf "%d/%s" $index $file -}}
+{{- $_ := set $entry (printf "%sFile" $file) (printf "/etc/smoker/notify/%s" $path) -}}
+{{- $source := dict "name" $value.name "items" (list (dict "key" $value.key "path" $path)) -}}
+{{- $sources = append $sources (dict (hasSuffix "ConfigMap" $option | ternary "configMap" "secret") $source) -}}
+{{- else -}}
+{{- $_ := set $entry $option $value -}}
+{{- end -}}
+{{- end -}}
+{{- $receivers = append $receivers $entry -}}
+{{- end -}}
+{{- dict "receivers" $receivers "sources" $sources | toJson -}}
+{{- end -}}
+
+{{/* What the schema cannot say of a receiver, because it compares two of its options. */}}
+{{- define "smoker.hubNotifyChecks" -}}
+{{- range $index, $receiver := .Values.hub.notify -}}
+{{- $key := printf "hub.notify[%d]" $index -}}
+{{- if eq (hasKey $receiver "url") (hasKey $receiver "urlFromSecret") -}}
+{{- fail (printf "%s: needs url or urlFromSecret, and not both" $key) -}}
+{{- end -}}
+{{- if and (hasKey $receiver "caFromSecret") (hasKey $receiver "caFromConfigMap") -}}
+{{- fail (printf "%s: takes caFromSecret or caFromConfigMap, not both" $key) -}}
+{{- end -}}
+{{- range $option, $type := dict "signingKeyFromSecret" "webhook" "labels" "alertmanager" -}}
+{{- if and (hasKey $receiver $option) (ne $receiver.type $type) -}}
+{{- fail (printf "%s.%s: only a receiver of the type %s takes it" $key $option $type) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The ports to which notifications go. A URL in a Secret is taken to have a usual port: 443, 80, or Alertmanager's 9093. */}}
+{{- define "smoker.hubNotifyPorts" -}}
+{{- $ports := list -}}
+{{- range .Values.hub.notify -}}
+{{- if .url -}}
+{{- range include "smoker.targetPorts" (list .url) | fromYamlArray }}{{ $ports = append $ports (int64 .) }}{{ end -}}
+{{- else -}}
+{{- $ports = concat $ports (list 443 80) -}}
+{{- if eq .type "alertmanager" }}{{ $ports = append $ports 9093 }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- $ports | uniq | toJson -}}
 {{- end -}}

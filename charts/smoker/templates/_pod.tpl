@@ -8,6 +8,7 @@ Takes root, component, key (of the values), app, values, env, fieldEnv, and, whe
   host     whether it stands on the node's network
   serves   whether the admin port answers (all but the test pod, which ends)
   tmp      size limit of a volume at /tmp
+  volumes, mounts  further volumes, and where they are mounted
   readyWithin  seconds that it may need to be ready, beside those that any program needs
 */}}
 {{- define "smoker.podTemplate" -}}
@@ -84,14 +85,24 @@ containers:
       allowPrivilegeEscalation: false
       readOnlyRootFilesystem: true
       capabilities: {drop: [ALL]}
-    {{- if .tmp }}
+    {{- if or .tmp .mounts }}
     volumeMounts:
+      {{- if .tmp }}
       - {name: tmp, mountPath: /tmp}
+      {{- end }}
+      {{- with .mounts }}
+      {{- toYaml . | nindent 6 }}
+      {{- end }}
     {{- end }}
-{{- with .tmp }}
+{{- if or .tmp .volumes }}
 volumes:
+  {{- with .tmp }}
   - name: tmp
     emptyDir: {sizeLimit: {{ . | quote }}}
+  {{- end }}
+  {{- with .volumes }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 {{- range $field := list "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" }}
 {{- with get $values $field }}

@@ -19,12 +19,12 @@ from smoker_common.service import Mistake, Sockets, main
 from smoker_common.work import Together, Work
 from smoker_hub.collect import Collector
 from smoker_hub.hub import Hub
-from smoker_hub.incidents import Change
 from smoker_hub.metrics import HubMetrics
-from smoker_hub.notify.webhook import Webhook
+from smoker_hub.notify.delivery import Delivery
+from smoker_hub.notify.notifier import Notifier
 from smoker_hub.places import FixedPlaces, Places
 from smoker_hub.settings import Settings
-from smoker_hub.web import api, now, views
+from smoker_hub.web import api
 from smoker_hub.web.sources import Sources
 from smoker_hub.web.stream import Stream
 from smoker_kube.api import Api
@@ -49,22 +49,20 @@ def places_of(settings: Settings) -> Places | FixedPlaces:
 
 
 def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> Work:
-    """Return the hub with its API and, where there is one, its webhook. Raises `Mistake`."""
+    """Return the hub with its API and its receivers. Raises `Mistake`."""
     places = places_of(settings)
     collector = Collector(places, timeout=settings.timeout)
-    webhook = Webhook(settings.webhook_url, settings.webhook_secret) if settings.webhook_url else None
-
-    def send(change: Change) -> None:
-        if webhook is not None:
-            said = views.Notification(change.kind, now.view(hub, change.incident))
-            webhook.send(said, change.incident.id, change.kind)
-
-    hub = Hub(places, collector, interval=settings.interval, cluster=settings.cluster_name, tells=[send])
+    hub = Hub(places, collector, interval=settings.interval, cluster=settings.cluster_name)
     stream = Stream(hub)
     hub.follow(stream.tell, stream.look)
-    registry.register(HubMetrics(hub, webhook))
-    works: list[Work] = [hub, api.Server(sockets["http_port"][0], Sources(hub, stream))]
-    return Together([*works, webhook] if webhook is not None else works)
+    deliveries = [Delivery(options) for options in settings.receivers]
+    if mistakes := [mistake for delivery in deliveries if (mistake := delivery.mistake())]:
+        raise Mistake("; ".join(mistakes))
+    notifier = Notifier(hub, deliveries, external_url=settings.external_url)
+    hub.follow(notifier.nudge)
+    registry.register(HubMetrics(hub))
+    registry.register(notifier)
+    return Together([hub, api.Server(sockets["http_port"][0], Sources(hub, stream)), notifier])
 
 
 def command() -> int:

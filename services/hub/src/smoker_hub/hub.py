@@ -1,6 +1,6 @@
 """The hub at work: every few seconds one look at all probers, and what it changes.
 
-Places ─▶ Collector ─▶ diagnose ─▶ Incidents ─▶ log lines, webhook; what is known now ─▶ API, page, metrics
+Places ─▶ Collector ─▶ diagnose ─▶ Incidents ─▶ log lines, notifications; what is known now ─▶ API, page, metrics
 """
 
 from __future__ import annotations
@@ -80,10 +80,11 @@ class Hub:
             except Exception:
                 logger.exception("what follows the looks failed in a way it should not")
 
-    def follow(self, tell: Tell, look: Follow) -> None:
+    def follow(self, tell: Tell, look: Follow | None = None) -> None:
         """Call `tell` with what opens or closes, and `look` after each look with the probers whose paths changed."""
         self._tells.append(tell)
-        self._follow.append(look)
+        if look is not None:
+            self._follow.append(look)
 
     def _take(self, collected: Collected) -> None:
         heard = collected.asked - len(collected.errors)

@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from smoker_common.metrics import counter, gauge
+from smoker_common.metrics import gauge
 from smoker_diagnosis import text
 from smoker_hub.hub import Hub
-from smoker_hub.notify.webhook import OUTCOMES, Webhook
 
 MOST = 50  # findings that have series of their own
 
@@ -18,8 +17,8 @@ MOST = 50  # findings that have series of their own
 class HubMetrics(Collector):
     """What the hub knows now."""
 
-    def __init__(self, hub: Hub, webhook: Webhook | None) -> None:
-        self._hub, self._webhook = hub, webhook
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
 
     def collect(self) -> Iterable[Metric]:
         hub, collected = self._hub, self._hub.collected
@@ -41,8 +40,3 @@ class HubMetrics(Collector):
         probers = [({"state": "answering"}, float(collected.asked - silent)), ({"state": "silent"}, float(silent))]
         yield gauge("smoker_hub_probers", "Probers that the hub asks, by whether they answer", probers)
         yield gauge("smoker_hub_look_seconds", "How long the last look at all probers took", [({}, hub.took)])
-        if self._webhook is not None:
-            sent: list[tuple[dict[str, str], float]] = [
-                ({"outcome": outcome}, float(self._webhook.counts[outcome])) for outcome in OUTCOMES
-            ]
-            yield counter("smoker_hub_notifications_total", "Findings sent to the webhook, by outcome", sent)

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from smoker_common import peers
 from smoker_common.settings import Kind, ServiceSettings, name, port, seconds, setting
+from smoker_hub.notify.options import receivers
+from smoker_hub.notify.receiver import Options
+from smoker_hub.post import is_url
 
 
 def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0 or not text.isprintable():
-        raise ValueError(text)
-    if any(character.isspace() for character in text):
+    if not is_url(text):
         raise ValueError(text)
     return text
 
 
-def _secret(text: str) -> str:
-    return text
-
-
-url = Kind("a URL that begins with http:// or https://", _url)
-secret = Kind("any text", _secret)
+url = Kind("a URL that begins with http:// or https://, without a user", _url)
 
 
 @dataclass(frozen=True)
@@ -42,7 +36,5 @@ class Settings(ServiceSettings):
     peer_admin_port: int = setting("PEER_ADMIN_PORT", 9464, port, "the admin port of the probers in pods")
     peer_host_admin_port: int = setting("PEER_HOST_ADMIN_PORT", 19464, port, "that of the probers on nodes' networks")
     cluster_name: str = setting("CLUSTER_NAME", "", name, "the cluster's name, in every line and finding")
-    webhook_url: str = setting(
-        "HUB_WEBHOOK_URL", "", url, "where each finding is sent when it opens and when it closes"
-    )
-    webhook_secret: str = setting("HUB_WEBHOOK_SECRET", "", secret, "the key of the signature of what is sent there")
+    external_url: str = setting("EXTERNAL_URL", "", url, "where users reach the page, for links in notifications")
+    receivers: tuple[Options, ...] = setting("NOTIFY", (), receivers, "who is sent each finding")

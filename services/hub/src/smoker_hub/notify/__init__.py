@@ -1,1 +1,6 @@
-"""Notification: each finding to whom it concerns, when it opens and when it closes."""
+"""Notification: sends each finding to receivers when it opens and when it closes.
+
+Hub ─▶ Notifier (what each receiver has not got yet) ─▶ one bounded Delivery a receiver ─▶ POST
+
+A new type of receiver is a file here and a line in `NOTIFIERS`.
+"""

@@ -74,7 +74,7 @@ class Node(msgspec.Struct, frozen=True):
 
 
 class Notification(msgspec.Struct, frozen=True):
-    """The body of a webhook."""
+    """A finding that opened or closed."""
 
     event: Literal["open", "close"]
     finding: View

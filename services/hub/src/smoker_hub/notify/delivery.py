@@ -1,0 +1,178 @@
+"""Delivers the messages of one receiver, in order.
+
+Message ─▶ bounded queue ─▶ POST ─▶ 2xx: sent; 5xx, 429, no answer: again after a pause that doubles; else failed
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import gevent
+from gevent.event import Event
+from loguru import logger
+
+from smoker_common.clock import Clock
+from smoker_diagnosis.finding import Finding
+from smoker_hub.notify.receiver import SEVERITIES, Form, Notice, Options, Unusable
+from smoker_hub.notify.types import NOTIFIERS
+from smoker_hub.post import Answer, PostError, bad_ca, is_url, post
+
+QUEUE = 200  # messages that wait at most; then the oldest is dropped
+ATTEMPTS = 12  # for a message, over some six minutes
+FIRST, LONGEST = 1.0, 60.0  # seconds of the pause after the first failure, and at most
+SECONDS = 10.0  # for one attempt, in all
+LIMIT = 16_384  # bytes of an answer that are read
+SHOWN = 200  # characters of an answer that are logged
+OUTCOMES: tuple[Literal["sent", "failed", "dropped"], ...] = ("sent", "failed", "dropped")
+
+
+class Message(NamedTuple):
+    """What is to be sent. `repeat`: it repeats what was sent before, and is tried once."""
+
+    notices: tuple[Notice, ...]
+    repeat: bool = False
+
+
+class Delivery:
+    """Sends to one receiver. `pause` waits some seconds, or less where the hub ends."""
+
+    def __init__(
+        self,
+        options: Options,
+        *,
+        seconds: float = SECONDS,
+        clock: Clock | None = None,
+        pause: Callable[[float], object] | None = None,
+    ) -> None:
+        self.options = options
+        self.form: Form = NOTIFIERS[options.type].form(options)
+        self._seconds, self._clock = seconds, clock or Clock()
+        self._waiting: deque[Message] = deque()
+        self._news, self._idle, self._ending = Event(), Event(), Event()
+        self._idle.set()
+        self._pause = pause or self._ending.wait
+        self._well = True  # whether the last attempt was taken
+        self._greenlet: gevent.Greenlet[[], None] | None = None
+        self.counts: Counter[str] = Counter()
+
+    @property
+    def name(self) -> str:
+        """The name of the receiver."""
+        return self.options.name
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits."""
+        return self._idle.is_set()
+
+    def mistake(self) -> str:
+        """Return why a mounted file cannot be used, or an empty string."""
+        options = self.options
+        try:
+            self._base()
+            options.authorization.read()
+            options.signing_key.read()
+        except Unusable as unusable:
+            return f"the receiver {self.name}: {unusable}"
+        why = bad_ca(options.ca_file)
+        return f"the receiver {self.name}: {why}" if why else ""
+
+    def wants(self, finding: Finding) -> bool:
+        """Return whether a finding is grave enough for this receiver."""
+        return SEVERITIES.index(finding.severity) >= SEVERITIES.index(self.options.min_severity)
+
+    def put(self, message: Message) -> None:
+        """Send `message` soon."""
+        self._waiting.append(message)
+        if len(self._waiting) > QUEUE:
+            self._count("dropped", self._waiting.popleft(), "a notification was dropped because too many wait")
+        self._idle.clear()
+        self._news.set()
+
+    def start(self) -> None:
+        self._greenlet = gevent.spawn(self._run)
+
+    def drain(self, seconds: float) -> int:
+        """Send what waits, within `seconds` and without pauses. Return how many messages were not sent."""
+        self._ending.set()
+        self._idle.wait(seconds)
+        if self._greenlet is not None:
+            self._greenlet.kill()
+        left = list(self._waiting)
+        self._waiting.clear()
+        for message in left:
+            self._count("dropped", message, "a notification was not sent before the hub ended")
+        return len(left)
+
+    def _run(self) -> None:
+        while True:
+            self._news.wait()
+            self._news.clear()
+            while self._waiting:
+                message = self._waiting[0]
+                try:
+                    self._deliver(message)
+                except Exception:
+                    self.counts["failed"] += 1
+                    logger.exception("a notification failed in a way it should not", receiver=self.name)
+                if self._waiting and self._waiting[0] is message:  # else it was dropped meanwhile
+                    self._waiting.popleft()
+            self._idle.set()
+
+    def _deliver(self, message: Message) -> None:
+        """Try until it is taken, refused for good, or tried often enough."""
+        for attempt in range(1, ATTEMPTS + 1):
+            why, again, wait = self._attempt(message)
+            self._tell(why)
+            if not why:
+                self.counts["sent"] += 1
+                return
+            if message.repeat or not again or attempt == ATTEMPTS or self._ending.is_set():
+                break
+            pause = min(FIRST * 2 ** (attempt - 1), LONGEST) * random.uniform(0.5, 1)  # noqa: S311  spread, not secret
+            self._pause(max(pause, wait))
+        self._count("failed", message, "a notification could not be sent", cause=why, attempts=attempt)
+
+    def _attempt(self, message: Message) -> tuple[str, bool, float]:
+        """Return why it was not taken, whether another attempt may help, and the seconds that were asked for."""
+        try:
+            answer = self._post(message)
+        except (Unusable, PostError) as error:
+            return str(error), True, 0.0
+        if answer.taken:
+            return "", False, 0.0
+        said = answer.body.decode(errors="replace").strip()[:SHOWN]
+        return f"status {answer.status}" + (f": {said}" if said else ""), answer.passing, answer.wait
+
+    def _base(self) -> str:
+        """Return the URL. Raises `Unusable`."""
+        base = self.options.url.read()
+        if not is_url(base):
+            raise Unusable(f"{self.options.url.file} does not hold a URL that begins with http:// or https://")
+        return base
+
+    def _post(self, message: Message) -> Answer:
+        """Send once. Raises `Unusable`, `PostError`."""
+        base = self._base()
+        body = self.form.body(message.notices, self._clock.wall())
+        headers = {"Content-Type": "application/json", **self.form.headers(body, message.notices)}
+        if self.options.authorization:
+            headers["Authorization"] = self.options.authorization.read()
+        return post(self.form.url(base), body, headers, seconds=self._seconds, limit=LIMIT, ca=self.options.ca_file)
+
+    def _tell(self, why: str) -> None:
+        """Log when attempts begin to fail, and when they succeed again."""
+        if self._well and why:
+            logger.warning("a receiver does not take notifications", receiver=self.name, cause=why)
+        elif not self._well and not why:
+            logger.info("a receiver takes notifications again", receiver=self.name)
+        self._well = not why
+
+    def _count(self, outcome: str, message: Message, what: str, **more: object) -> None:
+        """Count a message that was not sent, and log each change that it had."""
+        self.counts[outcome] += 1
+        for notice in () if message.repeat else message.notices:
+            logger.error(what, receiver=self.name, id=notice.view.id, happened=notice.event, **more)

@@ -1,0 +1,154 @@
+"""Decides who gets what: compares the open findings with what each receiver was sent.
+
+A receiver gets a finding once when it opens and once when it closes. A hub that begins to notify, after a start or in
+the place of another replica, sends what is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import gevent
+from gevent.event import Event
+from loguru import logger
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+from smoker_common.metrics import counter
+from smoker_hub.notify.delivery import OUTCOMES, Delivery, Message
+from smoker_hub.notify.receiver import Happening, Notice
+from smoker_hub.web import now
+
+if TYPE_CHECKING:
+    from smoker_hub.hub import Hub
+    from smoker_hub.incidents import Incident
+
+TICK = 1.0  # seconds between two comparisons, beside those that a change brings
+GAP = 60.0  # seconds before a hub begins to notify; what closed within them may not have been sent by another replica
+
+
+class _Sent:
+    """What one receiver was sent."""
+
+    def __init__(self, delivery: Delivery, now: float) -> None:
+        self.delivery = delivery
+        self.open: dict[str, Incident] = {}
+        self.repeated = now  # the instant of the last message with all open findings
+
+
+class Notifier(Collector):
+    """Sends the changes of `hub` to the receivers of `deliveries` while `may_notify` allows it."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        deliveries: Iterable[Delivery],
+        *,
+        external_url: str = "",
+        may_notify: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._hub, self._may_notify, self._external_url = hub, may_notify, external_url.rstrip("/")
+        self._receivers = [_Sent(delivery, hub.clock.now()) for delivery in deliveries]
+        self._notifies = False
+        self._news = Event()
+        self._greenlet: gevent.Greenlet[[], None] | None = None
+
+    def nudge(self, _change: object = None) -> None:
+        """Compare soon, because something has changed."""
+        self._news.set()
+
+    def compare(self) -> None:
+        """Queue what the receivers have not got yet."""
+        may = bool(self._may_notify())
+        began = may and not self._notifies
+        self._notifies = may
+        if not may:
+            for receiver in self._receivers:
+                receiver.open.clear()
+            return
+        for receiver in self._receivers:
+            if began:
+                self._take_over(receiver)
+            self._changes(receiver)
+            self._repeat(receiver)
+
+    def _take_over(self, receiver: _Sent) -> None:
+        """Count what has closed a moment ago as sent, so that its closing is sent."""
+        since = self._hub.clock.now() - GAP
+        closed = [each for each in self._hub.incidents.recent() if (each.closed or 0.0) >= since]
+        receiver.open = {each.id: each for each in closed if receiver.delivery.wants(each.finding)}
+
+    def _changes(self, receiver: _Sent) -> None:
+        opened = {each.id: each for each in self._hub.incidents.open}
+        for key, incident in list(receiver.open.items()):
+            if opened.get(key) is not incident:
+                del receiver.open[key]
+                receiver.delivery.put(Message((self._notice("close", incident),)))
+        for key, incident in opened.items():
+            if key not in receiver.open and receiver.delivery.wants(incident.finding):
+                receiver.open[key] = incident
+                receiver.delivery.put(Message((self._notice("open", incident),)))
+
+    def _repeat(self, receiver: _Sent) -> None:
+        """Send all that is open again, where the type of the receiver wants that and nothing waits there."""
+        form, instant = receiver.delivery.form, self._hub.clock.now()
+        if not form.repeat or not receiver.delivery.idle or instant - receiver.repeated < form.repeat:
+            return
+        receiver.repeated = instant
+        if notices := tuple(self._notice("open", each) for each in list(receiver.open.values())[: form.most]):
+            receiver.delivery.put(Message(notices, repeat=True))
+
+    def _notice(self, event: Happening, incident: Incident) -> Notice:
+        page = f"{self._external_url}/?view=finding&id={incident.id}" if self._external_url else ""
+        return Notice(event, now.view(self._hub, incident), page)
+
+    def start(self) -> None:
+        """Begin to compare and to send."""
+        for receiver in self._receivers:
+            receiver.delivery.start()
+        self._greenlet = gevent.spawn(self._run)
+
+    def _run(self) -> None:
+        while True:
+            self._news.wait(TICK)
+            self._news.clear()
+            self._compare()
+
+    def _compare(self) -> None:
+        try:
+            self.compare()
+        except Exception:
+            logger.exception("comparing the findings with what was sent failed in a way it should not")
+
+    def retire(self) -> None:
+        """Begin nothing more of its own."""
+        if self._greenlet is not None:
+            self._greenlet.kill(block=False)
+
+    close = retire
+
+    def drain(self, seconds: float) -> int:
+        """Send what waits, each receiver for `seconds` at most. Return how many messages were not sent."""
+        self._compare()  # the last look may have brought a change
+        drains = [gevent.spawn(receiver.delivery.drain, seconds) for receiver in self._receivers]
+        gevent.joinall(drains, raise_error=True)
+        return sum(int(drain.get()) for drain in drains)
+
+    def unready(self) -> str:
+        """Never: the hub answers without its receivers."""
+        return ""
+
+    def stuck(self) -> str:
+        """Never: each attempt ends."""
+        return ""
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the hub's counter of notifications."""
+        counts: list[tuple[dict[str, str], float]] = [
+            ({"receiver": each.delivery.name, "outcome": outcome}, float(each.delivery.counts[outcome]))
+            for each in self._receivers
+            for outcome in OUTCOMES
+        ]
+        if counts:
+            yield counter("smoker_hub_notifications_total", "Messages to receivers, by outcome", counts)

@@ -1,0 +1,127 @@
+"""One POST with a total deadline and a limit on the answer, for what the hub sends elsewhere.
+
+Each call makes a connection of its own and follows no redirect. TLS certificates are verified, against the system's CAs
+or against those of one file.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import gevent
+import urllib3
+from urllib3.exceptions import HTTPError
+from urllib3.util import Timeout
+
+from smoker_outcome.failure import reason
+
+MOST_WAIT = 300.0  # seconds of a Retry-After that count
+PASSING = (408, 425, 429)  # statuses below 500 after which another attempt may succeed
+
+
+class PostError(Exception):
+    """No answer came; the text says why."""
+
+
+class Answer(NamedTuple):
+    """The status, the first bytes of the body, and the seconds of Retry-After, 0 without that field."""
+
+    status: int
+    body: bytes
+    wait: float = 0.0
+
+    @property
+    def taken(self) -> bool:
+        """Whether the receiver has taken the message."""
+        return 200 <= self.status < 300
+
+    @property
+    def passing(self) -> bool:
+        """Whether another attempt may succeed."""
+        return self.status >= 500 or self.status in PASSING
+
+
+def is_url(text: str) -> bool:
+    """Return whether `text` is an http or https URL with a host and without a user."""
+    if not text.isprintable() or any(character.isspace() for character in text):
+        return False
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and not parts.username
+    except ValueError:
+        return False
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float, limit: int, ca: str = "") -> Answer:
+    """Send `body` and return the answer, within `seconds` and with at most `limit` bytes of its body.
+
+    `ca`: the path of a PEM file with the only CAs to trust. Raises `PostError`.
+    """
+    deadline = gevent.Timeout(seconds)
+    try:
+        with deadline, urllib3.PoolManager(num_pools=1, retries=False, ssl_context=_trust(url, ca)) as pool:
+            answer = pool.request(
+                "POST",
+                url,
+                body=body,
+                headers={"User-Agent": "smoker-hub", **headers},
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+                timeout=Timeout(seconds),
+            )
+            try:
+                text = answer.read(limit, decode_content=False)
+            finally:
+                answer.close()
+            return Answer(answer.status, text, retry_after(answer.headers.get("Retry-After", "")))
+    except gevent.Timeout as over:
+        if over is not deadline:  # the caller's own
+            raise
+        raise PostError(f"no answer within {seconds:g} s") from None
+    except (HTTPError, OSError, ValueError) as error:
+        raise PostError(reason(error, "")) from None
+
+
+def retry_after(text: str) -> float:
+    """Return the seconds of a Retry-After field (RFC 9110 section 10.2.3), 0 where it has none."""
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), MOST_WAIT)
+    try:
+        return min(max(parsedate_to_datetime(text).timestamp() - time.time(), 0.0), MOST_WAIT)
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+def bad_ca(ca: str) -> str:
+    """Return why the CA file `ca` cannot be used, or an empty string."""
+    try:
+        _trust("https:", ca)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        return f"the CA file {ca} cannot be used: {why.lower()}"
+    return ""
+
+
+def _trust(url: str, ca: str) -> ssl.SSLContext | None:
+    """Return the context of an https URL. Raises OSError or ValueError where the CA file is not usable."""
+    if not url.startswith("https:"):
+        return None
+    if not ca:
+        return _context("")
+    with open(ca, encoding="ascii", errors="strict") as file:
+        return _context(file.read(1_000_000))
+
+
+@lru_cache(maxsize=8)
+def _context(pem: str) -> ssl.SSLContext:
+    """Return a context that trusts the CAs of `pem`, the system's where it is empty."""
+    context = ssl.create_default_context(cadata=pem or None)
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # it refuses the CAs of many clusters (docs/design/0009)
+    return context

@@ -1,0 +1,128 @@
+"""What the tests of notification share: receivers on loopback, findings, deliveries that wait for nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import gevent
+from gevent.server import StreamServer
+
+from smoker_common.listen import tcp_listener
+from smoker_hub.hub import Hub
+from smoker_hub.notify.delivery import Delivery
+from smoker_hub.notify.options import receivers
+from smoker_hub.notify.receiver import Happening, Notice
+from smoker_hub.web import now
+from tests.diagnosis.mesh import Cluster, nodes
+from tests.hub.stand_ins import HOST, Hand, Prober, hub_of
+
+PAGE = "https://smoker.example/?view=finding&id="
+
+
+@dataclass
+class Request:
+    """What came: its path, its header fields in lower case, its body."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Receiver:
+    """A listener that answers with `statuses` in turn, the last one again and again; 0: it never answers."""
+
+    statuses: tuple[int, ...]
+    fields: str = ""  # further header fields of its answers
+    said: bytes = b""
+    got: list[Request] = field(default_factory=list)
+    url: str = ""
+
+    def serve(self, sock: socket.socket, _address: object) -> None:
+        with sock, contextlib.suppress(OSError), sock.makefile("rb") as stream:
+            path = stream.readline().split()[1].decode()
+            headers = {}
+            while line := stream.readline().strip():
+                name, _, value = line.decode().partition(":")
+                headers[name.lower()] = value.strip()
+            self.got.append(Request(path, headers, stream.read(int(headers["content-length"]))))
+            status = self.statuses[min(len(self.got), len(self.statuses)) - 1]
+            while not status:
+                gevent.sleep(60)
+            head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(self.said)}\r\n{self.fields}Connection: close\r\n\r\n"
+            sock.sendall(head.encode() + self.said)
+
+
+@contextlib.contextmanager
+def receiver(*statuses: int, fields: str = "", said: bytes = b"") -> Iterator[Receiver]:
+    """Yield a receiver that listens."""
+    listener = tcp_listener(HOST, 0)
+    one = Receiver(statuses or (200,), fields, said, url=f"http://{HOST}:{listener.getsockname()[1]}/hook")
+    server = StreamServer(listener, one.serve)
+    server.start()
+    try:
+        yield one
+    finally:
+        server.stop(timeout=0)
+
+
+@contextlib.contextmanager
+def delivery(
+    url: str, type: str = "webhook", pause: Callable[[float], object] = lambda _: None, **options: Any
+) -> Iterator[Delivery]:
+    """Yield a delivery that has started; its pauses do not last."""
+    seconds = options.pop("seconds", 10.0)
+    (found,) = receivers(json.dumps([{"type": type, "url": url, **options}]))
+    one = Delivery(found, pause=pause, seconds=seconds)
+    one.start()
+    try:
+        yield one
+    finally:
+        one.drain(0.0)
+
+
+def faulty(*names: str, clock: Hand | None = None) -> tuple[list[Prober], Hub]:
+    """Return the probers of a mesh in which `names` are dead, and a hub that has not looked yet."""
+    found = [Prober(state) for state in states(*names)]
+    return found, hub_of(found, clock or Hand())
+
+
+def states(*names: str) -> Any:
+    """Return the states of a mesh of twelve nodes in which `names` are dead."""
+    everybody = sorted({*nodes(12), *names})
+    return Cluster(everybody).fail(lambda link: any(link.touches(name) for name in names)).states()
+
+
+def become(found: list[Prober], *names: str) -> None:
+    """Have the probers serve the states of a mesh in which `names` are dead."""
+    by_key = {(state.node, state.network): state for state in states(*names)}
+    for prober in found:
+        prober.state = by_key[prober.state.node, prober.state.network]
+
+
+@contextlib.contextmanager
+def looking(*names: str, clock: Hand | None = None) -> Iterator[tuple[Hub, list[Prober]]]:
+    """Yield a hub that has looked often enough for the deaths of `names` to be open, and its probers."""
+    found, hub = faulty(*names, clock=clock)
+    try:
+        hub.look()
+        hub.look()
+        yield hub, found
+    finally:
+        for prober in found:
+            prober.server.stop(timeout=0)
+
+
+def notice(hub: Hub, event: Happening = "open", page: str = "") -> Notice:
+    """Return what is to be sent of the hub's first open finding, or of the one that closed last."""
+    incident = hub.incidents.open[0] if event == "open" else next(hub.incidents.recent())
+    return Notice(event, now.view(hub, incident), page and page + incident.id)

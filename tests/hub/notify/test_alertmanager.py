@@ -1,0 +1,110 @@
+"""A real Alertmanager takes what the hub sends, keeps it while it is repeated, and resolves it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smoker_hub.notify.alertmanager import LASTS, Alertmanager
+from smoker_hub.notify.delivery import Message
+from smoker_hub.notify.notifier import Notifier
+from smoker_hub.notify.options import receivers
+from tests.alertmanager import ask, serving
+from tests.conftest import eventually
+from tests.hub.stand_ins import Hand
+
+from .receivers import PAGE, become, delivery, looking, notice
+
+
+@pytest.fixture(scope="module")
+def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serving(tmp_path_factory.mktemp("alertmanager")) as url:
+        yield url
+
+
+def alerts(url: str) -> list[dict[str, Any]]:
+    """Return the alerts that are active there."""
+    found: list[dict[str, Any]] = ask(url, "alerts", active="true")
+    return found
+
+
+class Today(Hand):
+    """Clocks that move by hand from the date of now: Alertmanager compares dates with its own."""
+
+    def wall(self) -> float:
+        return time.time() + self.instant - 1000.0
+
+
+def test_an_alert_is_there_until_it_closes(alertmanager: str) -> None:
+    """One alert with its labels, annotations and page; it goes with the closing."""
+    with looking("node-2", clock=Today()) as (hub, found), delivery(alertmanager, "alertmanager") as one:
+        notifier = Notifier(hub, [one], external_url="https://smoker.example/")
+        notifier.compare()
+        (alert,) = eventually("the alert is there", lambda: alerts(alertmanager))
+        finding = hub.incidents.open[0].finding
+        assert alert["labels"] == {
+            "alertname": "SmokerFault",
+            "finding": finding.id,
+            "scope": "node-2",
+            "layer": finding.layer,
+            "kind": finding.kind,
+            "severity": finding.severity,
+            "cluster": "blue",
+        }
+        assert alert["annotations"]["summary"].startswith("FAULT node-2: ")
+        assert "\nnext: kubectl " in alert["annotations"]["description"]
+        assert alert["generatorURL"] == PAGE + finding.id
+        become(found)
+        for _ in range(3):
+            hub.look()
+        notifier.compare()
+        eventually("the alert is resolved", lambda: not alerts(alertmanager))
+        eventually("both are counted", lambda: one.counts == {"sent": 2})
+
+
+def test_an_open_finding_is_repeated_every_minute(alertmanager: str) -> None:
+    """The end of the alert moves on with each repetition, and lies four of them ahead."""
+    clock = Today()
+    with looking("node-3", clock=clock) as (hub, _), delivery(alertmanager, "alertmanager") as one:
+        notifier = Notifier(hub, [one])
+        notifier.compare()
+        (first,) = eventually("the alert is there", lambda: alerts(alertmanager))
+        eventually("nothing waits", lambda: one.idle)
+        notifier.compare()
+        assert one.idle
+        clock.instant += 61.0
+        notifier.compare()
+        eventually("it was repeated", lambda: one.counts["sent"] == 2)
+        (second,) = alerts(alertmanager)
+        assert second["labels"] == first["labels"]
+        assert second["endsAt"] > first["endsAt"]
+        assert second["startsAt"][:19] == first["startsAt"][:19] or second["fingerprint"] == first["fingerprint"]
+
+
+def test_a_refusal_is_told(alertmanager: str, records: list[str]) -> None:
+    """What the receiver says of a message that it refuses is in the log, and it is not tried again."""
+    with looking("node-2") as (hub, _), delivery(alertmanager + "/nothing-here", "alertmanager") as one:
+        one.put(Message((notice(hub),)))
+        eventually("it was given up", lambda: one.counts["failed"] == 1)
+        (line,) = (line for line in records if "could not be sent" in line)
+        assert "status 404" in line
+        assert "'attempts': 1" in line
+
+
+def test_the_end_of_an_alert_is_counted_from_each_attempt(tmp_path: Path) -> None:
+    """An attempt minutes after the change still says that the alert goes on."""
+    (options,) = receivers('[{"type": "alertmanager", "url": "http://am:9093/", "labels": {"team": "net"}}]')
+    form = Alertmanager(options)
+    with looking("node-2") as (hub, _):
+        (alert,) = json.loads(form.body([notice(hub)], 1_800_000_000.0))
+    ends = datetime.fromisoformat(alert["endsAt"]).timestamp()
+    assert ends == 1_800_000_000.0 + LASTS
+    assert alert["labels"]["team"] == "net"
+    assert "generatorURL" not in alert
+    assert form.url("http://am:9093/") == "http://am:9093/api/v2/alerts"

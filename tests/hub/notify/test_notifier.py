@@ -1,0 +1,127 @@
+"""Who gets what: each change once, by severity, and only from the hub that may notify."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from prometheus_client import CollectorRegistry
+
+from smoker_hub.notify.delivery import Delivery
+from smoker_hub.notify.notifier import GAP, Notifier
+from smoker_hub.notify.options import receivers
+from tests.conftest import eventually
+from tests.hub.stand_ins import Hand
+
+from .receivers import become, delivery, looking, receiver
+
+
+class Kept(Delivery):
+    """A delivery that keeps what it was given."""
+
+    def __init__(self, severity: str = "info") -> None:
+        (options,) = receivers(f'[{{"type": "webhook", "url": "http://x/", "minSeverity": "{severity}"}}]')
+        super().__init__(options)
+        self.got: list[tuple[str, str]] = []
+
+    def put(self, message: Any) -> None:
+        self.got += [(notice.event, notice.view.place) for notice in message.notices]
+
+
+def closes(hub: Any, found: Any, *still: str) -> None:
+    become(found, *still)
+    for _ in range(3):
+        hub.look()
+
+
+def test_each_change_is_sent_once() -> None:
+    """However often the findings are compared."""
+    with looking("node-2") as (hub, found):
+        one = Kept()
+        notifier = Notifier(hub, [one])
+        for _ in range(3):
+            notifier.compare()
+        assert one.got == [("open", "node-2")]
+        closes(hub, found)
+        for _ in range(3):
+            notifier.compare()
+        assert one.got == [("open", "node-2"), ("close", "node-2")]
+
+
+def test_a_mild_finding_is_for_those_who_want_it() -> None:
+    """A receiver of grave findings gets it when it becomes grave, and its closing only then."""
+    with looking("node-2") as (hub, found):
+        mild, grave = Kept("info"), Kept("critical")
+        (incident,) = hub.incidents.open
+        incident.finding = msgspec.structs.replace(incident.finding, severity="warning")
+        notifier = Notifier(hub, [mild, grave])
+        notifier.compare()
+        assert (mild.got, grave.got) == ([("open", "node-2")], [])
+        incident.finding = msgspec.structs.replace(incident.finding, severity="critical")
+        notifier.compare()
+        assert len(mild.got) == 1
+        assert grave.got == [("open", "node-2")]
+        closes(hub, found)
+        notifier.compare()
+        assert mild.got == grave.got == [("open", "node-2"), ("close", "node-2")]
+
+
+def test_only_the_hub_that_may_notify_does() -> None:
+    """Another replica sends nothing; in the place of the first it sends what is open and what has just closed."""
+    clock, holder = Hand(), [False]
+    with looking("node-2", clock=clock) as (hub, found):
+        one = Kept()
+        notifier = Notifier(hub, [one], may_notify=lambda: holder[0])
+        notifier.compare()
+        assert one.got == []
+        holder[0] = True
+        notifier.compare()
+        assert one.got == [("open", "node-2")]
+        holder[0] = False
+        closes(hub, found)
+        notifier.compare()
+        clock.instant += GAP / 2
+        holder[0] = True
+        notifier.compare()
+        notifier.compare()
+        assert one.got == [("open", "node-2"), ("close", "node-2")]
+        holder[0] = False
+        notifier.compare()
+        clock.instant += GAP
+        holder[0] = True
+        notifier.compare()
+        assert len(one.got) == 2
+
+
+def test_a_change_just_before_the_end_is_sent() -> None:
+    """What opened with the last look is sent while the hub drains."""
+    with looking("node-2") as (hub, _), receiver() as there, delivery(there.url) as one:
+        notifier = Notifier(hub, [one])
+        notifier.retire()
+        notifier.close()
+        assert notifier.drain(10.0) == 0
+        assert there.got[0].json["event"] == "open"
+
+
+def test_it_runs_by_itself_and_counts() -> None:
+    """A change is sent when the hub has looked; the counter has every outcome of every receiver from the start."""
+    with looking() as (hub, found), receiver() as there:
+        (options,) = receivers(f'[{{"type": "webhook", "name": "x", "url": "{there.url}"}}]')
+        notifier = Notifier(hub, [Delivery(options)])
+        registry = CollectorRegistry()
+        registry.register(notifier)
+
+        def value(outcome: str) -> float | None:
+            labels = {"receiver": "x", "outcome": outcome}
+            return registry.get_sample_value("smoker_hub_notifications_total", labels)
+
+        assert [value(outcome) for outcome in ("sent", "failed", "dropped")] == [0, 0, 0]
+        hub.follow(notifier.nudge)
+        notifier.start()
+        become(found, "node-4")
+        hub.look()
+        hub.look()
+        eventually("it was sent", lambda: value("sent") == 1)
+        assert there.got[0].json["finding"]["place"] == "node-4"
+        notifier.retire()
+        assert notifier.drain(10.0) == 0

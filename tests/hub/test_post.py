@@ -1,0 +1,121 @@
+"""One POST: its deadline, its limit, whom it trusts."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from email.utils import formatdate
+from pathlib import Path
+
+import gevent
+import pytest
+from gevent.server import StreamServer
+
+from smoker_common.listen import tcp_listener
+from smoker_hub.post import MOST_WAIT, PostError, bad_ca, post, retry_after
+from tests.hub.stand_ins import HOST
+
+CERTIFICATE = Path(__file__).resolve().parents[1] / "prober" / "probes" / "certificate.pem"  # of 127.0.0.1, and its key
+Serve = Callable[[socket.socket], None]
+
+
+@contextlib.contextmanager
+def listening(serve: Serve) -> Iterator[str]:
+    """Yield HOST:PORT of a listener; `serve` has each connection once the request's first bytes are there."""
+
+    def one(sock: socket.socket, _address: object) -> None:
+        with sock, contextlib.suppress(OSError):
+            serve(sock)
+
+    listener = tcp_listener(HOST, 0)
+    server = StreamServer(listener, one)
+    server.start()
+    try:
+        yield f"{HOST}:{listener.getsockname()[1]}"
+    finally:
+        server.stop(timeout=0)
+
+
+def taking(sock: socket.socket) -> None:
+    """Answer 204 to a request."""
+    sock.recv(65_536)
+    sock.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+
+def secured(sock: socket.socket) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    with context.wrap_socket(sock, server_side=True) as tls:
+        taking(tls)
+
+
+def test_a_certificate_is_verified() -> None:
+    """Nobody's certificate is refused; it is taken where its CA is in the file, and for its own host alone."""
+    with listening(secured) as there:
+        with pytest.raises(PostError, match="certificate verify failed"):
+            post(f"https://{there}/", b"{}", {}, seconds=10.0, limit=100)
+        assert post(f"https://{there}/", b"{}", {}, seconds=10.0, limit=100, ca=str(CERTIFICATE)).taken
+        with pytest.raises(PostError, match="certificate verify failed"):
+            post(f"https://localhost:{there.split(':')[1]}/", b"{}", {}, seconds=10.0, limit=100, ca=str(CERTIFICATE))
+
+
+def test_a_ca_file_that_is_none_is_told(tmp_path: Path) -> None:
+    """Before the start, with its name; and at an attempt."""
+    wrong = tmp_path / "ca.pem"
+    wrong.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    assert str(wrong) in bad_ca(str(wrong))
+    assert "no such file" in bad_ca(str(tmp_path / "missing"))
+    assert bad_ca("") == bad_ca(str(CERTIFICATE)) == ""
+    with pytest.raises(PostError):
+        post("https://127.0.0.1:9/", b"{}", {}, seconds=1.0, limit=100, ca=str(wrong))
+
+
+def test_an_answer_that_drips_ends_with_the_deadline() -> None:
+    """A byte now and then does not extend it."""
+
+    def drip(sock: socket.socket) -> None:
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        while True:
+            sock.sendall(b"x")
+            gevent.sleep(0.01)
+
+    with listening(drip) as there, pytest.raises(PostError, match=r"no answer within 0\.3 s"):
+        post(f"http://{there}/", b"{}", {}, seconds=0.3, limit=10_000)
+
+
+def test_an_answer_is_read_up_to_the_limit() -> None:
+    """However much is sent, and in whatever coding: it is not unpacked."""
+
+    def much(sock: socket.socket) -> None:
+        sock.recv(65_536)
+        sock.sendall(b"HTTP/1.1 500 Oops\r\nContent-Encoding: gzip\r\n\r\n")
+        while True:
+            sock.sendall(b"x" * 65_536)
+            gevent.sleep(0)
+
+    with listening(much) as there:
+        answer = post(f"http://{there}/", b"{}", {}, seconds=10.0, limit=1000)
+    assert (answer.status, answer.body) == (500, b"x" * 1000)
+    assert answer.passing
+
+
+def test_nothing_there_is_a_post_error() -> None:
+    """A closed port, another protocol, a connection that is closed: each with its reason."""
+    with listening(lambda sock: None) as there:
+        with pytest.raises(PostError):
+            post(f"http://{there}/", b"{}", {}, seconds=5.0, limit=100)
+        with pytest.raises(PostError):
+            post(f"https://{there}/", b"{}", {}, seconds=5.0, limit=100)
+    with pytest.raises(PostError, match="refused"):
+        post(f"http://{there}/", b"{}", {}, seconds=5.0, limit=100)
+
+
+def test_retry_after() -> None:
+    """RFC 9110 section 10.2.3: seconds or a date, of which at most five minutes count; anything else is none."""
+    assert (retry_after("7"), retry_after("0"), retry_after("9" * 50)) == (7.0, 0.0, MOST_WAIT)
+    assert (retry_after(""), retry_after("soon"), retry_after("-1"), retry_after("1.5")) == (0.0, 0.0, 0.0, 0.0)
+    assert 50.0 < retry_after(formatdate(time.time() + 60, usegmt=True)) <= 60.0
+    assert retry_after(formatdate(time.time() - 60, usegmt=True)) == 0.0
