@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from smoker_diagnosis.state import PathState
 
@@ -26,26 +28,45 @@ class Failure(NamedTuple):
     """A probe of a path whose last result failed."""
 
     outcome: str
-    since: float  # seconds since its first failure in a row began
+    since: float  # instant at which its first failure in a row began
     streak: int  # failures in a row
+
+
+@dataclass(slots=True)
+class Now:
+    """What the clock of a prober shows at the moment of a look. All cells of the prober share one."""
+
+    instant: float = 0.0
+
+
+def _nothing() -> Mapping[int, Any]:
+    return _NOTHING  # most cells fail in nothing: they share an empty mapping
+
+
+_NOTHING: Mapping[int, Any] = MappingProxyType({})
 
 
 @dataclass(slots=True, eq=False)
 class Cell:
-    """One path from a node to a node (or to a Service) over one plane and address family. Ages are in seconds."""
+    """One path from a node to a node (or to a Service) over one plane and address family.
+
+    Instants are seconds on the clock of the prober at its source, so a cell stays as it is until its prober has news.
+    """
 
     source: str
     target: str  # a node; for a Service: its host
     plane: str
     family: str
+    now: Now = field(default_factory=Now, repr=False)
     source_zone: str = ""
     target_zone: str = ""
     known: int = 0  # bits with a result that counts
     bad: int = 0  # of these, the ones whose last result failed
-    ages: dict[int, float] = field(default_factory=dict)  # by bit: since the last probe began
-    failed: dict[int, Failure] = field(default_factory=dict)  # by failing bit
-    tries: dict[int, int] = field(default_factory=dict)  # of a Service path, by bit, over the last rounds
-    misses: dict[int, int] = field(default_factory=dict)  # of these, the ones that failed
+    at: dict[int, float] = field(default_factory=dict)  # by bit: when the last probe began
+    oldest: float = math.inf  # when the oldest probe began that says something here
+    failed: Mapping[int, Failure] = field(default_factory=_nothing)  # by failing bit
+    tries: Mapping[int, int] = field(default_factory=_nothing)  # of a Service path, by bit, over the last rounds
+    misses: Mapping[int, int] = field(default_factory=_nothing)  # of these, the ones that failed
     sent: int = 0  # packets of the trains, and the PINGs before them where trains lose packets
     lost: int = 0
     requests_lost: int = 0  # as far as the reflector numbered them
@@ -59,6 +80,21 @@ class Cell:
     def local(self) -> bool:
         """Whether both ends are on one node."""
         return self.source == self.target
+
+    def clear(self) -> None:
+        """Forget all results."""
+        self.known = self.bad = self.sent = self.lost = self.requests_lost = self.replies_lost = 0
+        self.mtu = self.passes = 0
+        self.at, self.oldest, self.offender, self.heard = {}, math.inf, "", None
+        self.failed = self.tries = self.misses = _NOTHING
+
+    def age(self, bit: int) -> float:
+        """Return the seconds since the last probe of `bit` began."""
+        return self.now.instant - self.at[bit]
+
+    def failing_for(self, bit: int) -> float:
+        """Return the seconds since the first failure in a row of `bit` began."""
+        return self.now.instant - self.failed[bit].since
 
     def failing(self, bits: int) -> Iterator[int]:
         """Yield those of `bits` that fail."""

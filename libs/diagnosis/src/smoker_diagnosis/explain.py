@@ -92,7 +92,8 @@ class Reach:
     def unexplained(self, blamed: Sequence[Blamed]) -> list[Cell]:
         """Return the paths with a failure that none of `blamed` explains, nor loss, each once."""
         left = self._left([each.component for each in blamed])
-        return list({id(self._bad[row]): self._bad[row] for row in left if row[0] not in self._rates}.values())
+        stray = (row for row in self._bad if row in left and row[0] not in self._rates)  # in their order, look by look
+        return list({id(self._bad[row]): self._bad[row] for row in stray}.values())
 
     def _left(self, chosen: Iterable[Component]) -> set[Row]:
         explained: set[Row] = set()

@@ -86,6 +86,8 @@ def seen(cells: Iterable[Cell], bits: int) -> Iterator[Seen]:
         failing = list(cell.failing(bits))
         for bit in failing:
             failure = cell.failed[bit]
-            yield Seen(cell.source, cell.target, cell.plane, cell.family, NAMES[bit], failure.outcome, failure.since)
+            yield Seen(
+                cell.source, cell.target, cell.plane, cell.family, NAMES[bit], failure.outcome, cell.failing_for(bit)
+            )
         if not failing:
             yield Seen(cell.source, cell.target, cell.plane, cell.family, "", "success")

@@ -117,7 +117,7 @@ class Table:
     def _beginning(self) -> float:
         """Return the seconds since the fault began."""
         ages = sorted(
-            cell.failed[bit].since
+            cell.failing_for(bit)
             for cell in self._cells
             if cell.bad
             for bit in cell.failing(ECHO | LARGE)
@@ -135,7 +135,7 @@ class Table:
                 bit = known & -known
                 known ^= bit
                 bad = bool(cell.bad & bit)
-                if ((id(cell), bit) not in self._left) if bad else cell.ages[bit] > self._began:
+                if ((id(cell), bit) not in self._left) if bad else cell.age(bit) > self._began:
                     continue
                 yield (
                     Key(

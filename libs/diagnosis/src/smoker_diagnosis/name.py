@@ -23,7 +23,7 @@ def of_blamed(look: Look, each: Blamed) -> Finding:
     cells, beside = _within(look.mesh, component)
     failing = [cell for cell in cells if any((id(cell), bit) in each.rows for bit in cell.failing(component.bits))]
     working = [cell for cell in cells if not cell.bad & component.bits] + [cell for cell in beside if not cell.bad]
-    failures = [cell.failed[bit] for cell in failing for bit in cell.failing(component.bits)]
+    failures = [(cell, bit) for cell in failing for bit in cell.failing(component.bits)]
     large = component.bits == LARGE
     offenders = {cell.offender for cell in failing if cell.offender}
     return finding_of(
@@ -40,8 +40,8 @@ def of_blamed(look: Look, each: Blamed) -> Finding:
         mtu=max((cell.mtu for cell in failing), default=0) if large else 0,
         passes=min((cell.passes for cell in failing if cell.passes), default=0) if large else 0,
         offender=offenders.pop() if len(offenders) == 1 else "",  # several: none of them is the cause
-        outcomes=tuple(sorted({failure.outcome for failure in failures})),
-        since=max((failure.since for failure in failures), default=0.0),
+        outcomes=tuple(sorted({cell.failed[bit].outcome for cell, bit in failures})),
+        since=max((cell.failing_for(bit) for cell, bit in failures), default=0.0),
         counts=_counts(failing, cells),
         beside=_counts([cell for cell in beside if cell.bad & component.bits], beside),
         failing=tuple(seen(failing, component.bits))[:SHOWN_FAILING],
@@ -79,7 +79,7 @@ def of_loss(look: Look, each: Lossy) -> Finding:
 def of_service(look: Look, each: Service) -> Finding:
     """Return the finding of a fault of Services or the DNS."""
     dns = each.layer == LAYER_DNS
-    failures = [cell.failed[bit] for cell in each.cells for bit in cell.failing(each.bits)]
+    failures = [(cell, bit) for cell in each.cells for bit in cell.failing(each.bits)]
     return finding_of(
         look.cluster,
         "dns" if dns else "service",
@@ -89,8 +89,8 @@ def of_service(look: Look, each: Service) -> Finding:
         probes=() if dns or each.bits == ECHO else tuple(name for bit, name in NAMES.items() if bit & each.bits),
         confidence=each.confidence,
         share=each.share,
-        outcomes=tuple(sorted({failure.outcome for failure in failures})),
-        since=max((failure.since for failure in failures), default=0.0),
+        outcomes=tuple(sorted({cell.failed[bit].outcome for cell, bit in failures})),
+        since=max((cell.failing_for(bit) for cell, bit in failures), default=0.0),
         counts=(Count("service", len(each.cells), each.of),),
         failing=tuple(seen(each.cells, each.bits))[:SHOWN_FAILING],
         notes=(each.note,) if each.note else (),

@@ -207,8 +207,8 @@ def _one_of_several(partly: Sequence[Cell], asked: Sequence[Cell]) -> list[Servi
     share = sum(cell.misses.get(DNS, 0) for cell in asked) / tries if tries else 0.0
     if len({cell.source for cell in partly}) < 2 or tries < LEAST_LOOKUPS or not SOME[0] <= share <= SOME[1]:
         return []
-    began = median(cell.failed[DNS].since for cell in partly)
-    if not any(cell.ages[bit] < began for cell in asked for bit in (TCP, UDP, HTTP) if cell.known & bit):
+    began = median(cell.failing_for(DNS) for cell in partly)
+    if not any(cell.age(bit) < began for cell in asked for bit in (TCP, UDP, HTTP) if cell.known & bit):
         return []  # nothing was answered since: it may be all of them, and others have not asked yet
     return [Service(Scope(ALL), LAYER_DNS, DNS, list(partly), len(asked), 0.9, share)]
 
