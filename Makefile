@@ -68,12 +68,13 @@ test-page: setup $(PAGE_READY) $(VENV)/.ready-page  ## the hub's page: its types
 	$(PAGE)/node_modules/.bin/tsc --project $(PAGE)
 	$(BIN)/python -m pytest $(OF_PAGE) --durations 5
 
-check: setup  ## lint, format, types, imports, Dockerfile
+check: setup  ## lint, format, types, imports, Dockerfile, shell
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
+	$(BIN)/shellcheck bin/kubectl-smoker
 
 format: setup  ## put the code in its form
 	$(BIN)/ruff check --fix --select I $(SOURCES)

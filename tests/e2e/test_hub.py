@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 
 from tests.e2e import faults
-from tests.e2e.cluster import eventually, fresh_namespace, kubectl
+from tests.e2e.cluster import eventually, fresh_namespace
 from tests.e2e.release import FAST, Release
+from tests.images.command import ROOT
 
 pytestmark = pytest.mark.cluster
 
@@ -41,8 +43,14 @@ def says(release: Release, *words: str) -> None:
     assert [line for line in log(release) if all(word in line for word in words)], "\n".join(log(release)[-5:])
 
 
+def plugin(release: Release, command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the kubectl plugin."""
+    arguments = [str(ROOT / "bin" / "kubectl-smoker"), command, "--namespace", release.namespace.name]
+    return subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
+
+
 def test_an_overlay_breaks_and_heals(release: Release) -> None:
-    """HEALTHY, then FAULT with the node within a minute, then CLOSED; both are sent; the API says the same as text."""
+    """HEALTHY, then FAULT with the node within a minute, then CLOSED; both are sent; so says kubectl smoker."""
     eventually("the hub has heard everybody", 60, lambda: says(release, "HEALTHY"))
     (hub,) = release.pods("hub")
     others = {pod["spec"]["nodeName"] for pod in release.pods("prober")} - {hub["spec"]["nodeName"]}
@@ -50,9 +58,11 @@ def test_an_overlay_breaks_and_heals(release: Release) -> None:
     with faults.healed():
         faults.drop(node, "INPUT", *OVERLAY)
         eventually("the fault is named", 60, lambda: says(release, "FAULT", node))
-        service = f"/api/v1/namespaces/{release.namespace.name}/services/smoker-hub:http/proxy"
-        assert f"FAULT {node}: " in kubectl("get", "--raw", f"{service}/api/v1/findings?format=text")
+        said = plugin(release, "findings")
+        assert (said.returncode, f"FAULT {node}: " in said.stdout) == (1, True), said
     eventually("the fault is over", 60, lambda: says(release, "CLOSED", node))
+    said = plugin(release, "status")
+    assert (said.returncode, said.stdout[:8], said.stderr) == (0, "HEALTHY ", ""), said
     name = hub["metadata"]["name"]
 
     def sent() -> None:

@@ -103,4 +103,7 @@ def _answer(sources: Sources, env: Mapping[str, Any]) -> Answer | router.Flow:
     if route.endless and env["REQUEST_METHOD"] != "GET":
         raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "GET")
     values |= {each.name: env.get(f"HTTP_{each.name.upper().replace('-', '_')}", "") for each in route.headers}
-    return router.render(route, route.record(sources, values | parts), wants_text)
+    record = route.record(sources, values | parts)
+    if route.junit is not None and values["format"] == "junit":
+        return Answer(router.XML, route.junit(sources, record).encode())
+    return router.render(route, record, wants_text)

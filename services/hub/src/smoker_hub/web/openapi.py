@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from smoker_hub.web import views
-from smoker_hub.web.router import PROBLEM, Detail, Parameter, Ready, Route
+from smoker_hub.web.router import PROBLEM, XML, Detail, Parameter, Ready, Route
 
 ABOUT = (
     "What the hub knows of the cluster's network. Read-only. A request has no body; a parameter that is not listed is "
@@ -57,6 +57,8 @@ def _operation(route: Route, schema: Any) -> dict[str, Any]:
     content: dict[str, Any] = {route.kind: {"schema": schema}}
     if route.text is not None:
         content["text/plain"] = {"schema": {"type": "string"}}
+    if route.junit is not None:
+        content[XML] = {"schema": {"type": "string"}}
     responses: dict[str, Any] = {"200": {"description": route.help, "content": content}}
     if route.tagged:
         responses["200"]["headers"] = {"ETag": {"schema": {"type": "string"}}}

@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 
 from smoker_common.log import escaped
-from smoker_hub.web.views import Findings, Matrix, Node, Summary, View
+from smoker_diagnosis.text import duration
+from smoker_hub.web.views import Findings, Matrix, Node, Paths, Summary, View
 
 WIDEST = 40  # names of a matrix with a letter a cell
 LONGEST = 1_000  # lines of a matrix without
@@ -67,6 +68,23 @@ def matrix(found: Matrix) -> str:
     table += [(head, name or "-", *letters) for head, name, letters in zip(heads, found.names, rows, strict=True)]
     legend = ", ".join(f"{letter} {word}" for letter, word in STATES.items())
     return _text([*_table(table), f"Columns are numbered as rows. {legend}, - not probed", *more])
+
+
+def paths(found: Paths) -> str:
+    """Return a table of the paths, the worst first."""
+    if not found.paths:
+        return _text(["No path is known."])
+    rows: list[tuple[str, ...]] = [
+        ("FROM", "TO", "PLANE", "FAMILY", "PROBE", "STATE", "LAST", "FAILED", "LOST", "P50", "P99", "AGE")
+    ]
+    for each in found.paths:
+        counts = f"{each.failed}/{each.attempts}", f"{each.lost}/{each.sent}" if each.sent else "-"
+        times = [f"{1000 * rtt:.3g} ms" if rtt else "-" for rtt in (each.rtt_p50, each.rtt_p99)]
+        age = "-" if each.age is None else duration(each.age)
+        where = (each.source, each.target, each.plane, each.family or "-", each.probe)
+        rows.append((*where, STATES[each.state], each.outcome or "-", *counts, *times, age))
+    more = [f"{found.left_out} more paths are left out."] if found.left_out else []
+    return _text([*_table(rows), *more])
 
 
 def date(instant: float) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, Literal, NamedTuple
 from urllib.parse import parse_qsl
@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 JSON, TEXT, PROBLEM = "application/json", "text/plain; charset=utf-8", "application/problem+json"
+XML = "application/xml"
 LONGEST_QUERY = 8_192  # bytes
 LONGEST = 253  # characters of a name, as in Kubernetes
 SHOWN = 60  # characters of a client's text that an error repeats
@@ -112,6 +113,7 @@ class Parameter:
 
 
 FORMAT = Parameter("format", "the form of the answer; without it the Accept header decides", values=("json", "text"))
+FORMAT_OR_JUNIT = replace(FORMAT, values=("json", "text", "junit"))
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ class Route:
     record: Callable[[Any, Values], Any]  # of what the application knows
     parameters: tuple[Parameter, ...] = ()
     text: Callable[[Any], str] | None = None
+    junit: Callable[[Any, Any], str] | None = None  # of what the application knows, and the record; needs a text
     tagged: bool = False  # whether the answer has an ETag
     parts: tuple[Parameter, ...] = ()  # of the path
     kind: str = JSON
@@ -147,7 +150,9 @@ class Route:
     @property
     def query(self) -> tuple[Parameter, ...]:
         """The parameters of the query, `format` among them where there is a text."""
-        return (*self.parameters, FORMAT) if self.text is not None else self.parameters
+        if self.text is None:
+            return self.parameters
+        return (*self.parameters, FORMAT if self.junit is None else FORMAT_OR_JUNIT)
 
 
 def find(routes: Sequence[Route], path: str) -> tuple[Route, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smoker_hub.web import matrix, now, paths, plain, stream, views
+from smoker_hub.web import junit, matrix, now, paths, plain, stream, views
 from smoker_hub.web.router import Parameter, Route
 
 FINDING = Parameter("id", "the id of a finding", pattern="[0-9a-f]{1,64}")
@@ -42,6 +42,7 @@ ROUTES: tuple[Route, ...] = (
         views.Findings,
         lambda sources, _: now.findings(sources.hub),
         text=plain.findings,
+        junit=lambda sources, found: junit.findings(now.summary(sources.hub), found),
     ),
     Route(
         "/api/v1/findings/{id}",
@@ -80,6 +81,7 @@ ROUTES: tuple[Route, ...] = (
         views.Paths,
         paths.answer,
         (FROM, TO, PLANE, FAMILY, PROBE, PATHS),
+        text=plain.paths,
     ),
     Route(
         "/api/v1/stream",

@@ -1,0 +1,332 @@
+"""bin/kubectl-smoker in front of a real hub's API, through a stand-in for kubectl."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gevent
+import pytest
+
+from smoker_common.listen import tcp_listener
+from smoker_hub.hub import Hub
+from smoker_hub.web import api
+from smoker_hub.web.sources import Sources
+from smoker_hub.web.stream import Stream
+from tests.conftest import BIN, PATIENCE, eventually
+from tests.diagnosis.mesh import Cluster, nodes
+from tests.hub.stand_ins import HOST, Hand, Prober, hub_of
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "bin" / "kubectl-smoker"
+SHELLS = [path for name in ("dash", "bash", "busybox", "sh") if (path := shutil.which(name))]
+HEALTHY, CUT_OFF = (), ("node-2",)
+
+
+def states(*names: str) -> Any:
+    return Cluster(nodes(5)).fail(lambda link: any(link.touches(name) for name in names)).states()
+
+
+@dataclass
+class Stage:
+    """A hub that listens, its probers, and the script."""
+
+    hub: Hub
+    probers: list[Prober]
+    folder: Path
+    url: str
+    env: dict[str, str] = field(default_factory=dict)
+
+    def become(self, *names: str, looks: int = 3) -> None:
+        """Have `names` be dead, and the hub look."""
+        found = {(state.node, state.network): state for state in states(*names)}
+        for prober in self.probers:
+            prober.state = found[prober.state.node, prober.state.network]
+        for _ in range(looks):
+            self.hub.look()
+
+    def environ(self, changed: Mapping[str, str]) -> dict[str, str]:
+        own = {"HUB": self.url, "SERVICES": "net lungs-hub;", "CALLS": str(self.folder / "calls")}
+        path = f"{Path(__file__).parent}:{os.environ['PATH']}"
+        return {**os.environ, **own, "PATH": path, **self.env, **changed}
+
+    def run(self, *arguments: str, shell: str = "", **changed: str) -> subprocess.CompletedProcess[str]:
+        """Run the script."""
+        command = [*([shell, "sh"] if shell.endswith("busybox") else [shell] if shell else []), str(SCRIPT), *arguments]
+        return subprocess.run(
+            command,
+            env=self.environ(changed),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+
+    @property
+    def calls(self) -> list[list[str]]:
+        return [json.loads(line) for line in (self.folder / "calls").read_text().splitlines()]
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """A healthy mesh of five nodes."""
+    probers = [Prober(state) for state in states()]
+    hub = hub_of(probers, Hand())
+    hub.look()
+    stream = Stream(hub)
+    hub.follow(stream.tell, stream.look)
+    listener = tcp_listener(HOST, 0)
+    server = api.Server(listener, Sources(hub, stream))
+    server.start()
+    yield Stage(hub, probers, tmp_path, f"http://{HOST}:{listener.getsockname()[1]}")
+    server.close()
+    server.drain(0.0)
+    for prober in probers:
+        prober.server.stop(timeout=0)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_status_and_its_exit_codes(stage: Stage, shell: str) -> None:
+    """0 with HEALTHY, 1 with a fault, 2 where the hub is cut off; in every shell that is here."""
+    well = stage.run("status", shell=shell)
+    assert (well.returncode, well.stderr) == (0, "")
+    assert well.stdout.startswith("HEALTHY ")
+    stage.become(*CUT_OFF)
+    ill = stage.run("status", shell=shell)
+    assert (ill.returncode, ill.stdout.count("\n")) == (1, 1)
+    for prober in stage.probers:
+        prober.raw = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"
+    stage.hub.look()
+    blind = stage.run("status", shell=shell)
+    assert blind.returncode == 2
+    assert blind.stdout.startswith("BLIND ")
+
+
+def test_what_each_command_prints(stage: Stage) -> None:
+    """The hub's own texts and JSON; each ends with 1 while something is at fault."""
+    stage.become(*CUT_OFF)
+    found = {
+        command: stage.run(*command.split())
+        for command in ("findings", "nodes", "matrix", "matrix zone", "findings -o json", "matrix --output=json")
+    }
+    assert {(one.returncode, one.stderr) for one in found.values()} == {(1, "")}
+    assert found["findings"].stdout.startswith("FAULT node-2: ")
+    assert "\n  next: kubectl " in found["findings"].stdout
+    assert found["nodes"].stdout.split()[:2] == ["NODE", "ZONE"]
+    assert "node-5" in found["matrix"].stdout
+    assert json.loads(found["findings -o json"].stdout)["open"][0]["place"] == "node-2"
+    assert json.loads(found["matrix --output=json"].stdout)["names"] == nodes(5)
+    assert stage.calls[-1][:2] != ["get", "services"]
+
+
+def test_a_path_has_a_verdict_of_its_own(stage: Stage) -> None:
+    """0 where every path from A to B works, 1 where one fails, 2 where there is none; names are encoded."""
+    stage.become(*CUT_OFF)
+    assert stage.run("path", "node-1", "node-3").returncode == 0
+    failing = stage.run("path", "node-1", "node-2")
+    assert failing.returncode == 1
+    assert failing.stdout.split("\n")[1].split()[:2] == ["node-1", "node-2"]
+    assert json.loads(stage.run("path", "node-1", "node-2", "-o", "json").stdout)["paths"][0]["state"] == "f"
+    nobody = stage.run("path", "node-1", "a&b c")
+    assert (nobody.returncode, nobody.stdout) == (2, "")
+    assert "no prober on node-1 probes a&b c" in nobody.stderr
+    assert stage.calls[-1][-1].endswith("/paths?from=%6e%6f%64%65%2d%31&to=%61%26%62%20%63")
+
+
+def test_junit(stage: Stage) -> None:
+    """A suite that passes while all is well, and has a failed case for each finding else."""
+    well = ET.fromstring(stage.run("status", "-o", "junit").stdout)
+    assert {(suite.get("failures"), suite.get("errors")) for suite in well.iter("testsuite")} == {("0", "0")}
+    stage.become(*CUT_OFF)
+    said = stage.run("findings", "-o", "junit")
+    assert said.returncode == 1
+    (failure,) = ET.fromstring(said.stdout).iter("failure")
+    assert (failure.get("message") or "").startswith("FAULT node-2: ")
+    assert "next: kubectl " in (failure.text or "")
+
+
+REFUSALS = {
+    "no cluster": (
+        "get services=The connection to the server localhost:8080 was refused",
+        "the cluster does not answer",
+    ),
+    "no route": ("get services=Unable to connect to the server: dial tcp: i/o timeout", "the cluster does not answer"),
+    "not logged in": ("get services=error: You must be logged in to the server (Unauthorized)", "log in again"),
+    "no proxy": (
+        (
+            'raw=Error from server (Forbidden): services "lungs-hub:http" is forbidden: User "u" cannot get resource '
+            '"services/proxy" in API group "" in the namespace "net"'
+        ),
+        "get on services/proxy in namespace net",
+    ),
+    "no list": (
+        'get services=Error from server (Forbidden): services is forbidden: User "u"',
+        "--namespace and --release",
+    ),
+    "no pod": (
+        'raw=Error from server (ServiceUnavailable): no endpoints available for service "lungs-hub:http"',
+        "kubectl get pods -n net -l app.kubernetes.io/name=smoker,app.kubernetes.io/component=hub",
+    ),
+    "no way": (
+        "raw=Error from server: error trying to reach service: dial tcp: i/o timeout",
+        "the API server does not reach",
+    ),
+    "another version": (
+        "raw=Error from server (NotFound): the server could not find the requested resource",
+        "another version",
+    ),
+    "anything else": ("raw=first\nError from server: strange", "could not be asked: Error from server: strange"),
+}
+
+
+@pytest.mark.parametrize(("refusal", "words"), REFUSALS.values(), ids=REFUSALS.keys())
+def test_what_is_missing_is_said_in_a_sentence(stage: Stage, refusal: str, words: str) -> None:
+    """On one line of stderr, with exit code 2 and nothing on stdout."""
+    said = stage.run("findings", REFUSE=refusal)
+    assert (said.returncode, said.stdout, said.stderr.count("\n")) == (2, "", 1)
+    assert words in said.stderr
+
+
+def test_no_hub_and_several(stage: Stage) -> None:
+    """None is said to be missing with the value that brings it; several are listed."""
+    none = stage.run("status", SERVICES="")
+    assert (none.returncode, "hub.enabled" in none.stderr) == (2, True)
+    several = stage.run("status", SERVICES="net lungs-hub;test other-hub;")
+    assert several.returncode == 2
+    assert "net/lungs-hub test/other-hub" in several.stderr
+    assert "--release" in several.stderr
+    assert (
+        stage.run("status", PATH="/nowhere", shell=SHELLS[0]).stderr == "kubectl smoker: kubectl is not on the PATH\n"
+    )
+
+
+def test_rights_to_a_namespace_alone_are_enough(stage: Stage) -> None:
+    """Where the list of all namespaces is forbidden, the current one is searched; with both names none is listed."""
+    forbidden = 'Error from server (Forbidden): services is forbidden: User "u" cannot list'
+    assert stage.run("status", REFUSE=f"services -A={forbidden}").returncode == 0
+    assert stage.run("status", "-n", "net", "-r", "lungs", REFUSE=f"get services={forbidden}").returncode == 0
+
+
+def test_options_reach_kubectl(stage: Stage) -> None:
+    """Cluster, namespace, release and time limit, each as one argument."""
+    stage.run("status", "--context", "a b", "--kubeconfig=/x y", "-n", "net", "--release", "lungs", "--timeout", "7")
+    listing = stage.calls[0]
+    assert {"--context=a b", "--kubeconfig=/x y", "--request-timeout=7"} <= set(listing)
+    assert listing[listing.index("-n") + 1] == "net"
+    assert listing[listing.index("-l") + 1].endswith(",app.kubernetes.io/instance=lungs")
+    assert all({"--context=a b", "--request-timeout=7"} <= set(call) for call in stage.calls)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("", "usage: "),
+        ("stats", "there is no command stats"),
+        ("status x", "takes no argument"),
+        ("path a", "needs two nodes"),
+        ("path a b c", "one argument too many"),
+        ("status --nope", "no option --nope"),
+        ("status -o", "needs a value"),
+        ("nodes -o junit", "nodes has no form junit"),
+        ("matrix rack", "by node or by zone"),
+        ("status --timeout 1s", "no number of seconds"),
+    ],
+)
+def test_mistakes_are_told_without_asking(stage: Stage, arguments: str, words: str) -> None:
+    """Exit code 2 and what is wrong; kubectl is not called."""
+    said = stage.run(*arguments.split())
+    assert (said.returncode, said.stdout) == (2, "")
+    assert words in said.stderr
+    assert not (stage.folder / "calls").exists()
+
+
+def test_help_lists_what_there_is(stage: Stage) -> None:
+    """Every command and option that the script knows; exit code 0."""
+    said = stage.run("--help")
+    assert said.returncode == 0
+    for word in (
+        "status",
+        "findings",
+        "nodes",
+        "matrix",
+        "path A B",
+        "watch",
+        "export",
+        "open",
+        "--output",
+        "Exit code",
+    ):
+        assert word in said.stdout
+
+
+def followed(stage: Stage, *arguments: str) -> tuple[subprocess.Popen[str], Callable[[], str]]:
+    """Start the script; return it, and what it has written so far."""
+    log = stage.folder / "log"
+    with log.open("w") as out:
+        popen = subprocess.Popen([SCRIPT, *arguments], env=stage.environ({}), stdout=out, stderr=out, text=True)
+    return popen, log.read_text
+
+
+def test_watch_prints_what_opens_and_closes(stage: Stage) -> None:
+    """The sentence first, then a fault once with its evidence, then its closing; what closed before is not told."""
+    stage.become(*CUT_OFF)
+    stage.become(looks=4)
+    popen, text = followed(stage, "watch", "--interval", "1")
+    try:
+        eventually("the sentence is there", lambda: "HEALTHY " in text())
+        stage.become("node-4")
+        eventually("the fault is there", lambda: "FAULT node-4: " in text() and "  next: " in text())
+        stage.become(looks=4)
+        eventually("its closing is there", lambda: " node-4: " in text().partition("CLOSED ")[2])
+        assert text().count("FAULT node-4") == 1
+        assert "CLOSED" not in text().partition("FAULT")[0]
+    finally:
+        popen.terminate()
+        popen.wait(PATIENCE)
+
+
+def test_watch_as_json_is_the_stream(stage: Stage) -> None:
+    """Each event's data on a line."""
+    popen, text = followed(stage, "watch", "-o", "json")
+    try:
+        eventually("the first event is there", lambda: text().count("\n"))
+        assert json.loads(text().splitlines()[0])["summary"]["state"] == "healthy"
+        stage.become(*CUT_OFF)
+        eventually("the finding is there", lambda: '"event":"open"' in text())
+        assert all(json.loads(line) for line in text().splitlines()[:-1])
+    finally:
+        popen.terminate()
+        for _ in range(3):  # the stand-in ends when it next writes
+            stage.hub.look()
+            gevent.sleep(0)
+        popen.wait(PATIENCE)
+
+
+def test_export_leaves_a_file_or_none(stage: Stage) -> None:
+    """What cannot be had leaves no file behind."""
+    said = stage.run("export", "bug.json", REFUSE="raw=Error from server (Forbidden): forbidden")
+    assert (said.returncode, (stage.folder / "bug.json").exists()) == (2, False)
+
+
+def test_open_prints_the_address(stage: Stage) -> None:
+    """Once, with the port that kubectl has chosen; the end of the forwarding is told."""
+    said = stage.run("open")
+    assert said.stdout == "http://localhost:41234/\n"
+    assert (said.returncode, said.stderr) == (2, "kubectl smoker: the forwarding has ended\n")
+    assert "service/lungs-hub" in stage.calls[-1]
+
+
+def test_it_is_clean_for_shellcheck() -> None:
+    """Nothing to say, and nothing beyond POSIX."""
+    said = subprocess.run(
+        [BIN / "shellcheck", "--shell=sh", SCRIPT], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (said.returncode, said.stdout) == (0, "")
