@@ -120,6 +120,15 @@ class Cluster:
                 )
         return self
 
+    def hang(self, node: str, network: str = "pod", *, rounds: int = 2) -> Cluster:
+        """Have a prober accept connections and answer nothing."""
+        self.fail(lambda link: link.target == node and link.plane.rpartition("-")[2] == network, rounds=rounds)
+        for link, states in self.paths.items():
+            if link.target == node and link.plane.rpartition("-")[2] == network:
+                for probe in ("tcp", "http"):
+                    states[probe] = msgspec.structs.replace(states[probe], connected=True)
+        return self
+
     def black_hole(self, where: Where) -> Cluster:
         """Have large packets be lost on the paths in `where`."""
         for link, states in self.paths.items():

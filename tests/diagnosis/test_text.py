@@ -106,6 +106,10 @@ def test_loss() -> None:
             "WARNING node-3: the prober hangs: its results are old, confidence 90 %",
         ),
         (
+            finding("silent", severity="warning", notes=("pod", "mute"), confidence=0.97),
+            "WARNING node-3: the prober hangs: TCP connects, nothing answers; the network is well, confidence 97 %",
+        ),
+        (
             finding("target", Scope("target", ("db",)), "target", outcomes=("timeout", "refused"), confidence=0.9),
             "FAULT target db: fails from every node that probes it (no answer and refused at once), confidence 90 %",
         ),

@@ -191,3 +191,22 @@ def test_it_is_served_with_a_tag(start: Start) -> None:
         urllib.request.urlopen(request, timeout=5)
     with unchanged.value as answer:
         assert (answer.code, answer.read(), answer.headers["ETag"]) == (304, b"", tag)
+
+
+def test_a_connection_without_an_answer() -> None:
+    """That TCP connected stays known until the path works again: it tells a hung peer from a broken path."""
+    state = sink()
+    state.keep(made(Outcome.TIMEOUT, phases={"resolve": 0.0, "connect": 0.001, "send": 0.0, "wait": 5.0}))
+    assert read(state).paths[0].connected
+    state.keep(made(Outcome.TIMEOUT, phases={"resolve": 0.0, "connect": 5.0}))
+    assert read(state).paths[0].connected
+    state.keep(made())
+    state.keep(made(Outcome.TIMEOUT, phases={"resolve": 0.0, "connect": 5.0}))
+    assert not read(state).paths[0].connected
+
+
+def test_a_datagram_connects_nothing() -> None:
+    """UDP has no handshake: a datagram that was sent says nothing about the peer's kernel."""
+    state = sink()
+    state.keep(made(Outcome.TIMEOUT, "udp", phases={"resolve": 0.0, "send": 0.0, "wait": 5.0}))
+    assert not read(state).paths[0].connected

@@ -65,6 +65,7 @@ class Cell:
     at: dict[int, float] = field(default_factory=dict)  # by bit: when the last probe began
     oldest: float = math.inf  # when the oldest probe began that says something here
     failed: Mapping[int, Failure] = field(default_factory=_nothing)  # by failing bit
+    connected: int = 0  # of the failing bits, those for which TCP connected and nothing answered
     tries: Mapping[int, int] = field(default_factory=_nothing)  # of a Service path, by bit, over the last rounds
     misses: Mapping[int, int] = field(default_factory=_nothing)  # of these, the ones that failed
     sent: int = 0  # packets of the trains, and the PINGs before them where trains lose packets
@@ -83,7 +84,7 @@ class Cell:
 
     def clear(self) -> None:
         """Forget all results."""
-        self.known = self.bad = self.sent = self.lost = self.requests_lost = self.replies_lost = 0
+        self.known = self.bad = self.connected = self.sent = self.lost = self.requests_lost = self.replies_lost = 0
         self.mtu = self.passes = 0
         self.at, self.oldest, self.offender, self.heard = {}, math.inf, "", None
         self.failed = self.tries = self.misses = _NOTHING
@@ -125,6 +126,9 @@ class Mesh:
     answering: set[str] = field(default_factory=set)  # nodes with a prober whose state is here
     silent: set[Prober] = field(default_factory=set)  # probers that others probe, and whose state is not here
     hung: set[Prober] = field(default_factory=set)  # whose state is here and is old
+    mute: dict[Prober, tuple[int, int]] = field(
+        default_factory=dict
+    )  # that connect, and answer nothing: of how many paths
     left: dict[str, list[bool]] = field(default_factory=dict)  # by node that is not ready: whether it failed before
     echoes: dict[int, set[str]] = field(default_factory=dict)  # by bit: nodes of the echo's pods, where known
     without_api: set[str] = field(default_factory=set)  # nodes on which the API server does not answer

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from smoker_diagnosis.evidence import BITS, UDP, Cell, Mesh, Prober
+from smoker_diagnosis.evidence import BITS, TCP, UDP, Cell, Mesh, Prober
 from smoker_diagnosis.part import Part, far_of, part_of
 from smoker_diagnosis.state import State
 
 SLACK = 1.0  # seconds between two documents that were fetched together
 SHARE_OF_ROUND = 0.3  # the same where rounds are short
+MOST_OF = 0.8  # share of the paths to a prober that must connect without an answer before it is said to hang
 
 
 class Evidence:
@@ -52,6 +53,7 @@ class Evidence:
         mesh.directed = _directed(self._parts)
         mesh.silent = {each for each, probers in self._far.items() if probers and each not in self._parts}
         mesh.nodes = mesh.answering | self._to.keys() | mesh.left.keys()
+        _set_mute_apart(mesh)
         for cell in mesh.failing:
             _hear(cell, self._parts)
         return mesh
@@ -126,3 +128,24 @@ def _hear(cell: Cell, parts: Mapping[Prober, Part]) -> None:
     age = far.age_of(cell)
     if age is not None:  # one that was never heard may have its address translated on the way
         cell.heard = age <= cell.age(UDP) + min(SLACK, SHARE_OF_ROUND * far.state.interval)
+
+
+def _set_mute_apart(mesh: Mesh) -> None:
+    """Find the probers that hang, and take the paths to them out of those that fail because of the network.
+
+    The kernel of their node completes TCP handshakes, so the path carries packets in both directions; but the process
+    behind it answers nothing.
+    """
+    suspects = {far_of(cell) for cell in mesh.failing if cell.connected}
+    for node, network in suspects:
+        into = [cell for cell in mesh.entering(node) if far_of(cell) == (node, network) and cell.known & TCP]
+        mute = [cell for cell in into if cell.connected & TCP]
+        began = max((cell.failing_for(TCP) for cell in mute), default=0.0)
+        spoke = [cell for cell in into if not cell.bad & TCP and cell.age(TCP) < began]
+        others = [cell for cell in into if cell.bad & TCP & ~cell.connected]
+        certain = len(mute) > 1 or any(cell.failed[TCP].streak > 1 for cell in mute)
+        if certain and len(mute) >= MOST_OF * (len(mute) + len(spoke) + len(others)):
+            mesh.mute[node, network] = len(mute), len(into)
+    if mesh.mute:
+        mesh.failing = [cell for cell in mesh.failing if far_of(cell) not in mesh.mute]
+        mesh.losing = [cell for cell in mesh.losing if far_of(cell) not in mesh.mute]

@@ -191,6 +191,7 @@ def _set(cell: Cell, bit: int, path: PathState, at: float, *, bad: bool) -> None
         failure = Failure(path.last, min(path.since, at), max(path.streak, 1) + before)
         cell.failed = {**cell.failed, bit: failure}
         cell.offender = path.offender or cell.offender
+        cell.connected |= bit if path.connected else 0
 
 
 def far_of(cell: Cell) -> Prober:

@@ -59,6 +59,7 @@ class PathState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     rtt_p99: float = 0.0
     offender: str = ""  # who sent the ICMP error of the last failure
     large_at: float = 0.0  # when a large packet was tried last; not every round does
+    connected: bool = False  # whether TCP connected in this streak of failures, so that only an answer was missing
 
     @property
     def failed(self) -> int:

@@ -16,6 +16,7 @@ OUT = "out"  # the direction from here to a peer
 
 #: The steps of a probe, in order (RFC 9110 has no words for them; these are the field's).
 PHASES = ("resolve", "connect", "tls", "send", "wait", "transfer")
+AFTER_CONNECT = frozenset(PHASES[PHASES.index("connect") + 1 :])
 
 
 class Method(enum.StrEnum):
@@ -72,6 +73,11 @@ class Result:
     def latency(self, kind: str) -> float:
         """What is called latency (seconds). "network": the RTT where there is one; "duration": what a program felt."""
         return self.rtt.seconds if self.rtt is not None and kind == "network" else self.duration
+
+    @property
+    def connected(self) -> bool:
+        """Whether TCP connected: a phase came after the handshake."""
+        return "connect" in self.phases and not self.phases.keys().isdisjoint(AFTER_CONNECT)
 
     @property
     def fields(self) -> dict[str, Any]:

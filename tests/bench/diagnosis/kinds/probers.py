@@ -10,7 +10,7 @@ import msgspec
 from smoker_diagnosis.state import Left, State
 from tests.bench.diagnosis.faults import Fault, a_node, kind
 from tests.bench.diagnosis.truth import Accept
-from tests.bench.diagnosis.world import INTERVAL, NOW, World
+from tests.bench.diagnosis.world import INTERVAL, NOW, PROBES, World
 
 
 @kind("hung prober")
@@ -27,6 +27,33 @@ def hung(world: World, chance: random.Random, taken: set[str]) -> Fault | None:
         return msgspec.structs.replace(state, paths=old)
 
     return Fault(f"prober of {node} hangs", [Accept("node", (node,), what="silent")], edit=edit)
+
+
+@kind("prober accepts and does not answer")
+def mute(world: World, chance: random.Random, taken: set[str]) -> Fault | None:
+    """Its kernel completes handshakes, and the process answers nothing and serves no state."""
+    node = a_node(world, chance, taken)
+    if node is None:
+        return None
+
+    def change(world: World, paths: Any, _chance: random.Random) -> None:
+        for link in world.of_node[node]:
+            if link.target == node and link.ends[1] == "pod":
+                place = world.place[link.source, link.ends[0]]
+                state = world.states[place]
+                for offset, probe in enumerate(PROBES):
+                    path = state.paths[link.place + offset]
+                    paths.setdefault(place, {})[link.place + offset] = msgspec.structs.replace(
+                        path,
+                        last="timeout",
+                        failures={"timeout": 3},
+                        streak=3,
+                        since=path.at - 2 * INTERVAL,
+                        connected=probe != "udp",
+                    )
+
+    accept = [Accept("node", (node,), what="silent")]
+    return Fault(f"prober of {node} accepts and does not answer", accept, gone=frozenset({node}), change=change)
 
 
 @kind("silent prober")

@@ -13,7 +13,10 @@ from smoker_diagnosis.look import Look
 def find(look: Look) -> Iterator[Finding]:
     """Yield them, but for nodes that are named already, or that left the cluster."""
     mesh = look.mesh
-    for node, network in sorted(mesh.hung | mesh.silent):
+    for node, network in sorted(mesh.hung | mesh.silent | mesh.mute.keys()):
+        if (node, network) in mesh.mute and node not in look.named:
+            yield _mute(look, node, network)
+            continue
         cells = [cell for cell in mesh.entering(node) if cell.plane.endswith(HOST) == (network == HOST)]
         reached = [cell for cell in cells if cell.known & ECHO & ~cell.bad]
         hung = (node, network) in mesh.hung
@@ -30,3 +33,19 @@ def find(look: Look) -> Iterator[Finding]:
             counts=(Count("peers", len(cells) - len(reached), len(cells)),),
             notes=(network, "hung" if hung else "silent"),
         )
+
+
+def _mute(look: Look, node: str, network: str) -> Finding:
+    """Return the finding of a prober that accepts connections and answers nothing."""
+    connected, paths = look.mesh.mute[node, network]
+    return finding_of(
+        look.cluster,
+        "silent",
+        Scope(NODE, (node,)),
+        "prober",
+        layers=("prober",),
+        severity="warning",
+        confidence=0.97,
+        counts=(Count("peers", connected, paths),),
+        notes=(network, "mute"),
+    )

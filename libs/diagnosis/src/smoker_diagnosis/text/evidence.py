@@ -32,6 +32,8 @@ def _peers(finding: Finding) -> str:
     count = finding.counts[0]
     if finding.kind == "not_ready":
         return f"{count.failing} of {count.of} probers could not reach it when it became NotReady"
+    if "mute" in finding.notes:
+        return f"on {count.failing} of {count.of} paths to it TCP connects and no answer comes"
     return f"{count.of - count.failing} of {count.of} paths to it work"
 
 

@@ -77,6 +77,8 @@ def _not_ready(_: Finding) -> str:
 
 
 def _silent(finding: Finding) -> str:
+    if "mute" in finding.notes:
+        return "the prober hangs: TCP connects, nothing answers; the network is well"
     if "hung" in finding.notes:
         return "the prober hangs: its results are old"
     return "the hub has no state of the prober, though its peers reach it"

@@ -47,6 +47,7 @@ class _Kept:
     mtu: int = 0
     passes: int = 0
     large_at: float = 0.0
+    connected: bool = False  # in this streak of failures
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,7 @@ class StateSink:
             rtt_p50=round(_nearest(ordered, 0.5), 6),
             rtt_p99=round(_nearest(ordered, 0.99), 6),
             offender=result.offender,
+            connected=kept.connected,
         )
         self._changes += 1
 
@@ -165,10 +167,11 @@ class StateSink:
                 told = (train.requests_lost, train.replies_lost) if train.lost < train.known else (0, 0)
                 kept.rounds.append(_Round(result.outcome.value, train.known, train.lost, *told))
         if result.outcome.ok:
-            kept.streak, kept.since = 0, 0.0
+            kept.streak, kept.since, kept.connected = 0, 0.0, False
         else:
             kept.since = kept.since if kept.streak else result.began
             kept.streak += 1
+            kept.connected = kept.connected or (result.outcome is Outcome.TIMEOUT and result.connected)
         if result.rtt is not None:
             kept.rtts.append(result.rtt.seconds)
         if result.path_mtu is not None:

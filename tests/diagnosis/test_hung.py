@@ -1,0 +1,46 @@
+"""A prober that hangs: TCP connects to it, for its node's kernel does that, and nothing answers."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from smoker_diagnosis.text import headline
+from tests.diagnosis.mesh import Cluster, named, nodes
+
+HUNG = [("silent", "node", ("node-2",), "prober")]
+
+
+@pytest.mark.parametrize("size", [3, 4, 20])
+@pytest.mark.parametrize(("network", "host"), [("pod", True), ("host", True), ("pod", False)])
+def test_a_hung_prober_is_named(size: int, network: str, *, host: bool) -> None:
+    """Its peers fail to it on every probe, and still no layer of the network is blamed: the prober hangs."""
+    found = Cluster(nodes(size), host=host).hang("node-2", network).findings()
+    assert named(found) == HUNG
+    assert "the prober hangs" in headline(found[0])
+
+
+def test_without_its_state() -> None:
+    """It is the same while the hub has no state of it."""
+    assert named(Cluster(nodes(6), host=False).hang("node-2").findings(without=["node-2"])) == HUNG
+
+
+def test_one_failure_is_not_enough() -> None:
+    """A single path on which an answer was missing once names nobody."""
+    mesh = Cluster(nodes(4), host=False)
+    link = next(link for link in mesh.paths if link.target == "node-2" and link.crosses)
+    mesh.fail(lambda other: other == link, ["tcp"], rounds=1)
+    mesh.paths[link]["tcp"] = msgspec.structs.replace(mesh.paths[link]["tcp"], connected=True)
+    assert named(mesh.findings()) == []
+
+
+def test_a_fault_beside_it() -> None:
+    """A hung prober and a node whose overlay is dead at once are both named."""
+    mesh = Cluster(nodes(8)).fail(lambda link: link.touches("node-5") and link.plane != "host").hang("node-2")
+    assert sorted(named(mesh.findings())) == sorted([*HUNG, ("fault", "node", ("node-5",), "overlay")])
+
+
+def test_a_policy_is_no_hung_prober() -> None:
+    """Where TCP does not connect, nobody says that the prober hangs."""
+    mesh = Cluster(nodes(8)).fail(lambda link: link.target == "node-2" and link.plane.endswith("pod") and link.crosses)
+    assert "silent" not in {each.kind for each in mesh.findings()}
