@@ -31,6 +31,7 @@ CONCERNS: dict[str, set[str]] = {
     "hub": {"hub"},
     "hub.enabled": set(),
     "hub.allowFrom": set(),
+    **{f"hub.history.persistence.{of}": set() for of in ("size", "storageClass")},
     "service": set(),
     "test": set(),
     "networkPolicy": set(),
@@ -45,7 +46,8 @@ CONCERNS: dict[str, set[str]] = {
 # Another base makes other objects, so that there is nothing to compare; and nothing reads `global` and `enabled`.
 KEYS = [row.key for row in ROWS if row.key not in ("fullnameOverride", "global", "enabled")]
 OTHER = merged(
-    ALL, {part: {"enabled": False} for part in ("mesh", "hub")}
+    ALL,
+    {"mesh": {"enabled": False}, "hub": {"enabled": False, "history": {"persistence": {"enabled": True}}}},
 )  # what ci/all-values.yaml says but for what excludes the rest of it
 
 
@@ -62,6 +64,8 @@ def test_rolls(any_helm: Helm, key: str) -> None:
     narrow = {**on, "nodeCidrs": ["203.0.113.0/24"]}  # any address by default: then extraFrom adds nothing
     base = {"networkPolicy": narrow, "metrics": {"podMonitor": on, "prometheusRule": on, "dashboards": on}}
     base |= {"hostNetwork": on} if key != "mesh.enabled" else {}
+    claim = key.startswith("hub.history.persistence")  # it excludes more than one replica
+    base |= {"hub": {"history": {"persistence": on}}} if claim else {}
     before = any_helm.render(base)
     after = any_helm.render(merged(base, nested(key, at(OTHER, key))))
     prefix = max((p for p in CONCERNS if f"{key}.".startswith(f"{p}.")), key=len)

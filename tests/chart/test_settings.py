@@ -39,6 +39,8 @@ NUMBERS = [
     ("httpEcho.requestTimeoutSeconds", "REQUEST_TIMEOUT", "http-echo", 0.01),
     ("hub.port", "HTTP_PORT", "hub", 1),
     ("hub.intervalSeconds", "INTERVAL", "hub", 0.01),
+    ("hub.history.retentionDays", "HISTORY_DAYS", "hub", 1),
+    ("hub.history.maxSizeMiB", "HISTORY_MIB", "hub", 1),
     ("hub.timeoutSeconds", "TIMEOUT", "hub", 0.01),
     ("prober.intervalSeconds", "TEST_INTERVAL", "prober", 0.01),
     ("prober.timeoutSeconds", "TEST_TIMEOUT", "prober", 0.0001),
@@ -62,6 +64,7 @@ NUMBERS = [
 ]
 #: What the chart sets because there are pods that take over, and peers: a service by itself has none of them.
 IN_A_CLUSTER = {"LINGER", "DISCOVERY", "NAMESPACE", *(f"PEER_{what}_PORT" for what in ("TCP", "UDP", "HTTP", "STAMP"))}
+IN_A_CLUSTER |= {"HISTORY_FOLDER"}  # a volume of the pod
 #: What no value sets: a pod listens on all its addresses, (not on the node's network), and the API server knows peers.
 NO_VALUES = {"LISTEN_ADDRESS", "PEERS"}
 

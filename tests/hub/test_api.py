@@ -5,11 +5,15 @@ from __future__ import annotations
 import html.parser
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from smoker_hub.history.metrics import HistoryMetrics
+from smoker_hub.history.recorder import History
+from smoker_hub.history.store import Size
 from smoker_hub.hub import Hub
 from smoker_hub.metrics import HubMetrics
 from smoker_hub.notify.delivery import Delivery
@@ -27,14 +31,26 @@ Got = tuple[int, bytes, dict[str, str]]
 HOSTILE = '<img src=x onerror="alert(1)">\u202eevil\n'
 
 
-def ask(
-    hub: Hub, path: str, method: str = "GET", query: str = "", accept: str = "", tag: str = "", **more: str
-) -> tuple[int, bytes, dict[str, str]]:
+def ask(hub: Hub, path: str, method: str = "GET", **more: str) -> Got:
     """Status, body and headers."""
+    return ask_of(Sources(hub, Stream(hub)), path, method, **more)
+
+
+def ask_of(
+    sources: Sources,
+    path: str,
+    method: str = "GET",
+    *,
+    query: str = "",
+    accept: str = "",
+    tag: str = "",
+    **more: str,
+) -> Got:
+    """The same of a hub with more sources."""
     got: list[Any] = []
     env = {"PATH_INFO": path, "REQUEST_METHOD": method, "QUERY_STRING": query, "HTTP_ACCEPT": accept}
     env |= {"HTTP_IF_NONE_MATCH": tag, **more}
-    body = b"".join(application(Sources(hub, Stream(hub)))(env, lambda *call: got.extend(call)))  # type: ignore[arg-type]
+    body = b"".join(application(sources)(env, lambda *call: got.extend(call)))  # type: ignore[arg-type]
     return int(got[0].split()[0]), body, dict(got[1])
 
 
@@ -108,7 +124,7 @@ def test_text_for_terminals(faulty: Hub, path: str, accept: str, query: str) -> 
 )
 def test_what_is_refused_is_a_problem(faulty: Hub, path: str, method: str, query: str, status: int, word: str) -> None:
     """RFC 9457: the status, and why in words."""
-    got, body, headers = ask(faulty, path, method, query)
+    got, body, headers = ask(faulty, path, method, query=query)
     found = json.loads(body)
     assert (got, found["status"], headers["Content-Type"]) == (status, status, "application/problem+json")
     assert word in found["detail"]
@@ -204,12 +220,15 @@ def test_the_metrics_are_bounded_and_true(faulty: Hub) -> None:
     assert (registry.get_sample_value("smoker_finding_confidence_ratio", {"finding": incident.id}) or 0) >= 0.9
 
 
-def test_every_series_is_documented(faulty: Hub) -> None:
+def test_every_series_is_documented(faulty: Hub, tmp_path: Path) -> None:
     """Each metric of the hub has its row in docs/metrics.md with its type and labels, and each row its metric."""
     registry = CollectorRegistry()
     registry.register(HubMetrics(faulty))
     (options,) = receivers('[{"type": "webhook", "url": "http://127.0.0.1:9/"}]')
     registry.register(Notifier(faulty, [Delivery(options)]))
+    history = History(faulty, tmp_path)
+    history.size = Size(1, 1.0)
+    registry.register(HistoryMetrics(history))
     found = {
         family.name + ("_total" if family.type == "counter" else ""): (
             family.type,

@@ -25,9 +25,8 @@ from tests.hub.test_api import ask, faulty
 
 __all__ = ["faulty"]
 
-OPTIONS = ["--phases", "examples,coverage,fuzzing", "--max-examples", "10", "--no-shrink", "--no-color"]
+OPTIONS = ["--phases", "coverage,fuzzing", "--max-examples", "5", "--no-shrink", "--no-color"]
 OPTIONS += ["--exclude-path", "/api/v1/stream"]  # it never ends; test_api_stream.py reads it
-OPTIONS = ["--max-examples", "10", "--no-shrink", "--no-color", "--exclude-path", "/api/v1/stream"]
 
 
 @contextlib.contextmanager

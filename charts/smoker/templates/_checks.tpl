@@ -16,6 +16,9 @@
 {{- fail "hub.port: must differ from adminPort, both are TCP ports of one pod" -}}
 {{- end -}}
 {{- include "smoker.hubNotifyChecks" . -}}
+{{- if and $values.hub.history.enabled $values.hub.history.persistence.enabled (gt (int64 $values.hub.replicas) 1) -}}
+{{- fail "hub.history.persistence.enabled: needs hub.replicas of 1, because two pods cannot write to one claim" -}}
+{{- end -}}
 {{- if and $values.hostNetwork.enabled (not $values.mesh.enabled) -}}
 {{- fail "hostNetwork.enabled: needs mesh.enabled, because without peers a second prober on each node has nothing to compare" -}}
 {{- end -}}

@@ -16,6 +16,9 @@ PEER_SERVICE: {{ include "smoker.name" (dict "root" . "component" "prober") | qu
 PEER_HOST_SERVICE: {{ $values.hostNetwork.enabled | ternary (include "smoker.name" (dict "root" . "component" "host")) "" | quote }}
 PEER_ADMIN_PORT: {{ $values.adminPort }}
 PEER_HOST_ADMIN_PORT: {{ $values.hostNetwork.adminPort }}
+HISTORY_FOLDER: {{ $values.hub.history.enabled | ternary "/data" "" | quote }}
+HISTORY_DAYS: {{ $values.hub.history.retentionDays }}
+HISTORY_MIB: {{ $values.hub.history.maxSizeMiB }}
 EXTERNAL_URL: {{ $values.hub.externalUrl | quote }}
 NOTIFY: {{ with (include "smoker.hubNotify" . | fromJson).receivers }}{{ toJson . | quote }}{{ else }}""{{ end }}
 {{- end -}}
@@ -77,4 +80,15 @@ file, so that a change there needs no restart.
 {{- end -}}
 {{- end -}}
 {{- $ports | uniq | toJson -}}
+{{- end -}}
+
+{{/* The volume of the history: a claim, or what ends with the pod. SQLite's log needs room beside the file. */}}
+{{- define "smoker.hubHistory" -}}
+{{- $history := .Values.hub.history -}}
+name: data
+{{- if $history.persistence.enabled }}
+persistentVolumeClaim: {claimName: {{ $history.persistence.existingClaim | default (include "smoker.name" (dict "root" . "component" "hub")) }}}
+{{- else }}
+emptyDir: {sizeLimit: {{ printf "%dMi" (add 64 (int64 $history.maxSizeMiB)) }}}
+{{- end }}
 {{- end -}}

@@ -9,6 +9,7 @@ Takes root, component, key (of the values), app, values, env, fieldEnv, and, whe
   serves   whether the admin port answers (all but the test pod, which ends)
   tmp      size limit of a volume at /tmp
   volumes, mounts  further volumes, and where they are mounted
+  fsGroup  whether volumes belong to the group of the pod
   readyWithin  seconds that it may need to be ready, beside those that any program needs
 */}}
 {{- define "smoker.podTemplate" -}}
@@ -41,6 +42,9 @@ securityContext:
   runAsNonRoot: true
   runAsUser: 65532
   runAsGroup: 65532
+  {{- if .fsGroup }}
+  fsGroup: 65532
+  {{- end }}
   seccompProfile: {type: RuntimeDefault}
 {{- with $shared.imagePullSecrets }}
 imagePullSecrets:

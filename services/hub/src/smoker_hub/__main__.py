@@ -11,6 +11,7 @@ from gevent import monkey
 monkey.patch_all(subprocess=False)
 
 import os
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
@@ -18,6 +19,9 @@ from smoker_common.output import take_over
 from smoker_common.service import Mistake, Sockets, main
 from smoker_common.work import Together, Work
 from smoker_hub.collect import Collector
+from smoker_hub.history.metrics import HistoryMetrics
+from smoker_hub.history.reader import Reader
+from smoker_hub.history.recorder import History
 from smoker_hub.hub import Hub
 from smoker_hub.metrics import HubMetrics
 from smoker_hub.notify.delivery import Delivery
@@ -62,7 +66,21 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
     hub.follow(notifier.nudge)
     registry.register(HubMetrics(hub))
     registry.register(notifier)
-    return Together([hub, api.Server(sockets["http_port"][0], Sources(hub, stream)), notifier])
+    history = _history(hub, settings, registry)
+    reader = None if history is None else Reader(history.path)
+    works: list[Work] = [hub, api.Server(sockets["http_port"][0], Sources(hub, stream, reader)), notifier]
+    return Together(works if history is None else [*works, history])
+
+
+def _history(hub: Hub, settings: Settings, registry: CollectorRegistry) -> History | None:
+    """Return the history where one is wanted."""
+    if not settings.history_folder:
+        return None
+    bounds = {"days": settings.history_days, "mebibytes": settings.history_mebibytes}
+    history = History(hub, Path(settings.history_folder), **bounds)
+    hub.follow(history.tell, history.look)
+    registry.register(HistoryMetrics(history))
+    return history
 
 
 def command() -> int:

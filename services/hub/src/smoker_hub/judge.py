@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+from typing import Literal, Protocol
 
 from smoker_diagnosis.state import PathState, State
+
+
+class Path(Protocol):
+    """What names a path of a prober."""
+
+    @property
+    def target(self) -> str: ...
+    @property
+    def plane(self) -> str: ...
+    @property
+    def family(self) -> str: ...
+    @property
+    def probe(self) -> str: ...
+
 
 Letter = Literal["o", "l", "p", "f", "s", "u"]
 
@@ -46,7 +60,7 @@ def merged(letters: set[Letter]) -> Letter:
     return UNKNOWN
 
 
-def identity(node: str, network: str, path: PathState) -> str:
+def identity(node: str, network: str, path: Path) -> str:
     """Return the id of a path and probe of the prober on `node`: the same tomorrow and from every replica."""
     words = "\0".join([node, network, path.target, path.plane, path.family, path.probe])
     return hashlib.blake2b(words.encode(), digest_size=6).hexdigest()

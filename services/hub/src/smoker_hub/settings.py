@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from smoker_common import peers
-from smoker_common.settings import Kind, ServiceSettings, name, port, seconds, setting
+from smoker_common.settings import Kind, ServiceSettings, name, port, seconds, setting, whole
 from smoker_hub.notify.options import receivers
 from smoker_hub.notify.receiver import Options
 from smoker_hub.post import is_url
@@ -17,7 +17,14 @@ def _url(text: str) -> str:
     return text
 
 
+def _folder(text: str) -> str:
+    if not text.startswith("/") or not text.isprintable():
+        raise ValueError(text)
+    return text
+
+
 url = Kind("a URL that begins with http:// or https://, without a user", _url)
+folder = Kind("the path of a folder, which begins with /", _folder)
 
 
 @dataclass(frozen=True)
@@ -36,5 +43,8 @@ class Settings(ServiceSettings):
     peer_admin_port: int = setting("PEER_ADMIN_PORT", 9464, port, "the admin port of the probers in pods")
     peer_host_admin_port: int = setting("PEER_HOST_ADMIN_PORT", 19464, port, "that of the probers on nodes' networks")
     cluster_name: str = setting("CLUSTER_NAME", "", name, "the cluster's name, in every line and finding")
+    history_folder: str = setting("HISTORY_FOLDER", "", folder, "where the history is kept; unset: nowhere")
+    history_days: int = setting("HISTORY_DAYS", 7, whole(1, 3650), "for how long")
+    history_mebibytes: int = setting("HISTORY_MIB", 256, whole(16, 1_048_576), "the most it takes, in MiB")
     external_url: str = setting("EXTERNAL_URL", "", url, "where users reach the page, for links in notifications")
     receivers: tuple[Options, ...] = setting("NOTIFY", (), receivers, "who is sent each finding")

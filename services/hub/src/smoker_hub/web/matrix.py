@@ -11,7 +11,7 @@ import gevent
 
 from smoker_diagnosis.state import PEER, State
 from smoker_hub import judge
-from smoker_hub.web import now
+from smoker_hub.web import then
 from smoker_hub.web.router import Values
 from smoker_hub.web.sources import Sources
 from smoker_hub.web.views import Matrix
@@ -40,9 +40,9 @@ Rows = dict[str, dict[str, _Cell]]
 
 
 def answer(sources: Sources, values: Values) -> Matrix:
-    """Return the matrix of the last look."""
-    hub = sources.hub
-    collected = hub.collected
+    """Return the matrix of the last look, or of the moment `at`. Raises `Problem`."""
+    moment = then.moment(sources, values)
+    collected = moment.collected
     zones = {path.target: path.zone for state in collected.states for path in state.paths if path.zone}
     zones |= {state.node: state.zone for state in collected.states}
     rows: Rows = {}
@@ -50,7 +50,10 @@ def answer(sources: Sources, values: Values) -> Matrix:
         _add(rows, state, collected.waited.get((state.node, state.network), 0.0), zones, values)
         if not number % BATCH:
             gevent.sleep(0)
-    return _columns(values["by"], now.looked(hub), rows, {} if values["by"] == "zone" else zones, values["limit"])
+    if not moment.live:
+        for cell in (cell for row in rows.values() for cell in row.values()):
+            cell.age = -1.0
+    return _columns(values["by"], moment.at, rows, {} if values["by"] == "zone" else zones, values["limit"])
 
 
 def _add(rows: Rows, state: State, late: float, zones: dict[str, str], values: Values) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Literal
 
 from smoker_diagnosis import text
 from smoker_diagnosis.state import State
 from smoker_hub import judge
-from smoker_hub.collect import Key
+from smoker_hub.collect import Collected, Key
 from smoker_hub.hub import Hub, paths_of
 from smoker_hub.incidents import Incident
 from smoker_hub.web.router import Problem
@@ -88,19 +89,26 @@ def finding(hub: Hub, name: str) -> View:
 
 def nodes(hub: Hub) -> list[Node]:
     """Return every node on which a prober stands, by name."""
-    collected = hub.collected
+    return nodes_of(hub.collected, {each.id: each.finding.scope.nodes for each in hub.incidents.open})
+
+
+def nodes_of(collected: Collected, findings: Mapping[str, Iterable[str]]) -> list[Node]:
+    """Return every node of `collected`; `findings`: the nodes that each open finding names, by its id."""
     states: dict[Key, State] = {(state.node, state.network): state for state in collected.states}
     named: dict[str, list[str]] = {}
-    for incident in hub.incidents.open:
-        for node in incident.finding.scope.nodes:
-            named.setdefault(node, []).append(incident.id)
+    for finding, blamed in findings.items():
+        for node in blamed:
+            named.setdefault(node, []).append(finding)
     found: dict[str, list[Prober]] = {}
     zones = {state.node: state.zone for state in collected.states}
     for node, network in sorted(states.keys() | collected.silent.keys()):
-        state, silent = states.get((node, network)), (node, network) in collected.silent
-        paths = [] if state is None else state.paths
-        failing = sum(judge.fails(path) for path in paths)
-        age, error = collected.silent.get((node, network), 0.0), collected.errors.get((node, network), "")
-        word: Literal["answering", "silent"] = "silent" if silent else "answering"
-        found.setdefault(node, []).append(Prober(network, word, round(age, 3), error, len(paths), failing))
+        found.setdefault(node, []).append(_prober(collected, (node, network), states.get((node, network))))
     return [Node(node, zones.get(node, ""), probers, named.get(node, [])) for node, probers in found.items()]
+
+
+def _prober(collected: Collected, key: Key, state: State | None) -> Prober:
+    silent = key in collected.silent
+    paths = [] if state is None else state.paths
+    word: Literal["answering", "silent"] = "silent" if silent else "answering"
+    age, error = collected.silent.get(key, 0.0), collected.errors.get(key, "")
+    return Prober(key[1], word, round(age, 3), error, len(paths), sum(judge.fails(path) for path in paths))

@@ -63,7 +63,9 @@ def _operation(route: Route, schema: Any) -> dict[str, Any]:
     if route.tagged:
         responses["200"]["headers"] = {"ETag": {"schema": {"type": "string"}}}
         responses["304"] = {"description": "the client has it already (If-None-Match)"}
-    refusals = REFUSALS | ({"404": "there is none of that name"} if route.parts else {}) | dict(route.refusals)
+    past = bool({"at", "since"} & {each.name for each in route.parameters})
+    refusals = REFUSALS | ({"404": "there is none of that name, or no history"} if route.parts or past else {})
+    refusals |= ({"503": "the history cannot be read"} if past else {}) | dict(route.refusals)
     problem = {PROBLEM: {"schema": {"$ref": REF.format(name="Detail")}}}
     responses |= {status: {"description": why, "content": problem} for status, why in sorted(refusals.items())}
     parameters = [_parameter(each, "path") for each in route.parts] + [

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from http import HTTPStatus
 
 import gevent
+import msgspec
 
 from smoker_diagnosis.state import PEER, PathState, State
 from smoker_hub import judge
-from smoker_hub.hub import Hub
-from smoker_hub.web import now
+from smoker_hub.collect import Collected
+from smoker_hub.web import now, then
 from smoker_hub.web.router import Problem, Values
 from smoker_hub.web.sources import Sources
 from smoker_hub.web.views import NodeDetail, Path, Paths
@@ -24,29 +25,30 @@ Found = tuple[State, PathState]
 
 
 def answer(sources: Sources, values: Values) -> Paths:
-    """Return the paths that the parameters name."""
-    hub = sources.hub
-    found = [each for each in _all(hub) if _is_wanted(*each, values)]
-    return Paths(
-        None if hub.looked is None else round(hub.clock.date(hub.looked), 3), *_listed(hub, found, values["limit"])
-    )
+    """Return the paths that the parameters name. Raises `Problem`."""
+    found = then.moment(sources, values)
+    wanted = [each for each in all_of(found.collected) if _is_wanted(*each, values)]
+    return Paths(found.at, *_listed(found, wanted, values["limit"]))
 
 
-def node(hub: Hub, name: str) -> NodeDetail:
+def node(sources: Sources, values: Values) -> NodeDetail:
     """Return what is known of the node `name`. Raises `Problem`."""
-    one = next((each for each in now.nodes(hub) if each.node == name), None)
+    name, found = values["name"], then.moment(sources, values)
+    open_ones = then.findings(sources, values).open
+    named = {view.id: view.finding.scope.nodes for view in open_ones}
+    one = next((each for each in now.nodes_of(found.collected, named) if each.node == name), None)
     if one is None:
         raise Problem(HTTPStatus.NOT_FOUND, "there is no prober on a node of that name")
-    leaving = [each for each in _all(hub) if each[0].node == name]
-    entering = [each for each in _all(hub) if each[1].target == name and each[1].role == PEER]
+    leaving = [each for each in all_of(found.collected) if each[0].node == name]
+    entering = [each for each in all_of(found.collected) if each[1].target == name and each[1].role == PEER]
     failing = [each for each in leaving if judge.fails(each[1])]
     failing += [each for each in entering if judge.fails(each[1]) and each[0].node != name]
-    listed, left_out = _listed(hub, failing, FAILING)
+    listed, left_out = _listed(found, failing, FAILING)
     return NodeDetail(
         node=name,
         zone=one.zone,
         probers=one.probers,
-        findings=[now.view(hub, each) for each in hub.incidents.open if each.id in one.findings],
+        findings=[view for view in open_ones if view.id in one.findings],
         paths_from=sum(path.role == PEER for _, path in leaving),
         paths_to=len(entering),
         failing=listed,
@@ -54,9 +56,9 @@ def node(hub: Hub, name: str) -> NodeDetail:
     )
 
 
-def _all(hub: Hub) -> Iterator[Found]:
+def all_of(collected: Collected) -> Iterator[Found]:
     """Yield every path. Other requests get their turn in between."""
-    for number, state in enumerate(hub.collected.states, 1):
+    for number, state in enumerate(collected.states, 1):
         for path in state.paths:
             yield state, path
         if not number % BATCH:
@@ -74,20 +76,24 @@ def _is_wanted(state: State, path: PathState, values: Values) -> bool:
     return all(values[name] in (None, value) for name, value in wanted)
 
 
-def _listed(hub: Hub, found: list[Found], most: int) -> tuple[list[Path], int]:
+def _listed(moment: then.Moment, found: list[Found], most: int) -> tuple[list[Path], int]:
     """Return the worst `most` of `found`, and how many that leaves out."""
-    waited = hub.collected.waited
+    collected = moment.collected
+
+    def late(state: State) -> float:
+        return collected.waited.get((state.node, state.network), 0.0)
 
     def rank(each: Found) -> tuple[int, str, str, str, str, str]:
         state, path = each
-        letter = judge.letter(path, state, waited.get((state.node, state.network), 0.0))
+        letter = judge.letter(path, state, late(state))
         return judge.WORST.index(letter), state.node, path.target, path.plane, path.family, path.probe
 
+    zones = {state.node: state.zone for state in collected.states}
     worst = heapq.nsmallest(most, found, key=rank)
-    zones = {state.node: state.zone for state in hub.collected.states}
-    return [record(*each, waited.get((each[0].node, each[0].network), 0.0), zones.get) for each in worst], len(
-        found
-    ) - len(worst)
+    listed = [record(state, path, late(state), zones.get) for state, path in worst]
+    if not moment.live:
+        listed = [msgspec.structs.replace(each, age=None) for each in listed]
+    return listed, len(found) - len(listed)
 
 
 def record(state: State, path: PathState, late: float, zone: Callable[[str], str | None]) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from smoker_common.log import escaped
 from smoker_diagnosis.text import duration
-from smoker_hub.web.views import Findings, Matrix, Node, Paths, Summary, View
+from smoker_hub.web.views import Events, Findings, Matrix, Node, Paths, Summary, View
 
 WIDEST = 40  # names of a matrix with a letter a cell
 LONGEST = 1_000  # lines of a matrix without
@@ -85,6 +85,12 @@ def paths(found: Paths) -> str:
         rows.append((*where, STATES[each.state], each.outcome or "-", *counts, *times, age))
     more = [f"{found.left_out} more paths are left out."] if found.left_out else []
     return _text([*_table(rows), *more])
+
+
+def events(found: Events) -> str:
+    """Return a line for each event, the newest first."""
+    lines = [f"{date(each.at)}  {each.kind}  {each.text}" for each in found.events] or ["Nothing happened."]
+    return _text([*lines, *([f"{found.left_out} older events are left out."] if found.left_out else [])])
 
 
 def date(instant: float) -> str:

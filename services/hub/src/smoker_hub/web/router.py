@@ -103,7 +103,7 @@ class Parameter:
         return f"a text of at most {LONGEST} characters" + (f" that matches {self.pattern}" if self.pattern else "")
 
     def _number(self, text: str) -> float:
-        form = r"[0-9]{1,15}" if self.kind == "integer" else r"[0-9]{1,15}(\.[0-9]{0,9})?"
+        form = r"[0-9]{1,15}" if self.kind == "integer" else r"[0-9]{1,15}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?"
         if not re.fullmatch(form, text, re.ASCII) or not self.low <= float(text) <= self.high:
             raise self._refusal()
         return int(text) if self.kind == "integer" else float(text)

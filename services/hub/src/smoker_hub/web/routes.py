@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smoker_hub.web import junit, matrix, now, paths, plain, stream, views
+from smoker_hub.web import junit, matrix, now, past, paths, plain, stream, then, views
 from smoker_hub.web.router import Parameter, Route
 
 FINDING = Parameter("id", "the id of a finding", pattern="[0-9a-f]{1,64}")
@@ -26,6 +26,13 @@ CELLS = Parameter(
     default=matrix.USUAL,
 )
 LAST = Parameter("Last-Event-ID", "the id of the last event that came; what followed it is sent, if it is still kept")
+LATEST = 100_000_000_000  # seconds since the epoch
+AT = Parameter("at", "the moment that is shown, in seconds since the epoch; without it now", kind="number", high=LATEST)
+SINCE = Parameter("since", "from this moment on; a day before the end without it", kind="number", high=LATEST)
+UNTIL = Parameter("until", "up to this moment; now without it", kind="number", high=LATEST)
+CHANGES = Parameter("limit", "entries at most", kind="integer", low=1, high=past.MOST, default=past.USUAL)
+PATH = Parameter("id", "the id of a path", pattern="[0-9a-f]{12}")
+NAME = Parameter("name", "the node or zone", required=True)
 PATHS = Parameter("limit", "paths at most", kind="integer", low=1, high=paths.MOST, default=paths.USUAL)
 
 ROUTES: tuple[Route, ...] = (
@@ -33,14 +40,16 @@ ROUTES: tuple[Route, ...] = (
         "/api/v1/summary",
         "the answer in one sentence, with counts and its age",
         views.Summary,
-        lambda sources, _: now.summary(sources.hub),
+        then.summary,
+        (AT,),
         text=plain.summary,
     ),
     Route(
         "/api/v1/findings",
         "what is open, and the last 200 findings that closed",
         views.Findings,
-        lambda sources, _: now.findings(sources.hub),
+        then.findings,
+        (AT,),
         text=plain.findings,
         junit=lambda sources, found: junit.findings(now.summary(sources.hub), found),
     ),
@@ -48,7 +57,7 @@ ROUTES: tuple[Route, ...] = (
         "/api/v1/findings/{id}",
         "one finding with its evidence and the next steps",
         views.View,
-        lambda sources, values: now.finding(sources.hub, values["id"]),
+        then.finding,
         parts=(FINDING,),
         text=plain.finding,
     ),
@@ -56,14 +65,16 @@ ROUTES: tuple[Route, ...] = (
         "/api/v1/nodes",
         "every node with its probers",
         list[views.Node],
-        lambda sources, _: now.nodes(sources.hub),
+        then.nodes,
+        (AT,),
         text=plain.nodes,
     ),
     Route(
         "/api/v1/nodes/{name}",
         "one node: its probers, the open findings that name it, and its failing paths",
         views.NodeDetail,
-        lambda sources, values: paths.node(sources.hub, values["name"]),
+        paths.node,
+        (AT,),
         parts=(NODE,),
     ),
     Route(
@@ -71,7 +82,7 @@ ROUTES: tuple[Route, ...] = (
         "who reaches whom, between nodes or zones, in columns",
         views.Matrix,
         matrix.answer,
-        (BY, BETWEEN_NODES, FAMILY, PROBE, FROM, TO, CELLS),
+        (BY, BETWEEN_NODES, FAMILY, PROBE, FROM, TO, AT, CELLS),
         text=plain.matrix,
         tagged=True,
     ),
@@ -80,13 +91,36 @@ ROUTES: tuple[Route, ...] = (
         "single paths, the worst first: from a node, to a target, or all",
         views.Paths,
         paths.answer,
-        (FROM, TO, PLANE, FAMILY, PROBE, PATHS),
+        (FROM, TO, PLANE, FAMILY, PROBE, AT, PATHS),
         text=plain.paths,
+    ),
+    Route(
+        "/api/v1/paths/{id}/history",
+        "the states of a path between two moments",
+        views.PathHistory,
+        past.path,
+        (SINCE, UNTIL, CHANGES),
+        parts=(PATH,),
+    ),
+    Route(
+        "/api/v1/events",
+        "what happened between two moments: findings, nodes, probers, the hub itself",
+        views.Events,
+        past.events,
+        (SINCE, UNTIL, CHANGES),
+        text=plain.events,
+    ),
+    Route(
+        "/api/v1/rollups",
+        "the paths from a node or zone, minute by minute",
+        views.Rollups,
+        past.rollups,
+        (BY, NAME, SINCE, UNTIL),
     ),
     Route(
         "/api/v1/stream",
         "server-sent events: snapshot (the first), summary (each look), finding, matrix",
-        views.Event,
+        views.StreamEvent,
         stream.answer,
         headers=(LAST,),
         kind=stream.KIND,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from smoker_hub.history.reader import Reader
 from smoker_hub.hub import Hub
 
 
@@ -25,3 +26,4 @@ class Sources:
 
     hub: Hub
     stream: Events
+    reader: Reader | None = None  # of the history

@@ -170,7 +170,7 @@ class Matrix(msgspec.Struct, frozen=True, kw_only=True):
     left_out: int
 
 
-class Event(msgspec.Struct, frozen=True):
+class StreamEvent(msgspec.Struct, frozen=True):
     """An event of the stream. `data` is JSON: `Snapshot`, `Summary`, `Notification` or `MatrixDelta`, by `event`."""
 
     id: str
@@ -200,3 +200,66 @@ class MatrixDelta(msgspec.Struct, frozen=True):
     at: float | None
     cells: list[CellChange]
     reload: bool
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something that happened. `subject`: a node, a prober as `node (network)`, or the id of a finding."""
+
+    at: float
+    kind: str
+    subject: str
+    text: str
+
+
+class Events(msgspec.Struct, frozen=True):
+    """Events, the newest first. `left_out`: older ones beyond the limit."""
+
+    since: float
+    until: float
+    events: list[Event]
+    left_out: int
+
+
+class PathChange(msgspec.Struct, frozen=True):
+    """A path has this state from `at` on. `state`: see `Matrix`; empty while the path is not probed."""
+
+    at: float
+    state: Literal["o", "l", "f", "s", "u", ""]
+    outcome: str
+
+
+class PathHistory(msgspec.Struct, frozen=True, kw_only=True):
+    """The states of a path, the oldest first; the first one is that of `since`. `left_out`: older ones."""
+
+    id: str
+    source: str
+    network: str
+    target: str
+    plane: str
+    family: str
+    probe: str
+    since: float
+    until: float
+    changes: list[PathChange]
+    left_out: int
+
+
+class Rollups(msgspec.Struct, frozen=True, kw_only=True):
+    """What the paths between nodes from a node or zone were, minute by minute, in columns.
+
+    `at`: the beginning of the minute. `paths` and `failing`: how many there were. `attempts`, `failed`, `sent`, `lost`:
+    of the last rounds then, so they do not add up. `rtt`: microseconds, the median of the paths' medians.
+    """
+
+    by: Literal["node", "zone"]
+    name: str
+    since: float
+    until: float
+    at: list[int]
+    paths: list[int]
+    failing: list[int]
+    attempts: list[int]
+    failed: list[int]
+    sent: list[int]
+    lost: list[int]
+    rtt: list[int]

@@ -1,0 +1,67 @@
+"""What happened between two looks, apart from findings: probers and nodes that came, left, fell silent; a blind hub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from smoker_hub.collect import Collected, Key
+from smoker_hub.hub import Hub
+
+MOST = 100  # of one look; the rest is summed up
+
+
+class Happening(NamedTuple):
+    """One event. `subject`: a node, a prober as `node (network)`, a finding's id, or empty."""
+
+    kind: str
+    subject: str
+    text: str
+
+
+class Happenings:
+    """Compares each look with the one before."""
+
+    def __init__(self) -> None:
+        self._probers: frozenset[Key] | None = None
+        self._lost: frozenset[Key] = frozenset()
+        self._blind = False
+
+    def look(self, hub: Hub) -> list[Happening]:
+        """Return what has happened since the last call."""
+        collected = hub.collected
+        found = list(self._all(collected, blind=hub.blind))
+        self._probers, self._lost, self._blind = _probers(collected), frozenset(collected.lost), hub.blind
+        rest = len(found) - MOST
+        return found if rest <= 0 else [*found[:MOST], Happening("more", "", f"{rest} more events in this look")]
+
+    def _all(self, collected: Collected, *, blind: bool) -> Iterator[Happening]:
+        now, before = _probers(collected), self._probers
+        if before is None:
+            yield Happening("hub_started", "", f"the hub looks at {len(now)} probers")
+            before = now
+        if blind != self._blind:
+            cut = "the hub is cut off: fewer than half of the probers answer it"
+            yield Happening("hub_blind", "", cut) if blind else Happening("hub_sees", "", "the hub hears the probers")
+        nodes, nodes_before = ({node for node, _ in each} for each in (now, before))
+        for node in sorted(nodes - nodes_before):
+            yield Happening("node_appeared", node, f"{node} has a prober")
+        for node in sorted(nodes_before - nodes):
+            yield Happening("node_left", node, f"{node} has no prober any more")
+        for key in sorted(now - before):
+            yield Happening("prober_appeared", _name(key), f"the prober on {_name(key)} is known")
+        for key in sorted(before - now):
+            yield Happening("prober_left", _name(key), f"the prober on {_name(key)} is gone")
+        for key in sorted((collected.lost - self._lost) & now):
+            why = collected.errors.get(key, "it does not answer")
+            yield Happening("prober_silent", _name(key), f"the prober on {_name(key)} is silent: {why}")
+        for key in sorted((self._lost - collected.lost) & now):
+            yield Happening("prober_answers", _name(key), f"the prober on {_name(key)} answers again")
+
+
+def _probers(collected: Collected) -> frozenset[Key]:
+    return frozenset({(state.node, state.network) for state in collected.states} | collected.silent.keys())
+
+
+def _name(key: Key) -> str:
+    return f"{key[0]} ({key[1]})"

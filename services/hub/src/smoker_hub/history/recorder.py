@@ -1,0 +1,228 @@
+"""Records what the hub learns: after each look a few jobs for the writer's thread.
+
+look, change ─▶ jobs ─▶ bounded queue ─▶ one real thread, one transaction ─▶ the file
+
+The event loop never waits for the disk. A file that is corrupt or full is one line in the log, and begins anew.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter, deque
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import gevent
+import msgspec
+from gevent.event import Event
+from loguru import logger
+
+from smoker_hub import incidents
+from smoker_hub.changes import PathsChange
+from smoker_hub.collect import Key
+from smoker_hub.history import rows
+from smoker_hub.history.happenings import Happening, Happenings
+from smoker_hub.history.store import Job, Size, Store, is_busy
+from smoker_hub.history.threads import Threads
+from smoker_hub.hub import Hub
+from smoker_hub.judge import letter
+from smoker_hub.web import now
+from smoker_hub.web.views import View
+
+WAITING = 200  # jobs that wait; then the oldest is dropped
+MINUTE = 60.0  # seconds between two roll-ups, and between two looks that are stored though they say the same
+AGAIN = 60.0  # seconds after which a file that cannot be made is tried again
+BUSY = 1.0  # seconds after which a file that another process holds is tried again
+REOPENED = 600.0  # seconds within which a finding that a restart has cut goes on
+
+
+class History:
+    """Follows `hub` and writes to `folder`."""
+
+    def __init__(self, hub: Hub, folder: Path, *, days: float = 7.0, mebibytes: int = 256) -> None:
+        self._hub, self._store = hub, Store(folder, days=days, mebibytes=mebibytes)
+        self.path = self._store.path
+        self._jobs: deque[Job] = deque()
+        self._news, self._idle = Event(), Event()
+        self._idle.set()
+        self._thread = Threads(1)
+        self._happenings = Happenings()
+        self._summary, self._stored, self._minute = b"", 0.0, 0
+        self._silent: frozenset[Key] = frozenset()
+        self._whole = False  # whether the next look has to be stored whole: the file is new
+        self._greenlet: gevent.Greenlet[[], None] | None = None
+        self.works = False  # whether the file can be written
+        self.size = Size(0, None)
+        self.counts: Counter[str] = Counter()  # "dropped" jobs, times that the file "began" anew
+
+    def tell(self, change: incidents.Change) -> None:
+        """Record a finding that opened or closed."""
+        view = now.view(self._hub, change.incident)
+        kind = "finding_opened" if change.kind == "open" else "finding_closed"
+        self._put(partial(_put_finding, view=view))
+        at = self._hub.clock.date(self._hub.clock.now())
+        self._put(partial(_put_events, at=at, found=[Happening(kind, view.id, f"{view.place}: {view.what}")]))
+
+    def look(self, changes: Sequence[PathsChange]) -> None:
+        """Record what the last look changed, and once a minute the roll-ups."""
+        hub = self._hub
+        at = now.looked(hub)
+        if at is None:
+            return
+        if self._whole:
+            self._whole, changes = False, _everything(hub)
+        silent = frozenset(hub.collected.silent)
+        left = self._silent - silent - {(state.node, state.network) for state in hub.collected.states}
+        changes = [*changes, *(PathsChange(key, None, "", (), layout=True) for key in sorted(left))]
+        self._silent = silent
+        if changes:
+            self._put(partial(rows.put_states, at=at, changes=changes, silent=silent))
+        if found := self._happenings.look(hub):
+            self._put(partial(_put_events, at=at, found=found))
+        summary = msgspec.json.encode(msgspec.structs.replace(now.summary(hub), age=0.0))
+        if summary != self._summary or at - self._stored >= MINUTE:
+            self._summary, self._stored = summary, at
+            self._put(partial(_put_look, at=at, summary=summary))
+        if at // MINUTE != self._minute:
+            self._minute = int(at // MINUTE)
+            self._put(partial(rows.put_rollups, at=at, states=list(hub.collected.states)))
+            self._put(self._prune(at))
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._greenlet = gevent.spawn(self._run)
+
+    def retire(self) -> None:
+        """Nothing is of its own: it writes what the looks hand over."""
+
+    close = retire
+
+    def drain(self, seconds: float) -> int:
+        """Write what waits, for `seconds` at most. Return how many jobs were not written."""
+        self._idle.wait(seconds)
+        if self._greenlet is not None:
+            self._greenlet.kill()
+        gevent.with_timeout(seconds, self._thread.call, self._store.close, timeout_value=None)
+        return len(self._jobs)
+
+    def unready(self) -> str:
+        """Return an empty string: the hub answers without it."""
+        return ""
+
+    def stuck(self) -> str:
+        """Return an empty string: a disk that hangs is no reason to end the hub."""
+        return ""
+
+    def _put(self, job: Job) -> None:
+        self._jobs.append(job)
+        if len(self._jobs) > WAITING:
+            self._jobs.popleft()
+            self.counts["dropped"] += 1
+            self._whole = True
+            if self.works and self.counts["dropped"] == 1:
+                logger.error("the history cannot be written as fast as it comes, the oldest is dropped")
+        self._idle.clear()
+        self._news.set()
+
+    def _run(self) -> None:
+        self._begin()
+        while True:
+            self._news.wait()
+            self._news.clear()
+            jobs = list(self._jobs)
+            self._jobs.clear()
+            try:
+                self._thread.call(self._store.run, jobs)
+            except Exception as error:
+                self._failed(error, jobs)
+            if not self._jobs:
+                self._idle.set()
+
+    def _failed(self, error: Exception, jobs: list[Job]) -> None:
+        if is_busy(error):
+            self._jobs.extendleft(reversed(jobs))
+            gevent.sleep(BUSY)
+            self._news.set()
+            return
+        logger.error("the history cannot be written, it begins anew", cause=str(error) or type(error).__name__)
+        self._whole = True
+        self._anew()
+
+    def _begin(self) -> None:
+        try:
+            self._thread.call(self._store.open)
+            self._thread.call(self._store.run, [_cut])
+            self.works = True
+        except (sqlite3.Error, OSError) as error:
+            logger.error("the history cannot be read, it begins anew", cause=str(error))
+            self._anew()
+
+    def _anew(self) -> None:
+        """Make a fresh file; where that fails try again after a while."""
+        said = False
+        while True:
+            try:
+                self._thread.call(self._store.begin_anew)
+            except (sqlite3.Error, OSError) as error:
+                self.works = False
+                if not said:
+                    logger.error("the history is off, no file can be made", path=str(self.path), cause=str(error))
+                said = True
+                self._idle.set()
+                gevent.sleep(AGAIN)
+                continue
+            self.counts["began"] += 1
+            self.works = True
+            return
+
+    def _prune(self, at: float) -> Job:
+        """Return the job that keeps the file within its bounds."""
+
+        def job(db: sqlite3.Connection) -> None:
+            self.size = self._store.prune(db, at)
+
+        return job
+
+
+def _everything(hub: Hub) -> list[PathsChange]:
+    """Return all probers as if they had just appeared."""
+    found: list[PathsChange] = []
+    for state in hub.collected.states:
+        key = state.node, state.network
+        late = hub.collected.waited.get(key, 0.0)
+        letters = "".join([letter(path, state, late) for path in state.paths])
+        found.append(PathsChange(key, state, letters, (), layout=True))
+    return found
+
+
+def _cut(db: sqlite3.Connection) -> None:
+    """Close what was open when the hub stopped: at the last look that is stored. It goes on if it opens again soon."""
+    (last,) = db.execute("SELECT max(at) FROM looks").fetchone()
+    db.execute("UPDATE findings SET closed = max(opened, ?), cut = 1 WHERE closed IS NULL", (last or 0.0,))
+
+
+def _put_finding(db: sqlite3.Connection, view: View) -> None:
+    body = msgspec.json.encode(view)
+    opened = view.opened if view.opened is not None else view.first_seen
+    if view.closed is None:
+        again = "SELECT opened FROM findings WHERE id = ? AND cut AND closed > ? ORDER BY opened DESC LIMIT 1"
+        if found := db.execute(again, (view.id, opened - REOPENED)).fetchone():
+            update = "UPDATE findings SET closed = NULL, cut = 0, last = ? WHERE id = ? AND opened = ?"
+            db.execute(update, (body, view.id, found[0]))
+            return
+        db.execute("INSERT OR REPLACE INTO findings VALUES (?, ?, NULL, 0, ?, ?)", (view.id, opened, body, body))
+        return
+    closed = "UPDATE findings SET closed = ?, last = ? WHERE id = ? AND closed IS NULL"
+    if not db.execute(closed, (view.closed, body, view.id)).rowcount:
+        db.execute(
+            "INSERT OR REPLACE INTO findings VALUES (?, ?, ?, 0, ?, ?)", (view.id, opened, view.closed, body, body)
+        )
+
+
+def _put_events(db: sqlite3.Connection, at: float, found: Sequence[Happening]) -> None:
+    db.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", [(at, *each) for each in found])
+
+
+def _put_look(db: sqlite3.Connection, at: float, summary: bytes) -> None:
+    db.execute("INSERT OR REPLACE INTO looks VALUES (?, ?)", (at, summary))

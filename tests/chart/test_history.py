@@ -1,0 +1,65 @@
+"""Where the hub's history lives: on a volume that ends with the pod, or on a claim."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .render import Helm, HelmError
+
+
+def claimed(**persistence: Any) -> dict[str, Any]:
+    return {"hub": {"history": {"persistence": {"enabled": True, **persistence}}}}
+
+
+def pod_and_volumes(helm: Helm, values: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The spec of the hub's pod, and its volumes by name."""
+    spec = helm.render(values).get("Deployment", "smoker-hub")["spec"]
+    pod = spec["template"]["spec"]
+    return spec, {volume["name"]: volume for volume in pod.get("volumes", ())}
+
+
+def test_by_default_it_ends_with_the_pod(helm: Helm) -> None:
+    """An emptyDir at /data, with room for SQLite's log beside the file; no claim is made."""
+    spec, volumes = pod_and_volumes(helm, {})
+    assert volumes["data"]["emptyDir"] == {"sizeLimit": "320Mi"}
+    assert {"name": "data", "mountPath": "/data"} in spec["template"]["spec"]["containers"][0]["volumeMounts"]
+    assert "strategy" not in spec
+    assert "fsGroup" not in spec["template"]["spec"]["securityContext"]
+    assert not helm.render({}).of_kind("PersistentVolumeClaim")
+
+
+def test_a_claim_outlives_the_pod(helm: Helm) -> None:
+    """The chart makes it, the pod's group may write to it, and an upgrade ends the old pod before the new one."""
+    values = claimed(size="3Gi", storageClass="fast")
+    spec, volumes = pod_and_volumes(helm, values)
+    assert volumes["data"]["persistentVolumeClaim"] == {"claimName": "smoker-hub"}
+    assert spec["strategy"] == {"type": "Recreate"}
+    assert spec["template"]["spec"]["securityContext"]["fsGroup"] == 65532
+    claim = helm.render(values).get("PersistentVolumeClaim", "smoker-hub")["spec"]
+    assert (claim["storageClassName"], claim["resources"]["requests"]["storage"]) == ("fast", "3Gi")
+    assert "storageClassName" not in helm.render(claimed()).get("PersistentVolumeClaim", "smoker-hub")["spec"]
+
+
+def test_a_claim_of_the_users_own(helm: Helm) -> None:
+    """It is used, and none is made."""
+    values = claimed(existingClaim="mine")
+    assert pod_and_volumes(helm, values)[1]["data"]["persistentVolumeClaim"] == {"claimName": "mine"}
+    assert not helm.render(values).of_kind("PersistentVolumeClaim")
+
+
+def test_a_claim_allows_one_replica(helm: Helm) -> None:
+    """Two pods would write to one file on different nodes."""
+    with pytest.raises(HelmError, match=r"hub\.history\.persistence\.enabled: needs hub\.replicas of 1"):
+        helm.render({"hub": {**claimed()["hub"], "replicas": 2}})
+
+
+def test_without_a_history_there_is_no_volume(helm: Helm) -> None:
+    """The hub is told of no folder, and a claim is not made either."""
+    values = {"hub": {"history": {"enabled": False, "persistence": {"enabled": True}}}}
+    spec, volumes = pod_and_volumes(helm, values)
+    assert "data" not in volumes
+    assert "strategy" not in spec
+    assert helm.render(values).env("hub")["HISTORY_FOLDER"] == ""
+    assert not helm.render(values).of_kind("PersistentVolumeClaim")

@@ -1,0 +1,64 @@
+"""What the tests of the history share: a hub that keeps one, and a way to wait until it is written."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from smoker_hub.history.reader import Reader
+from smoker_hub.history.recorder import History
+from smoker_hub.hub import Hub
+from smoker_hub.web.sources import Sources
+from smoker_hub.web.stream import Stream
+from tests.conftest import eventually
+from tests.hub.stand_ins import Hand, Prober, hub_of
+from tests.hub.test_api import ask_of
+
+
+class Kept(NamedTuple):
+    """A hub with a history, and the clock that a test moves."""
+
+    hub: Hub
+    history: History
+    reader: Reader
+    clock: Hand
+
+    @property
+    def at(self) -> float:
+        """The date of now."""
+        return self.clock.wall()
+
+    def look(self, seconds: float = 5.0) -> float:
+        """Look once, after so many seconds, and return the date of the look once it is written."""
+        self.clock.instant += seconds
+        self.hub.look()
+        self.written()
+        return self.at
+
+    def written(self) -> None:
+        eventually("the history is written", self.history._idle.is_set)
+
+    def ask(self, path: str, query: str = "", accept: str = "") -> tuple[int, bytes, dict[str, str]]:
+        return ask_of(Sources(self.hub, Stream(self.hub), self.reader), f"/api/v1/{path}", query=query, accept=accept)
+
+    def get(self, path: str, query: str = "") -> Any:
+        status, body, _ = self.ask(path, query)
+        assert status == 200, body
+        return json.loads(body)
+
+
+@contextlib.contextmanager
+def keeping(folder: Path, found: list[Prober], clock: Hand | None = None, **options: Any) -> Iterator[Kept]:
+    """A hub that asks these probers and writes to `folder`."""
+    clock = clock or Hand()
+    hub = hub_of(found, clock)
+    history = History(hub, folder, **options)
+    hub.follow(history.tell, history.look)
+    history.start()
+    try:
+        yield Kept(hub, history, Reader(history.path), clock)
+    finally:
+        history.drain(5.0)
