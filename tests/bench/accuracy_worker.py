@@ -14,9 +14,9 @@ import sys
 import gevent
 
 from smoker_prober.network.resolve import Address
-from smoker_prober.probes import PROBES, base
+from smoker_prober.probes import run
 from smoker_prober.probes.followups import train
-from smoker_prober.target import Target
+from smoker_prober.target import Target, service_path
 
 from .accuracy_job import GO, Job, Probed
 
@@ -29,7 +29,7 @@ def probe(job: Job, address: str) -> Probed:
 
 
 def _probe(job: Job, address: str) -> Probed:
-    result = base.run(job.probe, PROBES[job.probe], Target(address, job.port), "bench", job.timeout)
+    result = run(Target(job.probe, address, job.port, service_path(address, job.port)), "bench", job.timeout)
     return Probed(
         address,
         str(result.outcome),

@@ -11,42 +11,38 @@ import smoker_prober.__main__  # noqa: F401  it patches and stands in, before al
 import ipaddress
 import sys
 
+from prometheus_client import CollectorRegistry
+
 from smoker_common import service
+from smoker_common.work import Work
 from smoker_prober.assembly import assemble
-from smoker_prober.config.service import targets
-from smoker_prober.peers.peer import STAMP
-from smoker_prober.prober import Hosts
+from smoker_prober.config.service import Hosts
+from smoker_prober.config.service import service as echoes_on
 from smoker_prober.process import Settings
 from smoker_prober.snapshot import SNAPSHOT
-from smoker_prober.store.state import StateSink
-from smoker_prober.store.windows import Memory
+from smoker_prober.store import Store
 
 FIRST = ipaddress.IPv4Address("127.16.0.1")
 
 
 def hosts(settings: Settings, number: int, probes: list[str]) -> Hosts:
-    """So many hosts, each with a target for each of `probes`."""
+    """Return so many hosts, each with a target for each of `probes`."""
     addresses = [str(FIRST + index) for index in range(number)]
-    return {host: {probe: targets(settings, host)[probe] for probe in (*probes, STAMP)} for host in addresses}
+    return {host: tuple(each for each in echoes_on(settings, host) if each.probe in probes) for host in addresses}
 
 
 def command(number: int, probes: list[str]) -> int:
     """Run until SIGTERM."""
-    memory = Memory()
-    return service.run(
-        "smoker-prober",
-        Settings,
-        lambda settings, sockets, registry: assemble(
-            settings,
-            hosts(settings, number, probes),
-            sockets,
-            memory=memory,
-            state=StateSink.of(settings),
-            registry=registry,
-        ),
-        results=sys.stdout,
-        pages={SNAPSHOT: memory.snapshot},
-    )
+    store: Store
+
+    def build(settings: Settings, sockets: service.Sockets, registry: CollectorRegistry) -> Work:
+        nonlocal store
+        assembly = assemble(settings, hosts(settings, number, probes), sockets, registry)
+        store = assembly.store
+        return assembly
+
+    pages = {SNAPSHOT: lambda: store.snapshot().as_object}
+    return service.run("smoker-prober", Settings, build, results=sys.stdout, pages=pages)
 
 
 if __name__ == "__main__":

@@ -378,7 +378,7 @@ def test_not_ready(release: Release, nodes: set[str], prometheus: Prometheus) ->
     with faults.frozen(bad, "kubelet"):
 
         def left() -> None:
-            told = said(release, mark, "peers have changed left=", f"{bad}/pod", component=BOTH, without=[bad])
+            told = said(release, mark, "peers changed removed=", f"{bad}/pod", component=BOTH, without=[bad])
             assert told == 2 * (len(nodes) - 1)
 
         eventually(f"all others have heard that {bad} is not ready", 90, left)

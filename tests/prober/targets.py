@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 import gevent
 from gevent.pool import Pool
 from gevent.server import StreamServer
+from prometheus_client import CollectorRegistry
 
 from smoker_common.clock import Clock
 from smoker_common.listen import tcp_listener, udp_sockets
@@ -18,11 +19,16 @@ from smoker_common.settings import parse
 from smoker_echo.http import HttpEcho
 from smoker_echo.tcp import TcpEcho
 from smoker_echo.udp import UdpEcho
-from smoker_prober.probes import PROBES
-from smoker_prober.probes.base import run
+from smoker_prober.config.service import Hosts
+from smoker_prober.peers.direction import Arrivals
+from smoker_prober.prober import Prober
+from smoker_prober.probes import run
 from smoker_prober.process import Settings
 from smoker_prober.result import Result
-from smoker_prober.target import Target
+from smoker_prober.sinks.metrics import Metrics
+from smoker_prober.store import Store
+from smoker_prober.store.identity import Identity
+from smoker_prober.target import Path, Target, service_path
 
 HOST, NODE = "127.0.0.1", "node-1"
 PLENTY = 30.0  # seconds: a deadline that no loaded machine reaches, so that whatever ends a probe is not the deadline
@@ -34,9 +40,29 @@ Serve = Callable[[socket.socket], None]
 Client = tuple[str, int]
 
 
+def target(kind: str = "tcp", port: int = 8080, host: str = "smoker-server") -> Target:
+    """Return the target of an echo service."""
+    return Target(kind, host, port, service_path(host, port))
+
+
+def peer_path(node: str = "node-2", plane: str = "pod", family: str = "ipv4", zone: str = "") -> Path:
+    """Return a path to a peer."""
+    return Path("peer", node, plane, family, zone)
+
+
+class Made:
+    """A prober with its parts."""
+
+    def __init__(self, settings: Settings, fixed: Hosts | None = None, clock: Clock | None = None) -> None:
+        self.registry, self.arrivals = CollectorRegistry(), Arrivals()
+        self.store = Store(Identity.of(settings), clock=clock)
+        metrics = Metrics(self.registry, interval=settings.test_interval, probes=settings.probes)
+        self.prober = Prober(settings, fixed or {}, store=self.store, metrics=metrics, arrivals=self.arrivals)
+
+
 def probe(kind: str, port: int, *, host: str = HOST, timeout: float = PLENTY) -> Result:
-    """One probe as a round does it."""
-    return run(kind, PROBES[kind], Target(host, port), NODE, timeout)
+    """Probe once, as a round does it."""
+    return run(target(kind, port, host), NODE, timeout)
 
 
 class Stepped(Clock):

@@ -6,41 +6,35 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
 from smoker_prober import round as rounds
-from smoker_prober.peers.direction import Arrivals
-from smoker_prober.prober import NEW, Prober, Where
-from smoker_prober.process import Settings
+from smoker_prober.prober import NEW
 from smoker_prober.result import Outcome, Result
-from smoker_prober.store.state import StateSink
-from smoker_prober.store.windows import Memory
-from smoker_prober.target import Path, Target
+from smoker_prober.snapshot import PathWindow
+from smoker_prober.target import Target
 from tests.conftest import eventually
-from tests.prober.targets import HOST, echo, settings_of, variables_for
+from tests.prober.targets import HOST, Made, echo, peer_path, settings_of, variables_for
 
 UNANSWERED = 1  # a port on loopback where nobody listens
 
 
-def peer(port: int, node: str = "node-2") -> Where:
+def peer(port: int, node: str = "node-2") -> tuple[Target, ...]:
     """A peer that is asked over TCP alone."""
-    return {"tcp": Target(HOST, port, Path(node, "pod", "ipv4"))}
+    return (Target("tcp", HOST, port, peer_path(node)),)
 
 
-class Kept:
+class Kept(Made):
     """A prober without fixed hosts and what it has found so far."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.memory, self.registry, self.arrivals = Memory(), CollectorRegistry(), Arrivals()
-        self.prober = Prober(
-            settings, {}, self.memory, self.registry, arrivals=self.arrivals, state=StateSink.of(settings)
-        )
-
     @property
-    def paths(self) -> dict[str, dict[str, Any]]:
+    def paths(self) -> dict[str, PathWindow]:
         """The snapshot's paths, by target."""
-        return {path["target"]: path for path in self.memory.snapshot()["paths"]}
+        return {path.target: path for path in self.store.snapshot().paths}
+
+    def of(self, target: str, field: str) -> Any:
+        """Return a field of the target's path; None while there is no such path."""
+        return getattr(self.paths.get(target), field, None)
 
     def rounds(self) -> float:
         """Rounds that have ended."""
@@ -60,7 +54,7 @@ def test_a_peer_is_probed_at_once_and_forgotten_when_it_leaves(kept: Kept) -> No
     """No restart, no interval to wait; nothing of it stays: no window, no series."""
     with echo("tcp") as port:
         kept.prober.meet({"node-2": peer(port)})
-        eventually("it was probed", lambda: kept.paths.get("node-2", {}).get("last") == "success")
+        eventually("it was probed", lambda: kept.of("node-2", "last") == "success")
         kept.prober.meet({})
         assert kept.paths == {}
         assert 'target="node-2"' not in generate_latest(kept.registry).decode()
@@ -69,7 +63,7 @@ def test_a_peer_is_probed_at_once_and_forgotten_when_it_leaves(kept: Kept) -> No
 def test_a_new_peers_first_failures_are_not_told(kept: Kept) -> None:
     """It may not listen yet, or not everybody knows the way: from its third round on a failure is one."""
     kept.prober.meet({"node-2": peer(UNANSWERED)})
-    eventually("its failures are told", lambda: kept.paths.get("node-2", {}).get("failed", 0) > 0)
+    eventually("its failures are told", lambda: kept.of("node-2", "failed"))
     assert kept.rounds() >= NEW
     failed = kept.registry.get_sample_value(
         "smoker_probe_total",
@@ -84,23 +78,23 @@ def test_a_successor_is_new_again_and_keeps_the_path(kept: Kept) -> None:
     with echo("tcp") as first, echo("tcp") as second:
         kept.prober.meet({"node-2": peer(first)})
         eventually("it was probed", lambda: "node-2" in kept.paths)
-        results = kept.paths["node-2"]["results"]
+        results = kept.paths["node-2"].results
         kept.prober.meet({"node-2": peer(second)})
-        eventually("it is probed on", lambda: kept.paths["node-2"]["results"] > results)
+        eventually("it is probed on", lambda: kept.paths["node-2"].results > results)
 
 
 def test_what_fails_after_a_peer_has_left_is_no_fault(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     """A probe under way when its peer goes tells nothing, whatever becomes of it."""
-    target = peer(UNANSWERED)["tcp"]
+    (target,) = peer(UNANSWERED)
     left = []
 
     def leaves_meanwhile(*_about_the_round: object) -> Iterator[Result]:
         kept.prober.meet({})
         left.append(True)
-        yield Result("tcp", target, "node-1", 0.0, Outcome.TIMEOUT, 0.1, error="wait: nothing")
+        yield Result(target, "node-1", 0.0, Outcome.TIMEOUT, 0.1, error="wait: nothing")
 
     monkeypatch.setattr("smoker_prober.prober.NEW", 0)
-    monkeypatch.setattr(rounds, "results", leaves_meanwhile)
+    monkeypatch.setattr(rounds.Round, "results", leaves_meanwhile)
     kept.prober.meet({"node-2": peer(UNANSWERED)})
     eventually("the round has begun", lambda: bool(left))
     assert kept.paths == {}

@@ -10,8 +10,9 @@ import pytest
 
 from smoker_common.settings import declaration, parse
 from smoker_prober import round as rounds
-from smoker_prober.config.service import targets
+from smoker_prober.config.service import service
 from smoker_prober.probes import ECHOED, PROBES
+from smoker_prober.probes.followups import path_mtu, train
 from smoker_prober.process import Settings
 from tests.hosts import BAD, BAD_BY_IDNA, BAD_BY_NUMBER, GOOD
 
@@ -150,14 +151,11 @@ def test_all_mistakes_at_once() -> None:
 def test_a_target_for_each_probe() -> None:
     """Every probe that there is has a target, each at its own port of the one host."""
     settings, _problems = parse(Settings, {"SERVER_HOST": "h", "TCP_PORT": "1", "UDP_PORT": "2", "HTTP_PORT": "3"})
-    assert {name: str(target) for name, target in targets(settings, "h").items()} == {
-        "tcp": "h:1",
-        "udp": "h:2",
-        "http": "h:3",
-        "stamp": "h:8062",  # where the train goes
-    }
+    found = service(settings, "h")
+    assert {target.probe: str(target) for target in found} == {"tcp": "h:1", "udp": "h:2", "http": "h:3"}
+    assert [each for target in found for each in target.followups] == [train.Options(8062), path_mtu.Options()]
     alone, _problems = parse(Settings, {"PROBES": "http,tcp"})
-    assert targets(alone, "h").keys() == {"tcp", "http"}
+    assert [target.probe for target in service(alone, "h")] == ["tcp", "http"]
     assert list(PROBES) == [*ECHOED, "connect"] == ["tcp", "udp", "http", "connect"]
 
 
@@ -186,4 +184,4 @@ def test_a_server_host(text: str, normal: str) -> None:
     """It is kept in its normal form, and each probe has it."""
     settings, problems = parse(Settings, {"SERVER_HOST": text})
     assert (settings.server_host, problems) == (normal, [])
-    assert {target.host for target in targets(settings, settings.server_host).values()} == {normal}
+    assert {target.host for target in service(settings, settings.server_host)} == {normal}

@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
+from smoker_prober.probes.http import Details
 from smoker_prober.report import as_object, summary, table, windows
 from smoker_prober.result import Outcome, Result
-from smoker_prober.target import Target
+from smoker_prober.snapshot import MeshView, Snapshot
+from tests.prober.targets import target
 
 
 def made(probe: str, port: int, outcome: Outcome = Outcome.SUCCESS, *, host: str = "echo", **more: Any) -> Result:
     facts: dict[str, Any] = {"duration": 0.0012, "error": "" if outcome.ok else "wait: no answer within 5 s"} | more
-    return Result(probe=probe, target=Target(host, port), source="node-1", start=0.0, outcome=outcome, **facts)
+    return Result(target=target(probe, port, host), source="node-1", start=0.0, outcome=outcome, **facts)
 
 
 def test_the_table_of_a_good_round() -> None:
@@ -44,7 +46,14 @@ def test_the_table_of_a_bad_round() -> None:
     found = [
         made("tcp", 8080, Outcome.RESOLVE_ERROR, error=unknown),
         made("udp", 8081, address="10.0.0.1"),
-        made("http", 8082, Outcome.BAD_REPLY, error="transfer: status 503 for GET /", status=503, address="10.0.0.1"),
+        made(
+            "http",
+            8082,
+            Outcome.BAD_REPLY,
+            error="transfer: status 503 for GET /",
+            details=Details(503),
+            address="10.0.0.1",
+        ),
     ]
     assert table(found, "node-1").splitlines() == [
         "PROBE  TARGET     OUTCOME        LATENCY  DETAIL",
@@ -117,7 +126,8 @@ def test_the_sum_of_a_series(found: list[Result], text: str) -> None:
 )
 def test_why_there_is_no_news_of_peers(api: dict[str, Any], sentence: str) -> None:
     """A refusal is no silence; a snapshot without these fields is an older prober's, and a cause moves no cursor."""
-    mesh = {"known": 2, "probed": 2, "stale_since": 1_000_000.0, **api}
-    last = windows({"node": "a", "zone": "", "mesh": mesh, "paths": []}).splitlines()[-1]
+    mesh = MeshView(known=2, probers=2, probed=2, paths=2, stale_since=1_000_000.0, **api)
+    snapshot = Snapshot(node="a", zone="", network="pod", time=2_000_000.0, mesh=mesh, paths=[])
+    last = windows(snapshot).splitlines()[-1]
     assert last.startswith("No news of peers since ")
     assert last.partition(": ")[2] == sentence

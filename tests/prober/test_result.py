@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from smoker_diagnosis.path_mtu import PathMtu
+from smoker_prober.probes.http import Details
 from smoker_prober.result import PHASES, Method, Outcome, Result, Rtt, milliseconds
-from smoker_prober.target import Target
+from smoker_prober.target import Target, service_path
+from tests.prober.targets import target
 
-TARGET = Target("smoker-server", 8080)
+TARGET = target()
 GOOD: dict[str, Any] = {
-    "probe": "tcp",
     "target": TARGET,
     "source": "node-1",
     "start": 1_763_029_800.0,
@@ -96,7 +97,7 @@ def test_fields_of_large_packets() -> None:
 
 def test_fields_of_a_failure() -> None:
     """Those of a success, and what failed; HTTP's status if there was one."""
-    failed = GOOD | {"outcome": Outcome.BAD_REPLY, "error": "transfer: status 503 for GET /", "status": 503}
+    failed = GOOD | {"outcome": Outcome.BAD_REPLY, "error": "transfer: status 503 for GET /", "details": Details(503)}
     assert Result(**failed).fields == {
         "node": "node-1",
         "probe": "tcp",
@@ -152,11 +153,11 @@ def test_milliseconds_of_anything() -> None:
 )
 def test_a_target_as_text(host: str, port: int, text: str) -> None:
     """An IPv6 address stands in brackets, as in a URL."""
-    assert str(Target(host, port)) == text
+    assert str(target(port=port, host=host)) == text
 
 
 @pytest.mark.parametrize(("host", "port"), [("", 80), ("a", 0), ("a", -1), ("a", 65536)])
 def test_no_target(host: str, port: int) -> None:
     """A target has a host and a port that can be."""
     with pytest.raises(ValueError, match="no target"):
-        Target(host, port)
+        Target("tcp", host, port, service_path(host, port))

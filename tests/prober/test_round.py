@@ -10,19 +10,15 @@ from typing import Any
 import gevent
 import pytest
 from gevent.event import Event
-from prometheus_client import CollectorRegistry
 
 from smoker_common import log
 from smoker_prober import round as rounds
 from smoker_prober.config.service import hosts
-from smoker_prober.peers.direction import Arrivals
 from smoker_prober.prober import Prober
 from smoker_prober.process import Settings
 from smoker_prober.result import Result
-from smoker_prober.store.state import StateSink
-from smoker_prober.store.windows import Memory
 from tests.conftest import eventually
-from tests.prober.targets import ENOUGH, HOST, PLENTY, SHORT, settings_of, variables_for
+from tests.prober.targets import ENOUGH, HOST, PLENTY, SHORT, Made, settings_of, variables_for
 from tests.relay import DROP, PASS, TcpRelay, UdpRelay, refusing
 
 
@@ -34,9 +30,7 @@ def scheduled(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Settings], 
 
     def start(settings: Settings) -> Prober:
         log.configure("INFO", "text", results=sys.stdout)
-        schedule = Prober(
-            settings, hosts(settings), Memory(), CollectorRegistry(), arrivals=Arrivals(), state=StateSink.of(settings)
-        )
+        schedule = Made(settings, hosts(settings)).prober
         schedule.start()
         made.append(schedule)
         return schedule
@@ -49,8 +43,8 @@ def scheduled(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Settings], 
 
 def one_round(settings: Settings) -> Iterator[Result]:
     """The results of a round of what the settings say."""
-    (where,) = hosts(settings).values()
-    return rounds.results(settings, where, rounds.Large(settings))
+    (targets,) = hosts(settings).values()
+    return rounds.Round.of(settings, targets).results()
 
 
 def words(lines: str) -> list[list[str]]:

@@ -14,11 +14,12 @@ import pytest
 from smoker_common.fetch import FetchError
 from smoker_prober.report import windows
 from smoker_prober.result import Method, Outcome, Rtt
-from smoker_prober.snapshot import SNAPSHOT, Malformed, decode, fetch
-from smoker_prober.store.windows import Memory
-from smoker_prober.target import Path, Target
+from smoker_prober.snapshot import SNAPSHOT, MeshView, Snapshot, SnapshotError, decode, fetch
+from smoker_prober.store import Store
+from smoker_prober.store.identity import Identity
+from smoker_prober.target import Target, service_path
 from tests.prober.store.test_windows import TRAIN, made
-from tests.prober.targets import PLENTY, answering, listening
+from tests.prober.targets import PLENTY, answering, listening, peer_path
 
 JUNK: list[Any] = [
     None,
@@ -42,15 +43,15 @@ JUNK: list[Any] = [
 
 def real(node: str = "node-1", other: str = "node-2") -> dict[str, Any]:
     """A snapshot as a prober makes it, with a mesh, a peer and the echo services."""
-    memory = Memory()
-    memory.zone, memory.network = "zone-a", "pod"
-    memory.mesh = lambda: {"known": 1, "probers": 1, "probed": 1, "paths": 1, "stale_since": None}
-    memory.keep(made(rtt=Rtt(0.001, Method.TCP_INFO), source=node))
+    store = Store(Identity(node))
+    store.zone = "zone-a"
+    store.mesh = lambda: MeshView(known=1, probers=1, probed=1, paths=1, stale_since=None)
+    store.keep(made(rtt=Rtt(0.001, Method.TCP_INFO), source=node))
     for outcome in (Outcome.SUCCESS, Outcome.TIMEOUT, Outcome.TIMEOUT):
-        target = Target("127.0.0.1", 8081, peer=Path(other, "pod", "ipv4", "zone-b"))
-        memory.keep(made(outcome, probe="udp", target=target, train=TRAIN, source=node))
-    memory.expect("http", Path("smoker-server:8082"))
-    found = json.loads(json.dumps(memory.snapshot()))
+        peer = Target("udp", "127.0.0.1", 8081, peer_path(other, zone="zone-b"))
+        store.keep(made(outcome, target=peer, train=TRAIN, source=node))
+    store.expect("http", service_path("smoker-server", 8082))
+    found = json.loads(json.dumps(store.snapshot().as_object))
     assert isinstance(found, dict)
     return found
 
@@ -77,80 +78,106 @@ def at(value: Any, place: tuple[str | int, ...]) -> Any:
     return value
 
 
-def used(snapshot: Any) -> None:
-    """All that is made of a snapshot: the report."""
-    assert windows(snapshot)
+def read(found: Any) -> Snapshot:
+    """Decode `found` as it comes over the wire. Raises `SnapshotError`."""
+    return decode(json.dumps(found).encode())
 
 
-def malformed(found: Any) -> str:
-    """Why it is no snapshot; empty where it is one."""
+def refusal(found: Any) -> str:
+    """Return why `found` is no snapshot; empty where it is one."""
     try:
-        decode(found)
-    except Malformed as wrong:
+        read(found)
+    except SnapshotError as wrong:
         return str(wrong)
     return ""
 
 
+def used(snapshot: Snapshot) -> None:
+    """Do what the report does with a snapshot: each line can be printed, and so can its JSON."""
+    assert all(line.isprintable() for line in windows(snapshot).splitlines())
+    assert json.dumps(snapshot.as_object)
+    assert {path.failing for path in snapshot.paths} <= {True, False}
+
+
 def test_what_a_prober_says_is_a_snapshot() -> None:
-    """It comes back as it is; fields of a later prober are left alone."""
-    found = real() | {"later": [{}]}
+    """It comes back as it was; fields of a later prober are ignored."""
+    original = real()
+    found = copy.deepcopy(original) | {"later": [{}]}
     found["paths"][0]["later"] = None
-    assert decode(copy.deepcopy(found)) == found
+    assert read(found).as_object == original
     with prober(found) as port:
-        assert fetch("127.0.0.1", port, PLENTY) == found
-    used(found)
+        assert fetch("127.0.0.1", port, PLENTY).as_object == original
+    used(read(found))
+
+
+def test_an_older_prober() -> None:
+    """Fields that were added to version 1 later may be missing."""
+    found = real()
+    for path in found["paths"]:
+        del path["role"]
+    for name in ("api", "api_status", "api_cause"):
+        del found["mesh"][name]
+    used(read(found))
 
 
 def test_each_field_has_to_be_there() -> None:
     """Whichever is missing, it is named."""
     found = real()
     for place in list(places(found)):
-        if isinstance(place[-1], int):
+        if isinstance(place[-1], int) or place[-1] in ("role", "api", "api_status", "api_cause"):
             continue
         broken = copy.deepcopy(found)
         del at(broken, place[:-1])[place[-1]]
-        with pytest.raises(
-            Malformed, match="no snapshot of a prober" if place == ("version",) else f"{place[-1]} is m"
-        ):
-            decode(broken)
+        why = "no snapshot of a prober" if place == ("version",) else f"missing required field `{place[-1]}`"
+        with pytest.raises(SnapshotError, match=why):
+            read(broken)
 
 
 @pytest.mark.parametrize(
-    ("place", "value", "why"),
+    ("place", "value", "shown"),
     [
-        (("paths", 1, "plane"), None, "paths[1].plane is null"),
-        (("paths", 1, "results"), "3", "paths[1].results is a string"),
-        (("paths", 1, "results"), 3.5, "paths[1].results is out of range"),
-        (("paths", 1, "failed"), True, "paths[1].failed is a boolean"),
-        (("paths", 1, "failed_in_a_row"), -1, "paths[1].failed_in_a_row is out of range"),
-        (("paths", 1, "recent_loss_ratio"), float("inf"), "paths[1].recent_loss_ratio is out of range"),
-        (("paths", 1, "longest_outage_seconds"), float("nan"), "paths[1].longest_outage_seconds is out of range"),
-        (("paths", 0, "rtt_ms", "p99"), [], "paths[0].rtt_ms.p99 is a list"),
-        (("paths", 1, "failures", 0, "error"), {}, "paths[1].failures[0].error is an object"),
-        (("paths", 1, "target"), "\x1b[2J", "paths[1].target is too long or cannot be printed"),
-        (("paths",), {}, "paths is an object"),
-        (("paths", 0), 7, "paths[0] is a number"),
-        (("mesh",), [], "mesh is a list"),
-        (("mesh", "stale_since"), 1e300, "mesh.stale_since is out of range"),
-        (("node",), "x" * 600, "node is too long or cannot be printed"),
+        (("paths", 1, "plane"), None, "$.paths[1].plane"),
+        (("paths", 1, "results"), "3", "$.paths[1].results"),
+        (("paths", 1, "results"), 3.5, "$.paths[1].results"),
+        (("paths", 1, "failed"), True, "$.paths[1].failed"),
+        (("paths", 1, "failed_in_a_row"), -1, "$.paths[1].failed_in_a_row"),
+        (("paths", 1, "longest_outage_seconds"), 1e300, "$.paths[1].longest_outage_seconds"),
+        (("paths", 1, "recent_loss_ratio"), 1.5, "$.paths[1].recent_loss_ratio"),
+        (("paths", 0, "rtt_ms", "p99"), [], "$.paths[0].rtt_ms.p99"),
+        (("paths", 1, "failures", 0, "error"), {}, "$.paths[1].failures[0].error"),
+        (("paths",), {}, "$.paths"),
+        (("paths", 0), 7, "$.paths[0]"),
+        (("mesh",), [], "$.mesh"),
+        (("mesh", "stale_since"), 1e300, "$.mesh.stale_since"),
+        (("node",), "x" * 600, "$.node"),
     ],
 )
-def test_where_it_is_malformed(place: tuple[str | int, ...], value: Any, why: str) -> None:
-    """The sentence names the place and what is there, and never what a stranger wrote."""
+def test_where_it_is_malformed(place: tuple[str | int, ...], value: Any, shown: str) -> None:
+    """The sentence names the place and never quotes what the sender wrote."""
     broken = real()
     at(broken, place[:-1])[place[-1]] = value
-    with pytest.raises(Malformed) as caught:
-        decode(broken)
-    assert str(caught.value) == f"sends a malformed snapshot: {why}"
+    with pytest.raises(SnapshotError, match=r"^sends a malformed snapshot: ") as caught:
+        read(broken)
+    assert str(caught.value).endswith(f"`{shown}`")
+    assert "xxx" not in str(caught.value)
 
 
-@pytest.mark.parametrize("version", [2, 0, "1", "\x1b[2J", True, None, [1], 10**300])
-def test_another_version(version: Any) -> None:
-    """It is named, in a sentence."""
-    with pytest.raises(Malformed, match=r"sends a snapshot of version .*; this program reads version 1") as caught:
-        decode(real() | {"version": version})
-    assert str(caught.value).isprintable()
-    with prober(real() | {"version": version}) as port, pytest.raises(FetchError) as failed:
+@pytest.mark.parametrize("name", ["plane", "last", "target", "probe", "family"])
+def test_what_cannot_be_printed(name: str) -> None:
+    """The report escapes it."""
+    broken = real()
+    broken["node"] = broken["zone"] = broken["paths"][1][name] = "\x1b[2J"
+    used(read(broken))
+
+
+@pytest.mark.parametrize("version", [2, 0])
+def test_another_version(version: int) -> None:
+    """The sentence names it."""
+    found = real() | {"version": version}
+    with pytest.raises(SnapshotError) as caught:
+        read(found)
+    assert str(caught.value) == f"sends a snapshot of version {version}; this program reads version 1"
+    with prober(found) as port, pytest.raises(FetchError) as failed:
         fetch("127.0.0.1", port, PLENTY)
     assert str(failed.value) == f"http://127.0.0.1:{port}{SNAPSHOT} {caught.value}"
 
@@ -158,8 +185,23 @@ def test_another_version(version: Any) -> None:
 @pytest.mark.parametrize("found", [*JUNK, {"version": 1}, {"kind": "Status"}])
 def test_what_is_no_snapshot_at_all(found: Any) -> None:
     """Whatever JSON it is."""
-    with pytest.raises(Malformed):
-        decode(found)
+    with pytest.raises(SnapshotError):
+        read(found)
+
+
+@pytest.mark.parametrize("version", ["1", "\x1b[2J", True, None, [1], 1.5, -1, 10**300])
+def test_a_version_that_is_no_number(version: Any) -> None:
+    """It is no snapshot."""
+    with pytest.raises(SnapshotError, match=r"^sends no snapshot of a prober$"):
+        read(real() | {"version": version})
+
+
+@pytest.mark.parametrize("document", [b"", b"{", b"\xff", b"[" * 100_000, b'{"version": 1, "node": "\xff"}'])
+def test_what_is_no_json(document: bytes) -> None:
+    """It is refused in one sentence."""
+    with pytest.raises(SnapshotError) as caught:
+        decode(document)
+    assert str(caught.value).isprintable()
 
 
 def test_whatever_a_peer_makes_of_it() -> None:
@@ -179,9 +221,9 @@ def test_whatever_a_peer_makes_of_it() -> None:
                     parent[place[-1]] = copy.deepcopy(at(original, chance.choice(list(places(original)))))
                 case "repeat":
                     parent[place[-1]] = [parent[place[-1]]] * chance.randint(0, 50)
-        why = malformed(broken)
+        why = refusal(broken)
         refused += bool(why)
         assert why.isprintable()
         if not why:
-            used(broken)
+            used(read(broken))
     assert 1000 < refused < 3000

@@ -9,47 +9,47 @@ from collections.abc import Callable
 import pytest
 
 from smoker_common.settings import parse as parse_settings
-from smoker_prober import round as rounds
-from smoker_prober.config import targets as fixed
-from smoker_prober.config.service import hosts, targets
+from smoker_prober.config import targets as externals
+from smoker_prober.config.service import hosts, service
+from smoker_prober.config.targets import External
+from smoker_prober.probes.http import Options
 from smoker_prober.process import Settings
 from smoker_prober.result import Outcome
+from smoker_prober.round import Round
 from smoker_prober.sinks import log
-from smoker_prober.target import Path, Target, Url
+from smoker_prober.target import Path, Target
 from tests.hosts import BAD, BAD_BY_IDNA, BAD_BY_NUMBER, GOOD
 from tests.prober.targets import HOST, NODE, Serve, answering, settings_of, until_closed
 from tests.relay import refusing
-
-NEVER = rounds.Large(settings_of({"MTU_INTERVAL": "0"}))
 
 LONGEST = "a" * 63
 V6 = "fd00::1"
 
 
 @pytest.mark.parametrize(
-    ("text", "name", "probe", "target"),
+    ("text", "name", "target"),
     [
-        ("tcp://10.96.0.1:443", "10.96.0.1:443", "connect", Target("10.96.0.1", 443)),
-        ("api=tcp://10.96.0.1:443", "api", "connect", Target("10.96.0.1", 443)),
-        (f"tcp://[{V6}]:6443", f"[{V6}]:6443", "connect", Target(V6, 6443)),
-        ("tcp://[FD00:0::1]:1", f"[{V6}]:1", "connect", Target(V6, 1)),
-        ("http://web", "web:80", "http", Target("web", 80, url=Url())),
-        ("http://web/", "web:80", "http", Target("web", 80, url=Url("/"))),
-        ("https://web", "web:443", "http", Target("web", 443, url=Url("/", tls=True))),
-        ("https://Web.Example./A", "web.example.:443", "http", Target("web.example.", 443, url=Url("/A", tls=True))),
-        ("w.w-1=http://a_b:8080/x?y=z&u=%2C#", None, "", None),
-        ("w.w-1=http://a_b:8080/x?y=z&u=%2C", "w.w-1", "http", Target("a_b", 8080, url=Url("/x?y=z&u=%2C"))),
-        (f"{LONGEST}=http://[{V6}]/", LONGEST, "http", Target(V6, 80, url=Url())),
-        ("7=https://1.2.3.4:65535/livez", "7", "http", Target("1.2.3.4", 65535, url=Url("/livez", tls=True))),
+        ("tcp://10.96.0.1:443", "10.96.0.1:443", External("connect", "10.96.0.1", 443)),
+        ("api=tcp://10.96.0.1:443", "api", External("connect", "10.96.0.1", 443)),
+        (f"tcp://[{V6}]:6443", f"[{V6}]:6443", External("connect", V6, 6443)),
+        ("tcp://[FD00:0::1]:1", f"[{V6}]:1", External("connect", V6, 1)),
+        ("http://web", "web:80", External("http", "web", 80, Options())),
+        ("http://web/", "web:80", External("http", "web", 80, Options("/"))),
+        ("https://web", "web:443", External("http", "web", 443, Options("/", tls=True))),
+        ("https://Web.Example./A", "web.example.:443", External("http", "web.example.", 443, Options("/A", tls=True))),
+        ("w.w-1=http://a_b:8080/x?y=z&u=%2C#", None, None),
+        ("w.w-1=http://a_b:8080/x?y=z&u=%2C", "w.w-1", External("http", "a_b", 8080, Options("/x?y=z&u=%2C"))),
+        (f"{LONGEST}=http://[{V6}]/", LONGEST, External("http", V6, 80, Options())),
+        ("7=https://1.2.3.4:65535/livez", "7", External("http", "1.2.3.4", 65535, Options("/livez", tls=True))),
     ],
 )
-def test_an_entry(text: str, name: str | None, probe: str, target: Target | None) -> None:
+def test_an_entry(text: str, name: str | None, target: External | None) -> None:
     """A handshake for tcp, a page for http and https; the name is the entry's own or host:port."""
     if name is None or target is None:
         with pytest.raises(ValueError, match="http"):
-            fixed.parse(text)
+            externals.parse(text)
     else:
-        assert fixed.parse(text) == {name: (probe, target)}
+        assert externals.parse(text) == {name: target}
 
 
 @pytest.mark.parametrize(
@@ -63,13 +63,13 @@ def test_an_entry(text: str, name: str | None, probe: str, target: Target | None
 )
 def test_a_list(text: str) -> None:
     """Commas, spaces, lines, and one too many; in the order of the text. Two names may mean the same."""
-    assert list(fixed.parse(text)) == ["a", "b"]
+    assert list(externals.parse(text)) == ["a", "b"]
 
 
 def test_none() -> None:
     """Unless it is set there is nothing but the echo services."""
     settings = settings_of({})
-    assert hosts(settings) == {"smoker-server": targets(settings, "smoker-server")}
+    assert hosts(settings) == {"smoker-server": service(settings, "smoker-server")}
 
 
 WRONG = [
@@ -120,7 +120,7 @@ def test_a_wrong_entry(entry: str) -> None:
     settings, problems = parse_settings(Settings, {"TARGETS": f"good=tcp://h:1,{entry}"})
     assert len(problems) == 1
     assert problems[0].startswith("TARGETS='good=tcp://h:1,")
-    assert f" is not {fixed.kind.allowed}; wrong: {entry[:60]!r}" in problems[0]
+    assert f" is not {externals.kind.allowed}; wrong: {entry[:60]!r}" in problems[0]
     assert settings.targets == ""
 
 
@@ -135,7 +135,7 @@ def in_url(host: str) -> str:
 def test_a_host_in_a_url(text: str, normal: str) -> None:
     """Each host that SERVER_HOST may be, IPv6 in brackets, over each scheme."""
     urls = f"a=tcp://{in_url(text)}:1,b=http://{in_url(text)},c=https://{in_url(text)}:7/x"
-    assert [target.host for _probe, target in fixed.parse(urls).values()] == [normal] * 3
+    assert [target.host for target in externals.parse(urls).values()] == [normal] * 3
 
 
 @pytest.mark.parametrize("text", [*BAD, *BAD_BY_IDNA, *BAD_BY_NUMBER], ids=ascii)
@@ -144,17 +144,17 @@ def test_what_can_be_no_host_in_a_url(text: str) -> None:
     if not SPLIT.search(text) and text not in ("host:80", "1.2.3.4:80", "[::1]:80", "a/b", "a/"):
         for url in (f"http://{text}", f"https://{text}/x"):
             with pytest.raises(ValueError, match=r"http"):
-                fixed.parse(url)
+                externals.parse(url)
     if not SPLIT.search(text):
         with pytest.raises(ValueError, match="tcp"):
-            fixed.parse(f"tcp://{text}:1")
+            externals.parse(f"tcp://{text}:1")
 
 
 def test_a_zone_in_a_url() -> None:
     """The sign before it may be written as RFC 6874 has it."""
     for zone in ("%eth0", "%25eth0"):
-        assert fixed.parse(f"tcp://[fe80::1{zone}]:1") == {
-            "[fe80::1%eth0]:1": ("connect", Target("fe80::1%eth0", 1)),
+        assert externals.parse(f"tcp://[fe80::1{zone}]:1") == {
+            "[fe80::1%eth0]:1": (External("connect", "fe80::1%eth0", 1)),
         }
 
 
@@ -179,11 +179,11 @@ def test_hosts(network: str, plane: str) -> None:
     text = "api=tcp://10.96.0.1:443,smoker-server=https://web/x"
     settings = settings_of({"TARGETS": text, "NETWORK": network})
     assert hosts(settings) == {
-        "smoker-server": targets(settings, "smoker-server"),
-        f"api {plane}": {"connect": Target("10.96.0.1", 443, Path("api", plane))},
-        f"smoker-server {plane}": {
-            "http": Target("web", 443, Path("smoker-server", plane), Url("/x", tls=True)),
-        },
+        "smoker-server": service(settings, "smoker-server"),
+        f"api {plane}": (Target("connect", "10.96.0.1", 443, Path("external", "api", plane)),),
+        f"smoker-server {plane}": (
+            Target("http", "web", 443, Path("external", "smoker-server", plane), Options("/x", tls=True)),
+        ),
     }
 
 
@@ -195,8 +195,8 @@ def test_a_round_of_each(listen: Callable[[Serve], int]) -> None:
         text = f"page=http://{HOST}:{page}/x api=tcp://{HOST}:{api} tcp://{HOST}:{nobody}"
         settings = settings_of({"TARGETS": text, "NODE_NAME": NODE})
         _service, *others = hosts(settings).values()
-        results = [result for where in others for result in rounds.results(settings, where, NEVER)]
-    found = [(result.probe, str(result.target), result.outcome, result.status) for result in results]
+        results = [result for each in others for result in Round.of(settings, each).results()]
+    found = [(result.probe, str(result.target), result.outcome, result.fields.get("status")) for result in results]
     assert found == [
         ("http", "page", Outcome.SUCCESS, 302),
         ("connect", "api", Outcome.SUCCESS, None),
@@ -217,5 +217,5 @@ def test_from_a_host_network(listen: Callable[[Serve], int]) -> None:
     """The line says that the way is another one."""
     port = listen(lambda sock: sock.shutdown(socket.SHUT_RDWR))
     settings = settings_of({"TARGETS": f"api=tcp://{HOST}:{port}", "NETWORK": "host"})
-    (result,) = rounds.results(settings, hosts(settings)["api host-other"], NEVER)
+    (result,) = Round.of(settings, hosts(settings)["api host-other"]).results()
     assert log.line(result, 0.0).endswith("ms target=api plane=host-other")

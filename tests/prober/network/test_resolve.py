@@ -17,9 +17,8 @@ from smoker_outcome.failure import Unresolved
 from smoker_prober.network import deadline, resolve
 from smoker_prober.network.deadline import Deadline
 from smoker_prober.result import Outcome
-from smoker_prober.target import Target
 from tests.conftest import eventually, free_port
-from tests.prober.targets import ENOUGH, HOST, PLENTY, SHORT, echo, probe, spin
+from tests.prober.targets import ENOUGH, HOST, PLENTY, SHORT, echo, probe, spin, target
 
 _block = monkey.get_original("time", "sleep")  # holds up the whole process, as a CPU quota does
 
@@ -92,7 +91,7 @@ def test_a_name_that_cannot_be_one_is_a_resolve_error(host: str) -> None:
 
 def test_the_systems_resolver_is_asked() -> None:
     """`localhost` is in /etc/hosts, which DNS knows nothing of."""
-    found = resolve.resolve(Target("localhost", 8080), Deadline(PLENTY))
+    found = resolve.resolve(target("tcp", 8080, "localhost"), Deadline(PLENTY))
     assert found.literal in ("127.0.0.1", "::1")
     assert found.sockaddr[1] == 8080
 
@@ -259,16 +258,16 @@ def test_a_lookup_that_ends_late_harms_nobody(names: Names, echoes: dict[str, in
 )
 def test_an_address_needs_no_lookup(names: Names, host: str, literal: str, sockaddr: tuple[object, ...]) -> None:
     """An IP address, a link-local one with its interface too, is used as it stands: no resolver is asked."""
-    found = resolve.resolve(Target(host, 80), Deadline(PLENTY))
+    found = resolve.resolve(target("tcp", 80, host), Deadline(PLENTY))
     assert (found.literal, found.sockaddr, names.asked) == (literal, sockaddr, [])
 
 
 def test_an_internationalised_name_is_looked_up_by_its_a_labels(names: Names) -> None:
     """As IDNA 2008 has them; an error names what the user wrote."""
     names.known["xn--strae-oqa.test"] = HOST
-    assert resolve.resolve(Target("straße.test", 80), Deadline(PLENTY)).literal == HOST
+    assert resolve.resolve(target("tcp", 80, "straße.test"), Deadline(PLENTY)).literal == HOST
     with pytest.raises(Unresolved, match=r"größe\.test: name or service not known"):
-        resolve.resolve(Target("größe.test", 80), Deadline(PLENTY))
+        resolve.resolve(target("tcp", 80, "größe.test"), Deadline(PLENTY))
     assert names.asked == ["xn--strae-oqa.test", "xn--gre-6ka8i.test"]
 
 
@@ -283,4 +282,4 @@ def test_an_interface_that_is_not_there(names: Names, records: list[str]) -> Non
 def test_the_error_of_a_lookup_is_an_unresolved(names: Names) -> None:
     """A caller without a probe gets one kind of exception, whatever the resolver's was."""
     with pytest.raises(Unresolved, match="gone: name or service not known"):
-        resolve.resolve(Target("gone", 80), Deadline(PLENTY))
+        resolve.resolve(target("tcp", 80, "gone"), Deadline(PLENTY))

@@ -17,10 +17,10 @@ from smoker_prober.peers.responder import servers
 from smoker_prober.process import Settings
 from smoker_prober.result import Outcome, Result
 from smoker_prober.sinks import log
-from smoker_prober.target import Path, Target
-from tests.prober.targets import HOST, probe
+from smoker_prober.target import Target
+from tests.prober.targets import HOST, peer_path, probe, target
 
-PEER = Target("10.0.0.2", 8081, Path("node-2", "pod", "ipv4"))
+PEER = Target("udp", "10.0.0.2", 8081, peer_path())
 
 
 @pytest.fixture
@@ -28,13 +28,13 @@ def heard() -> Arrivals:
     return Arrivals()
 
 
-def silent(outcome: Outcome = Outcome.TIMEOUT, kind: str = "udp", target: Target = PEER) -> Result:
+def silent(outcome: Outcome = Outcome.TIMEOUT, target: Target = PEER) -> Result:
     """A result of a probe that has just ended."""
     error = "" if outcome.ok else "wait: no answer within 5 s"
-    return Result(kind, target, "node-1", time.time(), outcome, 0.0, address=target.host, error=error)
+    return Result(target, "node-1", time.time(), outcome, 0.0, address=target.host, error=error)
 
 
-def said(heard: Arrivals, what: str, target: Target = PEER, kind: str = "udp") -> list[str]:
+def said(heard: Arrivals, what: str, target: Target = PEER) -> list[str]:
     """The direction of each result: `.` is one without an answer, `+` a success, `h` that the peer was heard."""
     direction, found = Direction(heard), []
     for each in what:
@@ -42,7 +42,7 @@ def said(heard: Arrivals, what: str, target: Target = PEER, kind: str = "udp") -
             heard.answered(target.host)
             continue
         outcome = {".": Outcome.TIMEOUT, "+": Outcome.SUCCESS, "r": Outcome.REFUSED, "m": Outcome.MTU}[each]
-        found.append(direction.of(silent(outcome, kind, target)).direction)
+        found.append(direction.of(silent(outcome, target)).direction)
     return found
 
 
@@ -87,13 +87,13 @@ def test_others_tell_nothing(heard: Arrivals) -> None:
     for _ in range(IN_A_ROW):
         assert direction.of(silent()).direction == ""
         heard.answered("10.0.0.3")
-    assert said(heard, ".h.h.h.", Target("10.0.0.2", 8081)) == [""] * 4
+    assert said(heard, ".h.h.h.", target("udp", 8081, "10.0.0.2")) == [""] * 4
 
 
 @pytest.mark.parametrize("kind", ["tcp", "http"])
 def test_connections_tell_nothing(heard: Arrivals, kind: str) -> None:
     """A protocol can be blocked and datagrams not: that is no direction."""
-    assert said(heard, ".h.h.h.", kind=kind) == [""] * 4
+    assert said(heard, ".h.h.h.", Target(kind, "10.0.0.2", 8081, peer_path())) == [""] * 4
 
 
 def test_only_so_many_are_remembered(heard: Arrivals, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,10 @@ import pytest
 
 from smoker_kube.api import Api
 from smoker_kube.slices import SERVICE
+from smoker_prober.config.service import Ports
 from smoker_prober.peers.endpoints import Discovery, endpoints, peers
-from smoker_prober.peers.peer import HOST, POD, Peer, Ports
+from smoker_prober.peers.peer import Peer
+from smoker_prober.target import HOST, POD
 from tests.conftest import eventually
 from tests.kube.fake_api import CHUNKED, Fake, answer, event, faking, hold, page, watch
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
-from smoker_prober.peers.paths import Own, paths
-from smoker_prober.peers.peer import HOST, POD, Peer, Ports
-from smoker_prober.probes import ECHOED
-from smoker_prober.target import Path
+from smoker_prober.config.service import Ports, echoes
+from smoker_prober.peers.paths import Own
+from smoker_prober.peers.paths import paths as paths_of
+from smoker_prober.peers.peer import Peer
+from smoker_prober.probes.followups import train
+from smoker_prober.target import HOST, POD, Target
+from tests.prober.targets import peer_path, settings_of
 
 POD_PORTS, HOST_PORTS = Ports(8080, 8081, 8082, 8062), Ports(18080, 18081, 18082, 18062)
 NODES = ("node-1", "node-2", "node-3", "node-4")
@@ -23,22 +27,30 @@ def own(node: str, network: str = POD) -> Own:
     return Own(node, network)
 
 
-def ways(peers: Iterable[Peer], me: Own, count: int = 0) -> set[tuple[str, str, str]]:
-    """Target, plane and family of each path."""
-    return {where["tcp"].path[:3] for where in paths(peers, me, count, ECHOED).values()}
+def paths(
+    peers: Iterable[Peer], me: Own, count: int = 0, probes: str = "tcp,udp,http"
+) -> dict[str, tuple[Target, ...]]:
+    """Return the targets of each peer and family, with these probes."""
+    return paths_of(peers, me, count, partial(echoes, settings_of({"PROBES": probes})))
+
+
+def names(peers: Iterable[Peer], me: Own, count: int = 0) -> set[tuple[str, str, str]]:
+    """Return target, plane and family of each path."""
+    found = {target.path for each in paths(peers, me, count).values() for target in each}
+    return {(path.target, path.plane, path.family) for path in found}
 
 
 def test_every_other_node_and_never_itself() -> None:
     """With a count of 0 every ordered pair is probed, once."""
     peers = [peer(node) for node in NODES]
-    pairs = {(node, target) for node in NODES for target, *_ in ways(peers, own(node))}
+    pairs = {(node, target) for node in NODES for target, *_ in names(peers, own(node))}
     assert pairs == {(a, b) for a in NODES for b in NODES if a != b}
 
 
 def test_as_many_as_are_asked_for() -> None:
     """With a count of two, each probes two and is probed by two."""
     peers = [peer(node) for node in NODES]
-    pairs = [(node, target) for node in NODES for target, *_ in ways(peers, own(node), 2)]
+    pairs = [(node, target) for node in NODES for target, *_ in names(peers, own(node), 2)]
     for node in NODES:
         assert sum(source == node for source, _ in pairs) == sum(target == node for _, target in pairs) == 2
 
@@ -46,12 +58,12 @@ def test_as_many_as_are_asked_for() -> None:
 def test_planes_are_compared() -> None:
     """A pod probes pods and nodes, a node's prober both too; the own node's other prober is the control."""
     peers = [peer(node, network) for node in NODES[:2] for network in (POD, HOST)]
-    assert ways(peers, own("node-1")) == {
+    assert names(peers, own("node-1")) == {
         ("node-2", "pod", "ipv4"),
         ("node-2", "pod-host", "ipv4"),
         ("node-1", "pod-host", "ipv4"),
     }
-    assert ways(peers, own("node-1", HOST)) == {
+    assert names(peers, own("node-1", HOST)) == {
         ("node-2", "host", "ipv4"),
         ("node-2", "host-pod", "ipv4"),
         ("node-1", "host-pod", "ipv4"),
@@ -60,21 +72,23 @@ def test_planes_are_compared() -> None:
 
 def test_two_families_are_two_paths() -> None:
     """Each probe goes to the peer's own port, at each of its addresses; the path has names alone."""
-    found = paths([peer("node-2", HOST, ("10.0.0.2", "fd00::2"))], own("node-1"), 10, ECHOED)
-    assert [where["udp"].authority for where in found.values()] == ["10.0.0.2:18081", "[fd00::2]:18081"]
-    assert [where["stamp"].port for where in found.values()] == [18062, 18062]
-    assert {where["http"].path for where in found.values()} == {
-        Path("node-2", "pod-host", family, "zone-a") for family in ("ipv4", "ipv6")
-    }
+    found = paths([peer("node-2", HOST, ("10.0.0.2", "fd00::2"))], own("node-1"), 10)
+    udp = [target for each in found.values() for target in each if target.probe == "udp"]
+    assert [(target.host, target.port) for target in udp] == [("10.0.0.2", 18081), ("fd00::2", 18081)]
+    assert [each.port for target in udp for each in target.followups if isinstance(each, train.Options)] == [18062] * 2
+    assert [target.path for target in udp] == [
+        peer_path(plane="pod-host", family=family, zone="zone-a") for family in ("ipv4", "ipv6")
+    ]
 
 
 def test_only_what_is_wanted_is_probed() -> None:
     """Without UDP there is no train either."""
-    for probes, targets in ((("tcp",), {"tcp"}), (("udp", "http"), {"udp", "http", "stamp"})):
-        (where,) = paths([peer("node-2")], own("node-1"), 10, probes).values()
-        assert where.keys() == targets
+    for probes, followed in (("tcp", 0), ("http,udp", 2)):
+        (targets,) = paths([peer("node-2")], own("node-1"), 10, probes).values()
+        assert {target.probe for target in targets} == set(probes.split(","))
+        assert sum(len(target.followups) for target in targets) == followed
 
 
 def test_a_successor_on_the_own_node_is_no_peer() -> None:
     """While this pod is replaced, the one that comes is the same place on the same network."""
-    assert paths([peer("node-1")], Own("node-1", POD), 0, ECHOED) == {}
+    assert paths([peer("node-1")], Own("node-1", POD), 0) == {}

@@ -17,8 +17,7 @@ from smoker_prober.network.deadline import Deadline, DeadlineExceeded
 from smoker_prober.probes.base import Attempt
 from smoker_prober.probes.connection import connect
 from smoker_prober.result import Method, Outcome
-from smoker_prober.target import Target
-from tests.prober.targets import HOST, PLENTY, SHORT, echo, probe
+from tests.prober.targets import HOST, PLENTY, SHORT, echo, probe, target
 from tests.relay import refusing
 
 HELD_UP = 0.15  # seconds
@@ -29,7 +28,7 @@ Says = Callable[[TcpInfo | None], None]
 
 
 def attempt(port: int, host: str = HOST, timeout: float = PLENTY) -> Attempt:
-    return Attempt(Target(host, port), Deadline(timeout))
+    return Attempt(target("connect", port, host), Deadline(timeout))
 
 
 @pytest.fixture

@@ -15,10 +15,9 @@ from smoker_prober.probes.datagram import TRIES, connected
 from smoker_prober.probes.followups import path_mtu, train
 from smoker_prober.probes.udp import probe
 from smoker_prober.result import Outcome
-from smoker_prober.target import Target
 from tests.conftest import free_port
 from tests.namespace import in_namespace
-from tests.prober.targets import HOST, NODE, PLENTY, settings_of
+from tests.prober.targets import HOST, NODE, PLENTY, settings_of, target
 
 Give = Callable[[Iterable[int]], None]
 UDP, STAMP, PEER = 8081, 8062, 9999
@@ -60,7 +59,7 @@ def test_there_may_be_no_other_port(kernel_gives: Give) -> None:
     kernel_gives(range(1024, 1024 + TRIES))
     assert path_mtu.run(to, PLENTY, never) is None
     kernel_gives(range(1024, 1024 + TRIES))
-    result = run("udp", probe, Target(HOST, 9), NODE, PLENTY, never=never)
+    result = run(probe, target("udp", 9, HOST), NODE, PLENTY, never=never)
     assert result.outcome is Outcome.LOCAL_ERROR
     assert result.error == (
         f"send: no free source port that an echo answers in {TRIES} tries (net.ipv4.ip_local_port_range)"

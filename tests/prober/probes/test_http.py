@@ -6,6 +6,7 @@ import itertools
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import gevent
@@ -13,12 +14,11 @@ import pytest
 from gevent import monkey
 
 from smoker_prober.network.resolve import Address
-from smoker_prober.probes import PROBES, base
-from smoker_prober.probes.base import run
-from smoker_prober.probes.http import MAX_BODY
+from smoker_prober.probes import base, run
+from smoker_prober.probes.http import MAX_BODY, Options
 from smoker_prober.probes.trust import context
 from smoker_prober.result import PHASES, Method, Outcome, Result
-from smoker_prober.target import Target, Url
+from smoker_prober.target import Target, service_path
 from tests.prober.targets import (
     ENOUGH,
     HOST,
@@ -43,7 +43,7 @@ EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
 def test_an_echo_is_a_success(echoes: dict[str, int]) -> None:
     """Against the real echo: success, its address, its status, the two bytes of its body."""
     result = probe("http", echoes["http"])
-    assert (result.outcome, result.address, result.status, result.received, result.error) == (
+    assert (result.outcome, result.address, result.fields.get("status"), result.received, result.error) == (
         Outcome.SUCCESS,
         HOST,
         200,
@@ -81,7 +81,11 @@ def test_nobody_listening_is_refused() -> None:
     """RST to the SYN is `refused`, without a status, and the error says that it was the connect."""
     with refusing() as port:
         result = probe("http", port)
-    assert (result.outcome, result.status, result.error) == (Outcome.REFUSED, None, "connect: connection refused")
+    assert (result.outcome, result.fields.get("status"), result.error) == (
+        Outcome.REFUSED,
+        None,
+        "connect: connection refused",
+    )
     assert tuple(result.phases) == ("resolve", "connect")
 
 
@@ -95,7 +99,7 @@ def test_no_way_there_is_unreachable() -> None:
 def test_another_status_is_a_bad_reply(listen: Listen, status: int) -> None:
     """Only 200 is good: a page that says that something is wrong is an answer, but not the one that was owed."""
     result = probe("http", listen(answering(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status)))
-    assert (result.outcome, result.status) == (Outcome.BAD_REPLY, status)
+    assert (result.outcome, result.fields.get("status")) == (Outcome.BAD_REPLY, status)
     assert result.error == f"transfer: status {status} for GET /"
 
 
@@ -105,7 +109,7 @@ def test_a_redirect_is_not_followed(listen: Listen) -> None:
     elsewhere = listen(visits.append)
     moved = b"HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1:%d/\r\nContent-Length: 0\r\n\r\n" % elsewhere
     result = probe("http", listen(answering(moved)))
-    assert (result.outcome, result.status, visits) == (Outcome.BAD_REPLY, 301, [])
+    assert (result.outcome, result.fields.get("status"), visits) == (Outcome.BAD_REPLY, 301, [])
 
 
 @pytest.mark.parametrize(
@@ -130,7 +134,7 @@ def test_a_redirect_is_not_followed(listen: Listen) -> None:
 def test_any_whole_200_is_a_success(listen: Listen, answer: bytes) -> None:
     """However its end is marked: by a length, by chunks or by FIN. The body is counted and not looked into."""
     result = probe("http", listen(answering(answer)))
-    assert (result.outcome, result.status, result.error) == (Outcome.SUCCESS, 200, "")
+    assert (result.outcome, result.fields.get("status"), result.error) == (Outcome.SUCCESS, 200, "")
 
 
 EARLY_ONLY = "wait: nothing came after status 103"
@@ -181,7 +185,7 @@ BROKEN = "transfer: the body broke off "
 def test_anything_else_is_a_bad_reply(listen: Listen, answer: bytes, status: int | None, error: str) -> None:
     """Garbage, half an answer, too much of one: a bad reply, with the status if there was one, said in a short line."""
     result = probe("http", listen(answering(answer)))
-    assert (result.outcome, result.status) == (Outcome.BAD_REPLY, status)
+    assert (result.outcome, result.fields.get("status")) == (Outcome.BAD_REPLY, status)
     assert result.error.startswith(error)
     assert result.error.isprintable()
     assert len(result.error) < 250
@@ -196,7 +200,7 @@ def test_a_reset_inside_the_body_is_reset(listen: Listen) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
     result = probe("http", listen(serve))
-    assert (result.outcome, result.status, result.error) == (
+    assert (result.outcome, result.fields.get("status"), result.error) == (
         Outcome.RESET,
         200,
         "transfer: connection reset by peer",
@@ -233,7 +237,7 @@ def test_one_deadline_ends_whatever_trickles(listen: Listen, begin: bytes, rest:
 
     result = probe("http", listen(serve), timeout=ENOUGH)
     assert (result.outcome, result.error) == (Outcome.TIMEOUT, f"{phase}: no answer within {ENOUGH:g} s")
-    assert result.status == (None if phase == "wait" else 503 if b" 503 " in begin else 200)
+    assert result.fields.get("status") == (None if phase == "wait" else 503 if b" 503 " in begin else 200)
 
 
 @pytest.mark.parametrize("interim", [EARLY, b"HTTP/1.1 100 Continue\r\n\r\n"])
@@ -249,7 +253,7 @@ def test_interim_answers_alone_are_a_bad_reply(listen: Listen, interim: bytes, *
         until_closed(sock)
 
     result = probe("http", listen(serve), timeout=ENOUGH)
-    assert (result.outcome, result.status) == (Outcome.BAD_REPLY, None)
+    assert (result.outcome, result.fields.get("status")) == (Outcome.BAD_REPLY, None)
     assert result.error == f"wait: nothing came after status {interim[9:12].decode()}"
 
 
@@ -276,7 +280,7 @@ def test_a_body_without_end_is_read_no_further_than_it_may_be(listen: Listen) ->
             sock.sendall(b"x" * 65_536)
 
     result = probe("http", listen(serve))
-    assert (result.outcome, result.status, result.received) == (Outcome.BAD_REPLY, 200, MAX_BODY + 1)
+    assert (result.outcome, result.fields.get("status"), result.received) == (Outcome.BAD_REPLY, 200, MAX_BODY + 1)
 
 
 def test_a_silent_connection_that_is_never_accepted() -> None:
@@ -299,8 +303,8 @@ def test_a_closing_answer_needs_no_closing_prober(listen: Listen) -> None:
     assert probe("http", listen(serve)).outcome is Outcome.SUCCESS
 
 
-PAGE = Url("/page?x=1")
-SECURE = PAGE._replace(tls=True)
+PAGE = Options("/page?x=1")
+SECURE = replace(PAGE, tls=True)
 MINE = Path(__file__).with_name("certificate.pem")  # of 127.0.0.1 and web.example
 HELD_UP = ENOUGH + 0.1  # seconds
 
@@ -313,9 +317,9 @@ def trusted(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
     return lambda file: monkeypatch.setenv("SSL_CERT_FILE", str(file))
 
 
-def get(port: int, url: Url = PAGE, *, host: str = HOST, timeout: float = PLENTY) -> Result:
+def get(port: int, url: Options = PAGE, *, host: str = HOST, timeout: float = PLENTY) -> Result:
     """One probe of a URL."""
-    return run("http", PROBES["http"], Target(host, port, url=url), NODE, timeout)
+    return run(Target("http", host, port, service_path(host, port), url), NODE, timeout)
 
 
 def over_tls(serve: Serve, called: Callable[[str], None] = lambda _name: None) -> Serve:
@@ -335,14 +339,14 @@ def over_tls(serve: Serve, called: Callable[[str], None] = lambda _name: None) -
 def test_a_url_is_content_with_a_page_or_where_it_has_gone(listen: Listen, status: int) -> None:
     """2xx and 3xx are success: whoever answers by them has been reached."""
     result = get(listen(answering(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status)))
-    assert (result.outcome, result.status, result.error) == (Outcome.SUCCESS, status, "")
+    assert (result.outcome, result.fields.get("status"), result.error) == (Outcome.SUCCESS, status, "")
 
 
 @pytest.mark.parametrize("status", [101, 400, 401, 404, 429, 500, 503, 999])
 def test_any_other_status_of_a_url_is_a_bad_reply(listen: Listen, status: int) -> None:
     """The error says for which page."""
     result = get(listen(answering(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status)))
-    assert (result.outcome, result.status) == (Outcome.BAD_REPLY, status)
+    assert (result.outcome, result.fields.get("status")) == (Outcome.BAD_REPLY, status)
     assert result.error == f"transfer: status {status} for GET /page?x=1"
 
 
@@ -352,7 +356,7 @@ def test_a_urls_redirect_is_not_followed(listen: Listen) -> None:
     elsewhere = listen(visits.append)
     moved = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%d/\r\nContent-Length: 0\r\n\r\n" % elsewhere
     result = get(listen(answering(moved)))
-    assert (result.outcome, result.status, visits) == (Outcome.SUCCESS, 302, [])
+    assert (result.outcome, result.fields.get("status"), visits) == (Outcome.SUCCESS, 302, [])
 
 
 def test_a_large_page_is_read_no_further_than_it_may_be(listen: Listen) -> None:
@@ -414,7 +418,7 @@ def test_the_request_by_url(
     here = Address(socket.AF_INET, (HOST, listen(over_tls(serve, names.append) if tls else serve)))
     monkeypatch.setattr(base, "resolve", lambda _target, _deadline: here)
     trusted(MINE)
-    result = get(port, PAGE._replace(tls=tls), host=host)
+    result = get(port, replace(PAGE, tls=tls), host=host)
     assert (result.outcome, result.error) == (Outcome.SUCCESS, "")
     line, *headers = said[0].removesuffix(b"\r\n\r\n").split(b"\r\n")
     assert line == b"GET /page?x=1 HTTP/1.1"
@@ -426,7 +430,7 @@ def test_a_page_over_tls(listen: Listen, trusted: Callable[[Path], None]) -> Non
     """A certificate that the system trusts: a success, the handshake a phase of its own, the RTT still TCP's."""
     trusted(MINE)
     result = get(listen(over_tls(answering(OK + b"Content-Length: 2\r\n\r\nOK"))), SECURE)
-    assert (result.outcome, result.status, result.received, result.error) == (Outcome.SUCCESS, 200, 2, "")
+    assert (result.outcome, result.fields.get("status"), result.received, result.error) == (Outcome.SUCCESS, 200, 2, "")
     assert tuple(result.phases) == PHASES
     assert result.rtt is not None
     assert result.rtt.method is Method.TCP_INFO
@@ -445,7 +449,7 @@ def test_a_redirect_over_tls(listen: Listen, trusted: Callable[[Path], None]) ->
     """The same rules."""
     trusted(MINE)
     result = get(listen(over_tls(answering(b"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n"))), SECURE)
-    assert (result.outcome, result.status) == (Outcome.SUCCESS, 302)
+    assert (result.outcome, result.fields.get("status")) == (Outcome.SUCCESS, 302)
 
 
 def test_nobody_to_trust_is_a_tls_error(listen: Listen, trusted: Callable[[Path], None]) -> None:
@@ -453,7 +457,7 @@ def test_nobody_to_trust_is_a_tls_error(listen: Listen, trusted: Callable[[Path]
     asked: list[bytes] = []
     trusted(MINE.with_name("ca_old.pem"))
     result = get(listen(over_tls(lambda sock: asked.append(sock.recv(4096)))), SECURE)
-    assert (result.outcome, result.status, result.rtt) == (Outcome.TLS_ERROR, None, None)
+    assert (result.outcome, result.fields.get("status"), result.rtt) == (Outcome.TLS_ERROR, None, None)
     assert result.error.startswith("tls: ")
     assert "certificate verify failed" in result.error
     assert (tuple(result.phases), asked) == (("resolve", "connect", "tls"), [])

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from smoker_prober.network.resolve import Address
-from smoker_prober.probes import PROBES, base, trust
-from smoker_prober.probes.base import run
+from smoker_prober.probes import base, run, trust
+from smoker_prober.probes.http import Options
 from smoker_prober.result import Outcome, Result
-from smoker_prober.target import Target, Url
+from smoker_prober.target import Target, service_path
 from tests.prober.targets import HOST, NODE, PLENTY, answering, listening
 
 HERE = Path(__file__).parent
@@ -44,7 +44,7 @@ def serving(which: str, names: list[str | None]) -> Callable[[socket.socket], No
 
 
 def ask(port: int, host: str = HOST) -> Result:
-    return run("http", PROBES["http"], Target(host, port, url=Url("/", tls=True)), NODE, PLENTY)
+    return run(Target("http", host, port, service_path(host, port), Options("/", tls=True)), NODE, PLENTY)
 
 
 @pytest.fixture

@@ -16,9 +16,11 @@ from loguru import logger
 from smoker_common import log
 from smoker_diagnosis.path_mtu import PathMtu
 from smoker_diagnosis.train import Train
+from smoker_prober.probes.http import Details
 from smoker_prober.result import Method, Outcome, Result, Rtt
 from smoker_prober.sinks import log as sink
-from smoker_prober.target import Path, Target
+from smoker_prober.target import Path, Target, service_path
+from tests.prober.targets import peer_path, target
 
 LINE = re.compile(
     r"\[\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}\] \[NODE:[^\s\]]+\] \[(TCP|UDP|HTTP)\] "
@@ -43,8 +45,7 @@ def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
 def made(outcome: Outcome = Outcome.SUCCESS, node: str = "node-1", **more: Any) -> Result:
     """A result; a failure with an error that no line may show."""
     error = "" if outcome.ok else "wait: something\nlong = winding"
-    facts: dict[str, Any] = {"probe": "tcp", "duration": 0.015, "error": error}
-    facts |= {"target": Target("smoker-server", 8080)} | more
+    facts: dict[str, Any] = {"duration": 0.015, "error": error, "target": target(more.pop("probe", "tcp"))} | more
     return Result(source=node, start=0.0, outcome=outcome, **facts)
 
 
@@ -62,7 +63,7 @@ def test_the_two_lines_of_the_specification(zone: str) -> None:
         (made(duration=0.000_214), "[TCP] SUCCESS latency=0.214ms"),
         (made(duration=0.009_999_6), "[TCP] SUCCESS latency=10ms"),
         (made(probe="udp", duration=0.001), "[UDP] SUCCESS latency=1ms"),
-        (made(probe="http", status=200), "[HTTP] SUCCESS latency=15ms"),
+        (made(probe="http", details=Details(200)), "[HTTP] SUCCESS latency=15ms"),
         (made(rtt=Rtt(0.000_5, Method.TCP_INFO)), "[TCP] SUCCESS latency=0.5ms"),
         (made(probe="udp", train=TRAIN), "[UDP] SUCCESS latency=15ms loss=25.0% jitter=0.021ms"),
         (made(probe="udp", train=replace(TRAIN, jitter=None)), "[UDP] SUCCESS latency=15ms loss=25.0%"),
@@ -70,8 +71,8 @@ def test_the_two_lines_of_the_specification(zone: str) -> None:
             made(probe="udp", train=replace(TRAIN, lost=0, requests_lost=0, jitter=None, unreadable=TRAIN.sent)),
             f"[UDP] SUCCESS latency=15ms unreadable={TRAIN.sent}",
         ),
-        (made(Outcome.BAD_REPLY, probe="http", status=503), "[HTTP] FAILED error=bad_reply status=503"),
-        (made(Outcome.TIMEOUT, probe="http", status=200), "[HTTP] FAILED error=timeout status=200"),
+        (made(Outcome.BAD_REPLY, probe="http", details=Details(503)), "[HTTP] FAILED error=bad_reply status=503"),
+        (made(Outcome.TIMEOUT, probe="http", details=Details(200)), "[HTTP] FAILED error=timeout status=200"),
         (made(Outcome.REFUSED, probe="http"), "[HTTP] FAILED error=refused"),
         (made(Outcome.MTU, probe="udp", path_mtu=PathMtu(1450, 1400)), "[UDP] FAILED error=mtu mtu=1450 passes=1400"),
         (made(probe="udp", path_mtu=PathMtu(1450, 1450)), "[UDP] SUCCESS latency=15ms"),
@@ -85,16 +86,17 @@ def test_what_follows_the_node(result: Result, end: str) -> None:
 @pytest.mark.parametrize(
     ("path", "end"),
     [
-        (Path("node-2", "pod", "ipv4", "zone-b"), " peer=node-2 plane=pod family=ipv4 zone=zone-b"),
-        (Path("node-2", "pod-host", "ipv6"), " peer=node-2 plane=pod-host family=ipv6"),
-        (Path("smoker-server:8080", "host-service"), " plane=host-service"),
-        (None, ""),
+        (peer_path(zone="zone-b"), " peer=node-2 plane=pod family=ipv4 zone=zone-b"),
+        (peer_path(plane="pod-host", family="ipv6"), " peer=node-2 plane=pod-host family=ipv6"),
+        (Path("service", "smoker-server:8080", "host-service"), " plane=host-service"),
+        (Path("external", "api", "other"), " target=api plane=other"),
+        (service_path("smoker-server", 8080), ""),
     ],
 )
-def test_a_peer_is_named_at_the_end(path: Path | None, end: str) -> None:
+def test_a_peer_is_named_at_the_end(path: Path, end: str) -> None:
     """The promised line, then who was asked and by which way; never an address."""
-    target = Target("10.0.0.2", 8080, path)
-    good, bad = made(target=target), made(Outcome.TIMEOUT, target=target)
+    asked = Target("tcp", "10.0.0.2", 8080, path)
+    good, bad = made(target=asked), made(Outcome.TIMEOUT, target=asked)
     assert sink.line(good, AT_10_30_00).endswith(f"[TCP] SUCCESS latency=15ms{end}")
     assert sink.line(bad, AT_10_30_00).endswith(f"[TCP] FAILED error=timeout{end}")
 
@@ -130,7 +132,7 @@ def test_json_lines_are_flat(capsys: pytest.CaptureFixture[str]) -> None:
     """`LOG_FORMAT=json`: an object a line, with time and level, whose values are words and numbers."""
     log.configure("INFO", "json", results=sys.stdout)
     sink.write(made(phases={"connect": 0.001}))
-    sink.write(made(Outcome.BAD_REPLY, probe="http", status=503))
+    sink.write(made(Outcome.BAD_REPLY, probe="http", details=Details(503)))
     good, bad = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert all(isinstance(value, str | int | float) for value in [*good.values(), *bad.values()])
     assert (good["level"], good["outcome"], good["latency_ms"], good["connect_ms"]) == ("SUCCESS", "success", 15.0, 1.0)

@@ -12,9 +12,9 @@ from smoker_diagnosis.train import Train
 from smoker_prober.result import Method, Outcome, Result, Rtt
 from smoker_prober.sinks import metrics
 from smoker_prober.sinks.metrics import Metrics
-from smoker_prober.target import Path, Target
+from smoker_prober.target import Target, service_path
 from tests.prober.store.test_windows import TRAIN, made
-from tests.prober.targets import Stepped
+from tests.prober.targets import Stepped, peer_path, target
 
 WHERE = {"target": "smoker-server:8080"}
 OF_TCP = len(Outcome) - 1  # outcomes: nothing large follows it
@@ -79,7 +79,7 @@ def test_the_date_of_the_last_success_is_by_the_wall_clock_of_now(step: float) -
 def test_paths_that_are_expected_are_there_before_any_result() -> None:
     """Known label sets exist from the start."""
     kept = Kept()
-    kept.sink.expect("tcp", Path("smoker-server:8080"))
+    kept.sink.expect("tcp", service_path("smoker-server", 8080))
     assert kept("smoker_probe_total", probe="tcp", outcome="refused", **WHERE) == 0
     assert kept("smoker_probe_last_success_timestamp_seconds", probe="tcp", **WHERE) is None
 
@@ -154,16 +154,16 @@ def test_the_prober_tells_of_itself() -> None:
 
 def test_the_first_paths_show_all_and_later_ones_only_what_occurred() -> None:
     """The bound that docs/metrics.md gives: from the thirteenth path on a zero is left out."""
-    many = [replace(made(), target=Target("peer", port)) for port in range(1, metrics.WHOLE + 1)]
+    many = [replace(made(), target=target("tcp", port, "peer")) for port in range(1, metrics.WHOLE + 1)]
     assert Kept(*many).number("smoker_probe_total") == metrics.WHOLE * OF_TCP
-    one_more = replace(made(), target=Target("peer", 9999))
+    one_more = replace(made(), target=target("tcp", 9999, "peer"))
     assert Kept(*many, one_more).number("smoker_probe_total") == metrics.WHOLE * OF_TCP + 1
 
 
 def test_a_peer_is_known_by_name_and_way() -> None:
     """Two families of one node are two paths; no label has an address; a peer that has left has no series."""
-    paths = [Path("node-2", "pod", family, "zone-b") for family in ("ipv4", "ipv6")]
-    kept = Kept(*(replace(made(), target=Target("10.0.0.2", 8080, path)) for path in paths))
+    paths = [peer_path(family=family, zone="zone-b") for family in ("ipv4", "ipv6")]
+    kept = Kept(*(replace(made(), target=Target("tcp", "10.0.0.2", 8080, path)) for path in paths))
     labels = {"probe": "tcp", "target": "node-2", "plane": "pod", "target_zone": "zone-b", "outcome": "success"}
     assert kept("smoker_probe_total", family="ipv4", **labels) == 1
     assert kept("smoker_probe_total", family="ipv6", **labels) == 1
@@ -177,7 +177,7 @@ def test_a_peer_is_known_by_name_and_way() -> None:
 def test_paths_beyond_the_bound_have_no_series(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are probed, logged and counted in the histograms; the number of paths says that there are more."""
     monkeypatch.setattr(metrics, "LISTED", 2)
-    kept = Kept(*(replace(made(), target=Target("peer", port)) for port in (1, 2, 3, 4, 4)))
+    kept = Kept(*(replace(made(), target=target("tcp", port, "peer")) for port in (1, 2, 3, 4, 4)))
     assert kept("smoker_probe_total", probe="tcp", outcome="success", target="peer:2") == 1
     assert kept("smoker_probe_total", probe="tcp", outcome="success", target="peer:3") is None
     assert kept("smoker_prober_paths") == 4

@@ -11,17 +11,22 @@ import pytest
 from smoker_diagnosis.path_mtu import PathMtu
 from smoker_diagnosis.state import State, decode
 from smoker_diagnosis.train import Train
+from smoker_prober.peers.direction import heard_of
 from smoker_prober.probes.followups.confirm import MOST, Confirmations
 from smoker_prober.result import Method, Outcome, Result, Rtt
-from smoker_prober.store.state import STATE, Around, StateSink, heard_of
-from smoker_prober.target import Path, Target
+from smoker_prober.store import Store
+from smoker_prober.store.around import Around
+from smoker_prober.store.identity import Identity
+from smoker_prober.store.state import STATE
+from smoker_prober.target import Path, Target, service_path
 from tests.conftest import Start
+from tests.prober.targets import peer_path
 
-PEER = Path("node-2", "pod", "ipv4", "zone-b")
+PEER = peer_path(zone="zone-b")
 
 
 class Now:
-    """A clock that moves when it is told to."""
+    """A clock that a test moves."""
 
     def __init__(self) -> None:
         self.seconds = 1000.0
@@ -29,20 +34,22 @@ class Now:
     def __call__(self) -> float:
         return self.seconds
 
+    now = __call__
 
-def sink(**more: Any) -> StateSink:
-    return StateSink(node="node-1", network="pod", interval=30, timeout=5, clock=more.pop("clock", Now()), **more)
+
+def sink(**more: Any) -> Store:
+    return Store(Identity("node-1"), clock=more.pop("clock", Now()), waited=more.pop("waited", lambda: 0.0))
 
 
 def made(outcome: Outcome = Outcome.SUCCESS, probe: str = "tcp", began: float = 990.0, **more: Any) -> Result:
     """A result of the path to the peer."""
     error = "" if outcome.ok else "wait: why"
     return Result(
-        probe, Target("10.0.0.2", 8080, PEER), "node-1", 0.0, outcome, 0.002, error=error, began=began, **more
+        Target(probe, "10.0.0.2", 8080, PEER), "node-1", 0.0, outcome, 0.002, error=error, began=began, **more
     )
 
 
-def read(found: StateSink) -> State:
+def read(found: Store) -> State:
     """The state as the hub reads it."""
     return decode(found.document()[1])
 
@@ -51,8 +58,8 @@ def test_an_expected_path_is_there_before_its_first_result() -> None:
     """It says what it is, and that nothing is known yet."""
     state = sink()
     state.expect("tcp", PEER)
-    state.expect("tcp", Path("smoker-server:8080"))
-    state.expect("http", Path("livez", "other"))
+    state.expect("tcp", service_path("smoker-server", 8080))
+    state.expect("http", Path("external", "livez", "other"))
     peer, service, other = read(state).paths
     assert (peer.role, peer.target, peer.plane, peer.family, peer.zone, peer.last) == (
         "peer",

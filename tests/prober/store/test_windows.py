@@ -9,13 +9,14 @@ from collections.abc import Mapping
 
 import pytest
 
+from smoker_common.clock import Clock
 from smoker_diagnosis.train import Train
 from smoker_prober.report import windows
 from smoker_prober.result import Method, Outcome, Result, Rtt
-from smoker_prober.store.windows import Memory
-from smoker_prober.target import Target
+from smoker_prober.store import Store
+from smoker_prober.store.identity import Identity
 from tests.conftest import BIN, Start, eventually
-from tests.prober.targets import Stepped
+from tests.prober.targets import Stepped, target
 
 TRAIN = Train(
     sent=10, lost=1, delayed=0, duplicates=0, reordered=0, requests_lost=1, replies_lost=0, rtts=(), jitter=None
@@ -28,20 +29,25 @@ def made(outcome: Outcome = Outcome.SUCCESS, probe: str = "tcp", **rest: object)
         "start": 0.0,
         "duration": 0.002,
         "error": "" if outcome.ok else "wait: why",
-        "target": Target("smoker-server", 8080),
+        "target": target(probe),
         "source": "node-1",
     }
-    return Result(probe=probe, outcome=outcome, **(facts | rest))  # type: ignore[arg-type]
+    return Result(outcome=outcome, **(facts | rest))  # type: ignore[arg-type]
+
+
+def kept(clock: Clock | None = None) -> Store:
+    """Return the store of a prober on node-1."""
+    return Store(Identity("node-1"), clock=clock)
 
 
 def test_a_snapshot_has_a_path_for_each_probe_and_target() -> None:
     """Percentiles in milliseconds, loss from trains, failures with their cause; null where nothing is known."""
-    memory = Memory()
+    store = kept()
     for milliseconds in (1, 2, 3):
-        memory.keep(made(rtt=Rtt(milliseconds / 1000, Method.TCP_INFO)))
-    memory.keep(made(Outcome.TIMEOUT))
-    memory.keep(made(probe="udp", train=TRAIN))
-    snapshot = json.loads(json.dumps(memory.snapshot()))
+        store.keep(made(rtt=Rtt(milliseconds / 1000, Method.TCP_INFO)))
+    store.keep(made(Outcome.TIMEOUT))
+    store.keep(made(probe="udp", train=TRAIN))
+    snapshot = json.loads(json.dumps(store.snapshot().as_object))
     assert (snapshot["version"], snapshot["node"]) == (1, "node-1")
     tcp, udp = snapshot["paths"]
     assert (tcp["probe"], tcp["target"], tcp["last"]) == ("tcp", "smoker-server:8080", "timeout")
@@ -55,66 +61,66 @@ def test_a_snapshot_has_a_path_for_each_probe_and_target() -> None:
 def test_a_wall_clock_that_steps(step: float) -> None:
     """An outage is as long as it was, open and over, and dates are by the clock that is right now."""
     clock = Stepped()
-    memory = Memory(clock)
-    memory.keep(made())
+    store = kept(clock)
+    store.keep(made())
     clock.passes(1.0)
-    memory.keep(made(Outcome.TIMEOUT))
+    store.keep(made(Outcome.TIMEOUT))
     clock.passes(2.5, step=step)
-    snapshot = memory.snapshot()
-    (path,) = snapshot["paths"]
-    assert path["longest_outage_seconds"] == 2.5
-    assert snapshot["time"] == clock.wall()
-    assert (snapshot["time"] - path["last_success"], snapshot["time"] - path["failures"][0]["time"]) == (3.5, 2.5)
-    memory.keep(made())
+    snapshot = store.snapshot()
+    (path,) = snapshot.paths
+    assert path.longest_outage_seconds == 2.5
+    assert snapshot.time == clock.wall()
+    assert (snapshot.time - (path.last_success or 0), snapshot.time - path.failures[0].time) == (3.5, 2.5)
+    store.keep(made())
     clock.passes(10.0, step=-2 * step)
-    snapshot = memory.snapshot()
-    (path,) = snapshot["paths"]
-    assert (path["results"], path["longest_outage_seconds"]) == (3, 2.5)
-    assert (snapshot["time"], snapshot["time"] - path["last_success"]) == (clock.wall(), 10.0)
+    snapshot = store.snapshot()
+    (path,) = snapshot.paths
+    assert (path.results, path.longest_outage_seconds) == (3, 2.5)
+    assert (snapshot.time, snapshot.time - (path.last_success or 0)) == (clock.wall(), 10.0)
 
 
 def test_a_round_a_day() -> None:
     """The report shows the last result, however long ago it was."""
     clock = Stepped()
-    memory = Memory(clock)
-    memory.keep(made(rtt=Rtt(0.0005, Method.KERNEL)))
+    store = kept(clock)
+    store.keep(made(rtt=Rtt(0.0005, Method.KERNEL)))
     clock.passes(86_399.0)
-    row = windows(memory.snapshot()).splitlines()[1]
+    row = windows(store.snapshot()).splitlines()[1]
     assert row.split() == ["tcp", "smoker-server:8080", "-", "success", "1", "0", "0.0%", *["0.5"] * 4, "-", "0s"]
 
 
 def test_an_error_of_our_own_is_no_loss() -> None:
     """A prober without descriptors says nothing of the network."""
-    memory = Memory()
-    memory.keep(made())
-    memory.keep(made(Outcome.LOCAL_ERROR))
-    (path,) = memory.snapshot()["paths"]
-    assert (path["results"], path["failed"], path["loss_ratio"]) == (2, 0, 0.0)
+    store = kept()
+    store.keep(made())
+    store.keep(made(Outcome.LOCAL_ERROR))
+    (path,) = store.snapshot().paths
+    assert (path.results, path.failed, path.loss_ratio) == (2, 0, 0.0)
 
 
 def test_what_findings_are_made_of() -> None:
     """How often a path has failed in a row, and what its last packets lost."""
-    memory = Memory()
-    memory.keep(made(probe="udp", train=TRAIN))
-    memory.keep(made(Outcome.TIMEOUT, probe="udp"))
-    (path,) = memory.snapshot()["paths"]
-    assert (path["failed_in_a_row"], path["recent_loss_ratio"]) == (1, 0.1)
+    store = kept()
+    store.keep(made(probe="udp", train=TRAIN))
+    store.keep(made(Outcome.TIMEOUT, probe="udp"))
+    (path,) = store.snapshot().paths
+    assert (path.failed_in_a_row, path.recent_loss_ratio) == (1, 0.1)
 
 
 def test_lost_large_packets_are_no_loss() -> None:
     """The small one was answered."""
-    memory = Memory()
-    memory.keep(made(Outcome.MTU, probe="udp"))
-    (path,) = memory.snapshot()["paths"]
-    assert (path["failed"], path["loss_ratio"]) == (1, 0.0)
+    store = kept()
+    store.keep(made(Outcome.MTU, probe="udp"))
+    (path,) = store.snapshot().paths
+    assert (path.failed, path.loss_ratio) == (1, 0.0)
 
 
 def test_the_report_is_a_table() -> None:
     """A row a path, a dash where nothing is known, and a sentence."""
-    memory = Memory()
-    assert windows(memory.snapshot()).endswith("No round has ended yet.")
-    memory.keep(made(probe="udp", train=TRAIN, rtt=Rtt(0.0005, Method.KERNEL)))
-    head, row, empty, sentence = windows(memory.snapshot()).splitlines()
+    store = kept()
+    assert windows(store.snapshot()).endswith("No round has ended yet.")
+    store.keep(made(probe="udp", train=TRAIN, rtt=Rtt(0.0005, Method.KERNEL)))
+    head, row, empty, sentence = windows(store.snapshot()).splitlines()
     assert head.split()[:4] == ["PROBE", "TARGET", "PLANE", "LAST"]
     assert row.split() == ["udp", "smoker-server:8080", "-", "success", "1", "0", "10.0%", *["0.5"] * 4, "-", "0s"]
     assert empty == ""

@@ -1,4 +1,4 @@
-"""What a running prober is made of: the servers that answer its peers, the schedule, and the mesh that feeds it."""
+"""The parts of a running prober: the servers that answer its peers, the schedule, the store, and the mesh."""
 
 from __future__ import annotations
 
@@ -9,29 +9,31 @@ from prometheus_client import CollectorRegistry
 from smoker_common.service import Mistake, Sockets
 from smoker_common.work import Together, Work
 from smoker_kube.api import Api
+from smoker_prober.config.service import Hosts
 from smoker_prober.peers.direction import Arrivals
 from smoker_prober.peers.mesh import Mesh
 from smoker_prober.peers.responder import never_answered, servers
-from smoker_prober.prober import Hosts, Prober
+from smoker_prober.prober import Prober
 from smoker_prober.process import Settings
-from smoker_prober.store.state import StateSink
-from smoker_prober.store.windows import Memory
+from smoker_prober.sinks.metrics import Metrics
+from smoker_prober.store import Store
+from smoker_prober.store.identity import Identity
 
 
-def assemble(
-    settings: Settings,
-    fixed: Hosts,
-    sockets: Sockets,
-    *,
-    memory: Memory,
-    state: StateSink,
-    registry: CollectorRegistry,
-) -> Together:
+class Assembly(Together):
+    """The parts of a prober, run together. `store` has the documents that it serves."""
+
+    def __init__(self, works: list[Work], store: Store) -> None:
+        super().__init__(works)
+        self.store = store
+
+
+def assemble(settings: Settings, fixed: Hosts, sockets: Sockets, registry: CollectorRegistry) -> Assembly:
     """Return a prober of `fixed` hosts and, if the settings say so, of its peers. Raises `Mistake`."""
-    memory.node, memory.network = settings.node_name, settings.network
-    arrivals = Arrivals()
-    never = never_answered(settings)
-    prober = Prober(settings, fixed, memory, registry, arrivals=arrivals, state=state, never=never)
+    arrivals, never = Arrivals(), never_answered(settings)
+    store = Store(Identity.of(settings))
+    metrics = Metrics(registry, interval=settings.test_interval, probes=settings.probes, where=store.where)
+    prober = Prober(settings, fixed, store=store, metrics=metrics, arrivals=arrivals, never=never)
     works: list[Work] = [*servers(settings, sockets, registry, never, arrivals), prober]
     if settings.discovery == "endpointslice":
         if not settings.namespace:
@@ -40,5 +42,5 @@ def assemble(
             api = Api.in_cluster(os.environ)
         except LookupError as outside:
             raise Mistake(f"DISCOVERY=endpointslice: {outside}") from None
-        works.append(Mesh(settings, api, prober, memory, never, state=state, arrivals=arrivals))
-    return Together(works)
+        works.append(Mesh(settings, api, prober.meet, store, never, arrivals=arrivals))
+    return Assembly(works, store)

@@ -29,14 +29,14 @@ from smoker_prober.gather import Gathered, gather
 from smoker_prober.peers.responder import never_answered
 from smoker_prober.prober import NEW
 from smoker_prober.probes import PROBES
-from smoker_prober.probes.base import run as run_probe
+from smoker_prober.probes import run as run_probe
 from smoker_prober.process import Settings
 from smoker_prober.result import Result
 from smoker_prober.sinks import log as log_sink
-from smoker_prober.snapshot import SNAPSHOT, failed, fetch
-from smoker_prober.store.state import STATE, StateSink
-from smoker_prober.store.windows import Memory
-from smoker_prober.target import Path, Target
+from smoker_prober.snapshot import SNAPSHOT, fetch
+from smoker_prober.store import Store
+from smoker_prober.store.state import STATE
+from smoker_prober.target import Path, Target, service_path
 
 PROGRAM = "smoker-prober"
 ALL_GOOD, FAILED, MISTAKE = 0, 1, 2  # exit codes
@@ -80,19 +80,17 @@ def command(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run() -> int:
-    memory = Memory()
-    state: StateSink
+    store: Store  # made by `build`, before the admin port answers
 
     def build(settings: Settings, sockets: service.Sockets, registry: CollectorRegistry) -> Together:
-        nonlocal state
-        state = StateSink.of(settings)
-        return assemble(settings, hosts(settings), sockets, memory=memory, state=state, registry=registry)
+        nonlocal store
+        assembly = assemble(settings, hosts(settings), sockets, registry)
+        store = assembly.store
+        return assembly
 
-    def document() -> tuple[str, bytes]:
-        return state.document()  # made by `build`, before anybody can ask
-
-    pages = {SNAPSHOT: memory.snapshot}
-    return service.run(PROGRAM, Settings, build, results=sys.stdout, pages=pages, documents={STATE: document})
+    pages = {SNAPSHOT: lambda: store.snapshot().as_object}
+    documents = {STATE: lambda: store.document()}  # noqa: PLW0108  the store is made later
+    return service.run(PROGRAM, Settings, build, results=sys.stdout, pages=pages, documents=documents)
 
 
 def _report(settings: Settings, *, as_json: bool) -> int:
@@ -104,8 +102,8 @@ def _report(settings: Settings, *, as_json: bool) -> int:
         except FetchError as failure:
             failures.append(str(failure))
         else:
-            print(json.dumps(snapshot, indent=2) if as_json else report.windows(snapshot))
-            return FAILED if any(map(failed, snapshot["paths"])) else ALL_GOOD
+            print(json.dumps(snapshot.as_object, indent=2) if as_json else report.windows(snapshot))
+            return FAILED if any(path.failing for path in snapshot.paths) else ALL_GOOD
     service.complain(PROGRAM, [*failures, "ADMIN_PORT is the admin port of the prober that is asked"], "report")
     return MISTAKE
 
@@ -148,8 +146,8 @@ def _nobody(gathered: Gathered) -> int:
 
 
 def _one_round(settings: Settings) -> Iterator[Result]:
-    for where in hosts(settings).values():
-        yield from rounds.results(settings, where, rounds.Large(settings), never_answered(settings))
+    for targets in hosts(settings).values():
+        yield from rounds.Round.of(settings, targets, never_answered(settings)).results()
 
 
 def _settle(settings: Settings, patience: float) -> None:
@@ -167,14 +165,14 @@ def _settle(settings: Settings, patience: float) -> None:
 
 
 def _probe(settings: Settings, chosen: argparse.Namespace) -> int:
-    target, found, pause = Target(chosen.host, chosen.port), [], Event()
+    target = Target(chosen.probe, chosen.host, chosen.port, service_path(chosen.host, chosen.port))
+    found, pause = [], Event()
     timeout = chosen.timeout or settings.test_timeout
     try:
         for number in range(chosen.count):
             if number:
                 pause.wait(chosen.interval)
-            probe, never = PROBES[chosen.probe], never_answered(settings)
-            found.append(run_probe(chosen.probe, probe, target, settings.node_name, timeout, never=never))
+            found.append(run_probe(target, settings.node_name, timeout, never=never_answered(settings)))
             log_sink.write(found[-1], settings.latency)
             if found[-1].error:
                 print(log.escaped(found[-1].error), file=sys.stderr)

@@ -29,9 +29,9 @@ from smoker_diagnosis.diagnose import diagnose
 from smoker_diagnosis.finding import Finding
 from smoker_diagnosis.state import LARGEST, PathState, State, StateError, decode
 from smoker_outcome.failure import in_a_sentence
-from smoker_prober.peers.peer import HOST, POD
 from smoker_prober.report import aligned
 from smoker_prober.store.state import STATE
+from smoker_prober.target import HOST, POD
 
 TIMEOUT = 2.0  # seconds for one prober
 LOOK_UP = 1.5  # seconds for a name

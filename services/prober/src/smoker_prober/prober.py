@@ -1,60 +1,55 @@
-"""The prober: hosts on a schedule, and each result to whoever wants to know.
+"""The prober: hosts on a schedule, and each result to the sinks.
 
-fixed hosts, peers ─▶ schedule ─▶ round ─▶ Result ─▶ log line, metrics, windows, state
+fixed hosts, peers ─▶ schedule ─▶ round ─▶ Result ─▶ log line, metrics, store
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from functools import partial
 
 from loguru import logger
-from prometheus_client import CollectorRegistry
 
 from smoker_prober import round as rounds
+from smoker_prober.config.service import Hosts
 from smoker_prober.peers.direction import Arrivals, Direction
-from smoker_prober.probes import PROBES
-from smoker_prober.probes.base import run
+from smoker_prober.probes import run
 from smoker_prober.probes.followups.confirm import Confirmations
 from smoker_prober.process import Settings
 from smoker_prober.result import Result
 from smoker_prober.schedule import Schedule
-from smoker_prober.sinks import log
+from smoker_prober.sinks import Sink
+from smoker_prober.sinks.log import Log
 from smoker_prober.sinks.metrics import Metrics
-from smoker_prober.store.state import StateSink
-from smoker_prober.store.windows import Memory
+from smoker_prober.store import Store
 from smoker_prober.target import Path, Target
 
-Where = Mapping[str, Target]  # a target for each probe, and one for the train
-Hosts = Mapping[str, Where]  # by name
-
-NEW = 2  # rounds in which a peer's failures say that it has just come, and not that the way to it is broken
+NEW = 2  # rounds in which a failure of a peer says that it has just come, and not that the path to it is broken
 
 
 class Prober:
-    """Probes `fixed` hosts and what peers there are; results are logged, counted in `registry`, kept in `memory`.
+    """Probes `fixed` hosts and the peers that `meet` names. Results go to the log, to `metrics` and to `store`.
 
-    `arrivals` are of those peers. `never` has the source ports from which echoes answer no datagram: what is
-    added to it later holds, too.
+    `arrivals` are those of the peers' datagrams. `never` has the source ports from which echoes answer no datagram;
+    ports that are added to it later count, too.
     """
 
     def __init__(
         self,
         settings: Settings,
         fixed: Hosts,
-        memory: Memory,
-        registry: CollectorRegistry,
         *,
+        store: Store,
+        metrics: Metrics,
         arrivals: Arrivals,
-        state: StateSink,
         never: Collection[int] = (),
     ) -> None:
-        self._settings, self._memory, self._arrivals, self._state = settings, memory, arrivals, state
+        self._settings, self._store, self._metrics, self._arrivals = settings, store, metrics, arrivals
         self._never = never
-        self._metrics = Metrics(registry, interval=settings.test_interval, probes=settings.probes, where=memory.where)
+        self._sinks: tuple[Sink, ...] = (Log(settings.latency), metrics, store)
         self._confirmations = Confirmations(settings.test_interval)
-        self._hosts: dict[str, Where] = {}
+        self._hosts: Hosts = {}
         self._rounds: dict[str, Callable[[], None]] = {}
         self._fixed = dict(fixed)
         self._schedule = Schedule(
@@ -62,7 +57,7 @@ class Prober:
             interval=settings.test_interval,
             longest=rounds.latest(settings),
             node=settings.node_name,
-            began=self._metrics.began,
+            began=metrics.began,
         )
         self.meet({})
         # From here on the scheduler's life is the prober's.
@@ -70,42 +65,36 @@ class Prober:
         self.unready, self.stuck = self._schedule.unready, self._schedule.stuck
 
     def meet(self, peers: Hosts) -> None:
-        """Probe these peers from now on, and the fixed hosts. Who is not among them any more is forgotten."""
+        """Probe these peers from now on, beside the fixed hosts. Forget the peers that are not among them."""
         hosts = {**self._fixed, **peers}
-        before = _paths(self._hosts)
-        for name, where in hosts.items():
-            if self._hosts.get(name) != where:
-                self._rounds[name] = self._round(name, where, new=name in peers)
+        for name, targets in hosts.items():
+            if self._hosts.get(name) != targets:
+                self._rounds[name] = self._round(name, targets, new=name in peers)
         for name in self._rounds.keys() - hosts.keys():
             del self._rounds[name]
+        before, now = _paths(self._hosts), _paths(hosts)
         self._hosts = hosts
-        now = _paths(hosts)
-        for key in before.keys() - now.keys():
-            self._metrics.forget(*key)
-            self._memory.forget(*key)
-            self._state.forget(*key)
-        for key in now:  # one that is there already stays as it is
-            self._memory.expect(*key)
-            self._state.expect(*key)
-        for key in _paths(self._fixed):
-            self._metrics.expect(*key)
+        for sink in self._sinks:
+            for key in before.keys() - now.keys():
+                sink.forget(*key)
+            for key in now:
+                sink.expect(*key)
         self._schedule.set(self._rounds)
 
-    def _round(self, name: str, where: Where, *, new: bool) -> Callable[[], None]:
-        quiet, large = NEW if new else 0, rounds.Large(self._settings)
+    def _round(self, name: str, targets: tuple[Target, ...], *, new: bool) -> Callable[[], None]:
+        """Return what the schedule calls for each round of these targets."""
+        quiet = NEW if new else 0
         direction = Direction(self._arrivals)
+        round_ = rounds.Round.of(self._settings, targets, self._never)
 
         def one_round() -> None:
             nonlocal quiet
-            for result in map(direction.of, rounds.results(self._settings, where, large, self._never)):
+            for result in map(direction.of, round_.results()):
                 if not self._schedule.has(name, one_round):
-                    return  # it has left meanwhile: what failed since is no fault
+                    return  # the peer left meanwhile: a failure since then is no fault
                 if result.outcome.ok or not quiet:
-                    log.write(result, self._settings.latency)
-                    self._metrics.keep(result)
-                    self._memory.keep(result)
-                    self._state.keep(result)
-                    if self._state.fresh_failure(result):
+                    self._keep(result)
+                    if self._store.fresh_failure(result):
                         self._confirmations.later(partial(self._confirm, name, one_round, result))
                 else:
                     logger.debug("a new peer does not answer yet", peer=name, probe=result.probe, error=result.error)
@@ -120,16 +109,17 @@ class Prober:
         """Repeat the probe that `failed`, unless its target has left meanwhile."""
         if self._schedule.closed or not self._schedule.has(name, one_round):
             return
-        settings = self._settings
-        probe, never = PROBES[failed.probe], {*self._never, failed.target.port}
-        found = run(failed.probe, probe, failed.target, settings.node_name, settings.test_timeout, never=never)
+        settings, never = self._settings, {*self._never, failed.target.port}
+        found = run(failed.target, settings.node_name, settings.test_timeout, never=never)
         if self._schedule.has(name, one_round):
-            result = replace(found, confirms=True)
-            log.write(result, settings.latency)
-            self._state.keep(result)
+            self._keep(replace(found, confirms=True))
+
+    def _keep(self, result: Result) -> None:
+        for sink in self._sinks:
+            sink.keep(result)
 
     def retire(self) -> None:
-        """Begin no probe any more."""
+        """Begin no more probes."""
         self._confirmations.close()
         self._schedule.close()
 
@@ -137,6 +127,11 @@ class Prober:
 
 
 def _paths(hosts: Hosts) -> dict[tuple[str, Path], None]:
-    """The paths of `hosts`, each with its probe, in their order."""
-    targets = (item for where in hosts.values() for item in where.items())
-    return {(probe, target.path): None for probe, target in targets if probe in PROBES}
+    """Return the probe and the path of each target, in their order."""
+    return dict.fromkeys(_keys(hosts))
+
+
+def _keys(hosts: Hosts) -> Iterator[tuple[str, Path]]:
+    for targets in hosts.values():
+        for target in targets:
+            yield target.probe, target.path

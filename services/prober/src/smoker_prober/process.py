@@ -22,9 +22,9 @@ from smoker_common.settings import (
 )
 from smoker_echo.answer_rate import MOST_RATE, RATE
 from smoker_echo.datagram import ECHO_PORTS
-from smoker_prober.config import targets as fixed
-from smoker_prober.peers.peer import HOST, POD
+from smoker_prober.config import targets as externals
 from smoker_prober.probes import ECHOED
+from smoker_prober.target import HOST, POD
 
 
 @dataclass(frozen=True)
@@ -85,4 +85,4 @@ class Settings(ServiceSettings):
     echo_ports: tuple[int, ...] = setting(
         "ECHO_PORTS", ECHO_PORTS, ports, "ports of other echoes and reflectors: datagrams from them are not answered"
     )
-    targets: str = setting("TARGETS", "", fixed.kind, "what else is probed: a TCP handshake, a page")
+    targets: str = setting("TARGETS", "", externals.kind, "what else is probed: a TCP handshake, a page")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
 from smoker_common.log import escaped
-from smoker_kube.standing import Answering, sentence
+from smoker_diagnosis.state import PEER, SERVICE
+from smoker_kube.standing import sentence
 from smoker_prober.result import Result, milliseconds, percent
-from smoker_prober.target import OTHER
+from smoker_prober.snapshot import MeshView, PathWindow, Percentiles, Snapshot
 
 COLUMNS = ("PROBE", "TARGET", "OUTCOME", "LATENCY", "DETAIL")
 
@@ -41,8 +42,8 @@ def verdict(results: Sequence[Result], node: str) -> str:
 
 
 def _named(result: Result) -> str:
-    """The target's name, where there is more than one of a probe."""
-    return f" {result.target}" if result.target.path.plane.endswith(OTHER) else ""
+    """Return the target's name where a probe can have several targets."""
+    return "" if result.target.path.role in (PEER, SERVICE) else f" {result.target}"
 
 
 def as_object(results: Sequence[Result], node: str) -> dict[str, Any]:
@@ -51,46 +52,46 @@ def as_object(results: Sequence[Result], node: str) -> dict[str, Any]:
     return {"node": node, "ok": ok, "results": [result.fields for result in results]}
 
 
-def windows(snapshot: Mapping[str, Any]) -> str:
-    """What a snapshot says, a row a path; times in milliseconds."""
+def windows(snapshot: Snapshot) -> str:
+    """Return a snapshot as a table with a row for each path; times are in milliseconds."""
     times = ("RTT p50", "p95", "p99", "max", "JITTER", "OUTAGE")
     head = ("PROBE", "TARGET", "PLANE", "LAST", "RESULTS", "FAILED", "LOSS", *times)
-    rows = [head, *(_window_row(path) for path in sorted(snapshot["paths"], key=_place))]
-    told = f"From {snapshot['node']}: the last hour, or the last result where that is older; times in milliseconds."
-    if not any(path["last"] for path in snapshot["paths"]):
-        told = "No round has ended yet."
-    return "\n".join([*aligned(rows), "", told, *_mesh(snapshot)])
+    rows = [head, *(_window_row(path) for path in sorted(snapshot.paths, key=_order))]
+    about = f"From {snapshot.node}: the last hour, or the last result where that is older; times in milliseconds."
+    if not any(path.last for path in snapshot.paths):
+        about = "No round has ended yet."
+    mesh = _mesh(snapshot, snapshot.mesh) if snapshot.mesh is not None else []
+    return "\n".join([*aligned(rows), "", escaped(about), *map(escaped, mesh)])
 
 
-def _mesh(snapshot: Mapping[str, Any]) -> list[str]:
-    """What is known of the mesh, in a sentence or two."""
-    mesh = snapshot.get("mesh")
-    if mesh is None:
-        return []
-    zone = f" in {snapshot['zone']}" if snapshot.get("zone") else ""
-    told = f"{snapshot['node']}{zone} knows {mesh['known']} other nodes and probes {mesh['probed']} of them."
-    if mesh["stale_since"] is None:
-        return [told]
-    since = time.strftime("%H:%M:%S", time.localtime(mesh["stale_since"]))
-    why = sentence(mesh.get("api", Answering.UNANSWERED), mesh.get("api_status"))
-    cause = f" ({escaped(mesh['api_cause'])})" if mesh.get("api_cause") else ""
-    return [told, f"No news of peers since {since}: {why}{cause}."]
+def _mesh(snapshot: Snapshot, mesh: MeshView) -> list[str]:
+    """Return what the prober knows of the mesh, in a sentence or two."""
+    zone = f" in {snapshot.zone}" if snapshot.zone else ""
+    known = f"{snapshot.node}{zone} knows {mesh.known} other nodes and probes {mesh.probed} of them."
+    if mesh.stale_since is None:
+        return [known]
+    since = time.strftime("%H:%M:%S", time.localtime(mesh.stale_since))
+    cause = f" ({mesh.api_cause})" if mesh.api_cause else ""
+    return [known, f"No news of peers since {since}: {sentence(mesh.api, mesh.api_status)}{cause}."]
 
 
-def _place(path: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the settings name first, as it is; then the peers, each with all its ways together."""
-    return ("peer", path["target"], path["plane"], path["family"]) if path.get("family") else ("",)
+def _order(path: PathWindow) -> tuple[str, ...]:
+    """Return the sort key: what the settings name first, as it is; then the peers, all paths to one together."""
+    return ("peer", path.target, path.plane, path.family) if path.role == PEER else ("",)
 
 
-def _window_row(path: Mapping[str, Any]) -> tuple[str, ...]:
-    rtt = path["rtt_ms"] or {}
-    loss = "-" if path["loss_ratio"] is None else percent(path["loss_ratio"])
-    times = [rtt.get(name) for name in ("p50", "p95", "p99", "max")] + [path["jitter_ms"]]
+def _window_row(path: PathWindow) -> tuple[str, ...]:
+    loss = "-" if path.loss_ratio is None else percent(path.loss_ratio)
+    times = [*_values(path.rtt_ms), path.jitter_ms]
     shown = ["-" if value is None else f"{value:g}" for value in times]
-    outage = f"{path['longest_outage_seconds']:g}s"
-    last, target = escaped(path["last"]) or "-", escaped(path["target"])
-    plane = " ".join(path[name] for name in ("plane", "family") if path.get(name)) or "-"
-    return path["probe"], target, plane, last, str(path["results"]), str(path["failed"]), loss, *shown, outage
+    outage = f"{path.longest_outage_seconds:g}s"
+    plane = " ".join(each for each in (path.plane, path.family) if each) or "-"
+    row = (path.probe, path.target, plane, path.last or "-", str(path.results), str(path.failed), loss, *shown, outage)
+    return tuple(map(escaped, row))
+
+
+def _values(spread: Percentiles | None) -> tuple[float | None, ...]:
+    return (None,) * 4 if spread is None else (spread.p50, spread.p95, spread.p99, spread.max)
 
 
 def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:

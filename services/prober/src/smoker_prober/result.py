@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 from smoker_diagnosis.path_mtu import PathMtu
@@ -36,10 +36,24 @@ class Rtt(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Details:
+    """What only one kind of probe finds. The probe has a subclass of it beside it, where it finds more than others."""
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Return it flat, for JSON, without what is not known."""
+        return {each.name: value for each in fields(self) if (value := getattr(self, each.name)) is not None}
+
+    @property
+    def of_failure(self) -> dict[str, Any]:
+        """Return what the line of a failure shows of it."""
+        return {}
+
+
+@dataclass(frozen=True)
 class Result:
     """One probe. Durations are seconds by the monotonic clock, `start` is seconds since the epoch."""
 
-    probe: str
     target: Target
     source: str  # the node it ran on
     start: float
@@ -48,11 +62,10 @@ class Result:
     phases: Mapping[str, float] = field(default_factory=dict)  # those that were begun
     address: str = ""  # what the target's name was resolved to, empty if it was not
     received: int = 0  # bytes of the answer
-    status: int | None = None  # HTTP's
     error: str = ""  # what failed, for a person; empty on success
     rtt: Rtt | None = None  # of the network, as good as it could be measured; None where nothing came back
     retransmits: int = 0  # segments that TCP sent again: loss that the outcome does not show
-    ttl: int | None = None  # with which a datagram's answer arrived; of IPv6 the hop limit
+    details: Details | None = None  # what only this kind of probe finds
     train: Train | None = None  # what the packets that followed a UDP probe found
     direction: str = ""  # OUT: what is lost is what goes out to a peer; empty: not known
     path_mtu: PathMtu | None = None  # what the large packets that followed it found
@@ -70,6 +83,11 @@ class Result:
         if self.outcome.ok == bool(self.error):
             raise ValueError(f"an error goes with a failure, and only with one: {self}")
 
+    @property
+    def probe(self) -> str:
+        """Return the name of the probe."""
+        return self.target.probe
+
     def latency(self, kind: str) -> float:
         """What is called latency (seconds). "network": the RTT where there is one; "duration": what a program felt."""
         return self.rtt.seconds if self.rtt is not None and kind == "network" else self.duration
@@ -86,7 +104,7 @@ class Result:
             "node": self.source,
             "probe": self.probe,
             "target": str(self.target),
-            **{name: value for name, value in self.target.path._asdict().items() if value and name != "target"},
+            **{name: value for name, value in self._where.items() if value},
             "outcome": self.outcome.value,
             "duration_ms": round(self.duration * 1000, 3),
         }
@@ -95,12 +113,16 @@ class Result:
         flat |= self._train_fields
         flat |= {"mtu": self.path_mtu.allowed, "passes": self.path_mtu.passes} if self.path_mtu is not None else {}
         flat |= {"retransmits": self.retransmits} if self.retransmits else {}
-        flat |= {"ttl": self.ttl} if self.ttl is not None else {}
-        flat |= {"status": self.status} if self.status is not None else {}
+        flat |= self.details.fields if self.details is not None else {}
         flat |= {"direction": self.direction} if self.direction else {}
         flat |= {"confirm": True} if self.confirms else {}
         flat |= {"error": self.error} if self.error else {}
         return flat
+
+    @property
+    def _where(self) -> dict[str, str]:
+        path = self.target.path
+        return {"plane": path.shown_plane, "family": path.family, "zone": path.zone}
 
     @property
     def _train_fields(self) -> dict[str, Any]:

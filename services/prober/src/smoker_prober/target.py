@@ -1,80 +1,69 @@
-"""What is probed, and by which way."""
+"""What is probed: a target, and the name of the path to it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from smoker_common.host import authority, wire
+from smoker_common.host import authority
+from smoker_diagnosis.state import SERVICE, Role
 
-LABELS = ("target", "plane", "family", "target_zone")  # of a path's series, in the order of `Path`
-OTHER = "other"  # the plane of what is neither a peer nor the echo services
+LABELS = ("target", "plane", "family", "target_zone")  # labels of a path's series, in the order of `Path`
+EXTERNAL: Role = "external"
+POD, HOST = "pod", "host"  # the networks on which a prober can stand
+OTHER = "other"  # the plane to an external target
 
 
 class Path(NamedTuple):
-    """One way from this prober's node to a target, by name: what lines, series and windows are called by.
+    """The path from this prober's node to a target, by name: the key of lines, series and windows.
 
-    `plane` is the way: `pod` (from a pod to a pod), `host`, `pod-host`, `host-pod`; `host-service`; `other`,
-    `host-other`: to one of TARGETS; empty: from a pod to the Service. `family` is `ipv4` or `ipv6` where the way has
-    just one. `zone` is the target's, where it is known.
+    `role` says what the target is. `plane` says which networks the path crosses: between probers `pod`, `host`,
+    `pod-host` or `host-pod`, to the echo services `service` or `host-service`, to one of TARGETS `other` or
+    `host-other`. `family` is `ipv4` or `ipv6`, or empty where the target is a name. `zone` is the target's, or empty
+    where it is not known.
     """
 
+    role: Role
     target: str
-    plane: str = ""
+    plane: str
     family: str = ""
     zone: str = ""
 
     @property
-    def labels(self) -> dict[str, str]:
-        """Of a series: what there is."""
-        return {name: value for name, value in zip(LABELS, self, strict=True) if value}
-
-
-class Url(NamedTuple):
-    """What a URL says beside host and port. `path` with its query, as it is sent."""
-
-    path: str = "/"
-    tls: bool = False
+    def shown_plane(self) -> str:
+        """Return the plane in lines, series and the snapshot. A pod's path to the echo services has none there."""
+        return "" if self.plane == SERVICE else self.plane
 
     @property
-    def default_port(self) -> int:
-        return 443 if self.tls else 80
+    def labels(self) -> dict[str, str]:
+        """Return the labels of the path's series, without empty ones."""
+        values = (self.target, self.shown_plane, self.family, self.zone)
+        return {name: value for name, value in zip(LABELS, values, strict=True) if value}
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A host (a name or an address) and a port; a peer has a path by name, which says nothing of its address.
+    """One probe of one host (a name or an address) and port.
 
-    `url` is there where HTTP is asked by one, and not of an echo. Raises ValueError without a host or a port.
+    `options` are those of the probe (None: its defaults). `followups` are the options of what is asked after a success.
+    Raises ValueError without a host or a port.
     """
 
+    probe: str
     host: str
     port: int
-    peer: Path | None = None
-    url: Url | None = None
-    #: The way to it, by name: one object for all who keep it, for there can be thousands of targets.
-    path: Path = field(init=False, repr=False, compare=False)
+    path: Path
+    options: Any = None
+    followups: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.host or not 1 <= self.port <= 65535:
             raise ValueError(f"no target: {self.host!r} port {self.port}")
-        object.__setattr__(self, "path", self.peer or Path(self.authority))
 
     def __str__(self) -> str:
         return self.path.target
 
-    @property
-    def authority(self) -> str:
-        """`host:port`, an IPv6 address in brackets, as people read it."""
-        return authority(self.host, self.port)
 
-    @property
-    def host_header(self) -> str:
-        """What a server is asked for (RFC 9110 section 7.2): of a URL without its scheme's port (section 4.2)."""
-        asked = authority(wire(self.host), self.port)
-        return asked if self.url is None else asked.removesuffix(f":{self.url.default_port}")
-
-    @property
-    def server_name(self) -> str:
-        """What a server's certificate must be for: a name without the dot of the root (RFC 6066 section 3)."""
-        return wire(self.host).removesuffix(".")
+def service_path(host: str, port: int, plane: str = SERVICE) -> Path:
+    """Return the path to an echo service, which has its host and port for a name."""
+    return Path(SERVICE, authority(host, port), plane)

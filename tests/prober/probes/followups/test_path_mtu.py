@@ -10,13 +10,13 @@ from collections.abc import Callable
 import pytest
 
 from smoker_diagnosis.path_mtu import PathMtu, sizes
-from smoker_prober import round as rounds
 from smoker_prober.config.service import hosts
 from smoker_prober.kernel import path_mtu as kernel
 from smoker_prober.network.resolve import Address
 from smoker_prober.probes.followups import path_mtu
 from smoker_prober.probes.followups.path_mtu import LARGEST
 from smoker_prober.result import Outcome, Result
+from smoker_prober.round import Round
 from tests.prober.targets import ENOUGH, HOST, PLENTY, Client, echo, hearing, settings_of, variables_for
 from tests.relay import refusing
 
@@ -133,26 +133,27 @@ def test_what_the_kernel_knows(host: str) -> None:
         assert not kernel.enable(sock)
 
 
-def due(rounds_between: float) -> rounds.Large:
-    """One round in so many has a large packet."""
-    return rounds.Large(settings_of({"TEST_INTERVAL": "2", "MTU_INTERVAL": str(2 * rounds_between)}))
+def round_of(port: int, every: float) -> Round:
+    """Return the round of a UDP echo in which one round of `every` has a large packet."""
+    variables = {"PROBES": "udp", "UDP_PACKETS": "0", "TEST_INTERVAL": "2", "MTU_INTERVAL": str(2 * every)}
+    settings = settings_of(variables_for({"udp": port}, ENOUGH) | variables)
+    (targets,) = hosts(settings).values()
+    return Round.of(settings, targets)
 
 
-def udp_result(port: int, large: rounds.Large) -> Result:
-    """What a round says of UDP."""
-    settings = settings_of(variables_for({"udp": port}, ENOUGH) | {"PROBES": "udp", "UDP_PACKETS": "0"})
-    (where,) = hosts(settings).values()
-    (result,) = rounds.results(settings, where, large)
+def udp_result(udp: Round) -> Result:
+    """Return the result of one round."""
+    (result,) = udp.results()
     return result
 
 
 @pytest.mark.usefixtures("ethernet")
 def test_a_round_fails_while_large_packets_are_lost() -> None:
     """PING was answered, and the result is a failure that says what passes; so is the next, though it is not due."""
-    large = due(1000)
     with answering_if(lambda size: size < 1400) as port:
+        udp = round_of(port, 1000)
         for _ in range(2):
-            result = udp_result(port, large)
+            result = udp_result(udp)
             assert (result.outcome, result.path_mtu) == (Outcome.MTU, PathMtu(1500, 1350))
             assert result.error == ("packets of 1350 bytes pass, larger ones are lost; the way is said to take 1500")
             assert result.rtt is not None
@@ -170,25 +171,27 @@ def test_a_round_fails_while_large_packets_are_lost() -> None:
 )
 def test_when_large_packets_are_sent(every: float, rounds_with: list[bool]) -> None:
     """In the first round, then in one of so many, in each if the interval is no longer; never where it is 0."""
-    large = due(every)
     with echo("udp") as port:
-        assert [udp_result(port, large).path_mtu is not None for _ in range(5)] == rounds_with
+        udp = round_of(port, every)
+        assert [udp_result(udp).path_mtu is not None for _ in range(5)] == rounds_with
 
 
 @pytest.mark.usefixtures("ethernet")
 def test_until_they_pass_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Once some were lost each round asks, one that could not tell does not end that; one that passed does."""
-    large, says = due(1000), [PathMtu(1500, 1400), None, PathMtu(1500, 1500), PathMtu(1500, 1500)]
+    says = [PathMtu(1500, 1400), None, PathMtu(1500, 1500), PathMtu(1500, 1500)]
     monkeypatch.setattr(path_mtu, "run", lambda *_: says.pop(0))
     with echo("udp") as port:
-        found = [udp_result(port, large).outcome for _ in range(5)]
+        udp = round_of(port, 1000)
+        found = [udp_result(udp).outcome for _ in range(5)]
     assert found == [Outcome.MTU, *[Outcome.SUCCESS] * 4]
     assert len(says) == 1
 
 
 def test_none_where_nobody_answered() -> None:
     """A probe that failed is followed by nothing, and large packets are due still."""
-    large = due(1000)
     with refusing(socket.SOCK_DGRAM) as port:
-        assert udp_result(port, large).outcome is Outcome.REFUSED
-    assert large.due()
+        udp = round_of(port, 1000)
+        assert udp_result(udp).outcome is Outcome.REFUSED
+    with echo("udp", port=port):
+        assert udp_result(udp).path_mtu is not None

@@ -1,4 +1,4 @@
-"""Targets that the settings name by URL: the API server, an ingress, whatever answers without being one of ours.
+"""External targets, which the settings name by URL: the API server, an ingress, whatever answers.
 
 api=tcp://10.96.0.1:443,livez=https://kubernetes.default.svc/livez,http://example.org:8080/
 """
@@ -6,10 +6,11 @@ api=tcp://10.96.0.1:443,livez=https://kubernetes.default.svc/livez,http://exampl
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
-from smoker_common.host import NoHost, host
+from smoker_common.host import NoHost, authority, host
 from smoker_common.settings import Kind, Unfit
-from smoker_prober.target import Target, Url
+from smoker_prober.probes import http
 
 _ENTRY = re.compile(
     r"(?:(?P<name>[a-z0-9](?:[-a-z0-9.]{0,61}[a-z0-9])?)=)?"
@@ -20,13 +21,22 @@ _ENTRY = re.compile(
 _SHOWN = 60  # characters of a wrong entry
 
 
-def parse(text: str) -> dict[str, tuple[str, Target]]:
-    """By name, the probe and the target (without a path by name) of each entry. Raises ValueError with all mistakes."""
-    found: dict[str, tuple[str, Target]] = {}
+class External(NamedTuple):
+    """What one entry of TARGETS says."""
+
+    probe: str
+    host: str
+    port: int
+    options: http.Options | None = None
+
+
+def parse(text: str) -> dict[str, External]:
+    """Return the entries by name. Raises ValueError with all mistakes."""
+    found: dict[str, External] = {}
     wrong = []
     for entry in filter(None, re.split(r"[,\s]+", text)):
         try:
-            name, probe, target = _one(entry)
+            name, target = _one(entry)
         except NoHost as why:
             wrong.append(f"{entry[:_SHOWN]!r} ({why})")
             continue
@@ -35,32 +45,34 @@ def parse(text: str) -> dict[str, tuple[str, Target]]:
             continue
         if name in found:
             wrong.append(f"{name} twice")
-        found[name] = probe, target
+        found[name] = target
     if wrong:
         raise ValueError(", ".join(wrong))
     return found
 
 
-def _one(entry: str) -> tuple[str, str, Target]:
-    """Name, probe and target. Raises ValueError."""
+def _one(entry: str) -> tuple[str, External]:
+    """Return the name and the target of one entry. Raises ValueError."""
     match = _ENTRY.fullmatch(entry)
     if match is None:
         raise ValueError(entry)
     # In a URL the sign before a zone is written %25 (RFC 6874), or as everywhere else.
-    scheme, where, port = match["scheme"], host(re.sub("%25(?=[^]])", "%", match["host"])), match["port"]
+    scheme, place, port = match["scheme"], host(re.sub("%25(?=[^]])", "%", match["host"])), match["port"]
     if scheme == "tcp":
         if port is None or match["path"] is not None:
             raise ValueError(entry)
-        target = Target(where, int(port))
+        target = External("connect", place, int(port))
     else:
-        url = Url(match["path"] or "/", scheme == "https")
-        target = Target(where, url.default_port if port is None else int(port), url=url)
-    return match["name"] or target.authority, "connect" if scheme == "tcp" else "http", target
+        options = http.Options(match["path"] or "/", tls=scheme == "https")
+        target = External("http", place, options.default_port if port is None else int(port), options)
+    if not 1 <= target.port <= 65535:
+        raise ValueError(entry)
+    return match["name"] or authority(target.host, target.port), target
 
 
 class _Targets(Kind):
     def __call__(self, text: str) -> str:
-        """`text`, if it can be parsed. Raises `Unfit` with what is allowed and each entry that is not."""
+        """Return `text`, if it can be parsed. Raises `Unfit` with what is allowed and each wrong entry."""
         try:
             parse(text)
         except ValueError as error:

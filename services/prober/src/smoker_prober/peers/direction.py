@@ -1,32 +1,35 @@
-"""Which direction of a way is lost: whoever hears a peer and is not heard by it knows.
+"""Which direction of a path is lost, as one prober can tell: it hears a peer that does not answer it.
 
-responder ─▶ Arrivals (when datagrams of whom were answered) ─▶ Direction (of one peer) ─▶ Result.direction
+responder ─▶ Arrivals (when a datagram of an address was answered) ─▶ Direction (of one peer) ─▶ Result.direction
 
-Only UDP tells: a connection needs both directions, and none of it arrives where one is lost.
+Only UDP can tell: a connection needs both directions, so none of it arrives where one is lost. The findings tell more
+(smoker_diagnosis.direction): they compare what both ends heard. A log line has only this end.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import pairwise
 
+from smoker_diagnosis.state import PEER, Heard
 from smoker_prober.result import OUT, Outcome, Result
 
-MOST = 1024  # addresses that are remembered: those who were heard of last
+MOST = 1024  # addresses that are remembered: those that were heard last
 KEPT = 32  # times of each
-IN_A_ROW = 3  # results without an answer: one or two can be loss, of the answer too
+IN_A_ROW = 3  # results without an answer: one or two can be lost packets, or lost answers
 
 
 class Arrivals:
-    """When datagrams of whom were answered here."""
+    """When this prober answered datagrams, by the address that sent them."""
 
     def __init__(self) -> None:
-        self._times: dict[str, deque[float]] = {}  # by address, who was heard of last at the end
+        self._times: dict[str, deque[float]] = {}  # by address, the one that was heard last at the end
 
     def answered(self, address: str) -> None:
-        """A datagram of `address` was, now."""
+        """Record that a datagram from `address` was answered just now."""
         times = self._times.pop(address, None)
         if times is None:
             times = deque(maxlen=KEPT)
@@ -36,29 +39,29 @@ class Arrivals:
             del self._times[next(iter(self._times))]
 
     def last(self, address: str) -> float | None:
-        """Return when a datagram of `address` was last answered, by the monotonic clock; None if none was."""
+        """Return when a datagram from `address` was last answered, by the monotonic clock; None if none was."""
         times = self._times.get(address)
         return times[-1] if times else None
 
     def between(self, address: str, begin: float, end: float) -> bool:
-        """Whether one of `address` was, between two instants of the monotonic clock."""
+        """Return whether a datagram from `address` was answered between two instants of the monotonic clock."""
         return any(begin < at < end for at in self._times.get(address, ()))
 
 
 class Direction:
-    """Of a peer's UDP results, one after the other."""
+    """Adds the direction to a peer's UDP results, which come one after the other."""
 
     def __init__(self, arrivals: Arrivals) -> None:
         self._arrivals = arrivals
-        self._silent: deque[float] = deque(maxlen=IN_A_ROW)  # when those without an answer were sent
+        self._silent: deque[float] = deque(maxlen=IN_A_ROW)  # when the probes without an answer were sent
 
     def of(self, result: Result) -> Result:
-        """`result`, with its direction where that is known.
+        """Return `result`, with its direction where that is known.
 
-        The peer has not answered so many times in a row, and each time before the next it was heard to ask: so what it
-        sends arrives here, and either what goes out to it does not get there, or it does not answer.
+        It is known where the peer left `IN_A_ROW` probes unanswered and a datagram of the peer arrived between each
+        two of them: the path from the peer works, so the path to it is broken, or the peer does not answer.
         """
-        if result.probe != "udp" or not result.target.path.family:
+        if result.probe != "udp" or result.target.path.role != PEER:
             return result
         if result.outcome is not Outcome.TIMEOUT:
             self._silent.clear()
@@ -69,3 +72,13 @@ class Direction:
         ):
             return result
         return replace(result, direction=OUT, error=f"{result.error}; what the peer itself sends arrives here")
+
+
+def heard_of(times: Callable[[str], float | None], addresses: Iterable[tuple[str, str, str, str]]) -> tuple[Heard, ...]:
+    """Return when peers were last heard. `addresses`: address, node, plane and family of each peer's path to us."""
+    found = []
+    for address, node, plane, family in addresses:
+        at = times(address)
+        if at is not None:
+            found.append(Heard(node, plane, family, round(at, 3)))
+    return tuple(found)

@@ -17,7 +17,8 @@ from smoker_kube.api import Api
 from smoker_kube.slices import FAMILIES, of, path, placed, selector, service_of
 from smoker_kube.standing import Standing
 from smoker_kube.watch import Watch
-from smoker_prober.peers.peer import Peer, Ports
+from smoker_prober.config.service import Ports
+from smoker_prober.peers.peer import Peer
 
 PORTS = ("tcp-echo", "udp-echo", "http-echo", "stamp")  # by these names, in the order of `Ports`
 LONGEST = 1.0  # seconds: who leaves goes on answering for some more, and must not be asked after that

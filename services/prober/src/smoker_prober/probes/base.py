@@ -12,7 +12,7 @@ from urllib3.exceptions import HTTPError
 from smoker_outcome.failure import BadReply, outcome_of, reason
 from smoker_prober.network.deadline import EVENT_LOOP, Deadline, DeadlineExceeded
 from smoker_prober.network.resolve import Address, resolve
-from smoker_prober.result import Outcome, Result, Rtt
+from smoker_prober.result import Details, Outcome, Result, Rtt
 from smoker_prober.target import Target
 
 LACK = 0.25  # seconds for which a process may wait for a CPU: less is usual on a busy machine
@@ -29,12 +29,11 @@ class Attempt:
         self.never = never
         self.rtt: Rtt | None = None
         self.retransmits = 0  # segments that TCP sent again
-        self.ttl: int | None = None
         self.phases: dict[str, float] = {}
         self.phase_name = ""
         self.address = ""
         self.received = 0
-        self.status: int | None = None
+        self.details: Details | None = None  # what only this kind of probe finds
         self.offender = ""  # who, other than the target, sent an ICMP error
         self.stray = ""  # an answer that is not ours, while ours may still come
 
@@ -61,7 +60,7 @@ class Attempt:
 Probe = Callable[[Attempt], None]
 
 
-def run(name: str, probe: Probe, target: Target, source: str, timeout: float, *, never: Collection[int] = ()) -> Result:
+def run(probe: Probe, target: Target, source: str, timeout: float, *, never: Collection[int] = ()) -> Result:
     """Do one probe with one deadline over all its phases, which gives the network `timeout` seconds.
 
     `never`: source ports from which an echo answers no datagram.
@@ -79,7 +78,6 @@ def run(name: str, probe: Probe, target: Target, source: str, timeout: float, *,
             # Nobody knows whether the network was late or this process.
             outcome, error = Outcome.LOCAL_ERROR, f"{error}; this prober waited {starved:.1f} s of them for a CPU"
     return Result(
-        probe=name,
         target=target,
         source=source,
         start=start,
@@ -88,11 +86,10 @@ def run(name: str, probe: Probe, target: Target, source: str, timeout: float, *,
         phases=attempt.phases,
         address=attempt.address,
         received=attempt.received,
-        status=attempt.status,
+        details=attempt.details,
         error=error,
         rtt=attempt.rtt if outcome.ok else None,
         retransmits=attempt.retransmits,
-        ttl=attempt.ttl,
         began=begun,
         offender=attempt.offender if not outcome.ok else "",
     )

@@ -10,15 +10,19 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from urllib3.connection import HTTPConnection
 
+from smoker_common.host import authority, wire
 from smoker_outcome.failure import BadReply
 from smoker_prober.network.deadline import Deadline
 from smoker_prober.probes.base import Attempt
 from smoker_prober.probes.connection import connect, count_retransmits
 from smoker_prober.probes.trust import context
+from smoker_prober.result import Details as AnyDetails
+from smoker_prober.target import Target
 
 MAX_BODY = 64 * 1024  # bytes; more than that is no answer of an echo, and of a page no more is read
 MAX_HEAD = 256 * 1024  # bytes before the body, interim answers included
@@ -30,6 +34,48 @@ FRAMING = (
     b"connection",
 )  # by which a body's end is known (RFC 9112 section 6)
 HEADERS = {"User-Agent": "smoker-prober", "Accept": "*/*", "Connection": "close"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a URL says beside host and port: the path with its query, as it is sent, and whether it is https."""
+
+    path: str = "/"
+    tls: bool = False
+
+    @property
+    def default_port(self) -> int:
+        """Return the port of the URL's scheme."""
+        return 443 if self.tls else 80
+
+
+@dataclass(frozen=True)
+class Details(AnyDetails):
+    """What only an HTTP probe finds."""
+
+    status: int
+
+    @property
+    def of_failure(self) -> dict[str, Any]:
+        """Return the status."""
+        return self.fields
+
+
+def host_header(target: Target) -> str:
+    """Return what a server is asked for (RFC 9110 section 7.2): of a URL without its scheme's port (section 4.2)."""
+    asked, url = authority(wire(target.host), target.port), _url(target)
+    return asked if url is None else asked.removesuffix(f":{url.default_port}")
+
+
+def server_name(target: Target) -> str:
+    """Return what a server's certificate must be for: a name without the dot of the root (RFC 6066 section 3)."""
+    return wire(target.host).removesuffix(".")
+
+
+def _url(target: Target) -> Options | None:
+    """Return the options of a target that was named by URL; None for an echo."""
+    options: Options | None = target.options
+    return options
 
 
 class _Timed(io.RawIOBase):
@@ -153,14 +199,14 @@ def _shake_hands(tls: ssl.SSLSocket, deadline: Deadline) -> None:
 @contextlib.contextmanager
 def _connected(attempt: Attempt) -> Iterator[socket.socket]:
     """A connected socket that does not block, with TLS where the URL wants it, the certificate checked."""
-    url = attempt.target.url
+    url = _url(attempt.target)
     with connect(attempt) as sock:
         if url is None or not url.tls:
             yield sock
             return
         with contextlib.ExitStack() as stack:
             with attempt.phase("tls"):
-                name = attempt.target.server_name  # Python sends no SNI for an address
+                name = server_name(attempt.target)  # Python sends no SNI for an address
                 tls = context().wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
                 stack.enter_context(contextlib.closing(tls))
                 _shake_hands(tls, attempt.deadline)
@@ -169,24 +215,25 @@ def _connected(attempt: Attempt) -> Iterator[socket.socket]:
 
 def probe(attempt: Attempt) -> None:
     target, deadline = attempt.target, attempt.deadline
-    path = "/" if target.url is None else target.url.path
+    url = _url(target)
+    path = "/" if url is None else url.path
     with _connected(attempt) as sock:
         connection = HTTPConnection(attempt.address, target.port, timeout=0)
         connection.response_class = functools.partial(_Answer, attempt)  # type: ignore[assignment]
         connection.sock = sock  # connected already, and timed; it stays one that does not block
         with attempt.phase("send"):
-            connection.request("GET", path, headers=HEADERS | {"Host": target.host_header}, preload_content=False)
+            connection.request("GET", path, headers=HEADERS | {"Host": host_header(target)}, preload_content=False)
         with attempt.phase("wait"):
             deadline.readable(sock)
             with deadline.reading():
                 answer = connection.getresponse()
-        attempt.status = answer.status
+        attempt.details = Details(answer.status)
         with attempt.phase("transfer"), deadline.reading(), contextlib.closing(answer):
             attempt.received = len(answer.read(MAX_BODY + 1, decode_content=False))
             count_retransmits(attempt, sock)  # while it is open
             if attempt.received <= MAX_BODY and answer.length_remaining:
                 raise BadReply(f"the body broke off {answer.length_remaining} bytes before its end")
-    if not (attempt.status == 200 if target.url is None else 200 <= attempt.status < 400):
-        raise BadReply(f"status {attempt.status} for GET {path}")
-    if target.url is None and attempt.received > MAX_BODY:
+    if not (answer.status == 200 if url is None else 200 <= answer.status < 400):
+        raise BadReply(f"status {answer.status} for GET {path}")
+    if url is None and attempt.received > MAX_BODY:
         raise BadReply(f"a body of over {MAX_BODY} bytes for GET {path}")

@@ -5,16 +5,25 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
+from dataclasses import dataclass
 
 from smoker_outcome.failure import Reported
 from smoker_prober.kernel import error_queue, timestamping, ttl
 from smoker_prober.probes.base import Attempt
 from smoker_prober.probes.datagram import connected
+from smoker_prober.result import Details as AnyDetails
 from smoker_prober.result import Method, Rtt
 
 PAYLOAD = b"PING"
 LARGEST = 65_535  # bytes
 SPACE = timestamping.CMSG_SPACE + ttl.CMSG_SPACE  # bytes of control messages
+
+
+@dataclass(frozen=True)
+class Details(AnyDetails):
+    """What only a UDP probe finds."""
+
+    ttl: int | None = None  # with which the answer arrived; of IPv6 the hop limit
 
 
 def probe(attempt: Attempt) -> None:
@@ -43,7 +52,7 @@ def probe(attempt: Attempt) -> None:
                 if answer == PAYLOAD:
                     break
                 attempt.stray = f"got {answer[:32]!r} for {PAYLOAD!r}"
-        attempt.ttl = ttl.received(ancillary)
+        attempt.details = Details(ttl.received(ancillary))
         attempt.rtt = _rtt(begun, sent, timestamping.stamp(ancillary), time.monotonic_ns() - clock, sock)
 
 

@@ -20,14 +20,33 @@ import time
 from loguru import logger
 
 from smoker_common.log import RESULT
+from smoker_diagnosis.state import PEER, SERVICE
 from smoker_prober.result import Outcome, Result, milliseconds, percent
-from smoker_prober.target import OTHER
+from smoker_prober.target import Path
+
+
+class Log:
+    """Writes a line for each result."""
+
+    def __init__(self, latency: str = "network") -> None:
+        """`latency` as for `line`."""
+        self._latency = latency
+
+    def expect(self, probe: str, path: Path) -> None:
+        """Do nothing: a path without a result has no line."""
+
+    def keep(self, result: Result) -> None:
+        """Write the line of `result`."""
+        write(result, self._latency)
+
+    def forget(self, probe: str, path: Path) -> None:
+        """Do nothing: lines stay."""
 
 
 def line(result: Result, now: float, latency: str = "network") -> str:
-    """The line of `result` at `now` (seconds since the epoch), in the time zone of the process.
+    """Return the line of `result` at `now` (seconds since the epoch), in the time zone of the process.
 
-    `latency`: "network" shows the RTT where there is one, "duration" what a program would have felt.
+    `latency`: "network" shows the RTT where there is one, "duration" the time that a program would have waited.
     """
     stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
     if result.outcome.ok:
@@ -35,23 +54,23 @@ def line(result: Result, now: float, latency: str = "network") -> str:
     else:
         what = f"FAILED error={result.outcome}{_more(result)}"
     confirm = " confirm=true" if result.confirms else ""
-    return f"[{stamp}] [NODE:{result.source}] [{result.probe.upper()}] {what}{_way(result)}{confirm}"
+    return f"[{stamp}] [NODE:{result.source}] [{result.probe.upper()}] {what}{_path(result.target.path)}{confirm}"
 
 
 def _more(result: Result) -> str:
-    """What a failure has beside its outcome."""
-    told: dict[str, object] = {"status": result.status}
+    """Return what the line of a failure shows after its outcome."""
+    shown: dict[str, object] = result.details.of_failure if result.details is not None else {}
     if result.outcome is Outcome.MTU and result.path_mtu is not None:
-        told |= {"mtu": result.path_mtu.allowed, "passes": result.path_mtu.passes}
-    told |= {"direction": result.direction or None}
-    return "".join(f" {name}={value}" for name, value in told.items() if value is not None)
+        shown |= {"mtu": result.path_mtu.allowed, "passes": result.path_mtu.passes}
+    if result.direction:
+        shown |= {"direction": result.direction}
+    return "".join(f" {name}={value}" for name, value in shown.items())
 
 
-def _way(result: Result) -> str:
-    """To whom, and how: of a peer, of one of TARGETS, and of whatever is not the way from a pod to the Service."""
-    path = result.target.path
-    word = "peer" if path.family else "target" if path.plane.endswith(OTHER) else ""
-    named = {word: path.target if word else "", "plane": path.plane, "family": path.family, "zone": path.zone}
+def _path(path: Path) -> str:
+    """Return the path as the line shows it. A pod's path to the echo services shows nothing."""
+    word = {PEER: "peer", SERVICE: ""}.get(path.role, "target")
+    named = {word: path.target if word else "", "plane": path.shown_plane, "family": path.family, "zone": path.zone}
     return "".join(f" {name}={value}" for name, value in named.items() if value)
 
 
@@ -72,7 +91,7 @@ def write(result: Result, latency: str = "network") -> None:
     text = line(result, time.time(), latency)
 
     def fields() -> dict[str, object]:
-        """Asked for by JSON lines alone."""
+        """Return the fields of a JSON line; a text line has none."""
         flat = result.fields
         shown = "rtt_ms" if latency == "network" and result.rtt is not None else "duration_ms"
         return {"latency_ms": flat[shown]} | flat

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from smoker_common.clock import Clock
 from smoker_common.metrics import Value, counter, gauge
+from smoker_diagnosis.state import PEER
 from smoker_diagnosis.train import Train
 from smoker_prober.kernel import cgroup
 from smoker_prober.probes import ECHOED
@@ -142,16 +143,19 @@ class Metrics(Collector):
         registry.register(self)
 
     def expect(self, probe: str, path: Path) -> None:
-        """There will be results of this path: its counters are there from the start."""
-        self._path(probe, path)
+        """Serve the counters of this path from now on. A peer's appear with its first result."""
+        if path.role != PEER:
+            self._path(probe, path)
 
     def forget(self, probe: str, path: Path) -> None:
-        """There will be no more results of this path: its series go away."""
+        """Serve the series of this path no longer."""
         self._paths.pop((probe, path), None)
         self._unlisted.discard((probe, path))
 
     def keep(self, result: Result) -> None:
-        """Count `result`."""
+        """Count `result`, unless it is a confirmation: those would weigh failures more than successes."""
+        if result.confirms:
+            return
         if result.rtt is not None:
             self._rtt[result.probe,].observe(result.rtt.seconds)
         if result.outcome.ok:
@@ -170,17 +174,18 @@ class Metrics(Collector):
         """A round has ended."""
         self._rounds += 1
 
-    def _path(self, probe: str, way: Path) -> _Path | None:
-        """What is known of a path; None for those that are too many."""
-        key = probe, way
-        path = self._paths.get(key)
-        if path is None:
+    def _path(self, probe: str, path: Path) -> _Path | None:
+        """Return the counts of a path, made at its first use; None beyond `LISTED` paths."""
+        key = probe, path
+        counts = self._paths.get(key)
+        if counts is None:
             if len(self._paths) >= LISTED:
                 self._unlisted.add(key)
                 return None
             self._unlisted.discard(key)
-            path = self._paths[key] = _Path(probe, way, whole=not way.family and len(self._paths) < WHOLE)
-        return path
+            whole = path.role != PEER and len(self._paths) < WHOLE
+            counts = self._paths[key] = _Path(probe, path, whole=whole)
+        return counts
 
     def collect(self) -> Iterator[Metric]:
         """The families of the paths, then the prober's own."""

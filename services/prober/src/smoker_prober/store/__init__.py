@@ -1,1 +1,70 @@
 """What a prober remembers of each path, and how it says so to other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from smoker_common.clock import Clock
+from smoker_prober.network.deadline import EVENT_LOOP
+from smoker_prober.result import Result
+from smoker_prober.snapshot import MeshView, Snapshot
+from smoker_prober.store.around import Around
+from smoker_prober.store.identity import Identity
+from smoker_prober.store.state import States
+from smoker_prober.store.windows import Windows
+from smoker_prober.target import Path
+
+
+class Store:
+    """The sink behind the two documents of a prober: the state, for the hub, and the snapshot, for the report.
+
+    The mesh sets `zone`, the zone of this node once it is known, and `around` and `mesh`, which return what it knows
+    now. `waited` returns the seconds for which this process waited for a CPU.
+    """
+
+    def __init__(
+        self, identity: Identity, *, waited: Callable[[], float] = EVENT_LOOP.delayed, clock: Clock | None = None
+    ) -> None:
+        self.identity = identity
+        self.zone = ""
+        self.around: Callable[[], Around] = Around
+        self.mesh: Callable[[], MeshView | None] = lambda: None
+        clock = clock or Clock()
+        self._windows = Windows(clock)
+        self._states = States(identity, waited=waited, clock=clock.now)
+
+    def expect(self, probe: str, path: Path) -> None:
+        """Include this path from now on."""
+        self._windows.expect(probe, path)
+        self._states.expect(probe, path)
+
+    def keep(self, result: Result) -> None:
+        """Add `result` to its path."""
+        self._states.keep(result)
+        if not result.confirms:  # a confirmation would weigh failures more than successes
+            self._windows.keep(result)
+
+    def forget(self, probe: str, path: Path) -> None:
+        """Leave this path out from now on."""
+        self._windows.forget(probe, path)
+        self._states.forget(probe, path)
+
+    def fresh_failure(self, result: Result) -> bool:
+        """Return whether `result`, kept already, is the first failure of its path in a row and worth a confirmation."""
+        return self._states.fresh_failure(result)
+
+    def failing(self, node: str, network: str) -> bool:
+        """Return whether every path to the prober on `node` and `network` fails, and there is one."""
+        return self._states.failing(node, network)
+
+    def where(self) -> dict[str, str]:
+        """Return where the prober stands, beside its node: its network, and its zone once it is known."""
+        return {"network": self.identity.network} | ({"zone": self.zone} if self.zone else {})
+
+    def document(self) -> tuple[str, bytes]:
+        """Return the ETag and the state as JSON."""
+        return self._states.document(self.zone, self.around)
+
+    def snapshot(self) -> Snapshot:
+        """Return the snapshot of now."""
+        return self._windows.snapshot(self.identity, self.zone, self.mesh())

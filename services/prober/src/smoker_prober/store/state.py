@@ -1,6 +1,6 @@
-"""What the hub asks for: the state of this prober, as `smoker_diagnosis.state` defines it.
+"""The state of this prober for the hub, as `smoker_diagnosis.state` defines it.
 
-It is kept up to date as results come. A request for it encodes what has changed since the last one, and nothing else.
+It is updated as results come. A request for it encodes the state once after a change, and recomputes nothing.
 """
 
 from __future__ import annotations
@@ -8,15 +8,15 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, cast
+from typing import NamedTuple
 
-from smoker_diagnosis.state import Api, Heard, Large, Left, PathState, Role, State, encode
-from smoker_prober.network.deadline import EVENT_LOOP
-from smoker_prober.process import Settings
+from smoker_diagnosis.state import PEER, Large, PathState, State, encode
 from smoker_prober.result import Outcome, Result
-from smoker_prober.target import OTHER, Path
+from smoker_prober.store.around import Around
+from smoker_prober.store.identity import Identity
+from smoker_prober.target import Path
 
 STATE = "/api/v1/state"
 ROUNDS = 3  # rounds that the counts cover
@@ -50,62 +50,23 @@ class _Kept:
     connected: bool = False  # in this streak of failures
 
 
-@dataclass(frozen=True, slots=True)
-class Around:
-    """What the mesh knows beside results."""
+class States:
+    """The state of each path. `waited` returns the seconds for which this process has waited for a CPU."""
 
-    zone: str = ""
-    api: Api = ""
-    peers: int = 0
-    heard: tuple[Heard, ...] = ()
-    left: tuple[Left, ...] = ()
-    echoes: dict[str, list[str]] = field(default_factory=dict)
-
-
-class StateSink:
-    """Keeps the state of one prober. `around` says what the mesh knows now; `waited`, how long we waited for a CPU."""
-
-    def __init__(
-        self,
-        *,
-        node: str,
-        network: str,
-        interval: float,
-        timeout: float,
-        cluster: str = "",
-        waited: Callable[[], float] = lambda: 0.0,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._node, self._network, self._cluster = node, cast(Literal["pod", "host"], network), cluster
-        self._interval, self._timeout = interval, timeout
-        self._waited, self._clock = waited, clock
-        self.around: Callable[[], Around] = Around
+    def __init__(self, identity: Identity, *, waited: Callable[[], float], clock: Callable[[], float]) -> None:
+        self._identity, self._waited, self._clock = identity, waited, clock
         self._kept: dict[tuple[str, Path], _Kept] = {}
         self._paths: dict[tuple[str, Path], PathState] = {}
         self._looked, self._waited_then, self._starved = clock(), waited(), False
         self._changes = 0
         self._document: tuple[int, bytes] = (-1, b"")
-        self._process = os.urandom(4).hex()  # two processes count their changes alike
-
-    @classmethod
-    def of(cls, settings: Settings) -> StateSink:
-        """Return the sink of the prober that `settings` describe."""
-        return cls(
-            node=settings.node_name,
-            network=settings.network,
-            interval=settings.test_interval,
-            timeout=settings.test_timeout,
-            cluster=settings.cluster_name,
-            waited=EVENT_LOOP.delayed,
-        )
+        self._process = os.urandom(4).hex()  # part of the ETag: two processes count their changes alike
 
     def expect(self, probe: str, path: Path) -> None:
         """Include this path from now on."""
         if (probe, path) not in self._paths:
             self._kept[probe, path] = _Kept()
-            self._paths[probe, path] = PathState(
-                role_of(path), path.target, plane_of(path), path.family, probe, path.zone
-            )
+            self._paths[probe, path] = PathState(path.role, path.target, path.plane, path.family, probe, path.zone)
             self._changes += 1
 
     def forget(self, probe: str, path: Path) -> None:
@@ -185,34 +146,37 @@ class StateSink:
             return False
         return self._kept[result.probe, result.target.path].streak == 1
 
-    def failing(self, node: str, network_plane: str) -> bool:
-        """Return whether every path to `node` on a plane that ends at `network_plane` fails, and there is one."""
+    def failing(self, node: str, network: str) -> bool:
+        """Return whether every path to the prober on `node` and `network` fails, and there is one."""
         seen = [
             state.last != Outcome.SUCCESS
             for state in self._paths.values()
-            if state.role == "peer" and state.target == node and state.last and _ends_at(state.plane) == network_plane
+            if state.role == PEER
+            and state.target == node
+            and state.last
+            and _network_at_the_end(state.plane) == network
         ]
         return bool(seen) and all(seen)
 
-    def document(self) -> tuple[str, bytes]:
+    def document(self, zone: str, around: Callable[[], Around]) -> tuple[str, bytes]:
         """Return the ETag and the state as JSON."""
         self._look()
         if self._document[0] != self._changes:
-            self._document = self._changes, encode(self.state())
+            self._document = self._changes, encode(self.state(zone, around()))
         return f'"{self._process}-{self._changes}"', self._document[1]
 
-    def state(self) -> State:
+    def state(self, zone: str, around: Around) -> State:
         """Return the state now."""
-        around = self.around()
+        identity = self._identity
         return State(
-            cluster=self._cluster,
-            node=self._node,
-            network=self._network,
-            zone=around.zone,
+            cluster=identity.cluster,
+            node=identity.node,
+            network=identity.network,
+            zone=zone,
             time=round(time.time(), 3),
             at=round(self._clock(), 3),
-            interval=self._interval,
-            timeout=self._timeout,
+            interval=identity.interval,
+            timeout=identity.timeout,
             starved=self._starved,
             api=around.api,
             peers=around.peers,
@@ -235,32 +199,10 @@ class StateSink:
             self._changes += 1
 
 
-def role_of(path: Path) -> Role:
-    """Return what kind of target `path` leads to."""
-    if path.family:
-        return "peer"
-    return "external" if path.plane.endswith(OTHER) else "service"
-
-
-def plane_of(path: Path) -> str:
-    """Return the plane of `path` by its name: that of a pod to the Service has none in lines."""
-    return path.plane or "service"
-
-
-def _ends_at(plane: str) -> str:
+def _network_at_the_end(plane: str) -> str:
     return plane.rpartition("-")[2]
 
 
 def _nearest(ordered: list[float], share: float) -> float:
     """Return the percentile by nearest rank; 0 without values."""
     return ordered[max(0, -(-int(share * 1000) * len(ordered) // 1000) - 1)] if ordered else 0.0
-
-
-def heard_of(times: Callable[[str], float | None], addresses: Iterable[tuple[str, str, str, str]]) -> tuple[Heard, ...]:
-    """Return when peers were last heard. `addresses`: address, node, plane and family of each peer's path to us."""
-    found = []
-    for address, node, plane, family in addresses:
-        at = times(address)
-        if at is not None:
-            found.append(Heard(node, plane, family, round(at, 3)))
-    return tuple(found)

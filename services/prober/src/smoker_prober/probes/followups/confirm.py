@@ -1,6 +1,6 @@
-"""A failed probe is repeated once, a moment later: that tells a fault from a single lost packet within seconds.
+"""Repeats a failed probe once, a moment later: that tells a fault from a single lost packet within seconds.
 
-The repetition is a result of its own (`confirm=true`). It counts for the state that the hub reads, and not for rates,
+The repetition is a result of its own (`confirm=true`). It counts for the state that the hub reads, but not for rates,
 windows and metrics: they would otherwise weigh failures more than successes.
 
 A storm is impossible: a prober repeats at most `MOST` probes an interval, however many fail. With everything failing on
@@ -18,12 +18,12 @@ import gevent
 from gevent.pool import Pool
 
 AFTER = 2.0  # seconds
-SPREAD = 1.0  # seconds beyond it, at random: the failures of one moment are not repeated in one moment
-MOST = 12  # an interval
+SPREAD = 1.0  # seconds beyond it, at random: failures of one moment are not repeated in one moment
+MOST = 12  # confirmations an interval
 
 
 class Confirmations:
-    """Runs what `later` is given, each after its pause, within the budget."""
+    """Runs confirmations, each after a pause, within the budget."""
 
     def __init__(self, interval: float, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._interval, self._clock = interval, clock

@@ -12,18 +12,48 @@ import socket
 import struct
 import time
 from collections.abc import Collection
+from dataclasses import replace
+from typing import NamedTuple
 
 from gevent.socket import wait_read
 
 from smoker_diagnosis.path_mtu import PathMtu, judge, sizes
 from smoker_prober.kernel import error_queue, path_mtu
-from smoker_prober.network.resolve import Address
+from smoker_prober.network.resolve import Address, address
 from smoker_prober.probes.datagram import connected
+from smoker_prober.result import Outcome, Result
 
 LARGEST = 9216  # bytes: jumbo frames end here; loopback would take 65,536
 TRIES, SWEEPS = 3, 2
 FILLING = bytes(LARGEST)
 _SIZE = struct.Struct("!I")
+
+
+class Options(NamedTuple):
+    """A large packet in the first round, and then in one of `every` rounds."""
+
+    every: int = 1
+
+
+class Followup:
+    """Sends a large packet to the address that answered a UDP probe, when it is due and while such packets are lost."""
+
+    def __init__(self, options: Options) -> None:
+        self._every = options.every
+        self._rounds = 0  # until the next round that has one
+        self._lost = False
+
+    def __call__(self, result: Result, timeout: float, never: Collection[int]) -> Result:
+        """Return `result` with what the packet found. Where large packets are lost, the probe has failed."""
+        self._rounds -= 1
+        if self._rounds >= 0 and not self._lost:
+            return result
+        found = run(address(result.address, result.target.port), timeout, never)
+        self._rounds = self._every - 1
+        self._lost = found.black_hole if found is not None else self._lost  # None: nothing is known, so try again
+        if found is None or not found.black_hole:
+            return replace(result, path_mtu=found)
+        return replace(result, path_mtu=found, outcome=Outcome.MTU, error=str(found))
 
 
 class _Over(Exception):

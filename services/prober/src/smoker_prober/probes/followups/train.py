@@ -8,7 +8,8 @@ import random
 import socket
 import time
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from statistics import median
 from typing import NamedTuple
 
 import gevent
@@ -17,10 +18,43 @@ from gevent.socket import wait_read
 from smoker_diagnosis.train import Answer, Train, judge
 from smoker_echo.stamp_packet import LENGTH, Malformed, SenderPacket, pack_sender, unpack_reflector
 from smoker_prober.kernel import error_queue, timestamping
-from smoker_prober.network.resolve import Address
+from smoker_prober.network.resolve import Address, address
 from smoker_prober.probes.datagram import connected
+from smoker_prober.result import Method, Result, Rtt
 
+LONGEST = 1.0  # seconds over which a train is spread at most
+SHARE = 0.2  # of the interval, where that is less
 TAKE = 16  # packets after which what lies in the socket is taken: its buffer holds some two hundred
+
+
+class Options(NamedTuple):
+    """A train to `port` of the host that answered: so many packets, spread over seconds."""
+
+    port: int
+    packets: int = 10
+    spread: float = 1.0
+
+
+def spread(interval: float) -> float:
+    """Return the seconds over which a train is spread, with this interval between rounds."""
+    return min(LONGEST, interval * SHARE)
+
+
+class Followup:
+    """Sends a train to the address that answered a UDP probe."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+
+    def __call__(self, result: Result, timeout: float, never: Collection[int]) -> Result:
+        """Return `result` with what the train found, and with the train's median RTT where it has one."""
+        options = self._options
+        found = run(address(result.address, options.port), options.packets, options.spread, timeout, never)
+        if found is None or not found.rtts:
+            return replace(result, train=found)
+        # These RTTs leave out the reflector's own time: a peer that lacks CPU does not make the network look slow.
+        method = Method.STAMP if found.stamped else Method.CLOCK
+        return replace(result, train=found, rtt=Rtt(median(found.rtts), method))
 
 
 class _Over(Exception):

@@ -1,0 +1,18 @@
+"""What the mesh adds to the state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from smoker_diagnosis.state import Api, Heard, Left
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a prober knows beside its results."""
+
+    api: Api = ""
+    peers: int = 0
+    heard: tuple[Heard, ...] = ()
+    left: tuple[Left, ...] = ()
+    echoes: dict[str, list[str]] = field(default_factory=dict)
