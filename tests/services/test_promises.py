@@ -28,11 +28,13 @@ PROMISED = {
     "REQUEST_TIMEOUT": 30.0,
 }
 HUB = 8083  # its HTTP_PORT
+PROCESS = ("prober",)  # services whose settings stand in process.py, beside a configuration of another kind
 
 
 def settings_of(service: str) -> type[ServiceSettings]:
     """The settings class of a service."""
-    module = importlib.import_module(f"smoker_{service.replace('-', '_')}.settings")
+    name = "process" if service in PROCESS else "settings"
+    module = importlib.import_module(f"smoker_{service.replace('-', '_')}.{name}")
     found: type[ServiceSettings] = module.Settings
     return found
 

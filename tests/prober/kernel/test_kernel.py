@@ -284,7 +284,7 @@ def test_what_was_drained_does_not_fail_the_next_call() -> None:
 )
 def test_an_icmp_error_in_words(error: IcmpError, text: str) -> None:
     """The kernel's word for it, then ICMP's numbers and the offender."""
-    assert error.told("10.0.0.9") == text
+    assert error.text("10.0.0.9") == text
 
 
 V4, V6 = (socket.IPPROTO_IP, 11), (socket.IPPROTO_IPV6, 25)

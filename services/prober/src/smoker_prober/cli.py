@@ -1,4 +1,4 @@
-"""The command line: `run` for ever, `once` for a report and an exit code, `probe` by hand."""
+"""The command line: `run` until stopped, `once` for a report and an exit code, `report`, `probe` by hand."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ from smoker_prober.target import Path, Target, service_path
 
 PROGRAM = "smoker-prober"
 ALL_GOOD, FAILED, MISTAKE = 0, 1, 2  # exit codes
-REPORT = 2.2  # seconds for the prober that runs here
+REPORT = 2.2  # seconds for the answer of the prober on this machine
 BESIDE = (9464, 9467)  # admin ports of a prober on this machine: by default, and of `make run`
-PATIENCE = 240.0  # seconds with a mesh that is not well: Helm ends a test after 300
+PATIENCE = 240.0  # seconds of waiting for a mesh that is not good: Helm ends a test after 300
 SETTLE = 1.0  # seconds between two rounds of `once --settle`
 USUAL = -1.0  # `--wait` without a number
 
 
 def command(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line. Returns the exit code."""
+    """Run the command line. Return the exit code."""
     parser = _parser()
     chosen = parser.parse_args(arguments)
     if chosen.command == "once" and not chosen.mesh and (chosen.wait is not None or chosen.tolerate):
@@ -63,9 +63,9 @@ def command(arguments: Sequence[str] | None = None) -> int:
         service.complain(PROGRAM, problems)
         return MISTAKE
     log.configure(settings.log_level, settings.log_format, results=sys.stdout, results_level="SUCCESS")
-    # gevent's own way with Ctrl-C is a traceback from the event loop.
+    # By default gevent answers Ctrl-C with a traceback from the event loop.
     interrupt = gevent.signal_handler(signal.SIGINT, gevent.kill, gevent.getcurrent(), KeyboardInterrupt)
-    terminate = gevent.signal_handler(signal.SIGTERM, os._exit, TERMINATED)  # in the middle of whatever it waits for
+    terminate = gevent.signal_handler(signal.SIGTERM, os._exit, TERMINATED)  # at once, in the middle of any wait
     try:
         if chosen.command == "once":
             return _once(settings, chosen)
@@ -109,7 +109,7 @@ def _report(settings: Settings, *, as_json: bool) -> int:
 
 
 def _once(settings: Settings, chosen: argparse.Namespace) -> int:
-    """Do one round, and before it ask all probers, whose answer is there at once."""
+    """Ask all probers, which answer at once, then do one round."""
     gathered = None
     out = sys.stderr if chosen.json else sys.stdout
     if chosen.mesh and chosen.wait is None:
@@ -122,11 +122,11 @@ def _once(settings: Settings, chosen: argparse.Namespace) -> int:
     found = list(_one_round(settings))
     ok = all(result.outcome.ok for result in found)
     if chosen.mesh and chosen.wait is not None:
-        # What failed before counts only if it still does: each prober has time for one more round, and one that has
-        # just come for those in which its peers' failures say nothing yet.
+        # A failure counts only if it lasts. So each prober gets the time for one more round, and for the rounds in
+        # which a new prober does not count the failures of its peers.
         usual = min(chosen.settle + NEW * settings.test_interval + rounds.longest(settings), PATIENCE)
         patience = usual if chosen.wait == USUAL else chosen.wait
-        print(f"asking all probers, for {patience:.0f} s at most until all is well", file=sys.stderr, flush=True)
+        print(f"asking all probers, for {patience:.0f} s at most until all is good", file=sys.stderr, flush=True)
         gathered = gather(chosen.mesh, patience, tolerated=chosen.tolerate)
         if not gathered.states:
             return _nobody(gathered)
@@ -151,7 +151,7 @@ def _one_round(settings: Settings) -> Iterator[Result]:
 
 
 def _settle(settings: Settings, patience: float) -> None:
-    """Rounds that do not count, until each probe of each target was answered once, for `patience` seconds at most."""
+    """Do rounds that do not count, until each probe was answered once, for `patience` seconds at most."""
     until, pause, answered = time.monotonic() + patience, Event(), set[tuple[str, Path]]()
     while True:
         found = list(_one_round(settings))
@@ -185,23 +185,25 @@ def _probe(settings: Settings, chosen: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
-        description="Probes a network over TCP, UDP and HTTP and says what it found.",
+        description="Probes a network over TCP, UDP and HTTP and reports what it finds.",
         epilog="exit codes: 0 all good, 1 a probe failed or something is at fault, "
         "2 settings or arguments wrong, no prober answers, or stdout cannot be written, "
         "141 the reader of stdout is gone, 143 SIGTERM\n\n"
-        f"It is set by environment variables:\n{describe(Settings)}",
+        f"Environment variables:\n{describe(Settings)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {version(PROGRAM)}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    commands.add_parser("run", help="a round now and then every TEST_INTERVAL seconds, a line for each result")
-    once = commands.add_parser("once", help="one round as a table; the exit code says whether all was good")
+    commands.add_parser("run", help="do a round now and then every TEST_INTERVAL seconds, with a line for each result")
+    once = commands.add_parser(
+        "once", help="do one round and print it as a table; the exit code says whether all is good"
+    )
     once.add_argument(
         "--settle",
         type=_argument(seconds(0, 3600)),
         default=0.0,
         metavar="S",
-        help="before the round that counts, wait until each probe was answered once, for S seconds at most (0)",
+        help="before the round that counts, do rounds until each probe was answered once, for S seconds at most (0)",
     )
     once.add_argument(
         "--mesh",
@@ -209,7 +211,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="HOST:PORT",
-        help="ask all probers whose admin port this is, and say at once what is at fault; may be given again",
+        help="ask all probers behind this admin port, and say at once what is at fault; may be given again",
     )
     once.add_argument(
         "--wait",
@@ -217,7 +219,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_argument(seconds(0, 3600)),
         const=USUAL,
         metavar="S",
-        help="with --mesh: ask again until all is well, for S seconds at most (without S: some rounds)",
+        help="with --mesh: ask again until all is good, for S seconds at most (without S: for some rounds)",
     )
     once.add_argument(
         "--tolerate",
@@ -226,25 +228,27 @@ def _parser() -> argparse.ArgumentParser:
         choices=("loss",),
         help="with --mesh: show packet loss, but do not fail because of it",
     )
-    once.add_argument("--json", action="store_true", help="as JSON instead")
-    told = commands.add_parser("report", help="what the prober that runs here remembers of each path, as a table")
-    told.add_argument("--json", action="store_true", help="as JSON instead")
+    once.add_argument("--json", action="store_true", help="print JSON")
+    shown = commands.add_parser("report", help="print what the prober on this machine remembers of each path")
+    shown.add_argument("--json", action="store_true", help="print JSON")
     probe = commands.add_parser("probe", help="probe one target by hand")
     probe.add_argument("probe", choices=PROBES, help="the protocol")
     probe.add_argument("host", type=_argument(host), metavar="HOST", help="a name or an address")
     probe.add_argument("port", type=_argument(port), metavar="PORT")
-    probe.add_argument("--count", type=_argument(whole(1, 1_000_000)), default=1, metavar="N", help="how often (1)")
     probe.add_argument(
-        "--interval", type=_argument(seconds(0, 3600)), default=1.0, metavar="S", help="seconds between two (1)"
+        "--count", type=_argument(whole(1, 1_000_000)), default=1, metavar="N", help="number of probes (1)"
     )
     probe.add_argument(
-        "--timeout", type=_argument(seconds(0.001, 3600)), metavar="S", help="seconds for each (TEST_TIMEOUT)"
+        "--interval", type=_argument(seconds(0, 3600)), default=1.0, metavar="S", help="seconds between two probes (1)"
+    )
+    probe.add_argument(
+        "--timeout", type=_argument(seconds(0.001, 3600)), metavar="S", help="seconds for each probe (TEST_TIMEOUT)"
     )
     return parser
 
 
 def _argument(kind: Kind) -> Callable[[str], Any]:
-    """A settings kind as argparse wants it."""
+    """Return `kind` as an argparse type."""
 
     def convert(text: str) -> Any:
         if not text:  # an empty variable is an unset one; an empty argument is a mistake

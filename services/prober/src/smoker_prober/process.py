@@ -35,11 +35,11 @@ class Settings(ServiceSettings):
     tcp_port: int = setting("TCP_PORT", 8080, port, "the port of the TCP echo")
     udp_port: int = setting("UDP_PORT", 8081, port, "the port of the UDP echo")
     http_port: int = setting("HTTP_PORT", 8082, port, "the port of the HTTP echo")
-    test_interval: float = setting("TEST_INTERVAL", 30.0, seconds(0.1, 86400), "from one round to the next")
+    test_interval: float = setting("TEST_INTERVAL", 30.0, seconds(0.1, 86400), "between the starts of two rounds")
     test_timeout: float = setting("TEST_TIMEOUT", 5.0, seconds(0.001, 3600), "for one probe, name resolution included")
     stamp_port: int = setting("STAMP_PORT", 8062, port, "the port of the STAMP reflector")
     probes: tuple[str, ...] = setting(
-        "PROBES", ECHOED, some_of(*ECHOED), "how the echo services and peers are probed, a train with UDP"
+        "PROBES", ECHOED, some_of(*ECHOED), "the probes of the echo services and peers; a train follows UDP"
     )
     udp_packets: int = setting(
         "UDP_PACKETS", 10, whole(0, 1000), "packets of the train that follows a UDP probe; 0: none"
@@ -48,17 +48,17 @@ class Settings(ServiceSettings):
         "MTU_INTERVAL",
         30.0,
         seconds(0, 86400),
-        "from one packet as large as the way should take, which follows a UDP probe, to the next; 0: none",
+        "between two packets as large as the path should take, each after a UDP probe; 0: none",
     )
     latency: str = setting(
         "LATENCY",
         "network",
         one_of("network", "duration"),
-        "what a line calls latency: the kernel's RTT or the clock's",
+        "the latency in lines: the RTT of the network or the probe's duration",
     )
-    node_name: str = setting("NODE_NAME", socket.gethostname, name, "the node this prober stands on")
+    node_name: str = setting("NODE_NAME", socket.gethostname, name, "the node this prober runs on")
     cluster_name: str = setting("CLUSTER_NAME", "", name, "the cluster's name, in the state that the hub reads")
-    network: str = setting("NETWORK", POD, one_of(POD, HOST), "the network it stands on: its pod's or its node's")
+    network: str = setting("NETWORK", POD, one_of(POD, HOST), "the network of this prober: its pod's or its node's")
     discovery: str = setting(
         "DISCOVERY",
         "static",
@@ -70,7 +70,7 @@ class Settings(ServiceSettings):
     peer_host_service: str = setting("PEER_HOST_SERVICE", "", name, "the Service of the probers on nodes' networks")
     mesh_peers: int = setting("MESH_PEERS", 10, whole(0, 10_000), "nodes whose probers are probed; 0: all")
     peer_tcp_port: int = setting(
-        "PEER_TCP_PORT", 0, port_or_none, "where peers are answered over TCP; 0: nowhere", listen="tcp"
+        "PEER_TCP_PORT", 0, port_or_none, "the port that answers peers over TCP; 0: none", listen="tcp"
     )
     peer_udp_port: int = setting("PEER_UDP_PORT", 0, port_or_none, "the same over UDP", listen="udp")
     peer_http_port: int = setting("PEER_HTTP_PORT", 0, port_or_none, "the same over HTTP", listen="tcp")
@@ -85,4 +85,4 @@ class Settings(ServiceSettings):
     echo_ports: tuple[int, ...] = setting(
         "ECHO_PORTS", ECHO_PORTS, ports, "ports of other echoes and reflectors: datagrams from them are not answered"
     )
-    targets: str = setting("TARGETS", "", externals.kind, "what else is probed: a TCP handshake, a page")
+    targets: str = setting("TARGETS", "", externals.kind, "external targets: a TCP handshake or a page of each")

@@ -1,4 +1,4 @@
-"""One round for a person (a table) or for a program (JSON)."""
+"""Tables and JSON for people and scripts: of one round, and of a prober's snapshot."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLUMNS = ("PROBE", "TARGET", "OUTCOME", "LATENCY", "DETAIL")
 
 
 def table(results: Sequence[Result], node: str, latency: str = "network") -> str:
-    """A row a result, then one sentence. `latency` as for a line."""
+    """Return a table with a row for each result, then one sentence. `latency` as for a line."""
     rows = [COLUMNS, *(_row(result, latency) for result in results)]
     return "\n".join([*aligned(rows), "", verdict(results, node)])
 
@@ -31,7 +31,7 @@ def _row(result: Result, latency: str) -> tuple[str, ...]:
 
 
 def verdict(results: Sequence[Result], node: str) -> str:
-    """How many answered, and which did not."""
+    """Return how many probes were answered, and which were not, in one sentence."""
     failed = [result for result in results if not result.outcome.ok]
     if not failed:
         if len(results) == 1:
@@ -95,13 +95,13 @@ def _values(spread: Percentiles | None) -> tuple[float | None, ...]:
 
 
 def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """The rows as lines, each column as wide as its widest cell."""
+    """Return the rows as lines, each column as wide as its widest cell."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def summary(results: Sequence[Result], latency: str = "network") -> str:
-    """How many of a series were answered, and how fast. `latency` as for a line."""
+    """Return how many of a series of probes were answered, and how fast. `latency` as for a line."""
     times = sorted(result.latency(latency) for result in results if result.outcome.ok)
     text = f"{len(results)} probe{'s' if len(results) != 1 else ''}, {len(times)} answered"
     if times:

@@ -1,4 +1,4 @@
-"""What a probe found: frozen facts, no judgement."""
+"""The result of a probe: frozen facts, without judgement."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from smoker_prober.target import Target
 
 OUT = "out"  # the direction from here to a peer
 
-#: The steps of a probe, in order (RFC 9110 has no words for them; these are the field's).
+#: The steps of a probe, in order.
 PHASES = ("resolve", "connect", "tls", "send", "wait", "transfer")
 AFTER_CONNECT = frozenset(PHASES[PHASES.index("connect") + 1 :])
 
@@ -59,19 +59,19 @@ class Result:
     start: float
     outcome: Outcome
     duration: float  # of all phases
-    phases: Mapping[str, float] = field(default_factory=dict)  # those that were begun
-    address: str = ""  # what the target's name was resolved to, empty if it was not
+    phases: Mapping[str, float] = field(default_factory=dict)  # seconds of each phase that began
+    address: str = ""  # what the target's name resolved to; empty if it did not
     received: int = 0  # bytes of the answer
     error: str = ""  # what failed, for a person; empty on success
-    rtt: Rtt | None = None  # of the network, as good as it could be measured; None where nothing came back
-    retransmits: int = 0  # segments that TCP sent again: loss that the outcome does not show
+    rtt: Rtt | None = None  # of the network, by the best method available; None if nothing came back
+    retransmits: int = 0  # segments that TCP sent again: loss that does not change the outcome
     details: Details | None = None  # what only this kind of probe finds
-    train: Train | None = None  # what the packets that followed a UDP probe found
-    direction: str = ""  # OUT: what is lost is what goes out to a peer; empty: not known
-    path_mtu: PathMtu | None = None  # what the large packets that followed it found
+    train: Train | None = None  # what the train after a UDP probe found
+    direction: str = ""  # OUT: packets to the peer are lost; empty: not known
+    path_mtu: PathMtu | None = None  # what the large packets after a UDP probe found
     began: float = 0.0  # when it began, in seconds of the monotonic clock
     offender: str = ""  # address of the router or host, not the target, that sent an ICMP error
-    confirms: bool = False  # it repeats a probe that failed a moment ago; it does not count as a round
+    confirms: bool = False  # whether it repeats a probe that failed a moment ago; it does not count as a round
 
     def __post_init__(self) -> None:
         if self.duration < 0 or any(seconds < 0 for seconds in self.phases.values()):
@@ -89,7 +89,7 @@ class Result:
         return self.target.probe
 
     def latency(self, kind: str) -> float:
-        """What is called latency (seconds). "network": the RTT where there is one; "duration": what a program felt."""
+        """Return the latency in seconds: for "network" the RTT where there is one, for "duration" the probe's time."""
         return self.rtt.seconds if self.rtt is not None and kind == "network" else self.duration
 
     @property
@@ -99,7 +99,7 @@ class Result:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """Flat, for JSON: durations in milliseconds, what is unknown left out."""
+        """The result flat, for JSON: durations in milliseconds, without what is not known."""
         flat: dict[str, Any] = {
             "node": self.source,
             "probe": self.probe,
@@ -139,11 +139,11 @@ class Result:
 
 
 def percent(ratio: float) -> str:
-    """`0.0%`, `12.5%`."""
+    """Return `ratio` as `0.0%` or `12.5%`."""
     return f"{ratio * 100:.1f}%"
 
 
 def milliseconds(seconds: float) -> str:
-    """`15ms`; below 10 ms with up to three decimals, `0.214ms`."""
+    """Return `seconds` as `15ms`; below 10 ms with up to three decimals, as `0.214ms`."""
     value = round(seconds * 1000, 3)
     return f"{value:.0f}ms" if value >= 10 else f"{value:.3f}".rstrip("0").rstrip(".") + "ms"

@@ -38,7 +38,7 @@ class Round:
         for target, followups in self._steps:
             result = run(target, self._source, self._timeout, never=never)
             for followup in followups:
-                if result.outcome.ok:  # where nobody answered, nothing more is sent
+                if result.outcome.ok:  # nothing more is sent to a target that does not answer
                     result = followup(result, self._timeout, never)
             yield result
 

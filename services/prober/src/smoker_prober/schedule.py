@@ -1,6 +1,6 @@
-"""When the rounds are: the first at once, then on a grid that does not drift, with a place for each node and target.
+"""When rounds run: the first at once, then on a grid that does not drift, with an offset for each node and host.
 
-A heap knows which round is due next; one greenlet waits for that, and a round has a greenlet while it lasts.
+A heap knows which round is due next, and one greenlet waits for it. Each running round has a greenlet of its own.
 """
 
 from __future__ import annotations
@@ -16,37 +16,38 @@ from gevent.event import Event
 from gevent.pool import Pool
 from loguru import logger
 
-PATIENCE = 10.0  # seconds beyond interval and round after which a schedule that has not turned is stuck
-AT_ONCE = 256  # rounds under way at most: those of targets that do not answer last long
-TOGETHER = 8  # rounds that begin together, about: apart, each would find its caches cold
+PATIENCE = 10.0  # seconds beyond interval and round after which a schedule without a new round is stuck
+AT_ONCE = 256  # rounds that run at once at most: those of silent targets last long
+TOGETHER = 8  # rounds, about, that begin together: apart, each would find the CPU's caches cold
 APART = 0.02  # seconds between the beginnings of the first rounds, of which there can be a thousand
 
 
 def phase(node: str, interval: float) -> float:
-    """Where on the grid `node` fires: seconds from 0 to `interval`, the same at each start, nodes spread evenly.
+    """Return the offset of `node` on the grid: 0 to `interval` seconds, the same at each start, nodes spread evenly.
 
-    It is another hash than that of the ring of peers: neighbours there probe the same node, and must not do so at once.
+    It is not the hash of the ring of peers: neighbours there probe the same node, and must not do so at once.
     """
     digest = hashlib.blake2b(node.encode(), digest_size=8, person=b"rounds").digest()
     return int.from_bytes(digest, "big") / 2**64 * interval
 
 
 def place(node: str, name: str, rounds: int, interval: float) -> float:
-    """Where on the grid `node` has the round `name`, one of so many: some at its own phase, others evenly after it."""
+    """Return the offset of the round `name` of a node with so many `rounds`, in groups spread over the interval."""
     groups = math.ceil(rounds / TOGETHER)
     return phase(node, interval) + math.floor(phase(f"{node} {name}", groups)) * interval / groups
 
 
 def next_tick(now: float, interval: float, offset: float) -> float:
-    """The first instant after `now` that is `offset` past a multiple of `interval`."""
+    """Return the first instant after `now` that is `offset` past a multiple of `interval`."""
     tick = (math.floor((now - offset) / interval) + 1) * interval + offset
-    return tick if tick > now else tick + interval  # where the floating point has rounded down
+    return tick if tick > now else tick + interval  # floating point rounded down
 
 
 class Schedule:
-    """Calls each of `rounds` (by name) at once and then at each tick of its own, until it is left out or all is closed.
+    """Calls each of `rounds` (by name) at once and then at its ticks, until `set` omits it or `close` is called.
 
-    What a round raises is logged, and the rounds go on. A round never overlaps itself, and waits for no other.
+    An exception in a round is logged, and the rounds go on. A round never overlaps itself. At most `AT_ONCE` rounds run
+    at once; a round waits only while that many others are running.
     """
 
     def __init__(
@@ -58,24 +59,24 @@ class Schedule:
         node: str,
         began: Callable[[float], None] = lambda _lateness: None,
     ) -> None:
-        """`longest` is what a round may take; `began` is told by how much each round begins after its time."""
+        """`longest` is the seconds that a round may take. `began` gets the seconds by which each round is late."""
         self._rounds: dict[str, Callable[[], None]] = {}
         self._interval, self._longest, self._node, self._began = interval, longest, node, began
-        self._due: list[tuple[float, str]] = []  # a heap of the rounds that are not under way, and of what was left out
-        self._due_at: dict[str, float] = {}  # of those that are not under way: what the heap says otherwise is over
-        self._under_way: dict[str, float] = {}  # when they began
-        self._overrun: set[str] = set()  # those whose last round took longer than the interval
-        self._changed = Event()  # there is something due earlier than before, or the end
+        self._due: list[tuple[float, str]] = []  # a heap of the rounds that do not run, and of stale entries
+        self._due_at: dict[str, float] = {}  # of the rounds that do not run: a different entry in the heap is stale
+        self._under_way: dict[str, float] = {}  # when each running round began
+        self._overrun: set[str] = set()  # names whose last round took longer than the interval
+        self._changed = Event()  # something is due earlier than before, or the schedule is closed
         self._pool = Pool(AT_ONCE)
         self._closed = False
         self._turned = time.monotonic()
-        self._wall = time.time() - self._turned  # read once: later steps of the wall clock move no round
+        self._wall = time.time() - self._turned  # read once, so that later steps of the wall clock move no round
         self._greenlet: gevent.Greenlet[[], None] | None = None
         self.ended = 0  # rounds so far
         self.set(rounds)
 
     def set(self, rounds: Mapping[str, Callable[[], None]]) -> None:
-        """From now on these are the rounds: those that are new are due at once, those left out are not called again."""
+        """Replace the rounds. New ones are due at once, and omitted ones are not called again."""
         fresh = [name for name, one_round in rounds.items() if self._rounds.get(name) is not one_round]
         self._rounds = dict(rounds)
         for name in self._due_at.keys() - rounds.keys():
@@ -88,7 +89,7 @@ class Schedule:
         self._changed.set()
 
     def has(self, name: str, one_round: Callable[[], None]) -> bool:
-        """Whether the round `name` is (still) this one."""
+        """Return whether the round `name` is still this one."""
         return self._rounds.get(name) is one_round
 
     def start(self) -> None:
@@ -111,7 +112,7 @@ class Schedule:
                 due, name = heapq.heappop(self._due)
                 del self._due_at[name]
                 self._under_way[name] = time.monotonic()
-                self._pool.spawn(self._one, name, due)  # waits where too many are under way
+                self._pool.spawn(self._one, name, due)  # waits while too many run
 
     def _one(self, name: str, due: float) -> None:
         one_round = self._rounds.get(name)
@@ -129,23 +130,23 @@ class Schedule:
         now = time.monotonic()
         if now - due <= self._interval:
             self._overrun.discard(name)
-        elif name not in self._overrun:  # once, until it is in time again
+        elif name not in self._overrun:  # one warning until it is in time again
             self._overrun.add(name)
             logger.warning(
-                "a round took longer than the interval; the rounds in between are left out",
+                "a round took longer than the interval; the rounds in between are skipped",
                 target=name,
                 seconds=round(now - due, 3),
                 interval=self._interval,
             )
         if self.has(name, one_round):
-            # A timer may be early by a moment: not the same tick twice, and the moment is waited for.
+            # A timer may fire a moment early: never run the same tick twice.
             self._put(name, self.next(name, max(now, due)))
-        elif name in self._rounds:  # another one of that name has come meanwhile
+        elif name in self._rounds:  # another round took its name meanwhile
             self._put(name, now)
         self._changed.set()
 
     def next(self, name: str, now: float) -> float:
-        """When the round `name` is due after `now`; both by the monotonic clock."""
+        """Return when the round `name` is due after `now`, both by the monotonic clock."""
         offset = place(self._node, name, len(self._rounds), self._interval)
         return next_tick(now + self._wall, self._interval, offset) - self._wall
 
@@ -155,11 +156,11 @@ class Schedule:
 
     @property
     def closed(self) -> bool:
-        """Whether no more probes are to begin."""
+        """Whether no more probes may begin."""
         return self._closed
 
     def drain(self, seconds: float) -> int:
-        """Wait for the rounds under way, `seconds` at most. Returns how many were cut."""
+        """Wait for the running rounds, `seconds` at most. Return how many were cut off."""
         if self._greenlet is not None:
             self._greenlet.kill()
         self._pool.join(seconds)

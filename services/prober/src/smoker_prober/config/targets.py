@@ -1,4 +1,4 @@
-"""External targets, which the settings name by URL: the API server, an ingress, whatever answers.
+"""External targets, which the settings name by URL: the API server, an ingress, any server.
 
 api=tcp://10.96.0.1:443,livez=https://kubernetes.default.svc/livez,http://example.org:8080/
 """

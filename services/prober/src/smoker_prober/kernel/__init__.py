@@ -1,4 +1,4 @@
 """What the kernel knows of a socket: the only place with raw constants. "No sample" is None, never 0.
 
-None of it needs a privilege. Where a kernel gives nothing the functions say so, and the clock stands in.
+Nothing here needs a privilege. Where a kernel lacks a feature the functions say so, and callers use the clock.
 """

@@ -2,7 +2,7 @@
 
 Version 2 has `throttled_usec` (Documentation/admin-guide/cgroup-v2.rst), version 1 `throttled_time` in nanoseconds
 (Documentation/scheduler/sched-bwc.rst). In a container the cgroup's own folder is often mounted at the root of the file
-system, whatever /proc/self/cgroup calls it, so both places are looked at.
+system, whatever path /proc/self/cgroup names, so both are tried.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ UNITS = {"throttled_usec": 1e-6, "throttled_time": 1e-9}  # seconds
 
 
 def throttled(root: Path = ROOT, membership: Path = MEMBERSHIP) -> float | None:
-    """Seconds so far, summed over CPUs; None where no cgroup limits the CPU or nobody tells."""
+    """Return the seconds so far, summed over CPUs; None where no cgroup limits the CPU or the kernel does not say."""
     for folder in _folders(root, membership):
         try:
             text = (folder / "cpu.stat").read_text()
@@ -29,7 +29,7 @@ def throttled(root: Path = ROOT, membership: Path = MEMBERSHIP) -> float | None:
 
 
 def _folders(root: Path, membership: Path) -> Iterator[Path]:
-    """Where this process' `cpu.stat` may be, the likeliest first (cgroups(7), "/proc files")."""
+    """Yield the folders that may hold this process's `cpu.stat`, the likeliest first (cgroups(7), "/proc files")."""
     try:
         lines = membership.read_text().splitlines()
     except OSError:

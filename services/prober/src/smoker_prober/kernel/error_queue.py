@@ -1,4 +1,4 @@
-"""The error queue of a socket: ICMP errors with who sent them, and stamps of what was sent (ip(7), recvmsg(2))."""
+"""The error queue of a socket: ICMP errors with their sender, and timestamps of sent packets (ip(7), recvmsg(2))."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class IcmpError:
     errno: int
     type: int
     code: int
-    offender: str  # the address of who sent it, empty if it is not told
+    offender: str  # the address that sent it; empty if the kernel does not say
 
-    def told(self, target: str) -> str:
-        """For a person. The address of who sent it is said unless it is `target`: of a peer no address is told."""
-        whom = f" from {'the target itself' if self.offender == target else self.offender}" if self.offender else ""
-        text = os.strerror(self.errno).lower() if self.errno in errno.errorcode else f"error {self.errno}"
-        return f"{text} (ICMP {self.type}/{self.code}{whom})"
+    def text(self, target: str) -> str:
+        """Return the error in words, with its sender unless that is `target`: the address of a peer is never shown."""
+        sender = f" from {'the target itself' if self.offender == target else self.offender}" if self.offender else ""
+        words = os.strerror(self.errno).lower() if self.errno in errno.errorcode else f"error {self.errno}"
+        return f"{words} (ICMP {self.type}/{self.code}{sender})"
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Drained:
 
 
 def enable(sock: socket.socket) -> bool:
-    """Ask for ICMP errors with their offender. Returns whether the kernel will give them."""
+    """Ask for ICMP errors with their offender. Return whether the kernel will give them."""
     six = sock.family == socket.AF_INET6
     try:
         sock.setsockopt(*((socket.IPPROTO_IPV6, IPV6_RECVERR) if six else (socket.IPPROTO_IP, IP_RECVERR)), 1)
@@ -53,7 +53,7 @@ def enable(sock: socket.socket) -> bool:
 
 
 def drain(sock: socket.socket) -> Drained:
-    """Take all that is on the queue of a socket that does not block. Whoever does not is woken by it for ever."""
+    """Take everything from the queue of a nonblocking socket. What stays there would end every wait at once."""
     found = Drained()
     while True:
         try:
@@ -64,7 +64,7 @@ def drain(sock: socket.socket) -> Drained:
 
 
 def sort(ancillary: Iterable[tuple[int, int, bytes]], into: Drained) -> None:
-    """One message of the queue: a stamp or an ICMP error."""
+    """Add one message of the queue, a timestamp or an ICMP error, to `into`."""
     messages = list(ancillary)
     for level, kind, data in messages:
         if (level, kind) not in ((socket.IPPROTO_IP, IP_RECVERR), (socket.IPPROTO_IPV6, IPV6_RECVERR)):
@@ -81,7 +81,7 @@ def sort(ancillary: Iterable[tuple[int, int, bytes]], into: Drained) -> None:
 
 
 def _offender(raw: bytes) -> str:
-    """The address in a struct sockaddr_in or sockaddr_in6."""
+    """Return the address in a struct sockaddr_in or sockaddr_in6; empty for anything else."""
     if len(raw) < 2:
         return ""
     family = struct.unpack_from("=H", raw)[0]

@@ -6,12 +6,12 @@ import socket
 
 IP_MTU_DISCOVER, IP_MTU = 10, 14  # linux/in.h
 IPV6_MTU_DISCOVER, IPV6_MTU = 23, 24  # linux/in6.h
-_DO = 2  # IP_PMTUDISC_DO, IPV6_PMTUDISC_DO: nothing is fragmented, what is too large is refused with EMSGSIZE
+_DO = 2  # IP_PMTUDISC_DO, IPV6_PMTUDISC_DO: never fragment; refuse what is too large with EMSGSIZE
 HEADERS = {socket.AF_INET: 20 + 8, socket.AF_INET6: 40 + 8}  # bytes of IP's and UDP's
 
 
 def enable(sock: socket.socket) -> bool:
-    """Send unfragmented packets alone. Returns whether the kernel will."""
+    """Send unfragmented packets only. Return whether the kernel will."""
     six = sock.family == socket.AF_INET6
     try:
         sock.setsockopt(
@@ -23,9 +23,9 @@ def enable(sock: socket.socket) -> bool:
 
 
 def known(sock: socket.socket) -> int | None:
-    """Bytes of the largest packet that the way of a connected socket takes, IP header included, by all that is known.
+    """Return the bytes of the largest packet that the path should take, IP header included. `sock` is connected.
 
-    That is the interface's MTU, or less where a router has said so (ICMP 3/4, ICMPv6 2). None where it is not told.
+    That is the interface's MTU, or less if a router has said so (ICMP 3/4, ICMPv6 2). None if the kernel has no value.
     """
     six = sock.family == socket.AF_INET6
     try:

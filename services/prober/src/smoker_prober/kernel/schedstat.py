@@ -1,8 +1,8 @@
-"""How long a thread had something to do: on a CPU, or ready and waiting for one. The rest of the time it slept.
+"""How long a thread was busy: on a CPU, or ready and waiting for one. The rest of the time it slept.
 
-`/proc/<pid>/task/<tid>/schedstat` has both in nanoseconds (Documentation/scheduler/sched-stats.rst), a wait for a CPU
-as soon as the thread has got one. A limit of the cgroup and a node that is full are in it alike. What a hypervisor
-takes from a CPU is not, nor a machine that stands still as a whole.
+`/proc/<pid>/task/<tid>/schedstat` has both in nanoseconds (Documentation/scheduler/sched-stats.rst). A wait for a CPU
+is counted once the thread has got one. Waits for the cgroup's CPU limit and for a busy node both count. Time that a
+hypervisor takes, or for which the whole machine stands still, does not.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _tid = monkey.get_original("_thread", "get_native_id")
 
 
 class Thread:
-    """The thread that makes it; others may ask it. Where the kernel does not tell, its accounts stand still."""
+    """The accounts of the thread that makes it. Any thread may read them. They stay 0 if the kernel keeps none."""
 
     def __init__(self, tasks: Path = TASKS) -> None:
         self._folder = tasks / str(_tid())
@@ -35,12 +35,12 @@ class Thread:
             os.close(self._schedstat)
 
     def busy(self) -> float:
-        """Seconds so far that it was on a CPU or waited for one."""
-        time.thread_time()  # brings the account of the thread that asks up to date: by itself it is of the last tick
+        """Return the seconds so far for which it was on a CPU or waited for one."""
+        time.thread_time()  # updates the account of the calling thread, which is otherwise as old as the last tick
         return sum(self._account())
 
     def delayed(self) -> float:
-        """Seconds so far that it waited for a CPU."""
+        """Return the seconds so far for which it waited for a CPU."""
         return self._account()[1]
 
     def _account(self) -> tuple[float, float]:
@@ -53,7 +53,7 @@ class Thread:
         return int(running) * 1e-9, int(waiting) * 1e-9
 
     def runnable(self) -> bool:
-        """Whether it has something to do now (proc_pid_stat(5), `state`)."""
+        """Return whether it is running or ready to run now (proc_pid_stat(5), `state`)."""
         try:
             text = (self._folder / "stat").read_text()
         except OSError:
@@ -62,15 +62,15 @@ class Thread:
 
 
 class Stopwatch:
-    """The clock's seconds from now on, without those by which some accounts of threads have grown meanwhile."""
+    """Seconds by the clock from now on, less the seconds by which some threads' accounts have grown since."""
 
     def __init__(self, *accounts: Callable[[], float]) -> None:
         self._accounts = accounts
-        self._before = self._now()  # first: what is taken from us between the two is nobody else's time
+        self._before = self._now()  # before the clock: time lost between the two lines must not count twice
         self._begun = time.monotonic()
 
     def seconds(self) -> float:
-        """So far."""
+        """Return the seconds so far."""
         return max(time.monotonic() - self._begun - (self._now() - self._before), 0.0)
 
     def _now(self) -> float:

@@ -19,14 +19,14 @@ _NO_MIN_RTT = 0xFFFFFFFF  # tcpi_min_rtt before the first sample
 class TcpInfo:
     """One look at a connection. Times in seconds, None without a sample."""
 
-    established: bool  # the handshake is done, whether or not we have noticed
+    established: bool  # the handshake is done, whether or not this process has noticed
     rtt: float | None  # smoothed; after connect alone it is the handshake's
     min_rtt: float | None
     retransmits: int  # segments sent again, the SYN among them
 
 
 def read(sock: socket.socket) -> TcpInfo | None:
-    """TCP_INFO of `sock`; None where there is none."""
+    """Return the TCP_INFO of `sock`; None where there is none."""
     try:
         raw = sock.getsockopt(socket.IPPROTO_TCP, TCP_INFO, _SIZE)
     except OSError:
@@ -35,7 +35,7 @@ def read(sock: socket.socket) -> TcpInfo | None:
 
 
 def decode(raw: bytes) -> TcpInfo | None:
-    """`raw` as the kernel gives it; None where it is too short to hold what counts."""
+    """Decode `raw`, as the kernel gives it; None where it is too short for the fields read here."""
     if len(raw) < _TOTAL_RETRANS + _U32.size:
         return None
     rtt = _U32.unpack_from(raw, _RTT)[0]

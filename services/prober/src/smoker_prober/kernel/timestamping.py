@@ -1,7 +1,7 @@
 """SO_TIMESTAMPING: when a datagram left this host and when its answer arrived, as the kernel saw it.
 
-Documentation/networking/timestamping.rst. Software stamps of both directions, each datagram numbered from 0
-(SOF_TIMESTAMPING_OPT_ID), the sent ones without their payload (OPT_TSONLY), on the error queue.
+Documentation/networking/timestamping.rst. The kernel stamps both directions in software. It numbers datagrams
+from 0 (SOF_TIMESTAMPING_OPT_ID) and puts the stamps of sent ones on the error queue, without payload (OPT_TSONLY).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Ancillary = Iterable[tuple[int, int, bytes]]
 
 
 def enable(sock: socket.socket) -> bool:
-    """Ask for stamps. Returns whether the kernel will give them."""
+    """Ask for timestamps. Return whether the kernel will give them."""
     try:
         sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, _FLAGS)
     except OSError:
@@ -30,7 +30,7 @@ def enable(sock: socket.socket) -> bool:
 
 
 def stamp(ancillary: Ancillary) -> int | None:
-    """The software stamp among control messages, in nanoseconds since the epoch."""
+    """Return the software timestamp among control messages, in nanoseconds since the epoch; None if there is none."""
     for level, kind, data in ancillary:
         if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPING and len(data) >= _TIMESPEC.size:
             seconds, nanoseconds = _TIMESPEC.unpack_from(data)

@@ -1,6 +1,6 @@
 """The TTL (IPv4) or hop limit (IPv6) with which a datagram arrived: ip(7), ipv6(7).
 
-What it was sent with less the routers on the way: where it changes, the way has.
+That is the sender's value less the number of routers: if it changes, the route has changed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _KINDS = {(socket.IPPROTO_IP, IP_TTL), (socket.IPPROTO_IPV6, socket.IPV6_HOPLIMI
 
 
 def enable(sock: socket.socket) -> bool:
-    """Ask for it with each datagram. Returns whether the kernel will give it."""
+    """Ask for it with each datagram. Return whether the kernel will give it."""
     six = (socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT)
     try:
         sock.setsockopt(*(six if sock.family == socket.AF_INET6 else (socket.IPPROTO_IP, IP_RECVTTL)), 1)
@@ -26,7 +26,7 @@ def enable(sock: socket.socket) -> bool:
 
 
 def received(ancillary: Iterable[tuple[int, int, bytes]]) -> int | None:
-    """The one among control messages, 0 to 255; None where there is none."""
+    """Return the value among control messages, 0 to 255; None if there is none."""
     for level, kind, data in ancillary:
         if (level, kind) in _KINDS and len(data) >= _INT.size:
             return int(_INT.unpack_from(data)[0])

@@ -1,9 +1,9 @@
 """The time a probe gives the network: one budget over name resolution, connect, every read and write.
 
-The budget runs while the probe waits, and only then: a prober that is starved of CPU does not take its own lateness for
-the network's, neither between two waits nor at the end of one: of a wait that is answered, what counts is how long our
-thread slept. And when a wait is over its budget, the kernel is asked before anybody says timeout: what has arrived by
-then has arrived, however late we were woken.
+The budget runs only while the probe waits. So a prober that lacks CPU does not take its own lateness for the network's,
+neither between two waits nor at the end of one: a wait that is answered counts for as long as our thread slept. When a
+wait exceeds the budget, the kernel is asked once more before the result is a timeout: what has arrived by then counts,
+however late this process was woken.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from smoker_prober.kernel.schedstat import Stopwatch, Thread
 
 _poll = monkey.get_original("select", "poll")
 EVENT_LOOP = Thread()  # its thread imports this
-GRACE = 0.1  # share of the budget that is left at least after a wait that was answered, however late
-GRACES = 5  # times that this is given: about as often as a probe waits
-LATEST = 5.0  # seconds beyond its budget after which it gives no more than graces, however little the network took
-FREE_READS = 16  # reads of an answer that are not looked at
+GRACE = 0.1  # share of the budget that remains at least after a wait that was answered, however late
+GRACES = 5  # how often that is granted: about as often as a probe waits
+LATEST = 5.0  # seconds by the clock beyond the budget after which only graces are left, however little the network took
+FREE_READS = 16  # reads of an answer before their time counts
 
 
 class Deadline:
@@ -40,11 +40,11 @@ class Deadline:
         self._left = seconds
         self._graces = GRACES
         self._last = time.monotonic() + seconds + LATEST
-        self._read = Stopwatch()  # since an answer is read, and how much it may take, and how often was asked
+        self._read = Stopwatch()  # since the reading of an answer began; then its budget, and the number of reads
         self._reading, self._reads = seconds, 0
 
     def readable(self, sock: socket.socket) -> None:
-        """Wait until `sock` can be read (or has an error to tell)."""
+        """Wait until `sock` can be read or has an error."""
         self._wait(sock, write=False)
 
     def writable(self, sock: socket.socket) -> None:
@@ -53,36 +53,36 @@ class Deadline:
 
     @property
     def left(self) -> float:
-        """Seconds that the network has."""
+        """Seconds of the budget that remain."""
         return self._left
 
     @property
     def lasts(self) -> float:
-        """Seconds, by the clock, until nothing is waited for."""
+        """Seconds by the clock until the probe waits no longer."""
         return self._last - time.monotonic()
 
     def answered(self, seconds: float) -> None:
-        """The network was waited for so long, and it answered."""
+        """Take the `seconds` of a wait that was answered from the budget."""
         self._left -= seconds
-        if self._left < GRACE * self.seconds and self._graces:  # it may be us who saw it late
+        if self._left < GRACE * self.seconds and self._graces:  # perhaps this process saw the answer late
             self._graces, self._left = self._graces - 1, GRACE * self.seconds
 
     def exceeded(self) -> NoReturn:
-        """Raise what says that the budget is spent."""
+        """Raise `DeadlineExceeded`: the budget is spent."""
         self._left = 0.0
         raise DeadlineExceeded(f"no answer within {self.seconds:g} s") from None
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
-        """An answer is read inside, with a `check` before each read."""
+        """Read an answer inside, with a `check` before each read."""
         self._read, self._reading, self._reads = Stopwatch(EVENT_LOOP.delayed), self._left, 0
         yield
 
     def check(self) -> None:
-        """Call it before each read of an answer: a peer that never stops sending is never waited for.
+        """Check the budget before a read of an answer: a peer that never stops sending never makes the probe wait.
 
-        The first reads are free: what an answer has in the socket's buffer is not late because we are. After them what
-        we need to read counts, and what we wait for a CPU does not.
+        The first reads are free: bytes in the socket's buffer are not late because this process is. After them the time
+        for reading counts, and the time spent waiting for a CPU does not.
         """
         self._reads += 1
         if self._reads > FREE_READS:
@@ -92,15 +92,15 @@ class Deadline:
 
     @property
     def flooded(self) -> bool:
-        """Whether the peer sent so much that reading it took the time: then it was no lack of CPU."""
+        """Whether the peer sent so much that reading took the time: then it was no lack of CPU."""
         return self._reads > FREE_READS
 
     def _patience(self) -> float:
-        """Seconds for which may be waited now; none at all: the kernel is asked."""
+        """Return the seconds that the next wait may take. With 0 or less the kernel is only asked."""
         least = min(self._left, GRACE * self.seconds)
         if self.lasts >= least or not self._graces:
             return min(self._left, self.lasts)
-        self._graces -= 1  # it was us, or we would not have got here: who answers at once is heard
+        self._graces -= 1  # this process was late, or it would not be here: an answer that comes at once still counts
         return least
 
     def _wait(self, sock: socket.socket, *, write: bool) -> None:
@@ -116,7 +116,7 @@ class Deadline:
 
 
 def _ready(number: int, *, write: bool) -> bool:
-    """Whether the kernel has what is waited for, now."""
+    """Return whether `number` can be read or written right now."""
     poll = _poll()
     poll.register(number, select.POLLOUT if write else select.POLLIN)
     return bool(poll.poll(0))

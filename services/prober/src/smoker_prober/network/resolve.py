@@ -1,8 +1,8 @@
-"""Names to addresses, as every program on the node does it: by getaddrinfo, fresh each time.
+"""Resolves names as every program on the node does: by getaddrinfo, anew each time.
 
-A lookup whose servers are silent cannot be called off; it ends when the resolver's own retries do. So lookups have
-threads of their own: however many hang there, everything else goes on, and the deadline frees whoever waits. Such a
-thread needs CPU, and can be kept from it with the answer in its socket: what counts is how long it has slept.
+A lookup whose servers are silent cannot be cancelled; it ends when the resolver's own retries do. So lookups run in
+threads of their own. However many hang there, everything else goes on, and the deadline frees the probe that waits.
+A thread may wait for a CPU with the answer in its socket already, so only the time for which it slept counts.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from smoker_prober.kernel.schedstat import Stopwatch, Thread
 from smoker_prober.network.deadline import EVENT_LOOP, Deadline
 from smoker_prober.target import Target
 
-THREADS = 16  # lookups under way at most; the rest wait
-GLANCE = 0.02  # seconds between two looks at a thread whose time is over
+THREADS = 16  # lookups that run at once; others wait
+GLANCE = 0.02  # seconds between two checks of a thread whose time is over
 
 _getaddrinfo = monkey.get_original("socket", "getaddrinfo")
 _threads: list[ThreadPool] = []  # made at the first lookup
@@ -31,20 +31,20 @@ _running: set[_LookUp] = set()  # those that have a thread
 
 
 class Address(NamedTuple):
-    """Where a socket connects to."""
+    """The address that a socket connects to."""
 
     family: int
     sockaddr: SockAddr
 
     @property
     def literal(self) -> str:
-        """As text; a link-local address with its interface."""
+        """The address as text; a link-local one with its interface."""
         host = self.sockaddr[0].partition("%")[0]
         return f"{host}%{self.sockaddr[3]}" if len(self.sockaddr) == 4 and self.sockaddr[3] else host
 
 
 def resolve(target: Target, deadline: Deadline) -> Address:
-    """The first address of `target`, in the order of RFC 6724. Raises `Unresolved`, `DeadlineExceeded`."""
+    """Return the first address of `target`, in the order of RFC 6724. Raises `Unresolved`, `DeadlineExceeded`."""
     try:
         return address(target.host, target.port)
     except ValueError:
@@ -52,27 +52,27 @@ def resolve(target: Target, deadline: Deadline) -> Address:
 
 
 def address(literal: str, port: int) -> Address:
-    """Return an IP address as it stands.
+    """Return the address that `literal` is, without a lookup.
 
-    Raises `ValueError` where it is none, `OSError` where this host has no such interface.
+    Raises `ValueError` if it is no IP address, `OSError` if this host lacks its interface.
     """
     return Address(*sockaddr(literal, port))
 
 
 class _LookUp:
-    """Asks the resolver, in a thread."""
+    """One call of the resolver, in a thread."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        self._thread: Thread | None = None  # that asks
+        self._thread: Thread | None = None  # the thread that runs it
         self._asleep: Stopwatch | None = None
-        self.took = 0.0  # seconds for which the resolver was waited for, once that is over
+        self.took = 0.0  # seconds of waiting for the resolver; set at the end
 
     def __call__(self) -> list[Any] | Exception:
-        """What getaddrinfo says; its error is returned, for a thread that raises writes a traceback to stderr."""
+        """Return the result of getaddrinfo, or its error: a thread that raises writes a traceback to stderr."""
         self._thread = thread = Thread()
         self._asleep = Stopwatch(thread.busy)
-        took = Stopwatch(thread.busy, EVENT_LOOP.busy)  # it may wait for a lock that the event loop has
+        took = Stopwatch(thread.busy, EVENT_LOOP.busy)  # it may wait for a lock that the event loop holds
         _running.add(self)
         try:
             return _getaddrinfo(wire(self._target.host), self._target.port, 0, socket.SOCK_STREAM)  # type: ignore[no-any-return]
@@ -83,13 +83,13 @@ class _LookUp:
             _running.discard(self)
 
     def asleep(self) -> float | None:
-        """Seconds for which its thread has slept; None while it has none."""
+        """Return the seconds for which its thread has slept; None before it has a thread."""
         return None if self._asleep is None else self._asleep.seconds()
 
     def stands(self) -> float | None:
-        """A number that stays the same while others are waited for; None where we have something to do now.
+        """Return a number that stays the same while this lookup waits for others; None while it has work to do.
 
-        Others are the resolver, and where every thread waits for it, those that came first.
+        Others are the resolver and, while every thread waits for it, the lookups that came first.
         """
         if self not in _running:
             return 0.0 if self._thread is None and len(_running) >= THREADS else None
@@ -110,7 +110,7 @@ def _look_up(target: Target, deadline: Deadline) -> Address:
 
 
 def _await(look_up: _LookUp, deadline: Deadline) -> list[Any] | Exception:
-    """What it finds, until others have been waited for as long as the deadline leaves. Raises `DeadlineExceeded`."""
+    """Return what `look_up` finds. Raises `DeadlineExceeded` once its wait for others has used up the deadline."""
     answer: AsyncResult[Any] | None = None
     began, seen = time.monotonic(), None
     while answer is None or not answer.ready():
@@ -118,17 +118,21 @@ def _await(look_up: _LookUp, deadline: Deadline) -> list[Any] | Exception:
         left = deadline.left - (time.monotonic() - began if asleep is None else asleep)
         if left <= 0:
             stands = look_up.stands()
-            if stands is not None and stands == seen:  # from one look to the next, and our lock was free between them
+            if (
+                stands is not None and stands == seen
+            ):  # nothing moved between two checks, and the interpreter lock was free
                 deadline.exceeded()
             seen = stands
         if deadline.lasts <= 0:
-            gevent.sleep(0)  # it may have ended, and we are late to know
+            gevent.sleep(0)  # it may have ended without this greenlet having noticed
             if answer is None or not answer.ready():
                 deadline.exceeded()
             break
         patience = min(max(left, GLANCE), deadline.lasts)
         if answer is None:
-            answer = gevent.with_timeout(patience, _threads[0].spawn, look_up, timeout_value=None)  # all may be taken
+            answer = gevent.with_timeout(
+                patience, _threads[0].spawn, look_up, timeout_value=None
+            )  # every thread may be busy
         else:
             answer.wait(patience)
     found = answer.get()

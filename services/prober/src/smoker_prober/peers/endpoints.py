@@ -1,4 +1,4 @@
-"""Peers out of EndpointSlices: where the probers of this release are, as its namespace's API knows it.
+"""Reads the peers from EndpointSlices: the probers of this release, as the Kubernetes API lists them.
 
 https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1/
 """
@@ -21,13 +21,13 @@ from smoker_prober.config.service import Ports
 from smoker_prober.peers.peer import Peer
 
 PORTS = ("tcp-echo", "udp-echo", "http-echo", "stamp")  # by these names, in the order of `Ports`
-LONGEST = 1.0  # seconds: who leaves goes on answering for some more, and must not be asked after that
-SHARE = 20  # times what a change took, before the next: so it is a twentieth of the time at most
-AGAIN = 5.0  # seconds
+LONGEST = 1.0  # seconds: a peer that leaves answers for a few more, and must not be probed after that
+SHARE = 20  # times the duration of a change, as the pause after it: changes take a twentieth of the time at most
+AGAIN = 5.0  # seconds until a change that failed is tried again
 
 
 class Endpoint(NamedTuple):
-    """One ready endpoint of one slice: what is kept of it."""
+    """What is kept of one ready endpoint of one slice."""
 
     service: str
     family: str
@@ -39,9 +39,9 @@ class Endpoint(NamedTuple):
 
 
 def endpoints(item: Any) -> tuple[Endpoint, ...]:
-    """The endpoints of a slice that are ready and stay. Without an address or a node it is nobody.
+    """Return the endpoints of a slice that are ready and not terminating. One without an address or a node is left out.
 
-    A slice that lacks one of the `PORTS` has none. Nothing that it may hold raises.
+    A slice that lacks one of the `PORTS` has none. No content of a slice raises.
     """
     numbers = {of(port, "name", str): of(port, "port", int) for port in of(item, "ports", list)}
     ports = Ports(*(numbers.get(name, 0) for name in PORTS))
@@ -54,12 +54,12 @@ class Slice(NamedTuple):
     """What is kept of one EndpointSlice."""
 
     endpoints: tuple[Endpoint, ...] = ()  # ready ones of probers
-    not_ready: tuple[tuple[str, str], ...] = ()  # Service and node of probers that are there and not ready
+    not_ready: tuple[tuple[str, str], ...] = ()  # Service and node of probers that are listed and not ready
     echoes: tuple[tuple[str, str], ...] = ()  # port name and node of the echo services' ready pods
 
 
 def sliceof(item: Any, server: str) -> Slice:
-    """Return what is kept of a slice. `server`: the echo services' Service. Nothing that a slice may hold raises."""
+    """Return what is kept of a slice. `server` is the echo services' Service. No content of a slice raises."""
     service = service_of(item)
     seen = [(of(each, "conditions", dict), of(each, "nodeName", str)) for each in of(item, "endpoints", list)]
     if service == server:
@@ -76,16 +76,16 @@ def sliceof(item: Any, server: str) -> Slice:
 
 def _ready(item: Any, ports: Ports) -> Iterator[Endpoint]:
     for each in placed(item):
-        # One that is terminating may still serve, one of a Service that publishes all of its pods may be ready without
-        # serving: both are left out.
+        # A terminating endpoint may still serve. An endpoint of a Service that publishes all of its pods may be ready
+        # without serving. Both are left out.
         if each.ready and each.serving and not each.terminating:
             yield Endpoint(each.service, each.family, each.address, each.node, each.zone, each.pod, ports)
 
 
 def peers(slices: Iterable[Iterable[Endpoint]], services: Mapping[str, str]) -> frozenset[Peer]:
-    """One peer a node and network. `services`: the network of a Service's pods, by its name; others are passed over.
+    """Return one peer for each node and network. `services` maps the name of a Service to the network of its pods.
 
-    A pod that stands in several slices is one. Of two pods on a node, as in a rollout, it is the one last by name.
+    A pod in several slices is one peer. Of two pods on a node, as in a rollout, the last one by name counts.
     """
     places: dict[tuple[str, str], dict[str, dict[str, Endpoint]]] = {}  # by place, pod, family
     for each in slices:
@@ -106,10 +106,10 @@ def _peer(node: str, network: str, pods: Mapping[str, Mapping[str, Endpoint]]) -
 
 
 class Discovery:
-    """Tells `changed` who the peers are, when they have changed. `services` as for `peers`, at least one.
+    """Calls `changed` with the peers whenever they change. `services` as for `peers`, at least one.
 
-    With 5,000 nodes what a change sets off takes 30 ms, and a rollout has thousands of changes: those that come while
-    the last one is told, and for `SHARE` times as long after it (`LONGEST` at most), are told as one.
+    With 5,000 nodes a call takes 30 ms, and a rollout has thousands of changes. So the changes that come during a call,
+    and for `SHARE` times its duration after it (`LONGEST` at most), make one call.
     """
 
     def __init__(
@@ -126,12 +126,12 @@ class Discovery:
     ) -> None:
         """`pause` and `clock` as for a watch; `again` is the pause in seconds after `changed` has failed.
 
-        `server`: the Service of the echo services, whose nodes are then known, too; empty: it is not watched.
+        `server` is the Service of the echo services, whose nodes are then known, too; empty: it is not watched.
         """
-        self._services, self._tell, self._again = services, changed, again
+        self._services, self._call, self._again = services, changed, again
         self._slices: Mapping[str, Slice] = {}
-        self._news = Event()  # since they were told last
-        self._telling: gevent.Greenlet[[], None] | None = None
+        self._news = Event()  # since the last call
+        self._calling: gevent.Greenlet[[], None] | None = None
         self.peers: frozenset[Peer] = frozenset()
         self.not_ready: frozenset[tuple[str, str]] = frozenset()  # node and network of probers that are not ready
         self.echoes: dict[str, list[str]] = {}  # by probe, the nodes on which its echo service is ready
@@ -146,23 +146,23 @@ class Discovery:
         )
 
     def start(self) -> None:
-        self._telling = gevent.spawn(self._run)
+        self._calling = gevent.spawn(self._run)
         self._watch.start()
 
     def close(self) -> None:
-        """Hear and tell nothing any more."""
+        """Stop watching and calling."""
         self._watch.close()
-        if self._telling is not None:
-            self._telling.kill(block=False)
+        if self._calling is not None:
+            self._calling.kill(block=False)
 
     @property
     def known(self) -> bool:
-        """Whether the API has ever said who there is."""
+        """Whether the API has ever listed the endpoints."""
         return self._watch.known
 
     @property
     def stale(self) -> float | None:
-        """The instant (of the monotonic clock) since which the API has not answered; None while it does."""
+        """The instant of the monotonic clock since which the API has not answered; None while it answers."""
         return self._watch.stale
 
     @property
@@ -185,11 +185,11 @@ class Discovery:
                 self.echoes = _echoes(slices)
                 found = peers((each.endpoints for each in slices), self._services)
                 if found != self.peers:
-                    self._tell(found)
+                    self._call(found)
                     self.peers = found
                 pause = min(SHARE * (time.monotonic() - begun), LONGEST)
             except Exception:
-                logger.exception("the peers could not be told of; it is tried again")
+                logger.exception("cannot apply the change of peers; it is tried again")
                 self._news.set()
                 pause = self._again
             gevent.sleep(pause)

@@ -1,8 +1,8 @@
-"""Which peers a node probes where it does not probe all: the next `count` on a ring that every prober lays alike.
+"""Picks the peers of a node that does not probe all: the next `count` nodes on a ring that every prober computes alike.
 
-The ring: names by their hash, the nodes of each zone set apart evenly. The edge to the next node is never given up, so
-that the whole holds together; a few others are exchanged where no node of a zone would probe another zone. Why so:
-docs/design/0008-peers.md.
+The ring orders names by their hash and spaces the nodes of each zone evenly. Each node keeps its edge to the next one,
+so that the mesh is connected. A few other edges are exchanged where no node of a zone would probe another zone.
+docs/design/0008-peers.md says why.
 """
 
 from __future__ import annotations
@@ -12,20 +12,22 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 
 TURN = 2**64  # once around the ring, as the hash counts
-NEIGHBOURS = 2  # on each side, whose places a node's own is the mean of: more would spread better and move more
+NEIGHBOURS = (
+    2  # on each side: a node stands at the mean of its place and theirs; more would spread better and move more
+)
 
 
 def pick(own: str, zones: Mapping[str, str], count: int) -> frozenset[str]:
-    """The names of the nodes that `own` probes, never itself: all if `count` is 0 or there are no more, else `count`.
+    """Return the names of the nodes that `own` probes, without itself: `count` of them, or all if `count` is 0.
 
-    `zones` has the zone of every node, `own` too, empty where nobody knows it. The answer depends on nothing else, nor
-    on the order of it, and as many nodes probe `own`.
+    `zones` has the zone of every node including `own`, empty where it is not known. The answer depends on nothing else,
+    not even on the order of `zones`. As many nodes probe `own`.
     """
     return frozenset(zones) - {own} if _all(zones, count) else frozenset(_Mesh(zones, count).after(own))
 
 
 def picks(zones: Mapping[str, str], count: int) -> dict[str, frozenset[str]]:
-    """What `pick` says for every node of `zones`, at little more than the cost of one."""
+    """Return what `pick` returns for every node of `zones`, at little more than the cost of one call."""
     if _all(zones, count):
         return {own: frozenset(zones) - {own} for own in zones}
     mesh = _Mesh(zones, count)
@@ -41,7 +43,7 @@ def _place(name: str) -> int:
 
 
 def _ring(members: Mapping[str, list[tuple[int, str]]]) -> list[str]:
-    """All names in the order of the ring; `members` has those of each zone by place."""
+    """Return all names in the order of the ring. `members` has the nodes of each zone, sorted by place."""
     placed: list[tuple[int, str]] = []
     span = 2 * NEIGHBOURS + 1
     for nodes in members.values():
@@ -55,7 +57,7 @@ def _ring(members: Mapping[str, list[tuple[int, str]]]) -> list[str]:
 
 
 class _Mesh:
-    """Who probes whom, made as far as it is asked for. `count` is less than the number of the others."""
+    """The edges of the mesh, computed as needed. `count` is less than the number of other nodes."""
 
     def __init__(self, zones: Mapping[str, str], count: int) -> None:
         self._zones, self._count = zones, count
@@ -69,25 +71,25 @@ class _Mesh:
         self._at = {name: index for index, name in enumerate(ring, start=count)}
         self._after: dict[str, list[str]] = {}
         self._before: dict[str, list[str]] = {}
-        if 1 < len(self._members) <= count:  # else nobody has an edge to spare
+        if 1 < len(self._members) <= count:  # else no node has an edge to spare
             self._join_zones()
 
     def after(self, name: str) -> list[str]:
-        """The nodes that `name` probes; the first is next on the ring."""
+        """Return the nodes that `name` probes; the first is the next one on the ring."""
         if name not in self._after:
             at = self._at[name]
             self._after[name] = self._around[at + 1 : at + 1 + self._count]
         return self._after[name]
 
     def before(self, name: str) -> list[str]:
-        """The nodes that probe `name`; the first is the one before it on the ring."""
+        """Return the nodes that probe `name`; the first is the one before it on the ring."""
         if name not in self._before:
             at = self._at[name]
             self._before[name] = self._around[at - self._count : at][::-1]
         return self._before[name]
 
     def _join_zones(self) -> None:
-        """Have every zone probed from every zone, itself too: two that have few nodes can lie apart on the ring."""
+        """Have every zone probed from every zone, itself included: two zones of few nodes can lie apart on the ring."""
         for source, target in product(sorted(self._members), repeat=2):
             if not self._joined(source, target):
                 self._exchange(source, target)
@@ -99,7 +101,7 @@ class _Mesh:
         return any(self._zones[near] == source for _, far in targets for near in self.before(far))
 
     def _exchange(self, source: str, target: str) -> None:
-        """Instead of near → lost and left → far: near → far and left → lost. All have as many edges as before."""
+        """Replace near → lost and left → far by near → far and left → lost. Each node keeps its number of edges."""
         for (_, near), (_, far) in product(self._members[source], self._members[target]):
             for lost, left in product(self._spare(self.after(near)), self._spare(self.before(far))):
                 if near != far and lost != left and lost not in self.after(left):
@@ -110,7 +112,7 @@ class _Mesh:
                     return
 
     def _spare(self, names: list[str]) -> Iterator[str]:
-        """Those of `names`, farthest first, whose zone is among them without them; the first is the ring's own."""
+        """Yield those of `names` whose zone occurs again, farthest first. The first name is the ring's own edge."""
         zones = [self._zones[name] for name in names]
         return (name for name, zone in zip(names[:0:-1], zones[:0:-1], strict=True) if zones.count(zone) > 1)
 

@@ -1,4 +1,4 @@
-"""What a prober answers its peers with: the echo servers and the reflector that the echo services run."""
+"""The servers that answer peers: the same echo servers and reflector that the echo services run."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from smoker_prober.peers.direction import Arrivals
 from smoker_prober.process import Settings
 
 Server = TcpEcho | UdpEcho | StampReflector | HttpEcho
-MAX_HELD = 4 * 1024 * 1024  # bytes of all bodies; each is small enough to need no file, which a prober has no place for
+MAX_HELD = 4 * 1024 * 1024  # bytes of all bodies together; each fits in memory, for a prober has no place for files
 
 
 def never_answered(settings: Settings) -> set[int]:
-    """Return the source ports of datagrams that are not answered: an echo there would answer the answer, for ever."""
+    """Return the source ports whose datagrams are not answered: an echo there would answer the answer, without end."""
     own = settings.peer_udp_port, settings.peer_stamp_port, settings.udp_port, settings.stamp_port
     return {ECHO_PORT, *own, *settings.echo_ports}
 
@@ -33,9 +33,9 @@ def never_answered(settings: Settings) -> set[int]:
 def servers(
     settings: Settings, sockets: Sockets, registry: CollectorRegistry, never: set[int], arrivals: Arrivals
 ) -> list[Work]:
-    """Make a server for each socket of a peer's port and register what they count. None where no such port is set.
+    """Return a server for each socket of a peer port, and register their metrics. None if no such port is set.
 
-    What is added to `never` later holds for them, too. `arrivals` records whose datagrams are answered.
+    Ports that are added to `never` later count, too. `arrivals` records the senders of answered datagrams.
     """
     echoed, reflected = AnswerRate(settings.answer_rate), AnswerRate(settings.answer_rate)
 

@@ -1,4 +1,4 @@
-"""What all probes share: an attempt that is timed phase by phase and never raises."""
+"""What all probes share: an attempt, timed phase by phase, that becomes a Result and never an exception."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from smoker_prober.network.resolve import Address, resolve
 from smoker_prober.result import Details, Outcome, Result, Rtt
 from smoker_prober.target import Target
 
-LACK = 0.25  # seconds for which a process may wait for a CPU: less is usual on a busy machine
+LACK = 0.25  # seconds for which a process may wait for a CPU: as much is usual on a busy machine
 STARVED = 0.7  # share of the timeout: a prober that waits longer for a CPU cannot say that the network was silent
 
 
 class Attempt:
-    """One probe under way: what it has done so far and found."""
+    """One running probe: what it has done and found so far."""
 
     def __init__(self, target: Target, deadline: Deadline, never: Collection[int] = ()) -> None:
-        """`never`: source ports from which an echo answers no datagram."""
+        """`never` has source ports from which an echo answers no datagram."""
         self.target = target
         self.deadline = deadline
         self.never = never
@@ -34,8 +34,8 @@ class Attempt:
         self.address = ""
         self.received = 0
         self.details: Details | None = None  # what only this kind of probe finds
-        self.offender = ""  # who, other than the target, sent an ICMP error
-        self.stray = ""  # an answer that is not ours, while ours may still come
+        self.offender = ""  # address, other than the target's, that sent an ICMP error
+        self.stray = ""  # an answer to something else, while the right one may still come
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -48,22 +48,22 @@ class Attempt:
             self.phases[name] = self.phases.get(name, 0.0) + time.monotonic() - begun
 
     def resolve(self) -> Address:
-        """The target's address, as a phase. Raises `Unresolved`, `DeadlineExceeded`."""
+        """Resolve the target's address, as a phase. Raises `Unresolved`, `DeadlineExceeded`."""
         with self.phase("resolve"):
             address = resolve(self.target, self.deadline)
-        self.phase_name = ""  # what fails before the next phase is not the resolver's
+        self.phase_name = ""  # a failure before the next phase is not the resolver's
         self.address = address.literal
         return address
 
 
-#: Does one probe: returns if the answer that was owed came, raises whatever says why it did not. No retry.
+#: Makes one attempt: returns if the right answer came, raises an exception that says why if not. It never retries.
 Probe = Callable[[Attempt], None]
 
 
 def run(probe: Probe, target: Target, source: str, timeout: float, *, never: Collection[int] = ()) -> Result:
-    """Do one probe with one deadline over all its phases, which gives the network `timeout` seconds.
+    """Probe `target` once, with one deadline over all phases that gives the network `timeout` seconds.
 
-    `never`: source ports from which an echo answers no datagram.
+    `source` is this node's name. `never` has source ports from which an echo answers no datagram.
     """
     attempt = Attempt(target, Deadline(timeout), never)
     outcome, error = Outcome.SUCCESS, ""
@@ -74,8 +74,8 @@ def run(probe: Probe, target: Target, source: str, timeout: float, *, never: Col
         outcome, error = _judged(caught, attempt)
         starved = EVENT_LOOP.delayed() - delayed
         lacked = starved > max(STARVED * timeout, LACK) and not attempt.deadline.flooded
-        if outcome is Outcome.TIMEOUT and lacked:  # a look-up is judged by its own thread already
-            # Nobody knows whether the network was late or this process.
+        if outcome is Outcome.TIMEOUT and lacked:  # lookups account for their own thread already
+            # Either the network was late or this process: nothing can tell them apart.
             outcome, error = Outcome.LOCAL_ERROR, f"{error}; this prober waited {starved:.1f} s of them for a CPU"
     return Result(
         target=target,
@@ -96,9 +96,9 @@ def run(probe: Probe, target: Target, source: str, timeout: float, *, never: Col
 
 
 def _judged(caught: Exception, attempt: Attempt) -> tuple[Outcome, str]:
-    """Outcome and reason. Not in `run`: a frame that keeps its own exception keeps the probe's sockets open."""
+    """Return outcome and reason. Not part of `run`: a frame that keeps its exception keeps the probe's sockets open."""
     raised = BadReply(attempt.stray) if attempt.stray and isinstance(caught, DeadlineExceeded) else caught
     outcome = outcome_of(raised, attempt.phase_name)
     if outcome is Outcome.LOCAL_ERROR and not isinstance(raised, OSError | HTTPError):
-        logger.exception("a probe failed in a way it should not")  # a defect of ours: loudly
+        logger.exception("a probe raised an error that it should not")  # a defect of ours
     return outcome, reason(raised, attempt.phase_name)

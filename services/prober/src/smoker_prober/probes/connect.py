@@ -1,4 +1,4 @@
-"""The connect probe: the TCP handshake and nothing more, for what owes no echo."""
+"""The connect probe: the TCP handshake and nothing more, for targets that are no echo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A TCP connection with what the kernel says of it: the beginning of the TCP and the HTTP probe."""
+"""A TCP connection with the kernel's measurements of it: the first part of the TCP, HTTP and connect probes."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close sends RST (socket(7
 
 @contextlib.contextmanager
 def connect(attempt: Attempt) -> Iterator[socket.socket]:
-    """A connected socket that does not block. Sets the attempt's RTT: the handshake's, as the kernel measured it.
+    """Connect a nonblocking socket, and set the attempt's RTT: that of the handshake, as the kernel measured it.
 
-    None where a SYN was lost and the kernel has no sample (without TCP timestamps): that is loss, not latency.
+    The RTT stays None where a SYN was lost and the kernel has no sample (without TCP timestamps): loss is no latency.
     """
     address = attempt.resolve()
     with socket.socket(address.family, socket.SOCK_STREAM) as sock, contextlib.ExitStack() as last:
@@ -40,20 +40,20 @@ def connect(attempt: Attempt) -> Iterator[socket.socket]:
             info = tcp_info.read(sock)
             if info is not None and info.rtt is not None:
                 attempt.rtt = Rtt(info.rtt, Method.TCP_INFO)
-            elif info is None or not info.retransmits:  # the clock would take the wait for a lost SYN for latency
+            elif info is None or not info.retransmits:  # otherwise the wait for a lost SYN would count as latency
                 attempt.rtt = Rtt(time.monotonic() - begun, Method.CLOCK)
         yield sock
 
 
 def _refuse_itself(sock: socket.socket) -> None:
-    """Raise `ConnectionRefusedError` where both ends are this socket: nobody listens at the target.
+    """Raise `ConnectionRefusedError` if this socket is connected to itself: nothing listens at the target.
 
-    A SYN to a closed port of this host comes back to its sender where the source port happens to be the same: a
-    simultaneous open (RFC 9293 section 3.5), from one end.
+    A SYN to a closed port of this host comes back to its sender if the source port happens to be the same: a
+    simultaneous open (RFC 9293 section 3.5) with one end.
     """
     try:
         itself = sock.getsockname() == sock.getpeername()
-    except OSError:  # a reset came already: the next call says so
+    except OSError:  # a reset has arrived: the next call reports it
         return
     if itself:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)  # TIME_WAIT would hold the target's port
@@ -61,7 +61,7 @@ def _refuse_itself(sock: socket.socket) -> None:
 
 
 def count_retransmits(attempt: Attempt, sock: socket.socket) -> None:
-    """Note how many segments TCP has sent again on this connection. A socket that is closed tells nothing."""
+    """Record how many segments TCP has sent again on this connection. A closed socket has no such count."""
     info = tcp_info.read(sock)
     if info is not None:
         attempt.retransmits = info.retransmits

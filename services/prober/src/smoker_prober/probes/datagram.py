@@ -1,6 +1,6 @@
-"""The socket of what probes by datagrams.
+"""The socket of probes that send datagrams.
 
-It is connected: the kernel then drops what others send and hands over ICMP errors (udp(7), ip(7)).
+It is connected, so the kernel drops datagrams of other senders and passes ICMP errors on (udp(7), ip(7)).
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from smoker_echo.datagram import LOWEST_PORT
 from smoker_prober.kernel import error_queue
 from smoker_prober.network.resolve import Address
 
-TRIES = 64  # ports to ask the kernel for: the ephemeral range may be as wide as 1 to 65535, or a few ports
+TRIES = 64  # ports to ask the kernel for: the ephemeral range may be 1 to 65535, or a few ports
 
 
 def connected(address: Address, *enable: Callable[[socket.socket], bool], never: Collection[int] = ()) -> socket.socket:
-    """Return a socket that does not block, with ICMP errors where the kernel gives them; nothing is sent.
+    """Return a nonblocking socket that reports ICMP errors where the kernel can. Nothing is sent.
 
-    Its source port is one that an echo answers: not below 1024, not the target's own, none of `never`.
-    Raises `OSError`, also where the kernel has no such port.
+    An echo answers its source port: it is not below 1024, not the target's own, and none of `never`.
+    Raises `OSError`, also if the kernel gives no such port.
     """
-    with contextlib.ExitStack() as unfit:  # they keep their ports, so that the kernel gives others
+    with contextlib.ExitStack() as unfit:  # these keep their ports, so that the kernel gives others
         for _ in range(TRIES):
             sock = _connected(address, enable)
             source = sock.getsockname()[1]

@@ -1,4 +1,4 @@
-"""The HTTP probe: GET / of an echo, expect 200; GET of a URL, expect a page or where it has gone, 2xx or 3xx."""
+"""The HTTP probe: GET / of an echo, expecting 200; GET of a URL, expecting a page or a redirect, 2xx or 3xx."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from smoker_prober.probes.trust import context
 from smoker_prober.result import Details as AnyDetails
 from smoker_prober.target import Target
 
-MAX_BODY = 64 * 1024  # bytes; more than that is no answer of an echo, and of a page no more is read
+MAX_BODY = 64 * 1024  # bytes; a longer answer is not an echo's, and no more is read of a page
 MAX_HEAD = 256 * 1024  # bytes before the body, interim answers included
 MAX_LINE = 64 * 1024  # bytes
 MAX_HEADERS = 256
@@ -79,7 +79,7 @@ def _url(target: Target) -> Options | None:
 
 
 class _Timed(io.RawIOBase):
-    """The stream of a socket that does not block: it waits for each piece as long as the deadline says."""
+    """The stream of a nonblocking socket: it waits for each piece as long as the deadline allows."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, deadline: Deadline) -> None:
         self._raw, self._sock, self._deadline = raw, sock, deadline
@@ -102,10 +102,10 @@ class _Timed(io.RawIOBase):
 
 
 class _Answer(http.client.HTTPResponse):
-    """The final answer: its head is read here, with limits of our own, and the rest is http.client's.
+    """The final answer. This class reads its head, within our limits; http.client reads the rest.
 
-    http.client knows 100 as the only interim answer, gives up at 100 headers, and takes the end of the stream inside
-    the headers for their end.
+    http.client knows no interim answer but 100, gives up at 100 headers, and takes the end of the stream inside the
+    headers for the end of the headers.
     """
 
     fp: Any
@@ -130,7 +130,7 @@ class _Lines:
         self._stream, self._left = stream, MAX_HEAD
 
     def next(self, what: str) -> bytes:
-        """Return the next line, empty at the end. Raises `BadReply` where it is too long."""
+        """Return the next line, empty at the end. Raises `BadReply` if it is too long."""
         line = self._stream.readline(MAX_LINE + 1)
         if len(line) > MAX_LINE:
             raise BadReply(f"got more than {MAX_LINE} bytes when reading {what}")
@@ -143,7 +143,7 @@ class _Lines:
 def _head(lines: _Lines, attempt: Attempt) -> bytes:
     """Return the status line of the final answer and the headers that frame its body.
 
-    Interim answers before it are passed over (RFC 9110 section 15.2), but for 101, which nobody asked for: it is final.
+    Interim answers before it are skipped (RFC 9110 section 15.2). 101 is final: the probe did not ask for an upgrade.
     Raises `BadReply`.
     """
     while True:
@@ -151,7 +151,7 @@ def _head(lines: _Lines, attempt: Attempt) -> bytes:
         if not status:
             if attempt.stray:
                 raise BadReply(attempt.stray)
-            return b""  # http.client has the words
+            return b""  # http.client reports it
         attempt.stray, code = "", _code(status)
         framing = _framing(lines)
         if not 100 <= code < 200 or code == 101:
@@ -167,7 +167,7 @@ def _code(status: bytes) -> int:
 
 
 def _framing(lines: _Lines) -> list[bytes]:
-    """Read all headers, `MAX_HEADERS` at most; return the lines of those by which the body's end is known."""
+    """Read all headers, `MAX_HEADERS` at most. Return the lines of those that say where the body ends."""
     framing: list[bytes] = []
     count, frames = 0, False
     while True:
@@ -176,7 +176,7 @@ def _framing(lines: _Lines) -> list[bytes]:
             raise BadReply("the connection was closed inside the headers")
         if line in (b"\r\n", b"\n"):
             return framing
-        if line[:1] not in (b" ", b"\t"):  # else it goes on with the header before it
+        if line[:1] not in (b" ", b"\t"):  # otherwise the line continues the header before it
             count += 1
             frames = line.partition(b":")[0].lower() in FRAMING
         if count > MAX_HEADERS:
@@ -186,7 +186,7 @@ def _framing(lines: _Lines) -> list[bytes]:
 
 
 def _shake_hands(tls: ssl.SSLSocket, deadline: Deadline) -> None:
-    """TLS's handshake over a socket that does not block."""
+    """Do the TLS handshake over a nonblocking socket."""
     while True:
         try:
             return tls.do_handshake()
@@ -198,7 +198,7 @@ def _shake_hands(tls: ssl.SSLSocket, deadline: Deadline) -> None:
 
 @contextlib.contextmanager
 def _connected(attempt: Attempt) -> Iterator[socket.socket]:
-    """A connected socket that does not block, with TLS where the URL wants it, the certificate checked."""
+    """Connect a nonblocking socket, with TLS and a checked certificate if the URL is https."""
     url = _url(attempt.target)
     with connect(attempt) as sock:
         if url is None or not url.tls:
@@ -220,7 +220,7 @@ def probe(attempt: Attempt) -> None:
     with _connected(attempt) as sock:
         connection = HTTPConnection(attempt.address, target.port, timeout=0)
         connection.response_class = functools.partial(_Answer, attempt)  # type: ignore[assignment]
-        connection.sock = sock  # connected already, and timed; it stays one that does not block
+        connection.sock = sock  # connected and timed already; it stays nonblocking
         with attempt.phase("send"):
             connection.request("GET", path, headers=HEADERS | {"Host": host_header(target)}, preload_content=False)
         with attempt.phase("wait"):

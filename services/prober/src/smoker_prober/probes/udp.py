@@ -1,4 +1,4 @@
-"""The UDP probe: send PING, take the answer that is ours."""
+"""The UDP probe: send PING, wait for the same bytes."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def probe(attempt: Attempt) -> None:
                 if queue.errors:
                     sender = queue.errors[0].offender
                     attempt.offender = sender if sender != address.sockaddr[0] else ""
-                    raise Reported(queue.errors[0].errno, queue.errors[0].told(address.sockaddr[0]))
+                    raise Reported(queue.errors[0].errno, queue.errors[0].text(address.sockaddr[0]))
                 try:
                     answer, ancillary, _flags, _address = sock.recvmsg(LARGEST, SPACE)
-                except BlockingIOError:  # it was the error queue that woke us
+                except BlockingIOError:  # the error queue woke this greenlet
                     continue
                 attempt.received += len(answer)
                 if answer == PAYLOAD:
@@ -57,10 +57,10 @@ def probe(attempt: Attempt) -> None:
 
 
 def _rtt(begun: int, sent: int | None, arrived: int | None, elapsed: int, sock: socket.socket) -> Rtt | None:
-    """Return the RTT by the stamps that there are, in ns since the epoch.
+    """Return the RTT by the available timestamps, in ns since the epoch.
 
-    `elapsed`: ns by the monotonic clock, an upper bound. The kernel stamps with the wall clock: where that was stepped
-    meanwhile there is no RTT.
+    `elapsed` is an upper bound, in ns by the monotonic clock. The kernel stamps with the wall clock: there is no RTT if
+    that was stepped meanwhile.
     """
     if arrived is None:
         took, method = elapsed, Method.CLOCK

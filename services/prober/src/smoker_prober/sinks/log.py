@@ -1,4 +1,4 @@
-"""Results as log lines on stdout.
+"""Writes results as log lines on stdout.
 
 [2025-11-13 10:30:00] [NODE:node-1] [TCP] SUCCESS latency=15ms
 [2025-11-13 10:30:00] [NODE:node-1] [TCP] SUCCESS latency=0.31ms peer=node-2 plane=pod family=ipv4 zone=b
@@ -10,7 +10,7 @@
 [2025-11-13 10:30:30] [NODE:node-2] [UDP] FAILED error=timeout direction=out peer=node-1 plane=pod family=ipv4
 [2025-11-13 10:30:33] [NODE:node-2] [UDP] FAILED error=timeout peer=node-1 plane=pod family=ipv4 confirm=true
 
-`unreadable`: packets of the train whose answers could not be read, as they are not STAMP's; they are not lost.
+`unreadable` counts packets of the train whose answers are no STAMP packets; they are not lost.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Results as metrics. docs/metrics.md lists them, and how many series there can be."""
+"""Counts results as metrics. docs/metrics.md lists them, and how many series there can be."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from smoker_prober.target import Path
 #: Seconds: 50 µs to 2 s.
 BUCKETS = (5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0, 2.0)
 LATENESS = (1e-3, 1e-2, 5e-2, 0.1, 0.5, 1.0, 2.0, 5.0)  # seconds
-WHOLE = 12  # paths that have all their counters from their first result, those at 0 too; peers never have
-LISTED = 3072  # paths that have series of their own: 1,024 targets
+WHOLE = 12  # paths that have all their counters from the start, also those at 0; peers never do
+LISTED = 3072  # paths that have series of their own: 1,024 hosts with three probes
 OVER_TCP = ("tcp", "http", "connect")
 OUTCOMES = tuple(outcome.value for outcome in Outcome)
-ANSWERED = (Outcome.SUCCESS, Outcome.MTU)  # outcomes in which the small packet was
+ANSWERED = (Outcome.SUCCESS, Outcome.MTU)  # outcomes of a probe whose small packet was answered
 FATES = ("answered", "delayed", "request_lost", "reply_lost", "lost")
 
 
 class _Path:
-    """What is known of a path: counts since the prober began, and the last values. There can be thousands."""
+    """The counts of one path since the prober began, and its last values. There can be thousands."""
 
     __slots__ = (
         "duplicates",
@@ -50,9 +50,9 @@ class _Path:
 
     def __init__(self, probe: str, path: Path, *, whole: bool) -> None:
         self.probe, self.path = probe, path
-        self.whole = whole  # whether what never occurred is there too, as 0
+        self.whole = whole  # whether counters at 0 are served, too
         self.outcomes = [0] * len(OUTCOMES)
-        self.fates: list[int] | None = None  # where there was a train
+        self.fates: list[int] | None = None  # packets by fate; None before the first train
         self.retransmits: int | None = 0 if probe in OVER_TCP else None
         self.duplicates = self.reordered = self.unreadable = 0
         self.succeeded: float | None = None  # seconds of the monotonic clock
@@ -62,7 +62,7 @@ class _Path:
 
     @property
     def labels(self) -> dict[str, str]:
-        """Of its series; made when somebody asks, for there can be thousands of paths."""
+        """The labels of its series; made at each scrape, for there can be thousands of paths."""
         return {"probe": self.probe, **self.path.labels}
 
     def keep(self, result: Result, now: float) -> None:
@@ -81,8 +81,8 @@ class _Path:
             self.loss, self.jitter = (None if outcome in ANSWERED or self.probe in OVER_TCP else 1.0), None
 
     def _add(self, train: Train) -> None:
-        told = train.lost < train.known  # without any answer nobody knows which way they were lost
-        lost = (train.requests_lost, train.replies_lost, 0) if told else (0, 0, train.lost)
+        known = train.lost < train.known  # without any answer the direction is not known
+        lost = (train.requests_lost, train.replies_lost, 0) if known else (0, 0, train.lost)
         counts = (train.known - train.lost - train.delayed, train.delayed, *lost)
         self.fates = [a + b for a, b in zip(self.fates or [0] * len(FATES), counts, strict=True)]
         self.duplicates += train.duplicates
@@ -91,9 +91,9 @@ class _Path:
 
 
 class _Children(dict[tuple[str, ...], Histogram | Summary]):
-    """Of a histogram or a summary, by label values. A look-up takes longer than an observation: it is made once.
+    """The children of a histogram or a summary by label values: finding one there takes longer than an observation.
 
-    Those of `known` are there from the start, others from their first observation on.
+    Those of `known` exist from the start, others from their first observation on.
     """
 
     def __init__(self, whole: Histogram | Summary, known: Iterable[str] = ()) -> None:
@@ -108,7 +108,7 @@ class _Children(dict[tuple[str, ...], Histogram | Summary]):
 
 
 class Metrics(Collector):
-    """The metrics of a prober. It registers itself in `registry`."""
+    """Counts the results of a prober. It registers itself in `registry`."""
 
     def __init__(
         self,
@@ -120,9 +120,9 @@ class Metrics(Collector):
         throttled: Callable[[], float | None] = cgroup.throttled,
         clock: Clock | None = None,
     ) -> None:
-        """`probes`: those whose histograms are there from the start.
+        """`probes` have their histograms from the start.
 
-        `where`: the labels that say where the prober stands, as far as it is known by now.
+        `where` returns the labels that say where the prober stands, as far as that is known.
         """
         self._interval, self._where, self._throttled = interval, where, throttled
         self._clock = clock or Clock()
@@ -167,11 +167,11 @@ class Metrics(Collector):
             path.keep(result, self._clock.now())
 
     def began(self, lateness: float) -> None:
-        """A round began `lateness` seconds after its time."""
+        """Count a round that began `lateness` seconds after its time."""
         self._lateness.observe(lateness)
 
     def ended(self) -> None:
-        """A round has ended."""
+        """Count a round that has ended."""
         self._rounds += 1
 
     def _path(self, probe: str, path: Path) -> _Path | None:
@@ -188,7 +188,7 @@ class Metrics(Collector):
         return counts
 
     def collect(self) -> Iterator[Metric]:
-        """The families of the paths, then the prober's own."""
+        """Yield the metrics of the paths, then the prober's own."""
         paths = list(self._paths.values())
         outcomes = self._by_word(paths, "outcome", OUTCOMES, attrgetter("outcomes"))
         yield counter("smoker_probe_total", "Results", outcomes)
@@ -222,7 +222,7 @@ class Metrics(Collector):
     def _by_word(
         self, paths: Iterable[_Path], label: str, words: Sequence[str], counts_of: Callable[[_Path], Sequence[int]]
     ) -> Iterator[Value]:
-        """A count for each of `words`, which are the values of `label`."""
+        """Yield a count for each of `words`, the values of `label`."""
         for path in paths:
             labels = path.labels
             for word, count in zip(words, counts_of(path), strict=True):
@@ -244,7 +244,7 @@ GAUGES: tuple[tuple[str, str, Callable[[_Path], float | None]], ...] = (
 
 
 def _set(paths: Iterable[_Path], value_of: Callable[[_Path], float | None]) -> Iterator[Value]:
-    """The values that there are."""
+    """Yield the value of each path that has one."""
     for path in paths:
         value = value_of(path)
         if value is not None:

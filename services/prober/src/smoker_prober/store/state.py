@@ -125,8 +125,8 @@ class States:
             if train is None:
                 kept.rounds.append(_Round(result.outcome.value, 0, 0, 0, 0))
             else:
-                told = (train.requests_lost, train.replies_lost) if train.lost < train.known else (0, 0)
-                kept.rounds.append(_Round(result.outcome.value, train.known, train.lost, *told))
+                halves = (train.requests_lost, train.replies_lost) if train.lost < train.known else (0, 0)
+                kept.rounds.append(_Round(result.outcome.value, train.known, train.lost, *halves))
         if result.outcome.ok:
             kept.streak, kept.since, kept.connected = 0, 0.0, False
         else:

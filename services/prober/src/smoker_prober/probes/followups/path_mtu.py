@@ -1,9 +1,9 @@
-"""Whether the largest packet that the way is said to take arrives and comes back: it follows a UDP probe.
+"""Checks that the largest packet which the path should take arrives and comes back. It follows a UDP probe.
 
-one of `allowed` bytes ── answered ──▶ all is well
-        └─ three times no answer ─▶ twice one of each size, the largest first ─▶ diagnosis.path_mtu.judge
+one packet of `allowed` bytes ── answered ──▶ all is well
+        └─ three times no answer ─▶ twice one packet of each size, the largest first ─▶ smoker_diagnosis.path_mtu.judge
 
-A router that says that it cannot (ICMP 3/4) is no fault: the kernel then knows better, and what it knows is tried.
+A router that says "too big" (ICMP 3/4) is no fault: the kernel then lowers the path's MTU, and that size is tried.
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ class Followup:
 
 
 class _Over(Exception):
-    """The wait is over."""
+    """Ends a wait."""
 
 
 def run(address: Address, timeout: float, never: Collection[int] = ()) -> PathMtu | None:
-    """Ask a UDP echo, for `timeout` seconds at most, from a source port that is none of `never`.
+    """Send packets of several sizes to a UDP echo, for `timeout` seconds at most, from a port that is none of `never`.
 
-    Return None where nothing can be said of sizes.
+    Return None if they say nothing about sizes.
     """
     try:
         sock = connected(address, path_mtu.enable, never=never)
@@ -74,13 +74,13 @@ def run(address: Address, timeout: float, never: Collection[int] = ()) -> PathMt
 
 
 class _Sizes:
-    """What has been asked by `sock`, and answered. `patience`: seconds for each try."""
+    """The sizes that `sock` has sent and got back. `patience` is the seconds for each try."""
 
     def __init__(self, sock: socket.socket, patience: float) -> None:
         self._sock, self._patience = sock, patience
         self._headers = path_mtu.HEADERS[sock.family]
         self._answered: set[int] = set()
-        self._cut = False  # whether who answers gives only a part back: a larger packet got there
+        self._cut = False  # whether an answer held only a part: the packet did arrive
 
     @property
     def _allowed(self) -> int:
@@ -88,7 +88,7 @@ class _Sizes:
 
     def found(self) -> PathMtu | None:
         for _ in range(TRIES):
-            allowed = self._allowed  # less than before, where a router has answered
+            allowed = self._allowed  # less than before if a router has answered
             if self._send(allowed) and self._await({allowed}, allowed):
                 return PathMtu(allowed, allowed)
         allowed, tried = self._allowed, set[int]()
@@ -98,10 +98,10 @@ class _Sizes:
         return judge(allowed, tried, self._answered) if self._allowed >= allowed and not self._cut else None
 
     def _send(self, size: int) -> bool:
-        """Whether a packet of `size` bytes has left."""
-        if size < self._headers + _SIZE.size:  # the way's own size is not known
+        """Send a packet of `size` bytes. Return whether it has left."""
+        if size < self._headers + _SIZE.size:  # the path's MTU is not known
             return False
-        for _ in range(2):  # an ICMP error for an earlier one comes first
+        for _ in range(2):  # an ICMP error for an earlier packet comes first
             try:
                 self._sock.send(self._payload(size))
             except OSError:
@@ -111,28 +111,28 @@ class _Sizes:
         return False
 
     def _payload(self, size: int) -> bytes:
-        """Of a packet of `size` bytes: the size, then whatever."""
+        """Return the payload of a packet of `size` bytes: the size, then zeros."""
         return (_SIZE.pack(size) + FILLING)[: size - self._headers]
 
     def _await(self, wanted: set[int], allowed: int) -> bool:
-        """Whether all of `wanted` are answered in time; a way that is found to take less than `allowed` ends it."""
+        """Return whether all of `wanted` are answered in time. Stop early if the path takes less than `allowed`."""
         until = time.monotonic() + self._patience
         while not wanted <= self._answered and self._allowed >= allowed:
             try:
                 wait_read(self._sock.fileno(), max(until - time.monotonic(), 0.0), _Over())
             except _Over:
-                self._take()  # what is there is there, however late we were woken
+                self._take()  # what has arrived counts, however late this process was woken
                 break
             self._take()
         return wanted <= self._answered
 
     def _take(self) -> None:
-        """Take what has arrived: answers, and errors, which are of no use here but would wake us for ever."""
+        """Take the answers that have arrived, and the errors, which would otherwise end every wait at once."""
         error_queue.drain(self._sock)
         while True:
             try:
                 data = self._sock.recv(LARGEST + 1)
-            except OSError:  # nothing more, or an ICMP error: what is behind that wakes us again
+            except OSError:  # nothing more, or an ICMP error: what is behind it ends the next wait
                 return
             size = _SIZE.unpack_from(data)[0] if len(data) >= _SIZE.size else 0
             if data == self._payload(size):

@@ -1,4 +1,4 @@
-"""A STAMP Session-Sender (RFC 8762): packets spread over a moment, from one socket, stamped by the kernel."""
+"""A STAMP Session-Sender (RFC 8762): a train of packets from one socket, with kernel timestamps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from smoker_prober.result import Method, Result, Rtt
 
 LONGEST = 1.0  # seconds over which a train is spread at most
 SHARE = 0.2  # of the interval, where that is less
-TAKE = 16  # packets after which what lies in the socket is taken: its buffer holds some two hundred
+TAKE = 16  # packets between two reads of the socket: its buffer holds some two hundred
 
 
 class Options(NamedTuple):
@@ -58,51 +58,53 @@ class Followup:
 
 
 class _Over(Exception):
-    """The wait is over."""
+    """Ends a wait."""
 
 
 class _Arrival(NamedTuple):
-    """An answer."""
+    """One answer."""
 
     sequence: int  # of the packet that it answers
     number: int  # the reflector's
     at: int  # ns since the epoch
-    taken: int  # ns of the monotonic clock, when it was read: later than `at`
-    stamped: bool  # whether `at` is the kernel's
+    taken: int  # ns of the monotonic clock when it was read, later than `at`
+    stamped: bool  # whether the kernel measured `at`
     residence: int  # ns in the reflector
 
 
 @dataclass
 class _UnderWay:
-    """What has left and what has come so far."""
+    """The packets that have left and the answers that have come so far."""
 
-    left: dict[int, int] = field(default_factory=dict)  # sequence number: ns of departure, by the clock at first
-    clock: dict[int, int] = field(default_factory=dict)  # ns of the monotonic clock just before each left
-    departed: set[int] = field(default_factory=set)  # those whose time of departure is the kernel's
+    left: dict[int, int] = field(default_factory=dict)  # by sequence number, ns of departure; by the clock at first
+    clock: dict[int, int] = field(default_factory=dict)  # ns of the monotonic clock just before each departure
+    departed: set[int] = field(default_factory=set)  # packets whose departure the kernel measured
     arrived: list[_Arrival] = field(default_factory=list)
     answered: set[int] = field(default_factory=set)
-    ssid: int = field(default_factory=lambda: random.randint(1, 0xFFFF))  # noqa: S311  told apart, not secret
-    unreadable: int = 0  # answers that are no STAMP packet
+    ssid: int = field(default_factory=lambda: random.randint(1, 0xFFFF))  # noqa: S311  an identifier, no secret
+    unreadable: int = 0  # answers that are no STAMP packets
     refused: bool = False
-    stamped: bool = False  # whether the kernel says when something left and came
-    numbered: float = math.inf  # below it the kernel's numbers are ours; it may or may not count what did not leave
+    stamped: bool = False  # whether the kernel measures departures and arrivals
+    numbered: float = (
+        math.inf
+    )  # the kernel's numbers are our sequence numbers below it, before a packet failed to leave
 
     @property
     def closed(self) -> bool:
-        """Return whether ICMP said that nobody listens there, and nothing has come."""
+        """Return whether ICMP said that nothing listens there, and no answer has come."""
         return self.refused and not self.answered and not self.unreadable
 
     @property
     def complete(self) -> bool:
-        """Return whether each packet that left has an answer, be it that none can be read."""
+        """Return whether each packet that left has an answer, readable or not."""
         return self.answered >= self.left.keys() or (not self.answered and self.unreadable >= len(self.left))
 
 
 def run(address: Address, packets: int, spread: float, timeout: float, never: Collection[int] = ()) -> Train | None:
     """Send `packets` over `spread` seconds from a port that is none of `never`, wait up to `timeout` for each answer.
 
-    Return None where nobody reflects (ICMP said so and no answer came), and where no packet could leave. The session
-    identifier (RFC 8972 section 3) tells a train from an earlier one that had the same port.
+    Return None if nothing reflects (ICMP said so and no answer came) or no packet could leave. The session identifier
+    (RFC 8972 section 3) tells a train from an earlier one of the same port.
     """
     under_way = _UnderWay()
     try:
@@ -120,39 +122,38 @@ def run(address: Address, packets: int, spread: float, timeout: float, never: Co
             try:
                 packet = SenderPacket(sequence, under_way.left[sequence], ssid=under_way.ssid)
                 sock.send(pack_sender(packet, LENGTH))
-            except OSError:  # ours or an ICMP error for an earlier one; the packet has not left
+            except OSError:  # a local error, or an ICMP error for an earlier packet: this packet has not left
                 del under_way.left[sequence]
                 under_way.numbered = min(under_way.numbered, sequence)
                 _take(sock, under_way)
         _receive(sock, under_way, time.monotonic() + timeout, all_of_it=True)
-        _take(sock, under_way)  # a departure's stamp can come after the answer
+        _take(sock, under_way)  # the timestamp of a departure can come after the answer
         if under_way.closed:
             return None
     return _judged(under_way, int(timeout * 1e9)) if under_way.left else None
 
 
 def _judged(under_way: _UnderWay, limit: int) -> Train:
-    """`limit`: ns after which an answer is late."""
+    """Return the train. An answer is late after `limit` ns."""
     arrived = [each for each in under_way.arrived if each.sequence in under_way.left]
     answers = []
     for each in arrived:
         took, elapsed = each.at - under_way.left[each.sequence], each.taken - under_way.clock[each.sequence]
-        if (
-            not 0 <= took <= elapsed
-        ):  # the wall clock, by which the kernel stamps, was stepped: only the answer is known
+        if not 0 <= took <= elapsed:
+            # The wall clock, by which the kernel stamps, was stepped: only the answer is known.
             answers.append(Answer(each.sequence, each.number, -1, late=False))
             continue
-        there = each.residence if 0 <= each.residence <= took else 0  # else its clock was stepped: nobody knows
+        there = each.residence if 0 <= each.residence <= took else 0  # otherwise the reflector's clock was stepped
         answers.append(Answer(each.sequence, each.number, took - there, took > limit))
     stamped = all(each.stamped and each.sequence in under_way.departed for each in arrived)
     return judge(sorted(under_way.left), answers, stamped=stamped, unreadable=under_way.unreadable)
 
 
 def _await_turn(sock: socket.socket, under_way: _UnderWay, sequence: int, until: float) -> None:
-    """Wait for the moment of the next packet.
+    """Wait until the next packet is due.
 
-    What the kernel stamps can lie in the socket meanwhile: taking each answer as it comes costs three times as much.
-    Only after the first packet it is looked at, for whether there is anybody.
+    Answers with kernel timestamps stay in the socket meanwhile: reading each as it comes costs three times as much CPU.
+    After the first packet they are read once, to see whether anything listens.
     """
     if not under_way.stamped:
         _receive(sock, under_way, until)
@@ -171,7 +172,7 @@ def _receive(sock: socket.socket, under_way: _UnderWay, until: float, *, all_of_
         try:
             wait_read(sock.fileno(), max(rest, 0.0), _Over())
         except _Over:
-            _take(sock, under_way)  # what is there is there, however late we were woken
+            _take(sock, under_way)  # what has arrived counts, however late this process was woken
             return
         _take(sock, under_way)
         if under_way.closed:
@@ -196,7 +197,7 @@ def _take(sock: socket.socket, under_way: _UnderWay) -> None:
         except Malformed:
             under_way.unreadable += 1
             continue
-        if packet.ssid not in (under_way.ssid, 0):  # the answer to an earlier train
+        if packet.ssid not in (under_way.ssid, 0):  # an answer to an earlier train
             continue
         at, taken = time.time_ns() if stamp is None else stamp, time.monotonic_ns()
         came = _Arrival(packet.sender_sequence, packet.sequence, at, taken, stamp is not None, packet.residence)
