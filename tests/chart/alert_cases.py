@@ -32,24 +32,28 @@ from .render import Object, Rendered
 
 RULES = Path(__file__).resolve().parent / "rules"
 RELEASE, NAMESPACE = "lungs", "net"
-ALERTS = (
+OF_HUB = ("SmokerFault", "SmokerHubBlind")
+OF_PATHS = (
     "SmokerProbeFailing",
     "SmokerTargetFailing",
     "SmokerTargetGone",
     "SmokerPacketLoss",
     "SmokerLatencyHigh",
-    "SmokerProberMissing",
-    "SmokerProberStarved",
 )
+OF_PROBERS = ("SmokerProberMissing", "SmokerProberStarved")
+ALERTS = (*OF_HUB, *OF_PATHS, *OF_PROBERS)
 NODES = ("a", "b", "c")
 PROBES, FAMILIES = ("tcp", "udp"), ("v4", "v6")
 OF_RELEASE = f'namespace="{NAMESPACE}",app_kubernetes_io_instance="{RELEASE}"'
 MACROS = {
     "release": OF_RELEASE,
     "prober": f'{OF_RELEASE},app_kubernetes_io_component="prober"',
+    "hub": f'{OF_RELEASE},app_kubernetes_io_component="hub",node="b",pod="hub-1"',
+    "hub2": f'{OF_RELEASE},app_kubernetes_io_component="hub",node="c",pod="hub-2"',
+    "cut_off": 'finding="1f2a",scope="b",layer="node",kind="fault",severity="critical"',
     "host": f'{OF_RELEASE},app_kubernetes_io_component="host"',
     **{f"{echo}_echo": f'{OF_RELEASE},app_kubernetes_io_component="{echo}-echo"' for echo in ("tcp", "udp", "http")},
-    **{node: f'node="{node}",pod="prober-{node}"' for node in NODES},
+    **{node: f'node="{node}",pod="prober-{node}"' for node in "abcdefghijkl"},
     "tcp": f'probe="tcp",target="{RELEASE}-server:8080"',
     "udp": f'probe="udp",target="{RELEASE}-server:8081"',
     "http": f'probe="http",target="{RELEASE}-server:8082"',

@@ -9,18 +9,24 @@ from typing import Any
 
 import pytest
 
-from .alert_cases import ALERTS, alerts
+from .alert_cases import ALERTS, OF_HUB, OF_PATHS, OF_PROBERS, alerts
 from .markdown import anchors
 from .promql import mistakes
 from .render import ALL, HOST, Helm, Object, merged, nested
 
 RUNBOOK = Path(__file__).resolve().parents[2] / "docs" / "troubleshooting.md"
 ON = {"metrics": {"prometheusRule": {"enabled": True}}}
+NO_HUB = {"hub": {"enabled": False}}
+EVERY = nested("metrics.prometheusRule.pathAlerts", True)
 WINDOW = re.compile(r"\[(\d+)s(?::\d+s)?\]")
 
 
-def rendered(helm: Helm, values: dict[str, Any] | None = None, release: str = "smoker") -> list[Object]:
-    return alerts(helm.render(merged(ON, values or {}), release=release, namespace="net"))
+def rendered(
+    helm: Helm, values: dict[str, Any] | None = None, release: str = "smoker", *, every: bool = True
+) -> list[Object]:
+    """Return the alerts: every one of them, or those that the values bring."""
+    base = merged(ON, EVERY) if every else ON
+    return alerts(helm.render(merged(base, values or {}), release=release, namespace="net"))
 
 
 def windows(helm: Helm, values: dict[str, Any]) -> list[int]:
@@ -28,17 +34,25 @@ def windows(helm: Helm, values: dict[str, Any]) -> list[int]:
 
 
 def test_alerts(helm: Helm) -> None:
-    """One PrometheusRule has every alert; of a target that is not Smoker's own nobody knows whether it is gone."""
+    """The hub's alerts and the probers'; those of paths without a hub, or where a value wants them, too."""
+    assert {rule["alert"] for rule in rendered(helm, every=False)} == {*OF_HUB, *OF_PROBERS}
+    assert {rule["alert"] for rule in rendered(helm, NO_HUB, every=False)} == {*OF_PATHS, *OF_PROBERS}
+    assert "smoker_finding" not in str(rendered(helm, NO_HUB, every=False))
     assert {rule["alert"] for rule in rendered(helm)} == set(ALERTS)
-    foreign = rendered(helm, {"prober": {"serverHost": "echo.example.com"}})
-    assert {rule["alert"] for rule in foreign} == set(ALERTS) - {"SmokerTargetGone"}
+
+
+def test_targets_of_others(helm: Helm) -> None:
+    """Nobody knows whether a target is gone that is not Smoker's own."""
+    foreign = rendered(helm, {"prober": {"serverHost": "echo.example.com"}, **NO_HUB})
+    assert {rule["alert"] for rule in foreign} == {*OF_PATHS, *OF_PROBERS} - {"SmokerTargetGone"}
     assert "-echo" not in "".join(rule["expr"] for rule in foreign)
 
 
 def test_annotations_and_labels(helm: Helm) -> None:
     """Each alert has a severity, a summary of one line, a description, and the labels that tell releases apart."""
     for rule in rendered(helm, release="lungs"):
-        assert rule["labels"]["severity"] in ("critical", "warning")
+        of_finding = rule["alert"] == "SmokerFault"  # its severity is that of the finding
+        assert rule["labels"].get("severity") in ((None,) if of_finding else ("critical", "warning"))
         assert rule["labels"]["namespace"] == "net"
         assert rule["labels"]["app_kubernetes_io_instance"] == "lungs"
         assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
@@ -64,14 +78,14 @@ def test_known_metrics(helm: Helm, values: dict[str, Any]) -> None:
 
 
 def test_this_release_alone(helm: Helm) -> None:
-    """Whatever an alert reads is this release's, and a prober's unless it is `up`; what nodes are is the cluster's."""
+    """An alert reads its own release, and of it the probers and the hub unless it is `up`; nodes are the cluster's."""
     of_release = 'namespace="net",app_kubernetes_io_instance="lungs",app_kubernetes_io_component'
-    of_probers = f'{of_release}=~"prober|host"'
+    of_probers, of_hub = f'{of_release}=~"prober|host"', f'{of_release}="hub"'
     for rule in rendered(helm, HOST, release="lungs"):
         for metric, matchers in re.findall(r"(\w+)\{([^}]*)\}", rule["expr"]):
             if not metric.startswith("kube_node_"):
                 assert matchers.startswith(of_release)
-                assert metric == "up" or matchers.startswith(of_probers)
+                assert metric == "up" or matchers.startswith((of_probers, of_hub))
 
 
 @pytest.mark.parametrize(
@@ -125,10 +139,13 @@ def test_thresholds(helm: Helm, alert: str, key: str, value: Any, text: str) -> 
 
 @pytest.mark.parametrize("alert", ALERTS)
 def test_patience(helm: Helm, alert: str) -> None:
-    """Each alert waits for as long as its value says; by default longer than the restart of a pod takes."""
+    """Each alert waits for as long as its value says; by default longer than the restart of a pod takes.
+
+    But for a fault: the hub has waited before it opened the finding.
+    """
     key = f"{alert[6].lower()}{alert[7:]}"
     for rule in (rule for rule in rendered(helm) if rule["alert"] == alert):
-        assert int(rule["for"].removesuffix("s")) >= 300
+        assert int(rule["for"].removesuffix("s")) >= (0 if alert == "SmokerFault" else 300)
     for rule in rendered(helm, nested(f"metrics.prometheusRule.{key}.forSeconds", 4321)):
         assert (rule["for"] == "4321s") == (rule["alert"] == alert)
 

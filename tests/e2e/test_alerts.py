@@ -20,6 +20,7 @@ pytestmark = pytest.mark.cluster
 RULE = "metrics.prometheusRule"
 THIRTIETH = {
     **FAST,
+    "hub.enabled": False,  # these are the alerts per path; what the hub finds is in test_hub.py
     "prober.timeoutSeconds": 0.3,  # three of them are less than the interval, as they are by default
     "metrics.podMonitor.intervalSeconds": 1,
     "metrics.podMonitor.timeoutSeconds": 1,

@@ -15,9 +15,13 @@ matchExpressions:
   - {key: app.kubernetes.io/component, operator: In, values: [tcp-echo, udp-echo, http-echo, prober, host, hub]}
 {{- end -}}
 
-{{/* The matchers of this release's series in PromQL: of all its pods, and of its probers. */}}
+{{/* The matchers of this release's series in PromQL: of all its pods, of its hub, and of its probers. */}}
 {{- define "smoker.ofRelease" -}}
 namespace="{{ .Release.Namespace }}",app_kubernetes_io_instance="{{ .Release.Name }}"
+{{- end -}}
+
+{{- define "smoker.ofHub" -}}
+{{ include "smoker.ofRelease" . }},app_kubernetes_io_component="hub"
 {{- end -}}
 
 {{- define "smoker.ofProbers" -}}
@@ -53,11 +57,21 @@ Takes root, forSeconds.
 {{- max (int64 .forSeconds) (include "smoker.window" .root | int64) }}s
 {{- end -}}
 
-{{/* Labels of an alert, beside those of its expression: two releases' alerts must not look the same. Takes root, severity. */}}
+{{/*
+Labels of an alert, beside those of its expression: two releases' alerts must not look the same. Takes root, severity, which is empty
+where the expression has that label.
+*/}}
 {{- define "smoker.alertLabels" -}}
-severity: {{ .severity }}
+{{- with .severity }}
+severity: {{ . }}
+{{- end }}
 namespace: {{ .root.Release.Namespace | quote }}
 app_kubernetes_io_instance: {{ .root.Release.Name | quote }}
+{{- end -}}
+
+{{/* Whether there are alerts per path: without a hub, which says it in one, or where a value wants both. Not empty if so. */}}
+{{- define "smoker.pathAlerts" -}}
+{{- if or .Values.metrics.prometheusRule.pathAlerts (not (include "smoker.hub" .)) }}yes{{ end -}}
 {{- end -}}
 
 {{/* Where docs/troubleshooting.md speaks of an alert. Takes root, alert. */}}

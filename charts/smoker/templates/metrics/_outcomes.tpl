@@ -2,9 +2,9 @@
 Does a target answer? Three alerts share one question, and at any moment one of them at most is the answer for a probe and a
 target:
 
-  some nodes fail, others do not              SmokerProbeFailing
-  all nodes fail                              SmokerTargetFailing
-  all nodes fail, and no pod is there to ask  SmokerTargetGone
+  some nodes fail, others do not; or one node alone asks  SmokerProbeFailing
+  all nodes fail, two of them or more                     SmokerTargetFailing
+  all nodes fail, and no pod is there to ask              SmokerTargetGone
 
 `local_error` is the prober's own fault: it counts neither as a failure nor as a result.
 */}}
@@ -17,25 +17,36 @@ target:
     (
       {{- include "smoker.failingPaths" . | nindent 6 }}
     )
-    # … except where all nodes fail: there it is the target.
+    # … except where all nodes fail, and more than one asks: there it is the target.
     unless on (probe, target, plane, family) (
       {{- include "smoker.failingTargets" . | nindent 6 }}
+      > 1
     )
+    {{- if $own }}
+    # … and except an echo service of which no pod is there: that is SmokerTargetGone.
+    unless on (probe, target, plane, family) (
+      {{- include "smoker.failingServices" . | nindent 6 }}
+      unless on (probe) (
+        {{- include "smoker.answeringEchoes" . | nindent 8 }}
+      )
+    )
+    {{- end }}
   for: {{ include "smoker.forAtLeastAWindow" (dict "root" . "forSeconds" $rules.probeFailing.forSeconds) }}
   labels:
     {{- include "smoker.alertLabels" (dict "root" . "severity" "warning") | nindent 4 }}
   annotations:
     summary: >-
-      {{`{{ $labels.node }} does not reach {{ $labels.target }} ({{ $labels.probe }}{{ with $labels.plane }} {{ . }}{{ end }}{{ with $labels.family }} {{ . }}{{ end }}), other nodes do`}}
+      {{`{{ $labels.node }} does not reach {{ $labels.target }} ({{ $labels.probe }}{{ with $labels.plane }} {{ . }}{{ end }}{{ with $labels.family }} {{ . }}{{ end }})`}}
     description: >-
       {{`{{ $value | humanizePercentage }} of the {{ $labels.probe }} probes from {{ $labels.node }} to {{ $labels.target }} fail.
-      Others succeed, so it is that node or the way from it.`}}
+      Other nodes that ask reach it, so it is that node or the path from it; or no other node asks.`}}
     runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerProbeFailing") }}
 - alert: SmokerTargetFailing
   expr: |
-    # The targets that all nodes fail to reach …
+    # The targets that all nodes fail to reach, where more than one asks …
     (
       {{- include "smoker.failingTargets" . | nindent 6 }}
+      > 1
     )
     {{- if $own }}
     # … except an echo service of which no pod is there: that is SmokerTargetGone.

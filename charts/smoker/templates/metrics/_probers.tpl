@@ -28,6 +28,12 @@
     unless on (node) (
       max by (node) (kube_node_status_condition{condition="Ready",status="true"}) == 0
     )
+    {{- if include "smoker.hub" . }}
+    # What the hub has found at that node is SmokerFault.
+    unless on (node) (
+      {{- include "smoker.nodesAtFault" . | nindent 6 }}
+    )
+    {{- end }}
     # No prober is known at all: an alert without a node.
     or max by (node) (
       absent(up{ {{- include "smoker.ofProbers" . }}})
