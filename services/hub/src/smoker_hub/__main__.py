@@ -68,7 +68,7 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
     registry.register(notifier)
     history = _history(hub, settings, registry)
     reader = None if history is None else Reader(history.path)
-    works: list[Work] = [hub, api.Server(sockets["http_port"][0], Sources(hub, stream, reader)), notifier]
+    works: list[Work] = [hub, api.Server(sockets["http_port"][0], Sources(hub, stream, reader, places)), notifier]
     return Together(works if history is None else [*works, history])
 
 

@@ -105,5 +105,5 @@ def _answer(sources: Sources, env: Mapping[str, Any]) -> Answer | router.Flow:
     values |= {each.name: env.get(f"HTTP_{each.name.upper().replace('-', '_')}", "") for each in route.headers}
     record = route.record(sources, values | parts)
     if route.junit is not None and values["format"] == "junit":
-        return Answer(router.XML, route.junit(sources, record).encode())
+        return Answer(router.XML, route.junit(sources, values | parts, record).encode())
     return router.render(route, record, wants_text)

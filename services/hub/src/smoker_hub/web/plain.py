@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from smoker_common.log import escaped
 from smoker_diagnosis.text import duration
-from smoker_hub.web.views import Events, Findings, Matrix, Node, Paths, Summary, View
+from smoker_hub.web.views import Events, Findings, Matrix, Node, Paths, Results, Summary, View
 
 WIDEST = 40  # names of a matrix with a letter a cell
 LONGEST = 1_000  # lines of a matrix without
@@ -91,6 +91,18 @@ def events(found: Events) -> str:
     """Return a line for each event, the newest first."""
     lines = [f"{date(each.at)}  {each.kind}  {each.text}" for each in found.events] or ["Nothing happened."]
     return _text([*lines, *([f"{found.left_out} older events are left out."] if found.left_out else [])])
+
+
+def results(found: Results) -> str:
+    """Return a table of the failures, the newest first, and what is missing."""
+    rows: list[tuple[str, ...]] = [("AT", "FROM", "TO", "PLANE", "FAMILY", "PROBE", "OUTCOME", "CAUSE")]
+    for each in found.results:
+        where = (each.source, each.target, each.plane or "service", each.family or "-", each.probe)
+        rows.append((date(each.at), *where, each.outcome, each.error))
+    lines = list(_table(rows)) if found.results else ["No prober has a failure to tell."]
+    if missing := found.asked - found.answered + found.not_asked:
+        lines.append(f"{missing} more probers have failures and were not heard.")
+    return _text([*lines, *([f"{found.left_out} older failures are left out."] if found.left_out else [])])
 
 
 def date(instant: float) -> str:

@@ -130,7 +130,7 @@ class Route:
     record: Callable[[Any, Values], Any]  # of what the application knows
     parameters: tuple[Parameter, ...] = ()
     text: Callable[[Any], str] | None = None
-    junit: Callable[[Any, Any], str] | None = None  # of what the application knows, and the record; needs a text
+    junit: Callable[[Any, Values, Any], str] | None = None  # of the same and the record; needs a text
     tagged: bool = False  # whether the answer has an ETag
     parts: tuple[Parameter, ...] = ()  # of the path
     kind: str = JSON

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smoker_hub.web import junit, matrix, now, past, paths, plain, stream, then, views
+from smoker_hub.web import export, junit, matrix, past, paths, plain, results, stream, then, views
 from smoker_hub.web.router import Parameter, Route
 
 FINDING = Parameter("id", "the id of a finding", pattern="[0-9a-f]{1,64}")
@@ -33,6 +33,8 @@ UNTIL = Parameter("until", "up to this moment; now without it", kind="number", h
 CHANGES = Parameter("limit", "entries at most", kind="integer", low=1, high=past.MOST, default=past.USUAL)
 PATH = Parameter("id", "the id of a path", pattern="[0-9a-f]{12}")
 NAME = Parameter("name", "the node or zone", required=True)
+FAILED = Parameter("failed", "only failed results; there are no others here", values=("true",), default="true")
+RESULTS = Parameter("limit", "results at most", kind="integer", low=1, high=results.MOST, default=results.USUAL)
 PATHS = Parameter("limit", "paths at most", kind="integer", low=1, high=paths.MOST, default=paths.USUAL)
 
 ROUTES: tuple[Route, ...] = (
@@ -51,7 +53,7 @@ ROUTES: tuple[Route, ...] = (
         then.findings,
         (AT,),
         text=plain.findings,
-        junit=lambda sources, found: junit.findings(now.summary(sources.hub), found),
+        junit=lambda sources, values, found: junit.findings(then.summary(sources, values), found),
     ),
     Route(
         "/api/v1/findings/{id}",
@@ -117,6 +119,15 @@ ROUTES: tuple[Route, ...] = (
         past.rollups,
         (BY, NAME, SINCE, UNTIL),
     ),
+    Route(
+        "/api/v1/results",
+        "the last failures of all probers, the newest first",
+        views.Results,
+        results.answer,
+        (FAILED, FROM, TO, RESULTS),
+        text=plain.results,
+    ),
+    Route("/api/v1/export", "everything for a bug report in one file, without secrets", views.Export, export.answer),
     Route(
         "/api/v1/stream",
         "server-sent events: snapshot (the first), summary (each look), finding, matrix",

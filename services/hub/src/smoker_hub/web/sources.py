@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from smoker_hub.collect import Address
 from smoker_hub.history.reader import Reader
 from smoker_hub.hub import Hub
 
@@ -27,3 +28,4 @@ class Sources:
     hub: Hub
     stream: Events
     reader: Reader | None = None  # of the history
+    addresses: Callable[[], Iterable[Address]] = tuple  # of the probers

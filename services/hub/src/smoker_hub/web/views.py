@@ -263,3 +263,51 @@ class Rollups(msgspec.Struct, frozen=True, kw_only=True):
     sent: list[int]
     lost: list[int]
     rtt: list[int]
+
+
+class FailedResult(msgspec.Struct, frozen=True, kw_only=True):
+    """A probe that failed, and why."""
+
+    at: float
+    source: str
+    network: str
+    target: str
+    plane: str
+    family: str
+    probe: str
+    outcome: str
+    error: str
+
+
+class Results(msgspec.Struct, frozen=True, kw_only=True):
+    """Failures, the newest first. `left_out`: older ones beyond the limit.
+
+    `asked`: probers whose failures were fetched, `answered`: those that answered in time. `not_asked`: probers with
+    failures beyond the number that one answer asks.
+    """
+
+    results: list[FailedResult]
+    left_out: int
+    asked: int
+    answered: int
+    not_asked: int
+
+
+class Export(msgspec.Struct, frozen=True, kw_only=True):
+    """What a bug report needs. `states`: those of the probers, from which the diagnosis can be repeated.
+
+    `errors`: why probers do not answer. `states_left_out`: states beyond 16 MiB, of probers with the fewest failures.
+    """
+
+    version: int
+    program: str
+    at: float | None
+    summary: Summary
+    findings: Findings
+    nodes: list[Node]
+    zones: Matrix
+    matrix: Matrix
+    events: list[Event]
+    errors: dict[str, str]
+    states: list[msgspec.Raw]
+    states_left_out: int
