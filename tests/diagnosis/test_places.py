@@ -158,3 +158,25 @@ def test_direction_by_the_far_end() -> None:
     mesh = Cluster(nodes(8), services=False).fail(lambda link: link.touches("node-2"))
     mesh.unheard(lambda link: link.crosses and link.target == "node-2")
     assert mesh.findings()[0].direction == "in"
+
+
+@pytest.mark.parametrize("zones", [False, True])
+@pytest.mark.parametrize("size", [4, 6, 20])
+@pytest.mark.parametrize("families", [("ipv4",), ("ipv4", "ipv6")])
+def test_a_fault_of_udp_beside_one_of_all_probes(size: int, families: tuple[str, ...], *, zones: bool) -> None:
+    """Where a dead overlay and blocked UDP meet, every probe fails; away from there UDP alone does, and is named so."""
+    names = nodes(size)
+    mesh = Cluster(names, families=families, zones=two_zones(names, first=size // 2) if zones else {})
+    mesh.fail(lambda link: link.touches("node-2") and link.plane in ("pod", "host-pod"))
+    mesh.fail(
+        lambda link: (
+            link.crosses
+            and (
+                (link.source == "node-1" and link.plane == "pod")
+                or (link.target == "node-1" and link.plane.endswith("pod"))
+            )
+        ),
+        ["udp"],
+    )
+    found = {each.scope.nodes: each.probes for each in mesh.findings()}
+    assert found == {("node-2",): (), ("node-1",): ("udp",)}

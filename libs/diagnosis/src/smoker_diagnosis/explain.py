@@ -30,6 +30,7 @@ NEAR = 3.0  # what fits worse than the best by less than this may be the truth a
 INSTEAD = 0.5  # share of a component's failures that another must explain to be taken for it
 LEAST_CONFIDENCE = 0.3  # with less nobody is blamed: the paths are listed
 SAME = 0.5  # layers that differ by less cannot be told apart
+REFINED = 4  # components of the same scope that are tried in the place of one
 POOL = 16  # components that are searched whole
 MOST = 12  # components that are named at most
 PASSES = 5  # times that the search looks for what explains the rest
@@ -110,7 +111,7 @@ class Reach:
             before = set(chosen)
             self._add(chosen, pool)
             ordered = sorted(pool, key=lambda each: (-pool[each], each))[: 4 * POOL]
-            chosen = self._improved(chosen, ordered)
+            chosen = self._refined(self._improved(chosen, ordered))
             # A better set can leave failures that a worse one had covered: look for what explains those.
             if set(chosen) <= before or len(chosen) >= MOST:
                 break
@@ -137,6 +138,19 @@ class Reach:
         prices = [self._price(each) for each in near]
         best = best_set([self._of(each) for each in near], prices, range(len(chosen)))
         return sorted((near[number] for number in best), key=lambda each: -sum(self._of(each).bad.values()))
+
+    def _refined(self, chosen: list[Component]) -> list[Component]:
+        """Return `chosen` with each component as wide as its own failures say, and not as those of the others say.
+
+        Where two faults meet, every probe fails: a fault of UDP alone looks there like one of all probes.
+        """
+        for number, one in enumerate(chosen if len(chosen) > 1 else ()):
+            rest = [*chosen[:number], *chosen[number + 1 :]]
+            table = Table(self._mesh, one.scope, self._left(rest), self._odds)
+            gains = {each: table.gain(each)[0] - self._price(each) for each in table.components()}
+            near = sorted((each for each in gains if each not in rest), key=lambda each: (-gains[each], each))
+            chosen[number] = max((one, *near[:REFINED]), key=lambda each: self._score([*rest, each]))
+        return chosen
 
     def _score(self, some: Iterable[Component]) -> float:
         """Return how much likelier what was seen is with `some` broken, less their prices."""
