@@ -1,9 +1,10 @@
-"""A real run that has something to show: three echoes, four probers and two more, and trouble on two nodes.
+"""A real run that has something to show: three echoes, four probers and five more, a hub, and trouble on two nodes.
 
 All of it is on loopback. node-3's TCP probe asks a port that refuses; node-2's way to http-echo and to the STAMP
 reflector breaks down for some seconds, again and again. Prometheus adds the labels that the scrape of a cluster would
 add, and calls the targets what the chart calls them: by its labels it is a release in a cluster of four nodes. node-1
-has a prober on its own network, too, and one that asks node-4's prober: Prometheus calls that a peer.
+has a prober on its own network, too. Four more ask the prober of another node: Prometheus calls that a peer. A mesh
+needs a cluster, so the hub reads states that say what a mesh of these four nodes would see: node-3's TCP fails.
 """
 
 from __future__ import annotations
@@ -17,10 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import gevent
+import msgspec
 
 from tests.chart.alert_cases import rule_file
 from tests.chart.render import Helm
 from tests.conftest import Process, free_port, starting
+from tests.diagnosis.mesh import Cluster
+from tests.hub.stand_ins import Prober
+from tests.hub.stand_ins import probers as stand_ins_for
 from tests.relay import DROP, PASS, TcpRelay, UdpRelay, refusing
 
 from .prometheus import Prometheus, scraping
@@ -28,6 +33,7 @@ from .prometheus import Prometheus, scraping
 NAMESPACE, RELEASE = "smoker", "smoker"
 NODES = ("node-1", "node-2", "node-3", "node-4")
 PEER = "node-4"
+MEETINGS = (("node-1", PEER), ("node-2", PEER), ("node-3", PEER), (PEER, "node-1"))  # who asks whom
 PROBES = {"tcp": f"{RELEASE}-server:8080", "udp": f"{RELEASE}-server:8081", "http": f"{RELEASE}-server:8082"}
 ECHOES = {"tcp": ("TCP_PORT",), "udp": ("UDP_PORT", "STAMP_PORT"), "http": ("HTTP_PORT",)}
 GOOD, BAD = 9.0, 4.0  # seconds for which node-2's relays pass, and drop
@@ -36,7 +42,7 @@ RULES = {
     "prober": {"intervalSeconds": 1, "timeoutSeconds": 0.3},
     "metrics": {
         "podMonitor": {"intervalSeconds": 1, "timeoutSeconds": 1},
-        "prometheusRule": {"enabled": True, "probeFailing": AT_ONCE, "packetLoss": AT_ONCE},
+        "prometheusRule": {"enabled": True, "pathAlerts": True, "probeFailing": AT_ONCE, "packetLoss": AT_ONCE},
     },
 }
 
@@ -66,30 +72,46 @@ def playing(folder: Path, rules: str) -> Iterator[Scene]:
             echo.wait_ready()
         http = stack.enter_context(TcpRelay(("127.0.0.1", ports["HTTP_PORT"])))
         stamp = stack.enter_context(UdpRelay(("127.0.0.1", ports["STAMP_PORT"])))
-        closed = stack.enter_context(refusing())
+        closed, closed_peer = (stack.enter_context(refusing()) for _ in range(2))
         own = {"node-2": {"HTTP_PORT": http.port, "STAMP_PORT": stamp.port}, "node-3": {"TCP_PORT": closed}}
         settings = {"SERVER_HOST": "127.0.0.1", "TEST_INTERVAL": 1, "TEST_TIMEOUT": 0.3}
-        answers = {name: free_port() for name in ports}
-        own[PEER] = {f"PEER_{name}": port for name, port in answers.items()}
+        answers = {node: {name: free_port() for name in ports} for node in (PEER, NODES[0])}
+        for node, of_node in answers.items():
+            own[node] = {f"PEER_{name}": port for name, port in of_node.items()}
         probers = {
             node: start("smoker-prober", "run", ready=False, NODE_NAME=node, **settings, **ports | own.get(node, {}))
             for node in NODES
         }
-        probers[PEER].wait_ready()
-        first = {"ready": False, "NODE_NAME": NODES[0], **settings}
-        host = start("smoker-prober", "run", NETWORK="host", **first, **ports)
-        meets = start("smoker-prober", "run", **first, **answers)
-        for prober in (*probers.values(), host, meets):
+        for node in answers:
+            probers[node].wait_ready()
+        shut = {"node-3": {"TCP_PORT": closed_peer}}
+        host = start("smoker-prober", "run", ready=False, NETWORK="host", NODE_NAME=NODES[0], **settings, **ports)
+        meets = {
+            node: start(
+                "smoker-prober", "run", ready=False, NODE_NAME=node, **settings, **answers[target] | shut.get(node, {})
+            )
+            for node, target in MEETINGS
+        }
+        for prober in (*probers.values(), host, *meets.values()):
             prober.wait_ready()
+        mesh = Cluster(NODES, host=False).fail(lambda link: link.touches("node-3"), ("tcp",)).states()
+        stand_ins = stack.enter_context(stand_ins_for(mesh))
+        peers = ",".join(f"{each.state.node}=127.0.0.1:{each.address.port}" for each in stand_ins)
+        hub = start("smoker-hub", HTTP_PORT=0, INTERVAL=1, PEERS=peers)
+        news = gevent.spawn(_news, stand_ins)
+        stack.callback(news.kill)
         targets = [_target(process, f"{each}-echo", NODES[0]) for each, process in echoes.items()]
         targets += [_target(process, "prober", node) for node, process in probers.items()]
-        targets += [_target(host, "host", NODES[0]), _target(meets, "prober", NODES[0])]
+        targets += [_target(host, "host", NODES[0]), _target(hub, "hub", NODES[0])]
+        targets += [_target(process, "prober", node) for node, process in meets.items()]
         called = {ports["TCP_PORT"]: "tcp", closed: "tcp", ports["UDP_PORT"]: "udp"}
         called |= {ports["HTTP_PORT"]: "http", http.port: "http"}
         relabel = [_labelled(f"127.0.0.1:{port}", "target", PROBES[probe]) for port, probe in called.items()]
-        for address in (f"127.0.0.1:{port}" for port in answers.values()):
-            of_peer = {"plane": "pod", "family": "ipv4", "target": PEER}  # the target last: the others go by it
-            relabel += [_labelled(address, label, name) for label, name in of_peer.items()]
+        for node, of_node in answers.items():
+            of_peer = {"plane": "pod", "family": "ipv4", "target": node}  # the target last: the others go by it
+            ports_there = [*of_node.values(), *([closed_peer] if node == PEER else [])]
+            for address in (f"127.0.0.1:{port}" for port in ports_there):
+                relabel += [_labelled(address, label, name) for label, name in of_peer.items()]
         prometheus = stack.enter_context(scraping(folder, rules, targets, relabel))
         trouble = gevent.spawn(_trouble, http, stamp)
         stack.callback(trouble.kill)
@@ -102,6 +124,14 @@ def _trouble(*relays: TcpRelay | UdpRelay) -> None:
             for relay in relays:
                 relay.fault = fault
             gevent.sleep(seconds)
+
+
+def _news(stand_ins: list[Prober]) -> None:
+    """Change what does not matter, so that the states never grow old."""
+    while True:
+        gevent.sleep(5)
+        for each in stand_ins:
+            each.state = msgspec.structs.replace(each.state, interval=each.state.interval + 1e-6)
 
 
 def _target(process: Process, component: str, node: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from .charts import Span
 from .grafana import LABEL_VALUES, Query, dashboards, queries, substituted, variables
 from .picture import WHERE, Answers, drawn
 from .prometheus import Series
-from .scene import NAMESPACE, NODES, PEER, PROBES, RELEASE, Scene
+from .scene import MEETINGS, NAMESPACE, NODES, PEER, PROBES, RELEASE, Scene
 
 #: What Grafana would put there: all nodes, probes and targets; a step of 30 s on a range of a quarter of an hour.
 WHOLE = {
@@ -97,7 +97,9 @@ def test_one_path(scene: Scene, query: Query, values: dict[str, str]) -> None:
 def test_variables(scene: Scene, name: str) -> None:
     """Each variable has something to choose from, and nothing that is not there."""
     expected = {"namespace": {NAMESPACE}, "instance": {RELEASE}, "node": set(NODES), "probe": set(PROBES)}
-    expected["target"] = {PROBES["tcp"], PEER} if name == "path" else {*PROBES.values(), PEER}
+    expected["target"] = (
+        {PROBES["tcp"], PEER} if name == "path" else {*PROBES.values(), *(target for _, target in MEETINGS)}
+    )
     expected |= {"plane": {"pod"}, "family": {"ipv4"}}
     chosen = {**WHOLE, "node": "node-1", "probe": "tcp", "target": PEER}
     asked = {v["name"]: v["query"]["query"] for v in variables(dashboards()[name]) if v["type"] == "query"}
@@ -116,11 +118,11 @@ def test_who_fails_to_whom(scene: Scene) -> None:
         return {(of["node"], of["path"]): points[-1][1] for of, points in answer(scene, query, WHOLE)}
 
     paths = {(node, f"{probe} service") for node in NODES for probe in PROBES}
-    paths |= {("node-1", f"{probe} {plane}") for probe in PROBES for plane in ("pod", "host-service")}
+    paths |= {("node-1", f"{probe} host-service") for probe in PROBES}
+    paths |= {(node, f"{probe} pod") for node, _ in MEETINGS for probe in PROBES}
     eventually("every path has its share", lambda: set(share()) == paths)
-    broken = ("node-3", "tcp service")
-    assert share()[broken] == 1
-    assert max(value for path, value in share().items() if path != broken) < 1
+    broken = {("node-3", "tcp service"), ("node-3", "tcp pod")}
+    assert {path for path, value in share().items() if value == 1} == broken
 
 
 def test_the_alert(scene: Scene) -> None:
@@ -129,6 +131,26 @@ def test_the_alert(scene: Scene) -> None:
     fired = {"alertname": "SmokerProbeFailing", "alertstate": "firing", "severity": "warning", "node": "node-3"}
     fired |= {"probe": "tcp", "target": PROBES["tcp"]}
     eventually("it fires", lambda: fired in [labels for labels, _ in answer(scene, query, WHOLE)])
+
+
+def test_node_by_node(scene: Scene) -> None:
+    """The overview's matrix has a cell for each node that asks another one, and none for others."""
+    (query,) = (q for q in queries() if q.panel == "Node by node")
+
+    def cells() -> dict[tuple[str, str], float]:
+        return {(of["node"], of["target"]): points[-1][1] for of, points in answer(scene, query, WHOLE)}
+
+    eventually("every pair has its cell", lambda: set(cells()) == set(MEETINGS))
+    eventually("one of them fails", lambda: cells() == {pair: float(pair == ("node-3", PEER)) for pair in MEETINGS})
+
+
+def test_what_the_hub_finds(scene: Scene) -> None:
+    """The overview names what the hub has found, with how sure it is, and counts it."""
+    tile, *table = (q for q in queries() if q.panel in ("Findings", "Open findings"))
+    eventually("the hub has found something", lambda: answer(scene, tile, WHOLE)[0][1][-1][1] >= 1)
+    open_ones, sure = (answer(scene, query, WHOLE) for query in table)
+    assert {of["finding"] for of, _ in open_ones} == {of["finding"] for of, _ in sure}
+    assert all(of["scope"] and of["severity"] for of, _ in open_ones)
 
 
 def test_ways_to_one_target(scene: Scene) -> None:
