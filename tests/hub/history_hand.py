@@ -42,7 +42,12 @@ class Kept(NamedTuple):
         eventually("the history is written", self.history._idle.is_set)
 
     def ask(self, path: str, query: str = "", accept: str = "") -> tuple[int, bytes, dict[str, str]]:
-        return ask_of(Sources(self.hub, Stream(self.hub), self.reader), f"/api/v1/{path}", query=query, accept=accept)
+        return ask_of(
+            Sources(hub=self.hub, stream=Stream(self.hub), reader=self.reader),
+            f"/api/v1/{path}",
+            query=query,
+            accept=accept,
+        )
 
     def get(self, path: str, query: str = "") -> Any:
         status, body, _ = self.ask(path, query)

@@ -33,7 +33,7 @@ HOSTILE = '<img src=x onerror="alert(1)">\u202eevil\n'
 
 def ask(hub: Hub, path: str, method: str = "GET", **more: str) -> Got:
     """Status, body and headers."""
-    return ask_of(Sources(hub, Stream(hub)), path, method, **more)
+    return ask_of(Sources(hub=hub, stream=Stream(hub)), path, method, **more)
 
 
 def ask_of(

@@ -33,7 +33,7 @@ OPTIONS += ["--exclude-path", "/api/v1/stream"]  # it never ends; test_api_strea
 def served(hub: Hub) -> Iterator[str]:
     """The URL of the hub's API."""
     listener = tcp_listener(HOST, 0)
-    server = api.Server(listener, Sources(hub, Stream(hub)))
+    server = api.Server(listener, Sources(hub=hub, stream=Stream(hub)))
     server.start()
     try:
         yield f"http://{HOST}:{listener.getsockname()[1]}"

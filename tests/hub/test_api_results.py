@@ -42,7 +42,7 @@ def cut() -> Iterator[tuple[list[Prober], Sources]]:
         hub = hub_of(found, Hand())
         hub.look()
         hub.look()
-        yield found, Sources(hub, Stream(hub), None, lambda: [prober.address for prober in found])
+        yield found, Sources(hub=hub, stream=Stream(hub), addresses=lambda: [prober.address for prober in found])
 
 
 def get(sources: Sources, path: str, **options: str) -> Any:

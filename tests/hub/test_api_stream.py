@@ -78,7 +78,7 @@ def streaming(found: list[Prober], **options: Any) -> Iterator[tuple[Hub, Stream
     stream = Stream(hub, **options)
     hub.follow(stream.tell, stream.look)
     listener = tcp_listener(HOST, 0)
-    server = api.Server(listener, Sources(hub, stream))
+    server = api.Server(listener, Sources(hub=hub, stream=stream))
     server.start()
     try:
         yield hub, stream, listener.getsockname()[1]
@@ -190,7 +190,7 @@ def test_streams_end_with_the_server() -> None:
     hub = hub_of([], Hand())
     stream = Stream(hub)
     listener = tcp_listener(HOST, 0)
-    server = api.Server(listener, Sources(hub, stream))
+    server = api.Server(listener, Sources(hub=hub, stream=stream))
     server.start()
     client = Client(listener.getsockname()[1])
     client.event()

@@ -84,7 +84,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     stream = Stream(hub)
     hub.follow(stream.tell, stream.look)
     listener = tcp_listener(HOST, 0)
-    server = api.Server(listener, Sources(hub, stream))
+    server = api.Server(listener, Sources(hub=hub, stream=stream))
     server.start()
     yield Stage(hub, probers, tmp_path, f"http://{HOST}:{listener.getsockname()[1]}")
     server.close()

@@ -16,6 +16,8 @@ PEER_SERVICE: {{ include "smoker.name" (dict "root" . "component" "prober") | qu
 PEER_HOST_SERVICE: {{ $values.hostNetwork.enabled | ternary (include "smoker.name" (dict "root" . "component" "host")) "" | quote }}
 PEER_ADMIN_PORT: {{ $values.adminPort }}
 PEER_HOST_ADMIN_PORT: {{ $values.hostNetwork.adminPort }}
+AUTH_FOLDER: {{ $values.hub.auth.existingSecret | empty | ternary "" "/etc/smoker/auth" | quote }}
+PROMETHEUS_URL: {{ $values.hub.prometheus.url | quote }}
 HISTORY_FOLDER: {{ $values.hub.history.enabled | ternary "/data" "" | quote }}
 HISTORY_DAYS: {{ $values.hub.history.retentionDays }}
 HISTORY_MIB: {{ $values.hub.history.maxSizeMiB }}
@@ -68,8 +70,8 @@ file, so that a change there needs no restart.
 {{- end -}}
 {{- end -}}
 
-{{/* The ports to which notifications go. A URL in a Secret is taken to have a usual port: 443, 80, or Alertmanager's 9093. */}}
-{{- define "smoker.hubNotifyPorts" -}}
+{{/* The ports to which notifications go, and that of Prometheus. A URL in a Secret is taken to have a usual port: 443, 80, or Alertmanager's 9093. */}}
+{{- define "smoker.hubAsksPorts" -}}
 {{- $ports := list -}}
 {{- range .Values.hub.notify -}}
 {{- if .url -}}
@@ -78,6 +80,9 @@ file, so that a change there needs no restart.
 {{- $ports = concat $ports (list 443 80) -}}
 {{- if eq .type "alertmanager" }}{{ $ports = append $ports 9093 }}{{ end -}}
 {{- end -}}
+{{- end -}}
+{{- with .Values.hub.prometheus.url -}}
+{{- range include "smoker.targetPorts" (list .) | fromYamlArray }}{{ $ports = append $ports (int64 .) }}{{ end -}}
 {{- end -}}
 {{- $ports | uniq | toJson -}}
 {{- end -}}

@@ -26,6 +26,7 @@ from prometheus_client import CollectorRegistry
 
 from smoker_common import admin, log, metrics, output
 from smoker_common.host import sockaddr
+from smoker_common.http import Application
 from smoker_common.listen import tcp_listener, udp_sockets, why_not
 from smoker_common.resident import hand_back
 from smoker_common.settings import Declaration, ServiceSettings, declaration, describe, parse
@@ -108,8 +109,9 @@ def run(
     results: TextIO | None = None,
     pages: Mapping[str, admin.Page] | None = None,
     documents: Mapping[str, admin.Document] | None = None,
+    applications: Mapping[str, Application] | None = None,
 ) -> int:
-    """Run `build(settings, sockets, registry)` until SIGTERM or SIGINT, serving pages and documents on the admin port.
+    """Run `build(settings, sockets, registry)` until SIGTERM or SIGINT, serving the rest on the admin port.
 
     Returns the exit code.
     """
@@ -140,6 +142,7 @@ def run(
     }
     others = {path: admin.page(what) for path, what in (pages or {}).items()}
     others |= {path: admin.document(what) for path, what in (documents or {}).items()}
+    others |= applications or {}
     others["/metrics"] = metrics.application(registry)
     servers = Together(admin.servers(sockets["admin_port"], admin.application(checks, others), registry))
     servers.start()

@@ -127,6 +127,10 @@ class Window:
         while len(self._failures) > self._limits.failures:
             self._failures.popleft()
 
+    def samples(self, now: float) -> Iterator[Sample]:
+        """Yield the results of the last hour, the oldest first. They have no errors: those are with the failures."""
+        return (sample for sample in self._samples() if sample.time >= now - SECONDS)
+
     def summary(self, now: float) -> Summary:
         """Return what the window says at `now`: of the last hour, and of the last result however old it is."""
         every = list(self._samples())

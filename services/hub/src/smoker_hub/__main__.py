@@ -29,6 +29,7 @@ from smoker_hub.notify.notifier import Notifier
 from smoker_hub.places import FixedPlaces, Places
 from smoker_hub.settings import Settings
 from smoker_hub.web import api
+from smoker_hub.web.auth import Guard
 from smoker_hub.web.sources import Sources
 from smoker_hub.web.stream import Stream
 from smoker_kube.api import Api
@@ -62,13 +63,22 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
     deliveries = [Delivery(options) for options in settings.receivers]
     if mistakes := [mistake for delivery in deliveries if (mistake := delivery.mistake())]:
         raise Mistake("; ".join(mistakes))
+    guard = Guard(Path(settings.auth_folder)) if settings.auth_folder else None
+    if guard is not None and (mistake := guard.mistake()):
+        raise Mistake(f"AUTH_FOLDER: {mistake}")
     notifier = Notifier(hub, deliveries, external_url=settings.external_url)
     hub.follow(notifier.nudge)
     registry.register(HubMetrics(hub))
     registry.register(notifier)
     history = _history(hub, settings, registry)
     reader = None if history is None else Reader(history.path)
-    works: list[Work] = [hub, api.Server(sockets["http_port"][0], Sources(hub, stream, reader, places)), notifier]
+    works: list[Work] = [
+        hub,
+        api.Server(
+            sockets["http_port"][0], Sources(hub=hub, stream=stream, reader=reader, addresses=places, guard=guard)
+        ),
+        notifier,
+    ]
     return Together(works if history is None else [*works, history])
 
 

@@ -1,4 +1,4 @@
-"""One POST with a total deadline and a limit on the answer, for what the hub sends elsewhere.
+"""One request with a total deadline and a limit on the answer, for what the hub sends elsewhere or asks there.
 
 Each call makes a connection of its own and follows no redirect. TLS certificates are verified, against the system's CAs
 or against those of one file.
@@ -63,11 +63,22 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float, l
 
     `ca`: the path of a PEM file with the only CAs to trust. Raises `PostError`.
     """
+    return _send("POST", url, body, headers, seconds=seconds, limit=limit, ca=ca)
+
+
+def get(url: str, *, seconds: float, limit: int) -> Answer:
+    """Return the answer to a GET, as `post` does."""
+    return _send("GET", url, None, {}, seconds=seconds, limit=limit, ca="")
+
+
+def _send(
+    method: str, url: str, body: bytes | None, headers: Mapping[str, str], *, seconds: float, limit: int, ca: str
+) -> Answer:
     deadline = gevent.Timeout(seconds)
     try:
         with deadline, urllib3.PoolManager(num_pools=1, retries=False, ssl_context=_trust(url, ca)) as pool:
             answer = pool.request(
-                "POST",
+                method,
                 url,
                 body=body,
                 headers={"User-Agent": "smoker-hub", **headers},

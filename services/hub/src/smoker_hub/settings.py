@@ -46,5 +46,9 @@ class Settings(ServiceSettings):
     history_folder: str = setting("HISTORY_FOLDER", "", folder, "where the history is kept; unset: nowhere")
     history_days: int = setting("HISTORY_DAYS", 7, whole(1, 3650), "for how long")
     history_mebibytes: int = setting("HISTORY_MIB", 256, whole(16, 1_048_576), "the most it takes, in MiB")
+    auth_folder: str = setting(
+        "AUTH_FOLDER", "", folder, "where the files token, username and password are; unset: everybody may ask"
+    )
+    prometheus_url: str = setting("PROMETHEUS_URL", "", url, "the Prometheus that has the charts' data")
     external_url: str = setting("EXTERNAL_URL", "", url, "where users reach the page, for links in notifications")
     receivers: tuple[Options, ...] = setting("NOTIFY", (), receivers, "who is sent each finding")

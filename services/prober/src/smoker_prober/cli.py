@@ -32,6 +32,7 @@ from smoker_prober.probes import PROBES
 from smoker_prober.probes import run as run_probe
 from smoker_prober.process import Settings
 from smoker_prober.result import Result
+from smoker_prober.samples import SAMPLES, application
 from smoker_prober.sinks import log as log_sink
 from smoker_prober.snapshot import SNAPSHOT, fetch
 from smoker_prober.store import Store
@@ -90,7 +91,9 @@ def _run() -> int:
 
     pages = {SNAPSHOT: lambda: store.snapshot().as_object}
     documents = {STATE: lambda: store.document()}  # noqa: PLW0108  the store is made later
-    return service.run(PROGRAM, Settings, build, results=sys.stdout, pages=pages, documents=documents)
+    samples = {SAMPLES: application(lambda *path: store.samples(*path))}  # noqa: PLW0108
+    served: dict[str, Any] = {"pages": pages, "documents": documents, "applications": samples}
+    return service.run(PROGRAM, Settings, build, results=sys.stdout, **served)
 
 
 def _report(settings: Settings, *, as_json: bool) -> int:

@@ -14,7 +14,7 @@ import msgspec
 from smoker_common.admin import observe
 from smoker_common.admission import Admission
 from smoker_common.http import Application, HttpServer
-from smoker_hub.web import now, openapi, router, stream
+from smoker_hub.web import auth, now, openapi, router, stream
 from smoker_hub.web.page import document, files
 from smoker_hub.web.router import PROBLEM, Answer, Problem, Route
 from smoker_hub.web.routes import ROUTES
@@ -28,11 +28,20 @@ if TYPE_CHECKING:
 HTML = "text/html; charset=utf-8"
 MOST, MOST_OF_CLIENT = 500, 200  # connections
 TIMEOUT = 2 * stream.QUIET  # seconds; a stream writes at least once in half of them
-OPENAPI = Route("/openapi.json", "this API", None, lambda _hub, _values: openapi.document(ROUTES), tagged=True)
+OPENAPI = Route(
+    "/openapi.json",
+    "this API",
+    None,
+    lambda sources, _: openapi.document(ROUTES, sources.guard is not None),
+    tagged=True,
+)
 HEADERS = [
     ("X-Content-Type-Options", "nosniff"),
     ("Content-Security-Policy", document.POLICY),
     ("Referrer-Policy", "no-referrer"),
+    ("X-Frame-Options", "DENY"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
 ]
 
 
@@ -55,6 +64,8 @@ def application(sources: Sources) -> Application:
     def answer(env: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         headers = list(HEADERS)
         try:
+            if sources.guard is not None and not sources.guard.allows(env.get("HTTP_AUTHORIZATION", "")):
+                raise Problem(HTTPStatus.UNAUTHORIZED, "a token, or a user and a password, is needed")
             found, status = _answer(sources, env), HTTPStatus.OK
             if isinstance(found, router.Flow):
                 start("200 OK", [*headers, ("Content-Type", found.kind), ("Cache-Control", "no-store")])
@@ -63,6 +74,8 @@ def application(sources: Sources) -> Application:
             status = problem.status
             body = msgspec.json.encode(router.Detail(status.phrase, int(status), problem.detail)) + b"\n"
             found = Answer(PROBLEM, body)
+            if status is HTTPStatus.UNAUTHORIZED:
+                headers.append(("WWW-Authenticate", auth.CHALLENGE))
             if status is HTTPStatus.METHOD_NOT_ALLOWED:
                 headers.append(("Allow", problem.detail))
         headers.append(("Vary", "Accept-Encoding" if found.packed else "Accept"))

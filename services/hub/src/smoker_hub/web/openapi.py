@@ -26,9 +26,16 @@ REF = "#/components/schemas/{name}"
 
 
 @cache
-def document(routes: tuple[Route, ...]) -> Ready:
-    """Return the document of `routes` as JSON."""
-    return Ready(msgspec.json.encode(describe(routes)) + b"\n")
+def document(routes: tuple[Route, ...], guarded: bool) -> Ready:
+    """Return the document of `routes` as JSON; `guarded`: whether they need a token or a password."""
+    described = describe(routes)
+    if guarded:
+        schemes = {scheme: {"type": "http", "scheme": scheme} for scheme in ("bearer", "basic")}
+        described["components"]["securitySchemes"] = schemes
+        described["security"] = [{scheme: []} for scheme in schemes]
+        for path in described["paths"].values():
+            path["get"]["responses"]["401"] = _refusal("a token, or a user and a password, is needed")
+    return Ready(msgspec.json.encode(described) + b"\n")
 
 
 def describe(routes: Sequence[Route]) -> dict[str, Any]:
@@ -66,13 +73,16 @@ def _operation(route: Route, schema: Any) -> dict[str, Any]:
     past = bool({"at", "since"} & {each.name for each in route.parameters})
     refusals = REFUSALS | ({"404": "there is none of that name, or no history"} if route.parts or past else {})
     refusals |= ({"503": "the history cannot be read"} if past else {}) | dict(route.refusals)
-    problem = {PROBLEM: {"schema": {"$ref": REF.format(name="Detail")}}}
-    responses |= {status: {"description": why, "content": problem} for status, why in sorted(refusals.items())}
+    responses |= {status: _refusal(why) for status, why in sorted(refusals.items())}
     parameters = [_parameter(each, "path") for each in route.parts] + [
         _parameter(each, "query") for each in route.query
     ]
     name = re.sub(r"\W+", "_", route.path.removeprefix("/api/v1/")).strip("_")
     return {"operationId": name, "summary": route.help, "parameters": parameters, "responses": responses}
+
+
+def _refusal(why: str) -> dict[str, Any]:
+    return {"description": why, "content": {PROBLEM: {"schema": {"$ref": REF.format(name="Detail")}}}}
 
 
 def _parameter(parameter: Parameter, where: str) -> dict[str, Any]:

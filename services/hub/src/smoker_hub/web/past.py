@@ -29,10 +29,7 @@ def path(sources: Sources, values: Values) -> PathHistory:
     reader = history(sources)
     since, until = between(sources, values)
     name = values["id"]
-    found: PathOf | None = _live(sources, name)
-    found = found or asked(reader.find_path, lambda each: judge.identity(*each) == name)
-    if found is None:
-        raise Problem(HTTPStatus.NOT_FOUND, f"there is no path {name}")
+    found = find(sources, name)
     changes, left_out = asked(reader.path, found, since, until, values["limit"])
     return PathHistory(
         id=name,
@@ -58,6 +55,16 @@ def rollups(sources: Sources, values: Values) -> Rollups:
     names = ("at", "paths", "failing", "attempts", "failed", "sent", "lost", "rtt")
     by_name = dict(zip(names, columns, strict=True))
     return Rollups(by=values["by"], name=values["name"], since=since, until=until, **by_name)
+
+
+def find(sources: Sources, name: str) -> PathOf:
+    """Return the path with the id `name`, of now or of the history. Raises `Problem`."""
+    found = _live(sources, name)
+    if found is None and sources.reader is not None:
+        found = asked(sources.reader.find_path, lambda each: judge.identity(*each) == name)
+    if found is None:
+        raise Problem(HTTPStatus.NOT_FOUND, f"there is no path {name}")
+    return found
 
 
 def between(sources: Sources, values: Values) -> tuple[float, float]:

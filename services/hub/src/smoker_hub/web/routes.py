@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from smoker_hub.web import export, junit, matrix, past, paths, plain, results, stream, then, views
+from dataclasses import replace
+
+from smoker_hub.web import export, junit, matrix, past, paths, plain, results, series, stream, then, views
 from smoker_hub.web.router import Parameter, Route
 
 FINDING = Parameter("id", "the id of a finding", pattern="[0-9a-f]{1,64}")
@@ -33,6 +35,10 @@ UNTIL = Parameter("until", "up to this moment; now without it", kind="number", h
 CHANGES = Parameter("limit", "entries at most", kind="integer", low=1, high=past.MOST, default=past.USUAL)
 PATH = Parameter("id", "the id of a path", pattern="[0-9a-f]{12}")
 NAME = Parameter("name", "the node or zone", required=True)
+SERIES_OF = replace(PATH, name="path", required=True)
+METRIC = Parameter("metric", "what is shown", values=series.METRICS, default="rtt")
+SINCE_AN_HOUR = replace(SINCE, help="from this moment on; an hour before the end without it")
+POINTS = Parameter("points", "points at most", kind="integer", low=1, high=series.MOST, default=series.USUAL)
 FAILED = Parameter("failed", "only failed results; there are no others here", values=("true",), default="true")
 RESULTS = Parameter("limit", "results at most", kind="integer", low=1, high=results.MOST, default=results.USUAL)
 PATHS = Parameter("limit", "paths at most", kind="integer", low=1, high=paths.MOST, default=paths.USUAL)
@@ -118,6 +124,14 @@ ROUTES: tuple[Route, ...] = (
         views.Rollups,
         past.rollups,
         (BY, NAME, SINCE, UNTIL),
+    ),
+    Route(
+        "/api/v1/series",
+        "round trips, loss or failures of a path over time",
+        views.Series,
+        series.answer,
+        (SERIES_OF, METRIC, SINCE_AN_HOUR, UNTIL, POINTS),
+        refusals={"502": "Prometheus or the prober does not answer"},
     ),
     Route(
         "/api/v1/results",

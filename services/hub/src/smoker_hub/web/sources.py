@@ -9,6 +9,7 @@ from typing import Protocol
 from smoker_hub.collect import Address
 from smoker_hub.history.reader import Reader
 from smoker_hub.hub import Hub
+from smoker_hub.web.auth import Guard
 
 
 class Events(Protocol):
@@ -21,11 +22,13 @@ class Events(Protocol):
         """End every stream."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sources:
     """The hub, and what stands beside it."""
 
     hub: Hub
     stream: Events
     reader: Reader | None = None  # of the history
+    prometheus: str = ""  # its URL; empty: there is none
+    guard: Guard | None = None  # None: everybody may ask
     addresses: Callable[[], Iterable[Address]] = tuple  # of the probers

@@ -311,3 +311,20 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     errors: dict[str, str]
     states: list[msgspec.Raw]
     states_left_out: int
+
+
+class Series(msgspec.Struct, frozen=True, kw_only=True):
+    """A metric of a path over time. `value` has an entry for each of `at`; a moment without data has neither.
+
+    `metric`: `rtt` in seconds; `loss`, the ratio of packets; `failures`, the ratio of attempts. `source`: a point of
+    Prometheus is a mean over `step` or two minutes; a point of the prober is one result of its last hour.
+    """
+
+    source: Literal["prometheus", "prober"]
+    path: str
+    metric: Literal["rtt", "loss", "failures"]
+    since: float
+    until: float
+    step: float
+    at: list[float]
+    value: list[float]

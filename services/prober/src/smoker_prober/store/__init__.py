@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from smoker_common.clock import Clock
+from smoker_diagnosis.window import Sample
 from smoker_prober.network.deadline import EVENT_LOOP
 from smoker_prober.result import Result
 from smoker_prober.snapshot import MeshView, Snapshot
@@ -64,6 +65,10 @@ class Store:
     def document(self) -> tuple[str, bytes]:
         """Return the ETag and the state as JSON."""
         return self._states.document(self.zone, self.around)
+
+    def samples(self, probe: str, target: str, plane: str, family: str) -> list[tuple[float, Sample]] | None:
+        """Return the results of a path of the last hour, each with its age, the oldest first. None: no such path."""
+        return self._windows.samples(probe, target, plane, family)
 
     def snapshot(self) -> Snapshot:
         """Return the snapshot of now."""

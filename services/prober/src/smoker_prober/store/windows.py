@@ -55,6 +55,14 @@ class Windows:
         if self._windows.pop((probe, path), None) is not None:
             self._limits.share(max(len(self._windows), 1))
 
+    def samples(self, probe: str, target: str, plane: str, family: str) -> list[tuple[float, Sample]] | None:
+        """Return the results of a path of the last hour, each with its age, the oldest first. None: no such path."""
+        now = self._clock.now()
+        for (of, path), window in self._windows.items():
+            if of == probe and (path.target, path.plane, path.family) == (target, plane, family):
+                return [(now - sample.time, sample) for sample in window.samples(now)]
+        return None
+
     def snapshot(self, identity: Identity, zone: str, mesh: MeshView | None) -> Snapshot:
         """Return what the windows say now."""
         now = self._clock.now()

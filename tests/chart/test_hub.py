@@ -1,4 +1,4 @@
-"""Where the hub's history lives: on a volume that ends with the pod, or on a claim."""
+"""What the hub mounts and asks beside notifications: its history, its Secret, its Prometheus."""
 
 from __future__ import annotations
 
@@ -63,3 +63,23 @@ def test_without_a_history_there_is_no_volume(helm: Helm) -> None:
     assert "strategy" not in spec
     assert helm.render(values).env("hub")["HISTORY_FOLDER"] == ""
     assert not helm.render(values).of_kind("PersistentVolumeClaim")
+
+
+def test_the_secret_is_mounted(helm: Helm) -> None:
+    """The hub reads it as files, so that a renewed one needs no restart; without one there is no volume."""
+    values = {"hub": {"auth": {"existingSecret": "hub-auth"}}}
+    spec, volumes = pod_and_volumes(helm, values)
+    assert volumes["auth"] == {"name": "auth", "secret": {"secretName": "hub-auth"}}
+    mounts = spec["template"]["spec"]["containers"][0]["volumeMounts"]
+    assert {"name": "auth", "mountPath": "/etc/smoker/auth", "readOnly": True} in mounts
+    assert helm.render(values).env("hub")["AUTH_FOLDER"] == "/etc/smoker/auth"
+    assert "auth" not in pod_and_volumes(helm, {})[1]
+
+
+def test_the_policy_lets_the_hub_ask_prometheus(helm: Helm) -> None:
+    """The port of its URL, the usual one where it names none."""
+    for url, port in (("http://prometheus.monitoring:9090/x", 9090), ("https://prometheus.example.com", 443)):
+        release = helm.render({"networkPolicy": {"enabled": True}, "hub": {"prometheus": {"url": url}}})
+        egress = release.get("NetworkPolicy", "smoker-hub")["spec"]["egress"]
+        assert {"ports": [{"protocol": "TCP", "port": port}]} in egress
+        assert release.env("hub")["PROMETHEUS_URL"] == url
