@@ -13,21 +13,24 @@ from typing import Any
 import pytest
 
 from smoker_diagnosis.state import PathState, State, encode
-from smoker_prober import gather as gathering
-from smoker_prober.gather import SHOWN, Gathered, gather, missing_of
+from smoker_prober.gather import ask as gathering
+from smoker_prober.gather.ask import gather
+from smoker_prober.gather.judge import Gathered, missing_of
+from smoker_prober.gather.table import SHOWN, as_text
 from smoker_prober.store.state import STATE
 from tests.conftest import BIN, Start
 from tests.prober.targets import answering, listening
 from tests.relay import refusing
 
 NODES = ("a", "b", "c", "d")
+ERROR = "wait: no answer within 5 s"
 
 
 def path(target: str, probe: str = "tcp", *, bad: bool = False, role: Any = "peer", **more: Any) -> PathState:
     """A path as a state has it; a bad one has failed for two rounds."""
     facts: dict[str, Any] = {"last": "success", "at": 95.0, "attempts": 3}
     if bad:
-        facts |= {"last": "timeout", "failures": {"timeout": 2}, "streak": 2, "since": 65.0}
+        facts |= {"last": "timeout", "failures": {"timeout": 2}, "streak": 2, "since": 65.0, "error": ERROR}
     plane, family = ("pod", "ipv4") if role == "peer" else ("service", "") if role == "service" else ("other", "")
     return PathState(role, target, plane, family, probe, **(facts | more))
 
@@ -64,7 +67,7 @@ def test_a_whole_mesh_is_well() -> None:
     states[0].paths.append(path("api", role="external", bad=True, streak=1))
     found = gathered(*states)
     assert found.ok
-    assert str(found) == "HEALTHY all 16 paths of 4 probers work"
+    assert as_text(found) == "HEALTHY all 16 paths of 4 probers work"
     for each in states:
         each.paths.append(path("ingress", role="external", bad=True))
     silent = gathered(*states)
@@ -75,14 +78,15 @@ def test_a_whole_mesh_is_well() -> None:
 def test_the_fault_comes_first() -> None:
     """A sentence, the finding with its evidence and the next step, then the failing paths."""
     found = gathered(*mesh("b"))
-    first, headline, *rest = str(found).splitlines()
+    first, headline, *rest = as_text(found).splitlines()
     assert not found.ok
     assert first.startswith("1 finding")
     assert headline.startswith("FAULT b")
     assert any("6 of 6 pod paths" in line for line in rest)
     assert any(line.strip().startswith("next: kubectl") for line in rest)
     head = next(number for number, line in enumerate(rest) if line.startswith("FROM"))
-    assert rest[head].split() == ["FROM", "TO", "PROBE", "PLANE", "FAMILY", "OUTCOME", "FOR"]
+    assert rest[head].split() == ["FROM", "TO", "PROBE", "PLANE", "FAMILY", "OUTCOME", "FOR", "ERROR"]
+    assert all(line.endswith(f"timeout  35 s  {ERROR}") for line in rest[head + 1 :])
     assert [row.split()[:2] for row in rest[head + 1 :]] == [
         ["a", "b"],
         ["b", "a"],
@@ -100,7 +104,7 @@ def test_a_single_failure_names_nobody() -> None:
     found = gathered(*states)
     assert not found.ok
     assert found.findings == []
-    assert "1 of 16 paths of 4 probers failed" in str(found)
+    assert "1 of 16 paths of 4 probers failed" in as_text(found)
 
 
 def test_a_path_without_a_result_is_told() -> None:
@@ -109,7 +113,7 @@ def test_a_path_without_a_result_is_told() -> None:
     states[0] = state("a", path("b", last="", at=0.0, attempts=0), path("c"), path("d"))
     found = gathered(*states)
     assert not found.ok
-    assert "1 of 16 paths have no result yet." in str(found).splitlines()
+    assert "1 of 16 paths have no result yet." in as_text(found).splitlines()
 
 
 def test_loss_fails_unless_it_is_tolerated() -> None:
@@ -126,13 +130,13 @@ def test_loss_fails_unless_it_is_tolerated() -> None:
     assert [each.kind for each in found.findings] == ["loss"]
     lenient = gathered(*losing, tolerated=("loss",))
     assert lenient.ok
-    assert "packet loss" in str(lenient)
+    assert "packet loss" in as_text(lenient)
 
 
 def test_a_table_that_would_help_nobody_is_cut() -> None:
     """Of thousands of rows the first are shown, and how many more there are."""
     bad = [path(f"n{number}", bad=True) for number in range(SHOWN + 7)]
-    lines = str(gathered(state("a", *bad), state("b", path("a")))).splitlines()
+    lines = as_text(gathered(state("a", *bad), state("b", path("a")))).splitlines()
     assert sum(line.startswith("a ") for line in lines) == SHOWN
     assert lines[-1] == "… and 7 more."
 
@@ -156,13 +160,13 @@ def test_what_is_missing_is_said(states: list[State], words: str) -> None:
     """A prober knows too few, is known and does not answer, or has no mesh."""
     found = gathered(*states)
     assert not found.ok
-    assert words in str(found).splitlines()
+    assert words in as_text(found).splitlines()
 
 
 def test_names_from_outside_are_text() -> None:
     """What a stranger calls a node cannot move a terminal's cursor or forge a line."""
     states = [state("a", path("b\x1b[2J\nHEALTHY", bad=True)), state("c\x1b[2J", path("a", bad=True))]
-    told = str(gathered(*states))
+    told = as_text(gathered(*states))
     assert "\x1b" not in told
     assert all(line.isprintable() for line in told.splitlines())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -137,6 +138,19 @@ def test_the_tag_changes_with_the_state_alone() -> None:
     other = sink()
     other.keep(made())
     assert other.document()[0] != first[0]
+
+
+def test_the_error_of_the_last_failure() -> None:
+    """A path says why its last probe failed, in 200 characters at most, and nothing once a probe is answered."""
+    state = sink()
+    for outcome, error, kept in (
+        (Outcome.TIMEOUT, "wait: why", "wait: why"),
+        (Outcome.BAD_REPLY, "x" * 5000, "x" * 200),
+        (Outcome.SUCCESS, "", ""),
+    ):
+        state.keep(replace(made(outcome), error=error))
+        (path,) = read(state).paths
+        assert path.error == kept
 
 
 def test_a_forgotten_path_is_gone() -> None:

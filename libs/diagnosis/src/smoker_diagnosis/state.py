@@ -60,6 +60,7 @@ class PathState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     offender: str = ""  # who sent the ICMP error of the last failure
     large_at: float = 0.0  # when a large packet was tried last; not every round does
     connected: bool = False  # whether TCP connected in this streak of failures, so that only an answer was missing
+    error: str = ""  # cause of the last result's failure, in words for people; empty on success
 
     @property
     def failed(self) -> int:

@@ -25,7 +25,9 @@ from smoker_prober import report
 from smoker_prober import round as rounds
 from smoker_prober.assembly import assemble
 from smoker_prober.config.service import hosts
-from smoker_prober.gather import Gathered, gather
+from smoker_prober.gather import table
+from smoker_prober.gather.ask import gather
+from smoker_prober.gather.judge import Gathered
 from smoker_prober.peers.responder import never_answered
 from smoker_prober.prober import NEW
 from smoker_prober.probes import PROBES
@@ -119,7 +121,7 @@ def _once(settings: Settings, chosen: argparse.Namespace) -> int:
         gathered = gather(chosen.mesh, tolerated=chosen.tolerate)
         if not gathered.states:
             return _nobody(gathered)
-        print(gathered, end="\n\n", file=out, flush=True)
+        print(table.as_text(gathered), end="\n\n", file=out, flush=True)
     if chosen.settle:
         _settle(settings, chosen.settle)
     found = list(_one_round(settings))
@@ -133,9 +135,9 @@ def _once(settings: Settings, chosen: argparse.Namespace) -> int:
         gathered = gather(chosen.mesh, patience, tolerated=chosen.tolerate)
         if not gathered.states:
             return _nobody(gathered)
-        print(gathered, end="\n\n", file=out, flush=True)
+        print(table.as_text(gathered), end="\n\n", file=out, flush=True)
     if chosen.json:
-        mesh = {} if gathered is None else {"mesh": gathered.as_object}
+        mesh = {} if gathered is None else {"mesh": table.as_object(gathered)}
         print(json.dumps(report.as_object(found, settings.node_name) | mesh, indent=2))
     else:
         print(report.table(found, settings.node_name, settings.latency))

@@ -20,6 +20,7 @@ from smoker_prober.target import Path
 
 STATE = "/api/v1/state"
 ROUNDS = 3  # rounds that the counts cover
+ERROR = 200  # characters of an error
 SAMPLES = 20  # round-trip times that the percentiles cover
 STARVED = 0.25  # share of time that this process waited for a CPU
 LOOK = 5.0  # seconds between two looks at that
@@ -116,6 +117,7 @@ class States:
             rtt_p99=round(_nearest(ordered, 0.99), 6),
             offender=result.offender,
             connected=kept.connected,
+            error=result.error[:ERROR],
         )
         self._changes += 1
 

@@ -1,0 +1,4 @@
+"""Asks all probers of a mesh for their states, and judges them together: `once --mesh`.
+
+ask: the state of each prober ─▶ judge: findings, failing paths, what is missing ─▶ table: lines or JSON
+"""

@@ -1,0 +1,55 @@
+"""What `once --mesh` prints of the gathered states: lines for a person, or an object for JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from smoker_common.log import escaped
+from smoker_diagnosis import text
+from smoker_diagnosis.state import PathState, State
+from smoker_prober.gather.judge import Gathered
+from smoker_prober.report import aligned
+
+SHOWN = 200  # paths in the table: a longer one helps no reader
+HEADER = ("FROM", "TO", "PROBE", "PLANE", "FAMILY", "OUTCOME", "FOR", "ERROR")
+
+
+def as_object(found: Gathered) -> dict[str, Any]:
+    """Return `{"ok", "probers", "findings", "missing", "failing"}`; each finding has its sentence as `text`."""
+    findings = [msgspec.to_builtins(each) | {"text": text.headline(each)} for each in found.findings]
+    keys = [word.lower() for word in HEADER]
+    return {
+        "ok": found.ok,
+        "probers": len(found.states),
+        "findings": findings,
+        "missing": list(found.missing),
+        "failing": [dict(zip(keys, _row(*each), strict=True)) for each in [*found.failing, *found.waiting]],
+    }
+
+
+def as_text(found: Gathered) -> str:
+    """Return the sentence first, then the findings with their evidence, what is missing, and the failing paths."""
+    paths, probers, failing, waiting = len(found.paths), len(found.states), found.failing, found.waiting
+    lines = [text.summary(found.findings, paths, probers) if not found.missing or found.findings else ""]
+    for finding in found.findings:
+        lines += text.lines(finding)
+    if failing and not found.findings:
+        lines = [f"{len(failing)} of {paths} paths of {probers} probers failed: too little to name a fault"]
+    lines += [f"{why[:1].upper()}{why[1:]}." for why in found.missing]
+    if waiting:
+        lines.append(f"{len(waiting)} of {paths} paths have no result yet.")
+    rows = [_row(*each) for each in [*failing, *waiting]]
+    if rows:
+        lines += ["", *aligned([HEADER, *rows[:SHOWN]])]
+    if len(rows) > SHOWN:
+        lines.append(f"… and {len(rows) - SHOWN} more.")
+    return "\n".join(escaped(line) for number, line in enumerate(lines) if line or number)
+
+
+def _row(state: State, path: PathState) -> tuple[str, ...]:
+    lasts = text.duration(state.at - path.since) if path.streak else ""
+    outcome = path.last or "no result yet"
+    shown = (state.node, path.target, path.probe, path.plane, path.family, outcome, lasts, path.error)
+    return tuple(escaped(each) or "-" for each in shown)
