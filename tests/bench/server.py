@@ -43,6 +43,7 @@ class Memory:
 
     rss: int
     pss: int
+    own: int  # without pages of libraries, which count for the pod that read them first
 
 
 @dataclass
@@ -74,7 +75,7 @@ class Server:
         """What it holds now."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         rollup = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
-        return Memory(_kib(status, "VmRSS"), _kib(rollup, "Pss"))
+        return Memory(_kib(status, "VmRSS"), _kib(rollup, "Pss"), _kib(status, "RssAnon"))
 
     def cpu_seconds(self) -> float:
         """What it has used so far."""

@@ -28,15 +28,12 @@ from smoker_common import admin, log, metrics, output
 from smoker_common.host import sockaddr
 from smoker_common.http import Application
 from smoker_common.listen import tcp_listener, udp_sockets, why_not
-from smoker_common.resident import hand_back
 from smoker_common.settings import Declaration, ServiceSettings, declaration, describe, parse
 from smoker_common.work import Together, Work
 
 GRACE = 5.0  # seconds for what is in flight when a stop is asked for
 OK, MISTAKE = 0, 2  # exit codes
 ADDRESS = "LISTEN_ADDRESS"
-SETTLED = 20.0  # seconds after which what only the start needed is over
-AGAIN = 3600.0  # seconds after which what was needed once meanwhile, as for a new TLS connection, is handed back, too
 
 S = TypeVar("S", bound=ServiceSettings)
 Sockets = dict[str, list[socket.socket]]  # by the settings field that declares the port
@@ -148,11 +145,7 @@ def run(
     servers.start()
     work.start()
     logger.info(f"{program} started", **_ports(settings))
-    pause = SETTLED
-    while not stop.wait(pause):
-        with contextlib.suppress(OSError, ImportError):  # where it cannot be, nothing is lost but memory
-            hand_back()
-        pause = AGAIN
+    stop.wait()
     logger.info(f"{program} is stopping")
     begun = time.monotonic()
     work.retire()

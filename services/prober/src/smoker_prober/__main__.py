@@ -6,10 +6,6 @@ from smoker_common.leave import leave_on_signals
 
 leave_on_signals(serves=sys.argv[1:2] == ["run"])  # before the imports, which take longest
 
-from smoker_common.stand_in import stand_in
-
-stand_in("asyncio", "http.server", "urllib.request", "wsgiref.simple_server")  # before anything imports them
-
 from gevent import monkey
 
 monkey.patch_all(subprocess=False)

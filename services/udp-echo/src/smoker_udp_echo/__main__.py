@@ -6,10 +6,6 @@ from smoker_common.leave import leave_on_signals
 
 leave_on_signals(serves=not sys.argv[1:])  # before the imports, which take longest
 
-from smoker_common.stand_in import stand_in
-
-stand_in("asyncio", "http.server", "ssl", "urllib.request", "wsgiref.simple_server")  # before anything imports them
-
 from gevent import monkey
 
 monkey.patch_all(ssl=False, subprocess=False)
