@@ -64,7 +64,7 @@ def test_once_with_a_failure(capsys: Captured, environment: pytest.MonkeyPatch) 
 def test_once_settles_before_the_round_that_counts(
     capsys: Captured, environment: pytest.MonkeyPatch, echoes: dict[str, int]
 ) -> None:
-    """A first bad round is told on stderr and is not the verdict."""
+    """A bad first round is shown on stderr and does not decide the exit code."""
     with TcpRelay((HOST, echoes["tcp"]), CORRUPT) as relay:
         environment.setenv("TCP_PORT", str(relay.port))
         asking = gevent.spawn(command, ["once", "--settle", "60"])

@@ -203,7 +203,7 @@ def test_many_that_are_malformed_are_one_sentence() -> None:
 
 
 def test_nobody() -> None:
-    """A Service where nobody listens: a sentence, and no state."""
+    """A Service behind which nothing listens gives one sentence and no state."""
     with refusing() as port:
         found = gather([("127.0.0.1", port)])
     why = f"no prober behind 127.0.0.1:{port} answers (1 address: connection refused)"
@@ -211,7 +211,7 @@ def test_nobody() -> None:
 
 
 def test_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nobody answers in time, however many there are, it is over."""
+    """If no prober answers in time, the look ends, however many addresses there are."""
     monkeypatch.setattr(gathering, "FIRST", 0.2)
 
     def reads(sock: socket.socket) -> None:

@@ -16,7 +16,7 @@ from smoker_prober.target import Target
 from tests.conftest import eventually
 from tests.prober.targets import HOST, Made, echo, peer_path, settings_of, variables_for
 
-UNANSWERED = 1  # a port on loopback where nobody listens
+UNANSWERED = 1  # a port on loopback where nothing listens
 
 
 def peer(port: int, node: str = "node-2") -> tuple[Target, ...]:
@@ -60,10 +60,10 @@ def test_a_peer_is_probed_at_once_and_forgotten_when_it_leaves(kept: Kept) -> No
         assert 'target="node-2"' not in generate_latest(kept.registry).decode()
 
 
-def test_a_new_peers_first_failures_are_not_told(kept: Kept) -> None:
-    """It may not listen yet, or not everybody knows the way: from its third round on a failure is one."""
+def test_a_new_peers_first_failures_do_not_count(kept: Kept) -> None:
+    """It may not listen yet, or not every node has a route to it: failures count from its third round on."""
     kept.prober.meet({"node-2": peer(UNANSWERED)})
-    eventually("its failures are told", lambda: kept.of("node-2", "failed"))
+    eventually("its failures count", lambda: kept.of("node-2", "failed"))
     assert kept.rounds() >= NEW
     failed = kept.registry.get_sample_value(
         "smoker_probe_total",
@@ -84,7 +84,7 @@ def test_a_successor_is_new_again_and_keeps_the_path(kept: Kept) -> None:
 
 
 def test_what_fails_after_a_peer_has_left_is_no_fault(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A probe under way when its peer goes tells nothing, whatever becomes of it."""
+    """A probe that runs when its peer leaves gives no result, however it ends."""
     (target,) = peer(UNANSWERED)
     left = []
 

@@ -52,7 +52,7 @@ def test_the_words_of_the_outcomes_are_promises() -> None:
     ],
 )
 def test_a_result_that_cannot_be_is_refused(wrong: dict[str, Any], why: str) -> None:
-    """Facts are checked when they are made: whoever reads one need not ask."""
+    """Facts are checked when they are made, so their readers need not check."""
     with pytest.raises(ValueError, match=why):
         Result(**GOOD | wrong)
 
@@ -90,7 +90,7 @@ def test_fields_of_what_the_kernel_measured() -> None:
 
 
 def test_fields_of_large_packets() -> None:
-    """How large those are that the way should take, and the largest that it does."""
+    """The size that the path should take, and the largest that passes."""
     fields = Result(**GOOD, path_mtu=PathMtu(1450, 1400)).fields
     assert (fields["mtu"], fields["passes"]) == (1450, 1400)
 

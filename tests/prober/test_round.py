@@ -71,7 +71,7 @@ def test_each_probe_has_the_whole_timeout(echoes: dict[str, int]) -> None:
     assert [result.outcome.value for result in found] == ["timeout", "success", "success"]
 
 
-def test_a_result_is_told_as_soon_as_it_is_known(
+def test_a_result_is_logged_as_soon_as_it_is_known(
     scheduled: Callable[[Settings], Prober], echoes: dict[str, int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The line of the TCP probe does not wait for the round to end."""
@@ -84,7 +84,7 @@ def test_a_result_is_told_as_soon_as_it_is_known(
 def test_closed_during_a_round_no_further_probe_begins(
     scheduled: Callable[[Settings], Prober], echoes: dict[str, int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The probe in flight ends and is told; UDP and HTTP are not probed any more; the drain returns."""
+    """The running probe ends and has a line; UDP and HTTP are not probed any more; the drain returns."""
     with (
         TcpRelay((HOST, echoes["tcp"]), DROP) as tcp,
         UdpRelay((HOST, echoes["udp"]), PASS) as udp,

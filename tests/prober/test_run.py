@@ -99,7 +99,7 @@ def test_liveness_and_readiness(start: Start, variables: dict[str, str], listen:
 
 
 def test_it_survives_whatever_its_targets_do(start: Start, variables: dict[str, str], echoes: dict[str, int]) -> None:
-    """Silence, garbage, half an answer, a reset: each is told by its word, and after each the good lines come back."""
+    """Silence, garbage, half an answer, a reset: each has its word in a line, and good lines follow."""
     with (
         TcpRelay((HOST, echoes["tcp"])) as tcp,
         UdpRelay((HOST, echoes["udp"])) as udp,
@@ -145,7 +145,7 @@ def test_it_survives_targets_that_vanish_and_come_back(start: Start) -> None:
 
 
 def test_all_mistakes_in_one_sentence(start: Start, variables: dict[str, str]) -> None:
-    """Wrong settings and a port that is taken are told together, before anything starts; exit code 2."""
+    """Wrong settings and a port in use are reported together, before anything starts; exit code 2."""
     with socket.socket() as taken:
         taken.bind((HOST, 0))
         taken.listen()

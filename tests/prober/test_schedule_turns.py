@@ -46,7 +46,7 @@ def turn() -> Iterator[Make]:
 
 
 def test_the_first_round_is_at_once(turn: Make) -> None:
-    """Nobody waits an interval for the first line."""
+    """The first line does not wait for an interval."""
     done = Event()
     turn(done.set, interval=86_400.0)
     assert done.wait(PLENTY)
@@ -320,7 +320,7 @@ def test_many_rounds_are_spread_over_the_interval() -> None:
 
 
 def test_one_that_hangs_holds_no_other_up(many: Callable[..., Many], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The round of a target that does not answer goes on beside the others; one that lasts too long is told."""
+    """The round of a silent target runs beside the others; one that lasts too long is logged."""
     first: list[bool] = []
 
     def hangs_once() -> None:

@@ -1,4 +1,4 @@
-"""A prober that is told to stop in the middle of something."""
+"""A prober that gets SIGTERM while it is busy."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ WRONG = [
 
 @pytest.mark.parametrize("entry", WRONG)
 def test_a_wrong_entry(entry: str) -> None:
-    """It is told, whatever is right beside it, and with what is allowed; the default stands in its place."""
+    """The problem names the entry and what is allowed, even among right ones; the default is used instead."""
     settings, problems = parse_settings(Settings, {"TARGETS": f"good=tcp://h:1,{entry}"})
     assert len(problems) == 1
     assert problems[0].startswith("TARGETS='good=tcp://h:1,")
@@ -214,7 +214,7 @@ def test_a_round_of_each(listen: Callable[[Serve], int]) -> None:
 
 
 def test_from_a_host_network(listen: Callable[[Serve], int]) -> None:
-    """The line says that the way is another one."""
+    """The line has the plane of the host network."""
     port = listen(lambda sock: sock.shutdown(socket.SHUT_RDWR))
     settings = settings_of({"TARGETS": f"api=tcp://{HOST}:{port}", "NETWORK": "host"})
     (result,) = Round.of(settings, hosts(settings)["api host-other"]).results()

@@ -48,7 +48,7 @@ def pair(host: str) -> Iterator[tuple[socket.socket, socket.socket]]:
 
 @contextlib.contextmanager
 def refused(host: str) -> Iterator[socket.socket]:
-    """A socket connected to a port that nobody hears; one that hears itself alone holds it meanwhile."""
+    """A socket connected to a port without a listener; another socket, connected to itself, holds that port."""
     with udp(host) as deaf, udp(host) as sock:
         deaf.connect(deaf.getsockname())
         sock.connect(deaf.getsockname())
@@ -193,7 +193,7 @@ def test_each_socket_has_numbers_of_its_own() -> None:
 
 
 def test_an_empty_queue_wakes_nobody() -> None:
-    """A stamp on the queue is an event for whoever waits; after the drain it is none, nor is there a second."""
+    """A timestamp on the queue ends a wait; after the drain it does not, and there is no second one."""
     with pair("127.0.0.1") as (one, _other):
         one.send(b"x")
         eventually("the stamp is there", lambda: events(one) & select.POLLERR)
@@ -308,7 +308,7 @@ def offender(host: str) -> bytes:
         (V4, extended(113, 2) + offender("10.1.2.3"), IcmpError(113, 3, 1, "10.1.2.3")),
         (V6, extended(113, 3) + offender("fd00::1"), IcmpError(113, 3, 1, "fd00::1")),
         (V6, extended(113, 2) + offender("10.1.2.3"), IcmpError(113, 3, 1, "10.1.2.3")),
-        (V4, extended(113, 2) + bytes(16), IcmpError(113, 3, 1, "")),  # AF_UNSPEC: nobody is named
+        (V4, extended(113, 2) + bytes(16), IcmpError(113, 3, 1, "")),  # AF_UNSPEC: no sender
         (V4, extended(113, 2) + offender("10.1.2.3")[:7], IcmpError(113, 3, 1, "")),
         (V6, extended(113, 3) + offender("fd00::1")[:23], IcmpError(113, 3, 1, "")),
         (V4, extended(113, 2), IcmpError(113, 3, 1, "")),

@@ -194,7 +194,7 @@ def test_we_can_be_late_to_see_each_answer(pair: tuple[socket.socket, socket.soc
 
 
 def test_a_socket_that_can_be_written_is(pair: tuple[socket.socket, socket.socket]) -> None:
-    """Connected, or refused: either way there is something to know."""
+    """A socket that is connected and one that is refused are both writable."""
     begun = time.monotonic()
     Deadline(PLENTY).writable(pair[0])
     assert time.monotonic() - begun < PLENTY

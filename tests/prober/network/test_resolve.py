@@ -122,7 +122,7 @@ def test_a_name_that_stops_resolving_and_comes_back(names: Names, echoes: dict[s
 def test_the_first_address_is_taken_and_no_other(names: Names) -> None:
     """The resolver's order is RFC 6724's; a second address is not tried when the first one fails."""
     names.known["echo"] = HOST
-    with echo("tcp", "127.9.9.9") as port:  # the second address of every name; nobody listens at the first
+    with echo("tcp", "127.9.9.9") as port:  # the second address of every name; nothing listens at the first
         result = probe("tcp", port, host="echo")
     assert (result.outcome, result.address) == (Outcome.REFUSED, HOST)
 
@@ -196,7 +196,7 @@ def test_a_lookup_that_never_gets_a_cpu_ends(names: Names, monkeypatch: pytest.M
 
 
 def test_a_thread_that_is_free_while_we_work(names: Names, echoes: dict[str, int]) -> None:
-    """More names than threads, all answered soon, and we are late to know it: nobody has waited too long."""
+    """More names than threads, all answered soon and noticed late: no lookup exceeds its deadline."""
     names.known["echo"] = HOST
     names.slow = 0.02
 

@@ -1,4 +1,4 @@
-"""Which direction of a way is lost."""
+"""Which direction of a path is lost."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_how_it_is_said(heard: Arrivals) -> None:
 
 
 def test_others_tell_nothing(heard: Arrivals) -> None:
-    """Who is heard must be who does not answer, and a peer: behind a Service's address is somebody else."""
+    """Only a peer that is heard and does not answer has a direction: behind a Service's address is another pod."""
     direction = Direction(heard)
     for _ in range(IN_A_ROW):
         assert direction.of(silent()).direction == ""
@@ -97,7 +97,7 @@ def test_connections_tell_nothing(heard: Arrivals, kind: str) -> None:
 
 
 def test_only_so_many_are_remembered(heard: Arrivals, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever forges addresses fills no memory; who was heard of last is kept."""
+    """Forged addresses fill no memory; the addresses heard last are kept."""
     monkeypatch.setattr(module, "MOST", 2)
     for address in ("a", "b", "a", "c"):
         heard.answered(address)

@@ -76,7 +76,7 @@ def test_a_pod_in_two_slices_is_one_peer() -> None:
 
 
 def test_the_network_is_its_services() -> None:
-    """A node has a peer on each network; a Service that nobody named has none."""
+    """A node has a peer on each network; a Service that was not named has none."""
     slices = [slice_of(endpoint(f"10.0.0.{n}"), service=name) for n, name in enumerate([*SERVICES, "stranger"])]
     assert found(*slices) == {peer("10.0.0.0"), peer("10.0.0.1", network=HOST)}
 
@@ -114,7 +114,7 @@ def test_two_pods_of_a_node() -> None:
 
 @pytest.mark.parametrize("missing", ["tcp-echo", "udp-echo", "http-echo", "stamp"])
 def test_a_slice_without_one_of_the_ports(missing: str) -> None:
-    """Its endpoints cannot be probed in full, and are nobody."""
+    """Its endpoints cannot be probed in full, and are no peers."""
     ports = [port for port in NAMED if port["name"] != missing]
     assert found(slice_of(endpoint("10.0.0.1"), ports=ports)) == frozenset()
 
@@ -208,18 +208,18 @@ def fake() -> Iterator[Fake]:
 
 
 def test_peers_are_told_when_they_change(fake: Fake, tmp_path: Path) -> None:
-    """Once for the list, once for each change; what changes nothing is told to nobody."""
+    """One call for the list and one for each change; an event that changes nothing makes no call."""
     one, two = endpoint("10.0.0.1"), endpoint("10.0.0.2", "node-2", "pod-b")
     leaving = two | {"conditions": {"ready": False, "serving": True, "terminating": True}}
     told: list[frozenset[Peer]] = []
 
     def one_by_one(sock: socket.socket) -> bool:
-        """Events, each when what was said before is told."""
+        """Events, each once the call for the one before has come."""
         sock.sendall(CHUNKED)
         changes = [((one, two), 1), ((two, one), 2), ((one, leaving), 2), ((one,), 3)]
         events = [({"type": "MODIFIED", "object": slice_of(*each)}, before) for each, before in changes]
         for each, before in [*events, (event("DELETED", "s", "9"), 3)]:
-            eventually("what was said before is told", partial(lambda count: len(told) >= count, before))
+            eventually("the call for the one before has come", partial(lambda count: len(told) >= count, before))
             data = json.dumps(each).encode() + b"\n"
             sock.sendall(b"%x\r\n%s\r\n" % (len(data), data))
         return hold(sock)
@@ -231,7 +231,7 @@ def test_peers_are_told_when_they_change(fake: Fake, tmp_path: Path) -> None:
     assert discovery.stale is not None
     discovery.start()
     first, second = peer("10.0.0.1"), peer("10.0.0.2", node="node-2", pod="pod-b")
-    eventually("all is told", lambda: len(told) == 4)
+    eventually("all calls have come", lambda: len(told) == 4)
     assert told == [{first}, {first, second}, {first}, frozenset()]
     assert discovery.known
     assert discovery.stale is None
@@ -243,7 +243,7 @@ def test_peers_are_told_when_they_change(fake: Fake, tmp_path: Path) -> None:
 
 
 def test_a_burst_of_changes_is_told_as_one(fake: Fake, tmp_path: Path) -> None:
-    """While a change is told, and for a while after it, others gather: the last state is told, and not all between."""
+    """Changes during a call and for a while after it make one call, with the last state."""
     events = [{"type": "MODIFIED", "object": slice_of(endpoint(f"10.0.0.{number}"))} for number in range(2, 102)]
     server = fake(page(slice_of(endpoint("10.0.0.1"))), watch(*events))
     told: list[frozenset[Peer]] = []
@@ -256,13 +256,13 @@ def test_a_burst_of_changes_is_told_as_one(fake: Fake, tmp_path: Path) -> None:
         Api(server.url, token=tmp_path / "token"), namespace="here", services=SERVICES, changed=changed
     )
     discovery.start()
-    eventually("the last is told", lambda: told and told[-1] == {peer("10.0.0.101")})
+    eventually("the last state has come", lambda: told and told[-1] == {peer("10.0.0.101")})
     assert len(told) <= len(events) / 2
     discovery.close()
 
 
 def test_the_last_peers_hold_while_the_api_is_away(fake: Fake, tmp_path: Path) -> None:
-    """An API that fails takes nobody away."""
+    """An API that fails removes no peer."""
     server = fake(page(slice_of(endpoint("10.0.0.1"))), *[answer(500)] * 3)
     api, pauses = Api(server.url, token=tmp_path / "token"), list[float]()
     told: list[frozenset[Peer]] = []
@@ -277,7 +277,7 @@ def test_the_last_peers_hold_while_the_api_is_away(fake: Fake, tmp_path: Path) -
 
 
 def test_what_could_not_be_told_is_told_again(fake: Fake, tmp_path: Path) -> None:
-    """If the listener fails, the same is told once more: without it, nobody would be probed until the next change."""
+    """If the listener fails it is called again: otherwise no peer would be probed until the next change."""
     told: list[frozenset[Peer]] = []
 
     def changed(peers: frozenset[Peer]) -> None:
@@ -289,6 +289,6 @@ def test_what_could_not_be_told_is_told_again(fake: Fake, tmp_path: Path) -> Non
     api = Api(server.url, token=tmp_path / "token")
     discovery = Discovery(api, namespace="here", services=SERVICES, changed=changed, again=0)
     discovery.start()
-    eventually("it is told again", lambda: len(told) == 2)
+    eventually("it is called again", lambda: len(told) == 2)
     assert told == [{peer("10.0.0.1")}] * 2
     discovery.close()

@@ -1,4 +1,4 @@
-"""What is probed of whom."""
+"""The targets that a prober makes of its peers."""
 
 from __future__ import annotations
 

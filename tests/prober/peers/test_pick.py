@@ -41,7 +41,7 @@ def test_as_many_in_as_out(layout: str, count: int) -> None:
 
 @cases
 def test_connected(layout: str, count: int) -> None:
-    """There is a way from every node to every other, with one peer each, too."""
+    """Every node reaches every other along the edges, even with one peer each."""
     assert all(strongly_connected(picks(laid(layout, size), count)) for size in SIZES)
 
 

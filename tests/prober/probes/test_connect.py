@@ -39,7 +39,7 @@ def test_nothing_is_sent(listen: Listen) -> None:
 
 
 def test_nobody_needs_to_accept() -> None:
-    """The handshake is the kernel's: whether a program answers behind it is another probe's question."""
+    """The kernel does the handshake: another probe asks whether a program answers behind it."""
     with socket.create_server((HOST, 0)) as listener:
         result = probe("connect", listener.getsockname()[1])
     assert result.outcome is Outcome.SUCCESS
@@ -52,8 +52,8 @@ def test_nobody_listening_is_refused() -> None:
     assert (result.outcome, result.error, result.rtt) == (Outcome.REFUSED, "connect: connection refused", None)
 
 
-def test_no_way_there_is_unreachable() -> None:
-    """The kernel knows no way: no TCP goes to the broadcast address of loopback."""
+def test_no_route_is_unreachable() -> None:
+    """The kernel has no route: no TCP goes to the broadcast address of loopback."""
     result = probe("connect", 443, host="127.255.255.255")
     assert (result.outcome, result.error) == (Outcome.UNREACHABLE, "connect: network is unreachable")
 

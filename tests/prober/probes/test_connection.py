@@ -148,7 +148,7 @@ def test_a_lost_syn_is_no_latency(kernel_says: Says) -> None:
 
 
 def test_a_lost_syn_with_a_sample(kernel_says: Says) -> None:
-    """With TCP timestamps there is one, of the SYN that arrived; the loss is told beside it."""
+    """With TCP timestamps there is a sample, of the SYN that arrived; the retransmit is counted beside it."""
     kernel_says(TcpInfo(established=True, rtt=0.002, min_rtt=0.001, retransmits=2))
     with echo("tcp") as port:
         result = probe("tcp", port)

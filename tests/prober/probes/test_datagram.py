@@ -90,7 +90,7 @@ def test_a_range_without_a_port_that_is_answered() -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 @pytest.mark.parametrize("kind", ["tcp", "http", "connect"])
 def test_a_connection_to_itself_is_refused(kind: str, host: str) -> None:
-    """Where the kernel has the target's port alone to give, a connect meets itself: nobody listens there."""
+    """If the kernel has only the target's port to give, the socket would meet itself: nothing listens there."""
     ask = f"smoker-prober probe {kind} {host} 40000 --count 5 --interval 0"
     found = in_namespace(RANGE.format("40000 40000") + ask, {})
     assert found.returncode == 1

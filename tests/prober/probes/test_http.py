@@ -323,7 +323,7 @@ def get(port: int, url: Options = PAGE, *, host: str = HOST, timeout: float = PL
 
 
 def over_tls(serve: Serve, called: Callable[[str], None] = lambda _name: None) -> Serve:
-    """The same with the tests' certificate; `called` is told by which name (SNI)."""
+    """The same with the tests' certificate; `called` gets the name in the handshake (SNI)."""
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(MINE)
     server.sni_callback = lambda _sock, name, _context: called(name)
@@ -337,7 +337,7 @@ def over_tls(serve: Serve, called: Callable[[str], None] = lambda _name: None) -
 
 @pytest.mark.parametrize("status", [200, 201, 204, 206, 299, 301, 302, 304, 308])
 def test_a_url_is_content_with_a_page_or_where_it_has_gone(listen: Listen, status: int) -> None:
-    """2xx and 3xx are success: whoever answers by them has been reached."""
+    """2xx and 3xx are success: the server has been reached."""
     result = get(listen(answering(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status)))
     assert (result.outcome, result.fields.get("status"), result.error) == (Outcome.SUCCESS, status, "")
 
@@ -351,7 +351,7 @@ def test_any_other_status_of_a_url_is_a_bad_reply(listen: Listen, status: int) -
 
 
 def test_a_urls_redirect_is_not_followed(listen: Listen) -> None:
-    """It is a success of whoever redirects; nobody asks where it leads to."""
+    """A redirect is a success of the server that sends it; the probe does not follow it."""
     visits: list[object] = []
     elsewhere = listen(visits.append)
     moved = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%d/\r\nContent-Length: 0\r\n\r\n" % elsewhere
@@ -476,7 +476,7 @@ def test_a_certificate_of_somebody_else_is_a_tls_error(trusted: Callable[[Path],
     "answer", [b"", b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x16\x03\x03"]
 )
 def test_no_tls_is_a_tls_error(listen: Listen, answer: bytes) -> None:
-    """Whoever speaks something else, or closes in the middle of the handshake."""
+    """A server that speaks another protocol, or closes in the middle of the handshake."""
     result = get(listen(answering(answer)), SECURE)
     assert result.outcome is Outcome.TLS_ERROR
     assert result.error.startswith("tls: ")

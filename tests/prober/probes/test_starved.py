@@ -1,4 +1,4 @@
-"""A probe that lacked CPU: nobody knows whether the network was late or this process."""
+"""A probe that lacked CPU: either the network was late or this process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.prober.targets import target
 
 
 def silent(attempt: Attempt) -> None:
-    """A probe that nobody answers."""
+    """A probe without an answer."""
     with attempt.phase("wait"):
         raise DeadlineExceeded("no answer within 1 s")
 

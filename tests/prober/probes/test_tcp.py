@@ -105,7 +105,7 @@ def test_garbage_without_end_is_a_bad_reply(listen: Listen) -> None:
 
 
 def test_a_reset_before_anything_is_reset(listen: Listen) -> None:
-    """A target that accepts and resets at once is `reset`, not `refused`: somebody was there."""
+    """A target that accepts and resets at once is `reset`, not `refused`: something listens there."""
 
     def serve(sock: socket.socket) -> None:
         sock.recv(64)

@@ -159,7 +159,7 @@ def test_a_bundle_that_stays_is_read_once(monkeypatch: pytest.MonkeyPatch, tmp_p
     ],
 )
 def test_the_name_in_tls(monkeypatch: pytest.MonkeyPatch, host: str, names: list[str | None]) -> None:
-    """A-labels are asked for and verified; an address is verified without its zone and sent to nobody (RFC 6066)."""
+    """A-labels are sent and verified; an address is verified without its zone and never sent (RFC 6066)."""
     found: list[str | None] = []
     monkeypatch.setenv("SSL_CERT_FILE", str(ca(OLD)))
     with listening(serving(OLD, found)) as port:

@@ -120,14 +120,14 @@ def test_nobody_elses_answer_counts() -> None:
 
 
 def test_duplicates_do_no_harm_to_the_probes_that_follow(echoes: dict[str, int]) -> None:
-    """The second copy of an answer reaches nobody: each probe has a socket of its own."""
+    """The second copy of an answer counts for no probe: each has a socket of its own."""
     with UdpRelay((HOST, echoes["udp"]), DUPLICATE) as relay:
         results = [probe("udp", relay.port) for _ in range(5)]
     assert [(result.outcome, result.received) for result in results] == [(Outcome.SUCCESS, 4)] * 5
 
 
 def test_each_probe_has_a_port_of_its_own() -> None:
-    """A late answer to one probe cannot be taken for the answer to another that is under way."""
+    """A late answer to one probe is never taken for the answer to another."""
     clients: list[Client] = []
 
     def answer(_sock: socket.socket, _data: bytes, client: Client) -> None:

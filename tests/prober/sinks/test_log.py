@@ -94,7 +94,7 @@ def test_what_follows_the_node(result: Result, end: str) -> None:
     ],
 )
 def test_a_peer_is_named_at_the_end(path: Path, end: str) -> None:
-    """The promised line, then who was asked and by which way; never an address."""
+    """The promised line, then the peer or target and the path; never an address."""
     asked = Target("tcp", "10.0.0.2", 8080, path)
     good, bad = made(target=asked), made(Outcome.TIMEOUT, target=asked)
     assert sink.line(good, AT_10_30_00).endswith(f"[TCP] SUCCESS latency=15ms{end}")

@@ -109,7 +109,7 @@ def test_the_last_rtt_goes_when_a_probe_fails() -> None:
         (train(), {"answered": 10}, 0.0),
         (train(lost=3, requests_lost=2, replies_lost=1), {"answered": 7, "request_lost": 2, "reply_lost": 1}, 0.3),
         (train(delayed=4), {"answered": 6, "delayed": 4}, 0.0),
-        (train(lost=10, requests_lost=10), {"lost": 10}, 1.0),  # nobody knows which way
+        (train(lost=10, requests_lost=10), {"lost": 10}, 1.0),  # the direction is not known
     ],
 )
 def test_packets_of_trains_by_fate(found: Train, fates: dict[str, int], loss: float) -> None:
@@ -129,7 +129,7 @@ def test_loss_of_a_probe_that_failed_is_whole_and_an_error_of_ours_is_none() -> 
     good, failed = made(probe="udp", train=TRAIN), made(Outcome.TIMEOUT, probe="udp")
     assert Kept(good, failed)(name, probe="udp", **WHERE) == 1.0
     assert Kept(good, made(Outcome.LOCAL_ERROR, probe="udp"))(name, probe="udp", **WHERE) == 0.1
-    assert Kept(failed, made(probe="udp"))(name, probe="udp", **WHERE) is None  # nobody reflects there
+    assert Kept(failed, made(probe="udp"))(name, probe="udp", **WHERE) is None  # nothing reflects there
     assert Kept(made(Outcome.TIMEOUT))(name, probe="tcp", **WHERE) is None
 
 
@@ -160,7 +160,7 @@ def test_the_first_paths_show_all_and_later_ones_only_what_occurred() -> None:
     assert Kept(*many, one_more).number("smoker_probe_total") == metrics.WHOLE * OF_TCP + 1
 
 
-def test_a_peer_is_known_by_name_and_way() -> None:
+def test_a_peer_is_known_by_name_and_path() -> None:
     """Two families of one node are two paths; no label has an address; a peer that has left has no series."""
     paths = [peer_path(family=family, zone="zone-b") for family in ("ipv4", "ipv6")]
     kept = Kept(*(replace(made(), target=Target("tcp", "10.0.0.2", 8080, path)) for path in paths))

@@ -120,7 +120,7 @@ def test_packets_sizes_and_times() -> None:
 
 
 def test_a_lost_train_says_no_direction() -> None:
-    """Without any answer nobody knows which half of the round trips was lost."""
+    """Without any answer it is not known which half of the round trips was lost."""
     state = sink()
     state.keep(made(probe="udp", train=Train(10, 10, 0, 0, 0, 10, 0, (), None)))
     (path,) = read(state).paths

@@ -1,4 +1,4 @@
-"""Large packets that follow a UDP probe: a way that loses them and says nothing, and one that says so."""
+"""Large packets after a UDP probe: a path that loses them silently, and one that reports it by ICMP."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def answering_if(passes: Callable[[int], bool], most: int = 65_535) -> contextli
 
 @pytest.fixture
 def ethernet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The loopback interface is said to take 1,500 bytes."""
+    """The loopback interface claims an MTU of 1,500 bytes."""
     monkeypatch.setattr(kernel, "known", lambda _sock: 1500)
 
 
@@ -75,7 +75,7 @@ def test_loss_is_no_black_hole() -> None:
 @pytest.mark.parametrize("most", [1024, 1472])
 @pytest.mark.usefixtures("ethernet")
 def test_an_echo_that_cuts_its_answers(most: int) -> None:
-    """It gives so many bytes back at most, as some do: the large packet has arrived, and the way is well."""
+    """An echo that returns only so many bytes: the large packet has arrived, and the path is fine."""
     with answering_if(lambda _size: True, most=most) as port:
         found = path_mtu.run(to(port), ENOUGH)
     assert found == (PathMtu(1500, 1500) if most == 1500 - IPV4 else None)
@@ -92,7 +92,7 @@ def test_a_way_whose_size_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("ethernet")
 def test_one_that_answers_nothing_any_more() -> None:
-    """It has gone since the small packet was answered: nothing is said of sizes."""
+    """The echo has gone since it answered the small packet: the sizes say nothing."""
     with answering_if(lambda _size: False) as port:
         assert path_mtu.run(to(port), ENOUGH) is None
     with refusing(socket.SOCK_DGRAM) as port:
@@ -100,7 +100,7 @@ def test_one_that_answers_nothing_any_more() -> None:
 
 
 def test_a_router_that_says_how_much_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel learns of a smaller way while the first packet is under way: that is tried, and is no fault."""
+    """The kernel learns of a smaller MTU after the first packet has left: that size is tried, and it is no fault."""
     heard: list[int] = []
 
     def passes(size: int) -> bool:

@@ -59,7 +59,7 @@ def to(port: int, host: str = HOST) -> Address:
 
 
 def sent(port: int, packets: int = 4, spread: float = 0.0, timeout: float = PLENTY, host: str = HOST) -> Train:
-    """A train that somebody reflects."""
+    """A train that a reflector answers."""
     found = train.run(to(port, host), packets, spread, timeout)
     assert found is not None
     return found
@@ -187,7 +187,7 @@ def test_each_train_is_a_session() -> None:
         pytest.param(
             Path(lose_requests={0, 4}, lose_replies={2}),
             {"lost": 3, "requests_lost": 2, "replies_lost": 1},
-            id="both-ways",
+            id="both-directions",
         ),
         pytest.param(Path(lose_requests=range(6)), {"lost": 6, "requests_lost": 6}, id="nothing-gets-through"),
         pytest.param(Path(cut={1: 28, 2: 41}), {}, id="replies-without-their-end"),
@@ -214,7 +214,7 @@ def test_the_counts_are_those_of_the_path(path: Path, expected: dict[str, int]) 
 
 
 def test_an_answer_that_cannot_be_read_is_not_lost() -> None:
-    """One of six is cut: nobody knows which packet it answers, so one is neither answered nor lost."""
+    """One answer of six is cut and names no packet, so one packet is neither answered nor lost."""
     with relayed(Path(cut={1: 27})) as port:
         found = sent(port, 6, 0.03, ENOUGH)
     assert (counts(found), found.unreadable, found.loss_ratio, len(found.rtts)) == ({}, 1, 0.0, 5)
@@ -312,7 +312,7 @@ def test_no_way_there_is_none() -> None:
 
 
 def test_silence_is_loss() -> None:
-    """Somebody takes the packets, for all we know, and never answers."""
+    """The packets may arrive, and no answer comes."""
     with hearing(lambda *_: None) as port:
         found = sent(port, 5, 0.02, timeout=0.05)
     assert (found.sent, counts(found)) == (5, {"lost": 5, "requests_lost": 5})
@@ -539,7 +539,7 @@ def test_a_reflector_that_is_away_for_a_moment() -> None:
 
 
 def test_anothers_timeout_is_not_ours() -> None:
-    """A timeout that somebody else has set passes through as theirs."""
+    """A timeout that the caller has set passes through."""
     theirs = gevent.Timeout(0.05)
     with hearing(lambda *_: None) as port, pytest.raises(gevent.Timeout) as caught, theirs:
         train.run(to(port), 3, 0.03, PLENTY)
