@@ -24,8 +24,7 @@ class Round:
     ) -> None:
         self._source, self._timeout, self._never = source, timeout, never
         self._steps = [(target, [AFTER[type(each)](each) for each in target.followups]) for target in targets]
-        reflectors = {each.port for target in targets for each in target.followups if isinstance(each, train.Options)}
-        self._own = {target.port for target in targets} | reflectors
+        self._own = {target.port for target in targets}
 
     @classmethod
     def of(cls, settings: Settings, targets: tuple[Target, ...], never: Collection[int] = ()) -> Round:
