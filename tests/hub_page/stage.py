@@ -34,7 +34,7 @@ def names(count: int) -> list[str]:
 
 
 def zone_of(node: str, everybody: list[str]) -> str:
-    return ZONES[everybody.index(node) * len(ZONES) // len(everybody)]
+    return ZONES[everybody.index(node) % len(ZONES)]
 
 
 class Stage:

@@ -9,6 +9,7 @@ import { shortened, shown } from "./words.js";
 const LEFT = 132; // pixels for the names of rows
 const TOP = 92; // and of columns
 const SIZES = [4, 6, 8, 12, 16, 22]; // pixels of a cell
+const ROOM = [25, 40, 60, 90, Infinity]; // nodes up to which cells have the largest size at first, the next one, …
 const LETTERS = 10; // pixels of a cell from which names are written at each row
 
 /** @param {{ matrix: Matrix }} props */
@@ -16,7 +17,7 @@ export function Canvas({ matrix }) {
   const box = useRef(/** @type {HTMLDivElement | null} */ (null));
   const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
   const count = matrix.names.length;
-  const [zoom, setZoom] = useState(count > 300 ? 3 : 4);
+  const [zoom, setZoom] = useState(SIZES.length - 1 - ROOM.findIndex((most) => count <= most));
   const [cursor, setCursor] = useState({ row: 0, column: 0, on: false });
   const size = SIZES[zoom];
 
@@ -169,8 +170,8 @@ function coloursOf(element) {
   /** @param {string} name */
   const value = (name) => style.getPropertyValue(name).trim();
   return {
-    paper: value("--card"), ink: value("--ink"), soft: value("--soft"), line: value("--line"), focus: value("--focus"), none: value("--none"),
-    fail: value("--fail"), part: value("--part"), lossy: value("--lossy"), stale: value("--stale"), new: value("--new"), ok: value("--ok"),
+    paper: value("--card"), ink: value("--ink"), soft: value("--soft"), line: value("--line"), focus: value("--focus"), none: value("--none-map"),
+    fail: value("--fail"), part: value("--part"), lossy: value("--lossy"), stale: value("--stale"), new: value("--new"), ok: value("--ok-map"),
     onFail: value("--on-fail"), font: style.fontFamily,
   };
 }

@@ -16,6 +16,7 @@ import { LOOKS } from "./letters.js";
  * @property {boolean} sampled  Whether a good part of the pairs is not probed.
  */
 
+const NATURAL = new Intl.Collator("en", { numeric: true });
 const MOSTLY = 0.7; // share of the pairs below which a matrix is mostly holes
 
 /**
@@ -23,16 +24,20 @@ const MOSTLY = 0.7; // share of the pairs below which a matrix is mostly holes
  * @returns {Matrix}
  */
 export function matrixOf(columns) {
+  const places = columns.names.map((_, place) => place).sort((one, two) => NATURAL.compare(columns.names[one], columns.names[two]));
+  const moved = new Array(places.length); // from the API's order to ours: node-2 before node-10
+  places.forEach((before, after) => (moved[before] = after));
   /** @type {Map<number, Cell>[]} */
   const rows = columns.names.map(() => new Map());
   /** @type {Cell[]} */
   const cells = [];
   let number = 0;
-  columns.counts.forEach((count, from) => {
+  columns.counts.forEach((count, row) => {
+    const from = moved[row];
     for (const end = number + count; number < end; number++) {
       const cell = {
         from,
-        to: columns.to[number],
+        to: moved[columns.to[number]],
         state: /** @type {Letter} */ (columns.state[number]),
         attempts: columns.attempts[number],
         failed: columns.failed[number] ?? 0,
@@ -44,8 +49,8 @@ export function matrixOf(columns) {
       cells.push(cell);
     }
   });
-  const names = columns.names;
-  const zones = names.map((_, place) => columns.zone_names[columns.zones[place]] ?? "");
+  const names = places.map((place) => columns.names[place]);
+  const zones = places.map((place) => columns.zone_names[columns.zones[place]] ?? "");
   const pairs = names.length * (names.length - 1);
   return { names, zones, rows, cells, leftOut: columns.left_out, sampled: names.length > 12 && cells.length < MOSTLY * pairs };
 }

@@ -1,33 +1,52 @@
-// What happened when.
-import { html } from "../vendor/ui.js";
+// What happened when: findings, nodes, probers, the hub itself.
+import { html, signal } from "../vendor/ui.js";
 import { useResource } from "./load.js";
+import { now } from "./live.js";
 import { Waiting } from "./parts.js";
-import { link } from "./route.js";
-import { clock, duration, shown } from "./words.js";
+import { at, here, link } from "./route.js";
+import { clock, counted, shown } from "./words.js";
 
-/** @typedef {import("./types.js").Finding} Finding */
-/** @typedef {import("./types.js").Findings} Findings */
-/** @typedef {{ at: number, kind: "open" | "close", found: Finding }} Happening */
+/** @typedef {import("./types.js").Happening} Happening */
+/** @typedef {import("./types.js").Happenings} Happenings */
 
-export function Events() {
-  const resource = /** @type {import("./load.js").Resource<Findings>} */ (useResource("findings"));
-  const told = resource.data.value;
-  document.title = "Events · Smoker";
-  const happenings = told ? [...told.open, ...told.recent].flatMap(both).sort((one, two) => two.at - one.at) : [];
-  return html`
-    <h1 tabindex="-1" class="title">Events</h1>
-    ${!told ? html`<${Waiting} error=${resource.error.value} />` : !happenings.length ? html`<p class="soft">Nothing has happened since the hub started.</p>` : html`
-      <ol class="events">${happenings.map(({ at, kind, found }) => html`
-        <li key=${`${found.id} ${kind} ${at}`} class=${kind === "open" ? found.finding.severity : "closed"}>
-          <time datetime=${new Date(at * 1000).toISOString()}>${clock(at)}</time>
-          <span class="badge">${kind === "open" ? "opened" : "closed"}</span>
-          <a href=${link({ view: "finding", id: found.id })}><bdi>${shown(found.place)}</bdi>: ${shown(found.what)}</a>
-          ${kind === "close" && html`<span class="soft">after ${duration(at - found.first_seen)}</span>`}
-        </li>`)}</ol>`}`;
+const WEEK = 604_800; // seconds
+const STEP = 60; // seconds within which the address of the request stays the same
+
+/** Whether only findings are shown. */
+const findingsOnly = signal(false);
+
+/** @returns {import("./load.js").Resource<Happenings>} */
+export function useHappenings() {
+  const since = Math.floor(now.value / 1000 / STEP) * STEP - WEEK;
+  return useResource("events", { since: String(since) }, { timeless: true });
 }
 
-/** @param {Finding} found @returns {Happening[]} */
-const both = (found) => [
-  ...(found.closed === null ? [] : [{ at: found.closed, kind: /** @type {const} */ ("close"), found }]),
-  ...(found.opened === null ? [] : [{ at: found.opened, kind: /** @type {const} */ ("open"), found }]),
-];
+export function Events() {
+  const resource = useHappenings();
+  const found = resource.data.value;
+  document.title = "Events · Smoker";
+  const all = found?.events.filter((each) => (at.value === null || each.at <= at.value) && (!findingsOnly.value || each.kind.startsWith("finding"))) ?? [];
+  return html`
+    <h1 tabindex="-1" class="title">Events</h1>
+    ${!found || resource.error.value ? html`<${Waiting} error=${resource.error.value} />` : html`
+      <p class="filters"><label><input type="checkbox" checked=${findingsOnly.value} onChange=${() => (findingsOnly.value = !findingsOnly.value)} /> Findings only</label></p>
+      ${!all.length && html`<p class="soft">Nothing has happened in the last seven days.</p>`}
+      <ol class="events">${all.map((each) => html`<${Line} key=${`${each.at} ${each.kind} ${each.subject}`} event=${each} />`)}</ol>
+      ${found.left_out > 0 && html`<p class="soft">${counted(found.left_out, "older event")} ${found.left_out === 1 ? "is" : "are"} not listed.</p>`}`}`;
+}
+
+/** @param {{ event: Happening }} props */
+function Line({ event }) {
+  const text = html`<bdi>${shown(event.text)}</bdi>`;
+  return html`
+    <li class=${event.kind === "finding_opened" ? "critical" : "closed"}>
+      <a class="when" href=${here({ view: "", at: String(Math.ceil(event.at)) })} title="Show this moment"><time datetime=${new Date(event.at * 1000).toISOString()}>${clock(event.at)}</time></a>
+      <span class="badge">${word(event.kind)}</span>
+      ${event.kind.startsWith("finding") ? html`<a href=${link({ view: "finding", id: event.subject })}>${text}</a>` : html`<span>${text}</span>`}
+    </li>`;
+}
+
+const KINDS = /** @type {Record<string, string>} */ ({ finding_opened: "opened", finding_closed: "closed" });
+
+/** `prober_silent` as `prober`: the text says the rest. @param {string} kind */
+const word = (kind) => KINDS[kind] ?? shown(kind.split("_")[0]);

@@ -12,14 +12,14 @@ import { clock, duration, family, outcome, plane, shown } from "./words.js";
 
 /** @param {{ id: string }} props */
 export function FindingView({ id }) {
-  const resource = /** @type {import("./load.js").Resource<Finding>} */ (useResource(`findings/${encodeURIComponent(id)}`));
+  const resource = /** @type {import("./load.js").Resource<Finding>} */ (useResource(`findings/${encodeURIComponent(id)}`, {}, { timeless: true }));
   const found = resource.data.value;
   if (!found || resource.error.value) return html`<h1 tabindex="-1" class="title">Finding</h1><${Waiting} error=${resource.error.value} />`;
   const { failing, working } = found.finding;
   document.title = `${shown(found.place)} · Smoker`;
   return html`
-    <h1 tabindex="-1" class="title"><bdi>${shown(found.place)}</bdi></h1>
-    <${Card} found=${found} />
+    <h1 tabindex="-1" class="title"><bdi>${shown(found.place)}</bdi>: ${shown(found.what)}</h1>
+    <${Card} found=${found} bare />
     <${Life} found=${found} />
     <${Graph} found=${found} />
     ${failing.length + working.length > 0 && html`

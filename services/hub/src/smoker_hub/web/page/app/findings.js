@@ -2,7 +2,7 @@
 import { html } from "../vendor/ui.js";
 import { Command, Since } from "./parts.js";
 import { link, view } from "./route.js";
-import { clock, counted, duration, percent, shown } from "./words.js";
+import { capital, clock, counted, duration, percent, shown } from "./words.js";
 
 /** @typedef {import("./types.js").Finding} Finding */
 
@@ -11,9 +11,9 @@ const SHOWN = 20; // closed findings in the list
 
 /**
  * A finding in full.
- * @param {{ found: Finding }} props
+ * @param {{ found: Finding, bare?: boolean }} props  `bare`: the place stands above it already.
  */
-export function Card({ found }) {
+export function Card({ found, bare = false }) {
   const { finding } = found;
   const closed = found.closed !== null;
   const word = closed ? "Closed" : found.phase === "clearing" ? "Clearing" : WORDS[finding.severity];
@@ -21,8 +21,8 @@ export function Card({ found }) {
     <article class=${`card ${closed ? "closed" : finding.severity}`}>
       <header>
         <span class="badge">${word}</span>
-        <h3>${found.place}</h3>
-        <p class="what">${shown(found.what)}</p>
+        ${!bare && html`<h3><bdi>${shown(found.place)}</bdi></h3><p class="what">${capital(shown(found.what))}</p>`}
+        ${bare && html`<h2 class="what">Evidence</h2>`}
       </header>
       <ul class="evidence">${found.evidence.map((each) => html`<li>${shown(each)}</li>`)}</ul>
       ${found.next.map((step) => html`<${Command} step=${step} />`)}

@@ -33,7 +33,7 @@ export function Graph({ found }) {
     <section aria-labelledby="graph"><h2 id="graph">What it touches</h2>
       <p class="soft hint">${counted(points.size, "node")}, ${counted(bad, "pair")} with failing paths (red, with a cross), ${kept.length - bad} that work (thin).
         ${left > 0 && ` ${counted(left, "more node")} are left out.`}</p>
-      <svg class="graph" viewBox=${`0 0 ${SIDE} ${SIDE}`} role="group" aria-label=${`Graph of ${shown(found.place)}: ${counted(bad, "pair")} with failing paths`}>
+      <svg class="graph" viewBox=${`0 75 ${SIDE} ${SIDE - 150}`} role="group" aria-label=${`Graph of ${shown(found.place)}: ${counted(bad, "pair")} with failing paths`}>
         <g aria-hidden="true">
           ${kept.filter((edge) => edge.state === "o").map((edge) => html`<${Line} edge=${edge} points=${points} />`)}
           ${kept.filter((edge) => edge.state !== "o").map((edge) => html`<${Line} edge=${edge} points=${points} />`)}
@@ -136,10 +136,11 @@ function Dot({ point, named }) {
   const right = Math.cos(point.angle) >= -0.01;
   const centre = point.accused && Math.hypot(point.x - SIDE / 2, point.y - SIDE / 2) < 100;
   const [x, y] = centre ? [point.x, point.y + 24] : [point.x + (right ? 12 : -12) * Math.abs(Math.cos(point.angle)), point.y + 14 * Math.sin(point.angle)];
-  const label = shown(point.name).split(".")[0];
+  const whole = shown(point.name);
+  const label = whole.includes("<") ? whole : whole.split(".")[0];
   return html`
     <a href=${link({ view: "node", name: point.name })} aria-label=${`${shown(point.name)}${point.zone ? `, zone ${shown(point.zone)}` : ""}`}>
       <circle class=${point.accused ? "dot accused" : "dot"} cx=${point.x.toFixed(1)} cy=${point.y.toFixed(1)} r=${point.accused ? 9 : 5}><title>${shown(point.name)}</title></circle>
-      ${named && html`<text class=${point.accused ? "accused" : undefined} x=${x.toFixed(1)} y=${(y + 4).toFixed(1)} text-anchor=${centre ? "middle" : Math.abs(Math.cos(point.angle)) < 0.2 ? "middle" : right ? "start" : "end"}>${label.length > 22 ? `…${label.slice(-21)}` : label}</text>`}
+      ${named && html`<text class=${point.accused ? "accused" : undefined} x=${x.toFixed(1)} y=${(y + 4).toFixed(1)} text-anchor=${centre ? "middle" : Math.abs(Math.cos(point.angle)) < 0.2 ? "middle" : right ? "start" : "end"}>${label.length > 24 ? `${label.slice(0, 11)}…${label.slice(-11)}` : label}</text>`}
     </a>`;
 }

@@ -10,7 +10,7 @@ export const LOOKS = {
   f: { name: "fail", word: "fails", sign: "✕", rank: 0 },
   p: { name: "part", word: "some paths fail", sign: "◐", rank: 1 },
   l: { name: "lossy", word: "loses packets or failed lately", sign: "▽", rank: 2 },
-  s: { name: "stale", word: "stale", sign: "⌛︎", rank: 3 },
+  s: { name: "stale", word: "stale", sign: "◷", rank: 3 },
   u: { name: "new", word: "no result yet", sign: "…", rank: 4 },
   o: { name: "ok", word: "works", sign: "✓", rank: 5 },
   "-": { name: "none", word: "not probed", sign: "", rank: 6 },
@@ -21,9 +21,11 @@ export const LOOKS = {
  * @param {Cell} cell
  */
 export function brief(cell) {
-  if (cell.state === "f" || cell.state === "p") return `${LOOKS[cell.state].sign} ${cell.failed}/${cell.attempts}`;
-  if (cell.state === "l") return `▽ ${cell.loss ? percent(cell.loss) : `${cell.failed}/${cell.attempts}`}`;
-  if (cell.state === "s") return duration(cell.age);
+  if (!cell.attempts && cell.state !== "s") return LOOKS[cell.state].sign; // of the past only the states are known
+  const failed = cell.attempts > 999 ? percent(cell.failed / cell.attempts) : `${cell.failed}/${cell.attempts}`;
+  if (cell.state === "f" || cell.state === "p") return `${LOOKS[cell.state].sign} ${failed}`;
+  if (cell.state === "l") return `▽ ${cell.loss ? percent(cell.loss) : failed}`;
+  if (cell.state === "s") return cell.age < 0 ? LOOKS.s.sign : duration(cell.age);
   if (cell.state === "u") return "…";
   return cell.rtt ? digits(cell.rtt / 1000) : "✓";
 }

@@ -6,6 +6,7 @@ import { useResource } from "./load.js";
 import { brief, LOOKS, told } from "./letters.js";
 import { Name, NodeLink, Waiting } from "./parts.js";
 import { PathTable } from "./path-table.js";
+import { Rollups } from "./rollups.js";
 import { link, query } from "./route.js";
 import { counted, duration, shown } from "./words.js";
 
@@ -25,15 +26,19 @@ export function NodeView({ name }) {
       <${Probers} probers=${detail.probers} />
       ${detail.findings.length > 0 && html`<section aria-labelledby="named"><h2 id="named">Findings that name it</h2>
         ${detail.findings.map((each) => html`<${Card} key=${each.id} found=${each} />`)}</section>`}
-      <section aria-labelledby="failing"><h2 id="failing">${detail.failing.length ? "Failing paths" : "No path fails"}</h2>
-        ${detail.failing.length > 0 && html`<${PathTable} paths=${detail.failing} when=${resource.when.value} caption="Failing paths from and to the node" />`}
-        ${detail.left_out > 0 && html`<p class="soft">${counted(detail.left_out, "more failing path")} are not listed.</p>`}
-      </section>
+      <${Rollups} name=${name} />
       <div class="halves">
         <${Peers} name=${name} direction="from" title="To its peers" />
         <${Peers} name=${name} direction="to" title="From its peers" />
-      </div>`}`;
+      </div>
+      ${detail.failing.length > 0 && html`<section aria-labelledby="failing"><h2 id="failing">Failing paths</h2>
+        <${PathTable} paths=${detail.failing} when=${resource.when.value} caption="Failing paths from and to the node" />
+        ${detail.left_out > 0 && html`<p class="soft">${counted(detail.left_out, "more failing path")} are not listed.</p>`}
+      </section>`}`}`;
 }
+
+/** Return why a cell is not well, in a few words. @param {import("./cells.js").Cell} cell */
+const short = (cell) => (cell.failed ? `${cell.failed} of ${cell.attempts} failed` : cell.loss ? `${brief(cell)} lost` : LOOKS[cell.state].word);
 
 /** @param {{ probers: Prober[] }} props */
 const Probers = ({ probers }) => html`
@@ -67,7 +72,7 @@ function Peers({ name, direction, title }) {
           <li key=${`${from} ${to}`}>
             <span class=${`chip ${LOOKS[cell.state].name}`} aria-hidden="true">${LOOKS[cell.state].sign}</span>
             <span class="peer"><${NodeLink} name=${direction === "from" ? to : from} /></span>
-            <a class="soft" href=${link({ view: "path", from, to })} aria-label=${`${shown(from)} to ${shown(to)}: ${told(cell)}`}>${LOOKS[cell.state].name === "ok" ? `${brief(cell)} ms` : told(cell)}</a>
+            <a class="soft" href=${link({ view: "path", from, to })} aria-label=${`${shown(from)} to ${shown(to)}: ${told(cell)}`}>${LOOKS[cell.state].name === "ok" && cell.rtt ? `${brief(cell)} ms` : short(cell)}</a>
           </li>`;
       })}</ul>
     </section>`;

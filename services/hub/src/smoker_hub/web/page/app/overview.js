@@ -1,22 +1,22 @@
 // The page at 3 a.m.: the sentence, the findings, the zones, the matrix.
 import { html } from "../vendor/ui.js";
-import { useSummary } from "./bar.js";
 import { Card, Closed } from "./findings.js";
 import { useResource } from "./load.js";
 import { Matrix } from "./matrix.js";
 import { Waiting } from "./parts.js";
 import { at } from "./route.js";
-import { counted, shown } from "./words.js";
+import { capital, counted, shown } from "./words.js";
 import { Zones } from "./zones.js";
 
 /** @typedef {import("./types.js").Finding} Finding */
 /** @typedef {import("./types.js").Findings} Findings */
 /** @typedef {import("./types.js").Summary} Summary */
 
+const FULL = 4; // findings that are shown in full
 const GRAVITY = ["critical", "warning", "info"];
 
 export function Overview() {
-  const summary = useSummary();
+  const summary = /** @type {import("./load.js").Resource<Summary>} */ (useResource("summary"));
   const findings = /** @type {import("./load.js").Resource<Findings>} */ (useResource("findings"));
   const told = findings.data.value;
   if (!summary.data.value || !told) return html`<h1 tabindex="-1" class="visually-hidden">Smoker</h1><${Waiting} error=${findings.error.value || summary.error.value} />`;
@@ -25,12 +25,17 @@ export function Overview() {
     <${Sentence} summary=${summary.data.value} open=${open} />
     ${open.length > 0 && html`
       <section aria-labelledby="findings"><h2 id="findings">${counted(open.length, "open finding")}</h2>
-        ${open.map((each) => html`<${Card} key=${each.id} found=${each} />`)}
+        ${open.slice(0, FULL).map((each) => html`<${Card} key=${each.id} found=${each} />`)}
+        <${Rest} open=${open.slice(FULL)} />
       </section>`}
     <${Closed} recent=${told.recent} />
     <${Zones} />
     <${Matrix} />`;
 }
+
+/** The findings after the gravest ones, a line each until the reader opens one. @param {{ open: Finding[] }} props */
+const Rest = ({ open }) => open.map((each) => html`
+  <details class="more" key=${each.id}><summary><bdi>${shown(each.place)}</bdi>: ${shown(each.what)}</summary><${Card} found=${each} bare /></details>`);
 
 /** @param {Finding} found */
 const gravity = (found) => (found.finding.kind === "unknown" ? 5 : GRAVITY.indexOf(found.finding.severity));
@@ -45,8 +50,8 @@ function Sentence({ summary, open }) {
   document.title = `${word} ${shown(text)} · Smoker`;
   return html`
     <div class="answer">
-      <h1 tabindex="-1" class=${`sentence ${state}`}>${word && html`<span class="word">${word}</span>${" "}`}${shown(text)}</h1>
-      ${at.value === null && html`
+      <h1 tabindex="-1" class=${`sentence ${state}`}>${word && html`<span class="word">${word}</span>${" "}`}${capital(shown(text))}</h1>
+      ${at.value === null && summary.state !== "healthy" && html`
         <p class="soft facts">${answering} of ${counted(summary.probers, "prober")} ${answering === 1 ? "answers" : "answer"} · ${counted(summary.paths, "path")}</p>`}
     </div>`;
 }
@@ -63,7 +68,6 @@ function answer(summary, open) {
     const word = gravest.finding.severity === "critical" ? "FAULT" : gravest.finding.severity === "warning" ? "WARNING" : "INFO";
     return ["faults", word, `${gravest.place}: ${gravest.what}${more}`];
   }
-  if (at.value !== null) return gravest ? ["unclear", "UNCLEAR", gravest.what] : ["healthy", "", "No finding was open"];
   const [, word = "", text = summary.sentence] = /^([A-Z]{4,}) (.*)$/s.exec(summary.sentence) ?? [];
   return [summary.state, word, text];
 }

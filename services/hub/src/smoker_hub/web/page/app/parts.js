@@ -37,7 +37,6 @@ export function Command({ step }) {
     <div class="next">
       <code translate="no">${shown(command)}</code>
       <button type="button" class="copy" onClick=${copy} aria-label=${`Copy the command ${shown(command)}`}>${copied || "Copy"}</button>
-      <span class="visually-hidden" role="status">${copied}</span>
       ${about && html`<span class="soft about">${shown(about.trim())}</span>`}
     </div>`;
 }

@@ -3,6 +3,7 @@ import { html, useMemo, useState } from "../vendor/ui.js";
 import { stripsOf } from "./cells.js";
 import { LOOKS, told } from "./letters.js";
 import { NodeLink } from "./parts.js";
+import { arrows, rove } from "./roving.js";
 import { link } from "./route.js";
 import { shown } from "./words.js";
 
@@ -17,8 +18,8 @@ export function Strips({ matrix }) {
   const [most, setMost] = useState(FIRST);
   const strips = useMemo(() => stripsOf(matrix), [matrix]);
   return html`
-    <p class="soft hint">Each node with the peers that it probes and that probe it, the worst first. Pairs that nobody probes are not shown.</p>
-    <div class="wide"><table class="strips">
+    <p class="soft hint">Each node with the peers that it probes and that probe it, the worst first. Pairs that nobody probes are not shown. Arrow keys go from cell to cell.</p>
+    <div class="wide"><table class="strips" onKeyDown=${arrows} onFocusIn=${rove}>
       <thead><tr><th scope="col">Node</th><th scope="col">Zone</th><th scope="col">Failing</th><th scope="col">To its peers</th><th scope="col">From its peers</th></tr></thead>
       <tbody>${strips.slice(0, most).map((strip) => html`
         <tr key=${matrix.names[strip.node]}>
@@ -39,6 +40,6 @@ function Line({ matrix, cells }) {
     <span class="strip">${cells.slice(0, MOST).map((cell) => {
       const text = `${shown(matrix.names[cell.from])} to ${shown(matrix.names[cell.to])}: ${told(cell)}`;
       const { name, sign } = LOOKS[cell.state];
-      return html`<a class=${name} href=${link({ view: "path", from: matrix.names[cell.from], to: matrix.names[cell.to] })} title=${text} aria-label=${text}>${sign}</a>`;
+      return html`<a tabindex="-1" class=${name} href=${link({ view: "path", from: matrix.names[cell.from], to: matrix.names[cell.to] })} title=${text} aria-label=${text}>${sign}</a>`;
     })}${cells.length > MOST && html`<span class="soft more">+${cells.length - MOST}</span>`}</span>`;
 }

@@ -1,7 +1,8 @@
 // The matrix as a real table: headers, a link and text in each cell. Arrow keys go from cell to cell.
-import { html, useRef } from "../vendor/ui.js";
+import { html } from "../vendor/ui.js";
 import { brief, LOOKS, told } from "./letters.js";
 import { link } from "./route.js";
+import { arrows, rove } from "./roving.js";
 import { shortened, shown } from "./words.js";
 
 /** @typedef {import("./cells.js").Matrix} Matrix */
@@ -14,10 +15,9 @@ export function Table({ matrix }) {
   const count = matrix.names.length;
   const names = shortened(matrix.names);
   const size = count <= ROOMY ? "roomy" : count < TIGHT ? "close" : "tight";
-  const table = useRef(/** @type {HTMLTableElement | null} */ (null));
   return html`
     <p class="soft hint">From each row to each column: the median RTT in ms, or what is wrong. Arrow keys go from cell to cell.</p>
-    <div class="wide" tabindex="-1"><table class=${`cells ${size}`} ref=${table} onKeyDown=${arrows} onFocusIn=${rove}>
+    <div class="wide"><table class=${`cells ${size}`} onKeyDown=${arrows} onFocusIn=${rove}>
       <caption class="visually-hidden">Which node reaches which</caption>
       <thead><tr><td></td>${names.map((name, place) => html`
         <th scope="col" title=${shown(matrix.names[place])}><a tabindex="-1" href=${link({ view: "node", name: matrix.names[place] })}><bdi>${name}</bdi></a></th>`)}</tr></thead>
@@ -39,36 +39,4 @@ function Row({ matrix, from, name }) {
           <a tabindex="-1" href=${link({ view: "path", from: matrix.names[from], to })} title=${text} aria-label=${text}>${brief(cell)}</a></td>`;
       })}
     </tr>`;
-}
-
-/** Let Tab come back to the cell that was left. @param {FocusEvent} event */
-function rove(event) {
-  const table = /** @type {HTMLElement} */ (event.currentTarget);
-  for (const each of table.querySelectorAll("td a[tabindex='0']")) each.setAttribute("tabindex", "-1");
-  if (event.target instanceof HTMLElement && event.target.closest("td")) event.target.setAttribute("tabindex", "0");
-}
-
-const STEPS = /** @type {Record<string, [number, number]>} */ ({ ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] });
-
-/** @param {KeyboardEvent} event */
-function arrows(event) {
-  const step = STEPS[event.key];
-  const place = event.target instanceof Element ? event.target.closest("td,th") : null;
-  if (!step || !(place instanceof HTMLTableCellElement) || event.altKey || event.ctrlKey || event.metaKey) return;
-  const table = /** @type {HTMLTableElement} */ (event.currentTarget);
-  let row = /** @type {HTMLTableRowElement} */ (place.parentElement).rowIndex;
-  let column = place.cellIndex;
-  for (;;) {
-    row += step[0];
-    column += step[1];
-    const next = table.rows[row]?.cells[column];
-    if (!next) return;
-    const anchor = next.querySelector("a");
-    if (anchor) {
-      event.preventDefault();
-      anchor.focus();
-      anchor.scrollIntoView({ block: "nearest", inline: "nearest" });
-      return;
-    }
-  }
 }

@@ -119,6 +119,32 @@
  * @property {Record<string, number>} failed
  * @property {Record<string, number>} loss
  * @property {number} left_out
+ *
+ * @typedef {object} Happening
+ * @property {number} at
+ * @property {string} kind
+ * @property {string} subject  A node, a prober as `node (network)`, or the id of a finding.
+ * @property {string} text
+ *
+ * @typedef {object} Happenings
+ * @property {number} since
+ * @property {number} until
+ * @property {Happening[]} events
+ * @property {number} left_out
+ *
+ * @typedef {object} PathHistory
+ * @property {number} since
+ * @property {number} until
+ * @property {{ at: number, state: Letter | "", outcome: string }[]} changes  The first is the state at `since`.
+ * @property {number} left_out
+ *
+ * @typedef {object} Rollups  The minutes of a node or zone, in columns.
+ * @property {number} since
+ * @property {number} until
+ * @property {number[]} at
+ * @property {number[]} paths
+ * @property {number[]} failing
+ * @property {number[]} rtt  Microseconds.
  */
 
 export {};

@@ -78,6 +78,12 @@ export function shortened(names) {
   return names.map((name) => shown(shared ? name.slice(0, -domain.length) : name));
 }
 
+/**
+ * Return a sentence with a capital, unless it begins with a name: names have digits, dots or dashes, or stand before a colon.
+ * @param {string} text
+ */
+export const capital = (text) => (/^[a-z]+[ ,]/.test(text) ? text[0].toUpperCase() + text.slice(1) : text);
+
 const PLANES = /** @type {Record<string, string>} */ ({
   pod: "pod to pod", host: "node to node", "pod-host": "pod to node", "host-pod": "node to pod",
   service: "pod to Service", "host-service": "node to Service", other: "pod to target", "host-other": "node to target",

@@ -1,0 +1,46 @@
+// A node minute by minute: failing paths and round-trip time.
+import { html, useEffect, useRef } from "../vendor/ui.js";
+import { useResource } from "./load.js";
+import { Spans, useSpan } from "./span.js";
+import { clock, counted, digits, shown } from "./words.js";
+
+/** @typedef {import("./types.js").Rollups} Minutes */
+
+/** @param {{ name: string }} props */
+export function Rollups({ name }) {
+  const resource = /** @type {import("./load.js").Resource<Minutes>} */ (useResource("rollups", { by: "node", name, ...useSpan() }, { timeless: true }));
+  const found = resource.data.value;
+  if (!found || resource.error.value) return null;
+  return html`
+    <section aria-labelledby="minutes"><h2 id="minutes">Minute by minute</h2>
+      <${Spans} />
+      ${found.at.length < 2
+        ? html`<p class="soft">The history has less than two minutes of this stretch.</p>`
+        : html`<${Drawing} minutes=${found} label=${summed(name, found)} /><p class="soft hint below">${summed(name, found)}</p>`}
+    </section>`;
+}
+
+/** @param {string} name @param {Minutes} minutes */
+function summed(name, { at, failing, rtt }) {
+  const worst = Math.max(...failing);
+  const when = clock(at[failing.indexOf(worst)]);
+  const median = [...rtt].sort((one, two) => one - two)[rtt.length >> 1];
+  return `Paths from ${shown(name)}: ${worst ? `at most ${counted(worst, "path")} failed, at ${when}` : "none failed"}; RTT mostly ${digits(median / 1000)} ms.`;
+}
+
+/** The chart. Its library is loaded only here. @param {{ minutes: Minutes, label: string }} props */
+function Drawing({ minutes, label }) {
+  const box = useRef(/** @type {HTMLDivElement | null} */ (null));
+  useEffect(() => {
+    let over = false;
+    let end = () => {};
+    import("./chart.js").then(({ draw }) => {
+      if (!over && box.current) end = draw(box.current, minutes);
+    });
+    return () => {
+      over = true;
+      end();
+    };
+  }, [minutes]);
+  return html`<div class="chart" ref=${box} role="img" aria-label=${label}></div>`;
+}
