@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,9 +20,9 @@ ROOT = Path(__file__).parent.parent.parent
 RUN = ROOT / "dev" / "run.py"
 
 
-def four_ports() -> int:
-    """The first of four ports in a row, the admin ports: it is enough that they are most likely free."""
-    return free_port() // 4 * 4
+def five_ports() -> int:
+    """The first of five ports in a row, the admin ports: it is enough that they are most likely free."""
+    return free_port() // 8 * 8
 
 
 class Run:
@@ -29,14 +30,34 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         self._out = folder / "out"
-        self.admin = four_ports()
+        self.admin, self.page = five_ports(), free_port()
         ports = {name: str(free_port()) for name in ("TCP_PORT", "UDP_PORT", "HTTP_PORT", "STAMP_PORT")}
         path = {"PATH": f"{BIN}:{os.environ['PATH']}"}
         quick = {"TEST_INTERVAL": "0.5", "TEST_TIMEOUT": "1", "ADMIN_PORT": str(self.admin), "LINGER": "0"}
+        quick |= {"HUB_PORT": str(self.page)}
         with self._out.open("wb") as out:
             self.popen = subprocess.Popen(
-                [sys.executable, RUN], cwd=ROOT, env=os.environ | ports | path | quick, stdout=out, stderr=out
+                [sys.executable, RUN],
+                cwd=ROOT,
+                env=os.environ | ports | path | quick,
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=out,
             )
+
+    def press(self, key: str) -> None:
+        """Type a key and Enter."""
+        assert self.popen.stdin is not None
+        self.popen.stdin.write(f"{key}\n".encode())
+        self.popen.stdin.flush()
+
+    def asked(self, path: str) -> str:
+        """What the hub answers; nothing where it does not."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.page}{path}", timeout=5) as answer:
+                return str(answer.read().decode())
+        except OSError:
+            return ""
 
     @property
     def said(self) -> str:
@@ -78,6 +99,25 @@ def test_what_it_says_works(running: Run) -> None:
     running.popen.send_signal(signal.SIGINT)
     assert running.popen.wait(PATIENCE) == 0
     assert "Traceback" not in running.said
+
+
+def test_a_key_breaks_a_node_and_the_page_names_it(running: Run) -> None:
+    """The page's address is printed; `b` freezes a prober, the hub names its node; `b` again, and that is over."""
+    address = eventually("the page's address", lambda: re.search(r"simulated nodes: +(http://\S+)", running.said))[1]
+    assert address == f"http://localhost:{running.page}/"
+    eventually("all is well", lambda: '"healthy"' in running.asked("/api/v1/summary"))
+    running.press("b")
+    eventually("the node is named", lambda: '"node-2' in running.asked("/api/v1/findings"))
+    assert "node-2" in running.asked("/")
+    eventually("the log says so", lambda: re.search(r"hub .*node-2", running.said))
+    running.press("b")
+    eventually("it is over", lambda: "CLOSED node-2" in running.said)
+    running.press("b")
+    eventually("it is frozen again", lambda: running.said.count("node-2 is frozen") == 2)
+    running.popen.send_signal(signal.SIGINT)
+    assert running.popen.wait(PATIENCE) == 0
+    assert "Traceback" not in running.said
+    assert "node-2 stopped (rc=0)" in running.said
 
 
 def test_an_admin_port_that_is_none() -> None:

@@ -35,7 +35,11 @@ def assemble(settings: Settings, fixed: Hosts, sockets: Sockets, registry: Colle
     metrics = Metrics(registry, interval=settings.test_interval, probes=settings.probes, where=store.where)
     prober = Prober(settings, fixed, store=store, metrics=metrics, arrivals=arrivals, never=never)
     works: list[Work] = [*servers(settings, sockets, registry, never, arrivals), prober]
-    if settings.discovery == "endpointslice":
+    if settings.peers:
+        if not all((settings.peer_tcp_port, settings.peer_udp_port, settings.peer_http_port, settings.peer_stamp_port)):
+            raise Mistake("PEERS needs PEER_TCP_PORT, PEER_UDP_PORT, PEER_HTTP_PORT and PEER_STAMP_PORT")
+        works.append(Mesh(settings, None, prober.meet, store, never, arrivals=arrivals))
+    elif settings.discovery == "endpointslice":
         if not settings.namespace:
             raise Mistake("DISCOVERY=endpointslice needs NAMESPACE, the namespace of the EndpointSlices")
         try:

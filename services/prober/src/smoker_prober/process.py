@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 
+from smoker_common import peers
 from smoker_common.settings import (
     MAX_CONNECTIONS,
     MAX_CONNECTIONS_PER_CLIENT,
@@ -59,6 +60,9 @@ class Settings(ServiceSettings):
     node_name: str = setting("NODE_NAME", socket.gethostname, name, "the node this prober runs on")
     cluster_name: str = setting("CLUSTER_NAME", "", name, "the cluster's name, in the state that the hub reads")
     network: str = setting("NETWORK", POD, one_of(POD, HOST), "the network of this prober: its pod's or its node's")
+    peers: tuple[peers.NamedPeer, ...] = setting(
+        "PEERS", (), peers.kind, "the peers, instead of what the API server knows; each answers on this prober's ports"
+    )
     discovery: str = setting(
         "DISCOVERY",
         "static",

@@ -1,6 +1,6 @@
 """The mesh: which peers there are, which of them this prober probes, and what the store learns about them.
 
-EndpointSlices ─▶ Discovery ─▶ peers ─▶ paths ─▶ meet
+EndpointSlices ─▶ Discovery, or the setting PEERS ─▶ NamedPeers ─▶ peers ─▶ paths ─▶ meet
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from smoker_common.clock import Clock
 from smoker_diagnosis.state import Api, Left
 from smoker_kube.api import Api as KubernetesApi
 from smoker_kube.standing import Answering
-from smoker_prober.config.service import Hosts, echoes
+from smoker_prober.config.service import Hosts, Ports, echoes
 from smoker_prober.peers.direction import Arrivals, heard_of
 from smoker_prober.peers.endpoints import Discovery
+from smoker_prober.peers.named import NamedPeers
 from smoker_prober.peers.paths import Own, family, paths
 from smoker_prober.peers.peer import Peer
 from smoker_prober.process import Settings
@@ -37,7 +38,7 @@ class Mesh:
     def __init__(
         self,
         settings: Settings,
-        api: KubernetesApi,
+        api: KubernetesApi | None,
         meet: Callable[[Hosts], None],
         store: Store,
         never: set[int],
@@ -45,15 +46,25 @@ class Mesh:
         arrivals: Arrivals,
         clock: Clock | None = None,
     ) -> None:
+        """`api` tells the peers; without one the settings name them."""
         self._own = Own(settings.node_name, settings.network)
         self._count, self._echoes = settings.mesh_peers, partial(echoes, settings)
         self._meet, self._store, self._never, self._arrivals = meet, store, never, arrivals
         self._left: dict[tuple[str, str], Left] = {}  # by node and network
         self._clock = clock or Clock()
         self._probed = self._paths = 0
+        self._asks = api is not None
+        self._discovery = self._named(settings) if api is None else self._discovered(settings, api)
+        store.around, store.mesh = self._around, self._view
+
+    def _named(self, settings: Settings) -> Discovery | NamedPeers:
+        ports = settings.peer_tcp_port, settings.peer_udp_port, settings.peer_http_port, settings.peer_stamp_port
+        return NamedPeers(settings.peers, network=settings.network, ports=Ports(*ports), changed=self._changed)
+
+    def _discovered(self, settings: Settings, api: KubernetesApi) -> Discovery | NamedPeers:
         services = {settings.peer_service: POD, settings.peer_host_service: HOST}
         services.pop("", None)
-        self._discovery = Discovery(
+        return Discovery(
             api,
             namespace=settings.namespace,
             services=services,
@@ -61,7 +72,6 @@ class Mesh:
             clock=self._clock.now,
             server=_service_of(settings.server_host, settings.namespace),
         )
-        store.around, store.mesh = self._around, self._view
 
     def _changed(self, peers: frozenset[Peer]) -> None:
         names, before = _names(peers), _names(self._discovery.peers)
@@ -114,6 +124,8 @@ class Mesh:
         )
 
     def _api_word(self) -> Api:
+        if not self._asks:
+            return ""
         answering = self._discovery.standing.answering
         if answering in (Answering.OK, Answering.UNANSWERED):
             return "ok" if answering is Answering.OK else "unanswered"

@@ -1,0 +1,41 @@
+"""Peers that a setting names: several simulated nodes on one machine, without an API server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from smoker_common.peers import NamedPeer
+from smoker_kube.standing import OK, Standing
+from smoker_prober.config.service import Ports
+from smoker_prober.peers.peer import Peer
+
+
+class NamedPeers:
+    """Tells `changed` once who the peers are. It has what `Discovery` has; nobody ever comes or leaves."""
+
+    known = True
+    stale: float | None = None
+    standing: Standing = OK
+
+    def __init__(
+        self,
+        named: Iterable[NamedPeer],
+        *,
+        network: str,
+        ports: Ports,
+        changed: Callable[[frozenset[Peer]], None],
+    ) -> None:
+        """`network` and `ports`: where each of them answers, the same as this prober."""
+        self._all = frozenset(Peer(each.node, each.zone, network, each.node, (each.host,), ports) for each in named)
+        self._tell = changed
+        self.peers: frozenset[Peer] = frozenset()
+        self.not_ready: frozenset[tuple[str, str]] = frozenset()
+        self.echoes: dict[str, list[str]] = {}
+
+    def start(self) -> None:
+        """Tell who they are."""
+        self._tell(self._all)
+        self.peers = self._all
+
+    def close(self) -> None:
+        """Tell nothing more."""
