@@ -84,7 +84,7 @@ def test_a_round_that_overruns_leaves_ticks_out() -> None:
 
 
 def places(node: str, rounds: int) -> Counter[float]:
-    """Where in an interval of 30 s so many rounds of a node begin, and how many at each place."""
+    """The offsets in an interval of 30 s at which the rounds of a node begin, and how many begin at each."""
     names = [str(number) for number in range(rounds)]
     schedule = Schedule(dict.fromkeys(names, lambda: None), interval=30.0, longest=1.0, node=node)
     return Counter(round((schedule.next(name, 0.0) + schedule._wall) % 30.0, 4) for name in names)

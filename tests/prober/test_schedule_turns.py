@@ -268,7 +268,7 @@ def test_a_long_interval_is_not_stuck(turn: Make) -> None:
 
 
 class Many:
-    """A schedule of many rounds, and who began when."""
+    """A schedule of many rounds, and when each began."""
 
     def __init__(self, number: int, one: Callable[[], None] = lambda: None, interval: float = 0.2) -> None:
         self.begun: list[tuple[str, float]] = []

@@ -85,7 +85,7 @@ def test_a_delay_is_no_work() -> None:
 
 
 def test_a_thread_that_has_ended(hanging: tuple[Thread, Callable[[], None]]) -> None:
-    """Nothing is left to be told, and nothing is raised."""
+    """Its accounts read 0, and nothing raises."""
     thread, let_go = hanging
     let_go()
     eventually("its account is closed", lambda: thread.busy() == 0.0)

@@ -97,7 +97,7 @@ def test_the_network_is_its_services() -> None:
     ],
 )
 def test_who_is_ready(conditions: Any, counts: bool) -> None:
-    """Who does not say is ready; who goes is not a peer any more, though it still serves."""
+    """An endpoint without the condition is ready; a terminating one is no peer, though it still serves."""
     assert bool(found(slice_of(endpoint("10.0.0.1", conditions=conditions)))) is counts
 
 

@@ -13,7 +13,6 @@ from smoker_diagnosis.path_mtu import PathMtu
 from smoker_diagnosis.state import State, decode
 from smoker_diagnosis.train import Train
 from smoker_prober.peers.direction import heard_of
-from smoker_prober.probes.followups.confirm import MOST, Confirmations
 from smoker_prober.result import Method, Outcome, Result, Rtt
 from smoker_prober.store import Store
 from smoker_prober.store.around import Around
@@ -184,23 +183,8 @@ def test_who_was_heard() -> None:
     assert [(each.node, each.at) for each in read(state).heard] == [("node-2", 5.0)]
 
 
-def test_confirmations_have_a_budget() -> None:
-    """However many probes fail in an interval, only so many are repeated; then there is room again."""
-    now = Now()
-    confirmations = Confirmations(30, clock=now)
-    assert sum(confirmations.later(lambda: None) for _ in range(100)) == MOST
-    confirmations.close()
-    now.seconds += 31
-    assert Confirmations(30, clock=now).later(lambda: None)
-
-
-def test_a_short_interval_confirms_by_itself() -> None:
-    """Where the next round comes as soon, nothing is repeated."""
-    assert not Confirmations(1).later(lambda: None)
-
-
 def test_it_is_served_with_a_tag(start: Start) -> None:
-    """`GET /api/v1/state` gives the document and its ETag; who has it already gets 304 and no body."""
+    """`GET /api/v1/state` gives the document and its ETag; a client that has it already gets 304 and no body."""
     variables = {"SERVER_HOST": "127.0.0.1", "TEST_TIMEOUT": 0.2, "TCP_PORT": 0, "UDP_PORT": 0, "HTTP_PORT": 0}
     process = start("smoker-prober", "run", **variables)
     url = f"http://127.0.0.1:{process.ports['ADMIN_PORT']}{STATE}"

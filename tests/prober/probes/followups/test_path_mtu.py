@@ -170,7 +170,7 @@ def test_a_round_fails_while_large_packets_are_lost() -> None:
     ],
 )
 def test_when_large_packets_are_sent(every: float, rounds_with: list[bool]) -> None:
-    """In the first round, then in one of so many, in each if the interval is no longer; never where it is 0."""
+    """In the first round, then in one of `every`, in each if the interval is no longer; never if it is 0."""
     with echo("udp") as port:
         udp = round_of(port, every)
         assert [udp_result(udp).path_mtu is not None for _ in range(5)] == rounds_with

@@ -40,6 +40,11 @@ class Confirmations:
         self._pool.start(gevent.Greenlet(_after, AFTER + random.uniform(0, SPREAD), confirm))  # noqa: S311  not secret
         return True
 
+    @property
+    def waiting(self) -> int:
+        """The number of confirmations that have not ended."""
+        return len(self._pool)
+
     def close(self) -> None:
         """Run nothing more."""
         self._pool.kill(block=False)
