@@ -11,6 +11,9 @@ import pytest
 
 from smoker_diagnosis.state import State
 from smoker_hub.hub import Hub
+from smoker_hub.web import export, matrix
+from smoker_hub.web.sources import Sources
+from smoker_hub.web.stream import Stream
 from smoker_hub.web.views import Matrix
 from tests.diagnosis.mesh import Cluster, nodes, two_zones
 from tests.hub.stand_ins import WALL, Hand, hub_of, probers
@@ -41,11 +44,11 @@ def get(hub: Hub, path: str, query: str = "") -> Any:
 
 def cells(found: Any) -> dict[tuple[str, str], int]:
     """By names of row and column, the number of each cell."""
-    matrix = msgspec.convert(found, Matrix, strict=False)  # the keys of JSON are text
-    assert len(matrix.to) == len(matrix.state) == len(matrix.attempts) == len(matrix.rtt) == len(matrix.age)
-    assert sum(matrix.counts) == len(matrix.to)
-    rows = [name for name, count in zip(matrix.names, matrix.counts, strict=True) for _ in range(count)]
-    return {(row, matrix.names[to]): number for number, (row, to) in enumerate(zip(rows, matrix.to, strict=True))}
+    read = msgspec.convert(found, Matrix, strict=False)  # the keys of JSON are text
+    assert len(read.to) == len(read.state) == len(read.attempts) == len(read.rtt) == len(read.age)
+    assert sum(read.counts) == len(read.to)
+    rows = [name for name, count in zip(read.names, read.counts, strict=True) for _ in range(count)]
+    return {(row, read.names[to]): number for number, (row, to) in enumerate(zip(rows, read.to, strict=True))}
 
 
 def letters(found: Any) -> dict[tuple[str, str], str]:
@@ -120,6 +123,22 @@ def test_an_unchanged_matrix_costs_no_body(cut: Hub) -> None:
     assert (status, body, headers["ETag"]) == (304, b"", tag)
     assert headers["Cache-Control"] == "no-cache"
     assert ask(cut, path, query="plane=pod", tag=tag)[0] == 200
+
+
+def test_the_matrices_of_one_look_are_kept(cut: Hub) -> None:
+    """The same question costs nothing until the next look; other parameters are another question; few are kept."""
+    sources = Sources(hub=cut, stream=Stream(cut))
+    values = {**export.ALL, "by": "node", "limit": 10}
+    first = matrix.answer(sources, values)
+    assert matrix.answer(sources, dict(values)) is first
+    assert matrix.answer(sources, {**values, "plane": "pod"}) != first
+    for limit in range(1, 100):
+        matrix.answer(sources, {**values, "limit": limit})
+    assert len(sources.matrices) == matrix.KEPT
+    cut.clock.instant += 5.0  # type: ignore[attr-defined]
+    cut.look()
+    assert matrix.answer(sources, values).at == first.at + 5.0  # type: ignore[operator]
+    assert len(sources.matrices) == 1
 
 
 def test_the_matrix_as_text(cut: Hub) -> None:

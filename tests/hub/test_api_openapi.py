@@ -20,6 +20,7 @@ from smoker_hub.web.routes import ROUTES
 from smoker_hub.web.sources import Sources
 from smoker_hub.web.stream import Stream
 from tests.conftest import BIN
+from tests.hub.api_page import PAGE, page
 from tests.hub.stand_ins import HOST
 from tests.hub.test_api import ask, faulty
 
@@ -86,6 +87,11 @@ def test_no_query_breaks_it(faulty: Hub, route: Route, query: str, key: str) -> 
         if status != 200:
             assert headers["Content-Type"] == "application/problem+json"
             assert json.loads(body)["detail"]
+
+
+def test_the_page_of_the_api_is_up_to_date() -> None:
+    """docs/api.md is what the types say: `python -m tests.hub.api_page --write` makes it anew."""
+    assert PAGE.read_text() == page()
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)

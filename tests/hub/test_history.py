@@ -228,6 +228,7 @@ def test_a_finding_outlives_its_memory(tmp_path: Path) -> None:
             kept.look()
             again = kept.get(f"findings/{name}")
             assert (again["id"], again["phase"]) == (name, "closed")
+            assert [view["id"] for view in kept.get("findings")["recent"]] == [name]
             assert kept.ask("findings/00ff")[0] == 404
 
 

@@ -5,16 +5,17 @@ states ─▶ a letter a path ─▶ the probers whose letters differ from those
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import NamedTuple
 
 import gevent
 
 from smoker_diagnosis.state import State
 from smoker_hub.collect import Collected, Key
-from smoker_hub.judge import letter
+from smoker_hub.judge import OK, letter
 
+NAME = attrgetter("target", "plane", "family", "probe")  # of a path, within its prober
 BATCH = 50  # probers after which others get their turn
 
 
@@ -34,7 +35,7 @@ class PathsChange(NamedTuple):
 class _Known(NamedTuple):
     state: State
     letters: str
-    ids: array[int]  # a hash of each path, in the order of its letters
+    layout: int  # a hash of the names of its paths
 
 
 class Changes:
@@ -55,22 +56,31 @@ class Changes:
             late, before = collected.waited.get(key, 0.0), self._known.get(key)
             if before is not None and before.state is state and late < state.interval:
                 continue  # nothing new, and not old enough to be stale
-            letters = "".join([letter(path, state, late) for path in state.paths])
-            ids = array("q", [hash((path.target, path.plane, path.family, path.probe)) for path in state.paths])
-            self._known[key] = _Known(state, letters, ids)
-            if before is None or before.ids != ids or before.letters != letters:
-                yield _change(key, self._known[key], before)
+            now = _Known(state, letters_of(state, late), hash(tuple(map(NAME, state.paths))))
+            self._known[key] = now
+            if before is None or before.letters != now.letters or before.layout != now.layout:
+                yield _change(key, now, before)
+
+
+def letters_of(state: State, late: float) -> str:
+    """Return a letter for each path of `state`, which was made `late` seconds ago."""
+    oldest = state.at + late - 2 * state.interval - state.timeout
+    return "".join(
+        [
+            OK
+            if path.last == "success" and not path.lost and not path.failures and path.at >= oldest  # most of them
+            else letter(path, state, late)
+            for path in state.paths
+        ]
+    )
 
 
 def _change(key: Key, now: _Known, before: _Known | None) -> PathsChange:
-    if before is not None and before.ids == now.ids:
+    if before is not None and before.layout == now.layout:
         pairs = enumerate(zip(before.letters, now.letters, strict=True))
         changed = tuple(place for place, (old, new) in pairs if old != new)
         return PathsChange(key, now.state, now.letters, changed, layout=False)
-    old_letters = {} if before is None else dict(zip(before.ids, before.letters, strict=True))
-    changed = tuple(
-        place
-        for place, (path, new) in enumerate(zip(now.ids, now.letters, strict=True))
-        if old_letters.get(path) != new
-    )
+    known = {} if before is None else dict(zip(map(NAME, before.state.paths), before.letters, strict=True))
+    named = enumerate(zip(map(NAME, now.state.paths), now.letters, strict=True))
+    changed = tuple(place for place, (name, new) in named if known.get(name) != new)
     return PathsChange(key, now.state, now.letters, changed, layout=True)

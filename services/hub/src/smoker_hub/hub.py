@@ -62,7 +62,7 @@ class Hub:
         self._changes = Changes()
         self._follow: list[Follow] = []
         self._well = False  # whether it was said
-        self._began = self.clock.now()
+        self.began = self.clock.now()
         self._greenlet: gevent.Greenlet[[], None] | None = None
 
     def look(self) -> None:
@@ -137,7 +137,7 @@ class Hub:
 
     def stuck(self) -> str:
         """Return whether looks have stopped, in words."""
-        age = self.clock.now() - (self._began if self.looked is None else self.looked)
+        age = self.clock.now() - (self.began if self.looked is None else self.looked)
         return f"the last look was {age:.0f} s ago" if age > STUCK + 2 * self._interval else ""
 
 

@@ -19,14 +19,13 @@ from gevent.event import Event
 from loguru import logger
 
 from smoker_hub import incidents
-from smoker_hub.changes import PathsChange
+from smoker_hub.changes import PathsChange, letters_of
 from smoker_hub.collect import Key
 from smoker_hub.history import rows
 from smoker_hub.history.happenings import Happening, Happenings
 from smoker_hub.history.store import Job, Size, Store, is_busy
 from smoker_hub.history.threads import Threads
 from smoker_hub.hub import Hub
-from smoker_hub.judge import letter
 from smoker_hub.web import now
 from smoker_hub.web.views import View
 
@@ -191,8 +190,7 @@ def _everything(hub: Hub) -> list[PathsChange]:
     for state in hub.collected.states:
         key = state.node, state.network
         late = hub.collected.waited.get(key, 0.0)
-        letters = "".join([letter(path, state, late) for path in state.paths])
-        found.append(PathsChange(key, state, letters, (), layout=True))
+        found.append(PathsChange(key, state, letters_of(state, late), (), layout=True))
     return found
 
 

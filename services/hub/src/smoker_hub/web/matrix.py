@@ -17,6 +17,7 @@ from smoker_hub.web.sources import Sources
 from smoker_hub.web.views import Matrix
 
 USUAL, MOST = 10_000, 100_000  # cells of one answer
+KEPT = 16  # matrices of one look
 BATCH = 50  # probers after which others get their turn
 
 
@@ -40,8 +41,22 @@ Rows = dict[str, dict[str, _Cell]]
 
 
 def answer(sources: Sources, values: Values) -> Matrix:
-    """Return the matrix of the last look, or of the moment `at`. Raises `Problem`."""
-    moment = then.moment(sources, values)
+    """Return the matrix of the last look, or of the moment `at`. Raises `Problem`.
+
+    The matrices of one look are kept, so that many clients, and questions with an ETag, cost little.
+    """
+    key = (sources.hub.looked, *sorted((name, value) for name, value in values.items() if value is not None))
+    if found := sources.matrices.get(key):
+        return found
+    found = _made(then.moment(sources, values), values)
+    for old in [each for each in sources.matrices if each[0] != key[0]]:
+        del sources.matrices[old]
+    if len(sources.matrices) < KEPT:
+        sources.matrices[key] = found
+    return found
+
+
+def _made(moment: then.Moment, values: Values) -> Matrix:
     collected = moment.collected
     zones = {path.target: path.zone for state in collected.states for path in state.paths if path.zone}
     zones |= {state.node: state.zone for state in collected.states}

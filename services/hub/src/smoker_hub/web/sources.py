@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from smoker_hub.collect import Address
 from smoker_hub.history.reader import Reader
 from smoker_hub.hub import Hub
 from smoker_hub.web.auth import Guard
+from smoker_hub.web.views import Matrix
 
 
 class Events(Protocol):
@@ -30,5 +31,6 @@ class Sources:
     stream: Events
     reader: Reader | None = None  # of the history
     prometheus: str = ""  # its URL; empty: there is none
+    matrices: dict[tuple[Any, ...], Matrix] = field(default_factory=dict)  # those of the last look, by parameters
     guard: Guard | None = None  # None: everybody may ask
     addresses: Callable[[], Iterable[Address]] = tuple  # of the probers

@@ -10,7 +10,7 @@ import msgspec
 
 from smoker_diagnosis import text
 from smoker_hub.collect import Collected
-from smoker_hub.history.reader import Look, Reader, Unreadable
+from smoker_hub.history.reader import RECENT, Look, Reader, Unreadable
 from smoker_hub.web import now
 from smoker_hub.web.router import Problem, Values
 from smoker_hub.web.sources import Sources
@@ -53,7 +53,7 @@ def summary(sources: Sources, values: Values) -> Summary:
 def findings(sources: Sources, values: Values) -> Findings:
     """Return what was open and what had closed at the moment `at`. Raises `Problem`."""
     if values["at"] is None:
-        return now.findings(sources.hub)
+        return _with_older(now.findings(sources.hub), sources)
     reader = history(sources)
     _look(reader, values["at"])
     return Findings(*asked(reader.findings, values["at"]))
@@ -68,6 +68,18 @@ def finding(sources: Sources, values: Values) -> View:
         if found is None:
             raise
         return found
+
+
+def _with_older(found: Findings, sources: Sources) -> Findings:
+    """Return `found` with findings that closed before the hub started, where the history has them."""
+    if sources.reader is None:
+        return found
+    hub = sources.hub
+    try:
+        older = sources.reader.findings(hub.clock.date(hub.began)).closed
+    except Unreadable:
+        return found
+    return Findings(found.open, [*found.recent, *older][:RECENT])
 
 
 def nodes(sources: Sources, values: Values) -> list[Node]:
