@@ -163,7 +163,15 @@ def test_unknown_lists_paths() -> None:
 def test_summary() -> None:
     """The first sentence says whether anything is wrong, and how much was looked at."""
     assert summary([], 90, 10) == "HEALTHY all 90 paths of 10 probers work"
-    assert summary([finding(), finding()], 90, 10) == "2 findings from 90 paths of 10 probers"
+    first = "FAULT node-3: no connection on the node network (below the pods)"
+    loss = finding("loss", severity="warning", share=0.04)
+    assert summary([finding()], 90, 10) == first
+    assert summary([loss, finding()], 90, 10) == f"{first}, and 1 more finding"
+    moved = finding("moved", Scope("service"), "service", severity="info", probes=("tcp",), notes=("a", "b"))
+    assert summary([moved], 90, 10) == (
+        "HEALTHY no fault on 90 paths of 10 probers; "
+        "the echo Service: the pods of the TCP echo moved from a to b, and probes failed meanwhile"
+    )
     unknown = finding("unknown", Scope(""), "", counts=(Count("pod", 3, 90),))
     assert summary([unknown], 90, 1) == "UNCLEAR 3 paths fail without a common cause, of 90 paths of 1 prober"
 

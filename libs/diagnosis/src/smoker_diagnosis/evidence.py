@@ -131,6 +131,7 @@ class Mesh:
     )  # that connect, and answer nothing: of how many paths
     left: dict[str, list[bool]] = field(default_factory=dict)  # by node that is not ready: whether it failed before
     echoes: dict[int, set[str]] = field(default_factory=dict)  # by bit: nodes of the echo's pods, where known
+    moves: Mapping[int, Any] = field(default_factory=dict)  # by bit: the `Move` of an echo's pods, for some rounds
     without_api: set[str] = field(default_factory=set)  # nodes on which the API server does not answer
     nodes: set[str] = field(default_factory=set)  # every node that the evidence mentions
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from smoker_diagnosis.evidence import BITS, TCP, UDP, Cell, Mesh, Prober
+from smoker_diagnosis.moved import Moves
 from smoker_diagnosis.part import Part, far_of, part_of
 from smoker_diagnosis.state import State
 
@@ -24,6 +25,7 @@ class Evidence:
         self._parts: dict[Prober, Part] = {}
         self._zones: dict[str, str] = {}
         self._to: dict[str, dict[Prober, list[Cell]]] = {}  # by target and prober
+        self._moves = Moves()
         self._far: Counter[Prober] = Counter()  # how many probers probe each
 
     def mesh(self, states: Iterable[State], waited: Mapping[Prober, float] | None = None) -> Mesh:
@@ -54,6 +56,8 @@ class Evidence:
         mesh.silent = {each for each, probers in self._far.items() if probers and each not in self._parts}
         mesh.nodes = mesh.answering | self._to.keys() | mesh.left.keys()
         _set_mute_apart(mesh)
+        self._moves.look(mesh.echoes, mesh.services, self._parts)
+        mesh.moves = self._moves.of
         for cell in mesh.failing:
             _hear(cell, self._parts)
         return mesh

@@ -16,7 +16,19 @@ from smoker_diagnosis.text.place import place, scope_name
 from smoker_diagnosis.text.what import layer, what
 from smoker_diagnosis.text.words import duration, paths, percent, verb
 
-__all__ = ["duration", "evidence", "headline", "layer", "lines", "next_steps", "place", "scope_name", "summary", "what"]
+__all__ = [
+    "duration",
+    "evidence",
+    "headline",
+    "is_fault",
+    "layer",
+    "lines",
+    "next_steps",
+    "place",
+    "scope_name",
+    "summary",
+    "what",
+]
 
 _SEVERITIES = {"critical": "FAULT", "warning": "WARNING", "info": "INFO"}
 
@@ -41,11 +53,25 @@ def lines(finding: Finding) -> list[str]:
 
 
 def summary(findings: Sequence[Finding], count: int, probers: int) -> str:
-    """Return the one sentence that comes first. `count`: paths that `probers` probers probe."""
-    faults = [each for each in findings if each.kind != "unknown"]
+    """Return the one sentence that comes first: the gravest fault, or that there is none.
+
+    `count`: paths that `probers` probers probe.
+    """
+    faults = [each for each in findings if is_fault(each)]
     looked = f"{paths(count)} of {probers} {verb(probers, 'prober', 'probers')}"
     if not findings:
         return f"HEALTHY all {looked} work" if count != 1 else f"HEALTHY {looked} works"
-    if not faults:
-        return f"UNCLEAR {headline(findings[0]).removeprefix('UNKNOWN ')}, of {looked}"
-    return f"{len(faults)} {verb(len(faults), 'finding', 'findings')} from {looked}"
+    if faults:
+        gravest = max(faults, key=lambda each: each.severity == "critical")
+        more = len(findings) - 1
+        others = f", and {more} more {verb(more, 'finding', 'findings')}" if more else ""
+        return f"{_SEVERITIES[gravest.severity]} {place(gravest)}: {what(gravest)}{others}"
+    unknown = [each for each in findings if each.kind == "unknown"]
+    if unknown:
+        return f"UNCLEAR {headline(unknown[0]).removeprefix('UNKNOWN ')}, of {looked}"
+    return f"HEALTHY no fault on {looked}; {place(findings[0])}: {what(findings[0])}"
+
+
+def is_fault(finding: Finding) -> bool:
+    """Return whether something is at fault: neither paths without a common cause nor what is only worth knowing."""
+    return finding.kind != "unknown" and finding.severity != "info"

@@ -18,6 +18,10 @@ def evidence(finding: Finding) -> Iterator[str]:
     if finding.kind in ("not_ready", "silent"):
         yield _peers(finding)
         return
+    if finding.kind == "moved":
+        count = finding.counts[0]
+        yield f"{count.failing} of {count.of} Service paths failed before that, and have had no probe since"
+        return
     yield from _main(finding)
     if finding.follows:
         yield f"{paths(finding.follows)} to the echo Services {verb(finding.follows, 'fails', 'fail')} because of it"

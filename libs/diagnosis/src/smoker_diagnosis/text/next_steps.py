@@ -75,7 +75,7 @@ def _target(finding: Finding) -> str:
     return f"smoker-prober report   (in a prober's pod: its last failures of {finding.scope.nodes[0]})"
 
 
-def _unknown(_: Finding) -> str:
+def _nothing(_: Finding) -> str:
     return ""
 
 
@@ -84,6 +84,7 @@ _OF_KIND: dict[Kind, Callable[[Finding], str]] = {
     "service": _service,
     "not_ready": _not_ready,
     "silent": _silent,
+    "moved": _nothing,
     "target": _target,
-    "unknown": _unknown,
+    "unknown": _nothing,
 }

@@ -84,6 +84,11 @@ def _silent(finding: Finding) -> str:
     return "the hub has no state of the prober, though its peers reach it"
 
 
+def _moved(finding: Finding) -> str:
+    before, after = finding.notes
+    return f"the pods of the {_probes(finding)} echo moved from {before} to {after}, and probes failed meanwhile"
+
+
 def _target(finding: Finding) -> str:
     return f"fails from every node that probes it ({listed([outcome(each) for each in finding.outcomes])})"
 
@@ -100,6 +105,7 @@ _WHAT: dict[Kind, Callable[[Finding], str]] = {
     "service": _service,
     "not_ready": _not_ready,
     "silent": _silent,
+    "moved": _moved,
     "target": _target,
     "unknown": _unknown,
 }

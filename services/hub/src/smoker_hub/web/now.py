@@ -38,8 +38,8 @@ def summary(hub: Hub) -> Summary:
         )
     else:
         sentence = text.summary(found, paths, heard)
-        faults = any(each.kind != "unknown" for each in found)
-        state = "faults" if faults else "unclear" if found else "healthy"
+        unknown = any(each.kind == "unknown" for each in found)
+        state = "faults" if any(map(text.is_fault, found)) else "unclear" if unknown else "healthy"
     return Summary(
         sentence=sentence,
         state=state,

@@ -63,7 +63,7 @@ function Sentence({ summary, open }) {
  */
 function answer(summary, open) {
   const [gravest] = open;
-  if (gravest && gravest.finding.kind !== "unknown" && summary.state !== "blind") {
+  if (gravest && gravest.finding.kind !== "unknown" && gravest.finding.severity !== "info" && summary.state !== "blind") {
     const more = open.length > 1 ? `, and ${counted(open.length - 1, "more finding")}` : "";
     const word = gravest.finding.severity === "critical" ? "FAULT" : gravest.finding.severity === "warning" ? "WARNING" : "INFO";
     return ["faults", word, `${gravest.place}: ${gravest.what}${more}`];

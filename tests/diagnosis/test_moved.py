@@ -1,0 +1,74 @@
+"""A drain moves an echo's pod: what failed meanwhile is no fault of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from smoker_diagnosis.diagnose import diagnose
+from smoker_diagnosis.gather import Evidence
+from smoker_diagnosis.state import State
+from tests.diagnosis.mesh import AT, Cluster, named, nodes
+
+NAMES = nodes(6)
+
+
+def on(states: Sequence[State], *, at: float, **places: list[str]) -> list[State]:
+    """Return the states with the places of the echoes' pods, read at an instant."""
+    return [msgspec.structs.replace(state, at=at, echoes=places) for state in states]
+
+
+def healthy() -> list[State]:
+    return Cluster(NAMES, host=False).states()
+
+
+def failing(rounds: int = 1) -> list[State]:
+    """Return the states after the TCP echo failed from every node."""
+    return Cluster(NAMES, host=False).fail_services(NAMES, ["tcp"], rounds=rounds, outcome="refused").states()
+
+
+def test_a_moved_echo_is_told_as_that() -> None:
+    """The pod is gone, probes fail, and it is ready elsewhere: information, with both nodes, and no fault."""
+    evidence = Evidence()
+    assert diagnose(on(healthy(), at=AT, tcp=["node-2"]), evidence=evidence) == []
+    diagnose(on(failing(), at=AT + 2, udp=["node-3"]), evidence=evidence)
+    for seconds in (5, 10):  # each look says the same until the paths are probed again
+        (found,) = diagnose(on(failing(), at=AT + seconds, tcp=["node-4"]), evidence=evidence)
+        assert (found.kind, found.severity, found.notes) == ("moved", "info", ("node-2", "node-4"))
+        assert found.counts[0].failing == len(NAMES)
+    assert diagnose(on(healthy(), at=AT + 15, tcp=["node-4"]), evidence=evidence) == []
+
+
+def test_what_fails_after_the_move_is_a_fault() -> None:
+    """Probes that began after the move was seen, and still fail, name the echo Service."""
+    evidence = Evidence()
+    diagnose(on(healthy(), at=AT, tcp=["node-2"]), evidence=evidence)
+    diagnose(on(failing(), at=AT + 2, tcp=["node-4"]), evidence=evidence)
+    later = [
+        msgspec.structs.replace(
+            state,
+            paths=[
+                msgspec.structs.replace(path, at=AT + 10, streak=2) if path.last == "refused" else path
+                for path in state.paths
+            ],
+        )
+        for state in failing(2)
+    ]
+    found = diagnose(on(later, at=AT + 12, tcp=["node-4"]), evidence=evidence)
+    assert named(found) == [("service", "service", (), "service")]
+
+
+def test_an_echo_without_pods_is_a_fault() -> None:
+    """Its pods are gone and do not come back: the echo Service is named."""
+    evidence = Evidence()
+    diagnose(on(healthy(), at=AT, tcp=["node-2"], udp=["node-3"]), evidence=evidence)
+    found = diagnose(on(failing(2), at=AT + 5, udp=["node-3"]), evidence=evidence)
+    assert named(found) == [("service", "service", (), "service")]
+
+
+def test_a_move_that_nobody_noticed_is_not_told() -> None:
+    """Where no probe failed there is nothing to say."""
+    evidence = Evidence()
+    diagnose(on(healthy(), at=AT, tcp=["node-2"]), evidence=evidence)
+    assert diagnose(on(healthy(), at=AT + 5, tcp=["node-4"]), evidence=evidence) == []
