@@ -11,6 +11,7 @@ from prometheus_client.exposition import generate_latest
 from smoker_diagnosis.train import Train
 from smoker_prober.result import Method, Outcome, Result, Rtt
 from smoker_prober.sinks import metrics
+from smoker_prober.sinks.counts import FATES
 from smoker_prober.sinks.metrics import Metrics
 from smoker_prober.target import Target, service_path
 from tests.prober.store.test_windows import TRAIN, made
@@ -56,7 +57,7 @@ def test_answers_that_cannot_be_read_are_in_no_fate() -> None:
     kept = Kept(made(probe="udp", train=train(unreadable=10)))
     assert kept("smoker_probe_unreadable_total", probe="udp", **WHERE) == 10
     assert kept("smoker_probe_loss_ratio", probe="udp", **WHERE) is None
-    assert {kept("smoker_probe_packets_total", probe="udp", fate=fate, **WHERE) for fate in metrics.FATES} == {0.0}
+    assert {kept("smoker_probe_packets_total", probe="udp", fate=fate, **WHERE) for fate in FATES} == {0.0}
 
 
 def test_lost_large_packets_are_no_loss() -> None:
@@ -115,8 +116,8 @@ def test_the_last_rtt_goes_when_a_probe_fails() -> None:
 def test_packets_of_trains_by_fate(found: Train, fates: dict[str, int], loss: float) -> None:
     """Every packet sent has one fate; the fates that did not occur are 0."""
     kept = Kept(made(probe="udp", train=replace(found, jitter=0.001, duplicates=2, reordered=1)))
-    told = {fate: kept("smoker_probe_packets_total", probe="udp", fate=fate, **WHERE) for fate in metrics.FATES}
-    assert told == dict.fromkeys(metrics.FATES, 0.0) | fates
+    told = {fate: kept("smoker_probe_packets_total", probe="udp", fate=fate, **WHERE) for fate in FATES}
+    assert told == dict.fromkeys(FATES, 0.0) | fates
     assert kept("smoker_probe_loss_ratio", probe="udp", **WHERE) == loss
     assert kept("smoker_probe_jitter_seconds", probe="udp", **WHERE) == 0.001
     assert kept("smoker_probe_duplicates_total", probe="udp", **WHERE) == 2

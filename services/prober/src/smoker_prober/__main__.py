@@ -14,11 +14,12 @@ from collections.abc import Sequence
 
 from smoker_common.output import take_over
 from smoker_prober import cli
+from smoker_prober.arguments import PROGRAM
 
 
 def command(arguments: Sequence[str] | None = None) -> int:
     """Run it."""
-    take_over(cli.PROGRAM)
+    take_over(PROGRAM)
     return cli.command(arguments)
 
 

@@ -8,8 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from importlib.metadata import version
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import gevent
@@ -19,10 +18,11 @@ from prometheus_client import CollectorRegistry
 from smoker_common import log, service
 from smoker_common.fetch import FetchError
 from smoker_common.leave import INTERRUPTED, TERMINATED
-from smoker_common.settings import Kind, Unfit, describe, host, host_and_port, parse, port, seconds, whole
+from smoker_common.settings import parse
 from smoker_common.work import Together
 from smoker_prober import report
 from smoker_prober import round as rounds
+from smoker_prober.arguments import PROGRAM, USUAL, parser
 from smoker_prober.assembly import assemble
 from smoker_prober.config.service import hosts
 from smoker_prober.gather import table
@@ -30,7 +30,6 @@ from smoker_prober.gather.ask import gather
 from smoker_prober.gather.judge import Gathered
 from smoker_prober.peers.responder import never_answered
 from smoker_prober.prober import NEW
-from smoker_prober.probes import PROBES
 from smoker_prober.probes import run as run_probe
 from smoker_prober.process import Settings
 from smoker_prober.result import Result
@@ -41,23 +40,21 @@ from smoker_prober.store import Store
 from smoker_prober.store.state import STATE
 from smoker_prober.target import Path, Target, service_path
 
-PROGRAM = "smoker-prober"
 ALL_GOOD, FAILED, MISTAKE = 0, 1, 2  # exit codes
 REPORT = 2.2  # seconds for the answer of the prober on this machine
 BESIDE = (9464, 9467)  # admin ports of a prober on this machine: by default, and of `make run`
 PATIENCE = 240.0  # seconds of waiting for a mesh that is not good: Helm ends a test after 300
 SETTLE = 1.0  # seconds between two rounds of `once --settle`
-USUAL = -1.0  # `--wait` without a number
 
 
 def command(arguments: Sequence[str] | None = None) -> int:
     """Run the command line. Return the exit code."""
-    parser = _parser()
-    chosen = parser.parse_args(arguments)
+    known = parser()
+    chosen = known.parse_args(arguments)
     if chosen.command == "once" and not chosen.mesh and (chosen.wait is not None or chosen.tolerate):
-        parser.error("--wait and --tolerate go with --mesh HOST:PORT")
+        known.error("--wait and --tolerate go with --mesh HOST:PORT")
     if chosen.command is None:
-        parser.print_help()
+        known.print_help()
         return ALL_GOOD
     if chosen.command == "run":
         return _run()
@@ -185,82 +182,3 @@ def _probe(settings: Settings, chosen: argparse.Namespace) -> int:
         print(file=sys.stderr)
     print(report.summary(found, settings.latency), file=sys.stderr if settings.log_format == "json" else sys.stdout)
     return ALL_GOOD if found and all(result.outcome.ok for result in found) else FAILED
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=PROGRAM,
-        description="Probes a network over TCP, UDP and HTTP and reports what it finds.",
-        epilog="exit codes: 0 all good, 1 a probe failed or something is at fault, "
-        "2 settings or arguments wrong, no prober answers, or stdout cannot be written, "
-        "141 the reader of stdout is gone, 143 SIGTERM\n\n"
-        f"Environment variables:\n{describe(Settings)}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"{PROGRAM} {version(PROGRAM)}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    commands.add_parser("run", help="do a round now and then every TEST_INTERVAL seconds, with a line for each result")
-    once = commands.add_parser(
-        "once", help="do one round and print it as a table; the exit code says whether all is good"
-    )
-    once.add_argument(
-        "--settle",
-        type=_argument(seconds(0, 3600)),
-        default=0.0,
-        metavar="S",
-        help="before the round that counts, do rounds until each probe was answered once, for S seconds at most (0)",
-    )
-    once.add_argument(
-        "--mesh",
-        type=_argument(host_and_port),
-        action="append",
-        default=[],
-        metavar="HOST:PORT",
-        help="ask all probers behind this admin port, and say at once what is at fault; may be given again",
-    )
-    once.add_argument(
-        "--wait",
-        nargs="?",
-        type=_argument(seconds(0, 3600)),
-        const=USUAL,
-        metavar="S",
-        help="with --mesh: ask again until all is good, for S seconds at most (without S: for some rounds)",
-    )
-    once.add_argument(
-        "--tolerate",
-        action="append",
-        default=[],
-        choices=("loss",),
-        help="with --mesh: show packet loss, but do not fail because of it",
-    )
-    once.add_argument("--json", action="store_true", help="print JSON")
-    shown = commands.add_parser("report", help="print what the prober on this machine remembers of each path")
-    shown.add_argument("--json", action="store_true", help="print JSON")
-    probe = commands.add_parser("probe", help="probe one target by hand")
-    probe.add_argument("probe", choices=PROBES, help="the protocol")
-    probe.add_argument("host", type=_argument(host), metavar="HOST", help="a name or an address")
-    probe.add_argument("port", type=_argument(port), metavar="PORT")
-    probe.add_argument(
-        "--count", type=_argument(whole(1, 1_000_000)), default=1, metavar="N", help="number of probes (1)"
-    )
-    probe.add_argument(
-        "--interval", type=_argument(seconds(0, 3600)), default=1.0, metavar="S", help="seconds between two probes (1)"
-    )
-    probe.add_argument(
-        "--timeout", type=_argument(seconds(0.001, 3600)), metavar="S", help="seconds for each probe (TEST_TIMEOUT)"
-    )
-    return parser
-
-
-def _argument(kind: Kind) -> Callable[[str], Any]:
-    """Return `kind` as an argparse type."""
-
-    def convert(text: str) -> Any:
-        if not text:  # an empty variable is an unset one; an empty argument is a mistake
-            raise argparse.ArgumentTypeError(f"{text!r} is not {kind.allowed}")
-        try:
-            return kind(text)
-        except Unfit as unfit:
-            raise argparse.ArgumentTypeError(f"{text!r} is not {unfit}") from unfit
-
-    return convert

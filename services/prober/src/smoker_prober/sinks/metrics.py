@@ -12,10 +12,10 @@ from prometheus_client.registry import Collector
 from smoker_common.clock import Clock
 from smoker_common.metrics import Value, counter, gauge
 from smoker_diagnosis.state import PEER
-from smoker_diagnosis.train import Train
 from smoker_prober.kernel import cgroup
 from smoker_prober.probes import ECHOED
 from smoker_prober.result import Outcome, Result
+from smoker_prober.sinks.counts import FATES, OUTCOMES, Counts
 from smoker_prober.target import Path
 
 #: Seconds: 50 µs to 2 s.
@@ -23,71 +23,6 @@ BUCKETS = (5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2,
 LATENESS = (1e-3, 1e-2, 5e-2, 0.1, 0.5, 1.0, 2.0, 5.0)  # seconds
 WHOLE = 12  # paths that have all their counters from the start, also those at 0; peers never do
 LISTED = 3072  # paths that have series of their own: 1,024 hosts with three probes
-OVER_TCP = ("tcp", "http", "connect")
-OUTCOMES = tuple(outcome.value for outcome in Outcome)
-ANSWERED = (Outcome.SUCCESS, Outcome.MTU)  # outcomes of a probe whose small packet was answered
-FATES = ("answered", "delayed", "request_lost", "reply_lost", "lost")
-
-
-class _Path:
-    """The counts of one path since the prober began, and its last values. There can be thousands."""
-
-    __slots__ = (
-        "duplicates",
-        "fates",
-        "jitter",
-        "loss",
-        "outcomes",
-        "path",
-        "probe",
-        "reordered",
-        "retransmits",
-        "rtt",
-        "succeeded",
-        "unreadable",
-        "whole",
-    )
-
-    def __init__(self, probe: str, path: Path, *, whole: bool) -> None:
-        self.probe, self.path = probe, path
-        self.whole = whole  # whether counters at 0 are served, too
-        self.outcomes = [0] * len(OUTCOMES)
-        self.fates: list[int] | None = None  # packets by fate; None before the first train
-        self.retransmits: int | None = 0 if probe in OVER_TCP else None
-        self.duplicates = self.reordered = self.unreadable = 0
-        self.succeeded: float | None = None  # seconds of the monotonic clock
-        self.rtt: float | None = None
-        self.loss: float | None = None
-        self.jitter: float | None = None
-
-    @property
-    def labels(self) -> dict[str, str]:
-        """The labels of its series; made at each scrape, for there can be thousands of paths."""
-        return {"probe": self.probe, **self.path.labels}
-
-    def keep(self, result: Result, now: float) -> None:
-        """Count `result`, known at the instant `now`."""
-        outcome, train = result.outcome, result.train
-        self.outcomes[OUTCOMES.index(outcome.value)] += 1
-        if self.retransmits is not None:
-            self.retransmits += result.retransmits
-        self.rtt = result.rtt.seconds if result.rtt is not None else None
-        if outcome.ok:
-            self.succeeded = now
-        if train is not None:
-            self._add(train)
-            self.loss, self.jitter = train.loss_ratio, train.jitter
-        elif outcome is not Outcome.LOCAL_ERROR:
-            self.loss, self.jitter = (None if outcome in ANSWERED or self.probe in OVER_TCP else 1.0), None
-
-    def _add(self, train: Train) -> None:
-        known = train.lost < train.known  # without any answer the direction is not known
-        lost = (train.requests_lost, train.replies_lost, 0) if known else (0, 0, train.lost)
-        counts = (train.known - train.lost - train.delayed, train.delayed, *lost)
-        self.fates = [a + b for a, b in zip(self.fates or [0] * len(FATES), counts, strict=True)]
-        self.duplicates += train.duplicates
-        self.reordered += train.reordered
-        self.unreadable += train.unreadable
 
 
 class _Children(dict[tuple[str, ...], Histogram | Summary]):
@@ -127,7 +62,7 @@ class Metrics(Collector):
         self._interval, self._where, self._throttled = interval, where, throttled
         self._clock = clock or Clock()
         self._rounds = 0
-        self._paths: dict[tuple[str, Path], _Path] = {}
+        self._paths: dict[tuple[str, Path], Counts] = {}
         self._unlisted: set[tuple[str, Path]] = set()
 
         def histogram(name: str, what: str, *labels: str, buckets: tuple[float, ...] = BUCKETS) -> Histogram:
@@ -174,7 +109,7 @@ class Metrics(Collector):
         """Count a round that has ended."""
         self._rounds += 1
 
-    def _path(self, probe: str, path: Path) -> _Path | None:
+    def _path(self, probe: str, path: Path) -> Counts | None:
         """Return the counts of a path, made at its first use; None beyond `LISTED` paths."""
         key = probe, path
         counts = self._paths.get(key)
@@ -184,7 +119,7 @@ class Metrics(Collector):
                 return None
             self._unlisted.discard(key)
             whole = path.role != PEER and len(self._paths) < WHOLE
-            counts = self._paths[key] = _Path(probe, path, whole=whole)
+            counts = self._paths[key] = Counts(probe, path, whole=whole)
         return counts
 
     def collect(self) -> Iterator[Metric]:
@@ -215,12 +150,12 @@ class Metrics(Collector):
             what = "Time for which the CPU limit held the prober back"
             yield counter("smoker_prober_throttled_seconds_total", what, [({}, throttled)])
 
-    def _succeeded(self, path: _Path) -> float | None:
+    def _succeeded(self, path: Counts) -> float | None:
         """Return the date of the last success, by the wall clock of now."""
         return None if path.succeeded is None else round(self._clock.date(path.succeeded), 3)
 
     def _by_word(
-        self, paths: Iterable[_Path], label: str, words: Sequence[str], counts_of: Callable[[_Path], Sequence[int]]
+        self, paths: Iterable[Counts], label: str, words: Sequence[str], counts_of: Callable[[Counts], Sequence[int]]
     ) -> Iterator[Value]:
         """Yield a count for each of `words`, the values of `label`."""
         for path in paths:
@@ -229,21 +164,21 @@ class Metrics(Collector):
                 if count or (path.whole and (word != Outcome.MTU or path.probe == "udp")):
                     yield {**labels, label: word}, count
 
-    def _counts(self, paths: Iterable[_Path], count_of: Callable[[_Path], int | None]) -> Iterator[Value]:
+    def _counts(self, paths: Iterable[Counts], count_of: Callable[[Counts], int | None]) -> Iterator[Value]:
         for path in paths:
             count = count_of(path)
             if count is not None and (count or path.whole):
                 yield path.labels, count
 
 
-GAUGES: tuple[tuple[str, str, Callable[[_Path], float | None]], ...] = (
+GAUGES: tuple[tuple[str, str, Callable[[Counts], float | None]], ...] = (
     ("smoker_probe_last_rtt_seconds", "The network's round-trip time in the last result", attrgetter("rtt")),
     ("smoker_probe_loss_ratio", "Packets of the last train without an answer", attrgetter("loss")),
     ("smoker_probe_jitter_seconds", "RTT jitter in the last train", attrgetter("jitter")),
 )
 
 
-def _set(paths: Iterable[_Path], value_of: Callable[[_Path], float | None]) -> Iterator[Value]:
+def _set(paths: Iterable[Counts], value_of: Callable[[Counts], float | None]) -> Iterator[Value]:
     """Yield the value of each path that has one."""
     for path in paths:
         value = value_of(path)

@@ -1,0 +1,95 @@
+"""The arguments of the command line."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+from smoker_common.settings import Kind, Unfit, describe, host, host_and_port, port, seconds, whole
+from smoker_prober.probes import PROBES
+from smoker_prober.process import Settings
+
+PROGRAM = "smoker-prober"
+USUAL = -1.0  # `--wait` without a number
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    made = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Probes a network over TCP, UDP and HTTP and reports what it finds.",
+        epilog="exit codes: 0 all good, 1 a probe failed or something is at fault, "
+        "2 settings or arguments wrong, no prober answers, or stdout cannot be written, "
+        "141 the reader of stdout is gone, 143 SIGTERM\n\n"
+        f"Environment variables:\n{describe(Settings)}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("--version", action="version", version=f"{PROGRAM} {version(PROGRAM)}")
+    commands = made.add_subparsers(dest="command", metavar="COMMAND")
+    commands.add_parser("run", help="do a round now and then every TEST_INTERVAL seconds, with a line for each result")
+    once = commands.add_parser(
+        "once", help="do one round and print it as a table; the exit code says whether all is good"
+    )
+    once.add_argument(
+        "--settle",
+        type=_argument(seconds(0, 3600)),
+        default=0.0,
+        metavar="S",
+        help="before the round that counts, do rounds until each probe was answered once, for S seconds at most (0)",
+    )
+    once.add_argument(
+        "--mesh",
+        type=_argument(host_and_port),
+        action="append",
+        default=[],
+        metavar="HOST:PORT",
+        help="ask all probers behind this admin port, and say at once what is at fault; may be given again",
+    )
+    once.add_argument(
+        "--wait",
+        nargs="?",
+        type=_argument(seconds(0, 3600)),
+        const=USUAL,
+        metavar="S",
+        help="with --mesh: ask again until all is good, for S seconds at most (without S: for some rounds)",
+    )
+    once.add_argument(
+        "--tolerate",
+        action="append",
+        default=[],
+        choices=("loss",),
+        help="with --mesh: show packet loss, but do not fail because of it",
+    )
+    once.add_argument("--json", action="store_true", help="print JSON")
+    shown = commands.add_parser("report", help="print what the prober on this machine remembers of each path")
+    shown.add_argument("--json", action="store_true", help="print JSON")
+    probe = commands.add_parser("probe", help="probe one target by hand")
+    probe.add_argument("probe", choices=PROBES, help="the protocol")
+    probe.add_argument("host", type=_argument(host), metavar="HOST", help="a name or an address")
+    probe.add_argument("port", type=_argument(port), metavar="PORT")
+    probe.add_argument(
+        "--count", type=_argument(whole(1, 1_000_000)), default=1, metavar="N", help="number of probes (1)"
+    )
+    probe.add_argument(
+        "--interval", type=_argument(seconds(0, 3600)), default=1.0, metavar="S", help="seconds between two probes (1)"
+    )
+    probe.add_argument(
+        "--timeout", type=_argument(seconds(0.001, 3600)), metavar="S", help="seconds for each probe (TEST_TIMEOUT)"
+    )
+    return made
+
+
+def _argument(kind: Kind) -> Callable[[str], Any]:
+    """Return `kind` as an argparse type."""
+
+    def convert(text: str) -> Any:
+        if not text:  # an empty variable is an unset one; an empty argument is a mistake
+            raise argparse.ArgumentTypeError(f"{text!r} is not {kind.allowed}")
+        try:
+            return kind(text)
+        except Unfit as unfit:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {unfit}") from unfit
+
+    return convert
