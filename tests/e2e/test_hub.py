@@ -1,9 +1,11 @@
-"""The hub on a real cluster: a fault of a node's overlay is in its log, and at the webhook, within a minute."""
+"""The hub on a real cluster: a fault of a node's overlay is in its log, at the webhook, and in its history."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -49,8 +51,19 @@ def plugin(release: Release, command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
 
 
+def ask(release: Release, path: str) -> Any:
+    """What the hub's API says, through the API server's proxy."""
+    service = f"/api/v1/namespaces/{release.namespace.name}/services/{release.name}-hub:http/proxy"
+    return json.loads(release.namespace.kubectl("get", "--raw", f"{service}/api/v1/{path}"))
+
+
+def started(release: Release, times: int) -> None:
+    kinds = [event["kind"] for event in ask(release, "events")["events"]]
+    assert kinds.count("hub_started") == times, kinds
+
+
 def test_an_overlay_breaks_and_heals(release: Release) -> None:
-    """HEALTHY, then FAULT with the node within a minute, then CLOSED; both are sent; so says kubectl smoker."""
+    """HEALTHY, then FAULT with the node within a minute, then CLOSED; both are sent; after a restart it shows again."""
     eventually("the hub has heard everybody", 60, lambda: says(release, "HEALTHY"))
     (hub,) = release.pods("hub")
     others = {pod["spec"]["nodeName"] for pod in release.pods("prober")} - {hub["spec"]["nodeName"]}
@@ -58,6 +71,7 @@ def test_an_overlay_breaks_and_heals(release: Release) -> None:
     with faults.healed():
         faults.drop(node, "INPUT", *OVERLAY)
         eventually("the fault is named", 60, lambda: says(release, "FAULT", node))
+        moment = ask(release, "findings")["open"][0]["opened"] + 1.0
         said = plugin(release, "findings")
         assert (said.returncode, f"FAULT {node}: " in said.stdout) == (1, True), said
     eventually("the fault is over", 60, lambda: says(release, "CLOSED", node))
@@ -71,3 +85,10 @@ def test_an_overlay_breaks_and_heals(release: Release) -> None:
     eventually("both were sent", 90, sent)
     faults_said = {line for line in log(release) if "FAULT" in line}
     assert all(node in line for line in faults_said), faults_said
+    release.namespace.kubectl("exec", name, "--", "python3", "-c", "import os; os.kill(1, 15)")  # the history survives
+    eventually("the hub has started again", 60, lambda: started(release, 2))
+    (view,) = ask(release, f"findings?at={moment}")["open"]
+    assert view["finding"]["scope"]["nodes"] == [node]
+    assert ask(release, f"summary?at={moment}")["state"] == "faults"
+    matrix = ask(release, f"matrix?at={moment}&plane=pod&to={node}")
+    assert set(matrix["state"]) & {"f", "p"}, matrix
