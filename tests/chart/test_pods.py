@@ -10,6 +10,8 @@ from .render import ALL, ECHOES, HOST, NO_MESH, VALUES_KEY, WORKLOADS, Helm, Obj
 from .selection import pods
 
 EACH = pytest.mark.parametrize("values", [{}, NO_MESH, ALL], ids=["default", "no mesh", "all"])
+#: What the `restricted` Pod Security Standard allows, of what the chart has.
+VOLUMES = {"emptyDir", "projected", "secret", "configMap", "persistentVolumeClaim"}
 
 
 def pod_specs(release: Rendered) -> dict[str, Object]:
@@ -48,7 +50,7 @@ def test_restricted(helm: Helm, values: dict[str, Any]) -> None:
         }, path
         assert not {"hostPID", "hostIPC"} & set(spec), path
         assert ("hostNetwork" in spec) == path.startswith("DaemonSet lungs-host."), path
-        assert {kind for v in spec.get("volumes", []) for kind in v} <= {"name", "emptyDir", "projected"}, path
+        assert {kind for v in spec.get("volumes", []) for kind in v} <= {"name", *VOLUMES}, path
     for path, container in containers(helm.render(values)).items():
         assert container["securityContext"] == {
             "allowPrivilegeEscalation": False,

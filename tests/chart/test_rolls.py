@@ -66,6 +66,8 @@ def test_rolls(any_helm: Helm, key: str) -> None:
     base |= {"hostNetwork": on} if key != "mesh.enabled" else {}
     claim = key.startswith("hub.history.persistence")  # it excludes more than one replica
     base |= {"hub": {"history": {"persistence": on}}} if claim else {}
+    otlp = key.startswith("hub.otlp.") and not key.endswith(".endpoint")  # without an endpoint the others do nothing
+    base |= {"hub": {"otlp": {"endpoint": "http://collector:4318"}}} if otlp else {}
     before = any_helm.render(base)
     after = any_helm.render(merged(base, nested(key, at(OTHER, key))))
     prefix = max((p for p in CONCERNS if f"{key}.".startswith(f"{p}.")), key=len)

@@ -19,6 +19,8 @@ from smoker_hub.metrics import HubMetrics
 from smoker_hub.notify.delivery import Delivery
 from smoker_hub.notify.notifier import Notifier
 from smoker_hub.notify.options import receivers
+from smoker_hub.otlp.exporter import Exporter
+from smoker_hub.otlp.options import Options, Otlp
 from smoker_hub.web.api import application
 from smoker_hub.web.page.document import POLICY
 from smoker_hub.web.sources import Sources
@@ -227,6 +229,7 @@ def test_every_series_is_documented(faulty: Hub, tmp_path: Path) -> None:
     registry.register(HubMetrics(faulty))
     (options,) = receivers('[{"type": "webhook", "url": "http://127.0.0.1:9/"}]')
     registry.register(Notifier(faulty, [Delivery(options)]))
+    registry.register(Exporter(faulty, Otlp(Options("http://127.0.0.1:9/"), None)))
     history = History(faulty, tmp_path)
     history.size = Size(1, 1.0)
     registry.register(HistoryMetrics(history))

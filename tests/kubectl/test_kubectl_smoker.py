@@ -160,6 +160,7 @@ REFUSALS = {
     ),
     "no route": ("get services=Unable to connect to the server: dial tcp: i/o timeout", "the cluster does not answer"),
     "not logged in": ("get services=error: You must be logged in to the server (Unauthorized)", "log in again"),
+    "a token": ("raw=error: You must be logged in to the server (Unauthorized)", "the hub wants a token (hub.auth)"),
     "no proxy": (
         (
             'raw=Error from server (Forbidden): services "lungs-hub:http" is forbidden: User "u" cannot get resource '

@@ -25,6 +25,21 @@ EXTERNAL_URL: {{ $values.hub.externalUrl | quote }}
 NOTIFY: {{ with (include "smoker.hubNotify" . | fromJson).receivers }}{{ toJson . | quote }}{{ else }}""{{ end }}
 {{- end -}}
 
+{{/* Where logs and metrics go, by OpenTelemetry's standard variables. Empty where they go nowhere. */}}
+{{- define "smoker.hubOtlpEnv" -}}
+{{- with .Values.hub.otlp -}}
+{{- if .endpoint -}}
+OTEL_EXPORTER_OTLP_ENDPOINT: {{ .endpoint | quote }}
+OTEL_EXPORTER_OTLP_COMPRESSION: {{ .compression | quote }}
+OTEL_EXPORTER_OTLP_TIMEOUT: {{ mul 1000 (int64 .timeoutSeconds) }}
+OTEL_METRIC_EXPORT_INTERVAL: {{ mul 1000 (int64 .metricsIntervalSeconds) }}
+{{- if .caConfigMap }}
+OTEL_EXPORTER_OTLP_CERTIFICATE: /etc/smoker/otlp/ca.crt
+{{- end }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/*
 The receivers as the hub reads them, and the sources of the volume with their secrets. What comes from a Secret or a ConfigMap is a
 file, so that a change there needs no restart.
@@ -70,7 +85,7 @@ file, so that a change there needs no restart.
 {{- end -}}
 {{- end -}}
 
-{{/* The ports to which notifications go, and that of Prometheus. A URL in a Secret is taken to have a usual port: 443, 80, or Alertmanager's 9093. */}}
+{{/* The ports to which notifications go, those of Prometheus and of OTLP. A URL in a Secret is taken to have a usual port: 443, 80, or Alertmanager's 9093. */}}
 {{- define "smoker.hubAsksPorts" -}}
 {{- $ports := list -}}
 {{- range .Values.hub.notify -}}
@@ -81,7 +96,7 @@ file, so that a change there needs no restart.
 {{- if eq .type "alertmanager" }}{{ $ports = append $ports 9093 }}{{ end -}}
 {{- end -}}
 {{- end -}}
-{{- with .Values.hub.prometheus.url -}}
+{{- range compact (list .Values.hub.prometheus.url .Values.hub.otlp.endpoint) -}}
 {{- range include "smoker.targetPorts" (list .) | fromYamlArray }}{{ $ports = append $ports (int64 .) }}{{ end -}}
 {{- end -}}
 {{- $ports | uniq | toJson -}}

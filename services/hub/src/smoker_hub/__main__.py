@@ -26,6 +26,7 @@ from smoker_hub.hub import Hub
 from smoker_hub.metrics import HubMetrics
 from smoker_hub.notify.delivery import Delivery
 from smoker_hub.notify.notifier import Notifier
+from smoker_hub.otlp import options as otlp
 from smoker_hub.places import FixedPlaces, Places
 from smoker_hub.settings import Settings
 from smoker_hub.web import api
@@ -61,7 +62,8 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
     stream = Stream(hub)
     hub.follow(stream.tell, stream.look)
     deliveries = [Delivery(options) for options in settings.receivers]
-    if mistakes := [mistake for delivery in deliveries if (mistake := delivery.mistake())]:
+    exports, mistakes = otlp.read(os.environ)
+    if mistakes := [*mistakes, *(mistake for delivery in deliveries if (mistake := delivery.mistake()))]:
         raise Mistake("; ".join(mistakes))
     guard = Guard(Path(settings.auth_folder)) if settings.auth_folder else None
     if guard is not None and (mistake := guard.mistake()):
@@ -79,7 +81,21 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
         ),
         notifier,
     ]
-    return Together(works if history is None else [*works, history])
+    works += [] if history is None else [history]
+    works += _exporter(hub, exports, registry)
+    return Together(works)
+
+
+def _exporter(hub: Hub, exports: otlp.Otlp, registry: CollectorRegistry) -> list[Work]:
+    """Return what sends logs and metrics to a collector, where one is named."""
+    if exports.logs is None and exports.metrics is None:
+        return []
+    from smoker_hub.otlp.exporter import Exporter  # noqa: PLC0415  protobuf takes 2 MiB
+
+    exporter = Exporter(hub, exports)
+    hub.follow(exporter.tell, exporter.look)
+    registry.register(exporter)
+    return [exporter]
 
 
 def _history(hub: Hub, settings: Settings, registry: CollectorRegistry) -> History | None:

@@ -1,0 +1,150 @@
+"""What of a look goes to a collector: failed results as records, and roll-ups of nodes as gauges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from smoker_diagnosis.state import PEER, PathState, State
+from smoker_hub import judge
+from smoker_hub.collect import Key
+from smoker_hub.history.rows import rollup
+from smoker_hub.hub import Hub
+from smoker_hub.incidents import Change
+from smoker_hub.otlp.encode import Gauge, Record, Value
+from smoker_hub.web import now
+
+INFO, WARN, ERROR = 9, 13, 17  # OTLP's numbers of severities
+
+
+class FailedResults:
+    """Finds the failed results that the look before did not have.
+
+    Of each path it knows the last result: of several within one look it tells the last.
+    """
+
+    def __init__(self) -> None:
+        self._states: dict[Key, State] = {}
+        self._told: dict[Key, dict[str, float]] = {}  # when each failing path's last failed probe began
+
+    def look(self, hub: Hub) -> Iterator[Record]:
+        """Yield a record for each."""
+        states: dict[Key, State] = {(state.node, state.network): state for state in hub.collected.states}
+        for gone in self._states.keys() - states.keys():
+            self._told.pop(gone, None)
+        for key, state in states.items():
+            if self._states.get(key) is not state:
+                yield from self._of(hub, key, state)
+        self._states = states
+
+    def _of(self, hub: Hub, key: Key, state: State) -> Iterator[Record]:
+        told, date = self._told.get(key, {}), hub.clock.wall()
+        failing: dict[str, float] = {}
+        for path in state.paths:
+            if not judge.fails(path):
+                continue
+            name = judge.identity(*key, path)
+            failing[name] = path.at
+            if path.at > told.get(name, float("-inf")):
+                ago = hub.collected.waited.get(key, 0.0) + state.at - path.at
+                yield _failed(state, path, date - ago, date)
+        self._told[key] = failing
+
+
+def _failed(state: State, path: PathState, at: float, observed: float) -> Record:
+    attributes: dict[str, Value] = {
+        "smoker.source": state.node,
+        "smoker.source.network": state.network,
+        "smoker.source.zone": state.zone,
+        "smoker.target": path.target,
+        "smoker.target.zone": path.zone,
+        "smoker.role": path.role,
+        "smoker.plane": path.plane,
+        "smoker.probe": path.probe,
+        "network.type": path.family,
+        "error.type": path.last,
+        "smoker.failures_in_a_row": path.streak,
+        "smoker.offender": path.offender,
+    }
+    body = f"{state.node} does not reach {path.target} ({path.probe} {path.plane}): {path.last}"
+    return Record(at, observed, WARN, "smoker.result.failed", body, attributes)
+
+
+def of_change(hub: Hub, change: Change) -> Record:
+    """Return the record of a finding that opened or closed."""
+    view, observed = now.view(hub, change.incident), hub.clock.wall()
+    finding = view.finding
+    attributes: dict[str, Value] = {
+        "smoker.finding.id": view.id,
+        "smoker.finding.place": view.place,
+        "smoker.finding.nodes": finding.scope.nodes,
+        "smoker.finding.layer": finding.layer,
+        "smoker.finding.kind": finding.kind,
+        "smoker.finding.severity": finding.severity,
+        "smoker.finding.confidence": finding.confidence,
+        "smoker.finding.evidence": view.evidence,
+        "smoker.finding.next": view.next,
+    }
+    if change.kind == "close":
+        body = f"CLOSED {view.place}: {view.what}"
+        return Record(view.closed or observed, observed, INFO, "smoker.finding.close", body, attributes)
+    severity = {"critical": ERROR, "warning": WARN}.get(finding.severity, INFO)
+    return Record(view.opened or observed, observed, severity, "smoker.finding.open", view.headline, attributes)
+
+
+def gauges(hub: Hub) -> list[Gauge]:
+    """Return the roll-up of each node's paths to its peers, the open findings and the probers."""
+    by_node: dict[str, list[State]] = {}
+    for state in hub.collected.states:
+        by_node.setdefault(state.node, []).append(state)
+    found = {
+        node: rollup(path for state in states for path in state.paths if path.role == PEER)
+        for node, states in by_node.items()
+    }
+    about: dict[str, dict[str, Value]] = {
+        node: {"smoker.node": node, "smoker.zone": states[0].zone} for node, states in by_node.items()
+    }
+    open_ones: dict[str, float] = dict.fromkeys(("critical", "warning", "info"), 0.0)
+    for incident in hub.incidents.open:
+        open_ones[incident.finding.severity] += 1
+    silent = len(hub.collected.silent)
+    probers = {"answering": hub.collected.asked - silent, "silent": silent}
+    counts = "paths from a node to its peers, a probe, plane and family each"
+    return [
+        Gauge("smoker.node.paths", "{path}", counts, [(about[n], float(r.paths)) for n, r in found.items()]),
+        Gauge(
+            "smoker.node.paths.failing",
+            "{path}",
+            "those whose last result is a failure",
+            [(about[n], float(r.failing)) for n, r in found.items()],
+        ),
+        Gauge(
+            "smoker.node.failure.ratio",
+            "1",
+            "failed results of the last rounds",
+            [(about[n], r.failed / r.attempts) for n, r in found.items() if r.attempts],
+        ),
+        Gauge(
+            "smoker.node.packet.loss.ratio",
+            "1",
+            "packets of the last trains without an answer",
+            [(about[n], r.lost / r.sent) for n, r in found.items() if r.sent],
+        ),
+        Gauge(
+            "smoker.node.rtt",
+            "s",
+            "median of the paths' median round-trip times",
+            [(about[n], r.rtt / 1e6) for n, r in found.items() if r.rtt],
+        ),
+        Gauge(
+            "smoker.findings.open",
+            "{finding}",
+            "open findings",
+            [({"smoker.finding.severity": severity}, count) for severity, count in open_ones.items()],
+        ),
+        Gauge(
+            "smoker.hub.probers",
+            "{prober}",
+            "probers that the hub asks",
+            [({"state": word}, float(count)) for word, count in probers.items()],
+        ),
+    ]

@@ -1,0 +1,170 @@
+"""Hands what the hub sees to the senders: logs soon after each look, metrics once in an interval."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from importlib.metadata import version
+
+import gevent
+from gevent.event import Event
+from loguru import logger
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+from smoker_common.metrics import counter
+from smoker_hub.hub import Hub
+from smoker_hub.incidents import Change
+from smoker_hub.otlp import collected
+from smoker_hub.otlp.encode import Gauge, Record, Value, encode_logs, encode_metrics
+from smoker_hub.otlp.options import Options, Otlp, Signal
+from smoker_hub.otlp.sender import OUTCOMES, Sender
+
+QUEUE = 4_096  # records that wait at most; then the oldest is dropped
+BATCH = 512  # records of one request
+POINTS = 5_000  # points of one request
+
+
+class Exporter(Collector):
+    """Sends while `may_notify` allows it: of several replicas one."""
+
+    def __init__(self, hub: Hub, otlp: Otlp, *, may_notify: Callable[[], bool] = lambda: True) -> None:
+        self._hub, self._otlp, self._may_notify = hub, otlp, may_notify
+        self._about: dict[str, Value] = {
+            "service.name": "smoker-hub",
+            "service.version": version("smoker-hub"),
+            "service.instance.id": os.environ.get("HOSTNAME", ""),
+            "k8s.cluster.name": hub.cluster,
+            "k8s.namespace.name": os.environ.get("NAMESPACE", ""),
+        }
+        self._waiting: deque[Record] = deque()
+        self._failed = collected.FailedResults()
+        self._news, self._idle, self._ending = Event(), Event(), Event()
+        self._idle.set()
+        options: dict[Signal, Options | None] = {"logs": otlp.logs, "metrics": otlp.metrics}
+        self._senders = {
+            signal: Sender(signal, of_signal, self._ending.wait)
+            for signal, of_signal in options.items()
+            if of_signal is not None
+        }
+        self._in_flight = 0  # records of the batch that is being sent
+        self._greenlets: list[gevent.Greenlet[[], None]] = []
+
+    def tell(self, change: Change) -> None:
+        """Send a finding that opened or closed."""
+        self._put([collected.of_change(self._hub, change)])
+
+    def look(self, _changed: Sequence[object] = ()) -> None:
+        """Send the failed results of the last look."""
+        if "logs" in self._senders:
+            self._put(self._failed.look(self._hub))
+
+    def _put(self, records: Iterable[Record]) -> None:
+        if "logs" not in self._senders or not self._may_notify():
+            for _ in records:  # what another replica sends is not new later
+                pass
+            return
+        for record in records:
+            self._waiting.append(record)
+        over = len(self._waiting) - QUEUE
+        if over > 0:
+            for _ in range(over):
+                self._waiting.popleft()
+            self._senders["logs"].counts["dropped"] += over
+            logger.warning("records for the OTLP collector were dropped because too many wait", count=over)
+        if self._waiting:
+            self._idle.clear()
+            self._news.set()
+
+    def start(self) -> None:
+        """Begin to send."""
+        if "logs" in self._senders:
+            self._greenlets.append(gevent.spawn(self._logs))
+        if "metrics" in self._senders:
+            self._greenlets.append(gevent.spawn(self._metrics))
+
+    def _logs(self) -> None:
+        while True:
+            self._news.wait()
+            self._news.clear()
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+                self._in_flight = len(batch)
+                self._send("logs", partial(encode_logs, self._about, batch), len(batch))
+                self._in_flight = 0
+            self._idle.set()
+
+    def _metrics(self) -> None:
+        while not self._ending.wait(self._otlp.interval):
+            if self._may_notify() and self._hub.looked is not None:
+                self._export()
+
+    def _export(self) -> None:
+        at = self._hub.clock.wall()
+        for part in parts(collected.gauges(self._hub)):
+            count = sum(len(gauge.points) for gauge in part)
+            self._send("metrics", partial(encode_metrics, self._about, part, at), count)
+
+    def _send(self, signal: Signal, encode: Callable[[], bytes], count: int) -> None:
+        """Send a batch. Survive its failure, whatever that is."""
+        sender = self._senders[signal]
+        try:
+            sender.send(encode(), count)
+        except Exception:
+            sender.counts["failed"] += count
+            logger.exception("what was for the OTLP collector failed in a way it should not", signal=signal)
+
+    def retire(self) -> None:
+        """Nothing is of its own: it sends what the hub sees."""
+
+    def close(self) -> None:
+        """Nothing more is handed over; what waits is sent while it drains."""
+
+    def drain(self, seconds: float) -> int:
+        """Send what waits, within `seconds` and without pauses. Return how many records were not sent."""
+        self._ending.set()
+        self._idle.wait(seconds)
+        gevent.killall(self._greenlets)
+        left = len(self._waiting) + self._in_flight
+        if left:
+            self._senders["logs"].counts["dropped"] += left
+            logger.warning("records for the OTLP collector were not sent before the hub ended", count=left)
+        self._waiting.clear()
+        return left
+
+    def unready(self) -> str:
+        """Never: the hub answers without a collector."""
+        return ""
+
+    def stuck(self) -> str:
+        """Never: each attempt ends."""
+        return ""
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the hub's counter of what is exported."""
+        counts: list[tuple[dict[str, str], float]] = [
+            ({"signal": signal, "outcome": outcome}, float(sender.counts[outcome]))
+            for signal, sender in self._senders.items()
+            for outcome in OUTCOMES
+        ]
+        yield counter(
+            "smoker_hub_otlp_total", "Log records and metric points for the OTLP collector, by outcome", counts
+        )
+
+
+def parts(gauges: Iterable[Gauge]) -> Iterator[list[Gauge]]:
+    """Yield `gauges` in requests of at most `POINTS` points."""
+    part: list[Gauge] = []
+    room = POINTS
+    for gauge in gauges:
+        rest = gauge.points
+        while rest:
+            part.append(gauge._replace(points=rest[:room]))
+            rest, room = rest[room:], room - len(rest[:room])
+            if not room:
+                yield part
+                part, room = [], POINTS
+    if part:
+        yield part

@@ -1,0 +1,129 @@
+"""The standard variables OTEL_EXPORTER_OTLP_* (OpenTelemetry's "Protocol Exporter"), of each signal or of all.
+
+OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318          # /v1/logs and /v1/metrics follow
+OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=https://logs.example/x    # of logs alone, as it is
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+from urllib.parse import unquote
+
+from smoker_hub.post import bad_ca, is_url
+
+PREFIX = "OTEL_EXPORTER_OTLP_"
+Signal = Literal["logs", "metrics"]
+SIGNALS: tuple[Signal, ...] = ("logs", "metrics")
+SECONDS = 10.0  # for a request, as the specification has it
+INTERVAL = 60.0  # seconds between two exports of metrics, as the specification has it
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")  # RFC 9110 section 5.6.2
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Where and how a signal is sent."""
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    seconds: float = SECONDS
+    gzip: bool = False
+    ca_file: str = ""
+
+
+@dataclass(frozen=True)
+class Otlp:
+    """Both signals; None where one is sent nowhere. `interval`: seconds between two exports of metrics."""
+
+    logs: Options | None
+    metrics: Options | None
+    interval: float = INTERVAL
+
+
+def read(environ: Mapping[str, str]) -> tuple[Otlp, list[str]]:
+    """Return what the variables say, and a mistake in words for each that is unfit."""
+    mistakes: list[str] = []
+    logs, metrics = (_signal(environ, signal, mistakes) for signal in SIGNALS)
+    interval = environ.get("OTEL_METRIC_EXPORT_INTERVAL", "").strip() or f"{INTERVAL * 1000:.0f}"
+    seconds = _read("OTEL_METRIC_EXPORT_INTERVAL", interval, _milliseconds, INTERVAL, mistakes)
+    return Otlp(logs, metrics, seconds), list(dict.fromkeys(mistakes))
+
+
+def _signal(environ: Mapping[str, str], signal: Signal, mistakes: list[str]) -> Options | None:
+    def variable(name: str) -> tuple[str, str]:
+        """Return the variable of this signal, or else that of both, and its text."""
+        for prefix in (f"{PREFIX}{signal.upper()}_", PREFIX):
+            if text := environ.get(prefix + name, "").strip():
+                return prefix + name, text
+        return PREFIX + name, ""
+
+    def value(name: str, convert: Callable[[str], T], default: T) -> T:
+        named, text = variable(name)
+        return _read(named, text, convert, default, mistakes) if text else default
+
+    named, endpoint = variable("ENDPOINT")
+    if not endpoint:
+        return None
+    url = value("ENDPOINT", _url, "")
+    value("PROTOCOL", _protocol, "")
+    return Options(
+        url=url if named != PREFIX + "ENDPOINT" else f"{url.rstrip('/')}/v1/{signal}",
+        headers=value("HEADERS", _headers, {}),
+        seconds=value("TIMEOUT", _milliseconds, SECONDS),
+        gzip=value("COMPRESSION", _compression, False),
+        ca_file=value("CERTIFICATE", _certificate, ""),
+    )
+
+
+def _read(variable: str, text: str, convert: Callable[[str], T], default: T, mistakes: list[str]) -> T:
+    """Return the value of `text`, or the default where it has none. No text is repeated: a header may be a secret."""
+    try:
+        return convert(text)
+    except ValueError as error:
+        mistakes.append(f"{variable} {error}")
+        return default
+
+
+def _url(text: str) -> str:
+    if not is_url(text):
+        raise ValueError("is not a URL that begins with http:// or https://, without a user")
+    return text
+
+
+def _protocol(text: str) -> str:
+    if text != "http/protobuf":
+        raise ValueError("is not http/protobuf, which is all that the hub speaks")
+    return text
+
+
+def _milliseconds(text: str) -> float:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:10]) <= 3_600_000):
+        raise ValueError("is not a whole number of milliseconds from 1 to 3600000")
+    return int(text) / 1000
+
+
+def _compression(text: str) -> bool:
+    if text not in ("gzip", "none"):
+        raise ValueError("is neither gzip nor none")
+    return text == "gzip"
+
+
+def _certificate(text: str) -> str:
+    if why := bad_ca(text):
+        raise ValueError(f"does not fit: {why}")
+    return text
+
+
+def _headers(text: str) -> dict[str, str]:
+    """Return the fields of `name=value,name=value`, where values are percent-encoded (W3C Baggage)."""
+    found = {}
+    for pair in (pair.strip() for pair in text.split(",")):
+        name, equals, value = pair.partition("=")
+        shown = unquote(value.strip())
+        if not equals or not TOKEN.fullmatch(name.strip()) or not shown.isprintable() or not shown.isascii():
+            raise ValueError("is not a list of NAME=VALUE by commas")
+        found[name.strip()] = shown
+    return found

@@ -1,0 +1,73 @@
+"""A real collector takes what the hub sends: OpenTelemetry's, with its otlpreceiver and its debugexporter.
+
+$OTELCOL is its path; without it the test is skipped. OpenTelemetry's collector builder makes one of these two parts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from smoker_hub.otlp.exporter import Exporter
+from smoker_hub.otlp.options import read
+from tests.conftest import PATIENCE, eventually, free_port
+from tests.hub.notify.receivers import become, looking
+
+
+@contextlib.contextmanager
+def collector(folder: Path) -> Iterator[tuple[int, Path]]:
+    """Yield the port of a collector, and the file that it writes what it gets to."""
+    program = os.environ.get("OTELCOL")
+    if not program:
+        pytest.skip("OTELCOL is not set")
+    port, log = free_port(), folder / "log"
+    pipeline = {"receivers": ["otlp"], "exporters": ["debug"]}
+    config = {
+        "receivers": {"otlp": {"protocols": {"http": {"endpoint": f"127.0.0.1:{port}"}}}},
+        "exporters": {"debug": {"verbosity": "detailed"}},
+        "service": {"pipelines": {"logs": pipeline, "metrics": pipeline}, "telemetry": {"metrics": {"level": "none"}}},
+    }
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    with log.open("wb") as out:
+        popen = subprocess.Popen([program, "--config", folder / "config.yaml"], stdout=out, stderr=out)
+
+    def answers() -> bool:
+        assert popen.poll() is None, log.read_text()
+        with socket.socket() as sock:
+            return sock.connect_ex(("127.0.0.1", port)) == 0
+
+    try:
+        eventually("the collector listens", answers)
+        yield port, log
+    finally:
+        popen.kill()
+        popen.wait(PATIENCE)
+
+
+@pytest.mark.parametrize("compression", ["gzip", "none"])
+def test_a_collector_takes_logs_and_metrics(tmp_path: Path, compression: str) -> None:
+    """It shows the finding, a failed result and the roll-ups; nothing is rejected."""
+    with collector(tmp_path) as (port, log), looking() as (hub, found):
+        base = "OTEL_EXPORTER_OTLP_"
+        variables = {f"{base}ENDPOINT": f"http://127.0.0.1:{port}", f"{base}COMPRESSION": compression}
+        otlp, mistakes = read({**variables, "OTEL_METRIC_EXPORT_INTERVAL": "50"})
+        assert mistakes == []
+        exporter = Exporter(hub, otlp)
+        hub.follow(exporter.tell, exporter.look)
+        exporter.start()
+        become(found, "node-2")
+        hub.look()
+        hub.look()
+        wanted = ("FAULT node-2: ", "smoker.result.failed", "smoker.node.paths.failing", "Str(node-2)", "Str(timeout)")
+        eventually("all of it is there", lambda: all(word in log.read_text() for word in wanted))
+        assert exporter.drain(10.0) == 0
+        for sender in exporter._senders.values():
+            assert sender.counts["sent"] > 0
+            assert not {"rejected", "failed", "dropped"} & {key for key, count in sender.counts.items() if count}

@@ -1,0 +1,166 @@
+"""From what the hub sees to what a collector gets."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+from prometheus_client import CollectorRegistry
+
+from smoker_hub.hub import Hub
+from smoker_hub.otlp.encode import Gauge
+from smoker_hub.otlp.exporter import BATCH, POINTS, QUEUE, Exporter, parts
+from smoker_hub.otlp.options import Options, Otlp
+from tests.conftest import eventually
+from tests.hub.notify.receivers import Receiver, become, looking, receiver
+from tests.hub.stand_ins import WALL, Hand, Prober
+
+from .messages import attributes, points, records
+
+
+@contextlib.contextmanager
+def exporting(
+    hub: Hub, there: Receiver, *, metrics: bool = False, may_notify: Callable[[], bool] = lambda: True
+) -> Iterator[Exporter]:
+    """Yield an exporter of one signal that follows the hub."""
+    options = Options(there.url)
+    otlp = Otlp(None, options, 0.01) if metrics else Otlp(options, None)
+    exporter = Exporter(hub, otlp, may_notify=may_notify)
+    hub.follow(exporter.tell, exporter.look)
+    exporter.start()
+    try:
+        yield exporter
+    finally:
+        exporter.drain(0.0)
+
+
+def all_records(there: Receiver) -> list[Any]:
+    return [record for request in there.got for record in records(request)]
+
+
+def of_event(there: Receiver, event: str) -> list[Any]:
+    return [record for record in all_records(there) if record.event_name == event]
+
+
+def again(found: list[Prober]) -> None:
+    """Have every prober send its state again, with nothing new in it."""
+    for prober in found:
+        prober.state = msgspec.structs.replace(prober.state, interval=prober.state.interval + 1e-6)
+
+
+def test_findings_and_failed_results_are_logs() -> None:
+    """A finding when it opens and when it closes; each failed result once, however often a state is sent."""
+    clock = Hand()
+    with looking(clock=clock) as (hub, found), receiver(200) as there, exporting(hub, there):
+        become(found, "node-2")
+        hub.look()
+        failed = sum(path.last == "timeout" for state in hub.collected.states for path in state.paths)
+        again(found)
+        hub.look()
+        (opened,) = eventually("the finding is there", lambda: of_event(there, "smoker.finding.open"))
+        assert opened.severity_text == "ERROR"
+        assert opened.body.string_value.startswith("FAULT node-2: ")
+        about = attributes(opened)
+        assert (about["smoker.finding.place"], about["smoker.finding.nodes"]) == ("node-2", ["node-2"])
+        assert about["smoker.finding.id"] == hub.incidents.open[0].id
+        eventually("the results are there", lambda: len(of_event(there, "smoker.result.failed")) == failed)
+        one = attributes(of_event(there, "smoker.result.failed")[0])
+        assert one["error.type"] == "timeout"
+        assert "node-2" in (one["smoker.source"], one["smoker.target"])
+        assert {"smoker.plane", "smoker.probe", "network.type"} <= one.keys()
+        become(found)
+        for _ in range(3):
+            hub.look()
+        (closed,) = eventually("its closing is there", lambda: of_event(there, "smoker.finding.close"))
+        assert (closed.severity_text, closed.body.string_value[:14]) == ("INFO", "CLOSED node-2:")
+        assert len(of_event(there, "smoker.result.failed")) == failed
+
+
+def test_a_result_has_the_date_of_its_probe() -> None:
+    """Not that of the look: the age of the result in its state, and of the state."""
+    clock = Hand()
+    with looking(clock=clock) as (hub, found), receiver(200) as there, exporting(hub, there):
+        become(found, "node-2")
+        hub.look()
+        record = eventually("one is there", lambda: of_event(there, "smoker.result.failed"))[0]
+        assert record.observed_time_unix_nano == int(WALL + clock.instant) * 10**9
+        assert record.time_unix_nano == int(WALL + clock.instant - 20) * 10**9
+
+
+def test_roll_ups_of_nodes_are_metrics() -> None:
+    """A point for each node; the open findings and the probers beside them."""
+    with looking("node-2") as (hub, _), receiver(200) as there, exporting(hub, there, metrics=True):
+        eventually("an export is there", lambda: there.got)
+        found = points(there.got[0])
+    names = {point["smoker.node"]: value for point, value in found["smoker.node.paths.failing"]}
+    assert len(names) == 12
+    assert names["node-2"] == max(names.values()) > 0
+    assert {point["smoker.finding.severity"]: value for point, value in found["smoker.findings.open"]}["critical"] == 1
+    assert {point["state"]: value for point, value in found["smoker.hub.probers"]} == {"answering": 24, "silent": 0}
+    assert all(0 <= value <= 1 for _, value in found["smoker.node.failure.ratio"])
+
+
+def test_another_replica_sends_nothing_and_repeats_nothing() -> None:
+    """What it saw while it might not send is not new once it may."""
+    may = [False]
+    with looking() as (hub, found), receiver(200) as there, exporting(hub, there, may_notify=lambda: may[0]):
+        become(found, "node-2")
+        hub.look()
+        hub.look()
+        may[0] = True
+        again(found)
+        hub.look()
+        become(found, "node-2", "node-3")
+        hub.look()
+        eventually("what is new is there", lambda: of_event(there, "smoker.result.failed"))
+        told = [attributes(record) for record in of_event(there, "smoker.result.failed")]
+        assert all("node-3" in (one["smoker.source"], one["smoker.target"]) for one in told)
+        assert of_event(there, "smoker.finding.open") == []
+
+
+def test_the_queue_is_bounded_and_counted(records: list[str]) -> None:
+    """A collector that hangs costs the oldest records; what is left at the end is counted, too."""
+    with looking() as (hub, _), receiver(0) as there, exporting(hub, there) as exporter:
+        registry = CollectorRegistry()
+        registry.register(exporter)
+
+        def count(outcome: str) -> float | None:
+            return registry.get_sample_value("smoker_hub_otlp_total", {"signal": "logs", "outcome": outcome})
+
+        assert [count(outcome) for outcome in ("sent", "rejected", "failed", "dropped")] == [0, 0, 0, 0]
+        one = exporter_record()
+        exporter._put([one])
+        eventually("it is asked", lambda: there.got)
+        exporter._put([one] * (QUEUE + 7))
+        assert count("dropped") == 7
+        assert any("too many wait" in line and "'count': 7" in line for line in records)
+        assert exporter.drain(0.01) == QUEUE + 1
+        assert count("dropped") == QUEUE + 8
+
+
+def exporter_record() -> Any:
+    from smoker_hub.otlp.encode import Record  # noqa: PLC0415
+
+    return Record(0.0, 0.0, 13, "x", "x", {})
+
+
+def test_the_end_sends_what_waits() -> None:
+    """In batches, each within its size."""
+    with looking() as (hub, _), receiver(200) as there, exporting(hub, there) as exporter:
+        exporter._put([exporter_record()] * (BATCH + 1))
+        assert exporter.drain(10.0) == 0
+    assert [len(records(request)) for request in there.got] == [BATCH, 1]
+
+
+def test_points_come_in_requests_of_bounded_size() -> None:
+    """However many nodes there are, none is left out."""
+    many = Gauge("a", "1", "", [({"n": str(number)}, float(number)) for number in range(2 * POINTS + 3)])
+    few = Gauge("b", "1", "", [({}, 1.0)])
+    found = list(parts([many, Gauge("c", "1", "", []), few]))
+    assert [[(gauge.name, len(gauge.points)) for gauge in part] for part in found] == [
+        [("a", POINTS)],
+        [("a", POINTS)],
+        [("a", 3), ("b", 1)],
+    ]
