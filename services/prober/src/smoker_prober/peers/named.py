@@ -11,7 +11,7 @@ from smoker_prober.peers.peer import Peer
 
 
 class NamedPeers:
-    """Tells `changed` once who the peers are. It has what `Discovery` has; nobody ever comes or leaves."""
+    """Calls `changed` with the peers once. It has the interface of `Discovery`; its peers never change."""
 
     known = True
     stale: float | None = None
@@ -25,17 +25,17 @@ class NamedPeers:
         ports: Ports,
         changed: Callable[[frozenset[Peer]], None],
     ) -> None:
-        """`network` and `ports`: where each of them answers, the same as this prober."""
+        """All peers answer on `network` and `ports`, as this prober does."""
         self._all = frozenset(Peer(each.node, each.zone, network, each.node, (each.host,), ports) for each in named)
-        self._tell = changed
+        self._call = changed
         self.peers: frozenset[Peer] = frozenset()
         self.not_ready: frozenset[tuple[str, str]] = frozenset()
         self.echoes: dict[str, list[str]] = {}
 
     def start(self) -> None:
-        """Tell who they are."""
-        self._tell(self._all)
+        """Call `changed` with the peers."""
+        self._call(self._all)
         self.peers = self._all
 
     def close(self) -> None:
-        """Tell nothing more."""
+        """Do nothing: there are no further calls."""
