@@ -76,6 +76,7 @@ ROUTES: tuple[Route, ...] = (
         then.nodes,
         (AT,),
         text=plain.nodes,
+        tagged=True,
     ),
     Route(
         "/api/v1/nodes/{name}",
