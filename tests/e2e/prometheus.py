@@ -22,6 +22,7 @@ from tests.prometheus import ask, serving
 
 TELLING = (
     "alertname",
+    "scope",
     "node",
     "probe",
     "target",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e import faults
 from tests.e2e.cluster import eventually, fresh_namespace
+from tests.e2e.prometheus import Prometheus, watching
 from tests.e2e.release import FAST, Release
 from tests.images.command import ROOT
 
@@ -29,6 +32,8 @@ def release(images: dict[str, object], helm: str, nodes: set[str]) -> Iterator[R
         **INTERVAL,
         "hub.notify": [{"type": "webhook", "url": "http://smoker-server:8082/"}],
         "hostNetwork.enabled": True,
+        "metrics.podMonitor.intervalSeconds": 1,  # of the Prometheus here
+        "metrics.podMonitor.timeoutSeconds": 1,
     }
     with fresh_namespace(level="privileged") as namespace:
         made = Release("smoker", namespace, helm, {**FAST, **own, **images})
@@ -62,8 +67,22 @@ def started(release: Release, times: int) -> None:
     assert kinds.count("hub_started") == times, kinds
 
 
-def test_an_overlay_breaks_and_heals(release: Release) -> None:
-    """HEALTHY, then FAULT with the node within a minute, then CLOSED; both are sent; after a restart it shows again."""
+@pytest.fixture
+def prometheus(release: Release, tmp_path: Path) -> Iterator[Prometheus]:
+    with watching(release, tmp_path) as prometheus:
+        yield prometheus
+
+
+def firing(prometheus: Prometheus, *alerts: str) -> None:
+    assert prometheus.alerts("firing") == set(alerts)
+
+
+def test_an_overlay_breaks_and_heals(release: Release, prometheus: Prometheus) -> None:
+    """HEALTHY, then FAULT with the node within a minute, then CLOSED; both are sent; after a restart it shows again.
+
+    To Prometheus it is one alert.
+    """
+    begun = time.time()
     eventually("the hub has heard everybody", 60, lambda: says(release, "HEALTHY"))
     (hub,) = release.pods("hub")
     others = {pod["spec"]["nodeName"] for pod in release.pods("prober")} - {hub["spec"]["nodeName"]}
@@ -72,6 +91,7 @@ def test_an_overlay_breaks_and_heals(release: Release) -> None:
         faults.drop(node, "INPUT", *OVERLAY)
         eventually("the fault is named", 60, lambda: says(release, "FAULT", node))
         moment = ask(release, "findings")["open"][0]["opened"] + 1.0
+        eventually("one alert fires", 30, lambda: firing(prometheus, f"SmokerFault {node}"))
         said = plugin(release, "findings")
         assert (said.returncode, f"FAULT {node}: " in said.stdout) == (1, True), said
     eventually("the fault is over", 60, lambda: says(release, "CLOSED", node))
@@ -83,6 +103,8 @@ def test_an_overlay_breaks_and_heals(release: Release) -> None:
         assert release.metrics(name).get(SENT, 0) >= 2
 
     eventually("both were sent", 90, sent)
+    eventually("no alert is left", 60, lambda: firing(prometheus))
+    assert prometheus.fired(begun) == {f"SmokerFault {node}"}
     faults_said = {line for line in log(release) if "FAULT" in line}
     assert all(node in line for line in faults_said), faults_said
     release.namespace.kubectl("exec", name, "--", "python3", "-c", "import os; os.kill(1, 15)")  # the history survives

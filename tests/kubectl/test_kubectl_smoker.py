@@ -312,7 +312,12 @@ def test_watch_as_json_is_the_stream(stage: Stage) -> None:
 
 
 def test_export_leaves_a_file_or_none(stage: Stage) -> None:
-    """What cannot be had leaves no file behind."""
+    """The hub's export, under the name that is given or under one with the date; what cannot be had leaves no file."""
+    assert stage.run("export", "mine.json").stdout == "mine.json\n"
+    assert "findings" in json.loads((stage.folder / "mine.json").read_text())
+    named = stage.run("export")
+    assert (named.returncode, named.stderr) == (0, "")
+    assert json.loads((stage.folder / named.stdout.strip()).read_text())
     said = stage.run("export", "bug.json", REFUSE="raw=Error from server (Forbidden): forbidden")
     assert (said.returncode, (stage.folder / "bug.json").exists()) == (2, False)
 
