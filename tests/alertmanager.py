@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import DIRECT, PATIENCE, eventually, free_port
-from tests.promtool import installed
+from tests.conftest import DIRECT, free_port
+from tests.promtool import installed, running
 
 CONFIG = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"
 
@@ -35,18 +34,5 @@ def serving(folder: Path) -> Iterator[str]:
         "--cluster.listen-address=",
         "--log.level=warn",
     ]
-    with (folder / "alertmanager.log").open("wb") as log:
-        popen = subprocess.Popen(command, stdout=log, stderr=log)
-
-    def answers() -> bool:
-        assert popen.poll() is None, (folder / "alertmanager.log").read_text()
-        with contextlib.suppress(OSError):
-            return bool(ask(f"http://{address}", "status"))
-        return False
-
-    try:
-        eventually("Alertmanager answers", answers)
+    with running(command, folder / "alertmanager.log", lambda: ask(f"http://{address}", "status")):
         yield f"http://{address}"
-    finally:
-        popen.kill()  # what it has stored is thrown away
-        popen.wait(PATIENCE)

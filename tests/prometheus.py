@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from tests.conftest import DIRECT, PATIENCE, eventually, free_port
-from tests.promtool import installed
+from tests.conftest import DIRECT, free_port
+from tests.promtool import installed, running
 
 
 def ask(url: str, path: str, **parameters: str | float) -> Any:
@@ -35,18 +34,5 @@ def serving(folder: Path, config: Mapping[str, Any], rules: str) -> Iterator[str
         f"--web.listen-address={address}",
         "--log.level=warn",
     ]
-    with (folder / "log").open("wb") as log:
-        popen = subprocess.Popen(command, stdout=log, stderr=log)
-
-    def answers() -> bool:
-        assert popen.poll() is None, (folder / "log").read_text()
-        with contextlib.suppress(OSError):
-            return bool(ask(f"http://{address}", "query", query="vector(1)"))
-        return False
-
-    try:
-        eventually("Prometheus answers", answers)
+    with running(command, folder / "log", lambda: ask(f"http://{address}", "query", query="vector(1)")):
         yield f"http://{address}"
-    finally:
-        popen.kill()  # what it has stored is thrown away
-        popen.wait(PATIENCE)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +16,9 @@ import yaml
 
 from smoker_hub.otlp.exporter import Exporter
 from smoker_hub.otlp.options import read
-from tests.conftest import PATIENCE, eventually, free_port
+from tests.conftest import eventually, free_port
 from tests.hub.notify.receivers import become, looking
+from tests.promtool import running
 
 
 @contextlib.contextmanager
@@ -35,20 +35,13 @@ def collector(folder: Path) -> Iterator[tuple[int, Path]]:
         "service": {"pipelines": {"logs": pipeline, "metrics": pipeline}, "telemetry": {"metrics": {"level": "none"}}},
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    with log.open("wb") as out:
-        popen = subprocess.Popen([program, "--config", folder / "config.yaml"], stdout=out, stderr=out)
 
     def answers() -> bool:
-        assert popen.poll() is None, log.read_text()
         with socket.socket() as sock:
             return sock.connect_ex(("127.0.0.1", port)) == 0
 
-    try:
-        eventually("the collector listens", answers)
+    with running([program, "--config", folder / "config.yaml"], log, answers):
         yield port, log
-    finally:
-        popen.kill()
-        popen.wait(PATIENCE)
 
 
 @pytest.mark.parametrize("compression", ["gzip", "none"])
