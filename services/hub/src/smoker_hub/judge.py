@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from typing import Literal, Protocol
 
 from smoker_diagnosis.state import PathState, State
@@ -50,10 +51,10 @@ def letter(path: PathState, state: State, late: float) -> Letter:
     return LOSSY if path.lost or path.failures else OK
 
 
-def merged(letters: set[Letter]) -> Letter:
+def merged(letters: Collection[str]) -> Letter:
     """Return the state of a cell of several paths."""
     if FAILS in letters:
-        return PARTLY if letters & {OK, LOSSY} else FAILS
+        return PARTLY if OK in letters or LOSSY in letters else FAILS
     for each in (LOSSY, OK, STALE):
         if each in letters:
             return each

@@ -11,6 +11,7 @@ import gevent
 
 from smoker_diagnosis.state import PEER, State
 from smoker_hub import judge
+from smoker_hub.changes import letters_of
 from smoker_hub.web import then
 from smoker_hub.web.router import Values
 from smoker_hub.web.sources import Sources
@@ -23,7 +24,7 @@ BATCH = 50  # probers after which others get their turn
 
 @dataclass(slots=True)
 class _Cell:
-    letters: set[judge.Letter] = field(default_factory=set)
+    letters: set[str] = field(default_factory=set)
     attempts: int = 0
     failed: int = 0
     sent: int = 0
@@ -73,29 +74,30 @@ def _made(moment: then.Moment, values: Values) -> Matrix:
 
 def _add(rows: Rows, state: State, late: float, zones: dict[str, str], values: Values) -> None:
     """Add the paths of one prober."""
-    by_zone = values["by"] == "zone"
-    plane, family, probe, target = values["plane"], values["family"], values["probe"], values["to"]
     if values["from"] not in (None, state.node):
         return
+    by_zone = values["by"] == "zone"
+    filters = {"target": values["to"]} | {name: values[name] for name in ("plane", "family", "probe")}
+    wanted = [(name, value) for name, value in filters.items() if value is not None]
     row = rows.setdefault(state.zone if by_zone else state.node, {})
-    for path in state.paths:
-        if path.role != PEER or target not in (None, path.target):
-            continue
-        if plane not in (None, path.plane) or family not in (None, path.family) or probe not in (None, path.probe):
+    for path, letter in zip(state.paths, letters_of(state, late), strict=True):
+        if path.role != PEER or (wanted and not all(getattr(path, name) == value for name, value in wanted)):
             continue
         name = zones.get(path.target, "") if by_zone else path.target
         cell = row.get(name)
         if cell is None:
             cell = row[name] = _Cell()
-        cell.letters.add(judge.letter(path, state, late))
+        cell.letters.add(letter)
         cell.attempts += path.attempts
-        cell.failed += path.failed
         cell.sent += path.sent
         cell.lost += path.lost
+        if path.failures:
+            cell.failed += path.failed
         cell.rtt = max(cell.rtt, path.rtt_p50)
         if path.last:
             age = state.at - path.at + late
-            cell.age = age if cell.age < 0 else min(cell.age, age)
+            if age < cell.age or cell.age < 0:
+                cell.age = age
 
 
 def _columns(by: str, at: float | None, rows: Rows, zones: dict[str, str], most: int) -> Matrix:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 
 import gevent
@@ -26,9 +25,13 @@ Found = tuple[State, PathState]
 
 def answer(sources: Sources, values: Values) -> Paths:
     """Return the paths that the parameters name. Raises `Problem`."""
-    found = then.moment(sources, values)
-    wanted = [each for each in all_of(found.collected) if _is_wanted(*each, values)]
-    return Paths(found.at, *_listed(found, wanted, values["limit"]))
+    moment = then.moment(sources, values)
+    filters = {"target": values["to"]} | {name: values[name] for name in ("plane", "family", "probe")}
+    wanted = [(name, value) for name, value in filters.items() if value is not None]
+    found = all_of(moment.collected, values["from"])
+    for name, value in wanted:
+        found = _only(found, name, value)
+    return Paths(moment.at, *_listed(moment, found, values["limit"]))
 
 
 def node(sources: Sources, values: Values) -> NodeDetail:
@@ -39,8 +42,8 @@ def node(sources: Sources, values: Values) -> NodeDetail:
     one = next((each for each in now.nodes_of(found.collected, named) if each.node == name), None)
     if one is None:
         raise Problem(HTTPStatus.NOT_FOUND, "there is no prober on a node of that name")
-    leaving = [each for each in all_of(found.collected) if each[0].node == name]
-    entering = [each for each in all_of(found.collected) if each[1].target == name and each[1].role == PEER]
+    leaving = list(all_of(found.collected, name))
+    entering = [each for each in _only(all_of(found.collected), "target", name) if each[1].role == PEER]
     failing = [each for each in leaving if judge.fails(each[1])]
     failing += [each for each in entering if judge.fails(each[1]) and each[0].node != name]
     listed, left_out = _listed(found, failing, FAILING)
@@ -56,44 +59,36 @@ def node(sources: Sources, values: Values) -> NodeDetail:
     )
 
 
-def all_of(collected: Collected) -> Iterator[Found]:
-    """Yield every path. Other requests get their turn in between."""
+def all_of(collected: Collected, source: str | None = None) -> Iterator[Found]:
+    """Yield every path, or those from the node `source`. Other requests get their turn in between."""
     for number, state in enumerate(collected.states, 1):
-        for path in state.paths:
-            yield state, path
+        if source in (None, state.node):
+            for path in state.paths:
+                yield state, path
         if not number % BATCH:
             gevent.sleep(0)
 
 
-def _is_wanted(state: State, path: PathState, values: Values) -> bool:
-    wanted: tuple[tuple[str, str], ...] = (
-        ("from", state.node),
-        ("to", path.target),
-        ("plane", path.plane),
-        ("family", path.family),
-        ("probe", path.probe),
-    )
-    return all(values[name] in (None, value) for name, value in wanted)
+def _only(found: Iterator[Found], name: str, value: str) -> Iterator[Found]:
+    """Yield the paths whose attribute `name` is `value`."""
+    return (each for each in found if getattr(each[1], name) == value)
 
 
-def _listed(moment: then.Moment, found: list[Found], most: int) -> tuple[list[Path], int]:
-    """Return the worst `most` of `found`, and how many that leaves out."""
-    collected = moment.collected
-
-    def late(state: State) -> float:
-        return collected.waited.get((state.node, state.network), 0.0)
-
-    def rank(each: Found) -> tuple[int, str, str, str, str, str]:
-        state, path = each
-        letter = judge.letter(path, state, late(state))
-        return judge.WORST.index(letter), state.node, path.target, path.plane, path.family, path.probe
-
-    zones = {state.node: state.zone for state in collected.states}
-    worst = heapq.nsmallest(most, found, key=rank)
-    listed = [record(state, path, late(state), zones.get) for state, path in worst]
+def _listed(moment: then.Moment, found: Iterable[Found], most: int) -> tuple[list[Path], int]:
+    """Return the worst `most` of `found`, and how many that leaves out. Equally bad ones stay in their order."""
+    waited, count = moment.collected.waited, 0
+    by_letter: dict[str, list[Found]] = {letter: [] for letter in judge.WORST}
+    for state, path in found:
+        count += 1
+        alike = by_letter[judge.letter(path, state, waited.get((state.node, state.network), 0.0))]
+        if len(alike) < most:
+            alike.append((state, path))
+    worst = [each for alike in by_letter.values() for each in alike][:most]
+    zones = {state.node: state.zone for state in moment.collected.states}
+    listed = [record(state, path, waited.get((state.node, state.network), 0.0), zones.get) for state, path in worst]
     if not moment.live:
         listed = [msgspec.structs.replace(each, age=None) for each in listed]
-    return listed, len(found) - len(listed)
+    return listed, count - len(listed)
 
 
 def record(state: State, path: PathState, late: float, zone: Callable[[str], str | None]) -> Path:
