@@ -1,0 +1,95 @@
+"""The hub as a process: killed at any instant, it starts again with its history."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import DIRECT, Process, Start, eventually
+from tests.diagnosis.mesh import Cluster, nodes
+from tests.hub.stand_ins import HOST, Prober, probers
+from tests.hub.test_hub import become
+
+DEAD, TOKEN = "node-2", "a-token-that-nobody-sees"
+
+
+def mesh() -> Cluster:
+    return Cluster(nodes(4), host=False, services=False)
+
+
+def hub_over(start: Start, found: list[Prober], folder: Path) -> Process:
+    """Start a hub that asks these probers, keeps a history and wants a token."""
+    (folder / "auth").mkdir(exist_ok=True)
+    (folder / "auth" / "token").write_text(TOKEN)
+    peers = ",".join(f"{prober.state.node}={HOST}:{prober.address.port}" for prober in found)
+    folders = {"HISTORY_FOLDER": folder, "AUTH_FOLDER": folder / "auth"}
+    return start("smoker-hub", PEERS=peers, HTTP_PORT=0, INTERVAL=0.5, LOG_LEVEL="TRACE", **folders)
+
+
+def ask(hub: Process, path: str, token: str = TOKEN) -> Any:
+    """What the API says."""
+    url = f"http://{HOST}:{hub.ports['HTTP_PORT']}/api/v1/{path}"
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
+    with DIRECT.open(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+def open_at(hub: Process, query: str = "") -> list[Any]:
+    """The findings that are open, or were."""
+    found: list[Any] = ask(hub, f"findings{query}")["open"]
+    return found
+
+
+def seen_open(start: Start, found: list[Prober], folder: Path, times: int) -> tuple[float, float]:
+    """Start a hub for the n-th time, and kill it after the fault is in its history: when it opened, a moment of it."""
+    hub = hub_over(start, found, folder)
+    eventually("the fault is open", lambda: open_at(hub))
+    moment = time.time() + 1.0
+    (view,) = eventually("it is written", lambda: open_at(hub, f"?at={moment}"))
+    events = [event["kind"] for event in ask(hub, "events")["events"]]
+    assert events.count("hub_started") == times
+    time.sleep(random.random() * 0.5)  # any instant between two looks
+    hub.stop(signal.SIGKILL)
+    assert "anew" not in hub.stderr + hub.stdout
+    return view["opened"], moment
+
+
+def test_a_hub_that_is_killed_has_its_history(start: Start, tmp_path: Path) -> None:
+    """SIGKILL, three times: each start finds all that was written, a finding that was open goes on."""
+    with probers(mesh().fail(lambda link: link.touches(DEAD)).states()) as found:
+        seen = [seen_open(start, found, tmp_path, times) for times in (1, 2, 3)]
+        assert len({opened for opened, _ in seen}) == 1
+        become(found, mesh())
+        hub = hub_over(start, found, tmp_path)
+        eventually("it is over", lambda: ask(hub, "summary")["state"] == "healthy")
+        assert ask(hub, f"matrix?at={seen[-1][1]}&to={DEAD}")["state"] == "fff"
+        assert hub.stop() == 0
+
+
+def test_nothing_of_the_token_is_told(start: Start, tmp_path: Path) -> None:
+    """Neither the export nor the log at its finest level nor the metrics have it, whoever asks with what."""
+    with probers(mesh().states()) as found:
+        hub = hub_over(start, found, tmp_path)
+        exported = json.dumps(ask(hub, "export"))
+        with pytest.raises(urllib.error.HTTPError, match="401") as refused:
+            ask(hub, "summary", token="wrong")
+        with refused.value as error:
+            exported += error.read().decode()
+        exported += hub.get("/metrics")[1]
+        assert hub.stop() == 0
+        assert TOKEN not in exported + hub.stdout + hub.stderr
+
+
+def test_a_secret_without_its_keys_ends_the_hub(start: Start, tmp_path: Path) -> None:
+    """It says which are missing and lets nobody in."""
+    hub = start("smoker-hub", PEERS=f"a={HOST}:1", HTTP_PORT=0, AUTH_FOLDER=tmp_path, ready=False)
+    assert hub.popen.wait(20) == 2
+    assert "has no file token, nor username and password" in hub.stderr
