@@ -17,7 +17,8 @@ from smoker_diagnosis.state import State
 from smoker_hub.collect import Collected, Key
 from smoker_hub.history import rows
 from smoker_hub.history.threads import Threads
-from smoker_hub.web.views import Event, PathChange, Summary, View
+from smoker_hub.web.past_views import Event, PathChange
+from smoker_hub.web.views import Summary, View
 
 SECONDS = 5.0  # for one question
 THREADS = 2

@@ -10,9 +10,10 @@ import msgspec
 from smoker_diagnosis.state import State
 from smoker_hub import judge
 from smoker_hub.web import matrix, now, past
+from smoker_hub.web.past_views import Event
 from smoker_hub.web.router import Problem, Values
 from smoker_hub.web.sources import Sources
-from smoker_hub.web.views import Event, Export
+from smoker_hub.web.views import Export
 
 VERSION = 1
 STATES = 16 * 1024 * 1024  # bytes of all states together

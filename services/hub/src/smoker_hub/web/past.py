@@ -7,10 +7,10 @@ from http import HTTPStatus
 from smoker_hub import judge
 from smoker_hub.history.rows import PathName, PathOf
 from smoker_hub.web import paths
+from smoker_hub.web.past_views import Events, PathHistory, Rollups
 from smoker_hub.web.router import Problem, Values
 from smoker_hub.web.sources import Sources
 from smoker_hub.web.then import asked, history
-from smoker_hub.web.views import Events, PathHistory, Rollups
 
 DAY = 86_400.0  # seconds that an answer covers without `since`
 USUAL, MOST = 500, 5_000  # events or changes of one answer

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from smoker_common.log import escaped
 from smoker_diagnosis.text import duration
-from smoker_hub.web.views import Events, Findings, Matrix, Node, Paths, Results, Summary, View
+from smoker_hub.web.past_views import Events
+from smoker_hub.web.views import Findings, Matrix, Node, Paths, Results, Summary, View
 
 WIDEST = 40  # names of a matrix with a letter a cell
 LONGEST = 1_000  # lines of a matrix without

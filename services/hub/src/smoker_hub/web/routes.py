@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from smoker_hub.web import export, junit, matrix, past, paths, plain, results, series, stream, then, views
+from smoker_hub.web import export, junit, matrix, past, past_views, paths, plain, results, series, stream, then, views
 from smoker_hub.web.router import Parameter, Route
 
 FINDING = Parameter("id", "the id of a finding", pattern="[0-9a-f]{1,64}")
@@ -106,7 +106,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "/api/v1/paths/{id}/history",
         "the states of a path between two moments",
-        views.PathHistory,
+        past_views.PathHistory,
         past.path,
         (SINCE, UNTIL, CHANGES),
         parts=(PATH,),
@@ -114,7 +114,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "/api/v1/events",
         "what happened between two moments: findings, nodes, probers, the hub itself",
-        views.Events,
+        past_views.Events,
         past.events,
         (SINCE, UNTIL, CHANGES),
         text=plain.events,
@@ -122,14 +122,14 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "/api/v1/rollups",
         "the paths from a node or zone, minute by minute",
-        views.Rollups,
+        past_views.Rollups,
         past.rollups,
         (BY, NAME, SINCE, UNTIL),
     ),
     Route(
         "/api/v1/series",
         "round trips, loss or failures of a path over time",
-        views.Series,
+        past_views.Series,
         series.answer,
         (SERIES_OF, METRIC, SINCE_AN_HOUR, UNTIL, POINTS),
         refusals={"502": "Prometheus or the prober does not answer"},

@@ -18,9 +18,9 @@ from smoker_common.fetch import FetchError, fetch
 from smoker_hub.history.rows import PathOf
 from smoker_hub.post import PostError, get
 from smoker_hub.web import past
+from smoker_hub.web.past_views import Series
 from smoker_hub.web.router import Problem, Values
 from smoker_hub.web.sources import Sources
-from smoker_hub.web.views import Series
 
 SAMPLES = "/api/v1/samples"
 SECONDS = 5.0  # for Prometheus, and for a prober
