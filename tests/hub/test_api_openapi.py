@@ -26,7 +26,7 @@ from tests.hub.test_api import ask, faulty
 
 __all__ = ["faulty"]
 
-OPTIONS = ["--phases", "coverage,fuzzing", "--max-examples", "5", "--no-shrink", "--no-color"]
+OPTIONS = ["--phases", "fuzzing", "--max-examples", "10", "--no-shrink", "--no-color"]
 OPTIONS += ["--exclude-path", "/api/v1/stream"]  # it never ends; test_api_stream.py reads it
 
 
@@ -57,6 +57,7 @@ def test_the_document_is_valid_openapi(faulty: Hub, tmp_path: Path) -> None:
         assert all(parameter["description"] for parameter in path["get"]["parameters"])
 
 
+@pytest.mark.timeout(150)
 def test_a_running_hub_keeps_to_the_document(faulty: Hub, tmp_path: Path) -> None:
     """Schemathesis finds no answer that the document does not allow: good requests, bad ones, other methods."""
     command: list[str | Path] = [BIN / "schemathesis", "run", *OPTIONS]
@@ -67,7 +68,7 @@ def test_a_running_hub_keeps_to_the_document(faulty: Hub, tmp_path: Path) -> Non
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=120,
         )
     assert found.returncode == 0, found.stdout[-5000:] + found.stderr
     assert f"Tested: {len(ROUTES) - 1}" in found.stdout
