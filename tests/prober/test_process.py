@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from smoker_common.peers import NamedPeer
 from smoker_common.settings import declaration, parse
 from smoker_prober import round as rounds
 from smoker_prober.config.service import service
@@ -36,6 +37,7 @@ PROMISED: dict[str, Any] = {
     "LINGER": 0,
     "NETWORK": "pod",
     "CLUSTER_NAME": "",
+    "PEERS": (),
     "DISCOVERY": "static",
     "NAMESPACE": "",
     "PEER_SERVICE": "smoker-prober",
@@ -86,6 +88,7 @@ def test_every_variable_is_read() -> None:
         "LINGER": 2.5,
         "NETWORK": "host",
         "CLUSTER_NAME": "blue",
+        "PEERS": (NamedPeer("node-8", "zone-b", "10.0.0.8", 9464), NamedPeer("node-9", "", "10.0.0.9", 9464)),
         "DISCOVERY": "endpointslice",
         "NAMESPACE": "net",
         "PEER_SERVICE": "lungs-prober",
@@ -103,7 +106,8 @@ def test_every_variable_is_read() -> None:
     }
     settings, problems = parse(
         Settings,
-        {name: ",".join(map(str, value)) if isinstance(value, tuple) else str(value) for name, value in wanted.items()},
+        {name: ",".join(map(str, value)) if isinstance(value, tuple) else str(value) for name, value in wanted.items()}
+        | {"PEERS": "node-8@zone-b=10.0.0.8:9464,node-9=10.0.0.9:9464"},
     )
     assert (by_variable(settings), problems) == (wanted, [])
     assert set(wanted) == set(PROMISED)
