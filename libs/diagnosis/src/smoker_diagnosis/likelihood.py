@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from smoker_diagnosis.component import MAY, MUST, NO, OF_SCOPE, Component, Scope, cells_of, fails
@@ -86,6 +86,15 @@ class Sum:
     again: int = 0  # rounds in a row beyond the first in which these failed
     often: int = 0  # of the failing ones, those that failed more than once
     good: int = 0  # working ones that were probed since the fault began
+    failing: list[Cell] = field(default_factory=list)  # the paths of the bad ones
+
+    def fail(self, cell: Cell, bit: int) -> None:
+        """Count a failing result."""
+        more = _again(cell.failed[bit].streak)
+        self.bad += 1
+        self.again += more
+        self.often += more > 0
+        self.failing.append(cell)
 
 
 @dataclass(slots=True)
@@ -104,15 +113,7 @@ class Table:
         self._cells = list(cells_of(mesh, scope))
         self._began = self._beginning()
         self._sums: dict[Key, Sum] = {}
-        for key, cell in self._results():
-            found = self._sums.setdefault(key, Sum())
-            if key.bad:
-                more = _again(cell.failed[key.bit].streak)
-                found.bad += 1
-                found.again += more
-                found.often += more > 0
-            else:
-                found.good += 1
+        self._count()
 
     def _beginning(self) -> float:
         """Return the seconds since the fault began."""
@@ -125,32 +126,29 @@ class Table:
         )
         return ages[int(OLDER * (len(ages) - 1))] if ages else 0.0
 
-    def _results(self) -> Iterator[tuple[Key, Cell]]:
-        nodes = self._scope.nodes
+    def _count(self) -> None:
+        """Count the results by what can be distinguished of them: there are thousands of results and few such kinds."""
+        nodes, rates, sums = self._scope.nodes, self._odds.rates, self._sums
         node = nodes[0] if len(nodes) == 1 else ""
-        rates = self._odds.rates
         for cell in self._cells:
+            ends = (cell.plane, cell.local, cell.source == node, cell.target == node, cell.family)
+            rate = rates.get(id(cell), 0.0) if rates else 0.0
+            since = cell.now.instant - self._began  # what worked before the fault began says nothing
             known = cell.known & (ECHO | LARGE)
             while known:
                 bit = known & -known
                 known ^= bit
                 bad = bool(cell.bad & bit)
-                if ((id(cell), bit) not in self._left) if bad else cell.age(bit) > self._began:
+                if ((id(cell), bit) not in self._left) if bad else cell.at[bit] < since:
                     continue
-                yield (
-                    Key(
-                        cell.plane,
-                        cell.local,
-                        cell.source == node,
-                        cell.target == node,
-                        cell.family,
-                        bit,
-                        bad,
-                        rates.get(id(cell), 0.0),
-                        (cell.bad if bad else cell.known) & ECHO,
-                    ),
-                    cell,
-                )
+                key = Key(*ends, bit, bad, rate, (cell.bad if bad else cell.known) & ECHO)
+                found = sums.get(key)
+                if found is None:
+                    found = sums[key] = Sum()
+                if bad:
+                    found.fail(cell, bit)
+                else:
+                    found.good += 1
 
     def components(self) -> Iterator[Component]:
         """Yield the components of this scope that the failures suggest."""
@@ -187,16 +185,15 @@ class Table:
     def rows(self, component: Component) -> Rows:
         """Return what speaks for and against `component`, result by result."""
         found, against = dict[Row, float](), 0.0
-        for key, cell in self._results():
+        for key, each in self._sums.items():
             how = _how(component, key)
             if how == NO:
                 continue
-            weight, worth = _weight(component, key), self._odds.of(key.rate, key.bit)
-            if key.bad:
-                more = _again(cell.failed[key.bit].streak)
-                found[id(cell), key.bit] = weight * (worth.fails[how] + more * worth.again[how])
-            else:
-                against += weight * worth.works[how]
+            weight, worth, bit = _weight(component, key), self._odds.of(key.rate, key.bit), key.bit
+            against += each.good * weight * worth.works[how]
+            fails, again = weight * worth.fails[how], weight * worth.again[how]
+            for cell in each.failing:
+                found[id(cell), bit] = fails + _again(cell.failed[bit].streak) * again
         return Rows(found, against)
 
 
