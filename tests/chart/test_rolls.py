@@ -62,7 +62,8 @@ def test_rolls(any_helm: Helm, key: str) -> None:
     """The pod templates that a value changes are those of the workloads it concerns; and it changes something."""
     on = {"enabled": not key.endswith(".enabled")}
     narrow = {**on, "nodeCidrs": ["203.0.113.0/24"]}  # any address by default: then extraFrom adds nothing
-    base = {"networkPolicy": narrow, "metrics": {"podMonitor": on, "prometheusRule": on, "dashboards": on}}
+    rules = {**on, "pathAlerts": not key.endswith(".pathAlerts")}  # else a hub leaves them out
+    base = {"networkPolicy": narrow, "metrics": {"podMonitor": on, "prometheusRule": rules, "dashboards": on}}
     base |= {"hostNetwork": on} if key != "mesh.enabled" else {}
     claim = key.startswith("hub.history.persistence")  # it excludes more than one replica
     base |= {"hub": {"history": {"persistence": on}}} if claim else {}
