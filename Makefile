@@ -15,7 +15,7 @@ LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-programs test-chart test-page vendor check format build images docker-build manifests deploy undeploy logs-server logs-client \
-        e2e e2e-faults e2e-rest e2e-starved e2e-accuracy bench bench-accuracy bench-scale bench-soak bench-mesh bench-cluster bench-diagnosis bench-history lock clean
+        e2e e2e-faults e2e-rest e2e-starved e2e-accuracy bench bench-accuracy bench-scale bench-soak bench-mesh bench-cluster bench-diagnosis bench-history bench-hub lock clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -145,7 +145,7 @@ bench-mesh: setup  ## who probes whom with up to 5,000 nodes, and how soon a fau
 bench-diagnosis: setup  ## which simulated faults the diagnosis names, with 3 to 5,000 nodes: recall, precision, milliseconds
 	$(BIN)/python -m tests.bench.diagnosis $(BENCH_ARGS)
 
-bench-history: setup  ## the hub's history: megabytes a day, milliseconds of the event loop a look
+bench-history bench-hub: setup  ## the hub's history: megabytes a day, milliseconds of the event loop a look
 	$(BIN)/python -m tests.bench.history $(BENCH_ARGS)
 
 bench-cluster: setup  ## on the current cluster: time to install, to the first whole mesh; a prober's CPU and memory at rest

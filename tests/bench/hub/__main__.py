@@ -1,0 +1,87 @@
+"""What a look at 10, 100, 1,000 and 5,000 simulated probers costs the hub: CPU, time, memory.
+
+    python -m tests.bench.hub [--probers 10,1000] [--looks 10]
+
+The probers are served over HTTP on loopback by processes of their own. Each state changes from look to look, as in a
+cluster: a sixth of its paths has a new result after five seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from tests.bench import table
+from tests.bench.hub.world import LOOK
+
+SERVERS = 2  # processes that serve the probers
+WARM = 2  # looks that are not counted: the first reads every state whole
+TOOK_GOAL, RSS_GOAL = 5.0, 300.0  # seconds of a look, MiB: with 5,000 probers
+HEADER = ("probers", "paths", "first look s", "look s", "longest s", "CPU s a look", "CPU %", "RSS MiB", "PSS MiB")
+LIMIT = 600  # seconds for one row
+
+
+@contextlib.contextmanager
+def served(many: int) -> Iterator[list[int]]:
+    """Serve simulated probers, and yield the ports."""
+    with contextlib.ExitStack() as stack:
+        ports = []
+        for share in range(SERVERS):
+            command = [sys.executable, "-m", "tests.bench.hub.probers", str(many), str(share), str(SERVERS)]
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            stack.callback(process.wait, 30)
+            stack.callback(process.stdin.close)  # type: ignore[union-attr]
+            ports.append(process)
+        yield [int(process.stdout.readline()) for process in ports]  # type: ignore[union-attr]
+
+
+def row(many: int, looks: int) -> tuple[list[str], bool]:
+    """Return the row of the table, and whether every look heard every prober and found nothing."""
+    with served(many) as ports:
+        command = [sys.executable, "-m", "tests.bench.hub.worker", str(many), str(looks + WARM)]
+        done = subprocess.run(
+            [*command, ",".join(map(str, ports))], check=True, stdout=subprocess.PIPE, text=True, timeout=LIMIT
+        )
+    found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    counted = found[WARM:]
+    took, used = [each["took"] for each in counted], [each["cpu"] for each in counted]
+    cells = [
+        f"{many:,}",
+        f"{counted[-1]['paths']:,}",
+        f"{found[0]['took']:.2f}",
+        f"{statistics.median(took):.2f}",
+        f"{max(took):.2f}",
+        f"{statistics.median(used):.3f}",
+        f"{100 * statistics.median(used) / LOOK:.1f}",
+        table.mib(max(each["rss"] for each in found)),
+        table.mib(max(each["pss"] for each in found)),
+    ]
+    well = all(each["heard"] == many and not each["open"] for each in counted)
+    goals = max(took) <= TOOK_GOAL and max(each["rss"] for each in found) <= RSS_GOAL * 1024
+    return cells, well and goals
+
+
+def main() -> int:
+    """Return 0 where every look heard everybody, found nothing and met the goals."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--probers", default="10,100,1000,5000")
+    parser.add_argument("--looks", type=int, default=8)
+    chosen = parser.parse_args()
+    rows, well = [], True
+    for many in map(int, chosen.probers.split(",")):
+        print(f"{many} probers", file=sys.stderr, flush=True)
+        cells, met = row(many, chosen.looks)
+        rows.append(cells)
+        well = well and met
+    print(table.render("Looks of the hub, one every 5 s", HEADER, rows))
+    print(f"\nGoals: a look {TOOK_GOAL:g} s at most, RSS {RSS_GOAL:g} MiB at most: {'met' if well else 'MISSED'}")
+    return 0 if well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
