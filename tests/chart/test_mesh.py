@@ -21,10 +21,11 @@ def ports(release: Rendered, component: str) -> dict[str, tuple[str, int]]:
 
 
 def test_permission(helm: Helm) -> None:
-    """Probers and the hub may read the EndpointSlices of their own namespace, and nothing else anywhere."""
+    """Probers and the hub may read the EndpointSlices of their own namespace; probers nothing else anywhere."""
     for values, name in (({}, "smoker-prober"), (HOST, "smoker-prober"), ({}, "smoker-hub")):
         release = helm.render(values, namespace="net")
-        assert not [o for o in release.objects if o["kind"].startswith("Cluster")]
+        bindings = release.of_kind("ClusterRoleBinding")
+        assert [each["name"] for o in bindings for each in o["subjects"]] == ["smoker-hub"]
         assert {len(release.of_kind(kind)) for kind in ("Role", "RoleBinding")} == {2}
         role, binding = release.get("Role", name), release.get("RoleBinding", name)
         assert role["metadata"]["namespace"] == binding["metadata"]["namespace"] == "net"
@@ -37,6 +38,36 @@ def test_permission(helm: Helm) -> None:
             "name": role["metadata"]["name"],
         }
         assert binding["subjects"] == [{"kind": "ServiceAccount", "name": name, "namespace": "net"}]
+
+
+def test_nodes(helm: Helm) -> None:
+    """The hub may read Nodes, and nothing else of the cluster; with hub.watchNodes=false not even those."""
+    release = helm.render(namespace="net")
+    (role,), (binding,) = release.of_kind("ClusterRole"), release.of_kind("ClusterRoleBinding")
+    assert role["rules"] == [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch"]}]
+    assert role["metadata"]["name"] == binding["roleRef"]["name"] == "net-smoker-hub"
+    assert "namespace" not in role["metadata"]
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "smoker-hub", "namespace": "net"}]
+    without = helm.render({"hub": {"watchNodes": False}})
+    assert not without.of_kind("ClusterRole", "ClusterRoleBinding")
+    assert without.env("hub")["WATCH_NODES"] == "false"
+
+
+def test_lease(helm: Helm) -> None:
+    """Two replicas share one Lease, which they may create, read and update; one replica needs none."""
+    release = helm.render({"hub": {"replicas": 2}}, release="lungs")
+    name = release.env("hub")["LEASE_NAME"]
+    assert name == "lungs-hub"
+    assert release.get("Role", "lungs-hub")["rules"][1:] == [
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
+        {
+            "apiGroups": ["coordination.k8s.io"],
+            "resources": ["leases"],
+            "resourceNames": [name],
+            "verbs": ["get", "update"],
+        },
+    ]
+    assert helm.render().env("hub")["LEASE_NAME"] == ""
 
 
 def test_token(helm: Helm) -> None:

@@ -27,6 +27,8 @@ def expected(base: str) -> set[tuple[str, str]]:
         ("DaemonSet", f"{base}-prober"),
         *((kind, f"{base}-{component}") for kind in MESH for component in ("prober", "hub")),
         ("Deployment", f"{base}-hub"),
+        ("ClusterRole", f"default-{base}-hub"),
+        ("ClusterRoleBinding", f"default-{base}-hub"),
         ("Pod", f"{base}-test"),
     }
 
@@ -40,13 +42,15 @@ def test_objects(helm: Helm) -> None:
 def test_without_a_mesh(helm: Helm) -> None:
     """What only a mesh needs goes with it: the account, its permission, the headless Service, the hub."""
     gone = {(kind, "smoker-prober") for kind in MESH}
-    assert names(helm.render(NO_MESH)) == {each for each in expected("smoker") - gone if each[1] != "smoker-hub"}
+    assert names(helm.render(NO_MESH)) == {
+        each for each in expected("smoker") - gone if not each[1].endswith("smoker-hub")
+    }
 
 
 def test_without_a_hub(helm: Helm) -> None:
     """Without the hub nothing of it is left, and everything else stays."""
     found = names(helm.render({"hub": {"enabled": False}}))
-    assert found == {each for each in expected("smoker") if each[1] != "smoker-hub"}
+    assert found == {each for each in expected("smoker") if not each[1].endswith("smoker-hub")}
 
 
 def test_host_network(helm: Helm) -> None:
@@ -92,7 +96,7 @@ def test_long_names(helm: Helm, release: str, override: str) -> None:
     found = helm.render({**EVERYTHING, "fullnameOverride": override}, release=release)
     assert len(names(found)) == len(found.objects) == len(expected("")) + 14
     for kind, name in names(found):
-        assert len(name) <= 63
+        assert len(name) <= (63 if not kind.startswith("Cluster") else 63 + len("default-"))
         assert "--" not in name
         assert kind == "ConfigMap" or name.endswith(ENDS)
     for one in found.objects:
@@ -125,10 +129,11 @@ def test_words_of_yaml(helm: Helm, release: str) -> None:
 
 
 def test_namespace(helm: Helm) -> None:
-    """Every object says its namespace, so that what `helm template` prints can be applied as it is."""
+    """Every object but those of the whole cluster says its namespace: what `helm template` prints can be applied."""
     for namespace in ("net", "off", "1e3"):  # the last two are no text to YAML, unless they are quoted
         for found in helm.render(EVERYTHING, namespace=namespace).objects:
-            assert found["metadata"]["namespace"] == namespace
+            of_the_cluster = found["kind"].startswith("Cluster")
+            assert found["metadata"].get("namespace") == (None if of_the_cluster else namespace)
             assert {subject["namespace"] for subject in found.get("subjects", ())} <= {namespace}
 
 

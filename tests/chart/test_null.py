@@ -57,8 +57,9 @@ def texts(helm: Helm, cases: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def test_all_features_are_on(helm: Helm) -> None:
-    """The values of these tests render every object that ci/all-values.yaml renders."""
-    kinds = [sorted(o["kind"] for o in helm.render(values).objects) for values in (ON, ALL)]
+    """The values of these tests render every object that ci/all-values.yaml renders, and those that it turns off."""
+    everything = merged(ALL, {"hub": {"watchNodes": True}})
+    kinds = [sorted(o["kind"] for o in helm.render(values).objects) for values in (ON, everything)]
     assert kinds[0] == kinds[1]
 
 

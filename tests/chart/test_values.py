@@ -86,6 +86,8 @@ DEFAULT = {
         "PEER_HOST_SERVICE": "",
         "PEER_ADMIN_PORT": "9464",
         "PEER_HOST_ADMIN_PORT": "19464",
+        "WATCH_NODES": "true",
+        "LEASE_NAME": "",
         "AUTH_FOLDER": "",
         "PROMETHEUS_URL": "",
         "HISTORY_FOLDER": "/data",

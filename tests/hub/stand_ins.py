@@ -13,10 +13,13 @@ from smoker_common.clock import Clock
 from smoker_common.listen import tcp_listener
 from smoker_diagnosis.state import State, encode
 from smoker_hub.collect import Address, Collector
+from smoker_hub.diagnose import Diagnosis
 from smoker_hub.hub import Hub
 from smoker_hub.incidents import Change
+from smoker_hub.nodes import Inventory
 
 HOST = "127.0.0.1"
+CLOSE = "Connection: close\r\n"
 WALL = 1_700_000_000.0
 
 
@@ -79,9 +82,10 @@ class Prober:
             body = self.pages.get(self.requests[-1].split(b" ")[1]) or encode(self.state)
             tag = f'"{hash(body):x}"'
             if f"If-None-Match: {tag}".encode() in self.requests[-1]:
-                sock.sendall(f"HTTP/1.1 304 Not Modified\r\nETag: {tag}\r\n\r\n".encode())
+                sock.sendall(f"HTTP/1.1 304 Not Modified\r\n{CLOSE}ETag: {tag}\r\n\r\n".encode())
                 return
-            sock.sendall(f"HTTP/1.1 200 OK\r\nETag: {tag}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+            head = f"HTTP/1.1 200 OK\r\n{CLOSE}ETag: {tag}\r\nContent-Length: {len(body)}\r\n\r\n"
+            sock.sendall(head.encode() + body)
 
 
 @contextlib.contextmanager
@@ -96,9 +100,15 @@ def probers(states: list[State]) -> Iterator[list[Prober]]:
 
 
 def hub_of(
-    found: list[Prober], clock: Hand, *tells: Callable[[Change], None], timeout: float = 5.0, cluster: str = "blue"
+    found: list[Prober],
+    clock: Hand,
+    *tells: Callable[[Change], None],
+    timeout: float = 5.0,
+    cluster: str = "blue",
+    nodes: Inventory | None = None,
 ) -> Hub:
-    """Return a hub that asks these probers."""
+    """Return a hub that asks these probers. `nodes`: those of the cluster."""
     places = Given(*(prober.address for prober in found))
     collector = Collector(places, timeout=timeout, clock=clock.now)
-    return Hub(places, collector, interval=5.0, cluster=cluster, tells=tells, clock=clock)
+    diagnosis = Diagnosis(nodes, clock)
+    return Hub(places, collector, interval=5.0, cluster=cluster, tells=tells, diagnosis=diagnosis, clock=clock)

@@ -66,6 +66,19 @@ def test_a_slow_one_ends_with_the_deadline() -> None:
         assert len(looked.states) == 2
 
 
+def test_a_slow_one_holds_up_no_look() -> None:
+    """The look ends while its request goes on; its answer counts later."""
+    with probers(Cluster(nodes(3), host=False).states()) as found:
+        one = collector(found, Hand(), timeout=30.0)
+        found[0].silent = True
+        looked = one.look()
+        assert (len(looked.states), looked.errors) == (2, {})
+        again = one.look()
+        assert len(again.states) == 2
+        assert len(found[0].requests) == 1, "nobody is asked twice at a time"
+        one.close()
+
+
 def test_the_state_of_another_prober_is_refused() -> None:
     """An address that a pod of another node has got meanwhile does not speak for this node."""
     with probers(Cluster(nodes(2), host=False).states()) as found:

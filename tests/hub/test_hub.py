@@ -83,6 +83,34 @@ def test_a_prober_that_is_new_or_away_for_a_moment_is_no_finding() -> None:
         assert [(each.kind, each.incident.finding.kind) for each in changes] == [("open", "silent")]
 
 
+def test_a_suspicion_is_looked_at_soon() -> None:
+    """New failures are followed by looks a second apart, for some seconds; a fault that is known is not."""
+    clock = Hand()
+    with probers(Cluster(nodes(5)).states()) as found:
+        hub = hub_of(found, clock)
+        hub.look()
+        assert hub.pause == 5.0
+        become(found, Cluster(nodes(5)).fail(lambda link: link.touches("node-2")))
+        hub.look()
+        assert hub.pause == 1.0
+        hub.look(early=True)
+        assert len(hub.incidents.open) == 1
+        clock.instant += 60.0
+        hub.look()
+        assert hub.pause == 5.0
+
+
+def test_looks_that_are_dear_come_no_sooner() -> None:
+    """The hub spends at most a tenth of its time on early looks."""
+    clock = Hand()
+    with probers(Cluster(nodes(5)).fail(lambda link: link.touches("node-2")).states()) as found:
+        hub = hub_of(found, clock)
+        hub.look()
+        for took, pause in ((0.01, 1.0), (0.25, 2.5), (2.0, 5.0)):
+            hub.took = took
+            assert hub.pause == pause
+
+
 def test_ready_after_the_first_look() -> None:
     """Before the API server has said who there is, and before the first look, it is not ready."""
     with probers(Cluster(nodes(2)).states()) as found:

@@ -62,3 +62,32 @@ def test_the_memory_of_closed_ones_is_bounded() -> None:
     closed = [each.id for each in incidents.recent()]
     assert len(closed) == MOST_CLOSED
     assert closed[0] == f"{MOST_CLOSED + 4:x}"
+
+
+def test_what_becomes_worse_escalates_once() -> None:
+    """A warning that becomes critical is told again, under its id; one that goes to and fro is not."""
+    incidents = Incidents()
+    warning = msgspec.structs.replace(FOUND, kind="loss", severity="warning")
+    critical = msgspec.structs.replace(FOUND, kind="loss", severity="critical")
+    assert phases(incidents, "xx", warning) == [[], ["open"]]
+    assert phases(incidents, "xx", critical) == [["escalate"], []]
+    assert phases(incidents, "x", warning) == [[]]
+    assert phases(incidents, "x", critical) == [[]]
+
+
+def test_looks_that_come_early_close_nothing() -> None:
+    """However many they are: a fault is over when three looks of the usual pace miss it."""
+    incidents = Incidents()
+    phases(incidents, "xx")
+    assert [incidents.look([], 9.0, early=True) for _ in range(9)] == [[]] * 9
+    assert phases(incidents, "...") == [[], [], ["close"]]
+
+
+def test_what_is_gone_closes_at_once() -> None:
+    """A finding about a node that was deleted needs no three looks; a suspected one goes without a word."""
+    for looks, expected in (("xx", ["close"]), ("x", [])):
+        incidents = Incidents()
+        phases(incidents, looks)
+        assert [each.kind for each in incidents.look([], 9.0, gone=lambda _: True)] == expected
+        assert not incidents.open
+        assert not incidents.suspected

@@ -3,7 +3,12 @@
 {{- if and .Values.hub.enabled .Values.mesh.enabled }}yes{{ end -}}
 {{- end -}}
 
-{{/* What the hub is told. */}}
+{{/* The Lease whose holder notifies; empty where there is one replica. */}}
+{{- define "smoker.hubLease" -}}
+{{- if gt (int64 .Values.hub.replicas) 1 }}{{ include "smoker.name" (dict "root" . "component" "hub") }}{{ end -}}
+{{- end -}}
+
+{{/* The hub's environment. */}}
 {{- define "smoker.hubEnv" -}}
 {{- $values := .Values -}}
 HTTP_PORT: {{ $values.hub.port }}
@@ -16,6 +21,8 @@ PEER_SERVICE: {{ include "smoker.name" (dict "root" . "component" "prober") | qu
 PEER_HOST_SERVICE: {{ $values.hostNetwork.enabled | ternary (include "smoker.name" (dict "root" . "component" "host")) "" | quote }}
 PEER_ADMIN_PORT: {{ $values.adminPort }}
 PEER_HOST_ADMIN_PORT: {{ $values.hostNetwork.adminPort }}
+WATCH_NODES: {{ $values.hub.watchNodes }}
+LEASE_NAME: {{ include "smoker.hubLease" . | quote }}
 AUTH_FOLDER: {{ $values.hub.auth.existingSecret | empty | ternary "" "/etc/smoker/auth" | quote }}
 PROMETHEUS_URL: {{ $values.hub.prometheus.url | quote }}
 HISTORY_FOLDER: {{ $values.hub.history.enabled | ternary "/data" "" | quote }}

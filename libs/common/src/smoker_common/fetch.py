@@ -24,6 +24,7 @@ from smoker_common.host import host as normal_form
 
 OK, NOT_MODIFIED = 200, 304
 BLOCK = 65_536  # bytes
+CLOSE = "Connection: close\r\n"
 LONGEST_TAG = 256  # bytes
 
 
@@ -62,22 +63,103 @@ def fetch(host: str, port: int, path: str, *, seconds: float, limit: int) -> byt
 
 def fetch_news(host: str, port: int, path: str, *, tag: str, seconds: float, limit: int) -> Fetched:
     """Return the same with its ETag, or no body where it still has the ETag `tag`. Raises `FetchError`."""
-    where, deadline = _url(host, port, path), gevent.Timeout(seconds)
-    answer = _Answer(tag)
-    try:
-        with deadline:
-            _exchange(answer, host, port, path, limit)
-    except gevent.Timeout as over:
-        if over is not deadline:  # the caller's own
-            raise
-        part = f"; {answer.arrived} bytes have arrived" if answer.arrived else ""
-        raise FetchError(where, f"does not answer within {seconds:g} s{part}", answered=answer.arrived > 0) from None
-    except _Unfit as unfit:
-        raise FetchError(where, str(unfit), answered=answer.arrived > 0) from None
-    except (OSError, ValueError, OverflowError) as error:  # the last two: what can be no host or port
-        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise FetchError(where, f"does not answer: {why[:1].lower()}{why[1:]}") from None
-    return Fetched(b"".join(answer.body) if answer.status == OK else None, answer.tag or tag)
+    with contextlib.closing(Line(host, port, keep=False)) as line:
+        return line.fetch_news(path, tag=tag, seconds=seconds, limit=limit)
+
+
+class Line:
+    """A connection to one peer, kept open from one request to the next where the peer allows it. One user at a time."""
+
+    def __init__(self, host: str, port: int, *, keep: bool = True) -> None:
+        self.host, self.port, self._keep = host, port, keep
+        self._sock: gevent_socket | None = None
+        self._closed = False
+
+    def fetch_news(self, path: str, *, tag: str, seconds: float, limit: int) -> Fetched:
+        """Return what `fetch_news` of this module returns. Raises `FetchError`."""
+        where, deadline = _url(self.host, self.port, path), gevent.Timeout(seconds)
+        attempt = _Attempt()
+        try:
+            with deadline:
+                answer = self._exchange(attempt, path, tag, limit)
+        except gevent.Timeout as over:
+            if over is not deadline:  # the caller's own
+                raise
+            part = f"; {attempt.arrived} bytes have arrived" if attempt.arrived else ""
+            why = f"does not answer within {seconds:g} s{part}"
+            raise FetchError(where, why, answered=attempt.arrived > 0) from None
+        except _Unfit as unfit:
+            raise FetchError(where, str(unfit), answered=attempt.arrived > 0) from None
+        except (OSError, ValueError, OverflowError) as error:  # the last two: what can be no host or port
+            why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise FetchError(where, f"does not answer: {why[:1].lower()}{why[1:]}") from None
+        finally:
+            if self._closed or attempt.answer is None or not attempt.answer.reusable:
+                self.drop()
+        return Fetched(b"".join(answer.body) if answer.status == OK else None, answer.tag or tag)
+
+    def close(self) -> None:
+        """Close the connection for good; a request that is under way fails."""
+        self._closed = True
+        self.drop()
+
+    def __del__(self) -> None:
+        self.drop()
+
+    def drop(self) -> None:
+        """Close the connection; the next request opens another one."""
+        if self._sock is not None:
+            self._sock.close()
+            self._sock = None
+
+    def _exchange(self, attempt: _Attempt, path: str, tag: str, limit: int) -> _Answer:
+        """Ask, and read until the answer is complete. Raises `_Unfit`, `OSError`, `ValueError`, `OverflowError`."""
+        if self._sock is not None:
+            attempt.answer = _Answer(tag)
+            try:
+                return self._ask(self._sock, attempt.answer, path, limit)
+            except (OSError, _Unfit):
+                if attempt.arrived:
+                    raise
+            self.drop()  # the peer closed it after the last request
+            attempt.answer = None
+        if self._closed:
+            raise OSError("the connection is closed")
+        self._sock = _connected(self.host, self.port)
+        attempt.answer = _Answer(tag)
+        return self._ask(self._sock, attempt.answer, path, limit)
+
+    def _ask(self, sock: gevent_socket, answer: _Answer, path: str, limit: int) -> _Answer:
+        host = authority(wire(normal_form(self.host)), self.port)
+        head = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: application/json\r\n"
+        if answer.known:
+            head += f"If-None-Match: {answer.known}\r\n"
+        sock.sendall(f"{head}{'' if self._keep else CLOSE}\r\n".encode("ascii"))
+        while True:
+            data = sock.recv(BLOCK)
+            if data:
+                answer.feed(data)
+            else:
+                answer.end()
+            answer.check()
+            if answer.arrived > limit:
+                raise _Unfit(f"sends more than {limit} bytes")
+            if answer.complete:
+                answer.reusable = bool(data) and self._keep and answer.keeps
+                return answer
+            gevent.sleep(0)  # gevent does not switch while there is data: others, and the deadline, get their turn
+
+
+class _Attempt:
+    """How far one request has come."""
+
+    def __init__(self) -> None:
+        self.answer: _Answer | None = None
+
+    @property
+    def arrived(self) -> int:
+        """Bytes of the answer so far."""
+        return self.answer.arrived if self.answer is not None else 0
 
 
 class _Unfit(Exception):
@@ -92,15 +174,21 @@ class _Answer:
         self.arrived = 0  # bytes
         self.body: list[bytes] = []
         self.complete = False
+        self.reusable = False  # whether another request can follow on its connection
+        self._status = 0
+        self._kept = False  # whether the peer keeps the connection
+        self._over = False  # whether bytes came after its end
         self._parser = HttpResponseParser(self)
         self._headers_complete = self._sized = False
 
     def feed(self, data: bytes) -> None:
         """Parse `data`. Raises `_Unfit`."""
         self.arrived += len(data)
+        self._over = self._over or self.complete
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
+            self._over = True
             if not self.complete:  # what follows an answer is of no interest
                 raise _Unfit("does not speak HTTP/1.1") from None
 
@@ -108,7 +196,11 @@ class _Answer:
         """Note that the peer has closed. Raises `_Unfit` where that is before the end of the answer."""
         if not self._headers_complete or self._sized:
             raise _Unfit(f"closed the connection before the end of its answer, after {self.arrived} bytes")
+        self._status = self.status
         self.complete = True  # RFC 9112 section 6.3: a body without a length ends with the connection
+
+    def on_message_begin(self) -> None:
+        self._over = self._over or self.complete
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if name.lower() == b"etag" and _is_tag(value):
@@ -126,6 +218,7 @@ class _Answer:
         if self._interim():
             self._sized = False
         else:
+            self._status, self._kept = self.status, self._parser.should_keep_alive()  # llhttp forgets both
             self.complete = True
 
     def check(self) -> None:
@@ -135,34 +228,18 @@ class _Answer:
             raise _Unfit(f"answers with status {status}")
 
     @property
+    def keeps(self) -> bool:
+        """Whether the peer keeps the connection, and nothing came after the answer."""
+        return self._kept and not self._over
+
+    @property
     def status(self) -> int:
         """The status, once its line has come."""
-        return int(self._parser.get_status_code())
+        return self._status if self.complete else int(self._parser.get_status_code())
 
     def _interim(self) -> bool:
         """RFC 9110 section 15.2: another answer follows one of 1xx."""
         return self.status < OK
-
-
-def _exchange(answer: _Answer, host: str, port: int, path: str, limit: int) -> None:
-    """Ask, and read until the answer is complete. Raises `_Unfit`, `OSError`, `ValueError`, `OverflowError`."""
-    with contextlib.closing(_connected(host, port)) as sock:
-        head = (
-            f"GET {path} HTTP/1.1\r\nHost: {authority(wire(normal_form(host)), port)}\r\nAccept: application/json\r\n"
-        )
-        if answer.known:
-            head += f"If-None-Match: {answer.known}\r\n"
-        sock.sendall(f"{head}Connection: close\r\n\r\n".encode("ascii"))
-        while not answer.complete:
-            data = sock.recv(BLOCK)
-            gevent.sleep(0)  # gevent does not switch while there is data: others, and the deadline, get their turn
-            if data:
-                answer.feed(data)
-            else:
-                answer.end()
-            answer.check()
-            if answer.arrived > limit:
-                raise _Unfit(f"sends more than {limit} bytes")
 
 
 def _connected(host: str, port: int) -> gevent_socket:

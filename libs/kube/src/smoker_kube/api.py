@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import urllib3
 from loguru import logger
@@ -27,7 +28,7 @@ CONNECT, READ, SILENCE = 5.0, 10.0, 90.0  # seconds; the last is a watch's, in w
 LONGEST_LINE = 16 * 1024 * 1024  # bytes
 LARGEST = 16 * 1024 * 1024  # bytes of an answer
 PIECE = 65_536  # bytes
-OK = 200
+OK, CREATED = 200, 201
 #: A node that is cut off learns it in half a minute, not when the kernel gives up (tcp(7)).
 KEEPALIVE = [
     *HTTPConnection.default_socket_options,
@@ -48,7 +49,7 @@ class TooLarge(ValueError):
 
 
 class Refused(Exception):
-    """The API answered with another status than 200. `wait`: seconds after which it wants the next request, if any."""
+    """The API answered with another status than 200 or 201. `wait`: seconds after which it wants the next request."""
 
     def __init__(self, status: int, why: str, wait: float | None = None) -> None:
         super().__init__(f"{status} {why}".strip())
@@ -93,36 +94,49 @@ class Api:
 
         Raises `Refused`, `TooLarge`, `ValueError`, `OSError` or urllib3's `HTTPError`.
         """
-        answer, data = self._ask(path, parameters, self._read), bytearray()
-        try:
-            for piece in answer.stream(PIECE, decode_content=True):
-                data += piece
-                if len(data) > largest:
-                    raise TooLarge(f"an answer of more than {largest} bytes")
-        except BaseException:
-            answer.close()  # what is left of it would stand before the next answer
-            raise
-        answer.release_conn()
-        return json.loads(data)
+        return _json(self._ask("GET", path, self._read, parameters), largest)
+
+    def create(self, path: str, item: Mapping[str, Any]) -> Any:
+        """Create `item` in the collection at `path`, and return it as stored. Raises as `get`.
+
+        The status of the `Refused` is 409 where an object of that name exists.
+        """
+        return _json(self._ask("POST", path, self._read, item=item), LARGEST)
+
+    def replace(self, path: str, item: Mapping[str, Any]) -> Any:
+        """Replace the object at `path` with `item`, and return it as stored. Raises as `get`.
+
+        The status of the `Refused` is 409 where the object has changed since the `resourceVersion` in `item`.
+        """
+        return _json(self._ask("PUT", path, self._read, item=item), LARGEST)
 
     def watch(self, path: str, **parameters: str) -> urllib3.BaseHTTPResponse:
         """The answer to a watch, its lines still to come; to be closed. Raises the same."""
-        return self._ask(path, parameters, self._silence)
+        return self._ask("GET", path, self._silence, parameters)
 
-    def _ask(self, path: str, parameters: Mapping[str, str], read: float) -> urllib3.BaseHTTPResponse:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        read: float,
+        parameters: Mapping[str, str] | None = None,
+        item: Mapping[str, Any] | None = None,
+    ) -> urllib3.BaseHTTPResponse:
         headers = {"Accept": "application/json"}
+        if item is not None:
+            headers["Content-Type"] = "application/json"
         if self._secure or self._token.exists():
             headers["Authorization"] = f"Bearer {self._bearer()}"
         answer = self._connections().request(
-            "GET",
-            f"{self._url}{path}",
-            fields=dict(parameters),
+            method,
+            f"{self._url}{path}{'?' + urlencode(parameters) if parameters else ''}",
+            body=None if item is None else json.dumps(item).encode(),
             headers=headers,
             timeout=Timeout(connect=CONNECT, read=read),
             preload_content=False,
             redirect=False,
         )
-        if answer.status == OK:
+        if answer.status in (OK, CREATED):
             return answer
         why, wait = answer.reason or "", answer.headers.get("Retry-After", "")
         answer.close()
@@ -161,6 +175,21 @@ class Api:
         except ssl.SSLError:
             raise Unasked(f"{self._ca}: it holds no certificate") from None
         return context
+
+
+def _json(answer: urllib3.BaseHTTPResponse, largest: int) -> Any:
+    """Return the JSON of an answer, of at most `largest` bytes. Raises `TooLarge`, `ValueError` or `HTTPError`."""
+    data = bytearray()
+    try:
+        for piece in answer.stream(PIECE, decode_content=True):
+            data += piece
+            if len(data) > largest:
+                raise TooLarge(f"an answer of more than {largest} bytes")
+    except BaseException:
+        answer.close()  # what is left of it would stand before the next answer
+        raise
+    answer.release_conn()
+    return json.loads(data)
 
 
 def lines(answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:

@@ -57,18 +57,20 @@ _SENTENCES = {
 }
 _REFUSALS = {
     UNAUTHORIZED: "the API server refuses this pod's token: it has expired, or its account was deleted",
-    FORBIDDEN: "the API server forbids this pod's account to list and watch EndpointSlices: its Role is missing or not "
-    "bound",
-    NOT_FOUND: "the API server answers, but does not serve EndpointSlices",
+    FORBIDDEN: "the API server forbids this pod's account to list and watch {what}: its Role is missing or not bound",
+    NOT_FOUND: "the API server answers, but does not serve {what}",
     TOO_MANY: "the API server is busy and asks this pod to wait",
 }
 
 
-def sentence(answering: str, status: int | None = None) -> str:
-    """Return the sentence, without its end. Both may come from a prober of another version."""
+def sentence(answering: str, status: int | None = None, what: str = "EndpointSlices") -> str:
+    """Return the sentence, without its end. `what`: the collection that was asked for.
+
+    The first two may come from a prober of another version.
+    """
     if answering == Answering.REFUSED:
         if status in _REFUSALS:
-            return _REFUSALS[status]
+            return _REFUSALS[status].format(what=what)
         ill = status is not None and status >= http.HTTPStatus.INTERNAL_SERVER_ERROR
         return f"the API server {'answers with an error of its own' if ill else 'refuses to answer'}"
     known = {word.value: told for word, told in _SENTENCES.items()}

@@ -60,15 +60,20 @@ class Watch(Generic[T]):
         api: Api,
         path: str,
         *,
-        selector: str,
+        selector: str = "",
         keep: Callable[[Object], T],
         changed: Callable[[Mapping[str, T]], None],
+        what: str = "EndpointSlices",
+        meanwhile: str = KEPT,
         pause: Callable[[float], object] = gevent.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`pause` waits for so many seconds; `clock` says the instant now."""
+        """Watch `path`. `what` and `meanwhile`: for the log, the collection, and what happens while it cannot be read.
+
+        `pause` waits for a number of seconds; `clock` returns the instant now.
+        """
         self._api, self._path, self._selector, self._keep, self._changed = api, path, selector, keep, changed
-        self._pause, self._clock = pause, clock
+        self._what, self._meanwhile, self._pause, self._clock = what, meanwhile, pause, clock
         self._items: dict[str, T] = {}
         self._version = ""  # to watch from; empty: to be listed
         self._failures = 0
@@ -119,7 +124,7 @@ class Watch(Generic[T]):
 
     def _list_from(self, version: Mapping[str, str], largest: int) -> None:
         found: dict[str, T] = {}
-        asked = {"labelSelector": self._selector, "limit": PAGE}
+        asked = {**self._selected(), "limit": PAGE}
         more = {**asked, **version}
         while True:
             page = _mapping(self._api.get(self._path, largest, **more))
@@ -135,9 +140,12 @@ class Watch(Generic[T]):
         self._answered()
         self._tell()
 
+    def _selected(self) -> dict[str, str]:
+        return {"labelSelector": self._selector} if self._selector else {}
+
     def _follow(self) -> None:
         """One watch, to its end."""
-        asked = {"labelSelector": self._selector, "watch": "1", "allowWatchBookmarks": "true"}
+        asked = {**self._selected(), "watch": "1", "allowWatchBookmarks": "true"}
         asked |= {"resourceVersion": self._version, "timeoutSeconds": str(random.randint(*LASTS))}  # noqa: S311  spread, not secret
         answer = self._api.watch(self._path, **asked)
         try:
@@ -177,9 +185,9 @@ class Watch(Generic[T]):
     def _failed(self, standing: Standing) -> None:
         """Log each sentence once, until the API server answers again."""
         self.stale, self.standing = self._clock() if self.stale is None else self.stale, standing
-        told = sentence(standing.answering, standing.status)
+        told = sentence(standing.answering, standing.status, self._what)
         if told not in self._told:
-            logger.warning(f"{told}; {KEPT}", cause=standing.cause, path=self._path, known=len(self._items))
+            logger.warning(f"{told}; {self._meanwhile}", cause=standing.cause, path=self._path, known=len(self._items))
             self._told.add(told)
 
     def _refused(self, refused: Refused) -> None:

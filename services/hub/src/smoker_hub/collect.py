@@ -1,8 +1,9 @@
 """Polls the state of every prober: one request each look, answered by 304 where nothing has changed.
 
-addresses ─▶ GET /api/v1/state (deadline, limit, ETag) ─▶ Collected
+addresses ─▶ GET /api/v1/state (kept connection, deadline, limit, ETag) ─▶ Collected
 
-A prober that is slow, malformed or silent costs nobody else anything.
+A prober that is slow, malformed or silent costs nobody else anything: a look ends once nobody has answered for `QUIET`
+seconds, and an answer that comes later counts in the next look.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from gevent.event import Event
 from gevent.pool import Pool
+from loguru import logger
 
-from smoker_common.fetch import Fetched, FetchError, fetch_news
+from smoker_common.fetch import Fetched, FetchError, Line
 from smoker_diagnosis.state import LARGEST, State, StateError, decode
 
 STATE = "/api/v1/state"
-AT_ONCE = 64  # probers that are asked at one time
+AT_ONCE = 512  # probers that are asked at one time
+QUIET = 0.5  # seconds without any answer after which a look ends
 USUAL = 35.0  # seconds for which a prober may be silent before that means anything, where its interval is not known
 
 Key = tuple[str, str]  # node and network of a prober
@@ -38,12 +42,14 @@ class Address:
 class _Known:
     """What is kept of one prober. Instants are seconds of the steady clock."""
 
+    line: Line
     ready: bool = True
     state: State | None = None
     tag: str = ""
     received: float = 0.0  # when the state came that is kept
     answered: float = 0.0  # when it last answered, a 304 too; at first, when it was first asked
     error: str = ""
+    asking: bool = False
 
     @property
     def patience(self) -> float:
@@ -81,30 +87,63 @@ class Collector:
     ) -> None:
         self._addresses, self._timeout, self._clock = addresses, timeout, clock
         self._known: dict[Key, _Known] = {}
+        self._pool = Pool(AT_ONCE)
+        self._asking = 0  # requests under way
+        self._ended = Event()  # one of them has ended
 
     def look(self) -> Collected:
         """Ask every prober once, and return what is known now."""
         wanted = {(each.node, each.network): each for each in self._addresses()}
         for gone in self._known.keys() - wanted.keys():
-            del self._known[gone]
+            self._known.pop(gone).line.close()
         begun = self._clock()
-        for key in sorted(wanted.keys() - self._known.keys()):
-            self._known[key] = _Known(answered=begun)
-        pool = Pool(AT_ONCE)
         for key, address in wanted.items():
-            self._known[key].ready = address.ready
-            pool.spawn(self._ask, self._known[key], address)
-        pool.join(raise_error=True)
+            known = self._known.get(key)
+            if known is None or (known.line.host, known.line.port) != (address.host, address.port):
+                known = self._moved(key, address, begun)
+            known.ready = address.ready
+            if not known.asking:
+                known.asking = True
+                self._asking += 1
+                self._pool.spawn(self._ask, known, address)
+        while self._asking:
+            self._ended.clear()
+            if not self._ended.wait(QUIET):
+                break
         return self._collected()
+
+    def close(self) -> None:
+        """Close every connection."""
+        for known in self._known.values():
+            known.line.close()
+        self._known.clear()
+
+    def _moved(self, key: Key, address: Address, now: float) -> _Known:
+        """Return the entry of a prober that is new or has another address. What was known of it stays."""
+        before = self._known.get(key)
+        known = self._known[key] = _Known(Line(address.host, address.port), answered=now)
+        if before is not None:
+            known.state, known.tag, known.received = before.state, before.tag, before.received
+            known.answered, known.error = before.answered, before.error
+            before.line.close()
+        return known
 
     def _ask(self, known: _Known, address: Address) -> None:
         try:
-            found = fetch_news(address.host, address.port, STATE, tag=known.tag, seconds=self._timeout, limit=LARGEST)
+            found = known.line.fetch_news(STATE, tag=known.tag, seconds=self._timeout, limit=LARGEST)
             self._take(known, found, address)
         except FetchError as failure:
             known.error = failure.why
         except StateError as wrong:
             known.error = str(wrong)
+            known.line.drop()
+        except Exception:
+            logger.exception("a prober's state could not be read")
+            known.error = "its state could not be read"
+        finally:
+            known.asking = False
+            self._asking -= 1
+            self._ended.set()
 
     def _take(self, known: _Known, found: Fetched, address: Address) -> None:
         now = self._clock()

@@ -1,6 +1,8 @@
 """The hub at work: every few seconds one look at all probers, and what it changes.
 
-Places ─▶ Collector ─▶ diagnose ─▶ Incidents ─▶ log lines, notifications; what is known now ─▶ API, page, metrics
+Places ─▶ Collector ─▶ Diagnosis ─▶ Incidents ─▶ log lines, notifications; what is known now ─▶ API, page, metrics
+
+A look that suspects a fault, or that meets new failures, is followed by another one soon: two looks open a finding.
 """
 
 from __future__ import annotations
@@ -12,17 +14,23 @@ import gevent
 from loguru import logger
 
 from smoker_common.clock import Clock
-from smoker_diagnosis.diagnose import diagnose
-from smoker_diagnosis.finding import Finding
+from smoker_diagnosis.state import State
 from smoker_hub import words
 from smoker_hub.changes import Changes, PathsChange
 from smoker_hub.collect import Collected, Collector
+from smoker_hub.diagnose import Diagnosis
 from smoker_hub.incidents import Change, Incidents
 
+BLIND = 3  # looks in a row before the log says so: a pod that has just started may have no network yet
 STUCK = 120.0  # seconds without a look after which the hub is not alive any more
+SOON = 1.0  # seconds from a look that suspects a fault to the next
+CHEAP = 0.1  # share of its time that the hub spends on such looks at most
+USUAL = 0.9  # of the interval: a look that comes after less time is an early one
+AWAITED = 8.0  # seconds for which new failures are looked at soon
 
 Tell = Callable[[Change], None]
 Follow = Callable[[Sequence[PathsChange]], None]
+Failing = tuple[str, str, str, str, str, str]
 
 
 class Known(Protocol):
@@ -40,7 +48,7 @@ class Known(Protocol):
 
 
 class Hub:
-    """Looks every `interval` seconds, and calls each of `tells` with what opened or closed."""
+    """Looks every `interval` seconds, and calls each of `tells` with what opened, became worse or closed."""
 
     def __init__(
         self,
@@ -50,29 +58,36 @@ class Hub:
         interval: float,
         cluster: str,
         tells: Iterable[Tell] = (),
+        diagnosis: Diagnosis | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._places, self._collector, self._interval = places, collector, interval
         self.cluster, self._tells, self.clock = cluster, list(tells), clock or Clock()
+        self._diagnosis = diagnosis or Diagnosis(clock=self.clock)
         self.incidents = Incidents()
         self.collected = Collected()
         self.looked: float | None = None  # the instant of the last look
+        self.looks = 0
         self.took = 0.0  # seconds
         self.blind = False
+        self._deaf = 0  # looks in a row with fewer than half of the probers
         self._changes = Changes()
         self._follow: list[Follow] = []
         self._well = False  # whether it was said
+        self._failing: set[Failing] = set()  # paths that failed in the last look
+        self._failed = float("-inf")  # when a new one joined them
         self.began = self.clock.now()
         self._greenlet: gevent.Greenlet[[], None] | None = None
 
-    def look(self) -> None:
-        """Look once."""
+    def look(self, *, early: bool = False) -> None:
+        """Look once. `early`: whether the last look was a moment ago; such a look closes nothing."""
         begun = self.clock.now()
         collected = self._collector.look()
         if collected.asked:
-            self._take(collected)
+            self._take(collected, early=early)
         self.collected, self.looked = collected, self.clock.now()
         self.took = self.looked - begun
+        self.looks += 1
         changed = list(self._changes.look(collected)) if self._follow else []
         for follow in self._follow:
             try:
@@ -81,27 +96,42 @@ class Hub:
                 logger.exception("what follows the looks failed in a way it should not")
 
     def follow(self, tell: Tell, look: Follow | None = None) -> None:
-        """Call `tell` with what opens or closes, and `look` after each look with the probers whose paths changed."""
+        """Call `tell` with each change of a finding, `look` after each look with the probers whose paths changed."""
         self._tells.append(tell)
         if look is not None:
             self._follow.append(look)
 
-    def _take(self, collected: Collected) -> None:
+    def _take(self, collected: Collected, *, early: bool) -> None:
         heard = collected.asked - len(collected.errors)
-        if collected.blind != self.blind:
-            self.blind = collected.blind
-            (words.blind if self.blind else words.sees_again)(heard, collected.asked)
+        self.blind = collected.blind
         if self.blind:
+            self._deaf += 1
+            if self._deaf == BLIND:
+                words.blind(heard, collected.asked)
             return
-        found = [each for each in diagnose(collected.states, collected.waited) if not _too_soon(each, collected)]
-        for change in self.incidents.look(found, self.clock.now()):
+        if self._deaf >= BLIND:
+            words.sees_again(heard, collected.asked)
+        self._deaf = 0
+        now = self.clock.now()
+        found = self._diagnosis.look(collected)
+        for change in self.incidents.look(found, now, early=early, gone=self._diagnosis.gone):
             words.tell(change, self.cluster)
             for tell in self._tells:
                 tell(change)
+        failing = set(failures(collected.states))
+        if failing - self._failing:
+            self._failed = now
+        self._failing = failing
         everybody = heard == collected.asked and all(path.last for state in collected.states for path in state.paths)
         if not self._well and everybody and not found and paths_of(collected):
             self._well = True
             words.well(paths_of(collected), collected.asked, self.cluster)
+
+    @property
+    def pause(self) -> float:
+        """Seconds from the beginning of the last look to the next one."""
+        expects = self.clock.now() - self._failed < AWAITED or any(each.hopeful for each in self.incidents.suspected)
+        return min(self._interval, max(SOON, self.took / CHEAP)) if expects and not self.blind else self._interval
 
     def start(self) -> None:
         """Begin to look."""
@@ -109,17 +139,21 @@ class Hub:
         self._greenlet = gevent.spawn(self._run)
 
     def _run(self) -> None:
+        regular = self.clock.now() - self._interval
         while True:
             begun = self.clock.now()
+            early = begun - regular < USUAL * self._interval
+            regular = regular if early else begun
             try:
-                self.look()
+                self.look(early=early)
             except Exception:
                 logger.exception("a look failed in a way it should not")
-            gevent.sleep(max(self._interval - (self.clock.now() - begun), 0.1))
+            gevent.sleep(max(self.pause - (self.clock.now() - begun), 0.1))
 
     def retire(self) -> None:
         """Look no more."""
         self._places.close()
+        self._collector.close()
         if self._greenlet is not None:
             self._greenlet.kill(block=False)
 
@@ -146,8 +180,9 @@ def paths_of(collected: Collected) -> int:
     return sum(len(state.paths) for state in collected.states)
 
 
-def _too_soon(finding: Finding, collected: Collected) -> bool:
-    """Return whether a silent prober has not been silent for long enough, or was never asked."""
-    if finding.kind != "silent" or "silent" not in finding.notes:
-        return False
-    return not any((node, note) in collected.lost for node in finding.scope.nodes for note in finding.notes)
+def failures(states: Iterable[State]) -> Iterable[Failing]:
+    """Yield what fails: node, network, target, plane, address family and probe of each path."""
+    for state in states:
+        for path in state.paths:
+            if path.streak:
+                yield state.node, state.network, path.target, path.plane, path.family, path.probe

@@ -1,21 +1,24 @@
 """The life of a finding: suspected, open, clearing, closed.
 
 A finding opens when two looks in a row have it and are sure of it. It clears when a look no longer has it, and closes
-when three in a row do not. Only opening and closing are told: a path that flakes once tells nobody.
+when three in a row do not; looks that come sooner than usual do not count. An open finding that becomes worse
+escalates. Only opening, escalating and closing are logged and sent: a path that fails once is not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
 from smoker_diagnosis.finding import Finding
 
 Phase = Literal["suspected", "open", "clearing", "closed"]
+Word = Literal["open", "escalate", "close"]
 
 SURE = 0.9  # confidence from which a finding can open
 OPENS, CLOSES = 2, 3  # looks in a row that have it, and that do not
+GRAVITY = {"info": 0, "warning": 1, "critical": 2}
 MOST_CLOSED = 200  # closed incidents that are remembered
 
 
@@ -31,39 +34,54 @@ class Incident:
     closed: float | None = None
     _seen: int = field(default=0, repr=False)  # looks in a row that were sure of it
     _missed: int = field(default=0, repr=False)
+    _worst: int = field(default=0, repr=False)  # gravity that was told
 
     @property
     def id(self) -> str:
         """The id of its finding."""
         return self.finding.id
 
-    def see(self, finding: Finding, now: float) -> bool:
-        """Take in a look that has it. Return whether it opened with this look."""
+    @property
+    def hopeful(self) -> bool:
+        """Whether another look that has it would open it."""
+        return self.phase == "suspected" and self._seen > 0
+
+    def see(self, finding: Finding, now: float) -> Word | None:
+        """Take in a look that has it. Return whether it opened or became worse with this look."""
+        before = self.finding
         self.finding, self.last_seen, self._missed = finding, now, 0
         self._seen = self._seen + 1 if finding.confidence >= SURE and not finding.one_of else 0
         if self.phase == "clearing":
             self.phase = "open"
         if self.phase == "suspected" and self._seen >= OPENS:
-            self.phase, self.opened = "open", now
-            return True
-        return False
+            self.phase, self.opened, self._worst = "open", now, GRAVITY[finding.severity]
+            return "open"
+        worse = GRAVITY[finding.severity] > self._worst or (finding.kind, before.kind) == ("not_ready", "fault")
+        if self.phase == "open" and worse:
+            self._worst = max(self._worst, GRAVITY[finding.severity])
+            return "escalate"
+        return None
 
-    def miss(self, now: float) -> bool:
-        """Take in a look that does not have it. Return whether it closed with this look."""
-        self._seen, self._missed = 0, self._missed + 1
+    def miss(self, now: float, *, early: bool) -> bool:
+        """Take in a look that does not have it. Return whether it closed; an early look closes nothing."""
+        self._seen, self._missed = 0, self._missed + (not early)
         if self.phase == "open":
             self.phase = "clearing"
         if self._missed < CLOSES:
             return False
-        was_open, self.phase, self.closed = self.phase == "clearing", "closed", now
+        return self.end(now)
+
+    def end(self, now: float) -> bool:
+        """Close it. Return whether it was open."""
+        was_open, self.phase, self.closed = self.opened is not None, "closed", now
         return was_open
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a look has changed: an incident that opened or closed."""
+    """What a look has changed: an incident that opened, became worse or closed."""
 
-    kind: Literal["open", "close"]
+    kind: Word
     incident: Incident
 
 
@@ -74,8 +92,19 @@ class Incidents:
         self._live: dict[str, Incident] = {}
         self._closed: list[Incident] = []
 
-    def look(self, findings: Iterable[Finding], now: float) -> list[Change]:
-        """Take in one look. Return what opened and what closed."""
+    def look(
+        self,
+        findings: Iterable[Finding],
+        now: float,
+        *,
+        early: bool = False,
+        gone: Callable[[Finding], bool] = lambda _: False,
+    ) -> list[Change]:
+        """Take in one look. Return what opened, became worse and closed.
+
+        `early`: whether it came sooner after the last one than usual. `gone(finding)`: whether what it is about exists
+        no more; such a finding closes at once.
+        """
         changes: list[Change] = []
         seen: set[str] = set()
         for finding in findings:
@@ -83,10 +112,12 @@ class Incidents:
             incident = self._live.get(finding.id)
             if incident is None:
                 incident = self._live[finding.id] = Incident(finding, now, now)
-            if incident.see(finding, now):
-                changes.append(Change("open", incident))
+            word = incident.see(finding, now)
+            if word is not None:
+                changes.append(Change(word, incident))
         for incident in [each for key, each in self._live.items() if key not in seen]:
-            if incident.miss(now):
+            closed = incident.end(now) if gone(incident.finding) else incident.miss(now, early=early)
+            if closed:
                 changes.append(Change("close", incident))
             if incident.phase == "closed":
                 del self._live[incident.id]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from smoker_common.metrics import gauge
+from smoker_common.metrics import counter, gauge
 from smoker_diagnosis import text
 from smoker_hub.hub import Hub
 
@@ -17,8 +17,8 @@ MOST = 50  # findings that have series of their own
 class HubMetrics(Collector):
     """What the hub knows now."""
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
+    def __init__(self, hub: Hub, notifies: Callable[[], bool] = lambda: True) -> None:
+        self._hub, self._notifies = hub, notifies
 
     def collect(self) -> Iterable[Metric]:
         hub, collected = self._hub, self._hub.collected
@@ -39,4 +39,9 @@ class HubMetrics(Collector):
         silent = len(collected.silent)
         probers = [({"state": "answering"}, float(collected.asked - silent)), ({"state": "silent"}, float(silent))]
         yield gauge("smoker_hub_probers", "Probers that the hub asks, by whether they answer", probers)
+        yield counter("smoker_hub_looks_total", "Looks at all probers", [({}, float(hub.looks))])
         yield gauge("smoker_hub_look_seconds", "How long the last look at all probers took", [({}, hub.took)])
+        blind: list[tuple[dict[str, str], float]] = [({}, float(hub.blind))]
+        yield gauge("smoker_hub_blind", "1 while fewer than half of the probers answer the hub", blind)
+        notifies: list[tuple[dict[str, str], float]] = [({}, float(self._notifies()))]
+        yield gauge("smoker_hub_notifies", "1 where this replica is the one that notifies", notifies)

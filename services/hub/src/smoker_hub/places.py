@@ -1,6 +1,8 @@
 """Where the probers are: the endpoints of their Services, ready or not.
 
 EndpointSlices ─▶ Watch ─▶ one Address a node and network
+
+A pod on a node that was deleted stays in its EndpointSlice for a while: it is left out where nodes are known.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from typing import Any
 
 from smoker_common.peers import NamedPeer
 from smoker_hub.collect import Address
+from smoker_hub.nodes import Nodes
 from smoker_kube.api import Api
 from smoker_kube.slices import FAMILIES, Placed, path, placed, selector
 from smoker_kube.watch import Watch
@@ -42,8 +45,9 @@ def addresses_of(slices: Iterable[Iterable[Placed]], services: Services) -> list
 class Places:
     """Watches the probers' EndpointSlices, and returns their addresses when it is called."""
 
-    def __init__(self, api: Api, namespace: str, services: Services) -> None:
-        self._services = services
+    def __init__(self, api: Api, namespace: str, services: Services, nodes: Nodes | None = None) -> None:
+        """Watch them; with `nodes`, leave out probers on nodes that were deleted."""
+        self._services, self._nodes = services, nodes
         self._slices: Mapping[str, tuple[Placed, ...]] = {}
         self._watch = Watch(
             api,
@@ -52,11 +56,25 @@ class Places:
             keep=lambda item: tuple(placed(item)),
             changed=self._changed,
         )
-        self.start, self.close = self._watch.start, self._watch.close
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._watch.start()
+        if self._nodes is not None:
+            self._nodes.start()
+
+    def close(self) -> None:
+        """Watch no more."""
+        self._watch.close()
+        if self._nodes is not None:
+            self._nodes.close()
 
     def __call__(self) -> list[Address]:
         """Return where the probers are, as last known."""
-        return addresses_of(self._slices.values(), self._services)
+        found = addresses_of(self._slices.values(), self._services)
+        if self._nodes is None or not self._nodes.known:
+            return found
+        return [each for each in found if self._nodes.get(each.node) is not None]
 
     @property
     def known(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from smoker_common import peers
-from smoker_common.settings import Kind, ServiceSettings, name, port, seconds, setting, whole
+from smoker_common.settings import Kind, ServiceSettings, name, one_of, port, seconds, setting, whole
 from smoker_hub.notify.options import receivers
 from smoker_hub.notify.receiver import Options
 from smoker_hub.post import is_url
@@ -42,6 +42,12 @@ class Settings(ServiceSettings):
     peer_host_service: str = setting("PEER_HOST_SERVICE", "", name, "the Service of the probers on nodes' networks")
     peer_admin_port: int = setting("PEER_ADMIN_PORT", 9464, port, "the admin port of the probers in pods")
     peer_host_admin_port: int = setting("PEER_HOST_ADMIN_PORT", 19464, port, "that of the probers on nodes' networks")
+    watch_nodes: str = setting(
+        "WATCH_NODES", "false", one_of("true", "false"), "whether to read the cluster's Nodes; needs a ClusterRole"
+    )
+    lease_name: str = setting(
+        "LEASE_NAME", "", name, "the Lease whose holder notifies, of several replicas; empty: each does"
+    )
     cluster_name: str = setting("CLUSTER_NAME", "", name, "the cluster's name, in every line and finding")
     history_folder: str = setting("HISTORY_FOLDER", "", folder, "where the history is kept; unset: nowhere")
     history_days: int = setting("HISTORY_DAYS", 7, whole(1, 3650), "for how long")

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from loguru import logger
 
 from smoker_diagnosis import text
 from smoker_hub.incidents import Change
+from smoker_hub.nodes import Node, NodeChange
+
+_LEVELS = {"critical": "ERROR", "warning": "WARNING", "info": "INFO"}
+_NODES = {
+    "added": "is new",
+    "deleted": "was deleted",
+    "ready": "is Ready again",
+    "not_ready": "is NotReady",
+    "cordoned": "is cordoned",
+    "uncordoned": "is no longer cordoned",
+}
 
 
 def tell(change: Change, cluster: str) -> None:
-    """Log what opened, with its evidence and the next step, or what closed."""
+    """Log what opened or became worse, with its evidence and the next step, or what closed."""
     incident = change.incident
     finding = incident.finding
     about = {"id": finding.id} | ({"cluster": cluster} if cluster else {})
@@ -17,7 +30,7 @@ def tell(change: Change, cluster: str) -> None:
         lasted = text.duration((incident.closed or 0.0) - incident.first_seen)
         _say("INFO", f"CLOSED {text.place(finding)}: {text.what(finding)}, after {lasted}", about)
         return
-    level = "ERROR" if finding.severity == "critical" else "WARNING"
+    level = _LEVELS[finding.severity]
     head, *rest = text.lines(finding)
     _say(level, head, about)
     for line in rest:
@@ -41,6 +54,19 @@ def blind(heard: int, asked: int) -> None:
 def sees_again(heard: int, asked: int) -> None:
     """Log that it is not any more."""
     logger.info("the hub hears the probers again", heard=heard, of=asked)
+
+
+def node(change: NodeChange) -> None:
+    """Log what has become of a node."""
+    why = f" ({change.node.reason})" if change.word == "not_ready" and change.node.reason else ""
+    _say("INFO", f"NODE {change.name} {_NODES[change.word]}{why}", {})
+
+
+def not_ready(name: str, known: Node) -> str:
+    """Return what Kubernetes says of a node that is not ready."""
+    since = f" since {datetime.fromtimestamp(known.since, UTC):%Y-%m-%d %H:%M:%S} UTC" if known.since else ""
+    why = f" ({known.reason})" if known.reason else ""
+    return f"Kubernetes has {name} as NotReady{since}{why}"
 
 
 def _say(level: str, line: str, fields: dict[str, str]) -> None:

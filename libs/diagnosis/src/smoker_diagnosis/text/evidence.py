@@ -17,6 +17,8 @@ def evidence(finding: Finding) -> Iterator[str]:
     """Yield what speaks for the finding, a sentence each without its end."""
     if finding.kind in ("not_ready", "silent"):
         yield _peers(finding)
+        if finding.kind == "not_ready":
+            yield from finding.notes
         return
     if finding.kind == "moved":
         count = finding.counts[0]

@@ -56,10 +56,12 @@ class History:
         self.counts: Counter[str] = Counter()  # "dropped" jobs, times that the file "began" anew
 
     def tell(self, change: incidents.Change) -> None:
-        """Record a finding that opened or closed."""
+        """Record a finding that opened, became worse or closed; opening and closing are events, too."""
         view = now.view(self._hub, change.incident)
-        kind = "finding_opened" if change.kind == "open" else "finding_closed"
         self._put(partial(_put_finding, view=view))
+        if change.kind == "escalate":
+            return
+        kind = "finding_opened" if change.kind == "open" else "finding_closed"
         at = self._hub.clock.date(self._hub.clock.now())
         self._put(partial(_put_events, at=at, found=[Happening(kind, view.id, f"{view.place}: {view.what}")]))
 

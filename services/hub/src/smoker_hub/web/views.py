@@ -77,7 +77,7 @@ class Node(msgspec.Struct, frozen=True):
 class Notification(msgspec.Struct, frozen=True):
     """A finding that opened or closed."""
 
-    event: Literal["open", "close"]
+    event: Literal["open", "escalate", "close"]
     finding: View
 
 

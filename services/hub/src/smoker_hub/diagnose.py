@@ -1,0 +1,90 @@
+"""From one look at the probers to findings, with what the hub knows beside the states.
+
+Collected ─▶ smoker_diagnosis ─▶ without deleted and new nodes and echoes that move ─▶ findings
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from smoker_common.clock import Clock
+from smoker_diagnosis.component import INTO, NODE, ONE_WAY, OUT_OF, PAIR, Scope
+from smoker_diagnosis.diagnose import diagnose
+from smoker_diagnosis.finding import Finding, identity
+from smoker_diagnosis.gather import Evidence
+from smoker_hub import words
+from smoker_hub.collect import Collected
+from smoker_hub.moves import Moves
+from smoker_hub.nodes import Inventory
+
+NEW = 60.0  # seconds for which nothing is said of a node that has just come
+OF_NODES = {NODE, INTO, OUT_OF, PAIR, ONE_WAY}  # kinds of scopes whose `nodes` are nodes
+OF_A_NODE = {NODE, INTO, OUT_OF}
+OLD = float("-inf")
+
+
+class Diagnosis:
+    """Makes the findings of each look. `nodes`: the cluster's nodes, where they can be read."""
+
+    def __init__(self, nodes: Inventory | None = None, clock: Clock | None = None) -> None:
+        self._nodes, self._clock = nodes, clock or Clock()
+        self._evidence = Evidence()
+        self._came: dict[str, float] = {}  # by node with a prober: the instant when it came
+        self._moves = Moves(self._ill)
+
+    def look(self, collected: Collected) -> list[Finding]:
+        """Return what is at fault now, the gravest first."""
+        now = self._clock.now()
+        self._meet(collected, now)
+        self._moves.look(collected.states, now)
+        found = diagnose(collected.states, collected.waited, silent=collected.silent, evidence=self._evidence)
+        cluster = next((state.cluster for state in collected.states if state.cluster), "")
+        return [self._noted(each, cluster) for each in found if not self._excused(each)]
+
+    def gone(self, finding: Finding) -> bool:
+        """Return whether the finding is about a node that was deleted."""
+        return any(self._deleted(node) for node in _nodes(finding.scope))
+
+    def _meet(self, collected: Collected, now: float) -> None:
+        """Remember when each node came. Those of the first look have been there before."""
+        here = {state.node for state in collected.states} | {node for node, _ in collected.silent}
+        since = now if self._came else OLD
+        self._came = {node: self._came.get(node, since) for node in here}
+
+    def _excused(self, finding: Finding) -> bool:
+        """Return whether the cluster explains the finding: a node that is deleted or new, an echo that moves."""
+        if self._moves.explain(finding):
+            return True
+        if finding.kind == "unknown":
+            ends = [{seen.source, seen.target} for seen in finding.failing]
+            return bool(ends) and all(any(map(self._passing, each)) for each in ends)
+        places = finding.one_of or (finding.scope,)
+        return all(any(map(self._passing, _nodes(scope))) for scope in places)
+
+    def _passing(self, node: str) -> bool:
+        return self._deleted(node) or self._clock.now() - self._came.get(node, OLD) < NEW
+
+    def _deleted(self, node: str) -> bool:
+        return self._nodes is not None and self._nodes.known and self._nodes.get(node) is None
+
+    def _ill(self, node: str) -> bool:
+        """Return whether pods leave the node: it is cordoned, not ready or deleted."""
+        if self._nodes is None or not self._nodes.known:
+            return False
+        known = self._nodes.get(node)
+        return known is None or known.cordoned or not known.ready
+
+    def _noted(self, finding: Finding, cluster: str) -> Finding:
+        """Return the finding with what Kubernetes says of its node."""
+        if finding.kind == "not_ready":  # it is the same fault as before Kubernetes noticed
+            same = identity(cluster, "fault", finding.scope, finding.layer)
+            finding = msgspec.structs.replace(finding, id=same)
+        node = finding.scope.nodes[0] if finding.scope.kind in OF_A_NODE else ""
+        known = self._nodes.get(node) if self._nodes is not None and node else None
+        if known is None or known.ready or finding.kind == "silent":
+            return finding
+        return msgspec.structs.replace(finding, notes=(*finding.notes, words.not_ready(node, known)))
+
+
+def _nodes(scope: Scope) -> tuple[str, ...]:
+    return scope.nodes if scope.kind in OF_NODES else ()

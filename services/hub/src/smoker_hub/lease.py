@@ -1,0 +1,182 @@
+"""Which replica of the hub notifies: the one that holds a Lease.
+
+https://kubernetes.io/docs/concepts/architecture/leases/
+
+Each replica reads the Lease every `RENEW` seconds and the holder renews it. A replica takes the Lease over when the
+record has not changed for `LASTS` seconds of its own steady clock: no two wall clocks are compared. Every write carries
+the `resourceVersion` that was read, so of two writers one is refused.
+
+A holder that cannot reach the API server keeps notifying: a notification that is sent twice has the same id twice, and
+one that nobody sends is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import gevent
+from loguru import logger
+from urllib3.exceptions import HTTPError
+
+from smoker_common.clock import Clock
+from smoker_kube.api import Api, Refused
+from smoker_kube.slices import of
+from smoker_kube.standing import FORBIDDEN, NOT_FOUND, sentence, standing_of
+
+RENEW = 2.0  # seconds between two reads, and between two renewals
+LASTS = 10.0  # seconds without a change after which another replica takes the Lease over
+DEADLINE = 5.0  # seconds for one request
+CONFLICT = 409
+LARGEST = 65_536  # bytes of a Lease that is read
+
+_UNREADABLE = (HTTPError, OSError, ValueError)
+
+
+def path(namespace: str) -> str:
+    """Return the path of a namespace's Leases."""
+    return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+
+
+class Lease:
+    """Takes part in who holds the Lease `name`. `fit` returns whether this replica should hold it at all."""
+
+    def __init__(
+        self,
+        api: Api,
+        namespace: str,
+        name: str,
+        identity: str,
+        *,
+        fit: Callable[[], bool] = lambda: True,
+        clock: Clock | None = None,
+    ) -> None:
+        self._api, self._path, self._name, self._identity = api, path(namespace), name, identity
+        self._fit, self._clock = fit, clock or Clock()
+        self._seen: tuple[str, str] = ("", "")  # holder and version as last read
+        self._changed = self._clock.now()  # when that was new
+        self._held = False
+        self._forbidden = False  # whether the account may not use Leases
+        self._told = ""
+        self._greenlet: gevent.Greenlet[[], None] | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether this replica notifies."""
+        return self._held or self._forbidden
+
+    def turn(self) -> None:
+        """Read the Lease once; renew it or take it over where that is due."""
+        try:
+            with gevent.Timeout(DEADLINE, TimeoutError(f"no answer within {DEADLINE:g} s")):
+                self._turn()
+        except Refused as refused:
+            if refused.status == CONFLICT:  # another replica wrote first: the next turn reads what
+                self._hold(held=False)
+            else:
+                self._failed(refused)
+        except _UNREADABLE as broken:
+            self._failed(broken)
+
+    def _turn(self) -> None:
+        try:
+            item = self._api.get(f"{self._path}/{self._name}", LARGEST)
+        except Refused as refused:
+            if refused.status != NOT_FOUND:
+                raise
+            item = {}
+        self._forbidden = False
+        holder = str(of(of(item, "spec", dict), "holderIdentity", str))
+        seen = holder, str(of(of(item, "metadata", dict), "resourceVersion", str))
+        if seen != self._seen:
+            self._seen, self._changed = seen, self._clock.now()
+        free = not holder or self._clock.now() - self._changed >= LASTS
+        if not self._fit():
+            if holder == self._identity:
+                self._write(item, "")
+            self._hold(held=False)
+        elif holder == self._identity or free:
+            self._write(item, self._identity)
+            self._hold(held=True)
+        else:
+            self._hold(held=False)
+        self._answered()
+
+    def _write(self, item: Mapping[str, Any], holder: str) -> None:
+        """Write the Lease with this holder. Raises `Refused` where another replica wrote since it was read."""
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")  # for people: no replica compares it
+        before = of(item, "spec", dict)
+        changed = before.get("holderIdentity") != holder
+        spec = {
+            **before,
+            "holderIdentity": holder,
+            "leaseDurationSeconds": int(LASTS),
+            "renewTime": now,
+            "acquireTime": now if changed else before.get("acquireTime", now),
+            "leaseTransitions": int(of(before, "leaseTransitions", int)) + (1 if changed and before else 0),
+        }
+        lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "spec": spec}
+        if item:
+            kept = self._api.replace(f"{self._path}/{self._name}", {**lease, "metadata": of(item, "metadata", dict)})
+        else:
+            kept = self._api.create(self._path, {**lease, "metadata": {"name": self._name}})
+        self._seen = holder, str(of(of(kept, "metadata", dict), "resourceVersion", str))
+        self._changed = self._clock.now()
+
+    def _hold(self, *, held: bool) -> None:
+        if held != self._held:
+            logger.info("this replica notifies from now on" if held else "another replica notifies from now on")
+        self._held = held
+
+    def _failed(self, broken: Exception) -> None:
+        """Log each kind of failure once, until the API server answers again."""
+        standing = standing_of(broken)
+        self._forbidden = standing.status == FORBIDDEN
+        if self._forbidden:
+            told = "this pod's account may not use Leases (its Role is missing or not bound); every replica notifies"
+        else:
+            told = f"{sentence(standing.answering, standing.status, 'Leases')}; who notifies stays as it is"
+        if told != self._told:
+            logger.warning(told, cause=standing.cause)
+            self._told = told
+
+    def _answered(self) -> None:
+        if self._told:
+            logger.info("the Lease can be used again")
+            self._told = ""
+
+    def start(self) -> None:
+        """Begin to take turns."""
+        self._greenlet = gevent.spawn(self._run)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self.turn()
+            except Exception:
+                logger.exception("a turn of the Lease failed in a way it should not")
+            gevent.sleep(RENEW)
+
+    def retire(self) -> None:
+        """Give the Lease back, so that another replica need not wait."""
+        if self._greenlet is not None:
+            self._greenlet.kill(block=False)
+            self._greenlet = None
+        if self._held:
+            self._fit = lambda: False
+            self.turn()
+
+    close = retire
+
+    def drain(self, seconds: float) -> int:  # noqa: ARG002  nothing is in flight
+        """Return 0: nothing is ever in flight."""
+        return 0
+
+    def unready(self) -> str:
+        """Return an empty string: a replica without the Lease answers, too."""
+        return ""
+
+    def stuck(self) -> str:
+        """Return an empty string: without the API server the hub works on."""
+        return ""

@@ -1,0 +1,118 @@
+"""A connection that is kept from one request to the next."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import gevent
+import pytest
+from gevent.server import StreamServer
+
+from smoker_common.fetch import Fetched, FetchError, Line
+from smoker_common.listen import tcp_listener
+
+HOST, PATH = "127.0.0.1", "/api"
+PLENTY, SHORT = 30.0, 0.2  # seconds
+LIMIT = 10_000
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+
+class Peer:
+    """Answers every request of a connection, `most` of them before it closes it."""
+
+    def __init__(self, most: int = 1000) -> None:
+        self.most, self.connections, self.requests = most, 0, 0
+        self.raw, self.mute = ANSWER, False
+        self.listener = tcp_listener(HOST, 0)
+        self.port = self.listener.getsockname()[1]
+        self.server = StreamServer(self.listener, self._serve)
+        self.server.start()
+
+    def _serve(self, sock: socket.socket, _address: object) -> None:
+        self.connections += 1
+        with sock, contextlib.suppress(OSError):
+            for _ in range(self.most):
+                if not sock.recv(65_536):
+                    return
+                self.requests += 1
+                if self.mute:
+                    gevent.sleep(60)
+                sock.sendall(self.raw)
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    """A peer that keeps its connections."""
+    made = Peer()
+    yield made
+    made.server.stop(timeout=0)
+
+
+@pytest.fixture
+def line(peer: Peer) -> Iterator[Line]:
+    """A line to it."""
+    made = Line(HOST, peer.port)
+    yield made
+    made.close()
+
+
+def ask(line: Line, seconds: float = PLENTY) -> Fetched:
+    return line.fetch_news(PATH, tag="", seconds=seconds, limit=LIMIT)
+
+
+def test_one_connection_for_many_requests(peer: Peer, line: Line) -> None:
+    """A peer that allows it is connected to once."""
+    assert [ask(line).body for _ in range(5)] == [b"{}"] * 5
+    assert (peer.connections, peer.requests) == (1, 5)
+
+
+def test_a_connection_that_the_peer_has_closed(peer: Peer, line: Line) -> None:
+    """A request that meets a closed connection opens another one, and nobody notices."""
+    peer.most = 2
+    assert [ask(line).body for _ in range(5)] == [b"{}"] * 5
+    assert peer.connections == 3
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        ANSWER.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"),
+        ANSWER + b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad",
+        ANSWER + b"\0",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+    ],
+    ids=["it says close", "an answer too many", "a byte too many", "an old version"],
+)
+def test_a_connection_that_cannot_be_used_again(peer: Peer, line: Line, raw: bytes) -> None:
+    """The next request has a connection of its own: nothing that came unasked is taken for its answer."""
+    peer.raw = raw
+    assert ask(line).body == b"{}"
+    peer.raw = ANSWER
+    assert ask(line).body == b"{}"
+    assert peer.connections == 2
+
+
+def test_after_a_failure_the_connection_is_new(peer: Peer, line: Line) -> None:
+    """What comes late is no answer to the next request."""
+    ask(line)
+    peer.mute = True
+    with pytest.raises(FetchError) as caught:
+        ask(line, SHORT)
+    assert not caught.value.answered
+    peer.mute = False
+    assert ask(line).body == b"{}"
+    assert peer.connections == 2
+
+
+def test_a_request_on_a_connection_that_is_closed_meanwhile(peer: Peer, line: Line) -> None:
+    """It fails at once, and no other connection is opened."""
+    peer.mute = True
+    with contextlib.closing(line):
+        asking = gevent.spawn(ask, line)
+        while not peer.requests:
+            gevent.sleep(0.001)
+    with pytest.raises(FetchError):
+        asking.get(timeout=PLENTY)
+    assert peer.connections == 1

@@ -1,0 +1,133 @@
+"""What the hub adds to the diagnosis: nodes that are deleted, new or not ready, and echoes that move."""
+
+from __future__ import annotations
+
+from smoker_diagnosis.finding import Finding
+from smoker_diagnosis.state import State
+from smoker_hub.collect import Collected
+from smoker_hub.diagnose import NEW, Diagnosis
+from smoker_hub.incidents import Change
+from smoker_hub.moves import HOLDS
+from smoker_hub.nodes import Node
+from tests.diagnosis.mesh import INTERVAL, TIMEOUT, Cluster, nodes
+from tests.hub.stand_ins import Hand, hub_of, probers
+from tests.hub.test_hub import ERROR, become
+
+READY, GONE = Node(True), None
+NOT_READY = Node(False, "KubeletNotReady", since=1_700_000_000.0)
+
+
+class Inventory:
+    """Nodes that a test gives; those that it does not name are ready."""
+
+    def __init__(self, **special: Node | None) -> None:
+        self.special: dict[str, Node | None] = {key.replace("_", "-"): value for key, value in special.items()}
+        self.known = True
+
+    def get(self, name: str) -> Node | None:
+        return self.special.get(name, READY)
+
+
+def pods_of(node: str, **options: bool) -> Cluster:
+    """A mesh in which the pod network of `node` is dead."""
+    return Cluster(nodes(5), **options).fail(lambda link: link.touches(node) and "pod" in link.plane)  # type: ignore[arg-type]
+
+
+def look(diagnosis: Diagnosis, states: list[State]) -> list[Finding]:
+    return diagnosis.look(Collected(states=states, asked=len(states)))
+
+
+def places(found: list[Finding]) -> list[tuple[str, tuple[str, ...]]]:
+    return [(each.kind, each.scope.nodes) for each in found]
+
+
+def test_of_a_deleted_node_nothing_is_said() -> None:
+    """Its failing paths are the last that its peers saw of it."""
+    assert places(look(Diagnosis(Inventory(), Hand()), pods_of("node-2").states())) == [("fault", ("node-2",))]
+    assert look(Diagnosis(Inventory(node_2=GONE), Hand()), pods_of("node-2").states()) == []
+
+
+def test_a_finding_closes_at_once_when_its_node_is_deleted() -> None:
+    """Nobody waits for three looks, nor for the paths to go."""
+    clock, changes, known = Hand(), list[Change](), Inventory()
+    with probers(pods_of("node-2").states()) as found:
+        hub = hub_of(found, clock, changes.append, nodes=known)
+        hub.look()
+        hub.look()
+        known.special["node-2"] = GONE
+        hub.look()
+        assert [each.kind for each in changes] == ["open", "close"]
+
+
+def test_a_new_node_has_a_minute() -> None:
+    """What fails there is not told before; what fails elsewhere is. The nodes of the first look are not new."""
+    clock = Hand()
+    diagnosis = Diagnosis(Inventory(), clock)
+    assert look(diagnosis, Cluster(nodes(4)).states()) == []
+    clock.instant += 100.0
+    fresh = Cluster(nodes(5)).fail(lambda link: link.touches("node-5") and "pod" in link.plane)
+    assert look(diagnosis, fresh.states()) == []
+    clock.instant += NEW
+    assert places(look(diagnosis, fresh.states())) == [("fault", ("node-5",))]
+    assert places(look(Diagnosis(Inventory(), Hand()), fresh.states())) == [("fault", ("node-5",))]
+
+
+def test_a_node_that_is_not_ready_is_told_as_such() -> None:
+    """The finding says since when Kubernetes has it as NotReady, and why."""
+    (found,) = look(Diagnosis(Inventory(node_2=NOT_READY), Hand()), pods_of("node-2").states())
+    assert found.notes == ("Kubernetes has node-2 as NotReady since 2023-11-14 22:13:20 UTC (KubeletNotReady)",)
+
+
+def test_a_fault_stays_the_same_when_kubernetes_notices(records: list[str]) -> None:
+    """The finding of a dead link goes on under its id, and escalates: it is neither closed nor opened anew."""
+    clock, changes, known = Hand(), list[Change](), Inventory()
+    with probers(Cluster(nodes(5)).states()) as found:
+        hub = hub_of(found, clock, changes.append, nodes=known)
+        become(found, Cluster(nodes(5)).fail(lambda link: link.touches("node-2")))
+        dead = [prober for prober in found if prober.state.node == "node-2"]
+        for _ in range(2):
+            hub.look()
+        known.special["node-2"] = NOT_READY
+        left = {
+            (state.node, state.network): state for state in Cluster(nodes(5)).leave("node-2", failing=True).states()
+        }
+        for prober in found:
+            prober.state = left.get((prober.state.node, prober.state.network), prober.state)
+        for prober in dead:
+            prober.raw = ERROR
+        clock.instant += INTERVAL + TIMEOUT + 1.0
+        for _ in range(4):
+            hub.look()
+    assert [each.kind for each in changes] == ["open", "escalate"]
+    assert changes[0].incident is changes[1].incident
+    assert any("Kubernetes has node-2 as NotReady" in line for line in records)
+
+
+def echoes(on: str, failing: bool = True) -> list[State]:
+    cluster = Cluster(nodes(5))
+    if failing:
+        cluster.fail_services(nodes(5), ["tcp"])
+    for node in nodes(5):
+        cluster.change(node, echoes={"tcp": [on] if on else [], "udp": ["node-1"], "http": ["node-1"]})
+    return cluster.states()
+
+
+def test_a_drain_excuses_an_echo() -> None:
+    """Its Service may fail until the pod stands elsewhere, for a while: then it is a finding."""
+    clock, known = Hand(), Inventory()
+    diagnosis = Diagnosis(known, clock)
+    assert look(diagnosis, echoes("node-3", failing=False)) == []
+    known.special["node-3"] = Node(True, cordoned=True)
+    assert look(diagnosis, echoes("")) == []
+    clock.instant += 20.0
+    assert look(diagnosis, echoes("")) == []
+    clock.instant += HOLDS + INTERVAL + TIMEOUT
+    look(diagnosis, echoes(""))
+    assert [each.kind for each in look(diagnosis, echoes(""))] == ["service"]
+
+
+def test_an_echo_that_fails_where_no_node_is_drained_is_a_finding() -> None:
+    """Nothing excuses an echo that lost its pods on a node that is well."""
+    diagnosis = Diagnosis(Inventory(), Hand())
+    look(diagnosis, echoes("node-3", failing=False))
+    assert [each.kind for each in look(diagnosis, echoes(""))] == ["service"]
