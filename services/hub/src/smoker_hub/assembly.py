@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -94,17 +95,17 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
         notifier,
     ]
     works += [each for each in (history, lease) if each is not None]
-    works += _exporter(hub, exports, registry)
+    works += _exporter(hub, exports, registry, notifies)
     return Together(works)
 
 
-def _exporter(hub: Hub, exports: otlp.Otlp, registry: CollectorRegistry) -> list[Work]:
+def _exporter(hub: Hub, exports: otlp.Otlp, registry: CollectorRegistry, notifies: Callable[[], bool]) -> list[Work]:
     """Return what sends logs and metrics to a collector, where one is named."""
     if exports.logs is None and exports.metrics is None:
         return []
     from smoker_hub.otlp.exporter import Exporter  # noqa: PLC0415  protobuf takes 2 MiB
 
-    exporter = Exporter(hub, exports)
+    exporter = Exporter(hub, exports, may_notify=notifies)
     hub.follow(exporter.tell, exporter.look)
     registry.register(exporter)
     return [exporter]
