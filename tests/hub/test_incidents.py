@@ -48,6 +48,24 @@ def test_what_was_never_sure_never_opens() -> None:
         assert [each.phase for each in incidents.suspected] == ["suspected"]
 
 
+def test_what_is_sure_and_not_certain_must_last_a_round() -> None:
+    """A confidence that chance reaches now and then opens only where new results say the same."""
+    sure = msgspec.structs.replace(FOUND, confidence=0.93)
+    incidents = Incidents()
+    opened = [second for second in range(0, 60, 5) for _ in incidents.look([sure], float(second), a_round=30.0)]
+    assert opened == [35]
+    again = Incidents()
+    for second in range(0, 60, 5):  # one look without it begins anew
+        found = [] if second == 25 else [sure]
+        assert not again.look(found, float(second), a_round=30.0)
+
+
+def test_rules_are_certain_by_themselves() -> None:
+    """A silent prober has a confidence of its own, which is no likelihood."""
+    silent = msgspec.structs.replace(FOUND, kind="silent", layer="prober", confidence=0.95)
+    assert phases(Incidents(), "xx", silent) == [[], ["open"]]
+
+
 @pytest.mark.parametrize("looks", ["x.x.x.x.", "x...x...x"])
 def test_a_single_look_opens_nothing(looks: str) -> None:
     """Two looks in a row are needed."""

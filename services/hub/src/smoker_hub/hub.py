@@ -19,7 +19,7 @@ from smoker_hub import words
 from smoker_hub.changes import Changes, PathsChange
 from smoker_hub.collect import Collected, Collector
 from smoker_hub.diagnose import Diagnosis
-from smoker_hub.incidents import Change, Incidents
+from smoker_hub.incidents import A_ROUND, Change, Incidents
 
 BLIND = 3  # looks in a row before the log says so: a pod that has just started may have no network yet
 STUCK = 120.0  # seconds without a look after which the hub is not alive any more
@@ -114,7 +114,8 @@ class Hub:
         self._deaf = 0
         now = self.clock.now()
         found = self._diagnosis.look(collected)
-        for change in self.incidents.look(found, now, early=early, gone=self._diagnosis.gone):
+        a_round = max((state.interval + state.timeout for state in collected.states), default=A_ROUND)
+        for change in self.incidents.look(found, now, early=early, a_round=a_round, gone=self._diagnosis.gone):
             words.tell(change, self.cluster)
             for tell in self._tells:
                 tell(change)

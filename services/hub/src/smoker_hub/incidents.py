@@ -1,8 +1,9 @@
 """The life of a finding: suspected, open, clearing, closed.
 
-A finding opens when two looks in a row have it and are sure of it. It clears when a look no longer has it, and closes
-when three in a row do not; looks that come sooner than usual do not count. An open finding that becomes worse
-escalates. Only opening, escalating and closing are logged and sent: a path that fails once is not.
+A finding opens when two looks in a row have it and are certain of it, or are sure of it for longer than a round. It
+clears when a look no longer has it, and closes when three in a row do not; looks that come sooner than usual do not
+count. An open finding that becomes worse escalates. Only opening, escalating and closing are logged and sent: a path
+that fails once is not.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ Phase = Literal["suspected", "open", "clearing", "closed"]
 Word = Literal["open", "escalate", "close"]
 
 SURE = 0.9  # confidence from which a finding can open
+CERTAIN = 0.97  # confidence from which it opens at once: chance reaches `SURE` now and then, and does not last
+BY_LIKELIHOOD = ("fault", "loss", "mtu")  # kinds whose confidence is a likelihood; that of the others is their rule's
+A_ROUND = 35.0  # seconds from one result of a path to the next, where nobody says better
 OPENS, CLOSES = 2, 3  # looks in a row that have it, and that do not
 GRAVITY = {"info": 0, "warning": 1, "critical": 2}
 MOST_CLOSED = 200  # closed incidents that are remembered
@@ -33,6 +37,7 @@ class Incident:
     opened: float | None = None
     closed: float | None = None
     _seen: int = field(default=0, repr=False)  # looks in a row that were sure of it
+    _since: float = field(default=0.0, repr=False)  # instant of the first of these
     _missed: int = field(default=0, repr=False)
     _worst: int = field(default=0, repr=False)  # gravity that was told
 
@@ -46,14 +51,19 @@ class Incident:
         """Whether another look that has it would open it."""
         return self.phase == "suspected" and self._seen > 0
 
-    def see(self, finding: Finding, now: float) -> Word | None:
-        """Take in a look that has it. Return whether it opened or became worse with this look."""
+    def see(self, finding: Finding, now: float, a_round: float = A_ROUND) -> Word | None:
+        """Take in a look that has it. Return whether it opened or became worse with this look.
+
+        `a_round`: seconds from one result of a path to the next. What is sure and not certain opens if it lasts longer.
+        """
         before = self.finding
         self.finding, self.last_seen, self._missed = finding, now, 0
-        self._seen = self._seen + 1 if finding.confidence >= SURE and not finding.one_of else 0
+        sure = finding.confidence >= SURE and not finding.one_of
+        self._seen, self._since = (self._seen + 1, self._since if self._seen else now) if sure else (0, now)
+        certain = finding.confidence >= CERTAIN or finding.kind not in BY_LIKELIHOOD
         if self.phase == "clearing":
             self.phase = "open"
-        if self.phase == "suspected" and self._seen >= OPENS:
+        if self.phase == "suspected" and self._seen >= OPENS and (certain or now - self._since > a_round):
             self.phase, self.opened, self._worst = "open", now, GRAVITY[finding.severity]
             return "open"
         worse = GRAVITY[finding.severity] > self._worst or (finding.kind, before.kind) == ("not_ready", "fault")
@@ -98,6 +108,7 @@ class Incidents:
         now: float,
         *,
         early: bool = False,
+        a_round: float = A_ROUND,
         gone: Callable[[Finding], bool] = lambda _: False,
     ) -> list[Change]:
         """Take in one look. Return what opened, became worse and closed.
@@ -112,7 +123,7 @@ class Incidents:
             incident = self._live.get(finding.id)
             if incident is None:
                 incident = self._live[finding.id] = Incident(finding, now, now)
-            word = incident.see(finding, now)
+            word = incident.see(finding, now, a_round)
             if word is not None:
                 changes.append(Change(word, incident))
         for incident in [each for key, each in self._live.items() if key not in seen]:
