@@ -163,6 +163,7 @@ def test_unknown_lists_paths() -> None:
 def test_summary() -> None:
     """The first sentence says whether anything is wrong, and how much was looked at."""
     assert summary([], 90, 10) == "HEALTHY all 90 paths of 10 probers work"
+    assert summary([], 90, 10, 1) == "HEALTHY no fault on 90 paths of 10 probers; the last probe of 1 path failed"
     first = "FAULT node-3: no connection on the node network (below the pods)"
     loss = finding("loss", severity="warning", share=0.04)
     assert summary([finding()], 90, 10) == first

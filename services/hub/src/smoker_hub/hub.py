@@ -124,9 +124,14 @@ class Hub:
             self._failed = now
         self._failing = failing
         everybody = heard == collected.asked and all(path.last for state in collected.states for path in state.paths)
-        if not self._well and everybody and not found and paths_of(collected):
+        if not self._well and everybody and not found and not failing and paths_of(collected):
             self._well = True
             words.well(paths_of(collected), collected.asked, self.cluster)
+
+    @property
+    def failing(self) -> int:
+        """How many paths failed at their last probe, by the last look."""
+        return len(self._failing)
 
     @property
     def pause(self) -> float:

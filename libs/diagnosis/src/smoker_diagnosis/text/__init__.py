@@ -52,13 +52,15 @@ def lines(finding: Finding) -> list[str]:
     ]
 
 
-def summary(findings: Sequence[Finding], count: int, probers: int) -> str:
+def summary(findings: Sequence[Finding], count: int, probers: int, failing: int = 0) -> str:
     """Return the one sentence that comes first: the gravest fault, or that there is none.
 
-    `count`: paths that `probers` probers probe.
+    `count`: paths that `probers` probers probe; `failing`: those of them whose last probe failed.
     """
     faults = [each for each in findings if is_fault(each)]
     looked = f"{paths(count)} of {probers} {verb(probers, 'prober', 'probers')}"
+    if not findings and failing:
+        return f"HEALTHY no fault on {looked}; the last probe of {paths(failing)} failed"
     if not findings:
         return f"HEALTHY all {looked} work" if count != 1 else f"HEALTHY {looked} works"
     if faults:

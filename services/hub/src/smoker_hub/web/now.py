@@ -37,7 +37,7 @@ def summary(hub: Hub) -> Summary:
             f"UNCLEAR {silent} of {collected.asked} probers do not answer the hub; no fault is found by the others"
         )
     else:
-        sentence = text.summary(found, paths, heard)
+        sentence = text.summary(found, paths, heard, hub.failing)
         unknown = any(each.kind == "unknown" for each in found)
         state = "faults" if any(map(text.is_fault, found)) else "unclear" if unknown else "healthy"
     return Summary(
