@@ -14,7 +14,7 @@ FOLLOW    ?=
 LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-requests 100 $(if $(FOLLOW),--follow)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-programs test-chart test-page vendor check format build images docker-build manifests deploy undeploy logs-server logs-client \
+.PHONY: help setup run test test-programs test-chart test-page vendor screenshot check format build images docker-build manifests deploy undeploy logs-server logs-client \
         e2e e2e-faults e2e-rest e2e-starved e2e-accuracy bench bench-accuracy bench-scale bench-soak bench-mesh bench-cluster bench-diagnosis bench-history bench-hub lock clean
 
 help:  ## list the commands
@@ -66,7 +66,10 @@ vendor: $(PAGE_READY)  ## bundle the libraries of the hub's page anew (needs nod
 
 test-page: setup $(PAGE_READY) $(VENV)/.ready-page  ## the hub's page: its types, its libraries, a real Chromium (needs node, npm, chromium)
 	$(PAGE)/node_modules/.bin/tsc --project $(PAGE)
-	$(BIN)/python -m pytest $(OF_PAGE) --durations 5
+	$(BIN)/python -m pytest $(OF_PAGE) --timeout 150 --durations 5
+
+screenshot: setup $(VENV)/.ready-page  ## draw docs/page.png anew (needs chromium)
+	$(BIN)/python -m tests.hub_page.screenshot docs/page.png
 
 check: setup  ## lint, format, types, imports, Dockerfile, shell
 	$(BIN)/ruff check $(SOURCES)

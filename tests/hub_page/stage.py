@@ -1,6 +1,7 @@
 """Stand-in probers in a process of their own: `python -m tests.hub_page.stage COUNT` prints PEERS for a hub and obeys.
 
-A line on stdin changes what they say: `break NODE`, `lose NODE`, `cut NODE NODE`, `apart ZONE`, `hush NODE`, `heal`.
+`python -m tests.hub_page.stage COUNT plain` has no hostile name.
+A line on stdin changes what they say: `break NODE`, `lose NODE`, `cut NODE NODE`, `apart ZONE`, `old NODE`, `heal`.
 Each is answered with `done`. The end of stdin ends it.
 """
 
@@ -40,10 +41,9 @@ def zone_of(node: str, everybody: list[str]) -> str:
 class Stage:
     """Probers on so many nodes, and what they say now."""
 
-    def __init__(self, count: int) -> None:
-        self.names = names(count)
+    def __init__(self, count: int, *, plain: bool) -> None:
+        self.names = nodes(count) if plain else names(count)
         self.zones = {node: zone_of(node, self.names) for node in self.names}
-        self.hushed: set[str] = set()
         self.cluster = self._healthy()
 
     def _healthy(self) -> Cluster:
@@ -67,13 +67,19 @@ class Stage:
             "apart": lambda: cluster.fail(
                 lambda link: (self.zones[link.source] == about[0]) != (self.zones[link.target] == about[0])
             ),
-            "hush": lambda: self.hushed.update(about),
+            "old": lambda: self._grow_old(*about),
             "heal": self._heal,
         }
         actions[verb]()
 
+    def _grow_old(self, node: str) -> None:
+        """Have the last results of a node's prober be ten minutes old."""
+        for link, states in self.cluster.paths.items():
+            if link.source == node:
+                for probe, path in states.items():
+                    states[probe] = msgspec.structs.replace(path, at=path.at - 600.0)
+
     def _heal(self) -> None:
-        self.hushed.clear()
         self.cluster = self._healthy()
 
     def states(self) -> list[State]:
@@ -86,9 +92,9 @@ def peers(found: Iterable[Prober]) -> str:
     return ",".join(f"{each.address.node}={each.address.host}:{each.address.port}" for each in found)
 
 
-def main(count: int) -> None:
+def main(count: int, *, plain: bool) -> None:
     """Play until stdin ends."""
-    stage = Stage(count)
+    stage = Stage(count, plain=plain)
 
     def pods() -> list[State]:
         return [state for state in stage.states() if state.network == "pod"]
@@ -97,7 +103,7 @@ def main(count: int) -> None:
 
         def show() -> None:
             for prober, state in zip(found, pods(), strict=True):
-                prober.state, prober.silent = state, state.node in stage.hushed
+                prober.state = state
 
         def renew() -> None:
             while True:
@@ -113,4 +119,4 @@ def main(count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), plain=sys.argv[2:] == ["plain"])

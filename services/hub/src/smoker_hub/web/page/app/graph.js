@@ -138,9 +138,10 @@ function Dot({ point, named }) {
   const [x, y] = centre ? [point.x, point.y + 24] : [point.x + (right ? 12 : -12) * Math.abs(Math.cos(point.angle)), point.y + 14 * Math.sin(point.angle)];
   const whole = shown(point.name);
   const label = whole.includes("<") ? whole : whole.split(".")[0];
+  const drawn = label.length > 24 ? `${label.slice(0, 11)}…${label.slice(-11)}` : label;
   return html`
-    <a href=${link({ view: "node", name: point.name })} aria-label=${`${shown(point.name)}${point.zone ? `, zone ${shown(point.zone)}` : ""}`}>
+    <a href=${link({ view: "node", name: point.name })} aria-label=${`${drawn === whole ? "" : `${drawn}: `}${whole}${point.zone ? `, zone ${shown(point.zone)}` : ""}`}>
       <circle class=${point.accused ? "dot accused" : "dot"} cx=${point.x.toFixed(1)} cy=${point.y.toFixed(1)} r=${point.accused ? 9 : 5}><title>${shown(point.name)}</title></circle>
-      ${named && html`<text class=${point.accused ? "accused" : undefined} x=${x.toFixed(1)} y=${(y + 4).toFixed(1)} text-anchor=${centre ? "middle" : Math.abs(Math.cos(point.angle)) < 0.2 ? "middle" : right ? "start" : "end"}>${label.length > 24 ? `${label.slice(0, 11)}…${label.slice(-11)}` : label}</text>`}
+      ${named && html`<text class=${point.accused ? "accused" : undefined} x=${x.toFixed(1)} y=${(y + 4).toFixed(1)} text-anchor=${centre ? "middle" : Math.abs(Math.cos(point.angle)) < 0.2 ? "middle" : right ? "start" : "end"}>${drawn}</text>`}
     </a>`;
 }

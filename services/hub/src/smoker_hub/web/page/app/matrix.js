@@ -39,7 +39,7 @@ export function Matrix() {
 
 /** @param {{ matrix: Cells }} props */
 function Form({ matrix }) {
-  if (!matrix.names.length) return html`<p class="note">No path between nodes matches: one node alone has no peers, or the filters leave none.</p>`;
+  if (!matrix.cells.length) return html`<p class="note">No path between nodes matches: one node alone has no peers, or the filters leave none.</p>`;
   const form = formOf(matrix);
   return html`
     ${matrix.leftOut > 0 && html`<p class="note">${counted(matrix.leftOut, "more cell")} are left out; the rows with the worst ones are here.</p>`}
@@ -65,7 +65,7 @@ function Filters({ zones, matrix }) {
       ${/** @type {(keyof typeof FILTERS)[]} */ (Object.keys(FILTERS)).map((name) => html`
         <${Choice} name=${name} title=${NAMES[name][0]} values=${FILTERS[name]} word=${NAMES[name][1]} />`)}
       ${zones.length > 1 && html`<${Choice} name="zone" title="Zone" values=${zones.filter(Boolean)} word=${shown} />`}
-      ${matrix && matrix.names.length > 0 && html`
+      ${matrix && matrix.cells.length > 0 && html`
         <div class="forms" role="group" aria-label="How the nodes are shown">
           ${Object.entries(FORMS).filter(([key]) => possible(key, matrix.names.length)).map(([key, title]) => html`
             <a href=${here({ show: key })} aria-current=${form === key ? "true" : undefined}>${title}</a>`)}

@@ -68,11 +68,12 @@ function Peers({ name, direction, title }) {
       ${!cells.length && html`<p class="soft">Not probed.</p>`}
       <ul class="peers">${cells.map((cell) => {
         const [from, to] = [matrix.names[cell.from], matrix.names[cell.to]];
+        const said = LOOKS[cell.state].name === "ok" && cell.rtt ? `${brief(cell)} ms` : short(cell);
         return html`
           <li key=${`${from} ${to}`}>
             <span class=${`chip ${LOOKS[cell.state].name}`} aria-hidden="true">${LOOKS[cell.state].sign}</span>
             <span class="peer"><${NodeLink} name=${direction === "from" ? to : from} /></span>
-            <a class="soft" href=${link({ view: "path", from, to })} aria-label=${`${shown(from)} to ${shown(to)}: ${told(cell)}`}>${LOOKS[cell.state].name === "ok" && cell.rtt ? `${brief(cell)} ms` : short(cell)}</a>
+            <a class="soft" href=${link({ view: "path", from, to })} title=${`${shown(from)} to ${shown(to)}: ${told(cell)}`}><span class="visually-hidden">${shown(from)} to ${shown(to)}: </span>${said}</a>
           </li>`;
       })}</ul>
     </section>`;

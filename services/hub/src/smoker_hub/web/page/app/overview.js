@@ -22,7 +22,7 @@ export function Overview() {
   if (!summary.data.value || !told) return html`<h1 tabindex="-1" class="visually-hidden">Smoker</h1><${Waiting} error=${findings.error.value || summary.error.value} />`;
   const open = [...told.open].sort((one, two) => gravity(one) - gravity(two) || one.first_seen - two.first_seen);
   return html`
-    <${Sentence} summary=${summary.data.value} open=${open} />
+    <${Sentence} summary=${summary.data.value} />
     ${open.length > 0 && html`
       <section aria-labelledby="findings"><h2 id="findings">${counted(open.length, "open finding")}</h2>
         ${open.slice(0, FULL).map((each) => html`<${Card} key=${each.id} found=${each} />`)}
@@ -40,34 +40,15 @@ const Rest = ({ open }) => open.map((each) => html`
 /** @param {Finding} found */
 const gravity = (found) => (found.finding.kind === "unknown" ? 5 : GRAVITY.indexOf(found.finding.severity));
 
-/**
- * The answer in one sentence.
- * @param {{ summary: Summary, open: Finding[] }} props
- */
-function Sentence({ summary, open }) {
-  const [state, word, text] = answer(summary, open);
+/** The answer in one sentence, the state's word above it. @param {{ summary: Summary }} props */
+function Sentence({ summary }) {
+  const [, word = "", text = summary.sentence] = /^([A-Z]{4,}) (.*)$/s.exec(summary.sentence) ?? [];
   const answering = summary.probers - summary.silent;
   document.title = `${word} ${shown(text)} · Smoker`;
   return html`
-    <div class="answer">
-      <h1 tabindex="-1" class=${`sentence ${state}`}>${word && html`<span class="word">${word}</span>${" "}`}${capital(shown(text))}</h1>
+    <div class="answer" data-at=${at.value ?? "now"}>
+      <h1 tabindex="-1" class=${`sentence ${summary.state}`}>${word && html`<span class="word">${word}</span>${" "}`}${capital(shown(text))}</h1>
       ${at.value === null && summary.state !== "healthy" && html`
         <p class="soft facts">${answering} of ${counted(summary.probers, "prober")} ${answering === 1 ? "answers" : "answer"} · ${counted(summary.paths, "path")}</p>`}
     </div>`;
-}
-
-/**
- * Return the state, its word and the sentence: the gravest finding where there is one.
- * @param {Summary} summary
- * @param {Finding[]} open
- */
-function answer(summary, open) {
-  const [gravest] = open;
-  if (gravest && gravest.finding.kind !== "unknown" && gravest.finding.severity !== "info" && summary.state !== "blind") {
-    const more = open.length > 1 ? `, and ${counted(open.length - 1, "more finding")}` : "";
-    const word = gravest.finding.severity === "critical" ? "FAULT" : gravest.finding.severity === "warning" ? "WARNING" : "INFO";
-    return ["faults", word, `${gravest.place}: ${gravest.what}${more}`];
-  }
-  const [, word = "", text = summary.sentence] = /^([A-Z]{4,}) (.*)$/s.exec(summary.sentence) ?? [];
-  return [summary.state, word, text];
 }

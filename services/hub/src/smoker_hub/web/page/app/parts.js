@@ -36,7 +36,7 @@ export function Command({ step }) {
   return html`
     <div class="next">
       <code translate="no">${shown(command)}</code>
-      <button type="button" class="copy" onClick=${copy} aria-label=${`Copy the command ${shown(command)}`}>${copied || "Copy"}</button>
+      <button type="button" class="copy" onClick=${copy} aria-label=${`${copied || "Copy"}: ${shown(command)}`}>${copied || "Copy"}</button>
       ${about && html`<span class="soft about">${shown(about.trim())}</span>`}
     </div>`;
 }

@@ -40,6 +40,6 @@ function Line({ matrix, cells }) {
     <span class="strip">${cells.slice(0, MOST).map((cell) => {
       const text = `${shown(matrix.names[cell.from])} to ${shown(matrix.names[cell.to])}: ${told(cell)}`;
       const { name, sign } = LOOKS[cell.state];
-      return html`<a tabindex="-1" class=${name} href=${link({ view: "path", from: matrix.names[cell.from], to: matrix.names[cell.to] })} title=${text} aria-label=${text}>${sign}</a>`;
+      return html`<a tabindex="-1" class=${name} href=${link({ view: "path", from: matrix.names[cell.from], to: matrix.names[cell.to] })} title=${text}><span class="visually-hidden">${text}, </span>${sign}</a>`;
     })}${cells.length > MOST && html`<span class="soft more">+${cells.length - MOST}</span>`}</span>`;
 }

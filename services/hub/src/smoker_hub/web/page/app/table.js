@@ -36,7 +36,7 @@ function Row({ matrix, from, name }) {
         const text = `${shown(matrix.names[from])} to ${shown(to)}: ${told(cell)}`;
         if (!cell) return html`<td class="none" title=${text}><span class="visually-hidden">not probed</span></td>`;
         return html`<td class=${LOOKS[cell.state].name}>
-          <a tabindex="-1" href=${link({ view: "path", from: matrix.names[from], to })} title=${text} aria-label=${text}>${brief(cell)}</a></td>`;
+          <a tabindex="-1" href=${link({ view: "path", from: matrix.names[from], to })} title=${text}><span class="visually-hidden">${text}, </span>${brief(cell)}</a></td>`;
       })}
     </tr>`;
 }

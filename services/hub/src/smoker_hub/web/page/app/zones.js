@@ -24,7 +24,7 @@ export function Zones() {
               const cell = row.get(to);
               const text = `${label(matrix.names[from])} to ${label(name)}: ${told(cell)}`;
               return html`<td class=${LOOKS[cell?.state ?? "-"].name}>${cell
-                ? html`<a href=${here({ zone: matrix.names[from] })} title=${text} aria-label=${text}>${brief(cell)}</a>`
+                ? html`<a href=${here({ zone: matrix.names[from] })} title=${text}><span class="visually-hidden">${text}, </span>${brief(cell)}</a>`
                 : html`<span title=${text}><span class="visually-hidden">not probed</span></span>`}</td>`;
             })}
           </tr>`)}</tbody>

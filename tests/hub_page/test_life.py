@@ -1,0 +1,192 @@
+"""The page while things happen: findings that open and close, a hub that goes away, the time machine, filters, keys."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.hub_page.conftest import Show, Tab, opened, showing
+
+SENTENCE = "h1.sentence"
+
+
+def test_a_finding_opens_and_closes_before_the_eyes(tab: Tab, healthy: Show) -> None:
+    """Without a reload: the sentence, the card and the announcement come, and go when all is well again."""
+    tab.page.goto(healthy.address)
+    tab.page.wait_for_selector(f"{SENTENCE}.healthy")
+    tab.page.wait_for_selector(".mode.stream")
+    tab.page.evaluate("window.same = true")
+    healthy.play("break node-3")
+    tab.page.wait_for_selector(f"{SENTENCE}.faults:has-text('node-3: no connection')")
+    tab.page.wait_for_selector("article.critical:has-text('kubectl describe node node-3')")
+    tab.page.wait_for_selector("#announcer:has-text('New finding. node-3')", state="attached")
+    tab.page.wait_for_selector("td.fail a[title^='node-1 to node-3: fails']")
+    healthy.play("heal")
+    tab.page.wait_for_selector(f"{SENTENCE}.healthy")
+    tab.page.wait_for_selector("article", state="detached")
+    tab.page.wait_for_selector("#announcer:has-text('Closed. node-3')", state="attached")
+    tab.page.wait_for_selector(".closed-list:has-text('closed finding')")
+    assert tab.page.evaluate("window.same")
+
+
+def test_without_a_stream_it_asks(tab: Tab, healthy: Show) -> None:
+    """Where the stream is cut the page asks every few seconds, says so, and shows a finding all the same."""
+    tab.expected = ("ERR_FAILED",)
+    tab.page.route("**/api/v1/stream", lambda route: route.abort())
+    tab.page.goto(healthy.address)
+    tab.page.wait_for_selector(".mode.poll:has-text('every 5 s')")
+    healthy.play("break node-3")
+    tab.page.wait_for_selector(f"{SENTENCE}.faults:has-text('node-3')")
+
+
+def test_a_hub_that_goes_away_is_said(tab: Tab, tmp_path: Path) -> None:
+    """Its last answer is drawn as old, with its age, never as fresh; when the hub is back the page is live again."""
+    tab.expected = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY")
+    with showing(3, tmp_path) as show:
+        tab.page.goto(show.address)
+        tab.page.wait_for_selector(f"{SENTENCE}.healthy")
+        show.stop()
+        tab.page.wait_for_selector(".banner.bad:has-text('has not answered for')")
+        tab.page.wait_for_selector(".mode.lost")
+        assert "not fresh" in tab.page.inner_text(".banner")
+        assert tab.page.evaluate("getComputedStyle(document.querySelector('main')).filter") == "grayscale(1)"
+        show.start()
+        tab.page.wait_for_selector(".banner", state="detached")
+        tab.page.wait_for_selector(".mode.stream")
+        assert tab.page.evaluate("getComputedStyle(document.querySelector('main')).filter") == "none"
+
+
+def test_old_results_are_drawn_as_stale(tab: Tab, healthy: Show) -> None:
+    """A cell whose results are older than two intervals is neither good nor bad; its age stands in it."""
+    healthy.play("old node-4")
+    tab.page.goto(healthy.address)
+    cell = tab.page.wait_for_selector("td.stale a[title^='node-4 to node-1: stale']")
+    assert re.fullmatch(r".*: stale, .* \d+ min", cell.text_content())
+
+
+def test_what_nobody_probes_is_said(tab: Tab, large: Show) -> None:
+    """A pair without a path is `not probed` on the map, and its view says that this is neither good nor bad."""
+    tab.page.goto(f"{large.address}?show=map")
+    tab.page.focus(".map-box")
+    for key in ("Home", "ArrowRight", "ArrowRight", "End"):
+        tab.page.keyboard.press(key)
+    tab.page.wait_for_selector("#map-reading:has-text('not probed')")
+    tab.page.goto(f"{large.address}?view=path&from=node-1&to=node-500")
+    tab.page.wait_for_selector(".note:has-text('Not probed is neither good nor bad')")
+
+
+def test_the_time_machine_shows_the_moment_again(tab: Tab, healthy: Show) -> None:
+    """After a fault is over, its moment is a click away; the address carries it, and `Now` comes back."""
+    healthy.play("break node-3")
+    tab.page.goto(healthy.address)
+    tab.page.wait_for_selector(f"{SENTENCE}.faults")
+    healthy.play("heal")
+    tab.page.wait_for_selector(f"{SENTENCE}.healthy")
+    before, now = tab.page.get_by_label("To the change before"), tab.page.get_by_role("button", name="Now")
+    tab.page.wait_for_selector(".track rect.close", state="attached")
+    while not tab.page.locator(f"{SENTENCE}.faults:has-text('node-3')").count():
+        address = tab.page.url
+        before.click()
+        tab.page.wait_for_function("before => location.href !== before", arg=address)
+        moment = re.search(r"[?&]at=(\d+)", tab.page.url)
+        tab.page.wait_for_selector(f".answer[data-at='{moment[1] if moment else 'now'}']")
+    tab.page.wait_for_selector(".banner.past:has-text('You look at')")
+    tab.page.wait_for_selector("td.fail a[title^='node-1 to node-3: fails']")
+    assert re.search(r"[?&]at=\d+", tab.page.url)
+    other = tab.page.context.new_page()
+    other.goto(tab.page.url)
+    other.wait_for_selector(f"{SENTENCE}.faults:has-text('node-3')")
+    other.close()
+    now.click()
+    tab.page.wait_for_selector(f"{SENTENCE}.healthy")
+    assert "at=" not in tab.page.url
+
+
+def test_the_slider_goes_by_keys(tab: Tab, healthy: Show) -> None:
+    """An arrow key on the slider shows a moment of the past."""
+    tab.page.goto(healthy.address)
+    tab.page.get_by_label("Moment", exact=True).focus()
+    tab.page.keyboard.press("ArrowLeft")
+    tab.page.keyboard.press("ArrowLeft")
+    tab.page.wait_for_selector(".banner.past")
+
+
+def test_filters_stand_in_the_address(tab: Tab, healthy: Show) -> None:
+    """A choice changes the address and the matrix; a reload and another view keep it; back takes it away."""
+    tab.page.goto(healthy.address)
+    tab.page.select_option("select[name=probe]", "udp")
+    tab.page.wait_for_url("**/?probe=udp")
+    tab.page.select_option("select[name=family]", "ipv6")
+    tab.page.wait_for_selector(".note:has-text('No path between nodes matches')")
+    tab.page.reload()
+    tab.page.wait_for_selector(".note:has-text('No path between nodes matches')")
+    assert tab.page.input_value("select[name=probe]") == "udp"
+    tab.page.go_back()
+    tab.page.wait_for_selector("td.ok a[title^='node-1 to node-3']")
+    tab.page.get_by_role("link", name="Events").click()
+    tab.page.wait_for_url("**/?view=events&probe=udp")
+
+
+def test_by_keys_alone(tab: Tab, healthy: Show) -> None:
+    """Tab reaches the content, a finding's command and the matrix; arrows go through it; Enter opens; Back returns."""
+    healthy.play("break node-3")
+    page = tab.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(healthy.address)
+    page.wait_for_selector("article.critical")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    _tab_to(page, "button.copy")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("button.copy:has-text('Copied')")
+    assert page.evaluate("navigator.clipboard.readText()") == "kubectl describe node node-3"
+    _tab_to(page, "section:has(#nodes) tbody th a")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.closest('td') !== null")
+    label = page.evaluate("document.activeElement.title")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("h1.title:focus")
+    assert label.partition(": ")[0] == page.inner_text("h1")
+    page.go_back()
+    page.wait_for_selector(SENTENCE)
+
+
+def _tab_to(page: Any, selector: str) -> None:
+    """Press Tab until the focus is on an element; it must have a ring."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+            return
+    pytest.fail(f"Tab does not reach {selector}")
+
+
+def test_the_map_by_keys(tab: Tab, large: Show) -> None:
+    """Arrows move the cursor and the map with it, and Enter opens the path."""
+    page = tab.page
+    page.goto(f"{large.address}?show=map")
+    page.focus(".map-box")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector("#map-reading:has-text(' to node-1: works')")
+    page.keyboard.press("PageDown")
+    page.keyboard.press("PageUp")
+    page.keyboard.press("End")
+    assert page.evaluate("document.querySelector('.map-box').scrollLeft") > 0
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("h1.title:has-text('node-1')")
+
+
+def test_nothing_moves_by_itself(chromium: Any, healthy: Show) -> None:
+    """No element has an animation, and with reduced motion no transition either."""
+    with opened(chromium) as tab:
+        tab.page.goto(healthy.address)
+        tab.page.wait_for_selector(SENTENCE)
+        moving = "[...document.querySelectorAll('*')].filter((each) => each.getAnimations().length).length"
+        assert tab.page.evaluate(moving) == 0
+        assert tab.page.evaluate("getComputedStyle(document.querySelector('.skip')).transitionDuration") == "0s"

@@ -1,0 +1,104 @@
+"""Every view, light and dark, with 5 and with 1,000 nodes: it shows what it must, and axe finds nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.hub_page.conftest import MODULES, Show, Tab, opened
+
+AXE = MODULES / "axe-core" / "axe.min.js"
+FINDING = "document.querySelector('article a[href*=finding]')?.getAttribute('href') ?? ''"
+
+#: By name: the address, and what must be there. `NODE` stands for the node with a fault.
+VIEWS = {
+    "overview": ("", "h1.sentence.faults:has-text('NODE')"),
+    "strips": ("?show=strips", "table.strips tbody tr:first-child th:has-text('NODE')"),
+    "map": ("?show=map", ".list li a:has-text('NODE')"),
+    "node": ("?view=node&name=NODE", "section:has(#failing) td:has-text('no answer')"),
+    "path": ("?view=path&from=PEER&to=NODE", "table.paths td .state.fail"),
+    "finding": ("FINDING", "svg.graph circle.accused"),
+    "events": ("?view=events", ".events li.critical:has-text('NODE')"),
+    "filtered": ("?probe=udp&plane=pod&zone=eu-1b", "select[name=zone]"),
+}
+
+
+def axe(tab: Tab) -> list[str]:
+    """What axe-core finds, a line each."""
+    tab.page.evaluate(AXE.read_text())
+    found = tab.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found["violations"]]
+
+
+def look(tab: Tab, show: Show, view: str, node: str, peer: str) -> None:
+    """Open a view and check it."""
+    address, wanted = VIEWS[view]
+    if address == "FINDING":
+        tab.page.goto(show.address)
+        tab.page.wait_for_selector("article a[href*=finding]")
+        address = tab.page.evaluate(FINDING)
+    address = address.replace("NODE", node).replace("PEER", peer)
+    tab.page.goto(show.address + address)
+    tab.page.wait_for_selector(wanted.replace("NODE", node))
+    assert axe(tab) == []
+    assert tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert tab.page.evaluate("document.images.length") == 0
+
+
+@pytest.fixture(scope="module")
+def broken(small: Show) -> Any:
+    small.play("break node-2")
+    yield small
+    small.play("heal")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_of_five_nodes(chromium: Any, broken: Show, view: str, scheme: str) -> None:
+    """It shows the fault; axe finds nothing; the policy is kept; nothing is wider than the window."""
+    with opened(chromium, color_scheme=scheme) as tab:
+        look(tab, broken, view, "node-2", "node-1")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_of_a_thousand_nodes(chromium: Any, large: Show, view: str, scheme: str) -> None:
+    """The same."""
+    with opened(chromium, color_scheme=scheme) as tab:
+        look(tab, large, view, "node-17", "node-16")
+
+
+@pytest.mark.parametrize("view", ["overview", "map", "node", "finding"])
+def test_a_view_on_a_phone(chromium: Any, broken: Show, view: str) -> None:
+    """At 360 pixels nothing but tables, in their own boxes, is wider than the window."""
+    with opened(chromium) as tab:
+        tab.page.set_viewport_size({"width": 360, "height": 740})
+        look(tab, broken, view, "node-2", "node-1")
+
+
+def test_without_scripts_it_is_one_page_with_the_findings(chromium: Any, broken: Show) -> None:
+    """The sentence, the finding with its command, every node; it loads itself again."""
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(broken.address)
+    text = page.inner_text("body")
+    assert "node-2: no connection" in text
+    assert "kubectl describe node node-2" in text
+    assert text.index("Open findings") < text.index("Nodes")
+    assert page.locator("tbody th").all_inner_texts()[1:] == ["node-1", "node-2", "node-3", "node-4"]
+    assert page.locator("noscript meta[http-equiv=refresh], meta[http-equiv=refresh]").count() == 1
+    context.close()
+
+
+def test_a_hostile_name_is_text(tab: Tab, broken: Show) -> None:
+    """Markup and bidirectional controls in a node's name are shown as what they are."""
+    tab.page.goto(broken.address)
+    name = tab.page.locator("table.cells tbody th", has_text="<img")
+    name.first.wait_for()
+    assert name.last.inner_text() == "<img/src=x/onerror=alert(1)>\\u202egnp.exe"
+    assert "\u202e" not in tab.page.inner_text("body")
+    tab.page.locator("table.cells tbody th a", has_text="<img").last.click()
+    tab.page.wait_for_selector("h1:has-text('<img')")
+    tab.page.wait_for_selector(".peers")
+    assert tab.page.evaluate("document.images.length") == 0
