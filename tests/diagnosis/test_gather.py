@@ -59,6 +59,18 @@ def test_not_ready_node() -> None:
     assert Cluster(nodes(8), services=False).leave("node-2", failing=False).findings() == []
 
 
+def test_a_node_that_is_gone() -> None:
+    """A node that is deleted after it failed leaves the picture: kept evidence of it blames nobody."""
+    kept = Evidence()
+    mesh = Cluster(nodes(8), services=False).fail(lambda link: link.touches("node-2"))
+    assert [where for _, _, where, _ in named(diagnose(mesh.states(), evidence=kept))] == [("node-2",)]
+    mesh.leave("node-2", failing=True)
+    assert [kind for kind, _, _, _ in named(diagnose(mesh.states(), evidence=kept))] == ["not_ready"]
+    for node in mesh.nodes:
+        mesh.change(node, left=[])
+    assert diagnose(mesh.states(), evidence=kept) == []
+
+
 def test_kept_evidence() -> None:
     """A look with the evidence of an earlier look finds what a fresh one finds, and sees what has changed."""
     mesh, kept = Cluster(nodes(20)), Evidence()

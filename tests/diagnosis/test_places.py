@@ -14,7 +14,7 @@ def test_healthy(size: int) -> None:
     assert Cluster(nodes(size)).findings() == []
 
 
-@pytest.mark.parametrize("size", [5, 20, 100, 1000])
+@pytest.mark.parametrize("size", [5, 50, 500, 5000])
 def test_dead_node_beside_a_stray_path(size: int) -> None:
     """A dead node is named though an unrelated path fails, too; that path is listed, and nobody is blamed for it."""
     mesh = Cluster(nodes(size), host=size <= 100, services=False).fail(lambda link: link.touches("node-2"))
@@ -98,6 +98,12 @@ def test_policy_closes_all_pods() -> None:
     """A policy that closes every pod is named as such, where the host network is well."""
     mesh = Cluster(nodes(8), services=False).fail(lambda link: link.plane in ("pod", "host-pod"))
     assert named(mesh.findings()) == [("fault", "all", (), "into_pods")]
+
+
+def test_policy_closes_all_pods_without_the_host_network() -> None:
+    """Where every path of a mesh without the host network fails, all nodes are named, and not one of them."""
+    mesh = Cluster(nodes(8), host=False, services=False).fail(lambda link: True)
+    assert [(kind, scope, where) for kind, scope, where, _ in named(mesh.findings())] == [("fault", "all", ())]
 
 
 def test_egress_closed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from tests.diagnosis.mesh import Cluster, named, nodes
 
@@ -51,6 +52,20 @@ def test_services_of_one_node() -> None:
     """No Service answers on one node while its peers do: kube-proxy there."""
     mesh = Cluster(nodes(20)).fail_services(["node-4"])
     assert named(mesh.findings()) == [("service", "node", ("node-4",), "service")]
+
+
+@pytest.mark.parametrize("api", ["ok", "waiting", "refused", "unanswered"])
+def test_only_an_api_server_that_does_not_answer_is_evidence_against_kube_proxy(api: str) -> None:
+    """A node on which no Service answers: the API server supports that finding if it is silent, not if it refuses."""
+    found = Cluster(nodes(20)).fail_services(["node-4"]).change("node-4", api=api).findings()
+    assert named(found) == [("service", "node", ("node-4",), "service")]
+    assert any("API server" in note for note in found[0].notes) == (api == "unanswered")
+
+
+@pytest.mark.parametrize("api", ["waiting", "refused", "unanswered"])
+def test_the_api_server_alone_blames_no_node(api: str) -> None:
+    """A node whose Services answer is not blamed for what the API server says or does not say."""
+    assert Cluster(nodes(20)).change("node-4", api=api).findings() == []
 
 
 def test_one_echo() -> None:
