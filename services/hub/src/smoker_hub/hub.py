@@ -113,7 +113,8 @@ class Hub:
             words.sees_again(heard, collected.asked)
         self._deaf = 0
         now = self.clock.now()
-        found = self._diagnosis.look(collected)
+        # In a thread, so that the API answers: with thousands of nodes a fault of everything takes seconds to explain.
+        found = gevent.get_hub().threadpool.apply(self._diagnosis.look, (collected,))
         a_round = max((state.interval + state.timeout for state in collected.states), default=A_ROUND)
         for change in self.incidents.look(found, now, early=early, a_round=a_round, gone=self._diagnosis.gone):
             words.tell(change, self.cluster)
