@@ -21,6 +21,7 @@ ON: dict[str, Any] = {
     "mesh": {"enabled": True},
     "hostNetwork": {"enabled": True},
     "networkPolicy": {"enabled": True},
+    "extraObjects": ALL["extraObjects"],
     "metrics": {
         "scrapeAnnotations": True,
         **{part: {"enabled": True} for part in ("podMonitor", "prometheusRule", "dashboards")},

@@ -13,7 +13,16 @@ EVERY = {*ECHOES, *PROBERS, "hub"}
 CONCERNS: dict[str, set[str]] = {
     "commonLabels": set(),
     "commonAnnotations": set(),
-    "global": set(),
+    "commonPodLabels": EVERY,
+    "commonPodAnnotations": EVERY,
+    "global": EVERY,
+    "extraObjects": set(),
+    "revisionHistoryLimit": set(),
+    "podSecurityContext": EVERY,
+    "containerSecurityContext": EVERY,
+    "rbac": set(),
+    **{f"{of}.serviceAccount.annotations": set() for of in ("prober", "hub")},
+    **{f"prober.{of}SecurityContext": {"prober"} for of in ("pod", "container")},
     "imageRegistry": EVERY,
     "imageTag": EVERY,
     "imagePullPolicy": EVERY,
@@ -43,11 +52,16 @@ CONCERNS: dict[str, set[str]] = {
     "udpEcho.stampPort": {"udp-echo", *PROBERS},
     **{f"{VALUES_KEY[echo]}.port": {echo, *PROBERS} for echo in ECHOES},
 }
-# Another base makes other objects, so that there is nothing to compare; and nothing reads `global` and `enabled`.
-KEYS = [row.key for row in ROWS if row.key not in ("fullnameOverride", "global", "enabled")]
+# Another base makes other objects, so that there is nothing to compare; and nothing reads `enabled`.
+KEYS = [row.key for row in ROWS if row.key not in ("fullnameOverride", "enabled")]
 OTHER = merged(
     ALL,
-    {"mesh": {"enabled": False}, "hub": {"enabled": False, "history": {"persistence": {"enabled": True}}}},
+    {
+        "mesh": {"enabled": False},
+        "hub": {"enabled": False, "history": {"persistence": {"enabled": True}}, "serviceAccount": {"create": False}},
+        "prober": {"serviceAccount": {"create": False}},
+        "rbac": {"create": False},
+    },
 )  # what ci/all-values.yaml says but for what excludes the rest of it
 
 

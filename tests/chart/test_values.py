@@ -253,7 +253,10 @@ def test_pulling(helm: Helm, component: str) -> None:
     """Pull policy and secrets reach every pod."""
     assert helm.render().container(component)["imagePullPolicy"] == "IfNotPresent"
     assert helm.render(ALL).container(component)["imagePullPolicy"] == "Always"
-    assert helm.render(ALL).pod(component)["spec"]["imagePullSecrets"] == [{"name": "pull-secret"}]
+    assert helm.render(ALL).pod(component)["spec"]["imagePullSecrets"] == [
+        {"name": "pull-secret"},
+        {"name": "parent-secret"},
+    ]
 
 
 @pytest.mark.parametrize("component", DEFAULT)

@@ -18,6 +18,7 @@ metadata:
   {{- include "smoker.metadata" (dict "root" .root "component" .component "app" "smoker-server") | nindent 2 }}
 spec:
   replicas: {{ int64 $values.replicas }}
+  revisionHistoryLimit: {{ int64 .root.Values.revisionHistoryLimit }}
   selector:
     matchLabels:
       {{- include "smoker.selectorLabels" . | nindent 6 }}

@@ -35,9 +35,9 @@ app: smoker-server
 {{- merge $labels (.root.Values.commonLabels | default dict) $versions | toYaml -}}
 {{- end -}}
 
-{{/* Metadata of an object. Takes the same, and annotations (optional). */}}
+{{/* Metadata of an object. Takes the same, and, where they differ from the component's, name and annotations. */}}
 {{- define "smoker.metadata" -}}
-name: {{ include "smoker.name" . }}
+name: {{ .name | default (include "smoker.name" .) }}
 namespace: {{ .root.Release.Namespace | quote }}
 labels:
   {{- include "smoker.labels" . | nindent 2 }}

@@ -12,7 +12,12 @@ network, adminPort.
 */}}
 {{- define "smoker.probers" -}}
 {{- $values := .root.Values -}}
-{{- $pod := dict "values" $values.prober "args" (list "run") "serves" true "key" "prober" -}}
+{{- $own := $values.prober -}}
+{{- if eq .network "host" -}}
+{{- $contexts := list "podSecurityContext" "containerSecurityContext" -}}
+{{- range $contexts }}{{ $own = set (omit $own .) . (get $values.hostNetwork .) }}{{ end -}}
+{{- end -}}
+{{- $pod := dict "values" $own "args" (list "run") "serves" true "key" "prober" -}}
 {{- $env := include "smoker.proberEnv" (dict "root" .root "serverHost" $values.prober.serverHost) | fromYaml -}}
 {{- $env = merge $env (include "smoker.meshEnv" . | fromYaml) -}}
 {{- with .adminPort }}{{ $_ := set $env "ADMIN_PORT" . }}{{ end -}}
@@ -26,13 +31,14 @@ network, adminPort.
 {{- $_ := set $pod "readyWithin" (mul 6 (ceil $values.prober.timeoutSeconds)) -}}
 {{- if $values.mesh.enabled -}}
 {{- $_ := set $pod "ports" (include "smoker.meshPorts" .ports | fromYamlArray) -}}
-{{- $_ := set $pod "account" (include "smoker.name" (dict "root" .root "component" "prober")) -}}
+{{- $_ := set $pod "account" (include "smoker.account" (dict "root" .root "component" "prober" "values" $values.prober)) -}}
 {{- end -}}
 apiVersion: apps/v1
 kind: DaemonSet
 metadata:
   {{- include "smoker.metadata" . | nindent 2 }}
 spec:
+  revisionHistoryLimit: {{ int64 $values.revisionHistoryLimit }}
   {{- with $values.prober.updateStrategy }}
   updateStrategy:
     {{- /* Helm merges maps: what the default says of RollingUpdate must not stay beside OnDelete. */}}

@@ -15,8 +15,10 @@ Takes root, component, key (of the values), app, values, env, fieldEnv, and, whe
 {{- define "smoker.podTemplate" -}}
 metadata:
   labels:
-    {{- include "smoker.podLabels" (set . "podLabels" .values.podLabels) | nindent 4 }}
-  {{- with merge dict (.values.podAnnotations | default dict) (include "smoker.scrapeAnnotations" . | fromYaml) }}
+    {{- $shared := .root.Values }}
+    {{- include "smoker.podLabels" (set . "podLabels" (merge dict .values.podLabels $shared.commonPodLabels)) | nindent 4 }}
+  {{- $scrape := include "smoker.scrapeAnnotations" . | fromYaml }}
+  {{- with merge dict .values.podAnnotations $shared.commonPodAnnotations $scrape }}
   annotations:
     {{- toYaml . | nindent 4 }}
   {{- end }}
@@ -38,16 +40,21 @@ dnsPolicy: ClusterFirstWithHostNet
 {{- end }}
 {{- /* The services let go of their connections within 5 s of SIGTERM, after they have lingered. */}}
 terminationGracePeriodSeconds: {{ add 10 (ceil $shared.lingerSeconds) }}
-securityContext:
-  runAsNonRoot: true
-  runAsUser: 65532
-  runAsGroup: 65532
-  {{- if .fsGroup }}
-  fsGroup: 65532
-  {{- end }}
-  seccompProfile: {type: RuntimeDefault}
-{{- with $shared.imagePullSecrets }}
+{{- $context := $values.podSecurityContext | default $shared.podSecurityContext }}
+{{- /* A volume belongs to the group by which the pod runs; where the cluster assigns the group, it assigns this one, too. */}}
+{{- if and .fsGroup $context.runAsGroup }}
+{{- $context = merge dict $context (dict "fsGroup" $context.runAsGroup) }}
+{{- end }}
+{{- with $context }}
+{{- /* As JSON: in YAML a user's number, which Helm reads as a float, would become 1.00068e+09. */}}
+securityContext: {{ toJson . }}
+{{- end }}
+{{- with include "smoker.pullSecrets" .root | fromJsonArray }}
 imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.dnsConfig }}
+dnsConfig:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 containers:
@@ -85,26 +92,25 @@ containers:
     resources:
       {{- toYaml . | nindent 6 }}
     {{- end }}
-    securityContext:
-      allowPrivilegeEscalation: false
-      readOnlyRootFilesystem: true
-      capabilities: {drop: [ALL]}
-    {{- if or .tmp .mounts }}
+    {{- with $values.containerSecurityContext | default $shared.containerSecurityContext }}
+    securityContext: {{ toJson . }}
+    {{- end }}
+    {{- if or .tmp .mounts $values.extraVolumeMounts }}
     volumeMounts:
       {{- if .tmp }}
       - {name: tmp, mountPath: /tmp}
       {{- end }}
-      {{- with .mounts }}
+      {{- with concat (.mounts | default list) ($values.extraVolumeMounts | default list) }}
       {{- toYaml . | nindent 6 }}
       {{- end }}
     {{- end }}
-{{- if or .tmp .volumes }}
+{{- if or .tmp .volumes $values.extraVolumes }}
 volumes:
   {{- with .tmp }}
   - name: tmp
     emptyDir: {sizeLimit: {{ . | quote }}}
   {{- end }}
-  {{- with .volumes }}
+  {{- with concat (.volumes | default list) ($values.extraVolumes | default list) }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- end }}
