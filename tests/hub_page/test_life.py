@@ -83,6 +83,7 @@ def test_the_time_machine_shows_the_moment_again(tab: Tab, healthy: Show) -> Non
     healthy.play("break node-3")
     tab.page.goto(healthy.address)
     tab.page.wait_for_selector(f"{SENTENCE}.faults")
+    tab.page.wait_for_selector("article .life:has-text('(3 s ago)')")  # it lasts beyond the second in which it opened
     healthy.play("heal")
     tab.page.wait_for_selector(f"{SENTENCE}.healthy")
     before, now = tab.page.get_by_label("To the change before"), tab.page.get_by_role("button", name="Now")
