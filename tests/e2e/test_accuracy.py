@@ -45,10 +45,11 @@ def lab(images: dict[str, object], helm: str, nodes: set[str]) -> Iterator[Lab]:
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.name in IN_THE_GATE], ids=lambda row: row.name)
 def test_named(lab: Lab, row: Row) -> None:
-    """In two looks in a row the fault is named, with its place and layer, and nothing else is blamed by then."""
+    """The hub opens a finding that names the fault, with its place and layer, blames nothing else, and closes it."""
     assert await_health(lab), "the mesh was not healthy before"
     outcome = one(row, lab, patience=60 if row.right else 20)
     assert outcome.word.startswith("right"), outcome.said
+    assert outcome.closed is not None, "the finding stayed open"
 
 
 def test_the_gate_knows_its_rows() -> None:

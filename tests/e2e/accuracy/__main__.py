@@ -1,4 +1,4 @@
-"""`make e2e-accuracy`: break the cluster, row by row, and print what the diagnosis named and how soon.
+"""`make e2e-accuracy`: break the cluster, row by row, and print what the hub named, how soon, and how soon it closed.
 
 The release must be installed already (make e2e-accuracy does it); E2E_FAULTS makes the faults.
 """
@@ -11,16 +11,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from smoker_diagnosis.diagnose import diagnose
 from smoker_diagnosis.finding import Finding
-from smoker_diagnosis.text import headline
+from smoker_diagnosis.text import headline, is_fault
 from tests.e2e.accuracy.judge import Verdict, judge
 from tests.e2e.accuracy.lab import Lab
 from tests.e2e.accuracy.rows import ROWS, Row
 from tests.e2e.cluster import Namespace, nodes
 from tests.e2e.release import Release
 
-LOOKS = 2  # in a row, before what they say holds
+LOOKS = 2  # in a row that must be clean before a row begins
 FOR = 45.0  # seconds to name a fault, and to stay silent where there is none
 CLEAN = 90.0  # seconds to be healthy again
 PAUSE = 1.0  # seconds between two looks
@@ -32,33 +31,44 @@ class Outcome:
 
     row: Row
     word: str
-    seconds: float | None  # until it was named right
+    seconds: float | None  # until the right finding was open
+    closed: float | None  # seconds from healing until no finding was open
     said: tuple[str, ...]
 
 
 def one(row: Row, lab: Lab, patience: float = FOR) -> Outcome:
-    """Make the fault of `row`, look until it is named or `patience` is over, and heal."""
+    """Make the fault of `row`, ask the hub until it is named or `patience` is over, heal, wait until it is closed."""
     begun = time.monotonic()
-    held, findings, worst = 0, list[Finding](), Verdict("unknown")
+    findings, worst, took = list[Finding](), Verdict("unknown"), None
     try:
         row.make(lab)
         while time.monotonic() - begun < patience:
-            findings = diagnose(lab.states())
+            findings = lab.open()
             verdict = judge(row, lab, findings)
-            held = held + 1 if verdict.word == "right" else 0
-            if verdict.word == "wrong":
-                worst = verdict
-            if held >= LOOKS and row.right:
+            worst = verdict if verdict.word == "wrong" else worst
+            if verdict.word == "right" and row.right:
                 took = time.monotonic() - begun
-                word = "right" if worst.word != "wrong" else "right, after a wrong name"
-                return Outcome(row, word, took, tuple(map(headline, [*findings, *worst.wrong])))
+                break
             time.sleep(PAUSE)
     finally:
         lab.heal()
-    said = tuple(map(headline, [*worst.wrong, *findings]))
+    closed = _closed(lab)
+    said = tuple(map(headline, [*findings, *worst.wrong]))
+    if took is not None:
+        return Outcome(row, "right" if worst.word != "wrong" else "right, after a wrong name", took, closed, said)
     if not row.right:
-        return Outcome(row, "wrong" if worst.word == "wrong" else "right", None, said)
-    return Outcome(row, "wrong" if worst.word == "wrong" else judge(row, lab, findings).word, None, said)
+        return Outcome(row, "wrong" if worst.word == "wrong" else "right", None, closed, said)
+    return Outcome(row, "wrong" if worst.word == "wrong" else judge(row, lab, findings).word, None, closed, said)
+
+
+def _closed(lab: Lab) -> float | None:
+    """Return the seconds until nothing is open any more; None: that did not come."""
+    begun = time.monotonic()
+    while time.monotonic() - begun < CLEAN:
+        if not any(map(is_fault, lab.open())):
+            return time.monotonic() - begun
+        time.sleep(PAUSE)
+    return None
 
 
 def await_health(lab: Lab, patience: float = CLEAN) -> bool:
@@ -68,7 +78,7 @@ def await_health(lab: Lab, patience: float = CLEAN) -> bool:
         states = lab.states()
         whole = len(states) == 2 * len(lab.nodes) and all(state.peers == len(states) - 1 for state in states)
         failing = any(path.last not in ("", "success") or path.lost for state in states for path in state.paths)
-        clean = clean + 1 if whole and not failing and not diagnose(states) else 0
+        clean = clean + 1 if whole and not failing and not any(map(is_fault, lab.open())) else 0
         if clean >= LOOKS:
             return True
         time.sleep(PAUSE)
@@ -77,15 +87,23 @@ def await_health(lab: Lab, patience: float = CLEAN) -> bool:
 
 def table(outcomes: Sequence[Outcome]) -> str:
     """Return the outcomes as a Markdown table, and their sum."""
-    lines = ["| fault | NIKA | verdict | seconds | what was said |", "|---|---|---|---|---|"]
+    lines = ["| fault | NIKA | verdict | open after | closed after | what was said |", "|---|---|---|---|---|---|"]
     for each in outcomes:
-        seconds = "" if each.seconds is None else f"{each.seconds:.0f}"
         said = "<br>".join(each.said) or "nothing"
-        lines.append(f"| {each.row.name} | {each.row.nika} | {each.word} | {seconds} | {said} |")
+        times = " | ".join("" if seconds is None else f"{seconds:.0f} s" for seconds in (each.seconds, each.closed))
+        lines.append(f"| {each.row.name} | {each.row.nika} | {each.word} | {times} | {said} |")
     right = sum(each.word == "right" for each in outcomes)
-    times = sorted(each.seconds for each in outcomes if each.seconds is not None)
-    spread = f"; median {times[len(times) // 2]:.0f} s, longest {times[-1]:.0f} s" if times else ""
-    return "\n".join([*lines, "", f"{right} of {len(outcomes)} right{spread}"])
+    opened = _spread("open after", [each.seconds for each in outcomes])
+    closed = _spread("closed after", [each.closed for each in outcomes if each.seconds is not None])
+    return "\n".join([*lines, "", f"{right} of {len(outcomes)} right{opened}{closed}"])
+
+
+def _spread(what: str, found: Sequence[float | None]) -> str:
+    times = sorted(each for each in found if each is not None)
+    if not times:
+        return ""
+    high = times[max(0, -(-95 * len(times) // 100) - 1)]  # nearest rank
+    return f"; {what}: median {times[len(times) // 2]:.0f} s, p95 {high:.0f} s, longest {times[-1]:.0f} s"
 
 
 def main() -> int:
@@ -101,9 +119,7 @@ def main() -> int:
         if chosen.row not in row.name:
             continue
         if not await_health(lab):
-            print(
-                f"not healthy before {row.name}: {[headline(each) for each in diagnose(lab.states())]}", file=sys.stderr
-            )
+            print(f"not healthy before {row.name}: {list(map(headline, lab.open()))}", file=sys.stderr)
         outcomes.append(one(row, lab))
         print(
             f"{row.name}: {outcomes[-1].word} {outcomes[-1].seconds or 0:.1f} s {outcomes[-1].said}",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from smoker_diagnosis.finding import Finding
+from smoker_diagnosis.text import is_fault
 from tests.e2e.accuracy.lab import Lab
 from tests.e2e.accuracy.rows import Right, Row
 
@@ -22,7 +23,7 @@ class Verdict:
 
 def judge(row: Row, lab: Lab, findings: Sequence[Finding]) -> Verdict:
     """Return the verdict on `findings`. What is not sure yet names nothing."""
-    sure = [each for each in findings if each.kind != "unknown" and each.confidence >= SURE]
+    sure = [each for each in findings if is_fault(each) and each.confidence >= SURE]
     named = [any(_names(each, right, lab) for each in sure) for right in row.right]
     wrong = tuple(each for each in sure if not any(_names(each, right, lab) for right in (*row.right, *row.also)))
     if wrong:

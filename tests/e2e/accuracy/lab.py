@@ -6,7 +6,11 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
+import msgspec
+
+from smoker_diagnosis.finding import Finding
 from smoker_diagnosis.state import State, StateError, decode
+from smoker_hub.web.views import Findings
 from tests.e2e import faults
 from tests.e2e.cluster import Object, addresses, items
 from tests.e2e.release import Release
@@ -14,6 +18,8 @@ from tests.images.command import CommandError, run
 
 ADMIN = {"prober": 9464, "host": 19464}
 AT_ONCE = 8  # requests
+#: Asked from inside the hub's pod: the way to it from elsewhere is what some faults break.
+ASK = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8083/api/v1/findings', timeout=5).read().decode())"
 
 
 class Lab:
@@ -26,8 +32,10 @@ class Lab:
         busy = {pod["spec"]["nodeName"] for pod in self._pods("app=smoker-server")} | {
             node for node, _ in self.dns_pods()
         }
-        spare = [node for node in self.nodes if node not in busy] or self.nodes[1:]
-        self.victim = spare[0]
+        (hub,) = (str(pod["spec"]["nodeName"]) for pod in self._pods("app.kubernetes.io/component=hub"))
+        others = [node for node in self.nodes if node != hub]  # a hub on the victim would be cut off itself
+        self.victim = ([node for node in others if node not in busy] or others)[0]
+        self._first = next(node for node in others if node != self.victim)
         self.second = next(node for node in reversed(self.nodes) if node != self.victim)
         self._zones = {
             node["metadata"]["name"]: node["metadata"]["labels"].get("topology.kubernetes.io/zone", "")
@@ -40,10 +48,15 @@ class Lab:
         words = {
             "victim": {self.victim},
             "second": {self.second},
-            "first": {self.nodes[0]},
+            "first": {self.first},
             "zones": set(self._zones.values()),
         }
         return frozenset(place for name in names for place in words[name])
+
+    @property
+    def first(self) -> str:
+        """A node that is neither the victim's nor the hub's."""
+        return self._first
 
     def zone(self, number: int) -> list[str]:
         """Return the nodes of a zone."""
@@ -160,6 +173,15 @@ class Lab:
     def heal(self) -> None:
         """Undo all that the row has done."""
         self._undo.close()
+
+    def open(self) -> list[Finding]:
+        """Return the findings that are open in the hub; none where it cannot be asked just now."""
+        hub = f"deployment/{self._release.name}-hub"
+        try:
+            answer = self._namespace.kubectl("exec", hub, "--", "python3", "-c", ASK, seconds=10)
+        except CommandError:
+            return []
+        return [each.finding for each in msgspec.json.decode(answer, type=Findings).open]
 
     def states(self) -> list[State]:
         """Return the states of all probers that answer the API server's proxy, as the hub would poll them."""

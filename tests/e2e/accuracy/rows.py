@@ -150,11 +150,11 @@ def _ipv6_alone(lab: Lab) -> None:
 
 def _two_nodes(lab: Lab) -> None:
     _overlay_of_a_node(lab)
-    lab.drop(lab.nodes[0], "FORWARD", "-p", "udp", "--dport", "8081")
+    lab.drop(lab.first, "FORWARD", "-p", "udp", "--dport", "8081")
 
 
 def _node_and_pair(lab: Lab) -> None:
-    lab.drop(lab.nodes[0], "INPUT", *OVERLAY)
+    lab.drop(lab.first, "INPUT", *OVERLAY)
     lab.drop(lab.victim, "INPUT", *OVERLAY, "-s", lab.address(lab.second))
 
 
