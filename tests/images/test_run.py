@@ -18,6 +18,7 @@ pytestmark = pytest.mark.engine
 
 LOCKED_UP = ("--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
 PATIENCE = 20.0  # seconds for what takes one or two
+NEEDS = {"hub": ("--env", "PEERS=node-1=127.0.0.1:9464")}  # without a cluster a hub must be told of its probers
 STOP = 7.0  # seconds from SIGTERM to the end; the services let go of their connections after 5
 
 
@@ -33,7 +34,8 @@ def log(container: str) -> str:
 @contextmanager
 def started(image: Image, *options: str) -> Iterator[str]:
     """A container of an image, locked up, from the line that says it has started."""
-    container = engine.docker("run", "--detach", *LOCKED_UP, *options, image.tag).strip()
+    needs = NEEDS.get(image.service, ())
+    container = engine.docker("run", "--detach", *LOCKED_UP, *needs, *options, image.tag).strip()
     try:
         until = time.monotonic() + PATIENCE
         while f"smoker-{image.service} started" not in log(container):
