@@ -1,10 +1,10 @@
-"""One GET with a total deadline and a size limit, for what another process of ours says of itself.
+"""Send one GET with a total deadline and a size limit. Smoker's processes read each other's pages with it.
 
     fetch_json("10.78.1.5", 9464, "/api/v1/snapshot", seconds=2.0, limit=1_000_000)
 
 The deadline covers the name look-up, the connection, the request and every byte of the answer: a peer that sends a byte
-each second does not extend it. The limit covers the headers, too. Nothing is followed, decoded or tried twice, and
-everything that can go wrong is a `FetchError`.
+each second does not extend it. The limit covers the headers, too. Redirects are not followed, the body is not decoded,
+and nothing is retried. Every failure is a `FetchError`.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ LONGEST_TAG = 256  # bytes
 
 
 class Fetched(NamedTuple):
-    """What came: the body (None where it is the one that the caller has) and its ETag, empty where it has none."""
+    """The body, or None if the caller already has this version, and its ETag, or an empty string without one."""
 
     body: bytes | None
     tag: str
 
 
 class FetchError(Exception):
-    """What failed, and where: a sentence without its end.
+    """What failed, and where: a sentence without its full stop.
 
-    `answered`: whether something was sent back, which is not what was asked for.
+    `answered` is true if the peer sent bytes, though not a valid answer.
     """
 
     def __init__(self, where: str, why: str, *, answered: bool = False) -> None:
@@ -47,7 +47,7 @@ class FetchError(Exception):
 
 
 def fetch_json(host: str, port: int, path: str, *, seconds: float, limit: int) -> Any:
-    """Return the JSON (RFC 8259: NaN is none) at `path`. Raises `FetchError`."""
+    """Return the JSON at `path`, without NaN and Infinity (RFC 8259). Raises `FetchError`."""
     data = fetch(host, port, path, seconds=seconds, limit=limit)
     try:
         return json.loads(data, parse_constant=_no_number)
@@ -167,7 +167,7 @@ class _Unfit(Exception):
 
 
 class _Answer:
-    """An answer as it arrives. Its methods beside `feed` and `end` are called by llhttp."""
+    """An answer as it arrives. llhttp calls the `on_…` methods."""
 
     def __init__(self, known: str) -> None:
         self.known, self.tag = known, ""  # the ETag that the caller has, and the one that came
@@ -193,7 +193,7 @@ class _Answer:
                 raise _Unfit("does not speak HTTP/1.1") from None
 
     def end(self) -> None:
-        """Note that the peer has closed. Raises `_Unfit` where that is before the end of the answer."""
+        """Record that the peer closed the connection. Raises `_Unfit` if the answer is incomplete."""
         if not self._headers_complete or self._sized:
             raise _Unfit(f"closed the connection before the end of its answer, after {self.arrived} bytes")
         self._status = self.status
@@ -222,7 +222,7 @@ class _Answer:
             self.complete = True
 
     def check(self) -> None:
-        """Raise `_Unfit` where the status is known and is not 200, nor 304 to a question with an ETag."""
+        """Raise `_Unfit` if the status is known and is neither 200 nor, for a request with an ETag, 304."""
         status = self.status
         if self._headers_complete and status != OK and not (status == NOT_MODIFIED and self.known):
             raise _Unfit(f"answers with status {status}")
@@ -238,7 +238,7 @@ class _Answer:
         return self._status if self.complete else int(self._parser.get_status_code())
 
     def _interim(self) -> bool:
-        """RFC 9110 section 15.2: another answer follows one of 1xx."""
+        """Return whether the status is 1xx: then another answer follows (RFC 9110 section 15.2)."""
         return self.status < OK
 
 
@@ -270,7 +270,7 @@ def _url(host: str, port: int, path: str) -> str:
 
 
 def _is_tag(value: bytes) -> bool:
-    """RFC 9110 section 8.8.3, in ASCII: what is sent back must fit on its line."""
+    """Return whether `value` is an ETag (RFC 9110 section 8.8.3) in ASCII that is safe to send back."""
     return 0 < len(value) <= LONGEST_TAG and all(0x20 < byte < 0x7F for byte in value)
 
 
