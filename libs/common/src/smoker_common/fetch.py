@@ -3,8 +3,8 @@
     fetch_json("10.78.1.5", 9464, "/api/v1/snapshot", seconds=2.0, limit=1_000_000)
 
 The deadline covers the name look-up, the connection, the request and every byte of the answer: a peer that sends a byte
-each second does not extend it. The limit covers the headers, too. Redirects are not followed, the body is not decoded,
-and nothing is retried. Every failure is a `FetchError`.
+each second does not extend it. The limit covers the headers, too. Redirects are not followed and the body is not
+decoded. A request is sent again only if the peer had closed a kept connection. Every failure is a `FetchError`.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def fetch(host: str, port: int, path: str, *, seconds: float, limit: int) -> byt
 
 
 def fetch_news(host: str, port: int, path: str, *, tag: str, seconds: float, limit: int) -> Fetched:
-    """Return the same with its ETag, or no body where it still has the ETag `tag`. Raises `FetchError`."""
+    """Return the body and its ETag, or no body if its ETag is still `tag`. Raises `FetchError`."""
     with contextlib.closing(Line(host, port, keep=False)) as line:
         return line.fetch_news(path, tag=tag, seconds=seconds, limit=limit)
 
@@ -90,7 +90,7 @@ class Line:
             raise FetchError(where, why, answered=attempt.arrived > 0) from None
         except _Unfit as unfit:
             raise FetchError(where, str(unfit), answered=attempt.arrived > 0) from None
-        except (OSError, ValueError, OverflowError) as error:  # the last two: what can be no host or port
+        except (OSError, ValueError, OverflowError) as error:  # the last two: an invalid host or port
             why = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise FetchError(where, f"does not answer: {why[:1].lower()}{why[1:]}") from None
         finally:
@@ -99,7 +99,7 @@ class Line:
         return Fetched(b"".join(answer.body) if answer.status == OK else None, answer.tag or tag)
 
     def close(self) -> None:
-        """Close the connection for good; a request that is under way fails."""
+        """Close the connection for good. A request in flight fails."""
         self._closed = True
         self.drop()
 
@@ -113,7 +113,7 @@ class Line:
             self._sock = None
 
     def _exchange(self, attempt: _Attempt, path: str, tag: str, limit: int) -> _Answer:
-        """Ask, and read until the answer is complete. Raises `_Unfit`, `OSError`, `ValueError`, `OverflowError`."""
+        """Send the request and read the whole answer. Raises `_Unfit`, `OSError`, `ValueError`, `OverflowError`."""
         if self._sock is not None:
             attempt.answer = _Answer(tag)
             try:
@@ -147,18 +147,18 @@ class Line:
             if answer.complete:
                 answer.reusable = bool(data) and self._keep and answer.keeps
                 return answer
-            gevent.sleep(0)  # gevent does not switch while there is data: others, and the deadline, get their turn
+            gevent.sleep(0)  # gevent does not switch while data waits; this lets other greenlets and the deadline run
 
 
 class _Attempt:
-    """How far one request has come."""
+    """The progress of one request."""
 
     def __init__(self) -> None:
         self.answer: _Answer | None = None
 
     @property
     def arrived(self) -> int:
-        """Bytes of the answer so far."""
+        """Return how many bytes of the answer have arrived."""
         return self.answer.arrived if self.answer is not None else 0
 
 
@@ -189,7 +189,7 @@ class _Answer:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
             self._over = True
-            if not self.complete:  # what follows an answer is of no interest
+            if not self.complete:  # bytes after the answer are ignored
                 raise _Unfit("does not speak HTTP/1.1") from None
 
     def end(self) -> None:
@@ -229,12 +229,12 @@ class _Answer:
 
     @property
     def keeps(self) -> bool:
-        """Whether the peer keeps the connection, and nothing came after the answer."""
+        """Return whether the peer keeps the connection open and sent nothing after the answer."""
         return self._kept and not self._over
 
     @property
     def status(self) -> int:
-        """The status, once its line has come."""
+        """Return the status. It is valid once the status line has arrived."""
         return self._status if self.complete else int(self._parser.get_status_code())
 
     def _interim(self) -> bool:

@@ -29,7 +29,7 @@ LONGEST_LINE = 16 * 1024 * 1024  # bytes
 LARGEST = 16 * 1024 * 1024  # bytes of an answer
 PIECE = 65_536  # bytes
 OK, CREATED = 200, 201
-#: A node that is cut off learns it in half a minute, not when the kernel gives up (tcp(7)).
+#: With these, a node that is cut off notices it within 30 s, long before the kernel gives up (tcp(7)).
 KEEPALIVE = [
     *HTTPConnection.default_socket_options,
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -111,7 +111,7 @@ class Api:
         return _json(self._ask("PUT", path, self._read, item=item), LARGEST)
 
     def watch(self, path: str, **parameters: str) -> urllib3.BaseHTTPResponse:
-        """The answer to a watch, its lines still to come; to be closed. Raises the same."""
+        """Return the open answer to a watch. The caller reads its lines and closes it. Raises the same as `get`."""
         return self._ask("GET", path, self._silence, parameters)
 
     def _ask(
@@ -186,7 +186,7 @@ def _json(answer: urllib3.BaseHTTPResponse, largest: int) -> Any:
             if len(data) > largest:
                 raise TooLarge(f"an answer of more than {largest} bytes")
     except BaseException:
-        answer.close()  # what is left of it would stand before the next answer
+        answer.close()  # the unread rest would be read as the next answer
         raise
     answer.release_conn()
     return json.loads(data)

@@ -65,7 +65,7 @@ _REFUSALS = {
 
 
 def sentence(answering: str, status: int | None = None, what: str = "EndpointSlices") -> str:
-    """Return the sentence, without its end. `what`: the collection that was asked for.
+    """Return the sentence without its full stop. `what` is the requested collection.
 
     The first two may come from a prober of another version.
     """

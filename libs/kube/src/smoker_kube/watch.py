@@ -144,7 +144,7 @@ class Watch(Generic[T]):
         return {"labelSelector": self._selector} if self._selector else {}
 
     def _follow(self) -> None:
-        """One watch, to its end."""
+        """Follow one watch to its end."""
         asked = {**self._selected(), "watch": "1", "allowWatchBookmarks": "true"}
         asked |= {"resourceVersion": self._version, "timeoutSeconds": str(random.randint(*LASTS))}  # noqa: S311  spread, not secret
         answer = self._api.watch(self._path, **asked)
