@@ -1,6 +1,7 @@
-"""gevent's StreamServer with limits: it closes connections beyond its admission, and survives a lack of descriptors.
+"""Accept connections within limits: close those over a limit, and keep running when the process has no descriptor left.
 
-A lack of descriptors is one line when it begins and one when it ends; refused connections are one line a second.
+A shortage of descriptors logs one line when it begins and one when it ends. Refused connections log at most one line a
+second.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close sends RST and frees 
 
 
 class Acceptor(StreamServer):
-    """A StreamServer whose subclasses make of an accepted descriptor what they want, in `do_read`.
+    """A gevent StreamServer. A subclass turns each accepted descriptor into a connection in `do_read`.
 
     A subclass calls `admit_by` before it starts, and `left` once for each connection that has ended.
     """
@@ -40,9 +41,9 @@ class Acceptor(StreamServer):
     _short = False
 
     def accept(self) -> tuple[int, tuple[Any, ...]] | None:
-        """Return descriptor and address of the next client; None if there is none now, or none that may enter.
+        """Return the descriptor and address of the next client, or None if no client waits or the next one was refused.
 
-        A refused connection costs no greenlet and ends the turn, so that the open connections are served in between.
+        A refused connection needs no greenlet. It ends this turn, so that open connections are served in between.
         """
         try:
             accepted: tuple[int, tuple[Any, ...]] = self.socket._accept()  # type: ignore[attr-defined]  # noqa: SLF001
@@ -51,7 +52,7 @@ class Acceptor(StreamServer):
         except OSError as error:
             if error.errno in SHORTAGE:
                 self._wait_out(error)
-            return None  # otherwise: the client went away while it waited (accept(2), "Error handling")
+            return None  # any other error: the client closed before it was accepted (accept(2), "Error handling")
         if self._short:
             self._short = False
             logger.info("accepting connections again", address=_name(self.address))
@@ -65,7 +66,7 @@ class Acceptor(StreamServer):
         return accepted
 
     def admit_by(self, admission: Admission | None) -> None:
-        """Set which connections to take; without an admission, as many as the defaults allow."""
+        """Set the limits on open connections. Without `admission`, the default limits apply."""
         self.admission, self.refused = admission or Admission(), Counter()
 
     def left(self, address: tuple[Any, ...]) -> None:
@@ -106,14 +107,14 @@ class Acceptor(StreamServer):
             self.start_accepting()
 
     def retire(self) -> None:
-        """Nothing: it begins nothing of its own."""
+        """Do nothing: a server starts no work by itself."""
 
     def unready(self) -> str:
-        """Why it does not serve, or an empty string."""
+        """Return why the server is not ready, or an empty string."""
         return "" if self.started else "not listening"
 
     def stuck(self) -> str:
-        """Never: an event loop that answers turns."""
+        """Return an empty string: if the event loop can answer this call, it is alive."""
         return ""
 
 

@@ -1,4 +1,4 @@
-"""The admin endpoints: what kubelet and Prometheus ask a service, on a port of their own."""
+"""Serve the admin endpoints, which kubelet and Prometheus request, on their own port."""
 
 from __future__ import annotations
 
@@ -21,20 +21,23 @@ from smoker_common.metrics import counter
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse
 
-#: Connections apart from the echoes': a flood of those leaves kubelet and Prometheus their connections.
+#: These limits are separate from the echo ports', so that a flood there cannot lock out kubelet and Prometheus.
 MOST, MOST_OF_CLIENT = 128, 64
 PLAIN = "text/plain; charset=utf-8"
 
-#: Empty when all is well, else why not, in words.
+#: Returns an empty string when the check passes, else the reason for a person.
 Check = Callable[[], str]
-#: What a page says now, to be served as JSON.
+#: Returns the current content of a page, which is served as JSON.
 Page = Callable[[], object]
-#: The ETag of a JSON document and the document, made when somebody asks.
+#: Returns the ETag and the bytes of a JSON document. Called for each request.
 Document = Callable[[], tuple[str, bytes]]
 
 
 def application(checks: Mapping[str, Check], others: Mapping[str, Application] | None = None) -> Application:
-    """GET or HEAD of each path in `checks`: 200 `ok`, or 503 and the reason; what is in `others` answers for itself."""
+    """Return an application that answers each path in `checks` with 200 `ok`, or with 503 and the reason.
+
+    Requests to a path in `others` go to the application there.
+    """
     served = {path: _check(check) for path, check in checks.items()} | dict(others or {})
 
     def answer(env: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
@@ -47,12 +50,15 @@ def application(checks: Mapping[str, Check], others: Mapping[str, Application] |
 
 
 def page(what: Page) -> Application:
-    """GET or HEAD: 200 and what `what` returns, as JSON."""
+    """Return an application that answers GET and HEAD with 200 and the result of `what` as JSON."""
     return _reading(lambda: ("200 OK", json.dumps(what()) + "\n"), "application/json")
 
 
 def document(what: Document) -> Application:
-    """Answer GET and HEAD with the document, or with 304 where the client has it already (RFC 9110 section 13.1.2)."""
+    """Return an application that answers GET and HEAD with the document.
+
+    If the client already has this version, the answer is 304 (RFC 9110 section 13.1.2).
+    """
 
     def answer(env: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         method = env["REQUEST_METHOD"]
@@ -79,7 +85,7 @@ def _check(check: Check) -> Application:
 
 
 def _reading(found: Callable[[], tuple[str, str]], kind: str = PLAIN) -> Application:
-    """What answers GET and HEAD with the status and the text of `found`, and other methods with 405."""
+    """Return an application that answers GET and HEAD with the status and text of `found`, other methods with 405."""
 
     def answer(env: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         if env["REQUEST_METHOD"] not in ("GET", "HEAD"):
@@ -110,7 +116,7 @@ class _Refusals(Collector):
 
 
 def servers(listeners: Sequence[socket.socket], served: Application, registry: CollectorRegistry) -> list[HttpServer]:
-    """Make the servers of the admin port, one per listener with limits for all, and register what they refuse."""
+    """Return one server per listener. All share one set of limits, and `registry` counts what they refuse."""
     admission = Admission(MOST, MOST_OF_CLIENT)
     made = [HttpServer(listener, served, observer=observe, admission=admission) for listener in listeners]
     registry.register(_Refusals(made))
@@ -118,5 +124,5 @@ def servers(listeners: Sequence[socket.socket], served: Application, registry: C
 
 
 def observe(handler: Handler) -> None:
-    """Kubelet asks every few seconds: worth a line only to whoever looks for it."""
+    """Log a request at DEBUG: kubelet sends one every few seconds."""
     logger.debug("admin request", client=endpoint(handler.client_address), **handler.summary)

@@ -1,7 +1,7 @@
-"""How many connections a server takes: in all, and from one client address.
+"""Limit the open connections of a server: in total, and per client address.
 
 An open connection costs memory (an HTTP connection 12 to 19 KiB). A process that exceeds its memory limit is killed,
-which looks like a fault of the network. Beyond a limit the newest connection is closed at once.
+which looks like a network fault. A new connection over a limit is closed at once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Admission:
         self._untold, self._told = 0, float("-inf")
 
     def enter(self, client: str) -> str:
-        """Count a connection of `client` in and return an empty string, or return why it must be refused."""
+        """Count a new connection from `client` and return an empty string, or return the reason to refuse it."""
         mine = self._clients.get(client, 0)
         reason = ALL if self.open >= self.most else CLIENT if mine >= self.most_of_client else ""
         if not reason:
@@ -39,7 +39,7 @@ class Admission:
         return reason
 
     def leave(self, client: str) -> None:
-        """Count out a connection that `enter` counted in."""
+        """Record that a connection which `enter` counted has ended."""
         self.open -= 1
         mine = self._clients[client] - 1
         if mine:

@@ -1,7 +1,7 @@
-"""The open connections of a server: what is overdue is told so, what is in flight at the end gets its time.
+"""Track the open connections of a server: end those past their deadline, and let the rest finish at shutdown.
 
-Each connection carries the instant at which it is overdue; moving it is one assignment. A timer for each read would
-cost several times as much, so a sweep looks at all of them once a period: a connection is cut at most a period late.
+Each connection holds its deadline, and moving it is one assignment. A timer for each read would cost several times as
+much. Instead, one sweep per PERIOD looks at all connections, so a connection ends at most one PERIOD late.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ class Connection(Protocol):
     deadline: float  #: `time.monotonic()` seconds
 
     def overdue(self) -> None:
-        """Called when the deadline has passed: cut yourself, or move the deadline."""
+        """End the connection or move its deadline. Called after the deadline has passed."""
 
     def cut(self) -> None:
-        """End at once."""
+        """Close the connection at once."""
 
 
 C = TypeVar("C", bound=Connection)
@@ -55,11 +55,11 @@ class Connections(Generic[C]):
             self._none.set()
 
     def each(self) -> list[C]:
-        """The connections that are open now."""
+        """Return the connections that are open now."""
         return list(self._open)
 
     def drain(self, seconds: float) -> int:
-        """Wait until none is open, `seconds` at most, then cut the rest. Returns how many were cut."""
+        """Wait at most `seconds` until all connections have ended, cut the rest, and return how many were cut."""
         self._none.wait(seconds)
         rest = self.each()
         for connection in rest:

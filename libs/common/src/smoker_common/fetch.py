@@ -1,10 +1,10 @@
-"""One GET with a total deadline and a size limit, for what another process of ours says of itself.
+"""Send one GET with a total deadline and a size limit. Smoker's processes read each other's pages with it.
 
     fetch_json("10.78.1.5", 9464, "/api/v1/snapshot", seconds=2.0, limit=1_000_000)
 
 The deadline covers the name look-up, the connection, the request and every byte of the answer: a peer that sends a byte
-each second does not extend it. The limit covers the headers, too. Nothing is followed, decoded or tried twice, and
-everything that can go wrong is a `FetchError`.
+each second does not extend it. The limit covers the headers, too. Redirects are not followed and the body is not
+decoded. A request is sent again only if the peer had closed a kept connection. Every failure is a `FetchError`.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ LONGEST_TAG = 256  # bytes
 
 
 class Fetched(NamedTuple):
-    """What came: the body (None where it is the one that the caller has) and its ETag, empty where it has none."""
+    """The body, or None if the caller already has this version, and its ETag, or an empty string without one."""
 
     body: bytes | None
     tag: str
 
 
 class FetchError(Exception):
-    """What failed, and where: a sentence without its end.
+    """What failed, and where: a sentence without its full stop.
 
-    `answered`: whether something was sent back, which is not what was asked for.
+    `answered` is true if the peer sent bytes, though not a valid answer.
     """
 
     def __init__(self, where: str, why: str, *, answered: bool = False) -> None:
@@ -47,7 +47,7 @@ class FetchError(Exception):
 
 
 def fetch_json(host: str, port: int, path: str, *, seconds: float, limit: int) -> Any:
-    """Return the JSON (RFC 8259: NaN is none) at `path`. Raises `FetchError`."""
+    """Return the JSON at `path`, without NaN and Infinity (RFC 8259). Raises `FetchError`."""
     data = fetch(host, port, path, seconds=seconds, limit=limit)
     try:
         return json.loads(data, parse_constant=_no_number)
@@ -62,7 +62,7 @@ def fetch(host: str, port: int, path: str, *, seconds: float, limit: int) -> byt
 
 
 def fetch_news(host: str, port: int, path: str, *, tag: str, seconds: float, limit: int) -> Fetched:
-    """Return the same with its ETag, or no body where it still has the ETag `tag`. Raises `FetchError`."""
+    """Return the body and its ETag, or no body if its ETag is still `tag`. Raises `FetchError`."""
     with contextlib.closing(Line(host, port, keep=False)) as line:
         return line.fetch_news(path, tag=tag, seconds=seconds, limit=limit)
 
@@ -90,7 +90,7 @@ class Line:
             raise FetchError(where, why, answered=attempt.arrived > 0) from None
         except _Unfit as unfit:
             raise FetchError(where, str(unfit), answered=attempt.arrived > 0) from None
-        except (OSError, ValueError, OverflowError) as error:  # the last two: what can be no host or port
+        except (OSError, ValueError, OverflowError) as error:  # the last two: an invalid host or port
             why = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise FetchError(where, f"does not answer: {why[:1].lower()}{why[1:]}") from None
         finally:
@@ -99,7 +99,7 @@ class Line:
         return Fetched(b"".join(answer.body) if answer.status == OK else None, answer.tag or tag)
 
     def close(self) -> None:
-        """Close the connection for good; a request that is under way fails."""
+        """Close the connection for good. A request in flight fails."""
         self._closed = True
         self.drop()
 
@@ -113,7 +113,7 @@ class Line:
             self._sock = None
 
     def _exchange(self, attempt: _Attempt, path: str, tag: str, limit: int) -> _Answer:
-        """Ask, and read until the answer is complete. Raises `_Unfit`, `OSError`, `ValueError`, `OverflowError`."""
+        """Send the request and read the whole answer. Raises `_Unfit`, `OSError`, `ValueError`, `OverflowError`."""
         if self._sock is not None:
             attempt.answer = _Answer(tag)
             try:
@@ -147,18 +147,18 @@ class Line:
             if answer.complete:
                 answer.reusable = bool(data) and self._keep and answer.keeps
                 return answer
-            gevent.sleep(0)  # gevent does not switch while there is data: others, and the deadline, get their turn
+            gevent.sleep(0)  # gevent does not switch while data waits; this lets other greenlets and the deadline run
 
 
 class _Attempt:
-    """How far one request has come."""
+    """The progress of one request."""
 
     def __init__(self) -> None:
         self.answer: _Answer | None = None
 
     @property
     def arrived(self) -> int:
-        """Bytes of the answer so far."""
+        """Return how many bytes of the answer have arrived."""
         return self.answer.arrived if self.answer is not None else 0
 
 
@@ -167,7 +167,7 @@ class _Unfit(Exception):
 
 
 class _Answer:
-    """An answer as it arrives. Its methods beside `feed` and `end` are called by llhttp."""
+    """An answer as it arrives. llhttp calls the `on_…` methods."""
 
     def __init__(self, known: str) -> None:
         self.known, self.tag = known, ""  # the ETag that the caller has, and the one that came
@@ -189,11 +189,11 @@ class _Answer:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
             self._over = True
-            if not self.complete:  # what follows an answer is of no interest
+            if not self.complete:  # bytes after the answer are ignored
                 raise _Unfit("does not speak HTTP/1.1") from None
 
     def end(self) -> None:
-        """Note that the peer has closed. Raises `_Unfit` where that is before the end of the answer."""
+        """Record that the peer closed the connection. Raises `_Unfit` if the answer is incomplete."""
         if not self._headers_complete or self._sized:
             raise _Unfit(f"closed the connection before the end of its answer, after {self.arrived} bytes")
         self._status = self.status
@@ -222,23 +222,23 @@ class _Answer:
             self.complete = True
 
     def check(self) -> None:
-        """Raise `_Unfit` where the status is known and is not 200, nor 304 to a question with an ETag."""
+        """Raise `_Unfit` if the status is known and is neither 200 nor, for a request with an ETag, 304."""
         status = self.status
         if self._headers_complete and status != OK and not (status == NOT_MODIFIED and self.known):
             raise _Unfit(f"answers with status {status}")
 
     @property
     def keeps(self) -> bool:
-        """Whether the peer keeps the connection, and nothing came after the answer."""
+        """Return whether the peer keeps the connection open and sent nothing after the answer."""
         return self._kept and not self._over
 
     @property
     def status(self) -> int:
-        """The status, once its line has come."""
+        """Return the status. It is valid once the status line has arrived."""
         return self._status if self.complete else int(self._parser.get_status_code())
 
     def _interim(self) -> bool:
-        """RFC 9110 section 15.2: another answer follows one of 1xx."""
+        """Return whether the status is 1xx: then another answer follows (RFC 9110 section 15.2)."""
         return self.status < OK
 
 
@@ -270,7 +270,7 @@ def _url(host: str, port: int, path: str) -> str:
 
 
 def _is_tag(value: bytes) -> bool:
-    """RFC 9110 section 8.8.3, in ASCII: what is sent back must fit on its line."""
+    """Return whether `value` is an ETag (RFC 9110 section 8.8.3) in ASCII that is safe to send back."""
     return 0 < len(value) <= LONGEST_TAG and all(0x20 < byte < 0x7F for byte in value)
 
 

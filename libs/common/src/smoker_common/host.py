@@ -5,7 +5,7 @@ text ─▶ host(text) ─▶ normal form: lower case, no brackets, addresses as
                         ├─ wire(): what leaves this host: A-labels (RFC 5890) instead of letters beyond ASCII, no zone
                         └─ authority(): `host:port`, an IPv6 address in brackets
 
-A text that can be no host is refused here, once, and not by a resolver in each round.
+Invalid hosts are refused here, once, before a resolver fails on them in each round.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SockAddr = tuple[str, int] | tuple[str, int, int, int]
 
 
 class NoHost(ValueError):
-    """A text that can be no host; the message says why, as the end of a sentence."""
+    """The text is not a valid host. The message says why, as the end of a sentence."""
 
 
 def host(text: str) -> str:
@@ -72,7 +72,7 @@ def address(text: str) -> str:
 
 
 def is_address(normal: str) -> bool:
-    """Whether a host in its normal form is an address: no name has a colon, or a number as its last label."""
+    """Return whether a host in its normal form is an address: no name has a colon, or a number as its last label."""
     return ":" in normal or normal.rpartition(".")[2].isdigit()
 
 
@@ -83,14 +83,14 @@ def authority(normal: str, port: int) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def wire(normal: str) -> str:
-    """Return what other hosts are sent of a host in its normal form: A-labels, and no zone (RFC 6874 section 4)."""
+    """Return a host as it is sent to other hosts: A-labels, and no zone (RFC 6874 section 4)."""
     return normal.partition("%")[0] if ":" in normal else _a_labels(normal)
 
 
 def sockaddr(literal: str, port: int) -> tuple[socket.AddressFamily, SockAddr]:
-    """Return what a socket binds or connects to.
+    """Return the address family and the address for bind() or connect().
 
-    Raises `ValueError` where `literal` is no address, `OSError` where this host has no interface of its zone's name.
+    Raises `ValueError` if `literal` is not an address, `OSError` if this host lacks the zone's interface.
     """
     found = ipaddress.ip_address(literal)
     if found.version == 4:
@@ -160,7 +160,7 @@ def _a_labels(name: str) -> str:
         return name
     if len(name) > LONGEST_NAME:
         raise NoHost(f"it has more than {LONGEST_NAME} characters")
-    import idna  # noqa: PLC0415  its tables take a megabyte or two, and hardly any name needs them
+    import idna  # noqa: PLC0415  its tables take 1 to 2 MB, and few names need them
 
     try:
         prepared = idna.uts46_remap(name, std3_rules=False)

@@ -1,9 +1,13 @@
-"""gevent's WSGI server with a strict parser, deadlines and one segment an answer.
+"""gevent's WSGI server with a strict parser, deadlines, and short answers in one segment.
 
-What pywsgi leaves out and this adds: the parser of `http_request`; a deadline for the headers and for each block read
-or written (`TIMEOUT` seconds for `BLOCK` bytes, so that a byte a second is too slow); headers and a short body in one
-segment; a connection refused in the middle of its body is still read for a while, for a reset would destroy the answer
-on its way (RFC 9112 section 9.6); a stop ends idle connections at once and the others after their answer.
+This module adds to pywsgi:
+
+- The parser of `http_request`.
+- A deadline for the headers and for each block: `TIMEOUT` seconds for `BLOCK` bytes. One byte a second is too slow.
+- Headers and a short body leave in one segment.
+- After a refusal inside a body, the server reads on for up to `LINGER` seconds. A reset would destroy the answer on its
+  path (RFC 9112 section 9.6).
+- A stop ends idle connections at once, and the others after their answer.
 """
 
 from __future__ import annotations
@@ -31,21 +35,21 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse
 
 TIMEOUT = 30.0  # seconds
-SLICE = 0.01  # seconds after which a connection that always has data lets the others have a turn
-FRAMING = 8  # bytes of chunk framing for a byte of body that are borne, beyond the first block
+SLICE = 0.01  # seconds that a connection with data may run before the others get a turn
+FRAMING = 8  # bytes of chunk framing allowed per byte of body, after the first block
 BLOCK = 16 * 1024  # bytes
-LINGER = 5.0  # seconds that a refused body is still read
+LINGER = 5.0  # seconds for which a refused body is read
 
 Application = Callable[[dict[str, Any], "StartResponse"], Iterable[bytes]]
 #: Called after each request with the handler that served it: see `Handler.summary`.
 Observer = Callable[["Handler"], None]
 
 
-_Pywsgi: Any = WSGIHandler  # its stubs say str where there are bytes, and leave out what is overridden here
+_Pywsgi: Any = WSGIHandler  # its stubs say str for bytes, and lack methods that are overridden here
 
 
 class Broken(ConnectionResetError):
-    """The client went away, was too slow or sent no proper body: pywsgi ends the connection without a word."""
+    """The client closed, was too slow or sent an invalid body. pywsgi ends the connection without a log line."""
 
     def __init__(self, why: str) -> None:
         super().__init__(errno.ECONNRESET, why)
@@ -58,7 +62,7 @@ class Input:
         self._handler, self._request, self._expects = handler, request, expects
 
     def read(self, size: int = BLOCK) -> bytes:
-        """At most `size` bytes, as soon as there are any; b"" at the end. Raises `Broken`."""
+        """Return at most `size` bytes as soon as some have arrived, or b"" at the end. Raises `Broken`."""
         body = self._request.body
         while not body and not self._request.complete:
             if self._expects:
@@ -74,28 +78,28 @@ class Input:
         return data
 
     def _discard(self) -> None:
-        """Called by pywsgi after the answer: a body nobody wanted ends the connection instead of being read."""
+        """Close the connection if the body was not read to its end. pywsgi calls this after the answer."""
         if not self._request.complete:
             self._handler.close_connection = True
 
 
 class Handler(_Pywsgi):  # type: ignore[misc]
-    """One connection and the request it is at. `Connections` tracks it."""
+    """One connection and its current request. `Connections` tracks it."""
 
     server: HttpServer
     client_address: tuple[Any, ...]
     provided_date: bytes | str | None
-    # The last is what gevent raises in a greenlet whose socket another one shuts down: ours, in `cut`.
+    # gevent raises EBADF in a greenlet whose socket another greenlet shuts down, as `cut` does.
     ignored_socket_errors = (errno.EPIPE, errno.ECONNRESET, errno.EBADF)
 
     def __init__(self, sock: gevent_socket, address: tuple[Any, ...], server: HttpServer) -> None:
         super().__init__(sock, address, server, rfile=sock)  # pywsgi's buffered reader is not needed
         self._parser = RequestParser()
         self._request: Request | None = None
-        self._block = 0  # bytes of the body until the deadline moves
-        self._wire = 0  # bytes that the body took on the wire
+        self._block = 0  # bytes of the body still to come before the deadline moves
+        self._wire = 0  # bytes of the body on the wire, with chunk framing
         self.deadline = time.monotonic() + server.timeout
-        self.error = ""  # what went wrong with this request, empty when nothing did
+        self.error = ""  # why this request failed; empty if it did not
         self.idle = True  # between two requests
 
     # What `Connections` calls.
@@ -111,17 +115,17 @@ class Handler(_Pywsgi):  # type: ignore[misc]
     # What observers read.
     @property
     def received(self) -> int:
-        """Bytes of the request's body."""
+        """Return how many bytes of the request's body have arrived."""
         return self._request.received if self._request else 0
 
     @property
     def refused(self) -> bool:
-        """Whether what came was no request that this server takes."""
+        """Return whether the parser refused the request."""
         return self._parser.refused is not None
 
     @property
     def summary(self) -> dict[str, Any]:
-        """Method and path (empty where there was no request), status, bytes of the body received, bytes sent."""
+        """Return method and path (empty without a request), status, bytes of body received, bytes sent."""
         request = self._request
         return {
             "method": request.method if request else "",
@@ -142,7 +146,7 @@ class Handler(_Pywsgi):  # type: ignore[misc]
             connections.discard(self)
 
     def handle_one_request(self) -> bool | None:
-        """Serve the next request. Returns True where another may follow, else None (pywsgi's convention)."""
+        """Serve the next request. Return True if another may follow, else None (pywsgi's convention)."""
         self._request = request = None
         self.code = self.response_length = 0
         self._let_others()
@@ -174,7 +178,7 @@ class Handler(_Pywsgi):  # type: ignore[misc]
         return True
 
     def read_body(self) -> None:
-        """Read more of the body of the request at hand. Raises `Broken`."""
+        """Read more of the current request's body. Raises `Broken`."""
         now = time.monotonic()
         if self._block <= 0:
             self._block = BLOCK
@@ -247,13 +251,16 @@ class Handler(_Pywsgi):  # type: ignore[misc]
             logger.opt(exception=value).error("a request failed")
 
     def _let_others(self) -> None:
-        """Give all connections a turn where the last one was a while ago: requests in a pipeline wait for nothing."""
+        """Give all connections a turn if the last one was over SLICE seconds ago. Pipelined requests never block."""
         if time.monotonic() - self.server.turn > SLICE:
             gevent.sleep(0)
             self.server.turn = time.monotonic()
 
     def _receive(self) -> bytes:
-        """What has arrived, b"" at the end. gevent does not switch while there is data: here others get their turn."""
+        """Return the bytes that have arrived, or b"" at the end.
+
+        gevent does not switch while data waits, so this first gives other connections a turn.
+        """
         self._let_others()
         try:
             data: bytes = self.socket.recv(BLOCK)
@@ -275,7 +282,7 @@ class Handler(_Pywsgi):  # type: ignore[misc]
             self._sendall(answer.encode("latin-1"))
 
     def _over(self, why: str) -> None:
-        """A request that never became one is over."""
+        """Record and log that the current request failed before it was complete."""
         self.error = why
         self.log_request()
 
@@ -295,13 +302,16 @@ def _date(second: int) -> bytes:
 @functools.lru_cache(maxsize=256)
 def _environ_key(name: str) -> str:
     key = name.upper().replace("-", "_")
-    if "_" in name:  # a name that would hide behind another's key
+    if "_" in name:  # such a name could collide with the key of another header
         return "smoker.ignored"
     return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else "HTTP_" + key
 
 
 class HttpServer(Acceptor, WSGIServer):
-    """Serves `application` on `listener`; `observer` is told of each request; `allow` answers unknown methods."""
+    """Serve `application` on `listener`.
+
+    `observer` is called after each request. `allow` is the Allow header of the answer to an unknown method.
+    """
 
     handler_class = Handler
 
@@ -331,17 +341,17 @@ class HttpServer(Acceptor, WSGIServer):
         return gevent_socket(listener.family, listener.type, listener.proto, fileno=accepted[0]), accepted[1]
 
     def do_close(self, sock: gevent_socket, address: tuple[Any, ...]) -> None:
-        """Called by gevent once for each connection that `do_read` returned, however it has ended."""
+        """Release a connection. gevent calls this once for each connection that `do_read` returned."""
         self.left(address)
         super().do_close(sock, address)
 
     def close(self) -> None:
-        """Accept nothing more and end what is idle; what is in flight goes on."""
+        """Stop accepting and end idle connections. Requests in flight continue."""
         super().close()
         for handler in self.connections.each() if hasattr(self, "connections") else ():
             if handler.idle:
                 handler.cut()
 
     def drain(self, seconds: float) -> int:
-        """Wait for what is in flight, `seconds` at most, and cut the rest. Returns how many were cut."""
+        """Wait at most `seconds` for requests in flight, cut the rest, and return how many were cut."""
         return self.connections.drain(seconds)

@@ -1,6 +1,6 @@
-"""HTTP/1.1 requests out of bytes, without any I/O: llhttp (by httptools) parses, this keeps the order and the limits.
+"""Parse HTTP/1.1 requests without I/O: llhttp (by httptools) parses, this module keeps the order and the limits.
 
-llhttp refuses what smuggling is made of: two lengths, a length beside chunks, white space before a colon, bare LF.
+llhttp refuses the means of request smuggling: two lengths, a length beside chunks, space before a colon, a bare LF.
 This module checks what llhttp leaves to its user: the version, and the Host field (`smoker_common.http_host`).
 
 Versions: HTTP/1.0 and 1.1 are served. A higher minor version of HTTP/1 is served as 1.1 (RFC 9110 section 6.2), another
@@ -35,7 +35,7 @@ def _other_version(version: str) -> Refused:
 
 
 class Request:
-    """One request. `body` holds what has arrived and was not read yet, decoded if it came in chunks."""
+    """One request. `body` holds the bytes that have arrived and were not read yet, with chunks decoded."""
 
     __slots__ = ("body", "complete", "headers", "keep_alive", "method", "received", "target", "version")
 
@@ -51,7 +51,7 @@ class Request:
 
 
 class RequestParser:
-    """Feed it bytes; take requests, in order, from `requests`. The last one may still lack a part of its body."""
+    """Parses the bytes given to `feed` into `requests`, in order. The body of the last one may be incomplete."""
 
     def __init__(self) -> None:
         self.requests: deque[Request] = deque()
@@ -60,7 +60,7 @@ class RequestParser:
         self._parser = self._new_parser()
         self._request = Request()
         self._url = b""
-        self._fed = 0  # bytes fed while no headers were complete: of these, some may be the body's
+        self._fed = 0  # bytes fed before the headers were complete; some may belong to the body
         self._head = 0  # bytes of the request's target and headers so far
         self._in_head = True
 
@@ -70,7 +70,7 @@ class RequestParser:
         return parser
 
     def feed(self, data: bytes) -> None:
-        """Parse `data`; never raises: `refused` says what was wrong."""
+        """Parse `data`. This never raises: `refused` holds the error."""
         if self.refused is not None:
             return
         if self._in_head:
@@ -85,12 +85,12 @@ class RequestParser:
             if self.refused is None:  # `on_headers_complete` ends the parsing with an exception, too
                 preface = self._parser.get_method() == b"PRI" and self._parser.get_http_version() == "2.0"
                 self.refused = _other_version("2.0") if preface else Refused("400 Bad Request", str(error))
-        endless = self._in_head and self._fed > 2 * MAX_HEAD  # one header that does not end is not counted yet
+        endless = self._in_head and self._fed > 2 * MAX_HEAD  # an unfinished header is not in _head yet
         if (endless or self._head > MAX_HEAD) and self.refused is None:
             self.refused = Refused("431 Request Header Fields Too Large", f"the headers are over {MAX_HEAD} bytes")
         bad = self.refused is not None and (self._head > MAX_HEAD or not self._request.complete)
         if bad and self.requests and self.requests[-1] is self._request:
-            self.requests.pop()  # nobody has begun it
+            self.requests.pop()  # its handler has not started
 
     def _unknown(self, data: bytes) -> Refused:
         """Return how to refuse `data`, in which llhttp found a method that it does not know."""
@@ -102,9 +102,9 @@ class RequestParser:
         return Refused("405 Method Not Allowed", "the method is unknown")
 
     def _decline(self, rest: bytes) -> None:
-        """A request that offers another protocol is read without the offer (RFC 9110 section 7.8); CONNECT is refused.
+        """Ignore a request's offer of another protocol (RFC 9110 section 7.8), and refuse CONNECT.
 
-        httptools takes what follows such headers for the other protocol's, so the headers are parsed again.
+        httptools treats the bytes after such headers as the other protocol, so the headers are parsed again without it.
         """
         request = self.requests.pop()
         if request.method == "CONNECT":
@@ -147,7 +147,7 @@ class RequestParser:
         self.requests.append(request)
 
     def _version(self) -> str:
-        """Return the version to serve the request by. Raises `Refused` where there is none."""
+        """Return the HTTP version for the answer. Raises `Refused` if the server does not speak it."""
         version: str = self._parser.get_http_version()
         if version in ("1.1", "1.0", "0.9"):
             return version

@@ -1,9 +1,9 @@
-"""Listening sockets, and the names of the addresses that talk to them.
+"""Open listening sockets, and write socket addresses as text.
 
-An empty host means every address of both families. TCP then listens once, on a dual-stack socket; UDP on a socket a
-family, because an answer must leave from the address that was asked and each family has its own way to say so.
+An empty host means every address of both families. TCP then listens on one dual-stack socket. UDP uses one socket per
+family: an answer must leave from the address that received the request, and each family has its own option for it.
 A host is an address in its normal form (host.py); a link-local one is bound with its interface's scope id.
-Each function raises `OSError` where the address or the port cannot be had.
+Each function raises `OSError` if the address or the port cannot be opened.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ V4_MAPPED = "::ffff:"
 
 
 def tcp_listener(host: str, port: int) -> socket.socket:
-    """A listening TCP socket that does not block; its accepted sockets inherit its options."""
+    """Return a non-blocking listening TCP socket. Accepted sockets inherit its options."""
     if host:
         family, where = sockaddr(host, port)
         listener = socket.create_server(where, family=family, backlog=BACKLOG)
@@ -27,17 +27,17 @@ def tcp_listener(host: str, port: int) -> socket.socket:
         listener = socket.create_server(("::", port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True)
     else:
         listener = socket.create_server(("0.0.0.0", port), backlog=BACKLOG)
-    # Headers and body are two segments for many a server; Nagle's algorithm and a delayed ACK make 40 ms of them.
+    # Without it, Nagle's algorithm and a delayed ACK add 40 ms when headers and body are two segments.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        # Otherwise the kernel says nothing of a slow reader until a third of the send buffer, megabytes, is free.
+        # Without it, a socket with a slow reader is writable only when a third of its buffer (megabytes) is free.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOT_SENT)
     listener.setblocking(False)
     return listener
 
 
 def udp_sockets(host: str, port: int) -> list[socket.socket]:
-    """Bound UDP sockets that do not block: one for a host, one a family for the empty host (both with one port)."""
+    """Return non-blocking bound UDP sockets: one for a host, or one per family for an empty host, on the same port."""
     if host:
         return [_udp_socket(*sockaddr(host, port))]
     sockets = [_udp_socket(*sockaddr("0.0.0.0", port))]
@@ -64,7 +64,7 @@ def _udp_socket(family: socket.AddressFamily, where: SockAddr) -> socket.socket:
 
 
 def _has_ipv6() -> bool:
-    """Whether this host can bind an IPv6 address: a kernel may be built with it and have it switched off."""
+    """Return whether this host can bind an IPv6 address: a kernel may have IPv6 built in but switched off."""
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
             sock.bind(("::", 0))
@@ -74,7 +74,7 @@ def _has_ipv6() -> bool:
 
 
 def endpoint(address: tuple[object, ...]) -> str:
-    """`host:port` of a socket address, IPv6 in brackets; an IPv4 address seen by a dual-stack socket as IPv4."""
+    """Return `host:port` of a socket address, with IPv6 in brackets and IPv4-mapped addresses as IPv4."""
     host, port = str(address[0]), address[1]
     if host.startswith(V4_MAPPED) and "." in host:
         host = host[len(V4_MAPPED) :]
@@ -82,7 +82,7 @@ def endpoint(address: tuple[object, ...]) -> str:
 
 
 def why_not(error: OSError) -> str:
-    """Why a port could not be opened, for a person."""
+    """Return why a port could not be opened, for a person."""
     return {
         errno.EADDRINUSE: "is taken by another process",
         errno.EACCES: "needs a privilege this process has not (ports from 1024 need none)",

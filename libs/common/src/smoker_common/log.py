@@ -1,8 +1,8 @@
-"""Logging, by loguru: a line a person reads, or a flat JSON object, and a limit on what clients can make us write.
+"""Log by loguru, as text or as flat JSON objects, with a limit on the lines that clients can cause.
 
 The fields of a record (`logger.info("connection", client="10.0.0.1:4242")`) follow its message: `client=10.0.0.1:4242`.
-A message that comes with fields must be a constant, for loguru formats it. Whatever cannot be printed is escaped, in
-one place, for every line: nothing a client sends can forge a line or move a terminal's cursor.
+A message with fields must be a constant, because loguru formats it. Unprintable characters are escaped in every line,
+so that a client can neither forge a line nor move a terminal's cursor.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 Fields = Callable[[], dict[str, Any]]
 
-RESULT = "result"  # the field of a record that is a line of results: `Fields`, what its JSON line holds
+RESULT = "result"  # the field that marks a result line; it holds `Fields`, which returns the fields of the JSON line
 TIME = "YYYY-MM-DD HH:mm:ss"
 
 
 def configure(level: str, form: str, *, results: TextIO | None = None, results_level: str = "") -> None:
-    """Send log lines to stderr and, if `results` is given, result lines there; nothing else logs anywhere.
+    """Send log lines to stderr and, if `results` is given, result lines to it. Remove all other outputs.
 
-    Results are written from `results_level` on, which is `level` where it is not given but ERROR at the most: a failure
-    is never silenced.
+    Result lines are written from `results_level` on. Its default is `level`, but at most ERROR, so that failures are
+    always written.
     """
     logger.remove()
     logger.configure(patcher=_escape)
@@ -48,7 +48,7 @@ def configure(level: str, form: str, *, results: TextIO | None = None, results_l
 
 
 def escaped(text: str) -> str:
-    r"""`text` with each character that cannot be printed as an escape such as `\n` or `\x1b`."""
+    r"""Return `text` with each unprintable character as an escape such as `\n` or `\x1b`."""
     return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
@@ -65,7 +65,7 @@ def _is_log(record: Record) -> bool:
 
 
 def _colour(stream: TextIO) -> bool:
-    """FORCE_COLOR and NO_COLOR are the custom of terminal programs; without them, a terminal gets colour."""
+    """Return whether to colour `stream`: as NO_COLOR or FORCE_COLOR say, else if it is a terminal."""
     if os.environ.get("NO_COLOR"):
         return False
     return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
@@ -101,23 +101,23 @@ _request_logs: list[RequestLog] = []
 
 
 def sum_up() -> None:
-    """Write what is counted and not written yet: a service's last words."""
+    """Write the sums that are not written yet. A service calls this before it exits."""
     for each in _request_logs:
         each.sum_up()
 
 
 class RequestLog:
-    """Logs what clients do, a line each, up to `rate` successes and `rate` errors a second; the rest as a sum.
+    """Logs up to `rate` successes and `rate` errors per second, one line each, and sums up the rest.
 
-    A line costs some 20 µs, an echo of a datagram a third of it: without the limit the log would be the work. It is an
-    observer of every echo server, and called for every datagram: what is not logged must cost next to nothing.
+    A line costs about 20 µs, three times as much as the echo of a datagram. Without the limit, logging would dominate.
+    Every echo server calls it for every datagram, so an event without a line must cost almost nothing.
     """
 
     def __init__(self, message: str, what: str, rate: int) -> None:
-        """`message` is the line's, `what` names the events in the plural, as the sum needs it."""
+        """`message` is the message of each line. `what` names the events in the plural, for the sum."""
         self._message, self._what, self._rate = message, what, rate
-        self._left = {False: rate, True: rate}  # lines that this second still has, for what went well and for errors
-        self._counting = False  # whether a second is under way
+        self._left = {False: rate, True: rate}  # lines left in this second, for successes and for errors
+        self._counting = False  # whether the current second has begun
         self._more, self._received, self._sent, self._errors = 0, 0, 0, 0
         self._cause = ""
         _request_logs.append(self)
@@ -125,7 +125,7 @@ class RequestLog:
     def __call__(
         self, client: tuple[Any, ...], received: int, sent: int, error: str = "", fields: Fields | None = None
     ) -> None:
-        """Log one event. `fields` is asked only for a line that is written; `error` is empty when all went well."""
+        """Log one event. `fields` is called only if the line is written; `error` is empty on success."""
         if self._left[bool(error)]:
             self._left[bool(error)] -= 1
             record = {"client": endpoint(client)} | (fields() if fields else {}) | {"received": received, "sent": sent}
@@ -146,7 +146,7 @@ class RequestLog:
         self.sum_up()
 
     def sum_up(self) -> None:
-        """Write the sum of what was counted since the last one, if anything was."""
+        """Write the sum of the events since the last sum, if there were any."""
         if self._more:
             last = {"last_error": self._cause} if self._errors else {}
             logger.log(

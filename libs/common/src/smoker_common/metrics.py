@@ -1,4 +1,4 @@
-"""Metrics: one registry a service, served by prometheus_client. docs/metrics.md lists every series."""
+"""Metrics: one registry per service, served by prometheus_client. docs/metrics.md lists every series."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from prometheus_client.samples import Sample
 from smoker_common.http import Application
 from smoker_common.output import dropped
 
-BATCH = 100  # samples written before the rest of the process gets a turn: a millisecond or two
+BATCH = 100  # samples written (1 to 2 ms) before other greenlets get a turn
 
 #: The values of labels, by name, and the value of the series.
 Value = tuple[dict[str, str], float]
 
 
 def registry(program: str) -> CollectorRegistry:
-    """A registry that knows `program` and its process. Raises `PackageNotFoundError` where it is not installed."""
-    # Otherwise each counter and histogram has a second series that says when it began.
+    """Return a registry with the build and process metrics of `program`. Raises `PackageNotFoundError`."""
+    # Otherwise each counter and histogram has a second series, with the time it was created.
     disable_created_metrics()  # type: ignore[no-untyped-call]
     made = CollectorRegistry()
     ProcessCollector(registry=made)
@@ -33,19 +33,19 @@ def registry(program: str) -> CollectorRegistry:
 
 
 def application(served: CollectorRegistry) -> Application:
-    """What answers `GET /metrics`: text or OpenMetrics, as the scraper asks."""
-    # gzip at prometheus_client's level takes longer than all the rest, and nothing else runs meanwhile.
+    """Return the application that answers `GET /metrics` in the format that the scraper accepts."""
+    # gzip at prometheus_client's level takes longer than all other work of a scrape, and blocks the event loop.
     app: Application = make_wsgi_app(served, disable_compression=True)
     return app
 
 
 def counter(name: str, what: str, values: Iterable[Value]) -> Metric:
-    """A family of counters; `name` ends in `_total`."""
+    """Return a family of counters. `name` ends in `_total`."""
     return _family(name, what, "counter", values)
 
 
 def gauge(name: str, what: str, values: Iterable[Value]) -> Metric:
-    """A family of gauges."""
+    """Return a family of gauges."""
     return _family(name, what, "gauge", values)
 
 
@@ -57,10 +57,10 @@ def _family(name: str, what: str, kind: str, values: Iterable[Value]) -> Metric:
 
 
 class _Samples:
-    """The samples of a family, made one by one while they are written, with turns for others in between.
+    """The samples of a family, made one by one while they are written, with turns for other greenlets in between.
 
-    prometheus_client writes a scrape in one go, and with thousands of series nothing else would run meanwhile; but it
-    walks through the samples of a family once, so they need not be a list.
+    prometheus_client writes a scrape without a pause, which would block the event loop for thousands of series. It
+    iterates over the samples of a family once, so they can be made on the fly.
     """
 
     def __init__(self, name: str, values: Iterable[Value]) -> None:
@@ -74,7 +74,7 @@ class _Samples:
 
 
 class _Build(Collector):
-    """Which program answers."""
+    """Reports the program and its version."""
 
     def __init__(self, program: str) -> None:
         self._labels = {"program": program, "version": version(program)}
@@ -84,7 +84,7 @@ class _Build(Collector):
 
 
 class _Dropped(Collector):
-    """Count the lines that nobody read."""
+    """Counts the log and result lines that were dropped."""
 
     def collect(self) -> Iterable[Metric]:
         what = "Lines that were dropped because nobody read the stream or it could not be written"

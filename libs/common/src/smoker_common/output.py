@@ -1,13 +1,13 @@
-"""stdout and stderr, each with a queue and a thread of its own that writes: the event loop never waits for a reader.
+"""Write stdout and stderr by one queue and one thread each, so that the event loop never waits for a reader.
 
 write ─▶ queue of at most LIMIT bytes ─▶ thread ─▶ descriptor
 
-- A service never waits. Where nobody reads, or the disk is full, the oldest lines are dropped and counted
+- A service never waits. If nobody reads, or the disk is full, the oldest lines are dropped and counted
   (smoker_log_dropped_lines_total). When the stream flows again, one line says how many.
-- A command that answers once waits until its answer on stdout is written, as other programs do, while the event loop
-  runs on and hears signals. It waits PATIENCE seconds for stderr. A closed pipe on stdout ends it as SIGPIPE would
-  (exit code 141); any other error on stdout is one sentence on stderr and exit code 2.
-- At the end of a process, what is queued has PATIENCE seconds.
+- A command waits until its answer on stdout is written, as other programs do. The event loop runs on and handles
+  signals meanwhile. The command waits at most PATIENCE seconds for stderr. A closed pipe on stdout ends it as SIGPIPE
+  would (exit code 141). Any other error on stdout ends it with one sentence on stderr and exit code 2.
+- At exit, a process waits at most PATIENCE seconds for queued lines.
 
 The descriptors stay in blocking mode: O_NONBLOCK would hold for every process that shares the pipe or the terminal.
 """
@@ -31,7 +31,7 @@ from loguru import logger
 LIMIT = 1 << 20  # bytes queued for one stream
 BATCH = select.PIPE_BUF  # bytes in one write: the kernel keeps them together if another process writes, too (pipe(7))
 PATIENCE = 2.0  # seconds
-AGAIN = 1.0  # seconds between two looks at whether a stream flows again
+AGAIN = 1.0  # seconds between two checks of whether a stream flows again
 BROKEN_PIPE = 128 + 13  # exit code, as a shell reports SIGPIPE
 UNWRITTEN = 2  # exit code
 
@@ -44,14 +44,14 @@ _sleep = monkey.get_original("time", "sleep")
 
 
 class Outlet(io.TextIOBase):
-    """A stream that is written by a thread. It takes the place of sys.stdout or sys.stderr."""
+    """A stream that a thread writes. It replaces sys.stdout or sys.stderr."""
 
     def __init__(
         self, name: str, descriptor: int, *, program: str = "", encoding: str = "utf-8", patience: float = 0.0
     ) -> None:
-        """Make whoever writes wait `patience` seconds for the text to be written; 0: never wait, drop lines instead.
+        """Make callers of `write` wait at most `patience` seconds for their text; with 0, drop lines instead.
 
-        `program` begins the sentence that says why stdout cannot be written.
+        `program` is the first word of the error message when stdout cannot be written.
         """
         self.name = name
         self.waits = bool(patience)
@@ -66,8 +66,8 @@ class Outlet(io.TextIOBase):
         self._queued = 0  # bytes in it
         self._writing = False  # whether the thread has some
         self._torn = b""  # the rest of a line that a full disk cut
-        self._written = self._seen = 0  # writes so far; as many as the last look saw
-        self.dropped = self._told = 0  # lines; as many as a line has told
+        self._written = self._seen = 0  # writes so far, and at the last check
+        self.dropped = self._told = 0  # lines dropped, and how many of them were logged
         self._telling = self._stalled = False
 
     @property
@@ -87,16 +87,16 @@ class Outlet(io.TextIOBase):
         return True
 
     def flush(self) -> None:
-        """Nothing waits here."""
+        """Do nothing: the thread writes at once."""
 
     @property
     def idle(self) -> bool:
-        """Whether all was written, or dropped."""
+        """Return whether every line was written or dropped."""
         with self._guard:
             return not self._queue and not self._writing
 
     def write(self, text: str) -> int:
-        """Queue each line of `text`, whole. Raises `SystemExit` where a command's stdout cannot be written."""
+        """Queue the complete lines of `text`. Raises `SystemExit` if a command's stdout cannot be written."""
         with self._guard:
             whole, newline, self._partial = (self._partial + text).rpartition("\n")
             if newline:
@@ -110,7 +110,7 @@ class Outlet(io.TextIOBase):
         return len(text)
 
     def finish(self, until: float) -> None:
-        """Let what is queued be written, until the monotonic clock shows `until`. Blocks the event loop."""
+        """Wait until all is written, or until the instant `until` of the monotonic clock. Blocks the event loop."""
         with self._guard:
             if self._partial:
                 self._put(self._partial.encode(self._encoding, "backslashreplace"))
@@ -144,7 +144,7 @@ class Outlet(io.TextIOBase):
             self._give_up(self.error)
 
     def _give_up(self, error: OSError) -> None:
-        self.waits = False  # whatever is still said on the way out
+        self.waits = False  # output during the exit must not wait
         if error.errno == errno.EPIPE:
             raise SystemExit(BROKEN_PIPE)
         sys.stderr.write(f"{self._program}: cannot write to {self.name}: {_reason(error)}.\n")
@@ -161,20 +161,20 @@ class Outlet(io.TextIOBase):
         self.report_dropped()
 
     def report_dropped(self) -> None:
-        """Log how many lines were dropped since it was told last, if any were."""
+        """Log how many lines were dropped since the last report, if there were any."""
         lines, self._told = self.dropped - self._told, self.dropped
         if lines:
             logger.warning(f"{lines} lines of {self.name} were dropped: nobody read it, or it could not be written")
 
     def _run(self) -> None:
-        """Write what is queued, for ever: the thread."""
+        """Write queued lines for ever. The thread runs this."""
         while True:
             self._wake.acquire()
             while lines := self._take():
                 self._deliver(lines)
 
     def _take(self) -> bytes:
-        """The next lines, BATCH bytes at most unless one entry has more. Empty: there are none."""
+        """Return the next lines: at most BATCH bytes, or one larger entry; empty if no lines wait."""
         with self._guard:
             taken: list[bytes] = []
             size = 0
@@ -213,16 +213,16 @@ def _reason(error: OSError) -> str:
     return text[:1].lower() + text[1:]
 
 
-outlets: list[Outlet] = []  # of this process, once it has taken over its streams
+outlets: list[Outlet] = []  # of this process; empty until `take_over`
 
 
 def take_over(program: str) -> None:
-    """Let all that this process prints go through outlets: its own lines, tracebacks, what libraries say.
+    """Send all output of this process through outlets: its own lines, tracebacks, and output of libraries.
 
-    Until `never_wait` it is a command that answers once.
+    Until `never_wait` is called, the process counts as a command, which waits for its output.
     """
     for name, stream, patience in (("stdout", sys.stdout, float("inf")), ("stderr", sys.stderr, PATIENCE)):
-        # A stream that was closed before the start has no number that is safe: a socket may have it by now.
+        # If the stream was closed before the start, a socket may use its descriptor now.
         descriptor = -1 if stream is None else stream.fileno()
         encoding = "utf-8" if stream is None else stream.encoding
         outlet = Outlet(name, descriptor, program=program, encoding=encoding, patience=patience)
@@ -232,19 +232,19 @@ def take_over(program: str) -> None:
 
 
 def never_wait() -> None:
-    """Be a service from now on: what nobody reads is dropped."""
+    """Count as a service from now on: drop lines that nobody reads."""
     for outlet in outlets:
         outlet.waits = False
 
 
 def tell_dropped() -> None:
-    """Log what was dropped and not told yet: a service's last words."""
+    """Log the dropped lines that were not reported yet. A service calls this before it exits."""
     for outlet in outlets:
         outlet.report_dropped()
 
 
 def dropped() -> dict[str, int]:
-    """Lines that were dropped, by stream."""
+    """Return the number of dropped lines by stream."""
     return {"stdout": 0, "stderr": 0} | {outlet.name: outlet.dropped for outlet in outlets}
 
 

@@ -1,4 +1,4 @@
-"""Probers that a setting names, where there is no API server to ask: several simulated nodes on one machine.
+"""Parse the list of probers in a setting. It replaces the API server for simulated nodes on one machine.
 
 node-1@zone-a=127.0.1.1:9464,node-2=127.0.1.2:9464
 """

@@ -1,9 +1,9 @@
-"""The life of a service: settings, ports, ready, a signal, a short grace, exit.
+"""Run a service from its settings to its exit.
 
 settings and ports ─▶ build ─▶ start ─▶ ready … SIGTERM ─▶ not ready ─▶ LINGER s ─▶ no new work ─▶ GRACE s ─▶ exit 0
-     └─ any mistake: one sentence with all of them, exit 2
+     └─ any mistakes: one sentence that lists all of them, exit 2
 
-While it lingers it answers whoever has not heard yet that it goes, but begins nothing of its own.
+During LINGER a service answers clients that do not know yet that it stops, but it starts no work of its own.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ from smoker_common.listen import tcp_listener, udp_sockets, why_not
 from smoker_common.settings import Declaration, ServiceSettings, declaration, describe, parse
 from smoker_common.work import Together, Work
 
-GRACE = 5.0  # seconds for what is in flight when a stop is asked for
+GRACE = 5.0  # seconds for requests and probes in flight at a stop
 OK, MISTAKE = 0, 2  # exit codes
 ADDRESS = "LISTEN_ADDRESS"
 
 S = TypeVar("S", bound=ServiceSettings)
 Sockets = dict[str, list[socket.socket]]  # by the settings field that declares the port
-#: Makes the work of its settings and sockets, and registers what it counts.
+#: Returns the work that these settings and sockets describe, and registers its metrics.
 Build = Callable[[S, Sockets, CollectorRegistry], Work]
 
 
 class Mistake(Exception):
-    """What `build` raises where settings, each right by itself, do not go together: a sentence without its end."""
+    """The settings contradict each other, though each is valid: a sentence without its full stop. Raised by `build`."""
 
 
 def open_ports(settings: ServiceSettings, unfit: Collection[str] = ()) -> tuple[Sockets, list[str]]:
-    """Open each port that `settings` declares and that is not 0, but for those whose variable is `unfit`.
+    """Open each port that `settings` declares, except ports that are 0 and those whose variable is in `unfit`.
 
-    Returns the sockets, and a problem in words for each port that cannot be had.
+    Return the sockets, and a message for each port that cannot be opened.
     """
     sockets: Sockets = {}
     problems: list[str] = []
@@ -79,7 +79,7 @@ def open_ports(settings: ServiceSettings, unfit: Collection[str] = ()) -> tuple[
 
 
 def _opened(declared: Declaration, number: int, addresses: Sequence[str]) -> tuple[list[socket.socket], list[str]]:
-    """Open a port on each of `addresses`, or on all where there are none. Return the sockets, and problems in words."""
+    """Open a port on each of `addresses`, or on all addresses if empty. Return the sockets and error messages."""
     opened: list[socket.socket] = []
     problems = []
     for host in addresses or ("",):
@@ -92,7 +92,7 @@ def _opened(declared: Declaration, number: int, addresses: Sequence[str]) -> tup
 
 
 def complain(program: str, problems: Sequence[str], what: str = "start") -> None:
-    """All mistakes in one sentence, to stderr."""
+    """Write all mistakes to stderr, in one sentence."""
     sys.stderr.write(f"{program}: cannot {what}: {'; '.join(problems)}.\n")
     sys.stderr.flush()
 
@@ -108,14 +108,14 @@ def run(
     documents: Mapping[str, admin.Document] | None = None,
     applications: Mapping[str, Application] | None = None,
 ) -> int:
-    """Run `build(settings, sockets, registry)` until SIGTERM or SIGINT, serving the rest on the admin port.
+    """Run `build(settings, sockets, registry)` until SIGTERM or SIGINT, and return the exit code.
 
-    Returns the exit code.
+    `pages`, `documents` and `applications` are served on the admin port, by path.
     """
     stop, hurry = Event(), Event()
 
     def asked() -> None:
-        (hurry if stop.is_set() else stop).set()  # who asks again does not want to wait
+        (hurry if stop.is_set() else stop).set()  # a second signal skips LINGER
 
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, asked)
@@ -161,7 +161,7 @@ def run(
 
 
 def main(program: str, about: str, settings_class: type[S], build: Build[S]) -> int:
-    """The command line of a service that takes no argument but --help."""
+    """Run the command line of a service whose only argument is --help. Return the exit code."""
     arguments = sys.argv[1:]
     if arguments in (["-h"], ["--help"]):
         sys.stdout.write(f"usage: {program}\n\n{about}\n\nSet by environment variables:\n{describe(settings_class)}\n")
@@ -178,7 +178,7 @@ def _ports(settings: ServiceSettings) -> dict[str, object]:
 
 
 def _raise_descriptor_limit() -> None:
-    """Ask for as many descriptors as are allowed: the soft limit is often 1,024, a connection needs one."""
+    """Raise the limit of open descriptors to its maximum: the default is often 1,024, and each connection needs one."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

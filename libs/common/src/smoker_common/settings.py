@@ -1,11 +1,11 @@
-"""Settings: each declared once, as a dataclass field that carries its variable, default, check and help.
+"""Declare each setting once: a dataclass field with its environment variable, default, check and help text.
 
     @dataclass(frozen=True)
     class Settings(ServiceSettings):
         tcp_port: int = setting("TCP_PORT", 8080, port, "the port the echo listens on", listen="tcp")
 
-`parse` reads them from an environment and gathers every mistake, so that a user mends them all in one go.
-An empty variable counts as an unset one: that is what a template leaves behind for a value nobody gave.
+`parse` reads the settings from an environment and reports every mistake, so that a user can correct all at once.
+An empty variable counts as unset, because a template leaves one for a value that is not given.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ Transport = Literal["tcp", "udp"]
 
 
 class Unfit(ValueError):
-    """A text that is no value of its kind; the message says what the kind allows."""
+    """The text is not a valid value. The message says what is allowed."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """How a variable's text becomes a value, and what is allowed, in words."""
+    """Converts a variable's text to a value. `allowed` describes the valid values for a person."""
 
     allowed: str
     convert: Callable[[str], Any]
 
     def __call__(self, text: str) -> Any:
-        """The value of `text`. Raises `Unfit` with what is allowed."""
+        """Return the value of `text`. Raises `Unfit` with what is allowed."""
         try:
             return self.convert(text)
         except ValueError as error:
@@ -42,10 +42,10 @@ class Kind:
 
 
 class _HostKind(Kind):
-    """A kind whose complaint says why a text is no host, too."""
+    """A kind whose error also says why the text is not a host."""
 
     def __call__(self, text: str) -> Any:
-        """The value of `text`. Raises `Unfit` with what is allowed and why `text` is not."""
+        """Return the value of `text`. Raises `Unfit` with what is allowed and why `text` is not."""
         try:
             return self.convert(text)
         except hosts.NoHost as why:
@@ -63,7 +63,7 @@ def _within(convert: Callable[[str], Any], low: float, high: float) -> Callable[
 
 
 def one_of(*words: str) -> Kind:
-    """One of `words`, in any case."""
+    """Return the kind that accepts one of `words`, in upper or lower case."""
 
     def convert(text: str) -> str:
         if text.casefold() not in lookup:
@@ -75,7 +75,7 @@ def one_of(*words: str) -> Kind:
 
 
 def some_of(*words: str) -> Kind:
-    """One or more of `words`, in any case, as a tuple in the order of `words`."""
+    """Return the kind that accepts one or more of `words`. Its value is a tuple in the order of `words`."""
 
     def convert(text: str) -> tuple[str, ...]:
         found = {word.casefold() for word in re.split(r"[,\s]+", text) if word}
@@ -106,12 +106,12 @@ def _name(text: str) -> str:
 
 
 def whole(low: int, high: int, unit: str = "") -> Kind:
-    """A whole number from `low` to `high`."""
+    """Return the kind that accepts a whole number from `low` to `high`."""
     return Kind(f"a whole number from {low} to {high}{unit and ' ' + unit}", _within(_decimal, low, high))
 
 
 def seconds(low: float, high: float) -> Kind:
-    """A duration in seconds, fractions allowed."""
+    """Return the kind that accepts a number of seconds from `low` to `high`, with fractions."""
     return Kind(f"a number of seconds from {low:g} to {high:g}", _within(_number, low, high))
 
 
@@ -145,7 +145,7 @@ addresses = _HostKind(
 
 @dataclass(frozen=True)
 class Declaration:
-    """What `setting` leaves in a field's metadata."""
+    """The declaration of one setting. `setting` stores it in the field's metadata."""
 
     variable: str
     kind: Kind
@@ -165,14 +165,14 @@ def setting(variable: str, default: Any, kind: Kind, help: str, *, listen: Trans
 
 
 def declaration(field: dataclasses.Field[Any]) -> Declaration:
-    """The declaration of a settings field."""
+    """Return the declaration of a settings field."""
     found: Declaration = field.metadata["declaration"]
     return found
 
 
 @dataclass(frozen=True)
 class ServiceSettings:
-    """What every service reads."""
+    """The settings of every service."""
 
     log_level: str = setting("LOG_LEVEL", "INFO", level, "how much to log")
     log_format: str = setting("LOG_FORMAT", "text", log_format, "text, or json: one flat object a line")
@@ -185,14 +185,14 @@ class ServiceSettings:
     )
 
 
-#: What the settings of the same names say; each service has defaults of its own, by its memory.
+#: Help texts that services share. Each service has its own defaults, which fit its memory limit.
 MAX_CONNECTIONS = "connections open at one time on each of its ports; the newest beyond it is closed"
 MAX_CONNECTIONS_PER_CLIENT = "the same from one client address"
 
 
 @dataclass(frozen=True)
 class EchoSettings(ServiceSettings):
-    """What every echo service reads."""
+    """The settings of every echo service."""
 
     log_rate: int = setting(
         "LOG_RATE", 20, whole(0, 100_000), "requests logged one by one each second; the rest are summed up in a line"
@@ -203,7 +203,7 @@ S = TypeVar("S", bound=ServiceSettings)
 
 
 class Problem(str):
-    """A mistake in words, and the variable it is in."""
+    """A message about a mistake, and the variable that has it."""
 
     variable: str
 
@@ -214,7 +214,7 @@ class Problem(str):
 
 
 def parse(cls: type[S], environ: Mapping[str, str]) -> tuple[S, list[Problem]]:
-    """Settings of `environ`, and a problem in words for each variable that is unfit (its field keeps the default)."""
+    """Return the settings, and a message for each invalid variable. Its field keeps the default."""
     values, problems = {}, []
     for field in dataclasses.fields(cls):
         declared = declaration(field)
@@ -240,7 +240,7 @@ def _hint(variable: str, text: str) -> str:
 
 
 def describe(cls: type[ServiceSettings]) -> str:
-    """A line for each variable: its name, what it is, what is allowed, its default."""
+    """Return the help text: name, meaning, allowed values and default of each variable."""
     lines = []
     for field in dataclasses.fields(cls):
         declared = declaration(field)

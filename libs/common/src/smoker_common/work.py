@@ -1,4 +1,4 @@
-"""What a service does, as its life needs to know it."""
+"""The interface between a service's work and `service.run`, which starts and stops it."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ import gevent
 
 
 class Work(Protocol):
-    """A server, a schedule: something that starts, takes no more and ends."""
+    """Something that a service runs, such as a server or a schedule of probes."""
 
     def start(self) -> None:
-        """Begin."""
+        """Start to work."""
 
     def retire(self) -> None:
-        """Begin nothing of its own any more; go on answering others."""
+        """Start no more work of its own, but keep answering others."""
 
     def close(self) -> None:
         """Take no new work."""
 
     def drain(self, seconds: float) -> int:
-        """Let what is in flight end, `seconds` at most; cut the rest and return how much that was."""
+        """Wait at most `seconds` for work in flight, cut the rest, and return how many were cut."""
 
     def unready(self) -> str:
-        """Why it is not ready, or an empty string."""
+        """Return why it is not ready, or an empty string."""
 
     def stuck(self) -> str:
-        """Why it is not alive, or an empty string."""
+        """Return why it is not alive, or an empty string."""
 
 
 class Together:

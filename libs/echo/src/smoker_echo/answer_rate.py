@@ -1,8 +1,8 @@
 """The cap on answers per source address and second.
 
 A datagram with a forged source makes a server send to the forged address. The cap bounds what one address receives, and
-it ends a loop of two echoes that answer each other: a loop has one datagram under way, so the first one that is refused
-is its last. A loop with a round trip longer than a second divided by the cap stays below it and goes on at that pace.
+it ends a loop of two echoes that answer each other: a loop has one datagram in flight, so the first refusal ends it.
+A loop whose RTT is longer than one second divided by the cap stays below the cap and continues at that pace.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import time
 
 RATE = 2000  # answers per source address and second; docs/design/0012-safety.md has the figures
-MOST_RATE = 10_000_000  # far beyond what a process answers: no cap
-SOURCES = 4096  # addresses with a count of their own each second; the others share one count
-_OTHERS = ""  # no address
+MOST_RATE = 10_000_000  # more than one process can answer: no cap
+SOURCES = 4096  # addresses per second with their own count; all others share one count
+_OTHERS = ""  # the key of the shared count
 
 
 class AnswerRate:
@@ -30,7 +30,7 @@ class AnswerRate:
         self._until = 0.0  # monotonic seconds
 
     def tick(self) -> None:
-        """Begin a new second where the last one is over. Called once per batch of datagrams, not for each of them."""
+        """Begin a new second if the last one is over. Called once per batch of datagrams."""
         now = time.monotonic()
         if now >= self._until:
             self._until = now + 1.0

@@ -1,4 +1,4 @@
-"""What an echo server counts. Counting is an addition in place: it happens for every datagram."""
+"""The counters of an echo server. They are plain integers, because they change with every datagram."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Counts:
-    """Since the server was made; `open` is now. Counts of several servers can be added."""
+    """Counts since the server was created, except `open`, which is the current number. They can be added up."""
 
     connections: int = 0  # accepted
     open: int = 0  # connections
@@ -16,7 +16,7 @@ class Counts:
     received: int = 0  # bytes of payload
     sent: int = 0
     failed: int = 0  # connections, requests or datagrams that ended in an error
-    refused: Counter[str] = field(default_factory=Counter)  # by reason; not served on purpose
+    refused: Counter[str] = field(default_factory=Counter)  # refused deliberately, by reason
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(

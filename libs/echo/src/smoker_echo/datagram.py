@@ -1,4 +1,4 @@
-"""What answers datagrams, in place, in the event loop's callback: the base of the UDP echo and the STAMP reflector."""
+"""Answer datagrams in the event loop's callback: the base class of the UDP echo and the STAMP reflector."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from smoker_echo.counts import Counts
 LARGEST = 65_535  # bytes: more than any UDP payload (65,507 over IPv4, 65,527 over IPv6)
 BATCH = 64  # datagrams answered before the rest of the process gets a turn
 ECHO_PORT = 7  # RFC 862
-ECHO_PORTS = (8062, 8081, 18062, 18081)  # as the chart comes: the echo services and pods, then the node's network
-LOWEST_PORT = 1024  # of a source: below it are servers (echo, chargen, DNS, NTP), clients have ports above it
+ECHO_PORTS = (8062, 8081, 18062, 18081)  # the chart's defaults: pod network, then host network
+LOWEST_PORT = 1024  # source ports below it belong to servers (echo, chargen, DNS, NTP), not to clients
 
 #: Called for each datagram: client, bytes received, bytes sent, cause (empty when it was answered).
 Observer = Callable[[tuple[Any, ...], int, int, str], None]
@@ -25,8 +25,8 @@ Observer = Callable[[tuple[Any, ...], int, int, str], None]
 class Answerer(DatagramServer):
     """Answers on one bound socket, but not every datagram: two servers that answer everything would never stop.
 
-    It refuses a source port in `never` (the ports of echoes and reflectors), a source port below 1024, and what is over
-    `rate`, the cap of answers per source address. `never` is not copied: what is added to it later holds, too.
+    It refuses a source port in `never` (the ports of echoes and reflectors), a source port below 1024, and datagrams
+    over `rate`, the cap of answers per source address. `never` is not copied, so that ports can be added later.
     """
 
     def __init__(
@@ -46,10 +46,10 @@ class Answerer(DatagramServer):
 
     @staticmethod
     def _never_called(*_: object) -> None:
-        """gevent wants a handle; `_do_read`, which it calls when the socket can be read, stands before it."""
+        """Satisfy gevent, which requires a handle. `_do_read` replaces it."""
 
     def _do_read(self) -> None:
-        """Answer what has arrived. gevent stops watching a socket whose callback raises: nothing may leave it."""
+        """Answer the datagrams that have arrived. No exception may escape: gevent would stop watching the socket."""
         try:
             self.rate.tick()
             self._answer()
@@ -58,12 +58,12 @@ class Answerer(DatagramServer):
 
     @property
     def counts(self) -> Counts:
-        """What was counted so far."""
+        """Return the counts so far."""
         return self._counts
 
     @abstractmethod
     def _answer(self) -> None:
-        """Answer a batch of what has arrived."""
+        """Answer one batch of datagrams."""
 
     def _tell(self, client: tuple[Any, ...], received: int, cause: str, sent: int = 0) -> None:
         if self.observer is not None:
@@ -83,7 +83,7 @@ class Answerer(DatagramServer):
         return port not in self.never and port >= LOWEST_PORT and self.rate.allows(client[0])
 
     def _refuse_source(self, client: tuple[Any, ...], received: int) -> None:
-        """Count and tell why `client` is not answered."""
+        """Count a refused datagram and report the reason."""
         if client[1] in self.never:
             self._refuse(client, received, "echo_port", "refused: it comes from the port of an echo or a reflector")
         elif client[1] < LOWEST_PORT:
@@ -93,16 +93,16 @@ class Answerer(DatagramServer):
             self._refuse(client, received, "rate", words)
 
     def retire(self) -> None:
-        """Nothing: it begins nothing of its own."""
+        """Do nothing: a server starts no work by itself."""
 
-    def drain(self, seconds: float) -> int:  # noqa: ARG002  the other servers have something to wait for
-        """Nothing is ever in flight."""
+    def drain(self, seconds: float) -> int:  # noqa: ARG002  other servers use it
+        """Return 0: no answer is ever in flight."""
         return 0
 
     def unready(self) -> str:
-        """Why it does not serve, or an empty string."""
+        """Return why the server is not ready, or an empty string."""
         return "" if self.started else "not listening"
 
     def stuck(self) -> str:
-        """Never: an event loop that answers turns."""
+        """Return an empty string: if the event loop can answer this call, it is alive."""
         return ""

@@ -1,8 +1,8 @@
-"""The HTTP echo: `GET /` is OK, `POST /` and `PUT /` give the body back, `/health` is for whoever checks.
+"""The HTTP echo: `GET /` answers OK, `POST /` and `PUT /` return the body, `/health` answers health checks.
 
-A body is read to its end before it is given back: a client that sends all of it before it reads anything (most do)
-would otherwise wait for us while we wait for it. What does not fit in `IN_MEMORY` bytes waits in a temporary file, so
-that a request holds that much memory at most and a chunked one can still be answered 413.
+The server reads a body to its end before it answers. Most clients send the whole body before they read, so an earlier
+answer could block both sides. A body over `IN_MEMORY` bytes goes to a temporary file: this bounds the memory of a
+request, and a chunked request that is too long can still be answered 413.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _OK = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "2")]
 
 
 class HttpEcho(HttpServer):
-    """Echoes on `listener`; `observer` is told of each request."""
+    """Echoes on `listener`. `observer` is called after each request."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class HttpEcho(HttpServer):
 
     @property
     def counts(self) -> Counts:
-        """What was counted so far."""
+        """Return the counts so far."""
         return self._counts + Counts(self.accepted, len(self.connections), refused=self.refused)
 
     def _count(self, handler: Handler) -> None:
@@ -65,7 +65,7 @@ class HttpEcho(HttpServer):
             self._told(handler)
 
     def answer(self, env: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
-        """The WSGI application."""
+        """Answer one request (the WSGI application)."""
         allowed, method = ALLOWED.get(env["PATH_INFO"]), env["REQUEST_METHOD"]
         if allowed is None:
             return _say(start, "404 Not Found", method, f"nothing here; there is {' and '.join(ALLOWED)}\n")
@@ -101,15 +101,15 @@ class HttpEcho(HttpServer):
 
 
 class Full(Exception):
-    """All bodies together are over their limit."""
+    """All bodies together exceed their limit."""
 
 
 class TooLarge(Exception):
-    """One body is over its limit."""
+    """One body exceeds its limit."""
 
 
 class Body:
-    """A body on its way back: written block by block, then read once. WSGI closes it whatever happens."""
+    """A body to be returned: written block by block, then read once. WSGI always closes it."""
 
     def __init__(self, echo: HttpEcho) -> None:
         self._echo = echo
@@ -117,7 +117,7 @@ class Body:
         self.size = 0
 
     def write(self, data: bytes) -> None:
-        """Raises `TooLarge`, `Full`."""
+        """Append `data`. Raises `TooLarge`, `Full`."""
         if self.size + len(data) > self._echo.max_body:
             raise TooLarge
         if self._echo.spooled + len(data) > self._echo.max_spooled:

@@ -1,4 +1,4 @@
-"""What echo servers count, as metrics. docs/metrics.md lists them."""
+"""Export the counts of echo servers as metrics. docs/metrics.md lists them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from smoker_echo.counts import Counts
 
 CONNECTED = ("tcp", "http")
 ASKED = ("udp", "http")
-#: Why each protocol refuses: these are there from the start.
+#: The reasons of refusals, by protocol. Each has a series from the start.
 REASONS = {
     "tcp": (ALL, CLIENT),
     "udp": ("echo_port", "low_port", "rate"),
@@ -24,21 +24,21 @@ REASONS = {
 
 
 class Counting(Protocol):
-    """A server as it is seen here."""
+    """A server with counts."""
 
     @property
     def counts(self) -> Counts:
-        """What it has counted so far."""
+        """Return the counts so far."""
 
 
 class EchoMetrics(Collector):
-    """The counts of `servers`, which are given by protocol (`tcp`, `udp`, `stamp`, `http`) and summed up."""
+    """Sums up the counts of `servers` by protocol (`tcp`, `udp`, `stamp`, `http`)."""
 
     def __init__(self, servers: Mapping[str, Sequence[Counting]]) -> None:
         self._servers = servers
 
     def collect(self) -> Iterator[Metric]:
-        """The families that apply to the protocols there are."""
+        """Yield the metric families that apply to the protocols of `servers`."""
         counts = {name: sum((server.counts for server in each), Counts()) for name, each in self._servers.items()}
 
         def of(field: str, among: Iterable[str]) -> list[Value]:

@@ -1,4 +1,4 @@
-"""Which address a datagram was sent to, and answering from it (IP_PKTINFO in ip(7), IPV6_PKTINFO in RFC 3542)."""
+"""Read the destination of a datagram and answer from it (IP_PKTINFO in ip(7), IPV6_PKTINFO in RFC 3542)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Ancillary = list[tuple[int, int, bytes]]
 
 
 def ask_for_destination(sock: socket.socket) -> None:
-    """Have each datagram arrive with the address it was sent to."""
+    """Ask the kernel to deliver each datagram with its destination address."""
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
     elif sys.platform == "linux":
@@ -23,7 +23,7 @@ def ask_for_destination(sock: socket.socket) -> None:
 
 
 def answer_from(level: int, kind: int, data: bytes) -> Ancillary:
-    """The ancillary data of an answer. The interface stays the kernel's choice but for link-local addresses."""
+    """Return the ancillary data of an answer. The kernel chooses the interface, except for link-local addresses."""
     if level == socket.IPPROTO_IP and kind == IP_PKTINFO:
         _, local, _ = IN_PKTINFO.unpack(data)
         return [(level, kind, IN_PKTINFO.pack(0, local, bytes(4)))]
@@ -37,7 +37,10 @@ def answer_from(level: int, kind: int, data: bytes) -> Ancillary:
 
 
 def own_address(level: int, kind: int, data: bytes) -> str:
-    """The unicast address that was asked, if a socket can be bound to it alone: not link-local, which needs a scope."""
+    """Return the unicast destination address, or an empty string if a socket cannot be bound to it alone.
+
+    That is so for a link-local address, which needs a scope.
+    """
     if level == socket.IPPROTO_IP and kind == IP_PKTINFO:
         _, local, destination = IN_PKTINFO.unpack(data)
         return socket.inet_ntop(socket.AF_INET, local) if local == destination else ""

@@ -1,9 +1,9 @@
 """A STAMP Session-Reflector: stateful, unauthenticated mode (RFC 8762 section 4.3).
 
-A session is what comes from one address and port with one session identifier (RFC 8972 section 3; most senders have
-none). The reflector numbers its answers itself, so that a sender can tell a lost request (no number counts it) from a
-lost answer. A sender that starts again from the same port starts a new session. The receive timestamp is the
-kernel's where it gives one: then a reflector starved of CPU adds nothing to what the sender measures.
+A session is all packets from one address and port with one session identifier (RFC 8972 section 3; most senders use
+none). The reflector numbers its answers itself. A lost answer leaves a gap in these numbers and a lost request does
+not, so the sender can tell them apart. A sender that restarts from the same port starts a new session. The receive
+timestamp is the kernel's if available: then a reflector short of CPU does not distort the sender's measurement.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from smoker_echo.datagram import BATCH, Answerer, Observer
 from smoker_echo.pktinfo import SPACE, Ancillary, answer_from, ask_for_destination
 from smoker_echo.stamp_packet import Malformed, ReflectorPacket, reflect, sender_stamp, sent_now, unpack_sender
 
-SESSIONS = 10_000  # remembered at most; the one that was silent for longest is forgotten first
+SESSIONS = 10_000  # at most; the one that was silent for longest is removed first
 REFWAIT = 900.0  # seconds of silence after which a session begins anew (RFC 8762 section 4)
 OVERTAKEN = 10.0  # seconds: a packet that is this much later than the last one was not overtaken by it
 
@@ -34,7 +34,7 @@ _SPACE = SPACE + socket.CMSG_SPACE(_TIMESPEC.size) + socket.CMSG_SPACE(_INT.size
 
 @dataclass(slots=True)
 class _Session:
-    """What is known of a session."""
+    """The state of one session."""
 
     heard: float  # seconds, monotonic clock: when the last packet came
     sequence: int  # the sender's, of the packet that it sent last
@@ -42,11 +42,12 @@ class _Session:
     number: int = 0  # of the next answer
 
     def hear(self, sequence: int, stamp: int, now: float) -> None:
-        """Record a packet, and begin anew where the sender has.
+        """Record a packet. Restart the session if the sender has restarted.
 
-        It has where its sequence number does not go on although the packet was sent later. An overtaken packet was sent
-        earlier, a duplicate at the same time as its twin. A silence tells too, for a sender whose clock was set back.
-        From a sender whose packets all have the same time, a 0 tells.
+        A sender has restarted if its sequence number did not increase although the packet was sent later. A reordered
+        packet was sent earlier; a duplicate was sent at the same time as its original. A silence of over OVERTAKEN
+        seconds counts too, in case the sender's clock was set back. If all packets have the same time, sequence number
+        0 marks the restart.
         """
         onward, later = _ahead(sequence, self.sequence, 32), _ahead(stamp, self.stamp, 64)
         timeless = stamp == self.stamp and sequence != self.sequence
@@ -74,7 +75,7 @@ class StampReflector(Answerer):
         rate: AnswerRate | None = None,
     ) -> None:
         super().__init__(sock, observer, never, rate)
-        self._sessions: OrderedDict[tuple[Any, ...], _Session] = OrderedDict()  # the one that was heard last is last
+        self._sessions: OrderedDict[tuple[Any, ...], _Session] = OrderedDict()  # the latest one at the end
         ask_for_destination(sock)
         self._ask_for_time_and_ttl(sock)
 
@@ -88,7 +89,7 @@ class StampReflector(Answerer):
         for level, option in wanted:
             try:
                 sock.setsockopt(level, option, 1)
-            except OSError:  # another kernel: the clock and a TTL of 0 stand in
+            except OSError:  # not supported by this kernel: use the clock, and a TTL of 0
                 continue
 
     def _answer(self) -> None:
@@ -138,7 +139,7 @@ class StampReflector(Answerer):
             ssid=packet.ssid,
         )
         raw = bytearray(reflect(data, answer))
-        sent_now(raw, time.time_ns())  # as late as can be: what passes until then is not the network's
+        sent_now(raw, time.time_ns())  # as late as possible: the time until then is not network time
         return self._plain.sendmsg([raw], source, 0, client)
 
     def _next_number(self, key: tuple[Any, ...], sequence: int, stamp: int) -> int:
@@ -151,6 +152,6 @@ class StampReflector(Answerer):
         self._sessions[key] = session
         oldest = next(iter(self._sessions))
         if len(self._sessions) > SESSIONS or now - self._sessions[oldest].heard > REFWAIT:
-            del self._sessions[oldest]  # at most one begins with each packet, so one a packet is enough
+            del self._sessions[oldest]  # each packet adds at most one session, so removing one is enough
         session.number += 1
         return session.number - 1

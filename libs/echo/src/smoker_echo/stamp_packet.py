@@ -34,7 +34,7 @@ ERROR_ESTIMATE = 0x0001
 
 @dataclass(frozen=True)
 class SenderPacket:
-    """What a Session-Sender sends."""
+    """A packet of a Session-Sender."""
 
     sequence: int
     sent: int  # ns
@@ -44,9 +44,9 @@ class SenderPacket:
 
 @dataclass(frozen=True)
 class ReflectorPacket:
-    """What a Session-Reflector answers."""
+    """A packet of a Session-Reflector."""
 
-    sequence: int  # its own count of this session's answers: a gap is an answer that was lost
+    sequence: int  # the reflector's count of answers in this session: a gap means a lost answer
     sent: int  # ns, when the answer left
     received: int  # ns, when the packet arrived
     sender_sequence: int
@@ -58,16 +58,16 @@ class ReflectorPacket:
 
     @property
     def residence(self) -> int:
-        """Nanoseconds in the reflector; below 0 where its clock was stepped meanwhile."""
+        """Return the nanoseconds spent in the reflector. Negative if its clock was set back meanwhile."""
         return self.sent - self.received
 
 
 class Malformed(ValueError):
-    """Not a test packet."""
+    """The packet is not a valid test packet."""
 
 
 def pack_sender(packet: SenderPacket, length: int = LENGTH) -> bytes:
-    """`length` octets, padded with zeros."""
+    """Return the packet in `length` octets, padded with zeros."""
     raw = _SENDER.pack(packet.sequence & 0xFFFFFFFF, *_ntp(packet.sent), packet.error_estimate)
     return (raw + _SSID.pack(packet.ssid)).ljust(max(length, LENGTH), b"\0")
 
@@ -121,14 +121,14 @@ def reflect(request: bytes | memoryview, packet: ReflectorPacket) -> bytes:
 
 
 def sent_now(answer: bytearray, nanoseconds: int) -> None:
-    """Put the time of sending into an answer that is ready to leave."""
+    """Write the time of sending into a packed answer."""
     _TIME.pack_into(answer, 4, *_ntp(nanoseconds))
 
 
 def unpack_reflector(raw: bytes | memoryview) -> ReflectorPacket:
-    """Raises `Malformed`. In a packet that is shorter than 44 octets the missing fields are 0.
+    """Return the packet in `raw`. If it is shorter than 44 octets, the missing fields are 0. Raises `Malformed`.
 
-    A packet without a receive timestamp is not a reflector's: an echo gives a sender's packet back, for example.
+    A packet without a receive timestamp is not from a reflector. An echo, for example, returns the sender's packet.
     """
     if len(raw) < REFLECTOR_FIELDS:
         raise Malformed(f"{len(raw)} octets are too few for a STAMP answer, its fields have {REFLECTOR_FIELDS}")

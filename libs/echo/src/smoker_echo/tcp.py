@@ -1,8 +1,8 @@
-"""The TCP echo: every byte comes back, in order.
+"""The TCP echo: it returns every byte, in order.
 
-Connections are served by callbacks of the event loop, not by greenlets: an echo has no state but the bytes it owes,
-and a connection costs a tenth of the memory and a third less CPU that way. A connection either reads or, while it owes
-bytes that its peer does not take, writes: one read is all that is ever held for it.
+Callbacks of the event loop serve the connections, not greenlets. An echo has no state except unsent bytes, and a
+connection needs a tenth of the memory and a third less CPU this way. A connection either reads or, while it has unsent
+bytes, writes. So it never holds more than the bytes of one read.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
-from _socket import socket as PlainSocket  # callbacks never block: gevent's socket would only add its weight
+from _socket import socket as PlainSocket  # callbacks never block, so gevent's socket would only cost memory
 from collections.abc import Callable
 from typing import Any
 
@@ -34,7 +34,7 @@ class Conversation:
 
     def __init__(self, server: TcpEcho, sock: PlainSocket, client: tuple[Any, ...]) -> None:
         self._server, self._sock, self.client = server, sock, client
-        self._owed = b""  # bytes read and not yet taken by the kernel
+        self._owed = b""  # bytes read and not yet passed to the kernel
         self.received = self.sent = 0
         self.deadline = time.monotonic() + server.idle_timeout
         self._watcher = server.loop.io(sock.fileno(), _READ_EVENT)
@@ -89,7 +89,7 @@ class Conversation:
         self._watcher.start(callback)
 
     def overdue(self) -> None:
-        """Nothing has moved for too long. A slow reader moves the deadline: TCP_NOTSENT_LOWAT lets it be heard."""
+        """End an idle connection. A slow reader is not idle: TCP_NOTSENT_LOWAT reports its progress early."""
         reads = "reads nothing" if self._owed else "sends nothing"
         self._end(f"idle: the client {reads} for {self._server.idle_timeout:g} s", reset=bool(self._owed))
 
@@ -102,12 +102,12 @@ class Conversation:
         if reset:
             with contextlib.suppress(OSError):
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        self._sock.close()  # the kernel still delivers what it took, then FIN
+        self._sock.close()  # the kernel still delivers its bytes, then FIN
         self._server.ended(self, cause)
 
 
 class TcpEcho(Acceptor):
-    """Echoes on `listener`; `observer` is told of each connection that has ended."""
+    """Echoes on `listener`. `observer` is called after each connection has ended."""
 
     def __init__(
         self,
@@ -121,13 +121,13 @@ class TcpEcho(Acceptor):
         super().__init__(listener, handle=self._never, spawn=None)
         self.observer, self.idle_timeout = observer, idle_timeout
         self.admit_by(admission)
-        self.buffer = memoryview(bytearray(read))  # one for all: it is empty again before the next callback
+        self.buffer = memoryview(bytearray(read))  # shared: it is free again before the next callback
         self.connections: Connections[Conversation] = Connections()
         self._ended = Counts()  # of the connections that have ended
 
     @staticmethod
     def _never(*_: object) -> None:
-        """gevent wants a handle; `do_handle` stands before it."""
+        """Satisfy gevent, which requires a handle. `do_handle` replaces it."""
 
     def do_read(self) -> tuple[PlainSocket, tuple[Any, ...]] | None:  # type: ignore[override]
         accepted = self.accept()
@@ -142,7 +142,7 @@ class TcpEcho(Acceptor):
         self.connections.add(Conversation(self, sock, client))
 
     def ended(self, conversation: Conversation, cause: str) -> None:
-        """Called by a conversation, once."""
+        """Record the end of a connection. Each conversation calls this once."""
         self.connections.discard(conversation)
         self.left(conversation.client)
         self._ended.failed += bool(cause)
@@ -153,13 +153,13 @@ class TcpEcho(Acceptor):
 
     @property
     def counts(self) -> Counts:
-        """What was counted so far, bytes of open connections too."""
+        """Return the counts so far, with the bytes of open connections."""
         still = self.connections.each()
         received, sent = sum(each.received for each in still), sum(each.sent for each in still)
         return self._ended + Counts(self.accepted, len(still), received=received, sent=sent, refused=self.refused)
 
     def drain(self, seconds: float) -> int:
-        """Wait for the open connections, `seconds` at most, and cut the rest. Returns how many were cut."""
+        """Wait at most `seconds` for the open connections, cut the rest, and return how many were cut."""
         return self.connections.drain(seconds)
 
 

@@ -1,11 +1,11 @@
-"""The UDP echo: every datagram comes back, from the address that was asked.
+"""The UDP echo: it returns every datagram, from the address that received it.
 
-A socket bound to one address answers from it by itself. One bound to all learns from each datagram which address was
-asked (IP_PKTINFO) and answers from that; the cost is a third more CPU, so for each address that is asked it opens a
-socket of its own beside itself, which the kernel prefers from then on (the more specific binding wins).
+A socket bound to one address answers from it without help. A socket bound to all addresses reads each datagram's
+destination (IP_PKTINFO) and answers from there, which costs a third more CPU. So it opens another socket for each
+destination it sees. From then on the kernel prefers that socket, because its binding is more specific.
 
-It answers in place, in the event loop's callback: a greenlet a datagram costs four times as much, and a pool that is
-full would look like loss. A batch is bounded so that one busy socket does not starve the rest of the process.
+The echo answers in the event loop's callback: a greenlet per datagram costs four times as much, and a full pool would
+look like loss. The size of a batch is bounded, so that one busy socket does not starve the rest of the process.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from smoker_echo.datagram import BATCH, LOWEST_PORT, Answerer, Observer
 from smoker_echo.pktinfo import SPACE, answer_from, ask_for_destination, own_address
 
 ANY = ("0.0.0.0", "::")
-MOST_OWN = 64  # addresses of this host that get an echo of their own; the others are answered all the same
+MOST_OWN = 64  # addresses of this host that get their own socket; the first socket answers for the others
 
 
 class UdpEcho(Answerer):
-    """Echoes on one bound socket. The echoes that it opens for single addresses share its `never` and its `rate`."""
+    """Echoes on one bound socket. The echoes that it opens for single addresses share its `never` and `rate`."""
 
     def __init__(
         self,
@@ -35,14 +35,14 @@ class UdpEcho(Answerer):
         rate: AnswerRate | None = None,
     ) -> None:
         super().__init__(sock, observer, never, rate)
-        self.own: dict[str, UdpEcho] = {}  # the echoes of addresses that were asked, by address
+        self.own: dict[str, UdpEcho] = {}  # the echoes for single addresses, by address
         self._any = sock.getsockname()[0] in ANY
         if self._any:
             ask_for_destination(sock)
 
     @property
     def counts(self) -> Counts:
-        """What was counted so far, by the echoes of single addresses too."""
+        """Return the counts so far, with those of the echoes for single addresses."""
         return sum((echo.counts for echo in self.own.values()), self._counts)
 
     def _answer(self) -> None:
@@ -62,7 +62,7 @@ class UdpEcho(Answerer):
                 self._unread(error)
                 return
             counts.received += count
-            # As `_may_answer`, without its call: this is the busiest path.
+            # The same as `_may_answer`, inlined: this code runs most often.
             if client[1] in never or client[1] < LOWEST_PORT or not allows(client[0]):
                 self._refuse_source(client, count)
                 continue
@@ -100,18 +100,18 @@ class UdpEcho(Answerer):
             self._learn(own_address(*asked))
 
     def _learn(self, address: str) -> None:
-        """Open an echo of its own for `address`, if it is one and has none yet."""
+        """Open an echo for `address`, unless it is empty or already has one."""
         if not address or address in self.own or len(self.own) >= MOST_OWN:
             return
         sock = None
         try:
             sock = socket.socket(self._plain.family, socket.SOCK_DGRAM)
-            # Set on both sockets now, after the first one has the port: nobody else can share it (socket(7), ip(7)).
+            # Set only now: the first socket has the port, so no other process can share it (socket(7), ip(7)).
             for each in (self._plain, sock):
                 each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind((address, self.server_port))
             sock.setblocking(False)
-        except OSError:  # no descriptor left, the address has gone: this socket goes on answering for it
+        except OSError:  # no descriptor left, or the address is gone: this socket keeps answering for it
             if sock is not None:
                 sock.close()
             return
@@ -128,7 +128,7 @@ class UdpEcho(Answerer):
         self._fail(client, received, f"the answer could not be sent: {_words(error)}")
 
     def close(self) -> None:
-        """Answer nothing more."""
+        """Stop answering."""
         for echo in getattr(self, "own", {}).values():
             echo.close()
         super().close()

@@ -1,4 +1,4 @@
-"""The Kubernetes API as a pod sees it: its address, the account's token, the cluster's CA.
+"""Request the Kubernetes API from a pod, with its service account's token and the cluster's CA.
 
 https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/
 """
@@ -24,12 +24,12 @@ from smoker_common.host import authority, wire
 from smoker_outcome.failure import reason
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-CONNECT, READ, SILENCE = 5.0, 10.0, 90.0  # seconds; the last is a watch's, in which a bookmark comes once a minute
+CONNECT, READ, SILENCE = 5.0, 10.0, 90.0  # seconds; SILENCE is for a watch, which brings a bookmark every minute
 LONGEST_LINE = 16 * 1024 * 1024  # bytes
 LARGEST = 16 * 1024 * 1024  # bytes of an answer
 PIECE = 65_536  # bytes
 OK, CREATED = 200, 201
-#: A node that is cut off learns it in half a minute, not when the kernel gives up (tcp(7)).
+#: With these, a node that is cut off notices it within 30 s, long before the kernel gives up (tcp(7)).
 KEEPALIVE = [
     *HTTPConnection.default_socket_options,
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -41,11 +41,11 @@ KEEPALIVE = [
 
 
 class Unasked(OSError):
-    """Nothing was sent: the account's token or the CA cannot be used."""
+    """No request was sent: the account's token or the CA cannot be used."""
 
 
 class TooLarge(ValueError):
-    """An answer has more bytes than were allowed."""
+    """The answer exceeds its size limit."""
 
 
 class Refused(Exception):
@@ -57,7 +57,7 @@ class Refused(Exception):
 
 
 class Api:
-    """Asks the API at `url`; the token is read for each request, for it is renewed on the way."""
+    """Sends requests to the API at `url`. It reads the token for each request, because kubelet renews the file."""
 
     def __init__(
         self,
@@ -68,18 +68,18 @@ class Api:
         read: float = READ,
         silence: float = SILENCE,
     ) -> None:
-        """`read` and `silence`: seconds without a byte after which an answer and a watch are given up.
+        """`read` and `silence` are the seconds without a byte after which an answer or a watch is given up.
 
-        Over http://, which is there for a `kubectl proxy` and for tests, neither file is needed.
+        Over http://, which serves `kubectl proxy` and tests, neither file is needed.
         """
         self._url, self._token, self._ca, self._read, self._silence = url.rstrip("/"), token, ca, read, silence
         self._secure = url.startswith("https:")
         self._pool: urllib3.PoolManager | None = None
-        self._trusted = b""  # what the CA's file held when the pool was made
+        self._trusted = b""  # the content of the CA file when the pool was created
 
     @classmethod
     def in_cluster(cls, environ: Mapping[str, str]) -> Api:
-        """The API of the cluster that this pod is in. Raises `LookupError` outside of one."""
+        """Return the API of this pod's cluster. Raises `LookupError` outside of a cluster."""
         host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "443")
         if not host:
             raise LookupError("there is no API server here, KUBERNETES_SERVICE_HOST is not set")
@@ -111,7 +111,7 @@ class Api:
         return _json(self._ask("PUT", path, self._read, item=item), LARGEST)
 
     def watch(self, path: str, **parameters: str) -> urllib3.BaseHTTPResponse:
-        """The answer to a watch, its lines still to come; to be closed. Raises the same."""
+        """Return the open answer to a watch. The caller reads its lines and closes it. Raises the same as `get`."""
         return self._ask("GET", path, self._silence, parameters)
 
     def _ask(
@@ -143,14 +143,14 @@ class Api:
         raise Refused(answer.status, why, float(wait) if wait.isascii() and wait.isdigit() else None)
 
     def _bearer(self) -> str:
-        """Return the token as it is now. Raises `Unasked`, which says nothing of what is in the file."""
+        """Return the current token. Raises `Unasked`, whose text does not contain the token."""
         token = _content(self._token).strip()
-        if not token or not all(0x20 < byte < 0x7F for byte in token):  # http.client would show it in its complaint
+        if not token or not all(0x20 < byte < 0x7F for byte in token):  # http.client would put the token into its error
             raise Unasked(f"{self._token}: it holds no token")
         return token.decode()
 
     def _connections(self) -> urllib3.PoolManager:
-        """Return a pool that trusts the CA as it is now: it is renewed, too. Raises `Unasked`."""
+        """Return a pool that trusts the current CA file, which kubelet renews. Raises `Unasked`."""
         trusted = _content(self._ca) if self._secure else b""
         if self._pool is None or trusted != self._trusted:
             context = self._context() if self._secure else None
@@ -165,11 +165,11 @@ class Api:
     def _context(self) -> ssl.SSLContext:
         """Return a context that trusts the CA's file and nothing else. Raises `Unasked`.
 
-        Not `create_default_context`: with an empty file it would trust the system's CAs, and since Python 3.13 it asks
-        for an extension that many a cluster's CA lacks and no other client of the API wants.
+        `create_default_context` does not fit: with an empty file it trusts the system's CAs, and since Python 3.13 it
+        requires an extension that the CAs of many clusters lack and other clients of the API do not check.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # an intermediate CA may be all that is in the file
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # the file may hold only an intermediate CA
         try:
             context.load_verify_locations(self._ca)
         except ssl.SSLError:
@@ -186,16 +186,16 @@ def _json(answer: urllib3.BaseHTTPResponse, largest: int) -> Any:
             if len(data) > largest:
                 raise TooLarge(f"an answer of more than {largest} bytes")
     except BaseException:
-        answer.close()  # what is left of it would stand before the next answer
+        answer.close()  # the unread rest would be read as the next answer
         raise
     answer.release_conn()
     return json.loads(data)
 
 
 def lines(answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-    """Whole lines, however they arrive, until they end or break off: if the API is gone, the next request tells.
+    """Yield complete lines until the answer ends or breaks off. If the API is gone, the next request reports it.
 
-    Half a line at the end is dropped: the next watch brings it whole. Raises `ValueError` if one never ends.
+    An incomplete last line is dropped: the next watch brings it again. Raises `ValueError` if a line is too long.
     """
     rest = b""
     try:
@@ -209,7 +209,7 @@ def lines(answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
 
 
 def _content(file: Path) -> bytes:
-    """Return what is in `file`. Raises `Unasked` with its name, as `strerror` alone would not tell it."""
+    """Return what is in `file`. Raises `Unasked` with the name of the file."""
     try:
         return file.read_bytes()
     except OSError as error:

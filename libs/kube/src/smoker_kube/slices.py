@@ -1,4 +1,4 @@
-"""EndpointSlices as data: which pods stand behind a Service, where, and in which condition.
+"""Read EndpointSlices: the pods behind a Service, their nodes, and their conditions.
 
 https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1/
 """
@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 SERVICE = "kubernetes.io/service-name"
-FAMILIES = {"IPv4": 4, "IPv6": 6}  # the API's words, by preference; a slice of names (FQDN) has no addresses
+FAMILIES = {"IPv4": 4, "IPv6": 6}  # the API's words, in order of preference; a slice of names (FQDN) has no addresses
 
 
 class Placed(NamedTuple):
-    """One endpoint of one slice, whatever its condition."""
+    """One endpoint of one slice, in any condition."""
 
     service: str
     family: str
@@ -22,7 +22,7 @@ class Placed(NamedTuple):
     node: str
     zone: str
     pod: str
-    ready: bool  # the API's words: an endpoint without this condition is ready
+    ready: bool  # as the API says; an endpoint without this condition is ready
     serving: bool
     terminating: bool
 
@@ -43,13 +43,13 @@ def service_of(item: Any) -> str:
 
 
 def placed(item: Any) -> Iterator[Placed]:
-    """Yield the endpoints of a slice that have an address and a node. Nothing that a slice may hold raises."""
+    """Yield the endpoints of a slice that have an address and a node. Invalid content is skipped."""
     service, family = service_of(item), of(item, "addressType", str)
     if not service or family not in FAMILIES:
         return
     for each in of(item, "endpoints", list):
         conditions = of(each, "conditions", dict)
-        address = next(iter(of(each, "addresses", list)), "")  # by the API's words the others mean nothing
+        address = next(iter(of(each, "addresses", list)), "")  # the API defines no meaning for the others
         node, pod = of(each, "nodeName", str), of(of(each, "targetRef", dict), "name", str)
         if node and is_address(address, FAMILIES[family]):
             ready, serving = conditions.get("ready") is not False, conditions.get("serving") is not False
@@ -66,6 +66,6 @@ def is_address(text: object, version: int) -> bool:
 
 
 def of(tree: Any, key: str, kind: type) -> Any:
-    """Return what is at `key`, or an empty value of its kind: nothing that the API sends breaks its reader."""
+    """Return the value at `key`, or an empty value of type `kind` if it is missing or of another type."""
     value = tree.get(key) if isinstance(tree, dict) else None
     return value if isinstance(value, kind) and not isinstance(value, bool) else kind()

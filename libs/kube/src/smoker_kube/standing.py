@@ -1,6 +1,7 @@
-"""How the API server answers: what is wrong, in one word for programs and one sentence for people.
+"""Describe how the API server answers, in one word for programs and one sentence for people.
 
-Only an API server that does not answer speaks against the network or kube-proxy. One that refuses has been reached.
+Only an API server that does not answer is evidence against the network or kube-proxy. A refusal shows that requests
+reach it.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ NO_KUBERNETES = "what it sent is not what the Kubernetes API sends"
 
 
 class Answering(enum.StrEnum):
-    """How the API server answers. The words are promises: they stand in the snapshot."""
+    """How the API server answers. The words are promises: the snapshot contains them."""
 
     OK = "ok"
-    WAITING = "waiting"  # it was not asked before, and no answer has come yet
+    WAITING = "waiting"  # the first request has no answer yet
     UNANSWERED = "unanswered"  # no connection, or no answer in time
     REFUSED = "refused"  # an HTTP status other than 200
     UNTRUSTED = "untrusted"  # TLS with it fails
@@ -64,7 +65,7 @@ _REFUSALS = {
 
 
 def sentence(answering: str, status: int | None = None, what: str = "EndpointSlices") -> str:
-    """Return the sentence, without its end. `what`: the collection that was asked for.
+    """Return the sentence without its full stop. `what` is the requested collection.
 
     The first two may come from a prober of another version.
     """
@@ -78,7 +79,7 @@ def sentence(answering: str, status: int | None = None, what: str = "EndpointSli
 
 
 def standing_of(error: Exception) -> Standing:
-    """Return what an `HTTPError`, `OSError`, `ValueError` or `Refused` of a request says."""
+    """Return the standing that an `HTTPError`, `OSError`, `ValueError` or `Refused` of a request shows."""
     if isinstance(error, Refused):
         return Standing(Answering.REFUSED, error.status, str(error))
     if not isinstance(error, HTTPError | OSError):

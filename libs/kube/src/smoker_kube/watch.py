@@ -1,14 +1,14 @@
-"""List and watch one collection, for ever: what it holds now, whatever the API does meanwhile.
+"""List and watch one collection of the API, for ever and through every failure of the API.
 
 https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
 
-The first list comes from the API server's cache (resourceVersion=0): a rollout of many probers costs etcd nothing.
-The cache gives everything in one answer, whatever the limit. It may be behind, so each later list is a consistent one,
-in pages: a version that the cache gives again after it was lost would be lost again.
+The first list comes from the API server's cache (resourceVersion=0), so that a rollout of many probers puts no load on
+etcd. The cache ignores the limit and sends everything in one answer. It may be behind: it could return a version that
+is already lost. So each later list is a consistent one, in pages.
 
 list ─▶ watch from its version ─▶ events, bookmarks … end of the watch ─▶ watch from the last version
  ▲                                     └─ 410 Gone, or an error instead of an event: that version is lost ─▶ list
- └─ anything else that fails, and what repeats: a pause that doubles, a random part of it
+ └─ any other failure, and any repetition: a random pause, whose maximum doubles
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from smoker_kube.api import LARGEST, Api, Refused, TooLarge, lines
 from smoker_kube.standing import FORBIDDEN, OK, WAITING, Standing, sentence, standing_of
 
 PAGE = "100"  # objects in one answer to a list
-LASTS = (240, 300)  # seconds after which the API ends a watch, at random: not all probers' at once
-FIRST, LONGEST = 0.5, 30.0  # seconds of a pause at most, at first and after many failures
-MANY = 6  # failures after which a pause is as long as it gets
+LASTS = (240, 300)  # seconds after which the API ends a watch; random, so that probers do not reconnect at once
+FIRST, LONGEST = 0.5, 30.0  # seconds: the maximum of the first pause, and after many failures
+MANY = 6  # failures after which the pause no longer grows
 CACHED = 4 * 1024 * 1024  # bytes of a cached list; a larger one is asked for in pages
 GONE = 410
 KEPT = "probing goes on with the last list"
@@ -40,19 +40,19 @@ T = TypeVar("T")
 
 
 class _Gone(Exception):
-    """The version to go on from is lost."""
+    """The API no longer has the version from which to continue."""
 
 
 class _Defect(Exception):
-    """Ours, whatever its kind: not to be taken for the API's."""
+    """An error in our own code. It must not be mistaken for one of the API."""
 
 
 class Watch(Generic[T]):
-    """Tells `changed` what is in the collection at `path`, by name: of each object what `keep` makes of it.
+    """Calls `changed` with the objects in the collection at `path`, by name, each converted by `keep`.
 
-    `changed` is given the same mapping each time, and reads it before it returns. `known`: whether there was a list.
-    `stale` is the instant (of the monotonic clock) since which the API has given nothing, None while it does, and
-    `standing` says how it answers. The last list holds meanwhile.
+    `changed` gets the same mapping each time and must read it before it returns. `known` is true after the first list.
+    `stale` is the instant (monotonic clock) since which the API has not answered, or None while it answers.
+    `standing` says how the API answers. While it fails, the last list stays valid.
     """
 
     def __init__(
@@ -75,20 +75,20 @@ class Watch(Generic[T]):
         self._api, self._path, self._selector, self._keep, self._changed = api, path, selector, keep, changed
         self._what, self._meanwhile, self._pause, self._clock = what, meanwhile, pause, clock
         self._items: dict[str, T] = {}
-        self._version = ""  # to watch from; empty: to be listed
+        self._version = ""  # the version to watch from; empty: list first
         self._failures = 0
         self._greenlet: gevent.Greenlet[[], None] | None = None
         self.known = False
         self.stale: float | None = clock()  # nothing is known yet
         self.standing = WAITING
         self._cached = True  # whether a list may come from the API server's cache
-        self._told: set[str] = set()  # sentences that were logged since it last answered
+        self._told: set[str] = set()  # sentences logged since the API last answered
 
     def start(self) -> None:
         self._greenlet = gevent.spawn(self._run)
 
     def close(self) -> None:
-        """End it, in the middle of whatever it waits for."""
+        """Stop at once, even during a request or a pause."""
         if self._greenlet is not None:
             self._greenlet.kill(block=False)
 
@@ -132,10 +132,10 @@ class Watch(Generic[T]):
             with _ours():
                 found |= {_name(item): self._keep(item) for item in page.get("items") or ()}
             if not about.get("resourceVersion"):
-                raise ValueError("no list")  # so it is not an empty one, either
+                raise ValueError("no list")  # a missing version does not mean an empty list
             if not about.get("continue"):
                 break
-            more = {**asked, "continue": str(about["continue"])}  # it has its version in itself
+            more = {**asked, "continue": str(about["continue"])}  # the token contains the version
         self._items, self._version, self.known = found, str(about["resourceVersion"]), True
         self._answered()
         self._tell()
@@ -144,7 +144,7 @@ class Watch(Generic[T]):
         return {"labelSelector": self._selector} if self._selector else {}
 
     def _follow(self) -> None:
-        """One watch, to its end."""
+        """Follow one watch to its end."""
         asked = {**self._selected(), "watch": "1", "allowWatchBookmarks": "true"}
         asked |= {"resourceVersion": self._version, "timeoutSeconds": str(random.randint(*LASTS))}  # noqa: S311  spread, not secret
         answer = self._api.watch(self._path, **asked)
@@ -152,7 +152,7 @@ class Watch(Generic[T]):
             self._answered()
             for line in lines(answer):
                 self._event(_mapping(json.loads(line)))
-                self._failures = 0  # only now: a list or a watch that says nothing is no reason to ask without a pause
+                self._failures = 0  # only an event proves that the watch works
         finally:
             with contextlib.suppress(Exception):
                 answer.close()
@@ -160,7 +160,7 @@ class Watch(Generic[T]):
 
     def _event(self, event: Object) -> None:
         kind, item = event.get("type"), _mapping(event.get("object"))
-        if kind == "ERROR":  # 410 as a rule; any other would come again from the same version
+        if kind == "ERROR":  # usually 410; any other error would repeat from the same version
             raise _Gone
         self._version = str(_mapping(item.get("metadata")).get("resourceVersion") or self._version)
         if kind in ("ADDED", "MODIFIED"):
@@ -168,7 +168,7 @@ class Watch(Generic[T]):
                 self._items[_name(item)] = self._keep(item)
         elif kind == "DELETED":
             self._items.pop(_name(item), None)
-        else:  # a bookmark, or something newer than this
+        else:  # a bookmark, or an event of a newer API
             return
         self._tell()
 
@@ -192,7 +192,7 @@ class Watch(Generic[T]):
 
     def _refused(self, refused: Refused) -> None:
         if refused.status == FORBIDDEN:
-            self._failures = MANY  # until somebody mends it
+            self._failures = MANY  # it lasts until somebody corrects the Role
         self._failed(standing_of(refused))
         self._back_off(min(refused.wait or 0.0, LASTS[1]))
 
@@ -201,14 +201,14 @@ class Watch(Generic[T]):
         self._go_on()
 
     def _go_on(self) -> None:
-        """After what is part of the game: at once, unless it repeats."""
+        """Continue after the normal end of a watch: at once, or after a pause if it repeats."""
         if self._failures:
             self._back_off()
         else:
             self._failures = 1
 
     def _back_off(self, least: float = 0.0) -> None:
-        """A pause of `least` seconds and a random part of what the failures before have come to."""
+        """Pause for `least` seconds plus a random time whose maximum doubles with each failure."""
         longest = min(FIRST * 2**self._failures, LONGEST)
         self._failures = min(self._failures + 1, MANY)
         self._pause(least + random.uniform(0, longest))  # noqa: S311  spread, not secret
@@ -216,7 +216,7 @@ class Watch(Generic[T]):
 
 @contextlib.contextmanager
 def _ours() -> Iterator[None]:
-    """What fails inside does so by our own fault."""
+    """Turn every exception inside into `_Defect`: it is our own error."""
     try:
         yield
     except Exception as defect:

@@ -1,4 +1,4 @@
-"""From what the kernel, the resolver or urllib3 raised to an `Outcome`: the one place that knows their errors."""
+"""Map the errors of the kernel, the resolver and urllib3 to an `Outcome`. No other module knows these errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BY_ERRNO = {
     errno.ENETDOWN: Outcome.UNREACHABLE,
     errno.EHOSTDOWN: Outcome.UNREACHABLE,
     errno.EACCES: Outcome.UNREACHABLE,  # ICMPv6 "administratively prohibited" (linux net/ipv6/icmp.c)
-    errno.EPERM: Outcome.UNREACHABLE,  # a rule on this host's own way out, or its connection table is full
+    errno.EPERM: Outcome.UNREACHABLE,  # a local firewall rule for outgoing packets, or a full connection table
     errno.ENONET: Outcome.UNREACHABLE,  # ICMP host isolated
     errno.ENOPROTOOPT: Outcome.UNREACHABLE,  # ICMP protocol unreachable
     errno.EPROTO: Outcome.UNREACHABLE,  # ICMPv6 parameter problem
@@ -30,23 +30,23 @@ _BY_ERRNO = {
 
 
 class DeadlineExceeded(TimeoutError):
-    """The budget of time is spent."""
+    """The deadline has passed."""
 
 
 class BadReply(Exception):
-    """An answer that is not the one that was owed; the text says what came instead."""
+    """The answer is not the expected one. The text says what came instead."""
 
 
 class Unresolved(Exception):
-    """A name without an address, or whose servers did not answer."""
+    """The name has no address, or its DNS servers did not answer."""
 
 
 class Reported(OSError):
-    """An error that ICMP brought: its text names who sent it, where strerror would not."""
+    """An error reported by ICMP. Its text names the sender, which strerror does not."""
 
 
 def outcome_of(error: BaseException, phase: str) -> Outcome:
-    """The outcome of a probe that `error` ended in `phase`."""
+    """Return the outcome of a probe that `error` ended in `phase`."""
     if isinstance(error, Unresolved | socket.gaierror) or (isinstance(error, DeadlineExceeded) and phase == "resolve"):
         return Outcome.RESOLVE_ERROR
     if isinstance(error, TimeoutError):
@@ -64,7 +64,7 @@ def outcome_of(error: BaseException, phase: str) -> Outcome:
 
 
 def reason(error: BaseException, phase: str) -> str:
-    """What failed, for a person: the phase and the cause."""
+    """Return the phase and the cause of a failure, for a person."""
     if isinstance(error, HTTPError) and (cause := cause_of(error)) is not None:
         return reason(cause, phase)
     if isinstance(error, http.client.IncompleteRead):
@@ -77,11 +77,11 @@ def reason(error: BaseException, phase: str) -> str:
 
 
 def in_a_sentence(text: str) -> str:
-    """`text` without the capital of its first word, unless that is an abbreviation or a name."""
+    """Return `text` with a small first letter, unless its first word is an abbreviation or a name."""
     return text[:1].lower() + text[1:] if text.partition(" ")[0][1:].islower() else text
 
 
 def cause_of(error: HTTPError) -> BaseException | None:
-    """Return what urllib3 wrapped, if anything: a socket's error in a ProtocolError, for example."""
+    """Return the error that urllib3 wrapped, if any: for example a socket error in a ProtocolError."""
     wrapped = [error.__cause__, error.__context__, *(error.args if isinstance(error, ProtocolError) else ())]
     return next((e for e in wrapped if isinstance(e, OSError | http.client.HTTPException)), None)

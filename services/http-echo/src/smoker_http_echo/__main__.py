@@ -27,7 +27,7 @@ PROGRAM = "smoker-http-echo"
 
 
 def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> Together:
-    """Make a server for each address, which logs each request, health checks at DEBUG."""
+    """Return one server per listener. They log each request, and health checks at DEBUG."""
     log = RequestLog("request", "requests", settings.log_rate)
 
     def observe(handler: Handler) -> None:
@@ -58,7 +58,7 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
 
 
 def command() -> int:
-    """Run it."""
+    """Run the command and return its exit code."""
     take_over(PROGRAM)
     return main(PROGRAM, "Answers GET / with OK and POST / with the body it got.", Settings, build)
 

@@ -17,7 +17,7 @@ from smoker_common.settings import (
 
 @dataclass(frozen=True)
 class Settings(EchoSettings):
-    """What http-echo reads beside what every echo service reads."""
+    """The settings of http-echo beside those of every echo service."""
 
     http_port: int = setting("HTTP_PORT", 8082, port, "the port the echo listens on", listen="tcp")
     max_body_bytes: int = setting(

@@ -25,7 +25,7 @@ PROGRAM = "smoker-tcp-echo"
 
 
 def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> Together:
-    """Make a server for each address, which logs each connection when it ends."""
+    """Return one server per listener. They log each connection when it ends."""
     log = RequestLog("connection closed", "connections", settings.log_rate)
     admission = Admission(settings.max_connections, settings.max_connections_per_client)
     servers = [
@@ -37,7 +37,7 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
 
 
 def command() -> int:
-    """Run it."""
+    """Run the command and return its exit code."""
     take_over(PROGRAM)
     return main(PROGRAM, "Answers every byte on a TCP port with itself.", Settings, build)
 

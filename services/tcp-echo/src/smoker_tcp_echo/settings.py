@@ -17,7 +17,7 @@ from smoker_common.settings import (
 
 @dataclass(frozen=True)
 class Settings(EchoSettings):
-    """What tcp-echo reads beside what every echo service reads."""
+    """The settings of tcp-echo beside those of every echo service."""
 
     tcp_port: int = setting("TCP_PORT", 8080, port, "the port the echo listens on", listen="tcp")
     idle_timeout: float = setting(

@@ -27,11 +27,12 @@ PROGRAM = "smoker-udp-echo"
 
 
 def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> Together:
-    """A server and a reflector a family, logging each datagram."""
+    """Return an echo and a STAMP reflector per socket. They log each datagram."""
     log = RequestLog("datagram", "datagrams", settings.log_rate)
-    reflected = RequestLog("STAMP packet", "STAMP packets", 0)  # a train is one line, not ten
+    reflected = RequestLog("STAMP packet", "STAMP packets", 0)  # rate 0: a train of ten packets is one summary line
     never = {ECHO_PORT, settings.udp_port, settings.stamp_port, *settings.echo_ports}
-    rates = [AnswerRate(settings.answer_rate) for _ in range(2)]  # a flood of the one leaves the other's answers alone
+    # One cap for the echoes and one for the reflectors: a flood of one must not use up the answers of the other.
+    rates = [AnswerRate(settings.answer_rate) for _ in range(2)]
     echoes = [UdpEcho(sock, observer=log, never=never, rate=rates[0]) for sock in sockets["udp_port"]]
     reflectors = [
         StampReflector(sock, observer=reflected, never=never, rate=rates[1]) for sock in sockets["stamp_port"]
@@ -41,7 +42,7 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
 
 
 def command() -> int:
-    """Run it."""
+    """Run the command and return its exit code."""
     take_over(PROGRAM)
     return main(PROGRAM, "Answers every datagram on a UDP port with itself.", Settings, build)
 

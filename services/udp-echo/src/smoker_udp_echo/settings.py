@@ -11,7 +11,7 @@ from smoker_echo.datagram import ECHO_PORTS
 
 @dataclass(frozen=True)
 class Settings(EchoSettings):
-    """What udp-echo reads beside what every echo service reads."""
+    """The settings of udp-echo beside those of every echo service."""
 
     udp_port: int = setting("UDP_PORT", 8081, port, "the port the echo listens on", listen="udp")
     stamp_port: int = setting("STAMP_PORT", 8062, port, "the port of the STAMP reflector (RFC 8762)", listen="udp")
