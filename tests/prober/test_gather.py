@@ -80,7 +80,7 @@ def test_the_fault_comes_first() -> None:
     found = gathered(*mesh("b"))
     first, headline, *rest = as_text(found).splitlines()
     assert not found.ok
-    assert first.startswith("FAULT b")
+    assert first.startswith("1 finding from ")
     assert headline.startswith("FAULT b")
     assert any("6 of 6 pod paths" in line for line in rest)
     assert any(line.strip().startswith("next: kubectl") for line in rest)

@@ -17,6 +17,7 @@ from smoker_diagnosis.text.what import layer, what
 from smoker_diagnosis.text.words import duration, paths, percent, verb
 
 __all__ = [
+    "counted",
     "duration",
     "evidence",
     "headline",
@@ -72,6 +73,13 @@ def summary(findings: Sequence[Finding], count: int, probers: int, failing: int 
     if unknown:
         return f"UNCLEAR {headline(unknown[0]).removeprefix('UNKNOWN ')}, of {looked}"
     return f"HEALTHY no fault on {looked}; {place(findings[0])}: {what(findings[0])}"
+
+
+def counted(findings: Sequence[Finding], count: int, probers: int) -> str:
+    """Return how many findings there are, for a list of them that follows."""
+    many = len(findings)
+    looked = f"{paths(count)} of {probers} {verb(probers, 'prober', 'probers')}"
+    return f"{many} {verb(many, 'finding', 'findings')} from {looked}"
 
 
 def is_fault(finding: Finding) -> bool:

@@ -32,7 +32,8 @@ def as_object(found: Gathered) -> dict[str, Any]:
 def as_text(found: Gathered) -> str:
     """Return the sentence first, then the findings with their evidence, what is missing, and the failing paths."""
     paths, probers, failing, waiting = len(found.paths), len(found.states), found.failing, found.waiting
-    lines = [text.summary(found.findings, paths, probers) if not found.missing or found.findings else ""]
+    first = text.counted if any(map(text.is_fault, found.findings)) else text.summary
+    lines = [first(found.findings, paths, probers) if not found.missing or found.findings else ""]
     for finding in found.findings:
         lines += text.lines(finding)
     if failing and not found.findings:
