@@ -23,6 +23,13 @@ def test_missing_states() -> None:
     assert {each.scope.nodes for each in found} == {("node-2",)}
 
 
+def test_a_fault_explains_a_missing_state() -> None:
+    """Where a pair is broken, the hub may stand at one end: the prober at the other end is not called silent."""
+    mesh = Cluster(nodes(6)).fail(lambda link: link.between("node-2", "node-5") and link.plane != "host")
+    found = mesh.findings(without=["node-2"])
+    assert named(found) == [("fault", "pair", ("node-2", "node-5"), "overlay")]
+
+
 def test_old_state() -> None:
     """A state that was made long ago says nothing of now: its failures blame nobody."""
     states = Cluster(nodes(8), services=False).fail(lambda link: link.source == "node-2" and link.crosses).states()
