@@ -15,7 +15,8 @@ def find(look: Look) -> Iterator[Finding]:
     mesh = look.mesh
     for node, network in sorted(mesh.hung | mesh.silent | mesh.mute.keys()):
         if (node, network) in mesh.mute and node not in look.named:
-            yield _mute(look, node, network)
+            connected, paths = mesh.mute[node, network]
+            yield _finding(look, node, Count("peers", connected, paths), (network, "mute"), 0.97)
             continue
         cells = [cell for cell in mesh.entering(node) if cell.plane.endswith(HOST) == (network == HOST)]
         reached = [cell for cell in cells if cell.known & ECHO & ~cell.bad]
@@ -24,17 +25,9 @@ def find(look: Look) -> Iterator[Finding]:
             continue
         if not hung and any(_concerns(each.component.scope, node, look) for each in look.blamed):
             continue  # the hub may stand at the other end of that fault
-        yield finding_of(
-            look.cluster,
-            "silent",
-            Scope(NODE, (node,)),
-            "prober",
-            layers=("prober",),
-            severity="warning",
-            confidence=0.95 if hung or len(reached) > 1 else 0.8,
-            counts=(Count("peers", len(cells) - len(reached), len(cells)),),
-            notes=(network, "hung" if hung else "silent"),
-        )
+        count = Count("peers", len(cells) - len(reached), len(cells))
+        sure = 0.95 if hung or len(reached) > 1 else 0.8
+        yield _finding(look, node, count, (network, "hung" if hung else "silent"), sure)
 
 
 def _concerns(scope: Scope, node: str, look: Look) -> bool:
@@ -44,9 +37,8 @@ def _concerns(scope: Scope, node: str, look: Look) -> bool:
     return scope.kind == ALL or look.mesh.zones.get(node, "") in scope.zones
 
 
-def _mute(look: Look, node: str, network: str) -> Finding:
-    """Return the finding of a prober that accepts connections and answers nothing."""
-    connected, paths = look.mesh.mute[node, network]
+def _finding(look: Look, node: str, count: Count, notes: tuple[str, str], confidence: float) -> Finding:
+    """Return the finding of one prober. `notes`: its network, and "silent", "hung" or "mute"."""
     return finding_of(
         look.cluster,
         "silent",
@@ -54,7 +46,7 @@ def _mute(look: Look, node: str, network: str) -> Finding:
         "prober",
         layers=("prober",),
         severity="warning",
-        confidence=0.97,
-        counts=(Count("peers", connected, paths),),
-        notes=(network, "mute"),
+        confidence=confidence,
+        counts=(count,),
+        notes=notes,
     )
