@@ -56,7 +56,7 @@ def test_a_claim_allows_one_replica(helm: Helm) -> None:
 
 
 def test_without_a_history_there_is_no_volume(helm: Helm) -> None:
-    """The hub is told of no folder, and a claim is not made either."""
+    """The hub has no history folder, and the chart makes no claim."""
     values = {"hub": {"history": {"enabled": False, "persistence": {"enabled": True}}}}
     spec, volumes = pod_and_volumes(helm, values)
     assert "data" not in volumes

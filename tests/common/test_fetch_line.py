@@ -107,7 +107,7 @@ def test_after_a_failure_the_connection_is_new(peer: Peer, line: Line) -> None:
 
 
 def test_a_request_on_a_connection_that_is_closed_meanwhile(peer: Peer, line: Line) -> None:
-    """It fails at once, and no other connection is opened."""
+    """The request fails at once, and the line opens no second connection."""
     peer.mute = True
     with contextlib.closing(line):
         asking = gevent.spawn(ask, line)

@@ -1,4 +1,4 @@
-"""Who may use the API and the page: tokens, users and passwords, and that nothing of them is told."""
+"""Who may use the API and the page: tokens, users and passwords, and that no answer or log shows them."""
 
 from __future__ import annotations
 

@@ -239,7 +239,7 @@ def test_a_question_has_a_deadline(tmp_path: Path) -> None:
 
 
 def test_the_bounds_of_the_file_are_pages(tmp_path: Path) -> None:
-    """What SQLite is told is what the setting says."""
+    """SQLite gets the limits that the setting has."""
     made = opened(tmp_path, mebibytes=16)
     assert made._db is not None
     assert made._db.execute("PRAGMA max_page_count").fetchone() == (16 * 1024 * 1024 // PAGE,)

@@ -83,7 +83,7 @@ def test_the_memory_of_closed_ones_is_bounded() -> None:
 
 
 def test_what_becomes_worse_escalates_once() -> None:
-    """A warning that becomes critical is told again, under its id; one that goes to and fro is not."""
+    """A warning that becomes critical escalates once, under its id; changing back and forth adds nothing."""
     incidents = Incidents()
     warning = msgspec.structs.replace(FOUND, kind="loss", severity="warning")
     critical = msgspec.structs.replace(FOUND, kind="loss", severity="critical")

@@ -82,7 +82,7 @@ def test_of_two_writers_one_is_refused(api: Leases) -> None:
 
 
 def test_a_replica_that_is_cut_off_gives_it_up(api: Leases) -> None:
-    """Whoever hears less than half of the probers leaves the Lease to the other."""
+    """A replica that hears less than half of the probers leaves the Lease to the other."""
     clock = Hand()
     deaf = {"fit": True}
     one = Lease(Api(api.url), NAMESPACE, "smoker-hub", "one", fit=lambda: deaf["fit"], clock=clock)

@@ -1,4 +1,4 @@
-"""The standard variables of OTLP: which one counts, and what is said of a mistake."""
+"""The standard variables of OTLP: which one counts, and the message for a mistake."""
 
 from __future__ import annotations
 

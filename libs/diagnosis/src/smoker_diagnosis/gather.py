@@ -15,7 +15,7 @@ from smoker_diagnosis.state import State
 
 SLACK = 1.0  # seconds between two documents that were fetched together
 SHARE_OF_ROUND = 0.3  # the same where rounds are short
-MOST_OF = 0.8  # share of the paths to a prober that must connect without an answer before it is said to hang
+MOST_OF = 0.8  # a prober hangs if this share of the paths to it connect without an answer
 
 
 class Evidence:

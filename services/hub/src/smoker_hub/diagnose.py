@@ -17,7 +17,7 @@ from smoker_hub.collect import Collected
 from smoker_hub.moves import Moves
 from smoker_hub.nodes import Inventory
 
-NEW = 60.0  # seconds for which nothing is said of a node that has just come
+NEW = 60.0  # seconds for which a new node has no findings
 OF_NODES = {NODE, INTO, OUT_OF, PAIR, ONE_WAY}  # kinds of scopes whose `nodes` are nodes
 OF_A_NODE = {NODE, INTO, OUT_OF}
 OLD = float("-inf")

@@ -1,4 +1,4 @@
-// The bar at the top, and what is said where the hub does not answer.
+// The bar at the top, and the banner for a hub that does not answer.
 import { html } from "../vendor/ui.js";
 import { mode, now } from "./live.js";
 import { heard, lost, useResource } from "./load.js";
