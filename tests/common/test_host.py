@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from smoker_common.host import NoHost, address, authority, host, host_and_port, is_address, sockaddr, wire
-from smoker_common.settings import Unfit
+from smoker_common.host import InvalidHost, address, authority, host, host_and_port, is_address, sockaddr, wire
+from smoker_common.settings import InvalidValue
 from smoker_common.settings import host as kind
 from tests.hosts import BAD, BAD_BY_IDNA, BAD_BY_NUMBER, GOOD
 
@@ -23,9 +23,9 @@ def test_a_host_has_one_normal_form(text: str, normal: str) -> None:
 @pytest.mark.parametrize("text", ["", " a", "a\n", *BAD, *BAD_BY_IDNA, *BAD_BY_NUMBER], ids=ascii)
 def test_what_can_be_no_host_is_refused(text: str) -> None:
     """Names, addresses, brackets and zones with any mistake are refused, with what is allowed and what is wrong."""
-    with pytest.raises(NoHost):
+    with pytest.raises(InvalidHost):
         host(text)
-    with pytest.raises(Unfit, match=r"^a host, which is a name, an IPv4 or an IPv6 address, without .*: .+"):
+    with pytest.raises(InvalidValue, match=r"^a host, which is a name, an IPv4 or an IPv6 address, without .*: .+"):
         kind(text)
 
 
@@ -45,7 +45,7 @@ def test_what_can_be_no_host_is_refused(text: str) -> None:
 )
 def test_a_refusal_says_why(text: str, why: str) -> None:
     """The end of the sentence names the mistake."""
-    with pytest.raises(NoHost) as refused:
+    with pytest.raises(InvalidHost) as refused:
         host(text)
     assert str(refused.value) == why
 
@@ -77,7 +77,7 @@ def test_a_host_with_its_port(text: str, found: tuple[str, int]) -> None:
 )
 def test_what_is_no_host_with_a_port_is_refused(text: str) -> None:
     """No port, a port of 0 or above 65535, no host before it, an IPv6 address without brackets."""
-    with pytest.raises(NoHost):
+    with pytest.raises(InvalidHost):
         host_and_port(text)
 
 
@@ -85,7 +85,7 @@ def test_an_address_is_no_name() -> None:
     """Where only an address will do, brackets and a zone are taken and a name is refused."""
     assert [address(text) for text in ("[::1]", "1.2.3.4", "fe80::1%eth0")] == ["::1", "1.2.3.4", "fe80::1%eth0"]
     for text in ("web", "localhost", "bücher.test", "a.0x1"):
-        with pytest.raises(NoHost):
+        with pytest.raises(InvalidHost):
             address(text)
 
 

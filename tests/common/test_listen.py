@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from smoker_common import listen
-from smoker_common.listen import endpoint, tcp_listener, udp_sockets, why_not
+from smoker_common.listen import bind_error_text, endpoint, tcp_listener, udp_sockets
 from tests.conftest import free_port
 
 
@@ -95,4 +95,4 @@ def test_endpoints_read_as_people_write_them(address: tuple[object, ...], name: 
 )
 def test_why_a_port_cannot_be_had(number: int, words: str) -> None:
     """Each cause has its own words."""
-    assert words in why_not(OSError(number, "text"))
+    assert words in bind_error_text(OSError(number, "text"))

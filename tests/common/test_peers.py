@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from smoker_common.peers import NamedPeer, kind, parse
-from smoker_common.settings import Unfit
+from smoker_common.settings import InvalidValue
 
 
 def test_nodes_zones_and_addresses() -> None:
@@ -27,6 +27,6 @@ def test_a_name_may_be_anything() -> None:
 )
 def test_every_mistake_is_named(text: str) -> None:
     """Without a name, an address or a port, or twice: refused, with what is allowed."""
-    with pytest.raises(Unfit, match="NODE=HOST:PORT") as wrong:
+    with pytest.raises(InvalidValue, match="NODE=HOST:PORT") as wrong:
         kind(f"good=127.0.0.1:1,{text}")
     assert "'good" not in str(wrong.value)

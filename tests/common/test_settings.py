@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 import pytest
 
 from smoker_common.settings import (
+    InvalidValue,
     ServiceSettings,
-    Unfit,
     address,
     declaration,
     describe,
@@ -82,14 +82,14 @@ def test_a_long_text_is_cut_in_the_message() -> None:
 @pytest.mark.parametrize("text", ["0", "65536", "-1", "+5", "1_000", "1e3", "8080.0", "٣", "0x50"])
 def test_a_port_is_a_plain_decimal(text: str) -> None:
     """What Python would read as a number and no other program would is no port."""
-    with pytest.raises(Unfit):
+    with pytest.raises(InvalidValue):
         port(text)
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-1", "5s", "11", ""])
 def test_seconds_are_finite_and_in_range(text: str) -> None:
     """Neither infinity nor NaN is a duration."""
-    with pytest.raises(Unfit):
+    with pytest.raises(InvalidValue):
         seconds(0, 10)(text)
 
 
@@ -111,7 +111,7 @@ def test_what_is_allowed_is_taken(kind, text, value) -> None:  # type: ignore[no
 @pytest.mark.parametrize("text", ["a b", "a\nb", "x" * 254, "\x1b[31m"])
 def test_a_name_cannot_break_a_log_line(text: str) -> None:
     """Names stand in log lines: no white space, nothing that moves a cursor."""
-    with pytest.raises(Unfit):
+    with pytest.raises(InvalidValue):
         name(text)
 
 

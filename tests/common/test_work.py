@@ -9,7 +9,7 @@ import gevent
 from loguru import logger
 
 from smoker_common.connections import Connections
-from smoker_common.work import Together
+from smoker_common.work import WorkGroup
 from tests.conftest import eventually
 
 
@@ -43,7 +43,7 @@ class Job:
 def test_together_is_ready_when_all_are() -> None:
     """The first reason counts; what was cut is added up; all are started, retired, closed and drained."""
     jobs = [Job(cut=1), Job("not yet"), Job("never", cut=2)]
-    together = Together(jobs)
+    together = WorkGroup(jobs)
     together.start()
     together.retire()
     together.close()

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from smoker_hub.history import recorder, store
-from smoker_hub.history.reader import Reader, Unreadable
+from smoker_hub.history.reader import HistoryError, Reader
 from smoker_hub.history.recorder import WAITING
 from smoker_hub.history.store import DAY, NAME, PAGE, Store
 from tests.conftest import eventually
@@ -234,7 +234,7 @@ def test_a_question_has_a_deadline(tmp_path: Path) -> None:
     opened(tmp_path).close()
     reader = Reader(tmp_path / NAME, seconds=0.05)
     endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
-    with pytest.raises(Unreadable, match=r"no answer within 0\.05 s"):
+    with pytest.raises(HistoryError, match=r"no answer within 0\.05 s"):
         reader._ask(lambda db: db.execute(endless).fetchone())
 
 

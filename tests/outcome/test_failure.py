@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, InvalidHeader, NewConnectionError, ProtocolError
 
-from smoker_outcome.failure import BadReply, Unresolved, in_a_sentence, outcome_of, reason
+from smoker_outcome.failure import BadReply, ResolveError, in_a_sentence, outcome_of, reason
 from smoker_prober.network.deadline import DeadlineExceeded
 from smoker_prober.probes.base import Attempt, run
 from smoker_prober.result import Outcome
@@ -58,7 +58,7 @@ OTHERS = [
     (DeadlineExceeded("no answer within 5 s"), "connect", "timeout"),
     (DeadlineExceeded("no answer within 5 s"), "resolve", "resolve_error"),
     (TimeoutError("timed out"), "wait", "timeout"),
-    (Unresolved("echo: name or service not known"), "resolve", "resolve_error"),
+    (ResolveError("echo: name or service not known"), "resolve", "resolve_error"),
     (socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"), "connect", "resolve_error"),
     (ssl.SSLError(1, "wrong version number"), "tls", "tls_error"),
     (ssl.SSLCertVerificationError(1, "certificate has expired"), "tls", "tls_error"),

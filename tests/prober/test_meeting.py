@@ -53,16 +53,16 @@ def kept() -> Iterator[Kept]:
 def test_a_peer_is_probed_at_once_and_forgotten_when_it_leaves(kept: Kept) -> None:
     """No restart, no interval to wait; nothing of it stays: no window, no series."""
     with echo("tcp") as port:
-        kept.prober.meet({"node-2": peer(port)})
+        kept.prober.set_peers({"node-2": peer(port)})
         eventually("it was probed", lambda: kept.of("node-2", "last") == "success")
-        kept.prober.meet({})
+        kept.prober.set_peers({})
         assert kept.paths == {}
         assert 'target="node-2"' not in generate_latest(kept.registry).decode()
 
 
 def test_a_new_peers_first_failures_do_not_count(kept: Kept) -> None:
     """It may not listen yet, or not every node has a route to it: failures count from its third round on."""
-    kept.prober.meet({"node-2": peer(UNANSWERED)})
+    kept.prober.set_peers({"node-2": peer(UNANSWERED)})
     eventually("its failures count", lambda: kept.of("node-2", "failed"))
     assert kept.rounds() >= NEW
     failed = kept.registry.get_sample_value(
@@ -76,10 +76,10 @@ def test_a_new_peers_first_failures_do_not_count(kept: Kept) -> None:
 def test_a_successor_is_new_again_and_keeps_the_path(kept: Kept) -> None:
     """The pod of a node was replaced: another address, the same path, which is never gone in between."""
     with echo("tcp") as first, echo("tcp") as second:
-        kept.prober.meet({"node-2": peer(first)})
+        kept.prober.set_peers({"node-2": peer(first)})
         eventually("it was probed", lambda: "node-2" in kept.paths)
         results = kept.paths["node-2"].results
-        kept.prober.meet({"node-2": peer(second)})
+        kept.prober.set_peers({"node-2": peer(second)})
         eventually("it is probed on", lambda: kept.paths["node-2"].results > results)
 
 
@@ -89,12 +89,12 @@ def test_what_fails_after_a_peer_has_left_is_no_fault(kept: Kept, monkeypatch: p
     left = []
 
     def leaves_meanwhile(*_about_the_round: object) -> Iterator[Result]:
-        kept.prober.meet({})
+        kept.prober.set_peers({})
         left.append(True)
         yield Result(target, "node-1", 0.0, Outcome.TIMEOUT, 0.1, error="wait: nothing")
 
     monkeypatch.setattr("smoker_prober.prober.NEW", 0)
     monkeypatch.setattr(rounds.Round, "results", leaves_meanwhile)
-    kept.prober.meet({"node-2": peer(UNANSWERED)})
+    kept.prober.set_peers({"node-2": peer(UNANSWERED)})
     eventually("the round has begun", lambda: bool(left))
     assert kept.paths == {}

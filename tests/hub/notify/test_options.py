@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from smoker_common.settings import Unfit, parse
+from smoker_common.settings import InvalidValue, parse
 from smoker_hub.notify.delivery import Delivery
 from smoker_hub.notify.options import MOST, receivers
 from smoker_hub.settings import Settings
@@ -61,7 +61,7 @@ def test_what_a_receiver_takes() -> None:
 )
 def test_each_mistake_is_named(entry: dict[str, Any], word: str) -> None:
     """With the number of its entry, in words that say what is allowed."""
-    with pytest.raises(Unfit) as refused:
+    with pytest.raises(InvalidValue) as refused:
         receivers(json.dumps([{"type": "webhook", "url": URL, "name": "good"}, entry]))
     assert "entry 2 " in str(refused.value)
     assert word in str(refused.value)
@@ -90,7 +90,7 @@ def test_all_mistakes_are_named_at_once() -> None:
 )
 def test_what_is_no_list_is_refused(text: str, word: str) -> None:
     """The text as a whole, and entries of the same name."""
-    with pytest.raises(Unfit, match=word):
+    with pytest.raises(InvalidValue, match=word):
         receivers(text)
 
 

@@ -13,7 +13,7 @@ import pytest
 from gevent import monkey
 from gevent.threadpool import ThreadPool
 
-from smoker_outcome.failure import Unresolved
+from smoker_outcome.failure import ResolveError
 from smoker_prober.network import deadline, resolve
 from smoker_prober.network.deadline import Deadline
 from smoker_prober.result import Outcome
@@ -266,7 +266,7 @@ def test_an_internationalised_name_is_looked_up_by_its_a_labels(names: Names) ->
     """As IDNA 2008 has them; an error names what the user wrote."""
     names.known["xn--strae-oqa.test"] = HOST
     assert resolve.resolve(target("tcp", 80, "straße.test"), Deadline(PLENTY)).literal == HOST
-    with pytest.raises(Unresolved, match=r"größe\.test: name or service not known"):
+    with pytest.raises(ResolveError, match=r"größe\.test: name or service not known"):
         resolve.resolve(target("tcp", 80, "größe.test"), Deadline(PLENTY))
     assert names.asked == ["xn--strae-oqa.test", "xn--gre-6ka8i.test"]
 
@@ -281,5 +281,5 @@ def test_an_interface_that_is_not_there(names: Names, records: list[str]) -> Non
 
 def test_the_error_of_a_lookup_is_an_unresolved(names: Names) -> None:
     """A caller without a probe gets one kind of exception, whatever the resolver's was."""
-    with pytest.raises(Unresolved, match="gone: name or service not known"):
+    with pytest.raises(ResolveError, match="gone: name or service not known"):
         resolve.resolve(target("tcp", 80, "gone"), Deadline(PLENTY))

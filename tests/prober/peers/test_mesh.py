@@ -47,7 +47,7 @@ def test_since_when_the_api_does_not_answer(tmp_path: Path, step: float) -> None
     settings = settings_of(variables_for({}) | VARIABLES)
     made = Made(settings, clock=clock)
     api = Api("http://127.0.0.1:1", token=tmp_path / "token")
-    Mesh(settings, api, made.prober.meet, made.store, set(), arrivals=made.arrivals, clock=clock)
+    Mesh(settings, api, made.prober.set_peers, made.store, set(), arrivals=made.arrivals, clock=clock)
     clock.passes(60.0, step=step)
     found = made.store.snapshot()
     assert found.mesh is not None
@@ -60,7 +60,7 @@ def test_how_the_api_refuses_is_in_the_snapshot(tmp_path: Path) -> None:
     made = Made(settings)
     with faking() as fake:
         api = Api(fake(answer(403)).url, token=tmp_path / "token")
-        mesh = Mesh(settings, api, made.prober.meet, made.store, set(), arrivals=made.arrivals)
+        mesh = Mesh(settings, api, made.prober.set_peers, made.store, set(), arrivals=made.arrivals)
         mesh.start()
         eventually("it is refused", lambda: view(made).api != "waiting")
         mesh.close()
@@ -78,7 +78,7 @@ def test_what_a_prober_knows_of_its_mesh(tmp_path: Path) -> None:
     listed = page(slice_of("pods", 8080, "node-1", "node-2", "node-3"), slice_of("hosts", 18010, "node-1", "node-2"))
     with faking() as fake:
         api = Api(fake(listed).url, token=tmp_path / "token")
-        mesh = Mesh(settings, api, made.prober.meet, made.store, never, arrivals=made.arrivals)
+        mesh = Mesh(settings, api, made.prober.set_peers, made.store, never, arrivals=made.arrivals)
         mesh.start()
         eventually("peers are known", lambda: view(made).known)
         mesh.close()

@@ -15,8 +15,8 @@ from smoker_diagnosis.train import Train
 from smoker_prober.peers.direction import heard_of
 from smoker_prober.result import Method, Outcome, Result, Rtt
 from smoker_prober.store import Store
-from smoker_prober.store.around import Around
 from smoker_prober.store.identity import Identity
+from smoker_prober.store.mesh_state import MeshState
 from smoker_prober.store.state import STATE
 from smoker_prober.target import Path, Target, service_path
 from tests.conftest import Start
@@ -179,7 +179,7 @@ def test_who_was_heard() -> None:
     times = {"10.0.0.2": 5.0}
     state = sink()
     addresses = [("10.0.0.2", "node-2", "pod", "ipv4"), ("10.0.0.3", "node-3", "pod", "ipv4")]
-    state.around = lambda: Around(heard=heard_of(times.get, addresses))
+    state.mesh_state = lambda: MeshState(heard=heard_of(times.get, addresses))
     assert [(each.node, each.at) for each in read(state).heard] == [("node-2", 5.0)]
 
 

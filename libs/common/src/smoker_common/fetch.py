@@ -88,7 +88,7 @@ class Line:
             part = f"; {attempt.arrived} bytes have arrived" if attempt.arrived else ""
             why = f"does not answer within {seconds:g} s{part}"
             raise FetchError(where, why, answered=attempt.arrived > 0) from None
-        except _Unfit as unfit:
+        except _WrongAnswer as unfit:
             raise FetchError(where, str(unfit), answered=attempt.arrived > 0) from None
         except (OSError, ValueError, OverflowError) as error:  # the last two: an invalid host or port
             why = getattr(error, "strerror", None) or str(error) or type(error).__name__
@@ -113,12 +113,15 @@ class Line:
             self._sock = None
 
     def _exchange(self, attempt: _Attempt, path: str, tag: str, limit: int) -> _Answer:
-        """Send the request and read the whole answer. Raises `_Unfit`, `OSError`, `ValueError`, `OverflowError`."""
+        """Send the request and read the whole answer.
+
+        Raises `_WrongAnswer`, `OSError`, `ValueError`, `OverflowError`.
+        """
         if self._sock is not None:
             attempt.answer = _Answer(tag)
             try:
                 return self._ask(self._sock, attempt.answer, path, limit)
-            except (OSError, _Unfit):
+            except (OSError, _WrongAnswer):
                 if attempt.arrived:
                     raise
             self.drop()  # the peer closed it after the last request
@@ -143,7 +146,7 @@ class Line:
                 answer.end()
             answer.check()
             if answer.arrived > limit:
-                raise _Unfit(f"sends more than {limit} bytes")
+                raise _WrongAnswer(f"sends more than {limit} bytes")
             if answer.complete:
                 answer.reusable = bool(data) and self._keep and answer.keeps
                 return answer
@@ -162,7 +165,7 @@ class _Attempt:
         return self.answer.arrived if self.answer is not None else 0
 
 
-class _Unfit(Exception):
+class _WrongAnswer(Exception):
     """The answer is not what was asked for; the text says why, after the name of the peer."""
 
 
@@ -182,7 +185,7 @@ class _Answer:
         self._headers_complete = self._sized = False
 
     def feed(self, data: bytes) -> None:
-        """Parse `data`. Raises `_Unfit`."""
+        """Parse `data`. Raises `_WrongAnswer`."""
         self.arrived += len(data)
         self._over = self._over or self.complete
         try:
@@ -190,12 +193,12 @@ class _Answer:
         except (HttpParserError, HttpParserUpgrade):
             self._over = True
             if not self.complete:  # bytes after the answer are ignored
-                raise _Unfit("does not speak HTTP/1.1") from None
+                raise _WrongAnswer("does not speak HTTP/1.1") from None
 
     def end(self) -> None:
-        """Record that the peer closed the connection. Raises `_Unfit` if the answer is incomplete."""
+        """Record that the peer closed the connection. Raises `_WrongAnswer` if the answer is incomplete."""
         if not self._headers_complete or self._sized:
-            raise _Unfit(f"closed the connection before the end of its answer, after {self.arrived} bytes")
+            raise _WrongAnswer(f"closed the connection before the end of its answer, after {self.arrived} bytes")
         self._status = self.status
         self.complete = True  # RFC 9112 section 6.3: a body without a length ends with the connection
 
@@ -222,10 +225,10 @@ class _Answer:
             self.complete = True
 
     def check(self) -> None:
-        """Raise `_Unfit` if the status is known and is neither 200 nor, for a request with an ETag, 304."""
+        """Raise `_WrongAnswer` if the status is known and is neither 200 nor, for a request with an ETag, 304."""
         status = self.status
         if self._headers_complete and status != OK and not (status == NOT_MODIFIED and self.known):
-            raise _Unfit(f"answers with status {status}")
+            raise _WrongAnswer(f"answers with status {status}")
 
     @property
     def keeps(self) -> bool:

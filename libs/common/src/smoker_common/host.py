@@ -27,47 +27,47 @@ _LAST_INDEX = 2**32 - 1  # of an interface
 SockAddr = tuple[str, int] | tuple[str, int, int, int]
 
 
-class NoHost(ValueError):
+class InvalidHost(ValueError):
     """The text is not a valid host. The message says why, as the end of a sentence."""
 
 
 def host(text: str) -> str:
-    """Return the normal form of a name or an address. Raises `NoHost`."""
+    """Return the normal form of a name or an address. Raises `InvalidHost`."""
     if not text:
-        raise NoHost("it is empty")
+        raise InvalidHost("it is empty")
     if "://" in text:
-        raise NoHost("it is a URL")
+        raise InvalidHost("it is a URL")
     if "/" in text:
-        raise NoHost("it has a path")
+        raise InvalidHost("it has a path")
     if text.startswith("[") or text.endswith("]"):
         return _in_brackets(text)
     if text.count(":") > 1:
         return _ipv6(text)
     if ":" in text:
-        raise NoHost("it has a port")
+        raise InvalidHost("it has a port")
     return _name_or_ipv4(text)
 
 
 def host_and_port(text: str) -> tuple[str, int]:
-    """Return the normal form of a host, and the port that follows it after a colon. Raises `NoHost`."""
+    """Return the normal form of a host, and the port that follows it after a colon. Raises `InvalidHost`."""
     if "/" in text:
         host(text)  # says what is wrong with it
     before, colon, number = text.rpartition(":")
     if not colon or before.startswith("[") != before.endswith("]") or text.endswith("]"):
         host(text)
-        raise NoHost("it has no port")
+        raise InvalidHost("it has no port")
     if ":" in before and not before.startswith("["):
-        raise NoHost("an IPv6 address needs brackets before a port")
+        raise InvalidHost("an IPv6 address needs brackets before a port")
     if not (number.isascii() and number.isdigit() and 1 <= int(number[:6]) <= 65535):
-        raise NoHost("its port is no number from 1 to 65535")
+        raise InvalidHost("its port is no number from 1 to 65535")
     return host(before), int(number)
 
 
 def address(text: str) -> str:
-    """Return the normal form of an IPv4 or IPv6 address. Raises `NoHost`."""
+    """Return the normal form of an IPv4 or IPv6 address. Raises `InvalidHost`."""
     found = host(text)
     if not is_address(found):
-        raise NoHost("it is a name")
+        raise InvalidHost("it is a name")
     return found
 
 
@@ -112,7 +112,7 @@ def _index(zone: str) -> int:
 
 def _in_brackets(text: str) -> str:
     if not (text.startswith("[") and text.endswith("]")):
-        raise NoHost("it has a port" if re.search(r"\]:[0-9]*$", text) else "a bracket lacks its other")
+        raise InvalidHost("it has a port" if re.search(r"\]:[0-9]*$", text) else "a bracket lacks its other")
     return _ipv6(text[1:-1])
 
 
@@ -121,11 +121,11 @@ def _ipv6(text: str) -> str:
     try:
         found = ipaddress.IPv6Address(bare)
     except ValueError:
-        raise NoHost("it is no IPv6 address") from None
+        raise InvalidHost("it is no IPv6 address") from None
     if percent and not (_ZONE.fullmatch(zone) and not (zone.isdigit() and not 0 < int(zone) <= _LAST_INDEX)):
-        raise NoHost("what follows % is no interface")
+        raise InvalidHost("what follows % is no interface")
     if found.is_link_local and not zone:
-        raise NoHost(f"a link-local address needs its interface, as in {found}%eth0")
+        raise InvalidHost(f"a link-local address needs its interface, as in {found}%eth0")
     return f"{socket.inet_ntop(socket.AF_INET6, found.packed)}{percent}{zone}"
 
 
@@ -136,35 +136,35 @@ def _name_or_ipv4(text: str) -> str:
         try:
             return str(ipaddress.IPv4Address(name))
         except ValueError:
-            raise NoHost("it is no IPv4 address, and no name ends with a number") from None
+            raise InvalidHost("it is no IPv4 address, and no name ends with a number") from None
     if sum(map(len, labels)) + len(labels) - 1 > LONGEST_NAME:
-        raise NoHost(f"it has more than {LONGEST_NAME} characters")
+        raise InvalidHost(f"it has more than {LONGEST_NAME} characters")
     for label in labels:
         if not label:
-            raise NoHost("a label of it is empty")
+            raise InvalidHost("a label of it is empty")
         if len(label) > LONGEST_LABEL:
-            raise NoHost(f"a label of it has more than {LONGEST_LABEL} characters")
+            raise InvalidHost(f"a label of it has more than {LONGEST_LABEL} characters")
         if label[0] == "-" or label[-1] == "-":
-            raise NoHost("a label of it begins or ends with a hyphen")
+            raise InvalidHost("a label of it begins or ends with a hyphen")
         if not _LABEL.fullmatch(label):
-            raise NoHost("a name has letters, digits, hyphens, underscores and dots only")
+            raise InvalidHost("a name has letters, digits, hyphens, underscores and dots only")
     return name
 
 
 def _a_labels(name: str) -> str:
     """Return `name` as it is looked up: internationalised labels by IDNA 2008, as UTS 46 prepares them.
 
-    Raises `NoHost`.
+    Raises `InvalidHost`.
     """
     if name.isascii():
         return name
     if len(name) > LONGEST_NAME:
-        raise NoHost(f"it has more than {LONGEST_NAME} characters")
+        raise InvalidHost(f"it has more than {LONGEST_NAME} characters")
     import idna  # noqa: PLC0415  its tables take 1 to 2 MB, and few names need them
 
     try:
         prepared = idna.uts46_remap(name, std3_rules=False)
         labels = [label if label.isascii() else idna.alabel(label).decode() for label in prepared.split(".")]
     except idna.IDNAError as error:
-        raise NoHost(f"IDNA 2008 does not allow it: {str(error)[:1].lower()}{str(error)[1:]}") from None
+        raise InvalidHost(f"IDNA 2008 does not allow it: {str(error)[:1].lower()}{str(error)[1:]}") from None
     return ".".join(labels)

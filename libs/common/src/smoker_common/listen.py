@@ -81,7 +81,7 @@ def endpoint(address: tuple[object, ...]) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def why_not(error: OSError) -> str:
+def bind_error_text(error: OSError) -> str:
     """Return why a port could not be opened, for a person."""
     return {
         errno.EADDRINUSE: "is taken by another process",

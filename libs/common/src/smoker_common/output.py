@@ -213,10 +213,10 @@ def _reason(error: OSError) -> str:
     return text[:1].lower() + text[1:]
 
 
-outlets: list[Outlet] = []  # of this process; empty until `take_over`
+outlets: list[Outlet] = []  # of this process; empty until `capture_output`
 
 
-def take_over(program: str) -> None:
+def capture_output(program: str) -> None:
     """Send all output of this process through outlets: its own lines, tracebacks, and output of libraries.
 
     Until `never_wait` is called, the process counts as a command, which waits for its output.

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from smoker_common.host import NoHost, host_and_port
-from smoker_common.settings import Kind, Unfit
+from smoker_common.host import InvalidHost, host_and_port
+from smoker_common.settings import InvalidValue, Kind
 
 LONGEST = 253  # characters of a node's name
 _SHOWN = 60  # characters of a wrong entry
@@ -38,7 +38,7 @@ def parse(text: str) -> tuple[NamedPeer, ...]:
         else:
             try:
                 found[node] = NamedPeer(node, zone, *host_and_port(where))
-            except NoHost as why:
+            except InvalidHost as why:
                 wrong.append(f"{entry[:_SHOWN]!r} ({why})")
     if wrong:
         raise ValueError(", ".join(wrong))
@@ -47,11 +47,11 @@ def parse(text: str) -> tuple[NamedPeer, ...]:
 
 class _Peers(Kind):
     def __call__(self, text: str) -> tuple[NamedPeer, ...]:
-        """Return the probers. Raises `Unfit` with what is allowed and each entry that is not."""
+        """Return the probers. Raises `InvalidValue` with what is allowed and each entry that is not."""
         try:
             return parse(text)
         except ValueError as error:
-            raise Unfit(f"{self.allowed}; wrong: {error}") from error
+            raise InvalidValue(f"{self.allowed}; wrong: {error}") from error
 
 
 kind = _Peers("a list by commas or spaces of NODE=HOST:PORT or NODE@ZONE=HOST:PORT, no node twice", parse)

@@ -27,9 +27,9 @@ from prometheus_client import CollectorRegistry
 from smoker_common import admin, log, metrics, output
 from smoker_common.host import sockaddr
 from smoker_common.http import Application
-from smoker_common.listen import tcp_listener, udp_sockets, why_not
+from smoker_common.listen import bind_error_text, tcp_listener, udp_sockets
 from smoker_common.settings import Declaration, ServiceSettings, declaration, describe, parse
-from smoker_common.work import Together, Work
+from smoker_common.work import Work, WorkGroup
 
 GRACE = 5.0  # seconds for requests and probes in flight at a stop
 OK, MISTAKE = 0, 2  # exit codes
@@ -41,7 +41,7 @@ Sockets = dict[str, list[socket.socket]]  # by the settings field that declares 
 Build = Callable[[S, Sockets, CollectorRegistry], Work]
 
 
-class Mistake(Exception):
+class ConfigurationError(Exception):
     """The settings contradict each other, though each is valid: a sentence without its full stop. Raised by `build`."""
 
 
@@ -87,11 +87,11 @@ def _opened(declared: Declaration, number: int, addresses: Sequence[str]) -> tup
             opened += [tcp_listener(host, number)] if declared.listen == "tcp" else udp_sockets(host, number)
         except OSError as error:
             where = f" on {host}" if len(addresses) > 1 else ""
-            problems.append(f"{declared.variable}={number}{where} {why_not(error)}")
+            problems.append(f"{declared.variable}={number}{where} {bind_error_text(error)}")
     return opened, problems
 
 
-def complain(program: str, problems: Sequence[str], what: str = "start") -> None:
+def report_problems(program: str, problems: Sequence[str], what: str = "start") -> None:
     """Write all mistakes to stderr, in one sentence."""
     sys.stderr.write(f"{program}: cannot {what}: {'; '.join(problems)}.\n")
     sys.stderr.flush()
@@ -122,7 +122,7 @@ def run(
     settings, problems = parse(settings_class, environ)
     sockets, refused = open_ports(settings, {problem.variable for problem in problems})
     if problems or refused:
-        complain(program, [*problems, *refused])
+        report_problems(program, [*problems, *refused])
         return MISTAKE
     output.never_wait()
     log.configure(settings.log_level, settings.log_format, results=results)
@@ -130,8 +130,8 @@ def run(
     registry = metrics.registry(program)
     try:
         work = build(settings, sockets, registry)
-    except Mistake as mistake:
-        complain(program, [str(mistake)])
+    except ConfigurationError as mistake:
+        report_problems(program, [str(mistake)])
         return MISTAKE
     checks: dict[str, admin.Check] = {
         "/livez": work.stuck,
@@ -141,7 +141,7 @@ def run(
     others |= {path: admin.document(what) for path, what in (documents or {}).items()}
     others |= applications or {}
     others["/metrics"] = metrics.application(registry)
-    servers = Together(admin.servers(sockets["admin_port"], admin.application(checks, others), registry))
+    servers = WorkGroup(admin.servers(sockets["admin_port"], admin.application(checks, others), registry))
     servers.start()
     work.start()
     logger.info(f"{program} started", **_ports(settings))
@@ -167,7 +167,9 @@ def main(program: str, about: str, settings_class: type[S], build: Build[S]) -> 
         sys.stdout.write(f"usage: {program}\n\n{about}\n\nSet by environment variables:\n{describe(settings_class)}\n")
         return OK
     if arguments:
-        complain(program, [f"it takes no arguments, but got {' '.join(arguments)!r}; --help lists its variables"])
+        report_problems(
+            program, [f"it takes no arguments, but got {' '.join(arguments)!r}; --help lists its variables"]
+        )
         return MISTAKE
     return run(program, settings_class, build)
 

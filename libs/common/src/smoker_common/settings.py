@@ -22,7 +22,7 @@ from smoker_common import host as hosts
 Transport = Literal["tcp", "udp"]
 
 
-class Unfit(ValueError):
+class InvalidValue(ValueError):
     """The text is not a valid value. The message says what is allowed."""
 
 
@@ -34,22 +34,22 @@ class Kind:
     convert: Callable[[str], Any]
 
     def __call__(self, text: str) -> Any:
-        """Return the value of `text`. Raises `Unfit` with what is allowed."""
+        """Return the value of `text`. Raises `InvalidValue` with what is allowed."""
         try:
             return self.convert(text)
         except ValueError as error:
-            raise Unfit(self.allowed) from error
+            raise InvalidValue(self.allowed) from error
 
 
 class _HostKind(Kind):
     """A kind whose error also says why the text is not a host."""
 
     def __call__(self, text: str) -> Any:
-        """Return the value of `text`. Raises `Unfit` with what is allowed and why `text` is not."""
+        """Return the value of `text`. Raises `InvalidValue` with what is allowed and why `text` is not."""
         try:
             return self.convert(text)
-        except hosts.NoHost as why:
-            raise Unfit(f"{self.allowed}: {why}") from why
+        except hosts.InvalidHost as why:
+            raise InvalidValue(f"{self.allowed}: {why}") from why
 
 
 def _within(convert: Callable[[str], Any], low: float, high: float) -> Callable[[str], Any]:
@@ -122,7 +122,7 @@ def _ports(text: str) -> tuple[int, ...]:
 def _addresses(text: str) -> tuple[str, ...]:
     found = dict.fromkeys(hosts.address(word) for word in re.split(r"[,\s]+", text) if word)
     if not found:
-        raise hosts.NoHost("it names none")
+        raise hosts.InvalidHost("it names none")
     return tuple(found)
 
 
@@ -223,7 +223,7 @@ def parse(cls: type[S], environ: Mapping[str, str]) -> tuple[S, list[Problem]]:
             continue
         try:
             values[field.name] = declared.kind(text)
-        except Unfit as unfit:
+        except InvalidValue as unfit:
             hint = _hint(declared.variable, text)
             problems.append(Problem(declared.variable, f"={_shown(text)} is not {unfit}{hint}"))
     return cls(**values), problems

@@ -30,7 +30,7 @@ class Work(Protocol):
         """Return why it is not alive, or an empty string."""
 
 
-class Together:
+class WorkGroup:
     """Several works as one."""
 
     def __init__(self, works: Sequence[Work]) -> None:

@@ -54,7 +54,7 @@ class Candidates:
             most = worth[scope] - self._priors.of(Component(scope, OF_SCOPE[scope.kind][0]))
             if most < 0 or (number >= FIRST and most < FAR * best):
                 continue  # at its best it would explain little
-            if not worth_a_look(self._mesh, scope, paths[scope], self._zones):
+            if not enough_paths(self._mesh, scope, paths[scope], self._zones):
                 continue
             found += self._of_scope(scope, left, odds)
             best = max(best, max((each.gain for each in found), default=0.0))
@@ -72,7 +72,7 @@ class Candidates:
         return [each for each in found if each.gain > best - CLOSE]
 
 
-def worth_a_look(mesh: Mesh, scope: Scope, paths: int, zones: Mapping[str, int]) -> bool:
+def enough_paths(mesh: Mesh, scope: Scope, paths: int, zones: Mapping[str, int]) -> bool:
     """Whether `scope` is a place of its own, and enough of its paths are touched; `zones`: by zone, how many nodes."""
     if not another_place(scope, zones):
         return False

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from smoker_diagnosis.candidates import worth_a_look
+from smoker_diagnosis.candidates import enough_paths
 from smoker_diagnosis.component import (
     ALL,
     INSIDE_ZONE,
@@ -154,7 +154,7 @@ def _bounds(mesh: Mesh, out: Collection[int], background: float, kinds: Collecti
                     bounds[scope] = bounds.get(scope, 0.0) + most
                     paths[scope] += 1
     sizes = Counter(mesh.zones.values())
-    return {scope: most for scope, most in bounds.items() if worth_a_look(mesh, scope, paths[scope], sizes)}
+    return {scope: most for scope, most in bounds.items() if enough_paths(mesh, scope, paths[scope], sizes)}
 
 
 def _lossy(scored: Sequence[_Scored]) -> Lossy:

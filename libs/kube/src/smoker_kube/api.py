@@ -40,7 +40,7 @@ KEEPALIVE = [
 ]
 
 
-class Unasked(OSError):
+class RequestNotSent(OSError):
     """No request was sent: the account's token or the CA cannot be used."""
 
 
@@ -85,7 +85,7 @@ class Api:
             raise LookupError("there is no API server here, KUBERNETES_SERVICE_HOST is not set")
         try:
             return cls(f"https://{authority(wire(settings.host(host)), settings.port(port))}")
-        except settings.Unfit as unfit:
+        except settings.InvalidValue as unfit:
             where = f"KUBERNETES_SERVICE_HOST={host!r} and KUBERNETES_SERVICE_PORT={port!r}"
             raise LookupError(f"{where}: one of them is not {unfit}") from None
 
@@ -143,14 +143,14 @@ class Api:
         raise Refused(answer.status, why, float(wait) if wait.isascii() and wait.isdigit() else None)
 
     def _bearer(self) -> str:
-        """Return the current token. Raises `Unasked`, whose text does not contain the token."""
+        """Return the current token. Raises `RequestNotSent`, whose text does not contain the token."""
         token = _content(self._token).strip()
         if not token or not all(0x20 < byte < 0x7F for byte in token):  # http.client would put the token into its error
-            raise Unasked(f"{self._token}: it holds no token")
+            raise RequestNotSent(f"{self._token}: it holds no token")
         return token.decode()
 
     def _connections(self) -> urllib3.PoolManager:
-        """Return a pool that trusts the current CA file, which kubelet renews. Raises `Unasked`."""
+        """Return a pool that trusts the current CA file, which kubelet renews. Raises `RequestNotSent`."""
         trusted = _content(self._ca) if self._secure else b""
         if self._pool is None or trusted != self._trusted:
             context = self._context() if self._secure else None
@@ -163,7 +163,7 @@ class Api:
         return self._pool
 
     def _context(self) -> ssl.SSLContext:
-        """Return a context that trusts the CA's file and nothing else. Raises `Unasked`.
+        """Return a context that trusts the CA's file and nothing else. Raises `RequestNotSent`.
 
         `create_default_context` does not fit: with an empty file it trusts the system's CAs, and since Python 3.13 it
         requires an extension that the CAs of many clusters lack and other clients of the API do not check.
@@ -173,7 +173,7 @@ class Api:
         try:
             context.load_verify_locations(self._ca)
         except ssl.SSLError:
-            raise Unasked(f"{self._ca}: it holds no certificate") from None
+            raise RequestNotSent(f"{self._ca}: it holds no certificate") from None
         return context
 
 
@@ -209,8 +209,8 @@ def lines(answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
 
 
 def _content(file: Path) -> bytes:
-    """Return what is in `file`. Raises `Unasked` with the name of the file."""
+    """Return what is in `file`. Raises `RequestNotSent` with the name of the file."""
     try:
         return file.read_bytes()
     except OSError as error:
-        raise Unasked(f"{file}: {error.strerror}") from None
+        raise RequestNotSent(f"{file}: {error.strerror}") from None

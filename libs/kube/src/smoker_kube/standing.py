@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from urllib3.exceptions import HTTPError
 
-from smoker_kube.api import Refused, Unasked
+from smoker_kube.api import Refused, RequestNotSent
 from smoker_outcome.failure import cause_of, outcome_of, reason
 from smoker_outcome.outcome import Outcome
 
@@ -92,6 +92,6 @@ def standing_of(error: Exception) -> Standing:
         Outcome.BAD_REPLY: Answering.UNREADABLE,
         Outcome.LOCAL_ERROR: Answering.UNASKED,
     }.get(outcome_of(error, ""), Answering.UNANSWERED)
-    if isinstance(error, Unasked):
+    if isinstance(error, RequestNotSent):
         answering = Answering.UNASKED
     return Standing(answering, cause=reason(error, ""))

@@ -37,7 +37,7 @@ class BadReply(Exception):
     """The answer is not the expected one. The text says what came instead."""
 
 
-class Unresolved(Exception):
+class ResolveError(Exception):
     """The name has no address, or its DNS servers did not answer."""
 
 
@@ -47,7 +47,9 @@ class Reported(OSError):
 
 def outcome_of(error: BaseException, phase: str) -> Outcome:
     """Return the outcome of a probe that `error` ended in `phase`."""
-    if isinstance(error, Unresolved | socket.gaierror) or (isinstance(error, DeadlineExceeded) and phase == "resolve"):
+    if isinstance(error, ResolveError | socket.gaierror) or (
+        isinstance(error, DeadlineExceeded) and phase == "resolve"
+    ):
         return Outcome.RESOLVE_ERROR
     if isinstance(error, TimeoutError):
         return Outcome.TIMEOUT

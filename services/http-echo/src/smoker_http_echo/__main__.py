@@ -16,9 +16,9 @@ from smoker_common.admin import observe as observe_check
 from smoker_common.admission import Admission
 from smoker_common.http import Handler
 from smoker_common.log import RequestLog
-from smoker_common.output import take_over
+from smoker_common.output import capture_output
 from smoker_common.service import Sockets, main
-from smoker_common.work import Together
+from smoker_common.work import WorkGroup
 from smoker_echo.http import HttpEcho
 from smoker_echo.metrics import EchoMetrics
 from smoker_http_echo.settings import Settings
@@ -26,7 +26,7 @@ from smoker_http_echo.settings import Settings
 PROGRAM = "smoker-http-echo"
 
 
-def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> Together:
+def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> WorkGroup:
     """Return one server per listener. They log each request, and health checks at DEBUG."""
     log = RequestLog("request", "requests", settings.log_rate)
 
@@ -54,12 +54,12 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
         for sock in sockets["http_port"]
     ]
     registry.register(EchoMetrics({"http": servers}))
-    return Together(servers)
+    return WorkGroup(servers)
 
 
 def command() -> int:
     """Run the command and return its exit code."""
-    take_over(PROGRAM)
+    capture_output(PROGRAM)
     return main(PROGRAM, "Answers GET / with OK and POST / with the body it got.", Settings, build)
 
 

@@ -10,7 +10,7 @@ from gevent import monkey
 
 monkey.patch_all(subprocess=False)
 
-from smoker_common.output import take_over
+from smoker_common.output import capture_output
 from smoker_common.service import main
 from smoker_hub.assembly import build
 from smoker_hub.settings import Settings
@@ -20,7 +20,7 @@ PROGRAM = "smoker-hub"
 
 def command() -> int:
     """Run it."""
-    take_over(PROGRAM)
+    capture_output(PROGRAM)
     return main(PROGRAM, "Asks every prober what it sees and says what is at fault.", Settings, build)
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from smoker_common.service import Mistake, Sockets
-from smoker_common.work import Together, Work
+from smoker_common.service import ConfigurationError, Sockets
+from smoker_common.work import Work, WorkGroup
 from smoker_hub import words
 from smoker_hub.collect import Collector
 from smoker_hub.diagnose import Diagnosis
@@ -34,15 +34,15 @@ from smoker_kube.api import Api
 
 
 def kubernetes_of(settings: Settings) -> Api | None:
-    """Return the API server, None where a setting names the probers. Raises `Mistake`."""
+    """Return the API server, None where a setting names the probers. Raises `ConfigurationError`."""
     if settings.peers:
         return None
     if not settings.namespace:
-        raise Mistake("NAMESPACE is needed, the namespace of the EndpointSlices, or PEERS")
+        raise ConfigurationError("NAMESPACE is needed, the namespace of the EndpointSlices, or PEERS")
     try:
         return Api.in_cluster(os.environ)
     except LookupError as outside:
-        raise Mistake(str(outside)) from None
+        raise ConfigurationError(str(outside)) from None
 
 
 def places_of(settings: Settings, kubernetes: Api | None, nodes: Nodes | None) -> Places | FixedPlaces:
@@ -56,7 +56,7 @@ def places_of(settings: Settings, kubernetes: Api | None, nodes: Nodes | None) -
 
 
 def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> Work:
-    """Return the hub with its API and its receivers. Raises `Mistake`."""
+    """Return the hub with its API and its receivers. Raises `ConfigurationError`."""
     kubernetes = kubernetes_of(settings)
     nodes = Nodes(kubernetes, words.node) if kubernetes is not None and settings.watch_nodes == "true" else None
     places = places_of(settings, kubernetes, nodes)
@@ -77,10 +77,10 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
     deliveries = [Delivery(options) for options in settings.receivers]
     exports, mistakes = otlp.read(os.environ)
     if mistakes := [*mistakes, *(mistake for delivery in deliveries if (mistake := delivery.mistake()))]:
-        raise Mistake("; ".join(mistakes))
+        raise ConfigurationError("; ".join(mistakes))
     guard = Guard(Path(settings.auth_folder)) if settings.auth_folder else None
     if guard is not None and (mistake := guard.mistake()):
-        raise Mistake(f"AUTH_FOLDER: {mistake}")
+        raise ConfigurationError(f"AUTH_FOLDER: {mistake}")
     notifier = Notifier(hub, deliveries, external_url=settings.external_url, may_notify=notifies)
     hub.follow(notifier.nudge)
     registry.register(HubMetrics(hub, notifies))
@@ -96,7 +96,7 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
     ]
     works += [each for each in (history, lease) if each is not None]
     works += _exporter(hub, exports, registry, notifies)
-    return Together(works)
+    return WorkGroup(works)
 
 
 def _exporter(hub: Hub, exports: otlp.Otlp, registry: CollectorRegistry, notifies: Callable[[], bool]) -> list[Work]:

@@ -110,7 +110,7 @@ class Hub:
                 words.blind(heard, collected.asked)
             return
         if self._deaf >= BLIND:
-            words.sees_again(heard, collected.asked)
+            words.hears_again(heard, collected.asked)
         self._deaf = 0
         now = self.clock.now()
         # In a thread, so that the API answers: with thousands of nodes a fault of everything takes seconds to explain.

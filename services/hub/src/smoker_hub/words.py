@@ -51,7 +51,7 @@ def blind(heard: int, asked: int) -> None:
     )
 
 
-def sees_again(heard: int, asked: int) -> None:
+def hears_again(heard: int, asked: int) -> None:
     """Log that it is not any more."""
     logger.info("the hub hears the probers again", heard=heard, of=asked)
 

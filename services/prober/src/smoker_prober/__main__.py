@@ -12,14 +12,14 @@ monkey.patch_all(subprocess=False)
 
 from collections.abc import Sequence
 
-from smoker_common.output import take_over
+from smoker_common.output import capture_output
 from smoker_prober import cli
 from smoker_prober.arguments import PROGRAM
 
 
 def command(arguments: Sequence[str] | None = None) -> int:
     """Run it."""
-    take_over(PROGRAM)
+    capture_output(PROGRAM)
     return cli.command(arguments)
 
 

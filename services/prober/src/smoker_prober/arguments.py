@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
-from smoker_common.settings import Kind, Unfit, describe, host, host_and_port, port, seconds, whole
+from smoker_common.settings import InvalidValue, Kind, describe, host, host_and_port, port, seconds, whole
 from smoker_prober.probes import PROBES
 from smoker_prober.process import Settings
 
@@ -89,7 +89,7 @@ def _argument(kind: Kind) -> Callable[[str], Any]:
             raise argparse.ArgumentTypeError(f"{text!r} is not {kind.allowed}")
         try:
             return kind(text)
-        except Unfit as unfit:
+        except InvalidValue as unfit:
             raise argparse.ArgumentTypeError(f"{text!r} is not {unfit}") from unfit
 
     return convert

@@ -19,7 +19,7 @@ from smoker_common import log, service
 from smoker_common.fetch import FetchError
 from smoker_common.leave import INTERRUPTED, TERMINATED
 from smoker_common.settings import parse
-from smoker_common.work import Together
+from smoker_common.work import WorkGroup
 from smoker_prober import report
 from smoker_prober import round as rounds
 from smoker_prober.arguments import PROGRAM, USUAL, parser
@@ -60,7 +60,7 @@ def command(arguments: Sequence[str] | None = None) -> int:
         return _run()
     settings, problems = parse(Settings, os.environ)
     if problems:
-        service.complain(PROGRAM, problems)
+        service.report_problems(PROGRAM, problems)
         return MISTAKE
     log.configure(settings.log_level, settings.log_format, results=sys.stdout, results_level="SUCCESS")
     # By default gevent answers Ctrl-C with a traceback from the event loop.
@@ -82,7 +82,7 @@ def command(arguments: Sequence[str] | None = None) -> int:
 def _run() -> int:
     store: Store  # made by `build`, before the admin port answers
 
-    def build(settings: Settings, sockets: service.Sockets, registry: CollectorRegistry) -> Together:
+    def build(settings: Settings, sockets: service.Sockets, registry: CollectorRegistry) -> WorkGroup:
         nonlocal store
         assembly = assemble(settings, hosts(settings), sockets, registry)
         store = assembly.store
@@ -106,7 +106,7 @@ def _report(settings: Settings, *, as_json: bool) -> int:
         else:
             print(json.dumps(snapshot.as_object, indent=2) if as_json else report.windows(snapshot))
             return FAILED if any(path.failing for path in snapshot.paths) else ALL_GOOD
-    service.complain(PROGRAM, [*failures, "ADMIN_PORT is the admin port of the prober that is asked"], "report")
+    service.report_problems(PROGRAM, [*failures, "ADMIN_PORT is the admin port of the prober that is asked"], "report")
     return MISTAKE
 
 
@@ -143,7 +143,7 @@ def _once(settings: Settings, chosen: argparse.Namespace) -> int:
 
 def _nobody(gathered: Gathered) -> int:
     """Say that no prober answers, and why."""
-    service.complain(PROGRAM, gathered.missing or ["no prober answers"], "ask the probers")
+    service.report_problems(PROGRAM, gathered.missing or ["no prober answers"], "ask the probers")
     return MISTAKE
 
 

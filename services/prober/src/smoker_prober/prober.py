@@ -29,7 +29,7 @@ NEW = 2  # rounds in which a failure of a peer says that it has just come, and n
 
 
 class Prober:
-    """Probes `fixed` hosts and the peers that `meet` names. Results go to the log, to `metrics` and to `store`.
+    """Probes `fixed` hosts and the peers that `set_peers` names. Results go to the log, to `metrics` and to `store`.
 
     `arrivals` are those of the peers' datagrams. `never` has the source ports from which echoes answer no datagram;
     ports that are added to it later count, too.
@@ -59,12 +59,12 @@ class Prober:
             node=settings.node_name,
             began=metrics.began,
         )
-        self.meet({})
+        self.set_peers({})
         # From here on the scheduler's life is the prober's.
         self.start, self.drain = self._schedule.start, self._schedule.drain
         self.unready, self.stuck = self._schedule.unready, self._schedule.stuck
 
-    def meet(self, peers: Hosts) -> None:
+    def set_peers(self, peers: Hosts) -> None:
         """Probe these peers from now on, beside the fixed hosts. Forget the peers that are not among them."""
         hosts = {**self._fixed, **peers}
         for name, targets in hosts.items():

@@ -14,9 +14,9 @@ from prometheus_client import CollectorRegistry
 
 from smoker_common.admission import Admission
 from smoker_common.log import RequestLog
-from smoker_common.output import take_over
+from smoker_common.output import capture_output
 from smoker_common.service import Sockets, main
-from smoker_common.work import Together
+from smoker_common.work import WorkGroup
 from smoker_echo.metrics import EchoMetrics
 from smoker_echo.tcp import TcpEcho
 from smoker_tcp_echo.settings import Settings
@@ -24,7 +24,7 @@ from smoker_tcp_echo.settings import Settings
 PROGRAM = "smoker-tcp-echo"
 
 
-def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> Together:
+def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> WorkGroup:
     """Return one server per listener. They log each connection when it ends."""
     log = RequestLog("connection closed", "connections", settings.log_rate)
     admission = Admission(settings.max_connections, settings.max_connections_per_client)
@@ -33,12 +33,12 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
         for sock in sockets["tcp_port"]
     ]
     registry.register(EchoMetrics({"tcp": servers}))
-    return Together(servers)
+    return WorkGroup(servers)
 
 
 def command() -> int:
     """Run the command and return its exit code."""
-    take_over(PROGRAM)
+    capture_output(PROGRAM)
     return main(PROGRAM, "Answers every byte on a TCP port with itself.", Settings, build)
 
 

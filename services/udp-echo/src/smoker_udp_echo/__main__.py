@@ -13,9 +13,9 @@ monkey.patch_all(ssl=False, subprocess=False)
 from prometheus_client import CollectorRegistry
 
 from smoker_common.log import RequestLog
-from smoker_common.output import take_over
+from smoker_common.output import capture_output
 from smoker_common.service import Sockets, main
-from smoker_common.work import Together
+from smoker_common.work import WorkGroup
 from smoker_echo.answer_rate import AnswerRate
 from smoker_echo.datagram import ECHO_PORT
 from smoker_echo.metrics import EchoMetrics
@@ -26,7 +26,7 @@ from smoker_udp_echo.settings import Settings
 PROGRAM = "smoker-udp-echo"
 
 
-def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> Together:
+def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> WorkGroup:
     """Return an echo and a STAMP reflector per socket. They log each datagram."""
     log = RequestLog("datagram", "datagrams", settings.log_rate)
     reflected = RequestLog("STAMP packet", "STAMP packets", 0)  # rate 0: a train of ten packets is one summary line
@@ -38,12 +38,12 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
         StampReflector(sock, observer=reflected, never=never, rate=rates[1]) for sock in sockets["stamp_port"]
     ]
     registry.register(EchoMetrics({"udp": echoes, "stamp": reflectors}))
-    return Together([*echoes, *reflectors])
+    return WorkGroup([*echoes, *reflectors])
 
 
 def command() -> int:
     """Run the command and return its exit code."""
-    take_over(PROGRAM)
+    capture_output(PROGRAM)
     return main(PROGRAM, "Answers every datagram on a UDP port with itself.", Settings, build)
 
 

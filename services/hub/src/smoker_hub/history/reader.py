@@ -29,7 +29,7 @@ T = TypeVar("T")
 _view, _summary = msgspec.json.Decoder(View), msgspec.json.Decoder(Summary)
 
 
-class Unreadable(Exception):
+class HistoryError(Exception):
     """The history cannot answer; the text says why."""
 
 
@@ -55,7 +55,7 @@ class Reader:
         self._threads = Threads(THREADS)
 
     def look(self, at: float) -> Look | None:
-        """Return the last look before `at`. Raises `Unreadable`."""
+        """Return the last look before `at`. Raises `HistoryError`."""
 
         def find(db: sqlite3.Connection) -> Look | None:
             query = "SELECT at, summary FROM looks WHERE at <= ? ORDER BY at DESC LIMIT 1"
@@ -65,7 +65,7 @@ class Reader:
         return self._ask(find)
 
     def oldest(self) -> float | None:
-        """Return the date of the first look that is stored. Raises `Unreadable`."""
+        """Return the date of the first look that is stored. Raises `HistoryError`."""
 
         def find(db: sqlite3.Connection) -> float | None:
             found: tuple[float | None] = db.execute("SELECT min(at) FROM looks").fetchone()
@@ -74,7 +74,7 @@ class Reader:
         return self._ask(find)
 
     def finding(self, name: str) -> View | None:
-        """Return the last finding with this id. Raises `Unreadable`."""
+        """Return the last finding with this id. Raises `HistoryError`."""
 
         def find(db: sqlite3.Connection) -> View | None:
             query = "SELECT last, closed FROM findings WHERE id = ? ORDER BY opened DESC LIMIT 1"
@@ -84,7 +84,7 @@ class Reader:
         return self._ask(find)
 
     def findings(self, at: float) -> Findings:
-        """Return the findings of the moment `at`. Raises `Unreadable`."""
+        """Return the findings of the moment `at`. Raises `HistoryError`."""
 
         def find(db: sqlite3.Connection) -> Findings:
             was_open = "SELECT first FROM findings WHERE opened <= ? AND (closed IS NULL OR closed > ?) ORDER BY opened"
@@ -97,7 +97,7 @@ class Reader:
         return self._ask(find)
 
     def collected(self, at: float) -> Collected:
-        """Return what was known at the moment `at`; the states have no counts and no times. Raises `Unreadable`."""
+        """Return what was known at the moment `at`; the states have no counts and no times. Raises `HistoryError`."""
 
         def find(db: sqlite3.Connection) -> Collected:
             query = (
@@ -115,7 +115,7 @@ class Reader:
         return self._ask(find)
 
     def events(self, since: float, until: float, most: int) -> tuple[list[Event], int]:
-        """Return the newest `most` events between two moments, and how many more there are. Raises `Unreadable`."""
+        """Return the newest `most` events between two moments, and how many more there are. Raises `HistoryError`."""
 
         def find(db: sqlite3.Connection) -> tuple[list[Event], int]:
             between = "FROM events WHERE at >= ? AND at <= ?"
@@ -129,7 +129,7 @@ class Reader:
     def path(self, of: rows.PathOf, since: float, until: float, most: int) -> tuple[list[PathChange], int]:
         """Return the newest `most` changes of a path, the oldest first, and how many more there are.
 
-        The first is the state at `since`, where it is known. Raises `Unreadable`.
+        The first is the state at `since`, where it is known. Raises `HistoryError`.
         """
 
         def find(db: sqlite3.Connection) -> tuple[list[PathChange], int]:
@@ -150,7 +150,7 @@ class Reader:
         return self._ask(find)
 
     def find_path(self, wanted: Callable[[rows.PathOf], bool]) -> rows.PathOf | None:
-        """Return the first path that is `wanted`. Raises `Unreadable`."""
+        """Return the first path that is `wanted`. Raises `HistoryError`."""
 
         def find(db: sqlite3.Connection) -> rows.PathOf | None:
             query = (
@@ -168,7 +168,7 @@ class Reader:
         return self._ask(find)
 
     def rollups(self, kind: str, name: str, since: float, until: float, most: int) -> list[tuple[int, ...]]:
-        """Return the minutes of a node or zone between two moments, the oldest first. Raises `Unreadable`."""
+        """Return the minutes of a node or zone between two moments, the oldest first. Raises `HistoryError`."""
 
         def find(db: sqlite3.Connection) -> list[tuple[int, ...]]:
             query = (
@@ -193,7 +193,7 @@ class Reader:
         except sqlite3.Error as error:
             late = time.monotonic() > until
             why = f"no answer within {self._seconds:g} s" if late else str(error)
-            raise Unreadable(f"the history cannot be read: {why}") from None
+            raise HistoryError(f"the history cannot be read: {why}") from None
 
 
 class _opened:  # noqa: N801  used as a function

@@ -22,7 +22,7 @@ from smoker_hub import incidents
 from smoker_hub.changes import PathsChange, letters_of
 from smoker_hub.collect import Key
 from smoker_hub.history import rows
-from smoker_hub.history.happenings import Happening, Happenings
+from smoker_hub.history.events import HistoryEvent, HistoryEvents
 from smoker_hub.history.store import Job, Size, Store, is_busy
 from smoker_hub.history.threads import Threads
 from smoker_hub.hub import Hub
@@ -46,7 +46,7 @@ class History:
         self._news, self._idle = Event(), Event()
         self._idle.set()
         self._thread = Threads(1)
-        self._happenings = Happenings()
+        self._happenings = HistoryEvents()
         self._summary, self._stored, self._minute = b"", 0.0, 0
         self._silent: frozenset[Key] = frozenset()
         self._whole = False  # whether the next look has to be stored whole: the file is new
@@ -63,7 +63,7 @@ class History:
             return
         kind = "finding_opened" if change.kind == "open" else "finding_closed"
         at = self._hub.clock.date(self._hub.clock.now())
-        self._put(partial(_put_events, at=at, found=[Happening(kind, view.id, f"{view.place}: {view.what}")]))
+        self._put(partial(_put_events, at=at, found=[HistoryEvent(kind, view.id, f"{view.place}: {view.what}")]))
 
     def look(self, changes: Sequence[PathsChange]) -> None:
         """Record what the last look changed, and once a minute the roll-ups."""
@@ -220,7 +220,7 @@ def _put_finding(db: sqlite3.Connection, view: View) -> None:
         )
 
 
-def _put_events(db: sqlite3.Connection, at: float, found: Sequence[Happening]) -> None:
+def _put_events(db: sqlite3.Connection, at: float, found: Sequence[HistoryEvent]) -> None:
     db.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", [(at, *each) for each in found])
 
 

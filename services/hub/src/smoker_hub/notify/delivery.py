@@ -16,7 +16,7 @@ from loguru import logger
 
 from smoker_common.clock import Clock
 from smoker_diagnosis.finding import Finding
-from smoker_hub.notify.receiver import SEVERITIES, Form, Notice, Options, Unusable
+from smoker_hub.notify.receiver import SEVERITIES, Form, Notice, Options, UnusableFile
 from smoker_hub.notify.types import NOTIFIERS
 from smoker_hub.post import Answer, PostError, bad_ca, is_url, post
 
@@ -75,7 +75,7 @@ class Delivery:
             self._base()
             options.authorization.read()
             options.signing_key.read()
-        except Unusable as unusable:
+        except UnusableFile as unusable:
             return f"the receiver {self.name}: {unusable}"
         why = bad_ca(options.ca_file)
         return f"the receiver {self.name}: {why}" if why else ""
@@ -140,7 +140,7 @@ class Delivery:
         """Return why it was not taken, whether another attempt may help, and the seconds that were asked for."""
         try:
             answer = self._post(message)
-        except (Unusable, PostError) as error:
+        except (UnusableFile, PostError) as error:
             return str(error), True, 0.0
         if answer.taken:
             return "", False, 0.0
@@ -148,14 +148,14 @@ class Delivery:
         return f"status {answer.status}" + (f": {said}" if said else ""), answer.passing, answer.wait
 
     def _base(self) -> str:
-        """Return the URL. Raises `Unusable`."""
+        """Return the URL. Raises `UnusableFile`."""
         base = self.options.url.read()
         if not is_url(base):
-            raise Unusable(f"{self.options.url.file} does not hold a URL that begins with http:// or https://")
+            raise UnusableFile(f"{self.options.url.file} does not hold a URL that begins with http:// or https://")
         return base
 
     def _post(self, message: Message) -> Answer:
-        """Send once. Raises `Unusable`, `PostError`."""
+        """Send once. Raises `UnusableFile`, `PostError`."""
         base = self._base()
         body = self.form.body(message.notices, self._clock.wall())
         headers = {"Content-Type": "application/json", **self.form.headers(body, message.notices)}

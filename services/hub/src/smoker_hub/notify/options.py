@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from smoker_common.settings import Kind, Unfit
+from smoker_common.settings import InvalidValue, Kind
 from smoker_hub.notify.receiver import SEVERITIES, Options, Source
 from smoker_hub.notify.types import NOTIFIERS
 from smoker_hub.post import is_url
@@ -29,14 +29,14 @@ class _Receivers(Kind):
     """A kind whose complaint has every mistake."""
 
     def __call__(self, text: str) -> tuple[Options, ...]:
-        """Return the receivers of `text`. Raises `Unfit` with all mistakes."""
+        """Return the receivers of `text`. Raises `InvalidValue` with all mistakes."""
         entries, mistakes = _entries(text)
         names = _names(entries)
         for index, entry in enumerate(entries):
             mistakes += [f"entry {index + 1} {each}" for each in _mistakes(entry)]
         mistakes += [f"two entries have the name {name!r}" for name in sorted({n for n in names if names.count(n) > 1})]
         if mistakes:
-            raise Unfit(f"{self.allowed}: {'; '.join(mistakes)}")
+            raise InvalidValue(f"{self.allowed}: {'; '.join(mistakes)}")
         return tuple(_options(entry, name) for entry, name in zip(entries, names, strict=True))
 
 

@@ -14,7 +14,7 @@ SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")  # the mildes
 LARGEST_FILE = 8_192  # bytes of a mounted URL, key or Authorization
 
 
-class Unusable(Exception):
+class UnusableFile(Exception):
     """A mounted file that cannot be used; the text says which and why."""
 
 
@@ -29,18 +29,18 @@ class Source:
         return bool(self.text or self.file)
 
     def read(self) -> str:
-        """Return the text, without white space around it. Raises `Unusable`."""
+        """Return the text, without white space around it. Raises `UnusableFile`."""
         if not self.file:
             return self.text
         try:
             with open(self.file, encoding="utf-8") as file:
                 text = file.read(LARGEST_FILE + 1).strip()
         except OSError as error:
-            raise Unusable(f"{self.file} cannot be read: {(error.strerror or str(error)).lower()}") from None
+            raise UnusableFile(f"{self.file} cannot be read: {(error.strerror or str(error)).lower()}") from None
         except UnicodeDecodeError:
-            raise Unusable(f"{self.file} is not UTF-8") from None
+            raise UnusableFile(f"{self.file} is not UTF-8") from None
         if not text or len(text) > LARGEST_FILE:
-            raise Unusable(f"{self.file} is {'too large' if text else 'empty'}")
+            raise UnusableFile(f"{self.file} is {'too large' if text else 'empty'}")
         return text
 
 
@@ -81,4 +81,4 @@ class Form(Protocol):
         """Return the JSON of a message at the date `now`."""
 
     def headers(self, body: bytes, notices: Sequence[Notice]) -> Mapping[str, str]:
-        """Return the header fields beside Content-Type. Raises `Unusable`."""
+        """Return the header fields beside Content-Type. Raises `UnusableFile`."""

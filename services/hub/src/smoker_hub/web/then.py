@@ -10,7 +10,7 @@ import msgspec
 
 from smoker_diagnosis import text
 from smoker_hub.collect import Collected
-from smoker_hub.history.reader import RECENT, Look, Reader, Unreadable
+from smoker_hub.history.reader import RECENT, HistoryError, Look, Reader
 from smoker_hub.web import now
 from smoker_hub.web.router import Problem, Values
 from smoker_hub.web.sources import Sources
@@ -77,7 +77,7 @@ def _with_older(found: Findings, sources: Sources) -> Findings:
     hub = sources.hub
     try:
         older = sources.reader.findings(hub.clock.date(hub.began)).closed
-    except Unreadable:
+    except HistoryError:
         return found
     return Findings(found.open, [*found.recent, *older][:RECENT])
 
@@ -102,7 +102,7 @@ def asked(question: Callable[..., T], *values: Any) -> T:
     """Return what the history answers. Raises `Problem`."""
     try:
         return question(*values)
-    except Unreadable as why:
+    except HistoryError as why:
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(why)) from None
 
 

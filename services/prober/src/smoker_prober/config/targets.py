@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from smoker_common.host import NoHost, authority, host
-from smoker_common.settings import Kind, Unfit
+from smoker_common.host import InvalidHost, authority, host
+from smoker_common.settings import InvalidValue, Kind
 from smoker_prober.probes import http
 
 _ENTRY = re.compile(
@@ -37,7 +37,7 @@ def parse(text: str) -> dict[str, External]:
     for entry in filter(None, re.split(r"[,\s]+", text)):
         try:
             name, target = _one(entry)
-        except NoHost as why:
+        except InvalidHost as why:
             wrong.append(f"{entry[:_SHOWN]!r} ({why})")
             continue
         except ValueError:
@@ -72,11 +72,11 @@ def _one(entry: str) -> tuple[str, External]:
 
 class _Targets(Kind):
     def __call__(self, text: str) -> str:
-        """Return `text`, if it can be parsed. Raises `Unfit` with what is allowed and each wrong entry."""
+        """Return `text`, if it can be parsed. Raises `InvalidValue` with what is allowed and each wrong entry."""
         try:
             parse(text)
         except ValueError as error:
-            raise Unfit(f"{self.allowed}; wrong: {error}") from error
+            raise InvalidValue(f"{self.allowed}; wrong: {error}") from error
         return text
 
 

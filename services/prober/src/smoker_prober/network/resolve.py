@@ -17,7 +17,7 @@ from gevent.event import AsyncResult
 from gevent.threadpool import ThreadPool
 
 from smoker_common.host import SockAddr, sockaddr, wire
-from smoker_outcome.failure import Unresolved, in_a_sentence
+from smoker_outcome.failure import ResolveError, in_a_sentence
 from smoker_prober.kernel.schedstat import Stopwatch, Thread
 from smoker_prober.network.deadline import EVENT_LOOP, Deadline
 from smoker_prober.target import Target
@@ -44,7 +44,7 @@ class Address(NamedTuple):
 
 
 def resolve(target: Target, deadline: Deadline) -> Address:
-    """Return the first address of `target`, in the order of RFC 6724. Raises `Unresolved`, `DeadlineExceeded`."""
+    """Return the first address of `target`, in the order of RFC 6724. Raises `ResolveError`, `DeadlineExceeded`."""
     try:
         return address(target.host, target.port)
     except ValueError:
@@ -104,7 +104,7 @@ def _look_up(target: Target, deadline: Deadline) -> Address:
     found = _await(look_up, deadline)
     deadline.answered(look_up.took)
     if isinstance(found, Exception):
-        raise Unresolved(f"{target.host}: {in_a_sentence(getattr(found, 'strerror', None) or str(found))}") from found
+        raise ResolveError(f"{target.host}: {in_a_sentence(getattr(found, 'strerror', None) or str(found))}") from found
     family, _kind, _protocol, _name, sockaddr = found[0]
     return Address(family, sockaddr)
 

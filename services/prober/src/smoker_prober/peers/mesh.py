@@ -1,6 +1,6 @@
 """The mesh: which peers there are, which of them this prober probes, and what the store learns about them.
 
-EndpointSlices ─▶ Discovery, or the setting PEERS ─▶ NamedPeers ─▶ peers ─▶ paths ─▶ meet
+EndpointSlices ─▶ Discovery, or the setting PEERS ─▶ NamedPeers ─▶ peers ─▶ paths ─▶ set_peers
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from smoker_prober.peers.peer import Peer
 from smoker_prober.process import Settings
 from smoker_prober.snapshot import MeshView
 from smoker_prober.store import Store
-from smoker_prober.store.around import Around
+from smoker_prober.store.mesh_state import MeshState
 from smoker_prober.target import HOST, POD
 
 SHOWN = 20  # names in a line
 
 
 class Mesh:
-    """Passes the targets of all peers to `meet` as peers are added and removed.
+    """Passes the targets of all peers to `set_peers` as peers are added and removed.
 
     It adds to `never` the ports on which peers answer datagrams.
     """
@@ -39,7 +39,7 @@ class Mesh:
         self,
         settings: Settings,
         api: KubernetesApi | None,
-        meet: Callable[[Hosts], None],
+        set_peers: Callable[[Hosts], None],
         store: Store,
         never: set[int],
         *,
@@ -49,13 +49,13 @@ class Mesh:
         """`api` tells the peers; without one the settings name them."""
         self._own = Own(settings.node_name, settings.network)
         self._count, self._echoes = settings.mesh_peers, partial(echoes, settings)
-        self._meet, self._store, self._never, self._arrivals = meet, store, never, arrivals
+        self._set_peers, self._store, self._never, self._arrivals = set_peers, store, never, arrivals
         self._left: dict[tuple[str, str], Left] = {}  # by node and network
         self._clock = clock or Clock()
         self._probed = self._paths = 0
         self._asks = api is not None
         self._discovery = self._named(settings) if api is None else self._discovered(settings, api)
-        store.around, store.mesh = self._around, self._view
+        store.mesh_state, store.mesh = self._mesh_state, self._view
 
     def _named(self, settings: Settings) -> Discovery | NamedPeers:
         ports = settings.peer_tcp_port, settings.peer_udp_port, settings.peer_http_port, settings.peer_stamp_port
@@ -85,7 +85,7 @@ class Mesh:
         self._probed = len({target.path.target for target in targets} - {self._own.node})
         self._paths = len(targets)
         self._note_left({(peer.node, peer.network) for peer in peers})
-        self._meet(hosts)
+        self._set_peers(hosts)
         if added or removed:
             logger.info(
                 "peers changed",
@@ -104,7 +104,7 @@ class Mesh:
         for back in self._left.keys() & now:
             del self._left[back]
 
-    def _around(self) -> Around:
+    def _mesh_state(self) -> MeshState:
         """Return what this prober knows beside its results."""
         peers = self._discovery.peers
         # A node translates addresses between its two networks, so only datagrams of the own network name their sender.
@@ -115,7 +115,7 @@ class Mesh:
             for address in peer.addresses
         ]
         probers = {(peer.node, peer.network) for peer in peers} - {(self._own.node, self._own.network)}
-        return Around(
+        return MeshState(
             api=self._api_word(),
             peers=len(probers),
             heard=heard_of(self._arrivals.last, heard),

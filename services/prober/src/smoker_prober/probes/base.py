@@ -48,7 +48,7 @@ class Attempt:
             self.phases[name] = self.phases.get(name, 0.0) + time.monotonic() - begun
 
     def resolve(self) -> Address:
-        """Resolve the target's address, as a phase. Raises `Unresolved`, `DeadlineExceeded`."""
+        """Resolve the target's address, as a phase. Raises `ResolveError`, `DeadlineExceeded`."""
         with self.phase("resolve"):
             address = resolve(self.target, self.deadline)
         self.phase_name = ""  # a failure before the next phase is not the resolver's

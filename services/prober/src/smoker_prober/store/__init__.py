@@ -9,8 +9,8 @@ from smoker_diagnosis.window import Sample
 from smoker_prober.network.deadline import EVENT_LOOP
 from smoker_prober.result import Result
 from smoker_prober.snapshot import MeshView, Snapshot
-from smoker_prober.store.around import Around
 from smoker_prober.store.identity import Identity
+from smoker_prober.store.mesh_state import MeshState
 from smoker_prober.store.state import States
 from smoker_prober.store.windows import Windows
 from smoker_prober.target import Path
@@ -19,8 +19,8 @@ from smoker_prober.target import Path
 class Store:
     """The sink behind the two documents of a prober: the state, for the hub, and the snapshot, for the report.
 
-    The mesh sets `zone`, the zone of this node once it is known, and `around` and `mesh`, which return what it knows
-    now. `waited` returns the seconds for which this process waited for a CPU.
+    The mesh sets `zone` once it knows the zone of this node. It also sets `mesh_state` and `mesh`, which return
+    what the mesh knows now. `waited` returns the seconds for which this process waited for a CPU.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class Store:
     ) -> None:
         self.identity = identity
         self.zone = ""
-        self.around: Callable[[], Around] = Around
+        self.mesh_state: Callable[[], MeshState] = MeshState
         self.mesh: Callable[[], MeshView | None] = lambda: None
         clock = clock or Clock()
         self._windows = Windows(clock)
@@ -64,7 +64,7 @@ class Store:
 
     def document(self) -> tuple[str, bytes]:
         """Return the ETag and the state as JSON."""
-        return self._states.document(self.zone, self.around)
+        return self._states.document(self.zone, self.mesh_state)
 
     def samples(self, probe: str, target: str, plane: str, family: str) -> list[tuple[float, Sample]] | None:
         """Return the results of a path of the last hour, each with its age, the oldest first. None: no such path."""

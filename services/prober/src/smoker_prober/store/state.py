@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from smoker_diagnosis.state import PEER, Large, PathState, State, encode
 from smoker_prober.result import Outcome, Result
-from smoker_prober.store.around import Around
 from smoker_prober.store.identity import Identity
+from smoker_prober.store.mesh_state import MeshState
 from smoker_prober.target import Path
 
 STATE = "/api/v1/state"
@@ -160,14 +160,14 @@ class States:
         ]
         return bool(seen) and all(seen)
 
-    def document(self, zone: str, around: Callable[[], Around]) -> tuple[str, bytes]:
+    def document(self, zone: str, mesh_state: Callable[[], MeshState]) -> tuple[str, bytes]:
         """Return the ETag and the state as JSON."""
         self._look()
         if self._document[0] != self._changes:
-            self._document = self._changes, encode(self.state(zone, around()))
+            self._document = self._changes, encode(self.state(zone, mesh_state()))
         return f'"{self._process}-{self._changes}"', self._document[1]
 
-    def state(self, zone: str, around: Around) -> State:
+    def state(self, zone: str, mesh_state: MeshState) -> State:
         """Return the state now."""
         identity = self._identity
         return State(
@@ -180,12 +180,12 @@ class States:
             interval=identity.interval,
             timeout=identity.timeout,
             starved=self._starved,
-            api=around.api,
-            peers=around.peers,
+            api=mesh_state.api,
+            peers=mesh_state.peers,
             paths=list(self._paths.values()),
-            heard=list(around.heard),
-            left=list(around.left),
-            echoes=around.echoes,
+            heard=list(mesh_state.heard),
+            left=list(mesh_state.left),
+            echoes=mesh_state.echoes,
         )
 
     def _look(self) -> None:

@@ -8,7 +8,7 @@ from smoker_diagnosis.state import Api, Heard, Left
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class MeshState:
     """What a prober knows beside its results."""
 
     api: Api = ""

@@ -11,7 +11,7 @@ from smoker_hub.hub import Hub
 MOST = 100  # of one look; the rest is summed up
 
 
-class Happening(NamedTuple):
+class HistoryEvent(NamedTuple):
     """One event. `subject`: a node, a prober as `node (network)`, a finding's id, or empty."""
 
     kind: str
@@ -19,7 +19,7 @@ class Happening(NamedTuple):
     text: str
 
 
-class Happenings:
+class HistoryEvents:
     """Compares each look with the one before."""
 
     def __init__(self) -> None:
@@ -27,36 +27,40 @@ class Happenings:
         self._lost: frozenset[Key] = frozenset()
         self._blind = False
 
-    def look(self, hub: Hub) -> list[Happening]:
+    def look(self, hub: Hub) -> list[HistoryEvent]:
         """Return what has happened since the last call."""
         collected = hub.collected
         found = list(self._all(collected, blind=hub.blind))
         self._probers, self._lost, self._blind = _probers(collected), frozenset(collected.lost), hub.blind
         rest = len(found) - MOST
-        return found if rest <= 0 else [*found[:MOST], Happening("more", "", f"{rest} more events in this look")]
+        return found if rest <= 0 else [*found[:MOST], HistoryEvent("more", "", f"{rest} more events in this look")]
 
-    def _all(self, collected: Collected, *, blind: bool) -> Iterator[Happening]:
+    def _all(self, collected: Collected, *, blind: bool) -> Iterator[HistoryEvent]:
         now, before = _probers(collected), self._probers
         if before is None:
-            yield Happening("hub_started", "", f"the hub looks at {len(now)} probers")
+            yield HistoryEvent("hub_started", "", f"the hub looks at {len(now)} probers")
             before = now
         if blind != self._blind:
             cut = "the hub is cut off: fewer than half of the probers answer it"
-            yield Happening("hub_blind", "", cut) if blind else Happening("hub_sees", "", "the hub hears the probers")
+            yield (
+                HistoryEvent("hub_blind", "", cut)
+                if blind
+                else HistoryEvent("hub_sees", "", "the hub hears the probers")
+            )
         nodes, nodes_before = ({node for node, _ in each} for each in (now, before))
         for node in sorted(nodes - nodes_before):
-            yield Happening("node_appeared", node, f"{node} has a prober")
+            yield HistoryEvent("node_appeared", node, f"{node} has a prober")
         for node in sorted(nodes_before - nodes):
-            yield Happening("node_left", node, f"{node} has no prober any more")
+            yield HistoryEvent("node_left", node, f"{node} has no prober any more")
         for key in sorted(now - before):
-            yield Happening("prober_appeared", _name(key), f"the prober on {_name(key)} is known")
+            yield HistoryEvent("prober_appeared", _name(key), f"the prober on {_name(key)} is known")
         for key in sorted(before - now):
-            yield Happening("prober_left", _name(key), f"the prober on {_name(key)} is gone")
+            yield HistoryEvent("prober_left", _name(key), f"the prober on {_name(key)} is gone")
         for key in sorted((collected.lost - self._lost) & now):
             why = collected.errors.get(key, "it does not answer")
-            yield Happening("prober_silent", _name(key), f"the prober on {_name(key)} is silent: {why}")
+            yield HistoryEvent("prober_silent", _name(key), f"the prober on {_name(key)} is silent: {why}")
         for key in sorted((self._lost - collected.lost) & now):
-            yield Happening("prober_answers", _name(key), f"the prober on {_name(key)} answers again")
+            yield HistoryEvent("prober_answers", _name(key), f"the prober on {_name(key)} answers again")
 
 
 def _probers(collected: Collected) -> frozenset[Key]:
