@@ -26,12 +26,20 @@ class InvalidValue(ValueError):
     """The text is not a valid value. The message says what is allowed."""
 
 
+def _text_schema() -> dict[str, Any]:
+    return {"type": "string"}
+
+
 @dataclass(frozen=True)
 class Kind:
-    """Converts a variable's text to a value. `allowed` describes the valid values for a person."""
+    """Converts a variable's text to a value. `allowed` describes the valid values for a person.
+
+    `schema` describes them as JSON Schema, for the same setting in a file.
+    """
 
     allowed: str
     convert: Callable[[str], Any]
+    schema: Mapping[str, Any] = dataclasses.field(default_factory=_text_schema, compare=False)
 
     def __call__(self, text: str) -> Any:
         """Return the value of `text`. Raises `InvalidValue` with what is allowed."""
@@ -71,7 +79,7 @@ def one_of(*words: str) -> Kind:
         return lookup[text.casefold()]
 
     lookup = {word.casefold(): word for word in words}
-    return Kind("one of " + ", ".join(words), convert)
+    return Kind("one of " + ", ".join(words), convert, {"type": "string", "enum": list(words)})
 
 
 def some_of(*words: str) -> Kind:
@@ -84,7 +92,8 @@ def some_of(*words: str) -> Kind:
         return tuple(word for word in words if word.casefold() in found)
 
     lookup = {word.casefold() for word in words}
-    return Kind("a list by commas or spaces of " + ", ".join(words), convert)
+    schema = {"type": "array", "minItems": 1, "items": {"type": "string", "enum": list(words)}}
+    return Kind("a list by commas or spaces of " + ", ".join(words), convert, schema)
 
 
 def _decimal(text: str) -> int:
@@ -107,12 +116,50 @@ def _name(text: str) -> str:
 
 def whole(low: int, high: int, unit: str = "") -> Kind:
     """Return the kind that accepts a whole number from `low` to `high`."""
-    return Kind(f"a whole number from {low} to {high}{unit and ' ' + unit}", _within(_decimal, low, high))
+    schema = {"type": "integer", "minimum": low, "maximum": high}
+    return Kind(f"a whole number from {low} to {high}{unit and ' ' + unit}", _within(_decimal, low, high), schema)
 
 
 def seconds(low: float, high: float) -> Kind:
     """Return the kind that accepts a number of seconds from `low` to `high`, with fractions."""
-    return Kind(f"a number of seconds from {low:g} to {high:g}", _within(_number, low, high))
+    schema = {"type": "number", "minimum": low, "maximum": high}
+    return Kind(f"a number of seconds from {low:g} to {high:g}", _within(_number, low, high), schema)
+
+
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}  # of a duration, in seconds
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ms|[smh])?", re.ASCII)
+
+
+def _duration(text: str) -> float:
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    number, unit = float(match[1]), match[2] or "s"
+    return number / 1000 if unit == "ms" else number * UNITS[unit]  # 500 * 0.001 is not 0.5
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration with the largest unit in which it is a whole number."""
+    for unit in ("h", "m", "s"):
+        if seconds and seconds % UNITS[unit] == 0:
+            return f"{seconds / UNITS[unit]:.0f}{unit}"
+    return f"{seconds * 1000:.12g}ms" if seconds else "0s"
+
+
+def duration(low: float, high: float) -> Kind:
+    """Return the kind that accepts a duration from `low` to `high` seconds, with or without a unit."""
+    limits = f"from {duration_text(low)} to {duration_text(high)}"
+    schema = {
+        "anyOf": [
+            {"type": "number", "minimum": low, "maximum": high},
+            {"type": "string", "pattern": r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)(ms|s|m|h)?$"},
+        ]
+    }
+    return Kind(
+        f"a duration {limits}, such as 500ms, 30s or 5m; a bare number is seconds",
+        _within(_duration, low, high),
+        schema,
+    )
 
 
 def _ports(text: str) -> tuple[int, ...]:
@@ -128,7 +175,11 @@ def _addresses(text: str) -> tuple[str, ...]:
 
 port = whole(1, 65535)
 port_or_none = whole(0, 65535)
-ports = Kind("a list by commas or spaces of whole numbers from 1 to 65535", _ports)
+ports = Kind(
+    "a list by commas or spaces of whole numbers from 1 to 65535",
+    _ports,
+    {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 65535}},
+)
 level = one_of("TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL")
 log_format = one_of("text", "json")
 name = Kind("a name or an address without spaces, of at most 253 characters", _name)
@@ -218,18 +269,31 @@ def parse(cls: type[S], environ: Mapping[str, str]) -> tuple[S, list[Problem]]:
     values, problems = {}, []
     for field in dataclasses.fields(cls):
         declared = declaration(field)
-        text = environ.get(declared.variable, "").strip()
-        if not text:
-            continue
-        try:
-            values[field.name] = declared.kind(text)
-        except InvalidValue as unfit:
-            hint = _hint(declared.variable, text)
-            problems.append(Problem(declared.variable, f"={_shown(text)} is not {unfit}{hint}"))
+        value, problem = read_variable(declared.variable, declared.kind, environ)
+        if problem is not None:
+            problems.append(problem)
+        elif value is not UNSET:
+            values[field.name] = value
     return cls(**values), problems
 
 
-def _shown(text: str) -> str:
+#: Stands for the value of a variable that is unset or wrong.
+UNSET: Any = object()
+
+
+def read_variable(variable: str, kind: Kind, environ: Mapping[str, str]) -> tuple[Any, Problem | None]:
+    """Return the variable's value, or `UNSET`, and what is wrong with it, if anything."""
+    text = environ.get(variable, "").strip()
+    if not text:
+        return UNSET, None
+    try:
+        return kind(text), None
+    except InvalidValue as unfit:
+        return UNSET, Problem(variable, f"={shown(text)} is not {unfit}{_hint(variable, text)}")
+
+
+def shown(text: str) -> str:
+    """Return `text` in quotes, cut where it is long."""
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
