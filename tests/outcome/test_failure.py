@@ -15,7 +15,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, InvalidHeader, Ne
 
 from smoker_outcome.failure import BadReply, ResolveError, in_a_sentence, outcome_of, reason
 from smoker_prober.network.deadline import DeadlineExceeded
-from smoker_prober.probes.base import Attempt, run
+from smoker_prober.probes.base import Attempt, Probe, run
 from smoker_prober.result import Outcome
 from smoker_prober.target import Target, service_path
 from tests.prober.targets import HOST, NODE, PLENTY, probe
@@ -145,7 +145,7 @@ def test_a_defect_is_a_result_and_is_loud(records: list[str]) -> None:
     def defective(_attempt: Attempt) -> None:
         raise ZeroDivisionError("oh no")
 
-    result = run(defective, Target("tcp", HOST, 80, service_path(HOST, 80)), NODE, PLENTY)
+    result = run(Probe(defective, "tcp", "a defect"), Target("tcp", HOST, 80, service_path(HOST, 80)), NODE, PLENTY)
     assert (result.outcome, result.error) == (Outcome.LOCAL_ERROR, "oh no")
     assert [line.split(" {")[0] for line in records] == ["ERROR a probe raised an error that it should not"]
 

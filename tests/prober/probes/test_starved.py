@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from smoker_prober.network.deadline import EVENT_LOOP, DeadlineExceeded
-from smoker_prober.probes.base import Attempt, run
+from smoker_prober.probes.base import Attempt, Probe, run
 from smoker_prober.result import Outcome
 from tests.prober.targets import target
 
@@ -25,6 +25,6 @@ def test_a_timeout_without_cpu_is_ours(monkeypatch: pytest.MonkeyPatch, waited: 
     """It is a local error, with the reason, where most of the time was a wait for a CPU; else it is a timeout."""
     accounts = itertools.chain([10.0], itertools.repeat(10.0 + waited))
     monkeypatch.setattr(EVENT_LOOP, "delayed", lambda: next(accounts))
-    result = run(silent, target("tcp", 1, "127.0.0.1"), "node-1", 1.0)
+    result = run(Probe(silent, "tcp", "nothing"), target("tcp", 1, "127.0.0.1"), "node-1", 1.0)
     assert result.outcome is outcome
     assert ("waited 0.9 s of them for a CPU" in result.error) == (outcome is Outcome.LOCAL_ERROR)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
 from smoker_diagnosis.train import Train
-from smoker_prober.result import Method, Outcome, Result, Rtt
+from smoker_prober.result import Details, Measure, Method, Outcome, Result, Rtt
 from smoker_prober.sinks import metrics
 from smoker_prober.sinks.counts import FATES
 from smoker_prober.sinks.metrics import Metrics
@@ -191,3 +191,28 @@ def test_series_of_a_path_are_as_documented(probe: str, most: int) -> None:
     whole = made(probe=probe, rtt=Rtt(0.1, Method.KERNEL), train=replace(TRAIN, jitter=0.1) if probe == "udp" else None)
     text = generate_latest(Kept(whole).registry).decode()
     assert sum('target="' in line for line in text.splitlines()) == most
+
+
+@dataclass(frozen=True)
+class Certificate(Details):
+    """What some probe finds."""
+
+    expires: float
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """Return the date as a gauge."""
+        return (Measure("smoker_certificate_seconds", "When it expires", self.expires),)
+
+
+def test_what_only_one_probe_finds_is_a_gauge_of_its_path() -> None:
+    """The last result counts: a result without it, and a path that has left, take the series away."""
+    found = replace(made(), details=Certificate(17.0))
+    kept = Kept(found)
+    labels = {"probe": "tcp", **WHERE}
+    assert kept("smoker_certificate_seconds", **labels) == 17.0
+    kept.sink.keep(made())
+    assert kept("smoker_certificate_seconds", **labels) is None
+    kept.sink.keep(found)
+    kept.sink.forget("tcp", found.target.path)
+    assert kept("smoker_certificate_seconds", **labels) is None

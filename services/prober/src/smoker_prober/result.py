@@ -35,6 +35,14 @@ class Rtt(NamedTuple):
     method: Method
 
 
+class Measure(NamedTuple):
+    """A value of one path that its metrics show, by the name and the help text of a gauge."""
+
+    name: str
+    help: str
+    value: float
+
+
 @dataclass(frozen=True)
 class Details:
     """What only one kind of probe finds. The probe has a subclass of it beside it, where it finds more than others."""
@@ -45,9 +53,19 @@ class Details:
         return {each.name: value for each in fields(self) if (value := getattr(self, each.name)) is not None}
 
     @property
+    def of_success(self) -> dict[str, Any]:
+        """Return what the line of a success shows of it."""
+        return {}
+
+    @property
     def of_failure(self) -> dict[str, Any]:
         """Return what the line of a failure shows of it."""
         return {}
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """Return what the metrics show of it until the next result of its path."""
+        return ()
 
 
 @dataclass(frozen=True)

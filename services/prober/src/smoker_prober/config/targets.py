@@ -1,21 +1,26 @@
 """External targets, which the settings name by URL: the API server, an ingress, any server.
 
 api=tcp://10.96.0.1:443,livez=https://kubernetes.default.svc/livez,http://example.org:8080/
+
+Each probe says which URLs name targets of it (`probes.base.Probe`).
 """
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from smoker_common.host import InvalidHost, authority, host
 from smoker_common.settings import InvalidValue, Kind
-from smoker_prober.probes import http
+from smoker_prober.probes import PROBES
+from smoker_prober.probes.options import Url
 
+BY_SCHEME = {scheme: name for name, probe in PROBES.items() for scheme in probe.schemes}
+_SIGNS = r"-\w.~!$&'()*+;=:@%/"  # of a path: RFC 3986, but for the comma
 _ENTRY = re.compile(
     r"(?:(?P<name>[a-z0-9](?:[-a-z0-9.]{0,61}[a-z0-9])?)=)?"
-    r"(?P<scheme>tcp|https?)://(?P<host>\[[^\]]*\]|[^][:/?#@]+)(?::(?P<port>[0-9]{1,5}))?"
-    r"(?P<path>/[-\w.~!$&'()*+;=:@%/?]*)?",  # RFC 3986, but for the comma, and no fragment: it is not sent
+    rf"(?P<scheme>{'|'.join(BY_SCHEME)})://(?P<host>\[[^\]]*\]|[^][:/?#@]+)(?::(?P<port>[0-9]{{1,5}}))?"
+    rf"(?P<path>/[{_SIGNS}]*)?(?:\?(?P<query>[{_SIGNS}?]*))?",  # no fragment: it is not sent
     re.ASCII,
 )
 _SHOWN = 60  # characters of a wrong entry
@@ -27,7 +32,7 @@ class External(NamedTuple):
     probe: str
     host: str
     port: int
-    options: http.Options | None = None
+    options: Any = None
 
 
 def parse(text: str) -> dict[str, External]:
@@ -57,17 +62,11 @@ def _one(entry: str) -> tuple[str, External]:
     if match is None:
         raise ValueError(entry)
     # In a URL the sign before a zone is written %25 (RFC 6874), or as everywhere else.
-    scheme, place, port = match["scheme"], host(re.sub("%25(?=[^]])", "%", match["host"])), match["port"]
-    if scheme == "tcp":
-        if port is None or match["path"] is not None:
-            raise ValueError(entry)
-        target = External("connect", place, int(port))
-    else:
-        options = http.Options(match["path"] or "/", tls=scheme == "https")
-        target = External("http", place, options.default_port if port is None else int(port), options)
-    if not 1 <= target.port <= 65535:
-        raise ValueError(entry)
-    return match["name"] or authority(target.host, target.port), target
+    place = host(re.sub("%25(?=[^]])", "%", match["host"]))
+    number = None if match["port"] is None else int(match["port"])
+    probe = BY_SCHEME[match["scheme"]]
+    port, options = PROBES[probe].of_url(Url(match["scheme"], place, number, match["path"], match["query"]))
+    return match["name"] or authority(place, port), External(probe, place, port, options)
 
 
 class _Targets(Kind):
@@ -80,8 +79,14 @@ class _Targets(Kind):
         return text
 
 
+def _forms() -> str:
+    """Return the forms of all URLs, as a list in a sentence."""
+    *others, last = sorted(probe.form for probe in PROBES.values() if probe.schemes)
+    return f"{', '.join(others)} and {last}"
+
+
 kind = _Targets(
-    "a list by commas or spaces of tcp://host:port and http[s]://host[:port][/path], with name= before it or called "
-    "host:port, none like another; a name: at most 63 of a-z, 0-9, - and ., a letter or digit at both ends",
+    f"a list by commas or spaces of {_forms()}, with name= before it or called host:port, none like another; a name: "
+    "at most 63 of a-z, 0-9, - and ., a letter or digit at both ends",
     parse,
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from loguru import logger
 from urllib3.exceptions import HTTPError
@@ -12,6 +14,7 @@ from urllib3.exceptions import HTTPError
 from smoker_outcome.failure import BadReply, outcome_of, reason
 from smoker_prober.network.deadline import EVENT_LOOP, Deadline, DeadlineExceeded
 from smoker_prober.network.resolve import Address, resolve
+from smoker_prober.probes.options import NoOptions, Url, of_query
 from smoker_prober.result import Details, Outcome, Result, Rtt
 from smoker_prober.target import Target
 
@@ -56,8 +59,34 @@ class Attempt:
         return address
 
 
-#: Makes one attempt: returns if the right answer came, raises an exception that says why if not. It never retries.
-Probe = Callable[[Attempt], None]
+@dataclass(frozen=True)
+class Probe:
+    """One protocol: how an attempt is made, and how a target of it is named."""
+
+    #: Makes one attempt: returns if the right answer came, raises an exception that says why if not. It never retries.
+    run: Callable[[Attempt], None]
+    transport: Literal["tcp", "udp"]
+    help: str
+    options: type = NoOptions  # a frozen dataclass, made with `probes.options.option`
+    default_port: int | None = None  # of a URL without a port; `default_port` of the options counts before it
+    schemes: tuple[str, ...] = ()  # of the URLs that name targets of this probe
+    form: str = ""  # of these URLs, for a person
+    #: Makes the options of a URL. None: the URL has no path, and the options are its query.
+    from_url: Callable[[Url], Any] | None = None
+
+    def of_url(self, url: Url) -> tuple[int, Any]:
+        """Return the port and the options of a URL (None: the defaults). Raises ValueError."""
+        if self.from_url is not None:
+            options = self.from_url(url)
+        elif url.path is None:
+            options = of_query(self.options, url.query)
+        else:
+            raise ValueError(f"{url.scheme}:// has no path")
+        usual: int | None = getattr(options, "default_port", self.default_port)
+        port = usual if url.port is None else url.port
+        if port is None or not 1 <= port <= 65535:
+            raise ValueError(f"{url.scheme}:// needs a port from 1 to 65535")
+        return port, options
 
 
 def run(probe: Probe, target: Target, source: str, timeout: float, *, never: Collection[int] = ()) -> Result:
@@ -69,7 +98,7 @@ def run(probe: Probe, target: Target, source: str, timeout: float, *, never: Col
     outcome, error = Outcome.SUCCESS, ""
     start, begun, delayed = time.time(), time.monotonic(), EVENT_LOOP.delayed()
     try:
-        probe(attempt)
+        probe.run(attempt)
     except Exception as caught:
         outcome, error = _judged(caught, attempt)
         starved = EVENT_LOOP.delayed() - delayed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -13,11 +14,13 @@ from typing import Any
 from urllib3.connection import HTTPConnection
 
 from smoker_common.host import authority, wire
+from smoker_common.settings import Kind
 from smoker_outcome.failure import BadReply
 from smoker_prober.network.deadline import Deadline
-from smoker_prober.probes.base import Attempt
+from smoker_prober.probes.base import Attempt, Probe
 from smoker_prober.probes.connection import connect, count_retransmits
 from smoker_prober.probes.http_answer import Answer
+from smoker_prober.probes.options import Url, option
 from smoker_prober.probes.trust import context
 from smoker_prober.result import Details as AnyDetails
 from smoker_prober.target import Target
@@ -26,11 +29,20 @@ MAX_BODY = 64 * 1024  # bytes; a longer answer is not an echo's, and no more is 
 HEADERS = {"User-Agent": "smoker-prober", "Accept": "*/*", "Connection": "close"}
 
 
+_PATH = re.compile(r"/[-\w.~!$&'()*+;=:@%/?,]*", re.ASCII)  # RFC 3986; no fragment: it is not sent
+
+
+def _path(text: str) -> str:
+    if not _PATH.fullmatch(text):
+        raise ValueError(text)
+    return text
+
+
 @dataclass(frozen=True)
 class Options:
     """What a URL says beside host and port: the path with its query, as it is sent, and whether it is https."""
 
-    path: str = "/"
+    path: str = option("/", Kind("a path that begins with /, with its query", _path), "what is asked for")
     tls: bool = False
 
     @property
@@ -96,7 +108,16 @@ def _connected(attempt: Attempt) -> Iterator[socket.socket]:
             yield tls
 
 
-def probe(attempt: Attempt) -> None:
+def from_url(url: Url) -> Options:
+    """Return the options that a URL says. Raises ValueError."""
+    if url.path is None and url.query is not None:
+        raise ValueError("a query needs a path before it")
+    query = "" if url.query is None else f"?{url.query}"
+    return Options(f"{url.path or '/'}{query}", tls=url.scheme == "https")
+
+
+def run(attempt: Attempt) -> None:
+    """GET a page and judge its status."""
     target, deadline = attempt.target, attempt.deadline
     url = _url(target)
     path = "/" if url is None else url.path
@@ -120,3 +141,15 @@ def probe(attempt: Attempt) -> None:
         raise BadReply(f"status {answer.status} for GET {path}")
     if url is None and attempt.received > MAX_BODY:
         raise BadReply(f"a body of over {MAX_BODY} bytes for GET {path}")
+
+
+probe = Probe(
+    run,
+    "tcp",
+    "GET / of an echo, or the page of a URL",
+    options=Options,
+    default_port=80,
+    schemes=("http", "https"),
+    form="http[s]://host[:port][/path]",
+    from_url=from_url,
+)

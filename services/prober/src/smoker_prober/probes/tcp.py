@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from smoker_outcome.failure import BadReply
-from smoker_prober.probes.base import Attempt
+from smoker_prober.probes.base import Attempt, Probe
 from smoker_prober.probes.connection import connect
 
 PAYLOAD = b"PING"
 
 
-def probe(attempt: Attempt) -> None:
+def run(attempt: Attempt) -> None:
+    """Send PING and read it back."""
     with connect(attempt) as sock:
         with attempt.phase("send"):
             sock.sendall(PAYLOAD)  # four bytes into an empty queue: never waits
@@ -24,3 +25,6 @@ def probe(attempt: Attempt) -> None:
                 attempt.received = len(answer)
         if answer != PAYLOAD:
             raise BadReply(f"got {answer[:32]!r} for {PAYLOAD!r}")
+
+
+probe = Probe(run, "tcp", "connect to an echo, send PING and read it back")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from smoker_outcome.failure import Reported
 from smoker_prober.kernel import error_queue, timestamping, ttl
-from smoker_prober.probes.base import Attempt
+from smoker_prober.probes.base import Attempt, Probe
 from smoker_prober.probes.datagram import connected
 from smoker_prober.result import Details as AnyDetails
 from smoker_prober.result import Method, Rtt
@@ -26,7 +26,8 @@ class Details(AnyDetails):
     ttl: int | None = None  # with which the answer arrived; of IPv6 the hop limit
 
 
-def probe(attempt: Attempt) -> None:
+def run(attempt: Attempt) -> None:
+    """Send PING and wait for the same bytes."""
     address = attempt.resolve()
     with contextlib.ExitStack() as sockets:
         with attempt.phase("send"):
@@ -68,3 +69,6 @@ def _rtt(begun: int, sent: int | None, arrived: int | None, elapsed: int, sock: 
         sent = error_queue.drain(sock).sent.get(0) if sent is None else sent
         took, method = (arrived - begun, Method.CLOCK) if sent is None else (arrived - sent, Method.KERNEL)
     return Rtt(took / 1e9, method) if 0 <= took <= elapsed else None
+
+
+probe = Probe(run, "udp", "send PING to an echo and wait for the same bytes")

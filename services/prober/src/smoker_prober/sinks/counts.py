@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from smoker_diagnosis.train import Train
-from smoker_prober.result import Outcome, Result
+from smoker_prober.probes import PROBES
+from smoker_prober.result import Measure, Outcome, Result
 from smoker_prober.target import Path
 
-OVER_TCP = ("tcp", "http", "connect")
+OVER_TCP = frozenset(name for name, probe in PROBES.items() if probe.transport == "tcp")
 OUTCOMES = tuple(outcome.value for outcome in Outcome)
 ANSWERED = (Outcome.SUCCESS, Outcome.MTU)  # outcomes of a probe whose small packet was answered
 FATES = ("answered", "delayed", "request_lost", "reply_lost", "lost")
@@ -20,6 +21,7 @@ class Counts:
         "fates",
         "jitter",
         "loss",
+        "measures",
         "outcomes",
         "path",
         "probe",
@@ -42,6 +44,7 @@ class Counts:
         self.rtt: float | None = None
         self.loss: float | None = None
         self.jitter: float | None = None
+        self.measures: tuple[Measure, ...] = ()
 
     @property
     def labels(self) -> dict[str, str]:
@@ -55,6 +58,7 @@ class Counts:
         if self.retransmits is not None:
             self.retransmits += result.retransmits
         self.rtt = result.rtt.seconds if result.rtt is not None else None
+        self.measures = result.details.measures if result.details is not None else ()
         if outcome.ok:
             self.succeeded = now
         if train is not None:

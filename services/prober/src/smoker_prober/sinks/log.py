@@ -50,11 +50,17 @@ def line(result: Result, now: float, latency: str = "network") -> str:
     """
     stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
     if result.outcome.ok:
-        what = f"SUCCESS latency={milliseconds(result.latency(latency))}{_train(result)}"
+        what = f"SUCCESS latency={milliseconds(result.latency(latency))}{_train(result)}{_found(result)}"
     else:
         what = f"FAILED error={result.outcome}{_more(result)}"
     confirm = " confirm=true" if result.confirms else ""
     return f"[{stamp}] [NODE:{result.source}] [{result.probe.upper()}] {what}{_path(result.target.path)}{confirm}"
+
+
+def _found(result: Result) -> str:
+    """Return what the line of a success shows of what only its probe finds."""
+    shown = result.details.of_success if result.details is not None else {}
+    return "".join(f" {name}={value}" for name, value in shown.items())
 
 
 def _more(result: Result) -> str:

@@ -141,6 +141,7 @@ class Metrics(Collector):
             ("smoker_probe_retransmits_total", "Segments that TCP sent again", "retransmits", paths),
         ):
             yield counter(name, what, self._counts(among, attrgetter(count)))
+        yield from _measured(paths)
         yield counter("smoker_prober_rounds_total", "Rounds that have ended", [({}, self._rounds)])
         yield gauge("smoker_prober_interval_seconds", "From one round to the next", [({}, self._interval)])
         yield gauge("smoker_prober_info", "Where the prober stands", [(self._where(), 1)])
@@ -176,6 +177,16 @@ GAUGES: tuple[tuple[str, str, Callable[[Counts], float | None]], ...] = (
     ("smoker_probe_loss_ratio", "Packets of the last train without an answer", attrgetter("loss")),
     ("smoker_probe_jitter_seconds", "RTT jitter in the last train", attrgetter("jitter")),
 )
+
+
+def _measured(paths: Iterable[Counts]) -> Iterator[Metric]:
+    """Yield a gauge for each name that the probes' own measures have."""
+    found: dict[tuple[str, str], list[Value]] = {}
+    for path in paths:
+        for name, what, value in path.measures:
+            found.setdefault((name, what), []).append((path.labels, value))
+    for (name, what), values in found.items():
+        yield gauge(name, what, values)
 
 
 def _set(paths: Iterable[Counts], value_of: Callable[[Counts], float | None]) -> Iterator[Value]:
