@@ -101,6 +101,14 @@ def test_windows(helm: Helm, interval: float | str, scrape: int) -> None:
     assert set(windows(helm, values)) == {4 * turn, 20 * turn, 86400}
 
 
+def test_windows_of_a_service_monitor(helm: Helm) -> None:
+    """Where a ServiceMonitor scrapes, the windows follow its interval and not the PodMonitor's."""
+    scraped = {"intervalSeconds": 60, "timeoutSeconds": 1}
+    slow = merged(nested("metrics.podMonitor", scraped), nested("metrics.serviceMonitor.enabled", True))
+    assert min(windows(helm, slow)) == 4 * 30
+    assert min(windows(helm, nested("metrics.serviceMonitor", {"enabled": True, **scraped}))) == 4 * 60
+
+
 @pytest.mark.parametrize(("interval", "timeout", "turn"), [(30, 10, 30), (30, 11, 63), (1, 1, 4), (2, "0.7", 4.1)])
 def test_windows_of_rounds_that_fail(helm: Helm, interval: float | str, timeout: float | str, turn: float) -> None:
     """Three timeouts that take longer than the interval leave rounds out: a window still holds four that fail."""

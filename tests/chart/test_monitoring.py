@@ -1,4 +1,4 @@
-"""Who scrapes the pods: annotations and the PodMonitor. The alerts are in test_rules.py and test_alerts.py."""
+"""Who scrapes the pods: annotations, a PodMonitor or a ServiceMonitor. The alerts: test_rules.py and test_alerts.py."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ from typing import Any
 import pytest
 
 from .promql import target_labels
-from .render import ALL, HOST, VALUES_KEY, WORKLOADS, Helm, HelmError, Object, nested
+from .render import ALL, HOST, VALUES_KEY, WORKLOADS, Helm, HelmError, Object, merged, nested
 from .selection import pods, selected, selects
 
 ANNOTATED = {"metrics": {"scrapeAnnotations": True}}
 MONITORED = {"metrics": {"podMonitor": {"enabled": True}}}
+BY_SERVICE = {"metrics": {"serviceMonitor": {"enabled": True}}}
+ENDPOINTS = {"podMonitor": "podMetricsEndpoints", "serviceMonitor": "endpoints"}
 SCRAPED = {"prometheus.io/scrape": "true", "prometheus.io/port": "9464", "prometheus.io/path": "/metrics"}
 
 
 def monitor(helm: Helm, values: dict[str, Any] | None = None, release: str = "smoker") -> Object:
     return helm.render(values or MONITORED, release=release).get("PodMonitor", f"{release}-metrics")
+
+
+def port_names(pod: Object) -> set[str]:
+    return {port["name"] for container in pod["spec"]["containers"] for port in container.get("ports", [])}
 
 
 def test_off(helm: Helm) -> None:
@@ -51,11 +57,7 @@ def test_pod_monitor_selects(helm: Helm) -> None:
     for values, others in ((MONITORED, set()), ({**MONITORED, **HOST}, {"host"}), (ALL, {"host"})):
         release = helm.render(values)
         (one,) = release.of_kind("PodMonitor")
-        serving = {
-            name
-            for name, pod in pods(release).items()
-            if "admin" in [port["name"] for c in pod["spec"]["containers"] for port in c.get("ports", [])]
-        }
+        serving = {name for name, pod in pods(release).items() if "admin" in port_names(pod)}
         assert selected(one["spec"]["selector"], release) == serving == {*WORKLOADS, "hub", *others}
         assert not selected(one["spec"]["selector"], helm.render(release="other"))
 
@@ -81,7 +83,57 @@ def test_target_labels(helm: Helm) -> None:
         assert set(spec["podTargetLabels"]) <= pods(helm.render())[component]["metadata"]["labels"].keys()
 
 
-@pytest.mark.parametrize(("key", "kind"), [("podMonitor", "PodMonitor"), ("prometheusRule", "PrometheusRule")])
+def test_service_monitor_selects(helm: Helm) -> None:
+    """The ServiceMonitor selects its own Service alone, through which every pod with an admin port is scraped once."""
+    release = helm.render(merged(BY_SERVICE, HOST))
+    (one,) = release.of_kind("ServiceMonitor")
+    (service,) = [s for s in release.of_kind("Service") if selects(one["spec"]["selector"], s["metadata"]["labels"])]
+    assert service["metadata"]["name"] == "smoker-metrics"
+    assert (service["spec"]["clusterIP"], service["spec"]["publishNotReadyAddresses"]) == ("None", True)
+    assert service["spec"]["ipFamilyPolicy"] == "SingleStack"
+    (port,) = service["spec"]["ports"]
+    assert (port["name"], port["targetPort"]) == ("admin", one["spec"]["endpoints"][0]["port"])
+    found = selected({"matchLabels": service["spec"]["selector"]}, release)
+    assert {name for name in found if "admin" in port_names(release.pod(name))} == {*WORKLOADS, "hub", "host"}
+    assert not selected({"matchLabels": service["spec"]["selector"]}, helm.render(release="other"))
+
+
+def test_service_monitor_scrapes_alike(helm: Helm) -> None:
+    """The ServiceMonitor asks the same path with the same labels as the PodMonitor, as often as its own values say."""
+    own = {"serviceMonitor": {"enabled": True, "intervalSeconds": 60, "timeoutSeconds": 20}}
+    (one,) = helm.render({"metrics": own}).of_kind("ServiceMonitor")
+    by_pod = monitor(helm)["spec"]
+    assert one["spec"]["podTargetLabels"] == by_pod["podTargetLabels"]
+    expected = {**by_pod["podMetricsEndpoints"][0], "interval": "60s", "scrapeTimeout": "20s"}
+    assert one["spec"]["endpoints"] == [expected]
+
+
+@pytest.mark.parametrize("key", ENDPOINTS)
+def test_relabelings(helm: Helm, key: str) -> None:
+    """Relabelings of the user follow the chart's own; those of samples are there only where the user has some."""
+    rules = [{"targetLabel": "cluster", "replacement": "blue"}]
+    drop = [{"action": "drop", "sourceLabels": ["__name__"], "regex": "process_.+"}]
+    kind = f"{key[0].upper()}{key[1:]}"
+    values = {"metrics": {key: {"enabled": True}}}
+    (plain,) = helm.render(values).of_kind(kind)
+    own = nested(f"metrics.{key}", {"relabelings": rules, "metricRelabelings": drop})
+    (changed,) = helm.render(merged(values, own)).of_kind(kind)
+    (before,), (after,) = (one["spec"][ENDPOINTS[key]] for one in (plain, changed))
+    assert "metricRelabelings" not in before
+    assert after["relabelings"] == [*before["relabelings"], *rules]
+    assert after["metricRelabelings"] == drop
+
+
+def test_one_monitor(helm: Helm) -> None:
+    """A PodMonitor beside a ServiceMonitor is refused: Prometheus would scrape and count each pod twice."""
+    with pytest.raises(HelmError, match=r"metrics\.serviceMonitor\.enabled: excludes metrics\.podMonitor\.enabled"):
+        helm.render(merged(MONITORED, BY_SERVICE))
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"),
+    [("podMonitor", "PodMonitor"), ("serviceMonitor", "ServiceMonitor"), ("prometheusRule", "PrometheusRule")],
+)
 def test_labels_and_annotations(helm: Helm, key: str, kind: str) -> None:
     """Each object gets the labels that a Prometheus selects by, and annotations, beside the common ones."""
     own = {"enabled": True, "labels": {"release": "prom", "team": "ours"}, "annotations": {"note": "x"}}
@@ -94,8 +146,9 @@ def test_labels_and_annotations(helm: Helm, key: str, kind: str) -> None:
     assert not any(selects({"matchLabels": {"release": "prom"}}, o["metadata"]["labels"]) for o in others)
 
 
-def test_timeout_within_interval(helm: Helm) -> None:
+@pytest.mark.parametrize("key", ENDPOINTS)
+def test_timeout_within_interval(helm: Helm, key: str) -> None:
     """A scrape that may take longer than the interval is refused in a sentence, as Prometheus would refuse it."""
-    with pytest.raises(HelmError, match=r"metrics\.podMonitor\.timeoutSeconds: must not exceed intervalSeconds"):
-        helm.render(nested("metrics.podMonitor", {"intervalSeconds": 5, "timeoutSeconds": 6}))
-    assert helm.render(nested("metrics.podMonitor", {"intervalSeconds": 5, "timeoutSeconds": 5})).objects
+    with pytest.raises(HelmError, match=rf"metrics\.{key}\.timeoutSeconds: must not exceed intervalSeconds"):
+        helm.render(nested(f"metrics.{key}", {"intervalSeconds": 5, "timeoutSeconds": 6}))
+    assert helm.render(nested(f"metrics.{key}", {"intervalSeconds": 5, "timeoutSeconds": 5})).objects

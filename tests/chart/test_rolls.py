@@ -61,6 +61,7 @@ OTHER = merged(
         "hub": {"enabled": False, "history": {"persistence": {"enabled": True}}, "serviceAccount": {"create": False}},
         "prober": {"serviceAccount": {"create": False}},
         "rbac": {"create": False},
+        "metrics": {"serviceMonitor": {"enabled": True}},
     },
 )  # what ci/all-values.yaml says but for what excludes the rest of it
 
@@ -77,7 +78,8 @@ def test_rolls(any_helm: Helm, key: str) -> None:
     on = {"enabled": not key.endswith(".enabled")}
     narrow = {**on, "nodeCidrs": ["203.0.113.0/24"]}  # any address by default: then extraFrom adds nothing
     rules = {**on, "pathAlerts": not key.endswith(".pathAlerts")}  # else a hub leaves them out
-    base = {"networkPolicy": narrow, "metrics": {"podMonitor": on, "prometheusRule": rules, "dashboards": on}}
+    monitor = "serviceMonitor" if key.startswith("metrics.serviceMonitor.") else "podMonitor"  # one excludes the other
+    base = {"networkPolicy": narrow, "metrics": {monitor: on, "prometheusRule": rules, "dashboards": on}}
     base |= {"hostNetwork": on} if key != "mesh.enabled" else {}
     claim = key.startswith("hub.history.persistence")  # it excludes more than one replica
     base |= {"hub": {"history": {"persistence": on}}} if claim else {}

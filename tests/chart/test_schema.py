@@ -103,6 +103,10 @@ BAD: list[tuple[str, Any]] = [
     ("metrics.podMonitor.timeoutSeconds", 0),
     ("metrics.podMonitor.timeoutSeconds", 0.5),
     ("metrics.podMonitor.labels", {"app.kubernetes.io/component": "other"}),
+    ("metrics.podMonitor.relabelings", {"action": "drop"}),
+    ("metrics.podMonitor.metricRelabelings", [{}]),
+    ("metrics.serviceMonitor.enabled", "yes"),
+    ("metrics.serviceMonitor.intervalSeconds", 0),
     ("metrics.prometheusRule.annotations", {"a": 1}),
     ("metrics.prometheusRule.runbookUrl", ""),
     ("metrics.prometheusRule.runbookUrl", "https://example.com/#x"),
@@ -142,6 +146,7 @@ UNKNOWN = [
     "networkPolicy.nope",
     "metrics.nope",
     "metrics.podMonitor.interval",
+    "metrics.serviceMonitor.interval",
     "metrics.prometheusRule.nope",
     "metrics.prometheusRule.probeFailing.ratio",
     "metrics.prometheusRule.latencyHigh.for",
@@ -275,9 +280,14 @@ def test_owned_levels_are_closed() -> None:
     walk(SCHEMA, "")
 
 
-#: What ci/all-values.yaml leaves at its default: the first two are needed, the third excludes; the rest makes objects.
+#: What ci/all-values.yaml leaves at its default: the first two are needed, two exclude others; the rest makes objects.
 NOT_SET = {"mesh.enabled", "hub.enabled", "hub.history.persistence.enabled"}
-NOT_SET |= {"rbac.create", "prober.serviceAccount.create", "hub.serviceAccount.create"}
+NOT_SET |= {
+    "metrics.serviceMonitor.enabled",
+    "rbac.create",
+    "prober.serviceAccount.create",
+    "hub.serviceAccount.create",
+}
 
 
 def test_all_values_sets_everything() -> None:

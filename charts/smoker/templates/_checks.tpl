@@ -32,10 +32,15 @@
 {{- with $values.hostNetwork -}}
 {{- include "smoker.distinct" (dict "key" "hostNetwork.ports" "ports" .ports "admin" .adminPort "adminKey" "hostNetwork.adminPort") -}}
 {{- end -}}
-{{- with $values.metrics.podMonitor -}}
+{{- range $monitor := list "podMonitor" "serviceMonitor" -}}
+{{- with get $values.metrics $monitor -}}
 {{- if gt (int64 .timeoutSeconds) (int64 .intervalSeconds) -}}
-{{- fail "metrics.podMonitor.timeoutSeconds: must not exceed intervalSeconds, because a scrape ends before the next begins" -}}
+{{- fail (printf "metrics.%s.timeoutSeconds: must not exceed intervalSeconds, because a scrape ends before the next begins" $monitor) -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and $values.metrics.podMonitor.enabled $values.metrics.serviceMonitor.enabled -}}
+{{- fail "metrics.serviceMonitor.enabled: excludes metrics.podMonitor.enabled, because each pod would be scraped twice" -}}
 {{- end -}}
 {{- if not (regexMatch "^[a-z]" (include "smoker.base" .)) -}}
 {{- fail "fullnameOverride: must be set, because the name of a Service begins with a letter and this release's name does not" -}}

@@ -15,6 +15,35 @@ matchExpressions:
   - {key: app.kubernetes.io/component, operator: In, values: [tcp-echo, udp-echo, http-echo, prober, host, hub]}
 {{- end -}}
 
+{{/* The values of the monitor that scrapes: the ServiceMonitor's where it is enabled, otherwise the PodMonitor's. */}}
+{{- define "smoker.monitor" -}}
+{{- with .Values.metrics -}}
+{{- toYaml (ternary .serviceMonitor .podMonitor .serviceMonitor.enabled) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The pods' labels that become labels of their series: app_kubernetes_io_instance and app_kubernetes_io_component. */}}
+{{- define "smoker.podTargetLabels" -}}
+[app.kubernetes.io/instance, app.kubernetes.io/component]
+{{- end -}}
+
+{{/* How a PodMonitor or a ServiceMonitor scrapes its endpoint. Takes the monitor's values. */}}
+{{- define "smoker.monitorEndpoint" -}}
+port: admin
+path: /metrics
+interval: {{ int64 .intervalSeconds }}s
+scrapeTimeout: {{ int64 .timeoutSeconds }}s
+relabelings:
+  - {action: replace, sourceLabels: [__meta_kubernetes_pod_node_name], targetLabel: node}
+  {{- with .relabelings }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with .metricRelabelings }}
+metricRelabelings:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
 {{/* The matchers of this release's series in PromQL: of all its pods, of its hub, and of its probers. */}}
 {{- define "smoker.ofRelease" -}}
 namespace="{{ .Release.Namespace }}",app_kubernetes_io_instance="{{ .Release.Name }}"
@@ -38,7 +67,7 @@ Takes root, turns.
 {{- $interval := float64 $prober.intervalSeconds -}}
 {{- $failing := mulf 3 $prober.timeoutSeconds -}}
 {{- $round := ternary (addf $failing $interval) $interval (gt $failing $interval) -}}
-{{- $scrape := float64 .root.Values.metrics.podMonitor.intervalSeconds -}}
+{{- $scrape := float64 (include "smoker.monitor" .root | fromYaml).intervalSeconds -}}
 {{- mulf .turns (maxf $round $scrape) | ceil | int64 -}}
 {{- end -}}
 
