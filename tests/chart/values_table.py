@@ -1,4 +1,4 @@
-"""Makes from values.yaml what repeats it: the table in the chart's README, defaults.yaml, the descriptions in values.schema.json.
+"""Makes what repeats values.yaml: the table in the chart's README, defaults.yaml, descriptions in values.schema.json.
 
 Run as a script it prints the table; with --write it writes all three.
 """
@@ -89,7 +89,7 @@ def with_table(readme: str, made: str) -> str:
 
 
 def described(schema: str, found: list[Row]) -> str:
-    """Return the schema with the description of each value; a shared level of the chart's own becomes a copy, to hold its own."""
+    """Return the schema with the description of each value; a level that groups share becomes a copy in each."""
     root = json.loads(schema)
     for row in found:
         node = root
@@ -109,7 +109,7 @@ def _own_level(root: dict[str, Any], properties: dict[str, Any], level: str) -> 
 
 
 def _compact(node: Any, indent: str = "", before: int = 0) -> str:
-    """Return JSON in which a map or list stands on one line where it fits; `before` is the width of the key in front of it."""
+    """Return JSON with each map and list on one line where it fits; `before` is the width of its key."""
     line = json.dumps(node)  # ASCII: a pattern has characters that nobody could see
     if not isinstance(node, dict | list) or len(indent) + before + len(line) < WIDTH:
         return line
