@@ -133,8 +133,8 @@ def test_notes_of_the_mesh(helm: Helm, tmp_path: Path) -> None:
 
 def test_notes_of_some_probes(helm: Helm, tmp_path: Path) -> None:
     """Where not all protocols are probed, the notes say which are."""
-    assert " asks them every 30 s" in notes(helm, tmp_path, {})
-    assert " asks them over TCP and UDP every 30 s" in notes(helm, tmp_path, {"prober": {"probes": ["tcp", "udp"]}})
+    assert " probes them every 30 s" in notes(helm, tmp_path, {})
+    assert " probes them over TCP and UDP every 30 s" in notes(helm, tmp_path, {"prober": {"probes": ["tcp", "udp"]}})
 
 
 def test_notes_are_whole(helm: Helm, tmp_path: Path) -> None:
