@@ -19,11 +19,11 @@ def resolved(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def entry(key: str) -> dict[str, Any]:
-    """Return what the schema says of a dotted key, with the description beside a reference."""
+    """What the schema says of a dotted key."""
     node = SCHEMA
     for step in key.split("."):
-        node = resolved(node)["properties"][step]
-    return {**resolved(node), **node}
+        node = resolved(node["properties"][step])
+    return node
 
 
 def keys(node: dict[str, Any] = SCHEMA, prefix: str = "") -> Iterator[str]:

@@ -301,6 +301,11 @@ def test_further_targets(helm: Helm) -> None:
     for port in (6550, 80, 443):
         assert passes(release, own(release, "prober"), outside, "TCP", port), port
     assert not passes(release, own(release, "prober"), outside, "TCP", 7)
+    servers = {"ns": "dns://192.0.2.1:5300/x.example", "own": "dns:///x.example"}
+    release = helm.render(merged(ON, {"prober": {"targets": servers}, "networkPolicy": {"dnsPorts": []}}))
+    for transport, port in (("UDP", 5300), ("TCP", 5300), ("UDP", 53)):
+        assert passes(release, own(release, "prober"), outside, transport, port), port
+    assert not passes(release, own(release, "prober"), outside, "UDP", 80)
     assert not passes(helm.render(ON), own(release, "prober"), outside, "TCP", 80)
 
 

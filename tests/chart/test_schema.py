@@ -49,6 +49,9 @@ BAD: list[tuple[str, Any]] = [
     ("prober.targets", {"a": "tcp://h:65536"}),
     ("prober.targets", {"a": "https://h/#part"}),
     ("prober.targets", {"a": "https://-h"}),
+    ("prober.targets", {"a": "dns://h:0/x"}),
+    ("prober.targets", {"a": "dns://-h/x"}),
+    ("prober.targets", {"a": "dns://h/a b"}),
     ("prober.targets", {"a": "http://user@h/"}),
     ("prober.targets", {"a": "http://h/a b"}),
     ("prober.targets.A", "tcp://h:1"),
@@ -214,6 +217,7 @@ def test_a_host_is_one_for_the_schema_too(text: str) -> None:
     address = f"[{text}]" if ":" in text and "[" not in text else text
     assert HOST.is_valid(text)
     assert all(URL.is_valid(url) for url in (f"tcp://{address}:1", f"http://{address}", f"https://{address}:65535/x"))
+    assert all(URL.is_valid(url) for url in (f"dns://{address}", f"dns://{address}:5353/x.example?type=A+AAAA"))
 
 
 @pytest.mark.parametrize("text", hosts.BAD, ids=ascii)
@@ -231,6 +235,12 @@ def test_what_can_be_no_port_is_none_for_the_schema(port: str) -> None:
     """1 to 65535, and nothing else."""
     assert not URL.is_valid(f"tcp://web:{port}")
     assert not URL.is_valid(f"http://web:{port}/")
+
+
+def test_a_look_up_needs_no_server() -> None:
+    """Without one the prober asks the name server of its pod."""
+    assert all(URL.is_valid(url) for url in ("dns://", "dns:///x.example", "dns://:5353/"))
+    assert not any(URL.is_valid(url) for url in ("tcp://:1", "http:///x", "dns:x.example"))
 
 
 def test_helm_reads_the_patterns_alike(helm: Helm) -> None:
@@ -263,11 +273,6 @@ def test_numbers_from_the_command_line(helm: Helm) -> None:
 def test_schema_and_values_know_the_same_keys() -> None:
     """Every value has a comment and a schema entry, and the schema knows no key that values.yaml does not show."""
     assert set(keys()) == {row.key for row in ROWS}
-
-
-def test_every_value_has_a_type() -> None:
-    """The schema says of each value what type it has, so that an error and an editor can say it."""
-    assert [row.key for row in ROWS if "type" not in entry(row.key)] == []
 
 
 def test_owned_levels_are_closed() -> None:

@@ -134,19 +134,18 @@ def hearing(answer: Callable[[socket.socket, bytes, Client], None]) -> Iterator[
 
 
 @contextlib.contextmanager
-def listening(serve: Serve, host: str = HOST) -> Iterator[int]:
+def listening(serve: Serve, host: str = HOST, port: int = 0) -> Iterator[int]:
     """A TCP server that does to each connection what `serve` does, and then closes it; its port."""
 
     def handle(sock: socket.socket, _address: object) -> None:
         with sock, contextlib.suppress(OSError):  # the prober may go first
             serve(sock)
 
-    listener = tcp_listener(host, 0)
-    port: int = listener.getsockname()[1]
+    listener = tcp_listener(host, port)
     server = StreamServer(listener, handle, spawn=Pool())
     server.start()
     try:
-        yield port
+        yield listener.getsockname()[1]
     finally:
         server.stop(timeout=0)
 

@@ -1,9 +1,9 @@
 {{/*
-Environment variables are written into the pod templates, not into a ConfigMap, so that a changed value restarts exactly the pods
-that read it.
+Environment goes straight into the pod templates, not through a ConfigMap: so a changed value restarts the pods that
+read it, and no others.
 */}}
 
-{{/* A value as text. Helm reads numbers as floats, which would print 10485760 as 1.048576e+07. */}}
+{{/* A value as text. Helm reads numbers as floats, and 10485760 would become 1.048576e+07. */}}
 {{- define "smoker.text" -}}
 {{- if and (kindIs "float64" .) (eq . (floor .)) }}{{ int64 . }}{{ else }}{{ . }}{{ end -}}
 {{- end -}}
@@ -11,7 +11,7 @@ that read it.
 {{/*
 The env list of a container. Takes root, key (of the values), values, env (name: value), fieldEnv (name: field path), secretEnv
 (name: reference to a key of a Secret).
-Server-side apply refuses a list with the same name twice, so extraEnv may not contain a name that is set here.
+A name twice in the list is refused by server-side apply, so one that is set here already cannot be in extraEnv.
 */}}
 {{- define "smoker.env" -}}
 {{- $key := .key -}}
@@ -40,8 +40,7 @@ Server-side apply refuses a list with the same name twice, so extraEnv may not c
 {{- end }}
 {{- end -}}
 
-{{/* The UDP ports of every echo and reflector of a release, on all planes. They answer no datagram from one of these ports: two of
-them would echo each other for ever. */}}
+{{/* The UDP ports of every echo and reflector of a release, on all planes: none answers a datagram from one of them. */}}
 {{- define "smoker.allEchoPorts" -}}
 {{- $ports := list (int64 .Values.udpEcho.port) (int64 .Values.udpEcho.stampPort) -}}
 {{- range list .Values.mesh.ports .Values.hostNetwork.ports -}}
@@ -50,7 +49,7 @@ them would echo each other for ever. */}}
 {{- $ports | uniq | sortAlpha | join "," -}}
 {{- end -}}
 
-{{/* Environment of every prober, including the test pod's. Takes root, serverHost. */}}
+{{/* What every prober is told, the test pod's too. Takes root, serverHost. */}}
 {{- define "smoker.proberEnv" -}}
 {{- $values := .root.Values -}}
 SERVER_HOST: {{ .serverHost | default (include "smoker.serverName" .root) | quote }}
@@ -67,7 +66,7 @@ TEST_INTERVAL: {{ $values.prober.intervalSeconds }}
 TEST_TIMEOUT: {{ $values.prober.timeoutSeconds }}
 {{- end -}}
 
-{{/* Environment for the mesh, of the DaemonSets' probers. Takes root, network, ports. */}}
+{{/* What a prober of the DaemonSets is told of its peers. Takes root, network, ports. */}}
 {{- define "smoker.meshEnv" -}}
 {{- $mesh := .root.Values.mesh -}}
 LINGER: {{ .root.Values.lingerSeconds }}

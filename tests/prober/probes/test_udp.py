@@ -12,7 +12,7 @@ import gevent
 import pytest
 
 from smoker_prober.kernel import timestamping
-from smoker_prober.probes import udp
+from smoker_prober.probes import datagram
 from smoker_prober.result import Method, Outcome
 from tests.conftest import eventually
 from tests.prober.targets import ENOUGH, HOST, PLENTY, SHORT, Client, echo, hearing, probe
@@ -23,8 +23,8 @@ Answer = Callable[[socket.socket, bytes, Client], None]
 
 def saying(*datagrams: bytes) -> Answer:
     def answer(sock: socket.socket, _data: bytes, client: Client) -> None:
-        for datagram in datagrams:
-            sock.sendto(datagram, client)
+        for each in datagrams:
+            sock.sendto(each, client)
 
     return answer
 
@@ -89,7 +89,7 @@ def test_a_wall_clock_that_steps_during_a_probe(
     def stamp(ancillary: Any) -> int:
         return (timestamping.stamp(ancillary) or time.time_ns()) + step * 10**9
 
-    monkeypatch.setattr(udp, "timestamping", SimpleNamespace(**vars(timestamping) | {"stamp": stamp}))
+    monkeypatch.setattr(datagram, "timestamping", SimpleNamespace(**vars(timestamping) | {"stamp": stamp}))
     begun = time.monotonic()
     result = probe("udp", echoes["udp"])
     assert (result.outcome, result.rtt) == (Outcome.SUCCESS, None)

@@ -1,6 +1,6 @@
 {{/*
-One alert per finding of the hub, however many paths fail with it. The window bridges a restart of the hub, after which a finding
-opens again once two collections have seen it.
+What is at fault, by the hub: one alert for each finding, whatever number of paths fail with it. The window bridges a restart of the
+hub, after which a finding needs two looks to open again.
 */}}
 {{- define "smoker.findingRules" -}}
 {{- $rules := .Values.metrics.prometheusRule -}}
@@ -18,10 +18,10 @@ opens again once two collections have seen it.
     summary: >-
       {{`{{ $labels.scope }}: {{ $labels.kind }}{{ with $labels.layer }} of layer {{ . }}{{ end }}, finding {{ $labels.finding }}`}}
     description: >-
-      {{`The hub has found a network fault at {{ $labels.scope }}{{ with $labels.layer }} (layer {{ . }}){{ end }}. For the evidence and the next command run
-      kubectl smoker findings, or look for finding {{ $labels.finding }} on the hub's page or in its log.`}}
+      {{`The hub has found a fault of the network at {{ $labels.scope }}{{ with $labels.layer }} (layer {{ . }}){{ end }}. kubectl smoker findings, or the hub's
+      page and log, have the evidence and the next command for the finding {{ $labels.finding }}.`}}
     runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerFault") }}
-{{- /* The alert has two causes, each with a rule of its own. The label `sign` tells them apart. */}}
+{{- /* Two reasons for one ill: so two rules, told apart by a label. */}}
 - alert: SmokerHubBlind
   expr: |
     # No hub answers the scrape, or none is known.
@@ -32,14 +32,13 @@ opens again once two collections have seen it.
     {{- include "smoker.alertLabels" (dict "root" . "severity" "warning") | nindent 4 }}
     sign: missing
   annotations:
-    summary: no hub answers
+    summary: there is no hub that answers
     description: >-
-      No hub of this release answers the scrape. Probers keep probing, but no fault is named and SmokerFault cannot fire. Check the
-      hub's pod and its log.
+      No hub of this release answers the scrape. Probers go on probing, but nobody says what is at fault, and SmokerFault is silent.
     runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerHubBlind") }}
 - alert: SmokerHubBlind
   expr: |
-    # The replica that reaches most probers still reaches fewer than half of them.
+    # Even the hub that hears most hears fewer than half of the probers.
     max(
       sum by (pod) (smoker_hub_probers{ {{- include "smoker.ofHub" . }},state="answering"})
         / (sum by (pod) (smoker_hub_probers{ {{- include "smoker.ofHub" . }}}) > 0)
@@ -50,14 +49,14 @@ opens again once two collections have seen it.
     sign: cut_off
   annotations:
     summary: >-
-      {{`only {{ $value | humanizePercentage }} of the probers answer the hub`}}
+      {{`the hub hears {{ $value | humanizePercentage }} of the probers`}}
     description: >-
-      {{`Only {{ $value | humanizePercentage }} of the probers answer the hub. Either the hub is cut off, or most of the network is down. Until more
-      probers answer, it neither opens nor closes a finding.`}}
+      {{`Only {{ $value | humanizePercentage }} of the probers answer the hub. It is cut off itself, or most of the network is down: it neither opens nor
+      closes a finding meanwhile.`}}
     runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerHubBlind") }}
 {{- end -}}
 
-{{/* Nodes that an open finding names. A fault that the hub has found needs no second alert. */}}
+{{/* Nodes that an open finding names: what the hub has found needs no second alert. */}}
 {{- define "smoker.nodesAtFault" -}}
 label_replace(
   max by (scope) (max_over_time(smoker_finding_open{ {{- include "smoker.ofHub" . }}}[{{ include "smoker.window" . }}s])),

@@ -19,7 +19,7 @@ BY_SCHEME = {scheme: name for name, probe in PROBES.items() for scheme in probe.
 _SIGNS = r"-\w.~!$&'()*+;=:@%/"  # of a path: RFC 3986, but for the comma
 _ENTRY = re.compile(
     r"(?:(?P<name>[a-z0-9](?:[-a-z0-9.]{0,61}[a-z0-9])?)=)?"
-    rf"(?P<scheme>{'|'.join(BY_SCHEME)})://(?P<host>\[[^\]]*\]|[^][:/?#@]+)(?::(?P<port>[0-9]{{1,5}}))?"
+    rf"(?P<scheme>{'|'.join(BY_SCHEME)})://(?P<host>\[[^\]]*\]|[^][:/?#@]+)?(?::(?P<port>[0-9]{{1,5}}))?"
     rf"(?P<path>/[{_SIGNS}]*)?(?:\?(?P<query>[{_SIGNS}?]*))?",  # no fragment: it is not sent
     re.ASCII,
 )
@@ -62,9 +62,12 @@ def _one(entry: str) -> tuple[str, External]:
     if match is None:
         raise ValueError(entry)
     # In a URL the sign before a zone is written %25 (RFC 6874), or as everywhere else.
-    place = host(re.sub("%25(?=[^]])", "%", match["host"]))
     number = None if match["port"] is None else int(match["port"])
     probe = BY_SCHEME[match["scheme"]]
+    usual = PROBES[probe].default_host
+    if match["host"] is None and usual is None:
+        raise ValueError(entry)
+    place = usual() if match["host"] is None and usual else host(re.sub("%25(?=[^]])", "%", match["host"]))
     port, options = PROBES[probe].of_url(Url(match["scheme"], place, number, match["path"], match["query"]))
     return match["name"] or authority(place, port), External(probe, place, port, options)
 

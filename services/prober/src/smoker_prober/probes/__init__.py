@@ -2,11 +2,17 @@
 
 from collections.abc import Collection
 
-from smoker_prober.probes import base, connect, http, tcp, udp
+from smoker_prober.probes import base, connect, dns, http, tcp, udp
 from smoker_prober.result import Result
 from smoker_prober.target import Target
 
-PROBES: dict[str, base.Probe] = {"tcp": tcp.probe, "udp": udp.probe, "http": http.probe, "connect": connect.probe}
+PROBES: dict[str, base.Probe] = {
+    "tcp": tcp.probe,
+    "udp": udp.probe,
+    "http": http.probe,
+    "connect": connect.probe,
+    "dns": dns.probe,
+}
 ECHOED = ("tcp", "udp", "http")  # the probes that every host with echoes answers: the echo services, each peer
 
 

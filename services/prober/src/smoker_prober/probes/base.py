@@ -69,6 +69,7 @@ class Probe:
     help: str
     options: type = NoOptions  # a frozen dataclass, made with `probes.options.option`
     default_port: int | None = None  # of a URL without a port; `default_port` of the options counts before it
+    default_host: Callable[[], str] | None = None  # of a target that names none
     schemes: tuple[str, ...] = ()  # of the URLs that name targets of this probe
     form: str = ""  # of these URLs, for a person
     #: Makes the options of a URL. None: the URL has no path, and the options are its query.

@@ -65,7 +65,7 @@ class Counts:
             self._add(train)
             self.loss, self.jitter = train.loss_ratio, train.jitter
         elif outcome is not Outcome.LOCAL_ERROR:
-            self.loss, self.jitter = (None if outcome in ANSWERED or self.probe in OVER_TCP else 1.0), None
+            self.loss, self.jitter = (None if outcome in ANSWERED or self.probe != "udp" else 1.0), None
 
     def _add(self, train: Train) -> None:
         known = train.lost < train.known  # without any answer the direction is not known

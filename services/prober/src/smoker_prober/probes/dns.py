@@ -1,0 +1,276 @@
+"""The DNS probe: one look-up, from one socket, over UDP or TCP.
+
+    dns://10.96.0.10/kubernetes.default.svc.cluster.local   what every pod asks
+    dns:///example.org?type=A+AAAA                          from the name server of this pod, both at once, as libc does
+
+Several types leave one socket together. A conntrack race can lose one of two such packets (docs/troubleshooting.md): a
+program then waits five seconds for it. The probe says which type was not answered.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
+from urllib.parse import unquote
+
+from smoker_common.host import authority
+from smoker_common.settings import Kind, one_of, some_of
+from smoker_outcome.failure import BadReply, DeadlineExceeded, ResolveError
+from smoker_prober.network import resolv_conf
+from smoker_prober.probes import dns_message
+from smoker_prober.probes.base import Attempt, Probe
+from smoker_prober.probes.connection import connect, count_retransmits
+from smoker_prober.probes.datagram import Exchange, connected
+from smoker_prober.probes.dns_message import Question, Reply, Unasked
+from smoker_prober.probes.options import Url, of_query, option
+from smoker_prober.result import Details as AnyDetails
+
+PORT = 53
+SHOWN = 16  # answers in a result
+RCODES = ("NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED")
+_NAME = re.compile(r"(?=.{1,254}$)([a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\.?")
+_LENGTH = 2  # bytes before a message over TCP (RFC 1035 section 4.2.2)
+
+
+def _name(text: str) -> str:
+    name = text.lower()
+    if not _NAME.fullmatch(name):
+        raise ValueError(text)
+    return name.removesuffix(".") + "."
+
+
+def _texts(text: str) -> tuple[str, ...]:
+    found = tuple(re.split(r"[,\s]+", text.strip().lower()))
+    if not all(found) or len(found) > SHOWN or not text.isprintable():
+        raise ValueError(text)
+    return found
+
+
+NAME = Kind("a name of at most 253 letters, digits, hyphens, underscores and dots", _name)
+ANSWERS = Kind(f"a list by commas or spaces of 1 to {SHOWN} answers", _texts)
+
+
+@dataclass(frozen=True)
+class Expect:
+    """What an answer must have."""
+
+    rcode: str = option("NOERROR", one_of(*RCODES), "the code of the answer")
+    answers: tuple[str, ...] = option((), ANSWERS, "addresses or names that must be among the answers")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is asked, and how."""
+
+    name: str = option("", NAME, "what is looked up; unset: kubernetes.default.svc of the cluster's domain")
+    type: tuple[str, ...] = option(
+        ("A",), some_of(*dns_message.TYPES), "the types of records; several are asked for at once, from one socket"
+    )
+    transport: str = option("udp", one_of("udp", "tcp"), "udp, with TCP after an answer that was cut short; or tcp")
+    expect: Expect = option(Expect(), Expect, "what the answer must have")
+
+
+@dataclass(frozen=True)
+class Details(AnyDetails):
+    """What only a DNS probe finds. Several types have one of each, the worst."""
+
+    server: str
+    name: str
+    transport: str
+    rcode: str | None = None  # of the answers; of several the first that is not NOERROR
+    answers: str | None = None  # by commas
+    ttl: int | None = None  # seconds, the least
+    unanswered: str | None = None  # the types without an answer, by commas
+
+    @property
+    def of_failure(self) -> dict[str, Any]:
+        """Return the code, and the types without an answer where others had one."""
+        partly = self.rcode is not None and self.unanswered is not None
+        shown = {"rcode": self.rcode, "unanswered": self.unanswered if partly else None}
+        return {name: value for name, value in shown.items() if value is not None}
+
+
+class _LookUp:
+    """The questions of one attempt, and the replies so far."""
+
+    def __init__(self, attempt: Attempt, options: Options) -> None:
+        self._attempt, self.options = attempt, options
+        self.name = options.name or f"kubernetes.default.svc.{resolv_conf.read().domain}."
+        self.questions = dns_message.questions(self.name, options.type)
+        self._replies: dict[int, Reply] = {}  # by number
+        self._over("udp")
+
+    def _over(self, transport: str) -> None:
+        """Begin over this transport, without a reply."""
+        self._replies.clear()
+        server = authority(self._attempt.target.host, self._attempt.target.port)
+        self._attempt.details = self._details = Details(server, self.name, transport)
+
+    def udp(self) -> bool:
+        """Ask over UDP. Return whether all answers came whole."""
+        attempt = self._attempt
+        address = attempt.resolve()
+        with attempt.phase("send"):
+            sock = connected(address, *Exchange.ENABLE)
+        with sock:
+            exchange = Exchange(attempt, address, sock)
+            with attempt.phase("send"):
+                for question in self.questions:
+                    exchange.send(question.wire)
+            with attempt.phase("wait"), attempt.deadline.reading():
+                while self._waits():
+                    arrival = exchange.receive()
+                    number = self._take(arrival.data)
+                    if number is None:
+                        continue
+                    rtt = exchange.rtt([each.number for each in self.questions].index(number), arrival)
+                    if rtt is not None and (attempt.rtt is None or rtt.seconds > attempt.rtt.seconds):
+                        attempt.rtt = rtt
+        return not any(each.truncated for each in self._replies.values())
+
+    def tcp(self) -> None:
+        """Ask over TCP."""
+        attempt = self._attempt
+        self._over("tcp")
+        with connect(attempt) as sock:
+            with attempt.phase("send"):
+                messages = [len(each.wire).to_bytes(_LENGTH) + each.wire for each in self.questions]
+                sock.sendall(b"".join(messages))  # some hundred bytes into an empty queue: never waits
+            with attempt.phase("wait"), attempt.deadline.reading():
+                stream = _Messages(attempt, sock)
+                while self._waits():
+                    self._take(stream.next())
+                count_retransmits(attempt, sock)  # while it is open
+
+    def _waits(self) -> bool:
+        return len(self._replies) < len(self.questions)
+
+    def _take(self, data: bytes) -> int | None:
+        """Take a message. Return its number if it answers a question that had no answer. Raises `BadReply`."""
+        self._attempt.received += len(data)
+        try:
+            number = dns_message.number_of(data)
+            question = self._question(number)
+            if number in self._replies:
+                return None
+            self._replies[number] = dns_message.reply(data, question)
+        except Unasked as other:
+            self._attempt.stray = str(other)
+            return None
+        self._note()
+        return number
+
+    def _question(self, number: int) -> Question:
+        for each in self.questions:
+            if each.number == number:
+                return each
+        raise Unasked("got an answer with another number")
+
+    def _note(self) -> None:
+        """Bring the details up to date."""
+        replies = [self._replies[each.number] for each in self.questions if each.number in self._replies]
+        rcodes = [each.rcode for each in replies]
+        ttls = [each.ttl for each in replies if each.ttl is not None]
+        missing = [each.kind for each in self.questions if each.number not in self._replies]
+        self._attempt.details = self._details = replace(
+            self._details,
+            rcode=next((each for each in rcodes if each != "NOERROR"), rcodes[0]),
+            answers=_listed([text for each in replies for text in each.answers]) or None,
+            ttl=min(ttls, default=None),
+            unanswered=",".join(missing) or None,
+        )
+
+    def silent(self, error: DeadlineExceeded) -> NoReturn:
+        """Raise that some questions had no answer, where others had one."""
+        missing = [each.kind for each in self.questions if each.number not in self._replies]
+        answered = [each.kind for each in self.questions if each.number in self._replies]
+        if not answered or not missing:
+            raise error
+        self._attempt.stray = ""
+        raise DeadlineExceeded(
+            f"{error} to {' and '.join(missing)}; {' and '.join(answered)}, sent from the same socket, was answered"
+        )
+
+    def judge(self) -> None:
+        """Raise `ResolveError` or `BadReply` if the answers are not those that are expected."""
+        expect = self.options.expect
+        self._attempt.phase_name = ""  # the answers came: no phase is to blame
+        for question in self.questions:
+            found = self._replies[question.number]
+            if found.rcode != expect.rcode:
+                raise ResolveError(f"{found.rcode} for {question.kind} of {self.name}")
+        answers = [text for each in self._replies.values() for text in each.answers]
+        if expect.rcode == "NOERROR" and not answers:
+            raise ResolveError(f"{self.name} has no {' or '.join(self.options.type)} record")
+        known = {text.lower().removesuffix(".") for text in answers}
+        missing = [text for text in expect.answers if text.removesuffix(".") not in known]
+        if missing:
+            raise BadReply(f"{', '.join(missing)} is not among the answers for {self.name}: {_listed(answers)}")
+
+
+def _listed(answers: list[str]) -> str:
+    """Return the first answers by commas, and how many more there are."""
+    more = len(answers) - SHOWN
+    return ",".join(answers[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+class _Messages:
+    """The messages of a TCP connection, each with its length before it."""
+
+    def __init__(self, attempt: Attempt, sock: Any) -> None:
+        self._attempt, self._sock = attempt, sock
+        self._data = b""
+
+    def next(self) -> bytes:
+        """Return the next message. Raises `BadReply` if it is too large, or the connection ends before it does."""
+        length = int.from_bytes(self._exactly(_LENGTH))
+        if length > dns_message.LARGEST:
+            raise BadReply(f"got an answer of {length} bytes")
+        return self._exactly(length)
+
+    def _exactly(self, count: int) -> bytes:
+        while len(self._data) < count:
+            self._attempt.deadline.check()
+            self._attempt.deadline.readable(self._sock)
+            data = self._sock.recv(dns_message.LARGEST)
+            if not data:
+                raise BadReply("the connection was closed before the answer")
+            self._data += data
+        taken, self._data = self._data[:count], self._data[count:]
+        return taken
+
+
+def run(attempt: Attempt) -> None:
+    """Look a name up, and judge the answers."""
+    look_up = _LookUp(attempt, attempt.target.options or Options())
+    try:
+        if look_up.options.transport == "tcp" or not look_up.udp():
+            look_up.tcp()
+    except DeadlineExceeded as error:
+        look_up.silent(error)
+    look_up.judge()
+
+
+def from_url(url: Url) -> Options:
+    """Return the options that a URL says: the name is its path, the rest its query. Raises ValueError."""
+    options = of_query(Options, url.query) or Options()
+    name = unquote((url.path or "")[1:])
+    if not name:
+        return options
+    if options.name:
+        raise ValueError("the name stands in the path and in the query")
+    return replace(options, name=_name(name))
+
+
+probe = Probe(
+    run,
+    "udp",
+    "look a name up at one DNS server",
+    options=Options,
+    default_port=PORT,
+    default_host=resolv_conf.server,
+    schemes=("dns",),
+    form="dns://[server][:port]/[name][?type=A]",
+    from_url=from_url,
+)
