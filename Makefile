@@ -14,7 +14,7 @@ FOLLOW    ?=
 LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-requests 100 $(if $(FOLLOW),--follow)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-programs test-chart test-page vendor screenshot check format build images docker-build manifests deploy undeploy logs-server logs-client \
+.PHONY: help setup run test test-programs test-chart test-page vendor screenshot check format build images docker-build manifests package deploy undeploy logs-server logs-client \
         e2e e2e-faults e2e-rest e2e-starved e2e-accuracy bench bench-accuracy bench-scale bench-soak bench-mesh bench-cluster bench-diagnosis bench-history bench-hub lock clean
 
 help:  ## list the commands
@@ -96,6 +96,9 @@ manifests: setup  ## the chart as one file for kubectl apply: dist/smoker.yaml
 	@mkdir -p dist
 	$(HELM) template $(RELEASE) charts/smoker --namespace $(NAMESPACE) --skip-tests $(HELM_ARGS) > dist/smoker.yaml
 	@echo "dist/smoker.yaml is for: kubectl create namespace $(NAMESPACE); kubectl apply --namespace $(NAMESPACE) -f dist/smoker.yaml"
+
+package: setup  ## the chart as a release has it, into dist/ (VERSION=1.2.3, REGISTRY=…, SOURCE_URL=address of the repository)
+	@$(BIN)/python dev/release/package_chart.py --helm "$(HELM)" --version "$(VERSION)" --registry "$(REGISTRY)" --source "$(SOURCE_URL)" dist
 
 deploy: setup  ## install or upgrade the chart in the current cluster
 	$(HELM) upgrade --install $(RELEASE) charts/smoker --namespace $(NAMESPACE) --create-namespace --wait $(HELM_ARGS)

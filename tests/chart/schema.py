@@ -19,11 +19,11 @@ def resolved(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def entry(key: str) -> dict[str, Any]:
-    """What the schema says of a dotted key."""
+    """Return what the schema says of a dotted key, with the description beside a reference."""
     node = SCHEMA
     for step in key.split("."):
-        node = resolved(node["properties"][step])
-    return node
+        node = resolved(node)["properties"][step]
+    return {**resolved(node), **node}
 
 
 def keys(node: dict[str, Any] = SCHEMA, prefix: str = "") -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -11,8 +12,9 @@ from typing import Any
 import pytest
 
 from .render import ALL, HOST, NO_MESH, ROWS, Helm
+from .schema import entry
 from .selection import selected
-from .values_table import CHART, END, defaults, rows, table, with_table
+from .values_table import CHART, END, Row, defaults, described, rows, table, with_table
 
 #: What no value sets, but where and as what the release is installed.
 OF_THE_RELEASE = {"NETWORK", "NAMESPACE", "PEER_SERVICE", "PEER_HOST_SERVICE", "ECHO_PORTS"}
@@ -48,6 +50,23 @@ def test_table() -> None:
 def test_defaults() -> None:
     """The chart's defaults.yaml is what values.yaml says; the same command makes it so."""
     assert defaults(ROWS) == (CHART / "defaults.yaml").read_text()
+
+
+def test_schema_describes_every_value() -> None:
+    """The schema has the description of each value, for editors; the same command writes it."""
+    schema = (CHART / "values.schema.json").read_text()
+    assert described(schema, ROWS) == schema
+    for row in ROWS:
+        assert entry(row.key)["description"] == row.text
+
+
+def test_descriptions_of_a_shared_level() -> None:
+    """Two groups that share a definition each have descriptions of their own, and keep its rules."""
+    shared = {"type": "object", "properties": {"port": {"type": "integer"}}}
+    schema = {"properties": {key: {"$ref": "#/definitions/d"} for key in "ab"}, "definitions": {"d": shared}}
+    found = json.loads(described(json.dumps(schema), [Row("a.port", 1, "One."), Row("b.port", 2, "Two.")]))
+    for key, text in (("a", "One."), ("b", "Two.")):
+        assert found["properties"][key]["properties"]["port"] == {"description": text, "type": "integer"}
 
 
 def test_variables(helm: Helm) -> None:
@@ -114,8 +133,8 @@ def test_notes_of_the_mesh(helm: Helm, tmp_path: Path) -> None:
 
 def test_notes_of_some_probes(helm: Helm, tmp_path: Path) -> None:
     """Where not all protocols are probed, the notes say which are."""
-    assert " asks them every 30 s" in notes(helm, tmp_path, {})
-    assert " asks them over TCP and UDP every 30 s" in notes(helm, tmp_path, {"prober": {"probes": ["tcp", "udp"]}})
+    assert " probes them every 30 s" in notes(helm, tmp_path, {})
+    assert " probes them over TCP and UDP every 30 s" in notes(helm, tmp_path, {"prober": {"probes": ["tcp", "udp"]}})
 
 
 def test_notes_are_whole(helm: Helm, tmp_path: Path) -> None:

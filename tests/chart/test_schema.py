@@ -275,6 +275,11 @@ def test_schema_and_values_know_the_same_keys() -> None:
     assert set(keys()) == {row.key for row in ROWS}
 
 
+def test_every_value_has_a_type() -> None:
+    """The schema says of each value what type it has, so that an error and an editor can say it."""
+    assert [row.key for row in ROWS if "type" not in entry(row.key)] == []
+
+
 def test_owned_levels_are_closed() -> None:
     """Every level whose keys are the chart's own refuses further keys."""
 

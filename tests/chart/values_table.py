@@ -1,10 +1,11 @@
-"""Makes the table of values in the chart's README, and the chart's defaults.yaml, from values.yaml.
+"""Makes what repeats values.yaml: the table in the chart's README, defaults.yaml, descriptions in values.schema.json.
 
-Run as a script it prints the table; with --write it writes the table into the README, and defaults.yaml.
+Run as a script it prints the table; with --write it writes all three.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import yaml
 CHART = Path(__file__).resolve().parents[2] / "charts" / "smoker"
 BEGIN, END = "<!-- values: begin -->\n", "<!-- values: end -->\n"
 MARK = "# -- "
+WIDTH = 140
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,39 @@ def with_table(readme: str, made: str) -> str:
     return head + BEGIN + made + END + tail
 
 
+def described(schema: str, found: list[Row]) -> str:
+    """Return the schema with the description of each value; a level that groups share becomes a copy in each."""
+    root = json.loads(schema)
+    for row in found:
+        node = root
+        *levels, name = row.key.split(".")
+        for level in levels:
+            node = _own_level(root, node["properties"], level)
+        entry = node["properties"][name]
+        node["properties"][name] = {"description": row.text} | {k: v for k, v in entry.items() if k != "description"}
+    return _compact(root) + "\n"
+
+
+def _own_level(root: dict[str, Any], properties: dict[str, Any], level: str) -> dict[str, Any]:
+    reference = properties[level].get("$ref")
+    if reference:
+        properties[level] = copy.deepcopy(root["definitions"][reference.rpartition("/")[2]])
+    return dict(properties[level])
+
+
+def _compact(node: Any, indent: str = "", before: int = 0) -> str:
+    """Return JSON with each map and list on one line where it fits; `before` is the width of its key."""
+    line = json.dumps(node)  # ASCII: a pattern has characters that nobody could see
+    if not isinstance(node, dict | list) or len(indent) + before + len(line) < WIDTH:
+        return line
+    deeper = indent + "  "
+    if isinstance(node, list):
+        return "[\n" + ",\n".join(deeper + _compact(one, deeper) for one in node) + f"\n{indent}]"
+    keys = {json.dumps(key) + ": ": value for key, value in node.items()}
+    lines = [deeper + key + _compact(value, deeper, len(key)) for key, value in keys.items()]
+    return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
+
+
 def main(*arguments: str) -> None:
     found = rows((CHART / "values.yaml").read_text())
     made = table(found)
@@ -93,6 +128,8 @@ def main(*arguments: str) -> None:
         readme = CHART / "README.md"
         readme.write_text(with_table(readme.read_text(), made))
         (CHART / "defaults.yaml").write_text(defaults(found))
+        schema = CHART / "values.schema.json"
+        schema.write_text(described(schema.read_text(), found))
     elif not arguments:
         print(made, end="")
     else:

@@ -1,4 +1,4 @@
-{{/* What the schema cannot say, because it compares two values. Each would otherwise fail later, and less clearly. */}}
+{{/* Checks that compare two values, which the schema cannot. Without them these mistakes would show later, and less clearly. */}}
 {{- define "smoker.checks" -}}
 {{- $values := .Values -}}
 {{- if eq (int64 $values.tcpEcho.port) (int64 $values.httpEcho.port) -}}
@@ -47,7 +47,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* The ports of one prober differ, transport by transport. Takes key, ports, admin, adminKey. */}}
+{{/* Fails unless the ports of one prober differ, for TCP and for UDP. Takes key, ports, admin, adminKey. */}}
 {{- define "smoker.distinct" -}}
 {{- if eq (int64 .ports.tcp) (int64 .ports.http) -}}
 {{- fail (printf "%s.http: must differ from %s.tcp, both are TCP ports of one prober" .key .key) -}}

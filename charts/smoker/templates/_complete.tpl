@@ -1,7 +1,7 @@
 {{/*
-Puts the chart's default where a value is missing. Helm deletes a key that is set to null before it renders, and an upgrade with
---reuse-values lacks every value that is new in the chart: both render as if the value were unset. Every template calls this first;
-all templates share the values, so that the first call completes them for all.
+Sets every missing value to the chart's default. A value is missing if it was set to null (Helm deletes such keys before it renders)
+or if it is new in the chart and the upgrade used --reuse-values. Every template calls this first. All templates share the values, so
+the first call completes them for all.
 */}}
 {{- define "smoker.complete" -}}
 {{- if not (hasKey .Values "complete") -}}
@@ -20,8 +20,8 @@ all templates share the values, so that the first call completes them for all.
 {{- end -}}
 
 {{/*
-Deletes the keys that are null from a map of the user's. Within a list null is refused: Helm does not merge lists, so that it deletes
-nothing there, and an empty selector of a NetworkPolicyPeer would select every pod. Takes key, value, listed (within a list).
+Deletes null keys from a map of the user's. Within a list null is an error: Helm does not merge lists, so it deletes nothing there,
+and an empty selector of a NetworkPolicyPeer would select every pod. Takes key, value, listed (within a list).
 */}}
 {{- define "smoker.withoutNulls" -}}
 {{- if kindIs "map" .value -}}

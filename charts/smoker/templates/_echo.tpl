@@ -4,7 +4,7 @@
 {{- $pod := merge (dict "app" "smoker-server" "values" $values "serves" true) . -}}
 {{- $port := dict "name" .component "number" $values.port "protocol" .protocol -}}
 {{- $_ := set $pod "ports" (prepend (.extraPorts | default list) $port) -}}
-{{- /* One pod alone that goes on answering hands nothing over: it would only hide the gap. */}}
+{{- /* A single replica does not linger: no other pod can take over, and lingering would only hide the gap. */}}
 {{- $linger := gt (int64 $values.replicas) 1 | ternary .root.Values.lingerSeconds 0 -}}
 {{- $_ := set $pod "env" (merge (dict "LOG_RATE" $values.log.rate "LINGER" $linger) .env) -}}
 {{- $labels := dict "matchLabels" (include "smoker.selectorLabels" . | fromYaml) -}}

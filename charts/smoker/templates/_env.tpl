@@ -1,9 +1,9 @@
 {{/*
-Environment goes straight into the pod templates, not through a ConfigMap: so a changed value restarts the pods that
-read it, and no others.
+Environment variables are written into the pod templates, not into a ConfigMap, so that a changed value restarts exactly the pods
+that read it.
 */}}
 
-{{/* A value as text. Helm reads numbers as floats, and 10485760 would become 1.048576e+07. */}}
+{{/* A value as text. Helm reads numbers as floats, which would print 10485760 as 1.048576e+07. */}}
 {{- define "smoker.text" -}}
 {{- if and (kindIs "float64" .) (eq . (floor .)) }}{{ int64 . }}{{ else }}{{ . }}{{ end -}}
 {{- end -}}
@@ -11,7 +11,7 @@ read it, and no others.
 {{/*
 The env list of a container. Takes root, key (of the values), values, env (name: value), fieldEnv (name: field path), secretEnv
 (name: reference to a key of a Secret).
-A name twice in the list is refused by server-side apply, so one that is set here already cannot be in extraEnv.
+Server-side apply refuses a list with the same name twice, so extraEnv may not contain a name that is set here.
 */}}
 {{- define "smoker.env" -}}
 {{- $key := .key -}}
@@ -40,7 +40,8 @@ A name twice in the list is refused by server-side apply, so one that is set her
 {{- end }}
 {{- end -}}
 
-{{/* The UDP ports of every echo and reflector of a release, on all planes: none answers a datagram from one of them. */}}
+{{/* The UDP ports of every echo and reflector of a release, on all planes. They answer no datagram from one of these ports: two of
+them would echo each other for ever. */}}
 {{- define "smoker.allEchoPorts" -}}
 {{- $ports := list (int64 .Values.udpEcho.port) (int64 .Values.udpEcho.stampPort) -}}
 {{- range list .Values.mesh.ports .Values.hostNetwork.ports -}}
@@ -49,7 +50,7 @@ A name twice in the list is refused by server-side apply, so one that is set her
 {{- $ports | uniq | sortAlpha | join "," -}}
 {{- end -}}
 
-{{/* What every prober is told, the test pod's too. Takes root, serverHost. */}}
+{{/* Environment of every prober, including the test pod's. Takes root, serverHost. */}}
 {{- define "smoker.proberEnv" -}}
 {{- $values := .root.Values -}}
 SERVER_HOST: {{ .serverHost | default (include "smoker.serverName" .root) | quote }}
@@ -66,7 +67,7 @@ TEST_INTERVAL: {{ $values.prober.intervalSeconds }}
 TEST_TIMEOUT: {{ $values.prober.timeoutSeconds }}
 {{- end -}}
 
-{{/* What a prober of the DaemonSets is told of its peers. Takes root, network, ports. */}}
+{{/* Environment for the mesh, of the DaemonSets' probers. Takes root, network, ports. */}}
 {{- define "smoker.meshEnv" -}}
 {{- $mesh := .root.Values.mesh -}}
 LINGER: {{ .root.Values.lingerSeconds }}

@@ -1,9 +1,9 @@
-{{/* Whether there is a hub: without a mesh the probers have no peers to compare. Not empty if so. */}}
+{{/* Whether the hub is installed: not empty if so. Without a mesh it has no paths between nodes to compare. */}}
 {{- define "smoker.hub" -}}
 {{- if and .Values.hub.enabled .Values.mesh.enabled }}yes{{ end -}}
 {{- end -}}
 
-{{/* The Lease whose holder notifies; empty where there is one replica. */}}
+{{/* Name of the Lease whose holder sends notifications; empty with one replica. */}}
 {{- define "smoker.hubLease" -}}
 {{- if gt (int64 .Values.hub.replicas) 1 }}{{ include "smoker.name" (dict "root" . "component" "hub") }}{{ end -}}
 {{- end -}}
@@ -32,7 +32,7 @@ EXTERNAL_URL: {{ $values.hub.externalUrl | quote }}
 NOTIFY: {{ with (include "smoker.hubNotify" . | fromJson).receivers }}{{ toJson . | quote }}{{ else }}""{{ end }}
 {{- end -}}
 
-{{/* Where logs and metrics go, by OpenTelemetry's standard variables. Empty where they go nowhere. */}}
+{{/* OpenTelemetry's standard variables for the export of logs and metrics; empty without an endpoint. */}}
 {{- define "smoker.hubOtlpEnv" -}}
 {{- with .Values.hub.otlp -}}
 {{- if .endpoint -}}
@@ -48,8 +48,8 @@ OTEL_EXPORTER_OTLP_CERTIFICATE: /etc/smoker/otlp/ca.crt
 {{- end -}}
 
 {{/*
-The receivers as the hub reads them, and the sources of the volume with their secrets. What comes from a Secret or a ConfigMap is a
-file, so that a change there needs no restart.
+The receivers in the form that the hub reads, and the sources of the volume with their secrets. Values from a Secret or a ConfigMap are
+mounted as files, so that a change there needs no restart.
 */}}
 {{- define "smoker.hubNotify" -}}
 {{- $files := dict "urlFromSecret" "url" "signingKeyFromSecret" "signingKey" "authorizationFromSecret" "authorization" -}}
@@ -74,7 +74,7 @@ file, so that a change there needs no restart.
 {{- dict "receivers" $receivers "sources" $sources | toJson -}}
 {{- end -}}
 
-{{/* What the schema cannot say of a receiver, because it compares two of its options. */}}
+{{/* Checks that compare two options of a receiver, which the schema cannot. */}}
 {{- define "smoker.hubNotifyChecks" -}}
 {{- range $index, $receiver := .Values.hub.notify -}}
 {{- $key := printf "hub.notify[%d]" $index -}}
@@ -92,7 +92,8 @@ file, so that a change there needs no restart.
 {{- end -}}
 {{- end -}}
 
-{{/* The ports to which notifications go, those of Prometheus and of OTLP. A URL in a Secret is taken to have a usual port: 443, 80, or Alertmanager's 9093. */}}
+{{/* Ports of the receivers of notifications, of Prometheus and of OTLP. The chart cannot read a URL in a Secret, so it allows the usual
+ports for it: 443, 80, or Alertmanager's 9093. */}}
 {{- define "smoker.hubAsksPorts" -}}
 {{- $ports := list -}}
 {{- range .Values.hub.notify -}}
@@ -109,7 +110,7 @@ file, so that a change there needs no restart.
 {{- $ports | uniq | toJson -}}
 {{- end -}}
 
-{{/* The volume of the history: a claim, or what ends with the pod. SQLite's log needs room beside the file. */}}
+{{/* The volume of the history: a claim, or an emptyDir. SQLite's write-ahead log needs space in addition to the file. */}}
 {{- define "smoker.hubHistory" -}}
 {{- $history := .Values.hub.history -}}
 name: data

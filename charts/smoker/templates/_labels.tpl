@@ -1,19 +1,19 @@
 {{/*
-Two kinds of labels: those that select never change in the life of a release; the rest is for people. A pod carries
-neither the chart's nor the application's version, or every upgrade would restart pods that did not change.
+There are two kinds of labels. Selector labels never change in the life of a release; the others inform people. Pods carry
+neither the chart's nor the application's version: with them, every upgrade would restart pods that did not change.
 */}}
 {{- define "smoker.releaseLabels" -}}
 app.kubernetes.io/name: smoker
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
-{{/* What selects one component's pods. Takes root, component. */}}
+{{/* Selector labels of one component's pods. Takes root, component. */}}
 {{- define "smoker.selectorLabels" -}}
 {{ include "smoker.releaseLabels" .root }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
-{{/* What selects every echo pod: the Service and the policies use it. */}}
+{{/* Selector labels of all echo pods, for the Service and the policies. */}}
 {{- define "smoker.serverLabels" -}}
 {{ include "smoker.releaseLabels" . }}
 app: smoker-server
@@ -27,7 +27,7 @@ app: smoker-server
 {{- merge $own (.podLabels | default dict) | toYaml -}}
 {{- end -}}
 
-{{/* Labels of an object: a pod's, the user's, and the versions. Takes the same. */}}
+{{/* Labels of an object: those of a pod, the user's labels, and the versions. Takes the same. */}}
 {{- define "smoker.labels" -}}
 {{- $labels := include "smoker.podLabels" . | fromYaml -}}
 {{- $chart := printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" -}}
@@ -35,7 +35,7 @@ app: smoker-server
 {{- merge $labels (.root.Values.commonLabels | default dict) $versions | toYaml -}}
 {{- end -}}
 
-{{/* Metadata of an object. Takes the same, and, where they differ from the component's, name and annotations. */}}
+{{/* Metadata of an object. Takes the same; also name and annotations if they differ from the component's. */}}
 {{- define "smoker.metadata" -}}
 name: {{ .name | default (include "smoker.name" .) }}
 namespace: {{ .root.Release.Namespace | quote }}

@@ -1,4 +1,4 @@
-{{/* The ports on which a prober answers its peers, under the names by which they find them. Takes mesh ports. */}}
+{{/* The ports on which a prober answers its peers. Peers find a port by its name. Takes mesh ports. */}}
 {{- define "smoker.meshPorts" -}}
 - {name: tcp-echo, number: {{ int64 .tcp }}, protocol: TCP}
 - {name: udp-echo, number: {{ int64 .udp }}, protocol: UDP}
@@ -7,7 +7,7 @@
 {{- end -}}
 
 {{/*
-A DaemonSet of probers, on the pods' network or on the nodes'. Takes root, component, app, network, ports and, on the nodes'
+A DaemonSet of probers, in the pod network or in the host network. Takes root, component, app, network, ports and, in the host
 network, adminPort.
 */}}
 {{- define "smoker.probers" -}}
@@ -23,11 +23,11 @@ network, adminPort.
 {{- with .adminPort }}{{ $_ := set $env "ADMIN_PORT" . }}{{ end -}}
 {{- $_ := set $pod "env" $env -}}
 {{- $_ := set $pod "fieldEnv" (dict "NODE_NAME" "spec.nodeName") -}}
-{{- /* On the node's network the pod's addresses are the node's, in each family that it has; EndpointSlices name the same. */}}
+{{- /* In the host network the pod's addresses are the node's, one per family. EndpointSlices contain the same addresses. */}}
 {{- if and (eq .network "host") (eq $values.hostNetwork.listen "nodeIP") -}}
 {{- $_ := set $pod.fieldEnv "LISTEN_ADDRESS" "status.podIPs" -}}
 {{- end -}}
-{{- /* It is ready after its first round, in which each probe may take its whole time, and what follows that of UDP. */}}
+{{- /* A prober is ready after its first round. In it each probe, and the follow-ups of UDP, may take the whole timeout. */}}
 {{- $_ := set $pod "readyWithin" (mul 6 (ceil $values.prober.timeoutSeconds)) -}}
 {{- if $values.mesh.enabled -}}
 {{- $_ := set $pod "ports" (include "smoker.meshPorts" .ports | fromYamlArray) -}}
@@ -41,18 +41,18 @@ spec:
   revisionHistoryLimit: {{ int64 $values.revisionHistoryLimit }}
   {{- with $values.prober.updateStrategy }}
   updateStrategy:
-    {{- /* Helm merges maps: what the default says of RollingUpdate must not stay beside OnDelete. */}}
+    {{- /* Helm merges maps, so the default's rollingUpdate would otherwise remain beside OnDelete. */}}
     {{- toYaml (eq (toString .type) "OnDelete" | ternary (omit . "rollingUpdate") .) | nindent 4 }}
   {{- end }}
   selector:
     matchLabels:
       {{- include "smoker.selectorLabels" . | nindent 6 }}
   template:
-    {{- /* Without a mesh there is no port but the admin port: those that are asked for here must not slip in. */}}
+    {{- /* Without a mesh the admin port is the only port. */}}
     {{- include "smoker.podTemplate" (merge $pod (omit . "ports") (dict "host" (eq .network "host"))) | nindent 4 }}
 {{- end -}}
 
-{{/* The headless Service by which probers are found: its EndpointSlices say who is where. Takes root, component, app, ports. */}}
+{{/* The headless Service whose EndpointSlices list the probers and their nodes. Takes root, component, app, ports. */}}
 {{- define "smoker.peerService" -}}
 apiVersion: v1
 kind: Service

@@ -1,4 +1,4 @@
-{{/* What tells a Prometheus that goes by annotations which port of a pod to scrape. Takes root, adminPort where it differs. */}}
+{{/* Annotations that tell Prometheus which port of a pod to scrape. Takes root, and adminPort if it differs. */}}
 {{- define "smoker.scrapeAnnotations" -}}
 {{- if .root.Values.metrics.scrapeAnnotations -}}
 prometheus.io/scrape: "true"
@@ -7,7 +7,7 @@ prometheus.io/path: /metrics
 {{- end -}}
 {{- end -}}
 
-{{/* Selects every pod that serves the admin port: all but the test pod, which ends. */}}
+{{/* Selects every pod that serves the admin port: all except the test pod, which runs only for a moment. */}}
 {{- define "smoker.adminSelector" -}}
 matchLabels:
   {{- include "smoker.releaseLabels" . | nindent 2 }}
@@ -44,7 +44,7 @@ metricRelabelings:
 {{- end }}
 {{- end -}}
 
-{{/* The matchers of this release's series in PromQL: of all its pods, of its hub, and of its probers. */}}
+{{/* PromQL matchers of this release's series: of all pods, of the hub, and of the probers. */}}
 {{- define "smoker.ofRelease" -}}
 namespace="{{ .Release.Namespace }}",app_kubernetes_io_instance="{{ .Release.Name }}"
 {{- end -}}
@@ -58,9 +58,9 @@ namespace="{{ .Release.Namespace }}",app_kubernetes_io_instance="{{ .Release.Nam
 {{- end -}}
 
 {{/*
-Seconds within which there are so many rounds, and so many scrapes. A rate needs two scrapes of its window, "most results"
-some rounds. Where three timeouts take longer than the interval, a round that fails leaves out the rounds in between.
-Takes root, turns.
+Seconds that contain the number of rounds given, and the same number of scrapes. A rate needs two scrapes in its window; a majority
+of results needs some rounds. If three timeouts take longer than the interval, a round that fails skips the rounds in between.
+Takes root, turns (the number of rounds).
 */}}
 {{- define "smoker.seconds" -}}
 {{- $prober := .root.Values.prober -}}
@@ -71,15 +71,15 @@ Takes root, turns.
 {{- mulf .turns (maxf $round $scrape) | ceil | int64 -}}
 {{- end -}}
 
-{{/* The window for outcomes: four rounds. "Most of them" is three. */}}
+{{/* The window for outcomes: four rounds. A majority is three. */}}
 {{- define "smoker.window" -}}{{ include "smoker.seconds" (dict "root" . "turns" 4) }}{{- end -}}
 
-{{/* The window for shares and medians: twenty rounds, so that one packet or one late round is not yet a finding. */}}
+{{/* The window for shares and medians: twenty rounds, so that one lost packet or one late round causes no alert. */}}
 {{- define "smoker.longWindow" -}}{{ include "smoker.seconds" (dict "root" . "turns" 20) }}{{- end -}}
 
 {{/*
-How long a path or a target must fail: what the values say, but a window at least. Each node has a moment of its own in the
-interval, so that one hears of an outage later than another, and until the last has heard it looks like an outage of some.
+How long a path or a target must fail: the value, but at least one window. Nodes probe at different moments of the interval, so some
+see an outage later than others. Until the last node has seen it, the outage looks like one of some nodes only.
 Takes root, forSeconds.
 */}}
 {{- define "smoker.forAtLeastAWindow" -}}
@@ -87,8 +87,8 @@ Takes root, forSeconds.
 {{- end -}}
 
 {{/*
-Labels of an alert, beside those of its expression: two releases' alerts must not look the same. Takes root, severity, which is empty
-where the expression has that label.
+Labels of an alert, in addition to those of its expression. They tell the alerts of two releases apart. Takes root, severity (empty if
+the expression has that label).
 */}}
 {{- define "smoker.alertLabels" -}}
 {{- with .severity }}
@@ -98,12 +98,12 @@ namespace: {{ .root.Release.Namespace | quote }}
 app_kubernetes_io_instance: {{ .root.Release.Name | quote }}
 {{- end -}}
 
-{{/* Whether there are alerts per path: without a hub, which says it in one, or where a value wants both. Not empty if so. */}}
+{{/* Whether there are alerts per path: not empty if so. They exist without a hub, which has one alert per fault, or if pathAlerts is set. */}}
 {{- define "smoker.pathAlerts" -}}
 {{- if or .Values.metrics.prometheusRule.pathAlerts (not (include "smoker.hub" .)) }}yes{{ end -}}
 {{- end -}}
 
-{{/* Where docs/troubleshooting.md speaks of an alert. Takes root, alert. */}}
+{{/* Link to an alert's section in docs/troubleshooting.md. Takes root, alert. */}}
 {{- define "smoker.runbook" -}}
 {{- printf "%s#%s" .root.Values.metrics.prometheusRule.runbookUrl (lower .alert) | quote -}}
 {{- end -}}

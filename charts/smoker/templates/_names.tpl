@@ -1,6 +1,6 @@
 {{/*
-Names: <base>-<component>. The longest component is "http-echo", so that a base of 53 characters stays within the 63 of
-a label and of a Service. A release name may hold dots, a Service's name may not.
+Names: <base>-<component>. Labels and names of Services have at most 63 characters; the longest component is "http-echo", so a base
+may have 53. A release's name may contain dots, a Service's name may not.
 */}}
 {{- define "smoker.base" -}}
 {{- .Values.fullnameOverride | default .Release.Name | replace "." "-" | trunc 53 | regexFind "^.*[^-]" -}}
@@ -11,12 +11,12 @@ a label and of a Service. A release name may hold dots, a Service's name may not
 {{- printf "%s-%s" (include "smoker.base" .root) .component -}}
 {{- end -}}
 
-{{/* The Service that carries every echo port. */}}
+{{/* Name of the Service that has all echo ports. */}}
 {{- define "smoker.serverName" -}}
 {{- include "smoker.name" (dict "root" . "component" "server") -}}
 {{- end -}}
 
-{{/* Reference of a component's image. Takes root, image. A tag beside a digest is only for the reader. */}}
+{{/* Reference of a component's image. Takes root, image. With a digest the tag has no effect; it informs the reader. */}}
 {{- define "smoker.image" -}}
 {{- $values := .root.Values -}}
 {{- $registry := ($values.global | default dict).imageRegistry | default $values.imageRegistry -}}
@@ -25,7 +25,7 @@ a label and of a Service. A release name may hold dots, a Service's name may not
 {{- with .image.digest }}@{{ . }}{{ end -}}
 {{- end -}}
 
-{{/* The secrets to pull images with: the chart's, then a parent chart's, each once, as a JSON list. */}}
+{{/* The secrets for pulling images, as a JSON list without duplicates: the chart's, then a parent chart's. */}}
 {{- define "smoker.pullSecrets" -}}
 {{- $secrets := .Values.imagePullSecrets -}}
 {{- range (.Values.global | default dict).imagePullSecrets -}}

@@ -1,4 +1,4 @@
-{{/* Selects who probes: the probers and the test pod of this release. */}}
+{{/* Selects the pods that probe: the probers and the test pod of this release. */}}
 {{- define "smoker.proberSelector" -}}
 matchLabels:
   {{- include "smoker.releaseLabels" . | nindent 2 }}
@@ -7,8 +7,8 @@ matchExpressions:
 {{- end -}}
 
 {{/*
-The echo ports by number: not every network plugin knows names in egress rules, and a pod's number is the Service's, so
-that it does not matter on which side of the Service a plugin looks.
+The echo ports by number, because not every network plugin supports port names in egress rules. Pod and Service use the same number,
+so the rule matches before and after the Service's address is translated.
 */}}
 {{- define "smoker.echoPorts" -}}
 - {protocol: TCP, port: {{ int64 .Values.tcpEcho.port }}}
@@ -18,8 +18,8 @@ that it does not matter on which side of the Service a plugin looks.
 {{- end -}}
 
 {{/*
-Whether ranges hold every address of both families. A rule for any address has no list of peers at all: Cilium lets no ipBlock,
-however wide, match a node or the API server. Takes the ranges; not empty if so.
+Whether ranges contain every address of both families: not empty if so. A rule for any address has no list of peers at all, because in
+Cilium no ipBlock, however wide, matches a node or the API server. Takes the ranges.
 */}}
 {{- define "smoker.anywhere" -}}
 {{- $all := join " " . -}}
@@ -33,8 +33,8 @@ however wide, match a node or the API server. Takes the ranges; not empty if so.
 {{- end -}}
 
 {{/*
-Who may connect to an echo port: the probers, those on the nodes' network, which have the nodes' addresses that no selector knows,
-and others. Empty where that is everybody. Takes root, others (optional).
+Clients that may connect to an echo port: the probers in pods, the probers in the host network (by the nodes' addresses, which no
+selector matches), and others. Empty if all clients may. Takes root, others (optional).
 */}}
 {{- define "smoker.fromProbers" -}}
 {{- $values := .root.Values -}}
@@ -52,7 +52,7 @@ from:
 {{- end -}}
 {{- end -}}
 
-{{/* Where connections may go, by ranges; empty where that is everywhere. Takes the ranges. */}}
+{{/* Destinations by address ranges; empty if every address is allowed. Takes the ranges. */}}
 {{- define "smoker.toRanges" -}}
 {{- if not (include "smoker.anywhere" .) -}}
 to:
@@ -60,7 +60,7 @@ to:
 {{- end -}}
 {{- end -}}
 
-{{/* The same of a prober's own echoes. Takes mesh ports. */}}
+{{/* The ports of a prober's own echoes, by number. Takes mesh ports. */}}
 {{- define "smoker.peerPorts" -}}
 {{- range include "smoker.meshPorts" . | fromYamlArray }}
 - {protocol: {{ .protocol }}, port: {{ int64 .number }}}
@@ -73,7 +73,7 @@ to:
   {{- if .Values.networkPolicy.adminFrom }}
   from:
     {{- toYaml .Values.networkPolicy.adminFrom | nindent 4 }}
-    {{- /* helm test, and `once --mesh` in a prober, ask the probers what they saw. */}}
+    {{- /* helm test, and `once --mesh` in a prober, read the probers' states. */}}
     - podSelector:
         {{- include "smoker.proberSelector" . | nindent 8 }}
     {{- if include "smoker.hub" . }}
@@ -82,14 +82,14 @@ to:
         matchLabels:
           {{- include "smoker.selectorLabels" (dict "root" . "component" "hub") | nindent 10 }}
     {{- end }}
-    {{- /* Ranges of any address would undo adminFrom. */}}
+    {{- /* A range that contains every address would make adminFrom useless. */}}
     {{- if and .Values.hostNetwork.enabled (not (include "smoker.anywhere" .Values.networkPolicy.nodeCidrs)) }}
     {{- include "smoker.ipBlocks" .Values.networkPolicy.nodeCidrs | trim | nindent 4 }}
     {{- end }}
   {{- end }}
 {{- end -}}
 
-{{/* The ports of URLs, which are a map by name. */}}
+{{/* The ports of the URLs in a map from name to URL. */}}
 {{- define "smoker.targetPorts" -}}
 {{- range . }}
 {{- $url := urlParse . }}

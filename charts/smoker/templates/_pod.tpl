@@ -1,16 +1,16 @@
 {{/*
-The pod of every component, so that all of them meet the "restricted" Pod Security Standard and none is forgotten.
-Takes root, component, key (of the values), app, values, env, fieldEnv, and, where it applies:
+The pod of every component. One template for all, so that each meets the "restricted" Pod Security Standard.
+Takes root, component, key (of the values), app, values, env, fieldEnv, and if they apply:
   args     for the image's entry point
-  ports    list of {name, number, protocol}, beside the admin port
-  adminPort  its number where it is not the value adminPort
-  account  name of the service account whose token is mounted; without it none is, and the account is the default one
-  host     whether it stands on the node's network
-  serves   whether the admin port answers (all but the test pod, which ends)
+  ports    list of {name, number, protocol}, without the admin port
+  adminPort  number of the admin port, if it is not the value adminPort
+  account  name of the service account whose token is mounted; without it the account is "default" and no token is mounted
+  host     whether the pod uses the host network
+  serves   whether the pod serves its admin port (all except the test pod, which runs only for a moment)
   tmp      size limit of a volume at /tmp
-  volumes, mounts  further volumes, and where they are mounted
+  volumes, mounts  additional volumes, and where they are mounted
   fsGroup  whether volumes belong to the group of the pod
-  readyWithin  seconds that it may need to be ready, beside those that any program needs
+  readyWithin  seconds that the pod may need to become ready, in addition to those that any program needs to start
 */}}
 {{- define "smoker.podTemplate" -}}
 metadata:
@@ -29,24 +29,24 @@ spec:
 {{- define "smoker.podSpec" -}}
 {{- $shared := .root.Values -}}
 {{- $values := .values -}}
-{{- /* A Service called "tcp" in the namespace would otherwise set TCP_PORT=tcp://… in every pod. */ -}}
+{{- /* With service links, a Service named "tcp" in the namespace would set TCP_PORT=tcp://… in every pod. */ -}}
 enableServiceLinks: false
 automountServiceAccountToken: {{ not (not .account) }}
-{{- /* Said in any case: left out in an upgrade, the API server would go on with the name it had (by the old field serviceAccount). */}}
+{{- /* Always set: if an upgrade leaves it out, the API server keeps the former name (in the old field serviceAccount). */}}
 serviceAccountName: {{ .account | default "default" }}
 {{- if .host }}
 hostNetwork: true
 dnsPolicy: ClusterFirstWithHostNet
 {{- end }}
-{{- /* The services let go of their connections within 5 s of SIGTERM, after they have lingered. */}}
+{{- /* After SIGTERM a service lingers, then closes its connections within 5 s. */}}
 terminationGracePeriodSeconds: {{ add 10 (ceil $shared.lingerSeconds) }}
 {{- $context := $values.podSecurityContext | default $shared.podSecurityContext }}
-{{- /* A volume belongs to the group by which the pod runs; where the cluster assigns the group, it assigns this one, too. */}}
+{{- /* A volume belongs to the pod's group. Where the cluster assigns runAsGroup, it also assigns fsGroup. */}}
 {{- if and .fsGroup $context.runAsGroup }}
 {{- $context = merge dict $context (dict "fsGroup" $context.runAsGroup) }}
 {{- end }}
 {{- with $context }}
-{{- /* As JSON: in YAML a user's number, which Helm reads as a float, would become 1.00068e+09. */}}
+{{- /* As JSON: Helm reads a user's number as a float, which YAML would print as 1.00068e+09. */}}
 securityContext: {{ toJson . }}
 {{- end }}
 {{- with include "smoker.pullSecrets" .root | fromJsonArray }}
@@ -72,8 +72,8 @@ containers:
       - {name: {{ .name }}, containerPort: {{ int64 .number }}, protocol: {{ .protocol }}}
       {{- end }}
       - {name: admin, containerPort: {{ int64 (.adminPort | default $shared.adminPort) }}, protocol: TCP}
-    {{- /* Often, so that an installation ends when the pods are ready and not long after; then seldom, for each question
-    costs a millisecond. */}}
+    {{- /* The startup probe asks often, so that `helm install --wait` ends as soon as the pods are ready. Later probes ask seldom,
+    because each request costs the pod a millisecond of CPU time. */}}
     startupProbe:
       httpGet: {path: /readyz, port: admin}
       periodSeconds: 1

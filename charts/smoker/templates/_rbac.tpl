@@ -1,5 +1,5 @@
 {{/*
-A service account and what it may do in its own namespace: read where the probers are, and what further rules say. Takes root,
+A service account with a Role in its own namespace: it may read EndpointSlices, and what additional rules allow. Takes root,
 component, app, values, rules (optional).
 */}}
 {{- define "smoker.rbac" -}}

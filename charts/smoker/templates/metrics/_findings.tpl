@@ -1,6 +1,6 @@
 {{/*
-What is at fault, by the hub: one alert for each finding, whatever number of paths fail with it. The window bridges a restart of the
-hub, after which a finding needs two looks to open again.
+One alert per finding of the hub, however many paths fail with it. The window bridges a restart of the hub, after which a finding
+opens again once two collections have seen it.
 */}}
 {{- define "smoker.findingRules" -}}
 {{- $rules := .Values.metrics.prometheusRule -}}
@@ -18,10 +18,10 @@ hub, after which a finding needs two looks to open again.
     summary: >-
       {{`{{ $labels.scope }}: {{ $labels.kind }}{{ with $labels.layer }} of layer {{ . }}{{ end }}, finding {{ $labels.finding }}`}}
     description: >-
-      {{`The hub has found a fault of the network at {{ $labels.scope }}{{ with $labels.layer }} (layer {{ . }}){{ end }}. kubectl smoker findings, or the hub's
-      page and log, have the evidence and the next command for the finding {{ $labels.finding }}.`}}
+      {{`The hub has found a network fault at {{ $labels.scope }}{{ with $labels.layer }} (layer {{ . }}){{ end }}. For the evidence and the next command run
+      kubectl smoker findings, or look for finding {{ $labels.finding }} on the hub's page or in its log.`}}
     runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerFault") }}
-{{- /* Two reasons for one ill: so two rules, told apart by a label. */}}
+{{- /* The alert has two causes, each with a rule of its own. The label `sign` tells them apart. */}}
 - alert: SmokerHubBlind
   expr: |
     # No hub answers the scrape, or none is known.
@@ -32,13 +32,14 @@ hub, after which a finding needs two looks to open again.
     {{- include "smoker.alertLabels" (dict "root" . "severity" "warning") | nindent 4 }}
     sign: missing
   annotations:
-    summary: there is no hub that answers
+    summary: no hub answers
     description: >-
-      No hub of this release answers the scrape. Probers go on probing, but nobody says what is at fault, and SmokerFault is silent.
+      No hub of this release answers the scrape. Probers keep probing, but no fault is named and SmokerFault cannot fire. Check the
+      hub's pod and its log.
     runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerHubBlind") }}
 - alert: SmokerHubBlind
   expr: |
-    # Even the hub that hears most hears fewer than half of the probers.
+    # The replica that reaches most probers still reaches fewer than half of them.
     max(
       sum by (pod) (smoker_hub_probers{ {{- include "smoker.ofHub" . }},state="answering"})
         / (sum by (pod) (smoker_hub_probers{ {{- include "smoker.ofHub" . }}}) > 0)
@@ -49,14 +50,14 @@ hub, after which a finding needs two looks to open again.
     sign: cut_off
   annotations:
     summary: >-
-      {{`the hub hears {{ $value | humanizePercentage }} of the probers`}}
+      {{`only {{ $value | humanizePercentage }} of the probers answer the hub`}}
     description: >-
-      {{`Only {{ $value | humanizePercentage }} of the probers answer the hub. It is cut off itself, or most of the network is down: it neither opens nor
-      closes a finding meanwhile.`}}
+      {{`Only {{ $value | humanizePercentage }} of the probers answer the hub. Either the hub is cut off, or most of the network is down. Until more
+      probers answer, it neither opens nor closes a finding.`}}
     runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerHubBlind") }}
 {{- end -}}
 
-{{/* Nodes that an open finding names: what the hub has found needs no second alert. */}}
+{{/* Nodes that an open finding names. A fault that the hub has found needs no second alert. */}}
 {{- define "smoker.nodesAtFault" -}}
 label_replace(
   max by (scope) (max_over_time(smoker_finding_open{ {{- include "smoker.ofHub" . }}}[{{ include "smoker.window" . }}s])),

@@ -1,29 +1,29 @@
 {{/*
-Is a path slower than it used to be? The network's own time, which a busy prober does not move, against the same path's past. The
-subqueries put the path's pods in one line: a restarted prober has the past of the one before it.
+Is a path slower than it used to be? Compares the path's round-trip time, which a busy prober does not change, with its own past. The
+subqueries join the series of a node's successive pods, so that a restarted prober keeps the past of the pod before it.
 */}}
 {{- define "smoker.latencyRules" -}}
 {{- $rule := .Values.metrics.prometheusRule.latencyHigh -}}
 {{- $past := include "smoker.past" . -}}
-{{- /* A twenty-fourth of the past (an hour of a day) that was seen, in steps. */}}
+{{- /* Least number of steps with data: a twenty-fourth of the past (an hour of a day). */}}
 {{- $known := divf $rule.pastSeconds 24 (include "smoker.pastStep" .) | ceil | int64 -}}
 - alert: SmokerLatencyHigh
   expr: |
-    # The median of the last twenty rounds is so many times that of the past …
+    # The median of the last twenty rounds exceeds the past median by a factor …
     (
       {{ include "smoker.present" . }}
       > {{ include "smoker.text" $rule.factor }} * quantile_over_time(0.5, {{ $past }})
     )
-    # … and above it by so many seconds …
+    # … and by a number of seconds …
     and (
       {{ include "smoker.present" . }}
       > {{ include "smoker.text" $rule.floorSeconds }} + quantile_over_time(0.5, {{ $past }})
     )
-    # … and there is past enough …
+    # … and the past has enough data …
     and (
       count_over_time({{ $past }}) >= {{ $known }}
     )
-    # … except where the probe mostly fails: its last round-trip time is old.
+    # … unless most of the path's probes fail: then its last round-trip time is old.
     unless (
       {{- include "smoker.failingPaths" . | nindent 6 }}
     )
@@ -32,10 +32,10 @@ subqueries put the path's pods in one line: a restarted prober has the past of t
     {{- include "smoker.alertLabels" (dict "root" . "severity" "warning") | nindent 4 }}
   annotations:
     summary: >-
-      {{`{{ $labels.node }} to {{ $labels.target }} ({{ $labels.probe }}{{ with $labels.plane }} {{ . }}{{ end }}{{ with $labels.family }} {{ . }}{{ end }}) takes {{ $value | humanizeDuration }}, far more than usual`}}
+      {{`{{ $labels.node }} to {{ $labels.target }} ({{ $labels.probe }}{{ with $labels.plane }} {{ . }}{{ end }}{{ with $labels.family }} {{ . }}{{ end }}) takes {{ $value | humanizeDuration }}, longer than usual`}}
     description: >-
       {{`The median round-trip time from {{ $labels.node }} to {{ $labels.target }} ({{ $labels.probe }}{{ with $labels.plane }} {{ . }}{{ end }}{{ with $labels.family }} {{ . }}{{ end }}) is
-      {{ $value | humanizeDuration }}`}}, more than {{ include "smoker.text" $rule.factor }} times this path's own median before.
+      {{ $value | humanizeDuration }}`}}, more than {{ include "smoker.text" $rule.factor }} times this path's median of the past.
     runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerLatencyHigh") }}
 {{- end -}}
 

@@ -1,16 +1,16 @@
-{{/* How much is lost on the way while the target answers? A packet that was late (`delayed`) was not lost. */}}
+{{/* How many packets does a path lose while its target answers? A packet that came late (`delayed`) was not lost. */}}
 {{- define "smoker.lossRules" -}}
 {{- $rules := .Values.metrics.prometheusRule -}}
 {{- $window := include "smoker.longWindow" . -}}
 - alert: SmokerPacketLoss
   expr: |
-    # The share of a path's packets that was lost …
+    # The share of a path's packets that were lost …
     (
       sum by (node, probe, target, plane, family) (rate(smoker_probe_packets_total{ {{- include "smoker.ofProbers" . }},fate=~"(request_|reply_)?lost"}[{{ $window }}s]))
         / sum by (node, probe, target, plane, family) (rate(smoker_probe_packets_total{ {{- include "smoker.ofProbers" . }}}[{{ $window }}s]))
         > {{ include "smoker.text" $rules.packetLoss.ratio }}
     )
-    # … except where the probe itself mostly fails: that is more than loss.
+    # … unless most of the path's probes fail: that is more than loss.
     unless on (node, probe, target, plane, family) (
       {{- include "smoker.failingPaths" . | nindent 6 }}
     )

@@ -1,10 +1,9 @@
 {{/*
-Does a target answer? Three alerts share one question, and at any moment one of them at most is the answer for a probe and a
-target:
+Does a target answer? At most one of three alerts fires for a probe and a target at any moment:
 
-  some nodes fail, others do not; or one node alone asks  SmokerProbeFailing
-  all nodes fail, two of them or more                     SmokerTargetFailing
-  all nodes fail, and no pod is there to ask              SmokerTargetGone
+  some nodes fail to reach it, or only one node probes it     SmokerProbeFailing
+  all nodes fail to reach it, and there are two or more       SmokerTargetFailing
+  all nodes fail to reach it, and it has no pod               SmokerTargetGone
 
 `local_error` is the prober's own fault: it counts neither as a failure nor as a result.
 */}}
@@ -13,17 +12,17 @@ target:
 {{- $own := not .Values.prober.serverHost -}}
 - alert: SmokerProbeFailing
   expr: |
-    # The paths that mostly fail …
+    # The paths on which most probes fail …
     (
       {{- include "smoker.failingPaths" . | nindent 6 }}
     )
-    # … except where all nodes fail, and more than one asks: there it is the target.
+    # … unless all of several nodes fail: then it is the target …
     unless on (probe, target, plane, family) (
       {{- include "smoker.failingTargets" . | nindent 6 }}
       > 1
     )
     {{- if $own }}
-    # … and except an echo service of which no pod is there: that is SmokerTargetGone.
+    # … or the target is an echo service without a pod: that is SmokerTargetGone.
     unless on (probe, target, plane, family) (
       {{- include "smoker.failingServices" . | nindent 6 }}
       unless on (probe) (
@@ -39,17 +38,17 @@ target:
       {{`{{ $labels.node }} does not reach {{ $labels.target }} ({{ $labels.probe }}{{ with $labels.plane }} {{ . }}{{ end }}{{ with $labels.family }} {{ . }}{{ end }})`}}
     description: >-
       {{`{{ $value | humanizePercentage }} of the {{ $labels.probe }} probes from {{ $labels.node }} to {{ $labels.target }} fail.
-      Other nodes that ask reach it, so it is that node or the path from it; or no other node asks.`}}
+      If other nodes reach it, the fault is at {{ $labels.node }} or on the path from it. If no other node probes it, the target itself may be at fault.`}}
     runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerProbeFailing") }}
 - alert: SmokerTargetFailing
   expr: |
-    # The targets that all nodes fail to reach, where more than one asks …
+    # The targets that all of several nodes fail to reach …
     (
       {{- include "smoker.failingTargets" . | nindent 6 }}
       > 1
     )
     {{- if $own }}
-    # … except an echo service of which no pod is there: that is SmokerTargetGone.
+    # … unless the target is an echo service without a pod: that is SmokerTargetGone.
     unless (
       {{- include "smoker.failingServices" . | nindent 6 }}
       unless on (probe) (
@@ -64,8 +63,8 @@ target:
     summary: >-
       {{`no node reaches {{ $labels.target }} ({{ $labels.probe }}{{ with $labels.plane }} {{ . }}{{ end }}{{ with $labels.family }} {{ . }}{{ end }})`}}
     description: >-
-      {{`Most {{ $labels.probe }} probes to {{ $labels.target }} fail, on every node that asks ({{ $value }}).
-      It is the target, its name, its Service or a policy rather than a node.`}}
+      {{`Most {{ $labels.probe }} probes to {{ $labels.target }} fail on all {{ $value }} nodes that probe it.
+      The fault is the target, its DNS name, its Service or a policy rather than a node.`}}
     runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerTargetFailing") }}
 {{- if $own }}
 - alert: SmokerTargetGone
@@ -74,7 +73,7 @@ target:
     (
       {{- include "smoker.failingServices" . | nindent 6 }}
     )
-    # … and of whose echo service no pod answers the scrape.
+    # … and no pod of which answers the scrape.
     unless on (probe) (
       {{- include "smoker.answeringEchoes" . | nindent 6 }}
     )
@@ -86,22 +85,22 @@ target:
       {{`{{ $labels.target }} is gone: no pod of {{ $labels.probe }}-echo is up`}}
     description: >-
       {{`No pod of {{ $labels.probe }}-echo answers the scrape, and the {{ $labels.probe }} probes to {{ $labels.target }} fail on
-      every node that asks ({{ $value }}). It is the pod, not the network.`}}
+      every node that probes it ({{ $value }}). The fault is the pod, not the network.`}}
     runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerTargetGone") }}
 {{- end }}
 {{- end -}}
 
-{{/* Results a second of each path that say something about the network. */}}
+{{/* Results per second of each path, without local_error, which says nothing about the network. */}}
 {{- define "smoker.results" -}}
 {{- include "smoker.resultsOf" (dict "root" . "of" "") -}}
 {{- end -}}
 
-{{/* The same of some paths. Takes root, of: more matchers. */}}
+{{/* The same for some paths. Takes root, of (additional matchers). */}}
 {{- define "smoker.resultsOf" -}}
 sum by (node, probe, target, plane, family) (rate(smoker_probe_total{ {{- include "smoker.ofProbers" .root }}{{ .of }},outcome!="local_error"}[{{ include "smoker.window" .root }}s]))
 {{- end -}}
 
-{{/* Paths most of whose results are failures, with the share that is. */}}
+{{/* Paths on which most probes fail, with the share of failures. */}}
 {{- define "smoker.failingPaths" -}}
 {{- include "smoker.failingPathsOf" (dict "root" . "of" "") -}}
 {{- end -}}
@@ -112,12 +111,12 @@ sum by (node, probe, target, plane, family) (rate(smoker_probe_total{ {{- includ
   > 0.5
 {{- end -}}
 
-{{/* Targets to which every node that has results mostly fails, with the number of these nodes. */}}
+{{/* Targets to which most probes of every node fail, with the number of nodes that have results. */}}
 {{- define "smoker.failingTargets" -}}
 {{- include "smoker.failingTargetsOf" (dict "root" . "of" "") -}}
 {{- end -}}
 
-{{/* Those of them that are ports of this release's Service, by whichever way. */}}
+{{/* The same targets, limited to the ports of this release's Service, on every plane. */}}
 {{- define "smoker.failingServices" -}}
 {{- $of := printf `,target=~"%s:.+"` (include "smoker.serverName" .) -}}
 {{- include "smoker.failingTargetsOf" (dict "root" . "of" $of) -}}
@@ -132,7 +131,7 @@ count by (probe, target, plane, family) (
 )
 {{- end -}}
 
-{{/* The probes whose echo service has a pod that answers the scrape: `tcp` where one of tcp-echo does. */}}
+{{/* Probes whose echo service has a pod that answers the scrape: `tcp` if a pod of tcp-echo does. */}}
 {{- define "smoker.answeringEchoes" -}}
 sum by (probe) (label_replace(
   up{ {{- include "smoker.ofRelease" . }},app_kubernetes_io_component=~".+-echo"},

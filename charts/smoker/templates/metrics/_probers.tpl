@@ -1,4 +1,4 @@
-{{/* Is there a prober on every node, and can it be believed? */}}
+{{/* Does every node have a prober, and are its measurements reliable? */}}
 {{- define "smoker.proberRules" -}}
 {{- $rules := .Values.metrics.prometheusRule -}}
 {{- $window := include "smoker.longWindow" . -}}
@@ -6,12 +6,12 @@
 - alert: SmokerProberMissing
   expr: |
     (
-      # A prober is known and does not answer the scrape.
+      # A prober that Prometheus knows does not answer the scrape.
       (
         min by (node) (max by (node, app_kubernetes_io_component) (up{ {{- include "smoker.ofProbers" . }}})) == 0
       )
       {{- if include "smoker.proberOnEveryNode" . }}
-      # A node has none, although others have. Only kube-state-metrics knows the nodes: without it this finds nothing.
+      # A node has no prober, although others have one. The list of nodes comes from kube-state-metrics: without it this finds nothing.
       or (
         max by (node) (kube_node_info{os_image!~"Windows.*"})
           unless on (node)
@@ -24,17 +24,17 @@
       )
       {{- end }}
     )
-    # A node that is not ready is news of another alert; that, too, kube-state-metrics alone knows.
+    # Other alerts cover a node that is not ready. This, too, needs kube-state-metrics.
     unless on (node) (
       max by (node) (kube_node_status_condition{condition="Ready",status="true"}) == 0
     )
     {{- if include "smoker.hub" . }}
-    # What the hub has found at that node is SmokerFault.
+    # SmokerFault covers a node that a finding of the hub names.
     unless on (node) (
       {{- include "smoker.nodesAtFault" . | nindent 6 }}
     )
     {{- end }}
-    # No prober is known at all: an alert without a node.
+    # Prometheus knows no prober at all: the alert has no node.
     or max by (node) (
       absent(up{ {{- include "smoker.ofProbers" . }}})
     )
@@ -45,13 +45,13 @@
     summary: >-
       {{`{{ if $labels.node }}{{ $labels.node }}`}} {{ $two | ternary "lacks a" "has no" }} {{`prober that answers{{ else }}there is no prober at all{{ end }}`}}
     description: >-
-      {{`{{ if $labels.node }}`}}{{ $two | ternary "A prober on {{ $labels.node }} does not answer the scrape: nobody sees now what it would see" "No prober on {{ $labels.node }} answers the scrape: nobody sees that node's network now" }}.
-      {{`{{- else }}Prometheus knows no prober of this release: nobody sees the network now.{{ end }}`}}
+      {{`{{ if $labels.node }}`}}{{ $two | ternary "A prober on {{ $labels.node }} does not answer the scrape, so its paths are not measured" "No prober on {{ $labels.node }} answers the scrape, so that node's network is not measured" }}.
+      {{`{{- else }}Prometheus knows no prober of this release, so the network is not measured.{{ end }}`}}
     runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerProberMissing") }}
-{{- /* Two signs of one ill, in units of their own: so two rules, told apart by a label. */}}
+{{- /* The alert has two signs, each with a unit and a rule of its own. The label `sign` tells them apart. */}}
 - alert: SmokerProberStarved
   expr: |
-    # The share of time for which the kernel held the prober back.
+    # The share of time for which the kernel throttled the prober.
     max by (node) (rate(smoker_prober_throttled_seconds_total{ {{- include "smoker.ofProbers" . }}}[{{ $window }}s]))
     > {{ include "smoker.text" $rules.proberStarved.throttledRatio }}
   for: {{ int64 $rules.proberStarved.forSeconds }}s
@@ -60,14 +60,14 @@
     sign: throttled
   annotations:
     summary: >-
-      {{`the prober on {{ $labels.node }} is held back by its CPU limit {{ $value | humanizePercentage }} of the time`}}
+      {{`the prober on {{ $labels.node }} is throttled by its CPU limit {{ $value | humanizePercentage }} of the time`}}
     description: >-
-      {{`The kernel holds the prober on {{ $labels.node }} back for {{ $value | humanizePercentage }} of the time. Its durations by the
-      clock are its own and not the network's; round-trip times and outcomes still hold. Raise or remove its CPU limit.`}}
+      {{`The kernel throttles the prober on {{ $labels.node }} for {{ $value | humanizePercentage }} of the time. Its durations include that
+      time, so they say little about the network; round-trip times and outcomes are still right. Raise or remove its CPU limit.`}}
     runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerProberStarved") }}
 - alert: SmokerProberStarved
   expr: |
-    # One of ten rounds begins so many seconds late.
+    # A tenth of the rounds begins later than the limit.
     histogram_quantile(0.9,
       sum by (node, le) (rate(smoker_prober_lateness_seconds_bucket{ {{- include "smoker.ofProbers" . }}}[{{ $window }}s]))
     ) > {{ include "smoker.text" $rules.proberStarved.latenessSeconds }}
@@ -79,12 +79,12 @@
     summary: >-
       {{`the prober on {{ $labels.node }} begins rounds {{ $value | humanizeDuration }} late`}}
     description: >-
-      {{`One of ten rounds on {{ $labels.node }} begins {{ $value | humanizeDuration }} late or more. The prober lacks CPU: its
-      durations by the clock are its own and not the network's; round-trip times and outcomes still hold.`}}
+      {{`A tenth of the rounds on {{ $labels.node }} begins {{ $value | humanizeDuration }} late or later: the prober lacks CPU. Its
+      durations include that time, so they say little about the network; round-trip times and outcomes are still right.`}}
     runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerProberStarved") }}
 {{- end -}}
 
-{{/* Whether every Linux node is meant to have a prober: nothing says otherwise. Not empty if so. */}}
+{{/* Whether every Linux node should have a prober, as by default: not empty if so. */}}
 {{- define "smoker.proberOnEveryNode" -}}
 {{- with .Values.prober -}}
 {{- $linux := eq (toJson .nodeSelector) (toJson (dict "kubernetes.io/os" "linux")) -}}
