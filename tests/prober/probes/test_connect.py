@@ -70,7 +70,7 @@ def test_a_silent_target_is_a_timeout() -> None:
 def test_echoes_owe_more(settings: Settings) -> None:
     """A host with echoes has a target for each of those probes, in the order of a round."""
     assert [target.probe for target in service(settings, HOST)] == [*ECHOED]
-    assert {*ECHOED, "connect"} == PROBES.keys()
+    assert {*ECHOED, "connect"} <= PROBES.keys()
 
 
 def _page(registry: CollectorRegistry) -> str:

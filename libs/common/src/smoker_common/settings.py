@@ -126,8 +126,8 @@ def seconds(low: float, high: float) -> Kind:
     return Kind(f"a number of seconds from {low:g} to {high:g}", _within(_number, low, high), schema)
 
 
-UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}  # of a duration, in seconds
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ms|[smh])?", re.ASCII)
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}  # of a duration, in seconds
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ms|[smhd])?", re.ASCII)
 
 
 def _duration(text: str) -> float:
@@ -140,7 +140,7 @@ def _duration(text: str) -> float:
 
 def duration_text(seconds: float) -> str:
     """Return a duration with the largest unit in which it is a whole number."""
-    for unit in ("h", "m", "s"):
+    for unit in ("d", "h", "m", "s"):
         if seconds and seconds % UNITS[unit] == 0:
             return f"{seconds / UNITS[unit]:.0f}{unit}"
     return f"{seconds * 1000:.12g}ms" if seconds else "0s"
@@ -152,7 +152,7 @@ def duration(low: float, high: float) -> Kind:
     schema = {
         "anyOf": [
             {"type": "number", "minimum": low, "maximum": high},
-            {"type": "string", "pattern": r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)(ms|s|m|h)?$"},
+            {"type": "string", "pattern": r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)(ms|s|m|h|d)?$"},
         ]
     }
     return Kind(

@@ -11,7 +11,9 @@ import msgspec
 from smoker_diagnosis.component import Scope
 from smoker_diagnosis.evidence import NAMES, Cell
 
-Kind = Literal["fault", "loss", "mtu", "not_ready", "silent", "dns", "service", "moved", "target", "unknown"]
+Kind = Literal[
+    "fault", "loss", "mtu", "not_ready", "silent", "dns", "service", "moved", "target", "certificate", "unknown"
+]
 Severity = Literal["critical", "warning", "info"]
 
 SHOWN_FAILING, SHOWN_WORKING = 20, 5  # paths that a finding carries

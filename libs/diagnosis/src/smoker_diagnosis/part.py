@@ -67,6 +67,8 @@ class Part:
                 return False
             self.state, self.now.instant, self.heard = state, now, None
             self._read(changed)
+            if self.others:
+                self.others = _others(state)
         self.now.instant = now
         return True
 
@@ -78,9 +80,10 @@ class Part:
         changed: set[Cell] = set()
         for old, new, cell in zip(before.paths, state.paths, self.of_path, strict=True):
             if old != new:
-                if cell is None or _place(old) != _place(new):
+                if _place(old) != _place(new):
                     return None
-                changed.add(cell)
+                if cell is not None:  # paths of other roles have none: they are read anew in any case
+                    changed.add(cell)
         return changed
 
     def _read(self, changed: Collection[Cell]) -> None:
@@ -118,12 +121,11 @@ class Part:
 def part_of(state: State, now: float) -> Part:
     """Return what `state` says at the instant `now` of its prober's clock."""
     part = Part(state, Now(now), ROUNDS * state.interval + TIMEOUTS * state.timeout)
+    part.others = _others(state)
     found: dict[tuple[str, str, str, str], Cell] = {}
     for path in state.paths:
         cell = None
-        if path.role not in (PEER, SERVICE):
-            part.others.append((state.node, path))
-        elif path.probe in BITS:
+        if path.role in (PEER, SERVICE) and path.probe in BITS:
             target = path.target if path.role == PEER else path.target.rpartition(":")[0].strip("[]") or path.target
             key = path.role, target, path.plane, path.family
             cell = found.get(key)
@@ -140,6 +142,11 @@ def part_of(state: State, now: float) -> Part:
         part.far.add(far_of(each))
     part.count()
     return part
+
+
+def _others(state: State) -> list[tuple[str, PathState]]:
+    """Return the paths to targets that are neither peers nor echo services, each with its source."""
+    return [(state.node, path) for path in state.paths if path.role not in (PEER, SERVICE)]
 
 
 def _add(cell: Cell, path: PathState, part: Part) -> None:

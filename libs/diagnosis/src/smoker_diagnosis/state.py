@@ -61,6 +61,8 @@ class PathState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     large_at: float = 0.0  # when a large packet was tried last; not every round does
     connected: bool = False  # whether TCP connected in this streak of failures, so that only an answer was missing
     error: str = ""  # cause of the last result's failure, in words for people; empty on success
+    expires: float = 0.0  # when the target's certificate expires, in seconds since the epoch, where that is soon
+    expires_in: float = 0.0  # seconds from the last result until then, negative after it
 
     @property
     def failed(self) -> int:

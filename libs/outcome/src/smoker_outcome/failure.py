@@ -10,6 +10,7 @@ import ssl
 from urllib3.exceptions import HTTPError, ProtocolError
 
 from smoker_outcome.outcome import Outcome
+from smoker_outcome.tls import sentence_of
 
 _BY_ERRNO = {
     errno.ETIMEDOUT: Outcome.TIMEOUT,
@@ -69,7 +70,9 @@ def reason(error: BaseException, phase: str) -> str:
     """Return the phase and the cause of a failure, for a person."""
     if isinstance(error, HTTPError) and (cause := cause_of(error)) is not None:
         return reason(cause, phase)
-    if isinstance(error, http.client.IncompleteRead):
+    if isinstance(error, ssl.SSLError):
+        text = sentence_of(error)
+    elif isinstance(error, http.client.IncompleteRead):
         text = "the body broke off before its end"
     elif isinstance(error, http.client.BadStatusLine | http.client.UnknownProtocol) and not isinstance(error, OSError):
         text = f"no status line of HTTP/1: {str(error)[:32]!r}"

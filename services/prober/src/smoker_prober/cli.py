@@ -30,6 +30,7 @@ from smoker_prober.gather.ask import gather
 from smoker_prober.gather.judge import Gathered
 from smoker_prober.peers.responder import never_answered
 from smoker_prober.prober import NEW
+from smoker_prober.probes import prepare
 from smoker_prober.probes import run as run_probe
 from smoker_prober.process import Settings
 from smoker_prober.result import Result
@@ -168,6 +169,7 @@ def _settle(settings: Settings, patience: float) -> None:
 
 def _probe(settings: Settings, chosen: argparse.Namespace) -> int:
     target = Target(chosen.probe, chosen.host, chosen.port, service_path(chosen.host, chosen.port))
+    prepare(target)
     found, pause = [], Event()
     timeout = chosen.timeout or settings.test_timeout
     try:

@@ -89,6 +89,4 @@ class Settings(ServiceSettings):
     echo_ports: tuple[int, ...] = setting(
         "ECHO_PORTS", ECHO_PORTS, ports, "ports of other echoes and reflectors: datagrams from them are not answered"
     )
-    targets: str = setting(
-        "TARGETS", "", externals.kind, "external targets: a TCP handshake, a page or a look-up of each"
-    )
+    targets: str = setting("TARGETS", "", externals.kind, "external targets")

@@ -35,6 +35,13 @@ class Rtt(NamedTuple):
     method: Method
 
 
+class Expiry(NamedTuple):
+    """When the certificate of a target expires: seconds since the epoch, and seconds from the probe until then."""
+
+    at: float
+    seconds: float
+
+
 class Measure(NamedTuple):
     """A value of one path that its metrics show, by the name and the help text of a gauge."""
 
@@ -66,6 +73,11 @@ class Details:
     def measures(self) -> tuple[Measure, ...]:
         """Return what the metrics show of it until the next result of its path."""
         return ()
+
+    @property
+    def expiry(self) -> Expiry | None:
+        """Return when the target's certificate expires, where that is soon."""
+        return None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from smoker_prober.network.deadline import LATEST
-from smoker_prober.probes import run
+from smoker_prober.probes import prepare, run
 from smoker_prober.probes.followups import AFTER, train
 from smoker_prober.process import Settings
 from smoker_prober.result import Result
@@ -25,6 +25,8 @@ class Round:
         self._source, self._timeout, self._never = source, timeout, never
         self._steps = [(target, [AFTER[type(each)](each) for each in target.followups]) for target in targets]
         self._own = {target.port for target in targets}
+        for target in targets:
+            prepare(target)
 
     @classmethod
     def of(cls, settings: Settings, targets: tuple[Target, ...], never: Collection[int] = ()) -> Round:

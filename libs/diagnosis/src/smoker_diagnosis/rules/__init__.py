@@ -6,9 +6,16 @@ from collections.abc import Callable, Iterator
 
 from smoker_diagnosis.finding import Finding
 from smoker_diagnosis.look import Look
-from smoker_diagnosis.rules import left_nodes, moved_echoes, silent_probers, targets, unexplained
+from smoker_diagnosis.rules import certificates, left_nodes, moved_echoes, silent_probers, targets, unexplained
 
 Rule = Callable[[Look], Iterator[Finding]]
 
 #: In this order: a rule sees in `Look.named` the nodes that those before it named.
-RULES: tuple[Rule, ...] = (left_nodes.find, silent_probers.find, targets.find, moved_echoes.find, unexplained.find)
+RULES: tuple[Rule, ...] = (
+    left_nodes.find,
+    silent_probers.find,
+    targets.find,
+    certificates.find,
+    moved_echoes.find,
+    unexplained.find,
+)

@@ -20,6 +20,11 @@ def evidence(finding: Finding) -> Iterator[str]:
         if finding.kind == "not_ready":
             yield from finding.notes
         return
+    if finding.kind == "certificate":
+        count = finding.counts[0]
+        shows = verb(count.failing, "shows", "show")
+        yield f"{count.failing} of {count.of} {verb(count.of, 'path', 'paths')} to it {shows} that certificate"
+        return
     if finding.kind == "moved":
         count = finding.counts[0]
         yield f"{count.failing} of {count.of} Service paths failed before that, and have had no probe since"

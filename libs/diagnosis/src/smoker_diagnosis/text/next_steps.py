@@ -75,6 +75,10 @@ def _target(finding: Finding) -> str:
     return f"smoker-prober report   (in a prober's pod: its last failures of {finding.scope.nodes[0]})"
 
 
+def _certificate(finding: Finding) -> str:
+    return f"renew the certificate of {finding.scope.nodes[0]}; smoker-prober probe tls HOST PORT shows its chain"
+
+
 def _nothing(_: Finding) -> str:
     return ""
 
@@ -86,5 +90,6 @@ _OF_KIND: dict[Kind, Callable[[Finding], str]] = {
     "silent": _silent,
     "moved": _nothing,
     "target": _target,
+    "certificate": _certificate,
     "unknown": _nothing,
 }

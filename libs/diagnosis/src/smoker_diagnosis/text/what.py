@@ -93,6 +93,11 @@ def _target(finding: Finding) -> str:
     return f"fails from every node that probes it ({listed([outcome(each) for each in finding.outcomes])})"
 
 
+def _certificate(finding: Finding) -> str:
+    verb, date = finding.notes
+    return f"its certificate {verb} on {date}"
+
+
 def _unknown(_: Finding) -> str:
     return "no common cause"
 
@@ -107,6 +112,7 @@ _WHAT: dict[Kind, Callable[[Finding], str]] = {
     "silent": _silent,
     "moved": _moved,
     "target": _target,
+    "certificate": _certificate,
     "unknown": _unknown,
 }
 

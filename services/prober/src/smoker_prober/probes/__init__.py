@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from smoker_prober.probes import base, connect, dns, http, tcp, udp
+from smoker_prober.probes import base, connect, dns, http, tcp, tls, udp
 from smoker_prober.result import Result
 from smoker_prober.target import Target
 
@@ -12,8 +12,16 @@ PROBES: dict[str, base.Probe] = {
     "http": http.probe,
     "connect": connect.probe,
     "dns": dns.probe,
+    "tls": tls.probe,
 }
 ECHOED = ("tcp", "udp", "http")  # the probes that every host with echoes answers: the echo services, each peer
+
+
+def prepare(target: Target) -> None:
+    """Import what only probes of `target` need, before the first of them."""
+    prepare = PROBES[target.probe].prepare
+    if prepare is not None:
+        prepare(target.options)
 
 
 def run(target: Target, source: str, timeout: float, *, never: Collection[int] = ()) -> Result:

@@ -74,6 +74,8 @@ class Probe:
     form: str = ""  # of these URLs, for a person
     #: Makes the options of a URL. None: the URL has no path, and the options are its query.
     from_url: Callable[[Url], Any] | None = None
+    #: Imports what only targets with these options (None: the defaults) need, so that no attempt is timed with it.
+    prepare: Callable[[Any], None] | None = None
 
     def of_url(self, url: Url) -> tuple[int, Any]:
         """Return the port and the options of a URL (None: the defaults). Raises ValueError."""

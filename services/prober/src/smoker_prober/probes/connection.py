@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterator
 
 from smoker_prober.kernel import tcp_info
+from smoker_prober.network.deadline import Deadline
+from smoker_prober.network.resolve import Address
 from smoker_prober.probes.base import Attempt
 from smoker_prober.result import Method, Rtt
 
@@ -26,16 +28,10 @@ def connect(attempt: Attempt) -> Iterator[socket.socket]:
     address = attempt.resolve()
     with socket.socket(address.family, socket.SOCK_STREAM) as sock, contextlib.ExitStack() as last:
         last.callback(count_retransmits, attempt, sock)
-        sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with attempt.phase("connect"):
             begun = time.monotonic()
-            error = sock.connect_ex(address.sockaddr)
-            if error in (errno.EINPROGRESS, errno.EWOULDBLOCK):
-                attempt.deadline.writable(sock)
-                error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if error:
-                raise OSError(error, os.strerror(error))
+            connect_to(sock, address, attempt.deadline)
             _refuse_itself(sock)
             info = tcp_info.read(sock)
             if info is not None and info.rtt is not None:
@@ -43,6 +39,17 @@ def connect(attempt: Attempt) -> Iterator[socket.socket]:
             elif info is None or not info.retransmits:  # otherwise the wait for a lost SYN would count as latency
                 attempt.rtt = Rtt(time.monotonic() - begun, Method.CLOCK)
         yield sock
+
+
+def connect_to(sock: socket.socket, address: Address, deadline: Deadline) -> None:
+    """Connect `sock`, which becomes nonblocking. Raises `OSError`, `DeadlineExceeded`."""
+    sock.setblocking(False)
+    error = sock.connect_ex(address.sockaddr)
+    if error in (errno.EINPROGRESS, errno.EWOULDBLOCK):
+        deadline.writable(sock)
+        error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if error:
+        raise OSError(error, os.strerror(error))
 
 
 def _refuse_itself(sock: socket.socket) -> None:

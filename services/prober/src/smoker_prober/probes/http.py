@@ -6,7 +6,6 @@ import contextlib
 import functools
 import re
 import socket
-import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,13 +15,12 @@ from urllib3.connection import HTTPConnection
 from smoker_common.host import authority, wire
 from smoker_common.settings import Kind
 from smoker_outcome.failure import BadReply
-from smoker_prober.network.deadline import Deadline
 from smoker_prober.probes.base import Attempt, Probe
+from smoker_prober.probes.certified import Certified, expiry_of
 from smoker_prober.probes.connection import connect, count_retransmits
+from smoker_prober.probes.handshake import Security, secured
 from smoker_prober.probes.http_answer import Answer
 from smoker_prober.probes.options import Url, option
-from smoker_prober.probes.trust import context
-from smoker_prober.result import Details as AnyDetails
 from smoker_prober.target import Target
 
 MAX_BODY = 64 * 1024  # bytes; a longer answer is not an echo's, and no more is read of a page
@@ -52,7 +50,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Details(AnyDetails):
+class Details(Certified):
     """What only an HTTP probe finds."""
 
     status: int
@@ -60,7 +58,7 @@ class Details(AnyDetails):
     @property
     def of_failure(self) -> dict[str, Any]:
         """Return the status."""
-        return self.fields
+        return {"status": self.status}
 
 
 def host_header(target: Target) -> str:
@@ -69,26 +67,10 @@ def host_header(target: Target) -> str:
     return asked if url is None else asked.removesuffix(f":{url.default_port}")
 
 
-def server_name(target: Target) -> str:
-    """Return what a server's certificate must be for: a name without the dot of the root (RFC 6066 section 3)."""
-    return wire(target.host).removesuffix(".")
-
-
 def _url(target: Target) -> Options | None:
     """Return the options of a target that was named by URL; None for an echo."""
     options: Options | None = target.options
     return options
-
-
-def _shake_hands(tls: ssl.SSLSocket, deadline: Deadline) -> None:
-    """Do the TLS handshake over a nonblocking socket."""
-    while True:
-        try:
-            return tls.do_handshake()
-        except ssl.SSLWantReadError:
-            deadline.readable(tls)
-        except ssl.SSLWantWriteError:
-            deadline.writable(tls)
 
 
 @contextlib.contextmanager
@@ -99,12 +81,7 @@ def _connected(attempt: Attempt) -> Iterator[socket.socket]:
         if url is None or not url.tls:
             yield sock
             return
-        with contextlib.ExitStack() as stack:
-            with attempt.phase("tls"):
-                name = server_name(attempt.target)  # Python sends no SNI for an address
-                tls = context().wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
-                stack.enter_context(contextlib.closing(tls))
-                _shake_hands(tls, attempt.deadline)
+        with secured(attempt, sock, Security()) as tls:
             yield tls
 
 
@@ -131,7 +108,7 @@ def run(attempt: Attempt) -> None:
             deadline.readable(sock)
             with deadline.reading():
                 answer = connection.getresponse()
-        attempt.details = Details(answer.status)
+        attempt.details = Details(answer.status, **expiry_of(sock))
         with attempt.phase("transfer"), deadline.reading(), contextlib.closing(answer):
             attempt.received = len(answer.read(MAX_BODY + 1, decode_content=False))
             count_retransmits(attempt, sock)  # while it is open

@@ -1,4 +1,4 @@
-"""Which certificates the HTTP probe trusts: the system's, or those of SSL_CERT_FILE and SSL_CERT_DIR (openssl-env(7)).
+"""Which certificates probes trust: those of a file, or the system's (SSL_CERT_FILE, SSL_CERT_DIR, openssl-env(7)).
 
 A CA can be renewed while the prober runs: in place, or by a link that the kubelet points elsewhere. So each probe reads
 the bundle, and OpenSSL's copy of it is kept only while the content stays the same.
@@ -13,26 +13,48 @@ import ssl
 from collections.abc import Iterator
 
 _BY_HASH = re.compile(r"[0-9a-f]{8}\.r?[0-9]+")  # what OpenSSL reads of a directory (openssl-rehash(1))
-_made: dict[tuple[object, ...], ssl.SSLContext] = {}  # at most one, by its store's state
+VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+KEPT = 64  # contexts
+
+Wanted = tuple[str, str, tuple[str, ...]]  # CA, least version, protocols
+_made: dict[Wanted, tuple[tuple[object, ...], ssl.SSLContext]] = {}  # each with the state of its store
 
 
 class BadBundle(OSError):
     """A bundle that cannot be used. The message says which and why. It has no errno: it is no fault of the network."""
 
 
-def context() -> ssl.SSLContext:
-    """Return a context for the store as it is now. Raises `BadBundle`.
+def context(ca: str = "", min_version: str = "1.2", alpn: tuple[str, ...] = ("http/1.1",)) -> ssl.SSLContext:
+    """Return a context for the store as it is now: the file `ca`, or the system's store. Raises `BadBundle`.
 
     It is kept until the store changes: reading a bundle takes longer than a probe. OpenSSL's strict mode, which Python
     turns on since 3.13, is off: it refuses the CAs of many clusters for lack of an extension that no other client
     requires (docs/design/0009).
     """
-    file, directory = _store()
+    wanted = ca, min_version, alpn
+    file, directory = (ca, "") if ca else _store()
     state = (_content(file), *_entries(directory))
-    if state not in _made:
-        _made.clear()
-        _made[state] = _context(file, directory)
-    return _made[state]
+    kept = _made.get(wanted)
+    if kept is None or kept[0] != state:
+        _made.pop(wanted, None)
+        if len(_made) >= KEPT:
+            del _made[next(iter(_made))]  # the oldest
+        made = _own(ca) if ca else _system(file, directory)
+        made.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        made.minimum_version = VERSIONS[min_version]
+        if alpn:
+            made.set_alpn_protocols(list(alpn))
+        _made[wanted] = kept = state, made
+    return kept[1]
+
+
+def unverified() -> ssl.SSLContext:
+    """Return a context that takes any certificate, weak ones and old versions too: only to read what it says."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
+    made.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    made.set_ciphers("ALL:@SECLEVEL=0")
+    return made
 
 
 def _store() -> tuple[str, str]:
@@ -55,7 +77,7 @@ def _content(file: str) -> bytes:
 
 def _entries(directories: str) -> Iterator[tuple[object, ...]]:
     """Yield the identity of each certificate file, which changes with its content; there can be hundreds of files."""
-    for directory in directories.split(os.pathsep):
+    for directory in filter(None, directories.split(os.pathsep)):
         try:
             names = sorted(filter(_BY_HASH.fullmatch, os.listdir(directory)))
         except OSError:  # OpenSSL cannot read it either
@@ -69,13 +91,24 @@ def _entries(directories: str) -> Iterator[tuple[object, ...]]:
             yield path, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def _context(file: str, directory: str) -> ssl.SSLContext:
+def _system(file: str, directory: str) -> ssl.SSLContext:
+    """Return a context that trusts the system's store."""
     made = ssl.create_default_context(capath=directory)  # OpenSSL reads its files when a handshake needs them
-    made.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    made.set_alpn_protocols(["http/1.1"])
     if file:
-        try:
-            made.load_verify_locations(file)
-        except OSError:  # among them ssl.SSLError
-            raise BadBundle(f"the CA bundle {file} holds something else than certificates, or none") from None
+        _load(made, file)
     return made
+
+
+def _own(file: str) -> ssl.SSLContext:
+    """Return a context that trusts the certificates in `file` alone; it may hold only an intermediate CA."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    _load(made, file)
+    return made
+
+
+def _load(made: ssl.SSLContext, file: str) -> None:
+    try:
+        made.load_verify_locations(file)
+    except OSError:  # among them ssl.SSLError
+        raise BadBundle(f"the CA bundle {file} holds something else than certificates, or none") from None

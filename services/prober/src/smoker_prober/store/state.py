@@ -118,6 +118,7 @@ class States:
             offender=result.offender,
             connected=kept.connected,
             error=result.error[:ERROR],
+            **_expiry(result),
         )
         self._changes += 1
 
@@ -199,6 +200,12 @@ class States:
         if starved != self._starved:
             self._starved = starved
             self._changes += 1
+
+
+def _expiry(result: Result) -> dict[str, float]:
+    """Return when the target's certificate expires, where that is soon."""
+    expiry = result.details.expiry if result.details is not None else None
+    return {} if expiry is None else {"expires": expiry.at, "expires_in": round(expiry.seconds, 3)}
 
 
 def _network_at_the_end(plane: str) -> str:
