@@ -1,9 +1,9 @@
-# One image a service: `docker buildx bake` builds all five (docker-bake.hcl).
+# One image per service: `docker buildx bake` builds all five (docker-bake.hcl).
 #
 # builder: the locked dependencies and the project's wheels in a virtual environment without pip
-# <service>: the bare base and that environment; nothing of the build stays
+# <service>: the bare base and that environment, without build tools
 #
-# No package manager and no shell feature beyond POSIX is used, so that any base with Python can stand in (PYTHON_IMAGE).
+# The build uses no package manager and only POSIX shell, so that any base image with Python works (PYTHON_IMAGE).
 ARG PYTHON_IMAGE=python:3.13-slim
 
 FROM ${PYTHON_IMAGE} AS builder
@@ -14,8 +14,8 @@ RUN python -m venv /build && python -m venv --without-pip /opt/smoker
 COPY constraints.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip \
     /build/bin/python -m pip install --quiet --constraint constraints.txt hatchling setuptools
-# What others wrote comes from the index, by the versions of constraints.txt; where there is no wheel for this base it is
-# built with the locked tools. What is ours comes from this tree alone: a package of the same name elsewhere is never asked for.
+# Third-party packages come from the index in the versions of constraints.txt; without a wheel for this base they are built with the
+# locked tools. The project's own packages come only from this tree, never from a package of the same name on the index.
 COPY dev/closure.py dev/
 COPY libs/common/pyproject.toml libs/common/
 COPY libs/outcome/pyproject.toml libs/outcome/
@@ -31,7 +31,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
         --requirement others.txt
 COPY libs/ libs/
 COPY services/${SERVICE}/ services/${SERVICE}/
-# Byte code is made here, for the root is read-only later.
+# Byte code is compiled here, because the root file system is read-only later.
 RUN python dev/closure.py ours "${SERVICE}" > ours.txt \
     && /build/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /ours --requirement ours.txt \
     && /build/bin/python -m pip --python /opt/smoker/bin/python install --quiet --no-compile --no-index \
@@ -49,12 +49,12 @@ LABEL org.opencontainers.image.title="smoker-${SERVICE}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.licenses="Apache-2.0"
 ENV PATH=/opt/smoker/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-# A service installs nothing: the base's own installer goes.
+# A service installs nothing, so the base's own installer is removed.
 RUN find / -xdev \( -path '*-packages/pip' -o -path '*-packages/pip-*' -o -path '*-packages/setuptools*' \
         -o -path '*/bin/pip*' -o -path '*/python*/ensurepip' -o -path '/usr/share/python-wheels' \) -prune -exec rm -rf {} +
 COPY --from=builder /opt/smoker /opt/smoker
-# Some bases, Docker's own among them, come without the byte code of the standard library, and the root is read-only later: without
-# this each start would compile what it imports, 0.4 s of a CPU.
+# Some base images, such as Docker's own, lack the byte code of the standard library. Without this line each start would compile the
+# modules that it imports (0.4 s of CPU), because the root file system is read-only later.
 RUN PYTHONDONTWRITEBYTECODE='' "smoker-${SERVICE}" --help >/dev/null
 USER 65532:65532
 EXPOSE 9464

@@ -1,4 +1,4 @@
-# `make help` lists what there is. Needs Python 3.11 or newer; the rest is installed into .venv.
+# `make help` lists the commands. Needs Python 3.11 or newer; everything else is installed into .venv.
 PYTHON    ?= python3
 VENV      := .venv
 BIN       := $(VENV)/bin
@@ -44,10 +44,10 @@ TESTS = $(BIN)/coverage run -m pytest -m 'not cluster and not engine'
 OF_CHART = tests/chart tests/dashboards
 OF_PAGE = tests/hub_page
 
-test-programs: setup  # what the chart's are not
+test-programs: setup  # all tests except those of the chart and of the page
 	$(TESTS) tests $(patsubst %,--ignore %,$(OF_CHART) $(OF_PAGE))
 
-test-chart: setup  # beside the others, and heard of at its end
+test-chart: setup  # runs beside the other tests, and prints its output at its end
 	@$(call AT_ITS_END,$(TESTS) $(OF_CHART))
 
 PAGE = dev/page
@@ -61,14 +61,14 @@ $(VENV)/.ready-page: $(VENV)/.ready requirements-page.txt
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --requirement requirements-page.txt
 	@touch $@
 
-vendor: $(PAGE_READY)  ## bundle the libraries of the hub's page anew (needs node and npm)
+vendor: $(PAGE_READY)  ## bundle the libraries of the hub's page again (needs node and npm)
 	node $(PAGE)/vendor.mjs
 
-test-page: setup $(PAGE_READY) $(VENV)/.ready-page  ## the hub's page: its types, its libraries, a real Chromium (needs node, npm, chromium)
+test-page: setup $(PAGE_READY) $(VENV)/.ready-page  ## test the hub's page: its types, its libraries, in a real Chromium (needs node, npm, chromium)
 	$(PAGE)/node_modules/.bin/tsc --project $(PAGE)
 	$(BIN)/python -m pytest $(OF_PAGE) --timeout 150 --durations 5
 
-screenshot: setup $(VENV)/.ready-page  ## draw docs/page.png anew (needs chromium)
+screenshot: setup $(VENV)/.ready-page  ## draw docs/page.png again (needs chromium)
 	$(BIN)/python -m tests.hub_page.screenshot docs/page.png
 
 check: setup  ## lint, format, types, imports, Dockerfile, shell
@@ -79,93 +79,93 @@ check: setup  ## lint, format, types, imports, Dockerfile, shell
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/shellcheck bin/kubectl-smoker
 
-format: setup  ## put the code in its form
+format: setup  ## format the code
 	$(BIN)/ruff check --fix --select I $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-build: setup  ## the packages, as wheels, into dist/
+build: setup  ## build the packages as wheels into dist/
 	@for package in $(PACKAGES); do $(BIN)/python -m build --no-isolation --wheel --outdir dist $$package >/dev/null || exit 1; done
 	@ls dist/*.whl
 
-images: docker-build  ## the five images, for this machine
+images: docker-build  ## build the five images for this machine
 
 docker-build:  ## the same as images
 	docker buildx bake --load
 
-manifests: setup  ## the chart as one file for kubectl apply: dist/smoker.yaml
+manifests: setup  ## render the chart into one file for kubectl apply: dist/smoker.yaml
 	@mkdir -p dist
 	$(HELM) template $(RELEASE) charts/smoker --namespace $(NAMESPACE) --skip-tests $(HELM_ARGS) > dist/smoker.yaml
-	@echo "dist/smoker.yaml is for: kubectl create namespace $(NAMESPACE); kubectl apply --namespace $(NAMESPACE) -f dist/smoker.yaml"
+	@echo "to install it: kubectl create namespace $(NAMESPACE); kubectl apply --namespace $(NAMESPACE) -f dist/smoker.yaml"
 
-package: setup  ## the chart as a release has it, into dist/ (VERSION=1.2.3, REGISTRY=…, SOURCE_URL=address of the repository)
+package: setup  ## package the chart as for a release, into dist/ (VERSION=1.2.3, REGISTRY=…, SOURCE_URL=address of the repository)
 	@$(BIN)/python dev/release/package_chart.py --helm "$(HELM)" --version "$(VERSION)" --registry "$(REGISTRY)" --source "$(SOURCE_URL)" dist
 
 deploy: setup  ## install or upgrade the chart in the current cluster
 	$(HELM) upgrade --install $(RELEASE) charts/smoker --namespace $(NAMESPACE) --create-namespace --wait $(HELM_ARGS)
 
-undeploy: setup  ## take it out of the cluster again
+undeploy: setup  ## remove it from the cluster
 	$(HELM) uninstall $(RELEASE) --namespace $(NAMESPACE) --wait --cascade foreground
 	@kubectl delete pod --namespace $(NAMESPACE) --ignore-not-found \
 	  --selector app.kubernetes.io/instance=$(RELEASE),app.kubernetes.io/component=test
 
-logs-server:  ## the echo services' last lines (FOLLOW=1 to go on)
+logs-server:  ## show the echo services' last lines (FOLLOW=1 to follow them)
 	@$(LOGS) --selector app=smoker-server,app.kubernetes.io/instance=$(RELEASE)
 
-logs-client:  ## the probers' last lines (FOLLOW=1 to go on)
+logs-client:  ## show the probers' last lines (FOLLOW=1 to follow them)
 	@$(LOGS) --selector app=smoker-client,app.kubernetes.io/instance=$(RELEASE)
 
-e2e: setup  ## bake, load and prove it all on the current cluster (E2E_LOAD="kind load docker-image" loads the images)
+e2e: setup  ## build the images and test everything on the current cluster (E2E_LOAD="kind load docker-image" loads the images)
 	@status=0; for lane in e2e-rest e2e-starved e2e-faults; do $(MAKE) --no-print-directory $$lane || status=1; done; exit $$status
 
 E2E = $(BIN)/python -m pytest -m 'cluster or engine' --timeout 600 --durations 12 -v
 OF_FAULTS = tests/e2e/test_faults.py tests/e2e/test_hub.py tests/e2e/test_mesh.py tests/e2e/test_accuracy.py
 OF_CPU = tests/e2e/test_starved.py
 
-e2e-faults: setup  # nodes are cut off, drained and more: nothing else may run meanwhile
+e2e-faults: setup  # cuts off and drains nodes: nothing else may run at the same time
 	$(E2E) $(OF_FAULTS)
 
 e2e-rest: setup
 	$(E2E) tests/images tests/e2e $(patsubst %,--ignore %,$(OF_FAULTS) $(OF_CPU))
 
-e2e-starved: setup  # it measures probers without CPU: what others take of the machine would be counted, too
+e2e-starved: setup  # measures probers without CPU: other load on the machine would falsify it
 	$(E2E) $(OF_CPU)
 
-e2e-accuracy: setup  ## break the current cluster, fault by fault, and say what the diagnosis names and how soon
+e2e-accuracy: setup  ## make faults in the current cluster, one after the other, and print what the diagnosis names and how soon
 	$(HELM) upgrade --install $(RELEASE) charts/smoker --namespace $(NAMESPACE) --create-namespace --wait \
 	  --set hostNetwork.enabled=true --set prober.intervalSeconds=5 --set prober.timeoutSeconds=1 $(HELM_ARGS)
 	$(BIN)/python -m tests.e2e.accuracy --release $(RELEASE) --namespace $(NAMESPACE) $(E2E_ARGS)
 
-bench: setup  ## the echo services against Go and a bare gevent loop; memory; start
+bench: setup  ## compare the echo services with Go and a bare gevent loop; measure memory and start
 	$(BIN)/python -m tests.bench.bench_echo $(BENCH_ARGS)
 
-bench-scale: setup  ## the prober with 10, 100 and 1,000 hosts: CPU, memory, lateness, what a scrape does to the others
+bench-scale: setup  ## measure the prober with 10, 100 and 1,000 hosts: CPU, memory, lateness, delay by a scrape
 	$(BIN)/python -m tests.bench.scale $(BENCH_ARGS)
 
-bench-soak: setup  ## whether prober and echoes grow: 20 minutes at 50 times the normal rate
+bench-soak: setup  ## check whether memory of prober and echoes grows: 20 minutes at 50 times the normal rate
 	$(BIN)/python -m tests.bench.soak $(BENCH_ARGS)
 
-bench-mesh: setup  ## who probes whom with up to 5,000 nodes, and how soon a fault shows (simulated)
+bench-mesh: setup  ## simulate which nodes probe each other with up to 5,000 nodes, and how soon a fault is seen
 	$(BIN)/python -m tests.bench.mesh $(BENCH_ARGS)
 
-bench-diagnosis: setup  ## which simulated faults the diagnosis names, with 3 to 5,000 nodes: recall, precision, milliseconds
+bench-diagnosis: setup  ## measure the diagnosis on simulated faults with 3 to 5,000 nodes: recall, precision, milliseconds
 	$(BIN)/python -m tests.bench.diagnosis $(BENCH_ARGS)
 
-bench-history bench-hub: setup  ## the hub's history: megabytes a day, milliseconds of the event loop a look
+bench-history bench-hub: setup  ## measure the hub's history: megabytes per day, milliseconds of the event loop per look
 	$(BIN)/python -m tests.bench.history $(BENCH_ARGS)
 
-bench-cluster: setup  ## on the current cluster: time to install, to the first whole mesh; a prober's CPU and memory at rest
+bench-cluster: setup  ## measure on the current cluster: time to install and to the first complete mesh; CPU and memory of an idle prober
 	$(BIN)/python -m tests.bench.cluster $(BENCH_ARGS)
 
-bench-accuracy: setup  ## the prober's numbers against a packet capture, idle and starved of CPU (needs root)
+bench-accuracy: setup  ## compare the prober's numbers with a packet capture, with and without enough CPU (needs root)
 	$(BIN)/python -m tests.bench.accuracy $(BENCH_ARGS)
 
-lock: ## write constraints.txt anew from the newest versions of everything
+lock: ## write constraints.txt from the newest versions of everything
 	@$(PYTHON) -m venv --clear .venv-lock
 	@.venv-lock/bin/python -m pip --disable-pip-version-check install --quiet --requirement requirements-dev.txt --requirement requirements-page.txt $(PACKAGES:%=--editable %)
 	@.venv-lock/bin/python -m pip freeze --all --exclude-editable | grep -v '^pip==' > constraints.txt
 	@rm -rf .venv-lock
 	@git --no-pager diff --stat constraints.txt
 
-clean:  ## remove what the other commands made
+clean:  ## remove everything that the other commands created
 	rm -rf $(VENV) .venv-lock dist $(PAGE)/node_modules tests/bench/build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find libs services tests dev -name __pycache__ -prune -exec rm -rf {} +

@@ -41,11 +41,11 @@ target "service" {
   inherits = ["_common"]
   matrix = {
     item = [
-      { service = "tcp-echo", description = "Answers every byte on a TCP port with itself" },
-      { service = "udp-echo", description = "Answers every datagram on a UDP port with itself" },
+      { service = "tcp-echo", description = "Sends every byte on a TCP port back" },
+      { service = "udp-echo", description = "Sends every datagram on a UDP port back" },
       { service = "http-echo", description = "Answers HTTP requests with OK or with their own body" },
-      { service = "prober", description = "Probes the echo services over TCP, UDP and HTTP and says what it found" },
-      { service = "hub", description = "Reads what all probers know and says which layer, node or link is at fault" },
+      { service = "prober", description = "Probes the echo services and other probers over TCP, UDP and HTTP and reports each result" },
+      { service = "hub", description = "Reads the results of all probers and names the layer, node or link at fault" },
     ]
   }
   target = item.service
