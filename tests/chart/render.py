@@ -21,6 +21,7 @@ ECHOES = WORKLOADS[:3]
 VALUES_KEY = {"tcp-echo": "tcpEcho", "udp-echo": "udpEcho", "http-echo": "httpEcho", "prober": "prober"}
 HOST: dict[str, Any] = {"hostNetwork": {"enabled": True}}  # a prober more on each node, the component "host"
 NO_MESH: dict[str, Any] = {"mesh": {"enabled": False}}
+NO_HUB: dict[str, Any] = {"hub": {"enabled": False}}
 CLUSTER = {"kubeVersion": "1.31.0"}  # what Helm takes for the cluster's version, the same for every Helm
 
 

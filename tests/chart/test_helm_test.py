@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from .render import ALL, HOST, NO_MESH, Helm
+from .render import ALL, HOST, NO_HUB, NO_MESH, Helm
 
 #: What a prober needs that stays, answers and has peers; one round does not.
 OF_RUN = {
@@ -52,14 +52,35 @@ def test_own_service(helm: Helm) -> None:
     assert release.env("test")["SERVER_HOST"] == "smoker-server"
 
 
+def test_the_hub(helm: Helm) -> None:
+    """Then it asks the hub, until the mesh is whole; without a mesh there is no hub."""
+    asks = ["once", "--settle", "10", "--wait", "--hub"]
+    for values in ({}, HOST):
+        release = helm.render(values)
+        assert release.container("test")["args"] == [*asks, "smoker-hub:8083"]
+        assert "volumes" not in release.pod("test")["spec"]
+    assert helm.render({"hub": {"port": 9083}}, release="lungs").container("test")["args"] == [*asks, "lungs-hub:9083"]
+    assert helm.render(NO_MESH).container("test")["args"] == asks[:3]
+
+
+def test_a_hub_that_wants_credentials(helm: Helm) -> None:
+    """The test pod mounts the same Secret as the hub and nothing of it is in a variable or an argument."""
+    release = helm.render({"hub": {"auth": {"existingSecret": "smoker-login"}}})
+    test = release.container("test")
+    assert test["args"][-2:] == ["--hub-auth", "/etc/smoker/auth"]
+    (volume,), (mount,) = release.pod("test")["spec"]["volumes"], test["volumeMounts"]
+    assert volume == {"name": "auth", "secret": {"secretName": "smoker-login"}}
+    assert mount == {"name": "auth", "mountPath": "/etc/smoker/auth", "readOnly": True}
+
+
 def test_the_mesh(helm: Helm) -> None:
-    """Then it asks the probers, on the admin ports of both networks that there are, until all is well."""
+    """Without a hub it asks the probers, on the admin ports of both networks that there are, until all is well."""
     once, wait = ["once", "--settle", "10"], ["--wait"]
     pods, hosts = [*wait, "--mesh", "smoker-prober:9464"], ["--mesh", "smoker-host:19464"]
-    assert helm.render(NO_MESH).container("test")["args"] == once
-    assert helm.render().container("test")["args"] == [*once, *pods]
-    assert helm.render(HOST).container("test")["args"] == [*once, *pods, *hosts]
-    moved = helm.render({"adminPort": 9000, "hostNetwork": {"enabled": True, "adminPort": 9001}}, release="lungs")
+    assert helm.render(NO_HUB).container("test")["args"] == [*once, *pods]
+    assert helm.render({**HOST, **NO_HUB}).container("test")["args"] == [*once, *pods, *hosts]
+    ports = {"adminPort": 9000, "hostNetwork": {"enabled": True, "adminPort": 9001}, **NO_HUB}
+    moved = helm.render(ports, release="lungs")
     assert moved.container("test")["args"] == [*once, *wait, "--mesh", "lungs-prober:9000", "--mesh", "lungs-host:9001"]
 
 

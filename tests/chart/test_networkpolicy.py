@@ -309,6 +309,17 @@ def test_further_targets(helm: Helm) -> None:
     assert not passes(helm.render(ON), own(release, "prober"), outside, "TCP", 80)
 
 
+def test_helm_test_asks_the_hub(helm: Helm) -> None:
+    """The test pod reaches the hub, whatever allowFrom says; no other pod of the release but a prober may try."""
+    desk = {"hub": {"allowFrom": [{"podSelector": {"matchLabels": {"app": "desk"}}}]}}
+    for values in ({}, desk):
+        release = helm.render(merged(ON, values))
+        assert passes(release, own(release, "test"), own(release, "hub"), "TCP", 8083)
+        assert not passes(release, own(release, "tcp-echo"), own(release, "hub"), "TCP", 8083)
+    other = helm.render(ON, release="other")
+    assert not passes(other, own(other, "test"), own(helm.render(ON), "hub"), "TCP", 8083)
+
+
 def test_hub(helm: Helm) -> None:
     """The hub reaches the probers' admin ports, DNS and the API server, and no echo; allowFrom says who reaches it."""
     reader, other = (End({}, {"kubernetes.io/metadata.name": name}) for name in ("desk", "other"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -29,6 +30,7 @@ def test_denied(shared: Release, nodes: set[str]) -> None:
         with pytest.raises(CommandError) as caught:
             shared.test()
         assert "3 of 3 probes from" in caught.value.output
+        assert re.search("^  evidence: ", caught.value.output, re.MULTILINE), "the hub has not named it"
         for probe in PROBES:
             assert f"{probe.lower()} (timeout)" in caught.value.output
     shared.becomes("success", nodes)

@@ -223,9 +223,12 @@ def test_probe_shows_nothing_raw(capsys: Captured, listen: Callable[[Serve], int
         (["probe", "tcp", HOST, "80", "--timeout", "0"], "'0' is not a number of seconds from 0.001 to 3600"),
         (["once", "--yaml"], "--yaml"),
         (["run", "faster"], "faster"),
-        (["once", "--wait"], "--wait and --tolerate go with --mesh HOST:PORT"),
-        (["once", "--wait=5"], "--wait and --tolerate go with --mesh HOST:PORT"),
-        (["once", "--tolerate", "loss"], "--wait and --tolerate go with --mesh HOST:PORT"),
+        (["once", "--wait"], "--wait goes with --mesh HOST:PORT or --hub HOST:PORT"),
+        (["once", "--wait=5"], "--wait goes with --mesh HOST:PORT or --hub HOST:PORT"),
+        (["once", "--tolerate", "loss"], "--tolerate goes with --mesh HOST:PORT"),
+        (["once", "--hub", "a:1", "--tolerate", "loss"], "--tolerate goes with --mesh HOST:PORT"),
+        (["once", "--hub", "a:1", "--mesh", "b:1"], "--mesh and --hub do not go together"),
+        (["once", "--hub-auth", "/etc"], "--hub-auth goes with --hub HOST:PORT"),
     ],
 )
 def test_wrong_arguments(capsys: Captured, arguments: list[str], told: str) -> None:
@@ -272,7 +275,7 @@ def test_help_lists_every_variable(capsys: Captured) -> None:
         assert re.search(line, text, re.MULTILINE)
     text = " ".join(text.split())
     assert "exit codes: 0 all good, 1 a probe failed or something is at fault" in text
-    assert "2 settings or arguments wrong, no prober answers" in text
+    assert "2 settings or arguments wrong, no prober or hub answers" in text
 
 
 def test_version(capsys: Captured) -> None:

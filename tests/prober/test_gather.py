@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from smoker_diagnosis.state import PathState, State, encode
+from smoker_diagnosis.whole import missing_of
 from smoker_prober.gather import ask as gathering
 from smoker_prober.gather.ask import gather
-from smoker_prober.gather.judge import Gathered, missing_of
+from smoker_prober.gather.judge import Gathered
 from smoker_prober.gather.table import SHOWN, as_text
 from smoker_prober.store.state import STATE
 from tests.conftest import BIN, Start

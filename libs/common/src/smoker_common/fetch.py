@@ -56,9 +56,13 @@ def fetch_json(host: str, port: int, path: str, *, seconds: float, limit: int) -
         raise FetchError(_url(host, port, path), f"does not send JSON: {why}", answered=True) from None
 
 
-def fetch(host: str, port: int, path: str, *, seconds: float, limit: int) -> bytes:
-    """Return the body of the answer 200 to GET `path`, within `seconds` and `limit` bytes. Raises `FetchError`."""
-    return fetch_news(host, port, path, tag="", seconds=seconds, limit=limit).body or b""
+def fetch(host: str, port: int, path: str, *, seconds: float, limit: int, authorization: str = "") -> bytes:
+    """Return the body of the answer 200 to GET `path`, within `seconds` and `limit` bytes. Raises `FetchError`.
+
+    `authorization`: the value of the Authorization header, if any.
+    """
+    with contextlib.closing(Line(host, port, keep=False, authorization=authorization)) as line:
+        return line.fetch_news(path, tag="", seconds=seconds, limit=limit).body or b""
 
 
 def fetch_news(host: str, port: int, path: str, *, tag: str, seconds: float, limit: int) -> Fetched:
@@ -70,8 +74,8 @@ def fetch_news(host: str, port: int, path: str, *, tag: str, seconds: float, lim
 class Line:
     """A connection to one peer, kept open from one request to the next where the peer allows it. One user at a time."""
 
-    def __init__(self, host: str, port: int, *, keep: bool = True) -> None:
-        self.host, self.port, self._keep = host, port, keep
+    def __init__(self, host: str, port: int, *, keep: bool = True, authorization: str = "") -> None:
+        self.host, self.port, self._keep, self._authorization = host, port, keep, authorization
         self._sock: gevent_socket | None = None
         self._closed = False
 
@@ -137,6 +141,10 @@ class Line:
         head = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: application/json\r\n"
         if answer.known:
             head += f"If-None-Match: {answer.known}\r\n"
+        if self._authorization:
+            if not _is_field(self._authorization):
+                raise ValueError("the credentials are not printable ASCII")
+            head += f"Authorization: {self._authorization}\r\n"
         sock.sendall(f"{head}{'' if self._keep else CLOSE}\r\n".encode("ascii"))
         while True:
             data = sock.recv(BLOCK)
@@ -275,6 +283,11 @@ def _url(host: str, port: int, path: str) -> str:
 def _is_tag(value: bytes) -> bool:
     """Return whether `value` is an ETag (RFC 9110 section 8.8.3) in ASCII that is safe to send back."""
     return 0 < len(value) <= LONGEST_TAG and all(0x20 < byte < 0x7F for byte in value)
+
+
+def _is_field(value: str) -> bool:
+    """Return whether `value` is a header field in ASCII that ends no line."""
+    return value.isascii() and value.isprintable()
 
 
 def _no_number(word: str) -> NoReturn:

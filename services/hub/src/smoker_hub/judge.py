@@ -31,7 +31,7 @@ FAILS: Letter = "f"
 STALE: Letter = "s"
 UNKNOWN: Letter = "u"
 WORST = "fplsuo"  # the order in which rows and paths are listed
-_NO_RESULT = ("", "local_error")
+NO_RESULT = ("", "local_error")
 
 
 def fails(path: PathState) -> bool:
@@ -42,7 +42,7 @@ def fails(path: PathState) -> bool:
 def letter(path: PathState, state: State, late: float) -> Letter:
     """Return the state of `path`, of the prober `state`, which was made `late` seconds ago."""
     last = path.last
-    if last in _NO_RESULT:
+    if last in NO_RESULT:
         return UNKNOWN
     if state.at - path.at + late > 2 * state.interval + state.timeout:
         return STALE

@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
         prog=PROGRAM,
         description="Probes a network over TCP, UDP and HTTP and reports what it finds.",
         epilog="exit codes: 0 all good, 1 a probe failed or something is at fault, "
-        "2 settings or arguments wrong, no prober answers, or stdout cannot be written, "
+        "2 settings or arguments wrong, no prober or hub answers, or stdout cannot be written, "
         "141 the reader of stdout is gone, 143 SIGTERM\n\n"
         f"Environment variables:\n{describe(Settings)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -48,12 +48,23 @@ def parser() -> argparse.ArgumentParser:
         help="ask all probers behind this admin port, and say at once what is at fault; may be given again",
     )
     once.add_argument(
+        "--hub",
+        type=_argument(host_and_port),
+        metavar="HOST:PORT",
+        help="ask the hub, which knows all probers, and say at once what is at fault",
+    )
+    once.add_argument(
+        "--hub-auth",
+        metavar="FOLDER",
+        help="with --hub: where the file token is, or username and password, for a hub that wants them",
+    )
+    once.add_argument(
         "--wait",
         nargs="?",
         type=_argument(seconds(0, 3600)),
         const=USUAL,
         metavar="S",
-        help="with --mesh: ask again until all is good, for S seconds at most (without S: for some rounds)",
+        help="with --mesh or --hub: ask again until all is good, for S seconds at most (without S: for some rounds)",
     )
     once.add_argument(
         "--tolerate",

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import gevent
@@ -25,9 +26,7 @@ from smoker_prober import round as rounds
 from smoker_prober.arguments import PROGRAM, USUAL, parser
 from smoker_prober.assembly import assemble
 from smoker_prober.config.service import hosts
-from smoker_prober.gather import table
-from smoker_prober.gather.ask import gather
-from smoker_prober.gather.judge import Gathered
+from smoker_prober.gather import others
 from smoker_prober.peers.responder import never_answered
 from smoker_prober.prober import NEW
 from smoker_prober.probes import prepare
@@ -45,6 +44,8 @@ ALL_GOOD, FAILED, MISTAKE = 0, 1, 2  # exit codes
 REPORT = 2.2  # seconds for the answer of the prober on this machine
 BESIDE = (9464, 9467)  # admin ports of a prober on this machine: by default, and of `make run`
 PATIENCE = 240.0  # seconds of waiting for a mesh that is not good: Helm ends a test after 300
+CLOSES = 30.0  # seconds in which the hub closes a finding that has healed: three looks, and some more
+NAMES = 10.0  # seconds in which the hub may name what the round here has met: two looks
 SETTLE = 1.0  # seconds between two rounds of `once --settle`
 
 
@@ -52,8 +53,8 @@ def command(arguments: Sequence[str] | None = None) -> int:
     """Run the command line. Return the exit code."""
     known = parser()
     chosen = known.parse_args(arguments)
-    if chosen.command == "once" and not chosen.mesh and (chosen.wait is not None or chosen.tolerate):
-        known.error("--wait and --tolerate go with --mesh HOST:PORT")
+    if chosen.command == "once" and (mistake := _mistake(chosen)):
+        known.error(mistake)
     if chosen.command is None:
         known.print_help()
         return ALL_GOOD
@@ -78,6 +79,19 @@ def command(arguments: Sequence[str] | None = None) -> int:
     finally:
         interrupt.cancel()
         terminate.cancel()
+
+
+def _mistake(chosen: argparse.Namespace) -> str:
+    """Return which arguments of `once` do not go together, or an empty string."""
+    if chosen.mesh and chosen.hub:
+        return "--mesh and --hub do not go together: the hub asks all probers"
+    if chosen.tolerate and not chosen.mesh:
+        return "--tolerate goes with --mesh HOST:PORT"
+    if chosen.hub_auth and not chosen.hub:
+        return "--hub-auth goes with --hub HOST:PORT"
+    if chosen.wait is not None and not (chosen.mesh or chosen.hub):
+        return "--wait goes with --mesh HOST:PORT or --hub HOST:PORT"
+    return ""
 
 
 def _run() -> int:
@@ -112,40 +126,38 @@ def _report(settings: Settings, *, as_json: bool) -> int:
 
 
 def _once(settings: Settings, chosen: argparse.Namespace) -> int:
-    """Ask all probers, which answer at once, then do one round."""
-    gathered = None
+    """Ask all probers or the hub, which answer at once, then do one round."""
     out = sys.stderr if chosen.json else sys.stdout
-    if chosen.mesh and chosen.wait is None:
-        gathered = gather(chosen.mesh, tolerated=chosen.tolerate)
-        if not gathered.states:
-            return _nobody(gathered)
-        print(table.as_text(gathered), end="\n\n", file=out, flush=True)
+    asks = bool(chosen.mesh or chosen.hub)
+    answered = others.Answer(ok=True)
+    ask = partial(others.ask, chosen.mesh, chosen.hub, tolerated=chosen.tolerate, credentials=chosen.hub_auth, out=out)
+    if asks and chosen.wait is None:
+        answered = ask()
+        if answered.mistakes:
+            service.report_problems(PROGRAM, answered.mistakes, answered.what)
+            return MISTAKE
     if chosen.settle:
         _settle(settings, chosen.settle)
     found = list(_one_round(settings))
-    ok = all(result.outcome.ok for result in found)
-    if chosen.mesh and chosen.wait is not None:
+    if asks and chosen.wait is not None:
         # A failure counts only if it lasts. So each prober gets the time for one more round, and for the rounds in
         # which a new prober does not count the failures of its peers.
         usual = min(chosen.settle + NEW * settings.test_interval + rounds.longest(settings), PATIENCE)
+        if chosen.hub:  # this test has failed already, or the hub needs some looks to close what has healed
+            usual = usual + CLOSES if all(result.outcome.ok for result in found) else min(usual, NAMES)
         patience = usual if chosen.wait == USUAL else chosen.wait
-        print(f"asking all probers, for {patience:.0f} s at most until all is good", file=sys.stderr, flush=True)
-        gathered = gather(chosen.mesh, patience, tolerated=chosen.tolerate)
-        if not gathered.states:
-            return _nobody(gathered)
-        print(table.as_text(gathered), end="\n\n", file=out, flush=True)
+        who = "the hub" if chosen.hub else "all probers"
+        print(f"asking {who}, for {patience:.0f} s at most until all is good", file=sys.stderr, flush=True)
+        answered = ask(patience)
+        if answered.mistakes:
+            service.report_problems(PROGRAM, answered.mistakes, answered.what)
     if chosen.json:
-        mesh = {} if gathered is None else {"mesh": table.as_object(gathered)}
-        print(json.dumps(report.as_object(found, settings.node_name) | mesh, indent=2))
+        print(json.dumps({**report.as_object(found, settings.node_name), **answered.fields}, indent=2))
     else:
         print(report.table(found, settings.node_name, settings.latency))
-    return ALL_GOOD if ok and (gathered is None or gathered.ok) else FAILED
-
-
-def _nobody(gathered: Gathered) -> int:
-    """Say that no prober answers, and why."""
-    service.report_problems(PROGRAM, gathered.missing or ["no prober answers"], "ask the probers")
-    return MISTAKE
+    if answered.mistakes:
+        return MISTAKE
+    return ALL_GOOD if answered.ok and all(result.outcome.ok for result in found) else FAILED
 
 
 def _one_round(settings: Settings) -> Iterator[Result]:

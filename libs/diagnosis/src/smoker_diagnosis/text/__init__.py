@@ -25,6 +25,7 @@ __all__ = [
     "layer",
     "lines",
     "next_steps",
+    "paths",
     "place",
     "scope_name",
     "summary",

@@ -31,7 +31,7 @@ def answer(sources: Sources, values: Values) -> Paths:
     found = all_of(moment.collected, values["from"])
     for name, value in wanted:
         found = _only(found, name, value)
-    return Paths(moment.at, *_listed(moment, found, values["limit"]))
+    return Paths(moment.at, *listed(moment, found, values["limit"]))
 
 
 def node(sources: Sources, values: Values) -> NodeDetail:
@@ -46,7 +46,7 @@ def node(sources: Sources, values: Values) -> NodeDetail:
     entering = [each for each in _only(all_of(found.collected), "target", name) if each[1].role == PEER]
     failing = [each for each in leaving if judge.fails(each[1])]
     failing += [each for each in entering if judge.fails(each[1]) and each[0].node != name]
-    listed, left_out = _listed(found, failing, FAILING)
+    worst, left_out = listed(found, failing, FAILING)
     return NodeDetail(
         node=name,
         zone=one.zone,
@@ -54,7 +54,7 @@ def node(sources: Sources, values: Values) -> NodeDetail:
         findings=[view for view in open_ones if view.id in one.findings],
         paths_from=sum(path.role == PEER for _, path in leaving),
         paths_to=len(entering),
-        failing=listed,
+        failing=worst,
         left_out=left_out,
     )
 
@@ -74,7 +74,7 @@ def _only(found: Iterator[Found], name: str, value: str) -> Iterator[Found]:
     return (each for each in found if getattr(each[1], name) == value)
 
 
-def _listed(moment: then.Moment, found: Iterable[Found], most: int) -> tuple[list[Path], int]:
+def listed(moment: then.Moment, found: Iterable[Found], most: int) -> tuple[list[Path], int]:
     """Return the worst `most` of `found`, and how many that leaves out. Equally bad ones stay in their order."""
     waited, count = moment.collected.waited, 0
     by_letter: dict[str, list[Found]] = {letter: [] for letter in judge.WORST}
@@ -85,10 +85,10 @@ def _listed(moment: then.Moment, found: Iterable[Found], most: int) -> tuple[lis
             alike.append((state, path))
     worst = [each for alike in by_letter.values() for each in alike][:most]
     zones = {state.node: state.zone for state in moment.collected.states}
-    listed = [record(state, path, waited.get((state.node, state.network), 0.0), zones.get) for state, path in worst]
+    records = [record(state, path, waited.get((state.node, state.network), 0.0), zones.get) for state, path in worst]
     if not moment.live:
-        listed = [msgspec.structs.replace(each, age=None) for each in listed]
-    return listed, count - len(listed)
+        records = [msgspec.structs.replace(each, age=None) for each in records]
+    return records, count - len(records)
 
 
 def record(state: State, path: PathState, late: float, zone: Callable[[str], str | None]) -> Path:

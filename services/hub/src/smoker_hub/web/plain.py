@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from smoker_common.log import escaped
 from smoker_diagnosis.text import duration
 from smoker_hub.web.past_views import Events
-from smoker_hub.web.views import Findings, Matrix, Node, Paths, Results, Summary, View
+from smoker_hub.web.views import Check, Findings, Matrix, Node, Path, Paths, Results, Summary, View
 
 WIDEST = 40  # names of a matrix with a letter a cell
 LONGEST = 1_000  # lines of a matrix without
@@ -24,6 +24,14 @@ def summary(found: Summary) -> str:
 def finding(found: View) -> str:
     """Return a finding with its evidence and the next steps."""
     return _text(_lines(found))
+
+
+def check(found: Check) -> str:
+    """Return the sentence, the findings in full, what is missing, and a table of the failing paths."""
+    lines = [found.sentence, *(line for each in found.findings for line in _lines(each)), *found.missing]
+    if found.failing:
+        lines += ["", *_path_table(found.failing)]
+    return _text([*lines, *([f"{found.left_out} more paths are left out."] if found.left_out else [])])
 
 
 def findings(found: Findings) -> str:
@@ -75,17 +83,22 @@ def paths(found: Paths) -> str:
     """Return a table of the paths, the worst first."""
     if not found.paths:
         return _text(["No path is known."])
+    more = [f"{found.left_out} more paths are left out."] if found.left_out else []
+    return _text([*_path_table(found.paths), *more])
+
+
+def _path_table(found: Sequence[Path]) -> Iterator[str]:
+    """Yield a table of paths as lines."""
     rows: list[tuple[str, ...]] = [
         ("FROM", "TO", "PLANE", "FAMILY", "PROBE", "STATE", "LAST", "FAILED", "LOST", "P50", "P99", "AGE")
     ]
-    for each in found.paths:
+    for each in found:
         counts = f"{each.failed}/{each.attempts}", f"{each.lost}/{each.sent}" if each.sent else "-"
         times = [f"{1000 * rtt:.3g} ms" if rtt else "-" for rtt in (each.rtt_p50, each.rtt_p99)]
         age = "-" if each.age is None else duration(each.age)
         where = (each.source, each.target, each.plane, each.family or "-", each.probe)
         rows.append((*where, STATES[each.state], each.outcome or "-", *counts, *times, age))
-    more = [f"{found.left_out} more paths are left out."] if found.left_out else []
-    return _text([*_table(rows), *more])
+    yield from _table(rows)
 
 
 def events(found: Events) -> str:

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from smoker_hub.web import export, junit, matrix, past, past_views, paths, plain, results, series, stream, then, views
+from smoker_hub.web import (
+    check,
+    export,
+    junit,
+    matrix,
+    past,
+    past_views,
+    paths,
+    plain,
+    results,
+    series,
+    stream,
+    then,
+    views,
+)
 from smoker_hub.web.router import Parameter, Route
 
 FINDING = Parameter("id", "the id of a finding", pattern="[0-9a-f]{1,64}")
@@ -51,6 +65,13 @@ ROUTES: tuple[Route, ...] = (
         then.summary,
         (AT,),
         text=plain.summary,
+    ),
+    Route(
+        "/api/v1/check",
+        "the verdict on the whole mesh, for `helm test` and other gates: what is at fault, missing or failing",
+        views.Check,
+        check.answer,
+        text=plain.check,
     ),
     Route(
         "/api/v1/findings",

@@ -11,6 +11,7 @@ import msgspec
 from smoker_diagnosis import text
 from smoker_hub.collect import Collected
 from smoker_hub.history.reader import RECENT, HistoryError, Look, Reader
+from smoker_hub.hub import Hub
 from smoker_hub.web import now
 from smoker_hub.web.router import Problem, Values
 from smoker_hub.web.sources import Sources
@@ -31,10 +32,15 @@ class Moment(NamedTuple):
 def moment(sources: Sources, values: Values) -> Moment:
     """Return what was collected at the moment `at`. Raises `Problem`."""
     if values["at"] is None:
-        return Moment(now.looked(sources.hub), sources.hub.collected, live=True)
+        return last_look(sources.hub)
     reader = history(sources)
     look = _look(reader, values["at"])
     return Moment(look.at, asked(reader.collected, values["at"]), live=False)
+
+
+def last_look(hub: Hub) -> Moment:
+    """Return what was collected in the last look."""
+    return Moment(now.looked(hub), hub.collected, live=True)
 
 
 def summary(sources: Sources, values: Values) -> Summary:

@@ -126,6 +126,24 @@ class Paths(msgspec.Struct, frozen=True):
     left_out: int
 
 
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdict on the whole mesh. `ok`: nothing is at fault, missing or failing, and every path has a result.
+
+    `at`: when the verdict was made. `findings`: the open ones that count: faults, and failures without a common cause,
+    but not those of your own targets. `missing`: sentences about probers that do not answer or do not know all others.
+    `failing`: paths between probers and to the echo services whose last probe failed, and those without a result.
+    `left_out`: how many more of them there are.
+    """
+
+    ok: bool
+    at: float
+    sentence: str
+    findings: list[View]
+    missing: list[str]
+    failing: list[Path]
+    left_out: int
+
+
 class NodeDetail(msgspec.Struct, frozen=True, kw_only=True):
     """A node, its probers, the open findings that name it, and the failing paths from and to it.
 

@@ -1,4 +1,5 @@
-"""Asks all probers of a mesh for their states, and judges them together: `once --mesh`.
+"""Asks all probers of a mesh for their states, and judges them together: `once --mesh`. Or asks the hub: `once --hub`.
 
 ask: the state of each prober ─▶ judge: findings, failing paths, what is missing ─▶ table: lines or JSON
+hub: its verdict ─▶ lines or JSON
 """

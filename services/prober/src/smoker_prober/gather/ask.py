@@ -16,8 +16,9 @@ from smoker_common.fetch import FetchError, fetch
 from smoker_common.host import authority, is_address, wire
 from smoker_common.log import escaped
 from smoker_diagnosis.state import LARGEST, State, StateError, decode
+from smoker_diagnosis.whole import missing_of
 from smoker_outcome.failure import in_a_sentence
-from smoker_prober.gather.judge import Gathered, missing_of
+from smoker_prober.gather.judge import Gathered
 from smoker_prober.store.state import STATE
 
 TIMEOUT = 2.0  # seconds for one prober

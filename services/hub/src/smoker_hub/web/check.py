@@ -1,0 +1,64 @@
+"""The verdict on the whole mesh, for `helm test` and other gates: what is at fault, missing or failing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from smoker_diagnosis import text
+from smoker_diagnosis.whole import MESH, missing_of
+from smoker_hub import judge
+from smoker_hub.hub import Hub
+from smoker_hub.incidents import Incident
+from smoker_hub.web import now, paths, then
+from smoker_hub.web.router import Values
+from smoker_hub.web.sources import Sources
+from smoker_hub.web.views import Check
+
+LISTED = 200  # paths, and sentences about what is missing: a longer list helps no reader
+
+
+def answer(sources: Sources, _values: Values) -> Check:
+    """Return the verdict of the last look."""
+    hub = sources.hub
+    moment, summary = then.last_look(sources.hub), now.summary(hub)
+    of_mesh = [each for each in paths.all_of(moment.collected) if each[1].role in MESH]
+    failing = [each for each in of_mesh if judge.fails(each[1])]
+    waiting = [each for each in of_mesh if each[1].last in judge.NO_RESULT]
+    counted = [each for each in hub.incidents.open if counts(each)]
+    missing = list(islice(_missing(hub), LISTED))
+    listed, left_out = paths.listed(moment, [*failing, *waiting], LISTED)
+    looked = summary.state not in ("blind", "starting")
+    ok = looked and not (failing or waiting or counted or missing)
+    sentence = summary.sentence
+    if looked and not ok and not counted:
+        among = f"of {text.paths(len(of_mesh))}"
+        if failing:
+            sentence = f"UNCLEAR the last probe of {len(failing)} {among} failed: too little to name a fault"
+        elif waiting:
+            sentence = f"UNCLEAR no result yet from {len(waiting)} {among}"
+        else:
+            sentence = f"UNCLEAR {missing[0]}"
+    return Check(
+        ok=ok,
+        at=round(hub.clock.date(hub.clock.now()), 3),
+        sentence=sentence,
+        findings=[now.view(hub, each) for each in counted],
+        missing=missing,
+        failing=listed,
+        left_out=left_out,
+    )
+
+
+def counts(incident: Incident) -> bool:
+    """Return whether the verdict is bad because of `incident`: a fault, or failures without a common cause."""
+    finding = incident.finding
+    return finding.kind != "target" and (finding.kind == "unknown" or text.is_fault(finding))
+
+
+def _missing(hub: Hub) -> Iterator[str]:
+    """Yield what is missing from a whole mesh, each a sentence without its full stop."""
+    collected = hub.collected
+    for key in sorted(collected.silent):
+        yield f"the prober on {key[0]} ({key[1]}) does not answer the hub: {collected.errors.get(key, 'no answer yet')}"
+    yield from missing_of(collected.states, collected.silent.keys())

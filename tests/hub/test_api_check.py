@@ -1,0 +1,136 @@
+"""The verdict on the whole mesh: `/api/v1/check`, which `helm test` asks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import pytest
+
+from smoker_diagnosis.state import PathState, State
+from smoker_hub.hub import Hub
+from tests.diagnosis.mesh import Cluster, nodes
+from tests.hub.stand_ins import Hand, hub_of, probers
+from tests.hub.test_api import ask
+
+Change = Any
+
+
+def whole(states: list[State]) -> list[State]:
+    """These states, of probers that know all others by the API server."""
+    return [msgspec.structs.replace(state, api="ok", peers=len(states) - 1) for state in states]
+
+
+@contextmanager
+def looking(states: list[State], looks: int = 2) -> Iterator[Hub]:
+    """A hub that has looked at probers with these states."""
+    with probers(states) as found:
+        hub = hub_of(found, Hand())
+        for _ in range(looks):
+            hub.look()
+        yield hub
+
+
+def check(hub: Hub, **options: str) -> Any:
+    status, body, _ = ask(hub, "/api/v1/check", **options)
+    assert status == 200, body
+    return body.decode() if options else json.loads(body)
+
+
+def with_path(state: State, number: int, **more: object) -> State:
+    """This state, one of its paths changed."""
+    paths = list(state.paths)
+    paths[number] = msgspec.structs.replace(paths[number], **more)
+    return msgspec.structs.replace(state, paths=paths)
+
+
+def test_a_whole_mesh_is_good() -> None:
+    """No finding, nothing missing, no failing path; as text it is the sentence alone."""
+    with looking(whole(Cluster(nodes(3)).states())) as hub:
+        found = check(hub)
+        assert (found["ok"], found["findings"], found["missing"], found["failing"]) == (True, [], [], [])
+        assert check(hub, accept="text/plain") == f"{found['sentence']}\n"
+        assert found["sentence"].startswith("HEALTHY ")
+
+
+def test_a_fault_is_named_with_what_fails() -> None:
+    """The finding with its sentences, and the failing paths; the text has both."""
+    with looking(whole(Cluster(nodes(5)).fail(lambda link: link.touches("node-2")).states())) as hub:
+        found = check(hub)
+        assert (found["ok"], len(found["findings"])) == (False, 1)
+        assert found["sentence"].startswith("FAULT node-2: ")
+        assert {"node-2"} < {end for each in found["failing"] for end in (each["source"], each["target"])}
+        assert all("node-2" in (each["source"], each["target"]) for each in found["failing"])
+        first, second, *rest = check(hub, accept="text/plain").splitlines()
+        assert (first.startswith("FAULT node-2: "), second.startswith("FAULT node-2: ")) == (True, True)
+        assert any(line.startswith("  evidence: ") for line in rest)
+        assert any(line.startswith("FROM ") for line in rest)
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence", "failing"),
+    [
+        ({"last": ""}, "UNCLEAR no result yet from 1 of 108 paths", 1),
+        ({"last": "timeout", "failures": {"timeout": 1}, "streak": 1}, "UNCLEAR the last probe of 1 of 108 paths", 1),
+    ],
+)
+def test_a_path_without_success_is_not_good(changed: dict[str, Any], sentence: str, failing: int) -> None:
+    """One without a result and one that failed once make no fault, and no good verdict either."""
+    first, *others = whole(Cluster(nodes(3)).states())
+    with looking([with_path(first, 0, **changed), *others]) as hub:
+        found = check(hub)
+        assert (found["ok"], found["sentence"][: len(sentence)], len(found["failing"])) == (False, sentence, failing)
+
+
+def test_a_prober_that_does_not_know_all_others_is_missing_some() -> None:
+    """As right after an installation: the mesh is not whole yet."""
+    first, *others = whole(Cluster(nodes(3)).states())
+    with looking([msgspec.structs.replace(first, peers=1), *others]) as hub:
+        found = check(hub)
+        why = f"the prober on {first.node} ({first.network}) knows 1 of {len(others)} other probers"
+        assert (found["ok"], found["missing"], found["sentence"]) == (False, [why], f"UNCLEAR {why}")
+
+
+def test_a_silent_prober_is_missing_before_it_is_a_finding() -> None:
+    """With why it does not answer."""
+    states = whole(Cluster(nodes(3), host=False).states())
+    with probers(states) as found:
+        hub = hub_of(found, Hand())
+        hub.look()
+        found[0].server.stop(timeout=0)
+        hub.look()
+        verdict = check(hub)
+    assert (verdict["ok"], verdict["findings"]) == (False, [])
+    (why,) = verdict["missing"]
+    assert why.startswith(f"the prober on {states[0].node} (pod) does not answer the hub: ")
+
+
+def test_before_the_first_look_nothing_is_good() -> None:
+    """A hub that has just started knows nothing."""
+    with looking(whole(Cluster(nodes(3)).states()), looks=0) as hub:
+        found = check(hub)
+        assert (found["ok"], found["sentence"]) == (False, "STARTING no prober is known yet")
+
+
+def test_a_target_of_the_user_does_not_count() -> None:
+    """It is no part of the mesh, as in `once --mesh`."""
+    away = PathState(
+        "external",
+        "registry",
+        "other",
+        "",
+        "tcp",
+        last="timeout",
+        at=95.0,
+        attempts=3,
+        failures={"timeout": 3},
+        streak=3,
+    )
+    states = whole(Cluster(nodes(3), host=False).states())
+    states = [msgspec.structs.replace(state, paths=[*state.paths, away]) for state in states]
+    with looking(states) as hub:
+        assert [each.finding.kind for each in hub.incidents.open] == ["target"]
+        assert check(hub)["ok"] is True
