@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from smoker_hub import judge
 from smoker_hub.collect import Collected
+from smoker_hub.incidents import Change
 from smoker_hub.web.matrix import USUAL
 from tests.diagnosis.mesh import Cluster, nodes, two_zones
 from tests.hub.history_hand import keeping
@@ -143,6 +144,21 @@ def test_a_path_and_its_outcomes(tmp_path: Path) -> None:
         kept.look()
         assert kept.ask(f"paths/{one['id']}/history")[0] == 200  # it is found in the history alone
         assert kept.ask("paths/00000000000f/history")[0] == 404
+
+
+def test_an_escalation_is_an_event(tmp_path: Path) -> None:
+    """With the severity that it has now, between the opening and the closing."""
+    with probers(dead().states()) as found, keeping(tmp_path, found) as kept:
+        kept.look()
+        kept.look()
+        (incident,) = kept.hub.incidents.open
+        change = Change("escalate", incident)
+        for tell in kept.hub._tells:
+            tell(change)
+        kept.look()
+        events = {event["kind"]: event for event in kept.get("events")["events"]}
+        assert events["finding_escalated"]["subject"] == incident.id
+        assert events["finding_escalated"]["text"].endswith(f", now {incident.finding.severity}")
 
 
 def test_events_are_told_once(tmp_path: Path) -> None:

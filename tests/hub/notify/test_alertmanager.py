@@ -20,6 +20,7 @@ from tests.conftest import eventually
 from tests.hub.stand_ins import Hand
 
 from .receivers import PAGE, become, delivery, looking, notice
+from .test_notifier import milder, worsens
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,27 @@ def test_an_alert_is_there_until_it_closes(alertmanager: str) -> None:
         notifier.compare()
         eventually("the alert is resolved", lambda: not alerts(alertmanager))
         eventually("both are counted", lambda: one.counts == {"sent": 2})
+
+
+def test_an_escalation_is_one_alert(alertmanager: str) -> None:
+    """The alert of the old severity ends in the message that brings the new one, and the closing ends that."""
+    with looking("node-5", clock=Today()) as (hub, found), delivery(alertmanager, "alertmanager") as one:
+        milder(hub)
+        notifier = Notifier(hub, [one])
+        notifier.compare()
+        eventually("the warning is there", lambda: severities(alertmanager) == ["warning"])
+        worsens(hub)
+        notifier.compare()
+        eventually("it alone is critical", lambda: severities(alertmanager) == ["critical"])
+        become(found)
+        for _ in range(3):
+            hub.look()
+        notifier.compare()
+        eventually("the alert is resolved", lambda: not alerts(alertmanager))
+
+
+def severities(url: str) -> list[str]:
+    return [alert["labels"]["severity"] for alert in alerts(url)]
 
 
 def test_an_open_finding_is_repeated_every_minute(alertmanager: str) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 import msgspec
 from prometheus_client import CollectorRegistry
 
+from smoker_hub.incidents import GRAVITY
 from smoker_hub.notify.delivery import Delivery
 from smoker_hub.notify.notifier import GAP, Notifier
 from smoker_hub.notify.options import receivers
+from smoker_hub.notify.receiver import Notice
 from tests.conftest import eventually
 from tests.hub.stand_ins import Hand
 
@@ -23,8 +25,10 @@ class Kept(Delivery):
         (options,) = receivers(f'[{{"type": "webhook", "url": "http://x/", "minSeverity": "{severity}"}}]')
         super().__init__(options)
         self.got: list[tuple[str, str]] = []
+        self.notices: list[Notice] = []
 
     def put(self, message: Any) -> None:
+        self.notices += message.notices
         self.got += [(notice.event, notice.view.place) for notice in message.notices]
 
 
@@ -64,6 +68,48 @@ def test_a_mild_finding_is_for_those_who_want_it() -> None:
         closes(hub, found)
         notifier.compare()
         assert mild.got == grave.got == [("open", "node-2"), ("close", "node-2")]
+
+
+def worsens(hub: Any, severity: str = "critical") -> None:
+    """Have the hub's open finding become worse, as its diagnosis would say."""
+    (incident,) = hub.incidents.open
+    incident.see(msgspec.structs.replace(incident.finding, severity=severity), hub.clock.now())
+
+
+def milder(hub: Any) -> None:
+    """Have the hub's open finding be a warning that was told as one."""
+    (incident,) = hub.incidents.open
+    incident.finding = msgspec.structs.replace(incident.finding, severity="warning")
+    incident._worst = GRAVITY["warning"]
+
+
+def test_an_escalation_is_sent_once_as_an_update() -> None:
+    """To those who have the finding; to one for whom it was too mild it opens. What it was before comes with it."""
+    with looking("node-2") as (hub, _):
+        milder(hub)
+        mild, grave = Kept("info"), Kept("critical")
+        notifier = Notifier(hub, [mild, grave])
+        notifier.compare()
+        worsens(hub)
+        for _ in range(3):
+            notifier.compare()
+        assert mild.got == [("open", "node-2"), ("escalate", "node-2")]
+        assert grave.got == [("open", "node-2")]
+        before, view = mild.notices[-1].before, mild.notices[-1].view
+        assert before is not None
+        assert (before.finding.severity, view.finding.severity) == ("warning", "critical")
+
+
+def test_an_escalation_before_the_take_over_is_sent_as_an_opening() -> None:
+    """A hub that begins to notify tells what is open as it is, and nothing twice."""
+    with looking("node-2") as (hub, _):
+        milder(hub)
+        worsens(hub)
+        one = Kept()
+        notifier = Notifier(hub, [one])
+        notifier.compare()
+        notifier.compare()
+        assert one.got == [("open", "node-2")]
 
 
 def test_only_the_hub_that_may_notify_does() -> None:

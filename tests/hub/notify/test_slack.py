@@ -44,6 +44,15 @@ def test_a_message_has_the_answer_first() -> None:
         assert len(closed["blocks"]) == 2
 
 
+def test_an_update_says_so_first() -> None:
+    """The headline with its severity of now, after a word that tells it from a new finding; the rest as at first."""
+    with looking("node-2") as (hub, _):
+        opened = message(notice(hub))
+        worse = message(notice(hub)._replace(event="escalate"))
+    assert worse["text"] == f"ESCALATED {opened['text']}"
+    assert worse["blocks"][1:] == opened["blocks"][1:]
+
+
 def test_names_are_text_and_lengths_are_bounded() -> None:
     """A name with a mention, markup or a line end stays a name; what is too long is cut."""
     with looking("node-2") as (hub, _):

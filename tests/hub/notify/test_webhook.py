@@ -6,6 +6,8 @@ import hashlib
 import hmac
 from pathlib import Path
 
+import msgspec
+
 from smoker_hub.notify.delivery import Message
 from tests.conftest import eventually
 
@@ -29,6 +31,18 @@ def test_a_finding_is_signed_and_sent(tmp_path: Path) -> None:
         expected = hmac.new(b"hush", request.body, hashlib.sha256).hexdigest()
         assert request.headers["x-smoker-signature"] == f"sha256={expected}"
         assert request.headers["content-type"] == "application/json"
+
+
+def test_each_escalation_has_a_key_of_its_own() -> None:
+    """A finding may become worse twice: a receiver that knows the first update must not take the second for it."""
+    with looking("node-2") as (hub, _), receiver() as there, delivery(there.url) as one:
+        worse = notice(hub)._replace(event="escalate")
+        later = worse._replace(view=msgspec.structs.replace(worse.view, last_seen=worse.view.last_seen + 60.0))
+        for each in (notice(hub), worse, later):
+            one.put(Message((each,)))
+        eventually("all were sent", lambda: one.counts["sent"] == 3)
+        assert [request.json["event"] for request in there.got] == ["open", "escalate", "escalate"]
+        assert len({request.headers["idempotency-key"] for request in there.got}) == 3
 
 
 def test_attempts_of_one_change_have_one_key() -> None:

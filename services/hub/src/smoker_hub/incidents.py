@@ -36,6 +36,7 @@ class Incident:
     phase: Phase = "suspected"
     opened: float | None = None
     closed: float | None = None
+    escalations: int = 0  # how often it became worse while it was open
     _seen: int = field(default=0, repr=False)  # looks in a row that were sure of it
     _since: float = field(default=0.0, repr=False)  # instant of the first of these
     _missed: int = field(default=0, repr=False)
@@ -69,6 +70,7 @@ class Incident:
         worse = GRAVITY[finding.severity] > self._worst or (finding.kind, before.kind) == ("not_ready", "fault")
         if self.phase == "open" and worse:
             self._worst = max(self._worst, GRAVITY[finding.severity])
+            self.escalations += 1
             return "escalate"
         return None
 

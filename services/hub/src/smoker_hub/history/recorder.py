@@ -36,6 +36,10 @@ BUSY = 1.0  # seconds after which a file that another process holds is tried aga
 REOPENED = 600.0  # seconds within which a finding that a restart has cut goes on
 
 
+#: The kind of event by what happened to a finding.
+EVENTS = {"open": "finding_opened", "escalate": "finding_escalated", "close": "finding_closed"}
+
+
 class History:
     """Follows `hub` and writes to `folder`."""
 
@@ -56,14 +60,14 @@ class History:
         self.counts: Counter[str] = Counter()  # "dropped" jobs, times that the file "began" anew
 
     def tell(self, change: incidents.Change) -> None:
-        """Record a finding that opened, became worse or closed; opening and closing are events, too."""
+        """Record a finding that opened, became worse or closed, and that as an event."""
         view = now.view(self._hub, change.incident)
         self._put(partial(_put_finding, view=view))
+        kind, text = EVENTS[change.kind], f"{view.place}: {view.what}"
         if change.kind == "escalate":
-            return
-        kind = "finding_opened" if change.kind == "open" else "finding_closed"
+            text += f", now {view.finding.severity}"
         at = self._hub.clock.date(self._hub.clock.now())
-        self._put(partial(_put_events, at=at, found=[HistoryEvent(kind, view.id, f"{view.place}: {view.what}")]))
+        self._put(partial(_put_events, at=at, found=[HistoryEvent(kind, view.id, text)]))
 
     def look(self, changes: Sequence[PathsChange]) -> None:
         """Record what the last look changed, and once a minute the roll-ups."""

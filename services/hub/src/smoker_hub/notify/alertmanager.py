@@ -1,17 +1,19 @@
 """The receiver `alertmanager`: alerts as Prometheus sends them (Alertmanager's API v2).
 
 An alert that is not sent again within its `endsAt` counts as resolved there: so open findings are sent every minute.
+Alertmanager tells alerts apart by their labels: if those of a finding change, the alert with the old ones is ended.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
 
 from smoker_common.log import escaped
 from smoker_hub.notify.receiver import Notice, Options
+from smoker_hub.web.views import View
 
 REPEAT = 60.0  # seconds
 LASTS = 4 * REPEAT  # until an alert that is not repeated ends
@@ -30,35 +32,42 @@ class Alertmanager:
         return base.rstrip("/") + "/api/v2/alerts"
 
     def body(self, notices: Sequence[Notice], now: float) -> bytes:
-        return msgspec.json.encode([self._alert(notice, now) for notice in notices])
+        return msgspec.json.encode([alert for notice in notices for alert in self._alerts(notice, now)])
 
     def headers(self, body: bytes, notices: Sequence[Notice]) -> Mapping[str, str]:  # noqa: ARG002
         return {}
 
-    def _alert(self, notice: Notice, now: float) -> dict[str, object]:
-        view = notice.view
-        finding = view.finding
+    def _alerts(self, notice: Notice, now: float) -> Iterator[dict[str, object]]:
+        view, before = notice.view, notice.before
+        if before is not None and self._labels_of(before) != self._labels_of(view):
+            yield self._alert(before, now, notice.page)
+        ends = view.closed or now if notice.event == "close" else now + LASTS
+        yield self._alert(view, ends, notice.page)
+
+    def _labels_of(self, view: View) -> dict[str, str]:
         labels = {
             **self._labels,
             "alertname": ALERT,
             "finding": view.id,
             "scope": view.place,
-            "layer": finding.layer,
-            "kind": finding.kind,
-            "severity": finding.severity,
+            "layer": view.finding.layer,
+            "kind": view.finding.kind,
+            "severity": view.finding.severity,
             "cluster": view.cluster,
         }
+        return {name: escaped(value) for name, value in labels.items() if value}
+
+    def _alert(self, view: View, ends: float, page: str) -> dict[str, object]:
         description = [*view.evidence, *(f"next: {step}" for step in view.next)]
-        ends = now + LASTS if notice.event == "open" else view.closed or now
         return {
-            "labels": {name: escaped(value) for name, value in labels.items() if value},
+            "labels": self._labels_of(view),
             "annotations": {
                 "summary": escaped(view.headline),
                 "description": "\n".join(map(escaped, description)),
             },
             "startsAt": _date(view.opened or view.first_seen),
             "endsAt": _date(ends),
-            **({"generatorURL": notice.page} if notice.page else {}),
+            **({"generatorURL": page} if page else {}),
         }
 
 

@@ -1,13 +1,13 @@
 """Decides who gets what: compares the open findings with what each receiver was sent.
 
-A receiver gets a finding once when it opens and once when it closes. A hub that begins to notify, after a start or in
-the place of another replica, sends what is open.
+A receiver gets a finding once when it opens, once each time that it becomes worse, and once when it closes. A hub that
+begins to notify, after a start or in the place of another replica, sends what is open.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import gevent
 from gevent.event import Event
@@ -19,6 +19,7 @@ from smoker_common.metrics import counter
 from smoker_hub.notify.delivery import OUTCOMES, Delivery, Message
 from smoker_hub.notify.receiver import Happening, Notice
 from smoker_hub.web import now
+from smoker_hub.web.views import View
 
 if TYPE_CHECKING:
     from smoker_hub.hub import Hub
@@ -28,12 +29,20 @@ TICK = 1.0  # seconds between two comparisons, beside those that a change brings
 GAP = 60.0  # seconds before a hub begins to notify; what closed within them may not have been sent by another replica
 
 
+class _Known(NamedTuple):
+    """What a receiver knows of an incident. `view`: as it was last sent, None where another replica sent it."""
+
+    incident: Incident
+    escalations: int
+    view: View | None
+
+
 class _Sent:
     """What one receiver was sent."""
 
     def __init__(self, delivery: Delivery, now: float) -> None:
         self.delivery = delivery
-        self.open: dict[str, Incident] = {}
+        self.open: dict[str, _Known] = {}
         self.repeated = now  # the instant of the last message with all open findings
 
 
@@ -77,18 +86,21 @@ class Notifier(Collector):
         """Count what has closed a moment ago as sent, so that its closing is sent."""
         since = self._hub.clock.now() - GAP
         closed = [each for each in self._hub.incidents.recent() if (each.closed or 0.0) >= since]
-        receiver.open = {each.id: each for each in closed if receiver.delivery.wants(each.finding)}
+        wanted = (each for each in closed if receiver.delivery.wants(each.finding))
+        receiver.open = {each.id: _Known(each, each.escalations, None) for each in wanted}
 
     def _changes(self, receiver: _Sent) -> None:
         opened = {each.id: each for each in self._hub.incidents.open}
-        for key, incident in list(receiver.open.items()):
-            if opened.get(key) is not incident:
+        for key, known in list(receiver.open.items()):
+            if opened.get(key) is not known.incident:
+                receiver.delivery.put(Message((self._notice(receiver, "close", known.incident),)))
                 del receiver.open[key]
-                receiver.delivery.put(Message((self._notice("close", incident),)))
         for key, incident in opened.items():
-            if key not in receiver.open and receiver.delivery.wants(incident.finding):
-                receiver.open[key] = incident
-                receiver.delivery.put(Message((self._notice("open", incident),)))
+            if key in receiver.open:
+                if incident.escalations > receiver.open[key].escalations:
+                    receiver.delivery.put(Message((self._notice(receiver, "escalate", incident),)))
+            elif receiver.delivery.wants(incident.finding):
+                receiver.delivery.put(Message((self._notice(receiver, "open", incident),)))
 
     def _repeat(self, receiver: _Sent) -> None:
         """Send all that is open again, where the type of the receiver wants that and nothing waits there."""
@@ -96,12 +108,16 @@ class Notifier(Collector):
         if not form.repeat or not receiver.delivery.idle or instant - receiver.repeated < form.repeat:
             return
         receiver.repeated = instant
-        if notices := tuple(self._notice("open", each) for each in list(receiver.open.values())[: form.most]):
+        known = list(receiver.open.values())[: form.most]
+        if notices := tuple(self._notice(receiver, "open", each.incident) for each in known):
             receiver.delivery.put(Message(notices, repeat=True))
 
-    def _notice(self, event: Happening, incident: Incident) -> Notice:
+    def _notice(self, receiver: _Sent, event: Happening, incident: Incident) -> Notice:
+        """Return what `receiver` is sent, and remember that it was."""
         page = f"{self._external_url}/?view=finding&id={incident.id}" if self._external_url else ""
-        return Notice(event, now.view(self._hub, incident), page)
+        view, known = now.view(self._hub, incident), receiver.open.get(incident.id)
+        receiver.open[incident.id] = _Known(incident, incident.escalations, view)
+        return Notice(event, view, page, known.view if known is not None else None)
 
     def start(self) -> None:
         """Begin to compare and to send."""

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, Protocol
 from smoker_diagnosis.finding import Severity
 from smoker_hub.web.views import View
 
-Happening = Literal["open", "close"]
+Happening = Literal["open", "escalate", "close"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")  # the mildest first
 LARGEST_FILE = 8_192  # bytes of a mounted URL, key or Authorization
 
@@ -59,11 +59,15 @@ class Options:
 
 
 class Notice(NamedTuple):
-    """What has happened to a finding. `page`: the URL of its page, empty where that is not known."""
+    """What has happened to a finding. `page`: the URL of its page, empty where that is not known.
+
+    `before`: the finding as this receiver was last sent it, None if it was not.
+    """
 
     event: Happening
     view: View
     page: str
+    before: View | None = None
 
 
 class Form(Protocol):

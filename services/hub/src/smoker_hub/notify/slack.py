@@ -28,8 +28,9 @@ class Slack:
     def body(self, notices: Sequence[Notice], now: float) -> bytes:  # noqa: ARG002  what happened has dates of its own
         (notice,) = notices
         view = notice.view
-        if notice.event == "open":
-            head, lines = view.headline, [f"• {_text(each)}" for each in view.evidence]
+        if notice.event != "close":
+            head = view.headline if notice.event == "open" else f"ESCALATED {view.headline}"
+            lines = [f"• {_text(each)}" for each in view.evidence]
             steps = [f"`{_text(each).replace('`', chr(39))}`" for each in view.next]
         else:
             lasted = duration((view.closed or view.last_seen) - view.first_seen)

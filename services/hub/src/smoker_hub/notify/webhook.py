@@ -40,7 +40,12 @@ class Webhook:
 
     def headers(self, body: bytes, notices: Sequence[Notice]) -> Mapping[str, str]:
         (notice,) = notices
-        found = {DELIVERY: f"{notice.view.id}-{notice.event}-{notice.view.opened or 0:.0f}"}
+        found = {DELIVERY: f"{notice.view.id}-{notice.event}-{_instant(notice):.0f}"}
         if self._key:
             found[SIGNATURE] = "sha256=" + hmac.new(self._key.read().encode(), body, hashlib.sha256).hexdigest()
         return found
+
+
+def _instant(notice: Notice) -> float:
+    """Return the date that tells this change from others of its kind: a finding can become worse several times."""
+    return notice.view.last_seen if notice.event == "escalate" else notice.view.opened or 0

@@ -39,14 +39,17 @@ export function Events() {
 function Line({ event }) {
   const text = html`<bdi>${shown(event.text)}</bdi>`;
   return html`
-    <li class=${event.kind === "finding_opened" ? "critical" : "closed"}>
+    <li class=${WORSE.has(event.kind) ? "critical" : "closed"}>
       <a class="when" href=${here({ view: "", at: String(Math.ceil(event.at)) })} title="Show this moment"><time datetime=${new Date(event.at * 1000).toISOString()}>${clock(event.at)}</time></a>
       <span class="badge">${word(event.kind)}</span>
       ${event.kind.startsWith("finding") ? html`<a href=${link({ view: "finding", id: event.subject })}>${text}</a>` : html`<span>${text}</span>`}
     </li>`;
 }
 
-const KINDS = /** @type {Record<string, string>} */ ({ finding_opened: "opened", finding_closed: "closed" });
+const KINDS = /** @type {Record<string, string>} */ ({ finding_opened: "opened", finding_escalated: "escalated", finding_closed: "closed" });
+
+/** Kinds of events that say that something became worse. */
+export const WORSE = new Set(["finding_opened", "finding_escalated"]);
 
 /** `prober_silent` as `prober`: the text says the rest. @param {string} kind */
 const word = (kind) => KINDS[kind] ?? shown(kind.split("_")[0]);

@@ -1,6 +1,6 @@
 // The time machine: a slider over the history, with a mark for each finding that opened or closed.
 import { html, useEffect, useRef, useState } from "../vendor/ui.js";
-import { useHappenings } from "./events.js";
+import { useHappenings, WORSE } from "./events.js";
 import { now } from "./live.js";
 import { at, go, here } from "./route.js";
 import { clock, duration } from "./words.js";
@@ -38,7 +38,7 @@ export function TimeMachine() {
       <button type="button" disabled=${!before} onClick=${() => before && show(Math.ceil(before.at))} aria-label="To the change before">‹</button>
       <div class="track">
         <svg viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">${marks.map((each) => html`
-          <rect class=${each.kind === "finding_opened" ? "open" : "close"} x=${(((each.at - begin) / (end - begin)) * 1000).toFixed(1)} width="2" height="10" />`)}</svg>
+          <rect class=${WORSE.has(each.kind) ? "open" : "close"} x=${(((each.at - begin) / (end - begin)) * 1000).toFixed(1)} width="2" height="10" />`)}</svg>
         <input type="range" min="0" max=${end - begin} step="1" value=${moment - begin} onInput=${slide} aria-label="Moment" aria-valuetext=${text} />
       </div>
       <button type="button" disabled=${!after} onClick=${() => after && show(Math.ceil(after.at))} aria-label="To the change after">›</button>
