@@ -9,7 +9,7 @@ import gevent
 from loguru import logger
 
 from smoker_common.connections import Connections
-from smoker_common.work import WorkGroup
+from smoker_common.work import BaseWork, Work, WorkGroup
 from tests.conftest import eventually
 
 
@@ -38,6 +38,25 @@ class Job:
 
     def stuck(self) -> str:
         return self.why
+
+
+def test_a_base_work_is_ready_alive_and_at_rest() -> None:
+    """Nothing of it waits or fails; what ends its own work by `retire` ends it at `close`, too."""
+
+    class Greeter(BaseWork):
+        ended = 0
+
+        def retire(self) -> None:
+            self.ended += 1
+
+    one = Greeter()
+    work: Work = one
+    work.start()
+    assert (work.unready(), work.stuck(), work.drain(60.0)) == ("", "", 0)
+    work.retire()
+    work.close()
+    assert one.ended == 2
+    BaseWork().close()
 
 
 def test_together_is_ready_when_all_are() -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
+import pytest
+
+from smoker_hub import words
 from smoker_hub.incidents import Change
 from tests.diagnosis.mesh import Cluster, nodes
 from tests.hub.stand_ins import Hand, Prober, hub_of, probers
@@ -41,6 +45,23 @@ def test_a_fault_opens_is_told_and_closes(records: list[str]) -> None:
             hub.look()
         assert [change.kind for change in changes] == ["open", "close"]
         assert [line for line in records if line.startswith("INFO CLOSED node-2: ")]
+
+
+@pytest.mark.parametrize(
+    ("severity", "begins"),
+    [("critical", "ERROR FAULT node-2: "), ("warning", "WARNING node-2: "), ("info", "INFO node-2: ")],
+)
+def test_a_line_of_a_finding_says_its_level_once(records: list[str], severity: str, begins: str) -> None:
+    """The level and the first word of the headline do not repeat each other; `FAULT` is no level and stays."""
+    with probers(Cluster(nodes(5)).fail(lambda link: link.touches("node-2")).states()) as found:
+        hub = hub_of(found, Hand())
+        hub.look()
+        hub.look()
+    (incident,) = hub.incidents.open
+    incident.finding = msgspec.structs.replace(incident.finding, severity=severity)
+    records.clear()
+    words.tell(Change("open", incident), "")
+    assert records[0].startswith(begins)
 
 
 def test_a_hub_that_is_cut_off_blames_nobody(records: list[str]) -> None:

@@ -21,6 +21,7 @@ from loguru import logger
 
 from smoker_common.admission import CLIENT, Admission
 from smoker_common.listen import endpoint
+from smoker_common.work import BaseWork
 
 SHORTAGE = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 PAUSE = 0.1  # seconds without accepting while there is a shortage; the clients wait in the backlog
@@ -28,7 +29,7 @@ MAX_ACCEPT = 100  # connections accepted before those that are open get a turn
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close sends RST and frees all memory at once (socket(7))
 
 
-class Acceptor(StreamServer):
+class Acceptor(StreamServer, BaseWork):
     """A gevent StreamServer. A subclass turns each accepted descriptor into a connection in `do_read`.
 
     A subclass calls `admit_by` before it starts, and `left` once for each connection that has ended.
@@ -106,16 +107,9 @@ class Acceptor(StreamServer):
         if self.started:
             self.start_accepting()
 
-    def retire(self) -> None:
-        """Do nothing: a server starts no work by itself."""
-
     def unready(self) -> str:
         """Return why the server is not ready, or an empty string."""
         return "" if self.started else "not listening"
-
-    def stuck(self) -> str:
-        """Return an empty string: if the event loop can answer this call, it is alive."""
-        return ""
 
 
 def _name(address: str | tuple[Any, ...]) -> str:

@@ -30,6 +30,35 @@ class Work(Protocol):
         """Return why it is not alive, or an empty string."""
 
 
+class BaseWork:
+    """A work with the usual answers: it has nothing to start, to stop or to wait for, and is ready and alive.
+
+    A subclass overrides what differs: a server that listens from the start, a watch that survives its own failures.
+    """
+
+    def start(self) -> None:
+        """Start nothing."""
+
+    def retire(self) -> None:
+        """Stop nothing: it starts no work of its own."""
+
+    def close(self) -> None:
+        """Take no new work: what ends its own work ends all of it."""
+        self.retire()
+
+    def drain(self, seconds: float) -> int:  # noqa: ARG002  others wait
+        """Return 0: nothing is in flight."""
+        return 0
+
+    def unready(self) -> str:
+        """Return an empty string: it is ready, or others work without it."""
+        return ""
+
+    def stuck(self) -> str:
+        """Return an empty string: if the event loop can answer this call, it is alive."""
+        return ""
+
+
 class WorkGroup:
     """Several works as one."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from gevent.server import DatagramServer
 
+from smoker_common.work import BaseWork
 from smoker_echo.answer_rate import AnswerRate
 from smoker_echo.counts import Counts
 
@@ -22,7 +23,7 @@ LOWEST_PORT = 1024  # source ports below it belong to servers (echo, chargen, DN
 Observer = Callable[[tuple[Any, ...], int, int, str], None]
 
 
-class Answerer(DatagramServer):
+class Answerer(DatagramServer, BaseWork):
     """Answers on one bound socket, but not every datagram: two servers that answer everything would never stop.
 
     It refuses a source port in `never` (the ports of echoes and reflectors), a source port below 1024, and datagrams
@@ -92,17 +93,6 @@ class Answerer(DatagramServer):
             words = f"refused: its address had {self.rate.rate} answers within a second"
             self._refuse(client, received, "rate", words)
 
-    def retire(self) -> None:
-        """Do nothing: a server starts no work by itself."""
-
-    def drain(self, seconds: float) -> int:  # noqa: ARG002  other servers use it
-        """Return 0: no answer is ever in flight."""
-        return 0
-
     def unready(self) -> str:
         """Return why the server is not ready, or an empty string."""
         return "" if self.started else "not listening"
-
-    def stuck(self) -> str:
-        """Return an empty string: if the event loop can answer this call, it is alive."""
-        return ""

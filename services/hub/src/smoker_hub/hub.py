@@ -14,6 +14,7 @@ import gevent
 from loguru import logger
 
 from smoker_common.clock import Clock
+from smoker_common.work import BaseWork
 from smoker_diagnosis.state import State
 from smoker_hub import words
 from smoker_hub.changes import Changes, PathsChange
@@ -47,7 +48,7 @@ class Known(Protocol):
         """Watch no more."""
 
 
-class Hub:
+class Hub(BaseWork):
     """Looks every `interval` seconds, and calls each of `tells` with what opened, became worse or closed."""
 
     def __init__(
@@ -163,12 +164,6 @@ class Hub:
         self._collector.close()
         if self._greenlet is not None:
             self._greenlet.kill(block=False)
-
-    close = retire
-
-    def drain(self, seconds: float) -> int:  # noqa: ARG002  a look is cut at once
-        """Nothing is ever in flight."""
-        return 0
 
     def unready(self) -> str:
         """Return why it knows nothing yet, or an empty string."""

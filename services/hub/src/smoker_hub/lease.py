@@ -21,6 +21,7 @@ from loguru import logger
 from urllib3.exceptions import HTTPError
 
 from smoker_common.clock import Clock
+from smoker_common.work import BaseWork
 from smoker_kube.api import Api, Refused
 from smoker_kube.slices import of
 from smoker_kube.standing import FORBIDDEN, NOT_FOUND, sentence, standing_of
@@ -39,7 +40,7 @@ def path(namespace: str) -> str:
     return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 
 
-class Lease:
+class Lease(BaseWork):
     """Takes part in who holds the Lease `name`. `fit` returns whether this replica should hold it at all."""
 
     def __init__(
@@ -166,17 +167,3 @@ class Lease:
         if self._held:
             self._fit = lambda: False
             self.turn()
-
-    close = retire
-
-    def drain(self, seconds: float) -> int:  # noqa: ARG002  nothing is in flight
-        """Return 0: nothing is ever in flight."""
-        return 0
-
-    def unready(self) -> str:
-        """Return an empty string: a replica without the Lease answers, too."""
-        return ""
-
-    def stuck(self) -> str:
-        """Return an empty string: without the API server the hub works on."""
-        return ""

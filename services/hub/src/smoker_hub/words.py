@@ -32,7 +32,7 @@ def tell(change: Change, cluster: str) -> None:
         return
     level = _LEVELS[finding.severity]
     head, *rest = text.lines(finding)
-    _say(level, head, about)
+    _say(level, head.removeprefix(f"{level} "), about)  # the line begins with its level
     for line in rest:
         _say("INFO", line, {})
 

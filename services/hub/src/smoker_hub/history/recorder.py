@@ -18,6 +18,7 @@ import msgspec
 from gevent.event import Event
 from loguru import logger
 
+from smoker_common.work import BaseWork
 from smoker_hub import incidents
 from smoker_hub.changes import PathsChange, letters_of
 from smoker_hub.collect import Key
@@ -40,7 +41,7 @@ REOPENED = 600.0  # seconds within which a finding that a restart has cut goes o
 EVENTS = {"open": "finding_opened", "escalate": "finding_escalated", "close": "finding_closed"}
 
 
-class History:
+class History(BaseWork):
     """Follows `hub` and writes to `folder`."""
 
     def __init__(self, hub: Hub, folder: Path, *, days: float = 7.0, mebibytes: int = 256) -> None:
@@ -98,11 +99,6 @@ class History:
         """Begin to write."""
         self._greenlet = gevent.spawn(self._run)
 
-    def retire(self) -> None:
-        """Nothing is of its own: it writes what the looks hand over."""
-
-    close = retire
-
     def drain(self, seconds: float) -> int:
         """Write what waits, for `seconds` at most. Return how many jobs were not written."""
         self._idle.wait(seconds)
@@ -110,14 +106,6 @@ class History:
             self._greenlet.kill()
         gevent.with_timeout(seconds, self._thread.call, self._store.close, timeout_value=None)
         return len(self._jobs)
-
-    def unready(self) -> str:
-        """Return an empty string: the hub answers without it."""
-        return ""
-
-    def stuck(self) -> str:
-        """Return an empty string: a disk that hangs is no reason to end the hub."""
-        return ""
 
     def _put(self, job: Job) -> None:
         self._jobs.append(job)

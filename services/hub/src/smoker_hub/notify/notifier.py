@@ -16,6 +16,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from smoker_common.metrics import counter
+from smoker_common.work import BaseWork
 from smoker_hub.notify.delivery import OUTCOMES, Delivery, Message
 from smoker_hub.notify.receiver import Happening, Notice
 from smoker_hub.web import now
@@ -46,7 +47,7 @@ class _Sent:
         self.repeated = now  # the instant of the last message with all open findings
 
 
-class Notifier(Collector):
+class Notifier(BaseWork, Collector):
     """Sends the changes of `hub` to the receivers of `deliveries` while `may_notify` allows it."""
 
     def __init__(
@@ -142,22 +143,12 @@ class Notifier(Collector):
         if self._greenlet is not None:
             self._greenlet.kill(block=False)
 
-    close = retire
-
     def drain(self, seconds: float) -> int:
         """Send what waits, each receiver for `seconds` at most. Return how many messages were not sent."""
         self._compare()  # the last look may have brought a change
         drains = [gevent.spawn(receiver.delivery.drain, seconds) for receiver in self._receivers]
         gevent.joinall(drains, raise_error=True)
         return sum(int(drain.get()) for drain in drains)
-
-    def unready(self) -> str:
-        """Never: the hub answers without its receivers."""
-        return ""
-
-    def stuck(self) -> str:
-        """Never: each attempt ends."""
-        return ""
 
     def collect(self) -> Iterator[Metric]:
         """Yield the hub's counter of notifications."""

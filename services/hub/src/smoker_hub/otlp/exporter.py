@@ -15,6 +15,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from smoker_common.metrics import counter
+from smoker_common.work import BaseWork
 from smoker_hub.hub import Hub
 from smoker_hub.incidents import Change
 from smoker_hub.otlp import collected
@@ -27,7 +28,7 @@ BATCH = 512  # records of one request
 POINTS = 5_000  # points of one request
 
 
-class Exporter(Collector):
+class Exporter(BaseWork, Collector):
     """Sends while `may_notify` allows it: of several replicas one."""
 
     def __init__(self, hub: Hub, otlp: Otlp, *, may_notify: Callable[[], bool] = lambda: True) -> None:
@@ -116,12 +117,6 @@ class Exporter(Collector):
             sender.counts["failed"] += count
             logger.exception("what was for the OTLP collector failed in a way it should not", signal=signal)
 
-    def retire(self) -> None:
-        """Nothing is of its own: it sends what the hub sees."""
-
-    def close(self) -> None:
-        """Nothing more is handed over; what waits is sent while it drains."""
-
     def drain(self, seconds: float) -> int:
         """Send what waits, within `seconds` and without pauses. Return how many records were not sent."""
         self._ending.set()
@@ -133,14 +128,6 @@ class Exporter(Collector):
             logger.warning("records for the OTLP collector were not sent before the hub ended", count=left)
         self._waiting.clear()
         return left
-
-    def unready(self) -> str:
-        """Never: the hub answers without a collector."""
-        return ""
-
-    def stuck(self) -> str:
-        """Never: each attempt ends."""
-        return ""
 
     def collect(self) -> Iterator[Metric]:
         """Yield the hub's counter of what is exported."""

@@ -11,6 +11,7 @@ from functools import partial
 from loguru import logger
 
 from smoker_common.clock import Clock
+from smoker_common.work import BaseWork
 from smoker_diagnosis.state import Api, Left
 from smoker_kube.api import Api as KubernetesApi
 from smoker_kube.standing import Answering
@@ -29,7 +30,7 @@ from smoker_prober.target import HOST, POD
 SHOWN = 20  # names in a line
 
 
-class Mesh:
+class Mesh(BaseWork):
     """Passes the targets of all peers to `set_peers` as peers are added and removed.
 
     It adds to `never` the ports on which peers answer datagrams.
@@ -154,20 +155,6 @@ class Mesh:
     def retire(self) -> None:
         """Stop watching the EndpointSlices."""
         self._discovery.close()
-
-    close = retire
-
-    def drain(self, seconds: float) -> int:  # noqa: ARG002  a watch is cut at once
-        """Return 0: nothing is ever in flight."""
-        return 0
-
-    def unready(self) -> str:
-        """Return an empty string: a prober without peers still probes what the settings name."""
-        return ""
-
-    def stuck(self) -> str:
-        """Return an empty string: the watch survives its own failures."""
-        return ""
 
 
 def _service_of(host: str, namespace: str) -> str:
