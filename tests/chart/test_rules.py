@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from smoker_diagnosis import component
+from smoker_diagnosis.text.place import scope_name
 from tests.promtool import promtool
 
-from .alert_cases import ALERTS, NAMESPACE, RELEASE, files, read, rule_file
+from .alert_cases import ALERTS, NAMESPACE, RELEASE, alerts, files, read, rule_file
 from .render import ALL, Helm, Rendered, merged
 
 ON = {"metrics": {"prometheusRule": {"enabled": True}}}
@@ -58,3 +61,19 @@ def test_every_alert_has_its_cases(alert: str) -> None:
     fired = [a for cases in mine for c in cases for a in c.expected if a["alert"] == alert]
     assert any("description" in one for one in fired)
     assert any(not case.expected for cases in mine for case in cases)
+
+
+def test_the_nodes_of_every_place(helm: Helm) -> None:
+    """SmokerProberMissing finds the nodes in the label `scope` as the diagnosis writes it; other places have none."""
+    (rule,) = [each for each in alerts(rendered(helm, {})) if each["alert"] == "SmokerProberMissing"]
+    patterns = re.findall(r'"node", "\$1", "scope", "([^"]+)"', rule["expr"])
+    ends, zones = ("node-1", "node-2"), ("a", "b")
+    for kind in (component.NODE, component.INTO, component.OUT_OF, component.PAIR, component.ONE_WAY):
+        two = kind in (component.PAIR, component.ONE_WAY)
+        name = scope_name(component.Scope(kind, ends if two else ends[:1]))
+        named = {found[1] for pattern in patterns if (found := re.fullmatch(pattern, name))}
+        assert named == set(ends if two else ends[:1]), name
+    elsewhere = ("ZONE", "ZONE_PAIR", "ZONE_ONE_WAY", "INSIDE_ZONE", "ALL", "SERVICE", "TARGET")
+    for kind in (getattr(component, each) for each in elsewhere):
+        name = scope_name(component.Scope(kind, ends, zones))
+        assert not any(re.fullmatch(pattern, name) for pattern in patterns), name

@@ -17,7 +17,7 @@ URL = "https://hooks.example/x"
 
 
 def test_what_a_receiver_takes() -> None:
-    """Names come from the type, numbered from the second of a type on; severity is the mildest by default."""
+    """Names come from the type, numbered from the second of a type on; severity is a warning by default."""
     found = receivers(
         json.dumps(
             [
@@ -29,10 +29,10 @@ def test_what_a_receiver_takes() -> None:
         )
     )
     assert [(each.type, each.name, each.min_severity) for each in found] == [
-        ("slack", "slack", "info"),
+        ("slack", "slack", "warning"),
         ("slack", "slack-2", "critical"),
-        ("alertmanager", "am", "info"),
-        ("webhook", "webhook", "info"),
+        ("alertmanager", "am", "warning"),
+        ("webhook", "webhook", "warning"),
     ]
     assert (found[1].url.file, found[2].labels, found[3].signing_key.file) == ("/etc/x", {"team": "net"}, "/k")
 

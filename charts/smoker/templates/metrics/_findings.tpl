@@ -1,6 +1,6 @@
 {{/*
-One alert per finding of the hub, however many paths fail with it. The window bridges a restart of the hub, after which a finding
-opens again once two collections have seen it.
+One alert per finding of the hub, however many paths fail with it. A finding of severity info, such as an echo that moved, is no fault.
+The window bridges a restart of the hub, after which a finding opens again once two collections have seen it.
 */}}
 {{- define "smoker.findingRules" -}}
 {{- $rules := .Values.metrics.prometheusRule -}}
@@ -9,7 +9,7 @@ opens again once two collections have seen it.
   expr: |
     # Every replica has the same findings, with the same ids.
     max by (finding, scope, layer, kind, severity) (
-      max_over_time(smoker_finding_open{ {{- include "smoker.ofHub" . }}}[{{ $window }}s])
+      max_over_time(smoker_finding_open{ {{- include "smoker.ofHub" . }},severity!="info"}[{{ $window }}s])
     ) > 0
   for: {{ int64 $rules.fault.forSeconds }}s
   labels:
@@ -18,7 +18,7 @@ opens again once two collections have seen it.
     summary: >-
       {{`{{ $labels.scope }}: {{ $labels.kind }}{{ with $labels.layer }} of layer {{ . }}{{ end }}, finding {{ $labels.finding }}`}}
     description: >-
-      {{`The hub has found a network fault at {{ $labels.scope }}{{ with $labels.layer }} (layer {{ . }}){{ end }}. For the evidence and the next command run
+      {{`The hub has found a fault at {{ $labels.scope }}{{ with $labels.layer }} (layer {{ . }}){{ end }}. For the evidence and the next command run
       kubectl smoker findings, or look for finding {{ $labels.finding }} on the hub's page or in its log.`}}
     runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerFault") }}
 {{- /* The alert has two causes, each with a rule of its own. The label `sign` tells them apart. */}}
@@ -57,10 +57,18 @@ opens again once two collections have seen it.
     runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerHubBlind") }}
 {{- end -}}
 
-{{/* Nodes that an open finding names. A fault that the hub has found needs no second alert. */}}
+{{/*
+Nodes that an open finding names, by the words of its label `scope`: "a", "into a", "out of a", "between a and b", "from a to b".
+A fault that the hub has found needs no second alert. No name of a node has a space, so zones and other places match neither pattern.
+*/}}
 {{- define "smoker.nodesAtFault" -}}
+{{- $open := printf "max by (scope) (max_over_time(smoker_finding_open{%s,severity!=\"info\"}[%ss]))" (include "smoker.ofHub" .) (include "smoker.window" .) -}}
 label_replace(
-  max by (scope) (max_over_time(smoker_finding_open{ {{- include "smoker.ofHub" . }}}[{{ include "smoker.window" . }}s])),
-  "node", "$1", "scope", "(.+)"
+  {{ $open }},
+  "node", "$1", "scope", "(?:into |out of |between |from )?([^ ]+)(?: (?:and|to) [^ ]+)?"
+)
+or label_replace(
+  {{ $open }},
+  "node", "$1", "scope", "(?:between|from) [^ ]+ (?:and|to) ([^ ]+)"
 )
 {{- end -}}

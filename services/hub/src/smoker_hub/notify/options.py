@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from smoker_common.settings import InvalidValue, Kind
-from smoker_hub.notify.receiver import SEVERITIES, Options, Source
+from smoker_hub.notify.receiver import DEFAULT_SEVERITY, SEVERITIES, Options, Source
 from smoker_hub.notify.types import NOTIFIERS
 from smoker_hub.post import is_url
 
@@ -81,7 +81,7 @@ def _mistakes(entry: Mapping[str, Any]) -> Iterator[str]:
     if name and not (isinstance(name, str) and NAME.fullmatch(name)):
         yield "has a name that is not of at most 63 letters, digits, '.', '_' and '-'"
     yield from _mistakes_of_url(entry)
-    if entry.get("minSeverity", "info") not in SEVERITIES:
+    if entry.get("minSeverity", DEFAULT_SEVERITY) not in SEVERITIES:
         yield f"has a minSeverity that is none of {', '.join(SEVERITIES)}"
     yield from _mistakes_of_labels(entry.get("labels", {}))
 
@@ -111,7 +111,7 @@ def _options(entry: Mapping[str, Any], name: str) -> Options:
         type=entry["type"],
         name=name,
         url=Source(entry.get("url", ""), entry.get("urlFile", "")),
-        min_severity=entry.get("minSeverity", "info"),
+        min_severity=entry.get("minSeverity", DEFAULT_SEVERITY),
         ca_file=entry.get("caFile", ""),
         authorization=Source(file=entry.get("authorizationFile", "")),
         signing_key=Source(file=entry.get("signingKeyFile", "")),

@@ -11,6 +11,7 @@ from smoker_hub.web.views import View
 
 Happening = Literal["open", "escalate", "close"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")  # the mildest first
+DEFAULT_SEVERITY: Severity = "warning"  # a finding of severity info, such as an echo that moved, wakes nobody
 LARGEST_FILE = 8_192  # bytes of a mounted URL, key or Authorization
 
 
@@ -51,7 +52,7 @@ class Options:
     type: str
     name: str
     url: Source
-    min_severity: Severity = "info"
+    min_severity: Severity = DEFAULT_SEVERITY
     ca_file: str = ""
     authorization: Source = Source()
     signing_key: Source = Source()

@@ -1,4 +1,4 @@
-"""The findings as JUnit's XML, which CI systems show: a failed case for each open finding."""
+"""The findings as JUnit's XML, for CI systems: a case for each open finding, failed unless its severity is info."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ HEARD = ("healthy", "faults", "unclear")
 
 
 def findings(summary: Summary, found: Findings) -> str:
-    """Return a suite of two or more cases: whether the hub can tell, then each open finding, or that there is none."""
+    """Return a suite: whether the hub can tell, each open finding, and whether the network is healthy if none fails."""
     heard = summary.state in HEARD
     cases = [_case("the hub hears the probers", "" if heard else f"<error message={_attribute(summary.sentence)}/>")]
-    cases += [_failed(each) for each in found.open]
-    if heard and not found.open:
+    cases += [_of_finding(each) for each in found.open]
+    if heard and all(each.finding.severity == "info" for each in found.open):
         unclear = f"<failure message={_attribute(summary.sentence)}/>" if summary.state != "healthy" else ""
         cases.append(_case("the network is healthy", unclear))
     errors, failures = (sum(f"<{word} " in case for case in cases) for word in ("error", "failure"))
@@ -25,11 +25,14 @@ def findings(summary: Summary, found: Findings) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites {counts}>\n{suite}</testsuites>\n'
 
 
-def _failed(view: View) -> str:
+def _of_finding(view: View) -> str:
     lines = [*view.evidence, *(f"next: {step}" for step in view.next)]
     text = escape("\n".join(map(escaped, lines)))
-    what = f"<failure message={_attribute(view.headline)} type={_attribute(view.finding.kind)}>{text}</failure>"
-    return _case(f"{view.place}: {view.what}", what)
+    if view.finding.severity == "info":
+        inside = f"<system-out>{escape(escaped(view.headline))}\n{text}</system-out>"
+    else:
+        inside = f"<failure message={_attribute(view.headline)} type={_attribute(view.finding.kind)}>{text}</failure>"
+    return _case(f"{view.place}: {view.what}", inside)
 
 
 def _case(name: str, inside: str) -> str:
