@@ -10,7 +10,7 @@ import msgspec
 
 from smoker_diagnosis.diagnose import diagnose
 from smoker_diagnosis.finding import Finding
-from smoker_diagnosis.state import PEER, SERVICE, Heard, Left, PathState, State
+from smoker_diagnosis.state import PEER, RESOLVER, SERVICE, Heard, Left, PathState, State
 
 AT, INTERVAL, TIMEOUT, TRAIN = 1000.0, 30.0, 5.0, 30
 PROBES = ("tcp", "udp", "http")
@@ -49,11 +49,13 @@ class Cluster:
     families: Sequence[str] = ("ipv4",)
     zones: Mapping[str, str] = field(default_factory=dict)
     services: bool = True
+    dns: Sequence[str] = ()  # targets of DNS pods: nodes, `node-1/2` for a second one there
 
     def __post_init__(self) -> None:
         self.paths: dict[Link, dict[str, PathState]] = {}
         self.to_services: dict[tuple[str, str], dict[str, PathState]] = {}
         self.heard: dict[tuple[str, str], list[Heard]] = {}
+        self.to_dns: dict[Link, PathState] = {}
         self.changes: dict[str, dict[str, Any]] = {}  # of states, by node
         networks = ("pod", "host") if self.host else ("pod",)
         many = min(self.peers, len(self.nodes) - 1)
@@ -61,6 +63,7 @@ class Cluster:
             near = [self.nodes[(number + step) % len(self.nodes)] for step in range(many + 1)]
             for network in networks:
                 self._add(node, network, near, networks)
+                self._add_dns(node, network)
                 if self.services:
                     plane = "service" if network == "pod" else "host-service"
                     self.to_services[node, network] = {
@@ -83,6 +86,23 @@ class Cluster:
                     udp = self.paths[link]["udp"]
                     self.paths[link]["udp"] = msgspec.structs.replace(udp, sent=TRAIN, large="ok", mtu=1450)
                     self.heard.setdefault((peer, other), []).append(Heard(node, link.plane, family, AT - 20.0))
+
+    def _add_dns(self, node: str, network: str) -> None:
+        host = network == "host"
+        for target in self.dns:
+            self._look_up(Link(node, target, "host-pod" if host else "pod", ""))
+        if self.dns:
+            self._look_up(Link(node, "kubernetes.default", "host-service" if host else "service", ""))
+
+    def _look_up(self, link: Link) -> None:
+        self.to_dns[link] = PathState(RESOLVER, link.target, link.plane, "", "dns", "", "success", AT - 20.0, 3)
+
+    def fail_dns(self, where: Where, *, rounds: int = 3, outcome: str = "timeout", partly: int = 0) -> Cluster:
+        """Have the look-ups of the paths in `where` fail; of `partly` of them one query was answered."""
+        for link, state in self.to_dns.items():
+            if where(link):
+                self.to_dns[link] = msgspec.structs.replace(failed(state, rounds, outcome, 20.0), partly=partly)
+        return self
 
     def fail(
         self,
@@ -165,6 +185,9 @@ class Cluster:
         by_prober: dict[tuple[str, str], list[PathState]] = {}
         for link, states in self.paths.items():
             by_prober.setdefault((link.source, link.plane.partition("-")[0]), []).extend(states.values())
+        for link, state_of in self.to_dns.items():
+            network = "host" if link.plane.startswith("host") else "pod"
+            by_prober.setdefault((link.source, network), []).append(state_of)
         found = []
         for node in self.nodes:
             for network in ("pod", "host") if self.host else ("pod",):
@@ -181,6 +204,7 @@ class Cluster:
                     timeout=TIMEOUT,
                     paths=paths,
                     heard=self.heard.get((node, network), []),
+                    dns_pods={target: f"kube-system/coredns-{target}" for target in self.dns},
                 )
                 found.append(msgspec.structs.replace(state, **self.changes.get(node, {})))
         return found

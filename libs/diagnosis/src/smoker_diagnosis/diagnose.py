@@ -15,6 +15,7 @@ from smoker_diagnosis.evidence import Prober
 from smoker_diagnosis.finding import Finding
 from smoker_diagnosis.gather import Evidence
 from smoker_diagnosis.look import look_at
+from smoker_diagnosis.resolvers import LAYER_REPLICA
 from smoker_diagnosis.rules import RULES
 from smoker_diagnosis.state import State
 
@@ -54,4 +55,6 @@ def diagnose(
 
 
 def _blamed_nodes(finding: Finding) -> tuple[str, ...]:
+    if finding.layer == LAYER_REPLICA:  # a pod that happens to be there
+        return ()
     return finding.scope.nodes if finding.scope.kind in (NODE, INTO, OUT_OF) else ()

@@ -70,6 +70,7 @@ class Cell:
     misses: Mapping[int, int] = field(default_factory=_nothing)  # of these, the ones that failed
     sent: int = 0  # packets of the trains, and the PINGs before them where trains lose packets
     lost: int = 0
+    partly: int = 0  # look-ups that left with others of the same socket, of which some were answered
     requests_lost: int = 0  # as far as the reflector numbered them
     replies_lost: int = 0
     mtu: int = 0
@@ -85,7 +86,7 @@ class Cell:
     def clear(self) -> None:
         """Forget all results."""
         self.known = self.bad = self.connected = self.sent = self.lost = self.requests_lost = self.replies_lost = 0
-        self.mtu = self.passes = 0
+        self.mtu = self.passes = self.partly = 0
         self.at, self.oldest, self.offender, self.heard = {}, math.inf, "", None
         self.failed = self.tries = self.misses = _NOTHING
 
@@ -121,6 +122,8 @@ class Mesh:
     directed: int = 0  # pairs of a source and a target
     planes: Counter[str] = field(default_factory=Counter)  # how many of these each plane has
     services: list[Cell] = field(default_factory=list)  # to the echo services; `target` is their host
+    resolvers: list[Cell] = field(default_factory=list)  # to the cluster's DNS: by its Service, and to each of its pods
+    dns_pods: dict[str, str] = field(default_factory=dict)  # by target of these: the pod's namespace and name
     others: list[tuple[str, PathState]] = field(default_factory=list)  # source and path of every other role
     zones: dict[str, str] = field(default_factory=dict)  # of nodes
     answering: set[str] = field(default_factory=set)  # nodes with a prober whose state is here

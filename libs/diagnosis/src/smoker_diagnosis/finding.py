@@ -67,6 +67,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     beside: tuple[Count, ...] = ()  # of the other planes between the same nodes
     failing: tuple[Seen, ...] = ()
     working: tuple[Seen, ...] = ()
+    pod: str = ""  # `namespace/name` of the pod that is at fault
     follows: int = 0  # paths to the echo services that fail because of it
     notes: tuple[str, ...] = ()
 

@@ -91,6 +91,8 @@ def _join(mesh: Mesh, part: Part) -> None:
     mesh.failing += part.failing
     mesh.losing += part.losing
     mesh.services += part.services
+    mesh.resolvers += part.resolvers
+    mesh.dns_pods.update(state.dns_pods)
     mesh.others += part.others
     mesh.known += part.known
     mesh.sent += part.sent

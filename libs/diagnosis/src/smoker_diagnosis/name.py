@@ -12,6 +12,7 @@ from smoker_diagnosis.explain import Blamed
 from smoker_diagnosis.finding import SHOWN_FAILING, SHOWN_WORKING, Count, Finding, Seen, finding_of, seen
 from smoker_diagnosis.look import Look
 from smoker_diagnosis.loss import Lossy
+from smoker_diagnosis.resolvers import LAYER_REPLICA
 from smoker_diagnosis.services import LAYER_DNS, Service
 
 GRAVE = 0.05  # packet loss from which a finding is critical
@@ -78,7 +79,7 @@ def of_loss(look: Look, each: Lossy) -> Finding:
 
 def of_service(look: Look, each: Service) -> Finding:
     """Return the finding of a fault of Services or the DNS."""
-    dns = each.layer == LAYER_DNS
+    dns = each.layer in (LAYER_DNS, LAYER_REPLICA)
     failures = [(cell, bit) for cell in each.cells for bit in cell.failing(each.bits)]
     return finding_of(
         look.cluster,
@@ -91,7 +92,9 @@ def of_service(look: Look, each: Service) -> Finding:
         share=each.share,
         outcomes=tuple(sorted({cell.failed[bit].outcome for cell, bit in failures})),
         since=max((cell.failing_for(bit) for cell, bit in failures), default=0.0),
-        counts=(Count("service", len(each.cells), each.of),),
+        counts=(Count(each.plane, len(each.cells), each.of),),
+        beside=(Count(each.plane, 0, each.well),) if each.well else (),
+        pod=each.pod,
         failing=tuple(seen(each.cells, each.bits))[:SHOWN_FAILING],
         notes=(each.note,) if each.note else (),
     )

@@ -22,7 +22,7 @@ from smoker_diagnosis.evidence import (
     Now,
     Prober,
 )
-from smoker_diagnosis.state import PEER, SERVICE, PathState, State
+from smoker_diagnosis.state import PEER, RESOLVER, SERVICE, PathState, State
 
 ROUNDS = 3  # intervals after which a result says nothing about now
 TIMEOUTS = 3  # probes of one round that may come before it
@@ -38,6 +38,7 @@ class Part:
     of_path: list[Cell | None] = field(default_factory=list)  # the cell of each path of the state, in its order
     cells: list[Cell] = field(default_factory=list)
     services: list[Cell] = field(default_factory=list)
+    resolvers: list[Cell] = field(default_factory=list)
     others: list[tuple[str, PathState]] = field(default_factory=list)
     zones: dict[str, str] = field(default_factory=dict)  # of the targets
     failing: list[Cell] = field(default_factory=list)
@@ -92,13 +93,14 @@ class Part:
             cell.clear()
         for path, each in zip(self.state.paths, self.of_path, strict=True):
             if each in changed and each is not None:
-                _add(each, path, self)
+                (_add_look_ups if path.role == RESOLVER else _add)(each, path, self)
         self.count()
 
     def count(self) -> None:
         """Sum up the cells."""
         self.newest = max((path.at for path in self.state.paths), default=-math.inf)
-        self.until = min((cell.oldest for cell in (*self.cells, *self.services)), default=math.inf) + self.lasts
+        every = (*self.cells, *self.services, *self.resolvers)
+        self.until = min((cell.oldest for cell in every), default=math.inf) + self.lasts
         self.failing = [cell for cell in self.cells if cell.bad]
         self.known = sum(cell.known > 0 for cell in self.cells)
         away = [cell for cell in self.cells if cell.sent and not cell.local]
@@ -125,7 +127,11 @@ def part_of(state: State, now: float) -> Part:
     found: dict[tuple[str, str, str, str], Cell] = {}
     for path in state.paths:
         cell = None
-        if path.role in (PEER, SERVICE) and path.probe in BITS:
+        if path.role == RESOLVER:
+            cell = Cell(state.node, path.target, path.plane, path.family, part.now)
+            part.resolvers.append(cell)
+            _add_look_ups(cell, path, part)
+        elif path.role in (PEER, SERVICE) and path.probe in BITS:
             target = path.target if path.role == PEER else path.target.rpartition(":")[0].strip("[]") or path.target
             key = path.role, target, path.plane, path.family
             cell = found.get(key)
@@ -145,8 +151,8 @@ def part_of(state: State, now: float) -> Part:
 
 
 def _others(state: State) -> list[tuple[str, PathState]]:
-    """Return the paths to targets that are neither peers nor echo services, each with its source."""
-    return [(state.node, path) for path in state.paths if path.role not in (PEER, SERVICE)]
+    """Return the paths to targets that are no peers, echo services or DNS servers, each with its source."""
+    return [(state.node, path) for path in state.paths if path.role not in (PEER, SERVICE, RESOLVER)]
 
 
 def _add(cell: Cell, path: PathState, part: Part) -> None:
@@ -176,6 +182,17 @@ def _add(cell: Cell, path: PathState, part: Part) -> None:
         _set(cell, DNS, path, path.at, bad=True)
     else:  # a packet that is too large says nothing against the small ones, and they were answered
         _set(cell, bit, path, path.at, bad=not ok and path.last != MTU)
+
+
+def _add_look_ups(cell: Cell, path: PathState, part: Part) -> None:
+    """Add what `path` says of a DNS server to its cell, within the same bounds."""
+    if not path.last or path.last == LOCAL_ERROR or part.now.instant > path.at + part.lasts:
+        return
+    cell.oldest = min(cell.oldest, path.at)
+    cell.tries, cell.misses, cell.partly = {DNS: path.attempts}, {DNS: path.failed}, path.partly
+    ok = path.last == "success"
+    if ok or not part.state.starved:
+        _set(cell, DNS, path, path.at, bad=not ok)
 
 
 def _count_attempts(cell: Cell, path: PathState) -> None:

@@ -18,6 +18,7 @@ from smoker_diagnosis.evidence import DNS, ECHO, HTTP, TCP, UDP, Cell, Mesh
 from smoker_diagnosis.explain import Blamed
 from smoker_diagnosis.follows import Follows
 from smoker_diagnosis.loss import Lossy
+from smoker_diagnosis.resolvers import LAYER_REPLICA, Resolvers
 
 MOST_OF = 0.8  # share of paths that makes "every"
 SOME = (0.15, 0.85)  # share of look-ups that fail where one DNS server of several does
@@ -43,16 +44,21 @@ class Service:
     confidence: float
     share: float = 1.0
     note: str = ""
+    plane: str = "service"  # of these paths
+    pod: str = ""
+    well: int = 0  # paths beside them that work
 
 
 def find_services(mesh: Mesh, blamed: Iterable[Blamed], lossy: Iterable[Lossy]) -> tuple[list[Service], list[Cell]]:
     """Return what is wrong with Services and the DNS, and the paths that the faults in `blamed` explain."""
     failing = [cell for cell in mesh.services if cell.bad]
-    if not failing:
+    if not failing and not any(cell.bad for cell in mesh.resolvers):
         return [], []
     follows = Follows(mesh, blamed, lossy)
     usual = _Usual(mesh, follows)
-    found = _dns(mesh, follows, usual)
+    resolvers = Resolvers(mesh, follows)
+    found = _dns(mesh, follows, usual, one_of_several=not resolvers.broken)
+    found += _direct(resolvers, found)
     echoes = [each for bit in (TCP, UDP, HTTP) if (each := _echo(mesh, follows, failing, bit)) is not None]
     found += _merged(echoes, mesh)
     explained = {id(cell) for each in found for cell in each.cells}
@@ -172,7 +178,35 @@ def _unlikely(usual: float, times: int, many: int, chance: float = CHANCE) -> bo
     return usual < 1 and times * -math.log(usual) >= -math.log(chance / max(many, 1))
 
 
-def _dns(mesh: Mesh, follows: Follows, usual: _Usual) -> list[Service]:
+def _direct(resolvers: Resolvers, found: Sequence[Service]) -> list[Service]:
+    """Return what the DNS servers' own paths say beside what look-ups of names have said (`found`)."""
+    if any(each.layer == LAYER_DNS and each.scope.kind == ALL for each in found):
+        return []
+    if resolvers.all_broken:
+        cells = [cell for each in resolvers.broken for cell in each.cells]
+        return [Service(Scope(ALL), LAYER_DNS, DNS, cells, resolvers.count, 0.97, plane="dns")]
+    more = [
+        Service(
+            Scope(NODE, (each.node,)),
+            LAYER_REPLICA,
+            DNS,
+            each.cells,
+            each.of,
+            0.97 if len(each.cells) > 1 else 0.9,
+            plane="dns",
+            pod=each.pod,
+            well=resolvers.count - sum(one.of for one in resolvers.broken),
+        )
+        for each in resolvers.broken
+    ]
+    named = {node for each in found if each.layer == LAYER_DNS for node in each.scope.nodes}
+    for node, cells in resolvers.cut_off.items():
+        if node not in named:
+            more.append(Service(Scope(NODE, (node,)), LAYER_DNS, DNS, cells, len(cells), 0.95, plane="dns"))
+    return more
+
+
+def _dns(mesh: Mesh, follows: Follows, usual: _Usual, *, one_of_several: bool) -> list[Service]:
     """Return the fault of the whole DNS, of one of its servers, or of the nodes that do not reach it."""
     own = [cell for cell in mesh.services if cell.bad & DNS and not follows.source(cell, DNS)]
     others = [cell for cell in mesh.services if cell.known & (DNS | ECHO) and not follows.source(cell, DNS)]
@@ -196,7 +230,7 @@ def _dns(mesh: Mesh, follows: Follows, usual: _Usual) -> list[Service]:
         if _unlikely(share, times, len(others), chance) and _again(cells, DNS):
             found.append(Service(Scope(NODE, (node,)), LAYER_DNS, DNS, cells, len(cells), 0.95))
             named.add(node)
-    if not follows.hosts(DNS) and not follows.everywhere(DNS):
+    if one_of_several and not follows.hosts(DNS) and not follows.everywhere(DNS):
         found += _one_of_several([cell for cell in own if cell.source not in named | follows.near], others)
     return found
 

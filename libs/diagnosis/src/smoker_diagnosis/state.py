@@ -24,6 +24,7 @@ Api = Literal["", "ok", "waiting", "refused", "unanswered"]
 
 PEER: Role = "peer"
 SERVICE: Role = "service"
+RESOLVER: Role = "dns"  # the cluster's DNS: by its Service (plane as of an echo service), and each pod behind it
 
 
 class StateError(ValueError):
@@ -37,7 +38,9 @@ class PathState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     role: Role
-    target: str  # a peer's node; `host:port` of an echo service; the name of any other target
+    target: (
+        str  # a peer's node; `host:port` of an echo service; of a DNS server its place; the name of any other target
+    )
     plane: str  # "pod", "host", "pod-host", "host-pod"; "service", "host-service"; "other", "host-other"
     family: str  # "ipv4" or "ipv6"; empty where the target is a name
     probe: str  # "tcp", "udp", "http", …
@@ -63,6 +66,7 @@ class PathState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     error: str = ""  # cause of the last result's failure, in words for people; empty on success
     expires: float = 0.0  # when the target's certificate expires, in seconds since the epoch, where that is soon
     expires_in: float = 0.0  # seconds from the last result until then, negative after it
+    partly: int = 0  # of the last rounds' failures, those in which some queries were answered that left with the others
 
     @property
     def failed(self) -> int:
@@ -107,6 +111,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     heard: list[Heard] = []
     left: list[Left] = []
     echoes: dict[str, list[str]] = {}  # by probe, the nodes on which its echo service has ready pods, where known
+    dns_pods: dict[str, str] = {}  # by the target of a path of role "dns": `namespace/name` of the pod there
 
 
 class _Head(msgspec.Struct):

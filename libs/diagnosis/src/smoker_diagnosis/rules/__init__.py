@@ -6,7 +6,15 @@ from collections.abc import Callable, Iterator
 
 from smoker_diagnosis.finding import Finding
 from smoker_diagnosis.look import Look
-from smoker_diagnosis.rules import certificates, left_nodes, moved_echoes, silent_probers, targets, unexplained
+from smoker_diagnosis.rules import (
+    certificates,
+    dns_races,
+    left_nodes,
+    moved_echoes,
+    silent_probers,
+    targets,
+    unexplained,
+)
 
 Rule = Callable[[Look], Iterator[Finding]]
 
@@ -17,5 +25,6 @@ RULES: tuple[Rule, ...] = (
     targets.find,
     certificates.find,
     moved_echoes.find,
+    dns_races.find,
     unexplained.find,
 )

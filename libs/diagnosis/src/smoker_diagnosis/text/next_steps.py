@@ -19,6 +19,7 @@ from smoker_diagnosis.component import (
     Scope,
 )
 from smoker_diagnosis.finding import Finding, Kind
+from smoker_diagnosis.resolvers import LAYER_RACE
 
 _WITH_NODES = {NODE, INTO, OUT_OF, PAIR, ONE_WAY}
 
@@ -51,7 +52,13 @@ def _of_layer(finding: Finding) -> str:
     return "kubectl get nodes --output wide --label-columns topology.kubernetes.io/zone"
 
 
-def _dns(_: Finding) -> str:
+def _dns(finding: Finding) -> str:
+    if finding.layer == LAYER_RACE:
+        where = _node(finding.scope) or "the nodes"
+        return f"conntrack -S   (on {where}: insert_failed grows with each; docs/troubleshooting.md has three ways out)"
+    if finding.pod:
+        namespace, _, pod = finding.pod.partition("/")
+        return f"kubectl describe pod --namespace {namespace} {pod}"
     return "kubectl get pods --namespace kube-system --selector k8s-app=kube-dns --output wide"
 
 

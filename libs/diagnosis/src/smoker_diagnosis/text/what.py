@@ -17,6 +17,7 @@ from smoker_diagnosis.component import (
     PODS,
 )
 from smoker_diagnosis.finding import Finding, Kind
+from smoker_diagnosis.resolvers import LAYER_RACE, LAYER_REPLICA
 from smoker_diagnosis.text.words import FAMILIES, listed, outcome, percent
 
 _LAYERS = {
@@ -59,6 +60,13 @@ def _mtu(finding: Finding) -> str:
 
 
 def _dns(finding: Finding) -> str:
+    if finding.layer == LAYER_RACE:
+        return f"{percent(finding.share)} of the DNS look-ups lose one of two queries that left one socket together"
+    if finding.layer == LAYER_REPLICA:
+        pod = finding.pod.rpartition("/")[2]
+        wrongs = {"resolve_error": "answers with an error", "bad_reply": "answers wrongly"}
+        wrong = sorted({wrongs.get(each, "does not answer") for each in finding.outcomes})
+        return f"the cluster DNS pod{f' {pod}' if pod else ''} there {listed(wrong)}"
     if finding.share < 1:
         return f"cluster DNS fails for {percent(finding.share)} of the look-ups: one of its pods does not answer"
     return "cluster DNS does not answer" if finding.scope.kind == ALL else "cluster DNS cannot be reached from there"

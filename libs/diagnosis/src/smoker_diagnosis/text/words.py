@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 FAMILIES = {"ipv4": "IPv4", "ipv6": "IPv6"}
-PLANES = {"pod": "pod", "host": "node-to-node", "pod-host": "pod-to-node", "host-pod": "node-to-pod"}
+PLANES = {"pod": "pod", "host": "node-to-node", "pod-host": "pod-to-node", "host-pod": "node-to-pod", "dns": "DNS"}
 OUTCOMES = {
     "timeout": "no answer",
     "refused": "refused at once",

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from smoker_diagnosis.state import PEER, Large, PathState, State, encode
 from smoker_prober.result import Outcome, Result
@@ -202,7 +202,7 @@ class States:
             self._changes += 1
 
 
-def _expiry(result: Result) -> dict[str, float]:
+def _expiry(result: Result) -> dict[str, Any]:
     """Return when the target's certificate expires, where that is soon."""
     expiry = result.details.expiry if result.details is not None else None
     return {} if expiry is None else {"expires": expiry.at, "expires_in": round(expiry.seconds, 3)}

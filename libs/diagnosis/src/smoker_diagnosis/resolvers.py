@@ -1,0 +1,103 @@
+"""What the paths to the cluster's DNS servers say themselves: which of its pods is broken, which node reaches none.
+
+A look-up of an echo's name goes to a DNS server by chance and says only that one of several fails. A path to each pod
+says which one. The network comes first: what a fault between nodes explains is no fault of the DNS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from smoker_diagnosis.evidence import DNS, UDP, Cell, Mesh
+from smoker_diagnosis.follows import Follows
+
+LAYER_REPLICA, LAYER_RACE = "dns_replica", "dns_race"
+MOST_OF = 0.8  # share of the probers that makes "everybody"
+NETWORK = 0.5  # share of a node's peer paths that fail from which its DNS pod is not blamed
+CERTAIN = 2  # failures in a row
+
+
+@dataclass(frozen=True)
+class Replica:
+    """A pod that serves the DNS and does not answer as it should: on `node`, by `cells` of `of` paths."""
+
+    node: str
+    pod: str  # empty where it is not known
+    cells: list[Cell]
+    of: int
+
+
+def node_of(target: str) -> str:
+    """Return the node of a pod. Further pods of one node have a number: `node-1/2`."""
+    return target.partition("/")[0]
+
+
+def is_service(cell: Cell) -> bool:
+    """Return whether the path goes by the DNS Service, and not to one of its pods."""
+    return cell.plane.endswith("service")
+
+
+class Resolvers:
+    """The DNS servers as the probers see them, without the paths that a fault of the network explains."""
+
+    def __init__(self, mesh: Mesh, follows: Follows) -> None:
+        self._mesh, self._follows = mesh, follows
+        self._of: dict[str, list[Cell]] = {}  # by target, the paths that say something about it
+        for cell in mesh.resolvers:
+            if cell.known & DNS and not is_service(cell) and not self._explained(cell):
+                self._of.setdefault(cell.target, []).append(cell)
+
+    def _explained(self, cell: Cell) -> bool:
+        node = node_of(cell.target)
+        cut = node in self._follows.hosts(DNS) or self._follows.everywhere(DNS)
+        pair = node != cell.source and {node, cell.source} <= self._follows.near
+        return cut or pair or self._follows.source(cell, DNS)
+
+    @property
+    def count(self) -> int:
+        """The number of these paths."""
+        return sum(map(len, self._of.values()))
+
+    @cached_property
+    def broken(self) -> list[Replica]:
+        """The pods that fail from nearly every node that asks them."""
+        found = []
+        for target, cells in sorted(self._of.items()):
+            bad = [cell for cell in cells if cell.bad & DNS]
+            if bad and len(bad) >= MOST_OF * len(cells) and _certain(bad) and not self._unreachable(node_of(target)):
+                found.append(Replica(node_of(target), self._mesh.dns_pods.get(target, ""), bad, len(cells)))
+        return found
+
+    @property
+    def all_broken(self) -> bool:
+        """Whether there are several pods, and all of them are broken."""
+        return len(self._of) > 1 and len(self.broken) == len(self._of)
+
+    @cached_property
+    def cut_off(self) -> dict[str, list[Cell]]:
+        """By node, the paths from it, where it reaches no DNS server though others do."""
+        by_source: dict[str, list[Cell]] = {}
+        for cell in self._mesh.resolvers:
+            if cell.known & DNS and not self._explained(cell):
+                by_source.setdefault(cell.source, []).append(cell)
+        found = {}
+        for source, cells in by_source.items():
+            # The pods of a node can be cut off while the node itself is not: each of its networks counts for itself.
+            planes = [[cell for cell in cells if cell.plane.startswith("host") == host] for host in (False, True)]
+            dead = [own for own in planes if len(own) > 1 and all(cell.bad & DNS for cell in own) and _certain(own)]
+            if dead:
+                found[source] = [cell for own in dead for cell in own]
+        return found if len(found) < MOST_OF * len(by_source) else {}
+
+    def _unreachable(self, node: str) -> bool:
+        """Return whether peers on `node` do not answer either: then it is the network, whatever it is called."""
+        into = [cell for cell in self._mesh.entering(node) if not cell.local and cell.known & UDP]
+        into = [cell for cell in into if cell.plane.endswith("pod")]
+        return bool(into) and sum(bool(cell.bad & UDP) for cell in into) >= NETWORK * len(into)
+
+
+def _certain(cells: Sequence[Cell]) -> bool:
+    """Return whether half of these paths, at least, failed twice in a row."""
+    return sum(cell.failed[DNS].streak >= CERTAIN for cell in cells) * 2 >= len(cells)

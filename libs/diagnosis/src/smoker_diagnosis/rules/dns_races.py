@@ -1,0 +1,45 @@
+"""Look-ups of which one of two is lost that left one socket together: a race of the node's connection tracking.
+
+C libraries ask for A and AAAA like that. Both packets begin the same connection, its translation to a DNS pod is made
+twice, and the second packet is dropped. Only what goes by the Service is translated: if queries straight to the pods
+are lost as well, it is loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from smoker_diagnosis.component import ALL, NODE, Scope
+from smoker_diagnosis.evidence import DNS
+from smoker_diagnosis.finding import SHOWN_FAILING, Count, Finding, Seen, finding_of
+from smoker_diagnosis.look import Look
+from smoker_diagnosis.resolvers import LAYER_RACE, is_service
+
+LEAST = 2  # look-ups: one can be a lost packet
+
+
+def find(look: Look) -> Iterator[Finding]:
+    """Yield the finding, where no loss of packets explains it."""
+    by_service = [cell for cell in look.mesh.resolvers if is_service(cell)]
+    straight = sum(cell.partly for cell in look.mesh.resolvers if not is_service(cell))
+    raced = [cell for cell in by_service if cell.partly]
+    count = sum(cell.partly for cell in raced)
+    if count < LEAST or straight or look.lossy or look.blamed:
+        return
+    sources = {cell.source for cell in raced}
+    tries = sum(cell.tries.get(DNS, 0) for cell in by_service if cell.source in sources)
+    yield finding_of(
+        look.cluster,
+        "dns",
+        Scope(ALL) if len(sources) > 1 else Scope(NODE, tuple(sources)),
+        LAYER_RACE,
+        layers=(LAYER_RACE,),
+        severity="warning",
+        confidence=0.9,
+        share=count / max(tries, count),
+        outcomes=("timeout",),
+        counts=(Count("dns", len(raced), len(by_service)),),
+        failing=tuple(
+            Seen(cell.source, cell.target, cell.plane, cell.family, "dns", "timeout") for cell in raced[:SHOWN_FAILING]
+        ),
+    )

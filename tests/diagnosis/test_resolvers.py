@@ -1,0 +1,140 @@
+"""What the paths to the DNS servers themselves say: a broken pod by name, a node that reaches none, a race."""
+
+from __future__ import annotations
+
+import pytest
+
+from smoker_diagnosis.finding import Finding
+from smoker_diagnosis.text import lines
+from tests.diagnosis.mesh import Cluster, Link, Where, named, nodes
+
+PODS = ("node-2", "node-5")
+
+
+def mesh(*targets: str, count: int = 8) -> Cluster:
+    """Return a mesh whose DNS pods are there."""
+    return Cluster(nodes(count), dns=targets or PODS)
+
+
+def to(*targets: str) -> Where:
+    """Return the paths to these DNS pods."""
+    return lambda link: link.target in targets
+
+
+def by_service(link: Link) -> bool:
+    """Return whether the look-up goes by the Service."""
+    return link.plane.endswith("service")
+
+
+def text_of(finding: Finding) -> str:
+    return "\n".join(lines(finding))
+
+
+def test_all_is_well() -> None:
+    """DNS paths that work are no finding, and no target of their own."""
+    assert mesh().findings() == []
+
+
+@pytest.mark.parametrize("rounds", [2, 3])
+def test_a_broken_pod_is_named_with_its_node(rounds: int) -> None:
+    """After two failures in a row: the node, the pod, and that the other pod is well."""
+    found = mesh().fail_dns(to("node-5"), rounds=rounds).findings()
+    assert named(found) == [("dns", "node", ("node-5",), "dns_replica")]
+    assert found[0].pod == "kube-system/coredns-node-5"
+    text = text_of(found[0])
+    assert "FAULT node-5: the cluster DNS pod coredns-node-5 there does not answer" in text
+    assert "16 of 16 DNS paths fail (no answer); all 16 DNS paths beside them are well" in text
+    assert "next: kubectl describe pod --namespace kube-system coredns-node-5" in text
+
+
+def test_a_single_failure_is_no_finding() -> None:
+    """One round in which a pod did not answer, as when it is replaced, names nothing."""
+    assert mesh().fail_dns(to("node-5"), rounds=1).findings() == []
+
+
+def test_a_pod_that_answers_with_errors() -> None:
+    """An error is no silence, and the sentence says so."""
+    found = mesh().fail_dns(to("node-5"), outcome="resolve_error").findings()
+    assert "the cluster DNS pod coredns-node-5 there answers with an error" in text_of(found[0])
+
+
+def test_one_pod_of_two_on_a_node() -> None:
+    """Two pods of one node are told apart."""
+    found = mesh("node-2", "node-2/2").fail_dns(to("node-2/2")).findings()
+    assert named(found) == [("dns", "node", ("node-2",), "dns_replica")]
+    assert found[0].pod == "kube-system/coredns-node-2/2"
+
+
+def test_a_broken_pod_explains_look_ups_that_fail_here_and_there() -> None:
+    """The share of failing look-ups of names is not a second finding, and blames no node."""
+    broken = mesh().fail_dns(to("node-5")).fail_dns(by_service, rounds=1)
+    broken.fail_services(["node-1", "node-3", "node-4", "node-7"], ["udp"], rounds=1, outcome="resolve_error")
+    assert named(broken.findings()) == [("dns", "node", ("node-5",), "dns_replica")]
+
+
+def test_the_only_pod() -> None:
+    """Where it is the only one, it is still named."""
+    found = mesh("node-5").fail_dns(lambda _link: True).fail_services(nodes(8), outcome="resolve_error").findings()
+    assert [(each.kind, each.layer) for each in found] in ([("dns", "dns")], [("dns", "dns_replica")])
+
+
+def test_all_pods() -> None:
+    """When none of several answers it is the whole DNS, once."""
+    found = mesh().fail_dns(lambda _link: True).findings()
+    assert named(found) == [("dns", "all", (), "dns")]
+
+
+def test_a_node_that_reaches_no_pod() -> None:
+    """The node is named, and no pod."""
+    found = mesh().fail_dns(lambda link: link.source == "node-7").findings()
+    assert named(found) == [("dns", "node", ("node-7",), "dns")]
+
+
+def test_the_pods_of_a_node_that_reach_none() -> None:
+    """They can be cut off while their node is not."""
+    found = mesh().fail_dns(lambda link: link.source == "node-7" and not link.plane.startswith("host")).findings()
+    assert named(found) == [("dns", "node", ("node-7",), "dns")]
+
+
+def test_a_dead_node_is_no_fault_of_its_pod() -> None:
+    """What the network explains is not said again of the DNS."""
+    dead = mesh().fail(lambda link: link.touches("node-5")).fail_dns(lambda link: link.touches("node-5"))
+    dead.fail_services(["node-5"])
+    assert named(dead.findings()) == [("fault", "node", ("node-5",), "network")]
+
+
+def test_a_pair_of_nodes_is_no_fault_of_a_pod() -> None:
+    """The DNS pod at one end of a broken pair answers everybody else."""
+    broken = mesh().fail(lambda link: link.between("node-1", "node-5"))
+    broken.fail_dns(lambda link: (link.source, link.target) == ("node-1", "node-5"))
+    assert all(kind != "dns" for kind, *_ in named(broken.findings()))
+
+
+def test_peers_that_just_begin_to_fail_save_the_pod() -> None:
+    """Where peers stop answering at the same moment, the DNS pod is not blamed, though the node is not named yet."""
+    dying = mesh().fail(lambda link: link.touches("node-5"), ["udp"], rounds=1).fail_dns(to("node-5"), rounds=2)
+    assert all(each.layer != "dns_replica" for each in dying.findings())
+
+
+def test_a_race_is_a_warning() -> None:
+    """One of two queries lost on several nodes, by the Service alone: the race, with its next step and its share."""
+    found = mesh().fail_dns(lambda link: by_service(link) and link.source in ("node-1", "node-3"), rounds=1, partly=1)
+    findings = found.findings()
+    assert named(findings) == [("dns", "all", (), "dns_race")]
+    assert findings[0].severity == "warning"
+    text = text_of(findings[0])
+    assert "WARNING every node: 33 % of the DNS look-ups lose one of two queries that left one socket together" in text
+    assert "next: conntrack -S" in text
+
+
+def test_half_answers_of_the_pods_themselves_are_loss_and_no_race() -> None:
+    """What goes straight to a pod is not translated: if half of it is lost, too, nothing speaks for the race."""
+    lost = mesh().fail_dns(by_service, rounds=1, partly=1)
+    lost.fail_dns(lambda link: link[:2] == ("node-1", "node-2"), rounds=1, partly=1)
+    assert lost.findings() == []
+
+
+def test_a_single_half_answer_is_no_race() -> None:
+    """One lost packet is no finding."""
+    one = mesh().fail_dns(lambda link: link[:3] == ("node-1", "kubernetes.default", "service"), rounds=1, partly=1)
+    assert one.findings() == []
