@@ -171,7 +171,7 @@ def test_clients_are_bounded_and_a_silent_reader_is_dropped(records: list[str]) 
         for _ in range(WAITING + 1):  # no turn for the client in between
             stream.look([])
         assert stream.clients == 0
-        assert [line for line in records if "a client of the stream is dropped" in line]
+        assert [line for line in records if "a client of the stream was disconnected" in line]
         assert Client(port).status == 200
 
 

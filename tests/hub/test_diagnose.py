@@ -73,9 +73,9 @@ def test_a_new_node_has_a_minute() -> None:
 
 
 def test_a_node_that_is_not_ready_is_told_as_such() -> None:
-    """The finding says since when Kubernetes has it as NotReady, and why."""
+    """The finding says since when, and why, Kubernetes reports the node as NotReady."""
     (found,) = look(Diagnosis(Inventory(node_2=NOT_READY), Hand()), pods_of("node-2").states())
-    assert found.notes == ("Kubernetes has node-2 as NotReady since 2023-11-14 22:13:20 UTC (KubeletNotReady)",)
+    assert found.notes == ("Kubernetes reports node-2 as NotReady since 2023-11-14 22:13:20 UTC (KubeletNotReady)",)
 
 
 def test_a_fault_stays_the_same_when_kubernetes_notices(records: list[str]) -> None:
@@ -100,7 +100,7 @@ def test_a_fault_stays_the_same_when_kubernetes_notices(records: list[str]) -> N
             hub.look()
     assert [each.kind for each in changes] == ["open", "escalate"]
     assert changes[0].incident is changes[1].incident
-    assert any("Kubernetes has node-2 as NotReady" in line for line in records)
+    assert any("Kubernetes reports node-2 as NotReady" in line for line in records)
 
 
 def echoes(on: str, failing: bool = True) -> list[State]:

@@ -24,7 +24,7 @@ from tests.diagnosis.mesh import Cluster, nodes
 from tests.hub.history_hand import keeping
 from tests.hub.stand_ins import probers
 
-ANEW = "it begins anew"
+RENEWED = "a new one begins"
 
 
 def mesh() -> Cluster:
@@ -51,7 +51,7 @@ def test_a_corrupt_file_is_one_line_and_a_fresh_one(tmp_path: Path, records: lis
     with probers(mesh().states()) as found, keeping(tmp_path, found) as kept:
         at = kept.look()
         assert len(kept.reader.collected(at).states) == 4
-        assert len([line for line in records if ANEW in line]) == (1 if content else 0)
+        assert len([line for line in records if RENEWED in line]) == (1 if content else 0)
         assert kept.history.works
 
 
@@ -75,7 +75,7 @@ def test_a_file_that_breaks_in_use_is_replaced(tmp_path: Path, records: list[str
         broken = sqlite3.connect(kept.history.path, isolation_level=None, check_same_thread=False)
         kept.history._store._db = broken
         kept.look(60.0)
-        assert len([line for line in records if ANEW in line]) == 1
+        assert len([line for line in records if RENEWED in line]) == 1
         at = kept.look()
         assert len(kept.reader.collected(at).states) == 4
         assert kept.history.counts["began"] == 1
@@ -95,7 +95,7 @@ def test_a_full_disk_is_one_line_and_a_fresh_file(tmp_path: Path, records: list[
         kept.history._thread.call(kept.history._store.run, [limit])
         kept.history._put(too_much)
         kept.look()
-        assert [line for line in records if ANEW in line and "full" in line]
+        assert [line for line in records if RENEWED in line and "full" in line]
         at = kept.look()
         assert len(kept.reader.collected(at).states) == 4
 
@@ -139,7 +139,7 @@ def test_another_process_that_writes_is_waited_for(tmp_path: Path, records: list
         other.close()
         kept.written()
         assert "node_left" in {event["kind"] for event in kept.get("events")["events"]}
-        assert not [line for line in records if ANEW in line]
+        assert not [line for line in records if RENEWED in line]
 
 
 def test_the_queue_is_bounded(tmp_path: Path, records: list[str]) -> None:
@@ -149,7 +149,7 @@ def test_the_queue_is_bounded(tmp_path: Path, records: list[str]) -> None:
         for _ in range(WAITING + 5):  # no turn for the writer in between
             kept.history._put(lambda db: None)
         assert kept.history.counts["dropped"] == 5
-        assert len([line for line in records if "the oldest is dropped" in line]) == 1
+        assert len([line for line in records if "the oldest entries are dropped" in line]) == 1
         kept.written()
         at = kept.look()
         assert len(kept.reader.collected(at).states) == 4

@@ -85,7 +85,7 @@ def test_a_hub_that_is_cut_off_blames_nobody(records: list[str]) -> None:
             prober.raw = b""
         hub.look()
         assert not hub.blind
-        assert len([line for line in records if "hears the probers again" in line]) == 1
+        assert len([line for line in records if "the probers answer the hub again" in line]) == 1
 
 
 def test_a_prober_that_is_new_or_away_for_a_moment_is_no_finding() -> None:

@@ -115,7 +115,7 @@ def test_an_api_server_that_is_away_changes_nothing(api: Leases, records: list[s
     api.status = 503
     turns(clock, 30, one, two)
     assert (one.held, two.held) == (True, False)
-    assert len([line for line in records if "who notifies stays as it is" in line]) == 2
+    assert len([line for line in records if "the same replica keeps notifying" in line]) == 2
     api.status = 0
     one.turn()
     two.turn()

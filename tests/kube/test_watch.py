@@ -35,7 +35,7 @@ from .fake_api import (
     watch,
 )
 
-ERROR = "the API server answers with an error of its own"
+ERROR = "the API server answers with an internal error"
 CLOSED = "the API server does not answer"
 STRANGE = "something answers at the API server's address, but not as the Kubernetes API does"
 PATH, SELECTOR = "/apis/x/things", "app in (a,b)"
@@ -325,7 +325,7 @@ def test_no_two_troubles_have_one_sentence() -> None:
     """Each kind is told from the others; a word of a newer prober is no error."""
     kinds = [(kind, None) for kind in Answering] + [(Answering.REFUSED, status) for status in (401, 403, 404, 429, 500)]
     assert len({sentence(kind, status) for kind, status in kinds}) == len(kinds)
-    assert sentence("later") == "the API server does not give the list of peers"
+    assert sentence("later") == "the API server does not return the list of peers"
 
 
 def test_an_api_that_answers_again(fake: Fake, start: Any, records: list[str]) -> None:
@@ -345,7 +345,7 @@ def test_an_api_that_answers_again(fake: Fake, start: Any, records: list[str]) -
     assert records == [
         f"WARNING {ERROR}; {KEPT} { {'cause': '500 Reason'} | known }",
         f"WARNING {CLOSED}; {KEPT} { {'cause': 'Remote end closed connection without response'} | known }",
-        f"WARNING {STRANGE}; {KEPT} { {'cause': 'what it sent is not what the Kubernetes API sends'} | known }",
+        f"WARNING {STRANGE}; {KEPT} { {'cause': 'the answer is not one of the Kubernetes API'} | known }",
         AGAIN,
     ]
     assert watched.watch.standing == OK
@@ -391,7 +391,7 @@ def test_a_listener_that_fails(fake: Fake, start: Any, records: list[str], failu
     watched.fails = {1: failure, 3: failure}
     watched.knows(c=None)
     assert versions(server.asked(5)) == ["cached", "list", "6", "list", "8"]
-    assert [line.partition(" {")[0] for line in records] == ["ERROR the watch failed in a way it should not"] * 2
+    assert [line.partition(" {")[0] for line in records] == ["ERROR the watch failed unexpectedly"] * 2
     assert (len(watched.pauses), watched.watch.stale) == (2, None)
 
 

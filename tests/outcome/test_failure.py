@@ -147,7 +147,7 @@ def test_a_defect_is_a_result_and_is_loud(records: list[str]) -> None:
 
     result = run(Probe(defective, "tcp", "a defect"), Target("tcp", HOST, 80, service_path(HOST, 80)), NODE, PLENTY)
     assert (result.outcome, result.error) == (Outcome.LOCAL_ERROR, "oh no")
-    assert [line.split(" {")[0] for line in records] == ["ERROR a probe raised an error that it should not"]
+    assert [line.split(" {")[0] for line in records] == ["ERROR a probe raised an unexpected error"]
 
 
 @pytest.fixture

@@ -118,10 +118,10 @@ def test_the_sum_of_a_series(found: list[Result], text: str) -> None:
         ),
         (
             {"api": "refused", "api_status": 503, "api_cause": "503\x1b[31m"},
-            "the API server answers with an error of its own (503\\x1b[31m).",
+            "the API server answers with an internal error (503\\x1b[31m).",
         ),
         ({"api": "untrusted"}, "the API server answers, but TLS with it fails."),
-        ({"api": "a word of tomorrow"}, "the API server does not give the list of peers."),
+        ({"api": "a word of tomorrow"}, "the API server does not return the list of peers."),
     ],
 )
 def test_why_there_is_no_news_of_peers(api: dict[str, Any], sentence: str) -> None:

@@ -171,7 +171,7 @@ def test_what_is_dropped_is_counted_and_told_once_it_flows(tmp_path: Path, unrea
         dropped = int(value(echo, series))
         lines = [json.loads(line) for line in unread.lines_until("were dropped")]
         told = [line["message"] for line in lines if "dropped" in line["message"]]
-        assert told == [f"{dropped} lines of stderr were dropped: nobody read it, or it could not be written"]
+        assert told == [f"{dropped} lines of stderr were dropped: it had no reader, or could not be written"]
         received = [line for line in lines if line["message"] == "connection closed"]
         assert len(received) + dropped >= clients
         assert [line["time"] for line in lines] == sorted(line["time"] for line in lines)

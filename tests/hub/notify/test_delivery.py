@@ -24,8 +24,8 @@ def test_a_refusal_that_may_pass_is_tried_again_after_longer_pauses(records: lis
         eventually("it was sent", lambda: one.counts["sent"] == 1)
     assert len(there.got) == 3
     assert 0.5 <= pauses[0] <= 1.0 <= pauses[1] <= 2.0
-    assert len([line for line in records if "does not take notifications" in line and "status 503" in line]) == 1
-    assert len([line for line in records if "takes notifications again" in line]) == 1
+    assert len([line for line in records if "does not accept notifications" in line and "status 503" in line]) == 1
+    assert len([line for line in records if "accepts notifications again" in line]) == 1
 
 
 def test_the_pause_that_a_receiver_asks_for_is_kept() -> None:

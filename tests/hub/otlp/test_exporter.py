@@ -135,7 +135,7 @@ def test_the_queue_is_bounded_and_counted(records: list[str]) -> None:
         eventually("it is asked", lambda: there.got)
         exporter._put([one] * (QUEUE + 7))
         assert count("dropped") == 7
-        assert any("too many wait" in line and "'count': 7" in line for line in records)
+        assert any("too many were waiting" in line and "'count': 7" in line for line in records)
         assert exporter.drain(0.01) == QUEUE + 1
         assert count("dropped") == QUEUE + 8
 

@@ -47,7 +47,7 @@ def test_what_may_pass_is_tried_again(status: int, records: list[str]) -> None:
         sender = send(there, pauses)
     assert (sender.counts["sent"], pauses) == (10, [9.0, 9.0])
     assert len([line for line in records if f"status {status}" in line]) == 1
-    assert len([line for line in records if "sent again" in line]) == 1
+    assert len([line for line in records if "accepts records again" in line]) == 1
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 413, 500, 302])
@@ -83,7 +83,7 @@ def test_a_part_that_is_rejected_is_counted_and_logged(records: list[str]) -> No
     with receiver(200, said=answer) as there:
         sender = send(there)
     assert (len(there.got), sender.counts["sent"], sender.counts["rejected"]) == (1, 6, 4)
-    (line,) = (line for line in records if "did not take everything" in line)
+    (line,) = (line for line in records if "rejected some records" in line)
     assert "too old\\\\x1b[31m" in line
     assert len(line) < 500
 

@@ -88,7 +88,7 @@ class Acceptor(StreamServer, BaseWork):
     def _tell_refused(self, client: str, reason: str, count: int) -> None:
         most = self.admission.most_of_client if reason == CLIENT else self.admission.most
         logger.warning(
-            "too many connections, the newest are closed",
+            "too many connections; new ones are closed",
             address=_name(self.address),
             client=client,
             reason=reason,

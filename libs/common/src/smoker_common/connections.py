@@ -78,5 +78,5 @@ class Connections(Generic[C]):
                     try:
                         connection.overdue()
                     except Exception:
-                        logger.exception("a connection could not be ended")
+                        logger.exception("closing a connection failed")
                         self.discard(connection)

@@ -164,7 +164,7 @@ class Outlet(io.TextIOBase):
         """Log how many lines were dropped since the last report, if there were any."""
         lines, self._told = self.dropped - self._told, self.dropped
         if lines:
-            logger.warning(f"{lines} lines of {self.name} were dropped: nobody read it, or it could not be written")
+            logger.warning(f"{lines} lines of {self.name} were dropped: it had no reader, or could not be written")
 
     def _run(self) -> None:
         """Write queued lines for ever. The thread runs this."""

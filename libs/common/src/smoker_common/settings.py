@@ -226,19 +226,22 @@ class ServiceSettings:
     """The settings of every service."""
 
     log_level: str = setting("LOG_LEVEL", "INFO", level, "how much to log")
-    log_format: str = setting("LOG_FORMAT", "text", log_format, "text, or json: one flat object a line")
+    log_format: str = setting("LOG_FORMAT", "text", log_format, "text, or json: one flat object per line")
     listen_addresses: tuple[str, ...] = setting(
         "LISTEN_ADDRESS", (), addresses, "the addresses to listen on; unset: all, IPv4 and IPv6"
     )
     admin_port: int = setting("ADMIN_PORT", 9464, port, "the port of /livez, /readyz and /metrics", listen="tcp")
     linger: float = setting(
-        "LINGER", 0.0, seconds(0, 3600), "how long it goes on answering once it is told to stop, no longer ready"
+        "LINGER",
+        0.0,
+        seconds(0, 3600),
+        "how long the service keeps answering after SIGTERM, while it is no longer ready",
     )
 
 
 #: Help texts that services share. Each service has its own defaults, which fit its memory limit.
-MAX_CONNECTIONS = "connections open at one time on each of its ports; the newest beyond it is closed"
-MAX_CONNECTIONS_PER_CLIENT = "the same from one client address"
+MAX_CONNECTIONS = "most open connections on each echo port; a new one beyond the limit is closed"
+MAX_CONNECTIONS_PER_CLIENT = "the same limit for one client address"
 
 
 @dataclass(frozen=True)
@@ -246,7 +249,7 @@ class EchoSettings(ServiceSettings):
     """The settings of every echo service."""
 
     log_rate: int = setting(
-        "LOG_RATE", 20, whole(0, 100_000), "requests logged one by one each second; the rest are summed up in a line"
+        "LOG_RATE", 20, whole(0, 100_000), "requests per second that get a log line each; one line sums up the rest"
     )
 
 

@@ -1,1 +1,1 @@
-"""From what all probers know to findings: pure functions and values, without sockets, clocks or gevent."""
+"""Computes findings from the states of all probers: pure functions and values, without sockets, clocks or gevent."""

@@ -1,1 +1,1 @@
-"""The three echo servers: no settings, no log, no main. Each is told of what it did through an observer."""
+"""The three echo servers, without settings, log and main. Each reports what it did to an observer."""

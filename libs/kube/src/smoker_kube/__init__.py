@@ -1,1 +1,1 @@
-"""The Kubernetes API as a pod reads it: requests, list and watch, EndpointSlices."""
+"""A client of the Kubernetes API for pods: requests, list and watch, EndpointSlices."""

@@ -18,7 +18,7 @@ from smoker_outcome.failure import cause_of, outcome_of, reason
 from smoker_outcome.outcome import Outcome
 
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, TOO_MANY = 401, 403, 404, 429
-NO_KUBERNETES = "what it sent is not what the Kubernetes API sends"
+NO_KUBERNETES = "the answer is not one of the Kubernetes API"
 
 
 class Answering(enum.StrEnum):
@@ -73,9 +73,9 @@ def sentence(answering: str, status: int | None = None, what: str = "EndpointSli
         if status in _REFUSALS:
             return _REFUSALS[status].format(what=what)
         ill = status is not None and status >= http.HTTPStatus.INTERNAL_SERVER_ERROR
-        return f"the API server {'answers with an error of its own' if ill else 'refuses to answer'}"
+        return f"the API server {'answers with an internal error' if ill else 'refuses to answer'}"
     known = {word.value: told for word, told in _SENTENCES.items()}
-    return known.get(answering, "the API server does not give the list of peers")
+    return known.get(answering, "the API server does not return the list of peers")
 
 
 def standing_of(error: Exception) -> Standing:

@@ -109,7 +109,7 @@ class Watch(Generic[T]):
                 self._failed(standing_of(broken))
                 self._back_off()
             except Exception:
-                logger.exception("the watch failed in a way it should not")
+                logger.exception("the watch failed unexpectedly")
                 self._version, self._cached = "", False
                 self._back_off()
 

@@ -1,1 +1,1 @@
-"""How a probe or a request ended, in one word, and the errors that say so."""
+"""The words for how a probe or a request ended, and which errors mean which."""

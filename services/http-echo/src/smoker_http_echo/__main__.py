@@ -60,7 +60,7 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
 def command() -> int:
     """Run the command and return its exit code."""
     capture_output(PROGRAM)
-    return main(PROGRAM, "Answers GET / with OK and POST / with the body it got.", Settings, build)
+    return main(PROGRAM, "Answers GET / with OK, and POST / with the body of the request.", Settings, build)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The hub: reads what all probers know and says which layer, node or link is at fault."""
+"""The hub: reads the results of all probers and names the layer, node or link at fault."""

@@ -21,7 +21,9 @@ PROGRAM = "smoker-hub"
 def command() -> int:
     """Run it."""
     capture_output(PROGRAM)
-    return main(PROGRAM, "Asks every prober what it sees and says what is at fault.", Settings, build)
+    return main(
+        PROGRAM, "Reads the results of all probers and names the layer, node or link at fault.", Settings, build
+    )
 
 
 if __name__ == "__main__":

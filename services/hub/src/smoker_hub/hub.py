@@ -94,7 +94,7 @@ class Hub(BaseWork):
             try:
                 follow(changed)
             except Exception:
-                logger.exception("what follows the looks failed in a way it should not")
+                logger.exception("the work after a look failed unexpectedly")
 
     def follow(self, tell: Tell, look: Follow | None = None) -> None:
         """Call `tell` with each change of a finding, `look` after each look with the probers whose paths changed."""
@@ -155,7 +155,7 @@ class Hub(BaseWork):
             try:
                 self.look(early=early)
             except Exception:
-                logger.exception("a look failed in a way it should not")
+                logger.exception("a look failed unexpectedly")
             gevent.sleep(max(self.pause - (self.clock.now() - begun), 0.1))
 
     def retire(self) -> None:

@@ -127,7 +127,7 @@ class Lease(BaseWork):
 
     def _hold(self, *, held: bool) -> None:
         if held != self._held:
-            logger.info("this replica notifies from now on" if held else "another replica notifies from now on")
+            logger.info(f"{'this' if held else 'another'} replica now sends the notifications")
         self._held = held
 
     def _failed(self, broken: Exception) -> None:
@@ -137,7 +137,7 @@ class Lease(BaseWork):
         if self._forbidden:
             told = "this pod's account may not use Leases (its Role is missing or not bound); every replica notifies"
         else:
-            told = f"{sentence(standing.answering, standing.status, 'Leases')}; who notifies stays as it is"
+            told = f"{sentence(standing.answering, standing.status, 'Leases')}; the same replica keeps notifying"
         if told != self._told:
             logger.warning(told, cause=standing.cause)
             self._told = told
@@ -156,7 +156,7 @@ class Lease(BaseWork):
             try:
                 self.turn()
             except Exception:
-                logger.exception("a turn of the Lease failed in a way it should not")
+                logger.exception("renewing the Lease failed unexpectedly")
             gevent.sleep(RENEW)
 
     def retire(self) -> None:

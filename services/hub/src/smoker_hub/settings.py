@@ -32,29 +32,35 @@ class Settings(ServiceSettings):
     """What the hub reads beside what every service reads."""
 
     http_port: int = setting("HTTP_PORT", 8083, port, "the port of the API and the page", listen="tcp")
-    interval: float = setting("INTERVAL", 5.0, seconds(0.5, 3600), "from one look at all probers to the next")
-    timeout: float = setting("TIMEOUT", 2.0, seconds(0.1, 60), "for the answer of one prober")
+    interval: float = setting("INTERVAL", 5.0, seconds(0.5, 3600), "time from one look at all probers to the next")
+    timeout: float = setting("TIMEOUT", 2.0, seconds(0.1, 60), "time limit for the answer of one prober")
     peers: tuple[peers.NamedPeer, ...] = setting(
-        "PEERS", (), peers.kind, "the probers' admin ports, instead of what the API server knows"
+        "PEERS", (), peers.kind, "the probers' admin ports, instead of those from the API server"
     )
     namespace: str = setting("NAMESPACE", "", name, "the namespace of the probers' EndpointSlices")
     peer_service: str = setting("PEER_SERVICE", "smoker-prober", name, "the Service of the probers in pods")
-    peer_host_service: str = setting("PEER_HOST_SERVICE", "", name, "the Service of the probers on nodes' networks")
+    peer_host_service: str = setting("PEER_HOST_SERVICE", "", name, "the Service of the probers in the host network")
     peer_admin_port: int = setting("PEER_ADMIN_PORT", 9464, port, "the admin port of the probers in pods")
-    peer_host_admin_port: int = setting("PEER_HOST_ADMIN_PORT", 19464, port, "that of the probers on nodes' networks")
+    peer_host_admin_port: int = setting(
+        "PEER_HOST_ADMIN_PORT", 19464, port, "the admin port of the probers in the host network"
+    )
     watch_nodes: str = setting(
         "WATCH_NODES", "false", one_of("true", "false"), "whether to read the cluster's Nodes; needs a ClusterRole"
     )
     lease_name: str = setting(
-        "LEASE_NAME", "", name, "the Lease whose holder notifies, of several replicas; empty: each does"
+        "LEASE_NAME", "", name, "the Lease whose holder sends the notifications; empty: every replica sends them"
     )
     cluster_name: str = setting("CLUSTER_NAME", "", name, "the cluster's name, in every line and finding")
-    history_folder: str = setting("HISTORY_FOLDER", "", folder, "where the history is kept; unset: nowhere")
-    history_days: int = setting("HISTORY_DAYS", 7, whole(1, 3650), "for how long")
-    history_mebibytes: int = setting("HISTORY_MIB", 256, whole(16, 1_048_576), "the most it takes, in MiB")
+    history_folder: str = setting("HISTORY_FOLDER", "", folder, "the folder of the history; unset: no history")
+    history_days: int = setting("HISTORY_DAYS", 7, whole(1, 3650), "how many days the history goes back")
+    history_mebibytes: int = setting("HISTORY_MIB", 256, whole(16, 1_048_576), "largest size of the history in MiB")
     auth_folder: str = setting(
-        "AUTH_FOLDER", "", folder, "where the files token, username and password are; unset: everybody may ask"
+        "AUTH_FOLDER", "", folder, "the folder with the files token, username and password; unset: no login"
     )
-    prometheus_url: str = setting("PROMETHEUS_URL", "", url, "the Prometheus that has the charts' data")
-    external_url: str = setting("EXTERNAL_URL", "", url, "where users reach the page, for links in notifications")
-    receivers: tuple[Options, ...] = setting("NOTIFY", (), receivers, "who is sent each finding")
+    prometheus_url: str = setting(
+        "PROMETHEUS_URL", "", url, "the Prometheus whose data the page's charts show; unset: the probers' last hour"
+    )
+    external_url: str = setting(
+        "EXTERNAL_URL", "", url, "the URL under which users reach the page, for links in notifications"
+    )
+    receivers: tuple[Options, ...] = setting("NOTIFY", (), receivers, "the receivers of each finding")

@@ -45,7 +45,7 @@ def well(paths: int, probers: int, cluster: str) -> None:
 def blind(heard: int, asked: int) -> None:
     """Log that the hub itself is cut off."""
     logger.warning(
-        "the hub is cut off: fewer than half of the probers answer it; nothing opens or closes meanwhile",
+        "the hub is cut off: fewer than half of the probers answer it; until more do, no finding opens or closes",
         heard=heard,
         of=asked,
     )
@@ -53,7 +53,7 @@ def blind(heard: int, asked: int) -> None:
 
 def hears_again(heard: int, asked: int) -> None:
     """Log that it is not any more."""
-    logger.info("the hub hears the probers again", heard=heard, of=asked)
+    logger.info("the probers answer the hub again", heard=heard, of=asked)
 
 
 def node(change: NodeChange) -> None:
@@ -66,7 +66,7 @@ def not_ready(name: str, known: Node) -> str:
     """Return what Kubernetes says of a node that is not ready."""
     since = f" since {datetime.fromtimestamp(known.since, UTC):%Y-%m-%d %H:%M:%S} UTC" if known.since else ""
     why = f" ({known.reason})" if known.reason else ""
-    return f"Kubernetes has {name} as NotReady{since}{why}"
+    return f"Kubernetes reports {name} as NotReady{since}{why}"
 
 
 def _say(level: str, line: str, fields: dict[str, str]) -> None:

@@ -1,1 +1,1 @@
-"""The prober: probes targets on a schedule and says what it found."""
+"""The prober: probes targets on a schedule and reports each result."""

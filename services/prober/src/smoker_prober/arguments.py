@@ -28,16 +28,18 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--version", action="version", version=f"{PROGRAM} {version(PROGRAM)}")
     commands = made.add_subparsers(dest="command", metavar="COMMAND")
-    commands.add_parser("run", help="do a round now and then every TEST_INTERVAL seconds, with a line for each result")
+    commands.add_parser(
+        "run", help="run one round at once, then one every TEST_INTERVAL seconds; print one line per result"
+    )
     once = commands.add_parser(
-        "once", help="do one round and print it as a table; the exit code says whether all is good"
+        "once", help="run one round and print it as a table; the exit code is 0 if every probe succeeds"
     )
     once.add_argument(
         "--settle",
         type=_argument(seconds(0, 3600)),
         default=0.0,
         metavar="S",
-        help="before the round that counts, do rounds until each probe was answered once, for S seconds at most (0)",
+        help="first repeat rounds until each probe was answered once, for at most S seconds (0)",
     )
     once.add_argument(
         "--mesh",
@@ -45,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="HOST:PORT",
-        help="ask all probers behind this admin port, and say at once what is at fault; may be given again",
+        help="read the states of all probers behind this admin port and name the fault; may be given more than once",
     )
     once.add_argument(
         "--hub",
@@ -74,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
         help="with --mesh: show packet loss, but do not fail because of it",
     )
     once.add_argument("--json", action="store_true", help="print JSON")
-    shown = commands.add_parser("report", help="print what the prober on this machine remembers of each path")
+    shown = commands.add_parser("report", help="print the last hour of each path, from the prober on this machine")
     shown.add_argument("--json", action="store_true", help="print JSON")
     probe = commands.add_parser("probe", help="probe one target by hand")
     probe.add_argument("probe", choices=PROBES, help="the protocol")

@@ -36,45 +36,57 @@ class Settings(ServiceSettings):
     tcp_port: int = setting("TCP_PORT", 8080, port, "the port of the TCP echo")
     udp_port: int = setting("UDP_PORT", 8081, port, "the port of the UDP echo")
     http_port: int = setting("HTTP_PORT", 8082, port, "the port of the HTTP echo")
-    test_interval: float = setting("TEST_INTERVAL", 30.0, seconds(0.1, 86400), "between the starts of two rounds")
-    test_timeout: float = setting("TEST_TIMEOUT", 5.0, seconds(0.001, 3600), "for one probe, name resolution included")
+    test_interval: float = setting(
+        "TEST_INTERVAL", 30.0, seconds(0.1, 86400), "time from the start of one round to the start of the next"
+    )
+    test_timeout: float = setting(
+        "TEST_TIMEOUT", 5.0, seconds(0.001, 3600), "time limit of one probe, name resolution included"
+    )
     stamp_port: int = setting("STAMP_PORT", 8062, port, "the port of the STAMP reflector")
     probes: tuple[str, ...] = setting(
-        "PROBES", ECHOED, some_of(*ECHOED), "the probes of the echo services and peers; a train follows UDP"
+        "PROBES",
+        ECHOED,
+        some_of(*ECHOED),
+        "the kinds of probes sent to the echo services and peers; a train follows udp",
     )
     udp_packets: int = setting(
-        "UDP_PACKETS", 10, whole(0, 1000), "packets of the train that follows a UDP probe; 0: none"
+        "UDP_PACKETS", 10, whole(0, 1000), "packets in the train that follows each UDP probe; 0: no train"
     )
     mtu_interval: float = setting(
         "MTU_INTERVAL",
         30.0,
         seconds(0, 86400),
-        "between two packets as large as the path should take, each after a UDP probe; 0: none",
+        "time between two large packets that check the MTU, each after a UDP probe; 0: none",
     )
     latency: str = setting(
         "LATENCY",
         "network",
         one_of("network", "duration"),
-        "the latency in lines: the RTT of the network or the probe's duration",
+        "the latency in result lines: the network's round-trip time, or the duration of the probe",
     )
-    node_name: str = setting("NODE_NAME", socket.gethostname, name, "the node this prober runs on")
+    node_name: str = setting("NODE_NAME", socket.gethostname, name, "the node that this prober runs on")
     cluster_name: str = setting("CLUSTER_NAME", "", name, "the cluster's name, in the state that the hub reads")
-    network: str = setting("NETWORK", POD, one_of(POD, HOST), "the network of this prober: its pod's or its node's")
+    network: str = setting(
+        "NETWORK", POD, one_of(POD, HOST), "the network of this prober: the pod network or the host network"
+    )
     peers: tuple[peers.NamedPeer, ...] = setting(
-        "PEERS", (), peers.kind, "the peers, instead of what the API server knows; each answers on this prober's ports"
+        "PEERS",
+        (),
+        peers.kind,
+        "the peers, instead of those from the API server; each uses the same ports as this prober",
     )
     discovery: str = setting(
         "DISCOVERY",
         "static",
         one_of("static", "endpointslice"),
-        "static: no peers; endpointslice: peers by the API server",
+        "where peers come from; static: none, endpointslice: from the API server",
     )
     namespace: str = setting("NAMESPACE", "", name, "the namespace of the peers' EndpointSlices")
     peer_service: str = setting("PEER_SERVICE", "smoker-prober", name, "the Service of the probers in pods")
-    peer_host_service: str = setting("PEER_HOST_SERVICE", "", name, "the Service of the probers on nodes' networks")
-    mesh_peers: int = setting("MESH_PEERS", 10, whole(0, 10_000), "nodes whose probers are probed; 0: all")
+    peer_host_service: str = setting("PEER_HOST_SERVICE", "", name, "the Service of the probers in the host network")
+    mesh_peers: int = setting("MESH_PEERS", 10, whole(0, 10_000), "number of nodes to probe; 0: all")
     peer_tcp_port: int = setting(
-        "PEER_TCP_PORT", 0, port_or_none, "the port that answers peers over TCP; 0: none", listen="tcp"
+        "PEER_TCP_PORT", 0, port_or_none, "the port on which this prober answers peers over TCP; 0: none", listen="tcp"
     )
     peer_udp_port: int = setting("PEER_UDP_PORT", 0, port_or_none, "the same over UDP", listen="udp")
     peer_http_port: int = setting("PEER_HTTP_PORT", 0, port_or_none, "the same over HTTP", listen="tcp")
@@ -84,9 +96,15 @@ class Settings(ServiceSettings):
         "MAX_CONNECTIONS_PER_CLIENT", 128, whole(1, 1_000_000), MAX_CONNECTIONS_PER_CLIENT
     )
     answer_rate: int = setting(
-        "ANSWER_RATE", RATE, whole(1, MOST_RATE), "answers per source address and second, over UDP and to STAMP packets"
+        "ANSWER_RATE",
+        RATE,
+        whole(1, MOST_RATE),
+        "most answers per second to one source address, over UDP and to STAMP packets each",
     )
     echo_ports: tuple[int, ...] = setting(
-        "ECHO_PORTS", ECHO_PORTS, ports, "ports of other echoes and reflectors: datagrams from them are not answered"
+        "ECHO_PORTS",
+        ECHO_PORTS,
+        ports,
+        "ports of other echoes and reflectors; datagrams from these ports are not answered",
     )
     targets: str = setting("TARGETS", "", externals.kind, "external targets")

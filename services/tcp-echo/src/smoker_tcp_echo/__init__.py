@@ -1,1 +1,1 @@
-"""tcp-echo: a service that answers every byte with itself."""
+"""tcp-echo: a service that sends every byte back."""

@@ -21,7 +21,10 @@ class Settings(EchoSettings):
 
     tcp_port: int = setting("TCP_PORT", 8080, port, "the port the echo listens on", listen="tcp")
     idle_timeout: float = setting(
-        "IDLE_TIMEOUT", 30.0, seconds(0.1, 86400), "a connection that moves no byte for so long is closed"
+        "IDLE_TIMEOUT",
+        30.0,
+        seconds(0.1, 86400),
+        "a connection is closed after this time without a byte in either direction",
     )
     max_connections: int = setting("MAX_CONNECTIONS", 20_000, whole(1, 1_000_000), MAX_CONNECTIONS)
     max_connections_per_client: int = setting(

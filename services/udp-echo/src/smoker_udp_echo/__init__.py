@@ -1,1 +1,1 @@
-"""udp-echo: a service that answers every datagram with itself."""
+"""udp-echo: a service that sends every datagram back."""

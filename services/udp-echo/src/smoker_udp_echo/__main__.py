@@ -44,7 +44,7 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
 def command() -> int:
     """Run the command and return its exit code."""
     capture_output(PROGRAM)
-    return main(PROGRAM, "Answers every datagram on a UDP port with itself.", Settings, build)
+    return main(PROGRAM, "Sends every datagram on a UDP port back.", Settings, build)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,11 @@ class Settings(EchoSettings):
         "ANSWER_RATE",
         RATE,
         whole(1, MOST_RATE),
-        "answers per source address and second, of the echo and of the reflector",
+        "most answers per second to one source address, of the echo and of the reflector each",
     )
     echo_ports: tuple[int, ...] = setting(
-        "ECHO_PORTS", ECHO_PORTS, ports, "ports of other echoes and reflectors: datagrams from them are not answered"
+        "ECHO_PORTS",
+        ECHO_PORTS,
+        ports,
+        "ports of other echoes and reflectors; datagrams from these ports are not answered",
     )

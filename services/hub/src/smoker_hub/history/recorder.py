@@ -114,7 +114,7 @@ class History(BaseWork):
             self.counts["dropped"] += 1
             self._whole = True
             if self.works and self.counts["dropped"] == 1:
-                logger.error("the history cannot be written as fast as it comes, the oldest is dropped")
+                logger.error("the history cannot be written fast enough; the oldest entries are dropped")
         self._idle.clear()
         self._news.set()
 
@@ -138,7 +138,7 @@ class History(BaseWork):
             gevent.sleep(BUSY)
             self._news.set()
             return
-        logger.error("the history cannot be written, it begins anew", cause=str(error) or type(error).__name__)
+        logger.error("the history cannot be written; a new one begins", cause=str(error) or type(error).__name__)
         self._whole = True
         self._anew()
 
@@ -148,7 +148,7 @@ class History(BaseWork):
             self._thread.call(self._store.run, [_cut])
             self.works = True
         except (sqlite3.Error, OSError) as error:
-            logger.error("the history cannot be read, it begins anew", cause=str(error))
+            logger.error("the history cannot be read; a new one begins", cause=str(error))
             self._anew()
 
     def _anew(self) -> None:
@@ -160,7 +160,7 @@ class History(BaseWork):
             except (sqlite3.Error, OSError) as error:
                 self.works = False
                 if not said:
-                    logger.error("the history is off, no file can be made", path=str(self.path), cause=str(error))
+                    logger.error("the history is off: no file can be created", path=str(self.path), cause=str(error))
                 said = True
                 self._idle.set()
                 gevent.sleep(AGAIN)

@@ -117,7 +117,7 @@ class Delivery:
                     self._deliver(message)
                 except Exception:
                     self.counts["failed"] += 1
-                    logger.exception("a notification failed in a way it should not", receiver=self.name)
+                    logger.exception("a notification failed unexpectedly", receiver=self.name)
                 if self._waiting and self._waiting[0] is message:  # else it was dropped meanwhile
                     self._waiting.popleft()
             self._idle.set()
@@ -166,9 +166,9 @@ class Delivery:
     def _tell(self, why: str) -> None:
         """Log when attempts begin to fail, and when they succeed again."""
         if self._well and why:
-            logger.warning("a receiver does not take notifications", receiver=self.name, cause=why)
+            logger.warning("a receiver does not accept notifications", receiver=self.name, cause=why)
         elif not self._well and not why:
-            logger.info("a receiver takes notifications again", receiver=self.name)
+            logger.info("a receiver accepts notifications again", receiver=self.name)
         self._well = not why
 
     def _count(self, outcome: str, message: Message, what: str, **more: object) -> None:

@@ -136,7 +136,7 @@ class Notifier(BaseWork, Collector):
         try:
             self.compare()
         except Exception:
-            logger.exception("comparing the findings with what was sent failed in a way it should not")
+            logger.exception("comparing findings with the messages that were sent failed unexpectedly")
 
     def retire(self) -> None:
         """Begin nothing more of its own."""

@@ -74,7 +74,7 @@ class Exporter(BaseWork, Collector):
             for _ in range(over):
                 self._waiting.popleft()
             self._senders["logs"].counts["dropped"] += over
-            logger.warning("records for the OTLP collector were dropped because too many wait", count=over)
+            logger.warning("records for the OTLP collector were dropped because too many were waiting", count=over)
         if self._waiting:
             self._idle.clear()
             self._news.set()
@@ -115,7 +115,7 @@ class Exporter(BaseWork, Collector):
             sender.send(encode(), count)
         except Exception:
             sender.counts["failed"] += count
-            logger.exception("what was for the OTLP collector failed in a way it should not", signal=signal)
+            logger.exception("sending to the OTLP collector failed unexpectedly", signal=signal)
 
     def drain(self, seconds: float) -> int:
         """Send what waits, within `seconds` and without pauses. Return how many records were not sent."""

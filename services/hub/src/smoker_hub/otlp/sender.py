@@ -60,7 +60,7 @@ class Sender:
         except ValueError as error:
             partial = Partial(0, str(error))
         if partial.rejected or partial.why:
-            what, why = "the OTLP collector did not take everything", escaped(partial.why)[:SHOWN]
+            what, why = "the OTLP collector rejected some records", escaped(partial.why)[:SHOWN]
             logger.warning(what, signal=self._signal, rejected=partial.rejected, cause=why)
         rejected = min(max(partial.rejected, 0), count)
         self.counts["rejected"] += rejected
@@ -78,8 +78,8 @@ class Sender:
     def _tell(self, why: str) -> str:
         """Log when attempts begin to fail, and when they succeed again. Return `why`."""
         if self._well and why:
-            logger.warning("the OTLP collector does not take what is sent", signal=self._signal, cause=why)
+            logger.warning("the OTLP collector does not accept records", signal=self._signal, cause=why)
         elif not self._well and not why:
-            logger.info("the OTLP collector takes what is sent again", signal=self._signal)
+            logger.info("the OTLP collector accepts records again", signal=self._signal)
         self._well = not why
         return why

@@ -113,7 +113,7 @@ class Stream:
         self._kept.append((self._number, event))
         for queue in list(self._clients):
             if queue.full():
-                logger.info("a client of the stream is dropped, it does not read", waiting=WAITING)
+                logger.info("a client of the stream was disconnected because it does not read", waiting=WAITING)
                 self._drop(queue)
             else:
                 queue.put_nowait(event)

@@ -189,7 +189,7 @@ class Discovery:
                     self.peers = found
                 pause = min(SHARE * (time.monotonic() - begun), LONGEST)
             except Exception:
-                logger.exception("cannot apply the change of peers; it is tried again")
+                logger.exception("cannot apply a change of peers; trying again")
                 self._news.set()
                 pause = self._again
             gevent.sleep(pause)

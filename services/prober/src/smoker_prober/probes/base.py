@@ -132,5 +132,5 @@ def _judged(caught: Exception, attempt: Attempt) -> tuple[Outcome, str]:
     raised = BadReply(attempt.stray) if attempt.stray and isinstance(caught, DeadlineExceeded) else caught
     outcome = outcome_of(raised, attempt.phase_name)
     if outcome is Outcome.LOCAL_ERROR and not isinstance(raised, OSError | HTTPError):
-        logger.exception("a probe raised an error that it should not")  # a defect of ours
+        logger.exception("a probe raised an unexpected error")  # a defect of ours
     return outcome, reason(raised, attempt.phase_name)
