@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from smoker_diagnosis.text import place
 from tests.diagnosis.mesh import Cluster, Link, failed, named, nodes, two_zones
 
 
@@ -132,12 +133,12 @@ def test_black_hole() -> None:
 
 
 def test_one_of() -> None:
-    """Where the paths cannot tell places apart, all are named: in a mesh of three, one way is more than one place."""
-    mesh = Cluster(nodes(3), host=False, services=False).fail(lambda link: link.touches("node-1"))
-    found = mesh.findings(without=["node-2", "node-3"])
-    assert len(found) == 1
-    assert not found[0].one_of or any("node-1" in scope.nodes for scope in found[0].one_of)
-    assert "node-1" in found[0].scope.nodes
+    """Where the paths cannot tell places apart, all are listed: of two nodes, each, the path between them, and both."""
+    mesh = Cluster(nodes(2), host=False, services=False).fail(lambda link: link.crosses)
+    (found,) = mesh.findings()
+    listed = {(scope.kind, scope.nodes) for scope in found.one_of}
+    assert listed == {("node", ("node-1",)), ("node", ("node-2",)), ("pair", ("node-1", "node-2")), ("all", ())}
+    assert place(found) == "one of node-1, node-2, between node-1 and node-2, every node"
 
 
 def test_half_finished_round() -> None:

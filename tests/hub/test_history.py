@@ -68,7 +68,7 @@ def test_the_time_machine_shows_the_moment_again(tmp_path: Path) -> None:
         assert set(matrix["attempts"]) == set(matrix["rtt"]) == {0}
         assert set(matrix["age"]) == {-1}
         assert kept.get("matrix", f"at={well}")["state"] == then["state"]
-        assert kept.get("findings", f"at={well}") == {"open": [], "recent": []}
+        assert kept.get("findings", f"at={well}") == {"open": [], "recent": [], "suspected": []}
         closed = kept.get("findings", f"at={kept.at}")
         assert [view["phase"] for view in closed["recent"]] == ["closed"]
         assert kept.get("matrix", f"at={broken}&by=zone&plane=pod")["names"] == ["a", "b"]

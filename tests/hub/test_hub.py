@@ -7,6 +7,7 @@ import pytest
 
 from smoker_hub import words
 from smoker_hub.incidents import Change
+from smoker_hub.web.now import summary
 from tests.diagnosis.mesh import Cluster, nodes
 from tests.hub.stand_ins import Hand, Prober, hub_of, probers
 
@@ -148,3 +149,27 @@ def test_a_hub_without_looks_is_stuck() -> None:
     hub = hub_of([], clock)
     clock.instant += 1000.0
     assert hub.stuck() == "the last look was 1000 s ago"
+
+
+def test_two_nodes_are_told_as_one_of_two(records: list[str]) -> None:
+    """Of two nodes no path tells which one is dead: the log says so after two rounds, and UNCLEAR before that."""
+    clock, changes = Hand(), list[Change]()
+    with probers(Cluster(nodes(2)).states()) as found:
+        hub = hub_of(found, clock, changes.append)
+        hub.look()
+        for rounds in (1, 2, 3):
+            become(found, Cluster(nodes(2)).fail(lambda link: link.crosses, rounds=rounds))
+            for _ in range(2):
+                clock.instant += 5.0
+                hub.look()
+            sentence = summary(hub).sentence.partition(":")[0]
+            assert (
+                sentence
+                == {
+                    1: "HEALTHY no fault on 48 paths of 4 probers; the last probe of 24 paths failed",
+                    2: "UNCLEAR one of node-1, node-2, between node-1 and node-2, every node",
+                    3: "FAULT one of node-1, node-2, between node-1 and node-2, every node",
+                }[rounds]
+            )
+        assert [change.kind for change in changes] == ["open"]
+        assert len([line for line in records if "FAULT one of node-1, node-2" in line]) == 1

@@ -37,15 +37,63 @@ def test_a_gap_of_two_looks_is_no_end() -> None:
     assert [each.phase for each in incidents.open] == ["open"]
 
 
-def test_what_was_never_sure_never_opens() -> None:
-    """Neither low confidence nor a choice of several places opens, however long it lasts."""
-    for finding in (
-        msgspec.structs.replace(FOUND, confidence=0.89),
-        msgspec.structs.replace(FOUND, one_of=(FOUND.scope, Scope(NODE, ("node-2",)))),
-    ):
-        incidents = Incidents()
-        assert phases(incidents, "xxxxx", finding) == [[]] * 5
-        assert [each.phase for each in incidents.suspected] == ["suspected"]
+NOT_SURE = {
+    "a low confidence": msgspec.structs.replace(FOUND, confidence=0.89),
+    "one of two places": msgspec.structs.replace(FOUND, one_of=(FOUND.scope, Scope(NODE, ("node-2",)))),
+    "no common cause": msgspec.structs.replace(FOUND, kind="unknown", severity="warning", confidence=0.5),
+}
+
+
+@pytest.mark.parametrize("finding", NOT_SURE.values(), ids=NOT_SURE)
+def test_what_is_not_sure_opens_after_two_rounds(finding: Finding) -> None:
+    """It is suspected while its paths have failed for two rounds at most, and then open, as no more than it is."""
+    incidents = Incidents()
+    opened: list[int] = []
+    lasting: list[int] = []
+    for second in range(0, 100, 5):
+        seen = msgspec.structs.replace(finding, since=float(second))
+        opened += [second for _ in incidents.look([seen], float(second), a_round=30.0)]
+        lasting += [second for _ in incidents.lasting]
+    assert opened == [65]
+    assert lasting == [35, 40, 45, 50, 55, 60]
+    (incident,) = incidents.open
+    assert incident.finding.severity == ("critical" if finding.one_of else "warning")
+
+
+def test_paths_that_fail_by_turns_never_open() -> None:
+    """However many looks have an unsure finding: no path of it has failed for long."""
+    incidents = Incidents()
+    assert phases(incidents, "x" * 50, msgspec.structs.replace(FOUND, confidence=0.5, since=20.0)) == [[]] * 50
+
+
+def test_loss_without_a_failing_probe_lasts_beyond_its_window() -> None:
+    """Counts cover three rounds: an unsure loss opens when it was seen for two rounds more than these."""
+    lossy = msgspec.structs.replace(FOUND, kind="loss", confidence=0.7)
+    incidents = Incidents()
+    opened = [second for second in range(0, 200, 5) for _ in incidents.look([lossy], float(second), a_round=30.0)]
+    assert opened == [155]
+
+
+def test_a_choice_of_places_that_changes_is_one_incident() -> None:
+    """Another choice that shares a place, with the same layer, keeps the id; another layer does not."""
+    first, second, third = (Scope(NODE, (f"node-{number}",)) for number in (1, 2, 3))
+    choice = msgspec.structs.replace(FOUND, one_of=(first, second), since=99.0)
+    other = msgspec.structs.replace(choice, id="b2", scope=second, one_of=(second, third))
+    incidents = Incidents()
+    assert phases(incidents, "xx", choice) == [[], ["open"]]
+    assert phases(incidents, "x", other) == [[]]
+    assert [each.id for each in incidents.open] == ["a1"]
+    assert incidents.open[0].finding.one_of == (second, third)
+    apart = msgspec.structs.replace(other, layer="service")
+    incidents.look([apart], 9.0)
+    assert [each.id for each in incidents.suspected] == ["b2"]
+
+
+def test_what_becomes_sure_escalates() -> None:
+    """A warning of a low confidence becomes critical under its id once it is sure."""
+    incidents = Incidents()
+    assert phases(incidents, "xx", msgspec.structs.replace(FOUND, confidence=0.8, since=99.0)) == [[], ["open"]]
+    assert phases(incidents, "x", msgspec.structs.replace(FOUND, since=99.0)) == [["escalate"]]
 
 
 def test_what_is_sure_and_not_certain_must_last_a_round() -> None:

@@ -107,6 +107,14 @@ class Cell:
             bad ^= bit
 
 
+class Other(NamedTuple):
+    """A path of another role: to a further target."""
+
+    source: str
+    path: PathState
+    now: Now
+
+
 @dataclass(slots=True)
 class Mesh:
     """All evidence of one look."""
@@ -124,7 +132,7 @@ class Mesh:
     services: list[Cell] = field(default_factory=list)  # to the echo services; `target` is their host
     resolvers: list[Cell] = field(default_factory=list)  # to the cluster's DNS: by its Service, and to each of its pods
     dns_pods: dict[str, str] = field(default_factory=dict)  # by target of these: the pod's namespace and name
-    others: list[tuple[str, PathState]] = field(default_factory=list)  # source and path of every other role
+    others: list[Other] = field(default_factory=list)
     zones: dict[str, str] = field(default_factory=dict)  # of nodes
     answering: set[str] = field(default_factory=set)  # nodes with a prober whose state is here
     silent: set[Prober] = field(default_factory=set)  # probers that others probe, and whose state is not here

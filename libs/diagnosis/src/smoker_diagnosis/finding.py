@@ -19,6 +19,9 @@ Severity = Literal["critical", "warning", "info"]
 SHOWN_FAILING, SHOWN_WORKING = 20, 5  # paths that a finding carries
 
 
+SURE = 0.9  # confidence from which a place is named without a doubt
+
+
 class Seen(msgspec.Struct, frozen=True):
     """One path of the evidence."""
 
@@ -70,6 +73,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     pod: str = ""  # `namespace/name` of the pod that is at fault
     follows: int = 0  # paths to the echo services that fail because of it
     notes: tuple[str, ...] = ()
+
+
+def is_sure(finding: Finding) -> bool:
+    """Return whether the finding has one place, and its confidence says so."""
+    return finding.confidence >= SURE and not finding.one_of
 
 
 def identity(cluster: str, kind: str, scope: Scope, layer: str) -> str:

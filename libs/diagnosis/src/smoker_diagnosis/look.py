@@ -22,6 +22,7 @@ class Look:
     following: list[Cell]  # paths to the echo services that fail because of `blamed`
     stray: list[Cell]  # paths that nothing explains
     named: set[str] = field(default_factory=set)  # nodes that are named so far
+    targets: set[str] = field(default_factory=set)  # further targets that are named so far
 
 
 def look_at(mesh: Mesh, cluster: str) -> Look:

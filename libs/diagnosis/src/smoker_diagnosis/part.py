@@ -20,6 +20,7 @@ from smoker_diagnosis.evidence import (
     Cell,
     Failure,
     Now,
+    Other,
     Prober,
 )
 from smoker_diagnosis.state import PEER, RESOLVER, SERVICE, PathState, State
@@ -39,7 +40,7 @@ class Part:
     cells: list[Cell] = field(default_factory=list)
     services: list[Cell] = field(default_factory=list)
     resolvers: list[Cell] = field(default_factory=list)
-    others: list[tuple[str, PathState]] = field(default_factory=list)
+    others: list[Other] = field(default_factory=list)
     zones: dict[str, str] = field(default_factory=dict)  # of the targets
     failing: list[Cell] = field(default_factory=list)
     losing: list[Cell] = field(default_factory=list)
@@ -69,7 +70,7 @@ class Part:
             self.state, self.now.instant, self.heard = state, now, None
             self._read(changed)
             if self.others:
-                self.others = _others(state)
+                self.others = _others(state, self.now)
         self.now.instant = now
         return True
 
@@ -123,7 +124,7 @@ class Part:
 def part_of(state: State, now: float) -> Part:
     """Return what `state` says at the instant `now` of its prober's clock."""
     part = Part(state, Now(now), ROUNDS * state.interval + TIMEOUTS * state.timeout)
-    part.others = _others(state)
+    part.others = _others(state, part.now)
     found: dict[tuple[str, str, str, str], Cell] = {}
     for path in state.paths:
         cell = None
@@ -150,9 +151,9 @@ def part_of(state: State, now: float) -> Part:
     return part
 
 
-def _others(state: State) -> list[tuple[str, PathState]]:
-    """Return the paths to targets that are no peers, echo services or DNS servers, each with its source."""
-    return [(state.node, path) for path in state.paths if path.role not in (PEER, SERVICE, RESOLVER)]
+def _others(state: State, now: Now) -> list[Other]:
+    """Return the paths to targets that are no peers, echo services or DNS servers."""
+    return [Other(state.node, path, now) for path in state.paths if path.role not in (PEER, SERVICE, RESOLVER)]
 
 
 def _add(cell: Cell, path: PathState, part: Part) -> None:

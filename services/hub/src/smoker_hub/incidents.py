@@ -1,9 +1,10 @@
 """The life of a finding: suspected, open, clearing, closed.
 
-A finding opens when two looks in a row have it and are certain of it, or are sure of it for longer than a round. It
-clears when a look no longer has it, and closes when three in a row do not; looks that come sooner than usual do not
-count. An open finding that becomes worse escalates. Only opening, escalating and closing are logged and sent: a path
-that fails once is not.
+A finding opens when two looks in a row have it and are certain of it, or are sure of it for longer than a round. One
+that is not sure (a low confidence, one of several places, paths without a common cause) opens as what it is, once the
+paths have failed for longer than two rounds. An open finding clears when a look no longer has it, and closes when three
+in a row do not; looks that come sooner than usual do not count. One that becomes worse escalates. Only opening,
+escalating and closing are logged and sent: a path that fails once is not.
 """
 
 from __future__ import annotations
@@ -12,18 +13,26 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from smoker_diagnosis.finding import Finding
+import msgspec
+
+from smoker_diagnosis.finding import Finding, is_sure
 
 Phase = Literal["suspected", "open", "clearing", "closed"]
 Word = Literal["open", "escalate", "close"]
 
-SURE = 0.9  # confidence from which a finding can open
-CERTAIN = 0.97  # confidence from which it opens at once: chance reaches `SURE` now and then, and does not last
+CERTAIN = 0.97  # confidence from which a finding opens at once: chance comes near now and then, and does not last
 BY_LIKELIHOOD = ("fault", "loss", "mtu")  # kinds whose confidence is a likelihood; that of the others is their rule's
+LASTS = 2  # rounds for which paths fail before they are a finding without a sure place
+COUNTED = 3  # rounds that the counts of a state cover
 A_ROUND = 35.0  # seconds from one result of a path to the next, where nobody says better
 OPENS, CLOSES = 2, 3  # looks in a row that have it, and that do not
 GRAVITY = {"info": 0, "warning": 1, "critical": 2}
 MOST_CLOSED = 200  # closed incidents that are remembered
+
+
+def _milder(finding: Finding) -> Finding:
+    """Return the finding as a warning: what is not sure is not critical."""
+    return msgspec.structs.replace(finding, severity="warning") if finding.severity == "critical" else finding
 
 
 @dataclass(slots=True)
@@ -37,7 +46,10 @@ class Incident:
     opened: float | None = None
     closed: float | None = None
     escalations: int = 0  # how often it became worse while it was open
-    _seen: int = field(default=0, repr=False)  # looks in a row that were sure of it
+    lasts: bool = False  # whether it is not sure, and has lasted for longer than a round
+    _looks: int = field(default=0, repr=False)  # looks in a row that had it
+    _first: float = field(default=0.0, repr=False)  # instant of the first of these
+    _seen: int = field(default=0, repr=False)  # of these, the last ones in a row that were sure of it
     _since: float = field(default=0.0, repr=False)  # instant of the first of these
     _missed: int = field(default=0, repr=False)
     _worst: int = field(default=0, repr=False)  # gravity that was told
@@ -52,6 +64,11 @@ class Incident:
         """Whether another look that has it would open it."""
         return self.phase == "suspected" and self._seen > 0
 
+    def same(self, finding: Finding) -> bool:
+        """Return whether `finding` is this one with other places to choose from."""
+        ours, theirs = {self.finding.scope, *self.finding.one_of}, {finding.scope, *finding.one_of}
+        return (self.finding.kind, self.finding.layer) == (finding.kind, finding.layer) and not ours.isdisjoint(theirs)
+
     def see(self, finding: Finding, now: float, a_round: float = A_ROUND) -> Word | None:
         """Take in a look that has it. Return whether it opened or became worse with this look.
 
@@ -59,12 +76,19 @@ class Incident:
         """
         before = self.finding
         self.finding, self.last_seen, self._missed = finding, now, 0
-        sure = finding.confidence >= SURE and not finding.one_of
+        self._looks, self._first = self._looks + 1, self._first if self._looks else now
+        sure = is_sure(finding)
         self._seen, self._since = (self._seen + 1, self._since if self._seen else now) if sure else (0, now)
         certain = finding.confidence >= CERTAIN or finding.kind not in BY_LIKELIHOOD
         if self.phase == "clearing":
             self.phase = "open"
-        if self.phase == "suspected" and self._seen >= OPENS and (certain or now - self._since > a_round):
+        opens = self._seen >= OPENS and (certain or now - self._since > a_round)
+        if not sure:
+            # Loss need not fail a probe: what is seen for this long was in packets that the first look did not count.
+            lasted = max(finding.since, now - self._first - COUNTED * a_round)
+            self.lasts = lasted > a_round
+            opens = self._looks >= OPENS and lasted > LASTS * a_round
+        if self.phase == "suspected" and opens:
             self.phase, self.opened, self._worst = "open", now, GRAVITY[finding.severity]
             return "open"
         worse = GRAVITY[finding.severity] > self._worst or (finding.kind, before.kind) == ("not_ready", "fault")
@@ -76,7 +100,7 @@ class Incident:
 
     def miss(self, now: float, *, early: bool) -> bool:
         """Take in a look that does not have it. Return whether it closed; an early look closes nothing."""
-        self._seen, self._missed = 0, self._missed + (not early)
+        self._seen, self._looks, self._missed = 0, 0, self._missed + (not early)
         if self.phase == "open":
             self.phase = "clearing"
         if self._missed < CLOSES:
@@ -120,7 +144,8 @@ class Incidents:
         """
         changes: list[Change] = []
         seen: set[str] = set()
-        for finding in findings:
+        for each in self._with_known_ids(findings):
+            finding = each if is_sure(each) or each.one_of else _milder(each)
             seen.add(finding.id)
             incident = self._live.get(finding.id)
             if incident is None:
@@ -139,6 +164,18 @@ class Incidents:
                     del self._closed[:-MOST_CLOSED]
         return changes
 
+    def _with_known_ids(self, findings: Iterable[Finding]) -> Iterator[Finding]:
+        """Yield the findings. One whose choice of places has changed keeps the id that it had."""
+        listed = list(findings)
+        ids = {finding.id for finding in listed}
+        for finding in listed:
+            if finding.one_of and finding.id not in self._live:
+                known = next((each for key, each in self._live.items() if key not in ids and each.same(finding)), None)
+                if known is not None:
+                    ids.add(known.id)
+                    finding = msgspec.structs.replace(finding, id=known.id)  # noqa: PLW2901  the same, renamed
+            yield finding
+
     @property
     def open(self) -> list[Incident]:
         """Those that are open or clearing, the oldest first."""
@@ -148,6 +185,11 @@ class Incidents:
     def suspected(self) -> list[Incident]:
         """Those that were seen and are not sure yet."""
         return [each for each in self._live.values() if each.phase == "suspected"]
+
+    @property
+    def lasting(self) -> list[Incident]:
+        """Those that are suspected for longer than a round, the longest first."""
+        return sorted((each for each in self.suspected if each.lasts), key=lambda each: -each.finding.since)
 
     def recent(self) -> Iterator[Incident]:
         """Yield those that have closed, the last one first."""

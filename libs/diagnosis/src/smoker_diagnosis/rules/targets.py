@@ -16,7 +16,7 @@ MOST_OF = 0.8  # share of the probers that makes "everybody"
 def find(look: Look) -> Iterator[Finding]:
     """Yield them. Probers on nodes that are named already say nothing about a target."""
     of: dict[str, list[tuple[bool, str]]] = {}
-    for source, path in look.mesh.others:
+    for source, path, _now in look.mesh.others:
         if path.last and path.last != LOCAL_ERROR and source not in look.named:
             bad = path.last != "success" and path.streak >= OFTEN
             of.setdefault(path.target, []).append((bad, path.last))
@@ -24,6 +24,7 @@ def find(look: Look) -> Iterator[Finding]:
         outcomes = [outcome for bad, outcome in seen if bad]
         if not outcomes or len(outcomes) < MOST_OF * len(seen):
             continue
+        look.targets.add(target)
         yield finding_of(
             look.cluster,
             "target",

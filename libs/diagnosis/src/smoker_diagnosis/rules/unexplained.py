@@ -3,31 +3,73 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+
+import msgspec
 
 from smoker_diagnosis.component import Scope
-from smoker_diagnosis.evidence import ECHO, LARGE
-from smoker_diagnosis.finding import SHOWN_FAILING, Count, Finding, finding_of, seen
+from smoker_diagnosis.evidence import DNS, ECHO, LARGE, LOCAL_ERROR, Cell
+from smoker_diagnosis.finding import SHOWN_FAILING, Count, Finding, Seen, finding_of, identity, seen
 from smoker_diagnosis.look import Look
 
 OFTEN = 2  # failures in a row before such a path is worth a finding
 
 
 def find(look: Look) -> Iterator[Finding]:
-    """Yield one finding with all of them."""
-    stray = [cell for cell in look.stray if any(each.streak >= OFTEN for each in cell.failed.values())]
+    """Yield one finding with all of them, those that have failed longest first.
+
+    Its id is always the same, as the paths come and go.
+    """
+    stray = [*seen(_often(look.stray, ECHO | LARGE), ECHO | LARGE), *_of_services(look), *_of_targets(look)]
     if not stray:
         return
-    names = sorted({f"{cell.source}>{cell.target}" for cell in stray})
-    planes = Counter(cell.plane for cell in stray)
-    yield finding_of(
+    stray.sort(key=lambda each: each.since, reverse=True)
+    paths = dict.fromkeys((each.source, each.target, each.plane, each.family) for each in stray)
+    names = dict.fromkeys(f"{source}>{target}" for source, target, *_ in paths)
+    planes = Counter(plane for _source, _target, plane, _family in paths)
+    found = finding_of(
         look.cluster,
         "unknown",
-        Scope("", tuple(names[:SHOWN_FAILING])),
+        Scope("", tuple(names)[:SHOWN_FAILING]),
         "",
         severity="warning",
         confidence=0.5,
-        outcomes=tuple(sorted({each.outcome for cell in stray for each in cell.failed.values()})),
-        counts=tuple(Count(plane, count, look.mesh.planes[plane]) for plane, count in sorted(planes.items())),
-        failing=tuple(seen(stray, ECHO | LARGE))[:SHOWN_FAILING],
+        outcomes=tuple(sorted({each.outcome for each in stray})),
+        since=stray[0].since,
+        counts=tuple(Count(plane, count, _paths_of(look, plane)) for plane, count in sorted(planes.items())),
+        failing=tuple(stray[:SHOWN_FAILING]),
     )
+    yield msgspec.structs.replace(found, id=identity(look.cluster, "unknown", Scope("", ()), ""))
+
+
+def _often(cells: Iterable[Cell], bits: int) -> Iterator[Cell]:
+    return (cell for cell in cells if any(cell.failed[bit].streak >= OFTEN for bit in cell.failing(bits)))
+
+
+def _of_services(look: Look) -> Iterator[Seen]:
+    """Yield the paths to the echo services, and to the DNS servers, that no finding explains."""
+    explained = {id(cell) for cell in look.following} | {id(cell) for each in look.services for cell in each.cells}
+    dns = [] if look.blamed or any(each.bits & DNS for each in look.services) else look.mesh.resolvers
+    cells = (cell for cell in (*look.mesh.services, *dns) if id(cell) not in explained)
+    return seen(_often((cell for cell in cells if cell.source not in look.named), ECHO | DNS), ECHO | DNS)
+
+
+def _of_targets(look: Look) -> Iterator[Seen]:
+    """Yield the paths to further targets that fail, but not from everywhere."""
+    for source, path, now in look.mesh.others:
+        if (
+            path.last not in ("", "success", LOCAL_ERROR)
+            and path.streak >= OFTEN
+            and source not in look.named
+            and path.target not in look.targets
+        ):
+            since = max(now.instant - path.since, 0.0)
+            yield Seen(source, path.target, path.plane, path.family, path.probe, path.last, since)
+
+
+def _paths_of(look: Look, plane: str) -> int:
+    """Return how many paths of a plane there are."""
+    mesh = look.mesh
+    targets = {(source, path.target, path.family) for source, path, _ in mesh.others if path.plane == plane}
+    own = sum(cell.plane == plane for cell in (*mesh.services, *mesh.resolvers))
+    return mesh.planes[plane] + own + len(targets)

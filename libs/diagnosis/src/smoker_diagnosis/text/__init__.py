@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from smoker_diagnosis.finding import Finding
+from smoker_diagnosis.finding import Finding, is_sure
 from smoker_diagnosis.text.evidence import evidence
 from smoker_diagnosis.text.next_steps import next_steps
 from smoker_diagnosis.text.place import place, scope_name
@@ -29,6 +29,7 @@ __all__ = [
     "place",
     "scope_name",
     "summary",
+    "unclear",
     "what",
 ]
 
@@ -41,8 +42,13 @@ def headline(finding: Finding) -> str:
         count = sum(each.failing for each in finding.counts)
         return f"UNKNOWN {paths(count)} {verb(count, 'fails', 'fail')} without a common cause"
     since = f", for {duration(finding.since)}" if finding.since else ""
-    sure = percent(min(finding.confidence, 0.99))
-    return f"{_SEVERITIES[finding.severity]} {place(finding)}: {what(finding)}{since}, confidence {sure}"
+    # The confidence of one place of several would read as doubt that anything is at fault.
+    sure = "" if finding.one_of else f", confidence {percent(min(finding.confidence, 0.99))}"
+    return f"{_SEVERITIES[finding.severity]} {_where(finding)}: {what(finding)}{since}{sure}"
+
+
+def _where(finding: Finding) -> str:
+    return place(finding) if is_sure(finding) or finding.one_of else f"probably {place(finding)}"
 
 
 def lines(finding: Finding) -> list[str]:
@@ -69,11 +75,20 @@ def summary(findings: Sequence[Finding], count: int, probers: int, failing: int 
         gravest = max(faults, key=lambda each: each.severity == "critical")
         more = len(findings) - 1
         others = f", and {more} more {verb(more, 'finding', 'findings')}" if more else ""
-        return f"{_SEVERITIES[gravest.severity]} {place(gravest)}: {what(gravest)}{others}"
+        return f"{_SEVERITIES[gravest.severity]} {_where(gravest)}: {what(gravest)}{others}"
     unknown = [each for each in findings if each.kind == "unknown"]
     if unknown:
-        return f"UNCLEAR {headline(unknown[0]).removeprefix('UNKNOWN ')}, of {looked}"
+        return unclear(unknown[0], count, probers)
     return f"HEALTHY no fault on {looked}; {place(findings[0])}: {what(findings[0])}"
+
+
+def unclear(finding: Finding, count: int, probers: int) -> str:
+    """Return the one sentence where `finding` has no place, or none that is sure yet."""
+    looked = f"of {paths(count)} of {probers} {verb(probers, 'prober', 'probers')}"
+    if finding.kind == "unknown":
+        return f"UNCLEAR {headline(finding).removeprefix('UNKNOWN ')}, {looked}"
+    failing = sum(each.failing for each in finding.counts)
+    return f"UNCLEAR {_where(finding)}: {what(finding)}, {failing:,} {looked}"
 
 
 def counted(findings: Sequence[Finding], count: int, probers: int) -> str:

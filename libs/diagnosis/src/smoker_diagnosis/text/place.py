@@ -50,5 +50,6 @@ def place(finding: Finding) -> str:
     if not finding.one_of:
         return scope_name(finding.scope)
     more = len(finding.one_of) - SHOWN
-    names = ", ".join(scope_name(scope) for scope in finding.one_of[:SHOWN])
+    places = sorted(finding.one_of, key=lambda scope: scope.kind == ALL)  # what says least comes last
+    names = ", ".join(scope_name(scope) for scope in places[:SHOWN])
     return f"one of {names}{f' and {more} more' if more > 0 else ''}"

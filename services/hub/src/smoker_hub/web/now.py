@@ -36,6 +36,8 @@ def summary(hub: Hub) -> Summary:
         sentence = (
             f"UNCLEAR {silent} of {collected.asked} probers do not answer the hub; no fault is found by the others"
         )
+    elif not found and hub.incidents.lasting:
+        state, sentence = "unclear", text.unclear(hub.incidents.lasting[0].finding, paths, heard)
     else:
         sentence = text.summary(found, paths, heard, hub.failing)
         unknown = any(each.kind == "unknown" for each in found)
@@ -73,10 +75,12 @@ def view(hub: Hub, incident: Incident) -> View:
 
 
 def findings(hub: Hub) -> Findings:
-    """Return the open findings and those that have closed."""
-    return Findings(
-        [view(hub, each) for each in hub.incidents.open], [view(hub, each) for each in hub.incidents.recent()]
+    """Return the open findings, those that have closed, and those that are not sure yet."""
+    incidents = hub.incidents
+    open_, recent, suspected = (
+        [view(hub, each) for each in of] for of in (incidents.open, incidents.recent(), incidents.suspected)
     )
+    return Findings(open_, recent, suspected)
 
 
 def finding(hub: Hub, name: str) -> View:

@@ -48,10 +48,14 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Findings(msgspec.Struct, frozen=True):
-    """The open findings, the oldest first, and the closed ones, the newest first."""
+    """The open findings, the oldest first, and the closed ones, the newest first.
+
+    `suspected`: what the last look found and is not sure of yet; no moment of the past has any.
+    """
 
     open: list[View]
     recent: list[View]
+    suspected: list[View] = []
 
 
 class Prober(msgspec.Struct, frozen=True):

@@ -1,0 +1,60 @@
+"""Paths that fail without a common cause: listed as UNKNOWN, whatever they lead to, and nothing is blamed."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from smoker_diagnosis.finding import Finding
+from smoker_diagnosis.state import PathState
+from smoker_diagnosis.text import headline
+from tests.diagnosis.mesh import AT, INTERVAL, Cluster, failed, named, nodes
+
+
+def with_target(failing: int, of: int = 5, *, rounds: int = 3) -> list[Finding]:
+    """Return what is found where a target fails from so many of the nodes."""
+    cluster = Cluster(nodes(of))
+    works = PathState("external", "shop", "other", "", "http", "", "success", AT - 20.0, 3)
+    for number, node in enumerate(cluster.nodes):
+        path = failed(works, rounds, "timeout", 20.0) if number < failing else works
+        own = next(state for state in cluster.states() if (state.node, state.network) == (node, "pod")).paths
+        cluster.change(node, paths=[*own, path])
+    return [msgspec.structs.replace(each, since=round(each.since)) for each in cluster.findings()]
+
+
+@pytest.mark.parametrize("failing", [1, 3])
+def test_a_target_that_some_nodes_do_not_reach(failing: int) -> None:
+    """It is listed from each of these nodes, and for how long it has failed; neither node nor target is named."""
+    (found,) = with_target(failing)
+    assert headline(found) == f"UNKNOWN {failing} path{'s fail' if failing > 1 else ' fails'} without a common cause"
+    assert {(each.source, each.target, each.outcome) for each in found.failing} == {
+        (f"node-{number}", "shop", "timeout") for number in range(1, failing + 1)
+    }
+    assert found.since == 20 + 2 * INTERVAL
+
+
+def test_a_target_that_all_nodes_do_not_reach_is_named() -> None:
+    """It is not listed once more."""
+    assert [each.kind for each in with_target(5)] == ["target"]
+
+
+def test_a_single_failure_of_a_target_is_nothing() -> None:
+    """It may be chance."""
+    assert with_target(1, rounds=1) == []
+
+
+def test_one_protocol_of_the_service_from_one_node() -> None:
+    """It is listed; nobody is blamed for one path."""
+    found = Cluster(nodes(5), host=False).fail_services(["node-1"], ["udp"]).findings()
+    assert named(found) == []
+    ((path,),) = [each.failing for each in found]
+    assert (path.source, path.target, path.plane, path.probe) == ("node-1", "echo", "service", "udp")
+
+
+def test_the_id_stays_while_paths_come_and_go() -> None:
+    """One finding has all of them, the one that has failed longest first."""
+    one = Cluster(nodes(20)).fail(lambda link: link[:3] == ("node-1", "node-2", "host"), ["udp"], rounds=2)
+    (before,) = one.findings()
+    (after,) = one.fail(lambda link: link[:3] == ("node-8", "node-9", "host"), ["tcp"], rounds=4).findings()
+    assert before.id == after.id
+    assert [each.source for each in after.failing] == ["node-8", "node-1"]
