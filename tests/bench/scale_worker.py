@@ -9,16 +9,19 @@ import smoker_prober.__main__  # noqa: F401  it patches and stands in, before al
 
 # isort: split
 import ipaddress
+import os
 import sys
 
 from prometheus_client import CollectorRegistry
 
 from smoker_common import service
 from smoker_common.work import Work
-from smoker_prober.assembly import assemble
+from smoker_prober.assembly import Assembly
+from smoker_prober.config.load import load_file
 from smoker_prober.config.service import Hosts
 from smoker_prober.config.service import service as echoes_on
-from smoker_prober.process import Settings
+from smoker_prober.process import Process
+from smoker_prober.settings import Settings
 from smoker_prober.snapshot import SNAPSHOT
 from smoker_prober.store import Store
 
@@ -35,14 +38,16 @@ def command(number: int, probes: list[str]) -> int:
     """Run until SIGTERM."""
     store: Store
 
-    def build(settings: Settings, sockets: service.Sockets, registry: CollectorRegistry) -> Work:
+    def build(process: Process, sockets: service.Sockets, registry: CollectorRegistry) -> Work:
         nonlocal store
-        assembly = assemble(settings, hosts(settings, number, probes), sockets, registry)
+        loaded = load_file(os.environ, process.config_file)
+        fixed = hosts(Settings(process, loaded.plan), number, probes)
+        assembly = Assembly(process, loaded, sockets, registry, fixed)
         store = assembly.store
         return assembly
 
     pages = {SNAPSHOT: lambda: store.snapshot().as_object}
-    return service.run("smoker-prober", Settings, build, results=sys.stdout, pages=pages)
+    return service.run("smoker-prober", Process, build, results=sys.stdout, pages=pages)
 
 
 if __name__ == "__main__":

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
-from smoker_common.settings import ServiceSettings, parse
+from smoker_common.settings import ServiceSettings, declaration, parse
 from smoker_http_echo.settings import Settings as HttpEcho
 from smoker_hub.settings import Settings as Hub
-from smoker_prober.process import Settings as Prober
+from smoker_prober.process import Process as Prober
+from smoker_prober.settings import plan_variables, read
 from smoker_tcp_echo.settings import Settings as TcpEcho
 from smoker_udp_echo.settings import Settings as UdpEcho
 
@@ -71,25 +73,36 @@ NO_VALUES = {"LISTEN_ADDRESS", "PEERS"}
 
 def problems(component: str, variable: str, value: Any) -> Sequence[str]:
     """What a service has to say against a value."""
-    return parse(SETTINGS[component], {variable: str(value)})[1]
+    given = {variable: str(value)}
+    return read(given)[1] if component == "prober" else parse(SETTINGS[component], given)[1]
+
+
+def settings_of(component: str, environ: Mapping[str, str]) -> Any:
+    """All settings of a service."""
+    return read(environ) if component == "prober" else parse(SETTINGS[component], environ)
+
+
+def declared_by(component: str) -> set[str]:
+    """The variables that a service reads."""
+    own = {declaration(field).variable for field in fields(SETTINGS[component])}
+    return own | ({each.variable for each, _default in plan_variables()} if component == "prober" else set())
 
 
 @pytest.mark.parametrize("component", SETTINGS)
 def test_defaults(helm: Helm, component: str) -> None:
     """A service reads the same from the chart's default environment as from none, but for what a cluster adds."""
-    settings = SETTINGS[component]
     given = {variable: text for variable, text in helm.render().env(component).items() if variable not in IN_A_CLUSTER}
-    assert parse(settings, given) == parse(settings, {})
+    assert settings_of(component, given) == settings_of(component, {})
 
 
 @pytest.mark.parametrize("component", SETTINGS)
 def test_every_setting(helm: Helm, component: str) -> None:
     """The chart sets every variable that a service reads, and none that it does not."""
-    declared = {field.metadata["declaration"].variable for field in SETTINGS[component].__dataclass_fields__.values()}
+    declared = declared_by(component)
     given = {variable["name"] for variable in helm.render().container(component)["env"]}
-    assert given == declared - NO_VALUES
+    assert given == declared - NO_VALUES - {"CONFIG_FILE"}
     on_host = {variable["name"] for variable in helm.render(HOST).container("host")["env"]}
-    assert component != "prober" or on_host == declared - {"PEERS"}
+    assert component != "prober" or on_host == declared - {"PEERS", "CONFIG_FILE"}
 
 
 @pytest.mark.parametrize(("key", "variable", "component", "step"), NUMBERS)

@@ -98,7 +98,7 @@ def described(schema: str, found: list[Row]) -> str:
             node = _own_level(root, node["properties"], level)
         entry = node["properties"][name]
         node["properties"][name] = {"description": row.text} | {k: v for k, v in entry.items() if k != "description"}
-    return _compact(root) + "\n"
+    return compact(root) + "\n"
 
 
 def _own_level(root: dict[str, Any], properties: dict[str, Any], level: str) -> dict[str, Any]:
@@ -108,16 +108,16 @@ def _own_level(root: dict[str, Any], properties: dict[str, Any], level: str) -> 
     return dict(properties[level])
 
 
-def _compact(node: Any, indent: str = "", before: int = 0) -> str:
+def compact(node: Any, indent: str = "", before: int = 0) -> str:
     """Return JSON with each map and list on one line where it fits; `before` is the width of its key."""
     line = json.dumps(node)  # ASCII: a pattern has characters that nobody could see
     if not isinstance(node, dict | list) or len(indent) + before + len(line) < WIDTH:
         return line
     deeper = indent + "  "
     if isinstance(node, list):
-        return "[\n" + ",\n".join(deeper + _compact(one, deeper) for one in node) + f"\n{indent}]"
+        return "[\n" + ",\n".join(deeper + compact(one, deeper) for one in node) + f"\n{indent}]"
     keys = {json.dumps(key) + ": ": value for key, value in node.items()}
-    lines = [deeper + key + _compact(value, deeper, len(key)) for key, value in keys.items()]
+    lines = [deeper + key + compact(value, deeper, len(key)) for key, value in keys.items()]
     return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from loguru import logger
 
-from smoker_prober.process import Settings
+from smoker_prober.settings import Settings
 
 from .targets import Serve, echo, listening, settings_of, variables_for
 

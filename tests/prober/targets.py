@@ -15,7 +15,6 @@ from prometheus_client import CollectorRegistry
 
 from smoker_common.clock import Clock
 from smoker_common.listen import tcp_listener, udp_sockets
-from smoker_common.settings import parse
 from smoker_echo.http import HttpEcho
 from smoker_echo.tcp import TcpEcho
 from smoker_echo.udp import UdpEcho
@@ -23,8 +22,8 @@ from smoker_prober.config.service import Hosts
 from smoker_prober.peers.direction import Arrivals
 from smoker_prober.prober import Prober
 from smoker_prober.probes import run
-from smoker_prober.process import Settings
 from smoker_prober.result import Result
+from smoker_prober.settings import Settings, read
 from smoker_prober.sinks.metrics import Metrics
 from smoker_prober.store import Store
 from smoker_prober.store.identity import Identity
@@ -56,7 +55,7 @@ class Made:
     def __init__(self, settings: Settings, fixed: Hosts | None = None, clock: Clock | None = None) -> None:
         self.registry, self.arrivals = CollectorRegistry(), Arrivals()
         self.store = Store(Identity.of(settings), clock=clock)
-        metrics = Metrics(self.registry, interval=settings.test_interval, probes=settings.probes)
+        metrics = Metrics(self.registry, interval=settings.plan.interval, probes=settings.plan.echoed)
         self.prober = Prober(settings, fixed or {}, store=self.store, metrics=metrics, arrivals=self.arrivals)
 
 
@@ -97,7 +96,7 @@ def variables_for(ports: Mapping[str, int], timeout: float = PLENTY) -> dict[str
 
 def settings_of(variables: Mapping[str, str]) -> Settings:
     """The settings in an environment without mistakes."""
-    settings, problems = parse(Settings, variables)
+    settings, problems = read(variables)
     assert not problems
     return settings
 

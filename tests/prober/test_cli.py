@@ -21,20 +21,22 @@ from gevent.event import Event
 from smoker_common.settings import declaration
 from smoker_prober import cli
 from smoker_prober.cli import command
-from smoker_prober.process import Settings
+from smoker_prober.process import Process
+from smoker_prober.settings import plan_variables
 from tests.conftest import BIN, eventually
 from tests.hosts import BAD, BAD_BY_IDNA, BAD_BY_NUMBER
 from tests.prober.targets import HOST, SHORT, Serve, answering, echo
 from tests.relay import CORRUPT, DROP, PASS, TcpRelay, refusing
 
+DECLARED = [*map(declaration, dataclasses.fields(Process)), *(declared for declared, _default in plan_variables())]
 Captured = pytest.CaptureFixture[str]
 
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> pytest.MonkeyPatch:
     """An environment of ours alone, in which the real echoes are probed."""
-    for field in dataclasses.fields(Settings):
-        monkeypatch.delenv(declaration(field).variable, raising=False)
+    for declared in DECLARED:
+        monkeypatch.delenv(declared.variable, raising=False)
     monkeypatch.delenv("FORCE_COLOR", raising=False)
     for variable, value in variables.items():
         monkeypatch.setenv(variable, value)
@@ -150,9 +152,9 @@ def test_wrong_settings(capsys: Captured, environment: pytest.MonkeyPatch, argum
     out, err = capsys.readouterr()
     assert out == ""
     assert err == (
-        "smoker-prober: cannot start: TCP_PORT='tcp://10.0.0.1:8080' is not a whole number from 1 to 65535 "
-        "(a Service of that name sets it: use enableServiceLinks: false); "
-        "TEST_TIMEOUT='never' is not a number of seconds from 0.001 to 3600.\n"
+        "smoker-prober: cannot start: TEST_TIMEOUT='never' is not a duration from 1ms to 1h, such as 500ms, 30s or 5m "
+        "(a bare number is seconds); TCP_PORT='tcp://10.0.0.1:8080' is not a whole number from 1 to 65535 "
+        "(a Service of that name sets it: use enableServiceLinks: false).\n"
     )
 
 
@@ -211,7 +213,7 @@ def test_probe_shows_nothing_raw(capsys: Captured, listen: Callable[[Serve], int
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["walk"], "'run', 'once', 'report', 'probe'"),
+        (["walk"], "'run', 'once', 'report', 'check', 'probe'"),
         (["probe"], "probe, HOST, PORT"),
         (["probe", "icmp", HOST, "80"], "'tcp', 'udp', 'http'"),
         (["probe", "tcp", "", "80"], "argument HOST: '' is not a host, which is a name, an IPv4 or an IPv6 address"),
@@ -269,8 +271,7 @@ def test_help_lists_every_variable(capsys: Captured) -> None:
         command(["--help"])
     assert ended.value.code == 0
     text = capsys.readouterr().out
-    for field in dataclasses.fields(Settings):
-        declared = declaration(field)
+    for declared in DECLARED:
         line = rf"^  {declared.variable} +{declared.help}\n +{re.escape(declared.kind.allowed)}; default: "
         assert re.search(line, text, re.MULTILINE)
     text = " ".join(text.split())

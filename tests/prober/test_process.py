@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from smoker_common.peers import NamedPeer
-from smoker_common.settings import declaration, parse
+from smoker_common.settings import declaration
 from smoker_prober import round as rounds
+from smoker_prober.config.plan import keys, value_of
 from smoker_prober.config.service import service
+from smoker_prober.config.targets import External
 from smoker_prober.probes import ECHOED, PROBES
 from smoker_prober.probes.followups import path_mtu, train
-from smoker_prober.process import Settings
+from smoker_prober.settings import Settings, read
 from tests.hosts import BAD, BAD_BY_IDNA, BAD_BY_NUMBER, GOOD
 
 PROMISED: dict[str, Any] = {
@@ -51,23 +54,30 @@ PROMISED: dict[str, Any] = {
     "MAX_CONNECTIONS_PER_CLIENT": 128,
     "ANSWER_RATE": 2000,
     "ECHO_PORTS": (8062, 8081, 18062, 18081),
-    "TARGETS": "",
+    "TARGETS": {},
+    "CONFIG_FILE": "",
 }
 
 
 def by_variable(settings: Settings) -> dict[str, Any]:
     """The values of `settings` by the names of their variables."""
-    return {declaration(field).variable: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+    process, plan = settings
+    return {
+        **{declaration(field).variable: getattr(process, field.name) for field in dataclasses.fields(process)},
+        **{key.variable: value_of(plan, key.fields) for key in keys() if key.variable},
+    }
 
 
 def test_the_defaults_are_the_promised_ones() -> None:
     """In an empty environment every variable of the table has its default, and there is no other variable."""
-    settings, problems = parse(Settings, {})
+    settings, problems = read({})
     assert (by_variable(settings), problems) == (PROMISED, [])
 
 
-def test_every_variable_is_read() -> None:
+def test_every_variable_is_read(tmp_path: Path) -> None:
     """Each has its say; fractions of a second are allowed."""
+    file = tmp_path / "plan.yaml"
+    file.touch()
     wanted: dict[str, Any] = {
         "SERVER_HOST": "10.0.0.1",
         "TCP_PORT": 1,
@@ -102,12 +112,12 @@ def test_every_variable_is_read() -> None:
         "MAX_CONNECTIONS_PER_CLIENT": 1,
         "ANSWER_RATE": 1,
         "ECHO_PORTS": (7, 9),
-        "TARGETS": "api=tcp://10.96.0.1:443",
+        "TARGETS": {"api": External("connect", "10.96.0.1", 443)},
+        "CONFIG_FILE": str(file),
     }
-    settings, problems = parse(
-        Settings,
+    settings, problems = read(
         {name: ",".join(map(str, value)) if isinstance(value, tuple) else str(value) for name, value in wanted.items()}
-        | {"PEERS": "node-8@zone-b=10.0.0.8:9464,node-9=10.0.0.9:9464"},
+        | {"PEERS": "node-8@zone-b=10.0.0.8:9464,node-9=10.0.0.9:9464", "TARGETS": "api=tcp://10.96.0.1:443"},
     )
     assert (by_variable(settings), problems) == (wanted, [])
     assert set(wanted) == set(PROMISED)
@@ -116,13 +126,13 @@ def test_every_variable_is_read() -> None:
 @pytest.mark.parametrize(
     ("variable", "text", "allowed"),
     [
-        ("TEST_INTERVAL", "0", "a number of seconds from 0.1 to 86400"),
-        ("TEST_INTERVAL", "-5", "a number of seconds from 0.1 to 86400"),
-        ("TEST_INTERVAL", "30s", "a number of seconds from 0.1 to 86400"),
-        ("TEST_INTERVAL", "nan", "a number of seconds from 0.1 to 86400"),
-        ("TEST_INTERVAL", "inf", "a number of seconds from 0.1 to 86400"),
-        ("TEST_TIMEOUT", "0", "a number of seconds from 0.001 to 3600"),
-        ("TEST_TIMEOUT", "1e9", "a number of seconds from 0.001 to 3600"),
+        ("TEST_INTERVAL", "0", "a duration from 100ms to 1d, such as 500ms"),
+        ("TEST_INTERVAL", "-5", "a duration from 100ms to 1d, such as 500ms"),
+        ("TEST_INTERVAL", "30x", "a duration from 100ms to 1d, such as 500ms"),
+        ("TEST_INTERVAL", "nan", "a duration from 100ms to 1d, such as 500ms"),
+        ("TEST_INTERVAL", "inf", "a duration from 100ms to 1d, such as 500ms"),
+        ("TEST_TIMEOUT", "0", "a duration from 1ms to 1h, such as 500ms"),
+        ("TEST_TIMEOUT", "1e9", "a duration from 1ms to 1h, such as 500ms"),
         ("TCP_PORT", "0", "a whole number from 1 to 65535"),
         ("UDP_PORT", "65536", "a whole number from 1 to 65535"),
         ("HTTP_PORT", "80.0", "a whole number from 1 to 65535"),
@@ -138,7 +148,7 @@ def test_every_variable_is_read() -> None:
 )
 def test_a_mistake_is_told_with_what_is_allowed(variable: str, text: str, allowed: str) -> None:
     """One problem, which names the variable and the range; the default stands in its place."""
-    settings, problems = parse(Settings, {variable: text})
+    settings, problems = read({variable: text})
     assert len(problems) == 1
     assert problems[0].startswith(f"{variable}=")
     assert f" is not {allowed}" in problems[0]
@@ -148,17 +158,17 @@ def test_a_mistake_is_told_with_what_is_allowed(variable: str, text: str, allowe
 def test_all_mistakes_at_once() -> None:
     """As many problems as mistakes, so that all are mended in one go."""
     wrong = dict.fromkeys(("TCP_PORT", "UDP_PORT", "HTTP_PORT", "TEST_INTERVAL", "TEST_TIMEOUT", "LOG_LEVEL"), "x")
-    _settings, problems = parse(Settings, wrong | {"NODE_NAME": "node-1"})
+    _settings, problems = read(wrong | {"NODE_NAME": "node-1"})
     assert sorted(problem.partition("=")[0] for problem in problems) == sorted(wrong)
 
 
 def test_a_target_for_each_probe() -> None:
     """Every probe that there is has a target, each at its own port of the one host."""
-    settings, _problems = parse(Settings, {"SERVER_HOST": "h", "TCP_PORT": "1", "UDP_PORT": "2", "HTTP_PORT": "3"})
+    settings, _problems = read({"SERVER_HOST": "h", "TCP_PORT": "1", "UDP_PORT": "2", "HTTP_PORT": "3"})
     found = service(settings, "h")
     assert {target.probe: str(target) for target in found} == {"tcp": "h:1", "udp": "h:2", "http": "h:3"}
     assert [each for target in found for each in target.followups] == [train.Options(8062), path_mtu.Options()]
-    alone, _problems = parse(Settings, {"PROBES": "http,tcp"})
+    alone, _problems = read({"PROBES": "http,tcp"})
     assert [target.probe for target in service(alone, "h")] == ["tcp", "http"]
     assert list(PROBES)[: len(ECHOED)] == [*ECHOED] == ["tcp", "udp", "http"]  # in the order of a round
 
@@ -166,17 +176,17 @@ def test_a_target_for_each_probe() -> None:
 def test_the_longest_round() -> None:
     """Each probe may take its whole timeout, large packets too; a train its spread and its last packet's timeout."""
     probes = {"TEST_TIMEOUT": "0.5", "TEST_INTERVAL": "2", "MTU_INTERVAL": "0"}
-    assert rounds.longest(parse(Settings, probes | {"UDP_PACKETS": "0"})[0]) == pytest.approx(1.5)
-    assert rounds.longest(parse(Settings, probes)[0]) == pytest.approx(1.5 + 0.4 + 0.5)
-    assert rounds.longest(parse(Settings, probes | {"MTU_INTERVAL": "30"})[0]) == pytest.approx(1.5 + 0.4 + 0.5 + 0.5)
-    assert rounds.longest(parse(Settings, probes | {"PROBES": "tcp,http"})[0]) == pytest.approx(1.0)
+    assert rounds.longest(read(probes | {"UDP_PACKETS": "0"})[0].plan) == pytest.approx(1.5)
+    assert rounds.longest(read(probes)[0].plan) == pytest.approx(1.5 + 0.4 + 0.5)
+    assert rounds.longest(read(probes | {"MTU_INTERVAL": "30"})[0].plan) == pytest.approx(1.5 + 0.4 + 0.5 + 0.5)
+    assert rounds.longest(read(probes | {"PROBES": "tcp,http"})[0].plan) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("text", [*BAD, *BAD_BY_IDNA, *BAD_BY_NUMBER], ids=ascii)
 def test_a_server_host_that_can_be_no_host(text: str) -> None:
     """One sentence names the variable, what it holds, what is allowed and what is wrong."""
-    settings, problems = parse(Settings, {"SERVER_HOST": text})
-    assert settings.server_host == "smoker-server"
+    settings, problems = read({"SERVER_HOST": text})
+    assert settings.plan.service.host == "smoker-server"
     assert len(problems) == 1
     assert problems[0].startswith(
         f"SERVER_HOST={text if len(text) <= 60 else text[:57] + '...'!r} is not a host, which is a name"
@@ -186,6 +196,6 @@ def test_a_server_host_that_can_be_no_host(text: str) -> None:
 @pytest.mark.parametrize(("text", "normal"), GOOD.items(), ids=ascii)
 def test_a_server_host(text: str, normal: str) -> None:
     """It is kept in its normal form, and each probe has it."""
-    settings, problems = parse(Settings, {"SERVER_HOST": text})
-    assert (settings.server_host, problems) == (normal, [])
-    assert {target.host for target in service(settings, settings.server_host)} == {normal}
+    settings, problems = read({"SERVER_HOST": text})
+    assert (settings.plan.service.host, problems) == (normal, [])
+    assert {target.host for target in service(settings, settings.plan.service.host)} == {normal}

@@ -15,8 +15,8 @@ from smoker_common import log
 from smoker_prober import round as rounds
 from smoker_prober.config.service import hosts
 from smoker_prober.prober import Prober
-from smoker_prober.process import Settings
 from smoker_prober.result import Result
+from smoker_prober.settings import Settings
 from tests.conftest import eventually
 from tests.prober.targets import ENOUGH, HOST, PLENTY, SHORT, Made, settings_of, variables_for
 from tests.relay import DROP, PASS, TcpRelay, UdpRelay, refusing

@@ -154,7 +154,8 @@ def test_all_mistakes_in_one_sentence(start: Start, variables: dict[str, str]) -
         assert process.popen.wait(PATIENCE) == 2
     assert process.stdout == ""
     assert process.stderr == (
-        "smoker-prober: cannot start: TEST_INTERVAL='soon' is not a number of seconds from 0.1 to 86400; "
+        "smoker-prober: cannot start: TEST_INTERVAL='soon' is not a duration from 100ms to 1d, such as 500ms, "
+        "30s or 5m (a bare number is seconds); "
         f"ADMIN_PORT={port} is taken by another process.\n"
     )
 

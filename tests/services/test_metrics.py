@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -42,15 +43,15 @@ def value(process: Process, series: str) -> float | None:
 
 
 @pytest.fixture
-def every(start: Start) -> dict[str, Process]:
+def every(start: Start, tmp_path: Path) -> dict[str, Process]:
     """The four services; the prober has asked the others, a train included."""
     tcp, http = start("smoker-tcp-echo", TCP_PORT=0), start("smoker-http-echo", HTTP_PORT=0)
     udp = start("smoker-udp-echo", UDP_PORT=0, STAMP_PORT=0)
     ports = tcp.ports | udp.ports | http.ports
     ports = {name: port for name, port in ports.items() if name != "ADMIN_PORT"}
-    prober = start(
-        "smoker-prober", "run", SERVER_HOST="127.0.0.1", NODE_NAME="node-1", TEST_INTERVAL=0.5, TEST_TIMEOUT=30, **ports
-    )
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("interval: 500ms\ntimeout: 30s\n")
+    prober = start("smoker-prober", "run", CONFIG_FILE=plan, SERVER_HOST="127.0.0.1", NODE_NAME="node-1", **ports)
     return dict(zip(PROGRAMS, (tcp, udp, http, prober), strict=True))
 
 

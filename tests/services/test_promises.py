@@ -8,10 +8,12 @@ import re
 import tomllib
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from smoker_common.settings import ServiceSettings, declaration
+from smoker_prober.config.plan import keys
 
 ROOT = Path(__file__).parents[2]
 SERVICES = sorted(path.name for path in (ROOT / "services").iterdir() if path.is_dir())
@@ -33,10 +35,16 @@ PROCESS = ("prober",)  # services whose settings stand in process.py, beside a c
 
 def settings_of(service: str) -> type[ServiceSettings]:
     """The settings class of a service."""
-    name = "process" if service in PROCESS else "settings"
-    module = importlib.import_module(f"smoker_{service.replace('-', '_')}.{name}")
-    found: type[ServiceSettings] = module.Settings
+    of_process = service in PROCESS
+    module = importlib.import_module(f"smoker_{service.replace('-', '_')}.{'process' if of_process else 'settings'}")
+    found: type[ServiceSettings] = module.Process if of_process else module.Settings
     return found
+
+
+def defaults_of(service: str) -> dict[str, Any]:
+    """The variables that a service reads, with their defaults."""
+    found = {declaration(field).variable: field.default for field in fields(settings_of(service))}
+    return found | {key.variable: key.default for key in keys() if key.variable and service in PROCESS}
 
 
 def test_there_are_five_services() -> None:
@@ -47,11 +55,10 @@ def test_there_are_five_services() -> None:
 @pytest.mark.parametrize("service", SERVICES)
 def test_defaults_are_the_promised_ones(service: str) -> None:
     """Ports and durations that others rely on."""
-    for field in fields(settings_of(service)):
-        variable = declaration(field).variable
+    for variable, default in defaults_of(service).items():
         if variable in PROMISED:
             promised = HUB if (service, variable) == ("hub", "HTTP_PORT") else PROMISED[variable]
-            assert field.default == promised, variable
+            assert default == promised, variable
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -59,16 +66,16 @@ def test_each_readme_lists_its_variables(service: str) -> None:
     """A service's README has a row for each variable it reads, with the default, and for no other."""
     text = (ROOT / "services" / service / "README.md").read_text()
     rows = dict(re.findall(r"^\| `([A-Z_]+)` \| ([^|]*) \|", text, re.MULTILINE))
-    declared = {declaration(field).variable: field for field in fields(settings_of(service))}
+    declared = defaults_of(service)
     assert set(rows) == set(declared)
-    for variable, field in declared.items():
+    for variable, default in declared.items():
         shown = rows[variable].strip(" `")
-        if field.default is dataclasses.MISSING:
+        if default is dataclasses.MISSING:
             assert shown == "the host's name", variable
-        elif isinstance(field.default, tuple):
-            assert shown == ",".join(map(str, field.default)), variable
+        elif isinstance(default, tuple | dict):
+            assert shown == ",".join(map(str, default)), variable
         else:
-            assert shown == (f"{field.default:g}" if isinstance(field.default, float) else str(field.default)), variable
+            assert shown == (f"{default:g}" if isinstance(default, float) else str(default)), variable
 
 
 @pytest.mark.parametrize(

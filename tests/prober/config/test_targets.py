@@ -8,14 +8,13 @@ from collections.abc import Callable
 
 import pytest
 
-from smoker_common.settings import parse as parse_settings
 from smoker_prober.config import targets as externals
 from smoker_prober.config.service import hosts, service
 from smoker_prober.config.targets import External
 from smoker_prober.probes.http import Options
-from smoker_prober.process import Settings
 from smoker_prober.result import Outcome
 from smoker_prober.round import Round
+from smoker_prober.settings import read
 from smoker_prober.sinks import log
 from smoker_prober.target import Path, Target
 from tests.hosts import BAD, BAD_BY_IDNA, BAD_BY_NUMBER, GOOD
@@ -117,11 +116,11 @@ WRONG = [
 @pytest.mark.parametrize("entry", WRONG)
 def test_a_wrong_entry(entry: str) -> None:
     """The problem names the entry and what is allowed, even among right ones; the default is used instead."""
-    settings, problems = parse_settings(Settings, {"TARGETS": f"good=tcp://h:1,{entry}"})
+    settings, problems = read({"TARGETS": f"good=tcp://h:1,{entry}"})
     assert len(problems) == 1
     assert problems[0].startswith("TARGETS='good=tcp://h:1,")
     assert f" is not {externals.kind.allowed}; wrong: {entry[:60]!r}" in problems[0]
-    assert settings.targets == ""
+    assert settings.plan.targets == {}
 
 
 SPLIT = re.compile(r"[,\s]")  # what ends an entry
@@ -161,7 +160,7 @@ def test_a_zone_in_a_url() -> None:
 def test_all_mistakes_in_one_sentence() -> None:
     """Each wrong entry and each name that is there twice, and nothing that is right; no hint at Services' variables."""
     text = "tcp://h, a=tcp://h:1, a=http://h, x=ftp://h, http://h:9, http://h:9/other"
-    problems = parse_settings(Settings, {"TARGETS": text})[1]
+    problems = read({"TARGETS": text})[1]
     assert [str(problem).partition("; wrong: ")[2] for problem in problems] == [
         "'tcp://h', a twice, 'x=ftp://h', h:9 twice"
     ]
@@ -169,7 +168,7 @@ def test_all_mistakes_in_one_sentence() -> None:
 
 def test_a_long_entry_is_cut() -> None:
     """A sentence stays one."""
-    problems = parse_settings(Settings, {"TARGETS": "x" * 10_000})[1]
+    problems = read({"TARGETS": "x" * 10_000})[1]
     assert len(problems[0]) < 500
 
 

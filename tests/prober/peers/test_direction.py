@@ -14,7 +14,7 @@ from smoker_common.listen import udp_sockets
 from smoker_prober.peers import direction as module
 from smoker_prober.peers.direction import IN_A_ROW, Arrivals, Direction
 from smoker_prober.peers.responder import servers
-from smoker_prober.process import Settings
+from smoker_prober.process import Process
 from smoker_prober.result import Outcome, Result
 from smoker_prober.sinks import log
 from smoker_prober.target import Target
@@ -108,7 +108,7 @@ def test_only_so_many_are_remembered(heard: Arrivals, monkeypatch: pytest.Monkey
 def responder(heard: Arrivals, never: set[int]) -> Iterator[int]:
     """The UDP echo that answers peers; its port."""
     sock = udp_sockets(HOST, 0)[0]
-    (echo,) = servers(Settings(), {"peer_udp_port": [sock]}, CollectorRegistry(), never, heard)
+    (echo,) = servers(Process(), {"peer_udp_port": [sock]}, CollectorRegistry(), never, heard)
     echo.start()
     try:
         yield sock.getsockname()[1]

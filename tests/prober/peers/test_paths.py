@@ -31,7 +31,8 @@ def paths(
     peers: Iterable[Peer], me: Own, count: int = 0, probes: str = "tcp,udp,http"
 ) -> dict[str, tuple[Target, ...]]:
     """Return the targets of each peer and family, with these probes."""
-    return paths_of(peers, me, count, partial(echoes, settings_of({"PROBES": probes})))
+    plan = settings_of({"PROBES": probes}).plan
+    return paths_of(peers, me, count, partial(echoes, plan, plan.mesh.probes))
 
 
 def names(peers: Iterable[Peer], me: Own, count: int = 0) -> set[tuple[str, str, str]]:

@@ -11,8 +11,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from smoker_prober.config.service import service
 from smoker_prober.probes import ECHOED, PROBES
-from smoker_prober.process import Settings
 from smoker_prober.result import Method, Outcome
+from smoker_prober.settings import Settings
 from smoker_prober.sinks.metrics import Metrics
 from tests.prober.targets import HOST, PLENTY, SHORT, Serve, echo, probe
 from tests.relay import refusing

@@ -104,11 +104,14 @@ def run(
     *,
     environ: Mapping[str, str] = os.environ,
     results: TextIO | None = None,
+    further: Callable[[S], Sequence[str]] = lambda _settings: (),
     pages: Mapping[str, admin.Page] | None = None,
     documents: Mapping[str, admin.Document] | None = None,
     applications: Mapping[str, Application] | None = None,
 ) -> int:
     """Run `build(settings, sockets, registry)` until SIGTERM or SIGINT, and return the exit code.
+
+    `further` returns mistakes beside those of the variables, so that all are reported at once.
 
     `pages`, `documents` and `applications` are served on the admin port, by path.
     """
@@ -121,8 +124,9 @@ def run(
         gevent.signal_handler(number, asked)
     settings, problems = parse(settings_class, environ)
     sockets, refused = open_ports(settings, {problem.variable for problem in problems})
-    if problems or refused:
-        report_problems(program, [*problems, *refused])
+    wrong = list(dict.fromkeys([*problems, *further(settings), *refused]))
+    if wrong:
+        report_problems(program, wrong)
         return MISTAKE
     output.never_wait()
     log.configure(settings.log_level, settings.log_format, results=results)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -114,6 +114,12 @@ def _name(text: str) -> str:
     return text
 
 
+def _path(text: str) -> str:
+    if not text or not text.isprintable() or len(text) > 4096:
+        raise ValueError(text)
+    return text
+
+
 def whole(low: int, high: int, unit: str = "") -> Kind:
     """Return the kind that accepts a whole number from `low` to `high`."""
     schema = {"type": "integer", "minimum": low, "maximum": high}
@@ -156,7 +162,7 @@ def duration(low: float, high: float) -> Kind:
         ]
     }
     return Kind(
-        f"a duration {limits}, such as 500ms, 30s or 5m; a bare number is seconds",
+        f"a duration {limits}, such as 500ms, 30s or 5m (a bare number is seconds)",
         _within(_duration, low, high),
         schema,
     )
@@ -173,6 +179,7 @@ def _addresses(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+file_path = Kind("the path of a file", _path)
 port = whole(1, 65535)
 port_or_none = whole(0, 65535)
 ports = Kind(
@@ -308,12 +315,18 @@ def _hint(variable: str, text: str) -> str:
 
 def describe(cls: type[ServiceSettings]) -> str:
     """Return the help text: name, meaning, allowed values and default of each variable."""
+    return describe_variables((declaration(field), _default(field)) for field in dataclasses.fields(cls))
+
+
+def describe_variables(declared: Iterable[tuple[Declaration, Any]]) -> str:
+    """Return the help text of these variables, each with its default."""
     lines = []
-    for field in dataclasses.fields(cls):
-        declared = declaration(field)
-        default = field.default if field.default is not dataclasses.MISSING else "the host's name"
-        shown = (
-            "unset" if default in ("", ()) else ",".join(map(str, default)) if isinstance(default, tuple) else default
-        )
-        lines.append(f"  {declared.variable:<17} {declared.help}\n{'':20}{declared.kind.allowed}; default: {shown}")
+    for each, default in declared:
+        shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
+        shown = shown if shown or shown == 0 else "unset"
+        lines.append(f"  {each.variable:<17} {each.help}\n{'':20}{each.kind.allowed}; default: {shown}")
     return "\n".join(lines)
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    return field.default if field.default is not dataclasses.MISSING else "the host's name"

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
-from smoker_common.settings import InvalidValue, Kind, describe, host, host_and_port, port, seconds, whole
+from smoker_common.settings import InvalidValue, Kind, host, host_and_port, port, seconds, whole
 from smoker_prober.probes import PROBES
-from smoker_prober.process import Settings
+from smoker_prober.settings import described
 
 PROGRAM = "smoker-prober"
 USUAL = -1.0  # `--wait` without a number
@@ -23,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="exit codes: 0 all good, 1 a probe failed or something is at fault, "
         "2 settings or arguments wrong, no prober or hub answers, or stdout cannot be written, "
         "141 the reader of stdout is gone, 143 SIGTERM\n\n"
-        f"Environment variables:\n{describe(Settings)}",
+        f"Environment variables:\n{described()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("--version", action="version", version=f"{PROGRAM} {version(PROGRAM)}")
@@ -78,6 +78,8 @@ def parser() -> argparse.ArgumentParser:
     once.add_argument("--json", action="store_true", help="print JSON")
     shown = commands.add_parser("report", help="print the last hour of each path, from the prober on this machine")
     shown.add_argument("--json", action="store_true", help="print JSON")
+    check = commands.add_parser("check", help="say what is wrong in a plan, with the lines, or what it has probed")
+    check.add_argument("file", metavar="FILE", help="the file, or - for stdin")
     probe = commands.add_parser("probe", help="probe one target by hand")
     probe.add_argument("probe", choices=PROBES, help="the protocol")
     probe.add_argument("host", type=_argument(host), metavar="HOST", help="a name or an address")

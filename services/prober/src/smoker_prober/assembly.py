@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
+import sys
 
+from loguru import logger
 from prometheus_client import CollectorRegistry
 
+from smoker_common import log
 from smoker_common.service import ConfigurationError, Sockets
 from smoker_common.work import Work, WorkGroup
 from smoker_kube.api import Api
-from smoker_prober.config.service import Hosts
+from smoker_prober.config.load import Loaded
+from smoker_prober.config.plan import Plan
+from smoker_prober.config.reload import Reload
+from smoker_prober.config.service import Hosts, hosts
 from smoker_prober.peers.direction import Arrivals
 from smoker_prober.peers.mesh import Mesh
 from smoker_prober.peers.responder import never_answered, servers
 from smoker_prober.prober import Prober
-from smoker_prober.process import Settings
+from smoker_prober.process import Process
+from smoker_prober.settings import Settings
 from smoker_prober.sinks.metrics import Metrics
 from smoker_prober.store import Store
 from smoker_prober.store.identity import Identity
@@ -23,28 +30,68 @@ from smoker_prober.store.identity import Identity
 class Assembly(WorkGroup):
     """The parts of a prober, run together. `store` has the documents that it serves."""
 
-    def __init__(self, works: list[Work], store: Store) -> None:
+    def __init__(
+        self,
+        process: Process,
+        loaded: Loaded,
+        sockets: Sockets,
+        registry: CollectorRegistry,
+        fixed: Hosts | None = None,
+    ) -> None:
+        """Probe the hosts of the plan (or `fixed` ones) and, if the settings say so, the peers.
+
+        Raises `ConfigurationError`.
+        """
+        self._settings = settings = Settings(process, loaded.plan)
+        fixed = hosts(settings) if fixed is None else fixed
+        self._never = never_answered(settings)
+        arrivals = Arrivals()
+        self.store = Store(Identity.of(settings))
+        plan = settings.plan
+        metrics = Metrics(registry, interval=plan.interval, probes=plan.echoed, where=self.store.where)
+        self._prober = Prober(settings, fixed, store=self.store, metrics=metrics, arrivals=arrivals, never=self._never)
+        works: list[Work] = [*servers(settings.process, sockets, registry, self._never, arrivals), self._prober]
+        self._mesh: Mesh | None = None
+        if settings.process.peers or settings.process.discovery == "endpointslice":
+            api = _api_of(settings.process)
+            self._mesh = Mesh(settings, api, self._prober.set_peers, self.store, self._never, arrivals=arrivals)
+            works.append(self._mesh)
+        works.append(Reload(process.config_file, loaded, self.set_plan, registry))
+        _begin_log(settings)
+        if process.config_file and loaded.winners:
+            logger.info("variables win over the file", file=process.config_file, variables=",".join(loaded.winners))
         super().__init__(works)
-        self.store = store
+
+    def set_plan(self, plan: Plan) -> None:
+        """Probe by this plan from now on. This is the one place that applies a plan to the parts.
+
+        Paths that stay keep their windows and counters; paths that go leave no series.
+        """
+        before, settings = self._settings.plan, self._settings._replace(plan=plan)
+        fixed = hosts(settings)  # it can fail: then nothing has changed yet
+        self._settings = settings
+        if plan.log_level != before.log_level:
+            _begin_log(settings)
+        self._never.update(never_answered(settings))
+        self._prober.set_plan(plan, fixed)
+        if self._mesh is not None:
+            self._mesh.set_plan(plan)
 
 
-def assemble(settings: Settings, fixed: Hosts, sockets: Sockets, registry: CollectorRegistry) -> Assembly:
-    """Return a prober of `fixed` hosts and, if the settings say so, of its peers. Raises `ConfigurationError`."""
-    arrivals, never = Arrivals(), never_answered(settings)
-    store = Store(Identity.of(settings))
-    metrics = Metrics(registry, interval=settings.test_interval, probes=settings.probes, where=store.where)
-    prober = Prober(settings, fixed, store=store, metrics=metrics, arrivals=arrivals, never=never)
-    works: list[Work] = [*servers(settings, sockets, registry, never, arrivals), prober]
-    if settings.peers:
-        if not all((settings.peer_tcp_port, settings.peer_udp_port, settings.peer_http_port, settings.peer_stamp_port)):
+def _begin_log(settings: Settings) -> None:
+    """Log from the level of the plan on."""
+    log.configure(settings.plan.log_level, settings.process.log_format, results=sys.stdout)
+
+
+def _api_of(process: Process) -> Api | None:
+    """Return the API server that knows the peers; None where the settings name them. Raises `ConfigurationError`."""
+    if process.peers:
+        if not all((process.peer_tcp_port, process.peer_udp_port, process.peer_http_port, process.peer_stamp_port)):
             raise ConfigurationError("PEERS needs PEER_TCP_PORT, PEER_UDP_PORT, PEER_HTTP_PORT and PEER_STAMP_PORT")
-        works.append(Mesh(settings, None, prober.set_peers, store, never, arrivals=arrivals))
-    elif settings.discovery == "endpointslice":
-        if not settings.namespace:
-            raise ConfigurationError("DISCOVERY=endpointslice needs NAMESPACE, the namespace of the EndpointSlices")
-        try:
-            api = Api.in_cluster(os.environ)
-        except LookupError as outside:
-            raise ConfigurationError(f"DISCOVERY=endpointslice: {outside}") from None
-        works.append(Mesh(settings, api, prober.set_peers, store, never, arrivals=arrivals))
-    return Assembly(works, store)
+        return None
+    if not process.namespace:
+        raise ConfigurationError("DISCOVERY=endpointslice needs NAMESPACE, the namespace of the EndpointSlices")
+    try:
+        return Api.in_cluster(os.environ)
+    except LookupError as outside:
+        raise ConfigurationError(f"DISCOVERY=endpointslice: {outside}") from None

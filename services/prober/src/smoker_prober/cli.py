@@ -19,21 +19,23 @@ from prometheus_client import CollectorRegistry
 from smoker_common import log, service
 from smoker_common.fetch import FetchError
 from smoker_common.leave import INTERRUPTED, TERMINATED
-from smoker_common.settings import parse
-from smoker_common.work import WorkGroup
 from smoker_prober import report
 from smoker_prober import round as rounds
+from smoker_prober import settings as configuration
 from smoker_prober.arguments import PROGRAM, USUAL, parser
-from smoker_prober.assembly import assemble
+from smoker_prober.assembly import Assembly
+from smoker_prober.config.check import check
+from smoker_prober.config.load import Loaded, load_file
 from smoker_prober.config.service import hosts
 from smoker_prober.gather import others
 from smoker_prober.peers.responder import never_answered
 from smoker_prober.prober import NEW
 from smoker_prober.probes import prepare
 from smoker_prober.probes import run as run_probe
-from smoker_prober.process import Settings
+from smoker_prober.process import Process
 from smoker_prober.result import Result
 from smoker_prober.samples import SAMPLES, application
+from smoker_prober.settings import Settings
 from smoker_prober.sinks import log as log_sink
 from smoker_prober.snapshot import SNAPSHOT, fetch
 from smoker_prober.store import Store
@@ -60,11 +62,13 @@ def command(arguments: Sequence[str] | None = None) -> int:
         return ALL_GOOD
     if chosen.command == "run":
         return _run()
-    settings, problems = parse(Settings, os.environ)
+    if chosen.command == "check":
+        return _check(chosen.file)
+    settings, problems = configuration.read(os.environ)
     if problems:
         service.report_problems(PROGRAM, problems)
         return MISTAKE
-    log.configure(settings.log_level, settings.log_format, results=sys.stdout, results_level="SUCCESS")
+    log.configure(settings.plan.log_level, settings.process.log_format, results=sys.stdout, results_level="SUCCESS")
     # By default gevent answers Ctrl-C with a traceback from the event loop.
     interrupt = gevent.signal_handler(signal.SIGINT, gevent.kill, gevent.getcurrent(), KeyboardInterrupt)
     terminate = gevent.signal_handler(signal.SIGTERM, os._exit, TERMINATED)  # at once, in the middle of any wait
@@ -94,12 +98,28 @@ def _mistake(chosen: argparse.Namespace) -> str:
     return ""
 
 
+def _check(file: str) -> int:
+    """Say what is wrong in a plan, a mistake a line, or what will be probed by it."""
+    mistakes, lines = check(file, os.environ)
+    for mistake in mistakes:
+        print(log.escaped(mistake), file=sys.stderr)
+    for line in lines:
+        print(line)
+    return MISTAKE if mistakes else ALL_GOOD
+
+
 def _run() -> int:
+    loaded: Loaded  # read by `read_plan`, before `build`
     store: Store  # made by `build`, before the admin port answers
 
-    def build(settings: Settings, sockets: service.Sockets, registry: CollectorRegistry) -> WorkGroup:
+    def read_plan(process: Process) -> tuple[str, ...]:
+        nonlocal loaded
+        loaded = load_file(os.environ, process.config_file)
+        return loaded.problems
+
+    def build(process: Process, sockets: service.Sockets, registry: CollectorRegistry) -> Assembly:
         nonlocal store
-        assembly = assemble(settings, hosts(settings), sockets, registry)
+        assembly = Assembly(process, loaded, sockets, registry)
         store = assembly.store
         return assembly
 
@@ -107,13 +127,13 @@ def _run() -> int:
     documents = {STATE: lambda: store.document()}  # noqa: PLW0108  the store is made later
     samples = {SAMPLES: application(lambda *path: store.samples(*path))}  # noqa: PLW0108
     served: dict[str, Any] = {"pages": pages, "documents": documents, "applications": samples}
-    return service.run(PROGRAM, Settings, build, results=sys.stdout, **served)
+    return service.run(PROGRAM, Process, build, results=sys.stdout, further=read_plan, **served)
 
 
 def _report(settings: Settings, *, as_json: bool) -> int:
-    host = next(iter(settings.listen_addresses), "127.0.0.1")
+    host = next(iter(settings.process.listen_addresses), "127.0.0.1")
     failures = []
-    for number in (settings.admin_port,) if os.environ.get("ADMIN_PORT") else BESIDE:
+    for number in (settings.process.admin_port,) if os.environ.get("ADMIN_PORT") else BESIDE:
         try:
             snapshot = fetch(host, number, REPORT)
         except FetchError as failure:
@@ -142,7 +162,7 @@ def _once(settings: Settings, chosen: argparse.Namespace) -> int:
     if asks and chosen.wait is not None:
         # A failure counts only if it lasts. So each prober gets the time for one more round, and for the rounds in
         # which a new prober does not count the failures of its peers.
-        usual = min(chosen.settle + NEW * settings.test_interval + rounds.longest(settings), PATIENCE)
+        usual = min(chosen.settle + NEW * settings.plan.interval + rounds.longest(settings.plan), PATIENCE)
         if chosen.hub:  # this test has failed already, or the hub needs some looks to close what has healed
             usual = usual + CLOSES if all(result.outcome.ok for result in found) else min(usual, NAMES)
         patience = usual if chosen.wait == USUAL else chosen.wait
@@ -152,9 +172,9 @@ def _once(settings: Settings, chosen: argparse.Namespace) -> int:
         if answered.mistakes:
             service.report_problems(PROGRAM, answered.mistakes, answered.what)
     if chosen.json:
-        print(json.dumps({**report.as_object(found, settings.node_name), **answered.fields}, indent=2))
+        print(json.dumps({**report.as_object(found, settings.process.node_name), **answered.fields}, indent=2))
     else:
-        print(report.table(found, settings.node_name, settings.latency))
+        print(report.table(found, settings.process.node_name, settings.plan.latency))
     if answered.mistakes:
         return MISTAKE
     return ALL_GOOD if answered.ok and all(result.outcome.ok for result in found) else FAILED
@@ -173,7 +193,7 @@ def _settle(settings: Settings, patience: float) -> None:
         answered |= {(result.probe, result.target.path) for result in found if result.outcome.ok}
         if len(answered) == len(found):
             return
-        print("settling:", report.verdict(found, settings.node_name), file=sys.stderr)
+        print("settling:", report.verdict(found, settings.process.node_name), file=sys.stderr)
         if time.monotonic() >= until:
             return
         pause.wait(SETTLE)
@@ -183,16 +203,19 @@ def _probe(settings: Settings, chosen: argparse.Namespace) -> int:
     target = Target(chosen.probe, chosen.host, chosen.port, service_path(chosen.host, chosen.port))
     prepare(target)
     found, pause = [], Event()
-    timeout = chosen.timeout or settings.test_timeout
+    timeout = chosen.timeout or settings.plan.timeout
     try:
         for number in range(chosen.count):
             if number:
                 pause.wait(chosen.interval)
-            found.append(run_probe(target, settings.node_name, timeout, never=never_answered(settings)))
-            log_sink.write(found[-1], settings.latency)
+            found.append(run_probe(target, settings.process.node_name, timeout, never=never_answered(settings)))
+            log_sink.write(found[-1], settings.plan.latency)
             if found[-1].error:
                 print(log.escaped(found[-1].error), file=sys.stderr)
     except KeyboardInterrupt:
         print(file=sys.stderr)
-    print(report.summary(found, settings.latency), file=sys.stderr if settings.log_format == "json" else sys.stdout)
+    print(
+        report.summary(found, settings.plan.latency),
+        file=sys.stderr if settings.process.log_format == "json" else sys.stdout,
+    )
     return ALL_GOOD if found and all(result.outcome.ok for result in found) else FAILED

@@ -12,13 +12,14 @@ from functools import partial
 from loguru import logger
 
 from smoker_prober import round as rounds
+from smoker_prober.config.plan import Plan
 from smoker_prober.config.service import Hosts
 from smoker_prober.peers.direction import Arrivals, Direction
 from smoker_prober.probes import run
 from smoker_prober.probes.followups.confirm import Confirmations
-from smoker_prober.process import Settings
 from smoker_prober.result import Result
 from smoker_prober.schedule import Schedule
+from smoker_prober.settings import Settings
 from smoker_prober.sinks import Sink
 from smoker_prober.sinks.log import Log
 from smoker_prober.sinks.metrics import Metrics
@@ -47,16 +48,18 @@ class Prober:
     ) -> None:
         self._settings, self._store, self._metrics, self._arrivals = settings, store, metrics, arrivals
         self._never = never
-        self._sinks: tuple[Sink, ...] = (Log(settings.latency), metrics, store)
-        self._confirmations = Confirmations(settings.test_interval)
+        plan = settings.plan
+        self._log = Log(plan.latency)
+        self._sinks: tuple[Sink, ...] = (self._log, metrics, store)
+        self._confirmations = Confirmations(plan.interval)
         self._hosts: Hosts = {}
         self._rounds: dict[str, Callable[[], None]] = {}
-        self._fixed = dict(fixed)
+        self._fixed, self._peers = dict(fixed), dict[str, tuple[Target, ...]]()
         self._schedule = Schedule(
             {},
-            interval=settings.test_interval,
-            longest=rounds.latest(settings),
-            node=settings.node_name,
+            interval=plan.interval,
+            longest=rounds.latest(plan),
+            node=settings.process.node_name,
             began=metrics.began,
         )
         self.set_peers({})
@@ -66,10 +69,28 @@ class Prober:
 
     def set_peers(self, peers: Hosts) -> None:
         """Probe these peers from now on, beside the fixed hosts. Forget the peers that are not among them."""
-        hosts = {**self._fixed, **peers}
+        self._peers = dict(peers)
+        self._set({**self._fixed, **peers})
+
+    def set_plan(self, plan: Plan, fixed: Hosts) -> None:
+        """Probe `fixed` hosts and the peers by this plan from now on. Paths that stay keep what is known of them."""
+        before, self._settings = self._settings.plan, self._settings._replace(plan=plan)
+        self._fixed, self._log.latency, self._confirmations.interval = dict(fixed), plan.latency, plan.interval
+        self._metrics.interval = plan.interval
+        self._store.set_pace(plan.interval, plan.timeout)
+        self._schedule.set_pace(plan.interval, rounds.latest(plan))
+        self._set(
+            {**self._fixed, **self._peers}, anew=(before.interval, before.timeout) != (plan.interval, plan.timeout)
+        )
+
+    def _set(self, hosts: Hosts, *, anew: bool = False) -> None:
+        """Probe these hosts from now on. Make new rounds for hosts that changed, or for all of them (`anew`)."""
         for name, targets in hosts.items():
-            if self._hosts.get(name) != targets:
-                self._rounds[name] = self._round(name, targets, new=name in peers)
+            known = self._hosts.get(name, ())
+            if anew or known != targets:
+                self._rounds[name] = self._round(
+                    name, targets, new=name in self._peers and not _same_place(known, targets)
+                )
         for name in self._rounds.keys() - hosts.keys():
             del self._rounds[name]
         before, now = _paths(self._hosts), _paths(hosts)
@@ -79,7 +100,7 @@ class Prober:
                 sink.forget(*key)
             for key in now:
                 sink.expect(*key)
-        self._schedule.set(self._rounds)
+        self._schedule.set(self._rounds, _intervals(hosts))
 
     def _round(self, name: str, targets: tuple[Target, ...], *, new: bool) -> Callable[[], None]:
         """Return what the schedule calls for each round of these targets."""
@@ -109,8 +130,9 @@ class Prober:
         """Repeat the probe that `failed`, unless its target has left meanwhile."""
         if self._schedule.closed or not self._schedule.has(name, one_round):
             return
-        settings, never = self._settings, {*self._never, failed.target.port}
-        found = run(failed.target, settings.node_name, settings.test_timeout, never=never)
+        never = {*self._never, failed.target.port}
+        timeout = failed.target.timeout or self._settings.plan.timeout
+        found = run(failed.target, self._settings.process.node_name, timeout, never=never)
         if self._schedule.has(name, one_round):
             self._keep(replace(found, confirms=True))
 
@@ -124,6 +146,17 @@ class Prober:
         self._schedule.close()
 
     close = retire
+
+
+def _same_place(before: tuple[Target, ...], now: tuple[Target, ...]) -> bool:
+    """Return whether the targets that are in both are where they were, and there is one: then a failure is a fault."""
+    old, new = ({(each.probe, each.host, each.port) for each in targets} for targets in (before, now))
+    return bool(old & new) and (old <= new or new <= old)
+
+
+def _intervals(hosts: Hosts) -> dict[str, float]:
+    """Return the intervals of the hosts that do not have the plan's."""
+    return {name: each.interval for name, targets in hosts.items() for each in targets if each.interval is not None}
 
 
 def _paths(hosts: Hosts) -> dict[tuple[str, Path], None]:

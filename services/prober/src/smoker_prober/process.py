@@ -1,4 +1,4 @@
-"""The settings of the prober."""
+"""The settings of a prober's process, from the environment: they stay for its life. config/plan.py has the others."""
 
 from __future__ import annotations
 
@@ -10,60 +10,23 @@ from smoker_common.settings import (
     MAX_CONNECTIONS,
     MAX_CONNECTIONS_PER_CLIENT,
     ServiceSettings,
-    host,
+    file_path,
     name,
     one_of,
-    port,
     port_or_none,
     ports,
-    seconds,
     setting,
-    some_of,
     whole,
 )
 from smoker_echo.answer_rate import MOST_RATE, RATE
 from smoker_echo.datagram import ECHO_PORTS
-from smoker_prober.config import targets as externals
-from smoker_prober.probes import ECHOED
 from smoker_prober.target import HOST, POD
 
 
 @dataclass(frozen=True)
-class Settings(ServiceSettings):
-    """What the prober reads beside what every service reads."""
+class Process(ServiceSettings):
+    """What the prober's process reads beside what every service reads."""
 
-    server_host: str = setting("SERVER_HOST", "smoker-server", host, "the host of the echo services")
-    tcp_port: int = setting("TCP_PORT", 8080, port, "the port of the TCP echo")
-    udp_port: int = setting("UDP_PORT", 8081, port, "the port of the UDP echo")
-    http_port: int = setting("HTTP_PORT", 8082, port, "the port of the HTTP echo")
-    test_interval: float = setting(
-        "TEST_INTERVAL", 30.0, seconds(0.1, 86400), "time from the start of one round to the start of the next"
-    )
-    test_timeout: float = setting(
-        "TEST_TIMEOUT", 5.0, seconds(0.001, 3600), "time limit of one probe, name resolution included"
-    )
-    stamp_port: int = setting("STAMP_PORT", 8062, port, "the port of the STAMP reflector")
-    probes: tuple[str, ...] = setting(
-        "PROBES",
-        ECHOED,
-        some_of(*ECHOED),
-        "the kinds of probes sent to the echo services and peers; a train follows udp",
-    )
-    udp_packets: int = setting(
-        "UDP_PACKETS", 10, whole(0, 1000), "packets in the train that follows each UDP probe; 0: no train"
-    )
-    mtu_interval: float = setting(
-        "MTU_INTERVAL",
-        30.0,
-        seconds(0, 86400),
-        "time between two large packets that check the MTU, each after a UDP probe; 0: none",
-    )
-    latency: str = setting(
-        "LATENCY",
-        "network",
-        one_of("network", "duration"),
-        "the latency in result lines: the network's round-trip time, or the duration of the probe",
-    )
     node_name: str = setting("NODE_NAME", socket.gethostname, name, "the node that this prober runs on")
     cluster_name: str = setting("CLUSTER_NAME", "", name, "the cluster's name, in the state that the hub reads")
     network: str = setting(
@@ -84,7 +47,6 @@ class Settings(ServiceSettings):
     namespace: str = setting("NAMESPACE", "", name, "the namespace of the peers' EndpointSlices")
     peer_service: str = setting("PEER_SERVICE", "smoker-prober", name, "the Service of the probers in pods")
     peer_host_service: str = setting("PEER_HOST_SERVICE", "", name, "the Service of the probers in the host network")
-    mesh_peers: int = setting("MESH_PEERS", 10, whole(0, 10_000), "number of nodes to probe; 0: all")
     peer_tcp_port: int = setting(
         "PEER_TCP_PORT", 0, port_or_none, "the port on which this prober answers peers over TCP; 0: none", listen="tcp"
     )
@@ -107,4 +69,6 @@ class Settings(ServiceSettings):
         ports,
         "ports of other echoes and reflectors; datagrams from these ports are not answered",
     )
-    targets: str = setting("TARGETS", "", externals.kind, "external targets")
+    config_file: str = setting(
+        "CONFIG_FILE", "", file_path, "the file of the plan; a change takes effect within seconds, without a restart"
+    )

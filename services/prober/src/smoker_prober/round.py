@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from smoker_prober.config.plan import Plan
 from smoker_prober.network.deadline import LATEST
 from smoker_prober.probes import prepare, run
 from smoker_prober.probes.followups import AFTER, train
-from smoker_prober.process import Settings
 from smoker_prober.result import Result
+from smoker_prober.settings import Settings
 from smoker_prober.target import Target
 
 
 class Round:
     """Probes `targets`, each once a round. It knows what the follow-ups of earlier rounds found.
 
-    `source` is this node's name, `timeout` the seconds for each probe. `never` has source ports from which echoes
-    answer no datagram, beside the ports on which these targets answer; ports that are added to it later count, too.
+    `source` is this node's name, `timeout` the seconds for each probe of a target that has none of its own. `never` has
+    source ports from which echoes answer no datagram, beside the ports on which these targets answer; ports that are
+    added to it later count, too.
     """
 
     def __init__(
@@ -31,28 +33,38 @@ class Round:
     @classmethod
     def of(cls, settings: Settings, targets: tuple[Target, ...], never: Collection[int] = ()) -> Round:
         """Return the round of `targets` by `settings`."""
-        return cls(targets, source=settings.node_name, timeout=settings.test_timeout, never=never)
+        return cls(targets, source=settings.process.node_name, timeout=settings.plan.timeout, never=never)
 
     def results(self) -> Iterator[Result]:
         """Yield the results of one round, each as soon as it is known."""
         never = {*self._never, *self._own}
         for target, followups in self._steps:
-            result = run(target, self._source, self._timeout, never=never)
+            timeout = target.timeout or self._timeout
+            result = run(target, self._source, timeout, never=never)
             for followup in followups:
                 if result.outcome.ok:  # nothing more is sent to a target that does not answer
-                    result = followup(result, self._timeout, never)
+                    result = followup(result, timeout, never)
             yield result
 
 
-def longest(settings: Settings) -> float:
-    """Return the seconds that the network can take of a round. A host with echoes has the longest."""
-    last, count = settings.test_timeout, len(settings.probes)
-    if "udp" not in settings.probes:
-        return count * last
-    trained = train.spread(settings.test_interval) + last if settings.udp_packets else 0.0
-    return count * last + trained + (last if settings.mtu_interval else 0.0)
+def longest(plan: Plan) -> float:
+    """Return the seconds that the network can take of a round of `plan`."""
+    return max(_longest(plan), *(each.timeout or plan.timeout for each in plan.targets.values()), 0.0)
 
 
-def latest(settings: Settings) -> float:
+def _longest(plan: Plan) -> float:
+    """Return the seconds that the network can take of the round of a host with echoes."""
+    probes, last, udp = _echoed(plan), plan.timeout, plan.probes.udp
+    if "udp" not in probes:
+        return len(probes) * last
+    trained = train.spread(plan.interval) + last if udp.packets else 0.0
+    return len(probes) * last + trained + (last if udp.mtu_interval else 0.0)
+
+
+def latest(plan: Plan) -> float:
     """Return the seconds after which a round has ended even where this process lacks CPU."""
-    return longest(settings) + len(settings.probes) * LATEST
+    return longest(plan) + len(_echoed(plan)) * LATEST
+
+
+def _echoed(plan: Plan) -> set[str]:
+    return {*plan.service.probes, *plan.mesh.probes}

@@ -46,8 +46,8 @@ def next_tick(now: float, interval: float, offset: float) -> float:
 class Schedule:
     """Calls each of `rounds` (by name) at once and then at its ticks, until `set` omits it or `close` is called.
 
-    An exception in a round is logged, and the rounds go on. A round never overlaps itself. At most `AT_ONCE` rounds run
-    at once; a round waits only while that many others are running.
+    A round has the interval of the schedule or one of its own, and never overlaps itself. An exception in a round is
+    logged, and the rounds go on. At most `AT_ONCE` rounds run at once; a round waits only while that many others run.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Schedule:
     ) -> None:
         """`longest` is the seconds that a round may take. `began` gets the seconds by which each round is late."""
         self._rounds: dict[str, Callable[[], None]] = {}
+        self._own: Mapping[str, float] = {}  # intervals of their own
         self._interval, self._longest, self._node, self._began = interval, longest, node, began
         self._due: list[tuple[float, str]] = []  # a heap of the rounds that do not run, and of stale entries
         self._due_at: dict[str, float] = {}  # of the rounds that do not run: a different entry in the heap is stale
@@ -75,8 +76,16 @@ class Schedule:
         self.ended = 0  # rounds so far
         self.set(rounds)
 
-    def set(self, rounds: Mapping[str, Callable[[], None]]) -> None:
-        """Replace the rounds. New ones are due at once, and omitted ones are not called again."""
+    def set_pace(self, interval: float, longest: float) -> None:
+        """Replace the interval and the longest time of a round. Only rounds that `set` replaces then follow it."""
+        self._interval, self._longest = interval, longest
+
+    def set(self, rounds: Mapping[str, Callable[[], None]], own: Mapping[str, float] | None = None) -> None:
+        """Replace the rounds. New ones are due at once, and omitted ones are not called again.
+
+        `own` has the intervals of those that do not have the schedule's.
+        """
+        self._own = own or {}
         fresh = [name for name, one_round in rounds.items() if self._rounds.get(name) is not one_round]
         self._rounds = dict(rounds)
         for name in self._due_at.keys() - rounds.keys():
@@ -128,7 +137,8 @@ class Schedule:
         self._under_way.pop(name, None)
         self.ended += 1
         now = time.monotonic()
-        if now - due <= self._interval:
+        interval = self._own.get(name, self._interval)
+        if now - due <= interval:
             self._overrun.discard(name)
         elif name not in self._overrun:  # one warning until it is in time again
             self._overrun.add(name)
@@ -136,7 +146,7 @@ class Schedule:
                 "a round took longer than the interval; the rounds in between are skipped",
                 target=name,
                 seconds=round(now - due, 3),
-                interval=self._interval,
+                interval=interval,
             )
         if self.has(name, one_round):
             # A timer may fire a moment early: never run the same tick twice.
@@ -147,8 +157,9 @@ class Schedule:
 
     def next(self, name: str, now: float) -> float:
         """Return when the round `name` is due after `now`, both by the monotonic clock."""
-        offset = place(self._node, name, len(self._rounds), self._interval)
-        return next_tick(now + self._wall, self._interval, offset) - self._wall
+        interval = self._own.get(name, self._interval)
+        offset = place(self._node, name, len(self._rounds), interval)
+        return next_tick(now + self._wall, interval, offset) - self._wall
 
     def close(self) -> None:
         self._closed = True

@@ -46,6 +46,7 @@ class Target:
     """One probe of one host (a name or an address) and port.
 
     `options` are those of the probe (None: its defaults). `followups` are the options of what is asked after a success.
+    `interval` and `timeout` are in seconds, None: those of the plan.
     Raises ValueError without a host or a port.
     """
 
@@ -55,6 +56,8 @@ class Target:
     path: Path
     options: Any = None
     followups: tuple[Any, ...] = ()
+    interval: float | None = None
+    timeout: float | None = None
 
     def __post_init__(self) -> None:
         if not self.host or not 1 <= self.port <= 65535:

@@ -1,4 +1,4 @@
-"""External targets, which the settings name by URL: the API server, an ingress, any server.
+"""External targets, which a URL names: the API server, an ingress, any server.
 
 api=tcp://10.96.0.1:443,livez=https://kubernetes.default.svc/livez,http://example.org:8080/
 
@@ -27,12 +27,14 @@ _SHOWN = 60  # characters of a wrong entry
 
 
 class External(NamedTuple):
-    """What one entry of TARGETS says."""
+    """An external target. `interval` and `timeout` are in seconds, None: those of all targets."""
 
     probe: str
     host: str
     port: int
     options: Any = None
+    interval: float | None = None
+    timeout: float | None = None
 
 
 def parse(text: str) -> dict[str, External]:
@@ -41,7 +43,7 @@ def parse(text: str) -> dict[str, External]:
     wrong = []
     for entry in filter(None, re.split(r"[,\s]+", text)):
         try:
-            name, target = _one(entry)
+            name, target = of_url(entry)
         except InvalidHost as why:
             wrong.append(f"{entry[:_SHOWN]!r} ({why})")
             continue
@@ -56,8 +58,8 @@ def parse(text: str) -> dict[str, External]:
     return found
 
 
-def _one(entry: str) -> tuple[str, External]:
-    """Return the name and the target of one entry. Raises ValueError."""
+def of_url(entry: str) -> tuple[str, External]:
+    """Return the name and the target of one entry, which is a URL, or `name=` and a URL. Raises ValueError."""
     match = _ENTRY.fullmatch(entry)
     if match is None:
         raise ValueError(entry)
@@ -73,23 +75,22 @@ def _one(entry: str) -> tuple[str, External]:
 
 
 class _Targets(Kind):
-    def __call__(self, text: str) -> str:
-        """Return `text`, if it can be parsed. Raises `InvalidValue` with what is allowed and each wrong entry."""
+    def __call__(self, text: str) -> dict[str, External]:
+        """Return the targets by name. Raises `InvalidValue` with what is allowed and each wrong entry."""
         try:
-            parse(text)
+            return parse(text)
         except ValueError as error:
             raise InvalidValue(f"{self.allowed}; wrong: {error}") from error
-        return text
 
 
-def _forms() -> str:
+def forms() -> str:
     """Return the forms of all URLs, as a list in a sentence."""
     *others, last = sorted(probe.form for probe in PROBES.values() if probe.schemes)
     return f"{', '.join(others)} and {last}"
 
 
 kind = _Targets(
-    f"a list by commas or spaces of {_forms()}, with name= before it or called host:port, none like another; a name: "
+    f"a list by commas or spaces of {forms()}, with name= before it or called host:port, none like another; a name: "
     "at most 63 of a-z, 0-9, - and ., a letter or digit at both ends",
     parse,
 )

@@ -15,13 +15,15 @@ from smoker_common.work import BaseWork
 from smoker_diagnosis.state import Api, Left
 from smoker_kube.api import Api as KubernetesApi
 from smoker_kube.standing import Answering
+from smoker_prober.config.plan import Plan
 from smoker_prober.config.service import Hosts, Ports, echoes
 from smoker_prober.peers.direction import Arrivals, heard_of
 from smoker_prober.peers.endpoints import Discovery
 from smoker_prober.peers.named import NamedPeers
 from smoker_prober.peers.paths import Own, family, paths
 from smoker_prober.peers.peer import Peer
-from smoker_prober.process import Settings
+from smoker_prober.process import Process
+from smoker_prober.settings import Settings
 from smoker_prober.snapshot import MeshView
 from smoker_prober.store import Store
 from smoker_prober.store.mesh_state import MeshState
@@ -48,45 +50,52 @@ class Mesh(BaseWork):
         clock: Clock | None = None,
     ) -> None:
         """`api` tells the peers; without one the settings name them."""
-        self._own = Own(settings.node_name, settings.network)
-        self._count, self._echoes = settings.mesh_peers, partial(echoes, settings)
+        self._settings, self._api = settings, api
+        self._own = Own(settings.process.node_name, settings.process.network)
         self._set_peers, self._store, self._never, self._arrivals = set_peers, store, never, arrivals
         self._left: dict[tuple[str, str], Left] = {}  # by node and network
         self._clock = clock or Clock()
         self._probed = self._paths = 0
-        self._asks = api is not None
-        self._discovery = self._named(settings) if api is None else self._discovered(settings, api)
+        self._discovery = self._named(settings.process) if api is None else self._discovered(api)
         store.mesh_state, store.mesh = self._mesh_state, self._view
 
-    def _named(self, settings: Settings) -> Discovery | NamedPeers:
-        ports = settings.peer_tcp_port, settings.peer_udp_port, settings.peer_http_port, settings.peer_stamp_port
-        return NamedPeers(settings.peers, network=settings.network, ports=Ports(*ports), changed=self._changed)
+    def _named(self, process: Process) -> Discovery | NamedPeers:
+        ports = process.peer_tcp_port, process.peer_udp_port, process.peer_http_port, process.peer_stamp_port
+        return NamedPeers(process.peers, network=process.network, ports=Ports(*ports), changed=self._changed)
 
-    def _discovered(self, settings: Settings, api: KubernetesApi) -> Discovery | NamedPeers:
-        services = {settings.peer_service: POD, settings.peer_host_service: HOST}
+    def _discovered(self, api: KubernetesApi) -> Discovery | NamedPeers:
+        process = self._settings.process
+        services = {process.peer_service: POD, process.peer_host_service: HOST}
         services.pop("", None)
         return Discovery(
             api,
-            namespace=settings.namespace,
+            namespace=process.namespace,
             services=services,
             changed=self._changed,
             clock=self._clock.now,
-            server=_service_of(settings.server_host, settings.namespace),
+            server=self._server,
         )
+
+    @property
+    def _server(self) -> str:
+        """The Service of the echo services; empty where they are behind something else."""
+        return _service_of(self._settings.plan.service.host, self._settings.process.namespace)
+
+    def set_plan(self, plan: Plan) -> None:
+        """Choose and probe the peers by this plan from now on."""
+        server, self._settings = self._server, self._settings._replace(plan=plan)
+        if self._api is not None and self._server != server:
+            before, self._discovery = self._discovery, self._discovered(self._api)
+            self._discovery.peers, self._discovery.not_ready = before.peers, before.not_ready
+            before.close()
+            self._discovery.start()
+        self._apply(self._discovery.peers)
 
     def _changed(self, peers: frozenset[Peer]) -> None:
         names, before = _names(peers), _names(self._discovery.peers)
         added, removed = names - before, before - names
-        self._never.update(port for peer in peers for port in (peer.ports.udp, peer.ports.stamp))
-        # The zone stays as last known while the own pod is not ready.
-        zone = next((peer.zone for peer in peers if peer.node == self._own.node), self._store.zone)
-        self._store.zone = zone
-        hosts = paths(peers, self._own._replace(zone=zone), self._count, self._echoes)
-        targets = [target for each in hosts.values() for target in each]
-        self._probed = len({target.path.target for target in targets} - {self._own.node})
-        self._paths = len(targets)
         self._note_left({(peer.node, peer.network) for peer in peers})
-        self._set_peers(hosts)
+        self._apply(peers)
         if added or removed:
             logger.info(
                 "peers changed",
@@ -95,6 +104,20 @@ class Mesh(BaseWork):
                 known=len(peers),
                 probed=self._probed,
             )
+
+    def _apply(self, peers: frozenset[Peer]) -> None:
+        """Choose among these peers, and probe them from now on."""
+        plan = self._settings.plan
+        self._never.update(port for peer in peers for port in (peer.ports.udp, peer.ports.stamp))
+        # The zone stays as last known while the own pod is not ready.
+        zone = next((peer.zone for peer in peers if peer.node == self._own.node), self._store.zone)
+        self._store.zone = zone
+        own = self._own._replace(zone=zone)
+        hosts = paths(peers, own, plan.mesh.peers, partial(echoes, plan, plan.mesh.probes))
+        targets = [target for each in hosts.values() for target in each]
+        self._probed = len({target.path.target for target in targets} - {self._own.node})
+        self._paths = len(targets)
+        self._set_peers(hosts)
 
     def _note_left(self, now: set[tuple[str, str]]) -> None:
         """Remember the peers that leave because they are not ready, and whether their paths failed before."""
@@ -125,7 +148,7 @@ class Mesh(BaseWork):
         )
 
     def _api_word(self) -> Api:
-        if not self._asks:
+        if self._api is None:
             return ""
         answering = self._discovery.standing.answering
         if answering in (Answering.OK, Answering.UNANSWERED):

@@ -18,7 +18,8 @@ from smoker_echo.stamp import StampReflector
 from smoker_echo.tcp import TcpEcho
 from smoker_echo.udp import UdpEcho
 from smoker_prober.peers.direction import Arrivals
-from smoker_prober.process import Settings
+from smoker_prober.process import Process
+from smoker_prober.settings import Settings
 
 Server = TcpEcho | UdpEcho | StampReflector | HttpEcho
 MAX_HELD = 4 * 1024 * 1024  # bytes of all bodies together; each fits in memory, for a prober has no place for files
@@ -26,25 +27,25 @@ MAX_HELD = 4 * 1024 * 1024  # bytes of all bodies together; each fits in memory,
 
 def never_answered(settings: Settings) -> set[int]:
     """Return the source ports whose datagrams are not answered: an echo there would answer the answer, without end."""
-    own = settings.peer_udp_port, settings.peer_stamp_port, settings.udp_port, settings.stamp_port
-    return {ECHO_PORT, *own, *settings.echo_ports}
+    process, service = settings.process, settings.plan.service.ports
+    return {ECHO_PORT, process.peer_udp_port, process.peer_stamp_port, service.udp, service.stamp, *process.echo_ports}
 
 
 def servers(
-    settings: Settings, sockets: Sockets, registry: CollectorRegistry, never: set[int], arrivals: Arrivals
+    process: Process, sockets: Sockets, registry: CollectorRegistry, never: set[int], arrivals: Arrivals
 ) -> list[Work]:
     """Return a server for each socket of a peer port, and register their metrics. None if no such port is set.
 
     Ports that are added to `never` later count, too. `arrivals` records the senders of answered datagrams.
     """
-    echoed, reflected = AnswerRate(settings.answer_rate), AnswerRate(settings.answer_rate)
+    echoed, reflected = AnswerRate(process.answer_rate), AnswerRate(process.answer_rate)
 
     def observer(client: tuple[Any, ...], _received: int, _sent: int, cause: str) -> None:
         if not cause:
             arrivals.answered(client[0])
 
     over_tcp, over_http = (
-        Admission(settings.max_connections, settings.max_connections_per_client) for _ in ("tcp", "http")
+        Admission(process.max_connections, process.max_connections_per_client) for _ in ("tcp", "http")
     )
     made: dict[str, Sequence[Server]] = {
         "tcp": [TcpEcho(sock, admission=over_tcp) for sock in sockets.get("peer_tcp_port", ())],

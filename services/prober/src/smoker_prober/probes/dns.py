@@ -48,7 +48,11 @@ def _texts(text: str) -> tuple[str, ...]:
 
 
 NAME = Kind("a name of at most 253 letters, digits, hyphens, underscores and dots", _name)
-ANSWERS = Kind(f"a list by commas or spaces of 1 to {SHOWN} answers", _texts)
+ANSWERS = Kind(
+    f"a list by commas or spaces of 1 to {SHOWN} answers",
+    _texts,
+    {"type": "array", "minItems": 1, "maxItems": SHOWN, "items": {"type": "string", "pattern": r"^[^,\s]+$"}},
+)
 
 
 @dataclass(frozen=True)

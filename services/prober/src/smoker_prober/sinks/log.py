@@ -29,15 +29,15 @@ class Log:
     """Writes a line for each result."""
 
     def __init__(self, latency: str = "network") -> None:
-        """`latency` as for `line`."""
-        self._latency = latency
+        """`latency` as for `line`; it may be set anew at any time."""
+        self.latency = latency
 
     def expect(self, probe: str, path: Path) -> None:
         """Do nothing: a path without a result has no line."""
 
     def keep(self, result: Result) -> None:
         """Write the line of `result`."""
-        write(result, self._latency)
+        write(result, self.latency)
 
     def forget(self, probe: str, path: Path) -> None:
         """Do nothing: lines stay."""

@@ -55,11 +55,11 @@ class Metrics(Collector):
         throttled: Callable[[], float | None] = cgroup.throttled,
         clock: Clock | None = None,
     ) -> None:
-        """`probes` have their histograms from the start.
+        """`probes` have their histograms from the start. `interval` is in seconds and may be set anew.
 
         `where` returns the labels that say where the prober stands, as far as that is known.
         """
-        self._interval, self._where, self._throttled = interval, where, throttled
+        self.interval, self._where, self._throttled = interval, where, throttled
         self._clock = clock or Clock()
         self._rounds = 0
         self._paths: dict[tuple[str, Path], Counts] = {}
@@ -143,7 +143,7 @@ class Metrics(Collector):
             yield counter(name, what, self._counts(among, attrgetter(count)))
         yield from _measured(paths)
         yield counter("smoker_prober_rounds_total", "Rounds that have ended", [({}, self._rounds)])
-        yield gauge("smoker_prober_interval_seconds", "From one round to the next", [({}, self._interval)])
+        yield gauge("smoker_prober_interval_seconds", "From one round to the next", [({}, self.interval)])
         yield gauge("smoker_prober_info", "Where the prober stands", [(self._where(), 1)])
         known = len(self._paths) + len(self._unlisted)
         yield gauge("smoker_prober_paths", "Paths that are known", [({}, known)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from smoker_common.clock import Clock
 from smoker_diagnosis.window import Sample
@@ -33,6 +34,11 @@ class Store:
         clock = clock or Clock()
         self._windows = Windows(clock)
         self._states = States(identity, waited=waited, clock=clock.now)
+
+    def set_pace(self, interval: float, timeout: float) -> None:
+        """Serve this interval and this timeout, in seconds, from now on."""
+        self.identity = replace(self.identity, interval=interval, timeout=timeout)
+        self._states.set_identity(self.identity)
 
     def expect(self, probe: str, path: Path) -> None:
         """Include this path from now on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from smoker_prober.process import Settings
+from smoker_prober.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -21,5 +21,6 @@ class Identity:
     @classmethod
     def of(cls, settings: Settings) -> Identity:
         """Return the identity of the prober that `settings` describe."""
-        network = cast(Literal["pod", "host"], settings.network)
-        return cls(settings.node_name, network, settings.cluster_name, settings.test_interval, settings.test_timeout)
+        process, plan = settings
+        network = cast(Literal["pod", "host"], process.network)
+        return cls(process.node_name, network, process.cluster_name, plan.interval, plan.timeout)

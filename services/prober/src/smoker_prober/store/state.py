@@ -63,6 +63,12 @@ class States:
         self._document: tuple[int, bytes] = (-1, b"")
         self._process = os.urandom(4).hex()  # part of the ETag: two processes count their changes alike
 
+    def set_identity(self, identity: Identity) -> None:
+        """Serve this identity from now on."""
+        if identity != self._identity:
+            self._identity = identity
+            self._changes += 1
+
     def expect(self, probe: str, path: Path) -> None:
         """Include this path from now on."""
         if (probe, path) not in self._paths:

@@ -23,18 +23,18 @@ MOST = 12  # confirmations an interval
 
 
 class Confirmations:
-    """Runs confirmations, each after a pause, within the budget."""
+    """Runs confirmations, each after a pause, within the budget of `interval` seconds, which may be set anew."""
 
     def __init__(self, interval: float, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._interval, self._clock = interval, clock
+        self.interval, self._clock = interval, clock
         self._begun: deque[float] = deque(maxlen=MOST)
         self._pool = Pool(MOST)
 
     def later(self, confirm: Callable[[], None]) -> bool:
         """Run `confirm` in some seconds. Return whether the budget has room for it."""
         now = self._clock()
-        full = len(self._begun) == MOST and now - self._begun[0] < self._interval
-        if full or self._pool.full() or self._interval < AFTER + SPREAD:
+        full = len(self._begun) == MOST and now - self._begun[0] < self.interval
+        if full or self._pool.full() or self.interval < AFTER + SPREAD:
             return False  # with so short an interval the next round is the confirmation
         self._begun.append(now)
         self._pool.start(gevent.Greenlet(_after, AFTER + random.uniform(0, SPREAD), confirm))  # noqa: S311  not secret

@@ -1,0 +1,52 @@
+"""The command `check`: what is wrong in a plan, or what will be probed by it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from smoker_common.host import authority
+from smoker_common.settings import duration_text
+from smoker_prober.config.document import LARGEST
+from smoker_prober.config.load import content_of, load
+from smoker_prober.config.plan import Plan
+
+STDIN = "-"
+
+
+def check(file: str, environ: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Return what is wrong in `file` and the variables, and, if nothing is, lines that say what will be probed."""
+    name = "stdin" if file == STDIN else file
+    try:
+        content = sys.stdin.buffer.read(LARGEST + 1) if file == STDIN else content_of(Path(file))
+    except OSError as error:
+        return [f"{name}: {(error.strerror or str(error)).lower()}"], []
+    loaded = load(environ, name, content)
+    if loaded.problems:
+        return list(loaded.problems), []
+    won = [f"variables win over the file: {', '.join(loaded.winners)}"] if loaded.winners else []
+    return [], [*won, *described(loaded.plan)]
+
+
+def described(plan: Plan) -> Iterator[str]:
+    """Yield lines that say what a prober with this plan probes."""
+    interval, timeout = duration_text(plan.interval), duration_text(plan.timeout)
+    yield f"every {interval}, with {timeout} for each probe:"
+    ports = plan.service.ports
+    probes = ", ".join(f"{probe} {getattr(ports, probe)}" for probe in plan.service.probes)
+    yield f"  echo services {plan.service.host}: {probes}"
+    yield f"  peers: {', '.join(plan.mesh.probes)} of {_nodes(plan.mesh.peers)}"
+    udp = plan.probes.udp
+    if "udp" in {*plan.service.probes, *plan.mesh.probes}:
+        large = f"a large packet every {duration_text(udp.mtu_interval)}" if udp.mtu_interval else "no large packet"
+        yield f"  after UDP: a train of {udp.packets} packets, {large}"
+    for name, target in plan.targets.items():
+        own = [f"every {duration_text(target.interval)}"] if target.interval is not None else []
+        own += [f"timeout {duration_text(target.timeout)}"] if target.timeout is not None else []
+        more = f" ({', '.join(own)})" if own else ""
+        yield f"  target {name}: {target.probe} {authority(target.host, target.port)}{more}"
+
+
+def _nodes(count: int) -> str:
+    return f"{count} nodes" if count else "all nodes"

@@ -1,0 +1,145 @@
+"""What is made from the one model of the plan: `python -m tests.prober.config.pages --write`; a test compares.
+
+docs/plan.schema.json           the JSON Schema of the file
+docs/configuration.md           the table of its keys
+services/prober/README.md       the table of the variables
+charts/smoker/values.schema.json    `prober.config`, which is merged over the chart's plan, and the limits of values
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from smoker_common.settings import Declaration, Kind, declaration, duration_text
+from smoker_prober.config.plan import Plan
+from smoker_prober.config.reader import options
+from smoker_prober.config.target_list import Entry, TargetList, with_options
+from smoker_prober.probes import PROBES
+from smoker_prober.probes.options import key_of
+from smoker_prober.process import Process
+from smoker_prober.settings import plan_variables
+from tests.chart.values_table import compact
+
+ROOT = Path(__file__).parents[3]
+SCHEMA, PAGE = ROOT / "docs" / "plan.schema.json", ROOT / "docs" / "configuration.md"
+README, VALUES = ROOT / "services" / "prober" / "README.md", ROOT / "charts" / "smoker" / "values.schema.json"
+BEGIN, END = "<!-- made: begin -->\n", "<!-- made: end -->\n"
+DIALECT = "http://json-schema.org/draft-07/schema#"
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of the file."""
+    return {"$schema": DIALECT, "title": "The plan of a Smoker prober", **_group(Plan())}
+
+
+def _group(group: Any) -> dict[str, Any]:
+    properties = {
+        key_of(field.name): _entry(option.kind, option.help, getattr(group, field.name))
+        for field, option in options(group)
+    }
+    return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def _entry(kind: Any, help: str, default: Any) -> dict[str, Any]:
+    about = {"description": help}
+    if isinstance(kind, TargetList):
+        return {"type": "array", "items": _target(), **about}
+    return {**(dict(kind.schema) if isinstance(kind, Kind) else _group(default)), **about}
+
+
+def _target() -> dict[str, Any]:
+    entry = _group(Entry())
+    of_probes = {
+        name: {**_group(PROBES[name].options()), "description": f"options of {name}"} for name in with_options()
+    }
+    return {**entry, "properties": entry["properties"] | of_probes}
+
+
+def keys_table() -> str:
+    """Return the table of the file's keys, in Markdown."""
+    lines = ["| key | default | what | variable |", "|---|---|---|---|", *_rows(Plan(), "")]
+    lines += ["", "An entry of `targets`:", "", "| key | default | what |", "|---|---|---|"]
+    lines += _rows(Entry(), "", variables=False)
+    for name in with_options():
+        lines += _rows(PROBES[name].options(), f"{name}.", variables=False)
+    return "\n".join(lines) + "\n"
+
+
+def _rows(group: Any, before: str, *, variables: bool = True) -> Iterator[str]:
+    for field, option in options(group):
+        key, default = f"{before}{key_of(field.name)}", getattr(group, field.name)
+        if not isinstance(option.kind, Kind):
+            yield from _rows(default, f"{key}.", variables=variables)
+            continue
+        variable = field.metadata.get("variable", "")
+        last = f" {f'`{variable}`' if variable else ''} |" if variables else ""
+        what = f"{option.help}; {option.kind.allowed}".replace("|", "\\|")
+        yield f"| `{key}` | {_shown(default, option.kind)} | {what} |{last}"
+
+
+def _shown(default: Any, kind: Kind | None = None) -> str:
+    if default in (None, "", (), {}):
+        return ""
+    if isinstance(default, tuple):
+        return f"`{','.join(map(str, default))}`"
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    if isinstance(default, float) and kind is not None and kind.allowed.startswith("a duration"):
+        return f"`{duration_text(default)}`"
+    return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+
+
+def variables_table() -> str:
+    """Return the table of the prober's variables, in Markdown."""
+    lines = ["| variable | default | what |", "|---|---|---|"]
+    own = [(declaration(field), field.default) for field in dataclasses.fields(Process)]
+    lines += [_variable(each, default) for each, default in own]
+    lines += ["", "Those of the plan, each of which wins over its key of `CONFIG_FILE`:", ""]
+    lines += ["| variable | default | what |", "|---|---|---|"]
+    lines += [_variable(each, default) for each, default in plan_variables()]
+    return "\n".join(lines) + "\n"
+
+
+def _variable(declared: Declaration, default: Any) -> str:
+    shown = "the host's name" if default is dataclasses.MISSING else _shown(default)
+    what = f"{declared.help}; {declared.kind.allowed}".replace("|", "\\|")
+    return f"| `{declared.variable}` | {shown} | {what} |"
+
+
+def with_made(text: str, made: str) -> str:
+    """Return a page with what stands between its marks replaced."""
+    head, begin, rest = text.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"a page lacks {BEGIN.strip()} or {END.strip()}")
+    return head + BEGIN + made + END + tail
+
+
+def with_plan(values: str) -> str:
+    """Return the schema of the chart's values with the definition of the plan replaced."""
+    root = json.loads(values)
+    root["definitions"]["plan"] = {key: value for key, value in schema().items() if key not in ("$schema", "title")}
+    return compact(root) + "\n"
+
+
+def pages() -> dict[Path, str]:
+    """Return each file as it should be."""
+    return {
+        SCHEMA: compact(schema()) + "\n",
+        PAGE: with_made(PAGE.read_text(), keys_table()),
+        README: with_made(README.read_text(), variables_table()),
+        VALUES: with_plan(VALUES.read_text()),
+    }
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        if sys.argv[1:] == ["--write"]:
+            path.write_text(text)
+        elif path.read_text() != text:
+            print(f"{path} differs")

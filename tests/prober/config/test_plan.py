@@ -1,0 +1,252 @@
+"""The plan: a file read whole, its mistakes by line, and the variables that win."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema import Draft7Validator
+
+from smoker_prober.config.document import DEEPEST, LARGEST, MOST
+from smoker_prober.config.load import load, load_file, read
+from smoker_prober.config.plan import Plan, differences, keys
+from smoker_prober.config.target_list import MOST as MOST_TARGETS
+from smoker_prober.config.targets import External
+from smoker_prober.probes import dns, http
+from tests.prober.config import pages
+
+WHOLE = b"""
+interval: 1m
+timeout: 500ms
+latency: duration
+logLevel: debug
+probes:
+  udp: {packets: 0, mtuInterval: 0}
+  http: {path: /livez}
+service: {host: echoes.example, ports: {tcp: 1, udp: 2, http: 3, stamp: 4}, probes: [http, tcp]}
+mesh: {peers: 1e+03, probes: udp}
+targets:
+  - {name: api, probe: connect, host: kubernetes.default, port: 443}
+  - {name: page, probe: http, host: web}
+  - {name: shop, url: "https://shop.example/health", interval: 1h, timeout: 9}
+  - {name: root, url: "https://shop.example/"}
+  - probe: dns
+    host: 10.96.0.10
+    dns: {name: example.org, type: [A, AAAA], expect: {rcode: nxdomain}}
+"""
+WRONG = b"""\
+intervall: 30s
+timeout: 5d
+probes:
+  udp: {packets: 10000}
+  http: {path: foo}
+service: {host: a b, probes: [tcp, smtp]}
+mesh: [1]
+mesh: {peers: 5}
+logLevel: {a: b}
+latency: !mine network
+targets:
+  - {name: api, probe: connect, host: a, port: 443}
+  - {name: api, probe: connect, host: b, port: 443}
+  - {name: c, probe: connect, url: "https://c/"}
+  - {name: d, url: "https://d/", host: e, port: 1}
+  - {name: f}
+  - {name: g, probe: http}
+  - {name: h, probe: connect, host: h}
+  - {name: i, probe: connect, host: i, port: 5, http: {path: /}}
+  - {name: J, url: "c=tcp://j:1"}
+  - nothing
+"""
+
+
+def texts(content: bytes) -> list[tuple[int, str]]:
+    """The mistakes in a file: their lines and texts."""
+    return [(mistake.line, mistake.text) for mistake in read(content)[1]]
+
+
+def test_every_key_is_read() -> None:
+    """A file can say every key. An entry of `targets` begins with the options under `probes`; a URL wins over them."""
+    plan, mistakes = read(WHOLE)
+    assert mistakes == []
+    of_probes = {key.name for key in keys() if key.name.startswith("probes.")}
+    said = {"probes.udp.packets", "probes.udp.mtuInterval", "probes.http.path"}
+    assert set(differences(plan, Plan())) == {key.name for key in keys()} - of_probes | said
+    assert (plan.interval, plan.timeout, plan.log_level, plan.mesh.peers) == (60.0, 0.5, "DEBUG", 1000)
+    assert (plan.service.probes, plan.mesh.probes) == (("tcp", "http"), ("udp",))
+    assert plan.targets == {
+        "api": External("connect", "kubernetes.default", 443),
+        "page": External("http", "web", 80, http.Options("/livez")),
+        "shop": External("http", "shop.example", 443, http.Options("/health", tls=True), 3600.0, 9.0),
+        "root": External("http", "shop.example", 443, http.Options("/", tls=True)),
+        "10.96.0.10:53": External(
+            "dns", "10.96.0.10", 53, dns.Options("example.org.", ("A", "AAAA"), expect=dns.Expect("NXDOMAIN"))
+        ),
+    }
+
+
+@pytest.mark.parametrize("content", [b"", b"# nothing\n", b"---\n", b"interval:\nmesh: ~\ntargets: null\n"])
+def test_what_is_empty_counts_as_absent(content: bytes) -> None:
+    """A file without a value is the default plan: a template leaves empty values behind."""
+    assert read(content) == (Plan(), [])
+
+
+def test_all_mistakes_at_once_with_their_lines() -> None:
+    """Every mistake has its line, its place and the nearest known key, or what is allowed."""
+    found = texts(WRONG)
+    assert [line for line, _text in found] == [
+        1,
+        2,
+        4,
+        5,
+        6,
+        6,
+        7,
+        8,
+        9,
+        10,
+        13,
+        14,
+        15,
+        15,
+        16,
+        17,
+        18,
+        19,
+        20,
+        20,
+        21,
+    ]
+    said = "\n".join(text for _line, text in found)
+    for words in (
+        "'intervall' is no key here; did you mean interval?",
+        "timeout: '5d' is not a duration from 1ms to 1h",
+        "probes.udp.packets: '10000' is not a whole number from 0 to 1000",
+        "service.host: 'a b' is not a host, which is a name",
+        "service.probes: 'tcp,smtp' is not a list by commas or spaces of tcp, udp, http",
+        "mesh: a map is needed here, with peers, probes",
+        "'mesh' stands here twice, first in line 7",
+        "logLevel: a map is not one of TRACE, DEBUG",
+        "latency: the tag '!mine' is not allowed here",
+        "targets[1]: a second target of the name api; the first is in line 12",
+        "targets[2]: probe connect beside a URL of the probe http",
+        "targets[3]: port beside url, which says it already",
+        "targets[4]: it needs probe or url",
+        "targets[5]: it needs host or url",
+        "targets[6]: it needs port, because connect has no usual one",
+        "targets[7]: 'http' has options of another probe than connect",
+        "targets[8].name: 'J' is not a name",
+        "targets[8].url: 'c=tcp://j:1' is not one of",
+        "targets[9]: a map is needed here, with name, probe",
+    ):
+        assert words in said
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "words"),
+    [
+        (b"interval: 30s\nmesh: {peers: 5\n", 3, "no YAML: while parsing a flow mapping"),
+        (b"a: b: c", 1, "no YAML: mapping values are not allowed"),
+        (b"interval: 1\n---\ninterval: 2\n", 2, "no YAML: expected a single document"),
+        (b"interval: *x\n", 1, "no YAML: found undefined alias"),
+        (b"a: 1\nb: \xff\n", 2, "a byte that is not UTF-8"),
+        (b"a: 1\nb: \x07\n", 2, "a character that YAML does not allow"),
+        (b"targets: " + b"[" * (DEEPEST + 1), 1, f"more than {DEEPEST} lists and maps inside each other"),
+        (b"[" + b"1," * (MOST + 1) + b"]", 1, f"more than {MOST} values"),
+        (b"#" * (LARGEST + 1), 0, f"it has {LARGEST + 1} bytes; at most {LARGEST} are read"),
+        (b"- 1", 1, "a map is needed here, with interval"),
+        (b"!!python/object:os.system {}", 1, "a map is needed here"),
+        (b"targets: {a: b}", 1, "targets: a list is needed here"),
+        (b"probes: &a {udp: *a}", 1, "probes.udp: 'udp' is no key here"),
+        (b"<<: {interval: 5}", 1, "'<<' is no key here"),
+        (
+            b"targets:\n"
+            + b"".join(b"- {probe: connect, host: a, port: %d}\n" % (i + 1) for i in range(MOST_TARGETS + 1)),
+            MOST_TARGETS + 2,
+            "more than 1024 targets",
+        ),
+    ],
+)
+def test_what_is_no_plan(content: bytes, line: int, words: str) -> None:
+    """Syntax, bytes, sizes and shapes: each is a mistake with a line, never an exception."""
+    assert any(line == at and words in text for at, text in texts(content)), texts(content)[:3]
+
+
+def test_aliases() -> None:
+    """A part of a file may repeat another. What aliases repeat counts."""
+    plan, mistakes = read(
+        b"targets:\n- {name: a, probe: http, host: h, http: &o {path: /x}}\n"
+        b"- {name: b, probe: http, host: i, http: *o}\n"
+    )
+    assert (plan.targets["b"].options, mistakes) == (http.Options("/x"), [])
+    many = b"targets: [&a {interval: 1, timeout: 1, name: [], host: [], port: [], url: []}" + b", *a" * 20_000 + b"]"
+    assert len(read(many)[1]) <= 101
+
+
+def test_numbers_and_words_that_yaml_would_change() -> None:
+    """A value is its text: `on`, `12:30` and 0o10 are no switch, no sexagesimal and no octal number."""
+    assert [
+        text.partition(" is not")[0] for _line, text in texts(b"interval: 12:30\nlogLevel: on\nmesh: {peers: 0o10}")
+    ] == [
+        "interval: '12:30'",
+        "logLevel: 'on'",
+        "mesh.peers: '0o10'",
+    ]
+
+
+def test_variables_win() -> None:
+    """A variable wins over its keys, and a wrong one is reported beside the mistakes of the file."""
+    environ = {"TEST_INTERVAL": "5", "PROBES": "tcp", "TARGETS": "a=tcp://h:1", "SERVER_HOST": " "}
+    loaded = load(environ, "plan.yaml", WHOLE)
+    assert (loaded.problems, loaded.winners) == ((), ("TEST_INTERVAL", "PROBES", "TARGETS"))
+    assert (loaded.plan.interval, loaded.plan.service.probes, loaded.plan.mesh.probes) == (5.0, ("tcp",), ("tcp",))
+    assert (list(loaded.plan.targets), loaded.plan.service.host) == (["a"], "echoes.example")
+    wrong = load({"TEST_TIMEOUT": "x"}, "plan.yaml", b"interval: y").problems
+    assert [problem.partition(" is not")[0] for problem in wrong] == [
+        "plan.yaml:1: interval: 'y'",
+        "TEST_TIMEOUT='x'",
+    ]
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    """A missing file and a folder are mistakes that name it; no file is the plan of the variables."""
+    for file in (tmp_path / "none", tmp_path):
+        (problem,) = load_file({}, str(file)).problems
+        assert problem.startswith(f"{file}: ")
+    assert load_file({}, "").plan == Plan()
+
+
+def test_the_pages_are_made_of_the_model() -> None:
+    """The schema of the file, the chart's part of it and the tables are those that the model makes."""
+    for path, text in pages.pages().items():
+        assert path.read_text() == text, f"{path}: python -m tests.prober.config.pages --write"
+
+
+def test_the_schema_agrees() -> None:
+    """A validator of JSON Schema takes the file that is right, and refuses what is wrong in a way that it can judge."""
+    schema = json.loads(pages.SCHEMA.read_text())
+    Draft7Validator.check_schema(schema)
+    right = yaml.safe_load(WHOLE.decode())
+    right["logLevel"], right["mesh"] = "DEBUG", {"peers": 1000, "probes": ["udp"]}  # a schema knows one spelling
+    right["targets"][-1]["dns"]["expect"]["rcode"] = "NXDOMAIN"
+    assert list(Draft7Validator(schema).iter_errors(right)) == []
+    wrong = [
+        {"intervall": 1},
+        {"timeout": "5w"},
+        {"mesh": [1]},
+        {"probes": {"udp": {"packets": 10_000}}},
+        {"targets": [{"name": "J"}]},
+    ]
+    assert all(not Draft7Validator(schema).is_valid(each) for each in wrong)
+
+
+def test_every_key_is_declared_once() -> None:
+    """No two keys have one name, and each default is a value that its own kind reads back."""
+    found = list(keys())
+    assert len({key.name for key in found}) == len(found)
+    for key in found:
+        if isinstance(key.default, str | float | int) and key.default != "":
+            assert key.option.kind(str(key.default)) == key.default, key.name
+    assert dataclasses.replace(Plan()) == Plan()

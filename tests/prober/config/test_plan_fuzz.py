@@ -1,0 +1,77 @@
+"""The reader of the plan against whatever a file may hold: a plan or mistakes, never an exception."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from smoker_prober.config.document import MOST
+from smoker_prober.config.load import read
+from smoker_prober.config.plan import Plan, keys
+from smoker_prober.config.reader import MISTAKES
+from smoker_prober.config.target_list import Entry
+from tests.prober.config.pages import schema
+
+EXAMPLES = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+OTHERS = ["<<", "30s", "-1", "1e3", "tcp", "http", "connect", "https://a/b", "a b", "~", "on", "12:30"]
+WORDS = sorted({part for key in keys() for part in key.name.split(".")} | {*Entry.__dataclass_fields__, *OTHERS})
+SIGNS = [*(":-?#,{}[]&*!|>%@`" + "'" + '"'), ": ", "- ", "? ", "\n", "\n  ", "\t", "---\n", "&a ", "*a", "!!"]
+ENDS = ("\n", "\r", "\x85", "\u2028", "\u2029")  # of a line, to YAML
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(WORDS)
+NAMES = st.sampled_from(WORDS) | st.text(max_size=4)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+def judged(content: bytes) -> Plan:
+    """Read it: each mistake has a line of the file and a text of one line, and there is a bound on their number."""
+    plan, mistakes = read(content)
+    lines = sum(content.count(end.encode()) for end in ENDS)
+    assert len(mistakes) <= MISTAKES
+    for mistake in mistakes:
+        assert 0 <= mistake.line <= lines + 2
+        assert mistake.text
+        assert len(mistake.text) < 2000
+    assert isinstance(plan, Plan)
+    return plan
+
+
+@EXAMPLES
+@given(st.binary(max_size=200))
+def test_bytes(content: bytes) -> None:
+    """Any bytes."""
+    judged(content)
+
+
+@EXAMPLES
+@given(st.lists(st.sampled_from([*WORDS, *SIGNS]), max_size=40).map("".join))
+def test_words_and_signs(text: str) -> None:
+    """The words of a plan and the signs of YAML, in any order: anchors, tags, documents, half a map."""
+    judged(text.encode())
+
+
+@EXAMPLES
+@given(st.dictionaries(st.sampled_from([*WORDS, "targets", "probes"]), VALUES, max_size=6))
+def test_values_of_any_shape(value: dict[str, Any]) -> None:
+    """Valid YAML with known and unknown keys, and values of any type under them."""
+    judged(yaml.safe_dump(value, allow_unicode=True).encode(errors="replace"))
+
+
+@EXAMPLES
+@given(st.integers(1, 30), st.integers(0, 12))
+def test_aliases_of_aliases(wide: int, deep: int) -> None:
+    """A few lines that mean billions of nodes are read in no time, for each node is looked at once or refused."""
+    lines = ["a0: &a0 [x]", *(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * wide)}]" for n in range(deep))]
+    judged(("\n".join(lines) + f"\ntargets: *a{deep}\nprobes: *a{deep}\n").encode())
+    assert wide * deep < MOST
+
+
+def test_the_words_are_those_of_the_schema() -> None:
+    """The fuzzer knows every key at the top of the file."""
+    assert schema()["properties"].keys() <= set(WORDS)
