@@ -1,4 +1,4 @@
-"""Which components to look at: the scopes of the failing paths, those first that could explain most."""
+"""Choose the components to examine: the scopes of the failing paths, those that could explain most first."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from smoker_diagnosis.component import (
 from smoker_diagnosis.evidence import Cell, Mesh, Row
 from smoker_diagnosis.likelihood import Odds, Table
 
-FIRST = 16  # scopes that are looked at in any case
-FAR = 0.25  # share of the best gain below which another scope is not looked at
-CLOSE = 3.0  # a scope's components that gain less than its best by more are left out
-LEAST_SHARE = 0.1  # of the paths of a zone or of everything that must fail or lose before it is looked at
+FIRST = 16  # scopes that are always examined
+FAR = 0.25  # a scope below this share of the best gain is not examined
+CLOSE = 3.0  # components whose gain is lower than their scope's best by more are left out
+LEAST_SHARE = 0.1  # share of the paths of a zone, or of all, that must fail or lose packets before it is examined
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class Candidates:
         self._zones = Counter(mesh.zones.values())
 
     def find(self, left: Mapping[Row, Cell], odds: Odds) -> list[Candidate]:
-        """Return each scope's best component for the failures in `left`, with those close to it, best first."""
+        """Return the best component of each scope for the failures in `left`, with those close to it; best first."""
         worth: dict[Scope, float] = {}
         paths: Counter[Scope] = Counter()
         for cell in {key: cell for (key, _), cell in left.items()}.values():
@@ -73,7 +73,7 @@ class Candidates:
 
 
 def enough_paths(mesh: Mesh, scope: Scope, paths: int, zones: Mapping[str, int]) -> bool:
-    """Whether `scope` is a place of its own, and enough of its paths are touched; `zones`: by zone, how many nodes."""
+    """Return whether `scope` is no smaller scope under another name, and enough of its paths are affected."""
     if not another_place(scope, zones):
         return False
     if scope.nodes:

@@ -1,4 +1,4 @@
-"""What can break: a scope (where) and a layer (what of it), and which paths a broken component takes along.
+"""What can break: a scope (where) and a layer (what), and which paths fail with a broken component.
 
 A component also says which probes and address families it affects: a filter can close UDP alone, or IPv6 alone.
 """
@@ -16,10 +16,10 @@ NODE, INTO, OUT_OF = "node", "into", "out_of"  # a node; what enters it; what le
 PAIR, ONE_WAY = "pair", "one_way"  # between two nodes; from the first to the second alone
 ZONE, ZONE_PAIR, ZONE_ONE_WAY, INSIDE_ZONE = "zone", "zone_pair", "zone_one_way", "inside_zone"
 ALL = "all"
-SERVICE, TARGET = "service", "target"  # an echo service for everybody; another target
+SERVICE, TARGET = "service", "target"  # an echo service from all nodes; another target
 
 # Layers, the most general last.
-OVERLAY, NETWORK = "overlay", "network"  # what crosses nodes, but from host to host; everything that crosses nodes
+OVERLAY, NETWORK = "overlay", "network"  # all paths between nodes except host to host; all paths between nodes
 PODS, INTO_PODS, OUT_OF_PODS = "pods", "into_pods", "out_of_pods"  # a policy, or the pods' own attachment
 HOSTS = "hosts"  # the host network alone: a firewall of the node
 
@@ -53,7 +53,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Component:
-    """A scope and a layer; `bits` are the affected probes, `families` is empty where all are."""
+    """A scope and a layer. `bits`: the affected probes. `families`: the affected families, empty for all."""
 
     scope: Scope
     layer: str
@@ -62,12 +62,12 @@ class Component:
 
     @property
     def probes(self) -> tuple[str, ...]:
-        """The affected probes by name; none where all are."""
+        """The names of the affected probes; empty if all are affected."""
         return () if self.bits == ECHO else tuple(name for bit, name in NAMES.items() if bit & self.bits)
 
 
 def scopes_of(cell: Cell) -> Iterator[Scope]:
-    """Yield the scope of every component that can be to blame for `cell`."""
+    """Yield the scopes of all components that could cause a failure of `cell`."""
     source, target = cell.source, cell.target
     yield Scope(NODE, (source,))
     yield Scope(INTO, (target,))
@@ -91,7 +91,7 @@ def scopes_of(cell: Cell) -> Iterator[Scope]:
 
 
 def cells_of(mesh: Mesh, scope: Scope) -> Iterator[Cell]:
-    """Yield every path that `scope` can concern, each once."""
+    """Yield every path that a fault of `scope` can affect, each once."""
     if scope.kind == NODE:
         node = scope.nodes[0]
         yield from mesh.leaving(node)
@@ -123,7 +123,7 @@ def _of_zones(scope: Scope, cell: Cell) -> bool:
 
 
 def another_place(scope: Scope, sizes: Mapping[str, int]) -> bool:
-    """Whether `scope` is another place than a smaller one: a zone of one node is that node.
+    """Return whether `scope` differs from every smaller scope: a zone with one node is the same as that node.
 
     `sizes`: by zone, how many nodes it has.
     """
@@ -163,7 +163,7 @@ def fails(layer: str, plane: str, *, local: bool, source_in: bool, target_in: bo
 
 
 class Priors:
-    """What it costs to blame a component: the logarithm of how many like it there are, and a price for rare kinds."""
+    """The price of a component: the logarithm of the number of components of its kind, and more for rare kinds."""
 
     def __init__(self, mesh: Mesh) -> None:
         nodes = max(len(mesh.nodes), 2)

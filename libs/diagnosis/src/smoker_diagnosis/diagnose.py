@@ -1,4 +1,4 @@
-"""From the states of all probers to findings: one look.
+"""Compute findings from the states of all probers, for one look.
 
 states ─▶ evidence ─▶ hard faults ─▶ loss ─▶ Services and DNS ─▶ rules (silent probers, nodes that left, …) ─▶ findings
 """
@@ -27,9 +27,9 @@ def diagnose(
     silent: Mapping[Prober, float] | None = None,
     evidence: Evidence | None = None,
 ) -> list[Finding]:
-    """Return what is at fault, the gravest first; nothing in a healthy mesh.
+    """Return the findings, the most severe first; none in a healthy mesh.
 
-    `waited`: by node and network, seconds since that state was made, where it was not fetched just now.
+    `waited`: by node and network, the age of a state in seconds, if it was not fetched just now.
     `silent`: by node and network, seconds since that prober last answered, where the caller keeps count; then a prober
     that has been silent for less than a round is not named.
     `evidence`: what an earlier look kept of the same states; pass the same object to each look to save time.
@@ -55,6 +55,6 @@ def diagnose(
 
 
 def _blamed_nodes(finding: Finding) -> tuple[str, ...]:
-    if finding.layer == LAYER_REPLICA:  # a pod that happens to be there
+    if finding.layer == LAYER_REPLICA:  # a pod that happens to run there
         return ()
     return finding.scope.nodes if finding.scope.kind in (NODE, INTO, OUT_OF) else ()

@@ -1,4 +1,4 @@
-"""Which half of the round trips is lost: what goes into a place, or what comes out of it."""
+"""Find the direction of a loss: packets into a place, or out of it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from smoker_diagnosis.component import INTO, NODE, ONE_WAY, OUT_OF, PAIR, Scope
 from smoker_diagnosis.evidence import UDP, Cell
 
-AGREE = 0.4  # share of the failed probes whose far end must say so
-ONE_SIDED = 4  # times as much loss in one direction as in the other, and at least
+AGREE = 0.4  # share of the failed probes whose far end must agree
+ONE_SIDED = 4  # loss in one direction must be this many times that of the other, and at least
 CERTAIN = 6  # packets more
 
 
@@ -21,7 +21,7 @@ def of_failures(scope: Scope, failing: Iterable[Cell]) -> str:
     for cell in failing:
         if cell.heard is not None and cell.bad & UDP:
             seen[cell.target == end, cell.heard] += 1
-    # What was heard and not answered lost its reply; what was not heard says nothing about replies.
+    # A probe that arrived and has no answer lost its reply; one that did not arrive says nothing about replies.
     arrives, leaves = seen[True, True], seen[False, True]
     if max(arrives, leaves) < AGREE * seen.total() or not arrives + leaves:
         return "both" if seen[True, False] and seen[False, False] else ""
@@ -29,7 +29,7 @@ def of_failures(scope: Scope, failing: Iterable[Cell]) -> str:
 
 
 def of_loss(scope: Scope, cells: Iterable[Cell]) -> str:
-    """Return the same for packets: STAMP's two counts say which half of a round trip was lost."""
+    """Return the same for packets, from the two sequence numbers of STAMP."""
     if scope.kind not in (NODE, PAIR):
         return ""
     end = scope.nodes[-1]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from smoker_diagnosis.state import PathState
 
-TCP, UDP, HTTP, LARGE, DNS = 1, 2, 4, 8, 16  # what is judged of a path, each a bit
+TCP, UDP, HTTP, LARGE, DNS = 1, 2, 4, 8, 16  # the probes of a path that are judged, one bit each
 BITS = {"tcp": TCP, "udp": UDP, "http": HTTP}
 NAMES = {TCP: "tcp", UDP: "udp", HTTP: "http", LARGE: "large", DNS: "dns"}
 ECHO = TCP | UDP | HTTP  # the probes that every echo answers
@@ -34,13 +34,13 @@ class Failure(NamedTuple):
 
 @dataclass(slots=True)
 class Now:
-    """What the clock of a prober shows at the moment of a look. All cells of the prober share one."""
+    """The time of a prober's clock at the moment of a look. All cells of the prober share one object."""
 
     instant: float = 0.0
 
 
 def _nothing() -> Mapping[int, Any]:
-    return _NOTHING  # most cells fail in nothing: they share an empty mapping
+    return _NOTHING  # most cells have no failure and share an empty mapping
 
 
 _NOTHING: Mapping[int, Any] = MappingProxyType({})
@@ -63,7 +63,7 @@ class Cell:
     known: int = 0  # bits with a result that counts
     bad: int = 0  # of these, the ones whose last result failed
     at: dict[int, float] = field(default_factory=dict)  # by bit: when the last probe began
-    oldest: float = math.inf  # when the oldest probe began that says something here
+    oldest: float = math.inf  # begin of the oldest probe that still counts
     failed: Mapping[int, Failure] = field(default_factory=_nothing)  # by failing bit
     connected: int = 0  # of the failing bits, those for which TCP connected and nothing answered
     tries: Mapping[int, int] = field(default_factory=_nothing)  # of a Service path, by bit, over the last rounds
@@ -99,7 +99,7 @@ class Cell:
         return self.now.instant - self.failed[bit].since
 
     def failing(self, bits: int) -> Iterator[int]:
-        """Yield those of `bits` that fail."""
+        """Yield the bits of `bits` whose probes fail."""
         bad = self.bad & bits
         while bad:
             bit = bad & -bad
@@ -141,8 +141,8 @@ class Mesh:
         default_factory=dict
     )  # that connect, and answer nothing: of how many paths
     left: dict[str, list[bool]] = field(default_factory=dict)  # by node that is not ready: whether it failed before
-    echoes: dict[int, set[str]] = field(default_factory=dict)  # by bit: nodes of the echo's pods, where known
-    moves: Mapping[int, Any] = field(default_factory=dict)  # by bit: the `Move` of an echo's pods, for some rounds
+    echoes: dict[int, set[str]] = field(default_factory=dict)  # by bit: nodes of the echo's pods, if known
+    moves: Mapping[int, Any] = field(default_factory=dict)  # by bit: the last `Move` of an echo's pods, for some rounds
     without_api: set[str] = field(default_factory=set)  # nodes on which the API server does not answer
     nodes: set[str] = field(default_factory=set)  # every node that the evidence mentions
 

@@ -1,4 +1,4 @@
-"""The set of broken components that makes what was seen most likely.
+"""Find the set of broken components that makes the evidence most likely.
 
 The method is that of SCORE (Kompella et al., NSDI 2005) and Flock (Harsh et al., 2023): each component predicts which
 paths fail; failing paths inside it speak for it, working paths against it, and each component has a price. The best one
@@ -19,21 +19,21 @@ from smoker_diagnosis.likelihood import Odds, Rows, Table
 from smoker_diagnosis.sets import best_set
 
 BACKGROUND = 5e-4  # share of paths that fail by chance, before anything is known
-WEIGHT_OF_PRIOR = 1000  # paths that this guess counts for
+WEIGHT_OF_PRIOR = 1000  # weight of this guess, in paths
 MOST_BACKGROUND = 0.05
 GAIN = 2.5  # what a component must gain beyond its price
-COINCIDENCES = 1.5  # times the logarithm of a higher background: where more fails by chance, more of it lies together
-RAISED = 3  # times the background that was thought; a single path that fails is not enough for it
-FEW = 3  # paths that a component explains; with fewer it may be chance itself
-LOSSY = 4.0  # what it must gain more where packets are lost anyway: many paths there fail for a while
-NEAR = 3.0  # what fits worse than the best by less than this may be the truth as well
-INSTEAD = 0.5  # share of a component's failures that another must explain to be taken for it
-LEAST_CONFIDENCE = 0.3  # with less nobody is blamed: the paths are listed
-SAME = 0.5  # layers that differ by less cannot be told apart
-REFINED = 4  # components of the same scope that are tried in the place of one
-POOL = 16  # components that are searched whole
+COINCIDENCES = 1.5  # times the logarithm of a higher background: more random failures are more often adjacent
+RAISED = 3  # the search repeats from a background this many times higher than assumed; one path is not enough
+FEW = 3  # paths that a component explains; with fewer it may be chance
+LOSSY = 4.0  # additional gain needed where packets are lost: many paths there fail for a while
+NEAR = 3.0  # a component that fits worse than the best by less than this may be the true one
+INSTEAD = 0.5  # share of a component's failures that an alternative must explain
+LEAST_CONFIDENCE = 0.3  # with less confidence no component is named; the paths are listed
+SAME = 0.5  # layers that differ by less are reported together
+REFINED = 4  # components of the same scope that are tried instead of one
+POOL = 16  # components of the sets that are searched completely
 MOST = 12  # components that are named at most
-PASSES = 5  # times that the search looks for what explains the rest
+PASSES = 5  # rounds in which the search explains what is left
 
 
 @dataclass(slots=True)
@@ -41,17 +41,17 @@ class Blamed:
     """A component of the best explanation."""
 
     component: Component
-    gain: float  # how much likelier what was seen is with it
+    gain: float  # log likelihood that it gains
     confidence: float
-    layers: tuple[str, ...]  # those that fit as well as the component's own, which is the first
-    one_of: tuple[Scope, ...]  # the scopes that fit as well, its own among them; empty where it is alone
+    layers: tuple[str, ...]  # layers that fit equally well; the component's own is the first
+    one_of: tuple[Scope, ...]  # scopes that fit equally well, its own included; empty if there is no other
     rows: set[Row] = field(default_factory=set)  # the failures that it explains
 
 
 class Reach:
-    """Explains failing probes (not loss).
+    """Explain failing probes (not loss).
 
-    `rates`: of packets lost, by identity of a path. Such a path fails now and then, too.
+    `rates`: of packets lost, by identity of a path. Such a path also fails at times.
     """
 
     def __init__(self, mesh: Mesh, rates: Mapping[int, float] | None = None) -> None:
@@ -65,12 +65,12 @@ class Reach:
         self._rows: dict[Component, Rows] = {}
 
     def explain(self) -> list[Blamed]:
-        """Return the best explanation; nothing where nothing is gained by one."""
+        """Return the best explanation; empty if no component gains anything."""
         if not self._bad:
             return []
         chosen, pool = self._search()
         rate = self._by_chance(chosen)
-        if rate > RAISED * BACKGROUND:  # more fails by chance than was thought: look again with that in mind
+        if rate > RAISED * BACKGROUND:  # more fails by chance than assumed: search again with that rate
             self._odds = Odds(rate, self._rates)
             self._least_gain = GAIN + COINCIDENCES * math.log(rate / BACKGROUND)
             self._rows.clear()
@@ -80,7 +80,7 @@ class Reach:
         return [each for each in blamed if each.one_of or each.confidence >= LEAST_CONFIDENCE]
 
     def _by_chance(self, chosen: Iterable[Component]) -> float:
-        """Return the share of the paths that fail for no reason, or for one that is hardly a reason."""
+        """Return the share of paths that fail without a cause, or with a very weak one."""
         explained: set[int] = set()
         for each in chosen:
             paths = {key for key, _ in self._of(each).bad}
@@ -91,7 +91,7 @@ class Reach:
         return min(rate, MOST_BACKGROUND)
 
     def unexplained(self, blamed: Sequence[Blamed]) -> list[Cell]:
-        """Return the paths with a failure that none of `blamed` explains, nor loss, each once."""
+        """Return the paths with a failure that neither `blamed` nor loss explains, each once."""
         left = self._left([each.component for each in blamed])
         stray = (row for row in self._bad if row in left and row[0] not in self._rates)  # in their order, look by look
         return list({id(self._bad[row]): self._bad[row] for row in stray}.values())
@@ -103,7 +103,7 @@ class Reach:
         return self._bad.keys() - explained
 
     def _search(self) -> tuple[list[Component], list[Component]]:
-        """Return the best set of components, and those that came near, best first."""
+        """Return the best set of components, and the runners-up, best first."""
         chosen: list[Component] = []
         pool: dict[Component, float] = {}
         ordered: list[Component] = []
@@ -112,13 +112,13 @@ class Reach:
             self._add(chosen, pool)
             ordered = sorted(pool, key=lambda each: (-pool[each], each))[: 4 * POOL]
             chosen = self._refined(self._improved(chosen, ordered))
-            # A better set can leave failures that a worse one had covered: look for what explains those.
+            # A better set can leave failures that a worse one explained: search for a component for those.
             if set(chosen) <= before or len(chosen) >= MOST:
                 break
         return chosen, ordered
 
     def _add(self, chosen: list[Component], pool: dict[Component, float]) -> None:
-        """Add to `chosen` what explains the rest best, one after the other, and to `pool` what came near."""
+        """Add the components that explain the rest best to `chosen`, one by one, and the runners-up to `pool`."""
         left = self._left(chosen)
         while left and len(chosen) < MOST:
             found = [each for each in self._found(left) if each.component not in chosen]
@@ -133,16 +133,16 @@ class Reach:
         return self._candidates.find({row: self._bad[row] for row in left}, self._odds)
 
     def _improved(self, chosen: list[Component], pool: Sequence[Component]) -> list[Component]:
-        """Return a better set than `chosen`, out of it and `pool`, if there is one."""
+        """Return a set of `chosen` and `pool` that is better than `chosen`, if there is one."""
         near = list(dict.fromkeys([*chosen, *pool]))[: max(POOL, len(chosen))]
         prices = [self._price(each) for each in near]
         best = best_set([self._of(each) for each in near], prices, range(len(chosen)))
         return sorted((near[number] for number in best), key=lambda each: -sum(self._of(each).bad.values()))
 
     def _refined(self, chosen: list[Component]) -> list[Component]:
-        """Return `chosen` with each component as wide as its own failures say, and not as those of the others say.
+        """Return `chosen` with each component narrowed to the probes and families of its own failures.
 
-        Where two faults meet, every probe fails: a fault of UDP alone looks there like one of all probes.
+        Where two faults overlap, every probe fails: there a fault of UDP looks like one of all probes.
         """
         for number, one in enumerate(chosen if len(chosen) > 1 else ()):
             rest = [*chosen[:number], *chosen[number + 1 :]]
@@ -153,7 +153,7 @@ class Reach:
         return chosen
 
     def _score(self, some: Iterable[Component]) -> float:
-        """Return how much likelier what was seen is with `some` broken, less their prices."""
+        """Return the log likelihood that `some` gain if they are broken, less their prices."""
         bad: dict[Row, float] = {}
         total = 0.0
         for each in some:
@@ -165,7 +165,7 @@ class Reach:
         return total + sum(bad.values())
 
     def _price(self, component: Component) -> float:
-        """Return what it costs to blame `component`."""
+        """Return the price of `component`."""
         rows = self._of(component).bad
         lossy = sum(key in self._rates for key, _ in rows) if self._rates else 0
         return self._priors.of(component) + self._least_gain + (LOSSY if 2 * lossy > len(rows) else 0.0)
@@ -180,7 +180,7 @@ class Reach:
         return rows
 
     def _blamed(self, one: Component, chosen: Sequence[Component], pool: Sequence[Component]) -> Blamed:
-        """Return `one` with what fits as well in its place."""
+        """Return `one` with the alternatives that fit equally well."""
         rest = [each for each in chosen if each != one]
         best = self._score(chosen)
         layers, places = {one.layer: best}, {one.scope: best}
@@ -207,7 +207,7 @@ class Reach:
 
 
 def _same_place(one: Scope, other: Scope) -> bool:
-    """Whether both are about the same single node, or one is a direction of the other."""
+    """Return whether both are the same single node, or one is a direction of the other."""
     if not (one.nodes or one.zones):
         return False
     return (sorted(one.nodes), sorted(one.zones)) == (sorted(other.nodes), sorted(other.zones))

@@ -1,4 +1,4 @@
-"""A finding as data: where, what, how sure, and the evidence. Sentences are made in text.py alone."""
+"""A finding as data: place, fault, confidence and evidence. Only the package `text` makes sentences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Kind = Literal[
 ]
 Severity = Literal["critical", "warning", "info"]
 
-SHOWN_FAILING, SHOWN_WORKING = 20, 5  # paths that a finding carries
+SHOWN_FAILING, SHOWN_WORKING = 20, 5  # most paths in a finding
 
 
 SURE = 0.9  # confidence from which a place is named without a doubt
@@ -35,7 +35,7 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Count(msgspec.Struct, frozen=True):
-    """Of the paths of one plane within the scope: how many fail, of how many."""
+    """Number of failing paths, and of all paths, of one plane within the scope."""
 
     plane: str
     failing: int
@@ -43,7 +43,7 @@ class Count(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What is at fault.
+    """A fault: its place, layer, kind, confidence and evidence.
 
     `scope.kind` is empty where no common cause was found. `layers` has more than one entry where the paths cannot tell
     them apart. `one_of` is empty, or has every scope that explains the paths about as well, `scope` among them.
@@ -81,7 +81,7 @@ def is_sure(finding: Finding) -> bool:
 
 
 def identity(cluster: str, kind: str, scope: Scope, layer: str) -> str:
-    """Return the id of a finding: the same tomorrow, after a restart, and from every replica of the hub."""
+    """Return the id of a finding. It stays the same after a restart and in every replica of the hub."""
     words = "\0".join([cluster, kind, scope.kind, *scope.nodes, *scope.zones, layer])
     return hashlib.blake2b(words.encode(), digest_size=6).hexdigest()
 
@@ -92,7 +92,7 @@ def finding_of(cluster: str, kind: Kind, scope: Scope, layer: str, **more: Any) 
 
 
 def seen(cells: Iterable[Cell], bits: int) -> Iterator[Seen]:
-    """Yield the failing probes of `cells`, or that none fails."""
+    """Yield the failing probes of `cells`; for a cell without failures, one success."""
     for cell in cells:
         failing = list(cell.failing(bits))
         for bit in failing:

@@ -1,4 +1,4 @@
-"""Which paths to the echo services fail because of a fault between nodes: that fault is named, and not the Service."""
+"""Find the Service paths that fail because of a fault between nodes: then that fault is named, not the Service."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from smoker_diagnosis.explain import Blamed
 from smoker_diagnosis.loss import HEAVY, Lossy
 
 _LEAVING = {OVERLAY, NETWORK, PODS, OUT_OF_PODS}  # layers whose fault keeps a node from Services
-_ENTERING = {OVERLAY, NETWORK, PODS, INTO_PODS}  # and keeps everybody from the pods behind them
+_ENTERING = {OVERLAY, NETWORK, PODS, INTO_PODS}  # and layers whose fault keeps all nodes from the pods behind them
 
 
 class Follows:
-    """What the faults in `blamed` and `lossy` mean for Services and the DNS."""
+    """The effects of the faults in `blamed` and `lossy` on Services and the DNS."""
 
     def __init__(self, mesh: Mesh, blamed: Iterable[Blamed], lossy: Iterable[Lossy]) -> None:
         self._mesh = mesh
         self._sources: dict[str, int] = {}  # bits of the probes that do not leave a node
         self._hosts: dict[str, int] = {}  # bits of the probes that do not reach the pods of a node
-        self.near: set[str] = set()  # nodes that cannot reach one other node, on which an echo may stand
+        self.near: set[str] = set()  # nodes that cannot reach one other node, on which an echo may run
         self._everywhere = 0  # bits of the probes that fail in zones or everywhere
         for component in [each.component for each in blamed] + [x.component for x in lossy if x.rate >= HEAVY]:
             self._add(component)
@@ -49,20 +49,20 @@ class Follows:
             self.near.update(scope.nodes)
 
     def source(self, cell: Cell, bit: int) -> bool:
-        """Whether `cell` begins where packets of `bit` do not get out."""
+        """Return whether packets of `bit` cannot leave the source of `cell`."""
         bits = self._sources.get(cell.source, 0) | self._everywhere
         return bool(bits) and bool(bits & _carried(bit))
 
     def hosts(self, bit: int) -> set[str]:
-        """Return the nodes whose pods are not reached by `bit`."""
+        """Return the nodes whose pods packets of `bit` do not reach."""
         return {node for node, bits in self._hosts.items() if bits & _carried(bit)}
 
     def everywhere(self, bit: int) -> bool:
-        """Whether zones, or everything, fails for `bit`."""
+        """Return whether whole zones, or the whole mesh, fail for `bit`."""
         return bool(self._everywhere & _carried(bit))
 
     def share(self, bit: int, bad: Collection[Cell]) -> float:
-        """Return the share of the pods behind a Service (or the DNS) that a fault may keep from everybody."""
+        """Return the share of the pods behind a Service (or the DNS) that a fault may cut off from all nodes."""
         if self.everywhere(bit):
             return 1.0
         hosts, places = self.hosts(bit), self._mesh.echoes.get(bit)
@@ -70,10 +70,10 @@ class Follows:
             return len(places & hosts) / len(places)
         if not hosts:
             return 0.0
-        # Their places are not known. A node that cannot reach others still reaches its own pods.
+        # Their nodes are unknown. A node that cannot reach others still reaches its own pods.
         return 0.5 if any(cell.source in hosts and cell.bad & bit for cell in bad) else 1.0
 
 
 def _carried(bit: int) -> int:
-    """Return the bit of the probe whose packets `bit` needs: look-ups are datagrams."""
+    """Return the bit of the probe with the same kind of packets as `bit`: look-ups are datagrams."""
     return bit if bit & ECHO else UDP

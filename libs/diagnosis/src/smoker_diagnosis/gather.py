@@ -1,4 +1,4 @@
-"""From the states of all probers to evidence.
+"""Collect the evidence in the states of all probers.
 
 State ─▶ Part (the cells of one prober, renewed from look to look) ─▶ Mesh (all of them, by node)
 """
@@ -19,7 +19,7 @@ MOST_OF = 0.8  # a prober hangs if this share of the paths to it connect without
 
 
 class Evidence:
-    """Makes the mesh of each look. What is known of a prober is kept, and renewed where its state has changed."""
+    """Builds the mesh of each look. The part of each prober is kept, and renewed when its state has changed."""
 
     def __init__(self) -> None:
         self._parts: dict[Prober, Part] = {}
@@ -31,7 +31,7 @@ class Evidence:
     def mesh(self, states: Iterable[State], waited: Mapping[Prober, float] | None = None) -> Mesh:
         """Return the evidence in `states`.
 
-        `waited`: by node and network, seconds since that state was made, where it was not fetched just now.
+        `waited`: by node and network, the age of a state in seconds, if it was not fetched just now.
         """
         before, self._parts = self._parts, {}
         for state in states:
@@ -74,7 +74,7 @@ class Evidence:
                 del self._to[target]
 
     def _place(self, mesh: Mesh) -> None:
-        """Give every cell the zones of its ends, where they are new."""
+        """Set the zones of every cell that has none yet."""
         changed, self._zones = mesh.zones != self._zones, mesh.zones
         for part in self._parts.values():
             if changed or not part.placed:
@@ -85,7 +85,7 @@ class Evidence:
 
 
 def _join(mesh: Mesh, part: Part) -> None:
-    """Add what one prober says to the mesh."""
+    """Add the evidence of one prober to the mesh."""
     state = part.state
     mesh.count += len(part.cells)
     mesh.failing += part.failing
@@ -126,18 +126,18 @@ def _directed(parts: Mapping[Prober, Part]) -> int:
 
 
 def _hear(cell: Cell, parts: Mapping[Prober, Part]) -> None:
-    """Note whether the far end of `cell` heard its last UDP probe, where that was not answered."""
+    """Note whether the last UDP probe of `cell` arrived at its far end, if it was not answered."""
     cell.heard = None
     failure, far = cell.failed.get(UDP), parts.get(far_of(cell))
     if failure is None or failure.outcome != "timeout" or far is None:
         return
     age = far.age_of(cell)
-    if age is not None:  # one that was never heard may have its address translated on the way
+    if age is not None:  # the address of one that never arrived may be translated on the path
         cell.heard = age <= cell.age(UDP) + min(SLACK, SHARE_OF_ROUND * far.state.interval)
 
 
 def _set_mute_apart(mesh: Mesh) -> None:
-    """Find the probers that hang, and take the paths to them out of those that fail because of the network.
+    """Find the probers that hang, and remove the paths to them from those that fail because of the network.
 
     The kernel of their node completes TCP handshakes, so the path carries packets in both directions; but the process
     behind it answers nothing.

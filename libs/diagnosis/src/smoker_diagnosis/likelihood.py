@@ -1,4 +1,4 @@
-"""What the probes of one scope say for and against each component of it: sums of logarithms of likelihoods."""
+"""Evidence for and against each component of a scope, from its probes: sums of logarithms of likelihoods."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from smoker_diagnosis.component import MAY, MUST, NO, OF_SCOPE, Component, Scope
 from smoker_diagnosis.evidence import ECHO, HTTP, LARGE, TCP, UDP, Cell, Mesh, Row
 
 HARD = 0.97  # share of its paths that a broken component fails
-MAYBE = 0.5  # the same of the paths that may or may not fail with it
+MAYBE = 0.5  # the same for paths that may or may not fail with it
 STAYS = 0.05  # chance that a path that failed by chance fails in the next round, too
 LONGEST_STREAK = 4  # failures in a row that count
-SPREAD = 1.25  # how much more than the rest a path of a lossy component may lose
+SPREAD = 1.25  # factor by which a path of a lossy component may lose more than the others
 MOST_LOST = 0.97
 TRIES = 2  # packets in a row that a TCP probe must lose to fail: it sends again before its timeout
-ENOUGH = 1.9  # failing paths (two, but for rounding); with fewer, some must have failed twice:
+ENOUGH = 1.9  # failing paths (two, with room for rounding); with fewer, some must have failed twice:
 TWICE = 0.3  # this share of the failing probes
-OLDER = 0.8  # share of the failures that began since the fault did; a few older ones may be another's
+OLDER = 0.8  # share of the failures that began since the fault did; a few older ones may have another cause
 
 
 class Odds:
@@ -45,7 +45,7 @@ class Odds:
         return found
 
     def most(self, cell: Cell) -> float:
-        """Return the most that the failures of `cell` can say for a component."""
+        """Return the highest gain of a component from the failures of `cell`."""
         rate, total = self.rates.get(id(cell), 0.0), 0.0
         for failing in (list(cell.failing(ECHO)), list(cell.failing(LARGE))):
             if failing:
@@ -65,7 +65,7 @@ class Worth(NamedTuple):
 
 
 class Key(NamedTuple):
-    """What layers, families and probes can distinguish of a result."""
+    """The properties of a result by which layers, families and probes differ."""
 
     plane: str
     local: bool
@@ -80,7 +80,7 @@ class Key(NamedTuple):
 
 @dataclass(slots=True)
 class Sum:
-    """How many results with the same key speak for and against."""
+    """The numbers of results with the same key that are evidence for and against a component."""
 
     bad: int = 0
     again: int = 0  # rounds in a row beyond the first in which these failed
@@ -99,7 +99,7 @@ class Sum:
 
 @dataclass(slots=True)
 class Rows:
-    """The failures that a component explains, each with its worth, and what speaks against it."""
+    """The failures that a component explains, each with its worth, and the evidence against it."""
 
     bad: dict[Row, float]
     against: float
@@ -127,13 +127,13 @@ class Table:
         return ages[int(OLDER * (len(ages) - 1))] if ages else 0.0
 
     def _count(self) -> None:
-        """Count the results by what can be distinguished of them: there are thousands of results and few such kinds."""
+        """Count the results by key: there are thousands of results and few keys."""
         nodes, rates, sums = self._scope.nodes, self._odds.rates, self._sums
         node = nodes[0] if len(nodes) == 1 else ""
         for cell in self._cells:
             ends = (cell.plane, cell.local, cell.source == node, cell.target == node, cell.family)
             rate = rates.get(id(cell), 0.0) if rates else 0.0
-            since = cell.now.instant - self._began  # what worked before the fault began says nothing
+            since = cell.now.instant - self._began  # a success from before the fault is no evidence
             known = cell.known & (ECHO | LARGE)
             while known:
                 bit = known & -known
@@ -167,7 +167,7 @@ class Table:
                     yield Component(self._scope, layer, option, only)
 
     def gain(self, component: Component) -> tuple[float, bool]:
-        """Return what `component` gains before its price, and whether enough has failed to blame anything."""
+        """Return the gain of `component` before its price, and whether enough has failed to name it."""
         total, bad, often = 0.0, 0.0, 0.0
         for key, each in self._sums.items():
             how = _how(component, key)
@@ -183,7 +183,7 @@ class Table:
         return total, bad > 0 and (bad >= ENOUGH or often >= TWICE * bad)
 
     def rows(self, component: Component) -> Rows:
-        """Return what speaks for and against `component`, result by result."""
+        """Return the evidence for and against `component`, result by result."""
         found, against = dict[Row, float](), 0.0
         for key, each in self._sums.items():
             how = _how(component, key)
@@ -208,7 +208,7 @@ def _how(component: Component, key: Key) -> int:
 
 
 def _weight(component: Component, key: Key) -> float:
-    """Return what one result counts for.
+    """Return the weight of one result.
 
     A path counts once: the probes that fail on it share its weight, and so do those that work against a component's
     word. Large packets count for themselves.

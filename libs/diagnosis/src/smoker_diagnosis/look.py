@@ -1,4 +1,4 @@
-"""What one look knows so far: the evidence, and what explains it."""
+"""The evidence of one look, and its explanation so far."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from smoker_diagnosis.services import Service, find_services
 
 @dataclass(slots=True)
 class Look:
-    """The evidence, and what explains it."""
+    """The evidence and its explanation."""
 
     cluster: str
     mesh: Mesh
@@ -20,19 +20,19 @@ class Look:
     lossy: list[Lossy]
     services: list[Service]
     following: list[Cell]  # paths to the echo services that fail because of `blamed`
-    stray: list[Cell]  # paths that nothing explains
+    stray: list[Cell]  # paths without an explanation
     named: set[str] = field(default_factory=set)  # nodes that are named so far
     targets: set[str] = field(default_factory=set)  # further targets that are named so far
 
 
 def look_at(mesh: Mesh, cluster: str) -> Look:
-    """Explain the evidence: hard faults, then loss, then what both leave of the Services."""
+    """Explain the evidence: first hard faults, then loss, then what is left of the Services."""
     reach = Reach(mesh)
     blamed = reach.explain()
     lossy: list[Lossy] = []
     if mesh.losing:
         lossy = find_loss(mesh, dead_cells(mesh, blamed))
-        if lossy:  # what loses packets fails now and then, too: look again with that in mind
+        if lossy:  # a path that loses packets also fails at times: search again with that rate
             reach = Reach(mesh, rates_of(mesh, lossy))
             blamed = reach.explain()
     services, following = find_services(mesh, blamed, lossy)

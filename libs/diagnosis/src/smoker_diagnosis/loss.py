@@ -1,4 +1,4 @@
-"""Where packets are lost: the component whose paths lose more than the rest of the mesh does by chance (binomial)."""
+"""Find the components whose paths lose more packets than the rest of the mesh does by chance (binomial)."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ from smoker_diagnosis.evidence import UDP, Cell, Mesh
 from smoker_diagnosis.explain import Blamed
 
 BACKGROUND = 2e-3  # share of the paths that lose packets by chance, before anything is known
-WEIGHT_OF_PRIOR = 200  # paths that this guess counts for
-LEAST = 0.01  # a lower rate is not named
+WEIGHT_OF_PRIOR = 200  # weight of this guess, in paths
+LEAST = 0.01  # a lower rate of loss is not reported
 BURST = 3  # packets that are lost together by chance
-MOST_A_PATH = 11.0  # what one path can say for a component
+MOST_A_PATH = 11.0  # most gain of a component from one path
 LEAST_A_PATH = -3.5
 MOST_BACKGROUND = 0.2
-FEW = 8  # paths of a component; with fewer it may be chance itself
-COINCIDENCES = 1.0  # times the logarithm of a higher background: more of what is lost by chance lies together
+FEW = 8  # paths of a component; with fewer the loss may be chance
+COINCIDENCES = 1.0  # times the logarithm of a higher background: more random losses are more often adjacent
 GAIN = 3.0  # what a component must gain beyond its price
-NEAR = 3.0  # what fits worse than the best by less than this may be the truth as well
-SAME = 0.5  # layers that differ by less cannot be told apart
+NEAR = 3.0  # a component that fits worse than the best by less than this may be the true one
+SAME = 0.5  # layers that differ by less are reported together
 MOST = 8  # components that are named at most
 SMALL = frozenset({NODE, PAIR})
 SCOPES = SMALL | {ZONE, ZONE_PAIR, INSIDE_ZONE, ALL}
-CLEAR = 3  # packets lost by trains from which paths are losing rather than dead
-DILUTED = 3.0  # rounds that are counted, of which one may have the loss
+CLEAR = 3  # packets lost in trains from which a path counts as lossy rather than dead
+DILUTED = 3.0  # rounds that are counted; the loss may be in one of them
 MOST_RATE = 0.9
-HEAVY = 0.2  # rate from which look-ups and Services fail now and then, too
+HEAVY = 0.2  # rate from which look-ups and Service probes also fail at times
 
 
 @dataclass(slots=True)
@@ -73,7 +73,7 @@ class _Scored:
 
 
 def dead_cells(mesh: Mesh, blamed: Iterable[Blamed]) -> set[int]:
-    """Return the identities of the paths whose UDP a hard fault explains: their packets say nothing about loss."""
+    """Return the identities of the paths whose UDP a hard fault explains: their packets are no evidence of loss."""
     found: set[int] = set()
     for each in blamed:
         of_udp = {key for key, bit in each.rows if bit == UDP}
@@ -84,17 +84,17 @@ def dead_cells(mesh: Mesh, blamed: Iterable[Blamed]) -> set[int]:
 
 
 def find_loss(mesh: Mesh, dead: Collection[int]) -> list[Lossy]:
-    """Return what loses packets, the clearest first. `dead`: identities of cells that a hard fault explains."""
+    """Return the lossy components, the most certain first. `dead`: identities of cells that a hard fault explains."""
     found = _better(mesh, dead, BACKGROUND)
     explained = {*dead, *(id(cell) for each in found for cell in each.cells if len(each.cells) >= FEW)}
     paths = sum(id(cell) not in explained for cell in mesh.losing)
     background = (paths + BACKGROUND * WEIGHT_OF_PRIOR) / (mesh.known + WEIGHT_OF_PRIOR)
-    # More is lost by chance than was thought: look again with that in mind.
+    # More is lost by chance than assumed: search again with that rate.
     return _better(mesh, dead, min(background, MOST_BACKGROUND)) if background > 2 * BACKGROUND else found
 
 
 def _better(mesh: Mesh, dead: Collection[int], background: float) -> list[Lossy]:
-    """Return the likelier of two explanations: with zones, and with nodes and pairs alone."""
+    """Return the likelier of two explanations: one with zones, one with only nodes and pairs."""
     found = _find(mesh, dead, background, SCOPES)
     if all(each.component.scope.kind in SMALL for each in found):
         return found
@@ -117,7 +117,7 @@ def _find(mesh: Mesh, dead: Collection[int], background: float, kinds: Collectio
 def _scored(
     mesh: Mesh, out: Collection[int], priors: Priors, background: float, kinds: Collection[str]
 ) -> Iterator[_Scored]:
-    """Yield the components that may lose packets, with what speaks for them."""
+    """Yield the components that may lose packets, with their gain."""
     for scope, most in _bounds(mesh, out, background, kinds).items():
         if most - priors.of(Component(scope, OVERLAY)) < GAIN:
             continue
@@ -133,7 +133,7 @@ def _scored(
                 rate = _rate(members)
                 if rate >= LEAST:
                     score = sum(_worth(cell, rate, background) for cell in members)
-                    # A path that may cross the overlay, perhaps in one direction, speaks for it where it loses.
+                    # A loss on a path that may cross the overlay, if only in one direction, is evidence for it.
                     maybe = [cell for cell in cells if cell.lost and _loses(component, cell) == MAY]
                     score += sum(max(_worth(cell, rate / 2, background), 0.0) for cell in maybe)
                     members += maybe
@@ -141,7 +141,7 @@ def _scored(
 
 
 def _bounds(mesh: Mesh, out: Collection[int], background: float, kinds: Collection[str]) -> dict[Scope, float]:
-    """Return by scope the most that its losing paths can say for it."""
+    """Return the highest gain of each scope from its lossy paths."""
     bounds: dict[Scope, float] = {}
     paths = Counter[Scope]()
     for cell in mesh.losing:
@@ -158,7 +158,7 @@ def _bounds(mesh: Mesh, out: Collection[int], background: float, kinds: Collecti
 
 
 def _lossy(scored: Sequence[_Scored]) -> Lossy:
-    """Return the best of `scored` with what fits as well in its place."""
+    """Return the best of `scored` with the alternatives that fit equally well."""
     best = scored[0]
     component = best.component
     layers = [

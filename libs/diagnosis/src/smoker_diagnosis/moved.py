@@ -1,7 +1,7 @@
-"""Echo services whose pods have moved: failures from before say nothing about now.
+"""Echo services whose pods have moved: failures from before the move no longer count.
 
 A drain deletes the pod of an echo and starts it on another node. Probes fail in between, from every node, and the
-network is well.
+network is healthy.
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ Places = frozenset[str]
 
 @dataclass(slots=True)
 class Move:
-    """The pods of one echo service stand on other nodes than before."""
+    """A move of an echo service's pods to other nodes."""
 
     before: Places
     after: Places
-    seen: Mapping[Prober, float]  # what the clock of each prober showed when the hub saw it
-    failed: list[Cell] = field(default_factory=list)  # paths whose last probe failed before that
+    seen: Mapping[Prober, float]  # the time of each prober's clock when the hub saw the move
+    failed: list[Cell] = field(default_factory=list)  # paths whose last probe failed before the move
 
     def missed(self, bit: int) -> int:
-        """Return how many paths have had no result since."""
+        """Return how many paths have had no result since the move."""
         return sum(not cell.known & bit for cell in self.failed)
 
 
 class Moves:
-    """Follows where the pods of each echo service are, from look to look."""
+    """Follows the nodes of each echo service's pods from look to look."""
 
     def __init__(self) -> None:
         self._places: dict[int, Places] = {}  # by bit of the probe, as last seen
         self.of: dict[int, Move] = {}
 
     def look(self, echoes: Mapping[int, Iterable[str]], services: Iterable[Cell], parts: Mapping[Prober, Part]) -> None:
-        """Take in where the pods are now, and set results from before a move apart."""
+        """Note the nodes of the pods now, and exclude results from before a move."""
         for bit, move in list(self.of.items()):
             if not any(
                 part.now.instant - move.seen[each] <= part.lasts for each, part in parts.items() if each in move.seen
             ):
-                del self.of[bit]  # every path has had a result since, or is too old
+                del self.of[bit]  # every path has a result from after the move, or an outdated one
         for bit in self._places.keys() | echoes.keys():
             now, before = frozenset(echoes.get(bit, ())), self._places.get(bit)
             if before is not None and now != before:

@@ -1,4 +1,4 @@
-"""From what explains the evidence to findings: which paths fail, which work beside them, since when."""
+"""Make findings of an explanation: which paths fail, which comparable paths work, and since when."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def of_service(look: Look, each: Service) -> Finding:
 
 
 def _within(mesh: Mesh, component: Component) -> tuple[list[Cell], list[Cell]]:
-    """Return the paths that fail with `component`, and the others between the same nodes."""
+    """Return the paths that fail with `component`, and the other paths between the same nodes."""
     scope = component.scope
     inside: list[Cell] = []
     beside: list[Cell] = []

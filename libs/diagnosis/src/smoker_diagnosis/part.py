@@ -1,4 +1,4 @@
-"""What the state of one prober says: its cells, kept and renewed from look to look."""
+"""The evidence in the state of one prober: its cells, kept and renewed from look to look."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from smoker_diagnosis.evidence import (
 )
 from smoker_diagnosis.state import PEER, RESOLVER, SERVICE, PathState, State
 
-ROUNDS = 3  # intervals after which a result says nothing about now
+ROUNDS = 3  # a result older than this many intervals is outdated
 TIMEOUTS = 3  # probes of one round that may come before it
 
 
 @dataclass(slots=True)
 class Part:
-    """What one state says, without the other states."""
+    """The evidence in one state, without the other states."""
 
     state: State
     now: Now
-    lasts: float  # seconds for which a result says something about now
+    lasts: float  # seconds after which a result is outdated
     of_path: list[Cell | None] = field(default_factory=list)  # the cell of each path of the state, in its order
     cells: list[Cell] = field(default_factory=list)
     services: list[Cell] = field(default_factory=list)
@@ -51,14 +51,14 @@ class Part:
     sent: int = 0
     lost: int = 0
     newest: float = -math.inf  # instant at which its last probe began
-    until: float = math.inf  # instant at which the oldest of its results says nothing any more
+    until: float = math.inf  # instant at which the oldest of its results becomes outdated
     placed: bool = False  # whether its cells have their zones
     heard: dict[tuple[str, str, str], float] | None = None  # instants by node, plane and family; made when needed
 
     def renew(self, state: State, now: float) -> bool:
-        """Take in a newer state of the same paths, at the instant `now` of its prober's clock.
+        """Update the part with a newer state of the same paths, at the instant `now` of its prober's clock.
 
-        Only what changed is read anew: from look to look that is a few paths of each prober. Return False, and leave
+        Only changed paths are read again: from look to look these are a few of each prober. Return False, and leave
         the part as it was, where it cannot be renewed.
         """
         if not self.now.instant <= now <= self.until:
@@ -75,7 +75,7 @@ class Part:
         return True
 
     def _changed(self, state: State) -> set[Cell] | None:
-        """Return the cells of which `state` has news; None where its paths are others than before."""
+        """Return the cells that `state` changes; None if its paths are not the same as before."""
         before = self.state
         if len(state.paths) != len(before.paths) or _terms(state) != _terms(before):
             return None
@@ -84,12 +84,12 @@ class Part:
             if old != new:
                 if _place(old) != _place(new):
                     return None
-                if cell is not None:  # paths of other roles have none: they are read anew in any case
+                if cell is not None:  # paths of other roles have no cell: they are always read again
                     changed.add(cell)
         return changed
 
     def _read(self, changed: Collection[Cell]) -> None:
-        """Read the paths of `changed` anew."""
+        """Read the paths of `changed` again."""
         for cell in changed:
             cell.clear()
         for path, each in zip(self.state.paths, self.of_path, strict=True):
@@ -110,7 +110,7 @@ class Part:
 
     @property
     def hung(self) -> bool:
-        """Whether it has probed nothing for so long that it must hang."""
+        """Whether the prober has not probed for so long that it must hang."""
         return bool(self.state.paths) and self.now.instant - self.newest > self.lasts
 
     def age_of(self, cell: Cell) -> float | None:
@@ -122,7 +122,7 @@ class Part:
 
 
 def part_of(state: State, now: float) -> Part:
-    """Return what `state` says at the instant `now` of its prober's clock."""
+    """Return the part of `state` at the instant `now` of its prober's clock."""
     part = Part(state, Now(now), ROUNDS * state.interval + TIMEOUTS * state.timeout)
     part.others = _others(state, part.now)
     found: dict[tuple[str, str, str, str], Cell] = {}
@@ -157,7 +157,7 @@ def _others(state: State, now: Now) -> list[Other]:
 
 
 def _add(cell: Cell, path: PathState, part: Part) -> None:
-    """Add what `path` says to its cell. What is too old, local, or failed without CPU says nothing."""
+    """Add the results of `path` to its cell, except outdated and local ones, and failures for lack of CPU."""
     if path.sent:
         cell.sent += path.sent
         cell.lost += path.lost
@@ -179,14 +179,14 @@ def _add(cell: Cell, path: PathState, part: Part) -> None:
         cell.mtu, cell.passes = path.mtu, path.passes
         tried = min(path.large_at, path.at) if path.large_at else path.at  # not every round tries a large packet
         _set(cell, LARGE, path, tried, bad=path.large == "black_hole")
-    if path.last == RESOLVE:  # the name was not found: nothing is known of what is behind it
+    if path.last == RESOLVE:  # the name was not found, so nothing is known about its target
         _set(cell, DNS, path, path.at, bad=True)
-    else:  # a packet that is too large says nothing against the small ones, and they were answered
+    else:  # the large packet was lost; the small ones were answered
         _set(cell, bit, path, path.at, bad=not ok and path.last != MTU)
 
 
 def _add_look_ups(cell: Cell, path: PathState, part: Part) -> None:
-    """Add what `path` says of a DNS server to its cell, within the same bounds."""
+    """Add the results of a path to a DNS server to its cell, within the same bounds."""
     if not path.last or path.last == LOCAL_ERROR or part.now.instant > path.at + part.lasts:
         return
     cell.oldest = min(cell.oldest, path.at)

@@ -1,6 +1,6 @@
-"""What packets of many sizes, and those of them that were answered, say: up to which size the way takes them.
+"""Find up to which size a path carries packets, from the sizes that were sent and answered.
 
-A black hole is a way that loses large packets and tells nobody (RFC 2923 section 2.1, RFC 4821 section 1).
+A black hole is a path that loses large packets without an ICMP error (RFC 2923 section 2.1, RFC 4821 section 1).
 """
 
 from __future__ import annotations
@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-#: Bytes by which tunnels make packets smaller, from one (nothing does) by VLAN tags, IPIP, GRE, VXLAN and WireGuard on.
+#: Bytes by which headers reduce the size of packets: none, VLAN tags, IPIP, GRE, VXLAN, WireGuard.
 LESS = (0, 1, 4, 8, 20, 24, 28, 36, 50, 60, 70, 80, 100, 150, 250, 450)
-#: Sizes of links and tunnels, what every link must take (RFC 8200 section 5, RFC 791 section 3.1), and a small one.
+#: Sizes of links and tunnels, those that every link must carry (RFC 8200 section 5, RFC 791 section 3.1), and 128.
 COMMON = (8951, 8901, 1500, 1450, 1420, 1400, 1280, 1000, 576, 128)
 
 
 @dataclass(frozen=True)
 class PathMtu:
-    """Bytes of IP packets: `allowed` is the largest that the way is said to take, `passes` the largest that does."""
+    """Bytes of IP packets: `allowed` is the largest that the path should carry, `passes` the largest that it does."""
 
     allowed: int
     passes: int
@@ -30,7 +30,7 @@ class PathMtu:
 
 
 def sizes(allowed: int) -> list[int]:
-    """Those to try, the largest first."""
+    """Return the sizes to try, the largest first."""
     lowest = COMMON[-1]
     return sorted(
         {size for size in (*COMMON, *(allowed - less for less in LESS)) if lowest <= size <= allowed}, reverse=True
@@ -38,9 +38,9 @@ def sizes(allowed: int) -> list[int]:
 
 
 def judge(allowed: int, tried: Collection[int], answered: Collection[int]) -> PathMtu | None:
-    """None where no size is at fault: nothing was answered, or something was that is larger than what was not.
+    """Return the verdict; None if no packet was answered, or if a packet was that is larger than a lost one.
 
-    One lost size is no black hole: two next to each other, at least, must be lost above all that pass.
+    One lost size is no black hole: at least two adjacent sizes above all that pass must be lost.
     """
     if not answered:
         return None

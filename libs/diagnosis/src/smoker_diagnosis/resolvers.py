@@ -1,4 +1,4 @@
-"""What the paths to the cluster's DNS servers say themselves: which of its pods is broken, which node reaches none.
+"""Find broken DNS pods, and nodes that reach none, from the paths to the cluster's DNS servers.
 
 A look-up of an echo's name goes to a DNS server by chance and says only that one of several fails. A path to each pod
 says which one. The network comes first: what a fault between nodes explains is no fault of the DNS.
@@ -14,8 +14,8 @@ from smoker_diagnosis.evidence import DNS, UDP, Cell, Mesh
 from smoker_diagnosis.follows import Follows
 
 LAYER_REPLICA, LAYER_RACE = "dns_replica", "dns_race"
-MOST_OF = 0.8  # share of the probers that makes "everybody"
-NETWORK = 0.5  # share of a node's peer paths that fail from which its DNS pod is not blamed
+MOST_OF = 0.8  # share of the probers that counts as all
+NETWORK = 0.5  # share of a node's failing peer paths from which its DNS pod is not named
 CERTAIN = 2  # failures in a row
 
 
@@ -40,7 +40,7 @@ def is_service(cell: Cell) -> bool:
 
 
 class Resolvers:
-    """The DNS servers as the probers see them, without the paths that a fault of the network explains."""
+    """The results of the DNS servers, without the paths that a network fault explains."""
 
     def __init__(self, mesh: Mesh, follows: Follows) -> None:
         self._mesh, self._follows = mesh, follows
@@ -84,7 +84,7 @@ class Resolvers:
                 by_source.setdefault(cell.source, []).append(cell)
         found = {}
         for source, cells in by_source.items():
-            # The pods of a node can be cut off while the node itself is not: each of its networks counts for itself.
+            # The pods of a node can be cut off while the node itself is not: each of its networks is judged separately.
             planes = [[cell for cell in cells if cell.plane.startswith("host") == host] for host in (False, True)]
             dead = [own for own in planes if len(own) > 1 and all(cell.bad & DNS for cell in own) and _certain(own)]
             if dead:

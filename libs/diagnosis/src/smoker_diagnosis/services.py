@@ -1,4 +1,4 @@
-"""What is wrong with the paths to the echo services: the DNS, Services on a node, one echo; or nothing of their own.
+"""Find faults on the paths to the echo services: the DNS, Services on a node, or one echo.
 
 A Service path fails, too, where the network between its source and the echo's node does. Each fault here must be
 unlikely to be only the consequence of one that is named already: a dead node is not called a fault of the DNS.
@@ -20,14 +20,14 @@ from smoker_diagnosis.follows import Follows
 from smoker_diagnosis.loss import Lossy
 from smoker_diagnosis.resolvers import LAYER_REPLICA, Resolvers
 
-MOST_OF = 0.8  # share of paths that makes "every"
+MOST_OF = 0.8  # share of paths that counts as all
 SOME = (0.15, 0.85)  # share of look-ups that fail where one DNS server of several does
-LEAST_LOOKUPS = 8  # before such a share says anything
-CHANCE = 1e-2  # that any node is blamed for what it met by chance
-FOLLOWS = 1e-5  # that it is blamed for what pods on a node at fault explain
+LEAST_LOOKUPS = 8  # needed before such a share counts
+CHANCE = 1e-2  # that some node is named for failures by chance
+FOLLOWS = 1e-5  # that a node is named for failures that pods on another faulty node explain
 CERTAIN = 2  # failures in a row, where a single path is all that fails
-FEW, MANY = 0.5, 4  # failures and attempts that are added to those seen: none of few is not never
-HALF = 0.5  # share of the pods behind a Service that one unreachable node is supposed to have
+FEW, MANY = 0.5, 4  # failures and attempts added to those seen: no failure in a few attempts is no rate of 0
+HALF = 0.5  # assumed share of a Service's pods on one unreachable node
 
 LAYER_DNS, LAYER_SERVICE = "dns", "service"
 
@@ -46,11 +46,11 @@ class Service:
     note: str = ""
     plane: str = "service"  # of these paths
     pod: str = ""
-    well: int = 0  # paths beside them that work
+    well: int = 0  # comparable paths that work
 
 
 def find_services(mesh: Mesh, blamed: Iterable[Blamed], lossy: Iterable[Lossy]) -> tuple[list[Service], list[Cell]]:
-    """Return what is wrong with Services and the DNS, and the paths that the faults in `blamed` explain."""
+    """Return the faults of Services and the DNS, and the paths that the faults in `blamed` explain."""
     failing = [cell for cell in mesh.services if cell.bad]
     if not failing and not any(cell.bad for cell in mesh.resolvers):
         return [], []
@@ -67,7 +67,7 @@ def find_services(mesh: Mesh, blamed: Iterable[Blamed], lossy: Iterable[Lossy]) 
 
 
 def _echo(mesh: Mesh, follows: Follows, failing: Sequence[Cell], bit: int) -> Service | None:
-    """Return the fault of one echo service, where it fails for everybody."""
+    """Return the fault of one echo service, if it fails from every node."""
     own = [cell for cell in failing if cell.bad & bit and not follows.source(cell, bit)]
     others = [cell for cell in mesh.services if cell.known & bit and not follows.source(cell, bit)]
     if not own or len(own) < MOST_OF * len(others) or (len(others) == 1 and not _again(own, bit)):
@@ -80,7 +80,7 @@ def _echo(mesh: Mesh, follows: Follows, failing: Sequence[Cell], bit: int) -> Se
 
 
 def _merged(echoes: list[Service], mesh: Mesh) -> list[Service]:
-    """Return one fault where every echo service fails for everybody."""
+    """Return one fault if every echo service fails from every node."""
     bits = together = 0
     for cell in mesh.services:
         bits |= cell.known & ECHO
@@ -93,7 +93,7 @@ def _merged(echoes: list[Service], mesh: Mesh) -> list[Service]:
 
 
 def _on_nodes(mesh: Mesh, follows: Follows, usual: _Usual, failing: Collection[Cell]) -> list[Service]:
-    """Return the nodes from which no Service is reached: what translates Services there does not."""
+    """Return the nodes that reach no Service: kube-proxy, or its replacement, does not work there."""
     found, sources = [], Counter(cell.source for cell in mesh.services)
     shares = {bit: follows.share(bit, failing) for bit in (TCP, UDP, HTTP)}
     for cell in failing:
@@ -116,7 +116,7 @@ def _on_nodes(mesh: Mesh, follows: Follows, usual: _Usual, failing: Collection[C
 
 
 def _met(shares: Mapping[int, float], many: int, follows: Follows, cell: Cell) -> bool:
-    """Whether `cell` may have met only pods that another fault keeps from it: each probe chooses a pod by chance."""
+    """Return whether `cell` may have met only pods that another fault cuts off: each probe meets a random pod."""
     unlikely = 0.0
     for bit in cell.failing(ECHO):
         share = HALF if cell.source in follows.near else shares[bit]
@@ -127,9 +127,9 @@ def _met(shares: Mapping[int, float], many: int, follows: Follows, cell: Cell) -
 
 
 class _Usual:
-    """The share of the attempts that fail by chance, or because of another fault, from other nodes than one.
+    """The share of attempts from other nodes that fail by chance or because of another fault.
 
-    The last results count by themselves, too: a fault may be younger than the rounds before.
+    The last results also count on their own: a fault may be younger than the rounds before.
     """
 
     def __init__(self, mesh: Mesh, follows: Follows) -> None:
@@ -174,12 +174,12 @@ def _sum(counts: Iterable[_Count]) -> _Count:
 
 
 def _unlikely(usual: float, times: int, many: int, chance: float = CHANCE) -> bool:
-    """Whether none of so many paths fails so many times in a row where each attempt fails with the share `usual`."""
+    """Return whether so many failures in a row are unlikely on any path if attempts fail at the rate `usual`."""
     return usual < 1 and times * -math.log(usual) >= -math.log(chance / max(many, 1))
 
 
 def _direct(resolvers: Resolvers, found: Sequence[Service]) -> list[Service]:
-    """Return what the DNS servers' own paths say beside what look-ups of names have said (`found`)."""
+    """Return the faults that the paths to DNS servers show, in addition to those of look-ups (`found`)."""
     if any(each.layer == LAYER_DNS and each.scope.kind == ALL for each in found):
         return []
     if resolvers.all_broken:
@@ -207,7 +207,7 @@ def _direct(resolvers: Resolvers, found: Sequence[Service]) -> list[Service]:
 
 
 def _dns(mesh: Mesh, follows: Follows, usual: _Usual, *, one_of_several: bool) -> list[Service]:
-    """Return the fault of the whole DNS, of one of its servers, or of the nodes that do not reach it."""
+    """Return the fault of the whole DNS, of one of its servers, or of the nodes that cannot reach it."""
     own = [cell for cell in mesh.services if cell.bad & DNS and not follows.source(cell, DNS)]
     others = [cell for cell in mesh.services if cell.known & (DNS | ECHO) and not follows.source(cell, DNS)]
     # Every look-up of these fails; of others some were answered, perhaps by another DNS server.
@@ -220,7 +220,7 @@ def _dns(mesh: Mesh, follows: Follows, usual: _Usual, *, one_of_several: bool) -
         scope = Scope(NODE, (whole[0].source,)) if alone else Scope(ALL)
         return [Service(scope, LAYER_DNS, DNS, own, len(others), 0.9 if alone else 0.97)]
     found, named = [], set[str]()
-    # The pods of a node can be cut off from the DNS while the node itself is not: each plane counts for itself.
+    # The pods of a node can be cut off from the DNS while the node itself is not: each plane is judged separately.
     answered = {(cell.source, cell.plane) for cell in others if cell.known & ECHO}
     for node in sorted({cell.source for cell in whole if (cell.source, cell.plane) not in answered}):
         cells = [cell for cell in whole if cell.source == node]
@@ -243,7 +243,7 @@ def _one_of_several(partly: Sequence[Cell], asked: Sequence[Cell]) -> list[Servi
         return []
     began = median(cell.failing_for(DNS) for cell in partly)
     if not any(cell.age(bit) < began for cell in asked for bit in (TCP, UDP, HTTP) if cell.known & bit):
-        return []  # nothing was answered since: it may be all of them, and others have not asked yet
+        return []  # no answer since: all servers may have failed, and other nodes have not asked yet
     return [Service(Scope(ALL), LAYER_DNS, DNS, list(partly), len(asked), 0.9, share)]
 
 

@@ -1,4 +1,4 @@
-"""The best small set of components: exact for up to three, then by leaving one out or putting another in its place."""
+"""Find the best small set of components: exactly for up to three, then by removing or replacing one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from itertools import combinations
 from smoker_diagnosis.evidence import Row
 from smoker_diagnosis.likelihood import Rows
 
-EXACT = 3  # components of the sets that are searched whole
-BETTER = 1e-9  # more than rounding
+EXACT = 3  # components of the sets that are searched completely
+BETTER = 1e-9  # more than an error of rounding
 
 
 class _Sets:
@@ -36,13 +36,13 @@ class _Sets:
 
 
 def best_set(of: Sequence[Rows], prices: Sequence[float], begin: Iterable[int]) -> list[int]:
-    """Return the numbers of the components that explain most for their price; `begin` are the ones chosen so far."""
+    """Return the indexes of the components that explain most for their price. `begin`: those chosen so far."""
     sets = _Sets(of, prices)
     best = list(begin)
     score = sets.score(best) if best else 0.0
     for size in range(1, EXACT + 1):
         for some in combinations(range(len(of)), size):
-            # No set is worth more than its parts are by themselves.
+            # A set gains at most the sum of what its components gain alone.
             if sum(sets.net[number] for number in some) > score + BETTER:
                 other = sets.score(some)
                 if other > score + BETTER:
@@ -56,7 +56,7 @@ def best_set(of: Sequence[Rows], prices: Sequence[float], begin: Iterable[int]) 
 
 
 def _changed(best: Sequence[int], many: int) -> Iterator[list[int]]:
-    """Yield the sets with one component less, or with another in the place of one."""
+    """Yield the sets with one component removed or replaced."""
     for one in best:
         rest = [each for each in best if each != one]
         yield rest

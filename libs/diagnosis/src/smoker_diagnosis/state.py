@@ -1,7 +1,7 @@
 """The state that a prober serves at `GET /api/v1/state`: the contract between prober and hub.
 
 Every instant is in seconds on the prober's own steady clock, which starts with its process and never steps. An age is
-the difference between two instants of one document, so nobody has to trust another machine's wall clock.
+the difference between two instants of one document, so no other machine's wall clock has to be trusted.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from msgspec.structs import force_setattr
 
 VERSION = 1
 WORDS = ("target", "plane", "family", "probe", "zone", "last", "offender")  # fields of a path that repeat
-NO_FAILURES: dict[str, int] = {}  # nobody writes into it
+NO_FAILURES: dict[str, int] = {}  # shared, and never changed
 LARGEST = 64 * 1024 * 1024  # bytes of a document that `decode` reads
 
 Role = Literal["service", "peer", "dns", "external", "cluster"]
-Large = Literal["", "ok", "black_hole"]  # whether a packet as large as the path should take passes; "": not known
+Large = Literal["", "ok", "black_hole"]  # whether a packet of the path's full size passes; "": not known
 #: How the API server answers; "": it is not asked.
 Api = Literal["", "ok", "waiting", "refused", "unanswered"]
 
@@ -28,7 +28,7 @@ RESOLVER: Role = "dns"  # the cluster's DNS: by its Service (plane as of an echo
 
 
 class StateError(ValueError):
-    """A document that is no state of this version; the message is one sentence without its end."""
+    """Not a state of this version. The message is one sentence without its full stop."""
 
 
 class PathState(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -84,7 +84,7 @@ class Heard(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Left(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A peer that Kubernetes still lists, not ready, and that is therefore probed no more."""
+    """A peer that Kubernetes still lists as not ready, and that is therefore no longer probed."""
 
     node: str
     network: str
@@ -144,7 +144,7 @@ def decode(document: bytes) -> State:
 
 
 def _shared(state: State) -> State:
-    """Return `state` with one object for each word: who keeps thousands of states has few words in them."""
+    """Return `state` with equal words as one object: thousands of states contain few different words."""
     for path in state.paths:
         for field in WORDS:
             force_setattr(path, field, intern(getattr(path, field)))

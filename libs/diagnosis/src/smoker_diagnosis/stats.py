@@ -1,4 +1,4 @@
-"""Percentiles and jitter, as the field defines them."""
+"""Percentiles (nearest rank) and RTT jitter (RFC 3550)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """The nearest-rank percentile of values in ascending order: always one of them. `share` is over 0 and at most 1.
+    """Return the nearest-rank percentile of values in ascending order. `share` is over 0 and at most 1.
 
     Raises `ValueError` where there are no values.
     """
@@ -18,7 +18,7 @@ def percentile(ordered: Sequence[float], share: float) -> float:
 
 
 def jitter(rtts: Iterable[float]) -> float | None:
-    """RTT jitter in the unit of `rtts`: the filter of RFC 3550 section 6.4.1 over successive round-trip times.
+    """Return the RTT jitter in the unit of `rtts`: the filter of RFC 3550 section 6.4.1 over successive RTTs.
 
     None with fewer than two.
     """

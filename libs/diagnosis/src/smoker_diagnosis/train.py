@@ -23,7 +23,7 @@ class Train:
     """Counts of packets; times in seconds, None where there is no sample."""
 
     sent: int  # packets that left
-    lost: int  # not answered before their deadline, for all we know never
+    lost: int  # not answered before their deadline
     delayed: int  # answered after it: counted apart
     duplicates: int
     reordered: int  # answers that arrived after one to a later packet (RFC 4737)
@@ -32,7 +32,7 @@ class Train:
     rtts: tuple[float, ...]  # in the order of sending, of packets answered in time
     jitter: float | None  # RFC 3550
     stamped: bool = True  # whether the kernel measured these, and not a clock around the calls
-    unreadable: int = 0  # packets of which the fate is not known, as answers could not be read
+    unreadable: int = 0  # packets whose fate is unknown because answers could not be read
 
     @property
     def known(self) -> int:
@@ -49,7 +49,7 @@ def judge(sent: Sequence[int], answers: Sequence[Answer], *, stamped: bool = Tru
     """Count the fates of the packets that left.
 
     `sent`: their sequence numbers. `answers`: those that could be read, in the order of their arrival. `unreadable`:
-    how many could not be read; each stands for a packet without an answer, and nobody knows for which.
+    how many could not be read. Each stands for a packet whose fate is unknown.
     """
     first: dict[int, Answer] = {}
     duplicates = reordered = 0
@@ -64,7 +64,7 @@ def judge(sent: Sequence[int], answers: Sequence[Answer], *, stamped: bool = Tru
         reordered += answer.sequence < highest
         highest = max(highest, answer.sequence)
     unanswered = sum(number not in first for number in sent)
-    # Where no answer could be read, the other side speaks another protocol: it tells nothing of any packet.
+    # If no answer could be read, the other side speaks another protocol: the fate of every packet is unknown.
     unreadable = min(unanswered, unreadable) if first or not unreadable else unanswered
     lost = unanswered - unreadable
     # The reflector numbers each packet that it saw. A number below the highest that did not arrive is an answer lost on

@@ -1,4 +1,4 @@
-"""What is missing from a whole mesh: probers that do not answer, and probers that do not know all others."""
+"""Find what is missing from a complete mesh: probers that do not answer, or do not know all others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TO_NODES = (HOST, f"{POD}-{HOST}")  # planes that end at a prober on a node's n
 
 
 def missing_of(states: Sequence[State], silent: Collection[tuple[str, str]] = ()) -> Iterator[str]:
-    """Yield what is missing from a whole mesh, each a sentence without its full stop.
+    """Yield what is missing from a complete mesh: sentences without their full stop.
 
     `silent`: node and network of probers that do not answer, where the caller says so itself.
     """

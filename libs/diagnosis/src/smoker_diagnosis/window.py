@@ -1,4 +1,4 @@
-"""What is remembered of a path: the last results in number and in time, and the failures for longer.
+"""The results of a path that are kept: a bounded number from the last hour, and failures for longer.
 
 A path here is a probe and a target. Times are seconds of the monotonic clock, which the caller passes in: nothing here
 reads a clock. There can be thousands of windows, so a result takes 30 bytes, and all windows share one limit.
@@ -16,13 +16,13 @@ from itertools import takewhile
 from smoker_diagnosis.stats import jitter, percentile
 
 SAMPLES = 600  # results kept at most
-SECONDS = 3600.0  # and for so long, but for the last one
+SECONDS = 3600.0  # and for this long, except the last one
 FAILURES = 100  # failures kept at most
-FAILURE_SECONDS = 86_400.0  # and for so long, but for one that is the last result
-ALL_SAMPLES = 30_000  # results of all windows together, but for LEAST of each
+FAILURE_SECONDS = 86_400.0  # and for this long, except the last result
+ALL_SAMPLES = 30_000  # results of all windows together, in addition to LEAST of each
 ALL_FAILURES = 3_000
-RECENT = 5  # results whose packets tell the loss of now
-LEAST = 10, 2  # results and failures that each window may keep however many there are
+RECENT = 5  # results whose packets make up the recent loss
+LEAST = 10, 2  # results and failures that each window may keep in any case
 
 _PACKED = struct.Struct("=dddHHBB")  # time, rtt (NaN: none), duration, sent, lost, which outcome, flags
 _COUNTS, _OK = 1, 2
@@ -35,7 +35,7 @@ class Sample:
 
     time: float  # when it was known
     outcome: str
-    counts: bool  # whether it says something of the network: a local error does not
+    counts: bool  # whether it is evidence about the network: a local error is not
     ok: bool
     rtt: float | None
     duration: float
@@ -82,19 +82,19 @@ class Summary:
 
 
 class Limits:
-    """How much each of so many windows may keep, so that all of them together stay bounded."""
+    """The number of results that each window may keep, so that all windows together stay bounded."""
 
     def __init__(self) -> None:
         self.samples, self.failures = SAMPLES, FAILURES
 
     def share(self, windows: int) -> None:
-        """There are `windows` now. Each heeds it when it next remembers something."""
+        """Divide the limit among `windows`. Each window applies it with its next result."""
         self.samples = min(SAMPLES, max(ALL_SAMPLES // windows, LEAST[0]))
         self.failures = min(FAILURES, max(ALL_FAILURES // windows, LEAST[1]))
 
 
 class Window:
-    """The memory of one path."""
+    """The results of one path."""
 
     __slots__ = ("_data", "_failing_since", "_failures", "_last_success", "_limits")
 
@@ -106,7 +106,7 @@ class Window:
         self._failing_since: float | None = None  # the first failure after the last success
 
     def add(self, sample: Sample) -> None:
-        """Remember `sample`; they come in the order of time."""
+        """Keep `sample`. Samples come in the order of time."""
         if sample.outcome not in _outcomes:
             _outcomes.append(sample.outcome)
         rtt = math.nan if sample.rtt is None else sample.rtt
@@ -132,7 +132,7 @@ class Window:
         return (sample for sample in self._samples() if sample.time >= now - SECONDS)
 
     def summary(self, now: float) -> Summary:
-        """Return what the window says at `now`: of the last hour, and of the last result however old it is."""
+        """Summarise the window at `now`: the last hour, and the last result however old it is."""
         every = list(self._samples())
         newest = every[-1].time if every else now
         begin, failures_begin = min(now - SECONDS, newest), min(now - FAILURE_SECONDS, newest)
@@ -164,7 +164,7 @@ class Window:
 
 
 def _loss(samples: list[Sample]) -> float | None:
-    """Of packets. A result without a train counts as one that was lost or answered whole, as long as the others."""
+    """Return the loss of packets. A result without a train counts like a train that was lost or answered completely."""
     usual = max((sample.sent for sample in samples), default=0) or 1
     lost = sum(sample.lost if sample.sent else usual * (not sample.ok) for sample in samples)
     return lost / sum(sample.sent or usual for sample in samples) if samples else None

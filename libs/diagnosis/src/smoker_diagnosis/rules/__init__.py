@@ -1,4 +1,4 @@
-"""What is known beside the place of a fault: one question a file. Add a rule by a file and a line in `RULES`."""
+"""Rules for what is not a faulty place in the mesh, one per file. A new rule is a file and a line in `RULES`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from smoker_diagnosis.rules import (
 
 Rule = Callable[[Look], Iterator[Finding]]
 
-#: In this order: a rule sees in `Look.named` the nodes that those before it named.
+#: The order matters: `Look.named` has the nodes that earlier rules named.
 RULES: tuple[Rule, ...] = (
     left_nodes.find,
     silent_probers.find,

@@ -1,4 +1,4 @@
-"""Nodes that Kubernetes calls not ready and that failed before: their paths are probed no more."""
+"""Nodes that are NotReady and failed before that: their paths are no longer probed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST = 0.5  # share of the peers that must have seen it fail
 
 
 def find(look: Look) -> Iterator[Finding]:
-    """Yield them."""
+    """Yield the findings."""
     for node, reports in sorted(look.mesh.left.items()):
         failing = sum(reports)
         if node in look.named or node in look.mesh.answering or failing < max(1, MOST * len(reports)):

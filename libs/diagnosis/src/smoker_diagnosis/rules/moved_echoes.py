@@ -1,4 +1,4 @@
-"""Echo services whose pods moved while probes failed: worth telling, and no fault."""
+"""Echo services whose pods moved while probes failed: information, not a fault."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from smoker_diagnosis.look import Look
 
 
 def find(look: Look) -> Iterator[Finding]:
-    """Yield them, until every path has a result from after the move."""
+    """Yield the findings, until every path has a result from after the move."""
     for bit, move in sorted(look.mesh.moves.items()):
         missed = move.missed(bit)
         if not move.after or not missed:

@@ -1,4 +1,4 @@
-"""Probers that do not answer for themselves though their peers reach them, and those that hang."""
+"""Probers that the hub does not reach although their peers do, and probers that hang."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from smoker_diagnosis.look import Look
 
 
 def find(look: Look) -> Iterator[Finding]:
-    """Yield them, but for nodes that are named already, or that left the cluster."""
+    """Yield their findings, except on nodes that are named already or left the cluster."""
     mesh = look.mesh
     for node, network in sorted(mesh.hung | mesh.silent | mesh.mute.keys()):
         if (node, network) in mesh.mute and node not in look.named:
@@ -24,7 +24,7 @@ def find(look: Look) -> Iterator[Finding]:
         if node in look.named or node in mesh.left or not (reached or hung):
             continue
         if not hung and any(_concerns(each.component.scope, node, look) for each in look.blamed):
-            continue  # the hub may stand at the other end of that fault
+            continue  # the hub may be at the other end of that fault
         count = Count("peers", len(cells) - len(reached), len(cells))
         sure = 0.95 if hung or len(reached) > 1 else 0.8
         yield _finding(look, node, count, (network, "hung" if hung else "silent"), sure)

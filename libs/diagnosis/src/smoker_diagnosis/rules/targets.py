@@ -1,4 +1,4 @@
-"""Further targets (not peers, not echo services) that fail for everybody who probes them."""
+"""Additional targets (neither peers nor echo services) that fail from every node that probes them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from smoker_diagnosis.finding import Count, Finding, finding_of
 from smoker_diagnosis.look import Look
 
 OFTEN = 2  # failures in a row
-MOST_OF = 0.8  # share of the probers that makes "everybody"
+MOST_OF = 0.8  # share of the probers that counts as all
 
 
 def find(look: Look) -> Iterator[Finding]:
-    """Yield them. Probers on nodes that are named already say nothing about a target."""
+    """Yield their findings. Results from nodes that are named already do not count."""
     of: dict[str, list[tuple[bool, str]]] = {}
     for source, path, _now in look.mesh.others:
         if path.last and path.last != LOCAL_ERROR and source not in look.named:

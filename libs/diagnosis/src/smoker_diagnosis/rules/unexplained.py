@@ -1,4 +1,4 @@
-"""Paths that fail, and that no component explains: they are listed, and nothing is blamed."""
+"""Failing paths that no component explains: they are listed, and no component is named."""
 
 from __future__ import annotations
 

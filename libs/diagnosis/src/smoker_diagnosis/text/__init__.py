@@ -1,4 +1,4 @@
-"""The sentences of findings for people: no other package of ours has any.
+"""The sentences of findings for people. No other package contains any.
 
 FAULT node-3: packet loss of 36 % on the pod network (CNI overlay or NetworkPolicy), for 90 s, confidence 98 %
   evidence: 12 of 24 pod paths to or from node-3 lose packets; all 12 node-to-node paths beside them are clean
@@ -37,7 +37,7 @@ _SEVERITIES = {"critical": "FAULT", "warning": "WARNING", "info": "INFO"}
 
 
 def headline(finding: Finding) -> str:
-    """Return one line: where, what, and how sure."""
+    """Return one line: place, fault and confidence."""
     if finding.kind == "unknown":
         count = sum(each.failing for each in finding.counts)
         return f"UNKNOWN {paths(count)} {verb(count, 'fails', 'fail')} without a common cause"
@@ -52,7 +52,7 @@ def _where(finding: Finding) -> str:
 
 
 def lines(finding: Finding) -> list[str]:
-    """Return the headline, the evidence and what to do next."""
+    """Return the headline, the evidence and the next commands."""
     return [
         headline(finding),
         *(f"  evidence: {each}" for each in evidence(finding)),
@@ -61,7 +61,7 @@ def lines(finding: Finding) -> list[str]:
 
 
 def summary(findings: Sequence[Finding], count: int, probers: int, failing: int = 0) -> str:
-    """Return the one sentence that comes first: the gravest fault, or that there is none.
+    """Return the first sentence: the most severe fault, or that there is none.
 
     `count`: paths that `probers` probers probe; `failing`: those of them whose last probe failed.
     """

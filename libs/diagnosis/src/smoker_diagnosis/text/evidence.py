@@ -1,4 +1,4 @@
-"""What speaks for a finding."""
+"""The evidence for a finding, as sentences."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ENDS = {NODE: "to or from", INTO: "to", OUT_OF: "from"}
 
 
 def evidence(finding: Finding) -> Iterator[str]:
-    """Yield what speaks for the finding, a sentence each without its end."""
+    """Yield the evidence for the finding: sentences without their full stop."""
     if finding.kind in ("not_ready", "silent"):
         yield _peers(finding)
         if finding.kind == "not_ready":
@@ -49,7 +49,7 @@ def _peers(finding: Finding) -> str:
 
 
 def _main(finding: Finding) -> Iterator[str]:
-    """Yield how many paths fail, and what of the paths beside them."""
+    """Yield the number of failing paths, and the state of the comparable ones."""
     failing = sum(each.failing for each in finding.counts)
     if not failing:
         return

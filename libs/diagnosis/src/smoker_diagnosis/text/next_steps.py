@@ -1,4 +1,4 @@
-"""Commands that bring the reader closer to the cause."""
+"""Commands that help the reader find the cause."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _WITH_NODES = {NODE, INTO, OUT_OF, PAIR, ONE_WAY}
 
 
 def next_steps(finding: Finding) -> Iterator[str]:
-    """Yield them."""
+    """Yield the commands."""
     command = _OF_KIND.get(finding.kind, _of_layer)(finding)
     if command:
         yield command

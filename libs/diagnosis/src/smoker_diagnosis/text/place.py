@@ -1,4 +1,4 @@
-"""Where a fault is."""
+"""The place of a fault in words."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def scope_name(scope: Scope) -> str:
 
 
 def place(finding: Finding) -> str:
-    """Return where the fault is, or the places that it can be at."""
+    """Return the place of the fault, or the possible places."""
     if not finding.one_of:
         return scope_name(finding.scope)
     more = len(finding.one_of) - SHOWN

@@ -1,4 +1,4 @@
-"""What is wrong at the place of a fault."""
+"""The fault in words, without its place."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def layer(finding: Finding) -> str:
 
 
 def what(finding: Finding) -> str:
-    """Return what is wrong there."""
+    """Return the fault in words."""
     return _WHAT[finding.kind](finding)
 
 
@@ -134,7 +134,7 @@ def _families(finding: Finding) -> str:
 
 
 def _side(finding: Finding) -> str:
-    """Return the direction, where it is one."""
+    """Return the direction in words, if it is known."""
     node = finding.scope.nodes[-1] if finding.scope.nodes else ""
     if finding.direction not in ("in", "out") or not node:
         return ""

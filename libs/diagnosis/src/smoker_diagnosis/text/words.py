@@ -1,4 +1,4 @@
-"""Words and numbers as people write them."""
+"""Words and numbers in sentences."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OUTCOMES = {
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as people write them: `45 s`, `12 min`, `3 h`."""
+    """Return seconds in words: `45 s`, `12 min`, `3 h`."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
