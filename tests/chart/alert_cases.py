@@ -40,7 +40,13 @@ OF_PATHS = (
     "SmokerPacketLoss",
     "SmokerLatencyHigh",
 )
-OF_PROBERS = ("SmokerProberMissing", "SmokerProberStarved")
+OF_PROBERS = (
+    "SmokerProberMissing",
+    "SmokerProberStarved",
+    "SmokerDiscoveryStale",
+    "SmokerTooFewPeers",
+    "SmokerEchoRestarting",
+)
 ALERTS = (*OF_HUB, *OF_PATHS, *OF_PROBERS)
 NODES = ("a", "b", "c")
 PROBES, FAMILIES = ("tcp", "udp"), ("v4", "v6")
@@ -70,10 +76,15 @@ UNITS = {"s": 1, "m": 60, "h": 3600}
 LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
-def alerts(release: Rendered) -> list[Object]:
-    """The alerting rules of a release."""
+def rules(release: Rendered) -> list[Object]:
+    """Return the rules of a release, alerting and recording."""
     (rule,) = release.of_kind("PrometheusRule")
     return [rule for group in rule["spec"]["groups"] for rule in group["rules"]]
+
+
+def alerts(release: Rendered) -> list[Object]:
+    """Return the alerting rules of a release."""
+    return [rule for rule in rules(release) if "alert" in rule]
 
 
 def expanded(text: str) -> str:
@@ -156,6 +167,6 @@ def rule_file(release: Rendered, annotation: str | None = None) -> str:
     spec = yaml.safe_load(yaml.safe_dump(rule["spec"]))
     for group in spec["groups"]:
         for one in group["rules"]:
-            if annotation:
+            if annotation and "alert" in one:
                 one["annotations"] = {annotation: one["annotations"][annotation]}
     return yaml.safe_dump(spec, allow_unicode=True, width=1000)

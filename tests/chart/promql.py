@@ -11,8 +11,8 @@ from tests.metrics_page import PAGE, rows, words
 
 TARGET_LABELS = re.compile(r"^\| (?P<labels>`[a-z_`, ]+`) \| the pod", re.MULTILINE)
 SUFFIXES = {"counter": [""], "gauge": [""], "histogram": ["_bucket", "_sum", "_count"], "summary": ["_sum", "_count"]}
-# What docs/metrics.md does not list: metrics of Prometheus itself and of kube-state-metrics, and the labels of alerts.
-FOREIGN = re.compile(r"up|ALERTS|kube_[a-z_]+")
+# What docs/metrics.md does not list as a service's: of Prometheus itself, of kube-state-metrics, of recording rules.
+FOREIGN = re.compile(r"up|ALERTS|kube_[a-z_]+|smoker:[a-z_:]+")
 OF_ALERTS = {"alertname", "alertstate", "severity"}
 
 STRING = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|`[^`]*`')

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from .alert_cases import ALERTS, OF_HUB, OF_PATHS, OF_PROBERS, alerts
+from .alert_cases import ALERTS, OF_HUB, OF_PATHS, OF_PROBERS, alerts, rules
 from .markdown import anchors
 from .promql import mistakes
 from .render import ALL, HOST, Helm, Object, merged, nested
@@ -30,7 +30,10 @@ def rendered(
 
 
 def windows(helm: Helm, values: dict[str, Any]) -> list[int]:
-    return [int(seconds) for rule in rendered(helm, values) for seconds in WINDOW.findall(rule["expr"])]
+    """Return the seconds of each window of the rules, but for that in which restarts are counted."""
+    off = nested("metrics.prometheusRule.echoRestarting.enabled", False)
+    found = rules(helm.render(merged(merged(merged(ON, EVERY), off), values)))
+    return [int(seconds) for rule in found for seconds in WINDOW.findall(rule["expr"])]
 
 
 def test_alerts(helm: Helm) -> None:
@@ -45,7 +48,7 @@ def test_targets_of_others(helm: Helm) -> None:
     """Nobody knows whether a target is gone that is not Smoker's own."""
     foreign = rendered(helm, {"prober": {"serverHost": "echo.example.com"}, **NO_HUB})
     assert {rule["alert"] for rule in foreign} == {*OF_PATHS, *OF_PROBERS} - {"SmokerTargetGone"}
-    assert "-echo" not in "".join(rule["expr"] for rule in foreign)
+    assert "-echo" not in "".join(rule["expr"] for rule in foreign if rule["alert"] in OF_PATHS)
 
 
 def test_annotations_and_labels(helm: Helm) -> None:
@@ -55,19 +58,59 @@ def test_annotations_and_labels(helm: Helm) -> None:
         assert rule["labels"].get("severity") in ((None,) if of_finding else ("critical", "warning"))
         assert rule["labels"]["namespace"] == "net"
         assert rule["labels"]["app_kubernetes_io_instance"] == "lungs"
-        assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
+        assert set(rule["annotations"]) == {"summary", "description"}
         assert "\n" not in rule["annotations"]["summary"]
         assert not re.search(r"<no value>|<nil>|%!", str(rule))
 
 
 def test_runbooks(helm: Helm) -> None:
-    """Each alert's link leads to a heading of docs/troubleshooting.md, wherever that is served."""
-    for rule in rendered(helm):
+    """Each alert links to its heading of docs/troubleshooting.md, wherever that is served."""
+    assert {rule["alert"] for rule in alerts(helm.render(ALL))} == {*ALERTS, "Own"} - {"SmokerTargetGone"}
+    for rule in (rule for rule in alerts(helm.render(ALL)) if rule["alert"] != "Own"):
         page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
-        assert page == "docs/troubleshooting.md"
-        assert anchor in anchors(RUNBOOK.read_text())
-    for rule in alerts(helm.render(ALL)):
-        assert rule["annotations"]["runbook_url"].startswith("https://example.com/smoker/troubleshooting#smoker")
+        assert page == "https://example.com/smoker/troubleshooting"
+        assert anchor == rule["alert"].lower()
+    known = anchors(RUNBOOK.read_text())
+    assert [alert for alert in ALERTS if alert.lower() not in known] == []
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_each_alert_alone(helm: Helm, alert: str) -> None:
+    """Each alert can be left out, or have another severity and further labels; the others stay as they are."""
+    key = f"metrics.prometheusRule.{alert[6].lower()}{alert[7:]}"
+    left = {rule["alert"] for rule in rendered(helm, nested(key, {"enabled": False}))}
+    assert left == {*ALERTS} - {alert}
+    own = {"severity": "page", "labels": {"team": "network", "namespace": "other"}}
+    for rule in rendered(helm, nested(key, own)):
+        expected = ("page", "network") if rule["alert"] == alert else (rule["labels"].get("severity"), None)
+        assert (rule["labels"].get("severity"), rule["labels"].get("team")) == expected
+        assert rule["labels"]["namespace"] == "net"
+
+
+def test_no_alert_is_left(helm: Helm) -> None:
+    """Where all alerts are left out, no group is empty, and the rules of the user stay."""
+    off = {f"{alert[6].lower()}{alert[7:]}": {"enabled": False} for alert in ALERTS}
+    own = [{"record": "team:up:sum", "expr": "sum(up)"}]
+    for values in (off, {**off, "additionalRules": own}):
+        release = helm.render(merged(merged(ON, EVERY), nested("metrics.prometheusRule", values)))
+        assert alerts(release) == []
+        groups = release.of_kind("PrometheusRule")[0]["spec"]["groups"]
+        assert all(group["rules"] for group in groups)
+        assert [group["rules"] for group in groups if group["name"] == "smoker-additional"] == [
+            own for _ in range("additionalRules" in values)
+        ]
+
+
+def test_recorded_series(helm: Helm) -> None:
+    """Each recorded series that a rule reads is recorded by the same release, with the labels of that release."""
+    for values in (NO_HUB, EVERY, HOST):
+        release = helm.render(merged(ON, values), release="lungs", namespace="net")
+        recorded = [rule for rule in rules(release) if "record" in rule]
+        read = set(re.findall(r"smoker:[a-z_:]+", " ".join(rule["expr"] for rule in rules(release))))
+        assert read == {rule["record"] for rule in recorded}
+        for rule in recorded:
+            assert rule["labels"] == {"namespace": "net", "app_kubernetes_io_instance": "lungs"}
+            assert not mistakes(rule["expr"]), rule["record"]
 
 
 @pytest.mark.parametrize("values", [{}, ALL], ids=["default", "all"])
@@ -78,14 +121,14 @@ def test_known_metrics(helm: Helm, values: dict[str, Any]) -> None:
 
 
 def test_this_release_alone(helm: Helm) -> None:
-    """An alert reads its own release, and of it the probers and the hub unless it is `up`; nodes are the cluster's."""
-    of_release = 'namespace="net",app_kubernetes_io_instance="lungs",app_kubernetes_io_component'
-    of_probers, of_hub = f'{of_release}=~"prober|host"', f'{of_release}="hub"'
-    for rule in rendered(helm, HOST, release="lungs"):
-        for metric, matchers in re.findall(r"(\w+)\{([^}]*)\}", rule["expr"]):
+    """A rule reads its own release, and of it what one component says; nodes are the cluster's."""
+    of_release = 'namespace="net",app_kubernetes_io_instance="lungs"'
+    of_one = tuple(f"{of_release},app_kubernetes_io_component={of}" for of in ('~"prober|host"', '"hub"', '~".+-echo"'))
+    for rule in rules(helm.render(merged(merged(ON, EVERY), HOST), release="lungs", namespace="net")):
+        for metric, matchers in re.findall(r"([\w:]+)\{([^}]*)\}", rule["expr"]):
             if not metric.startswith("kube_node_"):
                 assert matchers.startswith(of_release)
-                assert metric == "up" or matchers.startswith((of_probers, of_hub))
+                assert metric.startswith("smoker:") or matchers.startswith(of_one)
 
 
 @pytest.mark.parametrize(
@@ -97,8 +140,7 @@ def test_windows(helm: Helm, interval: float | str, scrape: int) -> None:
     prober = {"intervalSeconds": interval, "timeoutSeconds": 0.1}
     values = merged({"prober": prober}, nested("metrics.podMonitor", scraped))
     turn = max(float(interval), scrape)
-    assert min(windows(helm, values)) == 4 * turn
-    assert set(windows(helm, values)) == {4 * turn, 20 * turn, 86400}
+    assert set(windows(helm, values)) == {4 * turn, 20 * turn, 3600, 86400}
 
 
 def test_windows_of_a_service_monitor(helm: Helm) -> None:
@@ -117,6 +159,16 @@ def test_windows_of_rounds_that_fail(helm: Helm, interval: float | str, timeout:
     assert min(windows(helm, values)) == math.ceil(4 * turn)
 
 
+def test_loss_outlasts_an_outage(helm: Helm) -> None:
+    """Loss must last longer than an outage that is over stays in the window: never less than twenty-four rounds."""
+    for seconds, interval, expected in ((600, 30, "720s"), (1000, 30, "1000s"), (0, 10, "720s"), (0, 60, "1440s")):
+        values = merged(
+            nested("metrics.prometheusRule.packetLoss.forSeconds", seconds), {"prober": {"intervalSeconds": interval}}
+        )
+        (rule,) = (rule for rule in rendered(helm, values) if rule["alert"] == "SmokerPacketLoss")
+        assert rule["for"] == expected
+
+
 @pytest.mark.parametrize("alert", ["ProbeFailing", "TargetFailing", "TargetGone"])
 def test_never_before_a_window(helm: Helm, alert: str) -> None:
     """What compares nodes waits for a window at least: a node hears of an outage up to one interval after another."""
@@ -131,10 +183,12 @@ def test_never_before_a_window(helm: Helm, alert: str) -> None:
     ("alert", "key", "value", "text"),
     [
         ("SmokerPacketLoss", "packetLoss.ratio", 0.25, "> 0.25\n"),
-        ("SmokerLatencyHigh", "latencyHigh.factor", 3, "> 3 * quantile"),
-        ("SmokerLatencyHigh", "latencyHigh.floorSeconds", "0.002", "> 0.002 + quantile"),
-        ("SmokerLatencyHigh", "latencyHigh.pastSeconds", 2880, "[2880s:10s] offset 600s) >= 12\n"),
-        ("SmokerLatencyHigh", "latencyHigh.pastSeconds", 60, "[60s:1s] offset 600s) >= 3\n"),
+        ("SmokerLatencyHigh", "latencyHigh.factor", 3, "> 3 * max by"),
+        ("SmokerLatencyHigh", "latencyHigh.floorSeconds", "0.002", "> 0.002 + max by"),
+        ("SmokerLatencyHigh", "latencyHigh.pastSeconds", 2880, "[2880s] offset 600s\n"),
+        ("SmokerTooFewPeers", "tooFewPeers.ratio", 0.5, "0.5 * max("),
+        ("SmokerEchoRestarting", "echoRestarting.restarts", 7, ">= 7"),
+        ("SmokerEchoRestarting", "echoRestarting.windowSeconds", 600, "[600s]"),
         ("SmokerProberStarved", "proberStarved.throttledRatio", 0.5, "> 0.5"),
         ("SmokerProberStarved", "proberStarved.latenessSeconds", 2.5, "> 2.5"),
     ],
@@ -145,15 +199,25 @@ def test_thresholds(helm: Helm, alert: str, key: str, value: Any, text: str) -> 
     assert any(text in rule["expr"] for rule in found if rule["alert"] == alert)
 
 
+@pytest.mark.parametrize(("past", "window", "interval"), [(86400, "[3600s:300s]", "3600s"), (60, "[3s:1s]", "3s")])
+def test_pieces_of_the_past(helm: Helm, past: int, window: str, interval: str) -> None:
+    """The past is recorded in twenty-four pieces, each once and of twelve steps."""
+    values = merged(merged(ON, EVERY), nested("metrics.prometheusRule.latencyHigh.pastSeconds", past))
+    groups = helm.render(values).of_kind("PrometheusRule")[0]["spec"]["groups"]
+    (group,) = (group for group in groups if group["name"] == "smoker-past")
+    assert group["interval"] == interval
+    assert group["rules"][0]["expr"].count(window) == 2
+
+
 @pytest.mark.parametrize("alert", ALERTS)
 def test_patience(helm: Helm, alert: str) -> None:
     """Each alert waits for as long as its value says; by default longer than the restart of a pod takes.
 
-    But for a fault: the hub has waited before it opened the finding.
+    But for a fault, because the hub has waited before it opened the finding, and for restarts, which are counted.
     """
     key = f"{alert[6].lower()}{alert[7:]}"
     for rule in (rule for rule in rendered(helm) if rule["alert"] == alert):
-        assert int(rule["for"].removesuffix("s")) >= (0 if alert == "SmokerFault" else 300)
+        assert int(rule["for"].removesuffix("s")) >= (0 if alert in ("SmokerFault", "SmokerEchoRestarting") else 300)
     for rule in rendered(helm, nested(f"metrics.prometheusRule.{key}.forSeconds", 4321)):
         assert (rule["for"] == "4321s") == (rule["alert"] == alert)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from .render import ALL, ECHOES, ROWS, VALUES_KEY, WORKLOADS, Helm, Rendered, at, merged, nested
@@ -52,6 +54,7 @@ CONCERNS: dict[str, set[str]] = {
     "udpEcho.stampPort": {"udp-echo", *PROBERS},
     **{f"{VALUES_KEY[echo]}.port": {echo, *PROBERS} for echo in ECHOES},
 }
+ALERTS = [row.key.split(".")[2] for row in ROWS if re.fullmatch(r"metrics\.prometheusRule\.\w+\.enabled", row.key)]
 # Another base makes other objects, so that there is nothing to compare; and nothing reads `enabled`.
 KEYS = [row.key for row in ROWS if row.key not in ("fullnameOverride", "enabled")]
 OTHER = merged(
@@ -61,7 +64,7 @@ OTHER = merged(
         "hub": {"enabled": False, "history": {"persistence": {"enabled": True}}, "serviceAccount": {"create": False}},
         "prober": {"serviceAccount": {"create": False}},
         "rbac": {"create": False},
-        "metrics": {"serviceMonitor": {"enabled": True}},
+        "metrics": {"serviceMonitor": {"enabled": True}, "prometheusRule": {key: {"enabled": False} for key in ALERTS}},
     },
 )  # what ci/all-values.yaml says but for what excludes the rest of it
 
@@ -75,7 +78,8 @@ def rolled(before: Rendered, after: Rendered) -> set[str]:
 @pytest.mark.parametrize("key", KEYS)
 def test_rolls(any_helm: Helm, key: str) -> None:
     """The pod templates that a value changes are those of the workloads it concerns; and it changes something."""
-    on = {"enabled": not key.endswith(".enabled")}
+    of_alert = key.endswith(".enabled") and "prometheusRule." in key and key != "metrics.prometheusRule.enabled"
+    on = {"enabled": not key.endswith(".enabled") or of_alert}
     narrow = {**on, "nodeCidrs": ["203.0.113.0/24"]}  # any address by default: then extraFrom adds nothing
     rules = {**on, "pathAlerts": not key.endswith(".pathAlerts")}  # else a hub leaves them out
     monitor = "serviceMonitor" if key.startswith("metrics.serviceMonitor.") else "podMonitor"  # one excludes the other

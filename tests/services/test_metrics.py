@@ -13,8 +13,8 @@ from tests.metrics_page import rows
 from tests.promtool import promtool
 
 PROGRAMS = ["smoker-tcp-echo", "smoker-udp-echo", "smoker-http-echo", "smoker-prober"]
-#: Only where there is a CPU limit.
-SOMETIMES = {"smoker_prober_throttled_seconds_total"}
+#: Only where there is a CPU limit, or a mesh, which tests/prober/sinks/test_metrics.py has.
+SOMETIMES = {"smoker_prober_throttled_seconds_total", "smoker_prober_peers", "smoker_prober_discovery_stale_seconds"}
 #: Labels of the series of peers alone, which tests/prober/test_metrics.py has.
 OF_PEERS = {"plane", "family", "target_zone", "zone"}
 #: The hub's, which tests/hub/test_api.py has.

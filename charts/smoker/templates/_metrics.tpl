@@ -87,15 +87,26 @@ Takes root, forSeconds.
 {{- end -}}
 
 {{/*
-Labels of an alert, in addition to those of its expression. They tell the alerts of two releases apart. Takes root, severity (empty if
-the expression has that label).
+Labels of an alert, in addition to those of its expression. They tell the alerts of two releases apart. Takes root, rule (the alert's
+values), and sign, if the alert has several rules. Without a severity, the expression has that label.
 */}}
 {{- define "smoker.alertLabels" -}}
-{{- with .severity }}
-severity: {{ . }}
-{{- end }}
-namespace: {{ .root.Release.Namespace | quote }}
-app_kubernetes_io_instance: {{ .root.Release.Name | quote }}
+{{- $own := include "smoker.recordLabels" .root | fromYaml -}}
+{{- with .rule.severity }}{{ $_ := set $own "severity" . }}{{ end -}}
+{{- with .sign }}{{ $_ := set $own "sign" . }}{{ end -}}
+{{- toYaml (merge $own .rule.labels) -}}
+{{- end -}}
+
+{{/* Labels of a recorded series: those by which a rule knows its own release. */}}
+{{- define "smoker.recordLabels" -}}
+namespace: {{ .Release.Namespace | quote }}
+app_kubernetes_io_instance: {{ .Release.Name | quote }}
+{{- end -}}
+
+{{/* How long loss must last: the value, but longer than an outage that is over stays in the window. */}}
+{{- define "smoker.forMoreThanALongWindow" -}}
+{{- $seconds := int64 .Values.metrics.prometheusRule.packetLoss.forSeconds -}}
+{{- max $seconds (add (include "smoker.longWindow" . | int64) (include "smoker.window" . | int64)) }}s
 {{- end -}}
 
 {{/* Whether there are alerts per path: not empty if so. They exist without a hub, which has one alert per fault, or if pathAlerts is set. */}}
@@ -103,7 +114,9 @@ app_kubernetes_io_instance: {{ .root.Release.Name | quote }}
 {{- if or .Values.metrics.prometheusRule.pathAlerts (not (include "smoker.hub" .)) }}yes{{ end -}}
 {{- end -}}
 
-{{/* Link to an alert's section in docs/troubleshooting.md. Takes root, alert. */}}
+{{/* The annotation that links to an alert's section in docs/troubleshooting.md, if that is served. Takes root, alert. */}}
 {{- define "smoker.runbook" -}}
-{{- printf "%s#%s" .root.Values.metrics.prometheusRule.runbookUrl (lower .alert) | quote -}}
+{{- with .root.Values.metrics.prometheusRule.runbookUrl -}}
+runbook_url: {{ printf "%s#%s" . (lower $.alert) | quote }}
+{{- end -}}
 {{- end -}}

@@ -13,6 +13,7 @@ from smoker_prober.result import Details, Measure, Method, Outcome, Result, Rtt
 from smoker_prober.sinks import metrics
 from smoker_prober.sinks.counts import FATES
 from smoker_prober.sinks.metrics import Metrics
+from smoker_prober.snapshot import MeshView
 from smoker_prober.target import Target, service_path
 from tests.prober.store.test_windows import TRAIN, made
 from tests.prober.targets import Stepped, peer_path, target
@@ -173,6 +174,22 @@ def test_a_peer_is_known_by_name_and_path() -> None:
     assert kept("smoker_probe_total", family="ipv4", **labels) is None
     assert kept("smoker_probe_total", family="ipv6", **labels) == 1
     assert kept("smoker_prober_paths") == 1
+
+
+def test_peers_and_the_age_of_their_list() -> None:
+    """A mesh says how many peers it knows and probes, and for how long it has had no news; without one nothing does."""
+    assert Kept()("smoker_prober_peers", state="known") is None
+    assert Kept()("smoker_prober_discovery_stale_seconds") is None
+    clock = Stepped()
+    views = [MeshView(known=4, probers=8, probed=3, paths=18, stale_since=None)]
+    registry = CollectorRegistry()
+    Metrics(registry, interval=30.0, mesh=lambda: views[-1], clock=clock)
+    read = registry.get_sample_value
+    assert (read("smoker_prober_peers", {"state": "known"}), read("smoker_prober_peers", {"state": "probed"})) == (4, 3)
+    assert read("smoker_prober_discovery_stale_seconds") == 0
+    views.append(MeshView(known=4, probers=8, probed=3, paths=18, stale_since=clock.date(clock.now())))
+    clock.passes(90)
+    assert read("smoker_prober_discovery_stale_seconds") == 90
 
 
 def test_paths_beyond_the_bound_have_no_series(monkeypatch: pytest.MonkeyPatch) -> None:

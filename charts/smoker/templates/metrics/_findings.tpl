@@ -5,6 +5,7 @@ The window bridges a restart of the hub, after which a finding opens again once 
 {{- define "smoker.findingRules" -}}
 {{- $rules := .Values.metrics.prometheusRule -}}
 {{- $window := include "smoker.window" . -}}
+{{- if $rules.fault.enabled }}
 - alert: SmokerFault
   expr: |
     # Every replica has the same findings, with the same ids.
@@ -13,14 +14,18 @@ The window bridges a restart of the hub, after which a finding opens again once 
     ) > 0
   for: {{ int64 $rules.fault.forSeconds }}s
   labels:
-    {{- include "smoker.alertLabels" (dict "root" . "severity" "") | nindent 4 }}
+    {{- include "smoker.alertLabels" (dict "root" . "rule" $rules.fault) | nindent 4 }}
   annotations:
     summary: >-
       {{`{{ $labels.scope }}: {{ $labels.kind }}{{ with $labels.layer }} of layer {{ . }}{{ end }}, finding {{ $labels.finding }}`}}
     description: >-
       {{`The hub has found a fault at {{ $labels.scope }}{{ with $labels.layer }} (layer {{ . }}){{ end }}. For the evidence and the next command run
       kubectl smoker findings, or look for finding {{ $labels.finding }} on the hub's page or in its log.`}}
-    runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerFault") }}
+    {{- with include "smoker.runbook" (dict "root" . "alert" "SmokerFault") }}
+    {{- . | nindent 4 }}
+    {{- end }}
+{{- end }}
+{{- if $rules.hubBlind.enabled }}
 {{- /* The alert has two causes, each with a rule of its own. The label `sign` tells them apart. */}}
 - alert: SmokerHubBlind
   expr: |
@@ -29,14 +34,15 @@ The window bridges a restart of the hub, after which a finding opens again once 
     or max(absent(up{ {{- include "smoker.ofHub" . }}}))
   for: {{ int64 $rules.hubBlind.forSeconds }}s
   labels:
-    {{- include "smoker.alertLabels" (dict "root" . "severity" "warning") | nindent 4 }}
-    sign: missing
+    {{- include "smoker.alertLabels" (dict "root" . "rule" $rules.hubBlind "sign" "missing") | nindent 4 }}
   annotations:
     summary: no hub answers
     description: >-
       No hub of this release answers the scrape. Probers keep probing, but no fault is named and SmokerFault cannot fire. Check the
       hub's pod and its log.
-    runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerHubBlind") }}
+    {{- with include "smoker.runbook" (dict "root" . "alert" "SmokerHubBlind") }}
+    {{- . | nindent 4 }}
+    {{- end }}
 - alert: SmokerHubBlind
   expr: |
     # The replica that reaches most probers still reaches fewer than half of them.
@@ -46,15 +52,17 @@ The window bridges a restart of the hub, after which a finding opens again once 
     ) < 0.5
   for: {{ int64 $rules.hubBlind.forSeconds }}s
   labels:
-    {{- include "smoker.alertLabels" (dict "root" . "severity" "warning") | nindent 4 }}
-    sign: cut_off
+    {{- include "smoker.alertLabels" (dict "root" . "rule" $rules.hubBlind "sign" "cut_off") | nindent 4 }}
   annotations:
     summary: >-
       {{`only {{ $value | humanizePercentage }} of the probers answer the hub`}}
     description: >-
       {{`Only {{ $value | humanizePercentage }} of the probers answer the hub. Either the hub is cut off, or most of the network is down. Until more
       probers answer, it neither opens nor closes a finding.`}}
-    runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerHubBlind") }}
+    {{- with include "smoker.runbook" (dict "root" . "alert" "SmokerHubBlind") }}
+    {{- . | nindent 4 }}
+    {{- end }}
+{{- end }}
 {{- end -}}
 
 {{/*

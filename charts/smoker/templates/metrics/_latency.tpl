@@ -1,27 +1,22 @@
 {{/*
 Is a path slower than it used to be? Compares the path's round-trip time, which a busy prober does not change, with its own past. The
-subqueries join the series of a node's successive pods, so that a restarted prober keeps the past of the pod before it.
+subqueries join the series of a node's successive pods, so that a restarted prober keeps the past of the pod before it. A path without a recorded past is too young.
 */}}
 {{- define "smoker.latencyRules" -}}
 {{- $rule := .Values.metrics.prometheusRule.latencyHigh -}}
 {{- $past := include "smoker.past" . -}}
-{{- /* Least number of steps with data: a twenty-fourth of the past (an hour of a day). */}}
-{{- $known := divf $rule.pastSeconds 24 (include "smoker.pastStep" .) | ceil | int64 -}}
+{{- if $rule.enabled -}}
 - alert: SmokerLatencyHigh
   expr: |
     # The median of the last twenty rounds exceeds the past median by a factor …
     (
       {{ include "smoker.present" . }}
-      > {{ include "smoker.text" $rule.factor }} * quantile_over_time(0.5, {{ $past }})
+      > {{ include "smoker.text" $rule.factor }} * {{ $past | nindent 6 | trim }}
     )
     # … and by a number of seconds …
     and (
       {{ include "smoker.present" . }}
-      > {{ include "smoker.text" $rule.floorSeconds }} + quantile_over_time(0.5, {{ $past }})
-    )
-    # … and the past has enough data …
-    and (
-      count_over_time({{ $past }}) >= {{ $known }}
+      > {{ include "smoker.text" $rule.floorSeconds }} + {{ $past | nindent 6 | trim }}
     )
     # … unless most of the path's probes fail: then its last round-trip time is old.
     unless (
@@ -29,14 +24,33 @@ subqueries join the series of a node's successive pods, so that a restarted prob
     )
   for: {{ int64 $rule.forSeconds }}s
   labels:
-    {{- include "smoker.alertLabels" (dict "root" . "severity" "warning") | nindent 4 }}
+    {{- include "smoker.alertLabels" (dict "root" . "rule" $rule) | nindent 4 }}
   annotations:
     summary: >-
       {{`{{ $labels.node }} to {{ $labels.target }} ({{ $labels.probe }}{{ with $labels.plane }} {{ . }}{{ end }}{{ with $labels.family }} {{ . }}{{ end }}) takes {{ $value | humanizeDuration }}, longer than usual`}}
     description: >-
       {{`The median round-trip time from {{ $labels.node }} to {{ $labels.target }} ({{ $labels.probe }}{{ with $labels.plane }} {{ . }}{{ end }}{{ with $labels.family }} {{ . }}{{ end }}) is
       {{ $value | humanizeDuration }}`}}, more than {{ include "smoker.text" $rule.factor }} times this path's median of the past.
-    runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerLatencyHigh") }}
+    {{- with include "smoker.runbook" (dict "root" . "alert" "SmokerLatencyHigh") }}
+    {{- . | nindent 4 }}
+    {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/*
+The past, in pieces: the median of each twenty-fourth of it (an hour of a day), for paths that existed all that time. A query for a day
+of every path at once would exceed the number of samples that Prometheus allows in a large cluster.
+*/}}
+{{- define "smoker.pastRules" -}}
+{{- if .Values.metrics.prometheusRule.latencyHigh.enabled -}}
+{{- $piece := printf "%s[%ss:%ss]" (include "smoker.rtt" .) (include "smoker.pastPiece" .) (include "smoker.pastStep" .) -}}
+- record: smoker:path_rtt_seconds:median
+  expr: |
+    quantile_over_time(0.5, {{ $piece }})
+    and count_over_time({{ $piece }}) >= 11
+  labels:
+    {{- include "smoker.recordLabels" . | nindent 4 }}
+{{- end }}
 {{- end -}}
 
 {{- define "smoker.rtt" -}}
@@ -48,12 +62,19 @@ max by (node, probe, target, plane, family) (smoker_probe_last_rtt_seconds{ {{- 
 quantile_over_time(0.5, {{ include "smoker.rtt" . }}[{{ include "smoker.longWindow" . }}s:{{ $step }}s])
 {{- end -}}
 
-{{/* The past ends where the present begins. 288 steps: each 5 minutes of a day. */}}
+{{/* The past ends where the present begins. */}}
 {{- define "smoker.past" -}}
 {{- $past := int64 .Values.metrics.prometheusRule.latencyHigh.pastSeconds -}}
-{{ include "smoker.rtt" . }}[{{ $past }}s:{{ include "smoker.pastStep" . }}s] offset {{ include "smoker.longWindow" . }}s
+max by (node, probe, target, plane, family) (quantile_over_time(0.5,
+  smoker:path_rtt_seconds:median{ {{- include "smoker.ofRelease" . }}}[{{ $past }}s] offset {{ include "smoker.longWindow" . }}s
+))
 {{- end -}}
 
+{{- define "smoker.pastPiece" -}}
+{{- divf .Values.metrics.prometheusRule.latencyHigh.pastSeconds 24 | ceil | int64 -}}
+{{- end -}}
+
+{{/* Twelve steps a piece. */}}
 {{- define "smoker.pastStep" -}}
 {{- divf .Values.metrics.prometheusRule.latencyHigh.pastSeconds 288 | ceil | int64 -}}
 {{- end -}}

@@ -10,6 +10,22 @@ Does a target answer? At most one of three alerts fires for a probe and a target
 {{- define "smoker.outcomeRules" -}}
 {{- $rules := .Values.metrics.prometheusRule -}}
 {{- $own := not .Values.prober.serverHost -}}
+{{- /* Read by each alert below and by those of loss and latency: computed once. */ -}}
+- record: smoker:failing_path:ratio
+  expr: |
+    # The paths on which most probes fail, with the share of failures.
+    {{- include "smoker.failingResults" . | nindent 4 }}
+  labels:
+    {{- include "smoker.recordLabels" . | nindent 4 }}
+- record: smoker:target_nodes:count
+  expr: |
+    # The number of nodes that have results of a target.
+    count by (probe, target, plane, family) (
+      {{ include "smoker.results" . }} > 0
+    )
+  labels:
+    {{- include "smoker.recordLabels" . | nindent 4 }}
+{{- if $rules.probeFailing.enabled }}
 - alert: SmokerProbeFailing
   expr: |
     # The paths on which most probes fail …
@@ -32,14 +48,18 @@ Does a target answer? At most one of three alerts fires for a probe and a target
     {{- end }}
   for: {{ include "smoker.forAtLeastAWindow" (dict "root" . "forSeconds" $rules.probeFailing.forSeconds) }}
   labels:
-    {{- include "smoker.alertLabels" (dict "root" . "severity" "warning") | nindent 4 }}
+    {{- include "smoker.alertLabels" (dict "root" . "rule" $rules.probeFailing) | nindent 4 }}
   annotations:
     summary: >-
       {{`{{ $labels.node }} does not reach {{ $labels.target }} ({{ $labels.probe }}{{ with $labels.plane }} {{ . }}{{ end }}{{ with $labels.family }} {{ . }}{{ end }})`}}
     description: >-
       {{`{{ $value | humanizePercentage }} of the {{ $labels.probe }} probes from {{ $labels.node }} to {{ $labels.target }} fail.
       If other nodes reach it, the fault is at {{ $labels.node }} or on the path from it. If no other node probes it, the target itself may be at fault.`}}
-    runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerProbeFailing") }}
+    {{- with include "smoker.runbook" (dict "root" . "alert" "SmokerProbeFailing") }}
+    {{- . | nindent 4 }}
+    {{- end }}
+{{- end }}
+{{- if $rules.targetFailing.enabled }}
 - alert: SmokerTargetFailing
   expr: |
     # The targets that all of several nodes fail to reach …
@@ -58,15 +78,18 @@ Does a target answer? At most one of three alerts fires for a probe and a target
     {{- end }}
   for: {{ include "smoker.forAtLeastAWindow" (dict "root" . "forSeconds" $rules.targetFailing.forSeconds) }}
   labels:
-    {{- include "smoker.alertLabels" (dict "root" . "severity" "critical") | nindent 4 }}
+    {{- include "smoker.alertLabels" (dict "root" . "rule" $rules.targetFailing) | nindent 4 }}
   annotations:
     summary: >-
       {{`no node reaches {{ $labels.target }} ({{ $labels.probe }}{{ with $labels.plane }} {{ . }}{{ end }}{{ with $labels.family }} {{ . }}{{ end }})`}}
     description: >-
       {{`Most {{ $labels.probe }} probes to {{ $labels.target }} fail on all {{ $value }} nodes that probe it.
       The fault is the target, its DNS name, its Service or a policy rather than a node.`}}
-    runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerTargetFailing") }}
-{{- if $own }}
+    {{- with include "smoker.runbook" (dict "root" . "alert" "SmokerTargetFailing") }}
+    {{- . | nindent 4 }}
+    {{- end }}
+{{- end }}
+{{- if and $own $rules.targetGone.enabled }}
 - alert: SmokerTargetGone
   expr: |
     # The echo services that all nodes fail to reach …
@@ -79,36 +102,33 @@ Does a target answer? At most one of three alerts fires for a probe and a target
     )
   for: {{ include "smoker.forAtLeastAWindow" (dict "root" . "forSeconds" $rules.targetGone.forSeconds) }}
   labels:
-    {{- include "smoker.alertLabels" (dict "root" . "severity" "critical") | nindent 4 }}
+    {{- include "smoker.alertLabels" (dict "root" . "rule" $rules.targetGone) | nindent 4 }}
   annotations:
     summary: >-
       {{`{{ $labels.target }} is gone: no pod of {{ $labels.probe }}-echo is up`}}
     description: >-
       {{`No pod of {{ $labels.probe }}-echo answers the scrape, and the {{ $labels.probe }} probes to {{ $labels.target }} fail on
       every node that probes it ({{ $value }}). The fault is the pod, not the network.`}}
-    runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerTargetGone") }}
+    {{- with include "smoker.runbook" (dict "root" . "alert" "SmokerTargetGone") }}
+    {{- . | nindent 4 }}
+    {{- end }}
 {{- end }}
 {{- end -}}
 
 {{/* Results per second of each path, without local_error, which says nothing about the network. */}}
 {{- define "smoker.results" -}}
-{{- include "smoker.resultsOf" (dict "root" . "of" "") -}}
+sum by (node, probe, target, plane, family) (rate(smoker_probe_total{ {{- include "smoker.ofProbers" . }},outcome!="local_error"}[{{ include "smoker.window" . }}s]))
 {{- end -}}
 
-{{/* The same for some paths. Takes root, of (additional matchers). */}}
-{{- define "smoker.resultsOf" -}}
-sum by (node, probe, target, plane, family) (rate(smoker_probe_total{ {{- include "smoker.ofProbers" .root }}{{ .of }},outcome!="local_error"}[{{ include "smoker.window" .root }}s]))
-{{- end -}}
-
-{{/* Paths on which most probes fail, with the share of failures. */}}
-{{- define "smoker.failingPaths" -}}
-{{- include "smoker.failingPathsOf" (dict "root" . "of" "") -}}
-{{- end -}}
-
-{{- define "smoker.failingPathsOf" -}}
-sum by (node, probe, target, plane, family) (rate(smoker_probe_total{ {{- include "smoker.ofProbers" .root }}{{ .of }},outcome!~"success|local_error"}[{{ include "smoker.window" .root }}s]))
-  / {{ include "smoker.resultsOf" . }}
+{{- define "smoker.failingResults" -}}
+sum by (node, probe, target, plane, family) (rate(smoker_probe_total{ {{- include "smoker.ofProbers" . }},outcome!~"success|local_error"}[{{ include "smoker.window" . }}s]))
+  / {{ include "smoker.results" . }}
   > 0.5
+{{- end -}}
+
+{{/* Paths on which most probes fail, with the share of failures, as recorded. */}}
+{{- define "smoker.failingPaths" -}}
+max by (node, probe, target, plane, family) (smoker:failing_path:ratio{ {{- include "smoker.ofRelease" . }}})
 {{- end -}}
 
 {{/* Targets to which most probes of every node fail, with the number of nodes that have results. */}}
@@ -122,13 +142,11 @@ sum by (node, probe, target, plane, family) (rate(smoker_probe_total{ {{- includ
 {{- include "smoker.failingTargetsOf" (dict "root" . "of" $of) -}}
 {{- end -}}
 
+{{/* Takes root, of (additional matchers). */}}
 {{- define "smoker.failingTargetsOf" -}}
-count by (probe, target, plane, family) (
-  {{- include "smoker.failingPathsOf" . | nindent 2 }}
-)
-== count by (probe, target, plane, family) (
-  {{ include "smoker.resultsOf" . }} > 0
-)
+{{- $matchers := printf "%s%s" (include "smoker.ofRelease" .root) .of -}}
+count by (probe, target, plane, family) (smoker:failing_path:ratio{ {{- $matchers }}})
+== max by (probe, target, plane, family) (smoker:target_nodes:count{ {{- $matchers }}})
 {{- end -}}
 
 {{/* Probes whose echo service has a pod that answers the scrape: `tcp` if a pod of tcp-echo does. */}}

@@ -3,6 +3,7 @@
 {{- $rules := .Values.metrics.prometheusRule -}}
 {{- $window := include "smoker.longWindow" . -}}
 {{- $two := .Values.hostNetwork.enabled -}}
+{{- if $rules.proberMissing.enabled }}
 - alert: SmokerProberMissing
   expr: |
     (
@@ -40,14 +41,18 @@
     )
   for: {{ int64 $rules.proberMissing.forSeconds }}s
   labels:
-    {{- include "smoker.alertLabels" (dict "root" . "severity" "warning") | nindent 4 }}
+    {{- include "smoker.alertLabels" (dict "root" . "rule" $rules.proberMissing) | nindent 4 }}
   annotations:
     summary: >-
       {{`{{ if $labels.node }}{{ $labels.node }}`}} {{ $two | ternary "lacks a" "has no" }} {{`prober that answers{{ else }}there is no prober at all{{ end }}`}}
     description: >-
       {{`{{ if $labels.node }}`}}{{ $two | ternary "A prober on {{ $labels.node }} does not answer the scrape, so its paths are not measured" "No prober on {{ $labels.node }} answers the scrape, so that node's network is not measured" }}.
       {{`{{- else }}Prometheus knows no prober of this release, so the network is not measured.{{ end }}`}}
-    runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerProberMissing") }}
+    {{- with include "smoker.runbook" (dict "root" . "alert" "SmokerProberMissing") }}
+    {{- . | nindent 4 }}
+    {{- end }}
+{{- end }}
+{{- if $rules.proberStarved.enabled }}
 {{- /* The alert has two signs, each with a unit and a rule of its own. The label `sign` tells them apart. */}}
 - alert: SmokerProberStarved
   expr: |
@@ -56,15 +61,16 @@
     > {{ include "smoker.text" $rules.proberStarved.throttledRatio }}
   for: {{ int64 $rules.proberStarved.forSeconds }}s
   labels:
-    {{- include "smoker.alertLabels" (dict "root" . "severity" "warning") | nindent 4 }}
-    sign: throttled
+    {{- include "smoker.alertLabels" (dict "root" . "rule" $rules.proberStarved "sign" "throttled") | nindent 4 }}
   annotations:
     summary: >-
       {{`the prober on {{ $labels.node }} is throttled by its CPU limit {{ $value | humanizePercentage }} of the time`}}
     description: >-
       {{`The kernel throttles the prober on {{ $labels.node }} for {{ $value | humanizePercentage }} of the time. Its durations include that
       time, so they say little about the network; round-trip times and outcomes are still right. Raise or remove its CPU limit.`}}
-    runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerProberStarved") }}
+    {{- with include "smoker.runbook" (dict "root" . "alert" "SmokerProberStarved") }}
+    {{- . | nindent 4 }}
+    {{- end }}
 - alert: SmokerProberStarved
   expr: |
     # A tenth of the rounds begins later than the limit.
@@ -73,15 +79,81 @@
     ) > {{ include "smoker.text" $rules.proberStarved.latenessSeconds }}
   for: {{ int64 $rules.proberStarved.forSeconds }}s
   labels:
-    {{- include "smoker.alertLabels" (dict "root" . "severity" "warning") | nindent 4 }}
-    sign: late
+    {{- include "smoker.alertLabels" (dict "root" . "rule" $rules.proberStarved "sign" "late") | nindent 4 }}
   annotations:
     summary: >-
       {{`the prober on {{ $labels.node }} begins rounds {{ $value | humanizeDuration }} late`}}
     description: >-
       {{`A tenth of the rounds on {{ $labels.node }} begins {{ $value | humanizeDuration }} late or later: the prober lacks CPU. Its
       durations include that time, so they say little about the network; round-trip times and outcomes are still right.`}}
-    runbook_url: {{ include "smoker.runbook" (dict "root" . "alert" "SmokerProberStarved") }}
+    {{- with include "smoker.runbook" (dict "root" . "alert" "SmokerProberStarved") }}
+    {{- . | nindent 4 }}
+    {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Does each prober know its peers, and do the echoes stay up? */}}
+{{- define "smoker.meshRules" -}}
+{{- $rules := .Values.metrics.prometheusRule -}}
+{{- if and .Values.mesh.enabled $rules.discoveryStale.enabled }}
+- alert: SmokerDiscoveryStale
+  expr: |
+    # Seconds for which a prober has had no news of its peers from the API server.
+    max by (node) (smoker_prober_discovery_stale_seconds{ {{- include "smoker.ofProbers" . }}}) > 0
+  for: {{ int64 $rules.discoveryStale.forSeconds }}s
+  labels:
+    {{- include "smoker.alertLabels" (dict "root" . "rule" $rules.discoveryStale) | nindent 4 }}
+  annotations:
+    summary: >-
+      {{`the prober on {{ $labels.node }} has had no news of its peers for {{ $value | humanizeDuration }}`}}
+    description: >-
+      {{`The API server has told the prober on {{ $labels.node }} nothing about its peers for {{ $value | humanizeDuration }}. It goes on
+      probing the peers that it knew, and misses new ones.`}}
+    {{- with include "smoker.runbook" (dict "root" . "alert" "SmokerDiscoveryStale") }}
+    {{- . | nindent 4 }}
+    {{- end }}
+{{- end }}
+{{- if and .Values.mesh.enabled $rules.tooFewPeers.enabled }}
+- alert: SmokerTooFewPeers
+  expr: |
+    # The peers that a prober knows, where another prober of the release knows far more.
+    max by (node) (smoker_prober_peers{ {{- include "smoker.ofProbers" . }},state="known"})
+    < on () group_left () (
+      {{ include "smoker.text" $rules.tooFewPeers.ratio }} * max(smoker_prober_peers{ {{- include "smoker.ofProbers" . }},state="known"})
+    )
+  for: {{ int64 $rules.tooFewPeers.forSeconds }}s
+  labels:
+    {{- include "smoker.alertLabels" (dict "root" . "rule" $rules.tooFewPeers) | nindent 4 }}
+  annotations:
+    summary: >-
+      {{`the prober on {{ $labels.node }} knows {{ $value }} peers, and others know more`}}
+    description: >-
+      {{`The prober on {{ $labels.node }} knows {{ $value }} other nodes that have a prober, and other probers know more. It does not probe
+      the nodes that it does not know.`}}
+    {{- with include "smoker.runbook" (dict "root" . "alert" "SmokerTooFewPeers") }}
+    {{- . | nindent 4 }}
+    {{- end }}
+{{- end }}
+{{- if $rules.echoRestarting.enabled }}
+- alert: SmokerEchoRestarting
+  expr: |
+    # How often the container of an echo service has started again.
+    sum by (app_kubernetes_io_component, node, pod) (
+      changes(process_start_time_seconds{ {{- include "smoker.ofRelease" . }},app_kubernetes_io_component=~".+-echo"}[{{ int64 $rules.echoRestarting.windowSeconds }}s])
+    ) >= {{ int64 $rules.echoRestarting.restarts }}
+  for: {{ int64 $rules.echoRestarting.forSeconds }}s
+  labels:
+    {{- include "smoker.alertLabels" (dict "root" . "rule" $rules.echoRestarting) | nindent 4 }}
+  annotations:
+    summary: >-
+      {{`{{ $labels.app_kubernetes_io_component }} on {{ $labels.node }} has restarted {{ $value }} times`}}
+    description: >-
+      {{`The container of {{ $labels.pod }} on {{ $labels.node }} has started again {{ $value }} times`}} in {{ int64 $rules.echoRestarting.windowSeconds }} s. Each
+      time all nodes fail to reach it for some seconds, and that is no fault of the network.
+    {{- with include "smoker.runbook" (dict "root" . "alert" "SmokerEchoRestarting") }}
+    {{- . | nindent 4 }}
+    {{- end }}
+{{- end }}
 {{- end -}}
 
 {{/* Whether every Linux node should have a prober, as by default: not empty if so. */}}

@@ -48,7 +48,13 @@ class Assembly(WorkGroup):
         arrivals = Arrivals()
         self.store = Store(Identity.of(settings))
         plan = settings.plan
-        metrics = Metrics(registry, interval=plan.interval, probes=plan.echoed, where=self.store.where)
+        metrics = Metrics(
+            registry,
+            interval=plan.interval,
+            probes=plan.echoed,
+            where=self.store.where,
+            mesh=lambda: self.store.mesh(),  # noqa: PLW0108  the mesh sets another one later
+        )
         self._prober = Prober(settings, fixed, store=self.store, metrics=metrics, arrivals=arrivals, never=self._never)
         works: list[Work] = [*servers(settings.process, sockets, registry, self._never, arrivals), self._prober]
         self._mesh: Mesh | None = None

@@ -16,6 +16,7 @@ from smoker_prober.kernel import cgroup
 from smoker_prober.probes import ECHOED
 from smoker_prober.result import Outcome, Result
 from smoker_prober.sinks.counts import FATES, OUTCOMES, Counts
+from smoker_prober.snapshot import MeshView
 from smoker_prober.target import Path
 
 #: Seconds: 50 µs to 2 s.
@@ -52,14 +53,17 @@ class Metrics(Collector):
         interval: float,
         probes: Collection[str] = ECHOED,
         where: Callable[[], dict[str, str]] = dict,
+        mesh: Callable[[], MeshView | None] = lambda: None,
         throttled: Callable[[], float | None] = cgroup.throttled,
         clock: Clock | None = None,
     ) -> None:
         """`probes` have their histograms from the start. `interval` is in seconds and may be set anew.
 
-        `where` returns the labels that say where the prober stands, as far as that is known.
+        `where` returns the labels that say where the prober stands, as far as that is known. `mesh` returns what the
+        prober knows of its peers; None without a mesh.
         """
         self.interval, self._where, self._throttled = interval, where, throttled
+        self._mesh = mesh
         self._clock = clock or Clock()
         self._rounds = 0
         self._paths: dict[tuple[str, Path], Counts] = {}
@@ -147,6 +151,14 @@ class Metrics(Collector):
         yield gauge("smoker_prober_info", "Where the prober stands", [(self._where(), 1)])
         known = len(self._paths) + len(self._unlisted)
         yield gauge("smoker_prober_paths", "Paths that are known", [({}, known)])
+        if (mesh := self._mesh()) is not None:
+            peers: list[Value] = [({"state": "known"}, mesh.known), ({"state": "probed"}, mesh.probed)]
+            yield gauge("smoker_prober_peers", "Other nodes that have a prober", peers)
+            stale = (
+                0.0 if mesh.stale_since is None else max(0.0, self._clock.date(self._clock.now()) - mesh.stale_since)
+            )
+            what = "For how long the list of peers has had no news from the API server"
+            yield gauge("smoker_prober_discovery_stale_seconds", what, [({}, round(stale, 3))])
         if (throttled := self._throttled()) is not None:
             what = "Time for which the CPU limit held the prober back"
             yield counter("smoker_prober_throttled_seconds_total", what, [({}, throttled)])
