@@ -56,13 +56,16 @@ class Kept(NamedTuple):
 
 
 @contextlib.contextmanager
-def keeping(folder: Path, found: list[Prober], clock: Hand | None = None, **options: Any) -> Iterator[Kept]:
-    """A hub that asks these probers and writes to `folder`."""
+def keeping(
+    folder: Path, found: list[Prober], clock: Hand | None = None, *, begins: bool = True, **options: Any
+) -> Iterator[Kept]:
+    """A hub that asks these probers and writes to `folder`; from the start, where it `begins`."""
     clock = clock or Hand()
     hub = hub_of(found, clock)
     history = History(hub, folder, **options)
     hub.follow(history.tell, history.look)
-    history.start()
+    if begins:
+        history.start()
     try:
         yield Kept(hub, history, Reader(history.path), clock)
     finally:

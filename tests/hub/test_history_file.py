@@ -93,7 +93,7 @@ def test_a_full_disk_is_one_line_and_a_fresh_file(tmp_path: Path, records: list[
             db.execute("INSERT INTO events VALUES (1, 'x', '', ?)", ("x" * 10**6,))
 
         kept.history._thread.call(kept.history._store.run, [limit])
-        kept.history._put(too_much)
+        kept.history.put(too_much)
         kept.look()
         assert [line for line in records if RENEWED in line and "full" in line]
         at = kept.look()
@@ -147,7 +147,7 @@ def test_the_queue_is_bounded(tmp_path: Path, records: list[str]) -> None:
     with probers(mesh().states()) as found, keeping(tmp_path, found) as kept:
         kept.look()
         for _ in range(WAITING + 5):  # no turn for the writer in between
-            kept.history._put(lambda db: None)
+            kept.history.put(lambda db: None)
         assert kept.history.counts["dropped"] == 5
         assert len([line for line in records if "the oldest entries are dropped" in line]) == 1
         kept.written()
@@ -235,7 +235,7 @@ def test_a_question_has_a_deadline(tmp_path: Path) -> None:
     reader = Reader(tmp_path / NAME, seconds=0.05)
     endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
     with pytest.raises(HistoryError, match=r"no answer within 0\.05 s"):
-        reader._ask(lambda db: db.execute(endless).fetchone())
+        reader.ask(lambda db: db.execute(endless).fetchone())
 
 
 def test_the_bounds_of_the_file_are_pages(tmp_path: Path) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,16 +15,22 @@ from tests.conftest import PATIENCE, Start, eventually
 from tests.hub.otlp.messages import records as log_records
 from tests.hub.stand_ins import Prober
 
-from .receivers import receiver, states
+from .receivers import become, receiver, states
 
 
 @pytest.fixture
-def peers() -> Iterator[str]:
-    """PEERS, of probers that say that node-2 is dead."""
+def there() -> Iterator[list[Prober]]:
+    """Probers that say that node-2 is dead."""
     found = [Prober(state) for state in states("node-2") if state.network == "pod"]
-    yield ",".join(f"{each.state.node}=127.0.0.1:{each.address.port}" for each in found)
+    yield found
     for each in found:
         each.server.stop(timeout=0)
+
+
+@pytest.fixture
+def peers(there: list[Prober]) -> str:
+    """PEERS, of these probers."""
+    return ",".join(f"{each.state.node}=127.0.0.1:{each.address.port}" for each in there)
 
 
 def started(start: Start, peers: str, **more: object) -> Any:
@@ -67,3 +76,46 @@ def test_mistakes_end_the_start(start: Start, peers: str) -> None:
     assert said.popen.wait(PATIENCE) == 2
     assert "the receiver slack: /nothing/here cannot be read" in said.stderr
     assert "OTEL_EXPORTER_OTLP_ENDPOINT is not a URL" in said.stderr
+
+
+def looks(hub: Any) -> float:
+    """Return how often the hub has looked."""
+    (line,) = [each for each in hub.get("/metrics")[1].splitlines() if each.startswith("smoker_hub_looks_total ")]
+    return float(line.split()[1])
+
+
+def recorded(folder: Path) -> list[str]:
+    """Return the findings that the history has as sent."""
+    with sqlite3.connect(f"{(folder / 'history.db').as_uri()}?mode=ro", uri=True) as db:
+        found = [name for (name,) in db.execute("SELECT id FROM sent")]
+    db.close()
+    return found
+
+
+def test_a_killed_hub_sends_each_change_once(start: Start, there: list[Prober], peers: str, tmp_path: Path) -> None:
+    """SIGKILL during a fault: while it lasts nothing is sent again; if it ends meanwhile, one close is."""
+    with receiver() as hook:
+        options = {"NOTIFY": json.dumps([{"type": "webhook", "url": hook.url}]), "HISTORY_FOLDER": tmp_path}
+        hub = started(start, peers, **options)
+        eventually("the opening is sent and recorded", lambda: hook.got and recorded(tmp_path))
+        hub.stop(signal.SIGKILL)
+
+        hub = started(start, peers, **options)
+        eventually("it has looked often enough to open a finding, or to close one", lambda: looks(hub) >= 5)
+        assert "FAULT node-2: " in hub.stderr + hub.stdout
+        assert [request.json["event"] for request in hook.got] == ["open"]
+        hub.stop(signal.SIGKILL)
+
+        become(there)
+        hub = started(start, peers, **options)
+        eventually("the close is sent and recorded", lambda: len(hook.got) > 1 and not recorded(tmp_path))
+        before = looks(hub)
+        eventually("it has looked on", lambda: looks(hub) >= before + 3)
+        assert hub.stop() == 0
+
+        first, last = hook.got
+        opened, closed = first.json["finding"], last.json["finding"]
+        assert (last.json["event"], closed["id"], closed["phase"]) == ("close", opened["id"], "closed")
+        assert abs(closed["opened"] - opened["opened"]) < 0.1
+        keys = {request.headers["idempotency-key"] for request in hook.got}
+        assert {key.replace("-close-", "-open-") for key in keys} == {first.headers["idempotency-key"]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -16,13 +16,15 @@ from smoker_hub.collect import Collector
 from smoker_hub.diagnose import Diagnosis
 from smoker_hub.history.metrics import HistoryMetrics
 from smoker_hub.history.reader import Reader
+from smoker_hub.history.recall import recall
 from smoker_hub.history.recorder import History
+from smoker_hub.history.sent import SentRecord
 from smoker_hub.hub import Hub
 from smoker_hub.lease import Lease
 from smoker_hub.metrics import HubMetrics
 from smoker_hub.nodes import Nodes
 from smoker_hub.notify.delivery import Delivery
-from smoker_hub.notify.notifier import Notifier
+from smoker_hub.notify.notifier import Known, Notifier
 from smoker_hub.otlp import options as otlp
 from smoker_hub.places import FixedPlaces, Places
 from smoker_hub.settings import Settings
@@ -81,12 +83,18 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
     guard = Guard(Path(settings.auth_folder)) if settings.auth_folder else None
     if guard is not None and (mistake := guard.mistake()):
         raise ConfigurationError(f"AUTH_FOLDER: {mistake}")
-    notifier = Notifier(hub, deliveries, external_url=settings.external_url, may_notify=notifies)
+    history = _history(hub, settings, registry)
+    reader = None if history is None else Reader(history.path)
+    known = _recall(hub, history, reader)
+    record = None if history is None else SentRecord(history.put)
+    notifier = Notifier(
+        hub, deliveries, external_url=settings.external_url, may_notify=notifies, record=record, known=known
+    )
+    if history is not None:
+        history.wait_for(notifier.ended)
     hub.follow(notifier.nudge)
     registry.register(HubMetrics(hub, notifies))
     registry.register(notifier)
-    history = _history(hub, settings, registry)
-    reader = None if history is None else Reader(history.path)
     works: list[Work] = [
         hub,
         api.Server(
@@ -97,6 +105,16 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
     works += [each for each in (history, lease) if each is not None]
     works += _exporter(hub, exports, registry, notifies)
     return WorkGroup(works)
+
+
+def _recall(hub: Hub, history: History | None, reader: Reader | None) -> Mapping[str, Mapping[str, Known]]:
+    """Have the hub go on with what was open when it stopped. Return what each receiver was sent of that."""
+    if history is None or reader is None:
+        return {}
+    recalled = recall(reader, hub.clock)
+    hub.resume(recalled.open, recalled.lapsed)
+    history.keep_open(each.id for each in [*recalled.open, *recalled.lapsed])
+    return recalled.sent
 
 
 def _exporter(hub: Hub, exports: otlp.Otlp, registry: CollectorRegistry, notifies: Callable[[], bool]) -> list[Work]:

@@ -20,7 +20,7 @@ from smoker_hub import words
 from smoker_hub.changes import Changes, PathsChange
 from smoker_hub.collect import Collected, Collector
 from smoker_hub.diagnose import Diagnosis
-from smoker_hub.incidents import A_ROUND, Change, Incidents
+from smoker_hub.incidents import A_ROUND, Change, Incident, Incidents
 
 BLIND = 3  # looks in a row before the log says so: a pod that has just started may have no network yet
 STUCK = 120.0  # seconds without a look after which the hub is not alive any more
@@ -101,6 +101,12 @@ class Hub(BaseWork):
         self._tells.append(tell)
         if look is not None:
             self._follow.append(look)
+
+    def resume(self, incidents: Sequence[Incident], lapsed: Iterable[Incident] = ()) -> None:
+        """Take over what was open when the hub stopped, and log it again: the log of this start has nothing of it."""
+        self.incidents.resume(incidents, lapsed)
+        for incident in incidents:
+            words.resumed(incident, self.cluster)
 
     def _take(self, collected: Collected, *, early: bool) -> None:
         heard = collected.asked - len(collected.errors)

@@ -47,12 +47,15 @@ class Incident:
     closed: float | None = None
     escalations: int = 0  # how often it became worse while it was open
     lasts: bool = False  # whether it is not sure, and has lasted for longer than a round
+    opened_date: float | None = None  # of one that a hub before this one opened: the date stays what it was
+    resumed: bool = False  # whether it was open before the hub started, and no look has had it since
     _looks: int = field(default=0, repr=False)  # looks in a row that had it
     _first: float = field(default=0.0, repr=False)  # instant of the first of these
     _seen: int = field(default=0, repr=False)  # of these, the last ones in a row that were sure of it
     _since: float = field(default=0.0, repr=False)  # instant of the first of these
     _missed: int = field(default=0, repr=False)
     _worst: int = field(default=0, repr=False)  # gravity that was told
+    _unseen: float | None = field(default=None, repr=False)  # instant of the first look without it, where it resumes
 
     @property
     def id(self) -> str:
@@ -75,7 +78,7 @@ class Incident:
         `a_round`: seconds from one result of a path to the next. What is sure and not certain opens if it lasts longer.
         """
         before = self.finding
-        self.finding, self.last_seen, self._missed = finding, now, 0
+        self.finding, self.last_seen, self._missed, self.resumed = finding, now, 0, False
         self._looks, self._first = self._looks + 1, self._first if self._looks else now
         sure = is_sure(finding)
         self._seen, self._since = (self._seen + 1, self._since if self._seen else now) if sure else (0, now)
@@ -100,6 +103,9 @@ class Incident:
 
     def miss(self, now: float, *, early: bool) -> bool:
         """Take in a look that does not have it. Return whether it closed; an early look closes nothing."""
+        if self.resumed and self.finding.kind == "silent":  # the hub knows only after a round that a prober is silent
+            self._unseen = now if self._unseen is None else self._unseen
+            early |= now - self._unseen < A_ROUND
         self._seen, self._looks, self._missed = 0, 0, self._missed + (not early)
         if self.phase == "open":
             self.phase = "clearing"
@@ -127,6 +133,12 @@ class Incidents:
     def __init__(self) -> None:
         self._live: dict[str, Incident] = {}
         self._closed: list[Incident] = []
+        self._lapsed: list[Incident] = []
+
+    def resume(self, incidents: Iterable[Incident], lapsed: Iterable[Incident] = ()) -> None:
+        """Take over what was open when the hub stopped. The next look closes those of `lapsed`, which have an end."""
+        self._live.update({each.id: each for each in incidents})
+        self._lapsed += lapsed
 
     def look(
         self,
@@ -142,7 +154,9 @@ class Incidents:
         `early`: whether it came sooner after the last one than usual. `gone(finding)`: whether what it is about exists
         no more; such a finding closes at once.
         """
-        changes: list[Change] = []
+        changes = [Change("close", each) for each in self._lapsed]
+        self._closed += self._lapsed
+        self._lapsed = []
         seen: set[str] = set()
         for each in self._with_known_ids(findings):
             finding = each if is_sure(each) or each.one_of else _milder(each)

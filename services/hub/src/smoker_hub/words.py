@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from loguru import logger
 
 from smoker_diagnosis import text
-from smoker_hub.incidents import Change
+from smoker_hub.incidents import Change, Incident
 from smoker_hub.nodes import Node, NodeChange
 
 _LEVELS = {"critical": "ERROR", "warning": "WARNING", "info": "INFO"}
@@ -35,6 +35,12 @@ def tell(change: Change, cluster: str) -> None:
     _say(level, head.removeprefix(f"{level} "), about)  # the line begins with its level
     for line in rest:
         _say("INFO", line, {})
+
+
+def resumed(incident: Incident, cluster: str) -> None:
+    """Log a finding that was open when the hub stopped."""
+    tell(Change("open", incident), cluster)
+    _say("INFO", "  it was open when the hub stopped: the next looks confirm or close it", {})
 
 
 def well(paths: int, probers: int, cluster: str) -> None:

@@ -54,6 +54,11 @@ class Reader:
         self._path, self._seconds = path, seconds
         self._threads = Threads(THREADS)
 
+    @property
+    def exists(self) -> bool:
+        """Return whether there is a file."""
+        return self._path.exists()
+
     def look(self, at: float) -> Look | None:
         """Return the last look before `at`. Raises `HistoryError`."""
 
@@ -62,7 +67,7 @@ class Reader:
             found = db.execute(query, (at,)).fetchone()
             return Look(found[0], _summary.decode(found[1])) if found else None
 
-        return self._ask(find)
+        return self.ask(find)
 
     def oldest(self) -> float | None:
         """Return the date of the first look that is stored. Raises `HistoryError`."""
@@ -71,7 +76,7 @@ class Reader:
             found: tuple[float | None] = db.execute("SELECT min(at) FROM looks").fetchone()
             return found[0]
 
-        return self._ask(find)
+        return self.ask(find)
 
     def finding(self, name: str) -> View | None:
         """Return the last finding with this id. Raises `HistoryError`."""
@@ -81,7 +86,7 @@ class Reader:
             found = db.execute(query, (name,)).fetchone()
             return _closed(_view.decode(found[0]), found[1]) if found else None
 
-        return self._ask(find)
+        return self.ask(find)
 
     def findings(self, at: float) -> Findings:
         """Return the findings of the moment `at`. Raises `HistoryError`."""
@@ -94,7 +99,7 @@ class Reader:
                 [_closed(_view.decode(view), when) for view, when in db.execute(closed, (at, RECENT))],
             )
 
-        return self._ask(find)
+        return self.ask(find)
 
     def collected(self, at: float) -> Collected:
         """Return what was known at the moment `at`; the states have no counts and no times. Raises `HistoryError`."""
@@ -112,7 +117,7 @@ class Reader:
                     silent[node, network] = 0.0
             return Collected(states=states, silent=silent, asked=len(states) + len(silent))
 
-        return self._ask(find)
+        return self.ask(find)
 
     def events(self, since: float, until: float, most: int) -> tuple[list[Event], int]:
         """Return the newest `most` events between two moments, and how many more there are. Raises `HistoryError`."""
@@ -124,7 +129,7 @@ class Reader:
             found = [Event(*row) for row in db.execute(query, (since, until, most))]
             return found, count - len(found)
 
-        return self._ask(find)
+        return self.ask(find)
 
     def path(self, of: rows.PathOf, since: float, until: float, most: int) -> tuple[list[PathChange], int]:
         """Return the newest `most` changes of a path, the oldest first, and how many more there are.
@@ -147,7 +152,7 @@ class Reader:
                     found.append(change)
             return found[-most:], max(len(found) - most, 0)
 
-        return self._ask(find)
+        return self.ask(find)
 
     def find_path(self, wanted: Callable[[rows.PathOf], bool]) -> rows.PathOf | None:
         """Return the first path that is `wanted`. Raises `HistoryError`."""
@@ -165,7 +170,7 @@ class Reader:
             )
             return next(filter(wanted, each), None)
 
-        return self._ask(find)
+        return self.ask(find)
 
     def rollups(self, kind: str, name: str, since: float, until: float, most: int) -> list[tuple[int, ...]]:
         """Return the minutes of a node or zone between two moments, the oldest first. Raises `HistoryError`."""
@@ -178,9 +183,10 @@ class Reader:
             )
             return list(db.execute(query, (kind, name, since, until, most)))[::-1]
 
-        return self._ask(find)
+        return self.ask(find)
 
-    def _ask(self, find: Callable[[sqlite3.Connection], T]) -> T:
+    def ask(self, find: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what `find` finds in the file. Raises `HistoryError`."""
         found: T = self._threads.call(self._answer, find)
         return found
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -56,6 +56,8 @@ class History(BaseWork):
         self._silent: frozenset[Key] = frozenset()
         self._whole = False  # whether the next look has to be stored whole: the file is new
         self._greenlet: gevent.Greenlet[[], None] | None = None
+        self._kept: frozenset[str] = frozenset()  # ids of the findings that go on from before the start
+        self._last: list[Event] = []  # what is set when others have put their last jobs
         self.works = False  # whether the file can be written
         self.size = Size(0, None)
         self.counts: Counter[str] = Counter()  # "dropped" jobs, times that the file "began" anew
@@ -63,12 +65,12 @@ class History(BaseWork):
     def tell(self, change: incidents.Change) -> None:
         """Record a finding that opened, became worse or closed, and that as an event."""
         view = now.view(self._hub, change.incident)
-        self._put(partial(_put_finding, view=view))
+        self.put(partial(_put_finding, view=view))
         kind, text = EVENTS[change.kind], f"{view.place}: {view.what}"
         if change.kind == "escalate":
             text += f", now {view.finding.severity}"
         at = self._hub.clock.date(self._hub.clock.now())
-        self._put(partial(_put_events, at=at, found=[HistoryEvent(kind, view.id, text)]))
+        self.put(partial(_put_events, at=at, found=[HistoryEvent(kind, view.id, text)]))
 
     def look(self, changes: Sequence[PathsChange]) -> None:
         """Record what the last look changed, and once a minute the roll-ups."""
@@ -83,17 +85,25 @@ class History(BaseWork):
         changes = [*changes, *(PathsChange(key, None, "", (), layout=True) for key in sorted(left))]
         self._silent = silent
         if changes:
-            self._put(partial(rows.put_states, at=at, changes=changes, silent=silent))
+            self.put(partial(rows.put_states, at=at, changes=changes, silent=silent))
         if found := self._happenings.look(hub):
-            self._put(partial(_put_events, at=at, found=found))
+            self.put(partial(_put_events, at=at, found=found))
         summary = msgspec.json.encode(msgspec.structs.replace(now.summary(hub), age=0.0))
         if summary != self._summary or at - self._stored >= MINUTE:
             self._summary, self._stored = summary, at
-            self._put(partial(_put_look, at=at, summary=summary))
+            self.put(partial(_put_look, at=at, summary=summary))
         if at // MINUTE != self._minute:
             self._minute = int(at // MINUTE)
-            self._put(partial(rows.put_rollups, at=at, states=list(hub.collected.states)))
-            self._put(self._prune(at))
+            self.put(partial(rows.put_rollups, at=at, states=list(hub.collected.states)))
+            self.put(self._prune(at))
+
+    def keep_open(self, names: Iterable[str]) -> None:
+        """Leave the findings with these ids open when the file is opened: the hub goes on with them."""
+        self._kept = frozenset(names)
+
+    def wait_for(self, last: Event) -> None:
+        """At the end, write until `last` is set: then another part of the hub has put its last job."""
+        self._last.append(last)
 
     def start(self) -> None:
         """Begin to write."""
@@ -101,13 +111,19 @@ class History(BaseWork):
 
     def drain(self, seconds: float) -> int:
         """Write what waits, for `seconds` at most. Return how many jobs were not written."""
-        self._idle.wait(seconds)
+        gevent.with_timeout(seconds, self._written, timeout_value=None)
         if self._greenlet is not None:
             self._greenlet.kill()
         gevent.with_timeout(seconds, self._thread.call, self._store.close, timeout_value=None)
         return len(self._jobs)
 
-    def _put(self, job: Job) -> None:
+    def _written(self) -> None:
+        for last in self._last:
+            last.wait()
+        self._idle.wait()
+
+    def put(self, job: Job) -> None:
+        """Have the writer's thread do `job` soon."""
         self._jobs.append(job)
         if len(self._jobs) > WAITING:
             self._jobs.popleft()
@@ -145,7 +161,7 @@ class History(BaseWork):
     def _begin(self) -> None:
         try:
             self._thread.call(self._store.open)
-            self._thread.call(self._store.run, [_cut])
+            self._thread.call(self._store.run, [partial(_cut, kept=self._kept)])
             self.works = True
         except (sqlite3.Error, OSError) as error:
             logger.error("the history cannot be read; a new one begins", cause=str(error))
@@ -188,10 +204,15 @@ def _everything(hub: Hub) -> list[PathsChange]:
     return found
 
 
-def _cut(db: sqlite3.Connection) -> None:
-    """Close what was open when the hub stopped: at the last look that is stored. It goes on if it opens again soon."""
+def _cut(db: sqlite3.Connection, kept: Collection[str]) -> None:
+    """Close what was open when the hub stopped and does not go on (`kept`): at the last look that is stored.
+
+    It goes on all the same if it opens again soon: then it was open, and the hub could not read that at the start.
+    """
     (last,) = db.execute("SELECT max(at) FROM looks").fetchone()
-    db.execute("UPDATE findings SET closed = max(opened, ?), cut = 1 WHERE closed IS NULL", (last or 0.0,))
+    cut = [name for (name,) in db.execute("SELECT DISTINCT id FROM findings WHERE closed IS NULL") if name not in kept]
+    update = "UPDATE findings SET closed = max(opened, ?), cut = 1 WHERE closed IS NULL AND id = ?"
+    db.executemany(update, [(last or 0.0, name) for name in cut])
 
 
 def _put_finding(db: sqlite3.Connection, view: View) -> None:
@@ -203,7 +224,9 @@ def _put_finding(db: sqlite3.Connection, view: View) -> None:
             update = "UPDATE findings SET closed = NULL, cut = 0, last = ? WHERE id = ? AND opened = ?"
             db.execute(update, (body, view.id, found[0]))
             return
-        db.execute("INSERT OR REPLACE INTO findings VALUES (?, ?, NULL, 0, ?, ?)", (view.id, opened, body, body))
+        worse = db.execute("UPDATE findings SET last = ? WHERE id = ? AND closed IS NULL", (body, view.id))
+        if not worse.rowcount:
+            db.execute("INSERT OR REPLACE INTO findings VALUES (?, ?, NULL, 0, ?, ?)", (view.id, opened, body, body))
         return
     closed = "UPDATE findings SET closed = ?, last = ? WHERE id = ? AND closed IS NULL"
     if not db.execute(closed, (view.closed, body, view.id)).rowcount:

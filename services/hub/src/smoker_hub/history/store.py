@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 NAME = "history.db"
-VERSION = 1
+VERSION = 2
 PAGE = 4096  # bytes
 WAIT = 10.0  # seconds for another process that writes
 WAL = 8 * 1024 * 1024  # bytes of the write-ahead log that stay after a checkpoint
@@ -37,6 +37,11 @@ CREATE TABLE rollups (kind TEXT NOT NULL, name INTEGER NOT NULL, at INTEGER NOT 
   failing INTEGER NOT NULL, attempts INTEGER NOT NULL, failed INTEGER NOT NULL, sent INTEGER NOT NULL,
   lost INTEGER NOT NULL, rtt INTEGER NOT NULL, PRIMARY KEY (kind, name, at)) WITHOUT ROWID;
 """
+
+SENT = """
+CREATE TABLE sent (receiver TEXT NOT NULL, id TEXT NOT NULL, view BLOB NOT NULL,
+  PRIMARY KEY (receiver, id)) WITHOUT ROWID;
+"""  # since version 2
 
 Job = Callable[[sqlite3.Connection], None]
 
@@ -67,10 +72,11 @@ class Store:
             db.execute(f"PRAGMA journal_size_limit = {WAL}")
             db.execute(f"PRAGMA max_page_count = {self._pages}")
             (version,) = db.execute("PRAGMA user_version").fetchone()
-            if version not in (0, VERSION):
+            if version not in (0, 1, VERSION):
                 raise sqlite3.DatabaseError(f"the file has version {version}, this program writes version {VERSION}")
-            if not version:
-                db.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version = {VERSION};COMMIT;")
+            if version < VERSION:
+                made = SENT if version else SCHEMA + SENT
+                db.executescript(f"BEGIN;{made}PRAGMA user_version = {VERSION};COMMIT;")
         except BaseException:
             db.close()
             raise

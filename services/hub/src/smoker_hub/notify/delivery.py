@@ -57,6 +57,8 @@ class Delivery:
         self._well = True  # whether the last attempt was taken
         self._greenlet: gevent.Greenlet[[], None] | None = None
         self.counts: Counter[str] = Counter()
+        #: Called with a message that was taken, or that is not tried again.
+        self.settled: Callable[[Delivery, Message], None] = lambda _delivery, _message: None
 
     @property
     def name(self) -> str:
@@ -129,12 +131,15 @@ class Delivery:
             self._tell(why)
             if not why:
                 self.counts["sent"] += 1
+                self.settled(self, message)
                 return
             if message.repeat or not again or attempt == ATTEMPTS or self._ending.is_set():
                 break
             pause = min(FIRST * 2 ** (attempt - 1), LONGEST) * random.uniform(0.5, 1)  # noqa: S311  spread, not secret
             self._pause(max(pause, wait))
         self._count("failed", message, "a notification could not be sent", cause=why, attempts=attempt)
+        if not (again and self._ending.is_set()):  # else the next start tries it again
+            self.settled(self, message)
 
     def _attempt(self, message: Message) -> tuple[str, bool, float]:
         """Return why it was not taken, whether another attempt may help, and the seconds that were asked for."""

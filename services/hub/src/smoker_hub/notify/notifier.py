@@ -1,13 +1,15 @@
 """Decides who gets what: compares the open findings with what each receiver was sent.
 
-A receiver gets a finding once when it opens, once each time that it becomes worse, and once when it closes. A hub that
-begins to notify, after a start or in the place of another replica, sends what is open.
+A receiver gets a finding once when it opens, once each time that it becomes worse, and once when it closes. What was
+sent is recorded, so that this holds after a restart, too. A hub that begins to notify in the place of another replica,
+or that has no record, sends what is open.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import gevent
 from gevent.event import Event
@@ -30,7 +32,17 @@ TICK = 1.0  # seconds between two comparisons, beside those that a change brings
 GAP = 60.0  # seconds before a hub begins to notify; what closed within them may not have been sent by another replica
 
 
-class _Known(NamedTuple):
+class Record(Protocol):
+    """Keeps what was sent beyond the end of this process."""
+
+    def settled(self, receiver: str, notice: Notice) -> None:
+        """Record that `receiver` took a message, or refused it for good."""
+
+    def forget(self) -> None:
+        """Forget all: another replica notifies."""
+
+
+class Known(NamedTuple):
     """What a receiver knows of an incident. `view`: as it was last sent, None where another replica sent it."""
 
     incident: Incident
@@ -41,14 +53,17 @@ class _Known(NamedTuple):
 class _Sent:
     """What one receiver was sent."""
 
-    def __init__(self, delivery: Delivery, now: float) -> None:
+    def __init__(self, delivery: Delivery, now: float, known: Mapping[str, Known]) -> None:
         self.delivery = delivery
-        self.open: dict[str, _Known] = {}
+        self.open = dict(known)
         self.repeated = now  # the instant of the last message with all open findings
 
 
 class Notifier(BaseWork, Collector):
-    """Sends the changes of `hub` to the receivers of `deliveries` while `may_notify` allows it."""
+    """Sends the changes of `hub` to the receivers of `deliveries` while `may_notify` allows it.
+
+    `record` keeps what was sent; `known`: what a record of the time before this start has, by receiver.
+    """
 
     def __init__(
         self,
@@ -57,10 +72,16 @@ class Notifier(BaseWork, Collector):
         *,
         external_url: str = "",
         may_notify: Callable[[], bool] = lambda: True,
+        record: Record | None = None,
+        known: Mapping[str, Mapping[str, Known]] = MappingProxyType({}),
     ) -> None:
         self._hub, self._may_notify, self._external_url = hub, may_notify, external_url.rstrip("/")
-        self._receivers = [_Sent(delivery, hub.clock.now()) for delivery in deliveries]
+        self._record, self._began = record, hub.clock.now()
+        self._receivers = [_Sent(each, self._began, known.get(each.name, {})) for each in deliveries]
+        for receiver in self._receivers:
+            receiver.delivery.settled = self._settled
         self._notifies = False
+        self.ended = Event()  # set when nothing more is sent
         self._news = Event()
         self._greenlet: gevent.Greenlet[[], None] | None = None
 
@@ -71,11 +92,11 @@ class Notifier(BaseWork, Collector):
     def compare(self) -> None:
         """Queue what the receivers have not got yet."""
         may = bool(self._may_notify())
-        began = may and not self._notifies
+        began, ended = may and not self._notifies, self._notifies and not may
         self._notifies = may
         if not may:
-            for receiver in self._receivers:
-                receiver.open.clear()
+            if ended or self._hub.clock.now() - self._began > GAP:  # a Lease is not taken at once after a start
+                self._forget()
             return
         for receiver in self._receivers:
             if began:
@@ -83,12 +104,25 @@ class Notifier(BaseWork, Collector):
             self._changes(receiver)
             self._repeat(receiver)
 
+    def _forget(self) -> None:
+        """Forget what was sent: another replica notifies."""
+        if self._record is not None and any(receiver.open for receiver in self._receivers):
+            self._record.forget()
+        for receiver in self._receivers:
+            receiver.open.clear()
+
+    def _settled(self, delivery: Delivery, message: Message) -> None:
+        if self._record is not None and self._notifies and not message.repeat:
+            for notice in message.notices:
+                self._record.settled(delivery.name, notice)
+
     def _take_over(self, receiver: _Sent) -> None:
         """Count what has closed a moment ago as sent, so that its closing is sent."""
         since = self._hub.clock.now() - GAP
         closed = [each for each in self._hub.incidents.recent() if (each.closed or 0.0) >= since]
         wanted = (each for each in closed if receiver.delivery.wants(each.finding))
-        receiver.open = {each.id: _Known(each, each.escalations, None) for each in wanted}
+        for each in wanted:
+            receiver.open.setdefault(each.id, Known(each, each.escalations, None))
 
     def _changes(self, receiver: _Sent) -> None:
         opened = {each.id: each for each in self._hub.incidents.open}
@@ -117,7 +151,7 @@ class Notifier(BaseWork, Collector):
         """Return what `receiver` is sent, and remember that it was."""
         page = f"{self._external_url}/?view=finding&id={incident.id}" if self._external_url else ""
         view, known = now.view(self._hub, incident), receiver.open.get(incident.id)
-        receiver.open[incident.id] = _Known(incident, incident.escalations, view)
+        receiver.open[incident.id] = Known(incident, incident.escalations, view)
         return Notice(event, view, page, known.view if known is not None else None)
 
     def start(self) -> None:
@@ -147,7 +181,10 @@ class Notifier(BaseWork, Collector):
         """Send what waits, each receiver for `seconds` at most. Return how many messages were not sent."""
         self._compare()  # the last look may have brought a change
         drains = [gevent.spawn(receiver.delivery.drain, seconds) for receiver in self._receivers]
-        gevent.joinall(drains, raise_error=True)
+        try:
+            gevent.joinall(drains, raise_error=True)
+        finally:
+            self.ended.set()
         return sum(int(drain.get()) for drain in drains)
 
     def collect(self) -> Iterator[Metric]:

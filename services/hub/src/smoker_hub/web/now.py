@@ -68,7 +68,7 @@ def view(hub: Hub, incident: Incident) -> View:
         next=tuple(text.next_steps(finding)),
         first_seen=round(date(incident.first_seen), 3),
         last_seen=round(date(incident.last_seen), 3),
-        opened=None if incident.opened is None else round(date(incident.opened), 3),
+        opened=None if incident.opened is None else incident.opened_date or round(date(incident.opened), 3),
         closed=None if incident.closed is None else round(date(incident.closed), 3),
         finding=finding,
     )

@@ -1,0 +1,248 @@
+"""A hub that starts again: what was open goes on or closes, and its receivers get what they lack, once."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from smoker_hub.history.recall import AWAY, recall
+from smoker_hub.history.sent import SentRecord
+from smoker_hub.history.store import NAME
+from smoker_hub.incidents import A_ROUND
+from smoker_hub.notify.delivery import Delivery, Message
+from smoker_hub.notify.notifier import Notifier
+from smoker_hub.notify.options import receivers
+from smoker_hub.notify.receiver import Notice
+from smoker_hub.notify.webhook import DELIVERY
+from tests.diagnosis.mesh import Cluster, nodes
+from tests.hub.history_hand import Kept, keeping
+from tests.hub.stand_ins import Hand, Prober, probers
+from tests.hub.test_hub import become
+
+DEAD = "node-2"
+
+
+def mesh() -> Cluster:
+    return Cluster(nodes(5))
+
+
+def dead() -> Cluster:
+    return mesh().fail(lambda link: link.touches(DEAD))
+
+
+class Box(Delivery):
+    """A delivery that keeps its messages. `takes`: whether they count as taken."""
+
+    def __init__(self, *, takes: bool) -> None:
+        (options,) = receivers(json.dumps([{"type": "webhook", "url": "http://x/", "minSeverity": "info"}]))
+        super().__init__(options)
+        self.takes, self.notices = takes, list[Notice]()
+
+    def put(self, message: Message) -> None:
+        self.notices += message.notices
+        if self.takes:
+            self.settled(self, message)
+
+    @property
+    def got(self) -> list[str]:
+        return [notice.event for notice in self.notices]
+
+    def key(self, number: int) -> str:
+        """Return the Idempotency-Key of a message."""
+        return self.form.headers(b"", [self.notices[number]])[DELIVERY]
+
+
+class Start:
+    """One life of a hub: its looks, and what its receiver gets."""
+
+    def __init__(self, kept: Kept, box: Box) -> None:
+        recalled = recall(kept.reader, kept.clock)
+        kept.hub.resume(recalled.open, recalled.lapsed)
+        kept.history.keep_open(each.id for each in [*recalled.open, *recalled.lapsed])
+        self.kept, self.box = kept, box
+        record = SentRecord(kept.history.put)
+        self.notifier = Notifier(kept.hub, [box], record=record, known=recalled.sent)
+        self.notifier.compare()
+
+    def look(self, times: int = 1, seconds: float = 5.0) -> None:
+        for _ in range(times):
+            self.kept.look(seconds)
+            self.notifier.compare()
+        self.kept.written()
+
+    def get(self, path: str) -> Any:
+        return self.kept.get(path)
+
+
+@contextlib.contextmanager
+def start(folder: Path, found: list[Prober], clock: Hand, *, takes: bool = True) -> Iterator[Start]:
+    """A hub that reads the history before it writes there."""
+    with keeping(folder, found, clock, begins=False) as kept:
+        one = Start(kept, Box(takes=takes))
+        kept.history.start()
+        yield one
+
+
+def test_a_fault_that_lasts_is_not_sent_again(tmp_path: Path, records: list[str]) -> None:
+    """It goes on with its opening, in the history, too; the log has it again, and its end is sent once."""
+    clock = Hand()
+    with probers(dead().states()) as found:
+        with start(tmp_path, found, clock) as first:
+            first.look(3)
+            (view,) = first.get("findings")["open"]
+            assert first.box.got == ["open"]
+        clock.instant += 60.0
+        with start(tmp_path, found, clock) as second:
+            told = [line for line in records if f"FAULT {DEAD}: " in line]
+            assert len(told) == 2
+            second.look(3)
+            (again,) = second.get("findings")["open"]
+            assert (again["id"], again["opened"]) == (view["id"], view["opened"])
+            assert second.box.got == []
+            become(found, mesh())
+            second.look(5)
+            assert second.box.got == ["close"]
+            assert second.box.key(0) == first.box.key(0).replace("-open-", "-close-")
+            kinds = [event["kind"] for event in second.get("events")["events"]]
+            assert (kinds.count("finding_opened"), kinds.count("finding_closed")) == (1, 1)
+        with start(tmp_path, found, clock) as third:
+            third.look(5)
+            assert third.box.got == []
+
+
+def test_what_ended_while_the_hub_was_away_closes(tmp_path: Path) -> None:
+    """Three looks without it close it, and its receiver gets that."""
+    clock = Hand()
+    with probers(dead().states()) as found:
+        with start(tmp_path, found, clock) as first:
+            first.look(2)
+        become(found, mesh())
+        with start(tmp_path, found, clock) as second:
+            second.look(2)
+            assert second.get("summary")["open"] == 1
+            second.look()
+            assert (second.get("summary")["open"], second.box.got) == (0, ["close"])
+            assert second.box.notices[0].view.phase == "closed"
+
+
+def test_messages_that_nobody_took_are_sent_after_the_start(tmp_path: Path) -> None:
+    """An opening, with the same Idempotency-Key, and later a close whose finding is over: neither is lost."""
+    clock = Hand()
+    with probers(dead().states()) as found:
+        with start(tmp_path, found, clock, takes=False) as first:
+            first.look(2)
+            assert first.box.got == ["open"]
+        with start(tmp_path, found, clock) as second:
+            assert second.box.got == ["open"]
+            assert second.box.key(0) == first.box.key(0)
+            second.look()
+            second.box.takes = False
+            become(found, mesh())
+            second.look(3)
+            assert second.box.got == ["open", "close"]
+        with start(tmp_path, found, clock) as third:
+            assert third.box.got == ["close"]
+            assert third.box.key(0) == second.box.key(1)
+            assert third.box.notices[0].view.closed == second.box.notices[1].view.closed
+        with start(tmp_path, found, clock) as fourth:
+            assert fourth.box.got == []
+
+
+def test_an_escalation_that_nobody_took_is_sent_after_the_start(tmp_path: Path) -> None:
+    """The record has the finding as its receiver knows it, which is milder."""
+    clock = Hand()
+    with probers(dead().states()) as found:
+        with start(tmp_path, found, clock) as first:
+            first.look(2)
+            notice = first.box.notices[0]
+            mild = msgspec.structs.replace(notice.view.finding, severity="warning")
+            view = msgspec.structs.replace(notice.view, finding=mild)
+            SentRecord(first.kept.history.put).settled("webhook", notice._replace(view=view))
+            first.kept.written()
+        with start(tmp_path, found, clock) as second:
+            second.look(2)
+            assert second.box.got == ["escalate"]
+
+
+def test_after_a_long_absence_it_is_another_finding(tmp_path: Path) -> None:
+    """The old one has closed when the hub stopped; what is found now opens anew. Each is sent once."""
+    clock = Hand()
+    with probers(dead().states()) as found:
+        with start(tmp_path, found, clock) as first:
+            first.look(2)
+            stopped = clock.wall()
+        clock.instant += AWAY + 100.0
+        with start(tmp_path, found, clock) as second:
+            second.look(3)
+            assert second.box.got == ["close", "open"]
+            old, new = (notice.view for notice in second.box.notices)
+            assert old.closed == stopped
+            assert (new.opened or 0.0) > stopped + AWAY
+            assert len(second.get("findings")["open"]) == 1
+
+
+def test_a_silent_prober_stays_open_until_its_silence_counts(tmp_path: Path) -> None:
+    """A hub knows only a round after its start that a prober is silent: the finding does not close before."""
+    clock = Hand()
+    with probers(mesh().states()) as found:
+        with start(tmp_path, found, clock) as first:
+            first.look(2)
+            found[0].raw = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"
+            first.look(12)
+            assert [each.finding.kind for each in first.kept.hub.incidents.open] == ["silent"]
+        with start(tmp_path, found, clock) as second:
+            second.look(12)
+            assert len(second.get("findings")["open"]) == 1
+            assert second.box.got == []
+        found[0].raw = b""
+        with start(tmp_path, found, clock) as third:
+            third.look(int(A_ROUND / 5.0) + 5)
+            assert third.box.got == ["close"]
+
+
+def test_a_file_of_the_first_version_is_taken_over(tmp_path: Path, records: list[str]) -> None:
+    """It has no table of what was sent: an open finding goes on, and is sent as by a hub without a record."""
+    clock = Hand()
+    with probers(dead().states()) as found:
+        with start(tmp_path, found, clock) as first:
+            first.look(2)
+        with sqlite3.connect(tmp_path / NAME) as db:
+            db.execute("DROP TABLE sent")
+            db.execute("PRAGMA user_version = 1")
+        db.close()
+        with start(tmp_path, found, clock) as second:
+            second.look(2)
+            assert second.box.got == ["open"]
+            assert second.box.key(0) == first.box.key(0)
+        assert not [line for line in records if "anew" in line]
+        with start(tmp_path, found, clock) as third:
+            third.look(2)
+            assert third.box.got == []
+
+
+def test_a_history_that_cannot_be_read_is_said(tmp_path: Path, records: list[str]) -> None:
+    """The hub starts without it, as without a history."""
+    (tmp_path / NAME).write_bytes(b"no database" * 100)
+    with probers(dead().states()) as found, start(tmp_path, found, Hand()) as one:
+        assert [line for line in records if "what was open before the start is not known" in line]
+        one.look(2)
+        assert one.box.got == ["open"]
+
+
+def test_what_was_sent_is_forgotten_where_another_replica_notifies(tmp_path: Path) -> None:
+    """Its record would be out of date after the next take-over."""
+    clock, may = Hand(), [True]
+    with probers(dead().states()) as found:
+        with start(tmp_path, found, clock) as first:
+            first.notifier._may_notify = lambda: may[0]
+            first.look(2)
+            may[0] = False
+            first.look()
+        with start(tmp_path, found, clock) as second:
+            assert second.box.got == ["open"]
