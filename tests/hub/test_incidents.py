@@ -157,3 +157,12 @@ def test_what_is_gone_closes_at_once() -> None:
         assert [each.kind for each in incidents.look([], 9.0, gone=lambda _: True)] == expected
         assert not incidents.open
         assert not incidents.suspected
+
+
+def test_what_chance_does_to_one_node_must_last_a_round() -> None:
+    """A Service or the DNS that fails for one node opens at once where chance is out of the question, else later."""
+    for kind in ("service", "dns"):
+        likely = msgspec.structs.replace(FOUND, kind=kind, layer=kind, confidence=0.95)
+        assert phases(Incidents(), "xxxx", likely) == [[]] * 4
+        certain = msgspec.structs.replace(likely, confidence=0.97)
+        assert phases(Incidents(), "xx", certain) == [[], ["open"]]

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
+from loguru import logger
+
 from smoker_diagnosis.gather import Evidence
 
-from . import findings
+from . import findings, healthy
 from .faults import KINDS, Fault
 from .kinds import ALL_FILES
 from .look import Look, take
-from .table import COMPLETE, HEALTHY, Table
+from .table import COMPLETE, HEALTHY, Table, markdown, numbers
 from .truth import Verdict, judge
 from .world import LARGE_MESH, World, make
 
@@ -149,11 +151,6 @@ def publish(page: Path, text: str) -> None:
     page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
 
 
-def numbers(text: str) -> list[float]:
-    """Return what is separated by commas."""
-    return [float(each) for each in text.split(",")]
-
-
 def main() -> int:
     """Run it."""
     parser = argparse.ArgumentParser(prog="tests.bench.diagnosis", description=(__doc__ or "").partition("\n")[0])
@@ -168,6 +165,9 @@ def main() -> int:
     )
     parser.add_argument("--class", dest="kind", default="", help="only kinds of faults whose name has this in it")
     parser.add_argument("--seed", type=int, default=1, help="another number gives other looks")
+    parser.add_argument(
+        "--hours", type=int, default=healthy.LOOKS, help="looks in a row at each healthy mesh of up to 20 nodes"
+    )
     parser.add_argument("--confirm", action="store_true", help="probers repeat a failed probe two seconds later")
     parser.add_argument("--failures", action="store_true", help="print each look that is wrong or misses a fault")
     parser.add_argument("--look", default="", help="repeat one look, as --failures prints it, and print all of it")
@@ -188,11 +188,16 @@ def main() -> int:
             done = judged(case, "wrong" if chosen.failures else "", confirm=chosen.confirm)
             if done is not None:
                 table.add((size, background, faults, moment), case.kinds, *done)
-    text = f"{table.render()}\n\nSeed {chosen.seed}; {table.looks:,} looks."
+    text, opened = f"{table.render()}\n\nSeed {chosen.seed}; {table.looks:,} looks.", 0
+    if chosen.hours:
+        logger.disable("smoker_hub")
+        sizes = [int(size) for size in chosen.sizes if FEW_NODES <= size <= healthy.MOST]
+        rows, opened = healthy.table(sizes, healthy.BACKGROUNDS, chosen.hours, chosen.seed)
+        text += f"\n\n### Healthy for hours\n\n{markdown(healthy.HEADER, rows)}"
     print(f"{text}\nThey took {time.perf_counter() - begun:.0f} s.")
     if chosen.write:
         publish(ACCURACY, text)
-    return 0 if all(goal.met for goal in table.goals()) else 1
+    return 0 if all(goal.met for goal in table.goals()) and not opened else 1
 
 
 def plan(chosen: argparse.Namespace) -> Iterator[tuple[int, float, int, str]]:

@@ -95,11 +95,11 @@ class Table:
         return "\n\n".join(
             [
                 "### By size, background and number of faults",
-                _markdown(_HEADER, (_row(key, cell) for key, cell in sorted(self._cells.items()))),
+                markdown(_HEADER, (_row(key, cell) for key, cell in sorted(self._cells.items()))),
                 "### By fault (one at once, background of 0.05 % at most): place and layer right (place right)",
-                _markdown(["fault", *(f"{size:,} nodes" for size in sizes)], self._by_kind(sizes)),
+                markdown(["fault", *(f"{size:,} nodes" for size in sizes)], self._by_kind(sizes)),
                 "### Goals",
-                _markdown(
+                markdown(
                     ["goal", "asked", "measured", "met"], ([*g[:3], "yes" if g.met else "NO"] for g in self.goals())
                 ),
             ]
@@ -174,6 +174,12 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def numbers(text: str) -> list[float]:
+    """Return what is separated by commas."""
+    return [float(each) for each in text.split(",")]
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

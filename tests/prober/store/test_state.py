@@ -96,6 +96,41 @@ def test_a_confirmation_lengthens_the_streak_and_no_rate() -> None:
     assert (path.attempts, path.failures, path.streak, path.since) == (1, {"timeout": 1}, 2, 1.0)
 
 
+def test_the_history_counts_short_streaks_that_are_over() -> None:
+    """It covers 120 rounds. A streak counts once it is over, and one of three rounds is an outage and no chance."""
+    state = sink()
+
+    def history() -> tuple[int, int]:
+        (path,) = read(state).paths
+        return path.past, path.flaps
+
+    state.keep(made(Outcome.TIMEOUT, began=0.0))
+    state.keep(made(Outcome.TIMEOUT, began=2.0, confirms=True))
+    assert history() == (1, 0)
+    state.keep(made(began=30.0))
+    assert history() == (2, 1)
+    state.keep(made(Outcome.MTU, began=60.0))
+    state.keep(made(began=90.0))
+    assert history() == (4, 1)  # not every round tries a large packet: the end of its verdict is the end of nothing
+    for number in range(4, 7):
+        state.keep(made(Outcome.TIMEOUT, began=30.0 * number))
+    state.keep(made(began=210.0))
+    assert history() == (8, 1)
+    for number in range(8, 130):
+        state.keep(made(began=30.0 * number))
+    assert history() == (120, 0)
+
+
+def test_the_history_counts_trains_that_lost_packets() -> None:
+    """Such a train counts for 120 rounds, and at most so many are remembered."""
+    state = sink()
+    for number in range(130):
+        state.keep(made(probe="udp", began=10.0 * number, train=Train(10, 1, 0, 0, 0, 1, 0, (), None)))
+    assert read(state).paths[0].lossy == 120
+    state.keep(made(probe="udp", began=5000.0, train=Train(10, 0, 0, 0, 0, 0, 0, (), None)))
+    assert read(state).paths[0].lossy == 0
+
+
 def test_a_local_error_says_nothing_of_the_path() -> None:
     """It is the last result, and counts neither as an attempt nor as a failure."""
     state = sink()

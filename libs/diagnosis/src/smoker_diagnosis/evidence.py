@@ -76,6 +76,11 @@ class Cell:
     mtu: int = 0
     passes: int = 0
     offender: str = ""
+    past: int = 0  # results of the history, and of these:
+    flaps: int = 0  # short streaks of failures that are over
+    trains: int = 0  # results of the history that a train may have followed
+    lossy: int = 0  # trains of the history that lost packets
+    unsteady: int = 0  # bits that fail again and again: they say nothing about now
     heard: bool | None = None  # whether the far end heard the last failed UDP probe; None: not known
 
     @property
@@ -86,7 +91,8 @@ class Cell:
     def clear(self) -> None:
         """Forget all results."""
         self.known = self.bad = self.connected = self.sent = self.lost = self.requests_lost = self.replies_lost = 0
-        self.mtu = self.passes = self.partly = 0
+        self.mtu = self.passes = self.past = self.flaps = self.unsteady = 0
+        self.trains = self.lossy = self.partly = 0
         self.at, self.oldest, self.offender, self.heard = {}, math.inf, "", None
         self.failed = self.tries = self.misses = _NOTHING
 
@@ -125,6 +131,11 @@ class Mesh:
     failing: list[Cell] = field(default_factory=list)  # of these, the ones with a failing bit
     losing: list[Cell] = field(default_factory=list)  # of these, the ones between two nodes that lost packets
     known: int = 0  # how many of these have a result
+    unsteady: list[Cell] = field(default_factory=list)  # of these, the ones with an unsteady bit
+    past: int = 0  # the histories of the steady ones
+    flaps: int = 0
+    trains: int = 0  # the histories of those between two nodes
+    lossy: int = 0
     sent: int = 0  # packets of these between two nodes
     lost: int = 0
     directed: int = 0  # pairs of a source and a target

@@ -57,12 +57,11 @@ class Reach:
     def __init__(self, mesh: Mesh, rates: Mapping[int, float] | None = None) -> None:
         self._mesh, self._rates = mesh, rates or {}
         self._priors = Priors(mesh)
-        self._bad = {(id(cell), bit): cell for cell in mesh.failing for bit in cell.failing(ECHO | LARGE)}
-        self._odds = Odds(BACKGROUND, self._rates)
-        self._least_gain = GAIN
-        self._candidates = Candidates(mesh, self._priors)
         self._tables: dict[Scope, Table] = {}
         self._rows: dict[Component, Rows] = {}
+        self._bad = {(id(cell), bit): cell for cell in mesh.failing for bit in cell.failing(ECHO | LARGE)}
+        self._expect(self._by_history())
+        self._candidates = Candidates(mesh, self._priors)
 
     def explain(self) -> list[Blamed]:
         """Return the best explanation; empty if no component gains anything."""
@@ -70,14 +69,23 @@ class Reach:
             return []
         chosen, pool = self._search()
         rate = self._by_chance(chosen)
-        if rate > RAISED * BACKGROUND:  # more fails by chance than assumed: search again with that rate
-            self._odds = Odds(rate, self._rates)
-            self._least_gain = GAIN + COINCIDENCES * math.log(rate / BACKGROUND)
-            self._rows.clear()
-            self._tables.clear()
+        if rate > RAISED * self._background:  # more fails by chance than assumed: search again with that rate
+            self._expect(rate)
             chosen, pool = self._search()
         blamed = [self._blamed(one, chosen, pool) for one in chosen]
         return [each for each in blamed if each.one_of or each.confidence >= LEAST_CONFIDENCE]
+
+    def _expect(self, background: float) -> None:
+        """Judge by this share of the paths that fail by chance."""
+        self._background, self._odds = background, Odds(background, self._rates)
+        self._least_gain = GAIN + COINCIDENCES * math.log(background / BACKGROUND)
+        self._rows.clear()
+        self._tables.clear()
+
+    def _by_history(self) -> float:
+        """Return the share of the results in the history that began a short streak of failures."""
+        rate = (self._mesh.flaps + BACKGROUND * WEIGHT_OF_PRIOR) / (self._mesh.past + WEIGHT_OF_PRIOR)
+        return min(max(rate, BACKGROUND), MOST_BACKGROUND)
 
     def _by_chance(self, chosen: Iterable[Component]) -> float:
         """Return the share of paths that fail without a cause, or with a very weak one."""
@@ -87,7 +95,7 @@ class Reach:
             if len(paths) >= FEW:
                 explained |= paths
         paths = {key for key, _ in self._bad} - explained - self._rates.keys()
-        rate = (len(paths) + BACKGROUND * WEIGHT_OF_PRIOR) / (self._mesh.known + WEIGHT_OF_PRIOR)
+        rate = (len(paths) + self._background * WEIGHT_OF_PRIOR) / (self._mesh.known + WEIGHT_OF_PRIOR)
         return min(rate, MOST_BACKGROUND)
 
     def unexplained(self, blamed: Sequence[Blamed]) -> list[Cell]:

@@ -12,7 +12,18 @@ from smoker_diagnosis.component import Scope
 from smoker_diagnosis.evidence import NAMES, Cell
 
 Kind = Literal[
-    "fault", "loss", "mtu", "not_ready", "silent", "dns", "service", "moved", "target", "certificate", "unknown"
+    "fault",
+    "loss",
+    "mtu",
+    "not_ready",
+    "silent",
+    "dns",
+    "service",
+    "moved",
+    "target",
+    "certificate",
+    "unsteady",
+    "unknown",
 ]
 Severity = Literal["critical", "warning", "info"]
 

@@ -95,6 +95,11 @@ def _join(mesh: Mesh, part: Part) -> None:
     mesh.dns_pods.update(state.dns_pods)
     mesh.others += part.others
     mesh.known += part.known
+    mesh.unsteady += part.unsteady
+    mesh.past += part.past
+    mesh.flaps += part.flaps
+    mesh.trains += part.trains
+    mesh.lossy += part.lossy
     mesh.sent += part.sent
     mesh.lost += part.lost
     mesh.planes.update(part.planes)

@@ -19,6 +19,7 @@ MOST_LOST = 0.97
 TRIES = 2  # packets in a row that a TCP probe must lose to fail: it sends again before its timeout
 ENOUGH = 1.9  # failing paths (two, with room for rounding); with fewer, some must have failed twice:
 TWICE = 0.3  # this share of the failing probes
+TOGETHER = 0.1  # seconds: probes of one turn begin within them, and a fault rarely begins just between them
 OLDER = 0.8  # share of the failures that began since the fault did; a few older ones may have another cause
 
 
@@ -133,7 +134,7 @@ class Table:
         for cell in self._cells:
             ends = (cell.plane, cell.local, cell.source == node, cell.target == node, cell.family)
             rate = rates.get(id(cell), 0.0) if rates else 0.0
-            since = cell.now.instant - self._began  # a success from before the fault is no evidence
+            since = cell.now.instant - self._began - TOGETHER  # a success from before the fault is no evidence
             known = cell.known & (ECHO | LARGE)
             while known:
                 bit = known & -known

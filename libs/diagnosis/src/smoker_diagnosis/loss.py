@@ -37,6 +37,7 @@ BURST = 3  # packets that are lost together by chance
 MOST_A_PATH = 11.0  # most gain of a component from one path
 LEAST_A_PATH = -3.5
 MOST_BACKGROUND = 0.2
+WINDOW = 3  # trains of a path that are counted
 FEW = 8  # paths of a component; with fewer the loss may be chance
 COINCIDENCES = 1.0  # times the logarithm of a higher background: more random losses are more often adjacent
 GAIN = 3.0  # what a component must gain beyond its price
@@ -86,11 +87,23 @@ def dead_cells(mesh: Mesh, blamed: Iterable[Blamed]) -> set[int]:
 def find_loss(mesh: Mesh, dead: Collection[int]) -> list[Lossy]:
     """Return the lossy components, the most certain first. `dead`: identities of cells that a hard fault explains."""
     found = _better(mesh, dead, BACKGROUND)
-    explained = {*dead, *(id(cell) for each in found for cell in each.cells if len(each.cells) >= FEW)}
+    if not found:
+        return found
+    cells = [cell for each in found for cell in each.cells if len(each.cells) >= FEW]
+    explained = {*dead, *map(id, cells)}
     paths = sum(id(cell) not in explained for cell in mesh.losing)
     background = (paths + BACKGROUND * WEIGHT_OF_PRIOR) / (mesh.known + WEIGHT_OF_PRIOR)
+    background = max(background, WINDOW * _by_history(mesh, cells))
     # More is lost by chance than assumed: search again with that rate.
     return _better(mesh, dead, min(background, MOST_BACKGROUND)) if background > 2 * BACKGROUND else found
+
+
+def _by_history(mesh: Mesh, without: Iterable[Cell]) -> float:
+    """Return the share of the trains in the history that lost packets, but for those of the cells in `without`."""
+    cells = {id(cell): cell for cell in without}.values()
+    lossy = mesh.lossy - sum(cell.lossy for cell in cells)
+    trains = mesh.trains - sum(cell.trains for cell in cells)
+    return lossy / (trains + WEIGHT_OF_PRIOR)
 
 
 def _better(mesh: Mesh, dead: Collection[int], background: float) -> list[Lossy]:

@@ -27,6 +27,8 @@ from smoker_diagnosis.state import PEER, RESOLVER, SERVICE, PathState, State
 
 ROUNDS = 3  # a result older than this many intervals is outdated
 TIMEOUTS = 3  # probes of one round that may come before it
+FLAPS = 6  # short streaks of failures in its history from which a path is unsteady,
+OFTEN = 0.1  # if they are this share of its results
 
 
 @dataclass(slots=True)
@@ -48,6 +50,11 @@ class Part:
     to: dict[str, list[Cell]] = field(default_factory=dict)  # by target
     far: set[Prober] = field(default_factory=set)  # the probers at the far ends
     known: int = 0
+    unsteady: list[Cell] = field(default_factory=list)
+    past: int = 0
+    flaps: int = 0
+    trains: int = 0
+    lossy: int = 0
     sent: int = 0
     lost: int = 0
     newest: float = -math.inf  # instant at which its last probe began
@@ -104,7 +111,11 @@ class Part:
         self.until = min((cell.oldest for cell in every), default=math.inf) + self.lasts
         self.failing = [cell for cell in self.cells if cell.bad]
         self.known = sum(cell.known > 0 for cell in self.cells)
+        self.unsteady = [cell for cell in self.cells if cell.unsteady]
+        steady = [cell for cell in self.cells if not cell.unsteady]
+        self.past, self.flaps = sum(cell.past for cell in steady), sum(cell.flaps for cell in steady)
         away = [cell for cell in self.cells if cell.sent and not cell.local]
+        self.trains, self.lossy = sum(cell.trains for cell in away), sum(cell.lossy for cell in away)
         self.sent, self.lost = sum(cell.sent for cell in away), sum(cell.lost for cell in away)
         self.losing = [cell for cell in away if cell.lost]
 
@@ -159,15 +170,21 @@ def _others(state: State, now: Now) -> list[Other]:
 def _add(cell: Cell, path: PathState, part: Part) -> None:
     """Add the results of `path` to its cell, except outdated and local ones, and failures for lack of CPU."""
     if path.sent:
+        cell.trains += path.past
+        cell.lossy += path.lossy
         cell.sent += path.sent
         cell.lost += path.lost
         cell.requests_lost += path.requests_lost
         cell.replies_lost += path.replies_lost
     if not path.last or path.last == LOCAL_ERROR or part.now.instant > path.at + part.lasts:
         return
-    cell.oldest = min(cell.oldest, path.at)
+    cell.past, cell.flaps = cell.past + path.past, cell.flaps + path.flaps
     if path.role == SERVICE:
         _count_attempts(cell, path)
+    if path.flaps >= FLAPS and path.flaps >= OFTEN * path.past:
+        cell.unsteady |= BITS[path.probe]
+        return
+    cell.oldest = min(cell.oldest, path.at)
     ok, starved = path.last == "success", part.state.starved
     if starved and not ok:
         return

@@ -25,6 +25,7 @@ SOME = (0.15, 0.85)  # share of look-ups that fail where one DNS server of sever
 LEAST_LOOKUPS = 8  # needed before such a share counts
 CHANCE = 1e-2  # that some node is named for failures by chance
 FOLLOWS = 1e-5  # that a node is named for failures that pods on another faulty node explain
+TOGETHER = 3  # look-ups of a round, one a probe: they fail by chance together
 CERTAIN = 2  # failures in a row, where a single path is all that fails
 FEW, MANY = 0.5, 4  # failures and attempts added to those seen: no failure in a few attempts is no rate of 0
 HALF = 0.5  # assumed share of a Service's pods on one unreachable node
@@ -111,7 +112,8 @@ def _on_nodes(mesh: Mesh, follows: Follows, usual: _Usual, failing: Collection[C
         of = sources[cell.source]
         alone = cell.source in mesh.without_api
         note = "the API server, another Service, does not answer there either" if alone else ""
-        found.append(Service(Scope(NODE, (cell.source,)), LAYER_SERVICE, bits, [cell], of, 0.95, note=note))
+        sure = 0.97 if _unlikely(share, rounds, len(mesh.services), FOLLOWS) else 0.95
+        found.append(Service(Scope(NODE, (cell.source,)), LAYER_SERVICE, bits, [cell], of, sure, note=note))
     return list({each.scope: each for each in found}.values())
 
 
@@ -228,7 +230,8 @@ def _dns(mesh: Mesh, follows: Follows, usual: _Usual, *, one_of_several: bool) -
         share = usual.share(cells[0], DNS)
         chance = FOLLOWS if follows.hosts(DNS) or share > SOME[0] else CHANCE
         if _unlikely(share, times, len(others), chance) and _again(cells, DNS):
-            found.append(Service(Scope(NODE, (node,)), LAYER_DNS, DNS, cells, len(cells), 0.95))
+            sure = 0.97 if _unlikely(share, times // TOGETHER, len(others), FOLLOWS) else 0.95
+            found.append(Service(Scope(NODE, (node,)), LAYER_DNS, DNS, cells, len(cells), sure))
             named.add(node)
     if one_of_several and not follows.hosts(DNS) and not follows.everywhere(DNS):
         found += _one_of_several([cell for cell in own if cell.source not in named | follows.near], others)
@@ -244,7 +247,7 @@ def _one_of_several(partly: Sequence[Cell], asked: Sequence[Cell]) -> list[Servi
     began = median(cell.failing_for(DNS) for cell in partly)
     if not any(cell.age(bit) < began for cell in asked for bit in (TCP, UDP, HTTP) if cell.known & bit):
         return []  # no answer since: all servers may have failed, and other nodes have not asked yet
-    return [Service(Scope(ALL), LAYER_DNS, DNS, list(partly), len(asked), 0.9, share)]
+    return [Service(Scope(ALL), LAYER_DNS, DNS, list(partly), len(asked), 0.97, share)]
 
 
 def _again(cells: Collection[Cell], bits: int) -> bool:

@@ -67,6 +67,9 @@ class PathState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     expires: float = 0.0  # when the target's certificate expires, in seconds since the epoch, where that is soon
     expires_in: float = 0.0  # seconds from the last result until then, negative after it
     partly: int = 0  # of the last rounds' failures, those in which some queries were answered that left with the others
+    past: int = 0  # results of the last 120 rounds, without local_error and confirmations
+    flaps: int = 0  # of these rounds: short streaks of failures that are over
+    lossy: int = 0  # of these rounds: trains that lost packets
 
     @property
     def failed(self) -> int:

@@ -14,6 +14,7 @@ from smoker_diagnosis.rules import (
     silent_probers,
     targets,
     unexplained,
+    unsteady,
 )
 
 Rule = Callable[[Look], Iterator[Finding]]
@@ -26,5 +27,6 @@ RULES: tuple[Rule, ...] = (
     certificates.find,
     moved_echoes.find,
     dns_races.find,
+    unsteady.find,
     unexplained.find,
 )

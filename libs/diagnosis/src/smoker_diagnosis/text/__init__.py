@@ -41,6 +41,9 @@ def headline(finding: Finding) -> str:
     if finding.kind == "unknown":
         count = sum(each.failing for each in finding.counts)
         return f"UNKNOWN {paths(count)} {verb(count, 'fails', 'fail')} without a common cause"
+    if finding.kind == "unsteady":
+        count = sum(each.failing for each in finding.counts)
+        return f"INFO {paths(count)} {verb(count, 'fails', 'fail')} again and again: not counted as evidence"
     since = f", for {duration(finding.since)}" if finding.since else ""
     # The confidence of one place of several would read as doubt that anything is at fault.
     sure = "" if finding.one_of else f", confidence {percent(min(finding.confidence, 0.99))}"
@@ -79,7 +82,13 @@ def summary(findings: Sequence[Finding], count: int, probers: int, failing: int 
     unknown = [each for each in findings if each.kind == "unknown"]
     if unknown:
         return unclear(unknown[0], count, probers)
-    return f"HEALTHY no fault on {looked}; {place(findings[0])}: {what(findings[0])}"
+    return f"HEALTHY no fault on {looked}; {_worth_knowing(findings[0])}"
+
+
+def _worth_knowing(finding: Finding) -> str:
+    if not finding.scope.kind:
+        return headline(finding).removeprefix("INFO ")
+    return f"{place(finding)}: {what(finding)}"
 
 
 def unclear(finding: Finding, count: int, probers: int) -> str:

@@ -35,7 +35,7 @@ def evidence(finding: Finding) -> Iterator[str]:
     if finding.offender:
         yield f"{finding.offender} sends the ICMP error"
     yield from finding.notes
-    if finding.kind == "unknown":
+    if finding.kind in ("unknown", "unsteady"):
         yield from (_path(each) for each in finding.failing[:SHOWN])
 
 

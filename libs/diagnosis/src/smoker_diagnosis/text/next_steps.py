@@ -98,5 +98,6 @@ _OF_KIND: dict[Kind, Callable[[Finding], str]] = {
     "moved": _nothing,
     "target": _target,
     "certificate": _certificate,
+    "unsteady": _nothing,
     "unknown": _nothing,
 }

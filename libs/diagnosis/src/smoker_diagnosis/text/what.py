@@ -106,6 +106,10 @@ def _certificate(finding: Finding) -> str:
     return f"its certificate {verb} on {date}"
 
 
+def _unsteady(_: Finding) -> str:
+    return "fails again and again"
+
+
 def _unknown(_: Finding) -> str:
     return "no common cause"
 
@@ -121,6 +125,7 @@ _WHAT: dict[Kind, Callable[[Finding], str]] = {
     "moved": _moved,
     "target": _target,
     "certificate": _certificate,
+    "unsteady": _unsteady,
     "unknown": _unknown,
 }
 

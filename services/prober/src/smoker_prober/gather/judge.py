@@ -46,6 +46,6 @@ class Gathered:
     @property
     def ok(self) -> bool:
         """Whether nothing fails, nothing is missing, and no finding counts."""
-        # Other targets are the user's own: they are shown, and no part of the mesh.
-        counts = [each for each in self.findings if each.kind not in {*self.tolerated, "target"}]
+        # Other targets are the user's own, and unsteady paths are about the past: both are shown and never count.
+        counts = [each for each in self.findings if each.kind not in {*self.tolerated, "target", "unsteady"}]
         return not (self.missing or self.failing or self.waiting or counts)

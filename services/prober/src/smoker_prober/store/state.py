@@ -24,6 +24,8 @@ ERROR = 200  # characters of an error
 SAMPLES = 20  # round-trip times that the percentiles cover
 STARVED = 0.25  # share of time that this process waited for a CPU
 LOOK = 5.0  # seconds between two looks at that
+HISTORY = 120  # rounds that say how often a path fails: an hour with the default interval
+SHORT = 2.5  # intervals from the first failure of a streak to the success that ends it; a longer one is no chance
 
 
 class _Round(NamedTuple):
@@ -49,6 +51,9 @@ class _Kept:
     passes: int = 0
     large_at: float = 0.0
     connected: bool = False  # in this streak of failures
+    past: int = 0  # results of the history
+    lossy: deque[float] | None = None  # instants at which a train lost packets; most paths have none
+    ended: deque[float] | None = None  # instants at which a short streak of failures ended; most paths have none
 
 
 class States:
@@ -89,7 +94,7 @@ class States:
         kept, before = self._kept[key], self._paths[key]
         outcome = result.outcome
         if outcome is not Outcome.LOCAL_ERROR:
-            self._count(kept, result)
+            self._count(kept, result, before.last)
         sent, lost, requests, replies = (
             (sum(each) for each in list(zip(*kept.rounds, strict=True))[1:]) if kept.rounds else (0,) * 4
         )
@@ -125,10 +130,13 @@ class States:
             connected=kept.connected,
             error=result.error[:ERROR],
             **_expiry(result),
+            past=kept.past,
+            flaps=len(kept.ended or ()),
+            lossy=len(kept.lossy or ()),
         )
         self._changes += 1
 
-    def _count(self, kept: _Kept, result: Result) -> None:
+    def _count(self, kept: _Kept, result: Result, last: str) -> None:
         train = result.train
         if not result.confirms:  # a confirmation says that a failure lasts, and nothing about how often paths fail
             if train is None:
@@ -136,7 +144,16 @@ class States:
             else:
                 halves = (train.requests_lost, train.replies_lost) if train.lost < train.known else (0, 0)
                 kept.rounds.append(_Round(result.outcome.value, train.known, train.lost, *halves))
+            kept.past = min(kept.past + 1, HISTORY)
+        interval = self._identity.interval
+        first = result.began - HISTORY * interval
+        kept.ended, kept.lossy = _younger(kept.ended, first), _younger(kept.lossy, first)
+        if train is not None and train.lost:
+            kept.lossy = _with(kept.lossy, result.began)
         if result.outcome.ok:
+            # Not every round tries a large packet, so that verdict comes and goes.
+            if kept.streak and last != Outcome.MTU and result.began - kept.since < SHORT * interval:
+                kept.ended = _with(kept.ended, result.began)
             kept.streak, kept.since, kept.connected = 0, 0.0, False
         else:
             kept.since = kept.since if kept.streak else result.began
@@ -212,6 +229,20 @@ def _expiry(result: Result) -> dict[str, Any]:
     """Return when the target's certificate expires, where that is soon."""
     expiry = result.details.expiry if result.details is not None else None
     return {} if expiry is None else {"expires": expiry.at, "expires_in": round(expiry.seconds, 3)}
+
+
+def _younger(instants: deque[float] | None, first: float) -> deque[float] | None:
+    """Return those from `first` on."""
+    while instants and instants[0] < first:
+        instants.popleft()
+    return instants or None
+
+
+def _with(instants: deque[float] | None, now: float) -> deque[float]:
+    """Return `instants`, the oldest left out where there are too many, and `now`."""
+    instants = deque(maxlen=HISTORY) if instants is None else instants
+    instants.append(now)
+    return instants
 
 
 def _network_at_the_end(plane: str) -> str:

@@ -1,0 +1,194 @@
+"""A healthy mesh for hours: every prober's states as they change from look to look, with failures by chance.
+
+World ─▶ Days (rounds, results, states at an instant) ─▶ the hub itself (its looks, its diagnosis, its incidents)
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from smoker_diagnosis.state import PathState, State
+
+from . import noise
+from .packets import CONFIRMED, WINDOW, Found, path_state, rounds
+from .world import ALLOWED, DURATION, INTERVAL, NOW, PACKETS, PROBES, ROUND, TIMEOUT, World
+
+KEPT = 12  # results of a path that are kept while one of the last three failed or lost packets
+WHOLE = 1.1  # seconds after which a round without a failure is over
+ENOUGH = ROUND * 3  # seconds in which any round is over
+HISTORY = 120  # rounds of which a prober remembers how often a path failed
+SHORT = 2.5  # intervals of a streak that may be chance
+AGAIN = 0.2  # chance that a Service path that failed by chance fails at the confirmation, too
+
+
+@dataclass(slots=True)
+class Track:
+    """One path and probe."""
+
+    healthy: PathState
+    results: deque[Found]
+    past: int = 0  # results that its history covers
+    ended: deque[float] = field(default_factory=deque)  # when short streaks of failures ended
+    lossy: deque[float] = field(default_factory=deque)  # when trains lost packets
+    clean: bool = True  # whether the last three results succeeded and lost nothing
+
+
+@dataclass(slots=True)
+class Round:
+    """What one prober probes of one address in a round."""
+
+    state: int  # its number
+    place: int  # of its TCP path in the list of the state's paths
+    flaps: bool = False
+    service: bool = False
+
+
+@dataclass(slots=True)
+class _Kept:
+    """The paths of one state, and whether they have changed since the state was made."""
+
+    paths: list[PathState]
+    clock: float
+    made: float = NOW
+    changed: bool = False
+    tracks: list[Track] = field(default_factory=list)
+
+
+class Days:
+    """The states of `world` as time passes.
+
+    `background`: failures by chance, a path and round. `flapping`: so many paths fail in four of ten rounds.
+    """
+
+    def __init__(self, world: World, background: float, flapping: int, chance: random.Random) -> None:
+        self._background, self._chance, self.now = background, chance, NOW
+        self.states: list[State] = list(world.states)
+        self.flapping = [
+            world.links[n] for n in chance.sample(range(len(world.links)), min(flapping, len(world.links)))
+        ]
+        flaps = {id(link) for link in self.flapping}
+        self._kept = [_Kept(list(state.paths), state.at - NOW) for state in world.states]
+        for kept in self._kept:
+            kept.tracks = [Track(path, deque(maxlen=KEPT)) for path in kept.paths]
+        self._begin: dict[int, list[tuple[float, Round]]] = {}  # by second: rounds that begin then
+        self._over: dict[int, list[tuple[float, Round]]] = {}  # by second: rounds without a failure that are over
+        self._ends: dict[int, list[tuple[Found, int, int]]] = {}  # by second: results, of which state and place
+        for link in world.links:
+            number = world.place[link.source, link.ends[0]]
+            self._plan(NOW - link.ago + INTERVAL, Round(number, link.place, id(link) in flaps))
+        for prober, ago in world.service_ago.items():
+            place = world.service_place[prober]
+            self._plan(NOW - ago + INTERVAL, Round(world.place[prober], place, service=True))
+
+    def waited(self) -> dict[tuple[str, str], float]:
+        """Return by node and network the seconds since its state was made."""
+        return {
+            (state.node, state.network): self.now - kept.made
+            for state, kept in zip(self.states, self._kept, strict=True)
+        }
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, and make the states that have changed anew."""
+        until = self.now + seconds
+        for second in range(int(self.now), int(until)):
+            for when, each in self._begin.pop(second, ()):
+                self._run(when, each)
+            for when, each in self._over.pop(second, ()):
+                self._succeed(when, each)
+            for found, number, place in self._ends.pop(second, ()):
+                self._add(found, number, place)
+        self.now = until
+        for number, kept in enumerate(self._kept):
+            if kept.changed:
+                kept.changed, kept.made = False, until
+                self.states[number] = replace(self.states[number], at=until + kept.clock, paths=list(kept.paths))
+
+    def _plan(self, when: float, each: Round) -> None:
+        self._begin.setdefault(int(when), []).append((when, each))
+
+    def _run(self, when: float, each: Round) -> None:
+        """Run one round, and plan the next."""
+        self._plan(when + INTERVAL, each)
+        what = self._by_chance(each)
+        if not what:
+            self._over.setdefault(int(when + WHOLE), []).append((when, each))
+            return
+        shift = when - (NOW - ENOUGH)
+        of_probe = (
+            self._service(what)
+            if each.service
+            else rounds(self._chance, ENOUGH, (), {0: what}, 1, confirm=True).results
+        )
+        for offset, probe in enumerate(PROBES):
+            for found in of_probe[probe]:
+                moved = found._replace(began=found.began + shift, ended=found.ended + shift)
+                self._ends.setdefault(int(moved.ended), []).append((moved, each.state, each.place + offset))
+
+    def _by_chance(self, each: Round) -> str:
+        """Return what of a round fails by chance; empty: nothing."""
+        chance = self._chance
+        if each.flaps:
+            return noise.flapping(chance).get(0, "")
+        if chance.random() < self._background:
+            return "all" if chance.random() < 0.5 else chance.choice(PROBES)
+        return noise.PACKETS if not each.service and chance.random() < self._background else ""
+
+    def _service(self, what: str) -> dict[str, list[Found]]:
+        """Return the results of a round to the echo services, as if it had begun at `NOW` - `ENOUGH`."""
+        when, found = NOW - ENOUGH, dict[str, list[Found]]()
+        why = self._chance.choice(("timeout", "timeout", "resolve_error"))
+        for probe in PROBES:
+            if what not in ("all", probe):
+                found[probe] = [_good(probe, when)]
+            else:
+                found[probe] = [Found(when, when + TIMEOUT, why)]
+                again = when + TIMEOUT + CONFIRMED
+                fails = self._chance.random() < AGAIN
+                ended, outcome = (again + TIMEOUT, why) if fails else (again + 0.01, "success")
+                found[probe].append(Found(again, ended, outcome, confirms=True))
+            when = found[probe][0].ended
+        return found
+
+    def _succeed(self, when: float, each: Round) -> None:
+        for offset, probe in enumerate(PROBES):
+            self._add(_good(probe, when), each.state, each.place + offset)
+            when += DURATION[probe]
+
+    def _add(self, found: Found, number: int, place: int) -> None:
+        kept = self._kept[number]
+        track, kept.changed = kept.tracks[place], True
+        good = found.outcome == "success" and not found.lost
+        self._remember(track, found, kept.paths[place].since - kept.clock if kept.paths[place].streak else 0.0)
+        history = {"past": track.past, "flaps": len(track.ended), "lossy": len(track.lossy)}
+        if track.clean and good:
+            kept.paths[place] = replace(kept.paths[place], at=found.began + kept.clock, **history)
+            return
+        if track.clean:
+            track.results.extend([_good(track.healthy.probe, found.began - INTERVAL)] * WINDOW)
+        track.results.append(found)
+        kept.paths[place] = replace(path_state(track.healthy, track.results, kept.clock), **history)
+        window = [each for each in track.results if not each.confirms][-WINDOW:]
+        track.clean = good and all(each.outcome == "success" and not each.lost for each in window)
+        if track.clean:
+            track.results.clear()
+
+    def _remember(self, track: Track, found: Found, since: float) -> None:
+        """Count what the prober tells of the last rounds. `since`: when its failures began, or 0."""
+        if not found.confirms:
+            track.past = min(track.past + 1, HISTORY)
+        for instants in (track.ended, track.lossy):
+            while instants and instants[0] < found.began - HISTORY * INTERVAL:
+                instants.popleft()
+        if found.lost:
+            track.lossy.append(found.began)
+        if since and found.outcome == "success" and found.began - since < SHORT * INTERVAL:
+            track.ended.append(found.began)
+
+
+def _good(probe: str, when: float) -> Found:
+    udp = probe == "udp"
+    return Found(when, when + DURATION[probe], "success", PACKETS if udp else 0, passes=ALLOWED if udp else None)
