@@ -83,3 +83,82 @@ def test_the_policy_lets_the_hub_ask_prometheus(helm: Helm) -> None:
         egress = release.get("NetworkPolicy", "smoker-hub")["spec"]["egress"]
         assert {"ports": [{"protocol": "TCP", "port": port}]} in egress
         assert release.env("hub")["PROMETHEUS_URL"] == url
+
+
+INGRESS = {"enabled": True, "hosts": ["smoker.example.com", "net.example.com"]}
+LOGIN = {"auth": {"existingSecret": "login"}}
+
+
+def ingress(helm: Helm, *, hub: dict[str, Any], **values: Any) -> Any:
+    """The chart's Ingress, with a login."""
+    rendered = helm.render({"hub": {**LOGIN, **hub, "ingress": {**INGRESS, **values}}})
+    return rendered.get("Ingress", "smoker-hub")
+
+
+def test_no_ingress_by_default(helm: Helm) -> None:
+    """The page is reachable from inside the cluster alone; without a hub there is no Ingress either."""
+    assert not helm.render({}).of_kind("Ingress")
+    assert not helm.render({"mesh": {"enabled": False}, "hub": {"ingress": INGRESS}}).of_kind("Ingress")
+
+
+def test_an_ingress_leads_to_the_page(helm: Helm) -> None:
+    """Each host, class, annotations and TLS; the port by its name, so that it follows hub.port."""
+    tls = [{"secretName": "smoker-tls", "hosts": INGRESS["hosts"]}]
+    made = ingress(helm, hub={"port": 9083}, className="nginx", annotations={"a": "b"}, tls=tls)
+    assert made["apiVersion"] == "networking.k8s.io/v1"
+    assert made["metadata"]["annotations"] == {"a": "b"}
+    assert (made["spec"]["ingressClassName"], made["spec"]["tls"]) == ("nginx", tls)
+    assert [rule["host"] for rule in made["spec"]["rules"]] == INGRESS["hosts"]
+    backend = {"service": {"name": "smoker-hub", "port": {"name": "http"}}}
+    for rule in made["spec"]["rules"]:
+        assert rule["http"]["paths"] == [{"path": "/", "pathType": "Prefix", "backend": backend}]
+    assert not {"ingressClassName", "tls"} & set(ingress(helm, hub={})["spec"])
+
+
+def test_notifications_link_to_the_ingress(helm: Helm) -> None:
+    """To its first host, by https where it has TLS; a URL that is given wins."""
+
+    def url(**hub: Any) -> str:
+        return helm.render({"hub": {**LOGIN, **hub}}).env("hub")["EXTERNAL_URL"]
+
+    assert url() == ""
+    assert url(ingress=INGRESS) == "http://smoker.example.com"
+    assert url(ingress={**INGRESS, "tls": [{"secretName": "a"}]}) == "https://smoker.example.com"
+    assert url(ingress=INGRESS, externalUrl="https://a.example/b") == "https://a.example/b"
+
+
+@pytest.mark.parametrize(
+    ("hub", "why"),
+    [
+        ({"ingress": INGRESS}, "hub.ingress.enabled: needs hub.auth.existingSecret, or hub.ingress.withoutLogin if"),
+        ({**LOGIN, "ingress": {"enabled": True}}, "hub.ingress.hosts: needs at least one host name with"),
+    ],
+)
+def test_an_ingress_that_is_refused(any_helm: Helm, hub: dict[str, Any], why: str) -> None:
+    """Without a login, unless that is meant, and without a host: one sentence that names the value."""
+    with pytest.raises(HelmError, match=why):
+        any_helm.render({"hub": hub})
+
+
+def test_an_ingress_without_a_login_is_meant(helm: Helm) -> None:
+    """Where the ingress controller asks for a login itself, the chart goes along."""
+    assert helm.render({"hub": {"ingress": {**INGRESS, "withoutLogin": True}}}).of_kind("Ingress")
+
+
+def test_replicas_spread(helm: Helm) -> None:
+    """From two on over nodes, as far as possible, by labels that select the hub's pods alone; a value of yours wins."""
+
+    def spread(**hub: Any) -> Any:
+        spec, _ = pod_and_volumes(helm, {"hub": hub})
+        return spec["selector"], spec["template"]["spec"].get("topologySpreadConstraints")
+
+    assert spread()[1] is None
+    selector, (over_nodes,) = spread(replicas=2)
+    assert over_nodes == {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": selector,
+    }
+    own = [{"maxSkew": 2, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule", "labelSelector": selector}]
+    assert spread(replicas=2, topologySpreadConstraints=own)[1] == own

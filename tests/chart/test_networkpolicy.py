@@ -150,7 +150,7 @@ def test_any_address_is_no_ip_block(helm: Helm, cidrs: list[str]) -> None:
     assert "ipBlock" not in set(strings(release.objects))
     assert release.objects == helm.render({**HOST, **ON}).objects
     policies = {policy["metadata"]["name"]: policy["spec"] for policy in release.of_kind("NetworkPolicy")}
-    assert [set(rule) for rule in policies["smoker-server"]["ingress"]] == [{"ports"}, {"ports"}]
+    assert [set(rule) for rule in policies["smoker-server"]["ingress"]] == [{"ports"}, {"ports", "from"}]
     (hosts,) = (r for r in policies["smoker-prober"]["egress"] if {"protocol": "TCP", "port": 18080} in r["ports"])
     assert "to" not in hosts
 
@@ -215,7 +215,8 @@ def test_ports_follow_the_values(helm: Helm) -> None:
     release = helm.render({**ON, "udpEcho": {"port": 18081}, "adminPort": 19464})
     assert passes(release, own(release, "prober"), own(release, "udp-echo"), "UDP", 18081)
     assert not passes(release, own(release, "prober"), own(release, "udp-echo"), "UDP", 8081)
-    assert passes(release, DNS, own(release, "udp-echo"), "TCP", 19464)
+    monitoring = {"networkPolicy": {"enabled": True, "adminFrom": [{"namespaceSelector": {}}]}, "adminPort": 19464}
+    assert passes(helm.render(monitoring), DNS, own(release, "udp-echo"), "TCP", 19464)
 
 
 def test_others_stay_out(helm: Helm) -> None:
@@ -231,9 +232,14 @@ def test_others_stay_out(helm: Helm) -> None:
 
 @pytest.mark.parametrize("component", ["tcp-echo", "udp-echo", "http-echo", "prober"])
 def test_admin_port(helm: Helm, component: str) -> None:
-    """Anybody may ask a pod's admin port, unless adminFrom says who."""
+    """The hub, the probers and the test pod may read the probers; beside them only the clients of adminFrom may."""
     release = helm.render(ON)
-    assert passes(release, DNS, own(release, component), "TCP", 9464)
+    for reader in ("hub", "test", "prober") if component == "prober" else ():
+        assert passes(release, own(release, reader), own(release, component), "TCP", 9464)
+    for stranger in (DNS, STRANGER, NODE, own(release, "tcp-echo"), own(helm.render(ON, release="other"), "hub")):
+        assert not passes(release, stranger, own(release, component), "TCP", 9464)
+    everybody = helm.render({"networkPolicy": {"enabled": True, "adminFrom": [{"namespaceSelector": {}}]}})
+    assert passes(everybody, DNS, own(everybody, component), "TCP", 9464)
     peer = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
     release = helm.render({"networkPolicy": {"enabled": True, "adminFrom": [peer]}})
     assert passes(release, End({}, {"kubernetes.io/metadata.name": "monitoring"}), own(release, component), "TCP", 9464)

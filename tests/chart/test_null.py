@@ -17,7 +17,8 @@ from .values_table import CHART
 
 #: Every feature, and nothing else that differs from a default.
 ON: dict[str, Any] = {
-    **{key: {"replicas": 2} for key in ("tcpEcho", "udpEcho", "httpEcho", "hub")},
+    **{key: {"replicas": 2} for key in ("tcpEcho", "udpEcho", "httpEcho")},
+    "hub": {"replicas": 2, "ingress": {"enabled": True, "hosts": ["smoker.example"], "withoutLogin": True}},
     "mesh": {"enabled": True},
     "hostNetwork": {"enabled": True},
     "networkPolicy": {"enabled": True},

@@ -42,6 +42,8 @@ CONCERNS: dict[str, set[str]] = {
     "hub": {"hub"},
     "hub.enabled": set(),
     "hub.allowFrom": set(),
+    "hub.ingress": set(),
+    **{f"hub.ingress.{of}": {"hub"} for of in ("enabled", "hosts", "tls")},  # links in notifications
     **{f"hub.history.persistence.{of}": set() for of in ("size", "storageClass")},
     "service": set(),
     "test": set(),
@@ -55,8 +57,9 @@ CONCERNS: dict[str, set[str]] = {
     **{f"{VALUES_KEY[echo]}.port": {echo, *PROBERS} for echo in ECHOES},
 }
 ALERTS = [row.key.split(".")[2] for row in ROWS if re.fullmatch(r"metrics\.prometheusRule\.\w+\.enabled", row.key)]
-# Another base makes other objects, so that there is nothing to compare; and nothing reads `enabled`.
-KEYS = [row.key for row in ROWS if row.key not in ("fullnameOverride", "enabled")]
+# Another base makes other objects, so that there is nothing to compare; and nothing reads `enabled`. withoutLogin
+# only allows an Ingress.
+KEYS = [row.key for row in ROWS if row.key not in ("fullnameOverride", "enabled", "hub.ingress.withoutLogin")]
 OTHER = merged(
     ALL,
     {
@@ -89,6 +92,9 @@ def test_rolls(any_helm: Helm, key: str) -> None:
     base |= {"hub": {"history": {"persistence": on}}} if claim else {}
     otlp = key.startswith("hub.otlp.") and not key.endswith(".endpoint")  # without an endpoint the others do nothing
     base |= {"hub": {"otlp": {"endpoint": "http://collector:4318"}}} if otlp else {}
+    ingress = key.startswith("hub.ingress.")
+    open_to_all = {"enabled": not key.endswith(".enabled"), "hosts": ["a.example"], "withoutLogin": True}
+    base |= {"hub": {"ingress": open_to_all}} if ingress else {}
     before = any_helm.render(base)
     after = any_helm.render(merged(base, nested(key, at(OTHER, key))))
     prefix = max((p for p in CONCERNS if f"{key}.".startswith(f"{p}.")), key=len)

@@ -16,6 +16,7 @@
 {{- fail "hub.port: must differ from adminPort, both are TCP ports of one pod" -}}
 {{- end -}}
 {{- include "smoker.hubNotifyChecks" . -}}
+{{- include "smoker.hubIngressChecks" . -}}
 {{- if and $values.hub.history.enabled $values.hub.history.persistence.enabled (gt (int64 $values.hub.replicas) 1) -}}
 {{- fail "hub.history.persistence.enabled: needs hub.replicas of 1, because two pods cannot write to one claim" -}}
 {{- end -}}

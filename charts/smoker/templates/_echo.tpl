@@ -7,10 +7,8 @@
 {{- /* A single replica does not linger: no other pod can take over, and lingering would only hide the gap. */}}
 {{- $linger := gt (int64 $values.replicas) 1 | ternary .root.Values.lingerSeconds 0 -}}
 {{- $_ := set $pod "env" (merge (dict "LOG_RATE" $values.log.rate "LINGER" $linger) .env) -}}
-{{- $labels := dict "matchLabels" (include "smoker.selectorLabels" . | fromYaml) -}}
 {{- if not $values.topologySpreadConstraints -}}
-{{- $spread := dict "maxSkew" 1 "topologyKey" "kubernetes.io/hostname" "whenUnsatisfiable" "ScheduleAnyway" "labelSelector" $labels -}}
-{{- $_ := set $pod "values" (merge (dict "topologySpreadConstraints" (list $spread)) $values) -}}
+{{- $_ := set $pod "values" (merge (dict "topologySpreadConstraints" (list (include "smoker.spread" . | fromYaml))) $values) -}}
 {{- end -}}
 apiVersion: apps/v1
 kind: Deployment

@@ -28,8 +28,31 @@ PROMETHEUS_URL: {{ $values.hub.prometheus.url | quote }}
 HISTORY_FOLDER: {{ $values.hub.history.enabled | ternary "/data" "" | quote }}
 HISTORY_DAYS: {{ $values.hub.history.retentionDays }}
 HISTORY_MIB: {{ $values.hub.history.maxSizeMiB }}
-EXTERNAL_URL: {{ $values.hub.externalUrl | quote }}
+EXTERNAL_URL: {{ include "smoker.hubUrl" . | quote }}
 NOTIFY: {{ with (include "smoker.hubNotify" . | fromJson).receivers }}{{ toJson . | quote }}{{ else }}""{{ end }}
+{{- end -}}
+
+{{/* The URL under which users reach the page: the value, or else the first host of the Ingress. */}}
+{{- define "smoker.hubUrl" -}}
+{{- $ingress := .Values.hub.ingress -}}
+{{- if .Values.hub.externalUrl -}}
+{{ .Values.hub.externalUrl }}
+{{- else if and $ingress.enabled $ingress.hosts -}}
+{{ $ingress.tls | empty | ternary "http" "https" }}://{{ first $ingress.hosts }}
+{{- end -}}
+{{- end -}}
+
+{{/* What the schema cannot check of the Ingress. */}}
+{{- define "smoker.hubIngressChecks" -}}
+{{- $hub := .Values.hub -}}
+{{- if and (include "smoker.hub" .) $hub.ingress.enabled -}}
+{{- if not $hub.ingress.hosts -}}
+{{- fail "hub.ingress.hosts: needs at least one host name with hub.ingress.enabled" -}}
+{{- end -}}
+{{- if not (or $hub.auth.existingSecret $hub.ingress.withoutLogin) -}}
+{{- fail "hub.ingress.enabled: needs hub.auth.existingSecret, or hub.ingress.withoutLogin if the ingress controller asks for a login itself or everybody may see the page" -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* OpenTelemetry's standard variables for the export of logs and metrics; empty without an endpoint. */}}

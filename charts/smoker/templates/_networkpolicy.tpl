@@ -67,12 +67,14 @@ to:
 {{- end }}
 {{- end -}}
 
+{{/* Who may use an admin port: the release's own readers, and adminFrom. A prober's state names every node and its paths. */}}
 {{- define "smoker.adminIngress" -}}
 - ports:
     - {protocol: TCP, port: {{ int64 .Values.adminPort }}}
-  {{- if .Values.networkPolicy.adminFrom }}
   from:
-    {{- toYaml .Values.networkPolicy.adminFrom | nindent 4 }}
+    {{- with .Values.networkPolicy.adminFrom }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
     {{- /* helm test, and `once --mesh` in a prober, read the probers' states. */}}
     - podSelector:
         {{- include "smoker.proberSelector" . | nindent 8 }}
@@ -86,7 +88,6 @@ to:
     {{- if and .Values.hostNetwork.enabled (not (include "smoker.anywhere" .Values.networkPolicy.nodeCidrs)) }}
     {{- include "smoker.ipBlocks" .Values.networkPolicy.nodeCidrs | trim | nindent 4 }}
     {{- end }}
-  {{- end }}
 {{- end -}}
 
 {{/* The ports of the URLs in a map from name to URL. */}}

@@ -121,3 +121,13 @@ volumes:
 {{- end }}
 {{- end }}
 {{- end -}}
+
+{{/* Spreads the pods of a component over nodes, as far as that is possible. Takes root, component. */}}
+{{- define "smoker.spread" -}}
+maxSkew: 1
+topologyKey: kubernetes.io/hostname
+whenUnsatisfiable: ScheduleAnyway
+labelSelector:
+  matchLabels:
+    {{- include "smoker.selectorLabels" . | nindent 4 }}
+{{- end -}}
