@@ -30,6 +30,14 @@ def test_by_default_it_ends_with_the_pod(helm: Helm) -> None:
     assert not helm.render({}).of_kind("PersistentVolumeClaim")
 
 
+def test_it_leaves_a_dead_node_soon(helm: Helm) -> None:
+    """Kubernetes evicts a pod from a node that is gone after 300 s; the hub is needed then, and leaves after 20 s."""
+    spec, _ = pod_and_volumes(helm, {})
+    found = {each["key"]: each for each in spec["template"]["spec"]["tolerations"]}
+    assert set(found) == {"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"}
+    assert {(each["effect"], each["tolerationSeconds"]) for each in found.values()} == {("NoExecute", 20)}
+
+
 def test_a_claim_outlives_the_pod(helm: Helm) -> None:
     """The chart makes it, the pod's group may write to it, and an upgrade ends the old pod before the new one."""
     values = claimed(size="3Gi", storageClass="fast")
