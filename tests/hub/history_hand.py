@@ -29,7 +29,7 @@ class Kept(NamedTuple):
     @property
     def at(self) -> float:
         """The date of now."""
-        return self.clock.wall()
+        return self.clock.wall_time()
 
     def look(self, seconds: float = 5.0) -> float:
         """Look once, after so many seconds, and return the date of the look once it is written."""

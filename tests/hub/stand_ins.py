@@ -32,7 +32,7 @@ class Hand(Clock):
     def now(self) -> float:
         return self.instant
 
-    def wall(self) -> float:
+    def wall_time(self) -> float:
         return WALL + self.instant
 
 

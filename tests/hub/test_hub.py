@@ -61,7 +61,7 @@ def test_a_line_of_a_finding_says_its_level_once(records: list[str], severity: s
     (incident,) = hub.incidents.open
     incident.finding = msgspec.structs.replace(incident.finding, severity=severity)
     records.clear()
-    words.tell(Change("open", incident), "")
+    words.log_change(Change("open", incident), "")
     assert records[0].startswith(begins)
 
 

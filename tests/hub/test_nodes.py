@@ -73,7 +73,7 @@ def test_the_log_says_what_becomes_of_a_node(fake: Fake, records: list[str]) -> 
         page(item("node-1"), item("node-2")),
         watch({"type": "MODIFIED", "object": item("node-2", "Unknown")}, {"type": "DELETED", "object": item("node-1")}),
     )
-    nodes = Nodes(Api(api.url), words.node)
+    nodes = Nodes(Api(api.url), words.log_node)
     nodes.start()
     try:
         eventually("both changes", lambda: nodes.known and nodes.get("node-1") is None)
@@ -90,7 +90,7 @@ def test_without_the_right_the_hub_works(fake: Fake, records: list[str]) -> None
     slices = slice_of(endpoint("10.0.0.1"))
     slices["metadata"] |= {"name": "s", "resourceVersion": "1"}
     forbidden, allowed = fake(*[answer(403)] * 3), fake(page(slices))
-    nodes = Nodes(Api(forbidden.url), words.node)
+    nodes = Nodes(Api(forbidden.url), words.log_node)
     places = Places(Api(allowed.url), "net", SERVICES, nodes)
     places.start()
     try:
@@ -109,7 +109,7 @@ def test_a_prober_on_a_node_that_was_deleted_is_not_asked(fake: Fake) -> None:
     slices = slice_of(endpoint("10.0.0.1"), endpoint("10.0.0.2", "node-2"))
     slices["metadata"] |= {"name": "s", "resourceVersion": "1"}
     of_nodes, of_slices = fake(page(item("node-1", "False"))), fake(page(slices))
-    nodes = Nodes(Api(of_nodes.url), words.node)
+    nodes = Nodes(Api(of_nodes.url), words.log_node)
     places = Places(Api(of_slices.url), "net", SERVICES, nodes)
     places.start()
     try:

@@ -176,7 +176,7 @@ def test_after_a_long_absence_it_is_another_finding(tmp_path: Path) -> None:
     with probers(dead().states()) as found:
         with start(tmp_path, found, clock) as first:
             first.look(2)
-            stopped = clock.wall()
+            stopped = clock.wall_time()
         clock.instant += AWAY + 100.0
         with start(tmp_path, found, clock) as second:
             second.look(3)

@@ -77,7 +77,7 @@ class Stepped(Clock):
     def now(self) -> float:
         return self._now
 
-    def wall(self) -> float:
+    def wall_time(self) -> float:
         return self._wall
 
 

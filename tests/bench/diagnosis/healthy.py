@@ -59,7 +59,7 @@ class _Clock(Clock):
     def now(self) -> float:
         return self.instant
 
-    def wall(self) -> float:
+    def wall_time(self) -> float:
         return self.instant
 
 

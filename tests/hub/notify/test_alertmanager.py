@@ -38,7 +38,7 @@ def alerts(url: str) -> list[dict[str, Any]]:
 class Today(Hand):
     """Clocks that move by hand from the date of now: Alertmanager compares dates with its own."""
 
-    def wall(self) -> float:
+    def wall_time(self) -> float:
         return time.time() + self.instant - 1000.0
 
 

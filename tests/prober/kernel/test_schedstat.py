@@ -62,10 +62,10 @@ def test_a_thread_that_works_is_busy() -> None:
 
 def test_a_stopwatch_stands_while_there_is_something_to_do() -> None:
     """Of half a second's work and a fifth of a second's sleep it counts the sleep."""
-    asleep = Stopwatch(Thread().busy)
+    waited = Stopwatch(Thread().busy)
     spin(0.5)
     _sleep(0.2)
-    assert 0.15 <= asleep.seconds() < 0.5
+    assert 0.15 <= waited.seconds() < 0.5
 
 
 def test_two_accounts_are_left_out() -> None:
@@ -95,7 +95,7 @@ def test_a_thread_that_has_ended(hanging: tuple[Thread, Callable[[], None]]) -> 
 def test_a_kernel_that_does_not_tell(tmp_path: Path) -> None:
     """Then all time is the network's, as by the clock."""
     thread = Thread(tmp_path)
-    asleep = Stopwatch(thread.busy)
+    waited = Stopwatch(thread.busy)
     spin(0.05)
     assert (thread.busy(), thread.delayed(), thread.runnable()) == (0.0, 0.0, False)
-    assert asleep.seconds() >= 0.05
+    assert waited.seconds() >= 0.05

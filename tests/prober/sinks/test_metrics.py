@@ -75,7 +75,7 @@ def test_the_date_of_the_last_success_is_by_the_wall_clock_of_now(step: float) -
     sink.keep(made())
     clock.passes(40, step=step)
     date = registry.get_sample_value("smoker_probe_last_success_timestamp_seconds", {"probe": "tcp", **WHERE})
-    assert date == clock.wall() - 40
+    assert date == clock.wall_time() - 40
 
 
 def test_paths_that_are_expected_are_there_before_any_result() -> None:

@@ -69,14 +69,14 @@ def test_a_wall_clock_that_steps(step: float) -> None:
     snapshot = store.snapshot()
     (path,) = snapshot.paths
     assert path.longest_outage_seconds == 2.5
-    assert snapshot.time == clock.wall()
+    assert snapshot.time == clock.wall_time()
     assert (snapshot.time - (path.last_success or 0), snapshot.time - path.failures[0].time) == (3.5, 2.5)
     store.keep(made())
     clock.passes(10.0, step=-2 * step)
     snapshot = store.snapshot()
     (path,) = snapshot.paths
     assert (path.results, path.longest_outage_seconds) == (3, 2.5)
-    assert (snapshot.time, snapshot.time - (path.last_success or 0)) == (clock.wall(), 10.0)
+    assert (snapshot.time, snapshot.time - (path.last_success or 0)) == (clock.wall_time(), 10.0)
 
 
 def test_a_round_a_day() -> None:

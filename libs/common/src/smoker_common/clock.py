@@ -16,10 +16,10 @@ class Clock:
         """Return the instant now, in seconds of the monotonic clock."""
         return time.monotonic()
 
-    def wall(self) -> float:
+    def wall_time(self) -> float:
         """Return the date now, in seconds since the epoch."""
         return time.time()
 
     def date(self, instant: float) -> float:
         """Return the date of `instant`, an instant of the monotonic clock, by the wall clock of now."""
-        return self.wall() - (self.now() - instant)
+        return self.wall_time() - (self.now() - instant)

@@ -26,7 +26,7 @@ class PathMtu:
         return self.passes < self.allowed
 
     def __str__(self) -> str:
-        return f"packets of {self.passes} bytes pass, larger ones are lost; the way is said to take {self.allowed}"
+        return f"packets of {self.passes} bytes pass, larger ones are lost; the path should carry {self.allowed}"
 
 
 def sizes(allowed: int) -> list[int]:

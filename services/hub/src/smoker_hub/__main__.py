@@ -19,7 +19,7 @@ PROGRAM = "smoker-hub"
 
 
 def command() -> int:
-    """Run it."""
+    """Run the hub."""
     capture_output(PROGRAM)
     return main(
         PROGRAM, "Reads the results of all probers and names the layer, node or link at fault.", Settings, build

@@ -1,4 +1,4 @@
-"""The parts of a running hub, put together by its settings."""
+"""Create the parts of the hub from its settings."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def kubernetes_of(settings: Settings) -> Api | None:
 
 
 def places_of(settings: Settings, kubernetes: Api | None, nodes: Nodes | None) -> Places | FixedPlaces:
-    """Return what says where the probers are."""
+    """Return the source of the probers' addresses."""
     if kubernetes is None:
         return FixedPlaces(settings.peers)
     services = {settings.peer_service: ("pod", settings.peer_admin_port)}
@@ -60,7 +60,7 @@ def places_of(settings: Settings, kubernetes: Api | None, nodes: Nodes | None) -
 def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> Work:
     """Return the hub with its API and its receivers. Raises `ConfigurationError`."""
     kubernetes = kubernetes_of(settings)
-    nodes = Nodes(kubernetes, words.node) if kubernetes is not None and settings.watch_nodes == "true" else None
+    nodes = Nodes(kubernetes, words.log_node) if kubernetes is not None and settings.watch_nodes == "true" else None
     places = places_of(settings, kubernetes, nodes)
     hub = Hub(
         places,
@@ -118,7 +118,7 @@ def _recall(hub: Hub, history: History | None, reader: Reader | None) -> Mapping
 
 
 def _exporter(hub: Hub, exports: otlp.Otlp, registry: CollectorRegistry, notifies: Callable[[], bool]) -> list[Work]:
-    """Return what sends logs and metrics to a collector, where one is named."""
+    """Return the exporter to an OTLP collector, if one is configured."""
     if exports.logs is None and exports.metrics is None:
         return []
     from smoker_hub.otlp.exporter import Exporter  # noqa: PLC0415  protobuf takes 2 MiB
@@ -130,7 +130,7 @@ def _exporter(hub: Hub, exports: otlp.Otlp, registry: CollectorRegistry, notifie
 
 
 def _lease(hub: Hub, settings: Settings, kubernetes: Api | None) -> Lease | None:
-    """Return the Lease whose holder notifies, where there are several replicas. One that is cut off gives it up."""
+    """Return the Lease whose holder notifies, if there are several replicas. A cut-off holder gives it up."""
     if kubernetes is None or not settings.lease_name:
         return None
     identity = socket.gethostname()
@@ -138,7 +138,7 @@ def _lease(hub: Hub, settings: Settings, kubernetes: Api | None) -> Lease | None
 
 
 def _history(hub: Hub, settings: Settings, registry: CollectorRegistry) -> History | None:
-    """Return the history where one is wanted."""
+    """Return the history, if one is configured."""
     if not settings.history_folder:
         return None
     bounds = {"days": settings.history_days, "mebibytes": settings.history_mebibytes}

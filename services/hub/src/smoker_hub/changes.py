@@ -1,6 +1,6 @@
-"""Which paths changed their state from one look to the next: history stores it, the stream sends it.
+"""Find the paths that changed their state from one look to the next, for the history and the stream.
 
-states ─▶ a letter a path ─▶ the probers whose letters differ from those of the look before
+states ─▶ one letter per path ─▶ the probers whose letters differ from those of the look before
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from smoker_hub.collect import Collected, Key
 from smoker_hub.judge import OK, letter
 
 NAME = attrgetter("target", "plane", "family", "probe")  # of a path, within its prober
-BATCH = 50  # probers after which others get their turn
+BATCH = 50  # probers after which other greenlets may run
 
 
 class PathsChange(NamedTuple):
@@ -27,7 +27,7 @@ class PathsChange(NamedTuple):
 
     key: Key
     state: State | None
-    letters: str  # one a path, in the order of `state.paths`
+    letters: str  # one per path, in the order of `state.paths`
     paths: tuple[int, ...]
     layout: bool
 
@@ -45,7 +45,7 @@ class Changes:
         self._known: dict[Key, _Known] = {}
 
     def look(self, collected: Collected) -> Iterator[PathsChange]:
-        """Yield what changed since the last call. Others get their turn in between."""
+        """Yield the changes since the last call. Other greenlets may run in between."""
         wanted = {(state.node, state.network): state for state in collected.states}
         for key in self._known.keys() - wanted.keys():
             del self._known[key]

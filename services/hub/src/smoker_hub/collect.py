@@ -1,9 +1,9 @@
-"""Polls the state of every prober: one request each look, answered by 304 where nothing has changed.
+"""Polls the state of every prober: one request per look, answered by 304 if nothing has changed.
 
 addresses ─▶ GET /api/v1/state (kept connection, deadline, limit, ETag) ─▶ Collected
 
-A prober that is slow, malformed or silent costs nobody else anything: a look ends once nobody has answered for `QUIET`
-seconds, and an answer that comes later counts in the next look.
+A slow, broken or silent prober does not affect the others: a look ends when no answer has come for `QUIET`
+seconds, and a later answer counts in the next look.
 """
 
 from __future__ import annotations
@@ -20,58 +20,58 @@ from smoker_common.fetch import Fetched, FetchError, Line
 from smoker_diagnosis.state import LARGEST, State, StateError, decode
 
 STATE = "/api/v1/state"
-AT_ONCE = 512  # probers that are asked at one time
+AT_ONCE = 512  # probers that are asked at once
 QUIET = 0.5  # seconds without any answer after which a look ends
-USUAL = 35.0  # seconds for which a prober may be silent before that means anything, where its interval is not known
+USUAL = 35.0  # seconds for which a prober of unknown interval may be silent
 
 Key = tuple[str, str]  # node and network of a prober
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a prober's admin port is, and on which node and network it stands."""
+    """The address of a prober's admin port, and the prober's node and network."""
 
     node: str
     network: str
     host: str
     port: int
-    ready: bool = True  # as the API server has it
+    ready: bool = True  # according to the API server
 
 
 @dataclass(slots=True)
 class _Known:
-    """What is kept of one prober. Instants are seconds of the steady clock."""
+    """The last state of one prober. Instants are seconds of the steady clock."""
 
     line: Line
     ready: bool = True
     state: State | None = None
     tag: str = ""
-    received: float = 0.0  # when the state came that is kept
-    answered: float = 0.0  # when it last answered, a 304 too; at first, when it was first asked
+    received: float = 0.0  # when this state was received
+    answered: float = 0.0  # when it last answered (a 304 counts); at first, when it was first asked
     error: str = ""
     asking: bool = False
 
     @property
     def patience(self) -> float:
-        """Seconds of silence that mean nothing: one round and one probe of that prober."""
+        """Seconds for which the prober may be silent: one round and one probe."""
         return USUAL if self.state is None else self.state.interval + self.state.timeout
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """One look. `states` has those that count: a prober that has been silent for a moment keeps its last one."""
+    """The result of one look. `states`: those that count; a prober that was silent for a moment keeps its last one."""
 
     states: list[State] = field(default_factory=list)
     waited: Mapping[Key, float] = field(default_factory=dict)  # seconds since a state was received
-    silent: Mapping[Key, float] = field(default_factory=dict)  # seconds since a prober that fails now last answered
-    errors: Mapping[Key, str] = field(default_factory=dict)  # why it fails
-    lost: frozenset[Key] = frozenset()  # those whose silence has lasted long enough to count
+    silent: Mapping[Key, float] = field(default_factory=dict)  # seconds since a silent prober last answered
+    errors: Mapping[Key, str] = field(default_factory=dict)  # why it is silent
+    lost: frozenset[Key] = frozenset()  # probers that have been silent for long enough to count
     asked: int = 0
-    missed: int = 0  # of the silent, those that are ready or have answered before: the others never started
+    missed: int = 0  # silent probers that are ready or have answered before; the others never started
 
     @property
     def blind(self) -> bool:
-        """Whether fewer than half of the probers that should answer do: then the hub itself is cut off."""
+        """Return whether fewer than half of the probers that should answer do: then the hub itself is cut off."""
         return self.asked - len(self.errors) < self.missed
 
 
@@ -89,10 +89,10 @@ class Collector:
         self._known: dict[Key, _Known] = {}
         self._pool = Pool(AT_ONCE)
         self._asking = 0  # requests under way
-        self._ended = Event()  # one of them has ended
+        self._ended = Event()  # set when one of them has ended
 
     def look(self) -> Collected:
-        """Ask every prober once, and return what is known now."""
+        """Ask every prober once, and return the states known now."""
         wanted = {(each.node, each.network): each for each in self._addresses()}
         for gone in self._known.keys() - wanted.keys():
             self._known.pop(gone).line.close()
@@ -119,7 +119,7 @@ class Collector:
         self._known.clear()
 
     def _moved(self, key: Key, address: Address, now: float) -> _Known:
-        """Return the entry of a prober that is new or has another address. What was known of it stays."""
+        """Return the entry of a prober that is new or has a new address. Its last state is kept."""
         before = self._known.get(key)
         known = self._known[key] = _Known(Line(address.host, address.port), answered=now)
         if before is not None:

@@ -1,4 +1,4 @@
-"""From one look at the probers to findings, with what the hub knows beside the states.
+"""Computes findings from one look at the probers, and from what the hub knows in addition.
 
 Collected ─▶ smoker_diagnosis ─▶ without deleted and new nodes and echoes that move ─▶ findings
 """
@@ -24,16 +24,16 @@ OLD = float("-inf")
 
 
 class Diagnosis:
-    """Makes the findings of each look. `nodes`: the cluster's nodes, where they can be read."""
+    """Computes the findings of each look. `nodes`: the cluster's nodes, if the hub may read them."""
 
     def __init__(self, nodes: Inventory | None = None, clock: Clock | None = None) -> None:
         self._nodes, self._clock = nodes, clock or Clock()
         self._evidence = Evidence()
-        self._came: dict[str, float] = {}  # by node with a prober: the instant when it came
+        self._came: dict[str, float] = {}  # by node with a prober: when it appeared
         self._moves = Moves(self._ill)
 
     def look(self, collected: Collected) -> list[Finding]:
-        """Return what is at fault now, the gravest first."""
+        """Return the findings of now, the most severe first."""
         now = self._clock.now()
         self._meet(collected, now)
         self._moves.look(collected.states, now)
@@ -46,13 +46,13 @@ class Diagnosis:
         return any(self._deleted(node) for node in _nodes(finding.scope))
 
     def _meet(self, collected: Collected, now: float) -> None:
-        """Remember when each node came. Those of the first look have been there before."""
+        """Note when each node appeared. Nodes of the first look are not new."""
         here = {state.node for state in collected.states} | {node for node, _ in collected.silent}
         since = now if self._came else OLD
         self._came = {node: self._came.get(node, since) for node in here}
 
     def _excused(self, finding: Finding) -> bool:
-        """Return whether the cluster explains the finding: a node that is deleted or new, an echo that moves."""
+        """Return whether the cluster explains the finding: a deleted or new node, or an echo that moves."""
         if self._moves.explain(finding):
             return True
         if finding.kind == "unknown":
@@ -68,14 +68,14 @@ class Diagnosis:
         return self._nodes is not None and self._nodes.known and self._nodes.get(node) is None
 
     def _ill(self, node: str) -> bool:
-        """Return whether pods leave the node: it is cordoned, not ready or deleted."""
+        """Return whether pods may be leaving the node: it is cordoned, not ready or deleted."""
         if self._nodes is None or not self._nodes.known:
             return False
         known = self._nodes.get(node)
         return known is None or known.cordoned or not known.ready
 
     def _noted(self, finding: Finding, cluster: str) -> Finding:
-        """Return the finding with what Kubernetes says of its node."""
+        """Return the finding with a note on the state of its node in Kubernetes."""
         if finding.kind == "not_ready":  # it is the same fault as before Kubernetes noticed
             same = identity(cluster, "fault", finding.scope, finding.layer)
             finding = msgspec.structs.replace(finding, id=same)

@@ -1,8 +1,8 @@
-"""The hub at work: every few seconds one look at all probers, and what it changes.
+"""The loop of the hub: every few seconds one look at all probers, and the findings that it changes.
 
-Places ─▶ Collector ─▶ Diagnosis ─▶ Incidents ─▶ log lines, notifications; what is known now ─▶ API, page, metrics
+Places ─▶ Collector ─▶ Diagnosis ─▶ Incidents ─▶ log lines, notifications; the current state ─▶ API, page, metrics
 
-A look that suspects a fault, or that meets new failures, is followed by another one soon: two looks open a finding.
+After a look that suspects a fault or finds new failures, the next look comes soon: two looks open a finding.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from smoker_hub.collect import Collected, Collector
 from smoker_hub.diagnose import Diagnosis
 from smoker_hub.incidents import A_ROUND, Change, Incident, Incidents
 
-BLIND = 3  # looks in a row before the log says so: a pod that has just started may have no network yet
-STUCK = 120.0  # seconds without a look after which the hub is not alive any more
+BLIND = 3  # blind looks in a row before a log line: a pod that has just started may have no network yet
+STUCK = 120.0  # seconds without a look after which the hub counts as stuck
 SOON = 1.0  # seconds from a look that suspects a fault to the next
-CHEAP = 0.1  # share of its time that the hub spends on such looks at most
-USUAL = 0.9  # of the interval: a look that comes after less time is an early one
-AWAITED = 8.0  # seconds for which new failures are looked at soon
+CHEAP = 0.1  # largest share of the hub's time for such early looks
+USUAL = 0.9  # share of the interval: a look that comes sooner is an early one
+AWAITED = 8.0  # seconds for which new failures cause early looks
 
 Tell = Callable[[Change], None]
 Follow = Callable[[Sequence[PathsChange]], None]
@@ -35,21 +35,21 @@ Failing = tuple[str, str, str, str, str, str]
 
 
 class Known(Protocol):
-    """What says where the probers are."""
+    """A source of the probers' addresses."""
 
     @property
     def known(self) -> bool:
-        """Return whether it has ever been said."""
+        """Return whether the addresses have ever been read."""
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Start watching."""
 
     def close(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
 
 
 class Hub(BaseWork):
-    """Looks every `interval` seconds, and calls each of `tells` with what opened, became worse or closed."""
+    """Looks every `interval` seconds, and reports to `tells` the findings that opened, became worse or closed."""
 
     def __init__(
         self,
@@ -74,14 +74,14 @@ class Hub(BaseWork):
         self._deaf = 0  # looks in a row with fewer than half of the probers
         self._changes = Changes()
         self._follow: list[Follow] = []
-        self._well = False  # whether it was said
+        self._well = False  # whether it was logged
         self._failing: set[Failing] = set()  # paths that failed in the last look
         self._failed = float("-inf")  # when a new one joined them
         self.began = self.clock.now()
         self._greenlet: gevent.Greenlet[[], None] | None = None
 
     def look(self, *, early: bool = False) -> None:
-        """Look once. `early`: whether the last look was a moment ago; such a look closes nothing."""
+        """Look once. `early`: whether the last look was a moment ago; such a look closes no finding."""
         begun = self.clock.now()
         collected = self._collector.look()
         if collected.asked:
@@ -106,7 +106,7 @@ class Hub(BaseWork):
         """Take over what was open when the hub stopped, and log it again: the log of this start has nothing of it."""
         self.incidents.resume(incidents, lapsed)
         for incident in incidents:
-            words.resumed(incident, self.cluster)
+            words.log_resumed(incident, self.cluster)
 
     def _take(self, collected: Collected, *, early: bool) -> None:
         heard = collected.asked - len(collected.errors)
@@ -114,17 +114,17 @@ class Hub(BaseWork):
         if self.blind:
             self._deaf += 1
             if self._deaf == BLIND:
-                words.blind(heard, collected.asked)
+                words.log_blind(heard, collected.asked)
             return
         if self._deaf >= BLIND:
-            words.hears_again(heard, collected.asked)
+            words.log_no_longer_blind(heard, collected.asked)
         self._deaf = 0
         now = self.clock.now()
         # In a thread, so that the API answers: with thousands of nodes a fault of everything takes seconds to explain.
         found = gevent.get_hub().threadpool.apply(self._diagnosis.look, (collected,))
         a_round = max((state.interval + state.timeout for state in collected.states), default=A_ROUND)
         for change in self.incidents.look(found, now, early=early, a_round=a_round, gone=self._diagnosis.gone):
-            words.tell(change, self.cluster)
+            words.log_change(change, self.cluster)
             for tell in self._tells:
                 tell(change)
         failing = set(failures(collected.states))
@@ -134,7 +134,7 @@ class Hub(BaseWork):
         everybody = heard == collected.asked and all(path.last for state in collected.states for path in state.paths)
         if not self._well and everybody and not found and not failing and paths_of(collected):
             self._well = True
-            words.well(paths_of(collected), collected.asked, self.cluster)
+            words.log_healthy(paths_of(collected), collected.asked, self.cluster)
 
     @property
     def failing(self) -> int:
@@ -144,7 +144,7 @@ class Hub(BaseWork):
     @property
     def pause(self) -> float:
         """Seconds from the beginning of the last look to the next one."""
-        expects = self.clock.now() - self._failed < AWAITED or any(each.hopeful for each in self.incidents.suspected)
+        expects = self.clock.now() - self._failed < AWAITED or any(each.opens_next for each in self.incidents.suspected)
         return min(self._interval, max(SOON, self.took / CHEAP)) if expects and not self.blind else self._interval
 
     def start(self) -> None:
@@ -165,31 +165,31 @@ class Hub(BaseWork):
             gevent.sleep(max(self.pause - (self.clock.now() - begun), 0.1))
 
     def retire(self) -> None:
-        """Look no more."""
+        """Stop looking."""
         self._places.close()
         self._collector.close()
         if self._greenlet is not None:
             self._greenlet.kill(block=False)
 
     def unready(self) -> str:
-        """Return why it knows nothing yet, or an empty string."""
+        """Return why the hub is not ready, or an empty string."""
         if not self._places.known:
             return "the API server has not yet said where the probers are"
         return "" if self.looked is not None else "the first look is not over yet"
 
     def stuck(self) -> str:
-        """Return whether looks have stopped, in words."""
+        """Return why the hub is stuck, or an empty string."""
         age = self.clock.now() - (self.began if self.looked is None else self.looked)
         return f"the last look was {age:.0f} s ago" if age > STUCK + 2 * self._interval else ""
 
 
 def paths_of(collected: Collected) -> int:
-    """Return how many paths the probers know of."""
+    """Return the number of paths in `states`."""
     return sum(len(state.paths) for state in collected.states)
 
 
 def failures(states: Iterable[State]) -> Iterable[Failing]:
-    """Yield what fails: node, network, target, plane, address family and probe of each path."""
+    """Yield the failing paths: node, network, target, plane, address family and probe of each."""
     for state in states:
         for path in state.paths:
             if path.streak:

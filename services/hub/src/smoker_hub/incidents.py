@@ -1,10 +1,10 @@
 """The life of a finding: suspected, open, clearing, closed.
 
-A finding opens when two looks in a row have it and are certain of it, or are sure of it for longer than a round. One
-that is not sure (a low confidence, one of several places, paths without a common cause) opens as what it is, once the
-paths have failed for longer than two rounds. An open finding clears when a look no longer has it, and closes when three
-in a row do not; looks that come sooner than usual do not count. One that becomes worse escalates. Only opening,
-escalating and closing are logged and sent: a path that fails once is not.
+A finding opens when two looks in a row find it with certainty, or are sure of it for longer than a round. An unsure
+finding (a low confidence, one of several places, paths without a common cause) opens as such, once the paths have
+failed for longer than two rounds. An open finding clears when a look no longer finds it, and closes after three such
+looks in a row; early looks do not count. A finding that becomes worse escalates. Only opening, escalating and closing
+are logged and sent: a path that fails once is not.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ CERTAIN = 0.97  # confidence from which a finding opens at once: chance comes ne
 BY_LIKELIHOOD = ("fault", "loss", "mtu", "service", "dns")  # kinds whose confidence says how likely chance is
 LASTS = 2  # rounds for which paths fail before they are a finding without a sure place
 COUNTED = 3  # rounds that the counts of a state cover
-A_ROUND = 35.0  # seconds from one result of a path to the next, where nobody says better
-OPENS, CLOSES = 2, 3  # looks in a row that have it, and that do not
+A_ROUND = 35.0  # assumed seconds from one result of a path to the next
+OPENS, CLOSES = 2, 3  # looks in a row with it, and without it
 GRAVITY = {"info": 0, "warning": 1, "critical": 2}
-MOST_CLOSED = 200  # closed incidents that are remembered
+MOST_CLOSED = 200  # closed incidents that are kept
 
 
 def _milder(finding: Finding) -> Finding:
@@ -63,8 +63,8 @@ class Incident:
         return self.finding.id
 
     @property
-    def hopeful(self) -> bool:
-        """Whether another look that has it would open it."""
+    def opens_next(self) -> bool:
+        """Return whether one more look with the finding would open it."""
         return self.phase == "suspected" and self._seen > 0
 
     def same(self, finding: Finding) -> bool:
@@ -73,9 +73,9 @@ class Incident:
         return (self.finding.kind, self.finding.layer) == (finding.kind, finding.layer) and not ours.isdisjoint(theirs)
 
     def see(self, finding: Finding, now: float, a_round: float = A_ROUND) -> Word | None:
-        """Take in a look that has it. Return whether it opened or became worse with this look.
+        """Count a look that has the finding. Return whether it opened or became worse with this look.
 
-        `a_round`: seconds from one result of a path to the next. What is sure and not certain opens if it lasts longer.
+        `a_round`: seconds from one result of a path to the next. A sure, not certain finding opens if it lasts longer.
         """
         before = self.finding
         self.finding, self.last_seen, self._missed, self.resumed = finding, now, 0, False
@@ -114,7 +114,7 @@ class Incident:
         return self.end(now)
 
     def end(self, now: float) -> bool:
-        """Close it. Return whether it was open."""
+        """Close the finding. Return whether it was open."""
         was_open, self.phase, self.closed = self.opened is not None, "closed", now
         return was_open
 
@@ -149,7 +149,7 @@ class Incidents:
         a_round: float = A_ROUND,
         gone: Callable[[Finding], bool] = lambda _: False,
     ) -> list[Change]:
-        """Take in one look. Return what opened, became worse and closed.
+        """Process one look. Return the findings that opened, became worse or closed.
 
         `early`: whether it came sooner after the last one than usual. `gone(finding)`: whether what it is about exists
         no more; such a finding closes at once.
@@ -192,12 +192,12 @@ class Incidents:
 
     @property
     def open(self) -> list[Incident]:
-        """Those that are open or clearing, the oldest first."""
+        """The incidents that are open or clearing, the oldest first."""
         return [each for each in self._live.values() if each.phase in ("open", "clearing")]
 
     @property
     def suspected(self) -> list[Incident]:
-        """Those that were seen and are not sure yet."""
+        """The incidents that were seen and are not sure yet."""
         return [each for each in self._live.values() if each.phase == "suspected"]
 
     @property
@@ -206,5 +206,5 @@ class Incidents:
         return sorted((each for each in self.suspected if each.lasts), key=lambda each: -each.finding.since)
 
     def recent(self) -> Iterator[Incident]:
-        """Yield those that have closed, the last one first."""
+        """Yield the closed incidents, the last one first."""
         yield from reversed(self._closed)

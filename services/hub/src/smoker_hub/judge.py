@@ -1,4 +1,4 @@
-"""What the last result of a path means, in a letter; `web.views.Matrix` lists the letters."""
+"""The state of a path as a letter; `web.views.Matrix` lists the letters."""
 
 from __future__ import annotations
 
@@ -62,6 +62,6 @@ def merged(letters: Collection[str]) -> Letter:
 
 
 def identity(node: str, network: str, path: Path) -> str:
-    """Return the id of a path and probe of the prober on `node`: the same tomorrow and from every replica."""
+    """Return the id of a path and probe of the prober on `node`. It is the same in every replica and never changes."""
     words = "\0".join([node, network, path.target, path.plane, path.family, path.probe])
     return hashlib.blake2b(words.encode(), digest_size=6).hexdigest()

@@ -1,6 +1,6 @@
-"""Where the probers are: the endpoints of their Services, ready or not.
+"""The addresses of the probers: the endpoints of their Services, ready or not.
 
-EndpointSlices ─▶ Watch ─▶ one Address a node and network
+EndpointSlices ─▶ Watch ─▶ one Address per node and network
 
 A pod on a node that was deleted stays in its EndpointSlice for a while: it is left out where nodes are known.
 """
@@ -22,7 +22,7 @@ Services = Mapping[str, tuple[str, int]]
 
 
 def addresses_of(slices: Iterable[Iterable[Placed]], services: Services) -> list[Address]:
-    """Return one address a node and network, that of the pod that stays.
+    """Return one address per node and network, that of the pod that stays.
 
     A pod that is not ready may answer: a prober on a node that is NotReady does. Of two pods on a node, as in a
     rollout, take one that is not terminating, then one that is ready, then the last by name. Of two families take IPv4.
@@ -46,7 +46,7 @@ class Places:
     """Watches the probers' EndpointSlices, and returns their addresses when it is called."""
 
     def __init__(self, api: Api, namespace: str, services: Services, nodes: Nodes | None = None) -> None:
-        """Watch them; with `nodes`, leave out probers on nodes that were deleted."""
+        """Watch the EndpointSlices; with `nodes`, leave out probers on deleted nodes."""
         self._services, self._nodes = services, nodes
         self._slices: Mapping[str, tuple[Placed, ...]] = {}
         self._watch = Watch(
@@ -58,19 +58,19 @@ class Places:
         )
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Start watching."""
         self._watch.start()
         if self._nodes is not None:
             self._nodes.start()
 
     def close(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self._watch.close()
         if self._nodes is not None:
             self._nodes.close()
 
     def __call__(self) -> list[Address]:
-        """Return where the probers are, as last known."""
+        """Return the last known addresses."""
         found = addresses_of(self._slices.values(), self._services)
         if self._nodes is None or not self._nodes.known:
             return found
@@ -78,7 +78,7 @@ class Places:
 
     @property
     def known(self) -> bool:
-        """Whether the API server has ever said where they are."""
+        """Return whether the API server has ever answered."""
         return self._watch.known
 
     def _changed(self, slices: Mapping[str, tuple[Placed, ...]]) -> None:
@@ -86,7 +86,7 @@ class Places:
 
 
 class FixedPlaces:
-    """The probers that a setting names: there is no API server to watch."""
+    """Fixed addresses from a setting, without an API server."""
 
     known = True
 
@@ -94,7 +94,7 @@ class FixedPlaces:
         self._addresses = [Address(peer.node, "pod", peer.host, peer.port) for peer in peers]
 
     def __call__(self) -> list[Address]:
-        """Return where the probers are."""
+        """Return the addresses."""
         return self._addresses
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""One request with a total deadline and a limit on the answer, for what the hub sends elsewhere or asks there.
+"""One HTTP request of the hub to another server, with a total deadline and a limit on the answer.
 
 Each call makes a connection of its own and follows no redirect. TLS certificates are verified, against the system's CAs
 or against those of one file.
@@ -21,7 +21,7 @@ from urllib3.util import Timeout
 
 from smoker_outcome.failure import reason
 
-MOST_WAIT = 300.0  # seconds of a Retry-After that count
+MOST_WAIT = 300.0  # most seconds of Retry-After that are respected
 PASSING = (408, 425, 429)  # statuses below 500 after which another attempt may succeed
 
 

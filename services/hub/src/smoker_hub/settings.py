@@ -29,7 +29,7 @@ folder = Kind("the path of a folder, which begins with /", _folder)
 
 @dataclass(frozen=True)
 class Settings(ServiceSettings):
-    """What the hub reads beside what every service reads."""
+    """The settings of the hub, in addition to those of every service."""
 
     http_port: int = setting("HTTP_PORT", 8083, port, "the port of the API and the page", listen="tcp")
     interval: float = setting("INTERVAL", 5.0, seconds(0.5, 3600), "time from one look at all probers to the next")

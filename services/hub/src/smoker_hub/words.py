@@ -1,4 +1,4 @@
-"""The log lines of the hub: when a fault opens, when it closes, when all is well, when the hub is cut off."""
+"""The log lines of the hub: a fault opens or closes, every path works, the hub is cut off."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _NODES = {
 }
 
 
-def tell(change: Change, cluster: str) -> None:
-    """Log what opened or became worse, with its evidence and the next step, or what closed."""
+def log_change(change: Change, cluster: str) -> None:
+    """Log a finding that opened or became worse, with its evidence and the next step, or that closed."""
     incident = change.incident
     finding = incident.finding
     about = {"id": finding.id} | ({"cluster": cluster} if cluster else {})
@@ -37,18 +37,18 @@ def tell(change: Change, cluster: str) -> None:
         _say("INFO", line, {})
 
 
-def resumed(incident: Incident, cluster: str) -> None:
+def log_resumed(incident: Incident, cluster: str) -> None:
     """Log a finding that was open when the hub stopped."""
-    tell(Change("open", incident), cluster)
+    log_change(Change("open", incident), cluster)
     _say("INFO", "  it was open when the hub stopped: the next looks confirm or close it", {})
 
 
-def well(paths: int, probers: int, cluster: str) -> None:
+def log_healthy(paths: int, probers: int, cluster: str) -> None:
     """Log that every prober was heard and no path fails."""
     _say("INFO", text.summary([], paths, probers), {"cluster": cluster} if cluster else {})
 
 
-def blind(heard: int, asked: int) -> None:
+def log_blind(heard: int, asked: int) -> None:
     """Log that the hub itself is cut off."""
     logger.warning(
         "the hub is cut off: fewer than half of the probers answer it; until more do, no finding opens or closes",
@@ -57,24 +57,24 @@ def blind(heard: int, asked: int) -> None:
     )
 
 
-def hears_again(heard: int, asked: int) -> None:
-    """Log that it is not any more."""
+def log_no_longer_blind(heard: int, asked: int) -> None:
+    """Log that the hub is no longer cut off."""
     logger.info("the probers answer the hub again", heard=heard, of=asked)
 
 
-def node(change: NodeChange) -> None:
-    """Log what has become of a node."""
+def log_node(change: NodeChange) -> None:
+    """Log a change of a node."""
     why = f" ({change.node.reason})" if change.word == "not_ready" and change.node.reason else ""
     _say("INFO", f"NODE {change.name} {_NODES[change.word]}{why}", {})
 
 
 def not_ready(name: str, known: Node) -> str:
-    """Return what Kubernetes says of a node that is not ready."""
+    """Return a sentence about a node that is not ready in Kubernetes."""
     since = f" since {datetime.fromtimestamp(known.since, UTC):%Y-%m-%d %H:%M:%S} UTC" if known.since else ""
     why = f" ({known.reason})" if known.reason else ""
     return f"Kubernetes reports {name} as NotReady{since}{why}"
 
 
 def _say(level: str, line: str, fields: dict[str, str]) -> None:
-    """Log a line that is no constant: loguru formats a message that comes with fields."""
+    """Log a line that may contain braces: loguru formats a message that has fields."""
     logger.log(level, line.replace("{", "{{").replace("}", "}}") if fields else line, **fields)

@@ -155,7 +155,7 @@ def test_a_round_fails_while_large_packets_are_lost() -> None:
         for _ in range(2):
             result = udp_result(udp)
             assert (result.outcome, result.path_mtu) == (Outcome.MTU, PathMtu(1500, 1350))
-            assert result.error == ("packets of 1350 bytes pass, larger ones are lost; the way is said to take 1500")
+            assert result.error == ("packets of 1350 bytes pass, larger ones are lost; the path should carry 1500")
             assert result.rtt is not None
 
 

@@ -1,4 +1,4 @@
-"""What happened between two looks, apart from findings: probers and nodes that came, left, fell silent; a blind hub."""
+"""Events between two looks, apart from findings: probers and nodes that appeared, left or fell silent; a blind hub."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from smoker_hub.collect import Collected, Key
 from smoker_hub.hub import Hub
 
-MOST = 100  # of one look; the rest is summed up
+MOST = 100  # events per look; one event sums up the rest
 
 
 class HistoryEvent(NamedTuple):
@@ -28,7 +28,7 @@ class HistoryEvents:
         self._blind = False
 
     def look(self, hub: Hub) -> list[HistoryEvent]:
-        """Return what has happened since the last call."""
+        """Return the events since the last call."""
         collected = hub.collected
         found = list(self._all(collected, blind=hub.blind))
         self._probers, self._lost, self._blind = _probers(collected), frozenset(collected.lost), hub.blind

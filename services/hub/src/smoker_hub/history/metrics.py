@@ -12,7 +12,7 @@ from smoker_hub.history.recorder import History
 
 
 class HistoryMetrics(Collector):
-    """How large the history is, from when on it knows, and what was lost."""
+    """Metrics of the history: its size, its oldest entry, and lost entries."""
 
     def __init__(self, history: History) -> None:
         self._history = history

@@ -1,6 +1,6 @@
-"""Reads the history: what was at a moment, and what happened between two.
+"""Reads the history: the state at a moment, and the events between two moments.
 
-Each question opens the file for itself, in a real thread, with a total deadline and a bounded answer.
+Each query opens the file itself, in a real thread, with a total deadline and a bounded answer.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from smoker_hub.history.threads import Threads
 from smoker_hub.web.past_views import Event, PathChange
 from smoker_hub.web.views import Summary, View
 
-SECONDS = 5.0  # for one question
+SECONDS = 5.0  # seconds for one query
 THREADS = 2
-STEPS = 10_000  # of SQLite's machine between two looks at the clock
+STEPS = 10_000  # of SQLite's machine between two checks of the deadline
 RECENT = 200  # findings that had closed
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class Look(NamedTuple):
 
 
 class Findings(NamedTuple):
-    """What was open at a moment, and what had closed, the newest first."""
+    """The findings that were open at a moment, and the closed ones, the newest first."""
 
     open: list[View]
     closed: list[View]
@@ -102,7 +102,7 @@ class Reader:
         return self.ask(find)
 
     def collected(self, at: float) -> Collected:
-        """Return what was known at the moment `at`; the states have no counts and no times. Raises `HistoryError`."""
+        """Return the states at the moment `at`, without counts and times. Raises `HistoryError`."""
 
         def find(db: sqlite3.Connection) -> Collected:
             query = (
@@ -209,7 +209,7 @@ class _opened:  # noqa: N801  used as a function
         self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1.0, isolation_level=None)
 
     def __enter__(self) -> sqlite3.Connection:
-        self._db.execute("BEGIN")  # one question sees one moment of the file
+        self._db.execute("BEGIN")  # one query sees one moment of the file
         return self._db
 
     def __exit__(self, *_: object) -> None:
@@ -217,7 +217,7 @@ class _opened:  # noqa: N801  used as a function
 
 
 class _Layouts(dict[int, rows.Layout]):
-    """The layouts that a question has met."""
+    """The layouts that a query has read."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         super().__init__()
@@ -230,7 +230,7 @@ class _Layouts(dict[int, rows.Layout]):
         return found
 
     def place(self, place: int, path: rows.PathName) -> int:
-        """Return where a path stands in a layout, -1 where it does not."""
+        """Return the place of a path in a layout, or -1."""
         if (place, path) not in self._places:
             same = (
                 number
@@ -243,7 +243,7 @@ class _Layouts(dict[int, rows.Layout]):
 
 
 def _closed(view: View, when: float | None) -> View:
-    """Return the view of a finding that closed then, also where a restart of the hub has cut it."""
+    """Return the view of a finding that closed at that moment, even if a restart of the hub closed it."""
     return (
         view if when is None or view.closed is not None else msgspec.structs.replace(view, phase="closed", closed=when)
     )

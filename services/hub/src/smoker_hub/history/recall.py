@@ -1,7 +1,7 @@
-"""What was open, and what each receiver knew of it, when the hub stopped: read once, before the first look.
+"""Read the findings that were open when the hub stopped, and those that each receiver was sent, before the first look.
 
-A finding that was open goes on: the next looks have it, or close it. If the hub was away for longer than `AWAY`, it has
-closed when the hub stopped, and what is found now is new.
+An open finding continues: the next looks confirm or close it. If the hub was down for longer than `AWAY` seconds, the
+finding counts as closed when the hub stopped, and a finding of now is new.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from smoker_hub.incidents import GRAVITY, Incident, Phase
 from smoker_hub.notify.notifier import Known
 from smoker_hub.web.views import View
 
-AWAY = 600.0  # seconds without a look after which what was open does not go on
+AWAY = 600.0  # seconds without a look after which an open finding does not continue
 SECONDS = 10.0  # for reading it
 MOST = 10_000  # rows that are read
 SAME = 0.5  # seconds between the dates of one opening in two tables; the same finding cannot open twice within them
@@ -59,7 +59,7 @@ def recall(reader: Reader, clock: Clock) -> Recalled:
 
 
 def _recalled(stored: _Stored, clock: Clock) -> Recalled:
-    away = clock.wall() - stored.last > AWAY
+    away = clock.wall_time() - stored.last > AWAY
     found = [_incident(view, clock, "clearing") for view in stored.open]
     if away:
         for incident in found:
@@ -94,7 +94,7 @@ def _same(one: float | None, other: float | None) -> bool:
 
 
 def _instant(clock: Clock, date: float) -> float:
-    return clock.now() - (clock.wall() - date)
+    return clock.now() - (clock.wall_time() - date)
 
 
 def _incident(view: View, clock: Clock, phase: Phase) -> Incident:

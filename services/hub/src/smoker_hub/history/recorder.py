@@ -1,8 +1,8 @@
-"""Records what the hub learns: after each look a few jobs for the writer's thread.
+"""Records the history: after each look a few jobs for the writer's thread.
 
 look, change ─▶ jobs ─▶ bounded queue ─▶ one real thread, one transaction ─▶ the file
 
-The event loop never waits for the disk. A file that is corrupt or full is one line in the log, and begins anew.
+The event loop never waits for the disk. If the file is corrupt or full, the hub logs one line and begins a new file.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from smoker_hub.hub import Hub
 from smoker_hub.web import now
 from smoker_hub.web.views import View
 
-WAITING = 200  # jobs that wait; then the oldest is dropped
-MINUTE = 60.0  # seconds between two roll-ups, and between two looks that are stored though they say the same
-AGAIN = 60.0  # seconds after which a file that cannot be made is tried again
-BUSY = 1.0  # seconds after which a file that another process holds is tried again
-REOPENED = 600.0  # seconds within which a finding that a restart has cut goes on
+WAITING = 200  # jobs that may wait; beyond that the oldest is dropped
+MINUTE = 60.0  # seconds between two roll-ups, and between two stored looks without a change
+AGAIN = 60.0  # seconds after which creating the file is tried again
+BUSY = 1.0  # seconds after which a file locked by another process is tried again
+REOPENED = 600.0  # seconds within which a finding continues after a restart
 
 
 #: The kind of event by what happened to a finding.
@@ -54,7 +54,7 @@ class History(BaseWork):
         self._happenings = HistoryEvents()
         self._summary, self._stored, self._minute = b"", 0.0, 0
         self._silent: frozenset[Key] = frozenset()
-        self._whole = False  # whether the next look has to be stored whole: the file is new
+        self._whole = False  # whether the next look must be stored completely, because the file is new
         self._greenlet: gevent.Greenlet[[], None] | None = None
         self._kept: frozenset[str] = frozenset()  # ids of the findings that go on from before the start
         self._last: list[Event] = []  # what is set when others have put their last jobs
@@ -63,7 +63,7 @@ class History(BaseWork):
         self.counts: Counter[str] = Counter()  # "dropped" jobs, times that the file "began" anew
 
     def tell(self, change: incidents.Change) -> None:
-        """Record a finding that opened, became worse or closed, and that as an event."""
+        """Record a finding that opened, became worse or closed, and the event."""
         view = now.view(self._hub, change.incident)
         self.put(partial(_put_finding, view=view))
         kind, text = EVENTS[change.kind], f"{view.place}: {view.what}"
@@ -73,7 +73,7 @@ class History(BaseWork):
         self.put(partial(_put_events, at=at, found=[HistoryEvent(kind, view.id, text)]))
 
     def look(self, changes: Sequence[PathsChange]) -> None:
-        """Record what the last look changed, and once a minute the roll-ups."""
+        """Record the changes of the last look, and once a minute the roll-ups."""
         hub = self._hub
         at = now.looked(hub)
         if at is None:
@@ -168,11 +168,11 @@ class History(BaseWork):
             self._anew()
 
     def _anew(self) -> None:
-        """Make a fresh file; where that fails try again after a while."""
+        """Create a new file; if that fails, try again after a while."""
         said = False
         while True:
             try:
-                self._thread.call(self._store.begin_anew)
+                self._thread.call(self._store.replace_file)
             except (sqlite3.Error, OSError) as error:
                 self.works = False
                 if not said:

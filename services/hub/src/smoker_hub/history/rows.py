@@ -1,7 +1,7 @@
-"""What the file keeps of the paths: a letter each, by prober, and a layout that says which letter is of which path.
+"""The stored states of paths: one letter each, per prober, and a layout that assigns letters to paths.
 
-A letter is that of `judge`; in place of `f` stands a capital for the outcome. A row is written only where a letter
-changed. The newest row of each prober before a moment is the state of that moment.
+The letters are those of `judge`, with a capital for the outcome instead of `f`. A row is written only when a letter
+changes. The newest row of each prober before a moment is the state of that moment.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Stored = Literal["o", "l", "f", "s", "u"]
 
 
 class PathName(msgspec.Struct, frozen=True, array_like=True):
-    """Which path a letter is of."""
+    """The name of a path."""
 
     role: Role
     target: str
@@ -63,7 +63,7 @@ class Layout(msgspec.Struct, frozen=True):
 
 
 class Rollup(NamedTuple):
-    """What the paths of a node or zone were at the end of a minute; `rtt` in microseconds, the median of medians."""
+    """The paths of a node or zone at the end of a minute; `rtt` in microseconds, the median of medians."""
 
     paths: int
     failing: int
@@ -100,7 +100,7 @@ def put_states(db: sqlite3.Connection, at: float, changes: Iterable[PathsChange]
 
 
 def put_rollups(db: sqlite3.Connection, at: float, states: Sequence[State]) -> None:
-    """Store what the paths between nodes are now, for each node and each zone from which they come."""
+    """Store the sums of the paths between nodes, for each node and zone from which they come."""
     minute = int(at // 60 * 60)
     by_name: dict[tuple[str, str], list[State]] = {}
     for state in states:
@@ -131,7 +131,7 @@ def rollup(paths: Iterable[PathState]) -> Rollup:
 
 
 def rebuilt(node: str, network: str, found: Layout, codes: str) -> State:
-    """Return a state whose paths are judged as `codes` say. It has no counts and no times."""
+    """Return a state whose paths have the letters `codes`. It has no counts and no times."""
     paths = [_path(name, code) for name, code in zip(found.paths, codes, strict=True)]
     place = "host" if network == "host" else "pod"
     return State(node=node, network=place, zone=found.zone, at=0.0, interval=1.0, timeout=1.0, paths=paths)  # type: ignore[arg-type]

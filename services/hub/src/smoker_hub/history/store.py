@@ -1,4 +1,4 @@
-"""The file: its tables, its bounds, and what happens where it is corrupt or full.
+"""The file of the history: its tables, its bounds, and its replacement if it is corrupt or full.
 
 SQLite in WAL mode: a process that is killed at any instant leaves a file that opens again. Every method runs in the
 writer's thread. Readers open connections of their own (reader.py).
@@ -17,8 +17,8 @@ VERSION = 2
 PAGE = 4096  # bytes
 WAIT = 10.0  # seconds for another process that writes
 WAL = 8 * 1024 * 1024  # bytes of the write-ahead log that stay after a checkpoint
-FULL, ROOMY = 0.9, 0.8  # shares of the size from which old rows go, and down to which
-STEPS = 20  # of pruning by size at one time
+FULL, ROOMY = 0.9, 0.8  # shares of the size above which old rows are deleted, and down to which
+STEPS = 20  # seconds of pruning by size at a time
 DAY = 86_400.0  # seconds
 BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
 
@@ -47,7 +47,7 @@ Job = Callable[[sqlite3.Connection], None]
 
 
 class Size(NamedTuple):
-    """Bytes of the file and its log, and the date of the oldest look; None where there is none."""
+    """Bytes of the file and its log, and the date of the oldest look, None without one."""
 
     bytes: int
     oldest: float | None
@@ -61,7 +61,7 @@ class Store:
         self._db: sqlite3.Connection | None = None
 
     def open(self) -> None:
-        """Open the file, or make it. Raises `sqlite3.Error` and `OSError`."""
+        """Open the file, or create it. Raises `sqlite3.Error` and `OSError`."""
         self.close()
         db = sqlite3.connect(self.path, timeout=WAIT, isolation_level=None, check_same_thread=False)
         try:
@@ -82,15 +82,15 @@ class Store:
             raise
         self._db = db
 
-    def begin_anew(self) -> None:
-        """Delete the file and make another. Raises `sqlite3.Error` and `OSError`."""
+    def replace_file(self) -> None:
+        """Delete the file and create a new one. Raises `sqlite3.Error` and `OSError`."""
         self.close()
         for suffix in ("", "-wal", "-shm"):
             self.path.with_name(NAME + suffix).unlink(missing_ok=True)
         self.open()
 
     def run(self, jobs: Sequence[Job]) -> None:
-        """Do `jobs`, all or none. Raises `sqlite3.Error`."""
+        """Run `jobs` in one transaction. Raises `sqlite3.Error`."""
         assert self._db is not None
         self._db.execute("BEGIN IMMEDIATE")
         try:
@@ -103,7 +103,7 @@ class Store:
             raise
 
     def prune(self, db: sqlite3.Connection, now: float) -> Size:
-        """Delete what is too old, and the oldest where the file is nearly full. Return what is left."""
+        """Delete old rows, and the oldest ones if the file is nearly full. Return the size."""
         _delete_before(db, now - self._days * DAY)
         enough = FULL
         for _ in range(STEPS):
@@ -130,7 +130,7 @@ def is_busy(error: Exception) -> bool:
 
 
 def _delete_before(db: sqlite3.Connection, cutoff: float) -> None:
-    """Delete what says nothing about any moment from `cutoff` on."""
+    """Delete rows that no moment from `cutoff` on needs."""
     names = db.execute("SELECT id FROM names").fetchall()
     for kind in ("node", "zone"):  # by the key: an index by date would be half as large as the table
         gone = "DELETE FROM rollups WHERE kind = ? AND name = ? AND at < ?"
@@ -149,6 +149,6 @@ def _delete_before(db: sqlite3.Connection, cutoff: float) -> None:
 
 
 def _used(db: sqlite3.Connection) -> int:
-    """Return how many pages hold something."""
+    """Return the number of used pages."""
     (pages,), (free,) = (db.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "freelist_count"))
     return int(pages) - int(free)

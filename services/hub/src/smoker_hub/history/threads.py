@@ -1,4 +1,4 @@
-"""Calls in real threads, for what blocks: the event loop goes on meanwhile."""
+"""Runs blocking calls in real threads, so that the event loop keeps running."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ T = TypeVar("T")
 
 
 class Threads:
-    """At most `count` calls at one time; others wait."""
+    """Runs at most `count` calls at once; others wait."""
 
     def __init__(self, count: int) -> None:
         self._pool = ThreadPool(count)
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Return what `function` returns, or raise what it raises. gevent alone would print each exception, too."""
+        """Call `function` in a thread and return its result, or raise its error, which gevent would also print."""
         found: T | None
         found, error = self._pool.apply(_caught, (function, arguments))
         if error is not None:

@@ -162,7 +162,7 @@ class Delivery:
     def _post(self, message: Message) -> Answer:
         """Send once. Raises `UnusableFile`, `PostError`."""
         base = self._base()
-        body = self.form.body(message.notices, self._clock.wall())
+        body = self.form.body(message.notices, self._clock.wall_time())
         headers = {"Content-Type": "application/json", **self.form.headers(body, message.notices)}
         if self.options.authorization:
             headers["Authorization"] = self.options.authorization.read()

@@ -90,7 +90,7 @@ class Notifier(BaseWork, Collector):
         self._news.set()
 
     def compare(self) -> None:
-        """Queue what the receivers have not got yet."""
+        """Queue the changes that the receivers have not been sent."""
         may = bool(self._may_notify())
         began, ended = may and not self._notifies, self._notifies and not may
         self._notifies = may
@@ -117,7 +117,7 @@ class Notifier(BaseWork, Collector):
                 self._record.settled(delivery.name, notice)
 
     def _take_over(self, receiver: _Sent) -> None:
-        """Count what has closed a moment ago as sent, so that its closing is sent."""
+        """Treat findings that closed a moment ago as sent, so that their end is sent."""
         since = self._hub.clock.now() - GAP
         closed = [each for each in self._hub.incidents.recent() if (each.closed or 0.0) >= since]
         wanted = (each for each in closed if receiver.delivery.wants(each.finding))
@@ -138,7 +138,7 @@ class Notifier(BaseWork, Collector):
                 receiver.delivery.put(Message((self._notice(receiver, "open", incident),)))
 
     def _repeat(self, receiver: _Sent) -> None:
-        """Send all that is open again, where the type of the receiver wants that and nothing waits there."""
+        """Send all open findings again if the receiver's type needs it and its queue is empty."""
         form, instant = receiver.delivery.form, self._hub.clock.now()
         if not form.repeat or not receiver.delivery.idle or instant - receiver.repeated < form.repeat:
             return
@@ -148,7 +148,7 @@ class Notifier(BaseWork, Collector):
             receiver.delivery.put(Message(notices, repeat=True))
 
     def _notice(self, receiver: _Sent, event: Happening, incident: Incident) -> Notice:
-        """Return what `receiver` is sent, and remember that it was."""
+        """Return the notices for `receiver`, and note them as sent."""
         page = f"{self._external_url}/?view=finding&id={incident.id}" if self._external_url else ""
         view, known = now.view(self._hub, incident), receiver.open.get(incident.id)
         receiver.open[incident.id] = Known(incident, incident.escalations, view)
@@ -173,12 +173,12 @@ class Notifier(BaseWork, Collector):
             logger.exception("comparing findings with the messages that were sent failed unexpectedly")
 
     def retire(self) -> None:
-        """Begin nothing more of its own."""
+        """Start nothing new."""
         if self._greenlet is not None:
             self._greenlet.kill(block=False)
 
     def drain(self, seconds: float) -> int:
-        """Send what waits, each receiver for `seconds` at most. Return how many messages were not sent."""
+        """Send the waiting messages, for at most `seconds` each receiver. Return how many were not sent."""
         self._compare()  # the last look may have brought a change
         drains = [gevent.spawn(receiver.delivery.drain, seconds) for receiver in self._receivers]
         try:

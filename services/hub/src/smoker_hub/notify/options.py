@@ -57,7 +57,7 @@ def _entries(text: str) -> tuple[list[Mapping[str, Any]], list[str]]:
 
 
 def _names(entries: list[Mapping[str, Any]]) -> list[str]:
-    """Return the name of each entry: its own, or its type, with a number from the second of that type on."""
+    """Return the name of each entry: its own, or its type with a number for the second and later ones."""
     found: list[str] = []
     for entry in entries:
         kind, before = str(entry.get("type", "")), [str(each.get("type", "")) for each in entries[: len(found)]]

@@ -1,4 +1,4 @@
-"""What a receiver is: its options, what it is sent, and the form that its type gives to that."""
+"""Receivers of notifications: their options, their notices, and the message formats of their types."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ LARGEST_FILE = 8_192  # bytes of a mounted URL, key or Authorization
 
 
 class UnusableFile(Exception):
-    """A mounted file that cannot be used; the text says which and why."""
+    """A mounted file cannot be used; the text names the file and the reason."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A text that is given, or that a mounted file holds. A file is read anew each time: a Secret may change."""
+    """A text, or a mounted file that contains it. The file is read each time, because a Secret may change."""
 
     text: str = field(default="", repr=False)
     file: str = ""
@@ -60,7 +60,7 @@ class Options:
 
 
 class Notice(NamedTuple):
-    """What has happened to a finding. `page`: the URL of its page, empty where that is not known.
+    """A change of a finding. `page`: the URL of its page, empty if unknown.
 
     `before`: the finding as this receiver was last sent it, None if it was not.
     """
@@ -72,7 +72,7 @@ class Notice(NamedTuple):
 
 
 class Form(Protocol):
-    """How one type of receiver is spoken to."""
+    """The message format of one type of receiver."""
 
     #: Seconds after which all open findings are sent again; 0: never.
     repeat: float
@@ -80,10 +80,10 @@ class Form(Protocol):
     most: int
 
     def url(self, base: str) -> str:
-        """Return where a message goes."""
+        """Return the URL of a message."""
 
     def body(self, notices: Sequence[Notice], now: float) -> bytes:
         """Return the JSON of a message at the date `now`."""
 
     def headers(self, body: bytes, notices: Sequence[Notice]) -> Mapping[str, str]:
-        """Return the header fields beside Content-Type. Raises `UnusableFile`."""
+        """Return the header fields except Content-Type. Raises `UnusableFile`."""

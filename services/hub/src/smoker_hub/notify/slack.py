@@ -15,12 +15,12 @@ LONGEST_HEADER, LONGEST_TEXT = 150, 3000  # characters that Slack takes
 
 
 class Slack:
-    """Sends each change by itself. All text is escaped: a name from the cluster is never markup or a mention."""
+    """Sends each change as one message. All text is escaped: a name from the cluster is never markup or a mention."""
 
     repeat, most = 0.0, 1
 
     def __init__(self, options: Options) -> None:
-        """Take no option beside those of every receiver."""
+        """Take only the options of every receiver."""
 
     def url(self, base: str) -> str:
         return base
@@ -62,7 +62,7 @@ def _plain(text: str) -> dict[str, Any]:
 
 
 def _text(text: str) -> str:
-    """Return a text in which Slack sees no markup of its own: it asks for these three escapes."""
+    """Return the text with the three escapes that Slack demands, so that it contains no markup."""
     return escaped(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

@@ -12,7 +12,7 @@ from smoker_hub.notify.webhook import Webhook
 
 
 class Type(NamedTuple):
-    """How messages are made, and which options a type takes beside those of all."""
+    """The message format of a type, and its additional options."""
 
     form: Callable[[Options], Form]
     takes: frozenset[str] = frozenset()

@@ -1,4 +1,4 @@
-"""The receiver `webhook`: a finding as JSON, signed where there is a key."""
+"""The receiver `webhook`: a finding as JSON, signed if there is a key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DELIVERY = "Idempotency-Key"
 
 
 class Body(msgspec.Struct, frozen=True):
-    """What is sent. `url`: the finding's page, empty where the hub does not know its own address."""
+    """The body of a message. `url`: the finding's page, empty without `EXTERNAL_URL`."""
 
     event: Happening
     finding: View
@@ -24,7 +24,7 @@ class Body(msgspec.Struct, frozen=True):
 
 
 class Webhook:
-    """Sends each change by itself. `X-Smoker-Signature: sha256=` is followed by the HMAC of the body in hex."""
+    """Sends each change as one message. `X-Smoker-Signature: sha256=` is followed by the HMAC of the body in hex."""
 
     repeat, most = 0.0, 1
 

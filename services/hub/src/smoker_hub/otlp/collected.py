@@ -1,4 +1,4 @@
-"""What of a look goes to a collector: failed results as records, and roll-ups of nodes as gauges."""
+"""The data of a look for a collector: failed results as records, roll-ups of nodes as gauges."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ INFO, WARN, ERROR = 9, 13, 17  # OTLP's numbers of severities
 
 
 class FailedResults:
-    """Finds the failed results that the look before did not have.
+    """Finds the failed results that the previous look did not have.
 
-    Of each path it knows the last result: of several within one look it tells the last.
+    It sees only the last result of each path, so of several results between two looks it reports the last.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class FailedResults:
         self._told: dict[Key, dict[str, float]] = {}  # when each failing path's last failed probe began
 
     def look(self, hub: Hub) -> Iterator[Record]:
-        """Yield a record for each."""
+        """Yield a record for each new failed result."""
         states: dict[Key, State] = {(state.node, state.network): state for state in hub.collected.states}
         for gone in self._states.keys() - states.keys():
             self._told.pop(gone, None)
@@ -37,7 +37,7 @@ class FailedResults:
         self._states = states
 
     def _of(self, hub: Hub, key: Key, state: State) -> Iterator[Record]:
-        told, date = self._told.get(key, {}), hub.clock.wall()
+        told, date = self._told.get(key, {}), hub.clock.wall_time()
         failing: dict[str, float] = {}
         for path in state.paths:
             if not judge.fails(path):
@@ -71,7 +71,7 @@ def _failed(state: State, path: PathState, at: float, observed: float) -> Record
 
 def of_change(hub: Hub, change: Change) -> Record:
     """Return the record of a finding that opened or closed."""
-    view, observed = now.view(hub, change.incident), hub.clock.wall()
+    view, observed = now.view(hub, change.incident), hub.clock.wall_time()
     finding = view.finding
     attributes: dict[str, Value] = {
         "smoker.finding.id": view.id,

@@ -39,7 +39,7 @@ class Gauge(NamedTuple):
 
 
 class Partial(NamedTuple):
-    """What a collector has not taken of a request that it took, and why."""
+    """The part of a request that a collector rejected, and why."""
 
     rejected: int
     why: str
@@ -91,7 +91,7 @@ def encode_metrics(about: Mapping[str, Value], gauges: Iterable[Gauge], at: floa
 
 
 def decode(signal: Signal, body: bytes) -> Partial:
-    """Return what an answer says was not taken. Raises ValueError where it is no answer."""
+    """Return the rejected part that an answer names. Raises ValueError if it is no answer."""
     try:
         if signal == "logs":
             of_logs = logs_service.ExportLogsServiceResponse.FromString(body).partial_success

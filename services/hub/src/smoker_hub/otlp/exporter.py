@@ -1,4 +1,4 @@
-"""Hands what the hub sees to the senders: logs soon after each look, metrics once in an interval."""
+"""Gives the hub's data to the senders: logs soon after each look, metrics once per interval."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from smoker_hub.otlp.encode import Gauge, Record, Value, encode_logs, encode_met
 from smoker_hub.otlp.options import Options, Otlp, Signal
 from smoker_hub.otlp.sender import OUTCOMES, Sender
 
-QUEUE = 4_096  # records that wait at most; then the oldest is dropped
+QUEUE = 4_096  # records that may wait; beyond that the oldest is dropped
 BATCH = 512  # records of one request
 POINTS = 5_000  # points of one request
 
 
 class Exporter(BaseWork, Collector):
-    """Sends while `may_notify` allows it: of several replicas one."""
+    """Exports while `may_notify` returns true, so that only one of several replicas does."""
 
     def __init__(self, hub: Hub, otlp: Otlp, *, may_notify: Callable[[], bool] = lambda: True) -> None:
         self._hub, self._otlp, self._may_notify = hub, otlp, may_notify
@@ -64,7 +64,7 @@ class Exporter(BaseWork, Collector):
 
     def _put(self, records: Iterable[Record]) -> None:
         if "logs" not in self._senders or not self._may_notify():
-            for _ in records:  # what another replica sends is not new later
+            for _ in records:  # results that another replica has sent do not count as new later
                 pass
             return
         for record in records:
@@ -103,13 +103,13 @@ class Exporter(BaseWork, Collector):
                 self._export()
 
     def _export(self) -> None:
-        at = self._hub.clock.wall()
+        at = self._hub.clock.wall_time()
         for part in parts(collected.gauges(self._hub)):
             count = sum(len(gauge.points) for gauge in part)
             self._send("metrics", partial(encode_metrics, self._about, part, at), count)
 
     def _send(self, signal: Signal, encode: Callable[[], bytes], count: int) -> None:
-        """Send a batch. Survive its failure, whatever that is."""
+        """Send a batch, and survive any failure."""
         sender = self._senders[signal]
         try:
             sender.send(encode(), count)
@@ -118,7 +118,7 @@ class Exporter(BaseWork, Collector):
             logger.exception("sending to the OTLP collector failed unexpectedly", signal=signal)
 
     def drain(self, seconds: float) -> int:
-        """Send what waits, within `seconds` and without pauses. Return how many records were not sent."""
+        """Send the waiting records within `seconds`, without pauses. Return how many were not sent."""
         self._ending.set()
         self._idle.wait(seconds)
         gevent.killall(self._greenlets)

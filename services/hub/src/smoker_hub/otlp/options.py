@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Options:
-    """Where and how a signal is sent."""
+    """The destination of a signal, and how it is sent."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -36,7 +36,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Otlp:
-    """Both signals; None where one is sent nowhere. `interval`: seconds between two exports of metrics."""
+    """Both signals; None for one that is not sent. `interval`: seconds between two exports of metrics."""
 
     logs: Options | None
     metrics: Options | None
@@ -44,7 +44,7 @@ class Otlp:
 
 
 def read(environ: Mapping[str, str]) -> tuple[Otlp, list[str]]:
-    """Return what the variables say, and a mistake in words for each that is unfit."""
+    """Return the options in the variables, and a sentence for each mistake."""
     mistakes: list[str] = []
     logs, metrics = (_signal(environ, signal, mistakes) for signal in SIGNALS)
     interval = environ.get("OTEL_METRIC_EXPORT_INTERVAL", "").strip() or f"{INTERVAL * 1000:.0f}"

@@ -34,7 +34,7 @@ class Sender:
         self.counts: Counter[str] = Counter()
 
     def send(self, body: bytes, count: int) -> None:
-        """Send a batch of `count` records or points, and count what becomes of them."""
+        """Send a batch of `count` records or points, and count the outcome."""
         for attempt in range(1, ATTEMPTS + 1):
             why, wait = self._attempt(body, count)
             if not why:

@@ -1,1 +1,1 @@
-"""What the hub shows: the API under /api/v1 and the page at /."""
+"""The HTTP interface of the hub: the API under /api/v1 and the page at /."""

@@ -59,7 +59,7 @@ class Server(HttpServer):
 
 
 def application(sources: Sources) -> Application:
-    """Return what answers from `sources`."""
+    """Return the WSGI application that answers from `sources`."""
 
     def answer(env: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         headers = list(HEADERS)
@@ -97,7 +97,7 @@ def application(sources: Sources) -> Application:
 
 
 def _answer(sources: Sources, env: Mapping[str, Any]) -> Answer | router.Flow:
-    """Return what is at the path of a request. Raises `Problem`."""
+    """Return the answer to a request. Raises `Problem`."""
     hub = sources.hub
     path, query = env["PATH_INFO"], env["QUERY_STRING"]
     if env["REQUEST_METHOD"] not in ("GET", "HEAD"):

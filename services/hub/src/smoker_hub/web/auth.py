@@ -1,4 +1,4 @@
-"""Who may use the API and the page, where a Secret says so: a bearer token, or a user with a password.
+"""Authentication of the API and the page by a Secret: a bearer token, or a user with a password.
 
 The files of the Secret are read at each request: a renewed Secret needs no restart. Nothing of them is logged.
 """
@@ -22,7 +22,7 @@ class Guard:
         self._folder = folder
 
     def mistake(self) -> str:
-        """Return why nobody could be let in, or an empty string."""
+        """Return why no login could succeed, or an empty string."""
         if self._read(TOKEN) or (self._read(USER) and self._read(PASSWORD)):
             return ""
         return f"{self._folder} has no file token, nor username and password"
@@ -39,7 +39,7 @@ class Guard:
         return False
 
     def _read(self, name: str) -> bytes:
-        """Return the content of a file without the line end that editors add, empty where there is none."""
+        """Return the content of a file without the line end that editors add; empty if there is no file."""
         try:
             with (self._folder / name).open("rb") as file:
                 return file.read(LONGEST).rstrip(b"\r\n")
@@ -48,7 +48,7 @@ class Guard:
 
 
 def _same(given: bytes, wanted: bytes) -> bool:
-    """Compare in a time that says nothing of the content. An empty secret is never right."""
+    """Compare in a time that does not depend on the content. An empty secret never matches."""
     return hmac.compare_digest(given, wanted) and bool(wanted)
 
 

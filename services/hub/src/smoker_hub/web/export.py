@@ -1,4 +1,4 @@
-"""Everything for a bug report in one file. It has no secret: nothing of tokens, receivers or their addresses."""
+"""Everything for a bug report in one file, without secrets: no tokens, receivers or their addresses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ALL = {"at": None, "plane": None, "family": None, "probe": None, "from": None, "
 
 
 def answer(sources: Sources, values: Values) -> Export:  # noqa: ARG001  a route has values, this one none
-    """Return the hub's knowledge: what it says, and the states from which anybody can repeat the diagnosis."""
+    """Return the hub's answers, and the states with which the diagnosis can be repeated."""
     hub = sources.hub
     states, left_out = _states(hub.collected.states)
     silent = {f"{node} ({network})": why for (node, network), why in hub.collected.errors.items()}

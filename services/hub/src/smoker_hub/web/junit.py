@@ -1,4 +1,4 @@
-"""The findings as JUnit's XML, for CI systems: a case for each open finding, failed unless its severity is info."""
+"""The findings as JUnit XML, for CI systems: one case per open finding, failed unless its severity is info."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The matrix: who reaches whom, between nodes or zones, in columns (`views.Matrix`).
+"""The matrix of paths between nodes or zones, in columns (`views.Matrix`).
 
-states ─▶ one _Cell a pair ─▶ rows, the worst of which stay within the limit ─▶ columns
+states ─▶ one _Cell per pair ─▶ rows, the worst of which stay within the limit ─▶ columns
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from smoker_hub.web.views import Matrix
 
 USUAL, MOST = 10_000, 100_000  # cells of one answer
 KEPT = 16  # matrices of one look
-BATCH = 50  # probers after which others get their turn
+BATCH = 50  # probers after which other greenlets may run
 
 
 @dataclass(slots=True)

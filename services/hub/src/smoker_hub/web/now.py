@@ -1,4 +1,4 @@
-"""What the hub knows now, as the records of `views`."""
+"""The current state of the hub, as the records of `views`."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def finding(hub: Hub, name: str) -> View:
 
 
 def nodes(hub: Hub) -> list[Node]:
-    """Return every node on which a prober stands, by name."""
+    """Return every node with a prober, by name."""
     return nodes_of(hub.collected, {each.id: each.finding.scope.nodes for each in hub.incidents.open})
 
 

@@ -47,7 +47,7 @@ def path(sources: Sources, values: Values) -> PathHistory:
 
 
 def rollups(sources: Sources, values: Values) -> Rollups:
-    """Return the minutes of a node or zone. Raises `Problem`."""
+    """Return the roll-ups of a node or zone, minute by minute. Raises `Problem`."""
     reader = history(sources)
     since, until = between(sources, values)
     found = asked(reader.rollups, values["by"], values["name"], since, until, MINUTES)
@@ -68,8 +68,8 @@ def find(sources: Sources, name: str) -> PathOf:
 
 
 def between(sources: Sources, values: Values) -> tuple[float, float]:
-    """Return the moments `since` and `until`: a day up to now without them. Raises `Problem`."""
-    until = sources.hub.clock.wall() if values["until"] is None else values["until"]
+    """Return the moments `since` and `until`, by default the last day. Raises `Problem`."""
+    until = sources.hub.clock.wall_time() if values["until"] is None else values["until"]
     since = max(until - DAY, 0.0) if values["since"] is None else values["since"]
     if since > until:
         raise Problem(HTTPStatus.BAD_REQUEST, "the parameter since is after until")

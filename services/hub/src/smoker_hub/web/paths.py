@@ -18,7 +18,7 @@ from smoker_hub.web.views import NodeDetail, Path, Paths
 
 USUAL, MOST = 500, 2_000  # paths of one answer
 FAILING = 100  # paths that a node lists
-BATCH = 50  # probers after which others get their turn
+BATCH = 50  # probers after which other greenlets may run
 
 Found = tuple[State, PathState]
 
@@ -35,7 +35,7 @@ def answer(sources: Sources, values: Values) -> Paths:
 
 
 def node(sources: Sources, values: Values) -> NodeDetail:
-    """Return what is known of the node `name`. Raises `Problem`."""
+    """Return the details of the node `name`. Raises `Problem`."""
     name, found = values["name"], then.moment(sources, values)
     open_ones = then.findings(sources, values).open
     named = {view.id: view.finding.scope.nodes for view in open_ones}
@@ -75,7 +75,7 @@ def _only(found: Iterator[Found], name: str, value: str) -> Iterator[Found]:
 
 
 def listed(moment: then.Moment, found: Iterable[Found], most: int) -> tuple[list[Path], int]:
-    """Return the worst `most` of `found`, and how many that leaves out. Equally bad ones stay in their order."""
+    """Return the worst `most` of `found`, and the number of others. Equally bad ones keep their order."""
     waited, count = moment.collected.waited, 0
     by_letter: dict[str, list[Found]] = {letter: [] for letter in judge.WORST}
     for state, path in found:

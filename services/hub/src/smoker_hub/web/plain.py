@@ -10,7 +10,7 @@ from smoker_diagnosis.text import duration
 from smoker_hub.web.past_views import Events
 from smoker_hub.web.views import Check, Findings, Matrix, Node, Path, Paths, Results, Summary, View
 
-WIDEST = 40  # names of a matrix with a letter a cell
+WIDEST = 40  # names of a matrix with one letter per cell
 LONGEST = 1_000  # lines of a matrix without
 STATES = {"o": "works", "l": "loses packets or fails now and then", "p": "partly fails", "f": "fails", "s": "stale"}
 STATES |= {"u": "no result"}
@@ -55,7 +55,7 @@ def nodes(found: Sequence[Node]) -> str:
 
 
 def matrix(found: Matrix) -> str:
-    """Return a letter for each cell, or, where that would be too wide, a line for each cell that does not work."""
+    """Return one letter per cell, or, if that is too wide, one line per cell that does not work."""
     if not found.names:
         return _text(["No path is known."])
     rows, cell = [list[str]() for _ in found.names], 0

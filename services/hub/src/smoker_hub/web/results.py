@@ -1,7 +1,7 @@
-"""The last failures of all probers in one place: their snapshots, asked for when somebody wants them.
+"""The last failures of all probers, read from their snapshots for each request.
 
-Only probers with a path that does not simply work are asked, the worst first, within one deadline. Each one that does
-not answer is counted, and costs the others nothing.
+Only probers with a path that does not work properly are asked, the worst first, within one deadline. A prober that
+does not answer is counted and does not delay the others.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from smoker_hub.web.sources import Sources
 from smoker_hub.web.views import FailedResult, Results
 
 SNAPSHOT = "/api/v1/snapshot"
-PROBERS = 50  # that one answer asks
+PROBERS = 50  # probers that are asked for one answer
 AT_ONCE = 16
 SECONDS = 4.0  # for all of them
 LARGEST = 16 * 1024 * 1024  # bytes of a snapshot
@@ -46,7 +46,7 @@ class _Path(msgspec.Struct):
 
 
 class _Snapshot(msgspec.Struct):
-    """What of a prober's snapshot is read here; the rest is left unread."""
+    """The part of a prober's snapshot that is read here."""
 
     node: str
     network: str
@@ -84,7 +84,7 @@ def answer(sources: Sources, values: Values) -> Results:
 
 
 def _worst(sources: Sources, values: Values) -> list[Key]:
-    """Return the probers with a path that does not simply work, those with most failing paths first."""
+    """Return the probers with a path that does not work properly, those with most failing paths first."""
     found: list[tuple[int, Key]] = []
     for number, state in enumerate(sources.hub.collected.states, 1):
         if not number % PROBERS:

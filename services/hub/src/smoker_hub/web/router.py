@@ -1,8 +1,8 @@
-"""Routing: which route a request is for, what its parameters say, and which form its answer has.
+"""Routing: the route of a request, its parameters, and the format of its answer.
 
 request ─▶ Route ─▶ parameters, checked as they are declared ─▶ record ─▶ JSON, or text; an error ─▶ problem+json
 
-A parameter is declared once. The declaration checks requests and stands in /openapi.json.
+A parameter is declared once. The declaration checks requests and appears in /openapi.json.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ LONGEST_QUERY = 8_192  # bytes
 LONGEST = 253  # characters of a name, as in Kubernetes
 SHOWN = 60  # characters of a client's text that an error repeats
 
-Values = Mapping[str, Any]  # by name of a parameter; a parameter that is not given has its default
+Values = Mapping[str, Any]  # by name of a parameter; without a value a parameter takes its default
 
 
 class Problem(Exception):
-    """A request that is not answered, and why."""
+    """A request that is refused, and why."""
 
     def __init__(self, status: HTTPStatus, detail: str) -> None:
         super().__init__(detail)
@@ -94,7 +94,7 @@ class Parameter:
 
     @property
     def allowed(self) -> str:
-        """What a value may be, in words."""
+        """The allowed values, in words."""
         if self.kind != "string":
             whole = "a whole number" if self.kind == "integer" else "a number"
             return f"{whole} from {self.low:.0f} to {self.high:.0f}"

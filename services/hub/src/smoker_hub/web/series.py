@@ -1,6 +1,6 @@
-"""The charts' data of one path: from Prometheus where its address is set, else from what the prober remembers.
+"""The data of a path's charts: from Prometheus if its URL is set, otherwise from the prober.
 
-No query of a client reaches Prometheus: it chooses a path and one of three metrics, and the query is made here.
+A client's text never reaches Prometheus: clients choose a path and one of three metrics, and the hub makes the query.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SECONDS = 5.0  # for Prometheus, and for a prober
 LARGEST = 4 * 1024 * 1024  # bytes of an answer
 USUAL, MOST = 240, 2_000  # points of one answer
 FINEST = 1.0  # seconds from one point to the next
-WINDOW = 120.0  # seconds that a point looks back at least: some rounds and scrapes
+WINDOW = 120.0  # least seconds that a point covers: some rounds and scrapes
 HOUR = 3_600.0  # seconds that an answer covers without `since`
 METRICS = ("rtt", "loss", "failures")
 
@@ -57,7 +57,7 @@ class _Answer(msgspec.Struct):
 
 
 class _Sample(msgspec.Struct, array_like=True):
-    """A result as a prober remembers it."""
+    """A result that a prober keeps."""
 
     age: float
     outcome: str
@@ -73,7 +73,7 @@ class _Samples(msgspec.Struct):
 def answer(sources: Sources, values: Values) -> Series:
     """Return the points of a metric of a path. Raises `Problem`."""
     path = past.find(sources, values["path"])
-    until = sources.hub.clock.wall() if values["until"] is None else values["until"]
+    until = sources.hub.clock.wall_time() if values["until"] is None else values["until"]
     since = max(until - HOUR, 0.0) if values["since"] is None else values["since"]
     if since > until:
         raise Problem(HTTPStatus.BAD_REQUEST, "the parameter since is after until")
@@ -135,7 +135,7 @@ def _from_prober(
         body = fetch(address.host, address.port, f"{SAMPLES}?{urlencode(name)}", seconds=SECONDS, limit=LARGEST)
     except FetchError as error:
         raise Problem(HTTPStatus.BAD_GATEWAY, f"the prober {error.why}") from None
-    now, value = sources.hub.clock.wall(), VALUES[metric]
+    now, value = sources.hub.clock.wall_time(), VALUES[metric]
     found = _decoded(body, _Samples, "the prober sends no samples").samples
     points = [(round(now - each.age, 3), point) for each in found if (point := value(each)) is not None]
     return [(at, point) for at, point in points if since <= at <= until][-MOST:]

@@ -1,4 +1,4 @@
-"""What the API answers from."""
+"""The sources of the API's answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from smoker_hub.web.views import Matrix
 
 
 class Events(Protocol):
-    """What gives clients their events."""
+    """A source of events for clients."""
 
     def events(self, last: str) -> Iterator[bytes]:
         """Return the events after the one with the id `last`."""
@@ -25,12 +25,12 @@ class Events(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Sources:
-    """The hub, and what stands beside it."""
+    """The hub and its other parts."""
 
     hub: Hub
     stream: Events
     reader: Reader | None = None  # of the history
     prometheus: str = ""  # its URL; empty: there is none
     matrices: dict[tuple[Any, ...], Matrix] = field(default_factory=dict)  # those of the last look, by parameters
-    guard: Guard | None = None  # None: everybody may ask
+    guard: Guard | None = None  # None: no login
     addresses: Callable[[], Iterable[Address]] = tuple  # of the probers

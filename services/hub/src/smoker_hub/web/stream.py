@@ -1,9 +1,9 @@
-"""The stream: what happens, as server-sent events, for pages and `kubectl smoker watch`.
+"""The stream of server-sent events, for pages and `kubectl smoker watch`.
 
 a look ─▶ summary, changed cells; a finding that opened or closed ─▶ one event ─▶ the queue of each client
 
-The number of clients, of events that wait for a client, and of events that are kept for a client that comes back is
-bounded. A client that stops reading is dropped: its queue overflows, or the server ends a write that takes too long.
+The numbers of clients, of events that wait for a client, and of events that are kept for reconnecting clients are
+bounded. A client that stops reading is disconnected: its queue overflows, or a write takes too long.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def answer(sources: Sources, values: Values) -> Flow:
 
 
 class Stream:
-    """Sends what `hub` learns to the clients."""
+    """Sends the changes of `hub` to the clients."""
 
     def __init__(self, hub: Hub, *, quiet: float = QUIET, most: int = MOST) -> None:
         self._hub, self._quiet, self._most = hub, quiet, most
@@ -53,7 +53,7 @@ class Stream:
 
     @property
     def clients(self) -> int:
-        """How many clients there are."""
+        """The number of clients."""
         return len(self._clients)
 
     def tell(self, change: incidents.Change) -> None:
@@ -61,14 +61,14 @@ class Stream:
         self._send("finding", Notification(change.kind, now.view(self._hub, change.incident)))
 
     def look(self, changes: Sequence[PathsChange]) -> None:
-        """Send what the last look changed."""
+        """Send the changes of the last look."""
         if changes:
             cells = _cells(changes, self._hub)
             self._send("matrix", MatrixDelta(now.looked(self._hub), cells or [], cells is None))
         self._send("summary", now.summary(self._hub))
 
     def events(self, last: str) -> Iterator[bytes]:
-        """Return what a client gets whose last event was `last`. Raises `Problem` where there are too many clients."""
+        """Return the events for a client after the event `last`. Raises `Problem` if there are too many clients."""
         if len(self._clients) >= self._most or self._closed:
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"{self._most} clients read the stream already")
         return self._run(last)
@@ -97,7 +97,7 @@ class Stream:
             self._clients.discard(queue)
 
     def _missed(self, last: str) -> bytes:
-        """Return the events since `last`, or the state of now where they are not kept."""
+        """Return the events since `last`, or a snapshot if they are no longer kept."""
         process, _, number = last.partition("-")
         if process == self._process and number.isascii() and number.isdigit():
             missed = int(number)
@@ -129,7 +129,7 @@ class Stream:
 
 
 def _cells(changes: Sequence[PathsChange], hub: Hub) -> list[CellChange] | None:
-    """Return the cells between nodes that the changes touch, as they are now; None where there are too many."""
+    """Return the current state of the cells that the changes affect; None if there are too many."""
     touched: dict[str, set[str]] = {}
     for change in changes:
         if change.state is None or change.layout:  # cells may have gone

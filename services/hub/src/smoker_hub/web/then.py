@@ -1,4 +1,4 @@
-"""What was known at a moment: now, or, with `at`, what the history says."""
+"""The state at a moment: now, or with `at` from the history."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from smoker_hub.web.sources import Sources
 from smoker_hub.web.views import Findings, Node, Summary, View
 
 T = TypeVar("T")
-GAP = 150.0  # seconds without a stored look, from which on the hub did not look; it stores one a minute
+GAP = 150.0  # seconds without a stored look after which the hub was down; it stores one per minute
 
 
 class Moment(NamedTuple):
-    """What was collected. `at`: the date of the look; `live`: whether it is the last one, with all counts and times."""
+    """The states of one look. `at`: its date. `live`: whether it is the last one, with all counts and times."""
 
     at: float | None
     collected: Collected
@@ -30,7 +30,7 @@ class Moment(NamedTuple):
 
 
 def moment(sources: Sources, values: Values) -> Moment:
-    """Return what was collected at the moment `at`. Raises `Problem`."""
+    """Return the states at the moment `at`. Raises `Problem`."""
     if values["at"] is None:
         return last_look(sources.hub)
     reader = history(sources)
@@ -39,7 +39,7 @@ def moment(sources: Sources, values: Values) -> Moment:
 
 
 def last_look(hub: Hub) -> Moment:
-    """Return what was collected in the last look."""
+    """Return the states of the last look."""
     return Moment(now.looked(hub), hub.collected, live=True)
 
 
@@ -57,7 +57,7 @@ def summary(sources: Sources, values: Values) -> Summary:
 
 
 def findings(sources: Sources, values: Values) -> Findings:
-    """Return what was open and what had closed at the moment `at`. Raises `Problem`."""
+    """Return the open and the closed findings at the moment `at`. Raises `Problem`."""
     if values["at"] is None:
         return _with_older(now.findings(sources.hub), sources)
     reader = history(sources)
@@ -77,7 +77,7 @@ def finding(sources: Sources, values: Values) -> View:
 
 
 def _with_older(found: Findings, sources: Sources) -> Findings:
-    """Return `found` with findings that closed before the hub started, where the history has them."""
+    """Return `found` with findings from the history that closed before the hub started."""
     if sources.reader is None:
         return found
     hub = sources.hub
@@ -105,7 +105,7 @@ def history(sources: Sources) -> Reader:
 
 
 def asked(question: Callable[..., T], *values: Any) -> T:
-    """Return what the history answers. Raises `Problem`."""
+    """Return the answer of the history. Raises `Problem`."""
     try:
         return question(*values)
     except HistoryError as why:

@@ -104,7 +104,7 @@ class Deadline:
         return least
 
     def _wait(self, sock: socket.socket, *, write: bool) -> None:
-        number, asleep, patience = sock.fileno(), Stopwatch(EVENT_LOOP.busy), self._patience()
+        number, waited, patience = sock.fileno(), Stopwatch(EVENT_LOOP.busy), self._patience()
         try:
             if patience <= 0:
                 raise DeadlineExceeded
@@ -112,7 +112,7 @@ class Deadline:
         except DeadlineExceeded:
             if not _ready(number, write=write):
                 self.exceeded()
-        self.answered(asleep.seconds())
+        self.answered(waited.seconds())
 
 
 def _ready(number: int, *, write: bool) -> bool:

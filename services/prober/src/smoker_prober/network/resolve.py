@@ -65,13 +65,13 @@ class _LookUp:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._thread: Thread | None = None  # the thread that runs it
-        self._asleep: Stopwatch | None = None
+        self._waited: Stopwatch | None = None
         self.took = 0.0  # seconds of waiting for the resolver; set at the end
 
     def __call__(self) -> list[Any] | Exception:
         """Return the result of getaddrinfo, or its error: a thread that raises writes a traceback to stderr."""
         self._thread = thread = Thread()
-        self._asleep = Stopwatch(thread.busy)
+        self._waited = Stopwatch(thread.busy)
         took = Stopwatch(thread.busy, EVENT_LOOP.busy)  # it may wait for a lock that the event loop holds
         _running.add(self)
         try:
@@ -82,11 +82,11 @@ class _LookUp:
             self.took = took.seconds()
             _running.discard(self)
 
-    def asleep(self) -> float | None:
+    def waited(self) -> float | None:
         """Return the seconds for which its thread has slept; None before it has a thread."""
-        return None if self._asleep is None else self._asleep.seconds()
+        return None if self._waited is None else self._waited.seconds()
 
-    def stands(self) -> float | None:
+    def waiting_marker(self) -> float | None:
         """Return a number that stays the same while this lookup waits for others; None while it has work to do.
 
         Others are the resolver and, while every thread waits for it, the lookups that came first.
@@ -114,15 +114,15 @@ def _await(look_up: _LookUp, deadline: Deadline) -> list[Any] | Exception:
     answer: AsyncResult[Any] | None = None
     began, seen = time.monotonic(), None
     while answer is None or not answer.ready():
-        asleep = look_up.asleep()
-        left = deadline.left - (time.monotonic() - began if asleep is None else asleep)
+        waited = look_up.waited()
+        left = deadline.left - (time.monotonic() - began if waited is None else waited)
         if left <= 0:
-            stands = look_up.stands()
+            marker = look_up.waiting_marker()
             if (
-                stands is not None and stands == seen
+                marker is not None and marker == seen
             ):  # nothing moved between two checks, and the interpreter lock was free
                 deadline.exceeded()
-            seen = stands
+            seen = marker
         if deadline.lasts <= 0:
             gevent.sleep(0)  # it may have ended without this greenlet having noticed
             if answer is None or not answer.ready():
