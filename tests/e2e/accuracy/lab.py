@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -12,7 +13,7 @@ from smoker_diagnosis.finding import Finding
 from smoker_diagnosis.state import State, StateError, decode
 from smoker_hub.web.views import Findings
 from tests.e2e import faults
-from tests.e2e.cluster import Object, addresses, items
+from tests.e2e.cluster import Namespace, Object, addresses, items
 from tests.e2e.release import Release
 from tests.images.command import CommandError, run
 
@@ -116,13 +117,24 @@ class Lab:
         self._undo.callback(self._namespace.kubectl, "rollout", "status", name, "--timeout=60s", seconds=70)
         self._undo.callback(self._namespace.kubectl, "scale", name, "--replicas=1")
 
-    def restart_probers(self) -> None:
-        """Roll the probers of both networks out anew."""
-        for name in ("prober", "host"):
-            self._namespace.kubectl("rollout", "restart", f"daemonset/{self._release.name}-{name}")
-        for name in ("prober", "host"):
-            target = f"daemonset/{self._release.name}-{name}"
-            self._namespace.kubectl("rollout", "status", target, "--timeout=120s", seconds=130)
+    def restart(self, *kinds_and_components: str) -> None:
+        """Roll out anew, such as `daemonset/prober`, all at one time."""
+        targets = [each.replace("/", f"/{self._release.name}-") for each in kinds_and_components]
+        _roll_out(self._namespace.kubectl, targets)
+
+    def restart_dns(self) -> None:
+        """Roll the DNS servers of the cluster out anew."""
+        _roll_out(Namespace("kube-system").kubectl, ["deployment/coredns"])
+
+    def drain(self, node: str) -> None:
+        """Drain a node; pods may be scheduled there again afterwards."""
+        self._undo.callback(run, "kubectl", "uncordon", node)
+        drain = ("--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=60s")
+        run("kubectl", "drain", node, *drain, seconds=70)
+
+    def starve(self, node: str) -> None:
+        """Have a loop eat the CPU of the prober in a pod of `node`, as far as its limit lets it."""
+        self._undo.enter_context(faults.spinning(self._namespace, self.prober_of(node)))
 
     def cordon(self, node: str) -> None:
         """Cordon a node."""
@@ -199,3 +211,10 @@ class Lab:
             return decode(run("kubectl", "get", "--raw", path, "--request-timeout=3s", seconds=5).encode())
         except (CommandError, StateError):
             return None
+
+
+def _roll_out(kubectl: Callable[..., str], targets: Sequence[str]) -> None:
+    for target in targets:
+        kubectl("rollout", "restart", target)
+    for target in targets:
+        kubectl("rollout", "status", target, "--timeout=120s", seconds=130)

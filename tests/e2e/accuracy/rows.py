@@ -144,6 +144,11 @@ def _dns_of_a_node(lab: Lab) -> None:
     lab.drop(lab.victim, "FORWARD", "-p", "tcp", "--dport", "53")
 
 
+def _some_flows(lab: Lab) -> None:
+    # Each flow of pods has its own outer source port (RFC 7348 section 5); a bad ECMP member drops a part of them.
+    lab.drop(lab.victim, "INPUT", *OVERLAY, "--sport", "32768:46883")
+
+
 def _ipv6_alone(lab: Lab) -> None:
     lab.drop(lab.victim, "FORWARD", "-i", "vxlan0", families=("ip6tables",))
 
@@ -172,7 +177,27 @@ def _nothing(lab: Lab) -> None:
 
 
 def _rollout(lab: Lab) -> None:
-    lab.restart_probers()
+    lab.restart("daemonset/prober", "daemonset/host")
+
+
+def _rollout_of_the_echoes(lab: Lab) -> None:
+    lab.restart("deployment/tcp-echo", "deployment/udp-echo", "deployment/http-echo")
+
+
+def _rollout_of_the_dns(lab: Lab) -> None:
+    lab.restart_dns()
+
+
+def _hub_restarts(lab: Lab) -> None:
+    lab.restart("deployment/hub")
+
+
+def _drained(lab: Lab) -> None:
+    lab.drain(lab.victim)
+
+
+def _starved(lab: Lab) -> None:
+    lab.starve(lab.victim)
 
 
 def _cordoned(lab: Lab) -> None:
@@ -197,6 +222,7 @@ ROWS: tuple[Row, ...] = (
         _loss_of_a_pair,
         (right("pair", "victim", "second", layers="overlay", kinds=("loss",)),),
     ),
+    Row("some flows into a node", _some_flows, (right(NODE, "victim", layers="overlay", kinds=("fault", "loss")),)),
     Row("UDP alone at a node", _udp_alone, (right(NODE, "victim", probes=("udp",)),)),
     Row(
         "large packets in the overlay",
@@ -255,7 +281,12 @@ ROWS: tuple[Row, ...] = (
     Row("a hung prober", _hung_prober, (right("node", "victim", layers="prober", kinds=("silent",)),)),
     Row("healthy: nothing", _nothing),
     Row("healthy: a rollout of the probers", _rollout),
+    Row("healthy: a rollout of the echoes", _rollout_of_the_echoes),
+    Row("healthy: a rollout of the DNS", _rollout_of_the_dns),
+    Row("healthy: the hub restarts", _hub_restarts),
     Row("healthy: a cordoned node", _cordoned),
+    Row("healthy: a drained node", _drained),
+    Row("healthy: a prober without CPU", _starved),
     Row("healthy: the API server cut off from a node", _api_cut_off, nika="k8s_worker_apiserver_partition"),
     Row("healthy: one packet of 500 lost", _stray_path),
 )
