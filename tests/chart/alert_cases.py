@@ -46,6 +46,7 @@ OF_PROBERS = (
     "SmokerDiscoveryStale",
     "SmokerTooFewPeers",
     "SmokerEchoRestarting",
+    "SmokerCertificateExpires",
 )
 ALERTS = (*OF_HUB, *OF_PATHS, *OF_PROBERS)
 NODES = ("a", "b", "c")

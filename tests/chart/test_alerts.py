@@ -183,6 +183,7 @@ def test_never_before_a_window(helm: Helm, alert: str) -> None:
     ("alert", "key", "value", "text"),
     [
         ("SmokerPacketLoss", "packetLoss.ratio", 0.25, "> 0.25\n"),
+        ("SmokerCertificateExpires", "certificateExpires.withinSeconds", 86400, "< 86400\n"),
         ("SmokerLatencyHigh", "latencyHigh.factor", 3, "> 3 * max by"),
         ("SmokerLatencyHigh", "latencyHigh.floorSeconds", "0.002", "> 0.002 + max by"),
         ("SmokerLatencyHigh", "latencyHigh.pastSeconds", 2880, "[2880s] offset 600s\n"),

@@ -5,6 +5,7 @@ from .render import ALL, HOST, NO_HUB, NO_MESH, Helm
 #: What a prober needs that stays, answers and has peers; one round does not.
 OF_RUN = {
     "TARGETS",
+    "PROBE_API_SERVER",
     "LINGER",
     "NETWORK",
     "CLUSTER_NAME",

@@ -222,6 +222,8 @@ def test_a_host_is_one_for_the_schema_too(text: str) -> None:
     assert HOST.is_valid(text)
     assert all(URL.is_valid(url) for url in (f"tcp://{address}:1", f"http://{address}", f"https://{address}:65535/x"))
     assert all(URL.is_valid(url) for url in (f"dns://{address}", f"dns://{address}:5353/x.example?type=A+AAAA"))
+    assert all(URL.is_valid(url) for url in (f"tls://{address}", f"tls://{address}:1?expiryWarning=30d&alpn=h2%2Ch3"))
+    assert URL.is_valid(f"tls://{address}?serverName=x.example")
 
 
 @pytest.mark.parametrize("text", hosts.BAD, ids=ascii)
@@ -232,6 +234,7 @@ def test_what_can_be_no_host_is_none_for_the_schema(text: str) -> None:
     if text not in ("host:80", "1.2.3.4:80", "[::1]:80", "a/b", "a/"):
         assert not URL.is_valid(f"http://{text}")
         assert not URL.is_valid(f"https://{text}/x")
+        assert not URL.is_valid(f"tls://{text}")
 
 
 @pytest.mark.parametrize("port", ["", "0", "65536", "99999", "100000", "+1", "x"])

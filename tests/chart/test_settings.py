@@ -66,7 +66,7 @@ NUMBERS = [
 ]
 #: What the chart sets because there are pods that take over, peers and rights: a service by itself has none of them.
 IN_A_CLUSTER = {"LINGER", "DISCOVERY", "NAMESPACE", *(f"PEER_{what}_PORT" for what in ("TCP", "UDP", "HTTP", "STAMP"))}
-IN_A_CLUSTER |= {"HISTORY_FOLDER", "WATCH_NODES"}  # a volume of the pod; a ClusterRole
+IN_A_CLUSTER |= {"HISTORY_FOLDER", "WATCH_NODES", "PROBE_API_SERVER"}  # a volume of the pod; a ClusterRole; its CA
 #: What no value sets: a pod listens on all its addresses, (not on the node's network), and the API server knows peers.
 NO_VALUES = {"LISTEN_ADDRESS", "PEERS"}
 

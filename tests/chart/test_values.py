@@ -31,6 +31,7 @@ PROBER = {
     **ROUND,
     "LINGER": "5",
     "TARGETS": "",
+    "PROBE_API_SERVER": "true",
     "NETWORK": "pod",
     "CLUSTER_NAME": "",
     "DISCOVERY": "endpointslice",
@@ -128,7 +129,12 @@ def test_environment_of_the_host(helm: Helm) -> None:
 def test_environment_without_a_mesh(helm: Helm) -> None:
     """Without a mesh a prober looks for nobody, and answers on no port."""
     nowhere = {f"PEER_{what}_PORT": "0" for what in ("TCP", "UDP", "HTTP", "STAMP")}
-    assert helm.render(NO_MESH).env("prober") == {**PROBER, **nowhere, "DISCOVERY": "static"}
+    assert helm.render(NO_MESH).env("prober") == {
+        **PROBER,
+        **nowhere,
+        "DISCOVERY": "static",
+        "PROBE_API_SERVER": "false",  # its CA comes with the account's token
+    }
 
 
 @pytest.mark.parametrize(
@@ -162,6 +168,7 @@ def test_environment_without_a_mesh(helm: Helm) -> None:
             "api=tcp://k:443,web=http://w/",
             ["prober"],
         ),
+        ("prober.probeApiServer", False, "PROBE_API_SERVER", "false", ["prober"]),
         ("mesh.peers", 0, "MESH_PEERS", "0", ["prober"]),
         ("mesh.maxConnections", 1, "MAX_CONNECTIONS", "1", ["prober"]),
         ("mesh.maxConnectionsPerClient", 1, "MAX_CONNECTIONS_PER_CLIENT", "1", ["prober"]),

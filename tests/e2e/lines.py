@@ -16,6 +16,11 @@ RESULT = re.compile(
     rf"{TIME} \[NODE:(?P<node>[^\]\s]+)\] \[(?P<probe>TCP|UDP|HTTP)\] "
     rf"(?:SUCCESS latency={LATENCY}(?P<train>{TRAIN})?|FAILED error=(?P<error>{FAILURES}){MORE}){WAY}"
 )
+FIELDS = r"(?: [a-z_]+=\S+)*"
+TARGET = re.compile(
+    rf"{TIME} \[NODE:(?P<node>[^\]\s]+)\] \[(?P<probe>[A-Z]+)\] "
+    rf"(?:SUCCESS latency={LATENCY}|FAILED error=(?P<error>{FAILURES})){FIELDS} target=(?P<target>\S+){FIELDS}"
+)  # of a target that is neither an echo service nor a peer
 LOG = re.compile(rf"{TIME} \[(?:TRACE|DEBUG|INFO|SUCCESS|WARNING|ERROR|CRITICAL)\] \S.*")
 PROBES = ("TCP", "UDP", "HTTP")  # in the order of a round
 

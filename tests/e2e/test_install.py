@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.cluster import eventually, fresh_namespace, kubectl
-from tests.e2e.lines import LOG, PROBES, RESULT
+from tests.e2e.lines import LOG, PROBES, RESULT, TARGET
 from tests.e2e.release import FAST, Release
 from tests.images.command import CommandError
 
@@ -63,7 +63,9 @@ def test_lines(release: Release, nodes: set[str]) -> None:
         assert {match["peer"] for match in results} - {None} == set(node_of.values()) - {node_of[pod]}
         trains = {match["train"] for match in results if match["probe"] == "UDP" and not match["error"]}
         assert any(train and train.startswith(" loss=0.0% jitter=") for train in trains), f"{pod}: {trains}"
-        texts = {line.text for line in lines} - {match.string for match in results}
+        others = [match for line in lines if (match := TARGET.fullmatch(line.text))]
+        assert ("TLS", "kubernetes", None) in {(match["probe"], match["target"], match["error"]) for match in others}
+        texts = {line.text for line in lines} - {match.string for match in (*results, *others)}
         assert [text for text in texts if not LOG.fullmatch(text)] == []
 
 

@@ -91,15 +91,17 @@ def test_targets(release: Release, nodes: set[str]) -> None:
         "api-address": f"tcp://[{api}]:443" if ":" in api else f"tcp://{api}:443",
         "api-name": "tcp://kubernetes.default.svc:443",
         "api-tls": "https://kubernetes.default.svc/livez",
+        "api-cert": "tls://kubernetes.default.svc",
         "echo": "http://smoker-server:8082/",
         "nobody": f"tcp://smoker-server.{release.namespace.name}.svc:9",
     }
     release.install({"prober.targets": targets, "prober.extraEnv": [{"name": "SSL_CERT_FILE", "value": CA}]})
-    line = re.compile(r".*\[NODE:(\S+)\] \[(CONNECT|HTTP)\] (SUCCESS|FAILED) .*\btarget=(\S+) plane=other\b.*")
+    line = re.compile(r".*\[NODE:(\S+)\] \[(CONNECT|HTTP|TLS)\] (SUCCESS|FAILED) .*\btarget=(\S+) plane=other\b.*")
+    of_scheme = {"tcp": "CONNECT", "http": "HTTP", "https": "HTTP", "tls": "TLS"}
     wanted = {
-        (node, "HTTP" if url.startswith("http") else "CONNECT", "FAILED" if name == "nobody" else "SUCCESS", name)
+        (node, of_scheme[url.partition(":")[0]], "FAILED" if name == "nobody" else "SUCCESS", name)
         for node in nodes
-        for name, url in targets.items()
+        for name, url in {**targets, "kubernetes": f"tls://{api}"}.items()  # that one is there in any case
     }
 
     def latest() -> None:

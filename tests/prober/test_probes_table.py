@@ -6,7 +6,7 @@ from .probes_table import BEGIN, README, rows, written
 
 
 def test_the_table_is_up_to_date() -> None:
-    """Each probe and option has its row, with its default; `python -m tests.prober.probes_table --write` renews it."""
+    """Each probe has its row; `python -m tests.prober.probes_table --write` renews it."""
     assert BEGIN in README.read_text()
     assert "| `tls` | `tls://host[:port]` | a TLS handshake with a verified certificate |" in list(rows())
     assert README.read_text() == written()

@@ -75,7 +75,8 @@ def test_each_readme_lists_its_variables(service: str) -> None:
         elif isinstance(default, tuple | dict):
             assert shown == ",".join(map(str, default)), variable
         else:
-            assert shown == (f"{default:g}" if isinstance(default, float) else str(default)), variable
+            text = str(default).lower() if isinstance(default, bool) else str(default)
+            assert shown == (f"{default:g}" if isinstance(default, float) else text), variable
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,8 @@ LINGER: {{ .root.Values.lingerSeconds }}
 {{- $targets := list -}}
 {{- range $name, $url := .root.Values.prober.targets }}{{ $targets = append $targets (printf "%s=%s" $name $url) }}{{ end }}
 TARGETS: {{ join "," $targets | quote }}
+{{- /* Its CA comes with the account's token, which only probers of a mesh have. */}}
+PROBE_API_SERVER: {{ and $mesh.enabled .root.Values.prober.probeApiServer | quote }}
 NETWORK: {{ .network }}
 CLUSTER_NAME: {{ .root.Values.cluster.name | quote }}
 DISCOVERY: {{ $mesh.enabled | ternary "endpointslice" "static" }}

@@ -94,7 +94,7 @@ to:
 {{- define "smoker.targetPorts" -}}
 {{- range . }}
 {{- $url := urlParse . }}
-- {{ regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) | default (get (dict "https" 443 "dns" 53) $url.scheme | default 80) }}
+- {{ regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) | default (get (dict "https" 443 "tls" 443 "dns" 53) $url.scheme | default 80) }}
 {{- end }}
 {{- end -}}
 

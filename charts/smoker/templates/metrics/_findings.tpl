@@ -1,5 +1,6 @@
 {{/*
 One alert per finding of the hub, however many paths fail with it. A finding of severity info, such as an echo that moved, is no fault.
+A certificate that expires has an alert of its own.
 The window bridges a restart of the hub, after which a finding opens again once two collections have seen it.
 */}}
 {{- define "smoker.findingRules" -}}
@@ -10,7 +11,7 @@ The window bridges a restart of the hub, after which a finding opens again once 
   expr: |
     # Every replica has the same findings, with the same ids.
     max by (finding, scope, layer, kind, severity) (
-      max_over_time(smoker_finding_open{ {{- include "smoker.ofHub" . }},severity!="info"}[{{ $window }}s])
+      max_over_time(smoker_finding_open{ {{- include "smoker.ofHub" . }},severity!="info",kind!="certificate"}[{{ $window }}s])
     ) > 0
   for: {{ int64 $rules.fault.forSeconds }}s
   labels:

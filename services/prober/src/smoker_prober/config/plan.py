@@ -22,7 +22,7 @@ from smoker_common.settings import Kind, duration, host, level, one_of, port, so
 from smoker_prober.config import targets as externals
 from smoker_prober.config.target_list import INTERVAL, TIMEOUT, TargetList, with_options
 from smoker_prober.config.targets import External
-from smoker_prober.probes import ECHOED, PROBES
+from smoker_prober.probes import ECHOED, PROBES, option_kinds
 from smoker_prober.probes.options import Option, key_of
 
 
@@ -121,11 +121,18 @@ class Plan:
         "external targets, each with its probe",
         "TARGETS",
     )
+    api_server: bool = planned(
+        False,
+        option_kinds.switch,
+        "whether to probe the API server's certificate, at the address at which pods ask it",
+        "PROBE_API_SERVER",
+    )
 
     @property
     def echoed(self) -> tuple[str, ...]:
         """Return the probes that run, of the echo services, of peers and of targets, in the order of a round."""
         used = {*self.service.probes, *self.mesh.probes, *(each.probe for each in self.targets.values())}
+        used |= {"tls"} if self.api_server else set()
         return tuple(probe for probe in PROBES if probe in used)
 
 

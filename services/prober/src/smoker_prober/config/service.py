@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from smoker_diagnosis.state import SERVICE
+from smoker_prober.config import api_server
 from smoker_prober.config.plan import Plan
 from smoker_prober.probes import PROBES
 from smoker_prober.probes.followups import path_mtu, train
@@ -25,7 +26,7 @@ class Ports(NamedTuple):
 
 
 def hosts(settings: Settings) -> dict[str, tuple[Target, ...]]:
-    """Return the targets of the echo services and each external target, by names that never collide.
+    """Return the targets of the echo services, the external targets and the API server, by names that never collide.
 
     The name of the echo services is their host. The name of an external target has its plane, too.
     """
@@ -37,6 +38,9 @@ def hosts(settings: Settings) -> dict[str, tuple[Target, ...]]:
             each.probe, each.host, each.port, path, each.options, interval=each.interval, timeout=each.timeout
         )
         found[f"{name} {plane}"] = (target,)
+    own = api_server.target(plane) if settings.plan.api_server else None
+    if own is not None:
+        found.setdefault(f"{own} {plane}", (own,))  # a target of this name in TARGETS comes first
     return found
 
 

@@ -1,0 +1,47 @@
+"""The API server as a target of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from smoker_prober.config import api_server
+from smoker_prober.config.service import hosts
+from smoker_prober.probes.tls import Options
+from smoker_prober.result import Outcome
+from smoker_prober.round import Round
+from smoker_prober.target import Path as PathTo
+from tests.prober.probes.pki import Authority, s_server
+from tests.prober.targets import settings_of
+
+
+def test_it_is_probed_where_pods_ask_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the address in the pod's environment, trusted by the account's CA, under a name of its own."""
+    authority = Authority(tmp_path / "ca")
+    with s_server(authority.issue("kube-apiserver")) as port:
+        monkeypatch.setattr(api_server, "CA", str(authority.file))
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+        monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(port))
+        settings = settings_of({"PROBE_API_SERVER": "true", "SERVER_HOST": "127.0.0.1", "NETWORK": "host"})
+        (target,) = hosts(settings)["kubernetes host-other"]
+        (result,) = Round.of(settings, (target,)).results()
+    assert target.path == PathTo("cluster", "kubernetes", "host-other")
+    assert (result.outcome, result.fields["subject"]) == (Outcome.SUCCESS, "kube-apiserver")
+
+
+def test_it_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outside a cluster, and unless it is asked for."""
+    wanted = settings_of({"PROBE_API_SERVER": "true"})
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    assert "kubernetes other" not in hosts(wanted)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
+    assert hosts(wanted)["kubernetes other"][0].options == Options(ca=api_server.CA)
+    assert "kubernetes other" not in hosts(settings_of({}))
+
+
+def test_a_target_of_that_name_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever names a target `kubernetes` gets that one alone."""
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
+    found = hosts(settings_of({"PROBE_API_SERVER": "true", "TARGETS": "kubernetes=tcp://10.96.0.1:443"}))
+    assert [each.probe for each in found["kubernetes other"]] == ["connect"]
