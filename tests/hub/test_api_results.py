@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from smoker_diagnosis.diagnose import diagnose
-from smoker_diagnosis.state import State, decode
+from smoker_diagnosis.state import LastFailure, State, decode
 from smoker_hub.web import results
 from smoker_hub.web.sources import Sources
 from smoker_hub.web.stream import Stream
@@ -100,6 +101,26 @@ def test_no_more_probers_are_asked_than_the_limit(monkeypatch: pytest.MonkeyPatc
         got = get(sources, "results")
         assert [result["source"] for result in got["results"]] == ["node-2"]
         assert (got["asked"], got["not_asked"]) == (1, 4)
+
+
+def test_probers_whose_paths_work_now_are_asked_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After those that fail come those that failed lately, then others, up to the limit."""
+    with probers(Cluster(nodes(5), host=False).states()) as found:
+        for prober in found:
+            failing(prober, 1.0)
+        lately = found[3]
+        first, *rest = lately.state.paths
+        ended = msgspec.structs.replace(first, last_failure=LastFailure(first.at, "timeout"))
+        lately.state = msgspec.structs.replace(lately.state, paths=[ended, *rest])
+        hub = hub_of(found, Hand())
+        hub.look()
+        sources = Sources(hub=hub, stream=Stream(hub), addresses=lambda: [prober.address for prober in found])
+        got = get(sources, "results", query="failed=true")
+        assert (len(got["results"]), got["asked"], got["not_asked"]) == (5, 5, 0)
+        monkeypatch.setattr(results, "PROBERS", 1)
+        got = get(sources, "results")
+        assert [result["source"] for result in got["results"]] == [lately.state.node]
+        assert (got["asked"], got["not_asked"]) == (1, 0)
 
 
 def test_a_real_prober_is_understood() -> None:

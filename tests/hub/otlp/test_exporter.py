@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from prometheus_client import CollectorRegistry
 
+from smoker_diagnosis.state import LastFailure
 from smoker_hub.hub import Hub
 from smoker_hub.otlp.encode import Gauge
 from smoker_hub.otlp.exporter import BATCH, POINTS, QUEUE, Exporter, parts
@@ -76,6 +77,61 @@ def test_findings_and_failed_results_are_logs() -> None:
         (closed,) = eventually("its closing is there", lambda: of_event(there, "smoker.finding.close"))
         assert (closed.severity_text, closed.body.string_value[:14]) == ("INFO", "CLOSED node-2:")
         assert len(of_event(there, "smoker.result.failed")) == failed
+
+
+def flapped(prober: Prober, at: float, count: int) -> None:
+    """Have a prober's first path work again after its last of `count` failures, `at` its clock."""
+    first, *rest = prober.state.paths
+    failure = LastFailure(at, "timeout", count, "no answer within 5 s")
+    works = msgspec.structs.replace(first, last_failure=failure)
+    prober.state = msgspec.structs.replace(prober.state, paths=[works, *rest])
+
+
+def test_a_failure_that_is_over_is_sent() -> None:
+    """Its confirmation succeeded before the look. It is sent once; of several the last, with their number."""
+    with looking(clock=Hand()) as (hub, found), receiver(200) as there, exporting(hub, there):
+        hub.look()
+        prober, at = found[0], found[0].state.at
+        flapped(prober, at - 3.0, 1)
+        hub.look()
+        again(found)
+        hub.look()
+        prober.raw = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"
+        hub.look()
+        prober.raw = b""
+        flapped(prober, at - 1.0, 4)
+        hub.look()
+        eventually("both are there", lambda: len(of_event(there, "smoker.result.failed")) >= 2)
+        one, other = of_event(there, "smoker.result.failed")
+        assert attributes(one)["smoker.source"] == prober.state.node
+        assert [attributes(each)["smoker.failures"] for each in (one, other)] == [1, 3]
+        assert attributes(one)["error.message"] == "no answer within 5 s"
+        assert other.time_unix_nano - one.time_unix_nano == 2 * 10**9
+
+
+def test_what_was_over_before_the_hub_began_is_not_sent() -> None:
+    """A hub that starts sends what fails now, and not the failures of the ten minutes before."""
+    with looking(clock=Hand()) as (hub, found), receiver(200) as there:
+        for prober in found:
+            flapped(prober, prober.state.at - 3.0, 1)
+        hub.look()
+        with exporting(hub, there):
+            hub.look()
+            flapped(found[0], found[0].state.at - 1.0, 2)
+            hub.look()
+            (record,) = eventually("the new one is there", lambda: of_event(there, "smoker.result.failed"))
+            assert attributes(record)["smoker.failures"] == 1
+
+
+def test_a_prober_of_an_older_version_tells_its_last_result() -> None:
+    """Its state has no last failure: a path that fails now is sent, with its cause."""
+    with looking(clock=Hand()) as (hub, found), receiver(200) as there, exporting(hub, there):
+        hub.look()
+        become(found, "node-2")
+        assert not any(path.last_failure for prober in found for path in prober.state.paths)
+        hub.look()
+        records_of = eventually("they are there", lambda: of_event(there, "smoker.result.failed"))
+        assert attributes(records_of[0])["smoker.failures"] == 1
 
 
 def test_a_result_has_the_date_of_its_probe() -> None:

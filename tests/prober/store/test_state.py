@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from smoker_diagnosis.path_mtu import PathMtu
-from smoker_diagnosis.state import State, decode
+from smoker_diagnosis.state import LastFailure, State, decode
 from smoker_diagnosis.train import Train
 from smoker_prober.peers.direction import heard_of
 from smoker_prober.result import Method, Outcome, Result, Rtt
 from smoker_prober.store import Store
 from smoker_prober.store.identity import Identity
 from smoker_prober.store.mesh_state import MeshState
-from smoker_prober.store.state import STATE
+from smoker_prober.store.state import REMEMBERED, STATE
 from smoker_prober.target import Path, Target, service_path
 from tests.conftest import Start
 from tests.prober.targets import peer_path
@@ -250,3 +250,25 @@ def test_a_datagram_connects_nothing() -> None:
     state = sink()
     state.keep(made(Outcome.TIMEOUT, "udp", phases={"resolve": 0.0, "send": 0.0, "wait": 5.0}))
     assert not read(state).paths[0].connected
+
+
+def test_the_last_failure_stays_for_ten_minutes() -> None:
+    """A success does not hide it, nor does our own error count; each failure has its number and its cause."""
+    state = sink()
+    state.keep(made(began=10.0))
+    assert read(state).paths[0].last_failure is None
+    state.keep(made(Outcome.TIMEOUT, began=20.0))
+    state.keep(made(Outcome.REFUSED, began=21.0, confirms=True))
+    state.keep(made(began=22.0, confirms=True))
+    state.keep(made(Outcome.LOCAL_ERROR, began=30.0))
+    (path,) = read(state).paths
+    assert path.streak == 0
+    assert path.last_failure == LastFailure(21.0, "refused", 2, "wait: why")
+    state.keep(made(began=21.0 + REMEMBERED))
+    assert read(state).paths[0].last_failure is not None
+    state.keep(made(began=22.0 + REMEMBERED))
+    assert read(state).paths[0].last_failure is None
+    state.keep(made(Outcome.TIMEOUT, began=30.0 + REMEMBERED))
+    again = read(state).paths[0].last_failure
+    assert again is not None
+    assert again.count == 3

@@ -31,6 +31,15 @@ class StateError(ValueError):
     """Not a state of this version. The message is one sentence without its full stop."""
 
 
+class LastFailure(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The last failed result of a path, whatever came after it."""
+
+    at: float  # when its probe began
+    outcome: str
+    count: int = 1  # failed results since the prober knows the path, this one included
+    error: str = ""  # its cause, in words for people
+
+
 class PathState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a prober knows of one path and probe. Counts cover the last rounds (three by default).
 
@@ -70,6 +79,7 @@ class PathState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     past: int = 0  # results of the last 120 rounds, without local_error and confirmations
     flaps: int = 0  # of these rounds: short streaks of failures that are over
     lossy: int = 0  # of these rounds: trains that lost packets
+    last_failure: LastFailure | None = None  # for ten minutes: what a confirmation hides that succeeds soon after
 
     @property
     def failed(self) -> int:

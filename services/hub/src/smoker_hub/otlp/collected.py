@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from smoker_diagnosis.state import PEER, PathState, State
+from smoker_diagnosis.state import PEER, LastFailure, PathState, State
 from smoker_hub import judge
 from smoker_hub.collect import Key
 from smoker_hub.history.rows import rollup
@@ -19,39 +19,55 @@ INFO, WARN, ERROR = 9, 13, 17  # OTLP's numbers of severities
 class FailedResults:
     """Finds the failed results that the previous look did not have.
 
-    It sees only the last result of each path, so of several results between two looks it reports the last.
+    A path carries its last failure, also where a later probe succeeded. Of several within one look the record has the
+    last one and their number.
     """
 
     def __init__(self) -> None:
         self._states: dict[Key, State] = {}
-        self._told: dict[Key, dict[str, float]] = {}  # when each failing path's last failed probe began
+        self._told: dict[Key, dict[str, LastFailure]] = {}  # the last failure of each path that has one
 
     def look(self, hub: Hub) -> Iterator[Record]:
         """Yield a record for each new failed result."""
         states: dict[Key, State] = {(state.node, state.network): state for state in hub.collected.states}
-        for gone in self._states.keys() - states.keys():
-            self._told.pop(gone, None)
+        for gone in self._told.keys() - states.keys() - hub.collected.silent.keys():
+            del self._told[gone]
         for key, state in states.items():
             if self._states.get(key) is not state:
                 yield from self._of(hub, key, state)
         self._states = states
 
     def _of(self, hub: Hub, key: Key, state: State) -> Iterator[Record]:
-        told, date = self._told.get(key, {}), hub.clock.wall_time()
-        failing: dict[str, float] = {}
+        before, date = self._told.get(key), hub.clock.wall_time()
+        told: dict[str, LastFailure] = {}
         for path in state.paths:
-            if not judge.fails(path):
+            failure = _last_failure(path)
+            if failure is None:
                 continue
             name = judge.identity(*key, path)
-            failing[name] = path.at
-            if path.at > told.get(name, float("-inf")):
-                ago = hub.collected.waited.get(key, 0.0) + state.at - path.at
-                yield _failed(state, path, date - ago, date)
-        self._told[key] = failing
+            told[name] = failure
+            known = None if before is None else before.get(name)
+            if known is not None and known.at == failure.at:
+                continue
+            if before is None and not judge.fails(path):
+                continue  # a prober that is seen for the first time: what is over was before this hub's time
+            more = failure.count - (known.count if known is not None else failure.count - 1)
+            ago = hub.collected.waited.get(key, 0.0) + state.at - failure.at
+            about = _about(state, path, failure) | {"smoker.failures": max(more, 1)}
+            body = f"{state.node} does not reach {path.target} ({path.probe} {path.plane}): {failure.outcome}"
+            yield Record(date - ago, date, WARN, "smoker.result.failed", body, about)
+        self._told[key] = told
 
 
-def _failed(state: State, path: PathState, at: float, observed: float) -> Record:
-    attributes: dict[str, Value] = {
+def _last_failure(path: PathState) -> LastFailure | None:
+    """Return the last failure of `path`. A prober of an older version says only what the last result is."""
+    if path.last_failure is None and judge.fails(path):
+        return LastFailure(path.at, path.last, 1, path.error)
+    return path.last_failure
+
+
+def _about(state: State, path: PathState, failure: LastFailure) -> dict[str, Value]:
+    return {
         "smoker.source": state.node,
         "smoker.source.network": state.network,
         "smoker.source.zone": state.zone,
@@ -61,12 +77,11 @@ def _failed(state: State, path: PathState, at: float, observed: float) -> Record
         "smoker.plane": path.plane,
         "smoker.probe": path.probe,
         "network.type": path.family,
-        "error.type": path.last,
+        "error.type": failure.outcome,
+        "error.message": failure.error,
         "smoker.failures_in_a_row": path.streak,
         "smoker.offender": path.offender,
     }
-    body = f"{state.node} does not reach {path.target} ({path.probe} {path.plane}): {path.last}"
-    return Record(at, observed, WARN, "smoker.result.failed", body, attributes)
 
 
 def of_change(hub: Hub, change: Change) -> Record:

@@ -1,7 +1,8 @@
 """The last failures of all probers, read from their snapshots for each request.
 
-Only probers with a path that does not work properly are asked, the worst first, within one deadline. A prober that
-does not answer is counted and does not delay the others.
+At most `PROBERS` are asked, those with the most failing paths first, then those whose paths failed lately, then others:
+a prober keeps failures for longer than its state tells. All share one deadline. Each prober that does not answer is
+counted and does not delay the others.
 """
 
 from __future__ import annotations
@@ -65,7 +66,9 @@ _decoder = msgspec.json.Decoder(_Snapshot)
 def answer(sources: Sources, values: Values) -> Results:
     """Return the newest failures, the newest first."""
     addresses = {(each.node, each.network): each for each in sources.addresses()}
-    wanted = [key for key in _worst(sources, values) if key in addresses]
+    failed, others = _worst(sources, values)
+    wanted = [key for key in failed if key in addresses]
+    wanted += [key for key in others if key in addresses][: max(PROBERS - len(wanted), 0)]
     pool, asked = Pool(AT_ONCE), list[_Asked]()
     for key in wanted[:PROBERS]:
         pool.spawn(lambda address: asked.append(_ask(address, values)), addresses[key])
@@ -83,23 +86,33 @@ def answer(sources: Sources, values: Values) -> Results:
     )
 
 
-def _worst(sources: Sources, values: Values) -> list[Key]:
-    """Return the probers with a path that does not work properly, those with most failing paths first."""
+def _worst(sources: Sources, values: Values) -> tuple[list[Key], list[Key]]:
+    """Return the probers with a path that failed lately, those with most failing paths first, and the others."""
     found: list[tuple[int, Key]] = []
+    others: list[Key] = []
     for number, state in enumerate(sources.hub.collected.states, 1):
         if not number % PROBERS:
             gevent.sleep(0)
-        if values["from"] in (None, state.node) and (bad := _bad(state, values["to"])):
+        if values["from"] not in (None, state.node):
+            continue
+        bad = _bad(state, values["to"])
+        if bad:
             found.append((-bad, (state.node, state.network)))
-    return [key for _, key in sorted(found)]
+        elif bad is not None:
+            others.append((state.node, state.network))
+    return [key for _, key in sorted(found)], others
 
 
-def _bad(state: State, target: str | None) -> int:
-    """Return how bad the paths of `state` are: a failing one counts more than any number of lossy ones."""
-    weight = 0
+def _bad(state: State, target: str | None) -> int | None:
+    """Return how bad the paths of `state` are, None without a path to `target`.
+
+    A failing path counts more than any number of those that only failed lately.
+    """
+    weight: int | None = None
     for path in state.paths:
-        if target in (None, path.target) and (judge.fails(path) or path.failures):
-            weight += 10_000 if judge.fails(path) else 1
+        if target in (None, path.target):
+            lately = bool(path.failures) or path.last_failure is not None
+            weight = (weight or 0) + (10_000 if judge.fails(path) else int(lately))
     return weight
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from smoker_diagnosis.state import PEER, Large, PathState, State, encode
+from smoker_diagnosis.state import PEER, Large, LastFailure, PathState, State, encode
 from smoker_prober.result import Outcome, Result
 from smoker_prober.store.identity import Identity
 from smoker_prober.store.mesh_state import MeshState
@@ -20,6 +20,7 @@ from smoker_prober.target import Path
 
 STATE = "/api/v1/state"
 ROUNDS = 3  # rounds that the counts cover
+REMEMBERED = 600.0  # seconds for which the state has the last failure of a path
 ERROR = 200  # characters of an error
 SAMPLES = 20  # round-trip times that the percentiles cover
 STARVED = 0.25  # share of time that this process waited for a CPU
@@ -54,6 +55,7 @@ class _Kept:
     past: int = 0  # results of the history
     lossy: deque[float] | None = None  # instants at which a train lost packets; most paths have none
     ended: deque[float] | None = None  # instants at which a short streak of failures ended; most paths have none
+    last_failure: LastFailure | None = None
 
 
 class States:
@@ -133,6 +135,7 @@ class States:
             past=kept.past,
             flaps=len(kept.ended or ()),
             lossy=len(kept.lossy or ()),
+            last_failure=_recent(kept.last_failure, result.began),
         )
         self._changes += 1
 
@@ -156,6 +159,9 @@ class States:
                 kept.ended = _with(kept.ended, result.began)
             kept.streak, kept.since, kept.connected = 0, 0.0, False
         else:
+            count = 1 if kept.last_failure is None else kept.last_failure.count + 1
+            error = result.error[:ERROR]
+            kept.last_failure = LastFailure(round(result.began, 3), result.outcome.value, count, error)
             kept.since = kept.since if kept.streak else result.began
             kept.streak += 1
             kept.connected = kept.connected or (result.outcome is Outcome.TIMEOUT and result.connected)
@@ -247,6 +253,11 @@ def _with(instants: deque[float] | None, now: float) -> deque[float]:
 
 def _network_at_the_end(plane: str) -> str:
     return plane.rpartition("-")[2]
+
+
+def _recent(failure: LastFailure | None, now: float) -> LastFailure | None:
+    """Return a failure that is not too old for the state: that keeps small what the hub holds of a large mesh."""
+    return failure if failure is not None and now - failure.at <= REMEMBERED else None
 
 
 def _nearest(ordered: list[float], share: float) -> float:
