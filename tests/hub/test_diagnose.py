@@ -9,6 +9,7 @@ from smoker_hub.diagnose import NEW, Diagnosis
 from smoker_hub.incidents import Change
 from smoker_hub.moves import HOLDS
 from smoker_hub.nodes import Node
+from tests.conftest import eventually
 from tests.diagnosis.mesh import INTERVAL, TIMEOUT, Cluster, nodes
 from tests.hub.stand_ins import Hand, hub_of, probers
 from tests.hub.test_hub import ERROR, become
@@ -131,3 +132,24 @@ def test_an_echo_that_fails_where_no_node_is_drained_is_a_finding() -> None:
     diagnosis = Diagnosis(Inventory(), Hand())
     look(diagnosis, echoes("node-3", failing=False))
     assert [each.kind for each in look(diagnosis, echoes(""))] == ["service"]
+
+
+def test_a_node_that_is_dead_when_the_hub_starts_is_not_new() -> None:
+    """Its probers do not answer within the first look: the node is named as soon as two looks have it."""
+    changes = list[Change]()
+    with probers(Cluster(nodes(5)).fail(lambda link: link.touches("node-2")).states()) as found:
+        for prober in found:
+            prober.silent = prober.state.node == "node-2"
+        hub = hub_of(found, Hand(), changes.append, timeout=0.8)
+        hub.look()
+        assert not hub.collected.silent
+        assert "node-2" in hub.collected.nodes
+
+        def failed() -> bool:
+            hub.look()
+            return bool(hub.collected.silent)
+
+        eventually("its requests have failed", failed)
+        hub.look()
+        hub.look()
+        assert [(each.kind, each.incident.finding.scope.nodes) for each in changes] == [("open", ("node-2",))]

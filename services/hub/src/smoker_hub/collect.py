@@ -68,6 +68,7 @@ class Collected:
     lost: frozenset[Key] = frozenset()  # probers that have been silent for long enough to count
     asked: int = 0
     missed: int = 0  # silent probers that are ready or have answered before; the others never started
+    nodes: frozenset[str] = frozenset()  # those of all probers that were asked, also where no answer came yet
 
     @property
     def blind(self) -> bool:
@@ -169,4 +170,5 @@ class Collector:
             lost=lost,
             asked=len(self._known),
             missed=sum(self._known[key].ready or self._known[key].state is not None for key in silent),
+            nodes=frozenset(node for node, _ in self._known),
         )

@@ -47,7 +47,7 @@ class Diagnosis:
 
     def _meet(self, collected: Collected, now: float) -> None:
         """Note when each node appeared. Nodes of the first look are not new."""
-        here = {state.node for state in collected.states} | {node for node, _ in collected.silent}
+        here = {state.node for state in collected.states} | {node for node, _ in collected.silent} | collected.nodes
         since = now if self._came else OLD
         self._came = {node: self._came.get(node, since) for node in here}
 
