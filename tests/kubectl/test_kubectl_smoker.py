@@ -18,6 +18,7 @@ import pytest
 from smoker_common.listen import tcp_listener
 from smoker_hub.hub import Hub
 from smoker_hub.web import api
+from smoker_hub.web.auth import Guard
 from smoker_hub.web.sources import Sources
 from smoker_hub.web.stream import Stream
 from tests.conftest import BIN, PATIENCE, eventually
@@ -160,7 +161,10 @@ REFUSALS = {
     ),
     "no route": ("get services=Unable to connect to the server: dial tcp: i/o timeout", "the cluster does not answer"),
     "not logged in": ("get services=error: You must be logged in to the server (Unauthorized)", "log in again"),
-    "a token": ("raw=error: You must be logged in to the server (Unauthorized)", "the hub wants a token (hub.auth)"),
+    "a token": (
+        "raw=error: You must be logged in to the server (Unauthorized)",
+        "the hub wants a login (hub.auth): give --secret NAME",
+    ),
     "no proxy": (
         (
             'raw=Error from server (Forbidden): services "lungs-hub:http" is forbidden: User "u" cannot get resource '
@@ -345,3 +349,79 @@ def test_it_is_clean_for_shellcheck() -> None:
         [BIN / "shellcheck", "--shell=sh", SCRIPT], capture_output=True, text=True, timeout=60, check=False
     )
     assert (said.returncode, said.stdout) == (0, "")
+
+
+TOKEN, USER, PASSWORD = 't0k"en\\$x', "ops", 'pa"ss w:ord'
+
+
+@pytest.fixture
+def guarded(stage: Stage) -> Iterator[Stage]:
+    """The same hub, which wants a login."""
+    folder = stage.folder / "auth"
+    folder.mkdir()
+    for name, text in (("token", TOKEN), ("username", USER), ("password", PASSWORD)):
+        (folder / name).write_text(text + "\n")
+    listener = tcp_listener(HOST, 0)
+    server = api.Server(listener, Sources(hub=stage.hub, stream=Stream(stage.hub), guard=Guard(folder)))
+    server.start()
+    stage.env["FORWARD"] = str(listener.getsockname()[1])
+    stage.env["TMPDIR"] = str(stage.folder)
+    yield stage
+    server.close()
+    server.drain(0.0)
+
+
+SECRETS = json.dumps({"a": {"token": TOKEN}, "b": {"username": USER, "password": PASSWORD}, "old": {"token": "x"}})
+LOGINS: dict[str, tuple[dict[str, str], list[str]]] = {
+    "a token": ({"SMOKER_TOKEN": TOKEN}, []),
+    "a user": ({"SMOKER_USERNAME": USER, "SMOKER_PASSWORD": PASSWORD}, []),
+    "a Secret with a token": ({"SECRET": SECRETS}, ["--secret", "a"]),
+    "a Secret with a user": ({"SECRET": SECRETS}, ["--secret=b"]),
+}
+
+
+@pytest.mark.parametrize("login", LOGINS)
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_hub_that_wants_a_login(guarded: Stage, shell: str, login: str) -> None:
+    """The login of the environment or of the Secret is sent; no process and no file shows it, and nothing is left."""
+    changed, options = LOGINS[login]
+    said = guarded.run("status", *options, shell=shell, **changed)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert said.stdout.startswith("HEALTHY ")
+    assert all(secret not in json.dumps(call) for call in guarded.calls for secret in (TOKEN, PASSWORD))
+    assert not any("--raw" in call for call in guarded.calls)
+    assert {path.name for path in guarded.folder.iterdir()} == {"auth", "calls"}
+
+
+def test_every_command_logs_in(guarded: Stage) -> None:
+    """A fault is told with the same exit codes; the export and the stream need the login, too."""
+    guarded.env["SMOKER_TOKEN"] = TOKEN
+    guarded.become(*CUT_OFF)
+    for command in ("findings", "nodes", "matrix", "findings -o junit"):
+        said = guarded.run(*command.split())
+        assert (said.returncode, said.stderr) == (1, ""), command
+    assert guarded.run("path", "node-1", "node-3").returncode == 0
+    assert guarded.run("export", "all.json").returncode == 0
+    assert json.loads((guarded.folder / "all.json").read_text())["summary"]["state"] == "faults"
+    popen, text = followed(guarded, "watch", "-o", "json")
+    try:
+        eventually("the snapshot is there", lambda: '"headline":"FAULT node-2' in text())
+    finally:
+        popen.terminate()
+        popen.wait(PATIENCE)
+
+
+@pytest.mark.parametrize(
+    ("changed", "options", "told"),
+    [
+        ({"SMOKER_TOKEN": "wrong"}, [], "the hub does not accept this login"),
+        ({"SECRET": SECRETS}, ["--secret", "old"], "the hub does not accept this login"),
+        ({"SECRET": SECRETS}, ["--secret", "c"], "the Secret c in namespace net cannot be read: Error from server"),
+        ({"SMOKER_TOKEN": TOKEN, "REFUSE": "port-forward=error: unable to forward"}, [], "no port can be forwarded to"),
+    ],
+)
+def test_a_login_that_fails(guarded: Stage, changed: dict[str, str], options: list[str], told: str) -> None:
+    """Exit code 2 and one sentence that says what is wrong."""
+    said = guarded.run("status", *options, **changed)
+    assert (said.returncode, said.stdout, said.stderr.count("\n")) == (2, "", 1), said
+    assert told in said.stderr
