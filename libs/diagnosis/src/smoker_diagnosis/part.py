@@ -88,7 +88,7 @@ class Part:
             return None
         changed: set[Cell] = set()
         for old, new, cell in zip(before.paths, state.paths, self.of_path, strict=True):
-            if old != new:
+            if old is not new and old != new:
                 if _place(old) != _place(new):
                     return None
                 if cell is not None:  # paths of other roles have no cell: they are always read again

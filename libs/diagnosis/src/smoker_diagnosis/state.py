@@ -7,13 +7,14 @@ the difference between two instants of one document, so no other machine's wall 
 from __future__ import annotations
 
 from sys import intern
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec.structs import force_setattr
 
 VERSION = 1
 WORDS = ("target", "plane", "family", "probe", "zone", "last", "offender")  # fields of a path that repeat
+ZERO = 0.0  # shared: each float that is decoded is an object of its own
 NO_FAILURES: dict[str, int] = {}  # shared, and never changed
 LARGEST = 64 * 1024 * 1024  # bytes of a document that `decode` reads
 
@@ -133,6 +134,7 @@ class _Head(msgspec.Struct):
     version: int
 
 
+_FLOATS = tuple(field.name for field in msgspec.structs.fields(PathState) if field.type is float)
 _encoder = msgspec.json.Encoder()
 _head = msgspec.json.Decoder(_Head)
 _decoder = msgspec.json.Decoder(State)
@@ -143,24 +145,51 @@ def encode(state: State) -> bytes:
     return _encoder.encode(state)
 
 
-def decode(document: bytes) -> State:
-    """Return the state in `document`. Raises `StateError` for anything that is not a state of this version."""
+def decode(document: bytes, before: State | None = None) -> State:
+    """Return the state in `document`. Raises `StateError` for anything that is not a state of this version.
+
+    `before`: an older state of the same prober. Paths that have not changed since are the same objects.
+    """
     if len(document) > LARGEST:
         raise StateError(f"the state has {len(document)} bytes, more than {LARGEST}")
     try:
         version = _head.decode(document).version
         if version != VERSION:
             raise StateError(f"the state has version {version}, this program reads version {VERSION}")
-        return _shared(_decoder.decode(document))
+        return _shared(_decoder.decode(document), before)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise StateError(f"this is no state of a prober: {error}") from None
 
 
-def _shared(state: State) -> State:
-    """Return `state` with equal words as one object: thousands of states contain few different words."""
+def _shared(state: State, before: State | None) -> State:
+    """Return `state` with equal values as one object: thousands of states contain few different ones."""
+    known: set[int] = set()  # identities of what `before` has made one object already
+    if before is not None:
+        _reuse(state.paths, before.paths)
+        _reuse(state.heard, before.heard)
+        known = {*map(id, before.paths), *map(id, before.heard)}
     for path in state.paths:
-        for field in WORDS:
-            force_setattr(path, field, intern(getattr(path, field)))
-        if not path.failures:
-            force_setattr(path, "failures", NO_FAILURES)
+        if id(path) not in known:
+            _share_path(path)
+    for heard in state.heard:
+        if id(heard) not in known:
+            for field in ("node", "plane", "family"):
+                force_setattr(heard, field, intern(getattr(heard, field)))
     return state
+
+
+def _share_path(path: PathState) -> None:
+    for field in WORDS:
+        force_setattr(path, field, intern(getattr(path, field)))
+    for field in _FLOATS:
+        if not getattr(path, field):
+            force_setattr(path, field, ZERO)
+    if not path.failures:
+        force_setattr(path, "failures", NO_FAILURES)
+
+
+def _reuse(new: list[Any], old: list[Any]) -> None:
+    """Put the objects of `old` in the places of equal ones of `new`."""
+    for place, (one, other) in enumerate(zip(new, old, strict=False)):
+        if one == other:
+            new[place] = other

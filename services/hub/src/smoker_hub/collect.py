@@ -149,7 +149,7 @@ class Collector:
     def _take(self, known: _Known, found: Fetched, address: Address) -> None:
         now = self._clock()
         if found.body is not None:
-            state = decode(found.body)
+            state = decode(found.body, known.state)
             if (state.node, state.network) != (address.node, address.network):
                 raise StateError(f"this is the state of another prober, on {state.node} ({state.network})")
             known.state, known.tag, known.received = state, found.tag, now

@@ -1,0 +1,49 @@
+"""The state's document: what is read of it, and what successive states of a prober share."""
+
+from __future__ import annotations
+
+import msgspec
+
+from smoker_diagnosis.state import State, decode, encode
+from tests.diagnosis.mesh import Cluster, nodes
+
+
+def newer(state: State, *changed: int) -> State:
+    """A newer state of the same prober: these of its paths have a new result."""
+    paths = list(state.paths)
+    for number in changed:
+        paths[number] = msgspec.structs.replace(paths[number], at=paths[number].at + 30.0)
+    return msgspec.structs.replace(state, at=state.at + 5.0, paths=paths)
+
+
+def test_unchanged_paths_are_the_objects_of_the_state_before() -> None:
+    """A new result costs the memory of one path, and the state is the same as without the older one."""
+    (first, *_) = Cluster(nodes(3)).states()
+    before = decode(encode(first))
+    document = encode(newer(first, 1))
+    after = decode(document, before)
+    assert after == decode(document)
+    shared = [new is old for new, old in zip(after.paths, before.paths, strict=True)]
+    assert shared == [number != 1 for number in range(len(before.paths))]
+    assert all(new is old for new, old in zip(after.heard, before.heard, strict=True))
+
+
+def test_other_paths_than_before() -> None:
+    """A path more, one less, and another order change nothing of what is read."""
+    (first, *_) = Cluster(nodes(4)).states()
+    before = decode(encode(first))
+    for paths in (first.paths[1:], [*first.paths, first.paths[0]], first.paths[::-1], []):
+        document = encode(msgspec.structs.replace(first, paths=list(paths)))
+        assert decode(document, before) == decode(document)
+    assert before == decode(encode(first)), "the older state must stay as it was"
+
+
+def test_equal_words_of_all_states_are_one_object() -> None:
+    """Names of nodes, planes and families repeat in thousands of states."""
+    states = [decode(encode(state)) for state in Cluster(nodes(4)).states()]
+    for field in ("target", "plane", "family", "probe", "last"):
+        words = [getattr(path, field) for state in states for path in state.paths]
+        assert len({id(word) for word in words}) == len(set(words)), field
+    heard = [each.node for state in states for each in state.heard]
+    assert heard
+    assert len({id(word) for word in heard}) == len(set(heard))
