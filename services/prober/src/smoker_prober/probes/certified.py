@@ -44,7 +44,7 @@ class Certified(Details):
         return Expiry(self.not_after, self.expires_in)
 
 
-def expiry_of(sock: socket.socket) -> dict[str, float]:
+def expiry_of(sock: socket.socket) -> dict[str, Any]:
     """Return the fields of `Certified` for the verified certificate of a connection; none without TLS."""
     found = sock.getpeercert() if isinstance(sock, ssl.SSLSocket) else None
     if not found or "notAfter" not in found:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import re
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,40 +12,20 @@ from typing import Any
 from urllib3.connection import HTTPConnection
 
 from smoker_common.host import authority, wire
-from smoker_common.settings import Kind
 from smoker_outcome.failure import BadReply
 from smoker_prober.probes.base import Attempt, Probe
 from smoker_prober.probes.certified import Certified, expiry_of
 from smoker_prober.probes.connection import connect, count_retransmits
-from smoker_prober.probes.handshake import Security, secured
+from smoker_prober.probes.handshake import Security, require_alpn, secured
 from smoker_prober.probes.http_answer import Answer
-from smoker_prober.probes.options import Url, option
+from smoker_prober.probes.http_options import PATIENCE, matches
+from smoker_prober.probes.http_options import Options as Options  # noqa: PLC0414  beside its probe
+from smoker_prober.probes.options import Url
 from smoker_prober.target import Target
 
 MAX_BODY = 64 * 1024  # bytes; a longer answer is not an echo's, and no more is read of a page
 HEADERS = {"User-Agent": "smoker-prober", "Accept": "*/*", "Connection": "close"}
-
-
-_PATH = re.compile(r"/[-\w.~!$&'()*+;=:@%/?,]*", re.ASCII)  # RFC 3986; no fragment: it is not sent
-
-
-def _path(text: str) -> str:
-    if not _PATH.fullmatch(text):
-        raise ValueError(text)
-    return text
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a URL says beside host and port: the path with its query, as it is sent, and whether it is https."""
-
-    path: str = option("/", Kind("a path that begins with /, with its query", _path), "what is asked for")
-    tls: bool = False
-
-    @property
-    def default_port(self) -> int:
-        """Return the port of the URL's scheme."""
-        return 443 if self.tls else 80
+ALPN = {"1.1": ("http/1.1",), "2": ("h2",), "any": ("h2", "http/1.1")}
 
 
 @dataclass(frozen=True)
@@ -54,6 +33,7 @@ class Details(Certified):
     """What only an HTTP probe finds."""
 
     status: int
+    http_version: str | None = None  # of HTTP, where it is not 1.1
 
     @property
     def of_failure(self) -> dict[str, Any]:
@@ -74,15 +54,17 @@ def _url(target: Target) -> Options | None:
 
 
 @contextlib.contextmanager
-def _connected(attempt: Attempt) -> Iterator[socket.socket]:
-    """Connect a nonblocking socket, with TLS and a checked certificate if the URL is https."""
-    url = _url(attempt.target)
+def _connected(attempt: Attempt) -> Iterator[tuple[socket.socket, bool]]:
+    """Connect a nonblocking socket, with TLS and a checked certificate if the URL is https; and whether for HTTP/2."""
+    url = _url(attempt.target) or Options()
     with connect(attempt) as sock:
-        if url is None or not url.tls:
-            yield sock
+        if not url.tls:
+            yield sock, url.version == "2"  # without TLS the client has to know (RFC 9113 section 3.3)
             return
-        with secured(attempt, sock, Security()) as tls:
-            yield tls
+        with secured(attempt, sock, Security(ca=url.ca, alpn=ALPN[url.version])) as tls:
+            if url.version == "2":
+                require_alpn(tls, "h2")
+            yield tls, tls.selected_alpn_protocol() == "h2"
 
 
 def from_url(url: Url) -> Options:
@@ -94,30 +76,77 @@ def from_url(url: Url) -> Options:
 
 
 def run(attempt: Attempt) -> None:
-    """GET a page and judge its status."""
-    target, deadline = attempt.target, attempt.deadline
-    url = _url(target)
-    path = "/" if url is None else url.path
-    with _connected(attempt) as sock:
-        connection = HTTPConnection(attempt.address, target.port, timeout=0)
-        connection.response_class = functools.partial(Answer, attempt)  # type: ignore[assignment]
-        connection.sock = sock  # connected and timed already; it stays nonblocking
-        with attempt.phase("send"):
-            connection.request("GET", path, headers=HEADERS | {"Host": host_header(target)}, preload_content=False)
-        with attempt.phase("wait"):
-            deadline.readable(sock)
-            with deadline.reading():
-                answer = connection.getresponse()
-        attempt.details = Details(answer.status, **expiry_of(sock))
-        with attempt.phase("transfer"), deadline.reading(), contextlib.closing(answer):
-            attempt.received = len(answer.read(MAX_BODY + 1, decode_content=False))
-            count_retransmits(attempt, sock)  # while it is open
-            if attempt.received <= MAX_BODY and answer.length_remaining:
-                raise BadReply(f"the body broke off {answer.length_remaining} bytes before its end")
-    if not (answer.status == 200 if url is None else 200 <= answer.status < 400):
-        raise BadReply(f"status {answer.status} for GET {path}")
+    """Ask for a page and judge its status and body."""
+    url = _url(attempt.target)
+    asked = url or Options()
+    with _connected(attempt) as (sock, second):
+        status, body = (_over_http2 if second else _over_http1)(attempt, sock, asked)
+    expect, what = asked.expect, f"{asked.method} {asked.path}"
+    wanted = expect.status or (((200, 200),) if url is None else ((200, 399),))
+    if not any(low <= status <= high for low, high in wanted):
+        raise BadReply(f"status {status} for {what}")
     if url is None and attempt.received > MAX_BODY:
-        raise BadReply(f"a body of over {MAX_BODY} bytes for GET {path}")
+        raise BadReply(f"a body of over {MAX_BODY} bytes for {what}")
+    if expect.body:
+        _match(expect.body, body)
+
+
+def _match(pattern: str, body: bytes) -> None:
+    try:
+        matched = matches(pattern, body)
+    except TimeoutError:
+        raise BadReply(f"expect.body took over {PATIENCE:g} s on a body of {len(body)} bytes") from None
+    if not matched:
+        raise BadReply(f"the body does not match {pattern!r}")
+
+
+def _over_http1(attempt: Attempt, sock: socket.socket, asked: Options) -> tuple[int, bytes]:
+    """Return status and body by HTTP/1.1."""
+    target, deadline = attempt.target, attempt.deadline
+    connection = HTTPConnection(attempt.address, target.port, timeout=0)
+    connection.response_class = functools.partial(Answer, attempt)  # type: ignore[assignment]
+    connection.sock = sock  # connected and timed already; it stays nonblocking
+    headers = HEADERS | {"Host": host_header(target)}
+    names = {name.lower(): name for name in headers}
+    for name, value in asked.headers:  # one of ours is replaced, however it is written
+        headers[names.get(name.lower(), name)] = value
+    with attempt.phase("send"):
+        connection.request(asked.method, asked.path, headers=headers, preload_content=False)
+    with attempt.phase("wait"):
+        deadline.readable(sock)
+        with deadline.reading():
+            answer = connection.getresponse()
+    attempt.details = Details(answer.status, **expiry_of(sock))
+    with attempt.phase("transfer"), deadline.reading(), contextlib.closing(answer):
+        body = answer.read(MAX_BODY + 1, decode_content=False)
+        attempt.received = len(body)
+        count_retransmits(attempt, sock)  # while it is open
+        if attempt.received <= MAX_BODY and answer.length_remaining:
+            raise BadReply(f"the body broke off {answer.length_remaining} bytes before its end")
+    return answer.status, body
+
+
+def _over_http2(attempt: Attempt, sock: socket.socket, asked: Options) -> tuple[int, bytes]:
+    """Return status and body by HTTP/2."""
+    from smoker_prober.probes.http2 import Exchange  # noqa: PLC0415  0.8 MiB, for those who need it
+
+    own = {"user-agent": HEADERS["User-Agent"], "accept": HEADERS["Accept"]}
+    given = own | {name.lower(): value for name, value in asked.headers}
+    authority_ = given.pop("host", host_header(attempt.target))
+    scheme = "https" if asked.tls else "http"
+    pseudo = [(":method", asked.method), (":scheme", scheme), (":authority", authority_), (":path", asked.path)]
+    reply = Exchange(attempt, sock, MAX_BODY).run([*pseudo, *given.items()])
+    count_retransmits(attempt, sock)
+    attempt.details = Details(reply.status, http_version="2", **expiry_of(sock))
+    return reply.status, reply.body
+
+
+def _prepare(options: Options | None) -> None:
+    """Import what these options need."""
+    if options is not None and options.version != "1.1":
+        import smoker_prober.probes.http2  # noqa: F401, PLC0415
+    if options is not None and options.expect.body:
+        import regex  # noqa: F401, PLC0415
 
 
 probe = Probe(
@@ -129,4 +158,5 @@ probe = Probe(
     schemes=("http", "https"),
     form="http[s]://host[:port][/path]",
     from_url=from_url,
+    prepare=_prepare,
 )
