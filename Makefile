@@ -14,7 +14,7 @@ FOLLOW    ?=
 LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-requests 100 $(if $(FOLLOW),--follow)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-programs test-chart test-page vendor screenshot check format build images docker-build manifests package deploy undeploy logs-server logs-client \
+.PHONY: check-workflows programs e2e-install help setup run test test-programs test-chart test-page vendor screenshot check format build images docker-build manifests package release base deploy undeploy logs-server logs-client \
         e2e e2e-faults e2e-rest e2e-starved e2e-accuracy bench bench-accuracy bench-scale bench-soak bench-mesh bench-cluster bench-diagnosis bench-history bench-hub lock clean
 
 help:  ## list the commands
@@ -77,7 +77,13 @@ check: setup  ## lint, format, types, imports, Dockerfile, shell
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
-	$(BIN)/shellcheck bin/kubectl-smoker
+	$(BIN)/shellcheck bin/kubectl-smoker dev/install-programs
+
+check-workflows: setup  ## the workflows of .github: what they run and what they may do
+	$(BIN)/zizmor --offline --quiet .github/workflows
+
+programs:  ## install the programs that the tests need and this machine lacks (Debian, as root)
+	dev/install-programs
 
 format: setup  ## format the code
 	$(BIN)/ruff check --fix --select I $(SOURCES)
@@ -98,7 +104,16 @@ manifests: setup  ## render the chart into one file for kubectl apply: dist/smok
 	@echo "to install it: kubectl create namespace $(NAMESPACE); kubectl apply --namespace $(NAMESPACE) -f dist/smoker.yaml"
 
 package: setup  ## package the chart as for a release, into dist/ (VERSION=1.2.3, REGISTRY=…, SOURCE_URL=address of the repository)
-	@$(BIN)/python dev/release/package_chart.py --helm "$(HELM)" --version "$(VERSION)" --registry "$(REGISTRY)" --source "$(SOURCE_URL)" dist
+	@$(BIN)/python -m dev.release.package_chart --helm "$(HELM)" --version "$(VERSION)" --registry "$(REGISTRY)" --source "$(SOURCE_URL)" dist
+
+RELEASE_ARGS = --version "$(VERSION)" --registry "$(REGISTRY)" --source "$(SOURCE_URL)" --helm "$(HELM)" --cosign-key "$(COSIGN_KEY)" \
+  --helm-push-args "$(HELM_PUSH_ARGS)" $(if $(PLATFORMS),--platforms $(PLATFORMS)) $(if $(ATTEST),--attest $(ATTEST)) $(if $(PRINT),--print)
+
+release: setup  ## bake and push images and chart (VERSION=1.2.3 REGISTRY=… SOURCE_URL=… COSIGN_KEY=…; PRINT=1 shows the commands alone)
+	@$(BIN)/python -m dev.release.release $(RELEASE_ARGS)
+
+base:  ## pin the base of released images to its newest digest (BASE=… takes another image)
+	@$(PYTHON) dev/release/base.py "$(BASE)"
 
 deploy: setup  ## install or upgrade the chart in the current cluster
 	$(HELM) upgrade --install $(RELEASE) charts/smoker --namespace $(NAMESPACE) --create-namespace --wait $(HELM_ARGS)
@@ -121,11 +136,14 @@ E2E = $(BIN)/python -m pytest -m 'cluster or engine' --timeout 600 --durations 1
 OF_FAULTS = tests/e2e/test_faults.py tests/e2e/test_hub.py tests/e2e/test_mesh.py tests/e2e/test_accuracy.py
 OF_CPU = tests/e2e/test_starved.py
 
+e2e-install: setup  ## install, test and upgrade the chart on the current cluster: what needs neither faults nor four nodes
+	$(E2E) tests/e2e/test_install.py tests/e2e/test_upgrade_of_a_release.py
+
 e2e-faults: setup  # cuts off and drains nodes: nothing else may run at the same time
 	$(E2E) $(OF_FAULTS)
 
 e2e-rest: setup
-	$(E2E) tests/images tests/e2e $(patsubst %,--ignore %,$(OF_FAULTS) $(OF_CPU))
+	$(E2E) tests/images tests/release tests/e2e $(patsubst %,--ignore %,$(OF_FAULTS) $(OF_CPU))
 
 e2e-starved: setup  # measures probers without CPU: other load on the machine would falsify it
 	$(E2E) $(OF_CPU)

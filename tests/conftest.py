@@ -8,6 +8,7 @@ import contextlib
 import ipaddress
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,6 +25,7 @@ import gevent
 import pytest
 
 BIN = Path(sys.executable).parent
+PROGRAMS = Path(__file__).resolve().parents[1] / "dev" / "programs.txt"
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever http_proxy says
 PATIENCE = 20.0  # seconds for a process to do what it must; far more than it needs
 
@@ -42,6 +44,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """The cluster's tests talk to a cluster; all others stay here."""
     if not any(item.get_closest_marker("cluster") or item.get_closest_marker("engine") for item in items):
         sys.addaudithook(_stay_on_loopback)
+
+
+def pytest_sessionstart() -> None:
+    """In CI, fail at once where a program that tests need is missing: a test that is skipped proves nothing."""
+    if os.environ.get("CI") == "true" and (missing := missing_programs(PROGRAMS.read_text())):
+        pytest.exit(f"CI lacks {', '.join(missing)}: run dev/install-programs", returncode=2)
+
+
+def missing_programs(listed: str) -> list[str]:
+    """Return the programs of a list such as dev/programs.txt that this machine lacks."""
+    programs = [line.split()[0] for line in listed.splitlines() if line.strip() and not line.startswith("#")]
+    return [program for program in programs if shutil.which(program) is None]
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:

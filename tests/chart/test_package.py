@@ -22,7 +22,7 @@ LINK = re.compile(r"\[[^]]+\]\(([^)]+)\)")
 
 def package(helm: Helm, folder: Path, *options: str, version: str = "1.2.3") -> Path:
     """Package the chart as `make package` does, and return the folder with its content."""
-    command = [sys.executable, "dev/release/package_chart.py", "--helm", helm.program, "--version", version]
+    command = [sys.executable, "-m", "dev.release.package_chart", "--helm", helm.program, "--version", version]
     done = subprocess.run([*command, *options, str(folder)], cwd=ROOT, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     with tarfile.open(done.stdout.strip()) as archive:
@@ -102,7 +102,7 @@ def test_lint_has_nothing_to_recommend(helm: Helm) -> None:
 @pytest.mark.parametrize("version", ["v1.2.3", "1.2", "1.2.3+build", "01.2.3", "latest", ""])
 def test_versions(tmp_path: Path, version: str) -> None:
     """A version that images or charts cannot have is refused before anything is made."""
-    command = [sys.executable, "dev/release/package_chart.py", "--version", version, str(tmp_path)]
+    command = [sys.executable, "-m", "dev.release.package_chart", "--version", version, str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     assert (done.returncode, list(tmp_path.iterdir())) == (1, [])
     assert f"{version} is no version" in done.stderr
