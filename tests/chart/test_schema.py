@@ -224,6 +224,8 @@ def test_a_host_is_one_for_the_schema_too(text: str) -> None:
     assert all(URL.is_valid(url) for url in (f"dns://{address}", f"dns://{address}:5353/x.example?type=A+AAAA"))
     assert all(URL.is_valid(url) for url in (f"tls://{address}", f"tls://{address}:1?expiryWarning=30d&alpn=h2%2Ch3"))
     assert URL.is_valid(f"tls://{address}?serverName=x.example")
+    assert URL.is_valid(f"grpc://{address}:50051?service=shop.Cart")
+    assert not URL.is_valid(f"grpcs://{address}")
 
 
 @pytest.mark.parametrize("text", hosts.BAD, ids=ascii)
