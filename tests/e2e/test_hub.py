@@ -15,7 +15,7 @@ from tests.e2e import faults
 from tests.e2e.cluster import eventually, fresh_namespace
 from tests.e2e.prometheus import Prometheus, watching
 from tests.e2e.release import FAST, Release
-from tests.images.command import ROOT
+from tests.images.command import ROOT, CommandError
 
 pytestmark = pytest.mark.cluster
 
@@ -56,6 +56,16 @@ def plugin(release: Release, command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
 
 
+def once(release: Release, node: str) -> str:
+    """What the prober on `node` prints when it asks all probers itself. It exits with 1."""
+    pod = next(pod["metadata"]["name"] for pod in release.pods("prober") if pod["spec"]["nodeName"] == node)
+    probers = (f"{release.name}-prober:9464", f"{release.name}-host:19464")
+    mesh = [word for address in probers for word in ("--mesh", address)]
+    with pytest.raises(CommandError) as failed:
+        release.namespace.kubectl("exec", pod, "--", "smoker-prober", "once", *mesh, seconds=60)
+    return str(failed.value.output)
+
+
 def ask(release: Release, path: str) -> Any:
     """What the hub's API says, through the API server's proxy."""
     service = f"/api/v1/namespaces/{release.namespace.name}/services/{release.name}-hub:http/proxy"
@@ -94,6 +104,8 @@ def test_an_overlay_breaks_and_heals(release: Release, prometheus: Prometheus) -
         eventually("one alert fires", 30, lambda: firing(prometheus, f"SmokerFault {node}"))
         said = plugin(release, "findings")
         assert (said.returncode, f"FAULT {node}: " in said.stdout) == (1, True), said
+        asked = once(release, min(others - {node}))
+        assert [line.partition(":")[0] for line in asked.splitlines() if "FAULT" in line] == [f"FAULT {node}"], asked
     eventually("the fault is over", 60, lambda: says(release, "CLOSED", node))
     said = plugin(release, "status")
     assert (said.returncode, said.stdout[:8], said.stderr) == (0, "HEALTHY ", ""), said

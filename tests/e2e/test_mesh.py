@@ -19,13 +19,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e import cluster, faults
+from tests.e2e import faults
 from tests.e2e.cluster import eventually, fresh_namespace, items, kubectl
 from tests.e2e.lines import PROBES, Result
 from tests.e2e.prometheus import Prometheus, watching
 from tests.e2e.release import AT_ONCE, FAST, Mark, Release
 from tests.e2e.test_alerts import THIRTIETH
-from tests.images.command import CommandError
 
 pytestmark = pytest.mark.cluster
 
@@ -41,10 +40,8 @@ MESH = {
     **{key: value for key, value in THIRTIETH.items() if "metrics." in key and "proberMissing" not in key},
 }
 ROLLOUTS = int(os.environ.get("E2E_ROLLOUTS", "2"))
-OVERLAY = ("-p", "udp", "--dport", "8472")
 LOST = 70  # rounds of a second, of two probers: a connection that is cut is noticed after half a minute
 API = ("-p", "tcp")
-PORTS = {"prober": 9464, "host": 19464}  # where a component says what it sees
 MINUTE = 60  # seconds
 # The addresses and ports on which a host listens over TCP (state 0A) and UDP (not connected), from proc_net_tcp(5).
 LISTENING = """
@@ -147,92 +144,10 @@ def test_helm_test(release: Release) -> None:
     assert "asking the hub" in said
 
 
-def test_overlay(release: Release, nodes: set[str]) -> None:
-    """A node without its overlay: only pods' paths across it fail, and all of them; the nodes' plane stays well."""
-    bad = min(without_dns(nodes))
-    mark = release.log(BOTH)
-    with faults.healed():
-        faults.drop(bad, "INPUT", *OVERLAY)
-        across = {pair for pair in permutations(nodes, 2) if bad in pair}
-
-        def all_across() -> None:
-            found = failures(release.all_results(mark, BOTH))
-            assert {r.pair for r in found if r.plane == "pod"} >= across
-
-        eventually(f"all pods' paths across {bad} fail", 60, all_across)
-        said_by_all(release, max(nodes - {bad}), bad, "pod network")
-        some_rounds(release, nodes - {bad}, 2)
-        found = failures(release.all_results(mark, BOTH))
-    assert {r.plane for r in found if r.peer} <= {"pod", "host-pod", "pod-host"}
-    assert not [r for r in found if r.peer and bad not in r.pair]
-    assert not [r for r in found if r.plane == "host"]
-
-
 def without_dns(nodes: set[str]) -> set[str]:
     """Nodes without a pod of the cluster's DNS: a fault of theirs is no gap in that."""
     found = items("--namespace", "kube-system", "pods", "--selector", "k8s-app=kube-dns")
     return nodes - {pod["spec"]["nodeName"] for pod in found}
-
-
-def said_by_all(release: Release, node: str, place: str, words: str) -> None:
-    """The one finding of all probers, asked for on this node, names the place and says this."""
-    addresses = [(pod["status"]["podIP"], port) for part, port in PORTS.items() for pod in release.pods(part)]
-    probers = [word for address, port in addresses for word in ("--mesh", f"{address}:{port}")]
-    pod = next(pod for pod in release.pods("prober") if pod["spec"]["nodeName"] == node)
-    once = ("exec", pod["metadata"]["name"], "--", "smoker-prober", "once", *probers)
-
-    def said() -> None:
-        try:
-            told = release.namespace.kubectl(*once, seconds=90)
-        except CommandError as failed:
-            told = str(failed)
-        found = [line for line in told.splitlines() if line.startswith(("FAULT", "WARNING", "UNKNOWN"))]
-        assert len(found) == 1, f"{found}"
-        assert found[0].split(" ", 1)[1].startswith(f"{place}: "), f"{found}"
-        assert words in found[0], f"{found}"
-
-    eventually("it is what all of them say", 90, said)
-
-
-def test_large_packets(release: Release, nodes: set[str]) -> None:
-    """A node whose overlay loses large packets: UDP across it says `mtu`, and nothing else fails anywhere."""
-    bad = min(without_dns(nodes))
-    release.install({"prober.mtuIntervalSeconds": 1})
-    whole(release, nodes)
-    mark = release.log(BOTH)
-    with faults.healed():
-        faults.drop(bad, "INPUT", *OVERLAY, "-m", "length", "--length", "1200:65535")
-        across = {pair for pair in permutations(nodes, 2) if bad in pair}
-
-        def all_across() -> None:
-            found = failures(release.all_results(mark, BOTH))
-            assert {r.pair for r in found if r.plane == "pod"} >= across
-
-        eventually(f"large packets of all pods' paths across {bad} fail", 60, all_across)
-        said_by_all(release, max(nodes - {bad}), bad, "large packets")
-        found = failures(release.all_results(mark, BOTH))
-    assert {(r.probe, r.outcome) for r in found} == {("UDP", "mtu")}
-    assert not [r for r in found if r.peer and bad not in r.pair]
-    assert not [r for r in found if r.plane == "host"]
-
-
-def test_one_direction(release: Release, nodes: set[str]) -> None:
-    """What one node sends another over the overlay is lost, and nothing else: that node says so, and no other."""
-    source, target = min(nodes), max(nodes)
-    mark = release.log()
-    with faults.healed():
-        for address in cluster.addresses(target):
-            faults.drop(source, "OUTPUT", *OVERLAY, "--destination", address)
-
-        def told() -> None:
-            found = failures(release.all_results(mark))
-            assert {r.family for r in found if r.direction == "out"} == {"ipv4", "ipv6"}
-
-        eventually("the direction is known in both families", 60, told)
-        said_by_all(release, source, f"between {source} and {target}", "pod network")
-        failed = [r for r in failures(release.all_results(mark)) if r.peer]
-    assert {r.pair for r in failed} == {(source, target), (target, source)}
-    assert {r.pair for r in failed if r.direction} == {(source, target)}
 
 
 def test_link(release: Release, nodes: set[str]) -> None:
