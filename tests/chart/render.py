@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from smoker_prober.config.plan import keys
+
 from .values_table import CHART, rows
 
 Object = dict[str, Any]
@@ -22,6 +24,11 @@ VALUES_KEY = {"tcp-echo": "tcpEcho", "udp-echo": "udpEcho", "http-echo": "httpEc
 HOST: dict[str, Any] = {"hostNetwork": {"enabled": True}}  # a prober more on each node, the component "host"
 NO_MESH: dict[str, Any] = {"mesh": {"enabled": False}}
 NO_HUB: dict[str, Any] = {"hub": {"enabled": False}}
+NOT_IN_A_ROUND = {
+    "TARGETS",
+    "MESH_PEERS",
+    "PROBE_API_SERVER",
+}  # what `once` does not read of the plan, or is told to leave out
 CLUSTER = {"kubeVersion": "1.31.0"}  # what Helm takes for the cluster's version, the same for every Helm
 
 
@@ -87,8 +94,21 @@ class Rendered:
         return dict(container)
 
     def env(self, component: str) -> dict[str, str]:
-        """The plain variables of a component."""
-        return {e["name"]: e["value"] for e in self.container(component)["env"] if "value" in e}
+        """The plain variables of a component, and what its plan says, by the variables that would win over it."""
+        own = {e["name"]: e["value"] for e in self.container(component)["env"] if "value" in e}
+        return self._planned(component) | own
+
+    def plan(self) -> Object:
+        """The plan of the probers."""
+        (found,) = (o for o in self.of_kind("ConfigMap") if o["metadata"]["name"].endswith("-plan"))
+        return dict(yaml.load(found["data"]["plan.yaml"], Loader=_Loader))
+
+    def _planned(self, component: str) -> dict[str, str]:
+        if not any(volume["name"] == "plan" for volume in self.pod(component)["spec"].get("volumes", ())):
+            return {}
+        plan = self.plan()
+        told = {key.variable: _text(at(plan, key.name)) for key in keys() if key.variable}
+        return {name: value for name, value in told.items() if component != "test" or name not in NOT_IN_A_ROUND}
 
 
 @dataclass(eq=False)
@@ -120,6 +140,13 @@ class Helm:
             said = self.run("template", release, str(chart), *where, "--values", "-", stdin=json.dumps(values or {}))
             self.kept[asked] = Rendered([o for o in yaml.load_all(said, Loader=_Loader) if o])
         return self.kept[asked]
+
+
+def _text(value: Any) -> str:
+    """A value of the plan as its variable would have it."""
+    if isinstance(value, list):
+        return ",".join(f"{one['name']}={one.get('url', '')}" if isinstance(one, dict) else str(one) for one in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]

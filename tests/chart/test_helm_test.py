@@ -55,13 +55,13 @@ def test_own_service(helm: Helm) -> None:
 
 def test_the_hub(helm: Helm) -> None:
     """Then it asks the hub, until the mesh is whole; without a mesh there is no hub."""
-    asks = ["once", "--settle", "10", "--wait", "--hub"]
+    asks = ["once", "--settle", "10", "--no-targets", "--wait", "--hub"]
     for values in ({}, HOST):
         release = helm.render(values)
         assert release.container("test")["args"] == [*asks, "smoker-hub:8083"]
-        assert "volumes" not in release.pod("test")["spec"]
+        assert [volume["name"] for volume in release.pod("test")["spec"]["volumes"]] == ["plan"]
     assert helm.render({"hub": {"port": 9083}}, release="lungs").container("test")["args"] == [*asks, "lungs-hub:9083"]
-    assert helm.render(NO_MESH).container("test")["args"] == asks[:3]
+    assert helm.render(NO_MESH).container("test")["args"] == asks[:4]
 
 
 def test_a_hub_that_wants_credentials(helm: Helm) -> None:
@@ -69,14 +69,14 @@ def test_a_hub_that_wants_credentials(helm: Helm) -> None:
     release = helm.render({"hub": {"auth": {"existingSecret": "smoker-login"}}})
     test = release.container("test")
     assert test["args"][-2:] == ["--hub-auth", "/etc/smoker/auth"]
-    (volume,), (mount,) = release.pod("test")["spec"]["volumes"], test["volumeMounts"]
+    (_plan, volume), (_file, mount) = release.pod("test")["spec"]["volumes"], test["volumeMounts"]
     assert volume == {"name": "auth", "secret": {"secretName": "smoker-login"}}
     assert mount == {"name": "auth", "mountPath": "/etc/smoker/auth", "readOnly": True}
 
 
 def test_the_mesh(helm: Helm) -> None:
     """Without a hub it asks the probers, on the admin ports of both networks that there are, until all is well."""
-    once, wait = ["once", "--settle", "10"], ["--wait"]
+    once, wait = ["once", "--settle", "10", "--no-targets"], ["--wait"]
     pods, hosts = [*wait, "--mesh", "smoker-prober:9464"], ["--mesh", "smoker-host:19464"]
     assert helm.render(NO_HUB).container("test")["args"] == [*once, *pods]
     assert helm.render({**HOST, **NO_HUB}).container("test")["args"] == [*once, *pods, *hosts]

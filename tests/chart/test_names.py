@@ -25,6 +25,7 @@ def expected(base: str) -> set[tuple[str, str]]:
         ("Deployment", f"{base}-udp-echo"),
         ("Deployment", f"{base}-http-echo"),
         ("DaemonSet", f"{base}-prober"),
+        ("ConfigMap", f"{base}-plan"),
         *((kind, f"{base}-{component}") for kind in MESH for component in ("prober", "hub")),
         ("Deployment", f"{base}-hub"),
         ("ClusterRole", f"default-{base}-hub"),
@@ -34,7 +35,7 @@ def expected(base: str) -> set[tuple[str, str]]:
 
 
 def test_objects(helm: Helm) -> None:
-    """A release is a Service, three Deployments, a DaemonSet, what its mesh needs, a hub and a test pod."""
+    """A release is a Service, three Deployments, a DaemonSet, its plan, what its mesh needs, a hub and a test pod."""
     assert names(helm.render()) == expected("smoker")
     assert names(helm.render(release="lungs")) == expected("lungs")
 

@@ -12,6 +12,15 @@ from .selection import pods
 PROBERS = {"prober", "host"}
 EVERY = {*ECHOES, *PROBERS, "hub"}
 # What a key, or all keys below a prefix, concern; the longest prefix counts.
+#: Values of the plan, which probers read again while they run: a change restarts no pod.
+PLANNED = (
+    *(
+        f"prober.{of}"
+        for of in ("serverHost", "targets", "config", "probeApiServer", "intervalSeconds", "timeoutSeconds", "probes")
+    ),
+    *(f"prober.{of}" for of in ("udpPackets", "mtuIntervalSeconds", "latency", "log.level")),
+    "mesh.peers",
+)
 CONCERNS: dict[str, set[str]] = {
     "commonLabels": set(),
     "commonAnnotations": set(),
@@ -35,6 +44,8 @@ CONCERNS: dict[str, set[str]] = {
     "lingerSeconds": EVERY,  # their grace, too
     "mesh": PROBERS,
     "mesh.ports": {"prober"},
+    **{key: set() for key in PLANNED},
+    "log.level": EVERY - PROBERS,
     **{f"{plane}.ports.{of}": {"udp-echo", *PROBERS} for plane in ("mesh", "hostNetwork") for of in ("udp", "stamp")},
     "hostNetwork": {"host"},
     "hostNetwork.adminPort": {"host", "hub"},
@@ -53,8 +64,6 @@ CONCERNS: dict[str, set[str]] = {
     "prober.updateStrategy": set(),
     **{VALUES_KEY[echo]: {echo} for echo in ECHOES},
     "prober": PROBERS,
-    "udpEcho.stampPort": {"udp-echo", *PROBERS},
-    **{f"{VALUES_KEY[echo]}.port": {echo, *PROBERS} for echo in ECHOES},
 }
 ALERTS = [row.key.split(".")[2] for row in ROWS if re.fullmatch(r"metrics\.prometheusRule\.\w+\.enabled", row.key)]
 # Another base makes other objects, so that there is nothing to compare; and nothing reads `enabled`. withoutLogin
@@ -100,6 +109,12 @@ def test_rolls(any_helm: Helm, key: str) -> None:
     prefix = max((p for p in CONCERNS if f"{key}.".startswith(f"{p}.")), key=len)
     assert rolled(before, after) == CONCERNS[prefix] & pods(before).keys()
     assert before.objects != after.objects
+
+
+def test_a_new_udp_port_rolls_the_probers(any_helm: Helm) -> None:
+    """Probers answer no datagram from the port of an echo: one that no echo had before restarts them, too."""
+    for key in ("udpEcho.port", "udpEcho.stampPort"):
+        assert rolled(any_helm.render(), any_helm.render(nested(key, 28081))) == {"udp-echo", "prober"}
 
 
 def test_more_replicas_roll_nothing(any_helm: Helm) -> None:

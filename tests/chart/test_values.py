@@ -25,6 +25,7 @@ ROUND = {
     "UDP_PACKETS": "10",
     "MTU_INTERVAL": "30",
     "LATENCY": "network",
+    "CONFIG_FILE": "/etc/smoker/plan/plan.yaml",
     "ECHO_PORTS": "18062,18081,8062,8081",
 }
 PROBER = {

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +22,8 @@ AT_ONCE = "prober.updateStrategy.rollingUpdate.maxUnavailable"  # probers that a
 #: So that faults show soon and a change is at every node at once; how that goes by default has a test of its own.
 FAST = {"prober.intervalSeconds": 1, "prober.timeoutSeconds": 1, AT_ONCE: "100%"}
 PREFIXED = re.compile(r"\[pod/(?P<pod>[^/]+)/[^\]]+\] (?P<at>\S+) ?(?P<text>.*)")
+
+LOADED = "plan loaded"  # in the line of a prober that has taken a plan
 
 Log = dict[str, list[Line]]  # by pod
 Mark = Mapping[str, Sequence[Line]]  # a log as it was at an instant; counting lines needs no two clocks to agree
@@ -55,13 +58,48 @@ class Release:
         return run(self.helm_program, "--namespace", self.namespace.name, *arguments, seconds=seconds, stderr_too=True)
 
     def install(self, changed: Mapping[str, object] | None = None) -> str:
-        """Install, or upgrade with values that changed, and wait."""
+        """Install, or upgrade with values that changed, and wait, also until each prober has taken a changed plan."""
         self.values |= changed or {}
+        before, plan = self._loads(), self._plan()
         values = [f"--set-json={path}={json.dumps(value)}" for path, value in self.values.items()]
         try:
-            return self.helm("upgrade", "--install", self.name, "charts/smoker", "--wait", "--timeout=120s", *values)
+            said = self.helm("upgrade", "--install", self.name, "charts/smoker", "--wait", "--timeout=120s", *values)
         except CommandError as error:
             raise CommandError(f"{self._why()}{error}") from None
+        if plan and plan != self._plan():
+            self._refresh(before)
+        return said
+
+    def _plan(self) -> str:
+        """The plan as the API server has it; empty without one."""
+        found = self.namespace.items("configmaps", f"{self.selector},app.kubernetes.io/component=plan")
+        return "".join(one["data"]["plan.yaml"] for one in found)
+
+    def _loads(self) -> dict[str, int]:
+        """How often each pod of a prober has taken a plan so far."""
+        if not (self.pods("prober") or self.pods("host")):
+            return {}
+        logs = self.log("prober|host").items()
+        return {pod: sum(LOADED in line.text for line in lines) for pod, lines in logs}
+
+    def _refresh(self, before: Mapping[str, int]) -> None:
+        """Wait until each prober that was there before has taken the new plan.
+
+        The kubelet looks at a ConfigMap again when it looks at the pod: about once a minute, or when the pod changes.
+        """
+
+        def taken() -> None:
+            pods = self.pods("prober") + self.pods("host")
+            stayed = [pod["metadata"]["name"] for pod in pods if pod["metadata"]["name"] in before]
+            now = self._loads()
+            waiting = [name for name in stayed if now.get(name, 0) <= before[name]]
+            if waiting:
+                self.namespace.kubectl(
+                    "annotate", "pods", "--overwrite", f"smoker-e2e/seen={time.time():.0f}", *waiting
+                )
+            assert not waiting
+
+        eventually("each prober has taken the new plan", 90, taken)
 
     def test(self) -> str:
         """What `helm test --logs` says. Raises CommandError where it fails."""

@@ -1,6 +1,6 @@
 {{/*
 Environment variables are written into the pod templates, not into a ConfigMap, so that a changed value restarts exactly the pods
-that read it.
+that read it. What probers read again while they run is in the plan (_plan.tpl).
 */}}
 
 {{/* A value as text. Helm reads numbers as floats, which would print 10485760 as 1.048576e+07. */}}
@@ -18,7 +18,10 @@ Server-side apply refuses a list with the same name twice, so extraEnv may not c
 {{- $shared := .root.Values -}}
 {{- $fieldEnv := .fieldEnv | default dict -}}
 {{- $secretEnv := .secretEnv | default dict -}}
-{{- $log := dict "LOG_LEVEL" (.values.log.level | default $shared.log.level) "LOG_FORMAT" $shared.log.format -}}
+{{- $log := dict "LOG_FORMAT" $shared.log.format -}}
+{{- $planned := list -}}
+{{- if .plan }}{{ $planned = include "smoker.planVariables" . | fromJsonArray -}}
+{{- else }}{{ $log = merge $log (dict "LOG_LEVEL" (.values.log.level | default $shared.log.level)) }}{{ end -}}
 {{- $env := merge .env (dict "ADMIN_PORT" $shared.adminPort) $log -}}
 {{- range $name, $value := $env }}
 - name: {{ $name }}
@@ -33,7 +36,7 @@ Server-side apply refuses a list with the same name twice, so extraEnv may not c
   valueFrom: {secretKeyRef: {{ toJson $ref }}}
 {{- end }}
 {{- range .values.extraEnv }}
-{{- if or (hasKey $env .name) (hasKey $fieldEnv .name) (hasKey $secretEnv .name) }}
+{{- if or (has .name $planned) (hasKey $env .name) (hasKey $fieldEnv .name) (hasKey $secretEnv .name) }}
 {{- fail (printf "%s.extraEnv: %s is set by the chart already; the table in README.md says by which value" $key .name) }}
 {{- end }}
 - {{ toYaml . | nindent 2 | trim }}
@@ -50,39 +53,22 @@ them would echo each other for ever. */}}
 {{- $ports | uniq | sortAlpha | join "," -}}
 {{- end -}}
 
-{{/* Environment of every prober, including the test pod's. Takes root, serverHost. */}}
+{{/* Environment of every prober, including the test pod's. Takes root. */}}
 {{- define "smoker.proberEnv" -}}
-{{- $values := .root.Values -}}
-SERVER_HOST: {{ .serverHost | default (include "smoker.serverName" .root) | quote }}
-TCP_PORT: {{ $values.tcpEcho.port }}
-UDP_PORT: {{ $values.udpEcho.port }}
-HTTP_PORT: {{ $values.httpEcho.port }}
-STAMP_PORT: {{ $values.udpEcho.stampPort }}
+CONFIG_FILE: /etc/smoker/plan/plan.yaml
 ECHO_PORTS: {{ include "smoker.allEchoPorts" .root | quote }}
-PROBES: {{ join "," $values.prober.probes | quote }}
-UDP_PACKETS: {{ $values.prober.udpPackets }}
-MTU_INTERVAL: {{ $values.prober.mtuIntervalSeconds }}
-LATENCY: {{ $values.prober.latency }}
-TEST_INTERVAL: {{ $values.prober.intervalSeconds }}
-TEST_TIMEOUT: {{ $values.prober.timeoutSeconds }}
 {{- end -}}
 
 {{/* Environment for the mesh, of the DaemonSets' probers. Takes root, network, ports. */}}
 {{- define "smoker.meshEnv" -}}
 {{- $mesh := .root.Values.mesh -}}
 LINGER: {{ .root.Values.lingerSeconds }}
-{{- $targets := list -}}
-{{- range $name, $url := .root.Values.prober.targets }}{{ $targets = append $targets (printf "%s=%s" $name $url) }}{{ end }}
-TARGETS: {{ join "," $targets | quote }}
-{{- /* Its CA comes with the account's token, which only probers of a mesh have. */}}
-PROBE_API_SERVER: {{ and $mesh.enabled .root.Values.prober.probeApiServer | quote }}
 NETWORK: {{ .network }}
 CLUSTER_NAME: {{ .root.Values.cluster.name | quote }}
 DISCOVERY: {{ $mesh.enabled | ternary "endpointslice" "static" }}
 NAMESPACE: {{ .root.Release.Namespace | quote }}
 PEER_SERVICE: {{ include "smoker.name" (dict "root" .root "component" "prober") | quote }}
 PEER_HOST_SERVICE: {{ .root.Values.hostNetwork.enabled | ternary (include "smoker.name" (dict "root" .root "component" "host")) "" | quote }}
-MESH_PEERS: {{ $mesh.peers }}
 PEER_TCP_PORT: {{ $mesh.enabled | ternary .ports.tcp 0 }}
 PEER_UDP_PORT: {{ $mesh.enabled | ternary .ports.udp 0 }}
 PEER_HTTP_PORT: {{ $mesh.enabled | ternary .ports.http 0 }}

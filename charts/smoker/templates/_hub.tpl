@@ -121,14 +121,14 @@ ports for it: 443, 80, or Alertmanager's 9093. */}}
 {{- $ports := list -}}
 {{- range .Values.hub.notify -}}
 {{- if .url -}}
-{{- range include "smoker.targetPorts" (list .url) | fromYamlArray }}{{ $ports = append $ports (int64 .) }}{{ end -}}
+{{- range include "smoker.urlPorts" (list .url) | fromYamlArray }}{{ $ports = append $ports (int64 .) }}{{ end -}}
 {{- else -}}
 {{- $ports = concat $ports (list 443 80) -}}
 {{- if eq .type "alertmanager" }}{{ $ports = append $ports 9093 }}{{ end -}}
 {{- end -}}
 {{- end -}}
 {{- range compact (list .Values.hub.prometheus.url .Values.hub.otlp.endpoint) -}}
-{{- range include "smoker.targetPorts" (list .) | fromYamlArray }}{{ $ports = append $ports (int64 .) }}{{ end -}}
+{{- range include "smoker.urlPorts" (list .) | fromYamlArray }}{{ $ports = append $ports (int64 .) }}{{ end -}}
 {{- end -}}
 {{- $ports | uniq | toJson -}}
 {{- end -}}

@@ -17,8 +17,8 @@ network, adminPort.
 {{- $contexts := list "podSecurityContext" "containerSecurityContext" -}}
 {{- range $contexts }}{{ $own = set (omit $own .) . (get $values.hostNetwork .) }}{{ end -}}
 {{- end -}}
-{{- $pod := dict "values" $own "args" (list "run") "serves" true "key" "prober" -}}
-{{- $env := include "smoker.proberEnv" (dict "root" .root "serverHost" $values.prober.serverHost) | fromYaml -}}
+{{- $pod := dict "values" $own "args" (list "run") "serves" true "key" "prober" "plan" true -}}
+{{- $env := include "smoker.proberEnv" (dict "root" .root) | fromYaml -}}
 {{- $env = merge $env (include "smoker.meshEnv" . | fromYaml) -}}
 {{- with .adminPort }}{{ $_ := set $env "ADMIN_PORT" . }}{{ end -}}
 {{- $_ := set $pod "env" $env -}}
@@ -27,8 +27,9 @@ network, adminPort.
 {{- if and (eq .network "host") (eq $values.hostNetwork.listen "nodeIP") -}}
 {{- $_ := set $pod.fieldEnv "LISTEN_ADDRESS" "status.podIPs" -}}
 {{- end -}}
-{{- /* A prober is ready after its first round. In it each probe, and the follow-ups of UDP, may take the whole timeout. */}}
-{{- $_ := set $pod "readyWithin" (mul 6 (ceil $values.prober.timeoutSeconds)) -}}
+{{- /* A prober is ready after its first round. In it each probe, and the follow-ups of UDP, may take the whole timeout. The
+limit is the same for every timeout up to 50 s, because a change of the plan restarts no pod. */}}
+{{- $_ := set $pod "readyWithin" (max 300 (mul 6 (ceil $values.prober.timeoutSeconds))) -}}
 {{- if $values.mesh.enabled -}}
 {{- $_ := set $pod "ports" (include "smoker.meshPorts" .ports | fromYamlArray) -}}
 {{- $_ := set $pod "account" (include "smoker.account" (dict "root" .root "component" "prober" "values" $values.prober)) -}}

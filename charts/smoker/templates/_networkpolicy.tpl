@@ -90,17 +90,32 @@ to:
     {{- end }}
 {{- end -}}
 
-{{/* The ports of the URLs in a map from name to URL. */}}
-{{- define "smoker.targetPorts" -}}
+{{/* The ports of these URLs of pages. */}}
+{{- define "smoker.urlPorts" -}}
 {{- range . }}
 {{- $url := urlParse . }}
-- {{ regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) | default (get (dict "https" 443 "tls" 443 "dns" 53) $url.scheme | default 80) }}
+- {{ regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) | default (ternary 443 80 (eq $url.scheme "https")) }}
 {{- end }}
 {{- end -}}
 
-{{/* The ports of the DNS servers among these targets, as JSON: they are asked over UDP, too. */}}
-{{- define "smoker.dnsTargetPorts" -}}
-{{- $urls := list -}}
-{{- range . }}{{ if and . (hasPrefix "dns://" .) }}{{ $urls = append $urls . }}{{ end }}{{ end -}}
-{{- include "smoker.targetPorts" $urls -}}
+{{/* The ports of these targets, entries of the plan, as a YAML list of {port, protocol}. A probe over UDP may go on over TCP. */}}
+{{- define "smoker.targetPorts" -}}
+{{- $known := .root.Files.Get "probes.yaml" | fromYaml -}}
+{{- range .targets }}
+{{- $of := dict -}}
+{{- $port := .port -}}
+{{- if .url -}}
+{{- $url := urlParse .url -}}
+{{- $of = get $known.schemes $url.scheme | default dict -}}
+{{- $port = regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) -}}
+{{- else -}}
+{{- $of = get $known.probes .probe | default dict -}}
+{{- end -}}
+{{- with $port | default $of.port }}
+- {port: {{ int64 . }}, protocol: TCP}
+{{- if eq $of.transport "udp" }}
+- {port: {{ int64 . }}, protocol: UDP}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- end -}}

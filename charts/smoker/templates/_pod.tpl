@@ -7,6 +7,7 @@ Takes root, component, key (of the values), app, values, env, fieldEnv, and if t
   account  name of the service account whose token is mounted; without it the account is "default" and no token is mounted
   host     whether the pod uses the host network
   serves   whether the pod serves its admin port (all except the test pod, which runs only for a moment)
+  plan     whether it reads the plan (_plan.tpl)
   tmp      size limit of a volume at /tmp
   volumes, mounts  additional volumes, and where they are mounted
   fsGroup  whether volumes belong to the group of the pod
@@ -95,8 +96,12 @@ containers:
     {{- with $values.containerSecurityContext | default $shared.containerSecurityContext }}
     securityContext: {{ toJson . }}
     {{- end }}
-    {{- if or .tmp .mounts $values.extraVolumeMounts }}
+    {{- if or .tmp .plan .mounts $values.extraVolumeMounts }}
     volumeMounts:
+      {{- if .plan }}
+      {{- /* The whole folder: a file mounted by subPath would never change. */}}
+      - {name: plan, mountPath: /etc/smoker/plan, readOnly: true}
+      {{- end }}
       {{- if .tmp }}
       - {name: tmp, mountPath: /tmp}
       {{- end }}
@@ -104,8 +109,12 @@ containers:
       {{- toYaml . | nindent 6 }}
       {{- end }}
     {{- end }}
-{{- if or .tmp .volumes $values.extraVolumes }}
+{{- if or .tmp .plan .volumes $values.extraVolumes }}
 volumes:
+  {{- if .plan }}
+  - name: plan
+    configMap: {name: {{ include "smoker.name" (dict "root" .root "component" "plan") }}}
+  {{- end }}
   {{- with .tmp }}
   - name: tmp
     emptyDir: {sizeLimit: {{ . | quote }}}

@@ -3,7 +3,8 @@
 docs/plan.schema.json           the JSON Schema of the file
 docs/configuration.md           the table of its keys
 services/prober/README.md       the table of the variables
-charts/smoker/values.schema.json    `prober.config`, which is merged over the chart's plan, and the limits of values
+charts/smoker/values.schema.json    `prober.config`, which is merged over the chart's plan
+charts/smoker/probes.yaml       transports and usual ports, for network policies
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from smoker_prober.config.plan import Plan
 from smoker_prober.config.reader import options
 from smoker_prober.config.target_list import Entry, TargetList, with_options
 from smoker_prober.probes import PROBES
-from smoker_prober.probes.options import key_of
+from smoker_prober.probes.base import Probe
+from smoker_prober.probes.options import Url, key_of
 from smoker_prober.process import Process
 from smoker_prober.settings import plan_variables
 from tests.chart.values_table import compact
@@ -28,6 +30,7 @@ from tests.chart.values_table import compact
 ROOT = Path(__file__).parents[3]
 SCHEMA, PAGE = ROOT / "docs" / "plan.schema.json", ROOT / "docs" / "configuration.md"
 README, VALUES = ROOT / "services" / "prober" / "README.md", ROOT / "charts" / "smoker" / "values.schema.json"
+PORTS = ROOT / "charts" / "smoker" / "probes.yaml"
 BEGIN, END = "<!-- made: begin -->\n", "<!-- made: end -->\n"
 DIALECT = "http://json-schema.org/draft-07/schema#"
 
@@ -127,6 +130,30 @@ def with_plan(values: str) -> str:
     return compact(root) + "\n"
 
 
+def ports() -> str:
+    """Return the transport and the usual port of each probe and each scheme of a URL, as YAML."""
+    lines = [
+        "# Made from the probes by `python -m tests.prober.config.pages --write`; _networkpolicy.tpl reads it.",
+        "probes:",
+    ]
+    lines += [_transport(name, probe, probe.default_port) for name, probe in PROBES.items()]
+    lines += ["schemes:"]
+    lines += [_transport(scheme, probe, _usual(probe, scheme)) for probe in PROBES.values() for scheme in probe.schemes]
+    return "\n".join(lines) + "\n"
+
+
+def _transport(name: str, probe: Probe, port: int | None) -> str:
+    return f"  {name}: {{transport: {probe.transport}{'' if port is None else f', port: {port}'}}}"
+
+
+def _usual(probe: Probe, scheme: str) -> int | None:
+    """Return the port of a URL that has none; None where it must have one."""
+    try:
+        return probe.of_url(Url(scheme, "host"))[0]
+    except ValueError:
+        return None
+
+
 def pages() -> dict[Path, str]:
     """Return each file as it should be."""
     return {
@@ -134,6 +161,7 @@ def pages() -> dict[Path, str]:
         PAGE: with_made(PAGE.read_text(), keys_table()),
         README: with_made(README.read_text(), variables_table()),
         VALUES: with_plan(VALUES.read_text()),
+        PORTS: ports(),
     }
 
 

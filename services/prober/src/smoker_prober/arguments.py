@@ -75,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
         choices=("loss",),
         help="with --mesh: show packet loss, but do not fail because of it",
     )
+    once.add_argument("--no-targets", action="store_true", help="probe the echo services only, no external targets")
     once.add_argument("--json", action="store_true", help="print JSON")
     shown = commands.add_parser("report", help="print the last hour of each path, from the prober on this machine")
     shown.add_argument("--json", action="store_true", help="print JSON")

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -147,6 +148,8 @@ def _report(settings: Settings, *, as_json: bool) -> int:
 
 def _once(settings: Settings, chosen: argparse.Namespace) -> int:
     """Ask all probers or the hub, which answer at once, then do one round."""
+    if chosen.no_targets:
+        settings = settings._replace(plan=replace(settings.plan, targets={}, api_server=False))
     out = sys.stderr if chosen.json else sys.stdout
     asks = bool(chosen.mesh or chosen.hub)
     answered = others.Answer(ok=True)

@@ -1,0 +1,113 @@
+"""The plan of the probers: a ConfigMap of the values that a running prober takes over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from smoker_prober.config.load import read
+from smoker_prober.config.plan import Plan, differences, keys
+
+from .render import ALL, HOST, NO_MESH, Helm, HelmError, merged
+
+
+def plan_of(helm: Helm, values: dict[str, Any], release: str = "smoker") -> Plan:
+    """The plan that a release's probers read, which has no mistake."""
+    (found,) = (
+        o for o in helm.render(values, release=release).of_kind("ConfigMap") if "plan.yaml" in o.get("data", ())
+    )
+    assert found["metadata"]["name"] == f"{values.get('fullnameOverride') or release}-plan"
+    plan, mistakes = read(found["data"]["plan.yaml"].encode())
+    assert mistakes == []
+    return plan
+
+
+def test_the_default_plan(any_helm: Helm) -> None:
+    """By default the ConfigMap says what no file says, but for the name of the Service and the API server of a mesh."""
+    assert differences(plan_of(any_helm, {}), Plan()) == ["apiServer"]
+    assert differences(plan_of(any_helm, NO_MESH, "lungs"), Plan()) == ["service.host"]
+
+
+def test_values(any_helm: Helm) -> None:
+    """Each value of the plan reaches it, and `prober.config` with its targets comes over and after the others."""
+    plan = plan_of(any_helm, ALL)
+    assert (plan.interval, plan.timeout, plan.mesh.peers, plan.log_level) == (10.0, 1.5, 5, "SUCCESS")
+    assert list(plan.targets) == ["api", "cert", "names", "web", "page"]
+    assert (plan.targets["names"].interval, plan.targets["page"].timeout) == (60.0, 1.0)
+    assert plan.targets["page"].options.path == plan.probes.http.path == "/livez"
+    over = {"interval": "2m", "service": {"ports": {"tcp": 7}}}
+    plan = plan_of(any_helm, {"prober": {"config": over}})
+    assert (plan.interval, plan.service.ports.tcp, plan.service.ports.udp) == (120.0, 7, 8081)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"config": {"intervall": 5}}, "intervall"),
+        ({"config": {"mesh": {"peers": -1}}}, "peers"),
+        ({"config": {"targets": [{"name": "A"}]}}, "config.targets.0.name|config/targets/0/name"),
+        ({"targets": {"a": {"probe": "smtp"}}}, "probe"),
+        ({"targets": {"a": "ftp://h"}}, "targets"),
+    ],
+)
+def test_a_mistake_is_refused(helm: Helm, values: dict[str, Any], words: str) -> None:
+    """The schema refuses before an installation what a prober would refuse of the file."""
+    with pytest.raises(HelmError, match=words):
+        helm.render({"prober": values})
+
+
+def test_the_volume(helm: Helm) -> None:
+    """Probers and the test pod mount the whole ConfigMap: a file by subPath never changes. They have no checksum."""
+    release = helm.render(HOST)
+    for component in ("prober", "host", "test"):
+        (volume,) = release.pod(component)["spec"]["volumes"]
+        (mount,) = release.container(component)["volumeMounts"]
+        assert volume == {"name": "plan", "configMap": {"name": "smoker-plan"}}
+        assert mount == {"name": "plan", "mountPath": "/etc/smoker/plan", "readOnly": True}
+        assert release.env(component)["CONFIG_FILE"] == "/etc/smoker/plan/plan.yaml"
+    assert "annotations" not in release.pod("prober")["metadata"]
+
+
+def test_variables_that_would_win(helm: Helm) -> None:
+    """No pod of a prober has a variable that would win over the plan; extraEnv may not set one."""
+    planned = {key.variable for key in keys() if key.variable}
+    for component in ("prober", "host", "test"):
+        assert not {one["name"] for one in helm.render(HOST).container(component)["env"]} & planned
+    for variable in sorted(planned):
+        with pytest.raises(HelmError, match=f"prober.extraEnv: {variable} is set by the chart already"):
+            helm.render({"prober": {"extraEnv": [{"name": variable, "value": "1"}]}})
+
+
+def test_ports_of_targets(helm: Helm) -> None:
+    """The policy lets probers reach the ports of all targets over their transports, by URL, by probe or by port."""
+    targets = {
+        "page": "https://h/",
+        "api": "tcp://h:6443",
+        "names": {"probe": "dns", "host": "h"},
+        "certificate": {"url": "tls://h"},
+        "other": {"probe": "connect", "host": "h", "port": 7},
+    }
+    values = {"networkPolicy": {"enabled": True}, "prober": {"targets": targets}}
+    before, after = (ports(helm, each) for each in ({"networkPolicy": {"enabled": True}}, values))
+    assert set(after) - set(before) == {("TCP", 443), ("TCP", 6443), ("TCP", 7)} - set(before)
+    assert {("TCP", 53), ("UDP", 53), ("TCP", 443), ("TCP", 6443), ("TCP", 7)} <= set(after)
+    more = merged(
+        values, {"prober": {"config": {"targets": [{"name": "x", "probe": "connect", "host": "h", "port": 9}]}}}
+    )
+    assert set(ports(helm, more)) - set(after) == {("TCP", 9)}
+
+
+def ports(helm: Helm, values: dict[str, Any]) -> list[tuple[str, int]]:
+    """The protocols and ports to which the policy lets probers go."""
+    policy = helm.render(values).get("NetworkPolicy", "smoker-prober")
+    found = [port for rule in policy["spec"]["egress"] for port in rule.get("ports", ())]
+    return [(port["protocol"], port["port"]) for port in found]
+
+
+def test_the_plan_is_yaml_that_people_read(helm: Helm) -> None:
+    """It is no JSON in a string: `kubectl get configmap` shows it as somebody would write it."""
+    (found,) = (o for o in helm.render().of_kind("ConfigMap") if "plan.yaml" in o.get("data", ()))
+    assert "interval: 30\n" in found["data"]["plan.yaml"]
+    assert yaml.safe_load(found["data"]["plan.yaml"])["targets"] == []
