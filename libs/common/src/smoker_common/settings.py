@@ -320,11 +320,12 @@ def describe(cls: type[ServiceSettings]) -> str:
 
 def describe_variables(declared: Iterable[tuple[Declaration, Any]]) -> str:
     """Return the help text of these variables, each with its default."""
-    lines = []
-    for each, default in declared:
+    variables, lines = list(declared), []
+    width = max((len(each.variable) for each, _ in variables), default=0)
+    for each, default in variables:
         shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
         shown = shown if shown or shown == 0 else "unset"
-        lines.append(f"  {each.variable:<17} {each.help}\n{'':20}{each.kind.allowed}; default: {shown}")
+        lines.append(f"  {each.variable:<{width}}  {each.help}\n{'':{width + 4}}{each.kind.allowed}; default: {shown}")
     return "\n".join(lines)
 
 
