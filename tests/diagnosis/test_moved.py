@@ -72,3 +72,30 @@ def test_a_move_that_nobody_noticed_is_not_told() -> None:
     evidence = Evidence()
     diagnose(on(healthy(), at=AT, tcp=["node-2"]), evidence=evidence)
     assert diagnose(on(healthy(), at=AT + 5, tcp=["node-4"]), evidence=evidence) == []
+
+
+def test_a_prober_that_restarted_has_a_clock_of_its_own() -> None:
+    """Its clock begins anew, below the instant of a move: what fails on it then is a fault, and not the move."""
+    evidence = Evidence()
+    diagnose(on(healthy(), at=AT, tcp=["node-2"]), evidence=evidence)
+    diagnose(on(failing(), at=AT + 2, tcp=["node-4"]), evidence=evidence)
+    young = [
+        msgspec.structs.replace(
+            state,
+            at=60.0,
+            paths=[msgspec.structs.replace(path, at=55.0, since=20.0 if path.streak else 0.0) for path in state.paths],
+            echoes={"tcp": ["node-4"]},
+        )
+        for state in failing(2)
+    ]
+    assert named(diagnose(young, evidence=evidence)) == [("service", "service", (), "service")]
+
+
+def test_an_eviction_explains_its_service_alone() -> None:
+    """While pods leave a node the echo of TCP may fail; the same failures of UDP are a fault."""
+    for probe, expected in (("tcp", []), ("udp", [("service", "service", (), "service")])):
+        evidence = Evidence()
+        bad = Cluster(NAMES, host=False).fail_services(NAMES, [probe], rounds=2, outcome="refused").states()
+        diagnose(on(healthy(), at=AT, tcp=["node-2"], udp=["node-3"]), evidence=evidence)
+        found = diagnose(on(bad, at=AT + 2, udp=["node-3"]), evidence=evidence, leaves=lambda node: node == "node-2")
+        assert named(found) == expected, probe

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from smoker_diagnosis.finding import Finding
+from smoker_diagnosis.moved import HOLDS
 from smoker_diagnosis.state import State
 from smoker_hub.collect import Collected
 from smoker_hub.diagnose import NEW, Diagnosis
 from smoker_hub.incidents import Change
-from smoker_hub.moves import HOLDS
 from smoker_hub.nodes import Node
 from tests.conftest import eventually
 from tests.diagnosis.mesh import INTERVAL, TIMEOUT, Cluster, nodes
@@ -104,27 +106,35 @@ def test_a_fault_stays_the_same_when_kubernetes_notices(records: list[str]) -> N
     assert any("Kubernetes reports node-2 as NotReady" in line for line in records)
 
 
-def echoes(on: str, failing: bool = True) -> list[State]:
+def echoes(on: str, failing: bool = True, *, after: float = 0.0) -> list[State]:
+    """Return the states `after` these seconds. The TCP echo's pod is on this node."""
     cluster = Cluster(nodes(5))
     if failing:
         cluster.fail_services(nodes(5), ["tcp"])
     for node in nodes(5):
         cluster.change(node, echoes={"tcp": [on] if on else [], "udp": ["node-1"], "http": ["node-1"]})
-    return cluster.states()
+    return [later(state, after) for state in cluster.states()]
+
+
+def later(state: State, seconds: float) -> State:
+    """Return the state some seconds later, with results as new as these."""
+    paths = [
+        msgspec.structs.replace(path, at=path.at + seconds, since=path.since + seconds if path.streak else 0.0)
+        for path in state.paths
+    ]
+    return msgspec.structs.replace(state, at=state.at + seconds, paths=paths)
 
 
 def test_a_drain_excuses_an_echo() -> None:
     """Its Service may fail until the pod stands elsewhere, for a while: then it is a finding."""
-    clock, known = Hand(), Inventory()
-    diagnosis = Diagnosis(known, clock)
+    known = Inventory()
+    diagnosis = Diagnosis(known, Hand())
     assert look(diagnosis, echoes("node-3", failing=False)) == []
     known.special["node-3"] = Node(True, cordoned=True)
-    assert look(diagnosis, echoes("")) == []
-    clock.instant += 20.0
-    assert look(diagnosis, echoes("")) == []
-    clock.instant += HOLDS + INTERVAL + TIMEOUT
-    look(diagnosis, echoes(""))
-    assert [each.kind for each in look(diagnosis, echoes(""))] == ["service"]
+    for seconds in (5.0, 25.0, HOLDS + INTERVAL + TIMEOUT):
+        assert look(diagnosis, echoes("", after=seconds)) == []
+    late = echoes("", after=HOLDS + INTERVAL + TIMEOUT + 10.0)
+    assert [each.kind for each in look(diagnosis, late)] == ["service"]
 
 
 def test_an_echo_that_fails_where_no_node_is_drained_is_a_finding() -> None:

@@ -5,7 +5,7 @@ states ─▶ evidence ─▶ hard faults ─▶ loss ─▶ Services and DNS �
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
 
@@ -15,6 +15,7 @@ from smoker_diagnosis.evidence import Prober
 from smoker_diagnosis.finding import Finding
 from smoker_diagnosis.gather import Evidence
 from smoker_diagnosis.look import look_at
+from smoker_diagnosis.moved import stays
 from smoker_diagnosis.resolvers import LAYER_REPLICA
 from smoker_diagnosis.rules import RULES
 from smoker_diagnosis.state import State
@@ -26,17 +27,19 @@ def diagnose(
     *,
     silent: Mapping[Prober, float] | None = None,
     evidence: Evidence | None = None,
+    leaves: Callable[[str], bool] = stays,
 ) -> list[Finding]:
     """Return the findings, the most severe first; none in a healthy mesh.
 
     `waited`: by node and network, the age of a state in seconds, if it was not fetched just now.
     `silent`: by node and network, seconds since that prober last answered, where the caller keeps count; then a prober
     that has been silent for less than a round is not named.
+    `leaves(node)`: whether pods leave that node, because it is drained or gone: that explains a Service which fails.
     `evidence`: what an earlier look kept of the same states; pass the same object to each look to save time.
     """
     listed = list(states)
     cluster = next((state.cluster for state in listed if state.cluster), "")
-    mesh = (evidence or Evidence()).mesh(listed, waited)
+    mesh = (evidence or Evidence()).mesh(listed, waited, leaves)
     if silent is not None:
         patience = max((state.interval + state.timeout for state in listed), default=0.0)
         mesh.silent = {prober for prober in mesh.silent if silent.get(prober, 0.0) > patience}
@@ -51,7 +54,14 @@ def diagnose(
         more = list(rule(look))
         found += more
         look.named.update(node for each in more if each.kind == "not_ready" for node in each.scope.nodes)
-    return found
+    return [each for each in found if not _is_eviction(each, mesh.evicted)]
+
+
+def _is_eviction(finding: Finding, evicted: Collection[str]) -> bool:
+    """Return whether pods that leave a node explain `finding`: the cluster's DNS pods leave it, too."""
+    if finding.kind == "dns":
+        return bool(evicted)
+    return finding.kind == "service" and any(not finding.probes or probe in finding.probes for probe in evicted)
 
 
 def _blamed_nodes(finding: Finding) -> tuple[str, ...]:

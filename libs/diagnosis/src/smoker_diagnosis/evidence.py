@@ -122,6 +122,20 @@ class Other(NamedTuple):
 
 
 @dataclass(slots=True)
+class Move:
+    """A move of an echo service's pods to other nodes."""
+
+    before: frozenset[str]
+    after: frozenset[str]
+    seen: Mapping[Prober, float]  # the time of each prober's clock when the move was seen
+    failed: list[Cell] = field(default_factory=list)  # paths whose last probe failed before the move
+
+    def missed(self, bit: int) -> int:
+        """Return how many paths have had no result since the move."""
+        return sum(not cell.known & bit for cell in self.failed)
+
+
+@dataclass(slots=True)
 class Mesh:
     """All evidence of one look."""
 
@@ -153,7 +167,8 @@ class Mesh:
     )  # that connect, and answer nothing: of how many paths
     left: dict[str, list[bool]] = field(default_factory=dict)  # by node that is not ready: whether it failed before
     echoes: dict[int, set[str]] = field(default_factory=dict)  # by bit: nodes of the echo's pods, if known
-    moves: Mapping[int, Any] = field(default_factory=dict)  # by bit: the last `Move` of an echo's pods, for some rounds
+    moves: Mapping[int, Move] = field(default_factory=dict)  # by bit: the last move of an echo's pods, for some rounds
+    evicted: frozenset[str] = frozenset()  # probes whose echo lost pods on a node that pods leave, a while ago
     without_api: set[str] = field(default_factory=set)  # nodes on which the API server does not answer
     nodes: set[str] = field(default_factory=set)  # every node that the evidence mentions
 

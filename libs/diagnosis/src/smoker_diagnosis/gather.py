@@ -6,10 +6,10 @@ State ─▶ Part (the cells of one prober, renewed from look to look) ─▶ Me
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from smoker_diagnosis.evidence import BITS, TCP, UDP, Cell, Mesh, Prober
-from smoker_diagnosis.moved import Moves
+from smoker_diagnosis.moved import Moves, stays
 from smoker_diagnosis.part import Part, far_of, part_of
 from smoker_diagnosis.state import State
 
@@ -28,10 +28,16 @@ class Evidence:
         self._moves = Moves()
         self._far: Counter[Prober] = Counter()  # how many probers probe each
 
-    def mesh(self, states: Iterable[State], waited: Mapping[Prober, float] | None = None) -> Mesh:
+    def mesh(
+        self,
+        states: Iterable[State],
+        waited: Mapping[Prober, float] | None = None,
+        leaves: Callable[[str], bool] = stays,
+    ) -> Mesh:
         """Return the evidence in `states`.
 
         `waited`: by node and network, the age of a state in seconds, if it was not fetched just now.
+        `leaves(node)`: whether pods leave that node, because it is drained or gone.
         """
         before, self._parts = self._parts, {}
         for state in states:
@@ -56,8 +62,8 @@ class Evidence:
         mesh.silent = {each for each, probers in self._far.items() if probers and each not in self._parts}
         mesh.nodes = mesh.answering | self._to.keys() | mesh.left.keys()
         _set_mute_apart(mesh)
-        self._moves.look(mesh.echoes, mesh.services, self._parts)
-        mesh.moves = self._moves.of
+        self._moves.look(mesh.echoes, mesh.services, self._parts, leaves)
+        mesh.moves, mesh.evicted = self._moves.of, self._moves.evicted
         for cell in mesh.failing:
             _hear(cell, self._parts)
         return mesh

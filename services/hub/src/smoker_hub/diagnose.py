@@ -1,6 +1,6 @@
 """Computes findings from one look at the probers, and from what the hub knows in addition.
 
-Collected ─▶ smoker_diagnosis ─▶ without deleted and new nodes and echoes that move ─▶ findings
+Collected ─▶ smoker_diagnosis ─▶ without deleted and new nodes ─▶ findings
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from smoker_diagnosis.finding import Finding, identity
 from smoker_diagnosis.gather import Evidence
 from smoker_hub import words
 from smoker_hub.collect import Collected
-from smoker_hub.moves import Moves
 from smoker_hub.nodes import Inventory
 
 NEW = 60.0  # seconds for which a new node has no findings
@@ -30,14 +29,17 @@ class Diagnosis:
         self._nodes, self._clock = nodes, clock or Clock()
         self._evidence = Evidence()
         self._came: dict[str, float] = {}  # by node with a prober: when it appeared
-        self._moves = Moves(self._ill)
 
     def look(self, collected: Collected) -> list[Finding]:
         """Return the findings of now, the most severe first."""
-        now = self._clock.now()
-        self._meet(collected, now)
-        self._moves.look(collected.states, now)
-        found = diagnose(collected.states, collected.waited, silent=collected.silent, evidence=self._evidence)
+        self._meet(collected, self._clock.now())
+        found = diagnose(
+            collected.states,
+            collected.waited,
+            silent=collected.silent,
+            evidence=self._evidence,
+            leaves=self._ill,
+        )
         cluster = next((state.cluster for state in collected.states if state.cluster), "")
         return [self._noted(each, cluster) for each in found if not self._excused(each)]
 
@@ -52,9 +54,7 @@ class Diagnosis:
         self._came = {node: self._came.get(node, since) for node in here}
 
     def _excused(self, finding: Finding) -> bool:
-        """Return whether the cluster explains the finding: a deleted or new node, or an echo that moves."""
-        if self._moves.explain(finding):
-            return True
+        """Return whether the cluster explains the finding: a deleted or new node."""
         if finding.kind == "unknown":
             ends = [{seen.source, seen.target} for seen in finding.failing]
             return bool(ends) and all(any(map(self._passing, each)) for each in ends)
