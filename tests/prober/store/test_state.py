@@ -272,3 +272,20 @@ def test_the_last_failure_stays_for_ten_minutes() -> None:
     again = read(state).paths[0].last_failure
     assert again is not None
     assert again.count == 3
+
+
+def test_the_interval_of_a_target_is_in_its_path() -> None:
+    """The hub reads it, so that a target that is probed once an hour is not outdated after a minute."""
+    state = sink()
+    target = Target("tls", "10.0.0.2", 443, Path("external", "ca", "other"), interval=3600.0)
+    state.keep(replace(made(), target=target))
+    state.keep(made())
+    assert [path.interval for path in read(state).paths] == [3600.0, 0.0]
+
+
+def test_a_new_pace_is_served_at_once() -> None:
+    """A changed plan is in the state, with another ETag, though no result came meanwhile."""
+    state = sink()
+    before = state.document()
+    state.set_pace(10.0, 2.0)
+    assert (read(state).interval, read(state).timeout, state.document()[0] != before[0]) == (10.0, 2.0, True)

@@ -81,6 +81,7 @@ class PathState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     flaps: int = 0  # of these rounds: short streaks of failures that are over
     lossy: int = 0  # of these rounds: trains that lost packets
     last_failure: LastFailure | None = None  # for ten minutes: what a confirmation hides that succeeds soon after
+    interval: float = 0.0  # seconds between two probes, of a target that has an interval of its own; 0: the prober's
 
     @property
     def failed(self) -> int:

@@ -44,7 +44,7 @@ def letter(path: PathState, state: State, late: float) -> Letter:
     last = path.last
     if last in NO_RESULT:
         return UNKNOWN
-    if state.at - path.at + late > 2 * state.interval + state.timeout:
+    if state.at - path.at + late > 2 * (path.interval or state.interval) + state.timeout:
         return STALE
     if last != "success":
         return UNKNOWN if state.starved else FAILS

@@ -136,6 +136,7 @@ class States:
             flaps=len(kept.ended or ()),
             lossy=len(kept.lossy or ()),
             last_failure=_recent(kept.last_failure, result.began),
+            interval=result.target.interval or 0.0,
         )
         self._changes += 1
 
