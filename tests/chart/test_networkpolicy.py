@@ -302,7 +302,11 @@ def test_no_list_is_empty(helm: Helm, key: str, value: Any) -> None:
 def test_further_targets(helm: Helm) -> None:
     """The port of each further target is open, by its number or its scheme's; without targets none is."""
     urls = {"api": "tcp://k.d.svc:6550", "web": "http://w/", "page": "tls://p.example", "v6": "http://[::1]/"}
-    urls |= {"path": "https://p.example/x:7/", "cert": "tls://p.example:6551?serverName=x.example"}
+    urls |= {
+        "path": "https://p.example/x:7/",
+        "cert": "tls://p.example:6551?serverName=x.example",
+        "chat": "wss://p.example/x",
+    }
     release = helm.render({**ON, "prober": {"targets": urls}})
     outside = End(address="203.0.113.7")
     for port in (6550, 6551, 80, 443):

@@ -226,6 +226,7 @@ def test_a_host_is_one_for_the_schema_too(text: str) -> None:
     assert URL.is_valid(f"tls://{address}?serverName=x.example")
     assert URL.is_valid(f"grpc://{address}:50051?service=shop.Cart")
     assert not URL.is_valid(f"grpcs://{address}")
+    assert all(URL.is_valid(url) for url in (f"ws://{address}", f"wss://{address}:1/chat?room=1"))
 
 
 @pytest.mark.parametrize("text", hosts.BAD, ids=ascii)

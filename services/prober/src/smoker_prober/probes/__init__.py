@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from smoker_prober.probes import base, connect, dns, grpc, http, tcp, tls, udp
+from smoker_prober.probes import base, connect, dns, grpc, http, tcp, tls, udp, websocket
 from smoker_prober.result import Result
 from smoker_prober.target import Target
 
@@ -14,6 +14,7 @@ PROBES: dict[str, base.Probe] = {
     "dns": dns.probe,
     "tls": tls.probe,
     "grpc": grpc.probe,
+    "websocket": websocket.probe,
 }
 ECHOED = ("tcp", "udp", "http")  # the probes that every host with echoes answers: the echo services, each peer
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 from dataclasses import dataclass, field
 
 from h2.config import H2Configuration
@@ -22,12 +21,11 @@ from h2.exceptions import H2Error
 from h2.settings import SettingCodes, Settings
 
 from smoker_outcome.failure import BadReply
-from smoker_prober.network.deadline import Deadline
 from smoker_prober.probes.base import Attempt
+from smoker_prober.probes.stream import PIECE, receive, send
 
 MAX_HEAD = 256 * 1024  # bytes of frames beside the body
 MAX_HEADER_LIST = 64 * 1024  # bytes
-PIECE = 16 * 1024
 STREAM = 1  # of the one request
 
 Fields = list[tuple[str, str]]
@@ -118,27 +116,3 @@ class Exchange:
 def _texts(headers: list[tuple[bytes, bytes]] | None) -> dict[str, str]:
     """Return headers as text: they come from outside, in any bytes."""
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in headers or ()}
-
-
-def send(sock: socket.socket, data: bytes, deadline: Deadline) -> None:
-    """Send all of `data` over a nonblocking socket. Raises `DeadlineExceeded`, `OSError`."""
-    rest = memoryview(data)
-    while rest:
-        try:
-            rest = rest[sock.send(rest) :]
-        except (BlockingIOError, ssl.SSLWantWriteError):
-            deadline.writable(sock)
-        except ssl.SSLWantReadError:
-            deadline.readable(sock)
-
-
-def receive(sock: socket.socket, deadline: Deadline, most: int = PIECE) -> bytes:
-    """Return bytes as soon as some have arrived, or b"" at the end. Raises `DeadlineExceeded`, `OSError`."""
-    deadline.check()
-    while True:
-        try:
-            return sock.recv(most)
-        except (BlockingIOError, ssl.SSLWantReadError):
-            deadline.readable(sock)
-        except ssl.SSLWantWriteError:
-            deadline.writable(sock)
