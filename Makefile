@@ -15,7 +15,7 @@ LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-
 
 .DEFAULT_GOAL := help
 .PHONY: check-workflows programs e2e-install help setup run test test-programs test-chart test-page vendor screenshot check format build images docker-build manifests package release base deploy undeploy logs-server logs-client \
-        e2e e2e-faults e2e-rest e2e-starved e2e-accuracy bench bench-accuracy bench-scale bench-soak bench-mesh bench-cluster bench-diagnosis bench-history bench-hub lock clean
+        e2e e2e-faults e2e-rest e2e-starved e2e-accuracy bench bench-accuracy bench-scale bench-soak bench-mesh bench-cluster bench-diagnosis bench-history bench-hub bench-page lock clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -168,8 +168,14 @@ bench-mesh: setup  ## simulate which nodes probe each other with up to 5,000 nod
 bench-diagnosis: setup  ## measure the diagnosis on simulated faults with 3 to 5,000 nodes: recall, precision, milliseconds
 	$(BIN)/python -m tests.bench.diagnosis $(BENCH_ARGS)
 
-bench-history bench-hub: setup  ## measure the hub's history: megabytes per day, milliseconds of the event loop per look
+bench-history: setup  ## measure the hub's history: megabytes per day, milliseconds of the event loop per look
 	$(BIN)/python -m tests.bench.history $(BENCH_ARGS)
+
+bench-hub: setup  ## measure the hub with 10 to 5,000 simulated probers: CPU and memory of a look, the page's first answers
+	$(BIN)/python -m tests.bench.hub $(BENCH_ARGS)
+
+bench-page: setup $(VENV)/.ready-page  ## measure the page in Chromium with 1,000 nodes: first paint, frames per second while it scrolls
+	$(BIN)/python -m tests.bench.hub_page $(BENCH_ARGS)
 
 bench-cluster: setup  ## measure on the current cluster: time to install and to the first complete mesh; CPU and memory of an idle prober
 	$(BIN)/python -m tests.bench.cluster $(BENCH_ARGS)

@@ -1,4 +1,4 @@
-"""On the current cluster: how long an installation and the first whole mesh take, and what a prober takes at rest.
+"""On the current cluster: how soon an installation and its mesh are whole; what a prober and the hub take at rest.
 
 python -m tests.bench.cluster [--interval 5]    (E2E_LOAD loads the images, as for `make e2e`)
 """
@@ -19,8 +19,20 @@ from tests.e2e import cluster
 from tests.e2e.release import Release, loaded_images
 
 SETTLED, REST = 30, 60  # seconds before the prober counts as at rest, and over which it is looked at
+HUB_CPU_GOAL, HUB_MEMORY_GOAL = 10.0, 60.0  # millicores, MiB of working set, on four nodes
 READY_GOAL, CPU_GOAL, MEMORY_GOAL, SERIES_GOAL = 15.0, 3.0, 36.0, 300  # seconds, millicores, MiB, series
-HEADER = ("what", "", "install s", "first mesh s", "paths", "CPU m", "working set MiB", "series")
+HEADER = (
+    "what",
+    "",
+    "install s",
+    "first mesh s",
+    "paths",
+    "CPU m",
+    "working set MiB",
+    "series",
+    "hub CPU m",
+    "hub MiB",
+)
 TCP_AND_UDP: dict[str, object] = {"prober.probes": ["tcp", "udp"], "prober.udpPackets": 0}
 CASES: dict[str, dict[str, object]] = {
     "alone": {"mesh.enabled": False},
@@ -39,18 +51,18 @@ class Look:
     cpu: float  # seconds so far
     working_set: float  # MiB, as the kubelet reports it
     series: int
-    paths: int
+    paths: int  # 0 of the hub
 
 
 def look(release: Release, pod: str, node: str) -> Look:
-    """Ask the prober, by a program of its own in the same container, and the kubelet of its node."""
+    """Ask the prober or the hub, by a program of its own in the same container, and the kubelet of its node."""
     working_set = _working_set(release, pod, node)
     found = release.metrics(pod)
     return Look(
         found["process_cpu_seconds_total"],
         working_set,
         len(found),
-        int(found["smoker_prober_paths"]),
+        int(found.get("smoker_prober_paths", 0)),
     )
 
 
@@ -73,20 +85,26 @@ def measure(chosen: dict[str, object], helm: str) -> list[str]:
             once = ("smoker-prober", "once", "--mesh", "smoker-prober:9464")
             release.namespace.kubectl("exec", "daemonset/smoker-prober", "--", *once, seconds=120)
         whole = time.monotonic()
-        pods = {pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in release.pods("prober")}
+        pods, hubs = (
+            {pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in release.pods(name)}
+            for name in ("prober", "hub")
+        )
         time.sleep(SETTLED)
-        first = {pod: (time.monotonic(), look(release, pod, node)) for pod, node in pods.items()}
+        both = pods | hubs
+        first = {pod: (time.monotonic(), look(release, pod, node)) for pod, node in both.items()}
         time.sleep(REST)
-        last = {pod: (time.monotonic(), look(release, pod, node)) for pod, node in pods.items()}
-    millicores = [1000 * (last[p][1].cpu - first[p][1].cpu) / (last[p][0] - first[p][0]) for p in pods]
-    found = [seen for _, seen in last.values()]
+        last = {pod: (time.monotonic(), look(release, pod, node)) for pod, node in both.items()}
+    cpu = {pod: 1000 * (last[pod][1].cpu - first[pod][1].cpu) / (last[pod][0] - first[pod][0]) for pod in both}
+    found = [last[pod][1] for pod in pods]
     return [
         f"{installed - begun:.1f}",
         f"{whole - installed:.1f}" if whole - installed > 0.1 else "",
         f"{median(seen.paths for seen in found):.0f}",
-        f"{median(millicores):.1f}",
+        f"{median(cpu[pod] for pod in pods):.1f}",
         f"{median(seen.working_set for seen in found):.1f}",
         f"{max(seen.series for seen in found)}",
+        f"{max(cpu[pod] for pod in hubs):.1f}" if hubs else "",
+        f"{max(last[pod][1].working_set for pod in hubs):.1f}" if hubs else "",
     ]
 
 
@@ -94,26 +112,37 @@ def main() -> int:
     """Run it."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--interval", default="5", help="seconds from one round to the next (5)")
-    interval = float(parser.parse_args().interval)
+    parser.add_argument("--case", action="append", choices=list(CASES), help="measure this one alone; can be repeated")
+    options = parser.parse_args()
+    interval = float(options.interval)
     helm = helm_binary.helm(helm_binary.MAJORS[0])
     images, rows = loaded_images(), []
     for what, changed in CASES.items():
+        if what not in (options.case or CASES):
+            continue
         chosen: dict[str, object] = {"prober.intervalSeconds": interval, "mesh.peers": 0, **changed, **images}
         rows.append([what, "", *measure(chosen, helm)])
     nodes = cluster.nodes()
     cluster.await_end()
     print(f"machine load {os.getloadavg()[0]:.1f}; {len(nodes)} nodes, all on this machine if it is a local cluster")
     print(table.render(f"A prober in a cluster, a round every {interval:g} s; medians of its probers", HEADER, rows))
-    installed, first, _, cpu, memory, series = rows[-1][2:]
-    spare = rows[1][5]  # what the goal is of
+    conclude({row[0]: row[2:] for row in rows})
+    return 0
+
+
+def conclude(rows: dict[str, list[str]]) -> None:
+    """Print how the figures stand to the goals, of the cases that were measured."""
+    if "mesh, TCP, UDP, IPv4" in rows:  # what the goal is of
+        spare = float(rows["mesh, TCP, UDP, IPv4"][3])
+        print(f"\nCPU for TCP and UDP in one family {table.at_most(spare, CPU_GOAL, ' millicores')}")
+    if "mesh" not in rows:
+        return
+    installed, first, _, cpu, memory, series, hub_cpu, hub_memory = rows["mesh"]
     print(f"\ninstall {table.at_most(float(installed), READY_GOAL, ' s')}; first whole mesh", end=" ")
     print(f"{table.at_most(float(first), READY_GOAL, ' s')}; series {table.at_most(float(series), SERIES_GOAL)}")
-    print(
-        f"CPU for TCP and UDP in one family {table.at_most(float(spare), CPU_GOAL, ' millicores')}, for all {cpu}",
-        end="; ",
-    )
-    print(f"working set {table.at_most(float(memory), MEMORY_GOAL, ' MiB')}")
-    return 0
+    print(f"CPU for all {cpu} millicores; working set {table.at_most(float(memory), MEMORY_GOAL, ' MiB')}")
+    print(f"hub: CPU {table.at_most(float(hub_cpu), HUB_CPU_GOAL, ' millicores')}", end="; ")
+    print(f"working set {table.at_most(float(hub_memory), HUB_MEMORY_GOAL, ' MiB')}")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python -m tests.bench.hub.worker MANY LOOKS PORT[,PORT…]
 
-It writes a line of JSON to stdout for each look.
+It writes a line of JSON to stdout for each look, and one for the answers to its page.
 """
 
 import smoker_hub.__main__  # noqa: F401  it patches, before all else
@@ -11,13 +11,16 @@ import smoker_hub.__main__  # noqa: F401  it patches, before all else
 import json
 import resource
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import gevent
+from loguru import logger
 
 from smoker_hub.collect import Address, Collector
 from smoker_hub.hub import Hub, paths_of
 from smoker_hub.web.stream import Stream
+from tests.bench.hub import answers
 from tests.bench.hub.world import LOOK, address, name
 
 TIMEOUT = 2.0  # seconds, as by default
@@ -51,6 +54,8 @@ def memory(what: str) -> int:
 
 def main(many: int, looks: int, ports: list[int]) -> None:
     """Look every `LOOK` seconds, and write what each look cost."""
+    logger.remove()
+    logger.add(sys.stderr, level="WARNING")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     places = Places(many, ports)
@@ -69,9 +74,16 @@ def main(many: int, looks: int, ports: list[int]) -> None:
             "paths": paths_of(hub.collected),
             "open": len(hub.incidents.open),
         }
-        sys.__stdout__.write(json.dumps(row) + "\n")  # type: ignore[union-attr]
-        sys.__stdout__.flush()  # type: ignore[union-attr]
+        write(row)
         gevent.sleep(max(LOOK - (hub.clock.now() - begun), 0.0))
+
+    write({"answers": answers.measure(hub, stream)})
+
+
+def write(row: Mapping[str, object]) -> None:
+    """Write a line of JSON."""
+    sys.__stdout__.write(json.dumps(row) + "\n")  # type: ignore[union-attr]
+    sys.__stdout__.flush()  # type: ignore[union-attr]
 
 
 def cpu() -> float:
