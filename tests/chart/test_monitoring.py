@@ -152,3 +152,19 @@ def test_timeout_within_interval(helm: Helm, key: str) -> None:
     with pytest.raises(HelmError, match=rf"metrics\.{key}\.timeoutSeconds: must not exceed intervalSeconds"):
         helm.render(nested(f"metrics.{key}", {"intervalSeconds": 5, "timeoutSeconds": 6}))
     assert helm.render(nested(f"metrics.{key}", {"intervalSeconds": 5, "timeoutSeconds": 5})).objects
+
+
+@pytest.mark.parametrize(("kind", "values"), [("PodMonitor", MONITORED), ("ServiceMonitor", BY_SERVICE)])
+def test_every_series_has_the_name_of_the_cluster(helm: Helm, kind: str, values: dict[str, Any]) -> None:
+    """Where it is set: by a relabeling, so `up` has it, too; alerts and recorded series carry it."""
+    values = merged(values, {"metrics": {"prometheusRule": {"enabled": True}}})
+    named = helm.render(merged(values, {"cluster": {"name": "pay$1"}}))
+    (one,) = named.of_kind(kind)
+    (endpoint,) = one["spec"][ENDPOINTS[kind[0].lower() + kind[1:]]]
+    assert {"action": "replace", "targetLabel": "cluster", "replacement": "pay$$1"} in endpoint["relabelings"]
+    (rule,) = named.of_kind("PrometheusRule")
+    assert {each["labels"]["cluster"] for group in rule["spec"]["groups"] for each in group["rules"]} == {"pay$1"}
+    plain = helm.render(values)
+    (one,) = plain.of_kind(kind)
+    (endpoint,) = one["spec"][ENDPOINTS[kind[0].lower() + kind[1:]]]
+    assert [each["targetLabel"] for each in endpoint["relabelings"]] == ["node"]

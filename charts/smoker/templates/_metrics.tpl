@@ -27,18 +27,24 @@ matchExpressions:
 [app.kubernetes.io/instance, app.kubernetes.io/component]
 {{- end -}}
 
-{{/* How a PodMonitor or a ServiceMonitor scrapes its endpoint. Takes the monitor's values. */}}
+{{/*
+How a PodMonitor or a ServiceMonitor scrapes its endpoint. The cluster's name becomes a label of every series, as of other targets in a
+Prometheus of several clusters. Takes root, monitor (its values).
+*/}}
 {{- define "smoker.monitorEndpoint" -}}
 port: admin
 path: /metrics
-interval: {{ int64 .intervalSeconds }}s
-scrapeTimeout: {{ int64 .timeoutSeconds }}s
+interval: {{ int64 .monitor.intervalSeconds }}s
+scrapeTimeout: {{ int64 .monitor.timeoutSeconds }}s
 relabelings:
   - {action: replace, sourceLabels: [__meta_kubernetes_pod_node_name], targetLabel: node}
-  {{- with .relabelings }}
+  {{- with .root.Values.cluster.name }}
+  - {action: replace, targetLabel: cluster, replacement: {{ . | replace "$" "$$" | quote }}}
+  {{- end }}
+  {{- with .monitor.relabelings }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-{{- with .metricRelabelings }}
+{{- with .monitor.metricRelabelings }}
 metricRelabelings:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -101,6 +107,9 @@ values), and sign, if the alert has several rules. Without a severity, the expre
 {{- define "smoker.recordLabels" -}}
 namespace: {{ .Release.Namespace | quote }}
 app_kubernetes_io_instance: {{ .Release.Name | quote }}
+{{- with .Values.cluster.name }}
+cluster: {{ . | quote }}
+{{- end }}
 {{- end -}}
 
 {{/* How long loss must last: the value, but longer than an outage that is over stays in the window. */}}
