@@ -37,9 +37,9 @@ def test_values(any_helm: Helm) -> None:
     assert list(plan.targets) == ["api", "cert", "names", "web", "page"]
     assert (plan.targets["names"].interval, plan.targets["page"].timeout) == (60.0, 1.0)
     assert plan.targets["page"].options.path == plan.probes.http.path == "/livez"
-    over = {"interval": "2m", "service": {"ports": {"tcp": 7}}}
+    over = {"latency": "duration", "service": {"probes": ["tcp"]}}
     plan = plan_of(any_helm, {"prober": {"config": over}})
-    assert (plan.interval, plan.service.ports.tcp, plan.service.ports.udp) == (120.0, 7, 8081)
+    assert (plan.latency, plan.service.probes, plan.mesh.probes) == ("duration", ("tcp",), ("tcp", "udp", "http"))
 
 
 @pytest.mark.parametrize(
@@ -50,10 +50,13 @@ def test_values(any_helm: Helm) -> None:
         ({"config": {"targets": [{"name": "A"}]}}, "config.targets.0.name|config/targets/0/name"),
         ({"targets": {"a": {"probe": "smtp"}}}, "probe"),
         ({"targets": {"a": "ftp://h"}}, "targets"),
+        ({"config": {"interval": "2m"}}, "prober.config.interval: use prober.intervalSeconds"),
+        ({"config": {"timeout": 1}}, "prober.config.timeout: use prober.timeoutSeconds"),
+        ({"config": {"service": {"ports": {"tcp": 7}}}}, "prober.config.service.ports: use tcpEcho.port"),
     ],
 )
 def test_a_mistake_is_refused(helm: Helm, values: dict[str, Any], words: str) -> None:
-    """The schema refuses before an installation what a prober would refuse of the file."""
+    """The chart refuses before an installation what a prober would refuse of the file, and what another value says."""
     with pytest.raises(HelmError, match=words):
         helm.render({"prober": values})
 

@@ -23,6 +23,14 @@
 {{- if and $values.hostNetwork.enabled (not $values.mesh.enabled) -}}
 {{- fail "hostNetwork.enabled: needs mesh.enabled, because without peers a second prober on each node has nothing to compare" -}}
 {{- end -}}
+{{- range $key, $value := dict "interval" "prober.intervalSeconds" "timeout" "prober.timeoutSeconds" -}}
+{{- if hasKey $values.prober.config $key -}}
+{{- fail (printf "prober.config.%s: use %s, which also sets the windows of the alerts" $key $value) -}}
+{{- end -}}
+{{- end -}}
+{{- if dig "service" "ports" "" $values.prober.config -}}
+{{- fail "prober.config.service.ports: use tcpEcho.port, udpEcho.port, udpEcho.stampPort and httpEcho.port, which also set the Service" -}}
+{{- end -}}
 {{- $surge := dig "rollingUpdate" "maxSurge" 0 $values.prober.updateStrategy | toString -}}
 {{- if and $values.hostNetwork.enabled (not (has $surge (list "0" "0%"))) -}}
 {{- fail "prober.updateStrategy.rollingUpdate.maxSurge: must be 0 with hostNetwork.enabled, because a node has each port once" -}}

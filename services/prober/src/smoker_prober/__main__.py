@@ -1,10 +1,13 @@
 """The command `smoker-prober`."""
 
+import signal
 import sys
 
 from smoker_common.leave import leave_on_signals
 
 leave_on_signals(serves=sys.argv[1:2] == ["run"])  # before the imports, which take longest
+if sys.argv[1:2] == ["run"]:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is a plan to read again; it must not end the prober
 
 from gevent import monkey
 

@@ -45,7 +45,7 @@ class Reload(BaseWork, Collector):
     ) -> None:
         """`begun` is the plan that is in force, as it was loaded."""
         self._file, self._apply, self._environ, self._every = file, apply, environ, every
-        self._plan = begun.plan
+        self._plan: Plan | None = begun.plan  # that is in force; None after an error in the middle of a change
         self._found: bytes | str = begun.content  # the content that was last judged, or why it could not be read
         self._seen: bytes | str = begun.content  # at the last look
         self._asked, self._closed = Event(), False
@@ -75,6 +75,7 @@ class Reload(BaseWork, Collector):
                 self.look(asked=asked)
             except Exception:
                 logger.exception("the plan cannot be applied; it is tried again when it changes")
+                self._plan = None
                 self._count(FAILURE)
 
     def look(self, *, asked: bool = False) -> None:
@@ -97,7 +98,7 @@ class Reload(BaseWork, Collector):
         if loaded.problems:
             self._refuse(loaded.problems)
             return
-        changed = differences(self._plan, loaded.plan)
+        changed = differences(self._plan, loaded.plan) if self._plan is not None else ["all"]
         if changed:
             self._apply(loaded.plan)
             self._plan = loaded.plan
