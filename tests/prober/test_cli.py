@@ -214,7 +214,7 @@ def test_probe_shows_nothing_raw(capsys: Captured, listen: Callable[[Serve], int
     ("arguments", "told"),
     [
         (["walk"], "'run', 'once', 'report', 'check', 'probe'"),
-        (["probe"], "probe, HOST, PORT"),
+        (["probe"], "required: KIND"),
         (["probe", "icmp", HOST, "80"], "'tcp', 'udp', 'http'"),
         (["probe", "tcp", "", "80"], "argument HOST: '' is not a host, which is a name, an IPv4 or an IPv6 address"),
         (["probe", "tcp", HOST, "0"], "'0' is not a whole number from 1 to 65535"),

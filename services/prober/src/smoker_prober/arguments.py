@@ -7,8 +7,8 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
-from smoker_common.settings import InvalidValue, Kind, host, host_and_port, port, seconds, whole
-from smoker_prober.probes import PROBES
+from smoker_common.settings import InvalidValue, Kind, host_and_port, seconds
+from smoker_prober import probe_arguments
 from smoker_prober.settings import described
 
 PROGRAM = "smoker-prober"
@@ -81,19 +81,7 @@ def parser() -> argparse.ArgumentParser:
     shown.add_argument("--json", action="store_true", help="print JSON")
     check = commands.add_parser("check", help="say what is wrong in a plan, with the lines, or what it has probed")
     check.add_argument("file", metavar="FILE", help="the file, or - for stdin")
-    probe = commands.add_parser("probe", help="probe one target by hand")
-    probe.add_argument("probe", choices=PROBES, help="the protocol")
-    probe.add_argument("host", type=_argument(host), metavar="HOST", help="a name or an address")
-    probe.add_argument("port", type=_argument(port), metavar="PORT")
-    probe.add_argument(
-        "--count", type=_argument(whole(1, 1_000_000)), default=1, metavar="N", help="number of probes (1)"
-    )
-    probe.add_argument(
-        "--interval", type=_argument(seconds(0, 3600)), default=1.0, metavar="S", help="seconds between two probes (1)"
-    )
-    probe.add_argument(
-        "--timeout", type=_argument(seconds(0.001, 3600)), metavar="S", help="seconds for each probe (TEST_TIMEOUT)"
-    )
+    probe_arguments.add_to(commands, _argument)
     return made
 
 

@@ -30,8 +30,9 @@ from smoker_prober.config.load import Loaded, load_file
 from smoker_prober.config.service import hosts
 from smoker_prober.gather import others
 from smoker_prober.peers.responder import never_answered
+from smoker_prober.probe_arguments import target_of
 from smoker_prober.prober import NEW
-from smoker_prober.probes import prepare
+from smoker_prober.probes import ECHOED, prepare
 from smoker_prober.probes import run as run_probe
 from smoker_prober.process import Process
 from smoker_prober.result import Result
@@ -41,7 +42,7 @@ from smoker_prober.sinks import log as log_sink
 from smoker_prober.snapshot import SNAPSHOT, fetch
 from smoker_prober.store import Store
 from smoker_prober.store.state import STATE
-from smoker_prober.target import Path, Target, service_path
+from smoker_prober.target import Path
 
 ALL_GOOD, FAILED, MISTAKE = 0, 1, 2  # exit codes
 REPORT = 2.2  # seconds for the answer of the prober on this machine
@@ -203,7 +204,11 @@ def _settle(settings: Settings, patience: float) -> None:
 
 
 def _probe(settings: Settings, chosen: argparse.Namespace) -> int:
-    target = Target(chosen.probe, chosen.host, chosen.port, service_path(chosen.host, chosen.port))
+    try:
+        target = target_of(chosen)
+    except ValueError as mistakes:
+        print(f"{PROGRAM} probe {chosen.probe}: {log.escaped(str(mistakes))}", file=sys.stderr)
+        return MISTAKE
     prepare(target)
     found, pause = [], Event()
     timeout = chosen.timeout or settings.plan.timeout
@@ -221,4 +226,8 @@ def _probe(settings: Settings, chosen: argparse.Namespace) -> int:
         report.summary(found, settings.plan.latency),
         file=sys.stderr if settings.process.log_format == "json" else sys.stdout,
     )
+    details = found[-1].details if found else None
+    if details is not None and chosen.probe not in ECHOED and settings.process.log_format == "text":
+        for name, value in details.fields.items():
+            print(f"{name.replace('_', ' ')}: {log.escaped(str(value))}")
     return ALL_GOOD if found and all(result.outcome.ok for result in found) else FAILED

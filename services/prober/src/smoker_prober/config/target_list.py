@@ -24,7 +24,7 @@ from smoker_prober.probes.options import key_of, option
 
 MOST = 1024  # targets: as many have series of their own
 NAME = r"[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?"
-PATH = "path"  # which a URL always says, be it only /
+BY_URL = ("path", "tls")  # which a URL always says, be it only / and nothing
 INTERVAL, TIMEOUT = settings.duration(0.1, 86400), settings.duration(0.001, 3600)
 
 
@@ -170,7 +170,7 @@ def _begin(probe: str, url: External | None, defaults: Any) -> Any:
     said = {
         field.name: getattr(url.options, field.name)
         for field in dataclasses.fields(usual)
-        if field.name == PATH or getattr(url.options, field.name) != getattr(usual, field.name)
+        if field.name in BY_URL or getattr(url.options, field.name) != getattr(usual, field.name)
     }
     return dataclasses.replace(begin, **said)
 

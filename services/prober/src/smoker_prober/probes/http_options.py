@@ -108,7 +108,7 @@ class Options:
     """What is asked for: the path with its query, as it is sent, and whether by https, which the URL says."""
 
     path: str = option("/", path, "what is asked for")
-    tls: bool = False
+    tls: bool = option(False, option_kinds.switch, "whether over TLS; https:// says so, too")
     method: str = option("GET", one_of(*METHODS), "the method of the request")
     headers: Headers = option((), headers, "headers of the request")
     version: str = option(
