@@ -1,0 +1,53 @@
+"""The samples of docs/hub.md and docs/mesh.md are what the program prints."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from smoker_diagnosis import text
+from tests.diagnosis.mesh import Cluster, nodes
+from tests.hub.stand_ins import Hand, hub_of, probers
+from tests.hub.test_hub import become
+
+DOCS = Path(__file__).parents[2] / "docs"
+LOG_LINE = re.compile(r"\[[-0-9]{10} [:0-9]{8}\] \[([A-Z]+)\] (.*?)(?: id=([0-9a-f]+))?")
+DEAD = "node-3"
+
+
+def overlay_dead() -> Cluster:
+    """The overlay of a node is dead: two rounds of its paths failed, the last one six seconds ago."""
+    return Cluster(nodes(3)).fail(
+        lambda link: link.touches(DEAD) and link.plane == "pod" and link.source != link.target, rounds=2, ago=6.0
+    )
+
+
+def sample(document: str, first: str) -> list[str]:
+    """Return the lines from the one with `first` to the end of its block."""
+    lines = (DOCS / document).read_text().splitlines()
+    start = next(number for number, line in enumerate(lines) if first in line)
+    block = lines[start:]
+    return block[: next(number for number, line in enumerate(block) if not line or line.startswith("```"))]
+
+
+def test_the_samples_are_what_is_printed(records: list[str]) -> None:
+    """The hub's log of a fault that opens and closes, and what `once --mesh` prints of the same finding."""
+    clock = Hand()
+    with probers(overlay_dead().states()) as found:
+        hub = hub_of(found, clock, cluster="")
+        hub.look()
+        hub.look()
+        (incident,) = hub.incidents.open
+        opened = text.lines(incident.finding)
+        become(found, Cluster(nodes(3)))
+        for _ in range(3):
+            clock.instant += 5.0
+            hub.look()
+    printed = []
+    for line in sample("hub.md", f"FAULT {DEAD}: "):
+        match = LOG_LINE.fullmatch(line)
+        assert match is not None, line
+        level, message, name = match.groups()
+        printed.append(f"{level} {message} { ({'id': name} if name else {}) }")
+    assert printed == [line for line in records if "HEALTHY" not in line]
+    assert [line.removeprefix("    ") for line in sample("mesh.md", f"    FAULT {DEAD}: ")] == opened
