@@ -26,7 +26,7 @@ OVER = 300  # µs, of the RTT over the same without a quota
 STAMP, KERNEL, CLOCKED = "STAMP", "UDP probe", "its clock"
 
 
-class By(NamedTuple):
+class MethodErrors(NamedTuple):
     """What one way of measuring said. The truth is the path: the RTT seen at the prober less the one at the echo."""
 
     path: Spread
@@ -39,7 +39,7 @@ def measure(runner: Runner, say: Callable[[str], None]) -> tuple[str, list[str]]
     """The table, and a sentence for each case that broke."""
     rows: list[list[str]] = []
     notes: list[str] = []
-    found: dict[str, dict[str, By]] = {}
+    found: dict[str, dict[str, MethodErrors]] = {}
     title = f"Both ends starved, {SLOW.title} path; with a quota the echo serves others beside"
     for quota in ("", QUOTA):
         case = quota or "none"
@@ -54,7 +54,7 @@ def measure(runner: Runner, say: Callable[[str], None]) -> tuple[str, list[str]]
     return "\n".join([table.render(title, HEADER, rows), *notes, *_goals(found["none"], found[QUOTA])]), []
 
 
-def _ways(trains: Seen, datagrams: Seen, case: str, notes: list[str]) -> dict[str, By]:
+def _ways(trains: Seen, datagrams: Seen, case: str, notes: list[str]) -> dict[str, MethodErrors]:
     sent, probed = trains.probed[WORKER], datagrams.probed[WORKER]
     packets = compare_trains(sent, reflections(trains.near, SLOW.probed), reflections(trains.far, SLOW.probed))
     probes = compare(probed, exchanges(datagrams.near, SLOW.probed), exchanges(datagrams.far, SLOW.probed))
@@ -71,11 +71,11 @@ def _ways(trains: Seen, datagrams: Seen, case: str, notes: list[str]) -> dict[st
     }
 
 
-def _by(errors: Errors, reported: list[float], error: list[float], seen: Seen) -> By:
-    return By(Spread.of(errors.truth), Spread.of(reported), Spread.of(error), seen)
+def _by(errors: Errors, reported: list[float], error: list[float], seen: Seen) -> MethodErrors:
+    return MethodErrors(Spread.of(errors.truth), Spread.of(reported), Spread.of(error), seen)
 
 
-def _row(case: str, name: str, by: By, plain: By) -> list[str]:
+def _row(case: str, name: str, by: MethodErrors, plain: MethodErrors) -> list[str]:
     over = by.reported.p50 - plain.reported.p50, by.reported.p99 - plain.reported.p99
     return [
         case,
@@ -88,7 +88,7 @@ def _row(case: str, name: str, by: By, plain: By) -> list[str]:
     ]
 
 
-def _goals(plain: dict[str, By], starved: dict[str, By]) -> list[str]:
+def _goals(plain: dict[str, MethodErrors], starved: dict[str, MethodErrors]) -> list[str]:
     """The relay is not equally fast in both runs: what the capture knows of that is taken off."""
     before, after = plain[STAMP], starved[STAMP]
     over = 1e6 * (after.reported.p99 - before.reported.p99)

@@ -21,7 +21,7 @@ from smoker_hub.changes import Changes
 from smoker_hub.collect import Collected
 from smoker_hub.history.recorder import History
 from tests.diagnosis.mesh import Cluster
-from tests.hub.stand_ins import Hand, hub_of
+from tests.hub.stand_ins import ManualClock, hub_of
 
 LOOK, FLAKES, DAY = 5.0, 0.3, 86_400.0
 
@@ -52,7 +52,7 @@ def flaked(states: list[State], chance: random.Random) -> list[State]:
 
 def measure(count: int, minutes: int, folder: Path) -> str:
     """Return a row of the table."""
-    chance, clock = random.Random(1), Hand()
+    chance, clock = random.Random(1), ManualClock()
     states, hub, changes = states_of(count, chance), hub_of([], clock), Changes()
     history = History(hub, folder)
     history.start()

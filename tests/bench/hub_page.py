@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import table
-from tests.hub_page.conftest import CHROMIUM, WAIT, Show
+from tests.hub_page.conftest import CHROMIUM, WAIT, SimulatedHub
 
 PAINT_GOAL, FRAMES_GOAL = 1.0, 60.0  # seconds, frames a second
 SCREEN = 59.5  # frames a second that count as 60: a second has a frame more or less at its ends
@@ -67,7 +67,7 @@ def load(browser: Any, address: str, there: str) -> tuple[float, float, list[flo
         context.close()
 
 
-def row(browser: Any, show: Show, view: str, loads: int) -> tuple[list[str], bool]:
+def row(browser: Any, show: SimulatedHub, view: str, loads: int) -> tuple[list[str], bool]:
     """Return the row of a view, and whether it met the goals."""
     found = [load(browser, show.address + VIEWS[view], THERE[view]) for _ in range(loads)]
     paints = [paint for paint, _, _ in found]
@@ -94,9 +94,9 @@ def main() -> int:
     chosen = parser.parse_args()
     rows, well = [], True
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        show = Show(chosen.nodes, Path(folder), "plain")
+        show = SimulatedHub(chosen.nodes, Path(folder), "plain")
         try:
-            show.play("break node-17")
+            show.command("break node-17")
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
             for view in VIEWS:
                 print(view, file=sys.stderr, flush=True)

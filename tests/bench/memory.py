@@ -131,7 +131,7 @@ def _started_prober(bench: Bench, stack: contextlib.ExitStack) -> tuple[Server, 
         before, deadline = _results(prober), time.monotonic() + seconds
         while (count := _results(prober) - before) < 3 or time.monotonic() < deadline:
             if time.monotonic() > deadline + 10:
-                raise BenchError(f"The prober reported nothing for {seconds + 10:g} s: {prober.last_words()}")
+                raise BenchError(f"The prober reported nothing for {seconds + 10:g} s: {prober.last_line()}")
             time.sleep(0.1)
         return count
 

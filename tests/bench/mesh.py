@@ -39,7 +39,7 @@ SEEN = ("nodes", "fault", "trials", "first: median s", "max s", "third prober: m
 
 
 @dataclass
-class Waits:
+class DetectionTimes:
     """Seconds from each of some faults to the first failed result and to that of the third prober; inf if never."""
 
     first: list[float] = field(default_factory=list)
@@ -67,7 +67,7 @@ class Standing:
     direct: float  # share of the ordered pairs that are probed at all
     join: list[int]  # edges among the others that came or went, for each trial
     leave: list[int]
-    waits: dict[str, Waits]  # by fault
+    waits: dict[str, DetectionTimes]  # by fault
 
 
 def cluster(number: int, layout: str = "abc") -> dict[str, str]:
@@ -125,10 +125,10 @@ def moves(picker: Picker, zones: Mapping[str, str], graph: Graph, chance: random
     return [changed(graph, picker(new, COUNT)) for new in joins], [changed(graph, picker(new, COUNT)) for new in leaves]
 
 
-def faults(zones: Mapping[str, str], graph: Graph, chance: random.Random) -> dict[str, Waits]:
+def faults(zones: Mapping[str, str], graph: Graph, chance: random.Random) -> dict[str, DetectionTimes]:
     """How soon each kind of fault is seen. A dead link is one that is probed."""
     into, names = turned(graph), sorted(zones)
-    node, link, pair = Waits(), Waits(), Waits()
+    node, link, pair = DetectionTimes(), DetectionTimes(), DetectionTimes()
     for _ in range(FAULTS):
         at, dead, prober = chance.uniform(0, 1e6), chance.choice(names), chance.choice(names)
         node.add(((each, dead) for each in into[dead]), at)

@@ -101,7 +101,7 @@ def measure(load: Load, ports: dict[str, str], logs: Path, core: int) -> Cost:
         metrics, scrape, wait = scraped(admin)
         failed, answered = lines.count(" FAILED "), lines.count(" SUCCESS ")
         if failed or not answered:
-            raise BenchError(f"{load.hosts} hosts, {load}: {failed} probes failed: {prober.last_words()}")
+            raise BenchError(f"{load.hosts} hosts, {load}: {failed} probes failed: {prober.last_line()}")
         return Cost(
             share,
             own,

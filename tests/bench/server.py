@@ -61,13 +61,13 @@ class Server:
         """Seconds from the fork to the first sign of readiness."""
         while not self.answers():
             if self.process.poll() is not None:
-                raise BenchError(f"{self.name} ended at its start, code {self.process.returncode}: {self.last_words()}")
+                raise BenchError(f"{self.name} ended at its start, code {self.process.returncode}: {self.last_line()}")
             if time.monotonic() - self.forked > READY_LIMIT:
-                raise BenchError(f"{self.name} was not ready within {READY_LIMIT:g} s: {self.last_words()}")
+                raise BenchError(f"{self.name} was not ready within {READY_LIMIT:g} s: {self.last_line()}")
             time.sleep(0.001)
         return time.monotonic() - self.forked
 
-    def last_words(self) -> str:
+    def last_line(self) -> str:
         """The last lines of its log."""
         return " / ".join(self.log.read_text(errors="replace").splitlines()[-3:]) or "it logged nothing"
 

@@ -101,9 +101,7 @@ def main() -> int:
         failed, answered = sum(" FAILED " in each for each in lines), sum(" SUCCESS " in each for each in lines)
         expected = 3 * 60 * (chosen.warm + chosen.minutes) / interval
         if failed or answered < 0.9 * expected:
-            raise BenchError(
-                f"of {expected:.0f} probes {answered} succeeded and {failed} failed: {prober.last_words()}"
-            )
+            raise BenchError(f"of {expected:.0f} probes {answered} succeeded and {failed} failed: {prober.last_line()}")
         rate = f"every {interval:g} s"
         rows = [row(track, rate, judged=track.server is not bare) for track in tracks]
     title = f"{chosen.minutes:g} minutes at {TIMES} times the normal rate, {chosen.warm:g} minutes of warm-up before"

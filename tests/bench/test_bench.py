@@ -27,7 +27,7 @@ def program() -> Path:
     return build_load()
 
 
-def honest(data: bytes) -> bytes:
+def unchanged(data: bytes) -> bytes:
     """The echo as it should be."""
     return data
 
@@ -122,7 +122,7 @@ def run(program: Path, shape: Shape, port: int, seconds: float = 0.3) -> Load:
 )
 def test_an_honest_tcp_echo_has_no_errors(program: Path, shape: Shape) -> None:
     """Against an echo that is right every TCP mode counts operations, no errors, and ends in its time."""
-    with tcp_server(honest) as port:
+    with tcp_server(unchanged) as port:
         result = run(program, shape, port)
     assert result.operations > 0
     assert (result.errors, result.first_error) == (0, "")

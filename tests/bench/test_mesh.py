@@ -48,7 +48,7 @@ def test_broken() -> None:
 
 def test_never_seen() -> None:
     """A fault on no probed path is never seen, and one path is not three."""
-    waits = mesh.Waits()
+    waits = mesh.DetectionTimes()
     waits.add([], 0.0)
     waits.add([("x", "y")], 0.0)
     assert waits.first[0] == math.inf

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import gevent
 import pytest
+from gevent.event import Event
 from gevent.server import StreamServer
 
 from smoker_common.fetch import Fetched, FetchError, Line
@@ -25,6 +26,7 @@ class Peer:
     def __init__(self, most: int = 1000) -> None:
         self.most, self.connections, self.requests = most, 0, 0
         self.raw, self.mute = ANSWER, False
+        self.ended = Event()
         self.listener = tcp_listener(HOST, 0)
         self.port = self.listener.getsockname()[1]
         self.server = StreamServer(self.listener, self._serve)
@@ -38,7 +40,7 @@ class Peer:
                     return
                 self.requests += 1
                 if self.mute:
-                    gevent.sleep(60)
+                    self.ended.wait()
                 sock.sendall(self.raw)
 
 
@@ -47,6 +49,7 @@ def peer() -> Iterator[Peer]:
     """A peer that keeps its connections."""
     made = Peer()
     yield made
+    made.ended.set()
     made.server.stop(timeout=0)
 
 
@@ -63,13 +66,13 @@ def ask(line: Line, seconds: float = PLENTY) -> Fetched:
 
 
 def test_one_connection_for_many_requests(peer: Peer, line: Line) -> None:
-    """A peer that allows it is connected to once."""
+    """All requests to a peer that keeps the connection use one connection."""
     assert [ask(line).body for _ in range(5)] == [b"{}"] * 5
     assert (peer.connections, peer.requests) == (1, 5)
 
 
 def test_a_connection_that_the_peer_has_closed(peer: Peer, line: Line) -> None:
-    """A request that meets a closed connection opens another one, and nobody notices."""
+    """A request on a connection that the peer has closed opens a new one and succeeds."""
     peer.most = 2
     assert [ask(line).body for _ in range(5)] == [b"{}"] * 5
     assert peer.connections == 3
@@ -83,10 +86,10 @@ def test_a_connection_that_the_peer_has_closed(peer: Peer, line: Line) -> None:
         ANSWER + b"\0",
         b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}",
     ],
-    ids=["it says close", "an answer too many", "a byte too many", "an old version"],
+    ids=["Connection: close", "a second answer", "an extra byte", "HTTP/1.0"],
 )
 def test_a_connection_that_cannot_be_used_again(peer: Peer, line: Line, raw: bytes) -> None:
-    """The next request has a connection of its own: nothing that came unasked is taken for its answer."""
+    """The next request opens a new connection, so that extra bytes are not taken for its answer."""
     peer.raw = raw
     assert ask(line).body == b"{}"
     peer.raw = ANSWER
@@ -95,7 +98,7 @@ def test_a_connection_that_cannot_be_used_again(peer: Peer, line: Line, raw: byt
 
 
 def test_after_a_failure_the_connection_is_new(peer: Peer, line: Line) -> None:
-    """What comes late is no answer to the next request."""
+    """A late answer is not taken for the answer to the next request."""
     ask(line)
     peer.mute = True
     with pytest.raises(FetchError) as caught:

@@ -15,7 +15,7 @@ from smoker_common.metrics import Value, counter, gauge
 PROGRAM = "smoker-common"
 
 
-class Many:
+class ManySeries:
     """A collector with so many series."""
 
     def __init__(self, number: int) -> None:
@@ -37,9 +37,9 @@ def test_a_registry_knows_its_program_and_process() -> None:
 def test_families_are_written_as_the_format_wants() -> None:
     """A counter's name ends in _total in the type line too; a family without samples says nothing wrong."""
     registry = metrics.registry(PROGRAM)
-    registry.register(Many(2))
+    registry.register(ManySeries(2))
     text = generate_latest(registry).decode()
-    many = '# HELP smoker_many_total Many\n# TYPE smoker_many_total counter\nsmoker_many_total{number="0"} 0.0\n'
+    many = '# HELP smoker_many_total ManySeries\n# TYPE smoker_many_total counter\nsmoker_many_total{number="0"} 0.0\n'
     assert many in text
     assert gauge("smoker_none", "None", []).type == "gauge"
 
@@ -47,7 +47,7 @@ def test_families_are_written_as_the_format_wants() -> None:
 def test_a_large_scrape_gives_others_their_turn() -> None:
     """While thousands of series are written, whoever wants to run does: after each hundred."""
     registry = metrics.registry(PROGRAM)
-    registry.register(Many(20 * metrics.BATCH))
+    registry.register(ManySeries(20 * metrics.BATCH))
     turns: list[bool] = []
     done: list[Any] = []
 

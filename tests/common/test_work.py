@@ -71,7 +71,7 @@ def test_together_is_ready_when_all_are() -> None:
     assert all(job.calls == ["start", "retire", "close", "drain 5"] for job in jobs)
 
 
-class Thing:
+class CountedConnection:
     """A connection that counts."""
 
     def __init__(self, owner: Connections[Any], deadline: float, fails: bool = False) -> None:
@@ -90,9 +90,13 @@ class Thing:
 def test_the_sweep_tells_what_is_overdue_and_only_that() -> None:
     """A defect in one connection neither stops the sweep nor keeps that connection for ever."""
     logger.remove()
-    tracked: Connections[Thing] = Connections()
+    tracked: Connections[CountedConnection] = Connections()
     now = time.monotonic()
-    bad, late, fine = Thing(tracked, now - 1, fails=True), Thing(tracked, now - 1), Thing(tracked, now + 600)
+    bad, late, fine = (
+        CountedConnection(tracked, now - 1, fails=True),
+        CountedConnection(tracked, now - 1),
+        CountedConnection(tracked, now + 600),
+    )
     for thing in (bad, late, fine):
         tracked.add(thing)
     eventually("both are gone", lambda: len(tracked) == 1)

@@ -18,7 +18,7 @@ def nodes() -> Iterator[set[str]]:
     try:
         cluster.kubectl("version", "--request-timeout=10s")
     except CommandError as error:
-        silent = error.last_words
+        silent = error.last_line
     if silent:
         pytest.fail(f"The end-to-end tests need a cluster that kubectl reaches: {silent}", pytrace=False)
     found = cluster.nodes()

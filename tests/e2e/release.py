@@ -162,7 +162,7 @@ class Release:
 
         eventually(f"{outcome} for TCP, UDP and HTTP on every node", seconds, all_of_them)
 
-    def stays_well(self, nodes: set[str], rounds: int = 2) -> None:
+    def stays_healthy(self, nodes: set[str], rounds: int = 2) -> None:
         """The next rounds of every node succeed, each probe of them."""
         mark = self.log()
 

@@ -23,7 +23,7 @@ def test_echo_pod_deleted(shared: Release, nodes: set[str], component: str, prob
 
     eventually(f"a node's {probe} probe fails", 30, failed)
     shared.becomes("success", nodes, since=mark)
-    shared.stays_well(nodes)
+    shared.stays_healthy(nodes)
     assert {found.probe for found in shared.results(mark) if found.outcome != "success"} == {probe}
     (new,) = shared.pods(component)
     assert new["metadata"]["uid"] != old["metadata"]["uid"]

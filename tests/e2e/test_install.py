@@ -49,7 +49,7 @@ def test_prober_on_every_node(release: Release, nodes: set[str]) -> None:
 def test_success(release: Release, nodes: set[str]) -> None:
     """Every node's TCP, UDP and HTTP probes succeed, and go on to."""
     release.becomes("success", nodes)
-    release.stays_well(nodes)
+    release.stays_healthy(nodes)
 
 
 def test_lines(release: Release, nodes: set[str]) -> None:

@@ -34,7 +34,7 @@ def test_denied(shared: Release, nodes: set[str]) -> None:
         for probe in PROBES:
             assert f"{probe.lower()} (timeout)" in caught.value.output
     shared.becomes("success", nodes)
-    shared.stays_well(nodes)
+    shared.stays_healthy(nodes)
     assert "All 3 probes from" in shared.test()
 
 
@@ -50,7 +50,7 @@ def test_default_deny(closed: Namespace, images: dict[str, object], helm: str, n
     release = Release("smoker", closed, helm, {**PATIENT, **ONE_FAMILY, **images, "networkPolicy.enabled": True})
     release.install()
     release.becomes("success", nodes)
-    release.stays_well(nodes)
+    release.stays_healthy(nodes)
     assert "All 3 probes from" in release.test()
     pods = release.uids()
     release.install({"networkPolicy.enabled": False})

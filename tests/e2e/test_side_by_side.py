@@ -28,6 +28,6 @@ def test_two_releases(namespace: Namespace, images: dict[str, object], helm: str
     pods = right.uids()
     mark = right.log()
     left.uninstall()
-    right.stays_well(nodes)
+    right.stays_healthy(nodes)
     assert {found.outcome for found in right.results(mark)} == {"success"}
     assert right.uids() == pods

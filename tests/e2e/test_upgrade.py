@@ -43,7 +43,7 @@ def test_port(release: Release, nodes: set[str]) -> None:
     release.install({"tcpEcho.port": 18080})
     assert restarted(release, before) == {"tcp-echo"}
     release.becomes("success", nodes)
-    release.stays_well(nodes)
+    release.stays_healthy(nodes)
     assert "smoker-server:18080" in release.test()
 
 

@@ -22,7 +22,7 @@ FIRST = "1"  # the version with which a cluster begins: no API server goes on fr
 GONE, UNAUTHORIZED = 410, 401
 
 
-class Hurried(Api):
+class ShortWatches(Api):
     """Ends each watch after a second, so that the next request comes soon; the next one `lost` has a version of old."""
 
     def __init__(self, url: str, *, token: Path, ca: Path) -> None:
@@ -59,17 +59,17 @@ def account(namespace: Namespace) -> Iterator[None]:
 
 
 @pytest.fixture
-def api(namespace: Namespace, account: None, tmp_path: Path) -> Hurried:
+def api(namespace: Namespace, account: None, tmp_path: Path) -> ShortWatches:
     """The API server that kubectl asks, with a token of the account."""
     cluster = json.loads(kubectl("config", "view", "--raw", "--minify", "--output=json"))["clusters"][0]["cluster"]
     embedded = cluster.get("certificate-authority-data")
     ca = base64.b64decode(embedded) if embedded else Path(cluster["certificate-authority"]).read_bytes()
     (tmp_path / "ca.crt").write_bytes(ca)
     new_token(namespace, tmp_path)
-    return Hurried(cluster["server"], token=tmp_path / "token", ca=tmp_path / "ca.crt")
+    return ShortWatches(cluster["server"], token=tmp_path / "token", ca=tmp_path / "ca.crt")
 
 
-class Watched:
+class RecordedWatch:
     """A watch of the namespace's slices, and their names as last told."""
 
     def __init__(self, api: Api, namespace: Namespace) -> None:
@@ -92,8 +92,8 @@ class Watched:
 
 
 @pytest.fixture
-def watched(api: Hurried, namespace: Namespace) -> Iterator[Watched]:
-    made = Watched(api, namespace)
+def watched(api: ShortWatches, namespace: Namespace) -> Iterator[RecordedWatch]:
+    made = RecordedWatch(api, namespace)
     made.watch.start()
     yield made
     made.watch.close()
@@ -112,7 +112,7 @@ def new_token(namespace: Namespace, folder: Path) -> None:
     (folder / "token").write_text(namespace.kubectl("create", "token", ACCOUNT))
 
 
-def test_a_lost_version(api: Hurried, watched: Watched, namespace: Namespace) -> None:
+def test_a_lost_version(api: ShortWatches, watched: RecordedWatch, namespace: Namespace) -> None:
     """What the API server says of a version that it has lost is understood: all is listed anew, and followed again."""
     create_slice(namespace, "one")
     watched.knows("one")
@@ -142,7 +142,9 @@ def gone(api: Api, path: str) -> bool:
     return [event["object"].get("code") for event in events if event["type"] == "ERROR"] == [GONE]
 
 
-def test_a_token_that_holds_no_more(api: Hurried, watched: Watched, namespace: Namespace, tmp_path: Path) -> None:
+def test_a_token_that_holds_no_more(
+    api: ShortWatches, watched: RecordedWatch, namespace: Namespace, tmp_path: Path
+) -> None:
     """The API server refuses it: the list holds and is stale, until the file has another one; then all goes on."""
     create_slice(namespace, "one")
     watched.knows("one")

@@ -86,7 +86,7 @@ def ntp_seconds(sent: int) -> int:
     return int(struct.unpack_from("!I", pack_sender(SenderPacket(0, sent)), 4)[0])
 
 
-def some_questions(count: int) -> Iterable[SenderPacket]:
+def random_packets(count: int) -> Iterable[SenderPacket]:
     chance = random.Random(8762)  # the same numbers each time
     for _ in range(count):
         yield SenderPacket(chance.getrandbits(32), chance.randint(0, LAST), chance.getrandbits(16))
@@ -94,7 +94,7 @@ def some_questions(count: int) -> Iterable[SenderPacket]:
 
 def some_answers(count: int) -> Iterable[ReflectorPacket]:
     chance = random.Random(5357)
-    for question in some_questions(count):
+    for question in random_packets(count):
         yield ReflectorPacket(
             sequence=chance.getrandbits(32),
             sent=chance.randint(0, LAST),
@@ -137,7 +137,7 @@ def test_an_unknown_error_is_said_as_the_rfc_wants_it() -> None:
 
 def test_questions_come_back_as_they_were() -> None:
     """Any sequence number, any error estimate, every nanosecond from 1970 to 2106."""
-    for question in some_questions(2000):
+    for question in random_packets(2000):
         assert unpack_sender(pack_sender(question)) == question
 
 
@@ -321,7 +321,7 @@ def instant(text: str) -> int:
     return int(datetime.fromisoformat(whole).replace(tzinfo=UTC).timestamp()) * SECOND + int(fraction.ljust(9, "0"))
 
 
-def agrees(text: str, expected: int) -> bool:
+def same_instant(text: str, expected: int) -> bool:
     """To the nanosecond: a fraction of 32 bits is cut by one reader and rounded by the other."""
     return abs(instant(text) - expected) <= 1
 
@@ -335,7 +335,7 @@ def test_another_decoder_reads_the_same(tmp_path: Path) -> None:
     now, later = nanoseconds(2003, 1, 1), nanoseconds(2036, 1, 1)
     questions = [
         SenderPacket(asked.sequence, chance.randint(now, later), asked.error_estimate & ~NOT_NTP)
-        for asked in some_questions(50)
+        for asked in random_packets(50)
     ]
     answers = [
         ReflectorPacket(
@@ -357,14 +357,14 @@ def test_another_decoder_reads_the_same(tmp_path: Path) -> None:
     for question, shown in zip(questions, seen[:50], strict=True):
         assert int(shown["seq_number"]) == question.sequence
         assert int(shown["error_estimate"]) == question.error_estimate
-        assert agrees(shown["timestamp"], question.sent)
+        assert same_instant(shown["timestamp"], question.sent)
     for answer, shown in zip(answers, seen[50:], strict=True):
         assert int(shown["seq_number"]) == answer.sequence
         assert int(shown["error_estimate"]) == answer.error_estimate
-        assert agrees(shown["timestamp"], answer.sent)
-        assert agrees(shown["receive_timestamp"], answer.received)
+        assert same_instant(shown["timestamp"], answer.sent)
+        assert same_instant(shown["receive_timestamp"], answer.received)
         assert int(shown["sender_seq_number"]) == answer.sender_sequence
         assert int(shown["sender_error_estimate"]) == answer.sender_error_estimate
-        assert agrees(shown["sender_timestamp"], answer.sender_sent)
+        assert same_instant(shown["sender_timestamp"], answer.sender_sent)
         assert int(shown["sender_ttl"]) == answer.sender_ttl
         assert (int(shown["mbz1"]), int(shown["mbz2"])) == (0, 0)

@@ -84,7 +84,7 @@ def test_a_half_closed_client_gets_all_it_is_owed_then_fin(serve: Serve) -> None
     assert served.ended[0][1:] == (len(data), len(data), "")
 
 
-def stuff(sock: socket.socket, done: Callable[[], Any]) -> None:
+def fill_buffers(sock: socket.socket, done: Callable[[], Any]) -> None:
     """Send all that both kernels take and read nothing, until `done`."""
     sock.setblocking(False)
 
@@ -102,12 +102,12 @@ def test_a_slow_reader_holds_bounded_memory(serve: Serve) -> None:
     served = serve()
     open_now = served.server.connections.each
     with served.connect() as sock:
-        stuff(sock, lambda: any(conversation._owed for conversation in open_now()))
+        fill_buffers(sock, lambda: any(conversation._owed for conversation in open_now()))
         (conversation,) = open_now()
         received, owed = conversation.received, len(conversation._owed)
         assert 0 < owed <= READ
         looks = iter(range(20))
-        stuff(sock, lambda: next(looks) == 19)
+        fill_buffers(sock, lambda: next(looks) == 19)
         assert (conversation.received, len(conversation._owed)) == (received, owed)
 
 
@@ -124,7 +124,7 @@ def test_a_peer_that_stops_reading_is_idle_too(serve: Serve) -> None:
     """A connection that owes bytes nobody takes is reset, so that the kernel keeps nothing of it either."""
     served = serve(idle_timeout=0.2)
     with served.connect() as sock, pytest.raises(ConnectionError):
-        stuff(sock, lambda: False)
+        fill_buffers(sock, lambda: False)
     assert "reads nothing" in served.ended[0][3]
 
 

@@ -14,7 +14,7 @@ from smoker_hub.hub import Hub
 from smoker_hub.web.sources import Sources
 from smoker_hub.web.stream import Stream
 from tests.conftest import eventually
-from tests.hub.stand_ins import Hand, Prober, hub_of
+from tests.hub.stand_ins import ManualClock, Prober, hub_of
 from tests.hub.test_api import ask_of
 
 
@@ -24,7 +24,7 @@ class Kept(NamedTuple):
     hub: Hub
     history: History
     reader: Reader
-    clock: Hand
+    clock: ManualClock
 
     @property
     def at(self) -> float:
@@ -57,10 +57,10 @@ class Kept(NamedTuple):
 
 @contextlib.contextmanager
 def keeping(
-    folder: Path, found: list[Prober], clock: Hand | None = None, *, begins: bool = True, **options: Any
+    folder: Path, found: list[Prober], clock: ManualClock | None = None, *, begins: bool = True, **options: Any
 ) -> Iterator[Kept]:
     """A hub that asks these probers and writes to `folder`; from the start, where it `begins`."""
-    clock = clock or Hand()
+    clock = clock or ManualClock()
     hub = hub_of(found, clock)
     history = History(hub, folder, **options)
     hub.follow(history.tell, history.look)

@@ -23,7 +23,7 @@ CLOSE = "Connection: close\r\n"
 WALL = 1_700_000_000.0
 
 
-class Hand(Clock):
+class ManualClock(Clock):
     """Clocks that move by hand."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Hand(Clock):
         return WALL + self.instant
 
 
-class Given:
+class FixedAddresses:
     """Places that a test gives."""
 
     def __init__(self, *addresses: Address) -> None:
@@ -101,14 +101,14 @@ def probers(states: list[State]) -> Iterator[list[Prober]]:
 
 def hub_of(
     found: list[Prober],
-    clock: Hand,
+    clock: ManualClock,
     *tells: Callable[[Change], None],
     timeout: float = 5.0,
     cluster: str = "blue",
     nodes: Inventory | None = None,
 ) -> Hub:
     """Return a hub that asks these probers. `nodes`: those of the cluster."""
-    places = Given(*(prober.address for prober in found))
+    places = FixedAddresses(*(prober.address for prober in found))
     collector = Collector(places, timeout=timeout, clock=clock.now)
     diagnosis = Diagnosis(nodes, clock)
     return Hub(places, collector, interval=5.0, cluster=cluster, tells=tells, diagnosis=diagnosis, clock=clock)

@@ -26,7 +26,7 @@ from smoker_hub.web.page.document import POLICY
 from smoker_hub.web.sources import Sources
 from smoker_hub.web.stream import Stream
 from tests.diagnosis.mesh import Cluster, nodes
-from tests.hub.stand_ins import WALL, Hand, hub_of, probers
+from tests.hub.stand_ins import WALL, ManualClock, hub_of, probers
 from tests.metrics_page import rows
 
 Got = tuple[int, bytes, dict[str, str]]
@@ -60,7 +60,7 @@ def ask_of(
 def faulty() -> Iterator[Hub]:
     """A hub that knows of one node that is dead."""
     with probers(Cluster(nodes(5)).fail(lambda link: link.touches("node-2")).states()) as found:
-        hub = hub_of(found, Hand())
+        hub = hub_of(found, ManualClock())
         hub.look()
         hub.look()
         yield hub
@@ -179,7 +179,7 @@ def test_hostile_names_are_text() -> None:
     """Markup, bidirectional controls and line ends in a name are shown: on the page, in text, in metrics."""
     names = [*nodes(4), HOSTILE]
     with probers(Cluster(names).fail(lambda link: link.touches(HOSTILE)).states()) as found:
-        hub = hub_of(found, Hand())
+        hub = hub_of(found, ManualClock())
         hub.look()
         hub.look()
         body = ask(hub, "/")[1].decode()
@@ -200,10 +200,10 @@ def test_hostile_names_are_text() -> None:
 
 def test_blind_and_starting_are_said() -> None:
     """Neither is ever healthy."""
-    hub = hub_of([], Hand())
+    hub = hub_of([], ManualClock())
     assert json.loads(ask(hub, "/api/v1/summary")[1])["state"] == "starting"
     with probers(Cluster(nodes(5)).states()) as found:
-        hub = hub_of(found, Hand())
+        hub = hub_of(found, ManualClock())
         for prober in found[:6]:
             prober.raw = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"
         hub.look()

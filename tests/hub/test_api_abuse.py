@@ -17,7 +17,7 @@ from smoker_hub.web.sources import Sources
 from smoker_hub.web.stream import Stream
 from tests.conftest import eventually
 from tests.diagnosis.mesh import Cluster, nodes
-from tests.hub.stand_ins import HOST, Hand, hub_of, probers
+from tests.hub.stand_ins import HOST, ManualClock, hub_of, probers
 
 OTHER = "127.0.0.2"  # the address of a client that behaves
 
@@ -26,7 +26,7 @@ OTHER = "127.0.0.2"  # the address of a client that behaves
 def served() -> Iterator[tuple[Stream, int]]:
     """A hub with ten nodes, its stream and its port."""
     with probers(Cluster(nodes(10)).states()) as found:
-        hub = hub_of(found, Hand())
+        hub = hub_of(found, ManualClock())
         hub.look()
         events = Stream(hub)
         hub.follow(events.tell, events.look)

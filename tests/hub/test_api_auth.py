@@ -14,7 +14,7 @@ from smoker_hub.web.routes import ROUTES
 from smoker_hub.web.sources import Sources
 from smoker_hub.web.stream import Stream
 from tests.conftest import BIN
-from tests.hub.stand_ins import Hand, hub_of
+from tests.hub.stand_ins import ManualClock, hub_of
 from tests.hub.test_api import ask_of
 
 TOKEN, USER, PASSWORD = "c2VjcmV0-token", "ädmin", "pass:wörd"
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def guarded(folder: Path) -> Sources:
-    hub = hub_of([], Hand())
+    hub = hub_of([], ManualClock())
     return Sources(hub=hub, stream=Stream(hub), guard=Guard(folder))
 
 

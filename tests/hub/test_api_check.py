@@ -13,7 +13,7 @@ import pytest
 from smoker_diagnosis.state import PathState, State
 from smoker_hub.hub import Hub
 from tests.diagnosis.mesh import Cluster, nodes
-from tests.hub.stand_ins import Hand, hub_of, probers
+from tests.hub.stand_ins import ManualClock, hub_of, probers
 from tests.hub.test_api import ask
 
 Change = Any
@@ -28,7 +28,7 @@ def whole(states: list[State]) -> list[State]:
 def looking(states: list[State], looks: int = 2) -> Iterator[Hub]:
     """A hub that has looked at probers with these states."""
     with probers(states) as found:
-        hub = hub_of(found, Hand())
+        hub = hub_of(found, ManualClock())
         for _ in range(looks):
             hub.look()
         yield hub
@@ -98,7 +98,7 @@ def test_a_silent_prober_is_missing_before_it_is_a_finding() -> None:
     """With why it does not answer."""
     states = whole(Cluster(nodes(3), host=False).states())
     with probers(states) as found:
-        hub = hub_of(found, Hand())
+        hub = hub_of(found, ManualClock())
         hub.look()
         found[0].server.stop(timeout=0)
         hub.look()

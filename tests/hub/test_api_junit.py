@@ -8,7 +8,7 @@ import msgspec
 
 from smoker_hub.hub import Hub
 from tests.diagnosis.mesh import Cluster, nodes
-from tests.hub.stand_ins import Hand, Prober, hub_of, probers
+from tests.hub.stand_ins import ManualClock, Prober, hub_of, probers
 from tests.hub.test_api import ask
 
 NAMES = nodes(6)
@@ -28,7 +28,7 @@ def suite(hub: Hub) -> ET.Element:
 
 def test_a_moved_echo_is_no_failed_case() -> None:
     """The move has a case that passes and tells it; the network is healthy. A fault beside it fails the suite."""
-    clock, well = Hand(), Cluster(NAMES, host=False)
+    clock, well = ManualClock(), Cluster(NAMES, host=False)
     drained = Cluster(NAMES, host=False).fail_services(NAMES, ["tcp"], rounds=1, outcome="refused")
     with probers(well.states()) as found:
         hub = hub_of(found, clock)

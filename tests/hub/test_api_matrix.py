@@ -16,7 +16,7 @@ from smoker_hub.web.sources import Sources
 from smoker_hub.web.stream import Stream
 from smoker_hub.web.views import Matrix
 from tests.diagnosis.mesh import Cluster, nodes, two_zones
-from tests.hub.stand_ins import WALL, Hand, hub_of, probers
+from tests.hub.stand_ins import WALL, ManualClock, hub_of, probers
 from tests.hub.test_api import HOSTILE, ask
 
 ZONES = two_zones(nodes(4), first=2)
@@ -24,7 +24,7 @@ ZONES = two_zones(nodes(4), first=2)
 
 def looked(*states: State) -> Iterator[Hub]:
     with probers(list(states)) as found:
-        hub = hub_of(found, Hand())
+        hub = hub_of(found, ManualClock())
         hub.look()
         yield hub
 
@@ -151,7 +151,7 @@ def test_the_matrix_as_text(cut: Hub) -> None:
     for hub in looked(*big.states()):
         wide = ask(hub, "/api/v1/matrix", query="format=text")[1].decode().splitlines()
         assert [line.split()[:2] for line in wide] == [["FROM", "TO"], ["node-7", "node-8"]]
-    assert ask(hub_of([], Hand()), "/api/v1/matrix", query="format=text")[1] == b"No path is known.\n"
+    assert ask(hub_of([], ManualClock()), "/api/v1/matrix", query="format=text")[1] == b"No path is known.\n"
 
 
 def test_paths_between_two_nodes(cut: Hub) -> None:

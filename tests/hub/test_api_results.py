@@ -19,7 +19,7 @@ from smoker_hub.web.stream import Stream
 from smoker_prober.result import Outcome
 from tests.diagnosis.mesh import Cluster, nodes
 from tests.hub.history_hand import keeping
-from tests.hub.stand_ins import Hand, Prober, hub_of, probers
+from tests.hub.stand_ins import ManualClock, Prober, hub_of, probers
 from tests.hub.test_api import HOSTILE, ask_of
 from tests.prober.store.test_windows import kept as store_of
 from tests.prober.store.test_windows import made
@@ -40,7 +40,7 @@ def failing(prober: Prober, *times: float, target: str = "node-2", error: str = 
 def cut() -> Iterator[tuple[list[Prober], Sources]]:
     """Five nodes, of which node-2 is dead: all pod probers have failures."""
     with probers(Cluster(nodes(5), host=False).fail(lambda link: link.touches("node-2")).states()) as found:
-        hub = hub_of(found, Hand())
+        hub = hub_of(found, ManualClock())
         hub.look()
         hub.look()
         yield found, Sources(hub=hub, stream=Stream(hub), addresses=lambda: [prober.address for prober in found])
@@ -112,7 +112,7 @@ def test_probers_whose_paths_work_now_are_asked_too(monkeypatch: pytest.MonkeyPa
         first, *rest = lately.state.paths
         ended = msgspec.structs.replace(first, last_failure=LastFailure(first.at, "timeout"))
         lately.state = msgspec.structs.replace(lately.state, paths=[ended, *rest])
-        hub = hub_of(found, Hand())
+        hub = hub_of(found, ManualClock())
         hub.look()
         sources = Sources(hub=hub, stream=Stream(hub), addresses=lambda: [prober.address for prober in found])
         got = get(sources, "results", query="failed=true")

@@ -19,13 +19,13 @@ from smoker_hub.web.stream import Stream
 from tests import prometheus
 from tests.conftest import Start, eventually
 from tests.diagnosis.mesh import Cluster, nodes
-from tests.hub.stand_ins import HOST, Given, Hand, hub_of, probers
+from tests.hub.stand_ins import HOST, FixedAddresses, ManualClock, hub_of, probers
 from tests.hub.test_api import HOSTILE, ask_of
 
 NODE = "node-1"
 
 
-class Real:
+class RealProber:
     """A real prober that asks a real echo, and a hub that asks the prober."""
 
     def __init__(self, start: Start) -> None:
@@ -41,7 +41,7 @@ class Real:
             TEST_TIMEOUT=0.1,
         )
         self.echo = echo
-        self.places = Given(Address(NODE, "pod", HOST, self.prober.ports["ADMIN_PORT"]))
+        self.places = FixedAddresses(Address(NODE, "pod", HOST, self.prober.ports["ADMIN_PORT"]))
         self.hub = Hub(self.places, Collector(self.places, timeout=5.0), interval=5.0, cluster="blue")
         eventually("the prober has a result", self._probed)
         self.path: str = self.get("", "paths")["paths"][0]["id"]
@@ -62,11 +62,11 @@ class Real:
 
 
 @pytest.fixture
-def real(start: Start) -> Real:
-    return Real(start)
+def real(start: Start) -> RealProber:
+    return RealProber(start)
 
 
-def test_a_prober_tells_its_last_hour(real: Real) -> None:
+def test_a_prober_tells_its_last_hour(real: RealProber) -> None:
     """Without Prometheus each result of the prober is a point; a failure has no round trip."""
     rtt = real.get("", "series", f"path={real.path}")
     assert (rtt["source"], rtt["metric"], len(rtt["at"])) == ("prober", "rtt", len(rtt["value"]))
@@ -83,7 +83,7 @@ def test_a_prober_tells_its_last_hour(real: Real) -> None:
     assert real.ask("", "series")[0] == 400
 
 
-def test_a_prober_that_is_gone_has_no_series(real: Real) -> None:
+def test_a_prober_that_is_gone_has_no_series(real: RealProber) -> None:
     """It is a problem with a cause, not an empty chart."""
     real.prober.stop()
     status, found = real.ask("", "series", f"path={real.path}")
@@ -92,7 +92,7 @@ def test_a_prober_that_is_gone_has_no_series(real: Real) -> None:
     assert real.ask("", "series", f"path={real.path}")[0] == 404
 
 
-def test_prometheus_tells_more(real: Real, tmp_path: Path) -> None:
+def test_prometheus_tells_more(real: RealProber, tmp_path: Path) -> None:
     """With its address set each metric comes from a real Prometheus, with the labels that the scrape adds."""
     target = {"targets": [f"{HOST}:{real.prober.ports['ADMIN_PORT']}"], "labels": {"node": NODE}}
     job = {"job_name": "smoker", "scrape_interval": "1s", "scrape_timeout": "1s", "static_configs": [target]}
@@ -127,7 +127,7 @@ def test_a_prometheus_that_is_none(raw: bytes, word: str) -> None:
             sock.sendall(raw)
 
     with socket.create_server((HOST, 0)) as listener, probers(Cluster(nodes(2)).states()) as found:
-        hub = hub_of(found, Hand())
+        hub = hub_of(found, ManualClock())
         hub.look()
         url = f"http://{HOST}:{listener.getsockname()[1]}"
         sources = Sources(hub=hub, stream=Stream(hub), prometheus=url)

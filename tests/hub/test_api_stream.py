@@ -17,7 +17,7 @@ from smoker_hub.web.sources import Sources
 from smoker_hub.web.stream import CELLS, KEPT, WAITING, Stream
 from tests.conftest import eventually
 from tests.diagnosis.mesh import Cluster, nodes
-from tests.hub.stand_ins import HOST, Hand, Prober, hub_of, probers
+from tests.hub.stand_ins import HOST, ManualClock, Prober, hub_of, probers
 from tests.hub.test_api import ask
 from tests.hub.test_hub import become
 
@@ -74,7 +74,7 @@ class Client:
 @contextlib.contextmanager
 def streaming(found: list[Prober], **options: Any) -> Iterator[tuple[Hub, Stream, int]]:
     """A hub that streams, its stream and its port."""
-    hub = hub_of(found, Hand())
+    hub = hub_of(found, ManualClock())
     stream = Stream(hub, **options)
     hub.follow(stream.tell, stream.look)
     listener = tcp_listener(HOST, 0)
@@ -187,7 +187,7 @@ def test_a_client_that_goes_away_leaves_nothing() -> None:
 
 def test_streams_end_with_the_server() -> None:
     """A hub that stops does not wait for its readers."""
-    hub = hub_of([], Hand())
+    hub = hub_of([], ManualClock())
     stream = Stream(hub)
     listener = tcp_listener(HOST, 0)
     server = api.Server(listener, Sources(hub=hub, stream=stream))

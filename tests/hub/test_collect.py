@@ -9,18 +9,18 @@ import pytest
 
 from smoker_hub.collect import Address, Collector
 from tests.diagnosis.mesh import INTERVAL, TIMEOUT, Cluster, nodes
-from tests.hub.stand_ins import HOST, Given, Hand, Prober, probers
+from tests.hub.stand_ins import HOST, FixedAddresses, ManualClock, Prober, probers
 
 KEY = ("node-1", "pod")
 
 
-def collector(found: list[Prober], clock: Hand, timeout: float = 5.0) -> Collector:
-    return Collector(Given(*(each.address for each in found)), timeout=timeout, clock=clock.now)
+def collector(found: list[Prober], clock: ManualClock, timeout: float = 5.0) -> Collector:
+    return Collector(FixedAddresses(*(each.address for each in found)), timeout=timeout, clock=clock.now)
 
 
 def test_what_has_not_changed_is_not_sent_again() -> None:
     """The second look costs a 304; the state stays, and its age grows."""
-    clock = Hand()
+    clock = ManualClock()
     with probers(Cluster(nodes(3), host=False).states()) as found:
         one = collector(found, clock)
         first = one.look()
@@ -50,7 +50,7 @@ def test_a_bad_answer_costs_the_others_nothing(raw: bytes) -> None:
     """It is named as silent with its reason, and everybody else's state is there."""
     with probers(Cluster(nodes(4), host=False).states()) as found:
         found[0].raw = raw
-        looked = collector(found, Hand()).look()
+        looked = collector(found, ManualClock()).look()
         assert set(looked.errors) == {KEY}
         assert looked.errors[KEY]
         assert [state.node for state in looked.states] == ["node-2", "node-3", "node-4"]
@@ -61,7 +61,7 @@ def test_a_slow_one_ends_with_the_deadline() -> None:
     """A prober that takes the connection and says nothing is silent after the time-out."""
     with probers(Cluster(nodes(3), host=False).states()) as found:
         found[0].silent = True
-        looked = collector(found, Hand(), timeout=0.3).look()
+        looked = collector(found, ManualClock(), timeout=0.3).look()
         assert "does not answer within 0.3 s" in looked.errors[KEY]
         assert len(looked.states) == 2
 
@@ -69,7 +69,7 @@ def test_a_slow_one_ends_with_the_deadline() -> None:
 def test_a_slow_one_holds_up_no_look() -> None:
     """The look ends while its request goes on; its answer counts later."""
     with probers(Cluster(nodes(3), host=False).states()) as found:
-        one = collector(found, Hand(), timeout=30.0)
+        one = collector(found, ManualClock(), timeout=30.0)
         found[0].silent = True
         looked = one.look()
         assert (len(looked.states), looked.errors) == (2, {})
@@ -83,14 +83,14 @@ def test_the_state_of_another_prober_is_refused() -> None:
     """An address that a pod of another node has got meanwhile does not speak for this node."""
     with probers(Cluster(nodes(2), host=False).states()) as found:
         port = found[1].address.port
-        looked = Collector(Given(Address("node-1", "pod", HOST, port)), timeout=5.0).look()
+        looked = Collector(FixedAddresses(Address("node-1", "pod", HOST, port)), timeout=5.0).look()
         assert "another prober, on node-2 (pod)" in looked.errors[KEY]
         assert looked.states == []
 
 
 def test_silence_counts_after_an_interval_and_a_timeout() -> None:
     """Until then the last state stands in; after it the prober is lost and its state with it."""
-    clock = Hand()
+    clock = ManualClock()
     with probers(Cluster(nodes(3), host=False).states()) as found:
         one = collector(found, clock)
         one.look()
@@ -109,7 +109,7 @@ def test_silence_counts_after_an_interval_and_a_timeout() -> None:
 def test_who_is_gone_is_forgotten() -> None:
     """An address that is listed no more is neither asked nor missed."""
     with probers(Cluster(nodes(3), host=False).states()) as found:
-        places = Given(*(each.address for each in found))
+        places = FixedAddresses(*(each.address for each in found))
         one = Collector(places, timeout=5.0)
         one.look()
         del places.addresses[0]
@@ -125,5 +125,5 @@ def test_probers_that_never_started_make_nobody_blind() -> None:
             prober.raw = BAD["an error"]
         for ready in (False, True):
             addresses = [replace(each.address, ready=ready or each not in hosts) for each in found]
-            looked = Collector(Given(*addresses), timeout=5.0).look()
+            looked = Collector(FixedAddresses(*addresses), timeout=5.0).look()
             assert (len(looked.silent), looked.missed, looked.blind) == (4, 4 if ready else 1, ready)

@@ -13,7 +13,7 @@ from smoker_hub.incidents import Change
 from smoker_hub.nodes import Node
 from tests.conftest import eventually
 from tests.diagnosis.mesh import INTERVAL, TIMEOUT, Cluster, nodes
-from tests.hub.stand_ins import Hand, hub_of, probers
+from tests.hub.stand_ins import ManualClock, hub_of, probers
 from tests.hub.test_hub import ERROR, become
 
 READY, GONE = Node(True), None
@@ -46,13 +46,13 @@ def places(found: list[Finding]) -> list[tuple[str, tuple[str, ...]]]:
 
 def test_of_a_deleted_node_nothing_is_said() -> None:
     """Its failing paths are the last that its peers saw of it."""
-    assert places(look(Diagnosis(Inventory(), Hand()), pods_of("node-2").states())) == [("fault", ("node-2",))]
-    assert look(Diagnosis(Inventory(node_2=GONE), Hand()), pods_of("node-2").states()) == []
+    assert places(look(Diagnosis(Inventory(), ManualClock()), pods_of("node-2").states())) == [("fault", ("node-2",))]
+    assert look(Diagnosis(Inventory(node_2=GONE), ManualClock()), pods_of("node-2").states()) == []
 
 
 def test_a_finding_closes_at_once_when_its_node_is_deleted() -> None:
     """Nobody waits for three looks, nor for the paths to go."""
-    clock, changes, known = Hand(), list[Change](), Inventory()
+    clock, changes, known = ManualClock(), list[Change](), Inventory()
     with probers(pods_of("node-2").states()) as found:
         hub = hub_of(found, clock, changes.append, nodes=known)
         hub.look()
@@ -64,7 +64,7 @@ def test_a_finding_closes_at_once_when_its_node_is_deleted() -> None:
 
 def test_a_new_node_has_a_minute() -> None:
     """What fails there is not told before; what fails elsewhere is. The nodes of the first look are not new."""
-    clock = Hand()
+    clock = ManualClock()
     diagnosis = Diagnosis(Inventory(), clock)
     assert look(diagnosis, Cluster(nodes(4)).states()) == []
     clock.instant += 100.0
@@ -72,18 +72,18 @@ def test_a_new_node_has_a_minute() -> None:
     assert look(diagnosis, fresh.states()) == []
     clock.instant += NEW
     assert places(look(diagnosis, fresh.states())) == [("fault", ("node-5",))]
-    assert places(look(Diagnosis(Inventory(), Hand()), fresh.states())) == [("fault", ("node-5",))]
+    assert places(look(Diagnosis(Inventory(), ManualClock()), fresh.states())) == [("fault", ("node-5",))]
 
 
 def test_a_node_that_is_not_ready_is_told_as_such() -> None:
     """The finding says since when, and why, Kubernetes reports the node as NotReady."""
-    (found,) = look(Diagnosis(Inventory(node_2=NOT_READY), Hand()), pods_of("node-2").states())
+    (found,) = look(Diagnosis(Inventory(node_2=NOT_READY), ManualClock()), pods_of("node-2").states())
     assert found.notes == ("Kubernetes reports node-2 as NotReady since 2023-11-14 22:13:20 UTC (KubeletNotReady)",)
 
 
 def test_a_fault_stays_the_same_when_kubernetes_notices(records: list[str]) -> None:
     """The finding of a dead link goes on under its id, and escalates: it is neither closed nor opened anew."""
-    clock, changes, known = Hand(), list[Change](), Inventory()
+    clock, changes, known = ManualClock(), list[Change](), Inventory()
     with probers(Cluster(nodes(5)).states()) as found:
         hub = hub_of(found, clock, changes.append, nodes=known)
         become(found, Cluster(nodes(5)).fail(lambda link: link.touches("node-2")))
@@ -128,7 +128,7 @@ def later(state: State, seconds: float) -> State:
 def test_a_drain_excuses_an_echo() -> None:
     """Its Service may fail until the pod stands elsewhere, for a while: then it is a finding."""
     known = Inventory()
-    diagnosis = Diagnosis(known, Hand())
+    diagnosis = Diagnosis(known, ManualClock())
     assert look(diagnosis, echoes("node-3", failing=False)) == []
     known.special["node-3"] = Node(True, cordoned=True)
     for seconds in (5.0, 25.0, HOLDS + INTERVAL + TIMEOUT):
@@ -139,7 +139,7 @@ def test_a_drain_excuses_an_echo() -> None:
 
 def test_an_echo_that_fails_where_no_node_is_drained_is_a_finding() -> None:
     """Nothing excuses an echo that lost its pods on a node that is well."""
-    diagnosis = Diagnosis(Inventory(), Hand())
+    diagnosis = Diagnosis(Inventory(), ManualClock())
     look(diagnosis, echoes("node-3", failing=False))
     assert [each.kind for each in look(diagnosis, echoes(""))] == ["service"]
 
@@ -150,7 +150,7 @@ def test_a_node_that_is_dead_when_the_hub_starts_is_not_new() -> None:
     with probers(Cluster(nodes(5)).fail(lambda link: link.touches("node-2")).states()) as found:
         for prober in found:
             prober.silent = prober.state.node == "node-2"
-        hub = hub_of(found, Hand(), changes.append, timeout=0.8)
+        hub = hub_of(found, ManualClock(), changes.append, timeout=0.8)
         hub.look()
         assert not hub.collected.silent
         assert "node-2" in hub.collected.nodes

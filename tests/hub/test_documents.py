@@ -7,7 +7,7 @@ from pathlib import Path
 
 from smoker_diagnosis import text
 from tests.diagnosis.mesh import Cluster, nodes
-from tests.hub.stand_ins import Hand, hub_of, probers
+from tests.hub.stand_ins import ManualClock, hub_of, probers
 from tests.hub.test_hub import become
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -32,7 +32,7 @@ def sample(document: str, first: str) -> list[str]:
 
 def test_the_samples_are_what_is_printed(records: list[str]) -> None:
     """The hub's log of a fault that opens and closes, and what `once --mesh` prints of the same finding."""
-    clock = Hand()
+    clock = ManualClock()
     with probers(overlay_dead().states()) as found:
         hub = hub_of(found, clock, cluster="")
         hub.look()

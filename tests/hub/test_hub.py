@@ -9,7 +9,7 @@ from smoker_hub import words
 from smoker_hub.incidents import Change
 from smoker_hub.web.now import summary
 from tests.diagnosis.mesh import Cluster, nodes
-from tests.hub.stand_ins import Hand, Prober, hub_of, probers
+from tests.hub.stand_ins import ManualClock, Prober, hub_of, probers
 
 ERROR = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"
 
@@ -23,7 +23,7 @@ def become(found: list[Prober], cluster: Cluster) -> None:
 
 def test_a_fault_opens_is_told_and_closes(records: list[str]) -> None:
     """The log says HEALTHY once, then FAULT with the node, its evidence and a next step, then CLOSED."""
-    clock, changes = Hand(), list[Change]()
+    clock, changes = ManualClock(), list[Change]()
     with probers(Cluster(nodes(5)).states()) as found:
         hub = hub_of(found, clock, changes.append)
         hub.look()
@@ -55,7 +55,7 @@ def test_a_fault_opens_is_told_and_closes(records: list[str]) -> None:
 def test_a_line_of_a_finding_says_its_level_once(records: list[str], severity: str, begins: str) -> None:
     """The level and the first word of the headline do not repeat each other; `FAULT` is no level and stays."""
     with probers(Cluster(nodes(5)).fail(lambda link: link.touches("node-2")).states()) as found:
-        hub = hub_of(found, Hand())
+        hub = hub_of(found, ManualClock())
         hub.look()
         hub.look()
     (incident,) = hub.incidents.open
@@ -67,7 +67,7 @@ def test_a_line_of_a_finding_says_its_level_once(records: list[str], severity: s
 
 def test_a_hub_that_is_cut_off_blames_nobody(records: list[str]) -> None:
     """With fewer than half of the probers it says that it is cut off itself; nothing opens, and nothing closes."""
-    clock, changes = Hand(), list[Change]()
+    clock, changes = ManualClock(), list[Change]()
     with probers(Cluster(nodes(5)).states()) as found:
         hub = hub_of(found, clock, changes.append)
         become(found, Cluster(nodes(5)).fail(lambda link: link.touches("node-2")))
@@ -91,7 +91,7 @@ def test_a_hub_that_is_cut_off_blames_nobody(records: list[str]) -> None:
 
 def test_a_prober_that_is_new_or_away_for_a_moment_is_no_finding() -> None:
     """A silence shorter than an interval and a time-out opens nothing; a longer one does."""
-    clock, changes = Hand(), list[Change]()
+    clock, changes = ManualClock(), list[Change]()
     with probers(Cluster(nodes(5), host=False).states()) as found:
         hub = hub_of(found, clock, changes.append)
         found[0].raw = ERROR
@@ -107,7 +107,7 @@ def test_a_prober_that_is_new_or_away_for_a_moment_is_no_finding() -> None:
 
 def test_a_suspicion_is_looked_at_soon() -> None:
     """New failures are followed by looks a second apart, for some seconds; a fault that is known is not."""
-    clock = Hand()
+    clock = ManualClock()
     with probers(Cluster(nodes(5)).states()) as found:
         hub = hub_of(found, clock)
         hub.look()
@@ -124,7 +124,7 @@ def test_a_suspicion_is_looked_at_soon() -> None:
 
 def test_looks_that_are_dear_come_no_sooner() -> None:
     """The hub spends at most a tenth of its time on early looks."""
-    clock = Hand()
+    clock = ManualClock()
     with probers(Cluster(nodes(5)).fail(lambda link: link.touches("node-2")).states()) as found:
         hub = hub_of(found, clock)
         hub.look()
@@ -136,7 +136,7 @@ def test_looks_that_are_dear_come_no_sooner() -> None:
 def test_ready_after_the_first_look() -> None:
     """Before the API server has said who there is, and before the first look, it is not ready."""
     with probers(Cluster(nodes(2)).states()) as found:
-        hub = hub_of(found, Hand())
+        hub = hub_of(found, ManualClock())
         assert hub.unready() == "the first look is not over yet"
         hub.look()
         assert hub.unready() == ""
@@ -145,7 +145,7 @@ def test_ready_after_the_first_look() -> None:
 
 def test_a_hub_without_looks_is_stuck() -> None:
     """Looks that have stopped end the pod."""
-    clock = Hand()
+    clock = ManualClock()
     hub = hub_of([], clock)
     clock.instant += 1000.0
     assert hub.stuck() == "the last look was 1000 s ago"
@@ -153,7 +153,7 @@ def test_a_hub_without_looks_is_stuck() -> None:
 
 def test_two_nodes_are_told_as_one_of_two(records: list[str]) -> None:
     """Of two nodes no path tells which one is dead: the log says so after two rounds, and UNCLEAR before that."""
-    clock, changes = Hand(), list[Change]()
+    clock, changes = ManualClock(), list[Change]()
     with probers(Cluster(nodes(2)).states()) as found:
         hub = hub_of(found, clock, changes.append)
         hub.look()

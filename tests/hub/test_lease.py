@@ -9,7 +9,7 @@ import pytest
 from smoker_hub.lease import LASTS, RENEW, Lease
 from smoker_kube.api import Api
 from tests.hub.leases import NAMESPACE, Leases, leases
-from tests.hub.stand_ins import Hand
+from tests.hub.stand_ins import ManualClock
 
 
 @pytest.fixture
@@ -19,11 +19,11 @@ def api() -> Iterator[Leases]:
         yield made
 
 
-def replica(api: Leases, name: str, clock: Hand, *, fit: bool = True) -> Lease:
+def replica(api: Leases, name: str, clock: ManualClock, *, fit: bool = True) -> Lease:
     return Lease(Api(api.url), NAMESPACE, "smoker-hub", name, fit=lambda: fit, clock=clock)
 
 
-def turns(clock: Hand, count: int, *replicas: Lease) -> None:
+def turns(clock: ManualClock, count: int, *replicas: Lease) -> None:
     """Let each replica take `count` turns."""
     for _ in range(count):
         for each in replicas:
@@ -33,7 +33,7 @@ def turns(clock: Hand, count: int, *replicas: Lease) -> None:
 
 def test_one_of_two_notifies(api: Leases) -> None:
     """The first that asks creates the Lease and renews it; the other waits, however long."""
-    clock = Hand()
+    clock = ManualClock()
     one, two = replica(api, "one", clock), replica(api, "two", clock)
     turns(clock, 20, one, two)
     assert (one.held, two.held) == (True, False)
@@ -43,7 +43,7 @@ def test_one_of_two_notifies(api: Leases) -> None:
 
 def test_a_holder_that_dies_is_replaced(api: Leases) -> None:
     """The other takes over once the record has stood still for 10 s of its own clock, and not before."""
-    clock = Hand()
+    clock = ManualClock()
     one, two = replica(api, "one", clock), replica(api, "two", clock)
     turns(clock, 3, one, two)
     begun = clock.instant
@@ -59,7 +59,7 @@ def test_a_holder_that_dies_is_replaced(api: Leases) -> None:
 
 def test_a_holder_that_ends_gives_it_back(api: Leases) -> None:
     """The other holds it at its next turn."""
-    clock = Hand()
+    clock = ManualClock()
     one, two = replica(api, "one", clock), replica(api, "two", clock)
     turns(clock, 2, one, two)
     one.retire()
@@ -70,7 +70,7 @@ def test_a_holder_that_ends_gives_it_back(api: Leases) -> None:
 
 def test_of_two_writers_one_is_refused(api: Leases) -> None:
     """A write of a version that another replica has replaced meanwhile does not take the Lease."""
-    clock = Hand()
+    clock = ManualClock()
     two = replica(api, "two", clock)
     for before in (False, True):  # the creation, and the takeover
         api.raced = {"holderIdentity": "one"}
@@ -83,7 +83,7 @@ def test_of_two_writers_one_is_refused(api: Leases) -> None:
 
 def test_a_replica_that_is_cut_off_gives_it_up(api: Leases) -> None:
     """A replica that hears less than half of the probers leaves the Lease to the other."""
-    clock = Hand()
+    clock = ManualClock()
     deaf = {"fit": True}
     one = Lease(Api(api.url), NAMESPACE, "smoker-hub", "one", fit=lambda: deaf["fit"], clock=clock)
     two = replica(api, "two", clock)
@@ -96,7 +96,7 @@ def test_a_replica_that_is_cut_off_gives_it_up(api: Leases) -> None:
 
 def test_without_the_right_every_replica_notifies(api: Leases, records: list[str]) -> None:
     """It says so once; a right that comes later is used."""
-    clock = Hand()
+    clock = ManualClock()
     one, two = replica(api, "one", clock), replica(api, "two", clock)
     api.status = 403
     turns(clock, 3, one, two)
@@ -109,7 +109,7 @@ def test_without_the_right_every_replica_notifies(api: Leases, records: list[str
 
 def test_an_api_server_that_is_away_changes_nothing(api: Leases, records: list[str]) -> None:
     """The holder goes on notifying, the other does not begin; both say once that they cannot ask."""
-    clock = Hand()
+    clock = ManualClock()
     one, two = replica(api, "one", clock), replica(api, "two", clock)
     turns(clock, 2, one, two)
     api.status = 503

@@ -9,7 +9,7 @@ import pytest
 
 from smoker_hub.web.page import document, files
 from tests.diagnosis.mesh import Cluster, nodes
-from tests.hub.stand_ins import Hand, hub_of, probers
+from tests.hub.stand_ins import ManualClock, hub_of, probers
 from tests.hub.test_api import ask
 
 LARGEST = 60_000  # bytes of scripts and styles, compressed
@@ -25,7 +25,7 @@ def test_the_policy_allows_own_files_alone() -> None:
 
 def test_the_document_names_files_that_exist() -> None:
     """Each module and style that the document names is served, may be kept for ever, and answers 304 to its ETag."""
-    hub = hub_of([], Hand())
+    hub = hub_of([], ManualClock())
     body = ask(hub, "/")[1].decode()
     named = re.findall(r'(?:href|src)="(static/[^"]+)"', body)
     assert len(named) > 10
@@ -47,7 +47,7 @@ def test_every_import_is_served() -> None:
 
 def test_a_file_of_another_hub_is_not_kept() -> None:
     """During a rollout a browser may ask one replica for the files of the other: it gets these, and asks again."""
-    hub = hub_of([], Hand())
+    hub = hub_of([], ManualClock())
     status, _, headers = ask(hub, "/static/000000000000/app/main.js")
     assert (status, headers["Cache-Control"]) == (200, "no-cache")
 
@@ -55,7 +55,7 @@ def test_a_file_of_another_hub_is_not_kept() -> None:
 @pytest.mark.parametrize("path", ["app/../document.py", "document.py", "app/", "", "../page.css", "vendor/LICENSES"])
 def test_nothing_else_is_served(path: str) -> None:
     """Only the listed files: no path is ever joined to a folder."""
-    assert ask(hub_of([], Hand()), f"/static/{files.DIGEST}/{path}")[0] == 404
+    assert ask(hub_of([], ManualClock()), f"/static/{files.DIGEST}/{path}")[0] == 404
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_nothing_else_is_served(path: str) -> None:
 )
 def test_files_are_compressed_where_the_client_takes_it(accept: str, packed: bool) -> None:
     """Both forms are the same file; a cache keeps them apart."""
-    hub, path = hub_of([], Hand()), f"/{files.BASE}/app/main.js"
+    hub, path = hub_of([], ManualClock()), f"/{files.BASE}/app/main.js"
     _, body, headers = ask(hub, path, HTTP_ACCEPT_ENCODING=accept)
     assert headers.get("Content-Encoding") == ("gzip" if packed else None)
     assert headers["Vary"] == "Accept-Encoding"
@@ -84,7 +84,7 @@ def test_the_address_has_the_parameters_that_the_script_knows() -> None:
     known = re.search(r"KNOWN = \[([^\]]*)\]", script)
     assert known is not None
     assert re.findall(r'"(\w+)"', known[1]) == [each.name for each in document.PARAMETERS]
-    hub = hub_of([], Hand())
+    hub = hub_of([], ManualClock())
     status, _, headers = ask(hub, "/", query="view=path&from=node-1&to=node-2&at=1700000000.5&zone=a")
     assert (status, headers["Cache-Control"]) == (200, "no-store")
     assert ask(hub, "/", query="colour=red")[0] == 400
@@ -93,7 +93,7 @@ def test_the_address_has_the_parameters_that_the_script_knows() -> None:
 def test_the_document_has_the_findings_without_scripts() -> None:
     """The sentence, the finding with its evidence and command, nodes; only without scripts it loads itself again."""
     with probers(Cluster(nodes(5)).fail(lambda link: link.touches("node-2")).states()) as found:
-        hub = hub_of(found, Hand())
+        hub = hub_of(found, ManualClock())
         hub.look()
         hub.look()
         body = ask(hub, "/")[1].decode()

@@ -22,7 +22,7 @@ from smoker_hub.notify.receiver import Notice
 from smoker_hub.notify.webhook import DELIVERY
 from tests.diagnosis.mesh import Cluster, nodes
 from tests.hub.history_hand import Kept, keeping
-from tests.hub.stand_ins import Hand, Prober, probers
+from tests.hub.stand_ins import ManualClock, Prober, probers
 from tests.hub.test_hub import become
 
 DEAD = "node-2"
@@ -36,7 +36,7 @@ def dead() -> Cluster:
     return mesh().fail(lambda link: link.touches(DEAD))
 
 
-class Box(Delivery):
+class RecordingDelivery(Delivery):
     """A delivery that keeps its messages. `takes`: whether they count as taken."""
 
     def __init__(self, *, takes: bool) -> None:
@@ -61,7 +61,7 @@ class Box(Delivery):
 class Start:
     """One life of a hub: its looks, and what its receiver gets."""
 
-    def __init__(self, kept: Kept, box: Box) -> None:
+    def __init__(self, kept: Kept, box: RecordingDelivery) -> None:
         recalled = recall(kept.reader, kept.clock)
         kept.hub.resume(recalled.open, recalled.lapsed)
         kept.history.keep_open(each.id for each in [*recalled.open, *recalled.lapsed])
@@ -81,17 +81,17 @@ class Start:
 
 
 @contextlib.contextmanager
-def start(folder: Path, found: list[Prober], clock: Hand, *, takes: bool = True) -> Iterator[Start]:
+def start(folder: Path, found: list[Prober], clock: ManualClock, *, takes: bool = True) -> Iterator[Start]:
     """A hub that reads the history before it writes there."""
     with keeping(folder, found, clock, begins=False) as kept:
-        one = Start(kept, Box(takes=takes))
+        one = Start(kept, RecordingDelivery(takes=takes))
         kept.history.start()
         yield one
 
 
 def test_a_fault_that_lasts_is_not_sent_again(tmp_path: Path, records: list[str]) -> None:
     """It goes on with its opening, in the history, too; the log has it again, and its end is sent once."""
-    clock = Hand()
+    clock = ManualClock()
     with probers(dead().states()) as found:
         with start(tmp_path, found, clock) as first:
             first.look(3)
@@ -118,7 +118,7 @@ def test_a_fault_that_lasts_is_not_sent_again(tmp_path: Path, records: list[str]
 
 def test_what_ended_while_the_hub_was_away_closes(tmp_path: Path) -> None:
     """Three looks without it close it, and its receiver gets that."""
-    clock = Hand()
+    clock = ManualClock()
     with probers(dead().states()) as found:
         with start(tmp_path, found, clock) as first:
             first.look(2)
@@ -133,7 +133,7 @@ def test_what_ended_while_the_hub_was_away_closes(tmp_path: Path) -> None:
 
 def test_messages_that_nobody_took_are_sent_after_the_start(tmp_path: Path) -> None:
     """An opening, with the same Idempotency-Key, and later a close whose finding is over: neither is lost."""
-    clock = Hand()
+    clock = ManualClock()
     with probers(dead().states()) as found:
         with start(tmp_path, found, clock, takes=False) as first:
             first.look(2)
@@ -156,7 +156,7 @@ def test_messages_that_nobody_took_are_sent_after_the_start(tmp_path: Path) -> N
 
 def test_an_escalation_that_nobody_took_is_sent_after_the_start(tmp_path: Path) -> None:
     """The record has the finding as its receiver knows it, which is milder."""
-    clock = Hand()
+    clock = ManualClock()
     with probers(dead().states()) as found:
         with start(tmp_path, found, clock) as first:
             first.look(2)
@@ -172,7 +172,7 @@ def test_an_escalation_that_nobody_took_is_sent_after_the_start(tmp_path: Path) 
 
 def test_after_a_long_absence_it_is_another_finding(tmp_path: Path) -> None:
     """The old one has closed when the hub stopped; what is found now opens anew. Each is sent once."""
-    clock = Hand()
+    clock = ManualClock()
     with probers(dead().states()) as found:
         with start(tmp_path, found, clock) as first:
             first.look(2)
@@ -189,7 +189,7 @@ def test_after_a_long_absence_it_is_another_finding(tmp_path: Path) -> None:
 
 def test_a_silent_prober_stays_open_until_its_silence_counts(tmp_path: Path) -> None:
     """A hub knows only a round after its start that a prober is silent: the finding does not close before."""
-    clock = Hand()
+    clock = ManualClock()
     with probers(mesh().states()) as found:
         with start(tmp_path, found, clock) as first:
             first.look(2)
@@ -208,7 +208,7 @@ def test_a_silent_prober_stays_open_until_its_silence_counts(tmp_path: Path) -> 
 
 def test_a_file_of_the_first_version_is_taken_over(tmp_path: Path, records: list[str]) -> None:
     """It has no table of what was sent: an open finding goes on, and is sent as by a hub without a record."""
-    clock = Hand()
+    clock = ManualClock()
     with probers(dead().states()) as found:
         with start(tmp_path, found, clock) as first:
             first.look(2)
@@ -229,7 +229,7 @@ def test_a_file_of_the_first_version_is_taken_over(tmp_path: Path, records: list
 def test_a_history_that_cannot_be_read_is_said(tmp_path: Path, records: list[str]) -> None:
     """The hub starts without it, as without a history."""
     (tmp_path / NAME).write_bytes(b"no database" * 100)
-    with probers(dead().states()) as found, start(tmp_path, found, Hand()) as one:
+    with probers(dead().states()) as found, start(tmp_path, found, ManualClock()) as one:
         assert [line for line in records if "what was open before the start is not known" in line]
         one.look(2)
         assert one.box.got == ["open"]
@@ -237,7 +237,7 @@ def test_a_history_that_cannot_be_read_is_said(tmp_path: Path, records: list[str
 
 def test_what_was_sent_is_forgotten_where_another_replica_notifies(tmp_path: Path) -> None:
     """Its record would be out of date after the next take-over."""
-    clock, may = Hand(), [True]
+    clock, may = ManualClock(), [True]
     with probers(dead().states()) as found:
         with start(tmp_path, found, clock) as first:
             first.notifier._may_notify = lambda: may[0]

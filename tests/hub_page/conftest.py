@@ -40,7 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(skip)
 
 
-class Show:
+class SimulatedHub:
     """A hub, stand-in probers on so many nodes, and what a test does to them."""
 
     def __init__(self, count: int, folder: Path, *options: str) -> None:
@@ -74,7 +74,7 @@ class Show:
         self.hub.terminate()
         self.hub.wait(PATIENCE)
 
-    def play(self, line: str) -> None:
+    def command(self, line: str) -> None:
         """Change what the probers say."""
         assert self._stage.stdin is not None
         self._stage.stdin.write(f"{line}\n")
@@ -92,9 +92,9 @@ class Show:
 
 
 @contextlib.contextmanager
-def showing(count: int, folder: Path) -> Iterator[Show]:
+def showing(count: int, folder: Path) -> Iterator[SimulatedHub]:
     """A hub over so many nodes."""
-    show = Show(count, folder)
+    show = SimulatedHub(count, folder)
     try:
         yield show
     finally:
@@ -102,18 +102,18 @@ def showing(count: int, folder: Path) -> Iterator[Show]:
 
 
 @pytest.fixture(scope="session")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Show]:
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedHub]:
     """A hub over five nodes."""
     with showing(5, tmp_path_factory.mktemp("small")) as show:
         yield show
 
 
 @pytest.fixture(scope="session")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Show]:
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedHub]:
     """A hub over a thousand nodes with faults."""
     with showing(1_000, tmp_path_factory.mktemp("large")) as show:
-        show.play("break node-17")
-        show.play("lose node-40")
+        show.command("break node-17")
+        show.command("lose node-40")
         yield show
 
 
@@ -170,13 +170,13 @@ def opened(chromium: Any, **options: Any) -> Iterator[Tab]:
 
 
 @pytest.fixture
-def healthy(small: Show) -> Iterator[Show]:
+def healthy(small: SimulatedHub) -> Iterator[SimulatedHub]:
     """The hub over five nodes, without a fault before and after the test."""
     yield small
-    small.play("heal")
+    small.command("heal")
     eventually("all is well again", lambda: _is_healthy(small))
 
 
-def _is_healthy(show: Show) -> bool:
+def _is_healthy(show: SimulatedHub) -> bool:
     with urllib.request.urlopen(f"{show.address}api/v1/summary", timeout=5) as answer:
         return b'"state":"healthy"' in answer.read()

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.hub_page.conftest import CHROMIUM, WAIT, Show
+from tests.hub_page.conftest import CHROMIUM, WAIT, SimulatedHub
 
 
 def main(target: Path) -> None:
@@ -14,9 +14,9 @@ def main(target: Path) -> None:
     from playwright.sync_api import sync_playwright  # noqa: PLC0415  not everybody has it
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        show = Show(6, Path(folder), "plain")
+        show = SimulatedHub(6, Path(folder), "plain")
         try:
-            show.play("break node-2")
+            show.command("break node-2")
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
             page = browser.new_page(viewport={"width": 1120, "height": 1240})
             page.set_default_timeout(WAIT)

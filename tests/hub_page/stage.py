@@ -67,12 +67,12 @@ class Stage:
             "apart": lambda: cluster.fail(
                 lambda link: (self.zones[link.source] == about[0]) != (self.zones[link.target] == about[0])
             ),
-            "old": lambda: self._grow_old(*about),
+            "old": lambda: self._age(*about),
             "heal": self._heal,
         }
         actions[verb]()
 
-    def _grow_old(self, node: str) -> None:
+    def _age(self, node: str) -> None:
         """Have the last results of a node's prober be ten minutes old."""
         for link, states in self.cluster.paths.items():
             if link.source == node:

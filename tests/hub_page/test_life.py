@@ -8,23 +8,23 @@ from typing import Any
 
 import pytest
 
-from tests.hub_page.conftest import Show, Tab, opened, showing
+from tests.hub_page.conftest import SimulatedHub, Tab, opened, showing
 
 SENTENCE = "h1.sentence"
 
 
-def test_a_finding_opens_and_closes_before_the_eyes(tab: Tab, healthy: Show) -> None:
+def test_a_finding_opens_and_closes_before_the_eyes(tab: Tab, healthy: SimulatedHub) -> None:
     """Without a reload: the sentence, the card and the announcement come, and go when all is well again."""
     tab.page.goto(healthy.address)
     tab.page.wait_for_selector(f"{SENTENCE}.healthy")
     tab.page.wait_for_selector(".mode.stream")
     tab.page.evaluate("window.same = true")
-    healthy.play("break node-3")
+    healthy.command("break node-3")
     tab.page.wait_for_selector(f"{SENTENCE}.faults:has-text('node-3: no connection')")
     tab.page.wait_for_selector("article.critical:has-text('kubectl describe node node-3')")
     tab.page.wait_for_selector("#announcer:has-text('New finding. node-3')", state="attached")
     tab.page.wait_for_selector("td.fail a[title^='node-1 to node-3: fails']")
-    healthy.play("heal")
+    healthy.command("heal")
     tab.page.wait_for_selector(f"{SENTENCE}.healthy")
     tab.page.wait_for_selector("article", state="detached")
     tab.page.wait_for_selector("#announcer:has-text('Closed. node-3')", state="attached")
@@ -32,13 +32,13 @@ def test_a_finding_opens_and_closes_before_the_eyes(tab: Tab, healthy: Show) -> 
     assert tab.page.evaluate("window.same")
 
 
-def test_without_a_stream_it_asks(tab: Tab, healthy: Show) -> None:
+def test_without_a_stream_it_asks(tab: Tab, healthy: SimulatedHub) -> None:
     """Where the stream is cut the page asks every few seconds, says so, and shows a finding all the same."""
     tab.expected = ("ERR_FAILED",)
     tab.page.route("**/api/v1/stream", lambda route: route.abort())
     tab.page.goto(healthy.address)
     tab.page.wait_for_selector(".mode.poll:has-text('every 5 s')")
-    healthy.play("break node-3")
+    healthy.command("break node-3")
     tab.page.wait_for_selector(f"{SENTENCE}.faults:has-text('node-3')")
 
 
@@ -59,15 +59,15 @@ def test_a_hub_that_goes_away_is_said(tab: Tab, tmp_path: Path) -> None:
         assert tab.page.evaluate("getComputedStyle(document.querySelector('main')).filter") == "none"
 
 
-def test_old_results_are_drawn_as_stale(tab: Tab, healthy: Show) -> None:
+def test_old_results_are_drawn_as_stale(tab: Tab, healthy: SimulatedHub) -> None:
     """A cell whose results are older than two intervals is neither good nor bad; its age stands in it."""
-    healthy.play("old node-4")
+    healthy.command("old node-4")
     tab.page.goto(healthy.address)
     cell = tab.page.wait_for_selector("td.stale a[title^='node-4 to node-1: stale']")
     assert re.fullmatch(r".*: stale, .* \d+ min", cell.text_content())
 
 
-def test_what_nobody_probes_is_said(tab: Tab, large: Show) -> None:
+def test_what_nobody_probes_is_said(tab: Tab, large: SimulatedHub) -> None:
     """A pair without a path is `not probed` on the map, and its view says that this is neither good nor bad."""
     tab.page.goto(f"{large.address}?show=map")
     tab.page.focus(".map-box")
@@ -78,13 +78,13 @@ def test_what_nobody_probes_is_said(tab: Tab, large: Show) -> None:
     tab.page.wait_for_selector(".note:has-text('Not probed is neither good nor bad')")
 
 
-def test_the_time_machine_shows_the_moment_again(tab: Tab, healthy: Show) -> None:
+def test_the_time_machine_shows_the_moment_again(tab: Tab, healthy: SimulatedHub) -> None:
     """After a fault is over, its moment is a click away; the address carries it, and `Now` comes back."""
-    healthy.play("break node-3")
+    healthy.command("break node-3")
     tab.page.goto(healthy.address)
     tab.page.wait_for_selector(f"{SENTENCE}.faults")
     tab.page.wait_for_selector("article .life:has-text('(3 s ago)')")  # it lasts beyond the second in which it opened
-    healthy.play("heal")
+    healthy.command("heal")
     tab.page.wait_for_selector(f"{SENTENCE}.healthy")
     before, now = tab.page.get_by_label("To the change before"), tab.page.get_by_role("button", name="Now")
     tab.page.wait_for_selector(".track rect.close", state="attached")
@@ -106,7 +106,7 @@ def test_the_time_machine_shows_the_moment_again(tab: Tab, healthy: Show) -> Non
     assert "at=" not in tab.page.url
 
 
-def test_the_slider_goes_by_keys(tab: Tab, healthy: Show) -> None:
+def test_the_slider_goes_by_keys(tab: Tab, healthy: SimulatedHub) -> None:
     """An arrow key on the slider shows a moment of the past."""
     tab.page.goto(healthy.address)
     tab.page.get_by_label("Moment", exact=True).focus()
@@ -115,7 +115,7 @@ def test_the_slider_goes_by_keys(tab: Tab, healthy: Show) -> None:
     tab.page.wait_for_selector(".banner.past")
 
 
-def test_filters_stand_in_the_address(tab: Tab, healthy: Show) -> None:
+def test_filters_stand_in_the_address(tab: Tab, healthy: SimulatedHub) -> None:
     """A choice changes the address and the matrix; a reload and another view keep it; back takes it away."""
     tab.page.goto(healthy.address)
     tab.page.select_option("select[name=probe]", "udp")
@@ -131,9 +131,9 @@ def test_filters_stand_in_the_address(tab: Tab, healthy: Show) -> None:
     tab.page.wait_for_url("**/?view=events&probe=udp")
 
 
-def test_by_keys_alone(tab: Tab, healthy: Show) -> None:
+def test_by_keys_alone(tab: Tab, healthy: SimulatedHub) -> None:
     """Tab reaches the content, a finding's command and the matrix; arrows go through it; Enter opens; Back returns."""
-    healthy.play("break node-3")
+    healthy.command("break node-3")
     page = tab.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(healthy.address)
@@ -166,7 +166,7 @@ def _tab_to(page: Any, selector: str) -> None:
     pytest.fail(f"Tab does not reach {selector}")
 
 
-def test_the_map_by_keys(tab: Tab, large: Show) -> None:
+def test_the_map_by_keys(tab: Tab, large: SimulatedHub) -> None:
     """Arrows move the cursor and the map with it, and Enter opens the path."""
     page = tab.page
     page.goto(f"{large.address}?show=map")
@@ -183,7 +183,7 @@ def test_the_map_by_keys(tab: Tab, large: Show) -> None:
     page.wait_for_selector("h1.title:has-text('node-1')")
 
 
-def test_nothing_moves_by_itself(chromium: Any, healthy: Show) -> None:
+def test_nothing_moves_by_itself(chromium: Any, healthy: SimulatedHub) -> None:
     """No element has an animation, and with reduced motion no transition either."""
     with opened(chromium) as tab:
         tab.page.goto(healthy.address)

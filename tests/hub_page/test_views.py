@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.hub_page.conftest import MODULES, Show, Tab, opened
+from tests.hub_page.conftest import MODULES, SimulatedHub, Tab, opened
 
 AXE = MODULES / "axe-core" / "axe.min.js"
 FINDING = "document.querySelector('article a[href*=finding]')?.getAttribute('href') ?? ''"
@@ -31,7 +31,7 @@ def axe(tab: Tab) -> list[str]:
     return [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found["violations"]]
 
 
-def look(tab: Tab, show: Show, view: str, node: str, peer: str) -> None:
+def look(tab: Tab, show: SimulatedHub, view: str, node: str, peer: str) -> None:
     """Open a view and check it."""
     address, wanted = VIEWS[view]
     if address == "FINDING":
@@ -47,15 +47,15 @@ def look(tab: Tab, show: Show, view: str, node: str, peer: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def broken(small: Show) -> Any:
-    small.play("break node-2")
+def broken(small: SimulatedHub) -> Any:
+    small.command("break node-2")
     yield small
-    small.play("heal")
+    small.command("heal")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("view", VIEWS)
-def test_a_view_of_five_nodes(chromium: Any, broken: Show, view: str, scheme: str) -> None:
+def test_a_view_of_five_nodes(chromium: Any, broken: SimulatedHub, view: str, scheme: str) -> None:
     """It shows the fault; axe finds nothing; the policy is kept; nothing is wider than the window."""
     with opened(chromium, color_scheme=scheme) as tab:
         look(tab, broken, view, "node-2", "node-1")
@@ -63,21 +63,21 @@ def test_a_view_of_five_nodes(chromium: Any, broken: Show, view: str, scheme: st
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("view", VIEWS)
-def test_a_view_of_a_thousand_nodes(chromium: Any, large: Show, view: str, scheme: str) -> None:
+def test_a_view_of_a_thousand_nodes(chromium: Any, large: SimulatedHub, view: str, scheme: str) -> None:
     """The same."""
     with opened(chromium, color_scheme=scheme) as tab:
         look(tab, large, view, "node-17", "node-16")
 
 
 @pytest.mark.parametrize("view", ["overview", "map", "node", "finding"])
-def test_a_view_on_a_phone(chromium: Any, broken: Show, view: str) -> None:
+def test_a_view_on_a_phone(chromium: Any, broken: SimulatedHub, view: str) -> None:
     """At 360 pixels nothing but tables, in their own boxes, is wider than the window."""
     with opened(chromium) as tab:
         tab.page.set_viewport_size({"width": 360, "height": 740})
         look(tab, broken, view, "node-2", "node-1")
 
 
-def test_without_scripts_it_is_one_page_with_the_findings(chromium: Any, broken: Show) -> None:
+def test_without_scripts_it_is_one_page_with_the_findings(chromium: Any, broken: SimulatedHub) -> None:
     """The sentence, the finding with its command, every node; it loads itself again."""
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
@@ -91,7 +91,7 @@ def test_without_scripts_it_is_one_page_with_the_findings(chromium: Any, broken:
     context.close()
 
 
-def test_a_hostile_name_is_text(tab: Tab, broken: Show) -> None:
+def test_a_hostile_name_is_text(tab: Tab, broken: SimulatedHub) -> None:
     """Markup and bidirectional controls in a node's name are shown as what they are."""
     tab.page.goto(broken.address)
     name = tab.page.locator("table.cells tbody th", has_text="<img")

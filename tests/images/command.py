@@ -19,7 +19,7 @@ class CommandError(Exception):
         self.code, self.output = code, output
 
     @property
-    def last_words(self) -> str:
+    def last_line(self) -> str:
         """The last line: mostly the one that says why."""
         return str(self).splitlines()[-1]
 

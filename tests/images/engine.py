@@ -45,7 +45,7 @@ def baked() -> dict[str, str]:
         docker("version")
         docker("buildx", "version")
     except CommandError as error:
-        missing = error.last_words
+        missing = error.last_line
     if missing:
         pytest.fail(f"The end-to-end tests need a container engine with docker buildx: {missing}", pytrace=False)
     run("docker", "buildx", "bake", "--load", seconds=540, environ={"PLATFORMS": None})

@@ -50,7 +50,7 @@ def fake() -> Iterator[Fake]:
         yield one
 
 
-class Watched:
+class RecordedWatch:
     """A watch, what it told and what pauses it made, which take no time unless `patience` is cleared."""
 
     def __init__(self, url: str, token: Path, silence: float = 60.0) -> None:
@@ -93,8 +93,8 @@ def start(tmp_path: Path) -> Iterator[Any]:
     """`start(server)`: a watch of it, under way; `silence` is what it bears of that, in seconds."""
     with contextlib.ExitStack() as all_of_them:
 
-        def one(server: FakeApi | str, silence: float = 60.0) -> Watched:
-            watched = Watched(server if isinstance(server, str) else server.url, tmp_path / "token", silence)
+        def one(server: FakeApi | str, silence: float = 60.0) -> RecordedWatch:
+            watched = RecordedWatch(server if isinstance(server, str) else server.url, tmp_path / "token", silence)
             all_of_them.callback(watched.watch.close)
             watched.watch.start()
             return watched
@@ -449,4 +449,4 @@ def test_it_ends_in_the_middle_of_a_pause(fake: Fake, start: Any) -> None:
 
 def test_what_was_never_started_can_be_closed(tmp_path: Path) -> None:
     """A service that is stopped before it has started."""
-    Watched("http://127.0.0.1:1", tmp_path).watch.close()
+    RecordedWatch("http://127.0.0.1:1", tmp_path).watch.close()

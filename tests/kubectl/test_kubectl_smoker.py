@@ -23,7 +23,7 @@ from smoker_hub.web.sources import Sources
 from smoker_hub.web.stream import Stream
 from tests.conftest import BIN, PATIENCE, eventually
 from tests.diagnosis.mesh import Cluster, nodes
-from tests.hub.stand_ins import HOST, Hand, Prober, hub_of
+from tests.hub.stand_ins import HOST, ManualClock, Prober, hub_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "bin" / "kubectl-smoker"
@@ -80,7 +80,7 @@ class Stage:
 def stage(tmp_path: Path) -> Iterator[Stage]:
     """A healthy mesh of five nodes."""
     probers = [Prober(state) for state in states()]
-    hub = hub_of(probers, Hand())
+    hub = hub_of(probers, ManualClock())
     hub.look()
     stream = Stream(hub)
     hub.follow(stream.tell, stream.look)

@@ -21,7 +21,7 @@ from smoker_hub.web.stream import Stream
 from smoker_prober.gather.hub import Verdict, ask
 from tests.conftest import Start
 from tests.diagnosis.mesh import Cluster, nodes
-from tests.hub.stand_ins import Hand, Prober, hub_of, probers
+from tests.hub.stand_ins import ManualClock, Prober, hub_of, probers
 from tests.hub.test_api_check import whole
 from tests.prober.targets import answering, listening
 from tests.prober.test_gather import command
@@ -46,10 +46,10 @@ def serving(hub: Hub, guard: Guard | None = None) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def a_hub(states: list[Any], looks: int = 2) -> Iterator[tuple[Hub, list[Prober], Hand]]:
+def a_hub(states: list[Any], looks: int = 2) -> Iterator[tuple[Hub, list[Prober], ManualClock]]:
     """A hub that has looked at probers with these states."""
     with probers(states) as found:
-        clock = Hand()
+        clock = ManualClock()
         hub = hub_of(found, clock)
         for _ in range(looks):
             hub.look()

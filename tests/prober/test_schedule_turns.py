@@ -267,7 +267,7 @@ def test_a_long_interval_is_not_stuck(turn: Make) -> None:
     assert schedule.stuck() == ""
 
 
-class Many:
+class ManyRounds:
     """A schedule of many rounds, and when each began."""
 
     def __init__(self, number: int, one: Callable[[], None] = lambda: None, interval: float = 0.2) -> None:
@@ -286,12 +286,12 @@ class Many:
 
 
 @pytest.fixture
-def many() -> Iterator[Callable[..., Many]]:
+def many() -> Iterator[Callable[..., ManyRounds]]:
     """`many(number, one)`: a schedule of so many rounds that has started and ends with the test."""
-    made: list[Many] = []
+    made: list[ManyRounds] = []
 
-    def start(*arguments: Any) -> Many:
-        made.append(Many(*arguments))
+    def start(*arguments: Any) -> ManyRounds:
+        made.append(ManyRounds(*arguments))
         made[-1].schedule.start()
         return made[-1]
 
@@ -301,7 +301,7 @@ def many() -> Iterator[Callable[..., Many]]:
         each.schedule.drain(0)
 
 
-def test_many_rounds_each_have_their_turn(many: Callable[..., Many]) -> None:
+def test_many_rounds_each_have_their_turn(many: Callable[..., ManyRounds]) -> None:
     """Fifty targets: each is asked again and again, none twice in an interval's half, none left out."""
     found = many(50)
     eventually("there were five of each", lambda: found.schedule.ended >= 250)
@@ -312,14 +312,14 @@ def test_many_rounds_each_have_their_turn(many: Callable[..., Many]) -> None:
 
 def test_many_rounds_are_spread_over_the_interval() -> None:
     """A thousand targets of one node are not asked in one burst: no tenth of the interval has twice its share."""
-    schedule = Many(1000, interval=30.0).schedule
+    schedule = ManyRounds(1000, interval=30.0).schedule
     bins = Counter(int(schedule.next(f"peer-{n}", 100.0) % 30.0 / 3.0) for n in range(1000))
     assert sum(bins.values()) == 1000
     assert len(bins) == 10
     assert max(bins.values()) <= 200
 
 
-def test_one_that_hangs_holds_no_other_up(many: Callable[..., Many], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_hangs_holds_no_other_up(many: Callable[..., ManyRounds], monkeypatch: pytest.MonkeyPatch) -> None:
     """The round of a silent target runs beside the others; one that lasts too long is logged."""
     first: list[bool] = []
 
@@ -335,7 +335,7 @@ def test_one_that_hangs_holds_no_other_up(many: Callable[..., Many], monkeypatch
     assert found.schedule.stuck()
 
 
-def test_so_many_are_under_way_at_once(many: Callable[..., Many], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_so_many_are_under_way_at_once(many: Callable[..., ManyRounds], monkeypatch: pytest.MonkeyPatch) -> None:
     """The rest waits: a zone that is gone does not take all memory."""
     monkeypatch.setattr(schedules, "AT_ONCE", 3)
     go_on = Event()
@@ -347,7 +347,7 @@ def test_so_many_are_under_way_at_once(many: Callable[..., Many], monkeypatch: p
     eventually("each has ended", lambda: found.schedule.ended >= 10)
 
 
-def test_all_that_are_under_way_are_cut(many: Callable[..., Many]) -> None:
+def test_all_that_are_under_way_are_cut(many: Callable[..., ManyRounds]) -> None:
     """A drain counts each."""
     found = many(4, Event().wait)
     eventually("all are under way", lambda: len(found.begun) == 4)

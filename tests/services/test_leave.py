@@ -20,13 +20,13 @@ from tests.relay import DROP, TcpRelay
 STARTING = """
 import os, sys
 
-class Waits:
+class BlockingImport:
     def find_spec(self, name, *_):
         if name == "prometheus_client":  # in the middle of the imports
             print("importing", flush=True)
             os.read(os.pipe()[0], 1)
 
-sys.meta_path.insert(0, Waits())
+sys.meta_path.insert(0, BlockingImport())
 sys.argv = sys.argv[1:]
 import runpy
 runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
@@ -46,7 +46,7 @@ sys.exit(command())
 FULL = """
 import os, sys
 from smoker_prober.__main__ import command
-from smoker_common.output import Outlet
+from smoker_common.output import NonBlockingStream
 
 read, full = os.pipe()
 os.set_blocking(full, False)
@@ -56,13 +56,13 @@ try:
 except BlockingIOError:
     os.set_blocking(full, True)
 os.dup2(full, 1)
-wait = Outlet._wait
+wait = NonBlockingStream._wait
 
 def tell(outlet):
     os.write(2, b"waiting\\n")
     wait(outlet)
 
-Outlet._wait = tell
+NonBlockingStream._wait = tell
 sys.exit(command())
 """
 AS_PID_1 = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]

@@ -32,7 +32,7 @@ class Named:
     direction: str
 
     @property
-    def accuses(self) -> bool:
+    def names_a_place(self) -> bool:
         """Whether a reader would go and look at a place."""
         return bool(self.kind) and self.what not in NO_NAME
 

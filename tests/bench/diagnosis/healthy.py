@@ -111,13 +111,15 @@ def watch(size: int, number: int, background: float, flapping: int, looks: int, 
         regular = regular if early else clock.instant
         hub.look(early=early)
         seen.looks, seen.early = seen.looks + (not early), seen.early + early
-        false = [each for each in map(findings.read, diagnosis.found) if each.accuses and _place(each) not in right]
+        false = [
+            each for each in map(findings.read, diagnosis.found) if each.names_a_place and _place(each) not in right
+        ]
         seen.named += bool(false)
         seen.sure += any(each.confidence >= SURE and not each.one_of for each in false)
         for each in map(findings.read, opened):
-            if each.accuses and _place(each) not in right:
+            if each.names_a_place and _place(each) not in right:
                 seen.opened.append(each)
-            seen.flapping += each.accuses and _place(each) in right
+            seen.flapping += each.names_a_place and _place(each) in right
         opened.clear()
         pause = hub.pause
         days.advance(pause)

@@ -41,7 +41,7 @@ class Accept:
     layers: frozenset[str] = frozenset()
     probes: tuple[tuple[str, ...], ...] = ((),)
     families: tuple[tuple[str, ...], ...] = ((),)
-    what: str = ""  # the kind of finding, where it accuses no place of the network
+    what: str = ""  # the kind of finding, if it names no place of the network
 
     @property
     def of_services(self) -> bool:
@@ -191,7 +191,7 @@ def judge(
 ) -> Verdict:
     """Compare. A truth is a name, its right answers, and whether it has to be named."""
     verdict = Verdict()
-    accusing = [named for named in found if named.accuses]
+    accusing = [named for named in found if named.names_a_place]
     verdict.names = len(accusing)
     right: set[int] = set()
     for name, accepts, wanted in truths:
@@ -219,7 +219,7 @@ def _at(named: Named, accept: Accept) -> bool:
     """Whether `named` is where `accept` says."""
     if accept.what:
         return named.what == accept.what and named.nodes == accept.nodes
-    if not named.accuses:
+    if not named.names_a_place:
         return False
     if accept.of_services and accept.kind in EVERYWHERE:
         return named.kind in EVERYWHERE and bool(named.layers & SERVICES)

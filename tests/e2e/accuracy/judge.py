@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from smoker_diagnosis.finding import Finding
 from smoker_diagnosis.text import is_fault
 from tests.e2e.accuracy.lab import Lab
-from tests.e2e.accuracy.rows import Right, Row
+from tests.e2e.accuracy.rows import Expected, Row
 
 SURE = 0.9  # confidence from which a finding opens
 
@@ -34,7 +34,7 @@ def judge(row: Row, lab: Lab, findings: Sequence[Finding]) -> Verdict:
     return Verdict("one of" if partly else "unknown")
 
 
-def _names(finding: Finding, right: Right, lab: Lab) -> bool:
+def _names(finding: Finding, right: Expected, lab: Lab) -> bool:
     places = frozenset(finding.scope.nodes or finding.scope.zones)
     return (
         not finding.one_of
@@ -47,7 +47,7 @@ def _names(finding: Finding, right: Right, lab: Lab) -> bool:
     )
 
 
-def _among(finding: Finding, right: Right, lab: Lab) -> bool:
+def _among(finding: Finding, right: Expected, lab: Lab) -> bool:
     wanted = lab.places(right.places)
     return any(
         scope.kind in right.scopes and frozenset(scope.nodes or scope.zones) <= wanted for scope in finding.one_of

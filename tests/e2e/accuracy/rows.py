@@ -16,7 +16,7 @@ ANY_LAYER = ("overlay", "network", "pods", "into_pods", "out_of_pods")
 
 
 @dataclass(frozen=True)
-class Right:
+class Expected:
     """A finding that names the fault: its kind of scope, its nodes or zones, its layer and what else must hold."""
 
     scopes: tuple[str, ...]
@@ -33,13 +33,13 @@ class Row:
 
     name: str
     make: Callable[[Lab], None]
-    right: tuple[Right, ...] = ()  # each must be named; none: a healthy situation
-    also: tuple[Right, ...] = field(default=())
+    right: tuple[Expected, ...] = ()  # each must be named; none: a healthy situation
+    also: tuple[Expected, ...] = field(default=())
     nika: str = ""
 
 
-def right(scopes: str, *places: str, layers: str = "", **more: object) -> Right:
-    return Right(tuple(scopes.split()), frozenset(places), tuple(layers.split()) or ANY_LAYER, **more)  # type: ignore[arg-type]
+def right(scopes: str, *places: str, layers: str = "", **more: object) -> Expected:
+    return Expected(tuple(scopes.split()), frozenset(places), tuple(layers.split()) or ANY_LAYER, **more)  # type: ignore[arg-type]
 
 
 NODE = "node into out_of"

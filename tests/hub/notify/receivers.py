@@ -19,7 +19,7 @@ from smoker_hub.notify.options import receivers
 from smoker_hub.notify.receiver import Happening, Notice
 from smoker_hub.web import now
 from tests.diagnosis.mesh import Cluster, nodes
-from tests.hub.stand_ins import HOST, Hand, Prober, hub_of
+from tests.hub.stand_ins import HOST, ManualClock, Prober, hub_of
 
 PAGE = "https://smoker.example/?view=finding&id="
 
@@ -90,10 +90,10 @@ def delivery(
         one.drain(0.0)
 
 
-def faulty(*names: str, clock: Hand | None = None) -> tuple[list[Prober], Hub]:
+def faulty(*names: str, clock: ManualClock | None = None) -> tuple[list[Prober], Hub]:
     """Return the probers of a mesh in which `names` are dead, and a hub that has not looked yet."""
     found = [Prober(state) for state in states(*names)]
-    return found, hub_of(found, clock or Hand())
+    return found, hub_of(found, clock or ManualClock())
 
 
 def states(*names: str) -> Any:
@@ -110,7 +110,7 @@ def become(found: list[Prober], *names: str) -> None:
 
 
 @contextlib.contextmanager
-def looking(*names: str, clock: Hand | None = None) -> Iterator[tuple[Hub, list[Prober]]]:
+def looking(*names: str, clock: ManualClock | None = None) -> Iterator[tuple[Hub, list[Prober]]]:
     """Yield a hub that has looked often enough for the deaths of `names` to be open, and its probers."""
     found, hub = faulty(*names, clock=clock)
     try:

@@ -17,10 +17,10 @@ from smoker_hub.notify.notifier import Notifier
 from smoker_hub.notify.options import receivers
 from tests.alertmanager import ask, serving
 from tests.conftest import eventually
-from tests.hub.stand_ins import Hand
+from tests.hub.stand_ins import ManualClock
 
 from .receivers import PAGE, become, delivery, looking, notice
-from .test_notifier import milder, worsens
+from .test_notifier import make_worse, milder
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def alerts(url: str) -> list[dict[str, Any]]:
     return found
 
 
-class Today(Hand):
+class Today(ManualClock):
     """Clocks that move by hand from the date of now: Alertmanager compares dates with its own."""
 
     def wall_time(self) -> float:
@@ -76,7 +76,7 @@ def test_an_escalation_is_one_alert(alertmanager: str) -> None:
         notifier = Notifier(hub, [one])
         notifier.compare()
         eventually("the warning is there", lambda: severities(alertmanager) == ["warning"])
-        worsens(hub)
+        make_worse(hub)
         notifier.compare()
         eventually("it alone is critical", lambda: severities(alertmanager) == ["critical"])
         become(found)

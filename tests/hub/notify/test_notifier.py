@@ -13,7 +13,7 @@ from smoker_hub.notify.notifier import GAP, Notifier
 from smoker_hub.notify.options import receivers
 from smoker_hub.notify.receiver import Notice
 from tests.conftest import eventually
-from tests.hub.stand_ins import Hand
+from tests.hub.stand_ins import ManualClock
 
 from .receivers import become, delivery, looking, receiver
 
@@ -70,7 +70,7 @@ def test_a_mild_finding_is_for_those_who_want_it() -> None:
         assert mild.got == grave.got == [("open", "node-2"), ("close", "node-2")]
 
 
-def worsens(hub: Any, severity: str = "critical") -> None:
+def make_worse(hub: Any, severity: str = "critical") -> None:
     """Have the hub's open finding become worse, as its diagnosis would say."""
     (incident,) = hub.incidents.open
     incident.see(msgspec.structs.replace(incident.finding, severity=severity), hub.clock.now())
@@ -90,7 +90,7 @@ def test_an_escalation_is_sent_once_as_an_update() -> None:
         mild, grave = Kept("info"), Kept("critical")
         notifier = Notifier(hub, [mild, grave])
         notifier.compare()
-        worsens(hub)
+        make_worse(hub)
         for _ in range(3):
             notifier.compare()
         assert mild.got == [("open", "node-2"), ("escalate", "node-2")]
@@ -104,7 +104,7 @@ def test_an_escalation_before_the_take_over_is_sent_as_an_opening() -> None:
     """A hub that begins to notify tells what is open as it is, and nothing twice."""
     with looking("node-2") as (hub, _):
         milder(hub)
-        worsens(hub)
+        make_worse(hub)
         one = Kept()
         notifier = Notifier(hub, [one])
         notifier.compare()
@@ -114,7 +114,7 @@ def test_an_escalation_before_the_take_over_is_sent_as_an_opening() -> None:
 
 def test_only_the_hub_that_may_notify_does() -> None:
     """Another replica sends nothing; in the place of the first it sends what is open and what has just closed."""
-    clock, holder = Hand(), [False]
+    clock, holder = ManualClock(), [False]
     with looking("node-2", clock=clock) as (hub, found):
         one = Kept()
         notifier = Notifier(hub, [one], may_notify=lambda: holder[0])
@@ -162,7 +162,7 @@ def test_it_runs_by_itself_and_counts() -> None:
             return registry.get_sample_value("smoker_hub_notifications_total", labels)
 
         assert [value(outcome) for outcome in ("sent", "failed", "dropped")] == [0, 0, 0]
-        hub.follow(notifier.nudge)
+        hub.follow(notifier.compare_soon)
         notifier.start()
         become(found, "node-4")
         hub.look()

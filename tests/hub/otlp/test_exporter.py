@@ -16,7 +16,7 @@ from smoker_hub.otlp.exporter import BATCH, POINTS, QUEUE, Exporter, parts
 from smoker_hub.otlp.options import Options, Otlp
 from tests.conftest import eventually
 from tests.hub.notify.receivers import Receiver, become, looking, receiver
-from tests.hub.stand_ins import WALL, Hand, Prober
+from tests.hub.stand_ins import WALL, ManualClock, Prober
 
 from .messages import attributes, points, records
 
@@ -53,7 +53,7 @@ def again(found: list[Prober]) -> None:
 
 def test_findings_and_failed_results_are_logs() -> None:
     """A finding when it opens and when it closes; each failed result once, however often a state is sent."""
-    clock = Hand()
+    clock = ManualClock()
     with looking(clock=clock) as (hub, found), receiver(200) as there, exporting(hub, there):
         become(found, "node-2")
         hub.look()
@@ -89,7 +89,7 @@ def flapped(prober: Prober, at: float, count: int) -> None:
 
 def test_a_failure_that_is_over_is_sent() -> None:
     """Its confirmation succeeded before the look. It is sent once; of several the last, with their number."""
-    with looking(clock=Hand()) as (hub, found), receiver(200) as there, exporting(hub, there):
+    with looking(clock=ManualClock()) as (hub, found), receiver(200) as there, exporting(hub, there):
         hub.look()
         prober, at = found[0], found[0].state.at
         flapped(prober, at - 3.0, 1)
@@ -111,7 +111,7 @@ def test_a_failure_that_is_over_is_sent() -> None:
 
 def test_what_was_over_before_the_hub_began_is_not_sent() -> None:
     """A hub that starts sends what fails now, and not the failures of the ten minutes before."""
-    with looking(clock=Hand()) as (hub, found), receiver(200) as there:
+    with looking(clock=ManualClock()) as (hub, found), receiver(200) as there:
         for prober in found:
             flapped(prober, prober.state.at - 3.0, 1)
         hub.look()
@@ -125,7 +125,7 @@ def test_what_was_over_before_the_hub_began_is_not_sent() -> None:
 
 def test_a_prober_of_an_older_version_tells_its_last_result() -> None:
     """Its state has no last failure: a path that fails now is sent, with its cause."""
-    with looking(clock=Hand()) as (hub, found), receiver(200) as there, exporting(hub, there):
+    with looking(clock=ManualClock()) as (hub, found), receiver(200) as there, exporting(hub, there):
         hub.look()
         become(found, "node-2")
         assert not any(path.last_failure for prober in found for path in prober.state.paths)
@@ -136,7 +136,7 @@ def test_a_prober_of_an_older_version_tells_its_last_result() -> None:
 
 def test_a_result_has_the_date_of_its_probe() -> None:
     """Not that of the look: the age of the result in its state, and of the state."""
-    clock = Hand()
+    clock = ManualClock()
     with looking(clock=clock) as (hub, found), receiver(200) as there, exporting(hub, there):
         become(found, "node-2")
         hub.look()

@@ -130,7 +130,7 @@ def test_a_peer_that_never_stops_is_not_waited_for(pair: tuple[socket.socket, so
         read_on()
 
 
-class Ours:
+class NeverOnCpu:
     """An account by which all time is ours, as if we never had a CPU."""
 
     busy = delayed = staticmethod(time.monotonic)
@@ -140,7 +140,7 @@ def test_it_ends_though_no_time_is_the_networks(
     pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where every wait is answered and we are always late, there is an end of it: by the clock, and somewhat later."""
-    monkeypatch.setattr(of_deadline, "EVENT_LOOP", Ours)
+    monkeypatch.setattr(of_deadline, "EVENT_LOOP", NeverOnCpu)
     monkeypatch.setattr(of_deadline, "LATEST", 0.1)
     ours, theirs = pair
     deadline = Deadline(0.05)

@@ -57,7 +57,7 @@ class Names:
 
 
 @pytest.fixture
-def to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_latest(monkeypatch: pytest.MonkeyPatch) -> None:
     """A probe that is not judged ends long after every test's patience."""
     monkeypatch.setattr(deadline, "LATEST", PLENTY)
 
@@ -127,7 +127,7 @@ def test_the_first_address_is_taken_and_no_other(names: Names) -> None:
     assert (result.outcome, result.address) == (Outcome.REFUSED, HOST)
 
 
-@pytest.mark.usefixtures("to_the_end")
+@pytest.mark.usefixtures("without_latest")
 @pytest.mark.parametrize("kind", ["tcp", "udp", "http"])
 def test_a_resolver_that_hangs_is_a_resolve_error_at_the_deadline(
     names: Names, echoes: dict[str, int], kind: str
@@ -143,7 +143,7 @@ def test_a_resolver_that_hangs_is_a_resolve_error_at_the_deadline(
     assert result.duration < PLENTY / 3
 
 
-@pytest.mark.usefixtures("to_the_end")
+@pytest.mark.usefixtures("without_latest")
 def test_a_resolver_that_hangs_while_we_work(names: Names) -> None:
     """However much we have to do meanwhile, it is the resolver that does not answer."""
     names.hanging.add("echo")
@@ -177,7 +177,7 @@ def test_time_that_a_lookup_had_no_cpu_is_given_back(names: Names, echoes: dict[
     assert result.phases["resolve"] >= 2 * ENOUGH
 
 
-@pytest.mark.usefixtures("to_the_end")
+@pytest.mark.usefixtures("without_latest")
 def test_no_more_is_given_back(names: Names) -> None:
     """What the resolver takes after it counts."""
     names.hanging.add("echo")
@@ -220,7 +220,7 @@ def test_a_hanging_lookup_does_not_delay_another_name(names: Names, echoes: dict
     assert {result.outcome for result in (greenlet.get() for greenlet in waiting)} == {Outcome.RESOLVE_ERROR}
 
 
-@pytest.mark.usefixtures("to_the_end")
+@pytest.mark.usefixtures("without_latest")
 def test_when_every_lookup_hangs_the_deadline_still_holds(names: Names, echoes: dict[str, int]) -> None:
     """With all threads taken a lookup cannot even begin: `resolve_error`, in time, and addresses are still probed."""
     names.hanging.add("slow")

@@ -34,7 +34,7 @@ def silent(outcome: Outcome = Outcome.TIMEOUT, target: Target = PEER) -> Result:
     return Result(target, "node-1", time.time(), outcome, 0.0, address=target.host, error=error)
 
 
-def said(heard: Arrivals, what: str, target: Target = PEER) -> list[str]:
+def directions_of(heard: Arrivals, what: str, target: Target = PEER) -> list[str]:
     """The direction of each result: `.` is one without an answer, `+` a success, `h` that the peer was heard."""
     direction, found = Direction(heard), []
     for each in what:
@@ -66,7 +66,7 @@ def test_when_a_direction_is_known(heard: Arrivals, what: str, directions: list[
 
     A peer heard after the first of them alone, as where both directions were lost later, tells nothing.
     """
-    assert said(heard, what) == directions
+    assert directions_of(heard, what) == directions
 
 
 def test_how_it_is_said(heard: Arrivals) -> None:
@@ -87,13 +87,13 @@ def test_others_tell_nothing(heard: Arrivals) -> None:
     for _ in range(IN_A_ROW):
         assert direction.of(silent()).direction == ""
         heard.answered("10.0.0.3")
-    assert said(heard, ".h.h.h.", target("udp", 8081, "10.0.0.2")) == [""] * 4
+    assert directions_of(heard, ".h.h.h.", target("udp", 8081, "10.0.0.2")) == [""] * 4
 
 
 @pytest.mark.parametrize("kind", ["tcp", "http"])
 def test_connections_tell_nothing(heard: Arrivals, kind: str) -> None:
     """A protocol can be blocked and datagrams not: that is no direction."""
-    assert said(heard, ".h.h.h.", Target(kind, "10.0.0.2", 8081, peer_path())) == [""] * 4
+    assert directions_of(heard, ".h.h.h.", Target(kind, "10.0.0.2", 8081, peer_path())) == [""] * 4
 
 
 def test_only_so_many_are_remembered(heard: Arrivals, monkeypatch: pytest.MonkeyPatch) -> None:

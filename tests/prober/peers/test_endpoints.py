@@ -181,16 +181,16 @@ def test_nothing_that_a_slice_holds_raises() -> None:
     chance = random.Random(4711)
     values: list[Any] = [None, True, 7, -1, 1e300, "", "x", [], [None], {}, {"name": []}, {"a": {}}]
 
-    def spoilt(tree: Any) -> Any:
+    def damaged(tree: Any) -> Any:
         if chance.random() < 0.1:
             return chance.choice(values)
         if isinstance(tree, dict):
-            return {key: spoilt(value) for key, value in tree.items()}
-        return [spoilt(value) for value in tree] if isinstance(tree, list) else tree
+            return {key: damaged(value) for key, value in tree.items()}
+        return [damaged(value) for value in tree] if isinstance(tree, list) else tree
 
     whole = slice_of(endpoint("10.0.0.1"), endpoint("10.0.0.2", "node-2", "pod-b"))
     for _ in range(1000):
-        for each in found(spoilt(whole)):
+        for each in found(damaged(whole)):
             assert all(isinstance(text, str) and text for text in (each.node, *each.addresses))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from smoker_prober.config.service import Ports, echoes
-from smoker_prober.peers.paths import Own
+from smoker_prober.peers.paths import OwnIdentity
 from smoker_prober.peers.paths import paths as paths_of
 from smoker_prober.peers.peer import Peer
 from smoker_prober.probes.followups import train
@@ -23,19 +23,19 @@ def peer(node: str, network: str = POD, addresses: Iterable[str] = ("10.0.0.9",)
     return Peer(node, "zone-a", network, f"{network}-{node}", tuple(addresses), ports)
 
 
-def own(node: str, network: str = POD) -> Own:
-    return Own(node, network)
+def own(node: str, network: str = POD) -> OwnIdentity:
+    return OwnIdentity(node, network)
 
 
 def paths(
-    peers: Iterable[Peer], me: Own, count: int = 0, probes: str = "tcp,udp,http"
+    peers: Iterable[Peer], me: OwnIdentity, count: int = 0, probes: str = "tcp,udp,http"
 ) -> dict[str, tuple[Target, ...]]:
     """Return the targets of each peer and family, with these probes."""
     plan = settings_of({"PROBES": probes}).plan
     return paths_of(peers, me, count, partial(echoes, plan, plan.mesh.probes))
 
 
-def names(peers: Iterable[Peer], me: Own, count: int = 0) -> set[tuple[str, str, str]]:
+def names(peers: Iterable[Peer], me: OwnIdentity, count: int = 0) -> set[tuple[str, str, str]]:
     """Return target, plane and family of each path."""
     found = {target.path for each in paths(peers, me, count).values() for target in each}
     return {(path.target, path.plane, path.family) for path in found}
@@ -92,4 +92,4 @@ def test_only_what_is_wanted_is_probed() -> None:
 
 def test_a_successor_on_the_own_node_is_no_peer() -> None:
     """While this pod is replaced, the one that comes is the same place on the same network."""
-    assert paths([peer("node-1")], Own("node-1", POD), 0) == {}
+    assert paths([peer("node-1")], OwnIdentity("node-1", POD), 0) == {}

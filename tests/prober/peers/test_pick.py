@@ -17,7 +17,7 @@ COUNTS = [1, 2, 3, 10, 0]
 LAYOUTS = ["one", "equal", "unequal", "lonely", "none"]
 
 
-def laid(layout: str, size: int) -> dict[str, str]:
+def zones_of(layout: str, size: int) -> dict[str, str]:
     """`size` nodes and their zones."""
     if layout == "lonely":  # two zones of one node each
         return {f"node-{each}": "bc"[each : each + 1] or "a" for each in range(size)}
@@ -32,7 +32,7 @@ cases = pytest.mark.parametrize(("layout", "count"), list(product(LAYOUTS, COUNT
 def test_as_many_in_as_out(layout: str, count: int) -> None:
     """A node probes exactly `count` others, or all where there are no more, and as many probe it; never itself."""
     for size in SIZES:
-        graph = picks(laid(layout, size), count)
+        graph = picks(zones_of(layout, size), count)
         many = min(count or size, size - 1)
         assert {len(peers) for peers in graph.values()} == {many}
         assert {len(probers) for probers in turned(graph).values()} == {many}
@@ -42,13 +42,13 @@ def test_as_many_in_as_out(layout: str, count: int) -> None:
 @cases
 def test_connected(layout: str, count: int) -> None:
     """Every node reaches every other along the edges, even with one peer each."""
-    assert all(strongly_connected(picks(laid(layout, size), count)) for size in SIZES)
+    assert all(strongly_connected(picks(zones_of(layout, size), count)) for size in SIZES)
 
 
 @pytest.mark.parametrize("layout", ["equal", "none"])
 def test_connected_without_some(layout: str) -> None:
     """Fewer than `count` dead nodes, whichever, leave the rest connected."""
-    graph = picks(laid(layout, 100), 10)
+    graph = picks(zones_of(layout, 100), 10)
     for trial in range(50):
         dead = set(random.Random(trial).sample(sorted(graph), 9))
         rest = {own: peers - dead for own, peers in graph.items() if own not in dead}
@@ -59,7 +59,7 @@ def test_connected_without_some(layout: str) -> None:
 def test_alone(layout: str, count: int) -> None:
     """A node alone finds what it has in the whole, whatever the order in which it learned of the others."""
     for size in (2, 3, 12, 40, 300):
-        zones = laid(layout, size)
+        zones = zones_of(layout, size)
         shuffled = dict(random.Random(size).sample(list(zones.items()), size))
         graph = picks(zones, count)
         assert all(pick(own, shuffled, count) == graph[own] for own in list(zones)[:40])
@@ -67,12 +67,12 @@ def test_alone(layout: str, count: int) -> None:
 
 def test_promised() -> None:
     """The choice is the same in every release: while one replaces another, both are to lay the same ring."""
-    assert sorted(pick("node-0", laid("equal", 30), 4)) == ["node-10", "node-20", "node-22", "node-3"]
+    assert sorted(pick("node-0", zones_of("equal", 30), 4)) == ["node-10", "node-20", "node-22", "node-3"]
 
 
 def moved(layout: str, size: int, count: int) -> Iterable[int]:
     """Edges among the others that change for each of the nodes if it joins, which is the same as if it leaves."""
-    zones = laid(layout, size)
+    zones = zones_of(layout, size)
     graph = picks(zones, count)
     for own in zones:
         yield changed(graph, picks({name: zone for name, zone in zones.items() if name != own}, count))
@@ -105,7 +105,7 @@ def test_pairs_of_zones(layout: str, count: int) -> None:
     Not always with three peers or less in fewer than ten nodes: there is too little to exchange.
     """
     for size in [size for size in SIZES if size >= 10 or count > 3]:
-        zones = laid(layout, size)
+        zones = zones_of(layout, size)
         pairs = {(zones[own], zones[peer]) for own, peers in picks(zones, count).items() for peer in peers}
         many = Counter(zones.values())
         assert pairs == {(a, b) for a, b in product(many, repeat=2) if a != b or many[a] > 1}, size
@@ -114,10 +114,10 @@ def test_pairs_of_zones(layout: str, count: int) -> None:
 def test_every_zone() -> None:
     """With zones alike and peers to spare nearly every node probes every zone; a small zone is probed by many."""
     for size in (30, 100, 300, 1000):
-        zones = laid("equal", size)
+        zones = zones_of("equal", size)
         whole = sum({zones[peer] for peer in peers} == set("abc") for peers in picks(zones, 10).values())
         assert whole >= 0.99 * size
-    zones = laid("unequal", 300)
+    zones = zones_of("unequal", 300)
     small = sum(any(zones[peer] == "c" for peer in peers) for peers in picks(zones, 10).values())
     assert small >= 0.8 * 10 * list(zones.values()).count("c")
 

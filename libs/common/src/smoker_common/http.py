@@ -149,7 +149,7 @@ class Handler(_Pywsgi):  # type: ignore[misc]
         """Serve the next request. Return True if another may follow, else None (pywsgi's convention)."""
         self._request = request = None
         self.code = self.response_length = 0
-        self._let_others()
+        self._yield_to_others()
         self.deadline = time.monotonic() + self.server.timeout
         parser = self._parser
         while not parser.requests:
@@ -250,7 +250,7 @@ class Handler(_Pywsgi):  # type: ignore[misc]
             self.error = f"{kind.__name__}: {value}"
             logger.opt(exception=value).error("a request failed")
 
-    def _let_others(self) -> None:
+    def _yield_to_others(self) -> None:
         """Give all connections a turn if the last one was over SLICE seconds ago. Pipelined requests never block."""
         if time.monotonic() - self.server.turn > SLICE:
             gevent.sleep(0)
@@ -261,7 +261,7 @@ class Handler(_Pywsgi):  # type: ignore[misc]
 
         gevent does not switch while data waits, so this first gives other connections a turn.
         """
-        self._let_others()
+        self._yield_to_others()
         try:
             data: bytes = self.socket.recv(BLOCK)
         except OSError as error:

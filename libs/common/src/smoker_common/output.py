@@ -43,7 +43,7 @@ _poll = monkey.get_original("select", "poll")
 _sleep = monkey.get_original("time", "sleep")
 
 
-class Outlet(io.TextIOBase):
+class NonBlockingStream(io.TextIOBase):
     """A stream that a thread writes. It replaces sys.stdout or sys.stderr."""
 
     def __init__(
@@ -213,25 +213,25 @@ def _reason(error: OSError) -> str:
     return text[:1].lower() + text[1:]
 
 
-outlets: list[Outlet] = []  # of this process; empty until `capture_output`
+outlets: list[NonBlockingStream] = []  # of this process; empty until `capture_output`
 
 
 def capture_output(program: str) -> None:
     """Send all output of this process through outlets: its own lines, tracebacks, and output of libraries.
 
-    Until `never_wait` is called, the process counts as a command, which waits for its output.
+    Until `never_block` is called, the process counts as a command, which waits for its output.
     """
     for name, stream, patience in (("stdout", sys.stdout, float("inf")), ("stderr", sys.stderr, PATIENCE)):
         # If the stream was closed before the start, a socket may use its descriptor now.
         descriptor = -1 if stream is None else stream.fileno()
         encoding = "utf-8" if stream is None else stream.encoding
-        outlet = Outlet(name, descriptor, program=program, encoding=encoding, patience=patience)
+        outlet = NonBlockingStream(name, descriptor, program=program, encoding=encoding, patience=patience)
         setattr(sys, name, cast(TextIO, outlet))
         outlets.append(outlet)
     atexit.register(_finish)
 
 
-def never_wait() -> None:
+def never_block() -> None:
     """Count as a service from now on: drop lines that nobody reads."""
     for outlet in outlets:
         outlet.waits = False

@@ -128,7 +128,7 @@ def run(
     if wrong:
         report_problems(program, wrong)
         return MISTAKE
-    output.never_wait()
+    output.never_block()
     log.configure(settings.log_level, settings.log_format, results=results)
     _raise_descriptor_limit()
     registry = metrics.registry(program)

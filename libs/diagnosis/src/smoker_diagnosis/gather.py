@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from smoker_diagnosis.evidence import BITS, TCP, UDP, Cell, Mesh, Prober
 from smoker_diagnosis.moved import Moves, stays
-from smoker_diagnosis.part import Part, far_of, part_of
+from smoker_diagnosis.part import Part, far_prober, part_of
 from smoker_diagnosis.state import State
 
 SLACK = 1.0  # seconds between two documents that were fetched together
@@ -61,11 +61,11 @@ class Evidence:
         mesh.directed = _directed(self._parts)
         mesh.silent = {each for each, probers in self._far.items() if probers and each not in self._parts}
         mesh.nodes = mesh.answering | self._to.keys() | mesh.left.keys()
-        _set_mute_apart(mesh)
+        _separate_mute_probers(mesh)
         self._moves.look(mesh.echoes, mesh.services, self._parts, leaves)
         mesh.moves, mesh.evicted = self._moves.of, self._moves.evicted
         for cell in mesh.failing:
-            _hear(cell, self._parts)
+            _note_arrival(cell, self._parts)
         return mesh
 
     def _forget(self, part: Part | None) -> None:
@@ -136,10 +136,10 @@ def _directed(parts: Mapping[Prober, Part]) -> int:
     return count
 
 
-def _hear(cell: Cell, parts: Mapping[Prober, Part]) -> None:
+def _note_arrival(cell: Cell, parts: Mapping[Prober, Part]) -> None:
     """Note whether the last UDP probe of `cell` arrived at its far end, if it was not answered."""
     cell.heard = None
-    failure, far = cell.failed.get(UDP), parts.get(far_of(cell))
+    failure, far = cell.failed.get(UDP), parts.get(far_prober(cell))
     if failure is None or failure.outcome != "timeout" or far is None:
         return
     age = far.age_of(cell)
@@ -147,15 +147,15 @@ def _hear(cell: Cell, parts: Mapping[Prober, Part]) -> None:
         cell.heard = age <= cell.age(UDP) + min(SLACK, SHARE_OF_ROUND * far.state.interval)
 
 
-def _set_mute_apart(mesh: Mesh) -> None:
+def _separate_mute_probers(mesh: Mesh) -> None:
     """Find the probers that hang, and remove the paths to them from those that fail because of the network.
 
     The kernel of their node completes TCP handshakes, so the path carries packets in both directions; but the process
     behind it answers nothing.
     """
-    suspects = {far_of(cell) for cell in mesh.failing if cell.connected}
+    suspects = {far_prober(cell) for cell in mesh.failing if cell.connected}
     for node, network in suspects:
-        into = [cell for cell in mesh.entering(node) if far_of(cell) == (node, network) and cell.known & TCP]
+        into = [cell for cell in mesh.entering(node) if far_prober(cell) == (node, network) and cell.known & TCP]
         mute = [cell for cell in into if cell.connected & TCP]
         began = max((cell.failing_for(TCP) for cell in mute), default=0.0)
         spoke = [cell for cell in into if not cell.bad & TCP and cell.age(TCP) < began]
@@ -164,5 +164,5 @@ def _set_mute_apart(mesh: Mesh) -> None:
         if certain and len(mute) >= MOST_OF * (len(mute) + len(spoke) + len(others)):
             mesh.mute[node, network] = len(mute), len(into)
     if mesh.mute:
-        mesh.failing = [cell for cell in mesh.failing if far_of(cell) not in mesh.mute]
-        mesh.losing = [cell for cell in mesh.losing if far_of(cell) not in mesh.mute]
+        mesh.failing = [cell for cell in mesh.failing if far_prober(cell) not in mesh.mute]
+        mesh.losing = [cell for cell in mesh.losing if far_prober(cell) not in mesh.mute]

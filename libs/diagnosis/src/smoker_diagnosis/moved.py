@@ -54,7 +54,7 @@ class Moves:
             self._places[bit] = now
         for bit, move in self.of.items():
             if move.after:
-                self._excuse(bit, move, services, parts)
+                self._exclude_old_results(bit, move, services, parts)
 
     def _forget(self, parts: Parts) -> None:
         """Forget moves since which every path has a result, or an outdated one, and evictions that are over."""
@@ -65,7 +65,7 @@ class Moves:
             if not any(age <= HOLDS + part.state.interval + part.state.timeout for part, age in _ages(seen, parts)):
                 del self._evicted[bit]
 
-    def _excuse(self, bit: int, move: Move, services: Iterable[Cell], parts: Parts) -> None:
+    def _exclude_old_results(self, bit: int, move: Move, services: Iterable[Cell], parts: Parts) -> None:
         for cell in services:
             prober = cell.source, HOST if cell.plane.startswith(HOST) else POD
             seen = move.seen.get(prober, -math.inf)

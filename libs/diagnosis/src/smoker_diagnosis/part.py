@@ -157,7 +157,7 @@ def part_of(state: State, now: float) -> Part:
     for each in part.cells:
         part.planes[each.plane] += 1
         part.to.setdefault(each.target, []).append(each)
-        part.far.add(far_of(each))
+        part.far.add(far_prober(each))
     part.count()
     return part
 
@@ -236,7 +236,7 @@ def _set(cell: Cell, bit: int, path: PathState, at: float, *, bad: bool) -> None
         cell.connected |= bit if path.connected else 0
 
 
-def far_of(cell: Cell) -> Prober:
+def far_prober(cell: Cell) -> Prober:
     return cell.target, HOST if cell.plane.endswith(HOST) else POD
 
 

@@ -56,7 +56,7 @@ def find_services(mesh: Mesh, blamed: Iterable[Blamed], lossy: Iterable[Lossy]) 
     if not failing and not any(cell.bad for cell in mesh.resolvers):
         return [], []
     follows = Follows(mesh, blamed, lossy)
-    usual = _Usual(mesh, follows)
+    usual = _UsualRate(mesh, follows)
     resolvers = Resolvers(mesh, follows)
     found = _dns(mesh, follows, usual, one_of_several=not resolvers.broken)
     found += _direct(resolvers, found)
@@ -93,7 +93,7 @@ def _merged(echoes: list[Service], mesh: Mesh) -> list[Service]:
     return [Service(Scope(SERVICE), LAYER_SERVICE, ECHO, cells, len(mesh.services), 0.97)]
 
 
-def _on_nodes(mesh: Mesh, follows: Follows, usual: _Usual, failing: Collection[Cell]) -> list[Service]:
+def _on_nodes(mesh: Mesh, follows: Follows, usual: _UsualRate, failing: Collection[Cell]) -> list[Service]:
     """Return the nodes that reach no Service: kube-proxy, or its replacement, does not work there."""
     found, sources = [], Counter(cell.source for cell in mesh.services)
     shares = {bit: follows.share(bit, failing) for bit in (TCP, UDP, HTTP)}
@@ -128,7 +128,7 @@ def _met(shares: Mapping[int, float], many: int, follows: Follows, cell: Cell) -
     return unlikely < -math.log(FOLLOWS / many)
 
 
-class _Usual:
+class _UsualRate:
     """The share of attempts from other nodes that fail by chance or because of another fault.
 
     The last results also count on their own: a fault may be younger than the rounds before.
@@ -208,7 +208,7 @@ def _direct(resolvers: Resolvers, found: Sequence[Service]) -> list[Service]:
     return more
 
 
-def _dns(mesh: Mesh, follows: Follows, usual: _Usual, *, one_of_several: bool) -> list[Service]:
+def _dns(mesh: Mesh, follows: Follows, usual: _UsualRate, *, one_of_several: bool) -> list[Service]:
     """Return the fault of the whole DNS, of one of its servers, or of the nodes that cannot reach it."""
     own = [cell for cell in mesh.services if cell.bad & DNS and not follows.source(cell, DNS)]
     others = [cell for cell in mesh.services if cell.known & (DNS | ECHO) and not follows.source(cell, DNS)]

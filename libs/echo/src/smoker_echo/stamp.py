@@ -41,7 +41,7 @@ class _Session:
     stamp: int  # the sender's 64 bits of time, of that packet
     number: int = 0  # of the next answer
 
-    def hear(self, sequence: int, stamp: int, now: float) -> None:
+    def record(self, sequence: int, stamp: int, now: float) -> None:
         """Record a packet. Restart the session if the sender has restarted.
 
         A sender has restarted if its sequence number did not increase although the packet was sent later. A reordered
@@ -148,7 +148,7 @@ class StampReflector(Answerer):
         if session is None or now - session.heard > REFWAIT:
             session = _Session(now, sequence, stamp)
         else:
-            session.hear(sequence, stamp, now)
+            session.record(sequence, stamp, now)
         self._sessions[key] = session
         oldest = next(iter(self._sessions))
         if len(self._sessions) > SESSIONS or now - self._sessions[oldest].heard > REFWAIT:

@@ -13,7 +13,7 @@ SERVICE = "kubernetes.io/service-name"
 FAMILIES = {"IPv4": 4, "IPv6": 6}  # the API's words, in order of preference; a slice of names (FQDN) has no addresses
 
 
-class Placed(NamedTuple):
+class PlacedEndpoint(NamedTuple):
     """One endpoint of one slice, in any condition."""
 
     service: str
@@ -42,7 +42,7 @@ def service_of(item: Any) -> str:
     return str(of(of(of(item, "metadata", dict), "labels", dict), SERVICE, str))
 
 
-def placed(item: Any) -> Iterator[Placed]:
+def placed(item: Any) -> Iterator[PlacedEndpoint]:
     """Yield the endpoints of a slice that have an address and a node. Invalid content is skipped."""
     service, family = service_of(item), of(item, "addressType", str)
     if not service or family not in FAMILIES:
@@ -54,7 +54,9 @@ def placed(item: Any) -> Iterator[Placed]:
         if node and is_address(address, FAMILIES[family]):
             ready, serving = conditions.get("ready") is not False, conditions.get("serving") is not False
             terminating = conditions.get("terminating") is True
-            yield Placed(service, family, address, node, of(each, "zone", str), pod, ready, serving, terminating)
+            yield PlacedEndpoint(
+                service, family, address, node, of(each, "zone", str), pod, ready, serving, terminating
+            )
 
 
 def is_address(text: object, version: int) -> bool:

@@ -129,7 +129,7 @@ class Watch(Generic[T]):
         while True:
             page = _mapping(self._api.get(self._path, largest, **more))
             about = _mapping(page.get("metadata"))
-            with _ours():
+            with _raising_defects():
                 found |= {_name(item): self._keep(item) for item in page.get("items") or ()}
             if not about.get("resourceVersion"):
                 raise ValueError("no list")  # a missing version does not mean an empty list
@@ -156,7 +156,7 @@ class Watch(Generic[T]):
         finally:
             with contextlib.suppress(Exception):
                 answer.close()
-        self._go_on()
+        self._continue()
 
     def _event(self, event: Object) -> None:
         kind, item = event.get("type"), _mapping(event.get("object"))
@@ -164,7 +164,7 @@ class Watch(Generic[T]):
             raise _Gone
         self._version = str(_mapping(item.get("metadata")).get("resourceVersion") or self._version)
         if kind in ("ADDED", "MODIFIED"):
-            with _ours():
+            with _raising_defects():
                 self._items[_name(item)] = self._keep(item)
         elif kind == "DELETED":
             self._items.pop(_name(item), None)
@@ -173,7 +173,7 @@ class Watch(Generic[T]):
         self._tell()
 
     def _tell(self) -> None:
-        with _ours():
+        with _raising_defects():
             self._changed(self._items)
 
     def _answered(self) -> None:
@@ -198,9 +198,9 @@ class Watch(Generic[T]):
 
     def _lost(self) -> None:
         self._version, self._cached = "", False
-        self._go_on()
+        self._continue()
 
-    def _go_on(self) -> None:
+    def _continue(self) -> None:
         """Continue after the normal end of a watch: at once, or after a pause if it repeats."""
         if self._failures:
             self._back_off()
@@ -215,7 +215,7 @@ class Watch(Generic[T]):
 
 
 @contextlib.contextmanager
-def _ours() -> Iterator[None]:
+def _raising_defects() -> Iterator[None]:
     """Turn every exception inside into `_Defect`: it is our own error."""
     try:
         yield

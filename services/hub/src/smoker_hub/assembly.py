@@ -92,7 +92,7 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
     )
     if history is not None:
         history.wait_for(notifier.ended)
-    hub.follow(notifier.nudge)
+    hub.follow(notifier.compare_soon)
     registry.register(HubMetrics(hub, notifies))
     registry.register(notifier)
     works: list[Work] = [

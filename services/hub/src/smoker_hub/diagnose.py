@@ -32,28 +32,28 @@ class Diagnosis:
 
     def look(self, collected: Collected) -> list[Finding]:
         """Return the findings of now, the most severe first."""
-        self._meet(collected, self._clock.now())
+        self._note_appeared(collected, self._clock.now())
         found = diagnose(
             collected.states,
             collected.waited,
             silent=collected.silent,
             evidence=self._evidence,
-            leaves=self._ill,
+            leaves=self._loses_pods,
         )
         cluster = next((state.cluster for state in collected.states if state.cluster), "")
-        return [self._noted(each, cluster) for each in found if not self._excused(each)]
+        return [self._noted(each, cluster) for each in found if not self._explained(each)]
 
     def gone(self, finding: Finding) -> bool:
         """Return whether the finding is about a node that was deleted."""
         return any(self._deleted(node) for node in _nodes(finding.scope))
 
-    def _meet(self, collected: Collected, now: float) -> None:
+    def _note_appeared(self, collected: Collected, now: float) -> None:
         """Note when each node appeared. Nodes of the first look are not new."""
         here = {state.node for state in collected.states} | {node for node, _ in collected.silent} | collected.nodes
         since = now if self._came else OLD
         self._came = {node: self._came.get(node, since) for node in here}
 
-    def _excused(self, finding: Finding) -> bool:
+    def _explained(self, finding: Finding) -> bool:
         """Return whether the cluster explains the finding: a deleted or new node."""
         if finding.kind == "unknown":
             ends = [{seen.source, seen.target} for seen in finding.failing]
@@ -67,7 +67,7 @@ class Diagnosis:
     def _deleted(self, node: str) -> bool:
         return self._nodes is not None and self._nodes.known and self._nodes.get(node) is None
 
-    def _ill(self, node: str) -> bool:
+    def _loses_pods(self, node: str) -> bool:
         """Return whether pods may be leaving the node: it is cordoned, not ready or deleted."""
         if self._nodes is None or not self._nodes.known:
             return False

@@ -14,21 +14,21 @@ from smoker_common.peers import NamedPeer
 from smoker_hub.collect import Address
 from smoker_hub.nodes import Nodes
 from smoker_kube.api import Api
-from smoker_kube.slices import FAMILIES, Placed, path, placed, selector
+from smoker_kube.slices import FAMILIES, PlacedEndpoint, path, placed, selector
 from smoker_kube.watch import Watch
 
 #: By the name of a Service, the network that its pods stand on and their admin port.
 Services = Mapping[str, tuple[str, int]]
 
 
-def addresses_of(slices: Iterable[Iterable[Placed]], services: Services) -> list[Address]:
+def addresses_of(slices: Iterable[Iterable[PlacedEndpoint]], services: Services) -> list[Address]:
     """Return one address per node and network, that of the pod that stays.
 
     A pod that is not ready may answer: a prober on a node that is NotReady does. Of two pods on a node, as in a
     rollout, take one that is not terminating, then one that is ready, then the last by name. Of two families take IPv4.
     """
     families = list(FAMILIES)
-    best: dict[tuple[str, str], tuple[tuple[Any, ...], Placed]] = {}
+    best: dict[tuple[str, str], tuple[tuple[Any, ...], PlacedEndpoint]] = {}
     for each in (one for found in slices for one in found):
         if each.service not in services:
             continue
@@ -48,7 +48,7 @@ class Places:
     def __init__(self, api: Api, namespace: str, services: Services, nodes: Nodes | None = None) -> None:
         """Watch the EndpointSlices; with `nodes`, leave out probers on deleted nodes."""
         self._services, self._nodes = services, nodes
-        self._slices: Mapping[str, tuple[Placed, ...]] = {}
+        self._slices: Mapping[str, tuple[PlacedEndpoint, ...]] = {}
         self._watch = Watch(
             api,
             path(namespace),
@@ -81,7 +81,7 @@ class Places:
         """Return whether the API server has ever answered."""
         return self._watch.known
 
-    def _changed(self, slices: Mapping[str, tuple[Placed, ...]]) -> None:
+    def _changed(self, slices: Mapping[str, tuple[PlacedEndpoint, ...]]) -> None:
         self._slices = slices
 
 

@@ -418,7 +418,7 @@ def test_a_sender_held_up_until_after_the_deadline(packet: int) -> None:
     assert all(0 < rtt < HELD_UP for rtt in found.rtts)
 
 
-class Hindered:
+class DelayingSocket:
     """A socket on which the process is held up around each send, and on which some fail: a rule forbids them, say."""
 
     def __init__(
@@ -432,7 +432,7 @@ class Hindered:
         self._sock, self._before, self._after, self._fails, self._number = sock, before, after, fails, number
         self._calls = 0
 
-    def __enter__(self) -> Hindered:
+    def __enter__(self) -> DelayingSocket:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -452,28 +452,28 @@ class Hindered:
 
 
 @pytest.fixture
-def hinder(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """`hinder(fails={1}, number=ENOBUFS)`: trains have such a socket from now on."""
+def delay_sends(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """`delay_sends(fails={1}, number=ENOBUFS)`: trains have such a socket from now on."""
     made = connected
 
     def replace(**options: Any) -> None:
-        monkeypatch.setattr(train, "connected", lambda address, never: Hindered(made(address), **options))
+        monkeypatch.setattr(train, "connected", lambda address, never: DelayingSocket(made(address), **options))
 
     return replace
 
 
-def test_a_sender_held_up_before_it_sends(hinder: Callable[..., None]) -> None:
+def test_a_sender_held_up_before_it_sends(delay_sends: Callable[..., None]) -> None:
     """Between its clock and the send: the packet left when the kernel says, and the round trip begins there."""
-    hinder(before=HELD_UP / 3)
+    delay_sends(before=HELD_UP / 3)
     with reflecting() as reflector:
         found = sent(port_of(reflector), 3)
     assert (counts(found), len(found.rtts)) == ({}, 3)
     assert all(0 < rtt < HELD_UP / 3 for rtt in found.rtts)
 
 
-def test_both_ends_held_up_while_a_packet_is_under_way(hinder: Callable[..., None]) -> None:
+def test_both_ends_held_up_while_a_packet_is_under_way(delay_sends: Callable[..., None]) -> None:
     """Sender and reflector are one process here, and it stands still: nothing is lost, and no time of ours is RTT."""
-    hinder(after=HELD_UP / 3)
+    delay_sends(after=HELD_UP / 3)
     with reflecting() as reflector:
         found = sent(port_of(reflector), 4, 0.04, timeout=ENOUGH)
     assert (found.sent, counts(found), len(found.rtts)) == (4, {}, 4)
@@ -490,18 +490,18 @@ def test_both_ends_held_up_in_the_middle() -> None:
 
 
 @pytest.mark.parametrize("number", [errno.ENOBUFS, errno.EPERM, errno.ECONNREFUSED])
-def test_a_packet_that_did_not_leave_is_not_lost(hinder: Callable[..., None], number: int) -> None:
+def test_a_packet_that_did_not_leave_is_not_lost(delay_sends: Callable[..., None], number: int) -> None:
     """It is ours. And the kernel's numbers are not ours from there on: no round trip is that of another packet."""
-    hinder(fails={1, 4}, number=number)
+    delay_sends(fails={1, 4}, number=number)
     with reflecting() as reflector:
         found = sent(port_of(reflector), 6, 0.06)
     assert (found.sent, counts(found), len(found.rtts)) == (4, {}, 4)
     assert all(0 < rtt < PLENTY for rtt in found.rtts)
 
 
-def test_where_no_packet_leaves_there_is_no_train(hinder: Callable[..., None]) -> None:
+def test_where_no_packet_leaves_there_is_no_train(delay_sends: Callable[..., None]) -> None:
     """None, and not a train without loss."""
-    hinder(fails=range(3), number=errno.EPERM)
+    delay_sends(fails=range(3), number=errno.EPERM)
     with reflecting() as reflector:
         assert train.run(to(port_of(reflector)), 3, 0.0, PLENTY) is None
 

@@ -85,7 +85,7 @@ class Notifier(BaseWork, Collector):
         self._news = Event()
         self._greenlet: gevent.Greenlet[[], None] | None = None
 
-    def nudge(self, _change: object = None) -> None:
+    def compare_soon(self, _change: object = None) -> None:
         """Compare soon, because something has changed."""
         self._news.set()
 

@@ -20,7 +20,7 @@ from smoker_prober.config.service import Hosts, Ports, echoes
 from smoker_prober.peers.direction import Arrivals, heard_of
 from smoker_prober.peers.endpoints import Discovery
 from smoker_prober.peers.named import NamedPeers
-from smoker_prober.peers.paths import Own, family, paths
+from smoker_prober.peers.paths import OwnIdentity, family, paths
 from smoker_prober.peers.peer import Peer
 from smoker_prober.process import Process
 from smoker_prober.settings import Settings
@@ -51,7 +51,7 @@ class Mesh(BaseWork):
     ) -> None:
         """`api` tells the peers; without one the settings name them."""
         self._settings, self._api = settings, api
-        self._own = Own(settings.process.node_name, settings.process.network)
+        self._own = OwnIdentity(settings.process.node_name, settings.process.network)
         self._set_peers, self._store, self._never, self._arrivals = set_peers, store, never, arrivals
         self._left: dict[tuple[str, str], Left] = {}  # by node and network
         self._clock = clock or Clock()

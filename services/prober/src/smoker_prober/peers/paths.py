@@ -15,7 +15,7 @@ from smoker_prober.target import Path, Target
 Echoes = Callable[[str, Ports, Callable[[int], Path]], tuple[Target, ...]]
 
 
-class Own(NamedTuple):
+class OwnIdentity(NamedTuple):
     """The prober that this one is among the peers."""
 
     node: str
@@ -28,7 +28,7 @@ def plane(source: str, target: str) -> str:
     return source if source == target else f"{source}-{target}"
 
 
-def paths(peers: Iterable[Peer], own: Own, count: int, echoes: Echoes) -> dict[str, tuple[Target, ...]]:
+def paths(peers: Iterable[Peer], own: OwnIdentity, count: int, echoes: Echoes) -> dict[str, tuple[Target, ...]]:
     """Return the targets of the peers that `own` probes, by a name for each peer and address family.
 
     `count` nodes are picked among those that have a peer. On each of them the probers of both networks are probed. On

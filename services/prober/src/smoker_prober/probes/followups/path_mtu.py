@@ -56,7 +56,7 @@ class Followup:
         return replace(result, path_mtu=found, outcome=Outcome.MTU, error=str(found))
 
 
-class _Over(Exception):
+class _TimeIsUp(Exception):
     """Ends a wait."""
 
 
@@ -119,8 +119,8 @@ class _Sizes:
         until = time.monotonic() + self._patience
         while not wanted <= self._answered and self._allowed >= allowed:
             try:
-                wait_read(self._sock.fileno(), max(until - time.monotonic(), 0.0), _Over())
-            except _Over:
+                wait_read(self._sock.fileno(), max(until - time.monotonic(), 0.0), _TimeIsUp())
+            except _TimeIsUp:
                 self._take()  # what has arrived counts, however late this process was woken
                 break
             self._take()

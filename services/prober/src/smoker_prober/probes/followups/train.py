@@ -57,7 +57,7 @@ class Followup:
         return replace(result, train=found, rtt=Rtt(median(found.rtts), method))
 
 
-class _Over(Exception):
+class _TimeIsUp(Exception):
     """Ends a wait."""
 
 
@@ -170,8 +170,8 @@ def _receive(sock: socket.socket, under_way: _UnderWay, until: float, *, all_of_
     while not (all_of_it and under_way.complete):
         rest = until - time.monotonic()
         try:
-            wait_read(sock.fileno(), max(rest, 0.0), _Over())
-        except _Over:
+            wait_read(sock.fileno(), max(rest, 0.0), _TimeIsUp())
+        except _TimeIsUp:
             _take(sock, under_way)  # what has arrived counts, however late this process was woken
             return
         _take(sock, under_way)
