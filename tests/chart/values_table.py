@@ -79,13 +79,13 @@ def defaults(found: list[Row]) -> str:
     return "\n".join([head, *lines]) + "\n"
 
 
-def with_table(readme: str, made: str) -> str:
-    """The README with its table replaced."""
-    head, begin, rest = readme.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"README.md lacks {BEGIN.strip()} or {END.strip()}")
-    return head + BEGIN + made + END + tail
+def with_table(page: str, made: str, begin: str = BEGIN, end: str = END) -> str:
+    """Return a page with what stands between two marks replaced."""
+    head, first, rest = page.partition(begin)
+    _, last, tail = rest.partition(end)
+    if not (first and last):
+        raise ValueError(f"README.md or another page lacks {begin.strip()} or {end.strip()}")
+    return head + begin + made + end + tail
 
 
 def described(schema: str, found: list[Row]) -> str:

@@ -25,7 +25,7 @@ from smoker_prober.probes.base import Probe
 from smoker_prober.probes.options import Url, key_of
 from smoker_prober.process import Process
 from smoker_prober.settings import plan_variables
-from tests.chart.values_table import compact
+from tests.chart.values_table import compact, with_table
 
 ROOT = Path(__file__).parents[3]
 SCHEMA, PAGE = ROOT / "docs" / "plan.schema.json", ROOT / "docs" / "configuration.md"
@@ -114,15 +114,6 @@ def _variable(declared: Declaration, default: Any) -> str:
     return f"| `{declared.variable}` | {shown} | {what} |"
 
 
-def with_made(text: str, made: str) -> str:
-    """Return a page with what stands between its marks replaced."""
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"a page lacks {BEGIN.strip()} or {END.strip()}")
-    return head + BEGIN + made + END + tail
-
-
 def with_plan(values: str) -> str:
     """Return the schema of the chart's values with the definition of the plan replaced."""
     root = json.loads(values)
@@ -158,8 +149,8 @@ def pages() -> dict[Path, str]:
     """Return each file as it should be."""
     return {
         SCHEMA: compact(schema()) + "\n",
-        PAGE: with_made(PAGE.read_text(), keys_table()),
-        README: with_made(README.read_text(), variables_table()),
+        PAGE: with_table(PAGE.read_text(), keys_table(), BEGIN, END),
+        README: with_table(README.read_text(), variables_table(), BEGIN, END),
         VALUES: with_plan(VALUES.read_text()),
         PORTS: ports(),
     }

@@ -41,6 +41,8 @@ def described(plan: Plan) -> Iterator[str]:
     if "udp" in {*plan.service.probes, *plan.mesh.probes}:
         large = f"a large packet every {duration_text(udp.mtu_interval)}" if udp.mtu_interval else "no large packet"
         yield f"  after UDP: a train of {udp.packets} packets, {large}"
+    if plan.api_server:
+        yield "  the API server's certificate"
     for name, target in plan.targets.items():
         own = [f"every {duration_text(target.interval)}"] if target.interval is not None else []
         own += [f"timeout {duration_text(target.timeout)}"] if target.timeout is not None else []
