@@ -178,7 +178,7 @@ def _again(*arguments: str) -> str:
 
 
 def echo(service: str) -> int:
-    """Run an echo until this process is told to stop; one that ends before that starts again. Returns its exit code."""
+    """Run an echo until this process gets a signal; start it again if it ends before. Return its exit code."""
     asked, news = False, threading.Event()
 
     def stop(number: int, _frame: object) -> None:

@@ -1,4 +1,4 @@
-"""For every suite: gevent patched as in a service, no way out of loopback, and services as processes."""
+"""For every suite: gevent patched as in a service, no traffic beyond loopback, and services as processes."""
 
 from gevent import monkey
 

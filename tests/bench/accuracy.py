@@ -26,7 +26,7 @@ from .build import BenchError
 
 PARTS = ("errors", "timeouts", "ends")
 ENOUGH = 200  # seconds, after which nothing new is begun
-LIMIT = 235  # seconds, after which what is under way is ended
+LIMIT = 235  # seconds after which running processes are ended
 
 
 def arguments() -> argparse.Namespace:

@@ -27,7 +27,7 @@ STAMP, KERNEL, CLOCKED = "STAMP", "UDP probe", "its clock"
 
 
 class MethodErrors(NamedTuple):
-    """What one way of measuring said. The truth is the path: the RTT seen at the prober less the one at the echo."""
+    """The errors of one method. The truth is the path: the RTT seen at the prober less the one at the echo."""
 
     path: Spread
     reported: Spread

@@ -1,4 +1,4 @@
-"""Two network namespaces and what runs in them: the prober's side, the far end, and two ways between."""
+"""Two network namespaces and what runs in them: the prober's side, the far end, and two paths between them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .build import BenchError
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 30.0  # seconds for a process to do what it must
-DELAY = 0.0005  # seconds, each way of the slow path
+DELAY = 0.0005  # seconds in each direction of the slow path
 
 
 @dataclass(frozen=True)
 class Wire:
-    """A way between the namespaces: a device of this name on both sides, and the addresses of the far end behind it."""
+    """A link between the namespaces: a device of this name on both sides, and the far end's addresses behind it."""
 
     title: str
     device: str

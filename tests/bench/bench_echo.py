@@ -88,7 +88,7 @@ def run(options: argparse.Namespace, bench: Bench) -> list[str]:
 def main() -> int:
     """Run it."""
     options = arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped on the way out
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped at the end
     server_core, load_core = cores()
     with tempfile.TemporaryDirectory(prefix="bench-") as logs:
         try:

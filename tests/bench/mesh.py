@@ -90,7 +90,7 @@ def turned(graph: Graph) -> dict[str, set[str]]:
 
 
 def reached(graph: Mapping[str, Iterable[str]]) -> int:
-    """How many nodes there is a way to from the first."""
+    """Return how many nodes can be reached from the first."""
     begin = next(iter(graph))
     seen, left = {begin}, [begin]
     while left:
@@ -101,7 +101,7 @@ def reached(graph: Mapping[str, Iterable[str]]) -> int:
 
 
 def strongly_connected(graph: Graph) -> bool:
-    """Whether there is a way from every node to every other."""
+    """Return whether every node can be reached from every other."""
     return reached(graph) == len(graph) == reached(turned(graph))
 
 

@@ -175,7 +175,7 @@ def test_a_train_counts_packet_by_packet_when_it_is_whole() -> None:
 
 
 def test_a_timeout_is_false_when_the_answer_had_come() -> None:
-    """By the prober, by the clock, and the other way round: a success the network does not deserve."""
+    """A timeout is false if the answer had arrived; a success is false if it had not."""
     truth = {
         "in time": Exchange([0], 10 * MS),
         "called a timeout": Exchange([0], 10 * MS),

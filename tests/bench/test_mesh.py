@@ -41,7 +41,7 @@ def test_good(nodes: int) -> None:
 
 
 def test_broken() -> None:
-    """Where all probe the same few, nobody sees most nodes die and there is no way to them; by rank all edges move."""
+    """If all nodes probe the same few, most dead nodes go unseen; with a choice by rank a change moves every path."""
     assert {"10 out, 10 in", "strongly connected", "three see a dead node in a round"} <= {*missed(first_in_order, 100)}
     assert missed(next_in_order, 100) == ["a move changes ≤ 30 others' edges"]
 

@@ -16,7 +16,7 @@ def track(*descriptors: int) -> Track:
 
 
 def test_slope() -> None:
-    """A line's slope is its own, and noise that goes both ways has none."""
+    """The slope of a line is found exactly; symmetric noise has no slope."""
     assert slope([0.0, 0.5, 1.0], [30.0, 31.0, 32.0]) == pytest.approx(2.0)
     assert slope([0.0, 1.0, 2.0, 3.0], [30.0, 31.0, 31.0, 30.0]) == pytest.approx(0.0)
 

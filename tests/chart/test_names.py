@@ -113,7 +113,7 @@ def test_dots_in_a_release_name(helm: Helm) -> None:
 
 
 def test_digit_first(helm: Helm) -> None:
-    """A release whose name cannot begin a Service's is refused with the way out, and installs with that."""
+    """A release name that no Service's name may begin with is refused with advice, and installs with the advice."""
     with pytest.raises(HelmError, match="fullnameOverride: must be set"):
         helm.render(release="1smoker")
     assert names(helm.render({"fullnameOverride": "one"}, release="1smoker")) == expected("one")

@@ -196,7 +196,7 @@ def test_echoes_go_nowhere(helm: Helm, echo: str) -> None:
 
 
 def test_api_ports(helm: Helm) -> None:
-    """apiPorts opens the way to the API server, which a mesh needs; without any, and without a mesh, there is none."""
+    """apiPorts allows egress to the API server, which a mesh needs; without ports or without a mesh there is none."""
     for ports, port, open_port in (
         ([443, 6443], 6443, True),
         ([443, 6443], 443, True),

@@ -210,7 +210,7 @@ def test_settings(helm: Helm, key: str, value: Any, variable: str, text: str, co
     ],
 )
 def test_settings_of_the_host(helm: Helm, key: str, value: Any, changed: dict[str, str]) -> None:
-    """The prober on the nodes' network has ports of its own; whatever else a prober is told, it is told, too."""
+    """The prober in the host network has its own ports; its other settings equal those of the prober in pods."""
     env = helm.render(merged(HOST, nested(key, value))).env("host")
     assert but_echo_ports(env) == but_echo_ports({**ON_HOST, **changed})
 

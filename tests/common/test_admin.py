@@ -18,7 +18,7 @@ def ask(path: str, method: str = "GET", why: str = "") -> tuple[str, bytes, dict
 
 
 def test_ok_and_the_reason_why_not() -> None:
-    """200 when all is well, else 503 with the reason for whoever looks."""
+    """The endpoint answers 200, or 503 with the reason."""
     assert ask("/readyz")[:2] == ("200 OK", b"ok\n")
     assert ask("/readyz", why="stopping")[:2] == ("503 Service Unavailable", b"stopping\n")
 

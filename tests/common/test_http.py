@@ -127,7 +127,7 @@ def test_http_1_0_closes(serve: Serve) -> None:
     ],
 )
 def test_what_smuggles_or_is_no_http_is_refused(serve: Serve, request_head: bytes) -> None:
-    """Answered 400 and closed; the observer is told why."""
+    """The request gets a 400, the connection is closed, and the observer gets the reason."""
     served = serve()
     assert served.ask(request_head).startswith(b"HTTP/1.1 400 ")
     assert served.seen[0]["status"] == 400
@@ -160,7 +160,7 @@ def test_trailers_do_not_become_headers(serve: Serve) -> None:
 
 
 def test_a_bad_chunk_is_400(serve: Serve) -> None:
-    """A broken body is the client's fault and is told so."""
+    """A broken body is the client's fault and gets a 400."""
     answer = serve().ask(b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
     assert answer.startswith(b"HTTP/1.1 400 ")
 
@@ -202,7 +202,7 @@ def test_connect_is_refused_once(serve: Serve) -> None:
 
 
 def test_a_request_that_never_was_has_no_status_of_another(serve: Serve) -> None:
-    """Half a head after a good request is told with status 0."""
+    """Half a header after a good request is reported with status 0."""
     served = serve()
     with served.connect() as sock:
         sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")

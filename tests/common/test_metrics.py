@@ -45,7 +45,7 @@ def test_families_are_written_as_the_format_wants() -> None:
 
 
 def test_a_large_scrape_gives_others_their_turn() -> None:
-    """While thousands of series are written, whoever wants to run does: after each hundred."""
+    """While thousands of series are written, other greenlets run after every hundred."""
     registry = metrics.registry(PROGRAM)
     registry.register(ManySeries(20 * metrics.BATCH))
     turns: list[bool] = []

@@ -14,7 +14,7 @@ from tests.conftest import eventually
 
 
 class Job:
-    """A work that says what it is told to say."""
+    """A work with given answers."""
 
     def __init__(self, why: str = "", cut: int = 0) -> None:
         self.why, self._cut, self.calls = why, cut, list[str]()

@@ -26,7 +26,7 @@ COLOURS = {
 
 
 def field(panel: Json, name: str) -> Json:
-    """How a column or a line of that name is shown: the panel's defaults, and what is said of this name."""
+    """Return the display options of a column or line: the panel's defaults and the overrides of its name."""
     shown: Json = {**panel["fieldConfig"]["defaults"]}
     shown["custom"] = dict(shown.get("custom", {}))
     for override in panel["fieldConfig"]["overrides"]:

@@ -154,7 +154,7 @@ def test_what_the_hub_finds(scene: Scene) -> None:
 
 
 def test_ways_to_one_target(scene: Scene) -> None:
-    """Two ways to one target are two lines, by plane and family; a pod's way to the Service has neither."""
+    """Two paths to one target are two lines, by plane and family; a pod's path to the Service has neither."""
     (query,) = (q for q in queries() if (q.dashboard, q.panel) == ("overview", "Slowest paths"))
     wanted = {("tcp", PROBES["tcp"]), ("tcp host-service", PROBES["tcp"]), ("tcp pod ipv4", PEER)}
 

@@ -40,7 +40,7 @@ def strings(tree: Any) -> list[str]:
 
 
 def test_three_dashboards() -> None:
-    """Each has a uid that is its own and says whose it is; links, once given away, go on working."""
+    """Each dashboard has a unique uid that names Smoker and stays the same, so that links keep working."""
     uids = {name: dashboard["uid"] for name, dashboard in dashboards().items()}
     assert uids == {"overview": "smoker-overview", "path": "smoker-path", "probers": "smoker-probers"}
     assert len({dashboard["title"] for dashboard in dashboards().values()}) == 3
@@ -85,7 +85,7 @@ def test_links(name: str) -> None:
 
 @EVERY_DASHBOARD
 def test_layout(name: str) -> None:
-    """Panels stand in a grid of 24 columns, none on another, each with a number and a title of its own."""
+    """Panels fit a grid of 24 columns without overlap, each with a unique number and title."""
     panels = dashboards()[name]["panels"]
     taken: set[tuple[int, int]] = set()
     for grid in (panel["gridPos"] for panel in panels):
@@ -130,14 +130,14 @@ def test_known_metrics(query: Query) -> None:
 
 @pytest.mark.parametrize("query", queries(), ids=str)
 def test_ways_are_kept_apart(query: Query) -> None:
-    """What is told by target is told by plane and family, too, or two ways to one peer would be one; unless chosen."""
+    """Queries by target also group by plane and family, unless these are chosen: two paths to one peer stay apart."""
     one_way = 'plane=~"$plane",family=~"$family"' in query.expr
     for found in GROUPING.finditer(query.expr):
         labels = {label.strip() for label in found["labels"].split(",")}
         worst = query.expr[: found.start()].endswith("max ") and labels == {
             "node",
             "target",
-        }  # of ways told apart before
+        }  # labels of paths in an inner query
         assert "target" not in labels or labels >= {"plane", "family"} or one_way or worst or 'family=""' in query.expr
 
 

@@ -132,7 +132,7 @@ class Cluster:
         return self
 
     def lose(self, where: Where, lost: int, *, requests: int = 0, replies: int = 0) -> Cluster:
-        """Have the trains of the paths in `where` lose so many of 30 packets."""
+        """Have the trains of the paths in `where` lose `lost` of 30 packets."""
         for link, states in self.paths.items():
             if where(link):
                 states["udp"] = msgspec.structs.replace(

@@ -31,7 +31,7 @@ def test_a_fault_explains_a_missing_state() -> None:
 
 
 def test_old_state() -> None:
-    """A state that was made long ago says nothing of now: its failures blame nobody."""
+    """An old state is no evidence: its failures name no component."""
     states = Cluster(nodes(8), services=False).fail(lambda link: link.source == "node-2" and link.crosses).states()
     waited: dict[tuple[str, str], float] = {
         (state.node, state.network): 20 * INTERVAL for state in states if state.node == "node-2"
@@ -47,13 +47,13 @@ def test_other_version() -> None:
 
 
 def test_starved() -> None:
-    """Failures of a prober that lacked CPU blame nobody."""
+    """Failures of a prober that lacked CPU name no component."""
     mesh = Cluster(nodes(8), services=False).fail(lambda link: link.source == "node-2" and link.crosses)
     assert mesh.change("node-2", starved=True).findings() == []
 
 
 def test_local_errors() -> None:
-    """Probes that could not be sent blame nobody."""
+    """Probes that could not be sent name no component."""
     mesh = Cluster(nodes(8), services=False).fail(lambda link: link.touches("node-2"), outcome="local_error")
     assert mesh.findings() == []
 

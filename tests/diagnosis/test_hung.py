@@ -26,7 +26,7 @@ def test_without_its_state() -> None:
 
 
 def test_one_failure_is_not_enough() -> None:
-    """A single path on which an answer was missing once names nobody."""
+    """A single failure on a single path is no finding."""
     mesh = Cluster(nodes(4), host=False)
     link = next(link for link in mesh.paths if link.target == "node-2" and link.crosses)
     mesh.fail(lambda other: other == link, ["tcp"], rounds=1)
@@ -41,6 +41,6 @@ def test_a_fault_beside_it() -> None:
 
 
 def test_a_policy_is_no_hung_prober() -> None:
-    """Where TCP does not connect, nobody says that the prober hangs."""
+    """If TCP does not connect, the prober is not reported as hanging."""
     mesh = Cluster(nodes(8)).fail(lambda link: link.target == "node-2" and link.plane.endswith("pod") and link.crosses)
     assert "silent" not in {each.kind for each in mesh.findings()}

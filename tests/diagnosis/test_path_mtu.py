@@ -1,4 +1,4 @@
-"""What answered and lost sizes say of a way."""
+"""The verdict on a path from the sizes that were answered and lost."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_black_hole(hole: int) -> None:
     ids=["nothing", "everything", "all-but-the-largest", "a-hole-in-the-middle", "losses-anywhere", "only-the-least"],
 )
 def test_no_size_is_at_fault(answered: list[int]) -> None:
-    """Loss that does not go by size names nothing; but a way that takes the least alone is a black hole."""
+    """Loss that does not depend on size gives no verdict; a path for only the smallest size is a black hole."""
     found = judge(ALLOWED, TRIED, answered)
     assert found == (PathMtu(ALLOWED, 128) if answered == [128] else None)
 

@@ -17,7 +17,7 @@ def test_healthy(size: int) -> None:
 
 @pytest.mark.parametrize("size", [5, 50, 500, 5000])
 def test_dead_node_beside_a_stray_path(size: int) -> None:
-    """A dead node is named though an unrelated path fails, too; that path is listed, and nobody is blamed for it."""
+    """A dead node is named although an unrelated path fails too; that path is listed without a cause."""
     mesh = Cluster(nodes(size), host=size <= 100, services=False).fail(lambda link: link.touches("node-2"))
     mesh.fail(lambda link: link[:3] == ("node-4", "node-5", "pod"), ["tcp"], rounds=2)
     found = mesh.findings()
@@ -96,7 +96,7 @@ def test_udp_of_a_pair() -> None:
 
 
 def test_policy_closes_all_pods() -> None:
-    """A policy that closes every pod is named as such, where the host network is well."""
+    """A policy that closes every pod is named as such if the host network works."""
     mesh = Cluster(nodes(8), services=False).fail(lambda link: link.plane in ("pod", "host-pod"))
     assert named(mesh.findings()) == [("fault", "all", (), "into_pods")]
 

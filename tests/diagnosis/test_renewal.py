@@ -1,4 +1,4 @@
-"""Evidence that is renewed from look to look says the same as evidence that is made anew."""
+"""Evidence that is renewed from look to look equals evidence that is built from scratch."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def test_jitter_settles_where_the_differences_are() -> None:
 
 
 def test_jitter_takes_what_can_be_read_once() -> None:
-    """A generator is as good as a list, and the unit is the caller's."""
+    """A generator works like a list, and the result has the unit of the input."""
     chance = random.Random(3550)
     rtts = [chance.random() for _ in range(50)]
     once, thousandfold = jitter(rtt for rtt in rtts), jitter([1000 * rtt for rtt in rtts])

@@ -44,7 +44,7 @@ def test_a_single_failure_of_a_target_is_nothing() -> None:
 
 
 def test_one_protocol_of_the_service_from_one_node() -> None:
-    """It is listed; nobody is blamed for one path."""
+    """The path is listed, and no component is named for it."""
     found = Cluster(nodes(5), host=False).fail_services(["node-1"], ["udp"]).findings()
     assert named(found) == []
     ((path,),) = [each.failing for each in found]

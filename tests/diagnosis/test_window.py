@@ -42,7 +42,7 @@ def local(at: float = 0.0) -> Sample:
 
 
 def window_of(samples: int) -> Window:
-    """A window that may keep so many results."""
+    """A window that may keep `kept` results."""
     limits = Limits()
     limits.samples = samples
     return Window(limits)
@@ -233,8 +233,8 @@ def test_many_windows_keep_less_each(windows: int, samples: int, failures: int) 
     assert (limits.samples, limits.failures) == (samples, failures)
 
 
-def test_a_window_heeds_a_limit_that_shrinks() -> None:
-    """What there is too much of goes when the next result comes."""
+def test_a_window_applies_a_smaller_limit() -> None:
+    """Results beyond a smaller limit are dropped with the next result."""
     limits = Limits()
     window = Window(limits)
     for n in range(600):

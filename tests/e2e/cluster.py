@@ -1,4 +1,4 @@
-"""The current cluster: kubectl in a namespace of our own, and the one way to wait for something."""
+"""The current cluster: kubectl in the tests' own namespace, and a helper that waits for a condition."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ POD = "__meta_kubernetes_pod"
 
 
 def targets(pods: list[Object]) -> Iterator[Object]:
-    """Every port of every pod that has an address, also of those on their way out."""
+    """Every port of every pod that has an address, including terminating pods."""
     for pod in pods:
         about, spec, status = pod["metadata"], pod["spec"], pod["status"]
         labels = {

@@ -109,7 +109,7 @@ class Release:
         self.helm("uninstall", self.name, "--wait", "--timeout=120s")
 
     def pods(self, component: str = "") -> list[Object]:
-        """The pods of one component or of all, without those that are on their way out."""
+        """The pods of one component or of all, without terminating ones."""
         wanted = self.selector + (f",app.kubernetes.io/component={component}" if component else "")
         return [p for p in self.namespace.items("pods", wanted) if "deletionTimestamp" not in p["metadata"]]
 

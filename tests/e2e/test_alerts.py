@@ -108,7 +108,7 @@ def test_well(prometheus: Prometheus, release: Release, nodes: set[str]) -> None
 
 
 def test_pods_replaced(prometheus: Prometheus, release: Release, nodes: set[str], since: float) -> None:
-    """An echo pod that is deleted is back before anybody is told, all three of them at once too."""
+    """A deleted echo pod is back before an alert fires, even if all three are deleted at once."""
     before = release.uids()
     names = [release.pods(f"{probe}-echo")[0]["metadata"]["name"] for probe in PORTS]
     release.namespace.kubectl("delete", "pod", "--wait=false", *names)

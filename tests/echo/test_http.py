@@ -59,7 +59,7 @@ def test_head_is_get_without_the_body(ask: Ask) -> None:
 
 
 def test_health(ask: Ask) -> None:
-    """200 for whoever checks."""
+    """GET /health answers 200."""
     assert ask("GET", "/health")[0] == 200
 
 
@@ -83,7 +83,7 @@ def test_a_chunked_body_comes_back_too(ask: Ask) -> None:
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_body_over_the_limit_is_413(ask: Ask, chunked: bool) -> None:
-    """Whether its length is told or found out, and though the client sends all of it before it reads."""
+    """The body gets a 413 whether its length is declared or not, even if the client sends all of it before it reads."""
     body = os.urandom(LIMIT + 1)
     if chunked:
         assert ask("POST", "/", iter([body]), Transfer_Encoding="chunked")[0] == 413
@@ -117,7 +117,7 @@ def test_a_keep_alive_connection_serves_on_after_a_body(echo: HttpEcho) -> None:
 
 
 def test_all_bodies_together_have_a_limit(echo: HttpEcho, ask: Ask) -> None:
-    """What is held for one client leaves no room for the next, who is told so; it has room again afterwards."""
+    """A body that one client sends leaves no room for the next, who gets a 503; afterwards there is room again."""
     echo.max_spooled = 1000
     with socket.create_connection(("127.0.0.1", echo.server_port), timeout=10) as first:
         first.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n" + b"x" * 899)

@@ -213,7 +213,7 @@ def test_sessions_are_independent(serve: Serve) -> None:
 
 
 def test_the_oldest_session_is_forgotten(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory is bounded: beyond the limit, whoever was silent for longest begins anew."""
+    """Memory is bounded: beyond the limit the session that was silent for longest is forgotten."""
     monkeypatch.setattr(stamp, "SESSIONS", 2)
     served = serve()
     with served.client() as a, served.client() as b, served.client() as c:
@@ -279,7 +279,7 @@ def test_what_is_too_short_is_counted_and_not_answered(serve: Serve, length: int
 
 
 def test_the_observer_is_told(serve: Serve) -> None:
-    """The client, the octets both ways, no cause."""
+    """The observer gets the client, the octets in both directions, and no cause."""
     served = serve()
     with served.client() as sock:
         ask(sock, length=100)
@@ -287,7 +287,7 @@ def test_the_observer_is_told(serve: Serve) -> None:
 
 
 def test_two_reflectors_do_not_talk_for_ever() -> None:
-    """One forged packet, from one reflector's port to the other on another host: nothing is said, and it is told."""
+    """A forged packet from another reflector's port gets no answer and is reported."""
     seen: list[tuple[Any, ...]] = []
     port = free_port(socket.SOCK_DGRAM)
     sockets = [udp_sockets(host, port)[0] for host in ("127.7.7.7", "127.7.7.8")]
@@ -311,7 +311,7 @@ def test_its_own_port_and_the_standard_echo_are_never_answered(serve: Serve) -> 
 
 
 def test_an_echo_and_a_reflector_do_not_talk_for_ever(serve: Serve) -> None:
-    """One forged datagram, from the echo to the reflector: with the echo's port in `never` nothing is said."""
+    """A forged datagram from the echo to the reflector gets no answer if the echo's port is in `never`."""
     evil = free_port(socket.SOCK_DGRAM)
     served = serve(never={evil})
     sock = udp_sockets("127.0.0.1", evil)[0]

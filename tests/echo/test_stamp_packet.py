@@ -327,7 +327,7 @@ def same_instant(text: str, expected: int) -> bool:
 
 
 def test_another_decoder_reads_the_same(tmp_path: Path) -> None:
-    """tshark shows the sequence numbers, timestamps, error estimates and the TTL that were packed, both ways."""
+    """tshark shows the packed sequence numbers, timestamps, error estimates and TTL, in both directions."""
     path = tmp_path / "stamp.pcap"
     chance = random.Random(1)
     begin, end = nanoseconds(1990, 1, 1), nanoseconds(2090, 1, 1)

@@ -112,7 +112,7 @@ def test_a_slow_reader_holds_bounded_memory(serve: Serve) -> None:
 
 
 def test_an_idle_connection_is_closed(serve: Serve) -> None:
-    """A client that sends nothing is closed, orderly, and the observer is told why."""
+    """The connection of a client that sends nothing is closed with FIN, and the observer gets the reason."""
     served = serve(idle_timeout=0.2)
     with served.connect() as sock:
         assert sock.recv(10) == b""

@@ -87,7 +87,7 @@ def test_its_own_port_and_the_standard_one_are_echo_ports(serve: Serve) -> None:
 
 
 def test_two_echoes_do_not_talk_for_ever(serve: Serve) -> None:
-    """One forged datagram, from one echo's port to the other: both are of a kind, so nothing is said."""
+    """A forged datagram from one echo's port to another echo gets no answer."""
     one = serve()
     for server in one.servers:
         server.close()
@@ -190,7 +190,7 @@ def test_a_shortage_of_descriptors_costs_nothing_but_speed(serve: Serve, monkeyp
 
 
 def test_a_defect_does_not_end_the_service(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """gevent stops watching a socket whose callback raises: a defect is told, and the next datagram answered."""
+    """gevent stops watching a socket whose callback raises: a defect is reported, and the next datagram is answered."""
     served = serve()
 
     def defect(*_: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What the tests of the history share: a hub that keeps one, and a way to wait until it is written."""
+"""Helpers of the history's tests: a hub with a history, and a function that waits until it is written."""
 
 from __future__ import annotations
 

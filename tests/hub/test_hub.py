@@ -66,7 +66,7 @@ def test_a_line_of_a_finding_says_its_level_once(records: list[str], severity: s
 
 
 def test_a_hub_that_is_cut_off_blames_nobody(records: list[str]) -> None:
-    """With fewer than half of the probers it says that it is cut off itself; nothing opens, and nothing closes."""
+    """With fewer than half of the probers the hub reports that it is cut off, and no finding opens or closes."""
     clock, changes = ManualClock(), list[Change]()
     with probers(Cluster(nodes(5)).states()) as found:
         hub = hub_of(found, clock, changes.append)

@@ -82,7 +82,7 @@ def test_of_two_writers_one_is_refused(api: Leases) -> None:
 
 
 def test_a_replica_that_is_cut_off_gives_it_up(api: Leases) -> None:
-    """A replica that hears less than half of the probers leaves the Lease to the other."""
+    """A replica that reaches fewer than half of the probers gives up the Lease."""
     clock = ManualClock()
     deaf = {"fit": True}
     one = Lease(Api(api.url), NAMESPACE, "smoker-hub", "one", fit=lambda: deaf["fit"], clock=clock)
@@ -95,7 +95,7 @@ def test_a_replica_that_is_cut_off_gives_it_up(api: Leases) -> None:
 
 
 def test_without_the_right_every_replica_notifies(api: Leases, records: list[str]) -> None:
-    """It says so once; a right that comes later is used."""
+    """The missing right is logged once; a right granted later is used."""
     clock = ManualClock()
     one, two = replica(api, "one", clock), replica(api, "two", clock)
     api.status = 403
@@ -108,7 +108,7 @@ def test_without_the_right_every_replica_notifies(api: Leases, records: list[str
 
 
 def test_an_api_server_that_is_away_changes_nothing(api: Leases, records: list[str]) -> None:
-    """The holder goes on notifying, the other does not begin; both say once that they cannot ask."""
+    """The holder keeps notifying, the other does not begin, and both log once that they cannot ask."""
     clock = ManualClock()
     one, two = replica(api, "one", clock), replica(api, "two", clock)
     turns(clock, 2, one, two)

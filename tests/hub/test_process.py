@@ -75,7 +75,7 @@ def test_a_hub_that_is_killed_has_its_history(start: Start, tmp_path: Path) -> N
 
 
 def test_nothing_of_the_token_is_told(start: Start, tmp_path: Path) -> None:
-    """Neither the export nor the log at its finest level nor the metrics have it, whoever asks with what."""
+    """The token is in none of the export, the log at its finest level, and the metrics, whatever clients send."""
     with probers(mesh().states()) as found:
         hub = hub_over(start, found, tmp_path)
         exported = json.dumps(ask(hub, "export"))

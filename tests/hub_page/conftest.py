@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class SimulatedHub:
-    """A hub, stand-in probers on so many nodes, and what a test does to them."""
+    """A hub and simulated probers on `count` nodes, which a test controls."""
 
     def __init__(self, count: int, folder: Path, *options: str) -> None:
         self.port, self._admin, self._folder = free_port(), free_port(), folder
@@ -75,7 +75,7 @@ class SimulatedHub:
         self.hub.wait(PATIENCE)
 
     def command(self, line: str) -> None:
-        """Change what the probers say."""
+        """Send a command that changes the probers' results."""
         assert self._stage.stdin is not None
         self._stage.stdin.write(f"{line}\n")
         self._stage.stdin.flush()
@@ -93,7 +93,7 @@ class SimulatedHub:
 
 @contextlib.contextmanager
 def showing(count: int, folder: Path) -> Iterator[SimulatedHub]:
-    """A hub over so many nodes."""
+    """A hub and simulated probers on `count` nodes."""
     show = SimulatedHub(count, folder)
     try:
         yield show

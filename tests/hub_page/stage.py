@@ -30,7 +30,7 @@ HOSTILE = "<img/src=x/onerror=alert(1)>\u202egnp.exe"
 
 
 def names(count: int) -> list[str]:
-    """Return so many names, the last of them hostile where there are more than three."""
+    """Return `count` names; with more than three the last one is hostile."""
     return [*nodes(count)[:-1], HOSTILE] if count > 3 else nodes(count)
 
 
@@ -39,7 +39,7 @@ def zone_of(node: str, everybody: list[str]) -> str:
 
 
 class Stage:
-    """Probers on so many nodes, and what they say now."""
+    """Simulated probers on `count` nodes, and their states."""
 
     def __init__(self, count: int, *, plain: bool) -> None:
         self.names = nodes(count) if plain else names(count)

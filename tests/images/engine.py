@@ -39,7 +39,7 @@ def plan(**variables: str | None) -> dict[str, dict[str, Any]]:
 
 @cache
 def baked() -> dict[str, str]:
-    """The image of each service, built from this checkout for this machine: once, whoever asks."""
+    """The image of each service, built once from this checkout for this machine."""
     missing = ""
     try:
         docker("version")

@@ -1,4 +1,4 @@
-"""What `docker buildx bake` is told, and what it says of the images."""
+"""The plan of `docker buildx bake`, and the labels of the images."""
 
 from __future__ import annotations
 

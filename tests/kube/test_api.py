@@ -1,4 +1,4 @@
-"""The way to the API: whom it trusts, what it shows, when it gives up."""
+"""The client of the API: trust, credentials and deadlines."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_an_answer_that_is_not_what_was_asked_for(fake: Fake, token: Path) -> No
 
 
 def test_it_follows_nobody_elsewhere(fake: Fake, token: Path) -> None:
-    """A redirection would take the token along."""
+    """A redirect is not followed, because it would receive the token."""
     other = fake()
     with pytest.raises(Refused, match="302"):
         Api(fake(answer(302, location=other.url)).url, token=token).get(PATH)

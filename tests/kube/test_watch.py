@@ -1,4 +1,4 @@
-"""List and watch: what is told, whatever the API does, and what is said of that."""
+"""List and watch: the reported items and the logged lines, whatever the API does."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def versions(requests: list[Request]) -> list[str]:
 
 
 def test_a_list_and_what_happens_then(fake: Fake, start: Any) -> None:
-    """Added, modified, deleted: each is told at once, reduced to what is kept."""
+    """Added, modified and deleted objects are reported at once, reduced to the kept fields."""
     events = (
         event("ADDED", "b", "6", value=2),
         event("MODIFIED", "a", "7", value=3),
@@ -137,7 +137,7 @@ def test_a_list_and_what_happens_then(fake: Fake, start: Any) -> None:
 
 
 def test_pages_are_one_list(fake: Fake, start: Any) -> None:
-    """What comes in pages is told once, and watched from the last page's version."""
+    """A list in pages is reported once, and watched from the last page's version."""
     server = fake(page(item("a", value=1), version="5", more="on"), page(item("b", value=2), version="6"))
     watched = start(server)
     watched.knows(a=1, b=2)
@@ -215,7 +215,7 @@ def test_a_watch_that_ends(fake: Fake, start: Any, records: list[str], end: str)
 
 
 def test_a_bookmark_is_told_to_nobody(fake: Fake, start: Any) -> None:
-    """It moves the version, and nothing else."""
+    """A bookmark moves the version and is not reported."""
     server = fake(page(version="5"), watch(bookmark("7"), end="end"))
     watched = start(server)
     assert versions(server.asked(3)) == ["cached", "5", "7"]
@@ -296,7 +296,7 @@ def test_an_api_that_does_not_answer(fake: Fake, start: Any, records: list[str])
 def test_each_trouble_has_its_word_and_its_sentence(
     fake: Fake, start: Any, records: list[str], trouble: Step, answering: Answering, status: int | None, at: str
 ) -> None:
-    """A refusal is told from silence, whether the list or the watch gets it; the next answer ends it."""
+    """A refusal has other words than silence, for the list and for the watch; the next answer ends both."""
     if at == "watch" and answering is Answering.UNREADABLE:
         pytest.skip("the lines of a watch have a test of their own")
     server = fake(*([page(version="5")] if at == "watch" else []), trouble)
@@ -322,14 +322,14 @@ def test_a_pod_without_its_token(fake: Fake, tmp_path: Path) -> None:
 
 
 def test_no_two_troubles_have_one_sentence() -> None:
-    """Each kind is told from the others; a word of a newer prober is no error."""
+    """Each kind of failure has its own sentence; an unknown word from a newer prober is no error."""
     kinds = [(kind, None) for kind in Answering] + [(Answering.REFUSED, status) for status in (401, 403, 404, 429, 500)]
     assert len({sentence(kind, status) for kind, status in kinds}) == len(kinds)
     assert sentence("later") == "the API server does not return the list of peers"
 
 
 def test_an_api_that_answers_again(fake: Fake, start: Any, records: list[str]) -> None:
-    """Each outage is told by one line and its end by another; the list that was told holds meanwhile."""
+    """Each outage is logged once, and so is its end; the last list stays in use meanwhile."""
     bad = [answer(500), cut, answer(200, b"<html>"), answer(200, {"kind": "Status"})]
     server = fake(page(item("a"), version="5"), watch(end="end"), *bad[:2])
     watched = start(server)
@@ -383,7 +383,7 @@ def test_an_account_without_its_role(fake: Fake, start: Any, records: list[str])
 
 @pytest.mark.parametrize("failure", [RuntimeError("ours"), ValueError("ours"), OSError("ours")])
 def test_a_listener_that_fails(fake: Fake, start: Any, records: list[str], failure: Exception) -> None:
-    """A defect of ours, of whatever kind, is logged as one, is not the API's, and everything is told anew."""
+    """Any error in our own listener is logged as such, not as one of the API, and the whole list is reported again."""
     server = fake(
         page(version="5"), page(item("a"), version="6"), watch(event("ADDED", "b", "7")), page(item("c"), version="8")
     )
@@ -405,7 +405,7 @@ def test_a_listener_that_fails(fake: Fake, start: Any, records: list[str], failu
     ],
 )
 def test_nonsense_is_survived(fake: Fake, start: Any, nonsense: Step) -> None:
-    """Whatever a line holds, what comes after it is told."""
+    """After any malformed line the next event is still reported."""
     server = fake(page(version="5"), nonsense, watch(event("ADDED", "a", "6")))
     watched = start(server)
     eventually("the next is told", lambda: watched.told and "a" in watched.told[-1])

@@ -210,7 +210,7 @@ def test_a_cluster_that_hangs_ends_with_the_time_limit(stage: Stage, word: str, 
 
 
 def test_no_hub_and_several(stage: Stage) -> None:
-    """None is said to be missing with the value that brings it; several are listed."""
+    """Without a hub the error names the value that installs one; several hubs are listed."""
     none = stage.run("status", SERVICES="")
     assert (none.returncode, "hub.enabled" in none.stderr) == (2, True)
     several = stage.run("status", SERVICES="net lungs-hub;test other-hub;")
@@ -336,7 +336,7 @@ def test_export_leaves_a_file_or_none(stage: Stage) -> None:
 
 
 def test_open_prints_the_address(stage: Stage) -> None:
-    """Once, with the port that kubectl has chosen; the end of the forwarding is told."""
+    """The address with kubectl's port is printed once, and the end of the forwarding is reported."""
     said = stage.run("open")
     assert said.stdout == "http://localhost:41234/\n"
     assert (said.returncode, said.stderr) == (2, "kubectl smoker: the forwarding has ended\n")
@@ -394,7 +394,7 @@ def test_a_hub_that_wants_a_login(guarded: Stage, shell: str, login: str) -> Non
 
 
 def test_every_command_logs_in(guarded: Stage) -> None:
-    """A fault is told with the same exit codes; the export and the stream need the login, too."""
+    """With a login the exit codes are the same; the export and the stream need the login too."""
     guarded.env["SMOKER_TOKEN"] = TOKEN
     guarded.become(*CUT_OFF)
     for command in ("findings", "nodes", "matrix", "findings -o junit"):

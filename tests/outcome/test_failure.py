@@ -98,7 +98,7 @@ def test_every_outcome_can_be() -> None:
 
 
 def test_what_urllib3_raises_is_known() -> None:
-    """Its two ways to say that there was no connection carry the kernel's error as their cause."""
+    """Both exceptions for a failed connection carry the kernel's error as their cause."""
     for wrapper in (NewConnectionError, ConnectTimeoutError):
         assert issubclass(wrapper, HTTPError)
 

@@ -99,7 +99,7 @@ def test_once_settled_fails_with_the_network(
 def test_ctrl_c_ends_it_without_a_traceback(
     listen: Callable[[Serve], int], variables: dict[str, str], tmp_path: Path, arguments: list[str], code: int
 ) -> None:
-    """In the middle of a silent probe: `once` says nothing more, `probe` sums up what there is."""
+    """Ctrl-C in a probe without an answer: `once` prints nothing more, `probe` prints its summary."""
     asked = Event()
     go = Event()
 

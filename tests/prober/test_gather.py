@@ -99,7 +99,7 @@ def test_the_fault_comes_first() -> None:
 
 
 def test_a_single_failure_names_nobody() -> None:
-    """It is a row, it fails the command, and it blames no node."""
+    """A single failure is a row, fails the command, and names no node."""
     states = mesh()
     states[0] = state("a", path("b", bad=True, streak=1, failures={"timeout": 1}), path("c"), path("d"))
     found = gathered(*states)

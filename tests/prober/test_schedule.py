@@ -98,7 +98,7 @@ def test_a_few_rounds_begin_together() -> None:
 
 
 def test_many_rounds_go_in_groups_over_the_interval() -> None:
-    """About so many in each, evenly over the interval; another node's groups lie elsewhere."""
+    """Groups have about the same size and are spread evenly; another node's groups begin at other times."""
     found = places("node-1", 1000)
     assert len(found) > 1000 / TOGETHER * 0.9
     assert max(found.values()) < 3 * TOGETHER

@@ -287,7 +287,7 @@ class ManyRounds:
 
 @pytest.fixture
 def many() -> Iterator[Callable[..., ManyRounds]]:
-    """`many(number, one)`: a schedule of so many rounds that has started and ends with the test."""
+    """`many(number, one)`: a running schedule of `number` rounds that ends with the test."""
     made: list[ManyRounds] = []
 
     def start(*arguments: Any) -> ManyRounds:

@@ -1,4 +1,4 @@
-"""A service that is told to stop goes on answering until everybody knows."""
+"""A service keeps answering after SIGTERM until its clients have learned that it is leaving."""
 
 from __future__ import annotations
 

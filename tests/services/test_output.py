@@ -1,4 +1,4 @@
-"""Streams that nobody reads, that are closed, that are full: a service goes on, a command ends quietly."""
+"""Streams without a reader, closed or full: a service keeps running, a command ends quietly."""
 
 from __future__ import annotations
 

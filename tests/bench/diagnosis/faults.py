@@ -102,7 +102,7 @@ def a_pair(world: World, chance: random.Random, taken: set[str]) -> tuple[str, s
 
 
 def some_zones(world: World, chance: random.Random, many: int) -> tuple[str, ...] | None:
-    """Return so many zones in a random order."""
+    """Return `count` zones in a random order."""
     zones = sorted(set(world.zones.values()))
     return tuple(chance.sample(zones, many)) if len(zones) >= many and zones != [""] else None
 

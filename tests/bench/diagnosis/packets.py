@@ -46,7 +46,7 @@ QUICK = 0.001  # seconds until somebody refuses
 
 
 class Packet(NamedTuple):
-    """One packet on its way from `sender` to `receiver`."""
+    """One packet from `sender` to `receiver`."""
 
     sender: str  # nodes
     receiver: str

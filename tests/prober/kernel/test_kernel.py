@@ -36,7 +36,7 @@ def udp(host: str) -> socket.socket:
 
 @contextlib.contextmanager
 def pair(host: str) -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Two that hear each other alone, with all that can be asked of the kernel."""
+    """Two connected UDP sockets with all socket options that the kernel offers."""
     with udp(host) as one, udp(host) as other:
         one.connect(other.getsockname())
         other.connect(one.getsockname())

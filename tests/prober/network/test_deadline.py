@@ -34,7 +34,7 @@ def test_it_ends_a_wait_for_silence(pair: tuple[socket.socket, socket.socket]) -
 
 
 def test_it_is_one_over_several_waits(pair: tuple[socket.socket, socket.socket]) -> None:
-    """A peer that trickles is not given the whole time anew with each byte."""
+    """A peer that sends byte by byte does not extend the deadline with each byte."""
     ours, theirs = pair
     deadline, waits = Deadline(0.2), 0
 

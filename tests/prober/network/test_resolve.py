@@ -235,7 +235,7 @@ def test_when_every_lookup_hangs_the_deadline_still_holds(names: Names, echoes: 
 
 
 def test_a_lookup_that_ends_late_harms_nobody(names: Names, echoes: dict[str, int]) -> None:
-    """Its answer comes when its probe is long over; its thread then serves the next one."""
+    """An answer after its probe has ended is dropped, and its thread serves the next lookup."""
     names.hanging.add("echo")
     late = [probe("tcp", echoes["tcp"], host="echo", timeout=SHORT / 5).outcome for _ in range(3)]
     names.hanging.clear()

@@ -46,7 +46,7 @@ def test_nobody_needs_to_accept() -> None:
 
 
 def test_nobody_listening_is_refused() -> None:
-    """RST to the SYN is `refused`."""
+    """An RST to the SYN gives `refused`."""
     with refusing() as port:
         result = probe("connect", port)
     assert (result.outcome, result.error, result.rtt) == (Outcome.REFUSED, "connect: connection refused", None)

@@ -108,7 +108,7 @@ def test_answers_that_are_expected() -> None:
 
 
 def test_an_alias_is_followed() -> None:
-    """The answers are those at the end of the aliases, the TTL is the least on the way."""
+    """The answers are those at the end of the aliases; the TTL is the lowest along them."""
 
     def alias(query: dns.message.Message) -> bytes:
         made = dns.message.make_response(query)

@@ -518,7 +518,7 @@ def test_silence_in_the_handshake_is_a_timeout(listen: Listen) -> None:
 
 
 def test_silence_after_the_handshake_is_a_timeout(listen: Listen, trusted: Callable[[Path], None]) -> None:
-    """What TLS says of its own accord (tickets) is no answer."""
+    """Session tickets, which TLS sends unasked, are no answer."""
     trusted(MINE)
     result = get(listen(over_tls(until_closed)), SECURE, timeout=ENOUGH)
     assert (result.outcome, result.error) == (Outcome.TIMEOUT, f"wait: no answer within {ENOUGH:g} s")

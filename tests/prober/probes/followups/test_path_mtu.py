@@ -75,7 +75,7 @@ def test_loss_is_no_black_hole() -> None:
 @pytest.mark.parametrize("most", [1024, 1472])
 @pytest.mark.usefixtures("ethernet")
 def test_an_echo_that_cuts_its_answers(most: int) -> None:
-    """An echo that returns only so many bytes: the large packet has arrived, and the path is fine."""
+    """If an echo returns fewer bytes, the large packet has arrived and the path is good."""
     with answering_if(lambda _size: True, most=most) as port:
         found = path_mtu.run(to(port), ENOUGH)
     assert found == (PathMtu(1500, 1500) if most == 1500 - IPV4 else None)

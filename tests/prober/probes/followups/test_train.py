@@ -507,7 +507,7 @@ def test_where_no_packet_leaves_there_is_no_train(delay_sends: Callable[..., Non
 
 
 def test_no_descriptor_is_no_exception(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A prober that has run out of them goes on."""
+    """A prober without free descriptors keeps running."""
 
     def refuse(_: Address, **_never: object) -> socket.socket:
         raise OSError(errno.EMFILE, "Too many open files")
