@@ -28,6 +28,9 @@ NOT_IN_A_ROUND = {
     "TARGETS",
     "MESH_PEERS",
     "PROBE_API_SERVER",
+    "DNS_NAME",
+    "DNS_SERVICE",
+    "DNS_NAMESPACE",
 }  # what `once` does not read of the plan, or is told to leave out
 CLUSTER = {"kubeVersion": "1.31.0"}  # what Helm takes for the cluster's version, the same for every Helm
 
@@ -146,6 +149,8 @@ def _text(value: Any) -> str:
     """A value of the plan as its variable would have it."""
     if isinstance(value, list):
         return ",".join(f"{one['name']}={one.get('url', '')}" if isinstance(one, dict) else str(one) for one in value)
+    if value is None:  # the plan leaves it out: the default holds
+        return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

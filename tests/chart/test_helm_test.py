@@ -6,6 +6,9 @@ from .render import ALL, HOST, NO_HUB, NO_MESH, Helm
 OF_RUN = {
     "TARGETS",
     "PROBE_API_SERVER",
+    "DNS_NAME",
+    "DNS_SERVICE",
+    "DNS_NAMESPACE",
     "LINGER",
     "NETWORK",
     "CLUSTER_NAME",

@@ -21,12 +21,13 @@ def ports(release: Rendered, component: str) -> dict[str, tuple[str, int]]:
 
 
 def test_permission(helm: Helm) -> None:
-    """Probers and the hub may read the EndpointSlices of their own namespace; probers nothing else anywhere."""
+    """Probers and the hub may read the EndpointSlices of their own namespace; probers nothing else but the DNS pods."""
     for values, name in (({}, "smoker-prober"), (HOST, "smoker-prober"), ({}, "smoker-hub")):
         release = helm.render(values, namespace="net")
         bindings = release.of_kind("ClusterRoleBinding")
         assert [each["name"] for o in bindings for each in o["subjects"]] == ["smoker-hub"]
-        assert {len(release.of_kind(kind)) for kind in ("Role", "RoleBinding")} == {2}
+        own = [one for kind in ("Role", "RoleBinding") for one in release.of_kind(kind)]
+        assert len([one for one in own if one["metadata"]["namespace"] == "net"]) == 4
         role, binding = release.get("Role", name), release.get("RoleBinding", name)
         assert role["metadata"]["namespace"] == binding["metadata"]["namespace"] == "net"
         assert role["rules"] == [
@@ -207,3 +208,23 @@ def test_tcp_and_udp_may_share_a_number(helm: Helm) -> None:
     """TCP and UDP are different ports, and a pod's network is not its node's: one number for both is fine."""
     assert helm.render(merged(nested("mesh.ports.udp", 8080), nested("mesh.ports.stamp", 9464))).objects
     assert helm.render(merged(HOST, nested("hostNetwork.ports", {"tcp": 8080, "udp": 8080}))).objects
+
+
+def test_a_prober_may_list_the_pods_of_the_dns_and_nothing_else_there(any_helm: Helm) -> None:
+    """A Role in the namespace of the DNS, bound to the probers' account, and gone with each value that needs none."""
+    for values, where in (({}, "kube-system"), ({"dns": {"replicas": {"namespace": "dns"}}}, "dns")):
+        release = any_helm.render(values)
+        role, binding = (release.get(kind, "smoker-prober-default") for kind in ("Role", "RoleBinding"))
+        assert {role["metadata"]["namespace"], binding["metadata"]["namespace"]} == {where}
+        assert role["rules"] == [
+            {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]}
+        ]
+        assert binding["roleRef"]["name"] == "smoker-prober-default"
+        assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "smoker-prober", "namespace": "default"}]
+    for without in (
+        {"dns": {"name": ""}},
+        {"dns": {"replicas": {"service": ""}}},
+        {"rbac": {"create": False}},
+        NO_MESH,
+    ):
+        assert all(one["metadata"]["namespace"] == "default" for one in any_helm.render(without).of_kind("Role"))

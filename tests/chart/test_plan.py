@@ -24,10 +24,13 @@ def plan_of(helm: Helm, values: dict[str, Any], release: str = "smoker") -> Plan
     return plan
 
 
+DNS = ("dns.name", "dns.replicas.service")
+
+
 def test_the_default_plan(any_helm: Helm) -> None:
-    """By default the ConfigMap says what no file says, but for the name of the Service and the API server of a mesh."""
-    assert differences(plan_of(any_helm, {}), Plan()) == ["apiServer"]
-    assert differences(plan_of(any_helm, NO_MESH, "lungs"), Plan()) == ["service.host"]
+    """By default it says what no file says, but for the name of the Service, the cluster's DNS and its API server."""
+    assert differences(plan_of(any_helm, {}), Plan()) == [*DNS, "apiServer"]
+    assert differences(plan_of(any_helm, NO_MESH, "lungs"), Plan()) == ["service.host", *DNS]
 
 
 def test_values(any_helm: Helm) -> None:

@@ -43,6 +43,7 @@ CONCERNS: dict[str, set[str]] = {
     "cluster": {*PROBERS, "hub"},
     "lingerSeconds": EVERY,  # their grace, too
     "mesh": PROBERS,
+    "dns": set(),
     "mesh.ports": {"prober"},
     **{key: set() for key in PLANNED},
     "log.level": EVERY - PROBERS,

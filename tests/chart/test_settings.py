@@ -71,7 +71,9 @@ IN_A_CLUSTER |= {
     "HISTORY_FOLDER",
     "WATCH_NODES",
     "PROBE_API_SERVER",
-}  # a volume of the pod; a ClusterRole; its CA
+    "DNS_NAME",
+    "DNS_SERVICE",
+}  # a volume of the pod; a ClusterRole; its CA; its DNS
 #: What no value sets: a pod listens on all its addresses, (not on the node's network), and the API server knows peers.
 NO_VALUES = {"LISTEN_ADDRESS", "PEERS"}
 

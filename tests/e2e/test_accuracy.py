@@ -27,7 +27,7 @@ IN_THE_GATE = (
     "policy: into all probers",
     "policy: one pod",
     "an echo without pods",
-    "all of DNS",
+    "one DNS replica",
     "IPv6 alone at a node",
     "healthy: a rollout of the probers",
 )

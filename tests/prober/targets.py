@@ -116,7 +116,7 @@ def echo(kind: str, host: str = HOST, port: int = 0) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def hearing(answer: Callable[[socket.socket, bytes, Client], None]) -> Iterator[int]:
+def hearing(answer: Callable[[socket.socket, bytes, Client], None], port: int = 0) -> Iterator[int]:
     """A UDP socket on loopback that does `answer(sock, data, client)` for each datagram; its port."""
 
     def serve() -> None:
@@ -124,7 +124,7 @@ def hearing(answer: Callable[[socket.socket, bytes, Client], None]) -> Iterator[
             answer(sock, *sock.recvfrom(65_535))
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind((HOST, 0))
+        sock.bind((HOST, port))
         server = gevent.spawn(serve)
         try:
             yield sock.getsockname()[1]
@@ -133,14 +133,14 @@ def hearing(answer: Callable[[socket.socket, bytes, Client], None]) -> Iterator[
 
 
 @contextlib.contextmanager
-def listening(serve: Serve, host: str = HOST, port: int = 0) -> Iterator[int]:
+def listening(serve: Serve, host: str = HOST) -> Iterator[int]:
     """A TCP server that does to each connection what `serve` does, and then closes it; its port."""
 
     def handle(sock: socket.socket, _address: object) -> None:
         with sock, contextlib.suppress(OSError):  # the prober may go first
             serve(sock)
 
-    listener = tcp_listener(host, port)
+    listener = tcp_listener(host, 0)
     server = StreamServer(listener, handle, spawn=Pool())
     server.start()
     try:

@@ -54,6 +54,10 @@ PROMISED: dict[str, Any] = {
     "MAX_CONNECTIONS_PER_CLIENT": 128,
     "ANSWER_RATE": 2000,
     "ECHO_PORTS": (8062, 8081, 18062, 18081),
+    "PROBE_API_SERVER": False,
+    "DNS_NAME": "",
+    "DNS_SERVICE": "",
+    "DNS_NAMESPACE": "kube-system",
     "TARGETS": {},
     "CONFIG_FILE": "",
 }
@@ -112,6 +116,10 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         "MAX_CONNECTIONS_PER_CLIENT": 1,
         "ANSWER_RATE": 1,
         "ECHO_PORTS": (7, 9),
+        "PROBE_API_SERVER": True,
+        "DNS_NAME": "web.shop",
+        "DNS_SERVICE": "dns-default",
+        "DNS_NAMESPACE": "openshift-dns",
         "TARGETS": {"api": External("connect", "10.96.0.1", 443)},
         "CONFIG_FILE": str(file),
     }

@@ -77,3 +77,8 @@ MAX_CONNECTIONS: {{ int64 $mesh.maxConnections }}
 MAX_CONNECTIONS_PER_CLIENT: {{ int64 $mesh.maxConnectionsPerClient }}
 ANSWER_RATE: {{ int64 $mesh.answerRate }}
 {{- end -}}
+
+{{/* "true" where the pods of the cluster's DNS are probed: that needs the API server, as the mesh does. */}}
+{{- define "smoker.dnsReplicas" -}}
+{{- if and .Values.mesh.enabled .Values.dns.name .Values.dns.replicas.service }}true{{ end -}}
+{{- end -}}

@@ -38,7 +38,7 @@ app: smoker-server
 {{/* Metadata of an object. Takes the same; also name and annotations if they differ from the component's. */}}
 {{- define "smoker.metadata" -}}
 name: {{ .name | default (include "smoker.name" .) }}
-namespace: {{ .root.Release.Namespace | quote }}
+namespace: {{ .namespace | default .root.Release.Namespace | quote }}
 labels:
   {{- include "smoker.labels" . | nindent 2 }}
 {{- with merge dict (.annotations | default dict) (.root.Values.commonAnnotations | default dict) }}

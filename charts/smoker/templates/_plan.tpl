@@ -6,7 +6,7 @@ restarts a pod. The pods carry no checksum of it.
 {{/* The variables that would win over the plan. The chart sets none of them. */}}
 {{- define "smoker.planVariables" -}}
 {{- list "SERVER_HOST" "TCP_PORT" "UDP_PORT" "HTTP_PORT" "STAMP_PORT" "PROBES" "UDP_PACKETS" "MTU_INTERVAL" "LATENCY" "TEST_INTERVAL"
-  "TEST_TIMEOUT" "MESH_PEERS" "TARGETS" "LOG_LEVEL" "PROBE_API_SERVER" | toJson -}}
+  "TEST_TIMEOUT" "MESH_PEERS" "DNS_NAME" "DNS_SERVICE" "DNS_NAMESPACE" "TARGETS" "LOG_LEVEL" "PROBE_API_SERVER" | toJson -}}
 {{- end -}}
 
 {{/* The targets of `prober.targets` and `prober.config.targets`, as a JSON list of entries. */}}
@@ -32,6 +32,10 @@ restarts a pod. The pods carry no checksum of it.
 {{- $_ := set $plan "probes" (dict "udp" $udp) -}}
 {{- /* The API server's CA comes with the account's token, which only probers of a mesh have. */}}
 {{- $_ := set $plan "apiServer" (and .Values.mesh.enabled $prober.probeApiServer) -}}
+{{- $dns := dict "replicas" (pick .Values.dns.replicas "namespace") -}}
+{{- with .Values.dns.name }}{{ $_ := set $dns "name" . }}{{ end -}}
+{{- with .Values.dns.replicas.service }}{{ $_ := set $dns.replicas "service" . }}{{ end -}}
+{{- $_ := set $plan "dns" $dns -}}
 {{- $plan = mergeOverwrite $plan (deepCopy $prober.config) -}}
 {{- set $plan "targets" (include "smoker.targets" . | fromJsonArray | default list) | toYaml -}}
 {{- end -}}

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from typing import NamedTuple
 
 import msgspec
 
@@ -23,6 +24,14 @@ AT_ONCE = 8  # requests
 ASK = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8083/api/v1/findings', timeout=5).read().decode())"
 
 
+class DnsPod(NamedTuple):
+    """A pod of the cluster's DNS, with its IPv4 address."""
+
+    node: str
+    address: str
+    name: str
+
+
 class Lab:
     """A cluster with an installed release. Everything that a row does is undone by `heal`."""
 
@@ -31,7 +40,7 @@ class Lab:
         self.nodes = sorted(nodes)
         #: No echo and no DNS server stands on the victim: a fault there is a fault of that node alone.
         busy = {pod["spec"]["nodeName"] for pod in self._pods("app=smoker-server")} | {
-            node for node, _ in self.dns_pods()
+            each.node for each in self.dns_pods()
         }
         (hub,) = (str(pod["spec"]["nodeName"]) for pod in self._pods("app.kubernetes.io/component=hub"))
         others = [node for node in self.nodes if node != hub]  # a hub on the victim would be cut off itself
@@ -51,6 +60,7 @@ class Lab:
             "second": {self.second},
             "first": {self.first},
             "zones": set(self._zones.values()),
+            "dns": {each.node for each in self.dns_pods()[:1]},
         }
         return frozenset(place for name in names for place in words[name])
 
@@ -166,10 +176,12 @@ class Lab:
         )
         return [str(each) for each in service["spec"]["clusterIPs"]]
 
-    def dns_pods(self) -> list[tuple[str, str]]:
-        """Return node and IPv4 address of each DNS server."""
+    def dns_pods(self) -> list[DnsPod]:
+        """Return the DNS servers; the first one is that which a row breaks."""
         pods = items("--namespace", "kube-system", "pods", "--selector", "k8s-app=kube-dns")
-        return sorted((pod["spec"]["nodeName"], pod["status"]["podIP"]) for pod in pods)
+        return sorted(
+            DnsPod(each["spec"]["nodeName"], each["status"]["podIP"], each["metadata"]["name"]) for each in pods
+        )
 
     def prober_of(self, node: str) -> str:
         """Return the name of the prober in a pod of `node`."""

@@ -25,6 +25,7 @@ class Expected:
     probes: tuple[str, ...] | None = None  # None: whichever
     families: tuple[str, ...] | None = None
     kinds: tuple[str, ...] = ("fault",)
+    dns_pod: bool = False  # whether it names the first pod of the DNS, too
 
 
 @dataclass(frozen=True)
@@ -135,8 +136,8 @@ def _dns_dead(lab: Lab) -> None:
 
 
 def _dns_replica(lab: Lab) -> None:
-    node, address = lab.dns_pods()[0]
-    lab.drop(node, "FORWARD", "-d", address, "-p", "udp", "--dport", "53")
+    first = lab.dns_pods()[0]
+    lab.drop(first.node, "FORWARD", "-d", first.address, "-p", "udp", "--dport", "53")
 
 
 def _dns_of_a_node(lab: Lab) -> None:
@@ -265,7 +266,11 @@ ROWS: tuple[Row, ...] = (
     Row("rejected at a node", _rejected, (right(NODE, "victim"),)),
     Row("an echo without pods", _echo_without_pods, (right("service", kinds=("service",), layers="service"),)),
     Row("all of DNS", _dns_dead, (DNS,), nika="k8s_coredns_isolated"),
-    Row("one DNS replica", _dns_replica, (right("all", kinds=("dns",), layers="dns"),)),
+    Row(
+        "one DNS replica",
+        _dns_replica,
+        (right("node", "dns", kinds=("dns",), layers="dns_replica", dns_pod=True),),
+    ),
     Row("DNS from a node", _dns_of_a_node, (right("node", "victim", kinds=("dns",), layers="dns"),)),
     Row("IPv6 alone at a node", _ipv6_alone, (right(NODE, "victim", families=("ipv6",)),)),
     Row(

@@ -28,6 +28,7 @@ probes:
   http: {path: /livez}
 service: {host: echoes.example, ports: {tcp: 1, udp: 2, http: 3, stamp: 4}, probes: [http, tcp]}
 mesh: {peers: 1e+03, probes: udp}
+dns: {name: web.shop, replicas: {namespace: dns, service: coredns}}
 apiServer: true
 targets:
   - {name: api, probe: connect, host: kubernetes.default, port: 443}

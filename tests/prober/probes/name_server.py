@@ -74,9 +74,9 @@ def serving(udp: Answer = answer, tcp: Answer = answer) -> Iterator[tuple[int, A
 
     for _ in range(64):  # the same number, free for both transports
         with contextlib.ExitStack() as servers:
-            port = servers.enter_context(hearing(over_udp))
+            port = servers.enter_context(listening(over_tcp))
             try:
-                servers.enter_context(listening(over_tcp, port=port))
+                servers.enter_context(hearing(over_udp, port=port))
             except OSError:
                 continue
             yield port, asked

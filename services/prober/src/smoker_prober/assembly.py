@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 
 from loguru import logger
 from prometheus_client import CollectorRegistry
@@ -12,6 +13,7 @@ from smoker_common import log
 from smoker_common.service import ConfigurationError, Sockets
 from smoker_common.work import Work, WorkGroup
 from smoker_kube.api import Api
+from smoker_prober.cluster_dns.pods import DnsPods
 from smoker_prober.config.load import Loaded
 from smoker_prober.config.plan import Plan
 from smoker_prober.config.reload import Reload
@@ -58,10 +60,15 @@ class Assembly(WorkGroup):
         self._prober = Prober(settings, fixed, store=self.store, metrics=metrics, arrivals=arrivals, never=self._never)
         works: list[Work] = [*servers(settings.process, sockets, registry, self._never, arrivals), self._prober]
         self._mesh: Mesh | None = None
+        self._dns_pods: DnsPods | None = None
+        self._found: dict[str, Hosts] = {}  # what the API server knows: peers, and DNS pods
         if settings.process.peers or settings.process.discovery == "endpointslice":
             api = _api_of(settings.process)
-            self._mesh = Mesh(settings, api, self._prober.set_peers, self.store, self._never, arrivals=arrivals)
+            self._mesh = Mesh(settings, api, self._set_peers, self.store, self._never, arrivals=arrivals)
             works.append(self._mesh)
+            if api is not None:
+                self._dns_pods = DnsPods(settings, api, self._set_dns_pods)
+                works.append(self._dns_pods)
         works.append(Reload(process.config_file, loaded, self.set_plan, registry))
         _begin_log(settings)
         if process.config_file and loaded.winners:
@@ -82,6 +89,20 @@ class Assembly(WorkGroup):
         self._prober.set_plan(plan, fixed)
         if self._mesh is not None:
             self._mesh.set_plan(plan)
+        if self._dns_pods is not None:
+            self._dns_pods.set_plan(plan)
+
+    def _set_peers(self, peers: Hosts) -> None:
+        self._set_found("peers", peers)
+
+    def _set_dns_pods(self, dns_pods: Hosts, names: Mapping[str, str]) -> None:
+        self.store.dns_pods = names
+        self._set_found("dns", dns_pods)
+
+    def _set_found(self, kind: str, hosts: Hosts) -> None:
+        """Probe `hosts` from now on, beside those of other kinds."""
+        self._found[kind] = hosts
+        self._prober.set_peers({name: targets for each in self._found.values() for name, targets in each.items()})
 
 
 def _begin_log(settings: Settings) -> None:

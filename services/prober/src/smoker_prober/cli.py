@@ -27,6 +27,7 @@ from smoker_prober.arguments import PROGRAM, USUAL, parser
 from smoker_prober.assembly import Assembly
 from smoker_prober.config.check import check
 from smoker_prober.config.load import Loaded, load_file
+from smoker_prober.config.plan import Dns
 from smoker_prober.config.service import hosts
 from smoker_prober.gather import others
 from smoker_prober.peers.responder import never_answered
@@ -150,7 +151,7 @@ def _report(settings: Settings, *, as_json: bool) -> int:
 def _once(settings: Settings, chosen: argparse.Namespace) -> int:
     """Ask all probers or the hub, which answer at once, then do one round."""
     if chosen.no_targets:
-        settings = settings._replace(plan=replace(settings.plan, targets={}, api_server=False))
+        settings = settings._replace(plan=replace(settings.plan, targets={}, api_server=False, dns=Dns()))
     out = sys.stderr if chosen.json else sys.stdout
     asks = bool(chosen.mesh or chosen.hub)
     answered = others.Answer(ok=True)

@@ -75,6 +75,11 @@ class Details:
         return ()
 
     @property
+    def partly(self) -> bool:
+        """Whether some of several queries that left together were answered, and others not."""
+        return False
+
+    @property
     def expiry(self) -> Expiry | None:
         """Return when the target's certificate expires, where that is soon."""
         return None

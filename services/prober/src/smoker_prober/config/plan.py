@@ -18,7 +18,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, make_dataclass
 from typing import Any, NamedTuple
 
-from smoker_common.settings import Kind, duration, host, level, one_of, port, some_of, whole
+from smoker_common.settings import Kind, duration, host, level, name, one_of, port, some_of, whole
+from smoker_prober.config import cluster_dns
 from smoker_prober.config import targets as externals
 from smoker_prober.config.target_list import INTERVAL, TIMEOUT, TargetList, with_options
 from smoker_prober.config.targets import External
@@ -69,6 +70,22 @@ class MeshPlan:
 
 
 @dataclass(frozen=True)
+class Replicas:
+    """The pods of the DNS."""
+
+    namespace: str = planned("kube-system", name, "the namespace of the DNS", "DNS_NAMESPACE")
+    service: str = planned("", name, "the Service of the DNS, to probe each of its pods; unset: none", "DNS_SERVICE")
+
+
+@dataclass(frozen=True)
+class Dns:
+    """The cluster's DNS."""
+
+    name: str = planned("", cluster_dns.NAME, "the name to look up in the cluster's DNS; unset: none", "DNS_NAME")
+    replicas: Replicas = planned(Replicas(), Replicas, "the pods of the DNS")
+
+
+@dataclass(frozen=True)
 class Udp:
     """What follows a UDP probe of an echo service or a peer."""
 
@@ -114,6 +131,7 @@ class Plan:
     log_level: str = planned("INFO", level, "how much to log", "LOG_LEVEL")
     service: Service = planned(Service(), Service, "the echo services")
     mesh: MeshPlan = planned(MeshPlan(), MeshPlan, "the peers")
+    dns: Dns = planned(Dns(), Dns, "the cluster's DNS")
     probes: Any = planned(Defaults(), Defaults, "options by probe")  # before `targets`, which begin with them
     targets: Mapping[str, External] = planned(
         {},
@@ -133,6 +151,7 @@ class Plan:
         """Return the probes that run, of the echo services, of peers and of targets, in the order of a round."""
         used = {*self.service.probes, *self.mesh.probes, *(each.probe for each in self.targets.values())}
         used |= {"tls"} if self.api_server else set()
+        used |= {"dns"} if self.dns.name else set()
         return tuple(probe for probe in PROBES if probe in used)
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from smoker_diagnosis.state import SERVICE
 from smoker_prober.config import api_server
+from smoker_prober.config.cluster_dns import by_service
 from smoker_prober.config.plan import Plan
 from smoker_prober.probes import PROBES
 from smoker_prober.probes.followups import path_mtu, train
@@ -31,6 +32,8 @@ def hosts(settings: Settings) -> dict[str, tuple[Target, ...]]:
     The name of the echo services is their host. The name of an external target has its plane, too.
     """
     found = {settings.plan.service.host: service(settings, settings.plan.service.host)}
+    if settings.plan.dns.name:
+        found[f"dns {SERVICE}"] = (by_service(settings.plan.dns.name, settings.process.network),)
     plane = _plane(settings, OTHER)
     for name, each in settings.plan.targets.items():
         path = Path(EXTERNAL, name, plane)

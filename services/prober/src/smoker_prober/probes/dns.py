@@ -90,9 +90,13 @@ class Details(AnyDetails):
     @property
     def of_failure(self) -> dict[str, Any]:
         """Return the code, and the types without an answer where others had one."""
-        partly = self.rcode is not None and self.unanswered is not None
-        shown = {"rcode": self.rcode, "unanswered": self.unanswered if partly else None}
+        shown = {"rcode": self.rcode, "unanswered": self.unanswered if self.partly else None}
         return {name: value for name, value in shown.items() if value is not None}
+
+    @property
+    def partly(self) -> bool:
+        """Whether some of several queries that left one socket together were answered, and others not."""
+        return self.rcode is not None and self.unanswered is not None
 
 
 class _LookUp:
@@ -267,6 +271,10 @@ def from_url(url: Url) -> Options:
     return replace(options, name=_name(name))
 
 
+def _prepare(_options: object) -> None:
+    import dns.message  # noqa: F401, PLC0415  2 MiB that only DNS targets need
+
+
 probe = Probe(
     run,
     "udp",
@@ -277,4 +285,5 @@ probe = Probe(
     schemes=("dns",),
     form="dns://[server][:port]/[name][?type=A]",
     from_url=from_url,
+    prepare=_prepare,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from smoker_common.clock import Clock
@@ -31,6 +31,7 @@ class Store:
         self.zone = ""
         self.mesh_state: Callable[[], MeshState] = MeshState
         self.mesh: Callable[[], MeshView | None] = lambda: None
+        self.dns_pods: Mapping[str, str] = {}  # by the target of a path of role "dns": namespace and name of its pod
         clock = clock or Clock()
         self._windows = Windows(clock)
         self._states = States(identity, waited=waited, clock=clock.now)
@@ -70,7 +71,11 @@ class Store:
 
     def document(self) -> tuple[str, bytes]:
         """Return the ETag and the state as JSON."""
-        return self._states.document(self.zone, self.mesh_state)
+        return self._states.document(self.zone, self._beside)
+
+    def _beside(self) -> MeshState:
+        """Return what this prober knows beside its results."""
+        return replace(self.mesh_state(), dns_pods=dict(self.dns_pods))
 
     def samples(self, probe: str, target: str, plane: str, family: str) -> list[tuple[float, Sample]] | None:
         """Return the results of a path of the last hour, each with its age, the oldest first. None: no such path."""

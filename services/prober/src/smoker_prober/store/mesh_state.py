@@ -16,3 +16,4 @@ class MeshState:
     heard: tuple[Heard, ...] = ()
     left: tuple[Left, ...] = ()
     echoes: dict[str, list[str]] = field(default_factory=dict)
+    dns_pods: dict[str, str] = field(default_factory=dict)

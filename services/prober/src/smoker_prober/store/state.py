@@ -37,6 +37,7 @@ class _Round(NamedTuple):
     lost: int
     requests_lost: int
     replies_lost: int
+    partly: int  # 1 if some queries that left together were answered, and others not
 
 
 @dataclass(slots=True)
@@ -97,8 +98,8 @@ class States:
         outcome = result.outcome
         if outcome is not Outcome.LOCAL_ERROR:
             self._count(kept, result, before.last)
-        sent, lost, requests, replies = (
-            (sum(each) for each in list(zip(*kept.rounds, strict=True))[1:]) if kept.rounds else (0,) * 4
+        sent, lost, requests, replies, partly = (
+            (sum(each) for each in list(zip(*kept.rounds, strict=True))[1:]) if kept.rounds else (0,) * 5
         )
         failures: dict[str, int] = {}
         for each in kept.rounds:
@@ -131,6 +132,7 @@ class States:
             offender=result.offender,
             connected=kept.connected,
             error=result.error[:ERROR],
+            partly=partly,
             **_expiry(result),
             past=kept.past,
             flaps=len(kept.ended or ()),
@@ -143,11 +145,12 @@ class States:
     def _count(self, kept: _Kept, result: Result, last: str) -> None:
         train = result.train
         if not result.confirms:  # a confirmation says that a failure lasts, and nothing about how often paths fail
+            partly = int(result.details is not None and result.details.partly)
             if train is None:
-                kept.rounds.append(_Round(result.outcome.value, 0, 0, 0, 0))
+                kept.rounds.append(_Round(result.outcome.value, 0, 0, 0, 0, partly))
             else:
                 halves = (train.requests_lost, train.replies_lost) if train.lost < train.known else (0, 0)
-                kept.rounds.append(_Round(result.outcome.value, train.known, train.lost, *halves))
+                kept.rounds.append(_Round(result.outcome.value, train.known, train.lost, *halves, 0))
             kept.past = min(kept.past + 1, HISTORY)
         interval = self._identity.interval
         first = result.began - HISTORY * interval
@@ -217,6 +220,7 @@ class States:
             heard=list(mesh_state.heard),
             left=list(mesh_state.left),
             echoes=mesh_state.echoes,
+            dns_pods=mesh_state.dns_pods,
         )
 
     def _look(self) -> None:
