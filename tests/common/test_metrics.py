@@ -39,7 +39,7 @@ def test_families_are_written_as_the_format_wants() -> None:
     registry = metrics.registry(PROGRAM)
     registry.register(ManySeries(2))
     text = generate_latest(registry).decode()
-    many = '# HELP smoker_many_total ManySeries\n# TYPE smoker_many_total counter\nsmoker_many_total{number="0"} 0.0\n'
+    many = '# HELP smoker_many_total Many\n# TYPE smoker_many_total counter\nsmoker_many_total{number="0"} 0.0\n'
     assert many in text
     assert gauge("smoker_none", "None", []).type == "gauge"
 
