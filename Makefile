@@ -15,7 +15,7 @@ LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-
 
 .DEFAULT_GOAL := help
 .PHONY: check-workflows programs e2e-install help setup run test test-programs test-chart test-page vendor screenshot check format build images docker-build manifests package release base deploy undeploy logs-server logs-client \
-        e2e e2e-faults e2e-rest e2e-starved e2e-accuracy bench bench-accuracy bench-scale bench-soak bench-mesh bench-cluster bench-diagnosis bench-history bench-hub bench-page lock clean
+        e2e e2e-faults e2e-rest e2e-starved e2e-quiet e2e-accuracy bench bench-accuracy bench-scale bench-soak bench-mesh bench-cluster bench-diagnosis bench-history bench-hub bench-page lock clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -147,6 +147,9 @@ e2e-rest: setup
 
 e2e-starved: setup  # measures probers without CPU: other load on the machine would falsify it
 	$(E2E) $(OF_CPU)
+
+e2e-quiet: setup  ## ten rollouts and a drain on the current cluster: no failed probe, no alert, no finding (about 15 minutes)
+	E2E_ROLLOUTS=$${E2E_ROLLOUTS:-10} $(BIN)/python -m pytest -m cluster --timeout 1800 -v tests/e2e/test_mesh.py::test_quiet
 
 e2e-accuracy: setup  ## make faults in the current cluster, one after the other, and print what the diagnosis names and how soon
 	$(HELM) upgrade --install $(RELEASE) charts/smoker --namespace $(NAMESPACE) --create-namespace --wait \

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.e2e import faults
 from tests.e2e.cluster import eventually, fresh_namespace
+from tests.e2e.hub import ask
 from tests.e2e.prometheus import Prometheus, watching
 from tests.e2e.release import FAST, Release
 from tests.images.command import ROOT, CommandError
@@ -64,12 +63,6 @@ def once(release: Release, node: str) -> str:
     with pytest.raises(CommandError) as failed:
         release.namespace.kubectl("exec", pod, "--", "smoker-prober", "once", *mesh, seconds=60)
     return str(failed.value.output)
-
-
-def ask(release: Release, path: str) -> Any:
-    """What the hub's API says, through the API server's proxy."""
-    service = f"/api/v1/namespaces/{release.namespace.name}/services/{release.name}-hub:http/proxy"
-    return json.loads(release.namespace.kubectl("get", "--raw", f"{service}/api/v1/{path}"))
 
 
 def started(release: Release, times: int) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e import faults
+from tests.e2e import faults, hub
 from tests.e2e.cluster import eventually, fresh_namespace, items, kubectl
 from tests.e2e.lines import PROBES, Result
 from tests.e2e.prometheus import Prometheus, watching
@@ -180,7 +180,10 @@ def test_link(release: Release, nodes: set[str]) -> None:
 
 
 def test_api_server_away(release: Release, nodes: set[str]) -> None:
-    """The API server stops for a minute: each prober says so once and goes on; afterwards it says that."""
+    """The API server stops for a minute: each prober says so once and goes on; afterwards it says that.
+
+    The hub goes on, too, and blames nobody.
+    """
     mark = release.log()
     with faults.healed(), faults.frozen(min(nodes), "kube-apiserver"):
         for node in nodes:
@@ -194,6 +197,8 @@ def test_api_server_away(release: Release, nodes: set[str]) -> None:
         assert said(release, mark, "the API server answers again") == len(nodes)
 
     eventually("every prober has the API again", 90, back)
+    hub.healthy(release)
+    assert hub.blamed(release, begun.timestamp()) == []
     assert said(release, mark, "the API server does not answer") == len(nodes)
     found = [r for r in release.all_results(mark) if begun <= r.at <= ended]
     assert failures(found) == []
@@ -217,13 +222,15 @@ def prometheus(release: Release, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 def test_quiet(release: Release, nodes: set[str], prometheus: Prometheus, tmp_path: Path) -> None:
-    """A cordon, a drain and rollouts of the whole release, at an interval of a second: no FAILED line, no alert.
+    """A cordon, a drain and rollouts of the whole release, each second a round: no FAILED line, no alert, no finding.
 
     The node that is drained is one without a pod of the cluster's DNS: a gap in that is no fault of ours, and shows.
+    The hub is not on it either: its history ends with its pod.
     """
-    node = min(without_dns(nodes))
     release.install(QUIET)
+    node = min(without_dns(nodes) - {pod["spec"]["nodeName"] for pod in release.pods("hub")})
     some_rounds(release, nodes, 3)
+    hub.healthy(release)
     since = quiet_since(prometheus)
     with Following(release, tmp_path) as lines:
         kubectl("cordon", node)
@@ -243,6 +250,8 @@ def test_quiet(release: Release, nodes: set[str], prometheus: Prometheus, tmp_pa
         some_rounds(release, nodes, 3)
         assert [text for text in lines.all() if " FAILED " in text] == []
         assert sum(" SUCCESS " in text for text in lines.all()) > 100 * ROLLOUTS
+    hub.healthy(release)
+    assert hub.blamed(release, since) == []
     assert prometheus.fired(since) == set()
 
 
@@ -330,16 +339,18 @@ def test_pending(release: Release, nodes: set[str], prometheus: Prometheus) -> N
 
 
 def test_starved(release: Release, nodes: set[str]) -> None:
-    """A prober whose CPU is eaten: no path of its own fails, and none of others to it."""
+    """A prober whose CPU is eaten: no path of its own fails, none of others to it, and the hub blames nobody."""
     small = {"prober.udpPackets": 0, "prober.intervalSeconds": 5, "prober.resources.limits.cpu": "50m"}
     release.install({**QUIET, AT_ONCE: "100%", **small})
     some_rounds(release, nodes, 2)
-    mark = release.log(BOTH)
+    hub.healthy(release)
+    mark, since = release.log(BOTH), time.time()
     pod = release.pods("prober")[0]["metadata"]["name"]
     before = throttled(release, pod)
     with faults.spinning(release.namespace, pod):
         some_rounds(release, nodes, 7)
     assert throttled(release, pod) - before > 10, "it was not starved"
+    assert hub.blamed(release, since) == []
     assert failures(release.all_results(mark, BOTH)) == []
 
 
