@@ -14,7 +14,7 @@ FOLLOW    ?=
 LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-requests 100 $(if $(FOLLOW),--follow)
 
 .DEFAULT_GOAL := help
-.PHONY: check-workflows programs e2e-install help setup run test test-programs test-chart test-page vendor screenshot check format build images docker-build manifests package release base deploy undeploy logs-server logs-client \
+.PHONY: check-workflows programs e2e-install help setup run test test-services test-chart test-page vendor screenshot check format build images docker-build manifests package release base deploy undeploy logs-server logs-client \
         e2e e2e-faults e2e-rest e2e-starved e2e-quiet e2e-accuracy bench bench-accuracy bench-scale bench-soak bench-mesh bench-cluster bench-diagnosis bench-history bench-hub bench-page lock clean
 
 help:  ## list the commands
@@ -35,19 +35,19 @@ run: setup  ## start the three echoes and a prober on this machine and show thei
 
 test: setup  ## every test that needs no cluster
 	$(BIN)/coverage erase
-	@$(MAKE) --no-print-directory --keep-going --jobs 2 test-programs test-chart
+	@$(MAKE) --no-print-directory --keep-going --jobs 2 test-services test-chart
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
 AT_ITS_END = log=$$(mktemp); $(1) >$$log 2>&1; status=$$?; cat $$log; rm $$log; exit $$status
 TESTS = $(BIN)/coverage run -m pytest -m 'not cluster and not engine'
-OF_CHART = tests/chart tests/dashboards
+OF_CHART = tests/chart tests/dashboards tests/diagnosis  # about as long as all other tests
 OF_PAGE = tests/hub_page
 
-test-programs: setup  # all tests except those of the chart and of the page
+test-services: setup  # all tests except those of the chart, the diagnosis and the page
 	$(TESTS) tests $(patsubst %,--ignore %,$(OF_CHART) $(OF_PAGE))
 
-test-chart: setup  # runs beside the other tests, and prints its output at its end
+test-chart: setup  # with the diagnosis; runs beside the other tests, and prints its output at its end
 	@$(call AT_ITS_END,$(TESTS) $(OF_CHART))
 
 PAGE = dev/page
