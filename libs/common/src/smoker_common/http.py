@@ -94,7 +94,8 @@ class Handler(_Pywsgi):  # type: ignore[misc]
 
     def __init__(self, sock: gevent_socket, address: tuple[Any, ...], server: HttpServer) -> None:
         super().__init__(sock, address, server, rfile=sock)  # pywsgi's buffered reader is not needed
-        self._parser = RequestParser()
+        self._parser = RequestParser(server.takes)
+        self.leave: Callable[[], None] | None = None  # says to the client that the server stops
         self._request: Request | None = None
         self._block = 0  # bytes of the body still to come before the deadline moves
         self._wire = 0  # bytes of the body on the wire, with chunk framing
@@ -166,6 +167,10 @@ class Handler(_Pywsgi):  # type: ignore[misc]
         self.idle, self.error = False, ""
         self._request = request = parser.requests.popleft()
         self._block = self._wire = 0
+        if request.upgrade is not None:
+            self.server.upgraded(self, request)
+            self.log_request()
+            return None
         self.command, self.path, self.request_version = request.method, request.target, "HTTP/" + request.version
         self.close_connection = self.server.closed or (request.complete and not request.keep_alive)
         self.environ = self.get_environ()
@@ -250,6 +255,25 @@ class Handler(_Pywsgi):  # type: ignore[misc]
             self.error = f"{kind.__name__}: {value}"
             logger.opt(exception=value).error("a request failed")
 
+    # What another protocol on this connection uses.
+    def receive(self) -> bytes:
+        """Return the bytes that have arrived, or b"" at the end."""
+        return self._receive()
+
+    def send(self, data: bytes) -> None:
+        """Send all of `data`. Raises `OSError`."""
+        self.response_length += len(data)
+        self._sendall(data)
+
+    def linger(self) -> None:
+        """Read on for a while, so that a reset does not destroy what was sent last (RFC 9112 section 9.6)."""
+        self._linger()
+
+    def refuse_upgrade(self, status: str, why: str) -> None:
+        """Answer a request whose upgrade was taken with an error."""
+        self._send_refusal(Refused(status, why))
+        self._linger()
+
     def _yield_to_others(self) -> None:
         """Give all connections a turn if the last one was over SLICE seconds ago. Pipelined requests never block."""
         if time.monotonic() - self.server.turn > SLICE:
@@ -310,7 +334,8 @@ def _environ_key(name: str) -> str:
 class HttpServer(Acceptor, WSGIServer):
     """Serve `application` on `listener`.
 
-    `observer` is called after each request. `allow` is the Allow header of the answer to an unknown method.
+    `observer` is called after each request. `allow` is the Allow header of the answer to an unknown method. A subclass
+    may take another protocol on a connection: `takes` says for which request, `upgraded` speaks it.
     """
 
     handler_class = Handler
@@ -351,6 +376,17 @@ class HttpServer(Acceptor, WSGIServer):
         for handler in self.connections.each() if hasattr(self, "connections") else ():
             if handler.idle:
                 handler.cut()
+            elif handler.leave is not None:
+                with contextlib.suppress(OSError):
+                    handler.leave()
+
+    def takes(self, _request: Request) -> bool:
+        """Return whether the offer of another protocol is taken."""
+        return False
+
+    def upgraded(self, handler: Handler, request: Request) -> None:
+        """Speak the other protocol until the connection ends."""
+        raise NotImplementedError
 
     def drain(self, seconds: float) -> int:
         """Wait at most `seconds` for requests in flight, cut the rest, and return how many were cut."""

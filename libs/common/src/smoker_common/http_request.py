@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Callable
 
 from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserUpgrade, HttpRequestParser
 
@@ -37,7 +38,7 @@ def _other_version(version: str) -> Refused:
 class Request:
     """One request. `body` holds the bytes that have arrived and were not read yet, with chunks decoded."""
 
-    __slots__ = ("body", "complete", "headers", "keep_alive", "method", "received", "target", "version")
+    __slots__ = ("body", "complete", "headers", "keep_alive", "method", "received", "target", "upgrade", "version")
 
     def __init__(self) -> None:
         self.method = ""
@@ -48,12 +49,15 @@ class Request:
         self.received = 0  # bytes of the body so far
         self.complete = False
         self.keep_alive = False  # known once complete
+        self.upgrade: bytes | None = None  # what followed a request whose upgrade is taken; None: it has none
 
 
 class RequestParser:
     """Parses the bytes given to `feed` into `requests`, in order. The body of the last one may be incomplete."""
 
-    def __init__(self) -> None:
+    def __init__(self, takes: Callable[[Request], bool] = lambda _request: False) -> None:
+        """`takes` says whether the offer of another protocol is taken (RFC 9110 section 7.8): nothing follows."""
+        self._takes = takes
         self.requests: deque[Request] = deque()
         self.refused: Refused | None = None  # nothing after this can be parsed
         self.inside = False  # in the middle of a request
@@ -78,7 +82,11 @@ class RequestParser:
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade as offer:
-            self._decline(data[offer.args[0] :])
+            rest, request = data[offer.args[0] :], self.requests[-1]
+            if self._takes(request):
+                request.upgrade, request.complete, request.keep_alive = rest, True, False
+            else:
+                self._decline(rest)
         except HttpParserInvalidMethodError:
             self.refused = self._unknown(data)
         except HttpParserError as error:

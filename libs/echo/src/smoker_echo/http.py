@@ -1,5 +1,7 @@
 """The HTTP echo: `GET /` answers OK, `POST /` and `PUT /` return the body, `/health` answers health checks.
 
+`/ws` is a WebSocket that gives every message back.
+
 The server reads a body to its end before it answers. Most clients send the whole body before they read, so an earlier
 answer could block both sides. A body over `IN_MEMORY` bytes goes to a temporary file: this bounds the memory of a
 request, and a chunked request that is too long can still be answered 413.
@@ -14,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from smoker_common.admission import Admission
 from smoker_common.http import BLOCK, TIMEOUT, Handler, HttpServer, Observer
+from smoker_common.http_request import Request
+from smoker_echo import websocket
 from smoker_echo.counts import Counts
 
 if TYPE_CHECKING:
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
 MAX_BODY = 10 * 1024 * 1024  # bytes
 MAX_SPOOLED = 192 * 1024 * 1024  # bytes of all bodies at one time
 IN_MEMORY = 64 * 1024  # bytes of a body; the rest is in a file
-ALLOWED = {"/": "GET, HEAD, POST, PUT", "/health": "GET, HEAD"}
+ALLOWED = {"/": "GET, HEAD, POST, PUT", "/health": "GET, HEAD", websocket.PATH: "GET, HEAD"}
 
 _OK = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "2")]
 
@@ -64,6 +68,14 @@ class HttpEcho(HttpServer):
         if self._told is not None:
             self._told(handler)
 
+    def takes(self, request: Request) -> bool:
+        """Return whether a request opens a WebSocket."""
+        return websocket.takes(request)
+
+    def upgraded(self, handler: Handler, request: Request) -> None:
+        """Echo the messages of a WebSocket."""
+        websocket.WebSocketEcho(handler, request, self.max_body).run()
+
     def answer(self, env: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         """Answer one request (the WSGI application)."""
         allowed, method = ALLOWED.get(env["PATH_INFO"]), env["REQUEST_METHOD"]
@@ -71,6 +83,8 @@ class HttpEcho(HttpServer):
             return _say(start, "404 Not Found", method, f"nothing here; there is {' and '.join(ALLOWED)}\n")
         if method not in allowed.split(", "):
             return _say(start, "405 Method Not Allowed", method, f"{allowed}\n", ("Allow", allowed))
+        if env["PATH_INFO"] == websocket.PATH:
+            return _say(start, "426 Upgrade Required", method, "a WebSocket is here\n", ("Upgrade", "websocket"))
         if method in ("POST", "PUT"):
             return self._echo(env, start)
         start("200 OK", list(_OK))
