@@ -1,4 +1,4 @@
-"""The samples of docs/hub.md and docs/mesh.md are what the program prints."""
+"""The samples of docs/hub.md, docs/troubleshooting.md and docs/mesh.md are what the program prints."""
 
 from __future__ import annotations
 
@@ -50,4 +50,5 @@ def test_the_samples_are_what_is_printed(records: list[str]) -> None:
         level, message, name = match.groups()
         printed.append(f"{level} {message} { ({'id': name} if name else {}) }")
     assert printed == [line for line in records if "HEALTHY" not in line]
+    assert sample("troubleshooting.md", f"FAULT {DEAD}: ") == sample("hub.md", f"FAULT {DEAD}: ")
     assert [line.removeprefix("    ") for line in sample("mesh.md", f"    FAULT {DEAD}: ")] == opened
