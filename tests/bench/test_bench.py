@@ -116,12 +116,15 @@ def run(program: Path, shape: Shape, port: int, seconds: float = 0.3) -> Load:
     return load.parse(done.stdout)
 
 
-@pytest.mark.parametrize(
+EVERY_TCP_MODE = pytest.mark.parametrize(
     "shape",
     [Shape("tcp-fresh", 4, 4), Shape("tcp-kept", 4, 1000), Shape("tcp-bulk", 2, 16384), Shape("tcp-idle", 5, 4)],
 )
+
+
+@EVERY_TCP_MODE
 def test_an_honest_tcp_echo_has_no_errors(program: Path, shape: Shape) -> None:
-    """Against an echo that is right every TCP mode counts operations, no errors, and ends in its time."""
+    """Against a correct echo every TCP mode counts operations, no errors, and ends in time."""
     with tcp_server(unchanged) as port:
         result = run(program, shape, port)
     assert result.operations > 0
@@ -129,10 +132,7 @@ def test_an_honest_tcp_echo_has_no_errors(program: Path, shape: Shape) -> None:
     assert 0.3 <= result.seconds < 2
 
 
-@pytest.mark.parametrize(
-    "shape",
-    [Shape("tcp-fresh", 4, 4), Shape("tcp-kept", 4, 1000), Shape("tcp-bulk", 2, 16384), Shape("tcp-idle", 5, 4)],
-)
+@EVERY_TCP_MODE
 def test_a_corrupt_tcp_echo_is_an_error(program: Path, shape: Shape) -> None:
     """An echo with one bit flipped is counted as an error in every TCP mode, never as an operation."""
     with tcp_server(corrupt) as port:
