@@ -116,6 +116,21 @@ def test_peers_that_just_begin_to_fail_save_the_pod() -> None:
     assert all(each.layer != "dns_replica" for each in dying.findings())
 
 
+def test_a_node_whose_peers_beside_the_pods_fail_is_not_cut_off_from_the_dns() -> None:
+    """Peers on the nodes of the DNS pods fail from there, too: nothing is said of the DNS, however young the fault."""
+    beside = [("node-7", node, "pod") for node in PODS]
+    cut = mesh().fail(lambda link: link[:3] in beside, ["udp"], rounds=1)
+    cut.fail_dns(lambda link: link.source == "node-7" and not link.plane.startswith("host"), rounds=2)
+    assert all(kind != "dns" for kind, *_ in named(cut.findings()))
+
+
+def test_half_answers_where_trains_lose_packets_are_no_race() -> None:
+    """A node whose trains lose packets loses queries, too."""
+    lossy = mesh().lose(lambda link: link[:3] == ("node-1", "node-2", "pod"), 1)
+    lossy.fail_dns(lambda link: by_service(link) and link.source == "node-1", rounds=1, partly=1)
+    assert all(each.layer != "dns_race" for each in lossy.findings())
+
+
 def test_a_race_is_a_warning() -> None:
     """One of two queries lost on several nodes, by the Service alone: the race, with its next step and its share."""
     found = mesh().fail_dns(lambda link: by_service(link) and link.source in ("node-1", "node-3"), rounds=1, partly=1)

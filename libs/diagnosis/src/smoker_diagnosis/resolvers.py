@@ -53,7 +53,14 @@ class Resolvers:
         node = node_of(cell.target)
         cut = node in self._follows.hosts(DNS) or self._follows.everywhere(DNS)
         pair = node != cell.source and {node, cell.source} <= self._follows.near
-        return cut or pair or self._follows.source(cell, DNS)
+        return cut or pair or self._follows.source(cell, DNS) or self._peers_fail(cell)
+
+    def _peers_fail(self, cell: Cell) -> bool:
+        """Return whether the same node's peer does not answer over the same networks either: then it is the network."""
+        node = node_of(cell.target)
+        peers = [each for each in self._mesh.leaving(cell.source) if (each.target, each.plane) == (node, cell.plane)]
+        known = [each for each in peers if each.known & UDP]
+        return bool(known) and all(each.bad & UDP for each in known)
 
     @property
     def count(self) -> int:

@@ -27,6 +27,8 @@ def find(look: Look) -> Iterator[Finding]:
     if count < LEAST or straight or look.lossy or look.blamed:
         return
     sources = {cell.source for cell in raced}
+    if any({cell.source, cell.target} & sources for cell in look.mesh.losing):  # packets are lost there, perhaps these
+        return
     tries = sum(cell.tries.get(DNS, 0) for cell in by_service if cell.source in sources)
     yield finding_of(
         look.cluster,
