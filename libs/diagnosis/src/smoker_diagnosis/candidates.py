@@ -14,13 +14,15 @@ from smoker_diagnosis.component import (
     Scope,
     another_place,
     scopes_of,
+    wide_scopes_of,
 )
 from smoker_diagnosis.evidence import Cell, Mesh, Row
-from smoker_diagnosis.likelihood import Odds, Table
+from smoker_diagnosis.likelihood import ENOUGH, Odds, Table
 
 FIRST = 16  # scopes that are always examined
 FAR = 0.25  # a scope below this share of the best gain is not examined
 CLOSE = 3.0  # components whose gain is lower than their scope's best by more are left out
+MOST_SCOPES = 256  # scopes that are examined at most: thousands of random failures touch tens of thousands
 LEAST_SHARE = 0.1  # share of the paths of a zone, or of all, that must fail or lose packets before it is examined
 
 
@@ -33,32 +35,60 @@ class Candidate:
 
 
 class Candidates:
-    """Finds components for failing paths."""
+    """Finds components for failing paths. `wide`: components without nodes alone, such as zones and the whole mesh."""
 
-    def __init__(self, mesh: Mesh, priors: Priors) -> None:
-        self._mesh, self._priors = mesh, priors
+    def __init__(self, mesh: Mesh, priors: Priors, *, wide: bool = False) -> None:
+        self._mesh, self._priors, self._wide = mesh, priors, wide
+        self._left: Mapping[Row, Cell] = {}  # the failures of the search before
+        self._odds: Odds | None = None
+        self._kept: dict[Scope, list[Candidate]] = {}  # what that search found, by scope
         self._zones = Counter(mesh.zones.values())
 
     def find(self, left: Mapping[Row, Cell], odds: Odds) -> list[Candidate]:
         """Return the best component of each scope for the failures in `left`, with those close to it; best first."""
+        self._forget(left, odds)
         worth: dict[Scope, float] = {}
         paths: Counter[Scope] = Counter()
+        again: set[Scope] = set()  # scopes with a path that failed twice
         for cell in {key: cell for (key, _), cell in left.items()}.values():
             most = odds.most(cell)
-            for scope in scopes_of(cell):
+            twice = any(failure.streak > 1 for failure in cell.failed.values())
+            for scope in (wide_scopes_of if self._wide else scopes_of)(cell):
                 worth[scope] = worth.get(scope, 0.0) + most
                 paths[scope] += 1
+                if twice:
+                    again.add(scope)
         found: list[Candidate] = []
-        best = 0.0
+        best, examined = 0.0, 0
         for number, scope in enumerate(sorted(worth, key=lambda scope: (-worth[scope], scope))):
             most = worth[scope] - self._priors.of(Component(scope, OF_SCOPE[scope.kind][0]))
             if most < 0 or (number >= FIRST and most < FAR * best):
                 continue  # at its best it would explain little
+            if paths[scope] < ENOUGH and scope not in again:
+                continue  # a single failure names no place
             if not enough_paths(self._mesh, scope, paths[scope], self._zones):
                 continue
-            found += self._of_scope(scope, left, odds)
+            examined += 1
+            if examined > MOST_SCOPES:
+                break
+            if scope not in self._kept:
+                self._kept[scope] = self._of_scope(scope, left, odds)
+            found += self._kept[scope]
             best = max(best, max((each.gain for each in found), default=0.0))
         return sorted(found, key=lambda each: (-each.gain, each.component))
+
+    def _forget(self, left: Mapping[Row, Cell], odds: Odds) -> None:
+        """Drop what the search before found for the scopes of failures that are explained, or left, since then."""
+        if odds is not self._odds:
+            self._kept.clear()
+        elif self._kept:
+            before = self._left
+            changed = {row[0]: cell for row, cell in before.items() if row not in left}
+            changed |= {row[0]: cell for row, cell in left.items() if row not in before}
+            for cell in changed.values():
+                for scope in scopes_of(cell):
+                    self._kept.pop(scope, None)
+        self._left, self._odds = left, odds
 
     def _of_scope(self, scope: Scope, left: Mapping[Row, Cell], odds: Odds) -> list[Candidate]:
         table = Table(self._mesh, scope, left.keys(), odds)

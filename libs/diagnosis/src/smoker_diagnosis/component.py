@@ -72,14 +72,18 @@ def scopes_of(cell: Cell) -> Iterator[Scope]:
     yield Scope(NODE, (source,))
     yield Scope(INTO, (target,))
     yield Scope(OUT_OF, (source,))
+    if source != target:
+        yield Scope(NODE, (target,))
+        yield Scope(PAIR, (source, target) if source < target else (target, source))
+        yield Scope(ONE_WAY, (source, target))
+    yield from wide_scopes_of(cell)
+
+
+def wide_scopes_of(cell: Cell) -> Iterator[Scope]:
+    """Yield those of these scopes that are no nodes: zones, and the whole mesh."""
     yield Scope(ALL)
-    if source == target:
-        return
-    yield Scope(NODE, (target,))
-    yield Scope(PAIR, (source, target) if source < target else (target, source))
-    yield Scope(ONE_WAY, (source, target))
     here, there = cell.source_zone, cell.target_zone
-    if not here or not there:
+    if cell.source == cell.target or not here or not there:
         return
     if here == there:
         yield Scope(INSIDE_ZONE, (), (here,))

@@ -9,7 +9,7 @@ the chosen component is kept beside it ("one of these").
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from smoker_diagnosis.candidates import Candidate, Candidates
@@ -51,17 +51,27 @@ class Blamed:
 class Reach:
     """Explain failing probes (not loss).
 
-    `rates`: of packets lost, by identity of a path. Such a path also fails at times.
+    `rates`: of packets lost, by identity of a path. Such a path also fails at times. `explained`: failures that have an
+    explanation already. `wide`: whether to look for components without nodes alone.
     """
 
-    def __init__(self, mesh: Mesh, rates: Mapping[int, float] | None = None) -> None:
+    def __init__(
+        self,
+        mesh: Mesh,
+        rates: Mapping[int, float] | None = None,
+        explained: Collection[Row] = (),
+        *,
+        wide: bool = False,
+    ) -> None:
         self._mesh, self._rates = mesh, rates or {}
         self._priors = Priors(mesh)
         self._tables: dict[Scope, Table] = {}
         self._rows: dict[Component, Rows] = {}
         self._bad = {(id(cell), bit): cell for cell in mesh.failing for bit in cell.failing(ECHO | LARGE)}
+        for row in explained:
+            self._bad.pop(row, None)
         self._expect(self._by_history())
-        self._candidates = Candidates(mesh, self._priors)
+        self._candidates = Candidates(mesh, self._priors, wide=wide)
 
     def explain(self) -> list[Blamed]:
         """Return the best explanation; empty if no component gains anything."""
@@ -100,8 +110,9 @@ class Reach:
 
     def unexplained(self, blamed: Sequence[Blamed]) -> list[Cell]:
         """Return the paths with a failure that neither `blamed` nor loss explains, each once."""
-        left = self._left([each.component for each in blamed])
-        stray = (row for row in self._bad if row in left and row[0] not in self._rates)  # in their order, look by look
+        explained: set[Row] = set().union(*(each.rows for each in blamed))
+        # In their order, look by look.
+        stray = (row for row in self._bad if row not in explained and row[0] not in self._rates)
         return list({id(self._bad[row]): self._bad[row] for row in stray}.values())
 
     def _left(self, chosen: Iterable[Component]) -> set[Row]:

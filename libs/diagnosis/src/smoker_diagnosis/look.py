@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from smoker_diagnosis.evidence import Cell, Mesh
-from smoker_diagnosis.explain import Blamed, Reach
+from smoker_diagnosis.explain import Blamed
 from smoker_diagnosis.loss import Lossy, dead_cells, find_loss, rates_of
 from smoker_diagnosis.services import Service, find_services
+from smoker_diagnosis.wide import explained
 
 
 @dataclass(slots=True)
@@ -27,13 +28,11 @@ class Look:
 
 def look_at(mesh: Mesh, cluster: str) -> Look:
     """Explain the evidence: first hard faults, then loss, then what is left of the Services."""
-    reach = Reach(mesh)
-    blamed = reach.explain()
+    blamed, stray = explained(mesh)
     lossy: list[Lossy] = []
     if mesh.losing:
         lossy = find_loss(mesh, dead_cells(mesh, blamed))
         if lossy:  # a path that loses packets also fails at times: search again with that rate
-            reach = Reach(mesh, rates_of(mesh, lossy))
-            blamed = reach.explain()
+            blamed, stray = explained(mesh, rates_of(mesh, lossy))
     services, following = find_services(mesh, blamed, lossy)
-    return Look(cluster, mesh, blamed, lossy, services, following, reach.unexplained(blamed))
+    return Look(cluster, mesh, blamed, lossy, services, following, stray)

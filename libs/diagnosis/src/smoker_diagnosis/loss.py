@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from smoker_diagnosis.candidates import enough_paths
 from smoker_diagnosis.component import (
@@ -26,6 +27,7 @@ from smoker_diagnosis.component import (
     cells_of,
     fails,
     scopes_of,
+    wide_scopes_of,
 )
 from smoker_diagnosis.evidence import UDP, Cell, Mesh
 from smoker_diagnosis.explain import Blamed
@@ -41,11 +43,14 @@ WINDOW = 3  # trains of a path that are counted
 FEW = 8  # paths of a component; with fewer the loss may be chance
 COINCIDENCES = 1.0  # times the logarithm of a higher background: more random losses are more often adjacent
 GAIN = 3.0  # what a component must gain beyond its price
+FAR = 40.0  # a scope whose bound is lower than the best score by more is not examined
 NEAR = 3.0  # a component that fits worse than the best by less than this may be the true one
 SAME = 0.5  # layers that differ by less are reported together
 MOST = 8  # components that are named at most
 SMALL = frozenset({NODE, PAIR})
-SCOPES = SMALL | {ZONE, ZONE_PAIR, INSIDE_ZONE, ALL}
+WIDE = frozenset({ZONE, ZONE_PAIR, INSIDE_ZONE, ALL})
+SCOPES = SMALL | WIDE
+MANY = 4000  # lossy paths from which wide components are searched first
 CLEAR = 3  # packets lost in trains from which a path counts as lossy rather than dead
 DILUTED = 3.0  # rounds that are counted; the loss may be in one of them
 MOST_RATE = 0.9
@@ -111,28 +116,39 @@ def _better(mesh: Mesh, dead: Collection[int], background: float) -> list[Lossy]
     found = _find(mesh, dead, background, SCOPES)
     if all(each.component.scope.kind in SMALL for each in found):
         return found
+    bounds = sorted(_bounds(mesh, set(dead), background, SMALL).values(), reverse=True)
+    if sum(bounds[:MOST]) < sum(each.gain for each in found):
+        return found  # at their best, nodes and pairs explain less
     small = _find(mesh, dead, background, SMALL)
     return max(found, small, key=lambda some: sum(each.gain for each in some))
 
 
-def _find(mesh: Mesh, dead: Collection[int], background: float, kinds: Collection[str]) -> list[Lossy]:
+def _find(mesh: Mesh, dead: Collection[int], background: float, kinds: frozenset[str]) -> list[Lossy]:
     out, priors, found = set(dead), Priors(mesh), list[Lossy]()
     least = GAIN + COINCIDENCES * math.log(background / BACKGROUND)
+    # A loss everywhere is found without all nodes and pairs that it touches.
+    some = [kinds & WIDE, kinds] if len(mesh.losing) > MANY and kinds & WIDE else [kinds]
     while len(found) < MOST:
-        scored = sorted(_scored(mesh, out, priors, background, kinds), key=lambda each: (-each.score, each.component))
+        scored = sorted(_scored(mesh, out, priors, background, some[0]), key=lambda each: (-each.score, each.component))
         if not scored or scored[0].score < least:
-            break
+            if len(some) == 1:
+                break
+            some.pop(0)
+            continue
         found.append(_lossy(scored))
         out.update(id(cell) for cell in found[-1].cells)
     return found
 
 
 def _scored(
-    mesh: Mesh, out: Collection[int], priors: Priors, background: float, kinds: Collection[str]
+    mesh: Mesh, out: Collection[int], priors: Priors, background: float, kinds: frozenset[str]
 ) -> Iterator[_Scored]:
     """Yield the components that may lose packets, with their gain."""
-    for scope, most in _bounds(mesh, out, background, kinds).items():
-        if most - priors.of(Component(scope, OVERLAY)) < GAIN:
+    best = 0.0
+    bounds = _bounds(mesh, out, background, kinds)
+    for scope in sorted(bounds, key=lambda each: (-bounds[each], each)):
+        most = bounds[scope] - priors.of(Component(scope, OVERLAY))
+        if most < GAIN or most < best - FAR:
             continue
         cells = [cell for cell in cells_of(mesh, scope) if cell.sent and not cell.local and id(cell) not in out]
         families = {cell.family for cell in cells}
@@ -150,10 +166,12 @@ def _scored(
                     maybe = [cell for cell in cells if cell.lost and _loses(component, cell) == MAY]
                     score += sum(max(_worth(cell, rate / 2, background), 0.0) for cell in maybe)
                     members += maybe
-                    yield _Scored(component, score - priors.of(component), rate, members)
+                    score -= priors.of(component)
+                    best = max(best, score)
+                    yield _Scored(component, score, rate, members)
 
 
-def _bounds(mesh: Mesh, out: Collection[int], background: float, kinds: Collection[str]) -> dict[Scope, float]:
+def _bounds(mesh: Mesh, out: Collection[int], background: float, kinds: frozenset[str]) -> dict[Scope, float]:
     """Return the highest gain of each scope from its lossy paths."""
     bounds: dict[Scope, float] = {}
     paths = Counter[Scope]()
@@ -162,7 +180,7 @@ def _bounds(mesh: Mesh, out: Collection[int], background: float, kinds: Collecti
             continue
         most = _worth(cell, max(cell.lost / cell.sent, LEAST), background)
         if most > 0:
-            for scope in scopes_of(cell):
+            for scope in (wide_scopes_of if kinds <= WIDE else scopes_of)(cell):
                 if scope.kind in kinds:
                     bounds[scope] = bounds.get(scope, 0.0) + most
                     paths[scope] += 1
@@ -209,7 +227,11 @@ def _worth(cell: Cell, rate: float, background: float) -> float:
 
     At a rate they are binomial. By chance a path loses a few packets at once, and rarely.
     """
-    sent, lost, rate = cell.sent, cell.lost, min(rate, 0.99)
+    return _worth_of(cell.sent, cell.lost, min(rate, 0.99), background)
+
+
+@lru_cache(maxsize=4096)
+def _worth_of(sent: int, lost: int, rate: float, background: float) -> float:
     ways = math.lgamma(sent + 1) - math.lgamma(lost + 1) - math.lgamma(sent - lost + 1)
     at_rate = ways + lost * math.log(rate) + (sent - lost) * math.log(1 - rate)
     by_chance = -(-lost // BURST) * math.log(background) if lost else math.log(1 - background)

@@ -27,7 +27,7 @@ from smoker_diagnosis.state import PEER, RESOLVER, SERVICE, PathState, State
 
 ROUNDS = 3  # a result older than this many intervals is outdated
 TIMEOUTS = 3  # probes of one round that may come before it
-FLAPS = 6  # short streaks of failures in its history from which a path is unsteady,
+FLAPS = 4  # short streaks of failures in its history from which a path is unsteady,
 OFTEN = 0.1  # if they are this share of its results
 
 
