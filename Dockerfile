@@ -9,13 +9,15 @@ ARG PYTHON_IMAGE=python:3.13-slim
 FROM ${PYTHON_IMAGE} AS builder
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1
 WORKDIR /src
-ARG SERVICE
-RUN python -m venv /build && python -m venv --without-pip /opt/smoker
-COPY constraints.txt ./
+# Third-party packages come from the index, each file checked against its hash (make lock); without a wheel for this base they are built
+# with the locked tools. The project's own packages come only from this tree, never from a package of the same name on the index.
+COPY dev/release/tools.txt dev/release/packages.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip \
-    /build/bin/python -m pip install --quiet --constraint constraints.txt hatchling setuptools
-# Third-party packages come from the index in the versions of constraints.txt; without a wheel for this base they are built with the
-# locked tools. The project's own packages come only from this tree, never from a package of the same name on the index.
+    python -m venv /build \
+    && /build/bin/python -m pip install --quiet --require-hashes --requirement tools.txt \
+    && /build/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --require-hashes --requirement packages.txt \
+        --wheel-dir /others
+ARG SERVICE
 COPY dev/closure.py dev/
 COPY libs/common/pyproject.toml libs/common/
 COPY libs/outcome/pyproject.toml libs/outcome/
@@ -23,10 +25,8 @@ COPY libs/kube/pyproject.toml libs/kube/
 COPY libs/echo/pyproject.toml libs/echo/
 COPY libs/diagnosis/pyproject.toml libs/diagnosis/
 COPY services/${SERVICE}/pyproject.toml services/${SERVICE}/
-RUN --mount=type=cache,target=/root/.cache/pip \
-    python dev/closure.py others "${SERVICE}" > others.txt \
-    && /build/bin/python -m pip wheel --quiet --no-build-isolation --constraint constraints.txt --requirement others.txt \
-        --wheel-dir /others \
+RUN python -m venv --without-pip /opt/smoker \
+    && python dev/closure.py others "${SERVICE}" > others.txt \
     && /build/bin/python -m pip --python /opt/smoker/bin/python install --quiet --no-compile --no-index --find-links /others \
         --requirement others.txt
 COPY libs/ libs/

@@ -190,8 +190,10 @@ lock: ## write constraints.txt from the newest versions of everything
 	@$(PYTHON) -m venv --clear .venv-lock
 	@.venv-lock/bin/python -m pip --disable-pip-version-check install --quiet --requirement requirements-dev.txt --requirement requirements-page.txt $(PACKAGES:%=--editable %)
 	@.venv-lock/bin/python -m pip freeze --all --exclude-editable | grep -v '^pip==' > constraints.txt
+	@.venv-lock/bin/python -m pip --disable-pip-version-check install --quiet uv
+	@.venv-lock/bin/python dev/release/lock.py
 	@rm -rf .venv-lock
-	@git --no-pager diff --stat constraints.txt
+	@git --no-pager diff --stat constraints.txt dev/release
 
 clean:  ## remove everything that the other commands created
 	rm -rf $(VENV) .venv-lock dist $(PAGE)/node_modules tests/bench/build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
