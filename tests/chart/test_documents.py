@@ -161,3 +161,23 @@ def test_cluster_versions(helm: Helm) -> None:
         assert helm.run("template", "smoker", str(CHART), "--kube-version", version)
     with pytest.raises(Exception, match="incompatible with Kubernetes"):
         helm.run("template", "smoker", str(CHART), "--kube-version", "1.24.9")
+
+
+def test_notes_say_where_the_page_is(helm: Helm, tmp_path: Path) -> None:
+    """On this machine through a forwarded port, and at the first host of the Ingress where there is one."""
+    forwarded = "http://localhost:8083/ while this runs:"
+    ingress = {"enabled": True, "hosts": ["smoker.example.com"], "withoutLogin": True}
+    assert f"Its page is on {forwarded}" in notes(helm, tmp_path, {})
+    reached = notes(helm, tmp_path, {"hub": {"ingress": ingress}})
+    assert f"Its page is on http://smoker.example.com, and on {forwarded}" in reached
+
+
+def test_notes_warn_where_prometheus_is_shut_out(helm: Helm, tmp_path: Path) -> None:
+    """With policies and a monitor, until networkPolicy.adminFrom names a client."""
+    policy: dict[str, Any] = {"enabled": True}
+    scraped = {"metrics": {"podMonitor": {"enabled": True}}, "networkPolicy": policy}
+    warning = "WARNING: the network policies let no Prometheus scrape."
+    assert warning in notes(helm, tmp_path, scraped)
+    assert warning not in notes(helm, tmp_path, {"networkPolicy": policy})
+    policy["adminFrom"] = [{"namespaceSelector": {}}]
+    assert warning not in notes(helm, tmp_path, scraped)
