@@ -66,7 +66,7 @@ def test_a_plan_changes_without_a_restart(release: Release, nodes: set[str]) -> 
 
     after = eventually("the new target is probed from every node", 30, follows)
     assert (release.uids(), restarts(release)) == (uids, 0)
-    peers = {(node, target) for node, _probe, target, family in after if family}
+    peers = {(node, target) for node, probe, target, family in after if family and probe == "tcp"}
     assert {node: sum(of == node for of, _peer in peers) for node in nodes} == dict.fromkeys(nodes, 1)
     stayed = before.keys() & after.keys()
     assert len(stayed) >= 3 * len(nodes)
