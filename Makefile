@@ -14,7 +14,7 @@ FOLLOW    ?=
 LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-requests 100 $(if $(FOLLOW),--follow)
 
 .DEFAULT_GOAL := help
-.PHONY: check-workflows programs e2e-install help setup run test test-services test-chart test-page vendor screenshot check format build images docker-build manifests package release base deploy undeploy logs-server logs-client \
+.PHONY: lock-images check-workflows programs e2e-install help setup run test test-services test-chart test-page vendor screenshot check format build images docker-build manifests package release base deploy undeploy logs-server logs-client \
         e2e e2e-faults e2e-rest e2e-starved e2e-quiet e2e-accuracy bench bench-accuracy bench-scale bench-soak bench-mesh bench-cluster bench-diagnosis bench-history bench-hub bench-page lock clean
 
 help:  ## list the commands
@@ -190,10 +190,15 @@ lock: ## write constraints.txt from the newest versions of everything
 	@$(PYTHON) -m venv --clear .venv-lock
 	@.venv-lock/bin/python -m pip --disable-pip-version-check install --quiet --requirement requirements-dev.txt --requirement requirements-page.txt $(PACKAGES:%=--editable %)
 	@.venv-lock/bin/python -m pip freeze --all --exclude-editable | grep -v '^pip==' > constraints.txt
+	@rm -rf .venv-lock
+	@$(MAKE) --no-print-directory lock-images
+	@git --no-pager diff --stat constraints.txt dev/release
+
+lock-images:  ## write the hashes of what the images install again, for the versions of constraints.txt
+	@$(PYTHON) -m venv --clear .venv-lock
 	@.venv-lock/bin/python -m pip --disable-pip-version-check install --quiet uv
 	@.venv-lock/bin/python dev/release/lock.py
 	@rm -rf .venv-lock
-	@git --no-pager diff --stat constraints.txt dev/release
 
 clean:  ## remove everything that the other commands created
 	rm -rf $(VENV) .venv-lock dist $(PAGE)/node_modules tests/bench/build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
