@@ -2,7 +2,17 @@
 
 from collections.abc import Collection
 
-from smoker_prober.probes import base, connect, dns, grpc, http, tcp, tls, udp, websocket
+from smoker_prober.probes import (
+    base,
+    connect,
+    dns,
+    grpc,
+    http,
+    tcp,
+    tls,
+    udp,
+    websocket,
+)
 from smoker_prober.result import Result
 from smoker_prober.target import Target
 
