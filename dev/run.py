@@ -27,7 +27,7 @@ from honcho.manager import Manager
 from honcho.printer import Message, Printer
 
 ECHOES = ("tcp-echo", "udp-echo", "http-echo")
-ADMIN_PORT = 9464  # of the first echo, where the variable says no other; the next two and the prober follow
+ADMIN_PORT = 9464  # default of the first echo; the next two and the prober use the ports after it
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever http_proxy says
 MISTAKE = 2  # exit code of a service that cannot start
 PATIENCE = 20.0  # seconds until the echoes must be ready
@@ -41,7 +41,7 @@ Everything runs. In another terminal:
   kill {pid}    stops udp-echo for {away:.0f} s: its probe says FAILED, then SUCCESS again
 {page}Ctrl-C here ends it all.
 """
-HUB_PORT = 8083  # of the page, where the variable says no other
+HUB_PORT = 8083  # default of the page
 NODES = {"node-1": "127.0.1.1", "node-2": "127.0.1.2", "node-3": "127.0.1.3"}
 VICTIM = "node-2"
 KEY = "b"
@@ -66,7 +66,7 @@ class Lines(Printer):  # type: ignore[misc]
 
 
 class Processes(Manager):  # type: ignore[misc]
-    """The processes. Stop them once nobody can read their lines."""
+    """Run the processes. Stop them when their lines no longer have a reader."""
 
     def __init__(self, lines: Lines) -> None:
         super().__init__(lines)
@@ -207,7 +207,7 @@ def probe_when_ready() -> None:
     """Say what can be done now, and become the prober, as soon as the echoes are ready."""
     own = int(os.environ["ADMIN_PORT"])
     wait_for_echoes(own)
-    moved = f"ADMIN_PORT={own} " if own != ADMIN_PORT + len(ECHOES) else ""  # else `report` finds it by itself
+    moved = f"ADMIN_PORT={own} " if own != ADMIN_PORT + len(ECHOES) else ""  # otherwise `report` finds it without help
     report = moved + os.path.relpath(Path(sys.executable).with_name("smoker-prober"))
     pid = Path(os.environ[RUN], "udp-echo").read_text()
     port = os.environ.get("HUB_PORT") or HUB_PORT

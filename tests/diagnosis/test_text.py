@@ -107,7 +107,7 @@ def test_loss() -> None:
         ),
         (
             finding("silent", severity="warning", notes=("pod", "mute"), confidence=0.97),
-            "WARNING node-3: the prober hangs: TCP connects, nothing answers; the network is well, confidence 97 %",
+            "WARNING node-3: the prober hangs: TCP connects, nothing answers; the network works, confidence 97 %",
         ),
         (
             finding("target", Scope("target", ("db",)), "target", outcomes=("timeout", "refused"), confidence=0.9),

@@ -43,7 +43,7 @@ def get(hub: Hub, path: str, query: str = "") -> Any:
 
 
 def cells(found: Any) -> dict[tuple[str, str], int]:
-    """By names of row and column, the number of each cell."""
+    """Map the names of row and column to the number of each cell."""
     read = msgspec.convert(found, Matrix, strict=False)  # the keys of JSON are text
     assert len(read.to) == len(read.state) == len(read.attempts) == len(read.rtt) == len(read.age)
     assert sum(read.counts) == len(read.to)

@@ -230,7 +230,7 @@ def test_a_history_that_cannot_be_read_is_said(tmp_path: Path, records: list[str
     """The hub starts without it, as without a history."""
     (tmp_path / NAME).write_bytes(b"no database" * 100)
     with probers(dead().states()) as found, start(tmp_path, found, ManualClock()) as one:
-        assert [line for line in records if "what was open before the start is not known" in line]
+        assert [line for line in records if "the findings that were open before the start are unknown" in line]
         one.look(2)
         assert one.box.got == ["open"]
 

@@ -109,6 +109,6 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(document: Path) -> None:
-    """Every link of a document to a file of this repository finds it."""
+    """Every link in a document to a file of this repository leads to an existing file."""
     links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", document.read_text())
     assert [link for link in links if "://" not in link and not (document.parent / link).exists()] == []

@@ -1,4 +1,4 @@
-"""The API server as a target of its own."""
+"""The API server as a target."""
 
 from __future__ import annotations
 

@@ -87,6 +87,6 @@ class _Dropped(Collector):
     """Counts the log and result lines that were dropped."""
 
     def collect(self) -> Iterable[Metric]:
-        what = "Lines that were dropped because nobody read the stream or it could not be written"
+        what = "Lines that were dropped because the stream had no reader or could not be written"
         lines = [({"stream": stream}, float(count)) for stream, count in dropped().items()]
         yield counter("smoker_log_dropped_lines_total", what, lines)

@@ -232,7 +232,7 @@ def capture_output(program: str) -> None:
 
 
 def never_block() -> None:
-    """Count as a service from now on: drop lines that nobody reads."""
+    """Never block from now on, as a service must: drop lines that have no reader."""
     for outlet in outlets:
         outlet.waits = False
 

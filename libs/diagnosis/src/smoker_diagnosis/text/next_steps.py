@@ -55,7 +55,7 @@ def _of_layer(finding: Finding) -> str:
 def _dns(finding: Finding) -> str:
     if finding.layer == LAYER_RACE:
         where = _node(finding.scope) or "the nodes"
-        return f"conntrack -S   (on {where}: insert_failed grows with each; docs/troubleshooting.md has three ways out)"
+        return f"conntrack -S   (on {where}: insert_failed grows with each; docs/troubleshooting.md has three remedies)"
     if finding.pod:
         namespace, _, pod = finding.pod.partition("/")
         return f"kubectl describe pod --namespace {namespace} {pod}"

@@ -86,7 +86,7 @@ def _not_ready(_: Finding) -> str:
 
 def _silent(finding: Finding) -> str:
     if "mute" in finding.notes:
-        return "the prober hangs: TCP connects, nothing answers; the network is well"
+        return "the prober hangs: TCP connects, nothing answers; the network works"
     if "hung" in finding.notes:
         return "the prober hangs: its results are old"
     return "the hub has no state of the prober, though its peers reach it"

@@ -53,7 +53,7 @@ def recall(reader: Reader, clock: Clock) -> Recalled:
         with gevent.Timeout(SECONDS, HistoryError(f"the history cannot be read within {SECONDS:g} s")):
             stored = reader.ask(_read)
     except (HistoryError, msgspec.DecodeError) as error:
-        logger.warning("what was open before the start is not known", cause=str(error))
+        logger.warning("the findings that were open before the start are unknown", cause=str(error))
         return Recalled([], [], {})
     return _recalled(stored, clock)
 

@@ -11,7 +11,7 @@ from smoker_hub.web.views import View
 
 Happening = Literal["open", "escalate", "close"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")  # the mildest first
-DEFAULT_SEVERITY: Severity = "warning"  # a finding of severity info, such as an echo that moved, wakes nobody
+DEFAULT_SEVERITY: Severity = "warning"  # a finding of severity info, such as an echo that moved, is not sent by default
 LARGEST_FILE = 8_192  # bytes of a mounted URL, key or Authorization
 
 

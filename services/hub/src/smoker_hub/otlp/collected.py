@@ -50,7 +50,7 @@ class FailedResults:
             if known is not None and known.at == failure.at:
                 continue
             if before is None and not judge.fails(path):
-                continue  # a prober that is seen for the first time: what is over was before this hub's time
+                continue  # a prober seen for the first time: failures that are over ended before this hub started
             more = failure.count - (known.count if known is not None else failure.count - 1)
             ago = hub.collected.waited.get(key, 0.0) + state.at - failure.at
             about = _about(state, path, failure) | {"smoker.failures": max(more, 1)}

@@ -51,7 +51,7 @@ class Reply:
 
 
 def questions(name: str, kinds: tuple[str, ...]) -> list[Question]:
-    """Return a query for each type, with numbers that nobody can guess."""
+    """Return a query for each type, with numbers that cannot be guessed."""
     import dns.message  # noqa: PLC0415
 
     numbers: set[int] = set()

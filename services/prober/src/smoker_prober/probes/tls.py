@@ -1,6 +1,7 @@
 """The TLS probe: a handshake whose certificate is verified, and what the certificate says.
 
-OpenSSL shows no certificate that it refused. So after a failure a second connection, which trusts anybody, reads it.
+OpenSSL shows no certificate that it refused. So after a failure a second connection reads it, which trusts any
+certificate.
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ def _chain(tls: ssl.SSLSocket, *, verified: bool) -> list[bytes]:
     """Return the certificates, the server's own first: before Python 3.13 that one alone.
 
     A verified chain is the one that OpenSSL built, with the CA. The server may have sent more than that, such as an
-    expired cross-sign that nobody needs.
+    expired cross-sign that is not needed.
     """
     get = getattr(tls, "get_verified_chain" if verified else "get_unverified_chain", None)
     if get is not None:

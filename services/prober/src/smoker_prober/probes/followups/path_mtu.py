@@ -1,6 +1,6 @@
 """Checks that the largest packet which the path should take arrives and comes back. It follows a UDP probe.
 
-one packet of `allowed` bytes ── answered ──▶ all is well
+one packet of `allowed` bytes ── answered ──▶ no fault
         └─ three times no answer ─▶ twice one packet of each size, the largest first ─▶ smoker_diagnosis.path_mtu.judge
 
 A router that says "too big" (ICMP 3/4) is no fault: the kernel then lowers the path's MTU, and that size is tried.

@@ -28,7 +28,7 @@ TAKE = 16  # packets between two reads of the socket: its buffer holds some two 
 
 
 class Options(NamedTuple):
-    """A train to `port` of the host that answered: so many packets, spread over seconds."""
+    """A train to `port` of the host that answered: `packets` packets, spread over seconds."""
 
     port: int
     packets: int = 10
