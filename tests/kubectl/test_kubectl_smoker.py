@@ -377,6 +377,7 @@ LOGINS: dict[str, tuple[dict[str, str], list[str]]] = {
     "a user": ({"SMOKER_USERNAME": USER, "SMOKER_PASSWORD": PASSWORD}, []),
     "a Secret with a token": ({"SECRET": SECRETS}, ["--secret", "a"]),
     "a Secret with a user": ({"SECRET": SECRETS}, ["--secret=b"]),
+    "a Secret before the environment": ({"SECRET": SECRETS, "SMOKER_TOKEN": "x"}, ["--secret=b"]),
 }
 
 
