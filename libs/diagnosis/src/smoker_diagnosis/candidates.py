@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from smoker_diagnosis.component import (
@@ -14,7 +14,6 @@ from smoker_diagnosis.component import (
     Scope,
     another_place,
     scopes_of,
-    wide_scopes_of,
 )
 from smoker_diagnosis.evidence import Cell, Mesh, Row
 from smoker_diagnosis.likelihood import ENOUGH, Odds, Table
@@ -35,10 +34,10 @@ class Candidate:
 
 
 class Candidates:
-    """Finds components for failing paths. `wide`: components without nodes alone, such as zones and the whole mesh."""
+    """Finds components for failing paths, among those of the scopes that `scopes` yields for a path."""
 
-    def __init__(self, mesh: Mesh, priors: Priors, *, wide: bool = False) -> None:
-        self._mesh, self._priors, self._wide = mesh, priors, wide
+    def __init__(self, mesh: Mesh, priors: Priors, scopes: Callable[[Cell], Iterator[Scope]] = scopes_of) -> None:
+        self._mesh, self._priors, self._scopes = mesh, priors, scopes
         self._left: Mapping[Row, Cell] = {}  # the failures of the search before
         self._odds: Odds | None = None
         self._kept: dict[Scope, list[Candidate]] = {}  # what that search found, by scope
@@ -53,7 +52,7 @@ class Candidates:
         for cell in {key: cell for (key, _), cell in left.items()}.values():
             most = odds.most(cell)
             twice = any(failure.streak > 1 for failure in cell.failed.values())
-            for scope in (wide_scopes_of if self._wide else scopes_of)(cell):
+            for scope in self._scopes(cell):
                 worth[scope] = worth.get(scope, 0.0) + most
                 paths[scope] += 1
                 if twice:
@@ -86,7 +85,7 @@ class Candidates:
             changed = {row[0]: cell for row, cell in before.items() if row not in left}
             changed |= {row[0]: cell for row, cell in left.items() if row not in before}
             for cell in changed.values():
-                for scope in scopes_of(cell):
+                for scope in self._scopes(cell):
                     self._kept.pop(scope, None)
         self._left, self._odds = left, odds
 

@@ -68,6 +68,12 @@ class Component:
 
 def scopes_of(cell: Cell) -> Iterator[Scope]:
     """Yield the scopes of all components that could cause a failure of `cell`."""
+    yield from narrow_scopes_of(cell)
+    yield from wide_scopes_of(cell)
+
+
+def narrow_scopes_of(cell: Cell) -> Iterator[Scope]:
+    """Yield those of these scopes that are nodes or pairs of nodes."""
     source, target = cell.source, cell.target
     yield Scope(NODE, (source,))
     yield Scope(INTO, (target,))
@@ -76,7 +82,6 @@ def scopes_of(cell: Cell) -> Iterator[Scope]:
         yield Scope(NODE, (target,))
         yield Scope(PAIR, (source, target) if source < target else (target, source))
         yield Scope(ONE_WAY, (source, target))
-    yield from wide_scopes_of(cell)
 
 
 def wide_scopes_of(cell: Cell) -> Iterator[Scope]:

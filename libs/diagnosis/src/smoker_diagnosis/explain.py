@@ -9,11 +9,11 @@ the chosen component is kept beside it ("one of these").
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from smoker_diagnosis.candidates import Candidate, Candidates
-from smoker_diagnosis.component import Component, Priors, Scope
+from smoker_diagnosis.component import Component, Priors, Scope, scopes_of
 from smoker_diagnosis.evidence import ECHO, LARGE, Cell, Mesh, Row
 from smoker_diagnosis.likelihood import Odds, Rows, Table
 from smoker_diagnosis.sets import best_set
@@ -52,7 +52,7 @@ class Reach:
     """Explain failing probes (not loss).
 
     `rates`: of packets lost, by identity of a path. Such a path also fails at times. `explained`: failures that have an
-    explanation already. `wide`: whether to look for components without nodes alone.
+    explanation already. `scopes`: yields the scopes of a path to look at.
     """
 
     def __init__(
@@ -60,8 +60,7 @@ class Reach:
         mesh: Mesh,
         rates: Mapping[int, float] | None = None,
         explained: Collection[Row] = (),
-        *,
-        wide: bool = False,
+        scopes: Callable[[Cell], Iterator[Scope]] = scopes_of,
     ) -> None:
         self._mesh, self._rates = mesh, rates or {}
         self._priors = Priors(mesh)
@@ -71,7 +70,7 @@ class Reach:
         for row in explained:
             self._bad.pop(row, None)
         self._expect(self._by_history())
-        self._candidates = Candidates(mesh, self._priors, wide=wide)
+        self._candidates = Candidates(mesh, self._priors, scopes)
 
     def explain(self) -> list[Blamed]:
         """Return the best explanation; empty if no component gains anything."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from zlib import crc32
 
-from smoker_diagnosis.component import NO, Component, cells_of, fails
+from smoker_diagnosis.component import NO, Component, cells_of, fails, narrow_scopes_of, scopes_of, wide_scopes_of
 from smoker_diagnosis.evidence import Cell, Mesh, Row
 from smoker_diagnosis.explain import Blamed, Reach
 
@@ -24,21 +24,24 @@ def explained(mesh: Mesh, rates: Mapping[int, float] | None = None) -> tuple[lis
 
     `rates`: of packets lost, by identity of a path.
     """
-    wide = _wide(mesh, rates) if len(mesh.failing) > MANY else []
-    rows: set[Row] = set().union(*(each.rows for each in wide))
-    reach = Reach(mesh, rates, rows)
+    wide = _wide(mesh, rates) if len(mesh.failing) > MANY else None
+    rows: set[Row] = set().union(*(each.rows for each in wide or ()))
+    reach = Reach(mesh, rates, rows, scopes_of if wide is None else narrow_scopes_of)
     blamed = reach.explain()
     stray = reach.unexplained(blamed)
     if wide:
         blamed = [replace(each, rows=_rows(mesh, each.component)) for each in blamed]
-    return wide + blamed, stray
+    return (wide or []) + blamed, stray
 
 
-def _wide(mesh: Mesh, rates: Mapping[int, float] | None) -> list[Blamed]:
-    """Return the components without nodes that a sample of the probers shows, each with all failures it explains."""
-    found = Reach(_sample(mesh, -(-len(mesh.failing) // SAMPLE)), rates, wide=True).explain()
+def _wide(mesh: Mesh, rates: Mapping[int, float] | None) -> list[Blamed] | None:
+    """Return the components without nodes that a sample of the probers shows, each with all failures it explains.
+
+    None: the sample leaves a doubt.
+    """
+    found = Reach(_sample(mesh, -(-len(mesh.failing) // SAMPLE)), rates, scopes=wide_scopes_of).explain()
     if any(each.confidence < SURE or each.one_of for each in found):
-        return []
+        return None
     return [replace(each, rows=_rows(mesh, each.component)) for each in found]
 
 
