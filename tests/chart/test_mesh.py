@@ -214,12 +214,12 @@ def test_a_prober_may_list_the_pods_of_the_dns_and_nothing_else_there(any_helm: 
     """A Role in the namespace of the DNS, bound to the probers' account, and gone with each value that needs none."""
     for values, where in (({}, "kube-system"), ({"dns": {"replicas": {"namespace": "dns"}}}, "dns")):
         release = any_helm.render(values)
-        role, binding = (release.get(kind, "smoker-prober-default") for kind in ("Role", "RoleBinding"))
+        role, binding = (release.get(kind, "default-smoker-prober") for kind in ("Role", "RoleBinding"))
         assert {role["metadata"]["namespace"], binding["metadata"]["namespace"]} == {where}
         assert role["rules"] == [
             {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]}
         ]
-        assert binding["roleRef"]["name"] == "smoker-prober-default"
+        assert binding["roleRef"]["name"] == "default-smoker-prober"
         assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "smoker-prober", "namespace": "default"}]
     for without in (
         {"dns": {"name": ""}},

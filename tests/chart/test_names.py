@@ -18,6 +18,11 @@ def names(release: Rendered) -> set[tuple[str, str]]:
     return {(o["kind"], o["metadata"]["name"]) for o in release.objects}
 
 
+def of_dns(base: str) -> set[tuple[str, str]]:
+    """What allows probers to list the pods of the DNS, in its namespace."""
+    return {(kind, f"default-{base}-prober") for kind in ("Role", "RoleBinding")}
+
+
 def expected(base: str) -> set[tuple[str, str]]:
     return {
         ("Service", f"{base}-server"),
@@ -31,6 +36,7 @@ def expected(base: str) -> set[tuple[str, str]]:
         ("ClusterRole", f"default-{base}-hub"),
         ("ClusterRoleBinding", f"default-{base}-hub"),
         ("Pod", f"{base}-test"),
+        *of_dns(base),
     }
 
 
@@ -42,7 +48,7 @@ def test_objects(helm: Helm) -> None:
 
 def test_without_a_mesh(helm: Helm) -> None:
     """What only a mesh needs goes with it: the account, its permission, the headless Service, the hub."""
-    gone = {(kind, "smoker-prober") for kind in MESH}
+    gone = {(kind, "smoker-prober") for kind in MESH} | of_dns("smoker")
     assert names(helm.render(NO_MESH)) == {
         each for each in expected("smoker") - gone if not each[1].endswith("smoker-hub")
     }
@@ -97,7 +103,7 @@ def test_long_names(helm: Helm, release: str, override: str) -> None:
     found = helm.render({**EVERYTHING, "fullnameOverride": override}, release=release)
     assert len(names(found)) == len(found.objects) == len(expected("")) + 14
     for kind, name in names(found):
-        assert len(name) <= (63 if not kind.startswith("Cluster") else 63 + len("default-"))
+        assert len(name) <= 63 + (len("default-") if "Role" in kind and name.startswith("default-") else 0)
         assert "--" not in name
         assert kind == "ConfigMap" or name.endswith(ENDS)
     for one in found.objects:
@@ -134,7 +140,9 @@ def test_namespace(helm: Helm) -> None:
     for namespace in ("net", "off", "1e3"):  # the last two are no text to YAML, unless they are quoted
         for found in helm.render(EVERYTHING, namespace=namespace).objects:
             of_the_cluster = found["kind"].startswith("Cluster")
-            assert found["metadata"].get("namespace") == (None if of_the_cluster else namespace)
+            of_the_dns = found["metadata"]["name"] == f"{namespace}-smoker-prober"
+            wanted = None if of_the_cluster else "kube-system" if of_the_dns else namespace
+            assert found["metadata"].get("namespace") == wanted
             assert {subject["namespace"] for subject in found.get("subjects", ())} <= {namespace}
 
 
