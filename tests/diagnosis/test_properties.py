@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from smoker_diagnosis.diagnose import diagnose
 from smoker_diagnosis.finding import Finding
 from smoker_diagnosis.state import PathState, State, StateError, decode, encode
-from tests.diagnosis.mesh import Cluster, Link, named, nodes
+from tests.diagnosis.mesh import Cluster, Link, named, nodes, two_zones
 
 few = settings(max_examples=12, deadline=None, derandomize=True)
 sizes = st.integers(5, 14)
@@ -131,3 +131,68 @@ def test_round_trip(state: State) -> None:
 def test_any_states(states: list[State]) -> None:
     """The diagnosis of any states is a list of findings that can be sent."""
     assert msgspec.json.encode(diagnose(states))
+
+
+@st.composite
+def bounded(draw: st.DrawFn) -> Cluster:
+    """Draw a mesh in which each node probes ten of up to 23 others, with unequal zones."""
+    names = nodes(draw(st.integers(12, 24)))
+    return Cluster(
+        names,
+        host=draw(st.booleans()),
+        families=draw(st.sampled_from([("ipv4",), ("ipv4", "ipv6")])),
+        zones=two_zones(names, first=draw(st.integers(2, 9))),
+        services=False,
+    )
+
+
+@few
+@given(mesh=bounded(), gone=st.integers(0, 23))
+def test_a_healthy_bounded_mesh_yields_nothing(mesh: Cluster, gone: int) -> None:
+    """A healthy mesh with bounded peers and unequal zones has no finding but for a prober whose state is missing."""
+    without = mesh.nodes[gone : gone + 1]
+    assert {each.scope.nodes for each in mesh.findings(without)} <= {(node,) for node in without}
+
+
+@few
+@given(mesh=bounded(), fault=faults)
+def test_more_failures_never_lower_it_in_a_bounded_mesh(
+    mesh: Cluster, fault: Callable[[str], Callable[[Link], bool]]
+) -> None:
+    """Each further round of the same failures makes the diagnosis no less sure of the place."""
+    sure = [about(mesh.fail(fault("node-2"), rounds=rounds).findings(), "node-2") for rounds in (1, 2, 3)]
+    assert sure[0] <= sure[1] + 1e-3 <= sure[2] + 2e-3
+    assert sure[2] > 0.9
+
+
+@few
+@given(mesh=bounded(), fault=faults, gone=st.sets(st.integers(0, 23), max_size=3))
+def test_a_missing_state_makes_no_innocent_node_guilty_in_a_bounded_mesh(
+    mesh: Cluster, fault: Callable[[str], Callable[[Link], bool]], gone: set[int]
+) -> None:
+    """Without some states no place is named that leaves out the guilty node."""
+    mesh.fail(fault("node-2"))
+    for each in mesh.findings([name for number, name in enumerate(mesh.nodes) if number in gone]):
+        if each.kind != "silent":
+            assert "node-2" in each.scope.nodes or any("node-2" in scope.nodes for scope in each.one_of)
+
+
+@few
+@given(mesh=bounded(), fault=faults, names=st.randoms(use_true_random=False))
+def test_names_mean_nothing_in_a_bounded_mesh(
+    mesh: Cluster, fault: Callable[[str], Callable[[Link], bool]], names: object
+) -> None:
+    """The same bounded mesh with other names of nodes has the same findings of the renamed nodes."""
+    renamed = list(mesh.nodes)
+    names.shuffle(renamed)  # type: ignore[attr-defined]
+    new = dict(zip(mesh.nodes, renamed, strict=True))
+    other = Cluster(
+        renamed,
+        host=mesh.host,
+        families=mesh.families,
+        zones={new[node]: zone for node, zone in mesh.zones.items()},
+        services=False,
+    )
+    before = named(mesh.fail(fault("node-2")).findings())
+    after = named(other.fail(fault(new["node-2"])).findings())
+    assert after == [(kind, scope, tuple(new[node] for node in where), layer) for kind, scope, where, layer in before]
