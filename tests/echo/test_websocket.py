@@ -57,8 +57,8 @@ def test_every_message_comes_back(echo: HttpEcho, message: str | bytes) -> None:
     assert echo.counts.received >= 2 * len(message)
 
 
-def test_the_prober_likes_it(echo: HttpEcho) -> None:
-    """Both ways of the websocket probe, and a subprotocol."""
+def test_the_websocket_probe(echo: HttpEcho) -> None:
+    """A ping, a text and a subprotocol are each answered."""
     for options in (Options("/ws"), Options("/ws", message="text"), Options("/ws", subprotocol="v2.chat")):
         port = port_of(echo)
         result = run(Target("websocket", HOST, port, service_path(HOST, port), options), "node-1", PLENTY)
@@ -75,7 +75,7 @@ def test_a_message_that_is_too_long(echo: HttpEcho) -> None:
 
 
 def test_a_server_that_stops(echo: HttpEcho) -> None:
-    """It says 1001 to each client, and waits for nobody else."""
+    """It closes each connection with code 1001, and none has to be cut."""
     with client(echo) as ws:
         ws.send("PING")
         assert ws.recv(PLENTY) == "PING"

@@ -41,7 +41,7 @@ def test_it_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_target_of_that_name_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever names a target `kubernetes` gets that one alone."""
+    """A target that TARGETS calls `kubernetes` replaces it."""
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
     found = hosts(settings_of({"PROBE_API_SERVER": "true", "TARGETS": "kubernetes=tcp://10.96.0.1:443"}))
     assert [each.probe for each in found["kubernetes other"]] == ["connect"]

@@ -103,7 +103,7 @@ def test_a_bad_certificate(tmp_path: Path, which: str) -> None:
     assert tuple(result.phases) == PHASES[:3]
 
 
-def test_a_certificate_that_nobody_vouches_for(ca: Authority, good: Path, tmp_path: Path) -> None:
+def test_a_certificate_without_a_trusted_issuer(ca: Authority, good: Path, tmp_path: Path) -> None:
     """One by another CA, and one that is its own CA: each has its own word."""
     other = Authority(tmp_path / "other", "other-ca")
     with s_server(good) as port:

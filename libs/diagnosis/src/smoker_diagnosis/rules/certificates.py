@@ -1,4 +1,4 @@
-"""Certificates of targets that expire soon, or that have expired: known to the prober that saw the earliest date."""
+"""Certificates of targets that expire soon or have expired, by the earliest date that a prober has seen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a certificate says (RFC 5280), trusted or not. Its texts come from outside: they are cut and made plain."""
+"""Decode a certificate (RFC 5280), trusted or not. Its texts come from outside: they are cut and made printable."""
 
 from __future__ import annotations
 

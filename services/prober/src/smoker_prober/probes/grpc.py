@@ -6,10 +6,7 @@ one field each, so they are read and written here.
 
 from __future__ import annotations
 
-import contextlib
-import socket
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,8 +16,8 @@ from smoker_outcome.failure import BadReply
 from smoker_prober.probes import option_kinds
 from smoker_prober.probes.base import Attempt, Probe
 from smoker_prober.probes.certified import Certified, expiry_of
-from smoker_prober.probes.connection import connect, count_retransmits
-from smoker_prober.probes.handshake import Security, require_alpn, secured
+from smoker_prober.probes.connection import count_retransmits
+from smoker_prober.probes.handshake import Security, connected, require_alpn
 from smoker_prober.probes.options import Url, of_query, option
 
 CHECK = "/grpc.health.v1.Health/Check"
@@ -65,18 +62,6 @@ class Details(Certified):
         return {"health": self.health} if self.health else {}
 
 
-@contextlib.contextmanager
-def _connected(attempt: Attempt, options: Options) -> Iterator[socket.socket]:
-    with connect(attempt) as sock:
-        if not options.tls:
-            yield sock
-            return
-        security = Security(options.server_name, options.ca, alpn=("h2",))
-        with secured(attempt, sock, security) as tls:
-            require_alpn(tls, "h2")
-            yield tls
-
-
 def run(attempt: Attempt) -> None:
     """Ask for the health of a service."""
     from smoker_prober.probes.http2 import Exchange  # noqa: PLC0415  0.8 MiB, for those who need it
@@ -93,7 +78,10 @@ def run(attempt: Attempt) -> None:
         ("user-agent", "smoker-prober"),
         ("grpc-timeout", f"{max(1, round(min(attempt.deadline.left, 99_999) * 1000))}m"),
     ]
-    with _connected(attempt, options) as sock:
+    security = Security(options.server_name, options.ca, alpn=("h2",)) if options.tls else None
+    with connected(attempt, security) as sock:
+        if security is not None:
+            require_alpn(sock, "h2")
         reply = Exchange(attempt, sock, MOST).run(headers, request(options.service))
         count_retransmits(attempt, sock)
         attempt.details = Details(**expiry_of(sock))

@@ -12,6 +12,7 @@ from smoker_common.host import wire
 from smoker_outcome.tls import TlsFailure
 from smoker_prober.network.deadline import Deadline
 from smoker_prober.probes.base import Attempt
+from smoker_prober.probes.connection import connect
 from smoker_prober.probes.trust import context
 from smoker_prober.target import Target
 
@@ -58,9 +59,24 @@ def secured(attempt: Attempt, sock: socket.socket, security: Security) -> Iterat
         yield tls
 
 
-def require_alpn(tls: ssl.SSLSocket, *protocols: str) -> None:
-    """Raise `TlsFailure` unless the server chose one of `protocols` (RFC 7301)."""
-    chosen = tls.selected_alpn_protocol()
+@contextlib.contextmanager
+def connected(attempt: Attempt, security: Security | None) -> Iterator[socket.socket]:
+    """Connect a nonblocking socket, over TLS with a verified certificate where `security` says how."""
+    with contextlib.ExitStack() as stack:
+        sock: socket.socket = stack.enter_context(connect(attempt))
+        if security is not None:
+            sock = stack.enter_context(secured(attempt, sock, security))
+        yield sock
+
+
+def require_alpn(sock: socket.socket, *protocols: str) -> None:
+    """Raise `TlsFailure` unless the server chose one of `protocols` over TLS (RFC 7301)."""
+    chosen = chosen_alpn(sock)
     if chosen not in protocols:
         offered = ", ".join(protocols)
         raise TlsFailure("alpn", f"the server chose {chosen or 'no protocol'} where {offered} was offered (ALPN)")
+
+
+def chosen_alpn(sock: socket.socket) -> str | None:
+    """Return the protocol that the server chose; None without TLS or without a choice."""
+    return sock.selected_alpn_protocol() if isinstance(sock, ssl.SSLSocket) else None

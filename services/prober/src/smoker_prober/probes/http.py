@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import socket
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +14,8 @@ from smoker_common.host import authority, wire
 from smoker_outcome.failure import BadReply
 from smoker_prober.probes.base import Attempt, Probe
 from smoker_prober.probes.certified import Certified, expiry_of
-from smoker_prober.probes.connection import connect, count_retransmits
-from smoker_prober.probes.handshake import Security, require_alpn, secured
+from smoker_prober.probes.connection import count_retransmits
+from smoker_prober.probes.handshake import Security, chosen_alpn, connected, require_alpn
 from smoker_prober.probes.http_answer import Answer
 from smoker_prober.probes.http_options import PATIENCE, matches
 from smoker_prober.probes.http_options import Options as Options  # noqa: PLC0414  beside its probe
@@ -53,33 +52,21 @@ def _url(target: Target) -> Options | None:
     return options
 
 
-@contextlib.contextmanager
-def _connected(attempt: Attempt) -> Iterator[tuple[socket.socket, bool]]:
-    """Connect a nonblocking socket, with TLS and a checked certificate if the URL is https; and whether for HTTP/2."""
-    url = _url(attempt.target) or Options()
-    with connect(attempt) as sock:
-        if not url.tls:
-            yield sock, url.version == "2"  # without TLS the client has to know (RFC 9113 section 3.3)
-            return
-        with secured(attempt, sock, Security(ca=url.ca, alpn=ALPN[url.version])) as tls:
-            if url.version == "2":
-                require_alpn(tls, "h2")
-            yield tls, tls.selected_alpn_protocol() == "h2"
-
-
 def from_url(url: Url) -> Options:
     """Return the options that a URL says. Raises ValueError."""
-    if url.path is None and url.query is not None:
-        raise ValueError("a query needs a path before it")
-    query = "" if url.query is None else f"?{url.query}"
-    return Options(f"{url.path or '/'}{query}", tls=url.scheme == "https")
+    return Options(url.page, tls=url.scheme == "https")
 
 
 def run(attempt: Attempt) -> None:
     """Ask for a page and judge its status and body."""
     url = _url(attempt.target)
     asked = url or Options()
-    with _connected(attempt) as (sock, second):
+    security = Security(ca=asked.ca, alpn=ALPN[asked.version]) if asked.tls else None
+    with connected(attempt, security) as sock:
+        if asked.version == "2" and security is not None:
+            require_alpn(sock, "h2")
+        # Without TLS the client has to know that the server speaks HTTP/2 (RFC 9113 section 3.3).
+        second = asked.version == "2" or chosen_alpn(sock) == "h2"
         status, body = (_over_http2 if second else _over_http1)(attempt, sock, asked)
     expect, what = asked.expect, f"{asked.method} {asked.path}"
     wanted = expect.status or (((200, 200),) if url is None else ((200, 399),))

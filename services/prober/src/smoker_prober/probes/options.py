@@ -51,6 +51,13 @@ class Url:
     path: str | None = None
     query: str | None = None
 
+    @property
+    def page(self) -> str:
+        """Return the path with its query, as it is sent. Raises ValueError for a query without a path."""
+        if self.path is None and self.query is not None:
+            raise ValueError("a query needs a path before it")
+        return f"{self.path or '/'}{'' if self.query is None else f'?{self.query}'}"
+
 
 class Declared(NamedTuple):
     """One option that has a value of its own: its key, the fields that lead to it, its kind, default and help text."""

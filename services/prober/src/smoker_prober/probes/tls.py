@@ -1,7 +1,7 @@
 """The TLS probe: a handshake whose certificate is verified, and what the certificate says.
 
-OpenSSL shows no certificate that it refused. So after a failure a second connection reads it, which trusts any
-certificate.
+OpenSSL shows no certificate that it refused. So after a failure the probe reads it over a second connection, which
+accepts any certificate.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def run(attempt: Attempt) -> None:
             if options.alpn:
                 require_alpn(tls, *options.alpn)
             with contextlib.suppress(OSError):
-                tls.unwrap()  # says goodbye, and does not wait for the answer
+                tls.unwrap()  # sends close_notify, and does not wait for the answer
     except ssl.SSLError as error:
         seen = attempt.details if isinstance(attempt.details, Details) else _look(attempt, options)
         attempt.details = replace(seen, cause=cause_of(error))

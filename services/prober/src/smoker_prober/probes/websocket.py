@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ from smoker_outcome.failure import BadReply
 from smoker_prober.probes import http_options, option_kinds
 from smoker_prober.probes.base import Attempt, Probe
 from smoker_prober.probes.certified import Certified, expiry_of
-from smoker_prober.probes.connection import connect, count_retransmits
-from smoker_prober.probes.handshake import Security, secured
+from smoker_prober.probes.connection import count_retransmits
+from smoker_prober.probes.handshake import Security, connected
 from smoker_prober.probes.options import Url, option
 from smoker_prober.probes.stream import receive, send
 
@@ -65,16 +64,6 @@ class Details(Certified):
         """Return the status, or the close code."""
         found = {"status": self.status, "close_code": self.close_code}
         return {name: value for name, value in found.items() if value is not None}
-
-
-@contextlib.contextmanager
-def _connected(attempt: Attempt, options: Options) -> Iterator[socket.socket]:
-    with connect(attempt) as sock:
-        if not options.tls:
-            yield sock
-            return
-        with secured(attempt, sock, Security(options.server_name, options.ca)) as tls:
-            yield tls
 
 
 class _Conversation:
@@ -177,7 +166,8 @@ class _Conversation:
 def run(attempt: Attempt) -> None:
     """Open a WebSocket, get an answer, and close it."""
     options: Options = attempt.target.options or Options()
-    with _connected(attempt, options) as sock:
+    security = Security(options.server_name, options.ca) if options.tls else None
+    with connected(attempt, security) as sock:
         conversation = _Conversation(attempt, sock, options)
         subprotocol = conversation.open()
         attempt.details = Details(subprotocol=subprotocol or None, **expiry_of(sock))
@@ -189,10 +179,7 @@ def run(attempt: Attempt) -> None:
 
 def from_url(url: Url) -> Options:
     """Return the options that a URL says. Raises ValueError."""
-    if url.path is None and url.query is not None:
-        raise ValueError("a query needs a path before it")
-    query = "" if url.query is None else f"?{url.query}"
-    return Options(f"{url.path or '/'}{query}", tls=url.scheme == "wss")
+    return Options(url.page, tls=url.scheme == "wss")
 
 
 def _prepare(_options: object) -> None:
