@@ -178,5 +178,10 @@ def healthy(small: SimulatedHub) -> Iterator[SimulatedHub]:
 
 
 def _is_healthy(show: SimulatedHub) -> bool:
+    return b'"state":"healthy"' in summary(show)
+
+
+def summary(show: SimulatedHub) -> bytes:
+    """Return what the hub says in one sentence, as JSON."""
     with urllib.request.urlopen(f"{show.address}api/v1/summary", timeout=5) as answer:
-        return b'"state":"healthy"' in answer.read()
+        return bytes(answer.read())

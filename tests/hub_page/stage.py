@@ -26,12 +26,13 @@ from tests.hub.stand_ins import Prober, probers
 
 ZONES = ("eu-1a", "eu-1b", "eu-1c")
 EVERY = 2.0  # seconds after which the probers have new results
+LONG = f"node-4-{'x' * 56}"  # 63 characters: as long as a label of Kubernetes can be
 HOSTILE = "<img/src=x/onerror=alert(1)>\u202egnp.exe"
 
 
 def names(count: int) -> list[str]:
-    """Return `count` names; with more than three the last one is hostile."""
-    return [*nodes(count)[:-1], HOSTILE] if count > 3 else nodes(count)
+    """Return `count` names; with more than three one is long, and the last one is hostile."""
+    return [*nodes(count)[:-2], LONG, HOSTILE] if count > 3 else nodes(count)
 
 
 def zone_of(node: str, everybody: list[str]) -> str:

@@ -61,9 +61,9 @@ def test_a_hub_that_goes_away_is_said(tab: Tab, tmp_path: Path) -> None:
 
 def test_old_results_are_drawn_as_stale(tab: Tab, healthy: SimulatedHub) -> None:
     """A cell whose results are older than two intervals is neither good nor bad; its age stands in it."""
-    healthy.command("old node-4")
+    healthy.command("old node-3")
     tab.page.goto(healthy.address)
-    cell = tab.page.wait_for_selector("td.stale a[title^='node-4 to node-1: stale']")
+    cell = tab.page.wait_for_selector("td.stale a[title^='node-3 to node-1: stale']")
     assert re.fullmatch(r".*: stale, .* \d+ min", cell.text_content())
 
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.hub_page.conftest import MODULES, SimulatedHub, Tab, opened
+from tests.conftest import eventually
+from tests.hub_page.conftest import MODULES, SimulatedHub, Tab, opened, summary
+from tests.hub_page.stage import LONG
 
 AXE = MODULES / "axe-core" / "axe.min.js"
 FINDING = "document.querySelector('article a[href*=finding]')?.getAttribute('href') ?? ''"
@@ -49,6 +51,7 @@ def look(tab: Tab, show: SimulatedHub, view: str, node: str, peer: str) -> None:
 @pytest.fixture(scope="module")
 def broken(small: SimulatedHub) -> Any:
     small.command("break node-2")
+    eventually("the fault is open", lambda: b'"state":"faults"' in summary(small))
     yield small
     small.command("heal")
 
@@ -86,9 +89,20 @@ def test_without_scripts_it_is_one_page_with_the_findings(chromium: Any, broken:
     assert "node-2: no connection" in text
     assert "kubectl describe node node-2" in text
     assert text.index("Open findings") < text.index("Nodes")
-    assert page.locator("tbody th").all_inner_texts()[1:] == ["node-1", "node-2", "node-3", "node-4"]
+    assert page.locator("tbody th").all_inner_texts()[1:] == ["node-1", "node-2", "node-3", LONG]
     assert page.locator("noscript meta[http-equiv=refresh], meta[http-equiv=refresh]").count() == 1
     context.close()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_name_of_63_characters(chromium: Any, small: SimulatedHub, width: int) -> None:
+    """The overview and the node's and a path's view have it whole, and nothing but tables is wider than the window."""
+    with opened(chromium) as tab:
+        tab.page.set_viewport_size({"width": width, "height": 740})
+        for address in ("", f"?view=node&name={LONG}", f"?view=path&from=node-1&to={LONG}"):
+            tab.page.goto(small.address + address)
+            tab.page.wait_for_selector(f"main :text('{LONG}')")
+            assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_a_hostile_name_is_text(tab: Tab, broken: SimulatedHub) -> None:
