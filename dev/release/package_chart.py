@@ -1,4 +1,4 @@
-"""Packages the chart as a release has it: `make package VERSION=1.2.3`.
+"""Packages the chart for a release: `make package VERSION=1.2.3`.
 
 Links of the chart's README that lead out of the chart lead to the source's address at the tag of the version; without
 an address they become plain text. Chart.yaml names the source and the images, and `imageRegistry` is the release's

@@ -84,7 +84,7 @@ def shown(command: list[str], environment: dict[str, str] | None = None) -> None
 
 
 def run(command: list[str], environment: dict[str, str] | None = None) -> str:
-    """Run a command and return its output, which is shown, too."""
+    """Run a command, show its output and return it."""
     shown(command, environment)
     full = {**os.environ, **(environment or {})}
     done = subprocess.run(command, cwd=ROOT, env=full, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: PLW1510

@@ -46,7 +46,7 @@ def test_ports_agree(helm: Helm, values: dict[str, Any], shift: int) -> None:
 
 
 def test_port_names_are_unique(helm: Helm) -> None:
-    """No two kinds of pods share an echo port's name, or requests would reach pods that are deaf to them."""
+    """No two kinds of pods share an echo port's name: requests would otherwise reach pods without this port."""
     release = helm.render()
     components = {component for component, _, _ in PORTS.values()}
     names = [p["name"] for c in components for p in release.container(c)["ports"] if p["name"] != "admin"]

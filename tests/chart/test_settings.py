@@ -97,7 +97,7 @@ def declared_by(component: str) -> set[str]:
 
 @pytest.mark.parametrize("component", SETTINGS)
 def test_defaults(helm: Helm, component: str) -> None:
-    """A service reads the same from the chart's default environment as from none, but for what a cluster adds."""
+    """The chart's default environment gives a service its own defaults, except for settings that a cluster needs."""
     given = {variable: text for variable, text in helm.render().env(component).items() if variable not in IN_A_CLUSTER}
     assert settings_of(component, given) == settings_of(component, {})
 
@@ -115,7 +115,7 @@ def test_every_setting(helm: Helm, component: str) -> None:
 
 @pytest.mark.parametrize(("key", "variable", "component", "step"), NUMBERS)
 def test_ranges(key: str, variable: str, component: str, step: float) -> None:
-    """The schema takes a number exactly where the service does; ports start at 1024, which needs no privilege."""
+    """The schema accepts the same numbers as the service, and ports from 1024, which need no privilege."""
     allowed = entry(key)
     low, high = allowed["minimum"], allowed["maximum"]
     assert not problems(component, variable, low)

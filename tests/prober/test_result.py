@@ -25,7 +25,7 @@ GOOD: dict[str, Any] = {
 
 
 def test_the_words_of_the_outcomes_are_promises() -> None:
-    """They stand in log lines and metric labels: none may change by accident."""
+    """They appear in log lines and metric labels, so none may change by accident."""
     assert [outcome.value for outcome in Outcome] == [
         "success",
         "timeout",

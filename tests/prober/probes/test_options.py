@@ -59,7 +59,7 @@ def test_a_query_that_is_refused(query: str) -> None:
 
 @pytest.mark.parametrize("name", PROBES)
 def test_the_declaration_of_a_probe_is_whole(name: str) -> None:
-    """Each probe says what it does, its options can be made without arguments, and a scheme has a form for people."""
+    """Each probe has a description, its options have defaults, and its URL scheme has a pattern for people."""
     probe = PROBES[name]
     assert probe.help
     assert probe.options() == probe.options()

@@ -31,7 +31,7 @@ def hung(world: World, chance: random.Random, taken: set[str]) -> Fault | None:
 
 @kind("prober accepts and does not answer")
 def mute(world: World, chance: random.Random, taken: set[str]) -> Fault | None:
-    """Its kernel completes handshakes, and the process answers nothing and serves no state."""
+    """A prober whose kernel completes handshakes, but which answers nothing and serves no state."""
     node = a_node(world, chance, taken)
     if node is None:
         return None
@@ -67,7 +67,7 @@ def silent(world: World, chance: random.Random, taken: set[str]) -> Fault | None
 
 @kind("node NotReady and gone from the mesh")
 def not_ready(world: World, chance: random.Random, taken: set[str]) -> Fault | None:
-    """Its peers saw it fail and then forgot it."""
+    """The node's peers saw it fail and then stopped probing it."""
     node = a_node(world, chance, taken)
     if node is None:
         return None
