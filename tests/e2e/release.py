@@ -95,7 +95,7 @@ class Release:
             waiting = [name for name in stayed if now.get(name, 0) <= before[name]]
             if waiting:
                 self.namespace.kubectl(
-                    "annotate", "pods", "--overwrite", f"smoker-e2e/seen={time.time():.0f}", *waiting
+                    "annotate", "--overwrite", "pods", *waiting, f"smoker-e2e/seen={time.time():.0f}"
                 )
             assert not waiting
 
