@@ -106,18 +106,27 @@ class Part:
 
     def count(self) -> None:
         """Sum up the cells."""
-        self.newest = max((path.at for path in self.state.paths), default=-math.inf)
-        every = (*self.cells, *self.services, *self.resolvers)
-        self.until = min((cell.oldest for cell in every), default=math.inf) + self.lasts
-        self.failing = [cell for cell in self.cells if cell.bad]
-        self.known = sum(cell.known > 0 for cell in self.cells)
-        self.unsteady = [cell for cell in self.cells if cell.unsteady]
-        steady = [cell for cell in self.cells if not cell.unsteady]
-        self.past, self.flaps = sum(cell.past for cell in steady), sum(cell.flaps for cell in steady)
-        away = [cell for cell in self.cells if cell.sent and not cell.local]
-        self.trains, self.lossy = sum(cell.trains for cell in away), sum(cell.lossy for cell in away)
-        self.sent, self.lost = sum(cell.sent for cell in away), sum(cell.lost for cell in away)
-        self.losing = [cell for cell in away if cell.lost]
+        self.newest = max([path.at for path in self.state.paths], default=-math.inf)
+        oldest = min([cell.oldest for cell in (*self.services, *self.resolvers)], default=math.inf)
+        self.failing, self.losing, self.unsteady = [], [], []
+        known = past = flaps = trains = lossy = sent = lost = 0
+        for cell in self.cells:  # thousands of probers have hundreds each: so there is one loop
+            oldest = min(oldest, cell.oldest)
+            known += cell.known > 0
+            if cell.bad:
+                self.failing.append(cell)
+            if cell.unsteady:
+                self.unsteady.append(cell)
+            else:
+                past, flaps = past + cell.past, flaps + cell.flaps
+            if cell.sent and cell.source != cell.target:
+                trains, lossy = trains + cell.trains, lossy + cell.lossy
+                sent, lost = sent + cell.sent, lost + cell.lost
+                if cell.lost:
+                    self.losing.append(cell)
+        self.until = oldest + self.lasts
+        self.known, self.past, self.flaps = known, past, flaps
+        self.trains, self.lossy, self.sent, self.lost = trains, lossy, sent, lost
 
     @property
     def hung(self) -> bool:
