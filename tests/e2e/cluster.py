@@ -98,9 +98,10 @@ def fresh_namespace(level: str = "restricted") -> Iterator[Namespace]:
 
 def await_end() -> None:
     """Wait until every namespace of this run is gone, and delete what its releases have outside of them."""
-    for kind in ("clusterrole", "clusterrolebinding"):
-        names = kubectl("get", kind, "--output=name").split()
+    for kind in ("clusterrole", "clusterrolebinding", "role", "rolebinding"):
+        where = () if kind.startswith("cluster") else ("--namespace", "kube-system")  # the DNS'
+        names = kubectl(*where, "get", kind, "--output=name").split()
         if ours := [name for name in names if f"/smoker-e2e-{RUN}-" in name]:
-            kubectl("delete", "--ignore-not-found", *ours)
+            kubectl(*where, "delete", "--ignore-not-found", *ours)
     gone = ("--for=delete", "namespace", "--selector", f"smoker-e2e={RUN}")
     kubectl("wait", *gone, "--timeout=120s", seconds=130)
