@@ -27,6 +27,7 @@ def test_it_is_probed_where_pods_ask_it(tmp_path: Path, monkeypatch: pytest.Monk
         (target,) = hosts(settings)["kubernetes host-other"]
         (result,) = Round.of(settings, (target,)).results()
     assert target.path == PathTo("cluster", "kubernetes", "host-other")
+    assert target.interval == 600.0  # thousands of nodes ask the same server
     assert (result.outcome, result.fields["subject"]) == (Outcome.SUCCESS, "kube-apiserver")
 
 

@@ -56,14 +56,15 @@ def _of_services(look: Look) -> Iterator[Seen]:
 
 def _of_targets(look: Look) -> Iterator[Seen]:
     """Yield the paths to further targets that fail, but not from everywhere."""
-    for source, path, now in look.mesh.others:
+    for source, path, _now in look.mesh.others:
         if (
             path.last not in ("", "success", LOCAL_ERROR)
             and path.streak >= OFTEN
             and source not in look.named
             and path.target not in look.targets
         ):
-            since = max(now.instant - path.since, 0.0)
+            # Not up to now: a target can have an interval of hours, in which nobody knows.
+            since = path.at - path.since
             yield Seen(source, path.target, path.plane, path.family, path.probe, path.last, since)
 
 

@@ -10,17 +10,19 @@ from smoker_prober.probes import tls
 from smoker_prober.target import Path, Target
 
 NAME = "kubernetes"
+EVERY = 600.0  # seconds: a certificate lasts for months, and every node of the cluster asks for this one
 CA = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"
 
 
 def target(plane: str, environ: Mapping[str, str] = os.environ) -> Target | None:
-    """Return the API server over `plane`; None outside a cluster.
+    """Return the API server over `plane`, probed every ten minutes; None outside a cluster.
 
     Every client in a pod verifies its certificate for this address
     (https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/).
     """
     where, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "443")
     try:
-        return Target("tls", host(where), int(port), Path("cluster", NAME, plane), tls.Options(ca=CA))
+        path = Path("cluster", NAME, plane)
+        return Target("tls", host(where), int(port), path, tls.Options(ca=CA), interval=EVERY)
     except ValueError:  # among them InvalidHost
         return None
