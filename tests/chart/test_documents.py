@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from .render import ALL, HOST, NO_MESH, ROWS, Helm
+from .render import ALL, HOST, NO_MESH, ROWS, Helm, merged
 from .schema import entry
 from .selection import selected
 from .values_table import CHART, END, Row, defaults, described, rows, table, with_table
@@ -181,3 +181,33 @@ def test_notes_warn_where_prometheus_is_shut_out(helm: Helm, tmp_path: Path) -> 
     assert warning not in notes(helm, tmp_path, {"networkPolicy": policy})
     policy["adminFrom"] = [{"namespaceSelector": {}}]
     assert warning not in notes(helm, tmp_path, scraped)
+
+
+#: Values that install every object, except those that exclude others of them.
+OBJECTS = {
+    "hub": {
+        "replicas": 2,
+        "auth": {"existingSecret": "login"},
+        "ingress": {"enabled": True, "hosts": ["smoker.example"]},
+    },
+    **{echo: {"replicas": 2} for echo in ("tcpEcho", "udpEcho", "httpEcho")},
+    "networkPolicy": {"enabled": True},
+    "metrics": {
+        "podMonitor": {"enabled": True},
+        "prometheusRule": {"enabled": True},
+        "dashboards": {"enabled": True},
+    },
+}
+
+
+def test_objects(helm: Helm) -> None:
+    """The README's table of objects names each object that the chart can install, and no other."""
+    others = {"hub": {"history": {"persistence": {"enabled": True}}}, "metrics": {"serviceMonitor": {"enabled": True}}}
+    releases = [helm.render(merged(HOST, OBJECTS)), helm.render(others)]
+    installed = {(each["kind"], each["metadata"]["name"]) for release in releases for each in release.objects}
+    listed = set()
+    for line in README.partition("| object | name |")[2].partition("\n\n")[0].splitlines()[2:]:
+        kinds, names = line.strip("| ").split(" | ")[:2]
+        for kind in kinds.partition(" in ")[0].split(", "):
+            listed |= {(kind, name.replace("NAMESPACE", "default")) for name in re.findall(r"`([^`]+)`", names)}
+    assert listed == installed

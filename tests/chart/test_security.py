@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
-from .render import ALL, HOST, ROWS, Helm, Object, merged
+import pytest
+
+from .render import ALL, HOST, ROWS, Helm, Rendered, merged
 from .values_table import CHART
 
 TEXT = (CHART.parents[1] / "SECURITY.md").read_text()
@@ -15,28 +18,72 @@ def section(name: str) -> str:
     return TEXT.partition(f"## {name}\n")[2].partition("\n## ")[0]
 
 
-def rights(release: list[Object]) -> set[tuple[str, str, str]]:
-    """Return what accounts may: verb, resource, and the kind of role that says so."""
+#: account, verb, resource, where
+Right = tuple[str, str, str, str]
+PLACES = {"its own namespace": "default", "the namespace of the DNS, `kube-system`": "kube-system", "the cluster": ""}
+
+
+def granted(release: Rendered) -> set[Right]:
+    """Return what each account may, and the namespace in which; the empty one is the whole cluster."""
+    accounts = {each["metadata"]["name"]: component(each) for each in release.of_kind("ServiceAccount")}
+    roles = {identity(each): each["rules"] for each in release.of_kind("Role", "ClusterRole")}
     return {
-        (verb, resource, role["kind"])
-        for role in release
-        for rule in role["rules"]
+        (accounts[subject["name"]], verb, resource, binding["metadata"].get("namespace", ""))
+        for binding in release.of_kind("RoleBinding", "ClusterRoleBinding")
+        for rule in roles[
+            binding["roleRef"]["kind"], binding["metadata"].get("namespace", ""), binding["roleRef"]["name"]
+        ]
+        for subject in binding["subjects"]
         for verb in rule["verbs"]
         for resource in rule["resources"]
     }
 
 
+def component(found: dict[str, Any]) -> str:
+    return str(found["metadata"]["labels"]["app.kubernetes.io/component"])
+
+
+def identity(role: dict[str, Any]) -> tuple[str, str, str]:
+    return role["kind"], role["metadata"].get("namespace", ""), role["metadata"]["name"]
+
+
+def listed(without: str = "") -> set[Right]:
+    """Return what the table of tokens says, but for rows whose condition is the value `without`."""
+    found = set()
+    for line in section("What a token can do").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) != 3 or cells[2] not in PLACES or (without and f"`{without}`" in cells[0]):
+            continue
+        account = cells[0].partition(",")[0]
+        for clause in cells[1].lower().replace("its own lease", "leases").split("; "):
+            *verbs, resource = re.findall(r"\w+", clause.replace(" and ", " "))
+            found |= {(account, verb, resource, PLACES[cells[2]]) for verb in verbs}
+    return found
+
+
 def test_rights(helm: Helm) -> None:
-    """The accounts may do exactly what the table of tokens lists, in the namespace but for Nodes."""
-    found = rights(helm.render(EVERYTHING).of_kind("Role", "ClusterRole"))
-    slices = {(verb, "endpointslices", "Role") for verb in ("list", "watch")}
-    leases = {(verb, "leases", "Role") for verb in ("create", "get", "update")}
-    nodes = {(verb, "nodes", "ClusterRole") for verb in ("get", "list", "watch")}
-    assert found == slices | leases | nodes
-    said = section("What a token can do").lower()
-    for resource, verbs in (("endpointslices", "list and watch"), ("nodes", "get, list and watch")):
-        assert f"{verbs} {resource}" in said
-    assert "create leases; get and update its own lease" in said
+    """The accounts may do exactly what the table of tokens lists, each in the namespace that it names."""
+    found = granted(helm.render(EVERYTHING))
+    assert found == listed()
+    assert ("prober", "watch", "endpointslices", "kube-system") in found
+
+
+@pytest.mark.parametrize(
+    ("value", "values"),
+    [
+        ("dns.replicas.service", {"dns": {"replicas": {"service": ""}}, "hub": {"replicas": 2}}),
+        ("replicas", {}),  # one, by default
+        ("watchNodes", {"hub": {"watchNodes": False, "replicas": 2}}),
+    ],
+)
+def test_conditions(helm: Helm, value: str, values: dict[str, Any]) -> None:
+    """Without the value that a row of the table names, that row's rights are missing, and no others are."""
+    assert granted(helm.render(values)) == listed(without=value) != listed()
+
+
+def test_no_mesh(helm: Helm) -> None:
+    """Without a mesh no account has any right."""
+    assert granted(helm.render({"mesh": {"enabled": False}})) == set()
 
 
 def test_tokens(helm: Helm) -> None:
