@@ -63,21 +63,19 @@ def holders(release: Release) -> list[str]:
 
 
 def test_a_holder_that_is_killed_is_replaced(release: Release) -> None:
-    """The other one notifies within a quarter of a minute, and never both do."""
+    """Another one notifies within a quarter of a minute, and never do two of them.
+
+    That is mostly the one that is left; the one that comes in place of the killed one can be quicker.
+    """
     (holder,) = eventually("one notifies", 30, lambda: _one(release))
-    (other,) = set(hubs(release)) - {holder}
     release.namespace.kubectl("delete", "pod", holder, "--grace-period=0", "--force", seconds=60)
-
-    def taken_over() -> None:
-        assert release.metrics(other).get(NOTIFIES) == 1
-
-    eventually("the other one notifies", 20, taken_over)
+    (other,) = eventually("another one notifies", 20, lambda: _one(release, without=holder))
     release.namespace.kubectl("rollout", "status", "deployment/smoker-hub", "--timeout=60s", seconds=70)
     assert holders(release) == [other]
 
 
-def _one(release: Release) -> list[str]:
-    found = holders(release)
+def _one(release: Release, without: str = "") -> list[str]:
+    found = [name for name in holders(release) if name != without]
     assert len(found) == 1, found
     return found
 

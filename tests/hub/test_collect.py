@@ -7,7 +7,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from smoker_hub.collect import Address, Collector
+from smoker_hub.collect import STARTING, Address, Collector
 from tests.diagnosis.mesh import INTERVAL, TIMEOUT, Cluster, nodes
 from tests.hub.stand_ins import HOST, FixedAddresses, ManualClock, Prober, probers
 
@@ -104,6 +104,25 @@ def test_silence_counts_after_an_interval_and_a_timeout() -> None:
         assert (len(looked.states), looked.lost) == (2, frozenset({KEY}))
         found[0].raw = b""
         assert one.look().errors == {}
+
+
+@pytest.mark.parametrize(("ready", "starts"), [(False, True), (True, False)])
+def test_a_new_pod_that_is_not_ready_starts(ready: bool, starts: bool) -> None:
+    """While a rollout's pod does not answer yet, neither its silence nor the old pod's state counts, for a minute."""
+    clock = ManualClock()
+    with probers(Cluster(nodes(3), host=False).states()) as found:
+        places = FixedAddresses(*(each.address for each in found))
+        one = Collector(places, timeout=5.0, clock=clock.now)
+        one.look()
+        places.addresses[0] = replace(places.addresses[0], host="127.0.0.2", ready=ready)  # nobody listens there
+        clock.instant += INTERVAL + TIMEOUT + 1.0
+        looked = one.look()
+        assert looked.starting == ({KEY} if starts else set())
+        assert looked.lost == (set() if starts else {KEY})
+        assert [state.node for state in looked.states] == ["node-2", "node-3"]
+        clock.instant += STARTING + 1.0
+        looked = one.look()
+        assert (looked.starting, looked.lost) == (frozenset(), frozenset({KEY}))
 
 
 def test_who_is_gone_is_forgotten() -> None:

@@ -23,6 +23,7 @@ STATE = "/api/v1/state"
 AT_ONCE = 512  # probers that are asked at once
 QUIET = 0.5  # seconds without any answer after which a look ends
 USUAL = 35.0  # seconds for which a prober of unknown interval may be silent
+STARTING = 60.0  # seconds for which a new pod that is not ready may be silent
 
 Key = tuple[str, str]  # node and network of a prober
 
@@ -48,6 +49,8 @@ class _Known:
     tag: str = ""
     received: float = 0.0  # when this state was received
     answered: float = 0.0  # when it last answered (a 304 counts); at first, when it was first asked
+    began: float = 0.0  # when it was first asked at this address
+    fresh: bool = True  # whether it has never answered at this address
     error: str = ""
     asking: bool = False
 
@@ -55,6 +58,10 @@ class _Known:
     def patience(self) -> float:
         """Seconds for which the prober may be silent: one round and one probe."""
         return USUAL if self.state is None else self.state.interval + self.state.timeout
+
+    def starts(self, now: float) -> bool:
+        """Return whether it is the pod of a rollout that does not answer yet, because it still starts."""
+        return bool(self.error) and self.fresh and not self.ready and now - self.began <= STARTING
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,7 @@ class Collected:
     silent: Mapping[Key, float] = field(default_factory=dict)  # seconds since a silent prober last answered
     errors: Mapping[Key, str] = field(default_factory=dict)  # why it is silent
     lost: frozenset[Key] = frozenset()  # probers that have been silent for long enough to count
+    starting: frozenset[Key] = frozenset()  # silent probers that start: their silence says nothing
     asked: int = 0
     missed: int = 0  # silent probers that are ready or have answered before; the others never started
     nodes: frozenset[str] = frozenset()  # those of all probers that were asked, also where no answer came yet
@@ -122,7 +130,7 @@ class Collector:
     def _moved(self, key: Key, address: Address, now: float) -> _Known:
         """Return the entry of a prober that is new or has a new address. Its last state is kept."""
         before = self._known.get(key)
-        known = self._known[key] = _Known(Line(address.host, address.port), answered=now)
+        known = self._known[key] = _Known(Line(address.host, address.port), answered=now, began=now)
         if before is not None:
             known.state, known.tag, known.received = before.state, before.tag, before.received
             known.answered, known.error = before.answered, before.error
@@ -153,14 +161,16 @@ class Collector:
             if (state.node, state.network) != (address.node, address.network):
                 raise StateError(f"this is the state of another prober, on {state.node} ({state.network})")
             known.state, known.tag, known.received = state, found.tag, now
-        known.answered, known.error = now, ""
+        known.answered, known.error, known.fresh = now, "", False
 
     def _collected(self) -> Collected:
         now = self._clock()
         silent = {key: now - known.answered for key, known in self._known.items() if known.error}
-        lost = frozenset(key for key, age in silent.items() if age > self._known[key].patience)
+        starting = frozenset(key for key in silent if self._known[key].starts(now))
+        lost = frozenset(key for key, age in silent.items() if age > self._known[key].patience) - starting
+        out = lost | starting
         counted = {
-            key: known for key, known in sorted(self._known.items()) if key not in lost and known.state is not None
+            key: known for key, known in sorted(self._known.items()) if key not in out and known.state is not None
         }
         return Collected(
             states=[known.state for known in counted.values() if known.state is not None],
@@ -168,6 +178,7 @@ class Collector:
             silent=silent,
             errors={key: self._known[key].error for key in silent},
             lost=lost,
+            starting=starting,
             asked=len(self._known),
             missed=sum(self._known[key].ready or self._known[key].state is not None for key in silent),
             nodes=frozenset(node for node, _ in self._known),

@@ -33,10 +33,11 @@ class Diagnosis:
     def look(self, collected: Collected) -> list[Finding]:
         """Return the findings of now, the most severe first."""
         self._note_appeared(collected, self._clock.now())
+        silent = {key: age for key, age in collected.silent.items() if key not in collected.starting}
         found = diagnose(
             collected.states,
             collected.waited,
-            silent=collected.silent,
+            silent=silent,
             evidence=self._evidence,
             leaves=self._loses_pods,
         )
