@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
 from smoker_diagnosis.train import Train
+from smoker_prober.probes import tls
 from smoker_prober.result import Details, Measure, Method, Outcome, Result, Rtt
 from smoker_prober.sinks import metrics
 from smoker_prober.sinks.counts import FATES
@@ -202,10 +203,11 @@ def test_paths_beyond_the_bound_have_no_series(monkeypatch: pytest.MonkeyPatch) 
     assert kept("smoker_probe_duration_seconds_count", probe="tcp") == 5
 
 
-@pytest.mark.parametrize(("probe", "most"), [("tcp", 12), ("http", 12), ("udp", 22)])
+@pytest.mark.parametrize(("probe", "most"), [("tcp", 12), ("http", 12), ("udp", 22), ("dns", 11), ("tls", 13)])
 def test_series_of_a_path_are_as_documented(probe: str, most: int) -> None:
-    """docs/metrics.md says how many there are at most."""
+    """Each kind of path has at most as many series as docs/metrics.md says."""
     whole = made(probe=probe, rtt=Rtt(0.1, Method.KERNEL), train=replace(TRAIN, jitter=0.1) if probe == "udp" else None)
+    whole = replace(whole, details=tls.Details(not_after=1.0)) if probe == "tls" else whole
     text = generate_latest(Kept(whole).registry).decode()
     assert sum('target="' in line for line in text.splitlines()) == most
 
