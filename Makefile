@@ -133,7 +133,7 @@ e2e: setup  ## build the images and test everything on the current cluster (E2E_
 	@status=0; for lane in e2e-rest e2e-starved e2e-faults; do $(MAKE) --no-print-directory $$lane || status=1; done; exit $$status
 
 E2E = $(BIN)/python -m pytest -m 'cluster or engine' --timeout 600 --durations 12 -v
-OF_FAULTS = tests/e2e/test_faults.py tests/e2e/test_hub.py tests/e2e/test_mesh.py tests/e2e/test_accuracy.py
+OF_FAULTS = tests/e2e/test_hub.py tests/e2e/test_mesh.py tests/e2e/test_accuracy.py
 OF_CPU = tests/e2e/test_starved.py
 
 e2e-install: setup  ## install, change and test the chart on the current cluster: what needs neither faults nor four nodes
