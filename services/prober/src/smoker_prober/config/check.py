@@ -1,4 +1,4 @@
-"""The command `check`: what is wrong in a plan, or what will be probed by it."""
+"""The command `check` lists the mistakes in a plan or, without any, what a prober with this plan probes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STDIN = "-"
 
 
 def check(file: str, environ: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """Return what is wrong in `file` and the variables, and, if nothing is, lines that say what will be probed."""
+    """Return the mistakes in `file` and the variables or, without any, lines that say what will be probed."""
     name = "stdin" if file == STDIN else file
     try:
         content = sys.stdin.buffer.read(LARGEST + 1) if file == STDIN else content_of(Path(file))
@@ -40,7 +40,12 @@ def described(plan: Plan) -> Iterator[str]:
     udp = plan.probes.udp
     if "udp" in {*plan.service.probes, *plan.mesh.probes}:
         large = f"a large packet every {duration_text(udp.mtu_interval)}" if udp.mtu_interval else "no large packet"
-        yield f"  after UDP: a train of {udp.packets} packets, {large}"
+        train = f"a train of {udp.packets} packets" if udp.packets else "no train"
+        yield f"  after UDP: {train}, {large}"
+    if plan.dns.name:
+        replicas = plan.dns.replicas
+        pods = f" and each pod of {replicas.namespace}/{replicas.service}" if replicas.service else ""
+        yield f"  DNS: {plan.dns.name}, asked of the cluster's DNS{pods}"
     if plan.api_server:
         yield "  the API server's certificate"
     for name, target in plan.targets.items():
