@@ -105,6 +105,25 @@ def test_ports_of_targets(helm: Helm) -> None:
     assert set(ports(helm, more)) - set(after) == {("TCP", 9)}
 
 
+@pytest.mark.parametrize(
+    ("target", "common", "port"),
+    [
+        ({}, {}, 80),
+        ({"http": {"tls": True}}, {}, 443),
+        ({"http": {"path": "/x"}}, {"tls": True}, 443),
+        ({"http": {"tls": False}}, {"tls": True}, 80),
+        ({"http": {"tls": True}, "port": 8443}, {}, 8443),
+    ],
+)
+def test_port_of_a_target_over_tls(helm: Helm, target: dict[str, Any], common: dict[str, Any], port: int) -> None:
+    """The policy allows the very port that the prober reads from the plan, with and without TLS."""
+    config = {"probes": {"http": common}, "targets": [{"name": "page", "probe": "http", "host": "h", **target}]}
+    policy = {"enabled": True, "apiPorts": [], "dnsPorts": []}
+    values = {"networkPolicy": policy, "prober": {"config": config}}
+    assert plan_of(helm, values).targets["page"].port == port
+    assert set(ports(helm, values)) - set(ports(helm, {"networkPolicy": policy})) == {("TCP", port)}
+
+
 def ports(helm: Helm, values: dict[str, Any]) -> list[tuple[str, int]]:
     """The protocols and ports to which the policy lets probers go."""
     policy = helm.render(values).get("NetworkPolicy", "smoker-prober")

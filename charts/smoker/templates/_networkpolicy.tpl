@@ -98,20 +98,28 @@ to:
 {{- end }}
 {{- end -}}
 
-{{/* The ports of these targets, entries of the plan, as a YAML list of {port, protocol}. A probe over UDP may go on over TCP. */}}
+{{/*
+The ports of these targets, entries of the plan, as a YAML list of {port, protocol}. A probe over UDP may go on over TCP. A target that is
+named by its probe has the port of the protocol over TLS if its own options say `tls`, or those of its probe under `prober.config.probes`.
+*/}}
 {{- define "smoker.targetPorts" -}}
 {{- $known := .root.Files.Get "probes.yaml" | fromYaml -}}
+{{- $defaults := (.root.Values.prober.config | default dict).probes | default dict -}}
 {{- range .targets }}
 {{- $of := dict -}}
 {{- $port := .port -}}
+{{- $tls := false -}}
 {{- if .url -}}
 {{- $url := urlParse .url -}}
 {{- $of = get $known.schemes $url.scheme | default dict -}}
 {{- $port = regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) -}}
 {{- else -}}
 {{- $of = get $known.probes .probe | default dict -}}
+{{- $own := get . .probe | default dict -}}
+{{- $common := get $defaults .probe | default dict -}}
+{{- $tls = ternary $common.tls $own.tls (kindIs "invalid" $own.tls) -}}
 {{- end -}}
-{{- with $port | default $of.port }}
+{{- with $port | default (and $tls $of.tlsPort) | default $of.port }}
 - {port: {{ int64 . }}, protocol: TCP}
 {{- if eq $of.transport "udp" }}
 - {port: {{ int64 . }}, protocol: UDP}

@@ -127,14 +127,23 @@ def ports() -> str:
         "# Made from the probes by `python -m tests.prober.config.pages --write`; _networkpolicy.tpl reads it.",
         "probes:",
     ]
-    lines += [_transport(name, probe, probe.default_port) for name, probe in PROBES.items()]
+    lines += [_transport(name, probe, probe.default_port, _over_tls(probe)) for name, probe in PROBES.items()]
     lines += ["schemes:"]
     lines += [_transport(scheme, probe, _usual(probe, scheme)) for probe in PROBES.values() for scheme in probe.schemes]
     return "\n".join(lines) + "\n"
 
 
-def _transport(name: str, probe: Probe, port: int | None) -> str:
-    return f"  {name}: {{transport: {probe.transport}{'' if port is None else f', port: {port}'}}}"
+def _transport(name: str, probe: Probe, port: int | None, tls_port: int | None = None) -> str:
+    found = {"transport": probe.transport, "port": port, "tlsPort": tls_port}
+    return f"  {name}: {{{', '.join(f'{key}: {value}' for key, value in found.items() if value is not None)}}}"
+
+
+def _over_tls(probe: Probe) -> int | None:
+    """Return the port of a target with the option `tls` that names no port, if that differs from the usual one."""
+    if "tls" not in {field.name for field in dataclasses.fields(probe.options)}:
+        return None
+    port = probe.usual_port(probe.options(tls=True))
+    return None if port == probe.default_port else port
 
 
 def _usual(probe: Probe, scheme: str) -> int | None:

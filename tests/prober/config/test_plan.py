@@ -89,6 +89,26 @@ def test_every_key_is_read() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("content", "port"),
+    [
+        (b"targets: [{probe: http, host: h}]", 80),
+        (b"targets: [{probe: http, host: h, http: {tls: true}}]", 443),
+        (b"targets: [{probe: http, host: h, port: 8443, http: {tls: true}}]", 8443),
+        (b"targets: [{probe: http, host: h}]\nprobes: {http: {tls: true}}", 443),
+        (b"targets: [{probe: http, host: h, http: {tls: false}}]\nprobes: {http: {tls: true}}", 80),
+        (b"targets: [{probe: websocket, host: h, websocket: {tls: true}}]", 443),
+        (b"targets: [{probe: websocket, host: h}]", 80),
+        (b"targets: [{probe: tls, host: h}]", 443),
+    ],
+)
+def test_the_usual_port_is_that_of_the_options(content: bytes, port: int) -> None:
+    """A target without a port has the port of its protocol with or without TLS, wherever the file sets `tls`."""
+    plan, mistakes = read(content)
+    assert mistakes == []
+    assert {name: target.port for name, target in plan.targets.items()} == {f"h:{port}": port}
+
+
 @pytest.mark.parametrize("content", [b"", b"# nothing\n", b"---\n", b"interval:\nmesh: ~\ntargets: null\n"])
 def test_what_is_empty_counts_as_absent(content: bytes) -> None:
     """A file without a value is the default plan: a template leaves empty values behind."""

@@ -81,6 +81,5 @@ def target_of(chosen: argparse.Namespace) -> Target:
         if name.startswith(prefix) and values is not None
     }
     options = of_texts(probe.options, texts) if texts else None  # without any an echo is asked as a round asks it
-    usual: int | None = getattr(options, "default_port", probe.default_port)
-    number: int = chosen.port or usual or 0  # a probe without a usual port needs one
+    number: int = chosen.port or probe.usual_port(options) or 0  # a probe without a usual port needs one
     return Target(chosen.probe, chosen.host, number, service_path(chosen.host, number), options)

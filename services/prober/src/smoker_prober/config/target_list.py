@@ -87,6 +87,8 @@ class TargetList(Kind):
         found: dict[str, External] = {}
         lines: dict[str, int] = {}
         for number, (place, item) in enumerate(reader.items(node, at)):
+            if reader.full:
+                break
             if number == MOST:
                 raise reader.wrong(item, at, f"more than {MOST} targets")
             try:
@@ -107,13 +109,13 @@ def _target(reader: Reader, node: Node, at: str, defaults: Any) -> tuple[str, Ex
     url = keys.url
     probe = keys.probe or (url.probe if url is not None else "")
     host, port = (keys.host, keys.port) if url is None else (url.host, url.port)
-    if probe and port is None:
-        port = PROBES[probe].default_port
     if probe and not host:
         host = _usual_host(probe)
     for wrong in _contradictions(keys) if len(reader.mistakes) == mistakes else ():
         reader.wrong(node, at, wrong)
     given = _options(reader, probe, of_probes, at, _begin(probe, url, defaults))
+    if probe and port is None:
+        port = PROBES[probe].usual_port(given)
     if len(reader.mistakes) > mistakes or port is None:
         raise Wrong
     return keys.name or authority(host, port), External(probe, host, port, given, keys.interval, keys.timeout)

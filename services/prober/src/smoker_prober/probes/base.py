@@ -68,7 +68,7 @@ class Probe:
     transport: Literal["tcp", "udp"]
     help: str
     options: type = NoOptions  # a frozen dataclass, made with `probes.options.option`
-    default_port: int | None = None  # of a URL without a port; `default_port` of the options counts before it
+    default_port: int | None = None  # of a target without a port; `default_port` of the options counts before it
     default_host: Callable[[], str] | None = None  # of a target that names none
     schemes: tuple[str, ...] = ()  # of the URLs that name targets of this probe
     form: str = ""  # of these URLs, for a person
@@ -76,6 +76,11 @@ class Probe:
     from_url: Callable[[Url], Any] | None = None
     #: Imports what only targets with these options (None: the defaults) need, so that no attempt is timed with it.
     prepare: Callable[[Any], None] | None = None
+
+    def usual_port(self, options: Any) -> int | None:
+        """Return the port of a target with these options that names no port; None if it must name one."""
+        usual: int | None = getattr(options, "default_port", self.default_port)
+        return usual
 
     def of_url(self, url: Url) -> tuple[int, Any]:
         """Return the port and the options of a URL (None: the defaults). Raises ValueError."""
@@ -85,8 +90,7 @@ class Probe:
             options = of_query(self.options, url.query)
         else:
             raise ValueError(f"{url.scheme}:// has no path")
-        usual: int | None = getattr(options, "default_port", self.default_port)
-        port = usual if url.port is None else url.port
+        port = self.usual_port(options) if url.port is None else url.port
         if port is None or not 1 <= port <= 65535:
             raise ValueError(f"{url.scheme}:// needs a port from 1 to 65535")
         return port, options
