@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-#: By library, the targets that need it.
+#: By module of a library, the targets that need it.
 NEEDED = {
+    "dns": "a=dns://127.0.0.1:1/example.org",
     "asn1crypto": "a=tls://127.0.0.1:1",
     "h2": "a=grpc://127.0.0.1:1",
     "wsproto": "a=ws://127.0.0.1:1",

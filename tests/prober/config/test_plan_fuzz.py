@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from smoker_prober.config.document import MOST
+from smoker_prober.config.document import MOST, Mistake
 from smoker_prober.config.load import read
 from smoker_prober.config.plan import Plan, keys
 from smoker_prober.config.reader import MISTAKES
@@ -29,8 +30,8 @@ VALUES = st.recursive(
 )
 
 
-def judged(content: bytes) -> Plan:
-    """Read it: each mistake has a line of the file and a text of one line, and there is a bound on their number."""
+def judged(content: bytes) -> list[Mistake]:
+    """Return the mistakes: each has a line of the file and a short text, and their number is bounded."""
     plan, mistakes = read(content)
     lines = sum(content.count(end.encode()) for end in ENDS)
     assert len(mistakes) <= MISTAKES
@@ -39,7 +40,7 @@ def judged(content: bytes) -> Plan:
         assert mistake.text
         assert len(mistake.text) < 2000
     assert isinstance(plan, Plan)
-    return plan
+    return mistakes
 
 
 @EXAMPLES
@@ -66,10 +67,24 @@ def test_values_of_any_shape(value: dict[str, Any]) -> None:
 @EXAMPLES
 @given(st.integers(1, 30), st.integers(0, 12))
 def test_aliases_of_aliases(wide: int, deep: int) -> None:
-    """A few lines that mean billions of nodes are read in no time, for each node is looked at once or refused."""
+    """A few lines can mean billions of nodes: the reader makes one mistake of each item and enters none of them."""
     lines = ["a0: &a0 [x]", *(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * wide)}]" for n in range(deep))]
-    judged(("\n".join(lines) + f"\ntargets: *a{deep}\nprobes: *a{deep}\n").encode())
-    assert wide * deep < MOST
+    mistakes = judged(("\n".join(lines) + f"\ntargets: *a{deep}\nprobes: *a{deep}\n").encode())
+    items = wide if deep else 1
+    assert len(mistakes) == len(lines) + items + 1  # unknown keys, items of `targets`, `probes`
+
+
+@pytest.mark.parametrize(
+    ("targets", "types"), [(1, 1), (100, MOST // 100 - 3), (100, MOST // 100 - 2), (600, 600), (1000, 20_000)]
+)
+def test_aliases_of_a_list(targets: int, types: int) -> None:
+    """Aliases can repeat a list in every target: the reader stops after MOST values and makes one mistake of it."""
+    shared = f"dns: &o {{type: [{', '.join(['A'] * types)}]}}"
+    lines = [f"- {{name: t{n}, probe: dns, host: h, {'dns: *o' if n else shared}}}" for n in range(targets)]
+    mistakes = judged(("targets:\n" + "\n".join(lines)).encode())
+    values = targets * (3 + types)  # name, probe and host of each
+    too_many = f"more than {MOST} values, with those that aliases repeat"
+    assert [mistake.text.partition(": ")[2] for mistake in mistakes] == ([too_many] if values > MOST else [])
 
 
 def test_the_words_are_those_of_the_schema() -> None:

@@ -46,7 +46,12 @@ class Reader:
 
     def __init__(self) -> None:
         self.mistakes: list[Mistake] = []
-        self._read = 0  # nodes so far
+        self._read = 0  # scalars so far, and what stands in their place
+
+    @property
+    def full(self) -> bool:
+        """Return whether it has read as many values as it may. It reads no more."""
+        return self._read > MOST
 
     def wrong(self, node: Node, at: str, text: str) -> Wrong:
         """Note a mistake at a node, and return what a reader of a value may raise."""
@@ -106,7 +111,6 @@ class Reader:
 
     def value(self, kind: Kind, node: Node, at: str) -> Any:
         """Return the value of a scalar or a list of scalars. Raises `Wrong`."""
-        self._count(node, at)
         if isinstance(node, yaml.SequenceNode) and kind.schema.get("type") == "array":
             text = ",".join(self._items_text(node, at, kind))
         else:
@@ -118,6 +122,7 @@ class Reader:
 
     def text(self, node: Node, at: str, kind: Kind) -> str:
         """Return the text of a scalar. Raises `Wrong`."""
+        self._count(node, at)
         if not isinstance(node, yaml.ScalarNode):
             found = "a list" if isinstance(node, yaml.SequenceNode) else "a map"
             raise self.wrong(node, at, f"{found} is not {kind.allowed}")
@@ -134,7 +139,7 @@ class Reader:
             yield text
 
     def _count(self, node: Node, at: str) -> None:
-        """Count a node that is read. An alias may repeat one, so that few lines mean many nodes. Raises `Wrong`."""
+        """Count a node that is read: aliases repeat nodes, so that a few lines mean many. Raises `Wrong`."""
         self._read += 1
         if self._read > MOST:
             if self._read == MOST + 1:
