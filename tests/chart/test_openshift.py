@@ -37,6 +37,17 @@ def test_restricted_v2(helm: Helm, component: str) -> None:
         assert {kind for volume in spec.get("volumes", []) for kind in volume} <= {"name", *VOLUMES}
 
 
+def test_the_pods_of_the_dns(helm: Helm) -> None:
+    """Probers ask the pods of OpenShift's DNS: the plan names its Service, and the Role is in that namespace."""
+    release = helm.render(OPENSHIFT)
+    (plan,) = (o for o in release.of_kind("ConfigMap") if "plan.yaml" in o.get("data", ()))
+    found = yaml.safe_load(plan["data"]["plan.yaml"])["dns"]["replicas"]
+    assert found == {"namespace": "openshift-dns", "service": "dns-default"}
+    for kind in ("Role", "RoleBinding"):
+        assert "openshift-dns" in {o["metadata"].get("namespace") for o in release.of_kind(kind)}
+        assert "kube-system" not in {o["metadata"].get("namespace") for o in release.of_kind(kind)}
+
+
 def test_a_claim_belongs_to_the_group(helm: Helm) -> None:
     """The hub's claim belongs to the group that the pod runs by, whichever that is; numbers stay whole."""
     for group in (65532, 1000680000):
