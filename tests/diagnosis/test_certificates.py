@@ -52,13 +52,14 @@ def one(found: list[Finding]) -> Finding:
 @pytest.mark.parametrize(
     ("expires_in", "severity", "words"),
     [
-        (13 * DAY, "info", "INFO target api: its certificate expires on 2026-12-02 10:00 UTC, confidence 99 %"),
+        (15 * DAY, "info", "INFO target api: its certificate expires on 2026-12-02 10:00 UTC, confidence 99 %"),
+        (14 * DAY, "warning", "WARNING target api: its certificate expires on 2026-12-02 10:00 UTC, confidence 99 %"),
         (2 * DAY, "warning", "WARNING target api: its certificate expires on 2026-12-02 10:00 UTC, confidence 99 %"),
         (-DAY, "warning", "WARNING target api: its certificate expired on 2026-12-02 10:00 UTC, confidence 99 %"),
     ],
 )
 def test_a_certificate_that_expires(expires_in: float, severity: str, words: str) -> None:
-    """It is worth knowing at first and a warning in the last three days; the date is the finding's."""
+    """The finding is a warning from 14 days before expiry on, never critical, and info before that; it has the date."""
     finding = one(diagnose(states(to_api(expires_in), to_api(expires_in), to_api())))
     head, evidence, step = lines(finding)
     assert (finding.severity, finding.scope, is_fault(finding)) == (

@@ -70,6 +70,18 @@ def test_a_fault_is_named_with_what_fails() -> None:
         assert any(line.startswith("FROM ") for line in rest)
 
 
+def test_a_certificate_that_expires_does_not_count() -> None:
+    """The hub warns of a certificate that expires within 14 days, and the verdict on the mesh stays good."""
+    first, *others = whole(Cluster(nodes(3)).states())
+    target = PathState("external", "api", "other", "", "tls", last="success", at=first.paths[0].at, attempts=3)
+    soon = msgspec.structs.replace(target, expires=2e9, expires_in=10 * 86_400.0)
+    with looking([msgspec.structs.replace(first, paths=[*first.paths, soon]), *others]) as hub:
+        found = check(hub)
+        (incident,) = hub.incidents.open
+        assert (incident.finding.kind, incident.finding.severity) == ("certificate", "warning")
+        assert (found["ok"], found["findings"]) == (True, [])
+
+
 @pytest.mark.parametrize(
     ("changed", "sentence", "failing"),
     [

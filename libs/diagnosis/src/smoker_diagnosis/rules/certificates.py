@@ -10,7 +10,7 @@ from smoker_diagnosis.finding import Count, Finding, finding_of
 from smoker_diagnosis.look import Look
 from smoker_diagnosis.state import PathState
 
-URGENT = 3 * 86_400.0  # seconds before expiry from which the finding is a warning
+URGENT = 14 * 86_400.0  # seconds before expiry from which the finding is a warning; it never becomes critical
 LAST = 253_402_300_799.0  # the end of the year 9999
 
 
@@ -24,7 +24,7 @@ def find(look: Look) -> Iterator[Finding]:
             of.setdefault(path.target, []).append(path)
     for target, paths in sorted(of.items()):
         first = min(paths, key=lambda path: path.expires)
-        urgent = min(path.expires_in for path in paths) < URGENT
+        urgent = min(path.expires_in for path in paths) <= URGENT
         yield finding_of(
             look.cluster,
             "certificate",

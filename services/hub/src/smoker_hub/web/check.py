@@ -51,9 +51,12 @@ def answer(sources: Sources, _values: Values) -> Check:
 
 
 def counts(incident: Incident) -> bool:
-    """Return whether the verdict is bad because of `incident`: a fault, or failures without a common cause."""
+    """Return whether the verdict is bad because of `incident`: a fault of the mesh, or failures without a common cause.
+
+    Targets and their certificates are no part of the mesh.
+    """
     finding = incident.finding
-    return finding.kind != "target" and (finding.kind == "unknown" or text.is_fault(finding))
+    return finding.kind not in ("target", "certificate") and (finding.kind == "unknown" or text.is_fault(finding))
 
 
 def _missing(hub: Hub) -> Iterator[str]:

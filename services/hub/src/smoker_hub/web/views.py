@@ -134,8 +134,9 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     """The verdict on the whole mesh. `ok`: nothing is at fault, missing or failing, and every path has a result.
 
     `at`: when the verdict was made. `findings`: the open ones that count: faults, and failures without a common cause,
-    but not those of your own targets. `missing`: sentences about probers that do not answer or do not know all others.
-    `failing`: paths between probers and to the echo services whose last probe failed, and those without a result.
+    but not those of your own targets, nor certificates that expire. `missing`: sentences about probers that do not
+    answer or do not know all others. `failing`: paths between probers and to the echo services whose last probe failed,
+    and those without a result.
     `left_out`: how many more of them there are.
     """
 
