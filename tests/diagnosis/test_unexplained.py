@@ -58,3 +58,16 @@ def test_the_id_stays_while_paths_come_and_go() -> None:
     (after,) = one.fail(lambda link: link[:3] == ("node-8", "node-9", "host"), ["tcp"], rounds=4).findings()
     assert before.id == after.id
     assert [each.source for each in after.failing] == ["node-8", "node-1"]
+
+
+def test_services_beside_a_fault_are_not_listed() -> None:
+    """Their echo can stand on the node that is named."""
+    mesh = Cluster(nodes(8)).fail(lambda link: link.touches("node-2")).fail_services(["node-5", "node-6"], ["udp"])
+    assert [each[:3] for each in named(mesh.findings())] == [("fault", "node", ("node-2",))]
+    assert [each.kind for each in mesh.findings()] == ["fault"]
+
+
+def test_what_is_not_sure_is_no_critical_fault() -> None:
+    """A place with a confidence below 90 % is a warning."""
+    found = Cluster(nodes(3), host=False).fail(lambda link: link[:2] == ("node-1", "node-2"), rounds=2).findings()
+    assert [(each.severity, each.confidence < 0.9) for each in found if not each.one_of] == [("warning", True)]

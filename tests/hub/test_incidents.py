@@ -38,7 +38,7 @@ def test_a_gap_of_two_looks_is_no_end() -> None:
 
 
 NOT_SURE = {
-    "a low confidence": msgspec.structs.replace(FOUND, confidence=0.89),
+    "a low confidence": msgspec.structs.replace(FOUND, severity="warning", confidence=0.89),
     "one of two places": msgspec.structs.replace(FOUND, one_of=(FOUND.scope, Scope(NODE, ("node-2",)))),
     "no common cause": msgspec.structs.replace(FOUND, kind="unknown", severity="warning", confidence=0.5),
 }
@@ -92,7 +92,8 @@ def test_a_choice_of_places_that_changes_is_one_incident() -> None:
 def test_what_becomes_sure_escalates() -> None:
     """A warning of a low confidence becomes critical under its id once it is sure."""
     incidents = Incidents()
-    assert phases(incidents, "xx", msgspec.structs.replace(FOUND, confidence=0.8, since=99.0)) == [[], ["open"]]
+    unsure = msgspec.structs.replace(FOUND, severity="warning", confidence=0.8, since=99.0)
+    assert phases(incidents, "xx", unsure) == [[], ["open"]]
     assert phases(incidents, "x", msgspec.structs.replace(FOUND, since=99.0)) == [["escalate"]]
 
 

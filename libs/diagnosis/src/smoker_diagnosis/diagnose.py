@@ -12,7 +12,7 @@ import msgspec
 from smoker_diagnosis import name
 from smoker_diagnosis.component import INTO, NODE, OUT_OF
 from smoker_diagnosis.evidence import Prober
-from smoker_diagnosis.finding import Finding
+from smoker_diagnosis.finding import Finding, is_sure
 from smoker_diagnosis.gather import Evidence
 from smoker_diagnosis.look import look_at
 from smoker_diagnosis.moved import stays
@@ -54,7 +54,14 @@ def diagnose(
         more = list(rule(look))
         found += more
         look.named.update(node for each in more if each.kind == "not_ready" for node in each.scope.nodes)
-    return [each for each in found if not _is_eviction(each, mesh.evicted)]
+    return [_mild(each) for each in found if not _is_eviction(each, mesh.evicted)]
+
+
+def _mild(finding: Finding) -> Finding:
+    """Return the finding as a warning where its one place is not sure."""
+    if finding.severity != "critical" or finding.one_of or is_sure(finding):
+        return finding
+    return msgspec.structs.replace(finding, severity="warning")
 
 
 def _is_eviction(finding: Finding, evicted: Collection[str]) -> bool:

@@ -30,11 +30,6 @@ GRAVITY = {"info": 0, "warning": 1, "critical": 2}
 MOST_CLOSED = 200  # closed incidents that are kept
 
 
-def _milder(finding: Finding) -> Finding:
-    """Return the finding as a warning: what is not sure is not critical."""
-    return msgspec.structs.replace(finding, severity="warning") if finding.severity == "critical" else finding
-
-
 @dataclass(slots=True)
 class Incident:
     """One finding and what has become of it. Instants are seconds of the caller's steady clock."""
@@ -158,8 +153,7 @@ class Incidents:
         self._closed += self._lapsed
         self._lapsed = []
         seen: set[str] = set()
-        for each in self._with_known_ids(findings):
-            finding = each if is_sure(each) or each.one_of else _milder(each)
+        for finding in self._with_known_ids(findings):
             seen.add(finding.id)
             incident = self._live.get(finding.id)
             if incident is None:

@@ -47,11 +47,16 @@ def _often(cells: Iterable[Cell], bits: int) -> Iterator[Cell]:
 
 
 def _of_services(look: Look) -> Iterator[Seen]:
-    """Yield the paths to the echo services, and to the DNS servers, that no finding explains."""
+    """Yield the paths to the echo services and to the DNS servers, where nothing is found that can explain them.
+
+    An echo or a DNS server can stand on a node that is at fault.
+    """
+    if look.blamed or look.lossy or look.named:
+        return iter(())
     explained = {id(cell) for cell in look.following} | {id(cell) for each in look.services for cell in each.cells}
-    dns = [] if look.blamed or any(each.bits & DNS for each in look.services) else look.mesh.resolvers
+    dns = [] if any(each.bits & DNS for each in look.services) else look.mesh.resolvers
     cells = (cell for cell in (*look.mesh.services, *dns) if id(cell) not in explained)
-    return seen(_often((cell for cell in cells if cell.source not in look.named), ECHO | DNS), ECHO | DNS)
+    return seen(_often(cells, ECHO | DNS), ECHO | DNS)
 
 
 def _of_targets(look: Look) -> Iterator[Seen]:
