@@ -76,11 +76,10 @@ class Release:
         return "".join(one["data"]["plan.yaml"] for one in found)
 
     def _loads(self) -> dict[str, int]:
-        """How often each pod of a prober has taken a plan so far."""
-        if not (self.pods("prober") or self.pods("host")):
-            return {}
-        logs = self.log("prober|host").items()
-        return {pod: sum(LOADED in line.text for line in lines) for pod, lines in logs}
+        """How often each running pod of a prober has taken a plan so far."""
+        pods = [*self.pods("prober"), *self.pods("host")]
+        names = [pod["metadata"]["name"] for pod in pods if pod["status"]["phase"] == "Running"]
+        return {name: self.namespace.kubectl("logs", name, "--tail=-1").count(LOADED) for name in names}
 
     def _refresh(self, before: Mapping[str, int]) -> None:
         """Wait until each prober that was there before has taken the new plan.

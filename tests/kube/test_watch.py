@@ -53,7 +53,7 @@ def fake() -> Iterator[Fake]:
 class RecordedWatch:
     """A watch, what it told and what pauses it made, which take no time unless `patience` is cleared."""
 
-    def __init__(self, url: str, token: Path, silence: float = 60.0) -> None:
+    def __init__(self, url: str, token: Path, silence: float = 60.0, *, alone: bool = True) -> None:
         self.told: list[dict[str, Any]] = []
         self.pauses: list[float] = []
         self.patience = Event()
@@ -68,6 +68,7 @@ class RecordedWatch:
             selector=SELECTOR,
             keep=lambda found: found.get("value"),
             changed=self._changed,
+            alone=alone,
             pause=self._pause,
             clock=lambda: self.now,
         )
@@ -365,6 +366,19 @@ def test_a_token_that_has_expired(fake: Fake, start: Any, tmp_path: Path, record
         "INFO the API server answers again",
     ]
     assert "cause': '401 Reason'" in records[0]
+
+
+def test_beside_another_watch_silence_is_not_logged(fake: Fake, tmp_path: Path, records: list[str]) -> None:
+    """The other one logs that the API server does not answer; a refusal is about this watch's own objects."""
+    server = fake(cut, answer(403), page(item("a")))
+    watched = RecordedWatch(server.url, tmp_path / "token", alone=False)
+    watched.watch.start()
+    watched.knows(a=None)
+    watched.watch.close()
+    assert [line.partition(" {")[0] for line in records] == [
+        f"WARNING {sentence(Answering.REFUSED, 403)}; {KEPT}",
+        "INFO the API server answers again",
+    ]
 
 
 def test_an_account_without_its_role(fake: Fake, start: Any, records: list[str]) -> None:

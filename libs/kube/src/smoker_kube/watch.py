@@ -25,7 +25,7 @@ from loguru import logger
 from urllib3.exceptions import HTTPError
 
 from smoker_kube.api import LARGEST, Api, Refused, TooLarge, lines
-from smoker_kube.standing import FORBIDDEN, OK, WAITING, Standing, sentence, standing_of
+from smoker_kube.standing import FORBIDDEN, OK, WAITING, Answering, Standing, sentence, standing_of
 
 PAGE = "100"  # objects in one answer to a list
 LASTS = (240, 300)  # seconds after which the API ends a watch; random, so that probers do not reconnect at once
@@ -65,12 +65,14 @@ class Watch(Generic[T]):
         changed: Callable[[Mapping[str, T]], None],
         what: str = "EndpointSlices",
         meanwhile: str = KEPT,
+        alone: bool = True,
         pause: Callable[[float], object] = gevent.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Watch `path`. `what` and `meanwhile`: for the log, the collection, and what happens while it cannot be read.
 
-        `pause` waits for a number of seconds; `clock` returns the instant now.
+        `alone`: no other watch of this process logs that the API server does not answer, so this one does. `pause` waits
+        for a number of seconds; `clock` returns the instant now.
         """
         self._api, self._path, self._selector, self._keep, self._changed = api, path, selector, keep, changed
         self._what, self._meanwhile, self._pause, self._clock = what, meanwhile, pause, clock
@@ -82,6 +84,7 @@ class Watch(Generic[T]):
         self.stale: float | None = clock()  # nothing is known yet
         self.standing = WAITING
         self._cached = True  # whether a list may come from the API server's cache
+        self._alone = alone
         self._told: set[str] = set()  # sentences logged since the API last answered
 
     def start(self) -> None:
@@ -186,6 +189,8 @@ class Watch(Generic[T]):
         """Log each sentence once, until the API server answers again."""
         self.stale, self.standing = self._clock() if self.stale is None else self.stale, standing
         told = sentence(standing.answering, standing.status, self._what)
+        if not self._alone and standing.answering == Answering.UNANSWERED:
+            return
         if told not in self._told:
             logger.warning(f"{told}; {self._meanwhile}", cause=standing.cause, path=self._path, known=len(self._items))
             self._told.add(told)

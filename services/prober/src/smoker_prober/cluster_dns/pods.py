@@ -115,6 +115,7 @@ class DnsPods(BaseWork):
             keep=endpoints,
             changed=self._changed,
             what=f"EndpointSlices in {dns.replicas.namespace}, which list the DNS pods",
+            alone=False,  # the watch of the peers says it
             meanwhile="the DNS is asked by its Service, and its pods as they were known last",
         )
         self._watch.start()
