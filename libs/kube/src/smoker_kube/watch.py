@@ -71,8 +71,8 @@ class Watch(Generic[T]):
     ) -> None:
         """Watch `path`. `what` and `meanwhile`: for the log, the collection, and what happens while it cannot be read.
 
-        `alone`: no other watch of this process logs that the API server does not answer, so this one does. `pause` waits
-        for a number of seconds; `clock` returns the instant now.
+        `alone`: no other watch of this process logs that the API server does not answer, so this one does.
+        `pause` waits for a number of seconds; `clock` returns the instant now.
         """
         self._api, self._path, self._selector, self._keep, self._changed = api, path, selector, keep, changed
         self._what, self._meanwhile, self._pause, self._clock = what, meanwhile, pause, clock
