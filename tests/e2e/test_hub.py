@@ -98,7 +98,8 @@ def test_an_overlay_breaks_and_heals(release: Release, prometheus: Prometheus) -
         said = plugin(release, "findings")
         assert (said.returncode, f"FAULT {node}: " in said.stdout) == (1, True), said
         asked = once(release, min(others - {node}))
-        assert [line.partition(":")[0] for line in asked.splitlines() if "FAULT" in line] == [f"FAULT {node}"], asked
+        first = next(line for line in asked.splitlines() if "FAULT" in line)
+        assert first.startswith(f"FAULT {node}: "), asked  # one look may add what a train lost as the fault began
     eventually("the fault is over", 60, lambda: says(release, "CLOSED", node))
     said = plugin(release, "status")
     assert (said.returncode, said.stdout[:8], said.stderr) == (0, "HEALTHY ", ""), said
