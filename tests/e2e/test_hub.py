@@ -88,8 +88,12 @@ def test_an_overlay_breaks_and_heals(release: Release, prometheus: Prometheus) -
         said = plugin(release, "findings")
         assert (said.returncode, f"FAULT {node}: " in said.stdout) == (1, True), said
     eventually("the fault is over", 60, lambda: says(release, "CLOSED", node))
-    said = plugin(release, "status")
-    assert (said.returncode, said.stdout[:8], said.stderr) == (0, "HEALTHY ", ""), said
+
+    def healthy() -> None:
+        said = plugin(release, "status")
+        assert (said.returncode, said.stdout[:8], said.stderr) == (0, "HEALTHY ", ""), said
+
+    eventually("all is healthy", 60, healthy)  # while it heals, less of the node can fail for a moment
     name = hub["metadata"]["name"]
 
     def sent() -> None:
@@ -97,7 +101,9 @@ def test_an_overlay_breaks_and_heals(release: Release, prometheus: Prometheus) -
 
     eventually("both were sent", 90, sent)
     eventually("no alert is left", 60, lambda: firing(prometheus))
-    assert prometheus.fired(begun) == {f"SmokerFault {node}"}
+    fired = prometheus.fired(begun)
+    assert f"SmokerFault {node}" in fired
+    assert all(alert.startswith("SmokerFault ") and node in alert for alert in fired), fired
     faults_said = {line for line in log(release) if "FAULT" in line}
     assert all(node in line for line in faults_said), faults_said
     release.namespace.kubectl("exec", name, "--", "python3", "-c", "import os; os.kill(1, 15)")  # the history survives
