@@ -18,6 +18,7 @@ NAMES = {TCP: "tcp", UDP: "udp", HTTP: "http", LARGE: "large", DNS: "dns"}
 ECHO = TCP | UDP | HTTP  # the probes that every echo answers
 
 POD, HOST = "pod", "host"
+IN_A_ROW = 2  # failures in a row that are more than chance, where nothing else says how likely that is
 LOCAL_ERROR, MTU, RESOLVE = "local_error", "mtu", "resolve_error"
 
 Prober = tuple[str, str]  # node and network
@@ -118,7 +119,16 @@ class Other(NamedTuple):
 
     source: str
     path: PathState
-    now: Now
+
+    @property
+    def judged(self) -> bool:
+        """Return whether the last result says something about the target."""
+        return self.path.last not in ("", LOCAL_ERROR)
+
+    @property
+    def fails(self) -> bool:
+        """Return whether it failed several times in a row: a single failure can be chance."""
+        return self.judged and self.path.last != "success" and self.path.streak >= IN_A_ROW
 
 
 @dataclass(slots=True)

@@ -43,6 +43,7 @@ class Part:
     services: list[Cell] = field(default_factory=list)
     resolvers: list[Cell] = field(default_factory=list)
     others: list[Other] = field(default_factory=list)
+    other_places: list[int] = field(default_factory=list)  # of these, in the paths of the state
     zones: dict[str, str] = field(default_factory=dict)  # of the targets
     failing: list[Cell] = field(default_factory=list)
     losing: list[Cell] = field(default_factory=list)
@@ -76,8 +77,7 @@ class Part:
                 return False
             self.state, self.now.instant, self.heard = state, now, None
             self._read(changed)
-            if self.others:
-                self.others = _others(state, self.now)
+            self.others = [Other(state.node, state.paths[place]) for place in self.other_places]
         self.now.instant = now
         return True
 
@@ -144,15 +144,17 @@ class Part:
 def part_of(state: State, now: float) -> Part:
     """Return the part of `state` at the instant `now` of its prober's clock."""
     part = Part(state, Now(now), ROUNDS * state.interval + TIMEOUTS * state.timeout)
-    part.others = _others(state, part.now)
     found: dict[tuple[str, str, str, str], Cell] = {}
-    for path in state.paths:
+    for place, path in enumerate(state.paths):
         cell = None
-        if path.role == RESOLVER:
+        if path.role not in (PEER, SERVICE, RESOLVER):
+            part.others.append(Other(state.node, path))
+            part.other_places.append(place)
+        elif path.role == RESOLVER:
             cell = Cell(state.node, path.target, path.plane, path.family, part.now)
             part.resolvers.append(cell)
             _add_look_ups(cell, path, part)
-        elif path.role in (PEER, SERVICE) and path.probe in BITS:
+        elif path.probe in BITS:
             target = path.target if path.role == PEER else path.target.rpartition(":")[0].strip("[]") or path.target
             key = path.role, target, path.plane, path.family
             cell = found.get(key)
@@ -169,11 +171,6 @@ def part_of(state: State, now: float) -> Part:
         part.far.add(far_prober(each))
     part.count()
     return part
-
-
-def _others(state: State, now: Now) -> list[Other]:
-    """Return the paths to targets that are no peers, echo services or DNS servers."""
-    return [Other(state.node, path, now) for path in state.paths if path.role not in (PEER, SERVICE, RESOLVER)]
 
 
 def _add(cell: Cell, path: PathState, part: Part) -> None:

@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from smoker_diagnosis.evidence import DNS, UDP, Cell, Mesh
+from smoker_diagnosis.evidence import DNS, IN_A_ROW, UDP, Cell, Mesh
 from smoker_diagnosis.follows import Follows
 
 LAYER_REPLICA, LAYER_RACE = "dns_replica", "dns_race"
 MOST_OF = 0.8  # share of the probers that counts as all
 NETWORK = 0.5  # share of a node's failing peer paths from which its DNS pod is not named
-CERTAIN = 2  # failures in a row
 
 
 @dataclass(frozen=True)
@@ -107,4 +106,4 @@ class Resolvers:
 
 def _certain(cells: Sequence[Cell]) -> bool:
     """Return whether half of these paths, at least, failed twice in a row."""
-    return sum(cell.failed[DNS].streak >= CERTAIN for cell in cells) * 2 >= len(cells)
+    return sum(cell.failed[DNS].streak >= IN_A_ROW for cell in cells) * 2 >= len(cells)

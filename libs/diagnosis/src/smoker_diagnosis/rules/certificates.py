@@ -18,7 +18,7 @@ def find(look: Look) -> Iterator[Finding]:
     """Yield one finding for each target whose certificate expires within the time that its probe warns of."""
     of: dict[str, list[PathState]] = {}
     asked: dict[str, int] = {}
-    for _source, path, _now in look.mesh.others:
+    for _source, path in look.mesh.others:
         asked[path.target] = asked.get(path.target, 0) + 1
         if path.expires > 0:
             of.setdefault(path.target, []).append(path)

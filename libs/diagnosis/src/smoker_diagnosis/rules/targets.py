@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from smoker_diagnosis.component import TARGET, Scope
-from smoker_diagnosis.evidence import LOCAL_ERROR
 from smoker_diagnosis.finding import Count, Finding, finding_of
 from smoker_diagnosis.look import Look
 
-OFTEN = 2  # failures in a row
 MOST_OF = 0.8  # share of the probers that counts as all
 
 
 def find(look: Look) -> Iterator[Finding]:
     """Yield their findings. Results from nodes that are named already do not count."""
     of: dict[str, list[tuple[bool, str]]] = {}
-    for source, path, _now in look.mesh.others:
-        if path.last and path.last != LOCAL_ERROR and source not in look.named:
-            bad = path.last != "success" and path.streak >= OFTEN
-            of.setdefault(path.target, []).append((bad, path.last))
+    for other in look.mesh.others:
+        if other.judged and other.source not in look.named:
+            of.setdefault(other.path.target, []).append((other.fails, other.path.last))
     for target, seen in sorted(of.items()):
         outcomes = [outcome for bad, outcome in seen if bad]
         if not outcomes or len(outcomes) < MOST_OF * len(seen):

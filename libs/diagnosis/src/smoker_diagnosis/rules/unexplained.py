@@ -8,11 +8,9 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from smoker_diagnosis.component import Scope
-from smoker_diagnosis.evidence import DNS, ECHO, LARGE, LOCAL_ERROR, Cell
+from smoker_diagnosis.evidence import DNS, ECHO, IN_A_ROW, LARGE, Cell
 from smoker_diagnosis.finding import SHOWN_FAILING, Count, Finding, Seen, finding_of, identity, seen
 from smoker_diagnosis.look import Look
-
-OFTEN = 2  # failures in a row before such a path is worth a finding
 
 
 def find(look: Look) -> Iterator[Finding]:
@@ -43,7 +41,7 @@ def find(look: Look) -> Iterator[Finding]:
 
 
 def _often(cells: Iterable[Cell], bits: int) -> Iterator[Cell]:
-    return (cell for cell in cells if any(cell.failed[bit].streak >= OFTEN for bit in cell.failing(bits)))
+    return (cell for cell in cells if any(cell.failed[bit].streak >= IN_A_ROW for bit in cell.failing(bits)))
 
 
 def _of_services(look: Look) -> Iterator[Seen]:
@@ -61,13 +59,9 @@ def _of_services(look: Look) -> Iterator[Seen]:
 
 def _of_targets(look: Look) -> Iterator[Seen]:
     """Yield the paths to further targets that fail, but not from everywhere."""
-    for source, path, _now in look.mesh.others:
-        if (
-            path.last not in ("", "success", LOCAL_ERROR)
-            and path.streak >= OFTEN
-            and source not in look.named
-            and path.target not in look.targets
-        ):
+    for other in look.mesh.others:
+        source, path = other
+        if other.fails and source not in look.named and path.target not in look.targets:
             # Not up to now: a target can have an interval of hours, in which nobody knows.
             since = path.at - path.since
             yield Seen(source, path.target, path.plane, path.family, path.probe, path.last, since)
@@ -76,6 +70,6 @@ def _of_targets(look: Look) -> Iterator[Seen]:
 def _paths_of(look: Look, plane: str) -> int:
     """Return how many paths of a plane there are."""
     mesh = look.mesh
-    targets = {(source, path.target, path.family) for source, path, _ in mesh.others if path.plane == plane}
+    targets = {(source, path.target, path.family) for source, path in mesh.others if path.plane == plane}
     own = sum(cell.plane == plane for cell in (*mesh.services, *mesh.resolvers))
     return mesh.planes[plane] + own + len(targets)
