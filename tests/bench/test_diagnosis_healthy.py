@@ -45,7 +45,7 @@ def test_as_much_fails_as_asked_for() -> None:
 
 
 def test_paths_that_flap_are_called_unsteady() -> None:
-    """After an hour they are listed, and no other path is."""
+    """After an hour the finding lists exactly the paths that flap."""
     days = hour(1e-3, 3)
     (found,) = [each for each in diagnose(days.states, days.waited()) if each.kind == "unsteady"]
     assert {(each.source, each.target, each.plane, each.family) for each in found.failing} == {

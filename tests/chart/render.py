@@ -31,7 +31,7 @@ NOT_IN_A_ROUND = {
     "DNS_NAME",
     "DNS_SERVICE",
     "DNS_NAMESPACE",
-}  # what `once` does not read of the plan, or is told to leave out
+}  # variables of the plan that `once` ignores, or that the test pod leaves out
 CLUSTER = {"kubeVersion": "1.31.0"}  # what Helm takes for the cluster's version, the same for every Helm
 
 

@@ -201,7 +201,7 @@ OBJECTS = {
 
 
 def test_objects(helm: Helm) -> None:
-    """The README's table of objects names each object that the chart can install, and no other."""
+    """The README's table of objects names exactly the objects that the chart can install."""
     others = {"hub": {"history": {"persistence": {"enabled": True}}}, "metrics": {"serviceMonitor": {"enabled": True}}}
     releases = [helm.render(merged(HOST, OBJECTS)), helm.render(others)]
     installed = {(each["kind"], each["metadata"]["name"]) for release in releases for each in release.objects}

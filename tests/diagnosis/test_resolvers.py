@@ -59,7 +59,7 @@ def test_a_pod_that_answers_with_errors() -> None:
 
 
 def test_one_pod_of_two_on_a_node() -> None:
-    """Two pods of one node are told apart."""
+    """Two pods on one node have different names."""
     found = mesh("node-2", "node-2/2").fail_dns(to("node-2/2")).findings()
     assert named(found) == [("dns", "node", ("node-2",), "dns_replica")]
     assert found[0].pod == "kube-system/coredns-node-2/2"
@@ -117,7 +117,7 @@ def test_peers_that_just_begin_to_fail_save_the_pod() -> None:
 
 
 def test_a_node_whose_peers_beside_the_pods_fail_is_not_cut_off_from_the_dns() -> None:
-    """Peers on the nodes of the DNS pods fail from there, too: nothing is said of the DNS, however young the fault."""
+    """If peers on the nodes of the DNS pods fail, too, no finding names the DNS, even when the fault is young."""
     beside = [("node-7", node, "pod") for node in PODS]
     cut = mesh().fail(lambda link: link[:3] in beside, ["udp"], rounds=1)
     cut.fail_dns(lambda link: link.source == "node-7" and not link.plane.startswith("host"), rounds=2)

@@ -12,7 +12,7 @@ from tests.diagnosis.mesh import AT, INTERVAL, Cluster, failed, named, nodes
 
 
 def with_target(failing: int, of: int = 5, *, rounds: int = 3) -> list[Finding]:
-    """Return what is found where a target fails from so many of the nodes."""
+    """Return the findings of a mesh in which a target fails from the first `failing` nodes."""
     cluster = Cluster(nodes(of))
     works = PathState("external", "shop", "other", "", "http", "", "success", AT - 20.0, 3)
     for number, node in enumerate(cluster.nodes):

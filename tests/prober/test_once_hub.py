@@ -92,7 +92,7 @@ def test_a_fault_that_heals_meanwhile_is_waited_for() -> None:
 
 
 def test_a_mesh_that_is_not_whole_is_waited_for() -> None:
-    """Right after an installation the hub has not looked yet: that is no verdict. After the time it is told."""
+    """Before the hub's first look the check fails once its time is over; with enough time it waits for that look."""
     with a_hub(GOOD, looks=0) as (hub, _, _), serving(hub) as port:
         assert not ask(HOST, port, 0.1).ok
         asking = gevent.spawn(ask, HOST, port, LONG)

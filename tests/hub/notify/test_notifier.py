@@ -84,7 +84,7 @@ def milder(hub: Any) -> None:
 
 
 def test_an_escalation_is_sent_once_as_an_update() -> None:
-    """To those who have the finding; to one for whom it was too mild it opens. What it was before comes with it."""
+    """Receivers that have the finding get an update with its earlier state; for a stricter receiver it opens."""
     with looking("node-2") as (hub, _):
         milder(hub)
         mild, grave = Kept("info"), Kept("critical")
