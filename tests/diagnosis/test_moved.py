@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from smoker_diagnosis.diagnose import diagnose
 from smoker_diagnosis.gather import Evidence
-from smoker_diagnosis.state import State
+from smoker_diagnosis.state import PathState, State
 from tests.diagnosis.mesh import AT, Cluster, named, nodes
 
 NAMES = nodes(6)
@@ -17,6 +17,11 @@ NAMES = nodes(6)
 def on(states: Sequence[State], *, at: float, **places: list[str]) -> list[State]:
     """Return the states with the places of the echoes' pods, read at an instant."""
     return [msgspec.structs.replace(state, at=at, echoes=places) for state in states]
+
+
+def with_paths(states: Sequence[State], changed: Callable[[PathState], PathState]) -> list[State]:
+    """Return the states with each path as `changed` makes it."""
+    return [msgspec.structs.replace(state, paths=[changed(path) for path in state.paths]) for state in states]
 
 
 def healthy() -> list[State]:
@@ -45,16 +50,11 @@ def test_what_fails_after_the_move_is_a_fault() -> None:
     evidence = Evidence()
     diagnose(on(healthy(), at=AT, tcp=["node-2"]), evidence=evidence)
     diagnose(on(failing(), at=AT + 2, tcp=["node-4"]), evidence=evidence)
-    later = [
-        msgspec.structs.replace(
-            state,
-            paths=[
-                msgspec.structs.replace(path, at=AT + 10, streak=2) if path.last == "refused" else path
-                for path in state.paths
-            ],
-        )
-        for state in failing(2)
-    ]
+
+    def again(path: PathState) -> PathState:
+        return msgspec.structs.replace(path, at=AT + 10, streak=2) if path.last == "refused" else path
+
+    later = with_paths(failing(2), again)
     found = diagnose(on(later, at=AT + 12, tcp=["node-4"]), evidence=evidence)
     assert named(found) == [("service", "service", (), "service")]
 
@@ -79,15 +79,11 @@ def test_a_prober_that_restarted_has_a_clock_of_its_own() -> None:
     evidence = Evidence()
     diagnose(on(healthy(), at=AT, tcp=["node-2"]), evidence=evidence)
     diagnose(on(failing(), at=AT + 2, tcp=["node-4"]), evidence=evidence)
-    young = [
-        msgspec.structs.replace(
-            state,
-            at=60.0,
-            paths=[msgspec.structs.replace(path, at=55.0, since=20.0 if path.streak else 0.0) for path in state.paths],
-            echoes={"tcp": ["node-4"]},
-        )
-        for state in failing(2)
-    ]
+
+    def anew(path: PathState) -> PathState:
+        return msgspec.structs.replace(path, at=55.0, since=20.0 if path.streak else 0.0)
+
+    young = on(with_paths(failing(2), anew), at=60.0, tcp=["node-4"])
     assert named(diagnose(young, evidence=evidence)) == [("service", "service", (), "service")]
 
 
