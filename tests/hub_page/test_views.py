@@ -96,12 +96,19 @@ def test_without_scripts_it_is_one_page_with_the_findings(chromium: Any, broken:
 
 @pytest.mark.parametrize("width", [360, 1280])
 def test_a_name_of_63_characters(chromium: Any, small: SimulatedHub, width: int) -> None:
-    """The overview and the node's and a path's view have it whole, and nothing but tables is wider than the window."""
+    """The overview and the node's and a path's view have it whole, and nothing but tables is wider than the window.
+
+    The node's view has a history of two minutes, which is said in a sentence with the name.
+    """
+    minutes = {"since": 60, "until": 180, "at": [60, 120], "paths": [4, 4], "failing": [0, 1], "rtt": [300, 400]}
     with opened(chromium) as tab:
         tab.page.set_viewport_size({"width": width, "height": 740})
+        tab.page.route("**/api/v1/rollups*", lambda route: route.fulfill(json=minutes))
         for address in ("", f"?view=node&name={LONG}", f"?view=path&from=node-1&to={LONG}"):
             tab.page.goto(small.address + address)
             tab.page.wait_for_selector(f"main :text('{LONG}')")
+            if "view=node" in address:
+                tab.page.wait_for_selector(f".hint:text('{LONG}')")
             assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
