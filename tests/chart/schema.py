@@ -27,9 +27,11 @@ def entry(key: str) -> dict[str, Any]:
 
 
 def keys(node: dict[str, Any] = SCHEMA, prefix: str = "") -> Iterator[str]:
-    """The keys that the schema knows, down to where the chart's own levels end."""
+    """Yield the keys that the schema knows, down to where the chart's own levels end, without those of older charts."""
     for name, child in node["properties"].items():
         deeper = resolved(child)
+        if deeper.get("deprecated"):
+            continue
         key = f"{prefix}{name}"
         if key in {row.key for row in ROWS} or "properties" not in deeper:
             yield key

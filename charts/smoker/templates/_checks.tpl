@@ -15,6 +15,7 @@
 {{- if eq (int64 $values.hub.port) (int64 $values.adminPort) -}}
 {{- fail "hub.port: must differ from adminPort, both are TCP ports of one pod" -}}
 {{- end -}}
+{{- include "smoker.oldValuesChecks" . -}}
 {{- include "smoker.hubNotifyChecks" . -}}
 {{- include "smoker.hubIngressChecks" . -}}
 {{- if and $values.hub.history.enabled $values.hub.history.persistence.enabled (gt (int64 $values.hub.replicas) 1) -}}
@@ -66,5 +67,17 @@
 {{- end -}}
 {{- if has (int64 .admin) (list (int64 .ports.tcp) (int64 .ports.http)) -}}
 {{- fail (printf "%s: must differ from tcp and http of %s, all are TCP ports of one prober" .adminKey .key) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Refuses the values of older charts that others replaced, and names these; docs/upgrading.md lists both. An empty value is not refused:
+--reuse-values brings the defaults of the old chart along. */}}
+{{- define "smoker.oldValuesChecks" -}}
+{{- $old := .Values.hub.webhook | default dict -}}
+{{- if $old.url -}}
+{{- fail "hub.webhook.url: is now an entry of hub.notify: {type: webhook, url: …}" -}}
+{{- end -}}
+{{- if $old.existingSecret -}}
+{{- fail "hub.webhook.existingSecret: is now part of an entry of hub.notify: signingKeyFromSecret: {name, key: secret}, urlFromSecret: {name, key: url}" -}}
 {{- end -}}
 {{- end -}}
