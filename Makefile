@@ -14,7 +14,7 @@ FOLLOW    ?=
 LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-requests 100 $(if $(FOLLOW),--follow)
 
 .DEFAULT_GOAL := help
-.PHONY: lock-images check-workflows programs e2e-install help setup run test test-services test-chart test-page vendor screenshot check format build images docker-build manifests package release base deploy undeploy logs-server logs-client \
+.PHONY: lock-images check-workflows test-collector programs e2e-install help setup run test test-services test-chart test-page vendor screenshot check format build images docker-build manifests package release base deploy undeploy logs-server logs-client \
         e2e e2e-faults e2e-rest e2e-starved e2e-quiet e2e-accuracy bench bench-accuracy bench-scale bench-soak bench-mesh bench-cluster bench-diagnosis bench-history bench-hub bench-page lock clean
 
 help:  ## list the commands
@@ -40,7 +40,7 @@ test: setup  ## every test that needs no cluster
 	$(BIN)/coverage report
 
 AT_ITS_END = log=$$(mktemp); $(1) >$$log 2>&1; status=$$?; cat $$log; rm $$log; exit $$status
-TESTS = $(BIN)/coverage run -m pytest -m 'not cluster and not engine'
+TESTS = $(BIN)/coverage run -m pytest -m 'not cluster and not engine and not collector'
 OF_CHART = tests/chart tests/dashboards tests/diagnosis  # about as long as all other tests
 OF_PAGE = tests/hub_page
 
@@ -79,8 +79,16 @@ check: setup  ## lint, format, types, imports, Dockerfile, shell
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/shellcheck bin/kubectl-smoker dev/install-programs
 
-check-workflows: setup  ## the workflows of .github: what they run and what they may do
+GO = $(or $(shell command -v go),$(error this target needs Go 1.26 or newer, or a Go that gets it by itself))
+
+check-workflows: setup  ## the workflows of .github: what they run and what they may do (needs Go)
 	$(BIN)/zizmor --offline --quiet .github/workflows
+	$(GO) -C dev/workflows build -o $(CURDIR)/$(BIN)/actionlint github.com/rhysd/actionlint/cmd/actionlint
+	$(BIN)/actionlint -shellcheck $(BIN)/shellcheck -pyflakes= $(wildcard .github/workflows/*.yml)
+
+test-collector: setup  ## send what the hub exports to a real OpenTelemetry collector (needs Go)
+	$(GO) -C dev/collector build -o $(CURDIR)/$(BIN)/otelcol .
+	OTELCOL=$(BIN)/otelcol $(BIN)/python -m pytest -m collector tests/hub/otlp
 
 programs:  ## install the programs that the tests need and this machine lacks (Debian, as root)
 	dev/install-programs

@@ -24,6 +24,8 @@ from typing import Any
 import gevent
 import pytest
 
+from tests.no_skips import pytest_runtest_makereport  # noqa: F401  # a hook
+
 BIN = Path(sys.executable).parent
 PROGRAMS = Path(__file__).resolve().parents[1] / "dev" / "programs.txt"
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever http_proxy says

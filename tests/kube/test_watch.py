@@ -275,31 +275,33 @@ def test_an_api_that_does_not_answer(fake: Fake, start: Any, records: list[str])
     assert watched.watch.standing == (Answering.UNANSWERED, None, "Connection refused")
 
 
+#: What an API server may answer in place of a list, the word for it, and the status.
+TROUBLES: dict[str, tuple[Step, Answering, int | None]] = {
+    "401": (answer(401), Answering.REFUSED, 401),
+    "403": (answer(403), Answering.REFUSED, 403),
+    "404": (answer(404), Answering.REFUSED, 404),
+    "429": (answer(429, retry_after=1), Answering.REFUSED, 429),
+    "500": (answer(500), Answering.REFUSED, 500),
+    "503": (answer(503, retry_after=1), Answering.REFUSED, 503),
+    "302": (answer(302, location="/login"), Answering.REFUSED, 302),
+    "html": (answer(200, b"<html>"), Answering.UNREADABLE, None),
+    "list": (answer(200, []), Answering.UNREADABLE, None),
+    "empty": (answer(200, b""), Answering.UNREADABLE, None),
+    "cut": (cut, Answering.UNANSWERED, None),
+    "silence": (hold, Answering.UNANSWERED, None),
+}
+#: The lines of a watch that cannot be read have a test of their own.
+OF_A_WATCH = [word for word, (_, answering, _) in TROUBLES.items() if answering is not Answering.UNREADABLE]
+
+
 @pytest.mark.parametrize(
-    ("trouble", "answering", "status"),
-    [
-        (answer(401), Answering.REFUSED, 401),
-        (answer(403), Answering.REFUSED, 403),
-        (answer(404), Answering.REFUSED, 404),
-        (answer(429, retry_after=1), Answering.REFUSED, 429),
-        (answer(500), Answering.REFUSED, 500),
-        (answer(503, retry_after=1), Answering.REFUSED, 503),
-        (answer(302, location="/login"), Answering.REFUSED, 302),
-        (answer(200, b"<html>"), Answering.UNREADABLE, None),
-        (answer(200, []), Answering.UNREADABLE, None),
-        (answer(200, b""), Answering.UNREADABLE, None),
-        (cut, Answering.UNANSWERED, None),
-        (hold, Answering.UNANSWERED, None),
-    ],
-    ids=["401", "403", "404", "429", "500", "503", "302", "html", "list", "empty", "cut", "silence"],
+    ("word", "at"), [*((word, "list") for word in TROUBLES), *((word, "watch") for word in OF_A_WATCH)]
 )
-@pytest.mark.parametrize("at", ["list", "watch"])
 def test_each_trouble_has_its_word_and_its_sentence(
-    fake: Fake, start: Any, records: list[str], trouble: Step, answering: Answering, status: int | None, at: str
+    fake: Fake, start: Any, records: list[str], word: str, at: str
 ) -> None:
     """A refusal has other words than silence, for the list and for the watch; the next answer ends both."""
-    if at == "watch" and answering is Answering.UNREADABLE:
-        pytest.skip("the lines of a watch have a test of their own")
+    trouble, answering, status = TROUBLES[word]
     server = fake(*([page(version="5")] if at == "watch" else []), trouble)
     watched = start(server, silence=0.2)
     watched.patience.clear()

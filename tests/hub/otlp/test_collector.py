@@ -1,6 +1,6 @@
 """A real collector takes what the hub sends: OpenTelemetry's, with its otlpreceiver and its debugexporter.
 
-$OTELCOL is its path; without it the test is skipped. OpenTelemetry's collector builder makes one of these two parts.
+`make test-collector` builds it (dev/collector, needs Go) and runs this test; $OTELCOL is its path.
 """
 
 from __future__ import annotations
@@ -20,19 +20,21 @@ from tests.conftest import eventually, free_port
 from tests.hub.notify.receivers import become, looking
 from tests.promtool import running
 
+pytestmark = pytest.mark.collector
+
 
 @contextlib.contextmanager
 def collector(folder: Path) -> Iterator[tuple[int, Path]]:
     """Yield the port of a collector, and the file that it writes what it gets to."""
     program = os.environ.get("OTELCOL")
     if not program:
-        pytest.skip("OTELCOL is not set")
+        pytest.skip("OTELCOL is not set: make test-collector")
     port, log = free_port(), folder / "log"
     pipeline = {"receivers": ["otlp"], "exporters": ["debug"]}
     config = {
         "receivers": {"otlp": {"protocols": {"http": {"endpoint": f"127.0.0.1:{port}"}}}},
         "exporters": {"debug": {"verbosity": "detailed"}},
-        "service": {"pipelines": {"logs": pipeline, "metrics": pipeline}, "telemetry": {"metrics": {"level": "none"}}},
+        "service": {"pipelines": {"logs": pipeline, "metrics": pipeline}},
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
 
