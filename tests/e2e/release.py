@@ -60,7 +60,8 @@ class Release:
     def install(self, changed: Mapping[str, object] | None = None) -> str:
         """Install, or upgrade with values that changed, and wait, also until each prober has taken a changed plan."""
         self.values |= changed or {}
-        before, plan = self._loads(), self._plan()
+        plan = self._plan()
+        before = self._loads() if plan else {}
         values = [f"--set-json={path}={json.dumps(value)}" for path, value in self.values.items()]
         try:
             said = self.helm("upgrade", "--install", self.name, "charts/smoker", "--wait", "--timeout=120s", *values)

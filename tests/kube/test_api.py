@@ -15,6 +15,7 @@ import pytest
 from gevent.server import StreamServer
 from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError, SSLError
 
+from smoker_common.service import ConfigurationError
 from smoker_kube.api import Api, Refused, TooLarge, lines
 from smoker_kube.standing import Answering, standing_of
 from tests.conftest import eventually
@@ -108,7 +109,7 @@ def test_in_a_cluster_it_is_where_the_environment_says(host: str, port: str, url
 
 def test_outside_of_a_cluster() -> None:
     """Without the variable there is no API, and the error says which one is missing."""
-    with pytest.raises(LookupError, match="KUBERNETES_SERVICE_HOST is not set"):
+    with pytest.raises(ConfigurationError, match="KUBERNETES_SERVICE_HOST is not set"):
         Api.in_cluster({})
 
 
@@ -116,7 +117,7 @@ def test_outside_of_a_cluster() -> None:
 def test_an_address_that_cannot_be(host: str, port: str) -> None:
     """What is no host or no port is refused at once, and the error names the two variables."""
     with pytest.raises(
-        LookupError, match=r"^KUBERNETES_SERVICE_HOST=.* and KUBERNETES_SERVICE_PORT=.*: one of them is"
+        ConfigurationError, match=r"^KUBERNETES_SERVICE_HOST=.* and KUBERNETES_SERVICE_PORT=.*: one of them is"
     ):
         Api.in_cluster({"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port})
 

@@ -51,7 +51,7 @@ def test_without_ports_nobody_is_answered(start: Start) -> None:
         ({}, "DISCOVERY=endpointslice needs NAMESPACE, the namespace of the EndpointSlices"),
         (
             {"NAMESPACE": "net"},
-            "DISCOVERY=endpointslice: there is no API server here, KUBERNETES_SERVICE_HOST is not set",
+            "there is no API server here, KUBERNETES_SERVICE_HOST is not set: PEERS is needed",
         ),
     ],
 )

@@ -21,6 +21,7 @@ from urllib3.util import Timeout
 
 from smoker_common import settings
 from smoker_common.host import authority, wire
+from smoker_common.service import ConfigurationError
 from smoker_outcome.failure import reason
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -79,15 +80,15 @@ class Api:
 
     @classmethod
     def in_cluster(cls, environ: Mapping[str, str]) -> Api:
-        """Return the API of this pod's cluster. Raises `LookupError` outside of a cluster."""
+        """Return the API of this pod's cluster. Raises `ConfigurationError` outside of a cluster."""
         host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "443")
         if not host:
-            raise LookupError("there is no API server here, KUBERNETES_SERVICE_HOST is not set")
+            raise ConfigurationError("there is no API server here, KUBERNETES_SERVICE_HOST is not set: PEERS is needed")
         try:
             return cls(f"https://{authority(wire(settings.host(host)), settings.port(port))}")
         except settings.InvalidValue as unfit:
             where = f"KUBERNETES_SERVICE_HOST={host!r} and KUBERNETES_SERVICE_PORT={port!r}"
-            raise LookupError(f"{where}: one of them is not {unfit}") from None
+            raise ConfigurationError(f"{where}: one of them is not {unfit}") from None
 
     def get(self, path: str, largest: int = LARGEST, **parameters: str) -> Any:
         """Return the JSON at `path`, of at most `largest` bytes.

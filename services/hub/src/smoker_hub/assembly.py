@@ -41,10 +41,7 @@ def kubernetes_of(settings: Settings) -> Api | None:
         return None
     if not settings.namespace:
         raise ConfigurationError("NAMESPACE is needed, the namespace of the EndpointSlices, or PEERS")
-    try:
-        return Api.in_cluster(os.environ)
-    except LookupError as outside:
-        raise ConfigurationError(str(outside)) from None
+    return Api.in_cluster(os.environ)
 
 
 def places_of(settings: Settings, kubernetes: Api | None, nodes: Nodes | None) -> Places | FixedPlaces:
@@ -108,7 +105,7 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
 
 
 def _recall(hub: Hub, history: History | None, reader: Reader | None) -> Mapping[str, Mapping[str, Known]]:
-    """Have the hub go on with what was open when it stopped. Return what each receiver was sent of that."""
+    """Have the hub continue the findings that were open when it stopped. Return those that each receiver was sent."""
     if history is None or reader is None:
         return {}
     recalled = recall(reader, hub.clock)

@@ -103,9 +103,20 @@ class Expect:
     body: str = option("", pattern, "a regular expression that the beginning of the body must match somewhere")
 
 
+class WebPort:
+    """The usual port of options that can choose TLS, as the schemes of their URLs have it."""
+
+    tls: bool
+
+    @property
+    def default_port(self) -> int:
+        """Return 443 over TLS, 80 without."""
+        return 443 if self.tls else 80
+
+
 @dataclass(frozen=True)
-class Options:
-    """What is asked for: the path with its query, as it is sent, and whether by https, which the URL says."""
+class Options(WebPort):
+    """The request: the path with its query, as it is sent, and whether over TLS, which the URL's scheme says."""
 
     path: str = option("/", path, "what is asked for")
     tls: bool = option(False, option_kinds.switch, "whether over TLS; https:// says so, too")
@@ -116,11 +127,6 @@ class Options:
     )
     ca: str = option("", option_kinds.file, "a file with the only CAs to trust; without it the system's")
     expect: Expect = option(Expect(), Expect, "what the answer must have")
-
-    @property
-    def default_port(self) -> int:
-        """Return the port of the URL's scheme."""
-        return 443 if self.tls else 80
 
 
 def matches(pattern: str, body: bytes) -> bool:

@@ -33,8 +33,8 @@ def _protocol(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Options:
-    """What is asked for. The URL says whether over TLS."""
+class Options(http_options.WebPort):
+    """The request and the answer that must come. The URL's scheme says whether over TLS."""
 
     path: str = option("/", http_options.path, "what is asked for")
     tls: bool = option(False, option_kinds.switch, "whether over TLS; wss:// says so, too")
@@ -44,11 +44,6 @@ class Options:
     )
     server_name: str = option("", option_kinds.host, "the name in the certificate; without it the host")
     ca: str = option("", option_kinds.file, "a file with the only CAs to trust; without it the system's")
-
-    @property
-    def default_port(self) -> int:
-        """Return the port of the URL's scheme."""
-        return 443 if self.tls else 80
 
 
 @dataclass(frozen=True)
