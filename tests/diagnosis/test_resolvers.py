@@ -43,7 +43,7 @@ def test_a_broken_pod_is_named_with_its_node(rounds: int) -> None:
     assert found[0].pod == "kube-system/coredns-node-5"
     text = text_of(found[0])
     assert "FAULT node-5: the cluster DNS pod coredns-node-5 there does not answer" in text
-    assert "16 of 16 DNS paths fail (no answer); all 16 DNS paths beside them are well" in text
+    assert "16 of 16 DNS paths fail (no answer); all 16 comparable DNS paths work" in text
     assert "next: kubectl describe pod --namespace kube-system coredns-node-5" in text
 
 
@@ -138,7 +138,8 @@ def test_a_race_is_a_warning() -> None:
     assert named(findings) == [("dns", "all", (), "dns_race")]
     assert findings[0].severity == "warning"
     text = text_of(findings[0])
-    assert "WARNING every node: 33 % of the DNS look-ups lose one of two queries that left one socket together" in text
+    told = "33 % of the DNS look-ups lose one of the two queries (A and AAAA) that are sent together"
+    assert f"WARNING every node: {told}" in text
     assert "next: conntrack -S" in text
 
 

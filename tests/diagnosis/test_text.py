@@ -34,7 +34,7 @@ def test_loss() -> None:
         "FAULT node-3: packet loss of 36 % on the pod network (CNI overlay or NetworkPolicy), for 90 s, confidence 98 %"
     )
     assert second == (
-        "  evidence: 12 of 24 pod paths to or from node-3 lose packets; all 12 node-to-node paths beside them are clean"
+        "  evidence: 12 of 24 pod paths to or from node-3 lose packets; all 12 comparable node-to-node paths lose none"
     )
     assert third == (
         "  next: kubectl get pods --namespace kube-system --output wide --field-selector spec.nodeName=node-3"
@@ -107,7 +107,7 @@ def test_loss() -> None:
         ),
         (
             finding("silent", severity="warning", notes=("pod", "mute"), confidence=0.97),
-            "WARNING node-3: the prober hangs: TCP connects, nothing answers; the network works, confidence 97 %",
+            "WARNING node-3: the prober hangs: TCP connects, but nothing answers; the network works, confidence 97 %",
         ),
         (
             finding("target", Scope("target", ("db",)), "target", outcomes=("timeout", "refused"), confidence=0.9),
@@ -131,7 +131,7 @@ def test_headline(given: Finding, sentence: str) -> None:
         (Scope("into", ("n",)), "into n"),
         (Scope("out_of", ("n",)), "out of n"),
         (Scope("one_way", ("n", "m")), "from n to m"),
-        (Scope("zone", (), ("a",)), "zone a (apart from the others)"),
+        (Scope("zone", (), ("a",)), "zone a (cut off from the others)"),
         (Scope("zone_pair", (), ("a", "b")), "between zones a and b"),
         (Scope("zone_one_way", (), ("a", "b")), "from zone a to zone b"),
         (Scope("inside_zone", (), ("a",)), "inside zone a"),

@@ -1,8 +1,8 @@
-"""Look-ups of which one of two is lost that left one socket together: a race of the node's connection tracking.
+"""Find look-ups that lose one of two queries sent together from one socket: a race in the node's connection tracking.
 
-C libraries ask for A and AAAA like that. Both packets begin the same connection, its translation to a DNS pod is made
-twice, and the second packet is dropped. Only what goes by the Service is translated: if queries straight to the pods
-are lost as well, it is loss.
+C libraries ask for A and AAAA in this manner. Both packets begin the same connection, so the kernel makes its
+translation to a DNS pod twice and drops the second packet. Only queries to the Service are translated: if queries
+directly to the pods are lost as well, it is packet loss.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The sentences of findings for people. No other package contains any.
 
 FAULT node-3: packet loss of 36 % on the pod network (CNI overlay or NetworkPolicy), for 90 s, confidence 98 %
-  evidence: 12 of 24 pod paths to or from node-3 lose packets; all 12 node-to-node paths beside them are clean
+  evidence: 12 of 24 pod paths to or from node-3 lose packets; all 12 comparable node-to-node paths lose none
   next: kubectl -n kube-system get pods -o wide --field-selector spec.nodeName=node-3   (the CNI's pod there)
 """
 
@@ -45,7 +45,7 @@ def headline(finding: Finding) -> str:
         count = sum(each.failing for each in finding.counts)
         return f"INFO {paths(count)} {verb(count, 'fails', 'fail')} again and again: not counted as evidence"
     since = f", for {duration(finding.since)}" if finding.since else ""
-    # The confidence of one place of several would read as doubt that anything is at fault.
+    # The confidence of one of several places would read as doubt whether there is a fault.
     sure = "" if finding.one_of else f", confidence {percent(min(finding.confidence, 0.99))}"
     return f"{_SEVERITIES[finding.severity]} {_where(finding)}: {what(finding)}{since}{sure}"
 
@@ -92,7 +92,7 @@ def _worth_knowing(finding: Finding) -> str:
 
 
 def unclear(finding: Finding, count: int, probers: int) -> str:
-    """Return the one sentence where `finding` has no place, or none that is sure yet."""
+    """Return the one sentence for a `finding` without a place, or with a place that is not certain yet."""
     looked = f"of {paths(count)} of {probers} {verb(probers, 'prober', 'probers')}"
     if finding.kind == "unknown":
         return f"UNCLEAR {headline(finding).removeprefix('UNKNOWN ')}, {looked}"
@@ -108,5 +108,5 @@ def counted(findings: Sequence[Finding], count: int, probers: int) -> str:
 
 
 def is_fault(finding: Finding) -> bool:
-    """Return whether something is at fault: neither paths without a common cause nor what is only worth knowing."""
+    """Return whether the finding is a fault: it has a cause, and is more than information."""
     return finding.kind != "unknown" and finding.severity != "info"

@@ -67,11 +67,10 @@ def _beside(finding: Finding) -> str:
     failing, whole = sum(each.failing for each in finding.beside), sum(each.of for each in finding.beside)
     kinds = listed([PLANES.get(each.plane, each.plane) for each in finding.beside])
     if failing:
-        return f"{failing} of {whole} {kinds} paths beside them {verb(whole, 'does', 'do')}, too"
-    clean = "clean" if finding.kind == "loss" else "well"
+        return f"{failing} of {whole} comparable {kinds} {verb(whole, 'path does', 'paths do')}, too"
     if whole == 1:
-        return f"the {kinds} path beside {verb(sum(each.of for each in finding.counts), 'it', 'them')} is {clean}"
-    return f"all {whole} {kinds} paths beside them are {clean}"
+        return f"the comparable {kinds} path {'loses none' if finding.kind == 'loss' else 'works'}"
+    return f"all {whole} comparable {kinds} paths {'lose none' if finding.kind == 'loss' else 'work'}"
 
 
 def _counted(counts: Sequence[Count]) -> str:

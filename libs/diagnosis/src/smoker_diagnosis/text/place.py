@@ -29,7 +29,7 @@ _NAMES: dict[str, Callable[[Scope], str]] = {
     OUT_OF: lambda scope: f"out of {scope.nodes[0]}",
     PAIR: lambda scope: f"between {scope.nodes[0]} and {scope.nodes[1]}",
     ONE_WAY: lambda scope: f"from {scope.nodes[0]} to {scope.nodes[1]}",
-    ZONE: lambda scope: f"zone {scope.zones[0]} (apart from the others)",
+    ZONE: lambda scope: f"zone {scope.zones[0]} (cut off from the others)",
     ZONE_PAIR: lambda scope: f"between zones {scope.zones[0]} and {scope.zones[1]}",
     ZONE_ONE_WAY: lambda scope: f"from zone {scope.zones[0]} to zone {scope.zones[1]}",
     INSIDE_ZONE: lambda scope: f"inside zone {scope.zones[0]}",
@@ -50,6 +50,6 @@ def place(finding: Finding) -> str:
     if not finding.one_of:
         return scope_name(finding.scope)
     more = len(finding.one_of) - SHOWN
-    places = sorted(finding.one_of, key=lambda scope: scope.kind == ALL)  # what says least comes last
+    places = sorted(finding.one_of, key=lambda scope: scope.kind == ALL)  # the least specific comes last
     names = ", ".join(scope_name(scope) for scope in places[:SHOWN])
     return f"one of {names}{f' and {more} more' if more > 0 else ''}"

@@ -61,7 +61,8 @@ def _mtu(finding: Finding) -> str:
 
 def _dns(finding: Finding) -> str:
     if finding.layer == LAYER_RACE:
-        return f"{percent(finding.share)} of the DNS look-ups lose one of two queries that left one socket together"
+        queries = "the two queries (A and AAAA) that are sent together"
+        return f"{percent(finding.share)} of the DNS look-ups lose one of {queries}"
     if finding.layer == LAYER_REPLICA:
         pod = finding.pod.rpartition("/")[2]
         wrongs = {"resolve_error": "answers with an error", "bad_reply": "answers wrongly"}
@@ -86,10 +87,10 @@ def _not_ready(_: Finding) -> str:
 
 def _silent(finding: Finding) -> str:
     if "mute" in finding.notes:
-        return "the prober hangs: TCP connects, nothing answers; the network works"
+        return "the prober hangs: TCP connects, but nothing answers; the network works"
     if "hung" in finding.notes:
         return "the prober hangs: its results are old"
-    return "the hub has no state of the prober, though its peers reach it"
+    return "the hub gets no results from the prober, although its peers reach it"
 
 
 def _moved(finding: Finding) -> str:

@@ -9,9 +9,9 @@ OUTCOMES = {
     "refused": "refused at once",
     "unreachable": "unreachable",
     "reset": "connection reset",
-    "resolve_error": "the name is not found",
+    "resolve_error": "name resolution fails",
     "tls_error": "TLS fails",
-    "bad_reply": "the answer is not ours",
+    "bad_reply": "wrong answer",
     "mtu": "large packets are lost",
     "success": "works",
 }

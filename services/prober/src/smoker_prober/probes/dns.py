@@ -95,7 +95,7 @@ class Details(AnyDetails):
 
     @property
     def partly(self) -> bool:
-        """Whether some of several queries that left one socket together were answered, and others not."""
+        """Whether some of several queries sent together were answered, and others not."""
         return self.rcode is not None and self.unanswered is not None
 
 
