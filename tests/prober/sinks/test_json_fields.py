@@ -1,0 +1,61 @@
+"""docs/logs.md lists every field of a JSON line, and the probes that have it."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import re
+import sys
+from typing import Any
+
+import pytest
+
+from smoker_common import log
+from smoker_diagnosis.path_mtu import PathMtu
+from smoker_diagnosis.train import Train
+from smoker_prober.probes import PROBES
+from smoker_prober.result import OUT, PHASES, Details, Method, Outcome, Result, Rtt
+from smoker_prober.sinks import log as sink
+from tests.images.command import ROOT
+from tests.prober.targets import peer_path, target
+
+SECTION = (ROOT / "docs" / "logs.md").read_text().partition("## Fields of a JSON line")[2].partition("\n## ")[0]
+ROW = re.compile(r"^\| `(\w+)` \| ([\w, ]+) \| ", re.MULTILINE)
+TRAIN = Train(10, 4, 1, 1, 1, 2, 2, (0.001,), 0.001, unreadable=1)
+
+
+def details_of(probe: str) -> Details | None:
+    """Return details of a probe in which everything is known; None for a probe without details."""
+    kind: Any = getattr(importlib.import_module(f"smoker_prober.probes.{probe}"), "Details", None)
+    if kind in (None, Details):
+        return None
+    number = {"int", "float"}
+    types = {each.name: set(re.findall(r"\w+", str(each.type))) for each in dataclasses.fields(kind)}
+    found: Details = kind(**{name: 1 if words & number else "x" for name, words in types.items()})
+    return found
+
+
+def written(probe: str, capsys: pytest.CaptureFixture[str]) -> set[str]:
+    """Return the fields of the line of a result in which everything is known."""
+    more: dict[str, Any] = {"train": TRAIN, "path_mtu": PathMtu(1450, 1400)} if probe == "udp" else {}
+    where = dataclasses.replace(target(probe), path=peer_path(zone="b"))
+    phases = dict.fromkeys(PHASES, 0.001)
+    known: dict[str, Any] = {
+        "rtt": Rtt(0.001, Method.KERNEL),
+        "retransmits": 1,
+        "direction": OUT,
+        "confirms": True,
+        "error": "lost",
+    }
+    sink.write(Result(where, "node-1", 0.0, Outcome.TIMEOUT, 0.01, phases, details=details_of(probe), **known, **more))
+    return set(json.loads(capsys.readouterr().out))
+
+
+def test_the_table_has_each_field_of_each_probe(capsys: pytest.CaptureFixture[str]) -> None:
+    """The rows of the table are the fields that the probes write, each with the probes that write it."""
+    log.configure("INFO", "json", results=sys.stdout)
+    fields = {probe: written(probe, capsys) for probe in PROBES}
+    table = {name: set(PROBES) if probes == "all" else set(probes.split(", ")) for name, probes in ROW.findall(SECTION)}
+    every = set().union(*fields.values())
+    assert table == {name: {probe for probe in PROBES if name in fields[probe]} for name in every}
