@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 
+import msgspec
 import pytest
 
-from tests.diagnosis.mesh import Cluster, named, nodes
+from tests.diagnosis.mesh import AT, Cluster, named, nodes
 
 
 def test_three_per_cent_into_a_node() -> None:
@@ -59,3 +60,24 @@ def test_small_mesh_is_its_own_background() -> None:
     """In five nodes the loss at one of them is not taken for what is usual in the mesh."""
     mesh = Cluster(nodes(5), services=False).lose(lambda link: link.touches("node-2"), 1)
     assert [each[:3] for each in named(mesh.findings())] == [("loss", "node", ("node-2",))]
+
+
+def met_by_a_fault(seconds_ago: float) -> list[tuple[str, tuple[str, ...]]]:
+    """Return what is named when node-2 is cut off, and a path whose last probe began then lost half of a train."""
+    mesh = Cluster(nodes(5), services=False)
+    mesh.fail(lambda link: link.touches("node-2"), rounds=1, ago=10.0)
+    (link,) = (link for link in mesh.paths if link[:3] == ("node-1", "node-2", "pod"))
+    udp = mesh.paths[link]["udp"]
+    met = msgspec.structs.replace(udp, last="success", at=AT - seconds_ago, failures={}, streak=0, since=0.0, lost=20)
+    mesh.paths[link]["udp"] = met
+    return [(kind, where) for kind, _, where, _ in named(mesh.findings())]
+
+
+def test_a_train_that_a_fault_meets_is_no_loss_of_its_own() -> None:
+    """A path of a dead node that lost part of a train at that moment waits for its next round."""
+    assert met_by_a_fault(10.5) == [("fault", ("node-2",))]
+
+
+def test_loss_after_the_first_failures_is_named() -> None:
+    """A path that was probed since the first failures, and lost part of a train, says that the node loses packets."""
+    assert met_by_a_fault(2.0) == [("loss", ("node-2",))]

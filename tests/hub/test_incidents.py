@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import msgspec
 import pytest
 
-from smoker_diagnosis.component import NODE, Scope
-from smoker_diagnosis.finding import Finding
+from smoker_diagnosis.component import NODE, OUT_OF, Scope
+from smoker_diagnosis.finding import Count, Finding, Seen
 from smoker_hub.incidents import CLOSES, MOST_CLOSED, Incidents
 
 FOUND = Finding(id="a1", kind="fault", scope=Scope(NODE, ("node-1",)), layer="overlay", confidence=0.97)
@@ -167,3 +170,114 @@ def test_what_chance_does_to_one_node_must_last_a_round() -> None:
         assert phases(Incidents(), "xxxx", likely) == [[]] * 4
         certain = msgspec.structs.replace(likely, confidence=0.97)
         assert phases(Incidents(), "xx", certain) == [[], ["open"]]
+
+
+def cut_off(paths: int, seconds: float, **changes: Any) -> Finding:
+    """Return a fault of node-1 of which `paths` pod paths of 8 have failed for `seconds` seconds."""
+    ends = [("node-1", f"node-{number}") for number in range(2, 2 + paths)]
+    failing = tuple(Seen(source, target, "pod", "ipv4", "tcp", "timeout", seconds) for source, target in ends)
+    whole = msgspec.structs.replace(FOUND, confidence=0.99, counts=(Count("pod", paths, 8),), failing=failing)
+    return msgspec.structs.replace(whole, **changes)
+
+
+def smaller(paths: int, seconds: float, **changes: Any) -> Finding:
+    """Return another finding of that node: TCP alone, out of it."""
+    other = {"id": "b2", "scope": Scope(OUT_OF, ("node-1",)), "layer": "network", "probes": ("tcp",)}
+    return cut_off(paths, seconds, **{**other, **changes})
+
+
+def looks(incidents: Incidents, findings: Sequence[Sequence[Finding]], begin: float, step: float = 5.0) -> list[str]:
+    """What the looks change, one every `step` seconds: `open a1`."""
+    return [
+        f"{change.kind} {change.incident.id}"
+        for number, found in enumerate(findings)
+        for change in incidents.look(found, begin + step * number, a_round=30.0)
+    ]
+
+
+def opened(findings: Sequence[Finding]) -> Incidents:
+    """Incidents with these open, seen last at 20 s; their paths failed from 0 s on."""
+    incidents = Incidents()
+    assert [each.split()[0] for each in looks(incidents, [findings] * 2, 15.0)] == ["open"] * len(findings)
+    return incidents
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        smaller(3, 25.0),
+        smaller(8, 25.0),  # as many paths, with one probe
+        smaller(3, 25.0, kind="unknown", confidence=0.5, scope=Scope("", ("node-1>node-2",)), layer="", probes=()),
+        smaller(3, 25.0, kind="service", scope=Scope("all"), layer="service"),
+        smaller(1, 25.0, kind="unknown", failing=(Seen("node-2", "echo:8080", "service", "", "tcp", "timeout", 25.0),)),
+        smaller(1, 25.0, kind="dns", failing=(Seen("node-2", "node-1/2", "pod", "", "dns", "timeout", 25.0),)),
+    ],
+    ids=["fewer paths", "fewer probes", "no common cause", "Services", "an echo that stood there", "a DNS pod there"],
+)
+def test_what_heals_leaves_no_new_finding(left: Finding) -> None:
+    """Paths that are left when others work again are no finding; the open one closes when they are gone, too."""
+    incidents = opened([cut_off(8, 20.0)])
+    aged = [
+        [
+            msgspec.structs.replace(
+                left, failing=tuple(msgspec.structs.replace(each, since=age) for each in left.failing)
+            )
+        ]
+        for age in (25.0, 30.0, 35.0)
+    ]
+    assert looks(incidents, aged, 25.0) == []
+    assert not incidents.suspected
+    assert [(each.id, each.phase) for each in incidents.open] == [("a1", "clearing")]
+    assert looks(incidents, [[], [], []], 40.0) == ["close a1"]
+
+
+def test_a_second_fault_that_outlasts_the_first_opens_after_a_round() -> None:
+    """Paths that fail for longer than a round after the open finding was last seen are a fault of their own."""
+    incidents = opened([cut_off(8, 20.0)])
+    stays = [[smaller(3, now)] for now in range(25, 80, 5)]
+    assert looks(incidents, stays, 25.0) == ["open b2", "close a1"]
+    assert [each.id for each in incidents.open] == ["b2"]
+    assert incidents.open[0].opened == 60.0  # a round after 20 s, and the second look from there
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        smaller(3, 4.0),
+        smaller(3, 25.0, failing=(Seen("node-5", "node-6", "pod", "ipv4", "tcp", "timeout", 25.0),)),
+        smaller(8, 25.0, probes=()),
+        smaller(3, 25.0, kind="silent", layer="prober"),
+    ],
+    ids=["began since", "another place", "as large", "no paths"],
+)
+def test_another_fault_opens_at_once(other: Finding) -> None:
+    """A fault that began later, elsewhere, or is no smaller opens with its second look, whatever heals meanwhile."""
+    incidents = opened([cut_off(8, 20.0)])
+    assert looks(incidents, [[other], [other]], 25.0) == ["open b2"]
+
+
+def test_what_was_seen_beside_an_open_finding_is_not_left_by_it() -> None:
+    """A second fault of the same node that a look found beside the first opens as usual."""
+    incidents = opened([cut_off(8, 20.0)])
+    assert looks(incidents, [[cut_off(8, 25.0), smaller(3, 25.0)]], 25.0) == []
+    assert looks(incidents, [[smaller(3, 30.0)]], 30.0) == ["open b2"]
+
+
+@pytest.mark.parametrize("place", ["node-1", "node-5"])
+def test_paths_without_a_cause_beside_a_fault_last_two_rounds_as_such(place: str) -> None:
+    """They have failed for long, but until now a fault that is open may have explained them."""
+    incidents = opened([cut_off(8, 20.0)])
+    stray = smaller(1, 25.0, kind="unknown", confidence=0.5, scope=Scope("", (place,)), layer="", probes=())
+    changes = []
+    for now in range(25, 125, 5):
+        unknown = msgspec.structs.replace(stray, since=float(now))
+        changes += [f"{now}: {each}" for each in looks(incidents, [[cut_off(4, now), unknown]], now)]
+    assert changes == ["90: open b2"]
+
+
+def test_one_of_several_places_hides_no_surer_name() -> None:
+    """When an open finding was not sure, a smaller one of its paths may be the true place, and opens at once."""
+    choice = (FOUND.scope, Scope(NODE, ("node-2",)))
+    incidents = Incidents()
+    assert looks(incidents, [[cut_off(8, 99.0, one_of=choice, since=99.0)]] * 2, 15.0) == ["open a1"]
+    assert looks(incidents, [[smaller(3, 99.0)]] * 2, 25.0) == ["open b2"]

@@ -161,6 +161,42 @@ def test_a_lost_train_says_no_direction() -> None:
     assert (path.lost, path.requests_lost, path.replies_lost) == (10, 0, 0)
 
 
+CLEAN, LOSSY = Train(10, 0, 0, 0, 0, 0, 0, (), None), Train(10, 6, 0, 0, 0, 2, 4, (), None)
+
+
+def after(*rounds: Train | None) -> tuple[int, int]:
+    """Return the packets sent and lost after rounds with these trains; None: a PING without an answer."""
+    state = sink()
+    for number, train in enumerate(rounds):
+        outcome = Outcome.TIMEOUT if train is None else Outcome.SUCCESS
+        state.keep(made(outcome, probe="udp", began=990.0 + number, train=train))
+    (path,) = read(state).paths
+    assert path.requests_lost + path.replies_lost == path.lost
+    return path.sent, path.lost
+
+
+@pytest.mark.parametrize("rounds", [(CLEAN, LOSSY, None), (LOSSY, None, None), (LOSSY, None)])
+def test_the_train_that_an_outage_meets_is_no_loss(rounds: tuple[Train | None, ...]) -> None:
+    """The last train before an outage loses packets to the outage: a lossy path would have lost some before it."""
+    assert after(*rounds)[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("rounds", "lost"),
+    [
+        ((CLEAN, LOSSY), 6),
+        ((LOSSY, LOSSY, None), 12),
+        ((LOSSY, None, LOSSY), 12),
+        ((LOSSY, CLEAN, None), 6),
+        ((None, LOSSY, None), 6),
+        ((LOSSY, None, CLEAN), 6),
+    ],
+)
+def test_loss_that_is_no_outage_counts(rounds: tuple[Train | None, ...], lost: int) -> None:
+    """Packets lost by a path that goes on, in several trains, or after a PING that failed before, are loss."""
+    assert after(*rounds)[1] == lost
+
+
 def test_the_tag_changes_with_the_state_alone() -> None:
     """Asked twice it is the same document; a result makes another; another process never has the same tag."""
     state = sink()

@@ -54,6 +54,7 @@ MANY = 4000  # lossy paths from which wide components are searched first
 CLEAR = 3  # packets lost in trains from which a path counts as lossy rather than dead
 DILUTED = 3.0  # rounds that are counted; the loss may be in one of them
 MOST_RATE = 0.9
+SLACK = 1.0  # seconds from a train that a fault met to the first probe that failed: no two probes begin together
 HEAVY = 0.2  # rate from which look-ups and Service probes also fail at times
 
 
@@ -86,7 +87,22 @@ def dead_cells(mesh: Mesh, blamed: Iterable[Blamed]) -> set[int]:
         lost = sum(cell.lost for cell in mesh.losing if id(cell) in of_udp)
         if lost < CLEAR:
             found |= of_udp
+        if of_udp:
+            found.update(_under_way(mesh, each))
     return found
+
+
+def _under_way(mesh: Mesh, blamed: Blamed) -> Iterator[int]:
+    """Yield the paths within a hard fault that it has met with a train under way, and that were not probed since.
+
+    Until their next round nobody knows whether they lose some packets or all.
+    """
+    component = blamed.component
+    bad = [cell for cell in mesh.failing if any((id(cell), bit) in blamed.rows for bit in cell.failing(component.bits))]
+    began = max((cell.failing_for(bit) for cell in bad for bit in cell.failing(component.bits)), default=0.0)
+    for cell in mesh.losing:
+        if not cell.bad & UDP and cell.age(UDP) > began - SLACK and component.scope in scopes_of(cell):
+            yield id(cell)
 
 
 def find_loss(mesh: Mesh, dead: Collection[int]) -> list[Lossy]:

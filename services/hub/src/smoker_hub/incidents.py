@@ -4,18 +4,20 @@ A finding opens when two looks in a row find it with certainty, or are sure of i
 finding (a low confidence, one of several places, paths without a common cause) opens as such, once the paths have
 failed for longer than two rounds. An open finding clears when a look no longer finds it, and closes after three such
 looks in a row; early looks do not count. A finding that becomes worse escalates. Only opening, escalating and closing
-are logged and sent: a path that fails once is not.
+are logged and sent: a path that fails once is not. While an open finding heals, what is left of it is no new finding:
+for up to a round it keeps the open one from closing, and whatever fails for longer is a finding of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
 
 from smoker_diagnosis.finding import Finding, is_sure
+from smoker_hub.remains import leaves_paths, remains_of
 
 Phase = Literal["suspected", "open", "clearing", "closed"]
 Word = Literal["open", "escalate", "close"]
@@ -67,10 +69,11 @@ class Incident:
         ours, theirs = {self.finding.scope, *self.finding.one_of}, {finding.scope, *finding.one_of}
         return (self.finding.kind, self.finding.layer) == (finding.kind, finding.layer) and not ours.isdisjoint(theirs)
 
-    def see(self, finding: Finding, now: float, a_round: float = A_ROUND) -> Word | None:
+    def see(self, finding: Finding, now: float, a_round: float = A_ROUND, *, beside: bool = False) -> Word | None:
         """Count a look that has the finding. Return whether it opened or became worse with this look.
 
         `a_round`: seconds from one result of a path to the next. A sure, not certain finding opens if it lasts longer.
+        `beside`: whether another finding is open that may have explained its paths until now.
         """
         before = self.finding
         self.finding, self.last_seen, self._missed, self.resumed = finding, now, 0, False
@@ -83,7 +86,8 @@ class Incident:
         opens = self._seen >= OPENS and (certain or now - self._since > a_round)
         if not sure:
             # Loss need not fail a probe: what is seen for this long was in packets that the first look did not count.
-            lasted = max(finding.since, now - self._first - COUNTED * a_round)
+            failed_for = min(finding.since, now - self._first) if beside else finding.since
+            lasted = max(failed_for, now - self._first - COUNTED * a_round)
             self.lasts = lasted > a_round
             opens = self._looks >= OPENS and lasted > LASTS * a_round
         if self.phase == "suspected" and opens:
@@ -152,17 +156,25 @@ class Incidents:
         changes = [Change("close", each) for each in self._lapsed]
         self._closed += self._lapsed
         self._lapsed = []
-        seen: set[str] = set()
-        for finding in self._with_known_ids(findings):
-            seen.add(finding.id)
+        named = list(self._with_known_ids(findings))
+        seen = {finding.id for finding in named}
+        healing: set[str] = set()  # ids of open findings of which something is left
+        for finding in named:
+            whole = self._leaving(finding, seen, now, a_round)
+            if whole is not None:
+                healing.add(whole.id)
+                seen.discard(finding.id)
+                continue
             incident = self._live.get(finding.id)
             if incident is None:
                 incident = self._live[finding.id] = Incident(finding, now, now)
-            word = incident.see(finding, now, a_round)
+            beside = any(each.id != finding.id and leaves_paths(each.finding) for each in self.open)
+            word = incident.see(finding, now, a_round, beside=beside)
             if word is not None:
                 changes.append(Change(word, incident))
         for incident in [each for key, each in self._live.items() if key not in seen]:
-            closed = incident.end(now) if gone(incident.finding) else incident.miss(now, early=early)
+            waits = early or incident.id in healing
+            closed = incident.end(now) if gone(incident.finding) else incident.miss(now, early=waits)
             if closed:
                 changes.append(Change("close", incident))
             if incident.phase == "closed":
@@ -171,6 +183,22 @@ class Incidents:
                     self._closed.append(incident)
                     del self._closed[:-MOST_CLOSED]
         return changes
+
+    def _leaving(self, finding: Finding, seen: Collection[str], now: float, a_round: float) -> Incident | None:
+        """Return the open incident that heals and leaves `finding`; None if `finding` is news.
+
+        `seen`: the ids of the findings of this look. What was seen beside an open incident is not left by it, and after
+        a round without the incident each of its paths has been probed again.
+        """
+        known = self._live.get(finding.id)
+        if known is not None and known.opened is not None:
+            return None
+        for each in self.open:
+            ago = now - each.last_seen
+            beside = known is not None and known.last_seen >= each.last_seen
+            if each.id not in seen and not beside and ago <= a_round and remains_of(each.finding, ago, finding):
+                return each
+        return None
 
     def _with_known_ids(self, findings: Iterable[Finding]) -> Iterator[Finding]:
         """Yield the findings. One whose choice of places has changed keeps the id that it had."""

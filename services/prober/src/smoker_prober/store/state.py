@@ -98,8 +98,9 @@ class States:
         outcome = result.outcome
         if outcome is not Outcome.LOCAL_ERROR:
             self._count(kept, result, before.last)
+        counted = _without_onset(kept)
         sent, lost, requests, replies, partly = (
-            (sum(each) for each in list(zip(*kept.rounds, strict=True))[1:]) if kept.rounds else (0,) * 5
+            (sum(each) for each in list(zip(*counted, strict=True))[1:]) if counted else (0,) * 5
         )
         failures: dict[str, int] = {}
         for each in kept.rounds:
@@ -234,6 +235,21 @@ class States:
         if starved != self._starved:
             self._starved = starved
             self._changes += 1
+
+
+def _without_onset(kept: _Kept) -> list[_Round]:
+    """Return the last rounds; without its packets the round whose train was under way when the path broke.
+
+    It is the only one that lost packets, and every result since then is a failure: that is the beginning of an outage.
+    Where a path loses packets now and then, other trains lose some, too, or probes before that one failed.
+    """
+    rounds = list(kept.rounds)
+    lossy = [number for number, each in enumerate(rounds) if each.lost]
+    failed = [each.outcome != Outcome.SUCCESS for each in rounds]
+    if len(lossy) == 1 and all(failed[lossy[0] + 1 :]) and failed[-1] and not any(failed[: lossy[0]]):
+        last = rounds[lossy[0]]
+        rounds[lossy[0]] = _Round(last.outcome, 0, 0, 0, 0, last.partly)
+    return rounds
 
 
 def _expiry(result: Result) -> dict[str, Any]:
