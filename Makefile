@@ -14,7 +14,7 @@ FOLLOW    ?=
 LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-requests 100 $(if $(FOLLOW),--follow)
 
 .DEFAULT_GOAL := help
-.PHONY: lock-images check-workflows test-collector programs e2e-install help setup run test test-services test-chart test-page vendor screenshot check format build images docker-build manifests package release base deploy undeploy logs-server logs-client \
+.PHONY: lock-images check-workflows test-collector programs e2e-install help setup run test test-services test-chart test-page fuzz vendor screenshot check format build images docker-build manifests package release base deploy undeploy logs-server logs-client \
         e2e e2e-faults e2e-rest e2e-starved e2e-quiet e2e-accuracy bench bench-accuracy bench-scale bench-soak bench-mesh bench-cluster bench-diagnosis bench-history bench-hub bench-page lock clean
 
 help:  ## list the commands
@@ -60,6 +60,13 @@ $(PAGE_READY): $(PAGE)/package.json $(PAGE)/package-lock.json
 $(VENV)/.ready-page: $(VENV)/.ready requirements-page.txt
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --requirement requirements-page.txt
 	@touch $@
+
+$(VENV)/.ready-fuzz: $(VENV)/.ready requirements-fuzz.txt
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --requirement requirements-fuzz.txt
+	@touch $@
+
+fuzz: setup $(VENV)/.ready-fuzz  ## fuzz every decoder of bytes from outside, ten minutes each (FUZZ_ARGS="--seconds 60 dns" shortens it)
+	$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
 
 vendor: $(PAGE_READY)  ## bundle the libraries of the hub's page again (needs node and npm)
 	node $(PAGE)/vendor.mjs
@@ -196,7 +203,7 @@ bench-accuracy: setup  ## compare the prober's numbers with a packet capture, wi
 
 lock: ## write constraints.txt from the newest versions of everything
 	@$(PYTHON) -m venv --clear .venv-lock
-	@.venv-lock/bin/python -m pip --disable-pip-version-check install --quiet --requirement requirements-dev.txt --requirement requirements-page.txt $(PACKAGES:%=--editable %)
+	@.venv-lock/bin/python -m pip --disable-pip-version-check install --quiet --requirement requirements-dev.txt --requirement requirements-page.txt --requirement requirements-fuzz.txt $(PACKAGES:%=--editable %)
 	@.venv-lock/bin/python -m pip freeze --all --exclude-editable | grep -v '^pip==' > constraints.txt
 	@rm -rf .venv-lock
 	@$(MAKE) --no-print-directory lock-images
@@ -209,5 +216,5 @@ lock-images:  ## write the hashes of what the images install again, for the vers
 	@rm -rf .venv-lock
 
 clean:  ## remove everything that the other commands created
-	rm -rf $(VENV) .venv-lock dist $(PAGE)/node_modules tests/bench/build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-lock dist $(PAGE)/node_modules tests/bench/build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .fuzz
 	find libs services tests dev -name __pycache__ -prune -exec rm -rf {} +

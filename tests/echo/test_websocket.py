@@ -122,6 +122,18 @@ def test_what_is_no_websocket(echo: HttpEcho) -> None:
         pass
 
 
+@pytest.mark.parametrize("header", [b"Sec-WebSocket-Extensions: \xff\r\n", b"Sec-WebSocket-Protocol: \xe9\r\n"])
+def test_headers_that_are_not_ascii(echo: HttpEcho, header: bytes) -> None:
+    """They are the client's mistake, answered 400: wsproto cannot read them."""
+    assert said(echo, HEAD % b"/ws" + KEY + header + b"\r\n").startswith(b"HTTP/1.1 400 Bad Request\r\n")
+
+
+def test_a_host_that_is_no_name(echo: HttpEcho) -> None:
+    """A host in a broken punycode is the client's mistake, answered 400: wsproto cannot read it."""
+    request = (HEAD % b"/ws" + KEY + b"\r\n").replace(b"Host: x", b"Host: xn--0")
+    assert said(echo, request).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+
+
 @settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
 )

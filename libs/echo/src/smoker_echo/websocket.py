@@ -66,6 +66,9 @@ class WebSocketEcho:
                 self._say(error.event_hint)
             else:
                 handler.refuse_upgrade("400 Bad Request", handler.error)
+        except UnicodeError:  # wsproto takes the values of headers for ASCII, and the host for a name
+            handler.error = "no valid WebSocket: a header that is not ASCII, or a host that is no name"
+            handler.refuse_upgrade("400 Bad Request", handler.error)
         finally:
             handler.leave = None
 

@@ -156,6 +156,8 @@ class _Conversation:
                 self._ws.receive_data(data)
             except RemoteProtocolError as error:
                 raise BadReply(f"no valid WebSocket: {str(error)[:64]}") from None
+            except UnicodeError:  # wsproto takes the values of headers for ASCII
+                raise BadReply("no valid WebSocket: a header that is not ASCII") from None
 
 
 def run(attempt: Attempt) -> None:
