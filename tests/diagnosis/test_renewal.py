@@ -5,15 +5,16 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from smoker_diagnosis import part
 from smoker_diagnosis.diagnose import diagnose
-from smoker_diagnosis.evidence import Cell, Prober
+from smoker_diagnosis.evidence import TCP, Cell, Prober
 from smoker_diagnosis.gather import Evidence
-from smoker_diagnosis.part import ROUNDS, TIMEOUTS, Part
 from smoker_diagnosis.state import PathState, State, decode, encode
 from tests.bench.diagnosis.faults import KINDS
 from tests.bench.diagnosis.run import Case, look_at
 
 SIZE = 20  # nodes
+NEWER = 0.5  # seconds
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -30,27 +31,66 @@ def test_renewed_evidence_finds_the_same(kind: str) -> None:
 def test_what_becomes_too_old_counts_no_more(healthy: list[State]) -> None:
     """States that stay the same while time passes say what they would say if they were read at that moment."""
     evidence = Evidence()
-    lasts = ROUNDS * healthy[0].interval + TIMEOUTS * healthy[0].timeout
+    lasts = part.ROUNDS * healthy[0].interval + part.TIMEOUTS * healthy[0].timeout
     for passed in (0.0, lasts / 2, 0.9 * lasts, lasts, 2 * lasts):
         waited: dict[Prober, float] = {(state.node, state.network): passed for state in healthy}
         assert diagnose(healthy, waited, evidence=evidence) == diagnose(healthy, waited)
 
 
-def test_a_look_reads_only_what_changed(healthy: list[State], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a mesh in which one path has news, one path is read."""
-    evidence = Evidence()
-    evidence.mesh(healthy)
-    read = []
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """The paths that a look reads: source and target of each, in its order."""
+    of: list[tuple[str, str]] = []
 
-    def note(_cell: Cell, path: PathState, part: Part) -> None:
-        read.append((part.state.node, path.target, path.plane, path.family))
+    add = part._add
+
+    def note(cell: Cell, path: PathState, place: int, its: part.Part) -> None:
+        of.append((its.state.node, path.target))
+        add(cell, path, place, its)
 
     monkeypatch.setattr("smoker_diagnosis.part._add", note)
-    first = healthy[0]
-    path = first.paths[0]
-    news = msgspec.structs.replace(path, at=path.at + 0.5)
-    evidence.mesh([msgspec.structs.replace(first, paths=[news, *first.paths[1:]]), *healthy[1:]])
-    assert set(read) == {(first.node, path.target, path.plane, path.family)}
+    return of
+
+
+def test_a_look_reads_only_what_changed(healthy: list[State], read: list[tuple[str, str]]) -> None:
+    """Of a mesh in which one path fails, the probes of that path are read."""
+    evidence = Evidence()
+    evidence.mesh(healthy)
+    read.clear()
+    evidence.mesh([with_news(healthy[0], last="timeout", streak=1), *healthy[1:]])
+    assert set(read) == {(healthy[0].node, healthy[0].paths[0].target)}
+
+
+def test_a_path_that_goes_on_is_not_read(healthy: list[State], read: list[tuple[str, str]]) -> None:
+    """A newer success reads nothing, and its instant counts: the path is as old as its last probe."""
+    evidence = Evidence()
+    path = healthy[0].paths[0]
+    cells = evidence.mesh(healthy).leaving(healthy[0].node)
+    ends = path.target, path.plane, path.family
+    cell = next(each for each in cells if (each.target, each.plane, each.family) == ends)
+    age = cell.age(TCP)
+    read.clear()
+    evidence.mesh([with_news(healthy[0], rtt_p50=0.5), *healthy[1:]])
+    assert read == []
+    assert cell.age(TCP) == pytest.approx(age - NEWER)
+
+
+def test_a_history_that_grows_counts(healthy: list[State], read: list[tuple[str, str]]) -> None:
+    """Each success makes the history of its path longer by one result, also where the path is not read."""
+    evidence = Evidence()
+    before = evidence.mesh(healthy)
+    read.clear()
+    after = evidence.mesh([with_news(state, past=state.paths[0].past + 1) for state in healthy])
+    assert read == []
+    assert after.past == before.past + len(healthy)
+    states = [with_news(state, past=state.paths[0].past + 1) for state in healthy]
+    assert Evidence().mesh(states).past == after.past
+
+
+def with_news(state: State, **changes: object) -> State:
+    """Return the state with a result of its first path that is newer by `NEWER` seconds."""
+    news = msgspec.structs.replace(state.paths[0], at=state.paths[0].at + NEWER, **changes)
+    return msgspec.structs.replace(state, paths=[news, *state.paths[1:]])
 
 
 @pytest.fixture

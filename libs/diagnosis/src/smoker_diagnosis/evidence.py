@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from types import MappingProxyType
@@ -23,6 +22,8 @@ LOCAL_ERROR, MTU, RESOLVE = "local_error", "mtu", "resolve_error"
 
 Prober = tuple[str, str]  # node and network
 Row = tuple[int, int]  # identity of a cell, bit
+Places = tuple[int, ...]  # by bit: the place of a path in its prober's state
+NOWHERE: Places = (-1,) * (DNS + 1)
 
 
 class Failure(NamedTuple):
@@ -35,9 +36,10 @@ class Failure(NamedTuple):
 
 @dataclass(slots=True)
 class Now:
-    """The time of a prober's clock at the moment of a look. All cells of the prober share one object."""
+    """A prober at the moment of a look. All its cells share one object."""
 
-    instant: float = 0.0
+    instant: float = 0.0  # the time of its clock
+    paths: Sequence[PathState] = ()  # of its state
 
 
 def _nothing() -> Mapping[int, Any]:
@@ -51,7 +53,8 @@ _NOTHING: Mapping[int, Any] = MappingProxyType({})
 class Cell:
     """One path from a node to a node (or to a Service) over one plane and address family.
 
-    Instants are seconds on the clock of the prober at its source, so a cell stays as it is until its prober has news.
+    Instants are seconds on the clock of the prober at its source. Those of results are read from the prober's state, so
+    a cell stays as it is while its probes go on working.
     """
 
     source: str
@@ -63,8 +66,7 @@ class Cell:
     target_zone: str = ""
     known: int = 0  # bits with a result that counts
     bad: int = 0  # of these, the ones whose last result failed
-    at: dict[int, float] = field(default_factory=dict)  # by bit: when the last probe began
-    oldest: float = math.inf  # begin of the oldest probe that still counts
+    places: Places = NOWHERE  # of the paths that the results are from; -1 for a bit without any
     failed: Mapping[int, Failure] = field(default_factory=_nothing)  # by failing bit
     connected: int = 0  # of the failing bits, those for which TCP connected and nothing answered
     tries: Mapping[int, int] = field(default_factory=_nothing)  # of a Service path, by bit, over the last rounds
@@ -94,12 +96,17 @@ class Cell:
         self.known = self.bad = self.connected = self.sent = self.lost = self.requests_lost = self.replies_lost = 0
         self.mtu = self.passes = self.past = self.flaps = self.unsteady = 0
         self.trains = self.lossy = self.partly = 0
-        self.at, self.oldest, self.offender, self.heard = {}, math.inf, "", None
+        self.places, self.offender, self.heard = NOWHERE, "", None
         self.failed = self.tries = self.misses = _NOTHING
+
+    def at(self, bit: int) -> float:
+        """Return the instant at which the last probe of `bit` began."""
+        path = self.now.paths[self.places[bit]]
+        return min(path.large_at, path.at) if bit == LARGE and path.large_at else path.at
 
     def age(self, bit: int) -> float:
         """Return the seconds since the last probe of `bit` began."""
-        return self.now.instant - self.at[bit]
+        return self.now.instant - self.at(bit)
 
     def failing_for(self, bit: int) -> float:
         """Return the seconds since the first failure in a row of `bit` began."""

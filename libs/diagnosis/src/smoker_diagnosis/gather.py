@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from smoker_diagnosis.evidence import BITS, TCP, UDP, Cell, Mesh, Prober
 from smoker_diagnosis.moved import Moves, stays
@@ -18,12 +19,24 @@ SHARE_OF_ROUND = 0.3  # the same where rounds are short
 MOST_OF = 0.8  # a prober hangs if this share of the paths to it connect without an answer
 
 
+@dataclass(slots=True)
+class Layout:
+    """The part of the evidence that stays the same while the probers probe the same paths."""
+
+    own: dict[str, list[list[Cell]]] = field(default_factory=dict)  # these and the others as in `Mesh`
+    count: int = 0
+    directed: int = 0
+    planes: Counter[str] = field(default_factory=Counter)
+    zones: dict[str, str] = field(default_factory=dict)
+    answering: set[str] = field(default_factory=set)
+
+
 class Evidence:
     """Builds the mesh of each look. The part of each prober is kept, and renewed when its state has changed."""
 
     def __init__(self) -> None:
         self._parts: dict[Prober, Part] = {}
-        self._zones: dict[str, str] = {}
+        self._layout = Layout()
         self._to: dict[str, dict[Prober, list[Cell]]] = {}  # by target and prober
         self._moves = Moves()
         self._far: Counter[Prober] = Counter()  # how many probers probe each
@@ -39,26 +52,23 @@ class Evidence:
         `waited`: by node and network, the age of a state in seconds, if it was not fetched just now.
         `leaves(node)`: whether pods leave that node, because it is drained or gone.
         """
-        before, self._parts = self._parts, {}
-        for state in states:
-            who = state.node, state.network
-            now = state.at + (waited or {}).get(who, 0.0)
-            part = before.get(who)
-            if part is None or not part.renew(state, now):
-                part = part_of(state, now)
-                self._forget(before.get(who))
-                self._far.update(part.far)
-                for target, cells in part.to.items():
-                    self._to.setdefault(target, {})[who] = cells
-            self._parts[who] = part
-        for gone in before.keys() - self._parts.keys():
-            self._forget(before[gone])
-        mesh = Mesh()
+        if self._renew(states, waited or {}):
+            self._layout = _layout_of(self._parts)
+        layout = self._layout
+        mesh = Mesh(
+            own=layout.own,
+            to=self._to,
+            count=layout.count,
+            directed=layout.directed,
+            planes=layout.planes,
+            zones=layout.zones,
+            answering=layout.answering,
+        )
+        echoes: dict[int, Mapping[str, Iterable[str]]] = {}  # by identity: most probers know the same ones
         for part in self._parts.values():
             _join(mesh, part)
-        self._place(mesh)
-        mesh.to = self._to
-        mesh.directed = _directed(self._parts)
+            echoes[id(part.state.echoes)] = part.state.echoes
+        mesh.echoes = _by_bit(echoes.values())
         mesh.silent = {each for each, probers in self._far.items() if probers and each not in self._parts}
         mesh.nodes = mesh.answering | self._to.keys() | mesh.left.keys()
         _separate_mute_probers(mesh)
@@ -67,6 +77,27 @@ class Evidence:
         for cell in mesh.failing:
             _note_arrival(cell, self._parts)
         return mesh
+
+    def _renew(self, states: Iterable[State], waited: Mapping[Prober, float]) -> bool:
+        """Renew the parts, in the order of `states`. Return whether one of them is new or gone."""
+        before, self._parts = self._parts, {}
+        other = False
+        for state in states:
+            who = state.node, state.network
+            now = state.at + waited.get(who, 0.0)
+            part = before.get(who)
+            if part is None or not part.renew(state, now):
+                other = True
+                part = part_of(state, now)
+                self._forget(before.get(who))
+                self._far.update(part.far)
+                for target, cells in part.to.items():
+                    self._to.setdefault(target, {})[who] = cells
+            self._parts[who] = part
+        for gone in before.keys() - self._parts.keys():
+            other = True
+            self._forget(before[gone])
+        return other
 
     def _forget(self, part: Part | None) -> None:
         """Take the paths of `part` out of those by target."""
@@ -79,51 +110,65 @@ class Evidence:
             if not probers:
                 del self._to[target]
 
-    def _place(self, mesh: Mesh) -> None:
-        """Set the zones of every cell that has none yet."""
-        changed, self._zones = mesh.zones != self._zones, mesh.zones
-        for part in self._parts.values():
-            if changed or not part.placed:
-                part.placed = True
-                here = mesh.zones.get(part.state.node, "")
-                for cell in part.cells:
-                    cell.source_zone, cell.target_zone = here, mesh.zones.get(cell.target, "")
+
+def _layout_of(parts: Mapping[Prober, Part]) -> Layout:
+    """Return the layout of all paths, and set the zones of their cells."""
+    layout = Layout(directed=_directed(parts))
+    for (node, _), part in parts.items():
+        layout.count += len(part.cells)
+        layout.planes.update(part.planes)
+        layout.own.setdefault(node, []).append(part.cells)
+        layout.answering.add(node)
+        for target, zone in part.zones.items():
+            layout.zones.setdefault(target, zone)
+        if part.state.zone or node not in layout.zones:
+            layout.zones[node] = part.state.zone
+    for (node, _), part in parts.items():
+        here = layout.zones.get(node, "")
+        for cell in part.cells:
+            cell.source_zone, cell.target_zone = here, layout.zones.get(cell.target, "")
+    return layout
 
 
 def _join(mesh: Mesh, part: Part) -> None:
-    """Add the evidence of one prober to the mesh."""
+    """Add the evidence of one prober to the mesh: there are thousands of them, and most have nothing to report."""
     state = part.state
-    mesh.count += len(part.cells)
-    mesh.failing += part.failing
-    mesh.losing += part.losing
-    mesh.services += part.services
-    mesh.resolvers += part.resolvers
-    mesh.dns_pods.update(state.dns_pods)
-    mesh.others += part.others
     mesh.known += part.known
-    mesh.unsteady += part.unsteady
     mesh.past += part.past
     mesh.flaps += part.flaps
     mesh.trains += part.trains
     mesh.lossy += part.lossy
     mesh.sent += part.sent
     mesh.lost += part.lost
-    mesh.planes.update(part.planes)
-    mesh.own.setdefault(state.node, []).append(part.cells)
-    mesh.answering.add(state.node)
-    for node, zone in part.zones.items():
-        mesh.zones.setdefault(node, zone)
-    if state.zone or state.node not in mesh.zones:
-        mesh.zones[state.node] = state.zone
+    mesh.services += part.services
+    if part.resolvers:
+        mesh.resolvers += part.resolvers
+    if state.dns_pods:
+        mesh.dns_pods.update(state.dns_pods)
+    if part.failing:
+        mesh.failing += part.failing
+    if part.losing:
+        mesh.losing += part.losing
+    if part.unsteady:
+        mesh.unsteady += part.unsteady
+    if part.others:
+        mesh.others += part.others
     if part.hung:
         mesh.hung.add((state.node, state.network))
     if state.api == "unanswered":
         mesh.without_api.add(state.node)
     for left in state.left:
         mesh.left.setdefault(left.node, []).append(left.failing)
-    for probe, nodes in state.echoes.items():
-        if probe in BITS:
-            mesh.echoes.setdefault(BITS[probe], set()).update(nodes)
+
+
+def _by_bit(of: Iterable[Mapping[str, Iterable[str]]]) -> dict[int, set[str]]:
+    """Return the nodes of each echo service's pods, by bit."""
+    found: dict[int, set[str]] = {}
+    for echoes in of:
+        for probe, nodes in echoes.items():
+            if probe in BITS:
+                found.setdefault(BITS[probe], set()).update(nodes)
+    return found
 
 
 def _directed(parts: Mapping[Prober, Part]) -> int:

@@ -140,7 +140,7 @@ class Table:
                 bit = known & -known
                 known ^= bit
                 bad = bool(cell.bad & bit)
-                if ((id(cell), bit) not in self._left) if bad else cell.at[bit] < since:
+                if ((id(cell), bit) not in self._left) if bad else cell.at(bit) < since:
                     continue
                 key = Key(*ends, bit, bad, rate, (cell.bad if bad else cell.known) & ECHO)
                 found = sums.get(key)

@@ -69,7 +69,7 @@ class Moves:
         for cell in services:
             prober = cell.source, HOST if cell.plane.startswith(HOST) else POD
             seen = move.seen.get(prober, -math.inf)
-            if cell.bad & bit and cell.at[bit] <= seen <= parts[prober].now.instant:
+            if cell.bad & bit and cell.at(bit) <= seen <= parts[prober].now.instant:
                 cell.bad &= ~bit
                 cell.known &= ~bit
                 move.failed.append(cell)

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from smoker_diagnosis.evidence import (
     BITS,
@@ -21,14 +22,17 @@ from smoker_diagnosis.evidence import (
     Failure,
     Now,
     Other,
+    Places,
     Prober,
 )
+from smoker_diagnosis.news import goes_on, other_paths, same_place, same_prober
 from smoker_diagnosis.state import PEER, RESOLVER, SERVICE, PathState, State
 
 ROUNDS = 3  # a result older than this many intervals is outdated
 TIMEOUTS = 3  # probes of one round that may come before it
 FLAPS = 4  # short streaks of failures in its history from which a path is unsteady,
 OFTEN = 0.1  # if they are this share of its results
+LAYOUTS = 8192  # places of paths that cells share: most probers list their paths in the same order
 
 
 @dataclass(slots=True)
@@ -58,60 +62,92 @@ class Part:
     lossy: int = 0
     sent: int = 0
     lost: int = 0
-    newest: float = -math.inf  # instant at which its last probe began
-    until: float = math.inf  # instant at which the oldest of its results becomes outdated
-    placed: bool = False  # whether its cells have their zones
+    until: float = math.inf  # no result becomes outdated before this instant
     heard: dict[tuple[str, str, str], float] | None = None  # instants by node, plane and family; made when needed
 
     def renew(self, state: State, now: float) -> bool:
         """Update the part with a newer state of the same paths, at the instant `now` of its prober's clock.
 
-        Only changed paths are read again: from look to look these are a few of each prober. Return False, and leave
-        the part as it was, where it cannot be renewed.
+        Only paths that do not go on as before are read again. Return False where the part cannot be renewed; it is
+        then of no more use.
         """
-        if not self.now.instant <= now <= self.until:
+        if now < self.now.instant:
             return False
+        changed: set[Cell] | None = set()
         if state is not self.state:
             changed = self._changed(state)
             if changed is None:
                 return False
-            self.state, self.now.instant, self.heard = state, now, None
-            self._read(changed)
-            self.others = [Other(state.node, state.paths[place]) for place in self.other_places]
+            self.state, self.now.paths, self.heard = state, state.paths, None
+            if self.other_places:
+                self.others = [Other(state.node, state.paths[place]) for place in self.other_places]
+        if now > self.until:
+            self.until = self._lasts_until()
+            if now > self.until:
+                return False
         self.now.instant = now
+        if changed:
+            self._read(changed)
         return True
 
     def _changed(self, state: State) -> set[Cell] | None:
-        """Return the cells that `state` changes; None if its paths are not the same as before."""
+        """Return the cells that must be read again; None if the paths of `state` are not the same as before."""
         before = self.state
-        if len(state.paths) != len(before.paths) or _terms(state) != _terms(before):
+        if not same_prober(before, state):
             return None
         changed: set[Cell] = set()
-        for old, new, cell in zip(before.paths, state.paths, self.of_path, strict=True):
-            if old is not new and old != new:
-                if _place(old) != _place(new):
+        for place in other_paths(before, state):
+            old, new, cell = before.paths[place], state.paths[place], self.of_path[place]
+            if self.lasts + old.at >= self.now.instant and new.flaps < FLAPS and goes_on(old, new):
+                if new.past != old.past and cell is not None:
+                    self._lengthen(cell, new, new.past - old.past)
+            elif old != new:
+                if not same_place(old, new):
                     return None
                 if cell is not None:  # paths of other roles have no cell: they are always read again
                     changed.add(cell)
         return changed
 
+    def _lengthen(self, cell: Cell, path: PathState, more: int) -> None:
+        """Add results to the history of `path`, which worked."""
+        if path.role == RESOLVER:
+            return
+        cell.past += more
+        train = more if path.sent else 0
+        cell.trains += train
+        if path.role == PEER:
+            self.past += 0 if cell.unsteady else more
+            self.trains += 0 if cell.local else train
+
+    def _lasts_until(self) -> float:
+        """Return the instant at which the oldest result that counts becomes outdated."""
+        of = self.lasts
+        paths = zip(self.state.paths, self.of_path, strict=True)
+        return of + min(
+            [path.at for path, cell in paths if cell and path.at + of >= self.now.instant and _counts(path)],
+            default=math.inf,
+        )
+
     def _read(self, changed: Collection[Cell]) -> None:
         """Read the paths of `changed` again."""
         for cell in changed:
             cell.clear()
-        for path, each in zip(self.state.paths, self.of_path, strict=True):
-            if each in changed and each is not None:
-                (_add_look_ups if path.role == RESOLVER else _add)(each, path, self)
+        for place, each in enumerate(self.of_path):
+            if each is not None and each in changed:
+                self.add(each, place)
         self.count()
+
+    def add(self, cell: Cell, place: int) -> None:
+        """Add the results of the path at `place` to its cell."""
+        path = self.state.paths[place]
+        (_add_look_ups if path.role == RESOLVER else _add)(cell, path, place, self)
 
     def count(self) -> None:
         """Sum up the cells."""
-        self.newest = max([path.at for path in self.state.paths], default=-math.inf)
-        oldest = min([cell.oldest for cell in (*self.services, *self.resolvers)], default=math.inf)
+        self.until = self._lasts_until()
         self.failing, self.losing, self.unsteady = [], [], []
         known = past = flaps = trains = lossy = sent = lost = 0
         for cell in self.cells:  # thousands of probers have hundreds each: so there is one loop
-            oldest = min(oldest, cell.oldest)
             known += cell.known > 0
             if cell.bad:
                 self.failing.append(cell)
@@ -124,14 +160,15 @@ class Part:
                 sent, lost = sent + cell.sent, lost + cell.lost
                 if cell.lost:
                     self.losing.append(cell)
-        self.until = oldest + self.lasts
         self.known, self.past, self.flaps = known, past, flaps
         self.trains, self.lossy, self.sent, self.lost = trains, lossy, sent, lost
 
     @property
     def hung(self) -> bool:
         """Whether the prober has not probed for so long that it must hang."""
-        return bool(self.state.paths) and self.now.instant - self.newest > self.lasts
+        if self.until != math.inf or not self.state.paths:  # some result counts
+            return False
+        return self.now.instant - max(path.at for path in self.state.paths) > self.lasts
 
     def age_of(self, cell: Cell) -> float | None:
         """Return the seconds since this prober's responder heard the source of `cell`; None: never."""
@@ -143,7 +180,7 @@ class Part:
 
 def part_of(state: State, now: float) -> Part:
     """Return the part of `state` at the instant `now` of its prober's clock."""
-    part = Part(state, Now(now), ROUNDS * state.interval + TIMEOUTS * state.timeout)
+    part = Part(state, Now(now, state.paths), ROUNDS * state.interval + TIMEOUTS * state.timeout)
     found: dict[tuple[str, str, str, str], Cell] = {}
     for place, path in enumerate(state.paths):
         cell = None
@@ -153,7 +190,6 @@ def part_of(state: State, now: float) -> Part:
         elif path.role == RESOLVER:
             cell = Cell(state.node, path.target, path.plane, path.family, part.now)
             part.resolvers.append(cell)
-            _add_look_ups(cell, path, part)
         elif path.probe in BITS:
             target = path.target if path.role == PEER else path.target.rpartition(":")[0].strip("[]") or path.target
             key = path.role, target, path.plane, path.family
@@ -161,10 +197,11 @@ def part_of(state: State, now: float) -> Part:
             if cell is None:
                 cell = found[key] = Cell(state.node, target, path.plane, path.family, part.now)
                 (part.cells if path.role == PEER else part.services).append(cell)
-            _add(cell, path, part)
             if path.zone:
                 part.zones[target] = path.zone
         part.of_path.append(cell)
+        if cell is not None:
+            part.add(cell, place)
     for each in part.cells:
         part.planes[each.plane] += 1
         part.to.setdefault(each.target, []).append(each)
@@ -173,7 +210,12 @@ def part_of(state: State, now: float) -> Part:
     return part
 
 
-def _add(cell: Cell, path: PathState, part: Part) -> None:
+def _counts(path: PathState) -> bool:
+    """Return whether the last result of `path` says something about now, if it is not outdated."""
+    return bool(path.last) and path.last != LOCAL_ERROR
+
+
+def _add(cell: Cell, path: PathState, place: int, part: Part) -> None:
     """Add the results of `path` to its cell, except outdated and local ones, and failures for lack of CPU."""
     if path.sent:
         cell.trains += path.past
@@ -182,7 +224,7 @@ def _add(cell: Cell, path: PathState, part: Part) -> None:
         cell.lost += path.lost
         cell.requests_lost += path.requests_lost
         cell.replies_lost += path.replies_lost
-    if not path.last or path.last == LOCAL_ERROR or part.now.instant > path.at + part.lasts:
+    if not _counts(path) or part.now.instant > path.at + part.lasts:
         return
     cell.past, cell.flaps = cell.past + path.past, cell.flaps + path.flaps
     if path.role == SERVICE:
@@ -190,7 +232,6 @@ def _add(cell: Cell, path: PathState, part: Part) -> None:
     if path.flaps >= FLAPS and path.flaps >= OFTEN * path.past:
         cell.unsteady |= BITS[path.probe]
         return
-    cell.oldest = min(cell.oldest, path.at)
     ok, starved = path.last == "success", part.state.starved
     if starved and not ok:
         return
@@ -200,23 +241,21 @@ def _add(cell: Cell, path: PathState, part: Part) -> None:
         cell.lost += path.failures.get("timeout", 0)
     if path.large and (ok or path.last == MTU):
         cell.mtu, cell.passes = path.mtu, path.passes
-        tried = min(path.large_at, path.at) if path.large_at else path.at  # not every round tries a large packet
-        _set(cell, LARGE, path, tried, bad=path.large == "black_hole")
+        _set(cell, LARGE, path, place, bad=path.large == "black_hole")
     if path.last == RESOLVE:  # the name was not found, so nothing is known about its target
-        _set(cell, DNS, path, path.at, bad=True)
+        _set(cell, DNS, path, place, bad=True)
     else:  # the large packet was lost; the small ones were answered
-        _set(cell, bit, path, path.at, bad=not ok and path.last != MTU)
+        _set(cell, bit, path, place, bad=not ok and path.last != MTU)
 
 
-def _add_look_ups(cell: Cell, path: PathState, part: Part) -> None:
+def _add_look_ups(cell: Cell, path: PathState, place: int, part: Part) -> None:
     """Add the results of a path to a DNS server to its cell, within the same bounds."""
-    if not path.last or path.last == LOCAL_ERROR or part.now.instant > path.at + part.lasts:
+    if not _counts(path) or part.now.instant > path.at + part.lasts:
         return
-    cell.oldest = min(cell.oldest, path.at)
     cell.tries, cell.misses, cell.partly = {DNS: path.attempts}, {DNS: path.failed}, path.partly
     ok = path.last == "success"
     if ok or not part.state.starved:
-        _set(cell, DNS, path, path.at, bad=not ok)
+        _set(cell, DNS, path, place, bad=not ok)
 
 
 def _count_attempts(cell: Cell, path: PathState) -> None:
@@ -230,13 +269,13 @@ def _count_attempts(cell: Cell, path: PathState) -> None:
         cell.misses = {**cell.misses, bit: cell.misses.get(bit, 0) + misses}
 
 
-def _set(cell: Cell, bit: int, path: PathState, at: float, *, bad: bool) -> None:
+def _set(cell: Cell, bit: int, path: PathState, place: int, *, bad: bool) -> None:
     cell.known |= bit
-    cell.at[bit] = at
+    cell.places = _with(cell.places, bit, place)
     if bad:
         cell.bad |= bit
         before = cell.failed[bit].streak if bit in cell.failed else 0  # the look-ups of all probes count together
-        failure = Failure(path.last, min(path.since, at), max(path.streak, 1) + before)
+        failure = Failure(path.last, min(path.since, cell.at(bit)), max(path.streak, 1) + before)
         cell.failed = {**cell.failed, bit: failure}
         cell.offender = path.offender or cell.offender
         cell.connected |= bit if path.connected else 0
@@ -246,9 +285,7 @@ def far_prober(cell: Cell) -> Prober:
     return cell.target, HOST if cell.plane.endswith(HOST) else POD
 
 
-def _terms(state: State) -> tuple[float, float, bool]:
-    return state.interval, state.timeout, state.starved
-
-
-def _place(path: PathState) -> tuple[str, ...]:
-    return path.role, path.target, path.plane, path.family, path.probe, path.zone
+@lru_cache(maxsize=LAYOUTS)
+def _with(places: Places, bit: int, place: int) -> Places:
+    """Return `places` with another one for `bit`. Equal ones are one object."""
+    return (*places[:bit], place, *places[bit + 1 :])

@@ -25,6 +25,6 @@ def find(look: Look) -> Iterator[Finding]:
             probes=(NAMES[bit],),
             severity="info",
             confidence=0.97,
-            counts=(Count("service", missed, sum(bit in cell.at for cell in look.mesh.services)),),
+            counts=(Count("service", missed, sum(cell.places[bit] >= 0 for cell in look.mesh.services)),),
             notes=(", ".join(sorted(move.before)), ", ".join(sorted(move.after))),
         )

@@ -41,7 +41,9 @@ def find(look: Look) -> Iterator[Finding]:
 
 
 def _often(cells: Iterable[Cell], bits: int) -> Iterator[Cell]:
-    return (cell for cell in cells if any(cell.failed[bit].streak >= IN_A_ROW for bit in cell.failing(bits)))
+    return (
+        cell for cell in cells if cell.bad and any(cell.failed[bit].streak >= IN_A_ROW for bit in cell.failing(bits))
+    )
 
 
 def _of_services(look: Look) -> Iterator[Seen]:
