@@ -1,4 +1,4 @@
-"""How far the prober's numbers are from the truth, idle and starved; see README.md beside it. Needs root.
+"""Measure how far the prober's figures are from the truth, with and without enough CPU; see README.md. Needs root.
 
     python -m tests.bench.accuracy --help
 
@@ -30,7 +30,7 @@ LIMIT = 235  # seconds after which running processes are ended
 
 
 def arguments() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description="Measure the prober's error against a packet capture. Needs root.")
     parser.add_argument("--only", choices=PARTS, action="append", help="run this part (may be given several times)")
     parser.add_argument("--match", default="", help="of errors, the cases with this text in their name")
@@ -38,7 +38,7 @@ def arguments() -> argparse.Namespace:
 
 
 def run(options: argparse.Namespace, runner: Runner) -> list[str]:
-    """Run the parts asked for, print each one's table. Returns a sentence for each measurement that broke."""
+    """Run the requested parts and print the table of each. Return a message for each measurement that failed."""
     wanted = [part for part in PARTS if not options.only or part in options.only]
     broken: list[str] = []
     with contextlib.ExitStack() as stack:
@@ -62,11 +62,11 @@ def run(options: argparse.Namespace, runner: Runner) -> list[str]:
 
 
 class TooLong(Exception):
-    """The alarm rang."""
+    """The time limit of the whole bench is over."""
 
 
 def _stopped(number: int, _frame: FrameType | None) -> None:
-    """Leave by way of the `finally`s; once is enough."""
+    """Leave through the `finally` blocks. Later signals are ignored."""
     for other in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
         signal.signal(other, signal.SIG_IGN)
     if number == signal.SIGALRM:
@@ -75,7 +75,7 @@ def _stopped(number: int, _frame: FrameType | None) -> None:
 
 
 def main() -> int:
-    """Run it."""
+    """Run the bench."""
     options = arguments()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
         signal.signal(number, _stopped)

@@ -1,9 +1,9 @@
-"""A capture of one device with the kernel's stamps, as a process, until stdin ends.
+"""Capture the packets of one device with the kernel's time stamps, as a process, until stdin ends.
 
-    python -m tests.bench.accuracy_capture DEVICE
+python -m tests.bench.accuracy_capture DEVICE
 
-It may be as late as it likes: the kernel stamped each packet when it passed the device, and the queue is long. At its
-end it writes how many packets did not fit into the queue, and the others: stamp, length, first bytes.
+The process may read late: the kernel stamps each packet when it passes the device, and the queue is long. At its end
+the process writes the number of packets that did not fit into the queue, and the others: stamp, length, first bytes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ HEAD, RECORD = struct.Struct("=I"), struct.Struct("=qH")
 
 
 def open_capture(device: str) -> socket.socket:
-    """SOCK_DGRAM: packets without a link header, so that Ethernet and TUN look alike."""
+    """Open a capture with SOCK_DGRAM: packets have no link header, so Ethernet and TUN look the same."""
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
     sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, QUEUE)
     sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
@@ -35,7 +35,7 @@ def open_capture(device: str) -> socket.socket:
 
 
 def receive(sock: socket.socket) -> Iterator[bytes]:
-    """All that waits, as records. A packet without a stamp is a kernel that this bench cannot use."""
+    """Return all waiting packets as records. Fail on a packet without a time stamp: this kernel cannot be used."""
     while True:
         try:
             data, ancillary, _flags, _address = sock.recvmsg(SNAP, socket.CMSG_SPACE(TIMESPEC.size))
@@ -48,13 +48,13 @@ def receive(sock: socket.socket) -> Iterator[bytes]:
 
 
 def dropped(sock: socket.socket) -> int:
-    """How many packets did not fit."""
+    """Return how many packets did not fit into the queue."""
     _seen, lost = struct.unpack("=II", sock.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
     return int(lost)
 
 
 def read(stream: IO[bytes]) -> tuple[int, list[tuple[int, bytes]]]:
-    """What a capture wrote: how many packets it lost, and the stamp (nanoseconds) and first bytes of the others."""
+    """Read what a capture wrote: the number of lost packets, and stamp (ns) and first bytes of the others."""
     raw = stream.read()
     lost: int = HEAD.unpack_from(raw)[0]
     at, packets = HEAD.size, []
@@ -67,7 +67,7 @@ def read(stream: IO[bytes]) -> tuple[int, list[tuple[int, bytes]]]:
 
 
 def main() -> int:
-    """Capture."""
+    """Capture until stdin ends."""
     with open_capture(sys.argv[1]) as sock:
         records: list[bytes] = []
         print("ready", flush=True)

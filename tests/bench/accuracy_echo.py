@@ -1,4 +1,4 @@
-"""The far end of the accuracy bench: the echo services and the STAMP reflector in one process, until stdin ends."""
+"""Run the far end of the accuracy bench: the echo services and the STAMP reflector in one process, until stdin ends."""
 
 from gevent import monkey
 
@@ -20,7 +20,7 @@ QUEUE = 4 * 1024 * 1024  # bytes: a burst waits, it is not lost
 
 
 def main() -> int:
-    """Serve."""
+    """Serve until stdin ends."""
     listener = socket.create_server(("0.0.0.0", PORTS["tcp"]), backlog=2048)
     TcpEcho(listener).start()
     for port, service in ((PORTS["udp"], UdpEcho), (PORTS["train"], StampReflector)):

@@ -1,4 +1,4 @@
-"""Part three: both ends starved. STAMP takes the time in the reflector out of the RTT; a UDP probe cannot."""
+"""Part three: both ends lack CPU. STAMP takes the reflector's time out of the RTT; a UDP probe cannot."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STAMP, KERNEL, CLOCKED = "STAMP", "UDP probe", "its clock"
 
 
 class MethodErrors(NamedTuple):
-    """The errors of one method. The truth is the path: the RTT seen at the prober less the one at the echo."""
+    """The errors of one method. The truth is the time of the path: the RTT at the prober minus that at the echo."""
 
     path: Spread
     reported: Spread
@@ -36,7 +36,7 @@ class MethodErrors(NamedTuple):
 
 
 def measure(runner: Runner, say: Callable[[str], None]) -> tuple[str, list[str]]:
-    """The table, and a sentence for each case that broke."""
+    """Return the table, and a message for each case that failed."""
     rows: list[list[str]] = []
     notes: list[str] = []
     found: dict[str, dict[str, MethodErrors]] = {}
@@ -89,7 +89,7 @@ def _row(case: str, name: str, by: MethodErrors, plain: MethodErrors) -> list[st
 
 
 def _goals(plain: dict[str, MethodErrors], starved: dict[str, MethodErrors]) -> list[str]:
-    """The relay is not equally fast in both runs: what the capture knows of that is taken off."""
+    """Judge the goals. The relay is not equally fast in both runs, so its time by the capture is subtracted."""
     before, after = plain[STAMP], starved[STAMP]
     over = 1e6 * (after.reported.p99 - before.reported.p99)
     path = 1e6 * (after.path.p99 - before.path.p99)

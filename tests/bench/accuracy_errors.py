@@ -1,4 +1,4 @@
-"""How far what was reported lies from the truth. Thought only."""
+"""Compute how far the reported values are from the truth. No I/O."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .accuracy_job import Probed
 
 @dataclass(frozen=True)
 class Spread:
-    """Of values in seconds."""
+    """Percentiles of values in seconds."""
 
     count: int
     p50: float
@@ -23,14 +23,14 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
-        """Nearest-rank percentiles. Raises `ValueError` where there are no values."""
+        """Return nearest-rank percentiles. Raises `ValueError` without values."""
         ordered = sorted(values)
         return cls(len(ordered), percentile(ordered, 0.5), percentile(ordered, 0.99), percentile(ordered, 1.0))
 
 
 @dataclass
 class Errors:
-    """Seconds from the truth, whichever side, of the probes that have a truth and an answer."""
+    """Distances from the truth in seconds, above or below, of the probes that have a truth and an answer."""
 
     truth: list[float] = field(default_factory=list)
     reported: list[float] = field(default_factory=list)
@@ -41,7 +41,10 @@ class Errors:
 
 
 def compare(probes: Sequence[Probed], truth: Mapping[str, Exchange], residence: Mapping[str, Exchange]) -> Errors:
-    """`residence`: the same exchanges seen at the far end, where the truth is to be without the time spent there."""
+    """Compare reported and true times.
+
+    `residence`: the same exchanges at the far end, whose time the truth leaves out.
+    """
     errors = Errors()
     for probed in probes:
         if probed.outcome != "success":
@@ -60,7 +63,7 @@ def compare(probes: Sequence[Probed], truth: Mapping[str, Exchange], residence: 
 
 
 def network_rtt(address: str, truth: Mapping[str, Exchange], residence: Mapping[str, Exchange]) -> float | None:
-    """Seconds; None where either side does not know."""
+    """Return the RTT without the far end's time, in seconds. None if either end does not know it."""
     whole = truth[address].rtt if address in truth else None
     if whole is None or not residence:
         return whole
@@ -71,7 +74,10 @@ def network_rtt(address: str, truth: Mapping[str, Exchange], residence: Mapping[
 def compare_trains(
     trains: Sequence[Probed], truth: Mapping[tuple[str, int], float], residence: Mapping[tuple[str, int], float]
 ) -> Errors:
-    """Packet by packet, of trains of which every packet was answered in time: the order then says which is which."""
+    """Compare packet by packet the trains whose packets were all answered in time.
+
+    Only their order identifies packets.
+    """
     errors = Errors()
     for train in trains:
         if len(train.rtts) != train.sent or not train.sent:
@@ -91,7 +97,7 @@ def compare_trains(
 
 @dataclass(frozen=True)
 class Verdicts:
-    """Of probes with a limit: who called what a timeout."""
+    """Counts of probes with a time limit, by who called which of them a timeout."""
 
     probes: int
     answered: int  #: by the capture, within the limit
@@ -101,7 +107,7 @@ class Verdicts:
 
 
 def judge(probes: Sequence[Probed], truth: Mapping[str, Exchange], limit: float) -> Verdicts:
-    """An answer within `limit` seconds of what it answers owes a success, however late the prober looks."""
+    """Judge each probe: an answer within `limit` seconds must be a success, however late the prober reads it."""
     answered = false = clock = forgiven = 0
     for probed in probes:
         network = truth[probed.address].network if probed.address in truth else None

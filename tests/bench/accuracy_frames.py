@@ -1,7 +1,7 @@
-"""The truth: what passed a device and when, by the kernel's stamps. Thought only, no socket.
+"""The truth: which packets passed a device and when, by the kernel's time stamps. No I/O.
 
-Every probe has an address of its own among those of the far end, `probed`. What goes there asks, what comes from there
-answers, on whichever side one looks.
+Every probe has an address of its own within the far end's network, `probed`. A packet to such an address is a request,
+one from it an answer, whichever end captured it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Packet(NamedTuple):
 
 
 def parse(stamp: int, raw: bytes) -> Packet | None:
-    """None for what is not TCP or UDP over IPv4, a fragment, or cut too short."""
+    """Return a packet. Return None if it is not TCP or UDP over IPv4, is a fragment, or is cut too short."""
     if len(raw) < 20 or raw[0] >> 4 != 4 or int.from_bytes(raw[6:8], "big") & 0x3FFF:
         return None
     header, total, protocol = 4 * (raw[0] & 15), int.from_bytes(raw[2:4], "big"), raw[9]
@@ -47,7 +47,7 @@ def parse(stamp: int, raw: bytes) -> Packet | None:
 
 @dataclass
 class Exchange:
-    """What passed between the prober and one address. Nanoseconds since the epoch."""
+    """All packets between the prober and one address. Times are nanoseconds since the epoch."""
 
     asked: list[int] = field(default_factory=list)  #: SYNs, or datagrams
     answered: int | None = None  #: SYN-ACK, or the first datagram back
@@ -56,12 +56,12 @@ class Exchange:
 
     @property
     def rtt(self) -> float | None:
-        """Seconds; None without an answer, and where it is not known which of several it answers."""
+        """Return seconds. None without an answer, or if it is unknown which of several requests it answers."""
         return (self.answered - self.asked[0]) / 1e9 if self.answered and len(self.asked) == 1 else None
 
     @property
     def network(self) -> float | None:
-        """Seconds the network and the far end had the ball; None where an answer is outstanding."""
+        """Return the seconds that the network and the far end took. None while an answer is missing."""
         if self.rtt is None:
             return None
         if self.data_asked is None:
@@ -70,7 +70,7 @@ class Exchange:
 
 
 def exchanges(packets: Iterable[Packet], probed: str) -> dict[str, Exchange]:
-    """By address. `probed` is the network of the far end's addresses, such as 198.18.0.0/16."""
+    """Return the exchanges by address. `probed` is the network of the far end's addresses, such as 198.18.0.0/16."""
     found: dict[str, Exchange] = {}
     begin = _prefix(probed)
     for packet in packets:
@@ -91,7 +91,7 @@ def exchanges(packets: Iterable[Packet], probed: str) -> dict[str, Exchange]:
 
 
 def reflections(packets: Iterable[Packet], probed: str) -> dict[tuple[str, int], float]:
-    """Seconds from each STAMP packet to its answer, by address and sequence number."""
+    """Return the seconds from each STAMP packet to its answer, by address and sequence number."""
     asked: dict[tuple[str, int], int] = {}
     found: dict[tuple[str, int], float] = {}
     begin = _prefix(probed)
@@ -108,7 +108,7 @@ def reflections(packets: Iterable[Packet], probed: str) -> dict[tuple[str, int],
 
 
 def _prefix(network: str) -> str:
-    """The text that addresses of a /16 begin with."""
+    """Return the text with which the addresses of a /16 begin."""
     address, _, length = network.partition("/")
     if length != "16":
         raise ValueError(f"{network} is not a /16")

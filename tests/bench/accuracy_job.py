@@ -1,4 +1,4 @@
-"""What the bench asks of the prober under measurement, and what that one says: lines of JSON between two processes."""
+"""The messages between the bench and the prober that it measures: lines of JSON between two processes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ GO = "go\n"  #: the word to begin
 
 @dataclass(frozen=True)
 class Job:
-    """Each probe has an address of its own: by that the capture knows it, and the prober needs no change.
+    """A job for the prober. Each probe has an address of its own, by which the capture recognizes it.
 
     The first address is for warming up and not among the results.
     """
@@ -27,16 +27,16 @@ class Job:
 
     @property
     def port(self) -> int:
-        """Of the service that is probed."""
+        """Return the port of the probed service."""
         return PORTS[self.probe]
 
     def dumps(self) -> str:
-        """One line."""
+        """Return the job as one line."""
         return json.dumps(dataclasses.asdict(self) | {"port": self.port}) + "\n"
 
     @classmethod
     def loads(cls, line: str) -> Job:
-        """From one line."""
+        """Read the job from one line."""
         fields = json.loads(line)
         del fields["port"]
         return cls(**fields)
@@ -44,7 +44,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Probed:
-    """One probe or train as the prober reports it. Seconds."""
+    """One probe or train as the prober reports it. Times are in seconds."""
 
     address: str
     outcome: str
@@ -56,11 +56,11 @@ class Probed:
     error: str = ""
 
     def dumps(self) -> str:
-        """One line."""
+        """Return the results as one line."""
         return json.dumps(dataclasses.asdict(self)) + "\n"
 
     @classmethod
     def loads(cls, line: str) -> Probed:
-        """From one line."""
+        """Read the results from one line."""
         fields = json.loads(line)
         return cls(**fields | {"rtts": tuple(fields["rtts"])})

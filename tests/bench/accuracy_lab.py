@@ -1,4 +1,4 @@
-"""Two network namespaces and what runs in them: the prober's side, the far end, and two paths between them."""
+"""Two network namespaces with the processes in them: the prober's side, the far end, and two paths between them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DELAY = 0.0005  # seconds in each direction of the slow path
 
 @dataclass(frozen=True)
 class Wire:
-    """A link between the namespaces: a device of this name on both sides, and the far end's addresses behind it."""
+    """A link between the namespaces: a device of this name on both sides, and the far end's addresses."""
 
     title: str
     device: str
@@ -31,7 +31,7 @@ class Wire:
     probed: str  #: a /16 (of 198.18.0.0/15, which is for benchmarks: RFC 2544)
 
     def address(self, number: int) -> str:
-        """The far end's address of this number."""
+        """Return the far end's address of this number."""
         if not 0 <= number < 1 << 16:
             raise BenchError(f"{self.probed} has no address number {number}.")
         return f"{self.probed.rpartition('.0.0/')[0]}.{number >> 8}.{number & 255}"
@@ -44,23 +44,23 @@ MACS = "02:00:00:00:00:01", "02:00:00:00:00:02"
 
 @dataclass
 class Child:
-    """A module of the bench as a process. Each of them ends when its stdin does."""
+    """A module of the bench as a process. It ends when its stdin does."""
 
     process: subprocess.Popen[bytes]
     name: str
 
     def line(self) -> str:
-        """Its next line."""
+        """Return its next line."""
         assert self.process.stdout
         return self.process.stdout.readline().decode().strip()
 
     def wait_ready(self) -> None:
-        """Raises `BenchError` with what it said instead."""
+        """Wait until it is ready. Raises `BenchError` with its output instead."""
         if (said := self.line()) != "ready":
             raise BenchError(f"The process {self.name} did not begin: {said or 'it said nothing'}.")
 
     def say(self, line: str) -> None:
-        """A line on its stdin."""
+        """Write a line to its stdin."""
         assert self.process.stdin
         try:
             self.process.stdin.write(line.encode())
@@ -69,7 +69,7 @@ class Child:
             raise BenchError(f"The process {self.name} ended early.") from error
 
     def rest(self) -> str:
-        """What it still says until it ends."""
+        """Return everything it writes until it ends."""
         assert self.process.stdout
         said = self.process.stdout.read().decode()
         if self.process.wait(PATIENCE):
@@ -77,7 +77,7 @@ class Child:
         return said
 
     def stop(self) -> None:
-        """End it."""
+        """Stop it."""
         for stream in (self.process.stdin, self.process.stdout):
             if stream:
                 with contextlib.suppress(OSError):
@@ -92,7 +92,7 @@ class Child:
 
 @dataclass
 class Captured:
-    """What a capture saw, filled in when it has ended."""
+    """The packets of a capture, filled in when the capture has ended."""
 
     packets: list[Packet] = field(default_factory=list)
 
@@ -106,7 +106,7 @@ class Lab:
 
     @contextlib.contextmanager
     def child(self, namespace: str, program: str | Path, *arguments: str) -> Iterator[Child]:
-        """A program, or a module `accuracy_<program>`, in a namespace; stopped at the end."""
+        """Run a program, or a module `accuracy_<program>`, in a namespace; stop it at the end."""
         module = [sys.executable, "-m", f"tests.bench.accuracy_{program}"]
         command = ["ip", "netns", "exec", namespace, *([str(program)] if isinstance(program, Path) else module)]
         process = subprocess.Popen(
@@ -120,7 +120,7 @@ class Lab:
 
     @contextlib.contextmanager
     def capture(self, namespace: str, wire: Wire) -> Iterator[Captured]:
-        """What passes one end of `wire` meanwhile."""
+        """Capture the packets at one end of `wire` while the block runs."""
         captured = Captured()
         with self.child(namespace, "capture", wire.device) as child:
             child.wait_ready()
@@ -134,7 +134,10 @@ class Lab:
             captured.packets = [packet for stamp, raw in records if (packet := parse(stamp, raw))]
 
     def connect(self, wire: Wire) -> None:
-        """Addresses and routes; the devices exist. No packet may wait for ARP: that is not the prober's error."""
+        """Set addresses and routes; the devices exist.
+
+        No packet may wait for ARP, which would not be the prober's error.
+        """
         for namespace, mine, peer, mac, its in (
             (self.prober, wire.near, wire.far, *MACS),
             (self.far, wire.far, wire.near, *reversed(MACS)),
@@ -151,7 +154,7 @@ class Lab:
 
     @contextlib.contextmanager
     def slow_path(self) -> Iterator[None]:
-        """Have `SLOW`."""
+        """Add the path `SLOW`."""
         with self.child(self.prober, "relay", self.prober, self.far, SLOW.device, str(DELAY)) as relay:
             relay.wait_ready()
             self.connect(SLOW)
@@ -160,7 +163,7 @@ class Lab:
 
 @contextlib.contextmanager
 def lab() -> Iterator[Lab]:
-    """Two new namespaces with `DIRECT` between them; removed at the end."""
+    """Make two namespaces with `DIRECT` between them; remove them at the end."""
     if os.geteuid():
         raise BenchError("The accuracy bench needs root: it makes network namespaces and a cgroup (sudo make …).")
     if not shutil.which("ip"):
@@ -181,7 +184,7 @@ def lab() -> Iterator[Lab]:
 
 
 def ip(namespace: str, *arguments: str) -> None:
-    """`ip` in a namespace. Raises `BenchError`."""
+    """Run `ip` in a namespace. Raises `BenchError`."""
     _run("ip", "-netns", namespace, *arguments)
 
 

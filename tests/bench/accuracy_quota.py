@@ -1,4 +1,4 @@
-"""A CPU quota as a container has it: a cgroup of its own, of version 1 or 2, gone at the end."""
+"""A CPU quota like a container's: a cgroup of version 1 or 2, removed at the end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEAST = 1_000  # µs of quota: the kernel takes no less
 
 @dataclass(frozen=True)
 class Controller:
-    """Where the cpu controller is mounted."""
+    """The mount point of the cpu controller."""
 
     version: int
     root: Path
@@ -25,7 +25,7 @@ class Controller:
 
 @dataclass(frozen=True)
 class Throttled:
-    """What the kernel did."""
+    """How much the kernel throttled a cgroup."""
 
     periods: int  #: in which there was something to run
     times: int  #: of those, periods in which it was stopped
@@ -40,22 +40,22 @@ class Throttled:
 
 @dataclass(frozen=True)
 class Group:
-    """A cgroup under a quota."""
+    """A cgroup with a quota."""
 
     controller: Controller
     path: Path
 
     def add(self, pid: int) -> None:
-        """Let the quota bear on this process."""
+        """Put this process into the cgroup."""
         (self.path / "cgroup.procs").write_text(f"{pid}\n")
 
     def throttled(self) -> Throttled:
-        """So far."""
+        """Return the counts so far."""
         return parse_stat((self.path / "cpu.stat").read_text())
 
 
 def parse_quota(text: str) -> int:
-    """`50m` (Kubernetes' millicores) or `0.05` (cores) as µs a period. Raises `ValueError`."""
+    """Convert `50m` (Kubernetes' millicores) or `0.05` (cores) to µs per period. Raises `ValueError`."""
     cores = float(text[:-1]) / 1000 if text.endswith("m") else float(text)
     quota = round(cores * PERIOD)
     if quota < LEAST:
@@ -64,14 +64,14 @@ def parse_quota(text: str) -> int:
 
 
 def parse_stat(text: str) -> Throttled:
-    """cpu.stat of version 1 (throttled_time, ns) or 2 (throttled_usec)."""
+    """Read cpu.stat of version 1 (throttled_time, ns) or 2 (throttled_usec)."""
     values = {name: int(value) for name, value in (line.split() for line in text.splitlines())}
     seconds = values["throttled_usec"] / 1e6 if "throttled_usec" in values else values["throttled_time"] / 1e9
     return Throttled(values["nr_periods"], values["nr_throttled"], seconds)
 
 
 def parse_mounts(mountinfo: str) -> list[Controller]:
-    """From /proc/self/mountinfo, where a cpu controller may be: version 1 before 2, which then has it not."""
+    """Return from /proc/self/mountinfo the possible mounts of the cpu controller: version 1 before version 2."""
     found = []
     for line in mountinfo.splitlines():
         mount, _, source = line.partition(" - ")
@@ -84,7 +84,7 @@ def parse_mounts(mountinfo: str) -> list[Controller]:
 
 
 def find() -> Controller:
-    """The cpu controller of this machine."""
+    """Return the cpu controller of this machine."""
     for controller in parse_mounts(Path("/proc/self/mountinfo").read_text()):
         offered = controller.root / "cgroup.controllers"
         if controller.version == 1 or "cpu" in offered.read_text().split():
@@ -94,7 +94,7 @@ def find() -> Controller:
 
 @contextlib.contextmanager
 def limited(quota: str, name: str) -> Iterator[Group]:
-    """A new cgroup with this quota. What is still in it at the end must end within two seconds."""
+    """Make a cgroup with this quota. Processes that are still in it at the end must end within two seconds."""
     controller, microseconds = find(), parse_quota(quota)
     with contextlib.ExitStack() as stack:
         group = Group(controller, controller.root / name)
@@ -115,7 +115,7 @@ def limited(quota: str, name: str) -> Iterator[Group]:
 
 @contextlib.contextmanager
 def _delegated(controller: Controller) -> Iterator[None]:
-    """Children of the root have the cpu controller; as before at the end."""
+    """Give children of the root the cpu controller; restore the previous state at the end."""
     control = controller.root / "cgroup.subtree_control"
     if "cpu" in control.read_text().split():
         yield

@@ -1,8 +1,8 @@
-"""A path of about a millisecond: two TUN devices, one a namespace, and this process between them, until stdin ends.
+"""A path of about a millisecond: two TUN devices, one per namespace, and this process between them until stdin ends.
 
-    python -m tests.bench.accuracy_relay NAMESPACE NAMESPACE DEVICE SECONDS
+python -m tests.bench.accuracy_relay NAMESPACE NAMESPACE DEVICE SECONDS
 
-The delay is what `select` and the machine make of it; the capture says how long each packet really took.
+The delay depends on `select` and the machine; the capture shows how long each packet really took.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LARGEST = 65_535  # bytes
 
 
 def open_tun(namespace: str, device: str) -> int:
-    """A descriptor of a new TUN device in `namespace`. It leaves this process there: os.setns is Python 3.12's."""
+    """Open a new TUN device in `namespace`. This process stays in that namespace: os.setns needs Python 3.12."""
     libc = ctypes.CDLL(None, use_errno=True)
     entered = os.open(Path("/run/netns") / namespace, os.O_RDONLY)
     try:
@@ -40,14 +40,14 @@ def open_tun(namespace: str, device: str) -> int:
 
 
 def queued(tun: int) -> Iterator[bytes]:
-    """All packets that wait: a burst of them should not wait for each other."""
+    """Return all waiting packets: packets of a burst should not wait for each other."""
     with contextlib.suppress(BlockingIOError):
         while True:
             yield os.read(tun, LARGEST)
 
 
 def relay(ends: tuple[int, int], stop: int, delay: float) -> None:
-    """Hand each packet over `delay` seconds after it came, until `stop` can be read."""
+    """Forward each packet `delay` seconds after it came, until `stop` can be read."""
     other = {ends[0]: ends[1], ends[1]: ends[0]}
     waiting: deque[tuple[float, int, bytes]] = deque()
     while True:
@@ -66,7 +66,7 @@ def relay(ends: tuple[int, int], stop: int, delay: float) -> None:
 
 
 def main() -> int:
-    """Relay."""
+    """Relay until stdin ends."""
     one, two, device, delay = sys.argv[1:]
     with contextlib.suppress(OSError):  # not in every container; the path is then less steady
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))

@@ -1,4 +1,4 @@
-"""A job done by the prober, and by a clock in Go, while captures run: what each reported, and the truth."""
+"""Run a job with the prober, and with a clock in Go, while captures run: the reports of both, and the truth."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WORKER, CLOCK, ECHO = "worker", "Go", "echo"
 
 
 def build_clock() -> Path | None:
-    """The prober in Go; None where no Go is installed."""
+    """Build the prober in Go. Return None if Go is not installed."""
     if not shutil.which("go"):
         return None
     source = HERE / "accuracy_clock.go"
@@ -30,7 +30,7 @@ def build_clock() -> Path | None:
 
 @dataclass(frozen=True)
 class Load:
-    """What is to be probed, how and under which quota."""
+    """What to probe, how, and with which quota."""
 
     probe: str
     together: int
@@ -44,7 +44,7 @@ class Load:
 
 @dataclass
 class Seen:
-    """What came of it."""
+    """The results of a run."""
 
     probed: dict[str, list[Probed]] = field(default_factory=dict)  #: by program
     near: list[Packet] = field(default_factory=list)  #: on the prober's device
@@ -54,7 +54,7 @@ class Seen:
 
 @dataclass
 class Runner:
-    """Gives every probe of the bench an address that no other has."""
+    """Runs jobs. Every probe of the bench gets an address that no other probe has."""
 
     lab: Lab
     clock: Path | None
@@ -63,14 +63,14 @@ class Runner:
     _groups: int = 0
 
     def job(self, wire: Wire, load: Load) -> Job:
-        """With fresh addresses."""
+        """Return a job with fresh addresses."""
         begin, count = self._next, load.together * load.bursts + 1
         self._next += count
         addresses = [wire.address(number) for number in range(begin, begin + count)]
         return Job(load.probe, addresses, load.together, load.pause, load.timeout, load.packets, load.spread)
 
     def run(self, wire: Wire, load: Load, programs: Sequence[str] = (WORKER,)) -> Seen:
-        """One program after the other, with an echo that has all the CPU it wants."""
+        """Run one program after the other, with an echo that has all the CPU it can use."""
         self._begin()
         seen = Seen()
         with contextlib.ExitStack() as stack:
@@ -82,7 +82,7 @@ class Runner:
         return seen
 
     def run_starved(self, wire: Wire, loads: Sequence[Load], quota: str, others: tuple[Wire, Load]) -> list[Seen]:
-        """Captured at both ends. With a quota the echo is under it, and busy with `others`, which are not."""
+        """Run with a capture at both ends. With a quota the echo is limited, and busy with `others`, which are not."""
         self._begin()
         found: list[tuple[Seen, Captured, Captured]] = []
         with contextlib.ExitStack() as stack:
@@ -105,7 +105,7 @@ class Runner:
         return [seen for seen, _, _ in found]
 
     def _keep_busy(self, stack: contextlib.ExitStack, wire: Wire, load: Load) -> None:
-        """Nobody looks at these probes: one address does for all."""
+        """Keep the echo busy. Nothing measures these probes, so they share one address."""
         addresses = [wire.address(self._next)] * (load.together * load.bursts + 1)
         child = stack.enter_context(self.lab.child(self.lab.prober, WORKER))
         child.say(Job(load.probe, addresses, load.together, load.pause, load.timeout).dumps())

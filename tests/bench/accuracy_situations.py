@@ -1,4 +1,4 @@
-"""Part one: the error of the reported RTT, and of clocks beside it, in four situations over two paths."""
+"""Part one: the error of the reported RTT, and of clocks for comparison, in four situations over two paths."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CLOSER = 100  # times closer than a clock, at p99
 
 
 def measure(runner: Runner, wires: list[Wire], match: str, say: Callable[[str], None]) -> tuple[str, list[str]]:
-    """The table, and a sentence for each case that broke."""
+    """Return the table, and a message for each case that failed."""
     rows: list[list[str]] = []
     notes: list[str] = []
     broken: list[str] = []
@@ -55,7 +55,7 @@ def measure(runner: Runner, wires: list[Wire], match: str, say: Callable[[str], 
 
 
 def programs(runner: Runner) -> tuple[str, ...]:
-    """Who probes: the prober, and Go's clock where there is Go."""
+    """Return the programs that probe: the prober, and Go's clock if Go is installed."""
     return (WORKER, CLOCK) if runner.clock else (WORKER,)
 
 
@@ -86,7 +86,7 @@ def _cells(spread: Spread) -> Sequence[str]:
 
 
 def _note(of: tuple[str, Errors]) -> tuple[str, str]:
-    """What is not among the errors, for which there must be an answer and one truth."""
+    """Return what the errors leave out: they need an answer and exactly one truth."""
     program, errors = of
     parts = [f"{counted(errors.failures)} not answered"] if errors.failures else []
     parts += [f"{errors.unknown} answered after a SYN sent twice, or not captured"] if errors.unknown else []
@@ -94,15 +94,15 @@ def _note(of: tuple[str, Errors]) -> tuple[str, str]:
 
 
 def times(error: float, than: float) -> float:
-    """How many times `error` is `than`, which no kernel's stamp resolves below a microsecond."""
+    """Return how many times `than` the value `error` is. The kernel's stamps resolve nothing below a microsecond."""
     return error / max(than, 1e-6)
 
 
 def counted(counter: Counter[str]) -> str:
-    """`kernel 498, clock 2`."""
+    """Return counts as text: `kernel 498, clock 2`."""
     return ", ".join(f"{name} {count}" for name, count in counter.most_common())
 
 
 def micro(seconds: float) -> str:
-    """Microseconds."""
+    """Return microseconds as text."""
     return f"{1e6 * seconds:,.0f}"

@@ -1,4 +1,4 @@
-"""Part two: probes with a short limit, starved: whose answer had come and who called it a timeout."""
+"""Part two: probes with a short limit and little CPU: whose answer had come, and who called it a timeout."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TOGETHER, BURSTS = 50, 20
 
 
 def measure(runner: Runner, say: Callable[[str], None]) -> tuple[str, list[str]]:
-    """The table, and a sentence for each case that broke."""
+    """Return the table, and a message for each case that failed."""
     rows: list[list[str]] = []
     broken: list[str] = []
     for probe in ("tcp", "udp"):

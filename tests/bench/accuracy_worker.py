@@ -1,7 +1,7 @@
-"""The prober under measurement, as a process: its own probes, unchanged, told what to do on stdin.
+"""The prober under measurement as a process: its own, unchanged probes, commanded by stdin.
 
-It says `ready` when all is imported and one probe of each kind has been answered, so that a quota given to it then
-bears on probes alone, and writes its results when all are known.
+It writes `ready` after its imports and one answered probe of each kind, so that a quota set then affects only probes.
+It writes its results when all are known.
 """
 
 from gevent import monkey
@@ -24,7 +24,7 @@ CLOCKED = {"tcp": ("connect",), "udp": ("send", "wait")}
 
 
 def probe(job: Job, address: str) -> Probed:
-    """One probe or one train."""
+    """Run one probe or one train."""
     return _train(job, address) if job.probe == "train" else _probe(job, address)
 
 

@@ -1,4 +1,4 @@
-"""Measures the echo servers against a server in Go (or C) and against a bare gevent loop; see README.md beside it.
+"""Compare the echo servers with a server in Go (or C) and with a bare gevent loop; see README.md.
 
     python -m tests.bench.bench_echo --help
 
@@ -25,7 +25,7 @@ SERVERS = {"smoker": SMOKER, "baseline": BASELINE, "bare": BARE}
 
 
 def arguments() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description="Measure the echo servers; loopback only.")
     parser.add_argument("--only", choices=PARTS, action="append", help="run this part (may be given several times)")
     parser.add_argument("--servers", default="smoker,baseline,bare", help="which of smoker,baseline,bare")
@@ -52,19 +52,19 @@ def arguments() -> argparse.Namespace:
 
 
 def cores() -> tuple[int, int]:
-    """The core of the server and that of the load."""
+    """Return the core of the server and the core of the load."""
     allowed = sorted(os.sched_getaffinity(0))
     return allowed[0], allowed[-1]
 
 
 def progress(text: str) -> None:
-    """A line that the next one overwrites, on a terminal only."""
+    """Print a line that the next one overwrites, only on a terminal."""
     if sys.stderr.isatty():
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
 def run(options: argparse.Namespace, bench: Bench) -> list[str]:
-    """Run the parts asked for, print each one's table. Returns a sentence for each measurement that broke."""
+    """Run the requested parts and print the table of each. Return a message for each measurement that failed."""
     servers = [SERVERS[name] for name in options.servers.split(",")]
     parts: dict[str, Callable[[], tuple[str, list[str]]]] = {
         "start": lambda: start.measure(bench, servers, progress),
@@ -86,7 +86,7 @@ def run(options: argparse.Namespace, bench: Bench) -> list[str]:
 
 
 def main() -> int:
-    """Run it."""
+    """Run the bench."""
     options = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped at the end
     server_core, load_core = cores()

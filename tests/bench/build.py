@@ -1,4 +1,4 @@
-"""Builds what the bench needs beside Python: the load generator, and the server to measure against."""
+"""Build what the bench needs in addition to Python: the load generator, and the server to compare with."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ OUTPUT = "OUTPUT"  # stands in a command for the file to make
 
 
 class BenchError(Exception):
-    """The bench, or a part of it, cannot be run. Its text is a sentence for the reader of the bench."""
+    """The bench, or a part of it, cannot run. Its text is a message for the user."""
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """The server in Go, or in C where no Go is installed."""
+    """The server in Go, or in C if Go is not installed."""
 
     language: str
     program: Path
 
 
 def build_load() -> Path:
-    """The load generator."""
+    """Build the load generator."""
     return _compile(BUILD / "load", sorted(HERE.glob("load*.[ch]")))
 
 
 def build_baseline() -> Baseline:
-    """The server to measure against."""
+    """Build the server to compare with."""
     if shutil.which("go"):
         source, program = HERE / "baseline" / "main.go", BUILD / "baseline-go"
         # Only the standard library and the toolchain that is there: nothing is fetched.

@@ -1,4 +1,4 @@
-"""On the current cluster: how soon an installation and its mesh are whole; what a prober and the hub take at rest.
+"""On the current cluster: measure how soon an installation and its mesh are complete, and what the pods cost at rest.
 
 python -m tests.bench.cluster [--interval 5]    (E2E_LOAD loads the images, as for `make e2e`)
 """
@@ -46,7 +46,7 @@ CASES: dict[str, dict[str, object]] = {
 
 @dataclass(frozen=True)
 class Look:
-    """A prober's own numbers at one moment."""
+    """A prober's own figures at one moment."""
 
     cpu: float  # seconds so far
     working_set: float  # MiB, as the kubelet reports it
@@ -55,7 +55,10 @@ class Look:
 
 
 def look(release: Release, pod: str, node: str) -> Look:
-    """Ask the prober or the hub, by a program of its own in the same container, and the kubelet of its node."""
+    """Read the figures of the prober or the hub.
+
+    A program in the same container and the kubelet of its node give them.
+    """
     working_set = _working_set(release, pod, node)
     found = release.metrics(pod)
     return Look(
@@ -67,7 +70,7 @@ def look(release: Release, pod: str, node: str) -> Look:
 
 
 def _working_set(release: Release, pod: str, node: str) -> float:
-    """Return the pod's working set in MiB: what Kubernetes holds against the memory limit."""
+    """Return the pod's working set in MiB: the figure that Kubernetes compares with the memory limit."""
     summary = json.loads(release.namespace.kubectl("get", "--raw", f"/api/v1/nodes/{node}/proxy/stats/summary"))
     name = {"name": pod, "namespace": release.namespace.name}
     found = next(each for each in summary["pods"] if name.items() <= each["podRef"].items())
@@ -75,7 +78,7 @@ def _working_set(release: Release, pod: str, node: str) -> float:
 
 
 def measure(chosen: dict[str, object], helm: str) -> list[str]:
-    """Install, wait for the mesh, let it rest. Returns the cells of a row."""
+    """Install, wait for the mesh, and let it rest. Return the cells of a row."""
     with cluster.fresh_namespace() as namespace:
         release = Release("smoker", namespace, helm, chosen)
         begun = time.monotonic()
@@ -109,7 +112,7 @@ def measure(chosen: dict[str, object], helm: str) -> list[str]:
 
 
 def main() -> int:
-    """Run it."""
+    """Run the bench."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--interval", default="5", help="seconds from one round to the next (5)")
     parser.add_argument("--case", action="append", choices=list(CASES), help="measure this one alone; can be repeated")
@@ -131,7 +134,7 @@ def main() -> int:
 
 
 def conclude(rows: dict[str, list[str]]) -> None:
-    """Print how the figures stand to the goals, of the cases that were measured."""
+    """Print how the figures compare with the goals, for the measured cases."""
     if "mesh, TCP, UDP, IPv4" in rows:  # what the goal is of
         spare = float(rows["mesh, TCP, UDP, IPv4"][3])
         print(f"\nCPU for TCP and UDP in one family {table.at_most(spare, CPU_GOAL, ' millicores')}")

@@ -1,4 +1,4 @@
-"""How the history of the hub grows, and what it costs the event loop: `make bench-history`.
+"""Measure how the hub's history grows, and what it costs the event loop: `make bench-history`.
 
 Each node probes ten peers in two families. A look every 5 s; in three of ten looks one path of one prober fails once.
 """
@@ -75,7 +75,7 @@ def measure(count: int, minutes: int, folder: Path) -> str:
 
 
 def _pages(history: History) -> int:
-    """Return the bytes of the pages that hold something."""
+    """Return the bytes of the used pages."""
     db = history._store._db
     assert db is not None
     (size,) = history._thread.call(lambda: db.execute("SELECT sum(pgsize) FROM dbstat").fetchone())

@@ -1,4 +1,4 @@
-"""The hub's page in Chromium with 1,000 nodes: how soon it paints, how smoothly it scrolls.
+"""Measure the hub's page in Chromium with 1,000 nodes: how soon it paints and how smoothly it scrolls.
 
     python -m tests.bench.hub_page [--nodes 1000] [--loads 5]
 
@@ -50,7 +50,10 @@ SECONDS = 2.0
 
 
 def load(browser: Any, address: str, there: str) -> tuple[float, float, list[float]]:
-    """Load a view in a fresh browser context: the seconds to its first paint, to its content, and its frames."""
+    """Load a view in a fresh browser context.
+
+    Return the seconds to its first paint and to its content, and its frames.
+    """
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     try:
         page = context.new_page()
@@ -85,7 +88,7 @@ def row(browser: Any, show: SimulatedHub, view: str, loads: int) -> tuple[list[s
 
 
 def main() -> int:
-    """Return 0 where every view met the goals."""
+    """Return 0 if every view met the goals."""
     from playwright.sync_api import sync_playwright  # noqa: PLC0415  not everybody has it
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -1,4 +1,4 @@
-"""What ten thousand idle TCP connections cost, and whether a new one is still answered beside them."""
+"""Measure what ten thousand idle TCP connections cost, and whether a new connection is still answered meanwhile."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HOLD = 120  # seconds: an upper bound, the holding ends when all is measured
 def measure(
     bench: Bench, servers: Sequence[str], connections: int, say: Callable[[str], None]
 ) -> tuple[str, list[str]]:
-    """The table, and a sentence for each server that broke."""
+    """Return the table, and a message for each server that failed."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard < connections + 200:
         return f"\nIdle connections: skipped, {connections} need more open files than the hard limit, {hard}.", []
@@ -69,7 +69,7 @@ def _row(bench: Bench, server: str, started: Server, connections: int) -> list[s
 
 
 def _ping(started: Server) -> float:
-    """Seconds until a new connection has its answer."""
+    """Return the seconds until a new connection has its answer."""
     began = time.monotonic()
     try:
         with socket.create_connection(("127.0.0.1", started.port), timeout=5) as client:

@@ -1,4 +1,4 @@
-"""Runs the load generator (load.c) and reads its line."""
+"""Run the load generator (load.c) and read its line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .build import BenchError
 
 @dataclass(frozen=True)
 class Shape:
-    """What the generator does: its mode, the connections or sockets, bytes a message."""
+    """The generator's mode, the number of connections or sockets, and the bytes per message."""
 
     mode: str
     concurrency: int = 1
@@ -22,7 +22,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Load:
-    """What came of a run."""
+    """The results of a run."""
 
     operations: int
     bytes: int
@@ -36,25 +36,25 @@ class Load:
 
     @property
     def rate(self) -> float:
-        """Operations a second."""
+        """Return operations per second."""
         return self.operations / self.seconds
 
 
 def command(program: Path, shape: Shape, port: int, seconds: float) -> list[str]:
-    """The generator's command line."""
+    """Return the generator's command line."""
     numbers = (port, shape.concurrency, seconds, shape.size)
     return [str(program), shape.mode, "127.0.0.1", *(f"{number:g}" for number in numbers)]
 
 
 def parse(line: str) -> Load:
-    """The generator's line."""
+    """Read the generator's line."""
     values: dict[str, Any] = json.loads(line)
     del values["mode"]
     return Load(**values)
 
 
 def run(program: Path, shape: Shape, port: int, seconds: float) -> Load:
-    """One run; raises `BenchError` where an answer was wrong or missing."""
+    """Run the generator once. Raises `BenchError` if an answer was wrong or missing."""
     line = command(program, shape, port, seconds)
     done = subprocess.run(line, capture_output=True, text=True, timeout=seconds + 90, check=False)
     if done.returncode:

@@ -1,4 +1,4 @@
-"""Memory at rest and after loads; a load must leave nothing behind."""
+"""Measure memory at rest and after loads: a load must leave nothing behind."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HEADER = (
 
 
 def settled(server: Server, limit: float = 5.0) -> Memory:
-    """Its memory once that has stood still for half a second."""
+    """Return its memory once that has not changed for half a second."""
     deadline = time.monotonic() + limit
     memory, since = server.memory(), time.monotonic()
     while time.monotonic() < min(since + 0.5, deadline):
@@ -42,7 +42,7 @@ def settled(server: Server, limit: float = 5.0) -> Memory:
 
 
 def await_descriptors(server: Server, count: int, limit: float = 5.0) -> None:
-    """Wait until it has no more than `count` files open: all its connections have ended."""
+    """Wait until it has at most `count` files open: all its connections have ended."""
     deadline = time.monotonic() + limit
     while server.descriptors() > count:
         if time.monotonic() > deadline:
@@ -53,7 +53,7 @@ def await_descriptors(server: Server, count: int, limit: float = 5.0) -> None:
 def measure(
     bench: Bench, servers: Sequence[str], loads: int, seconds: float, say: Callable[[str], None]
 ) -> tuple[str, list[str]]:
-    """The table, and a sentence for each service that broke."""
+    """Return the table, and a message for each service that failed."""
     rows = []
     broken = []
     for service in GOAL_MIB:
@@ -101,7 +101,7 @@ def _row(bench: Bench, server: str, service: str, loads: int, seconds: float) ->
 
 @contextlib.contextmanager
 def _started(bench: Bench, server: str, service: str) -> Iterator[tuple[Server, Callable[[float], int]]]:
-    """The server, ready, and a function which loads it for so many seconds and returns the operations."""
+    """Start the server. Return it and a function that loads it for so many seconds and returns the operations."""
     with contextlib.ExitStack() as stack:
         if service == "prober":
             yield _started_prober(bench, stack)
@@ -118,7 +118,7 @@ def _started(bench: Bench, server: str, service: str) -> Iterator[tuple[Server, 
 
 
 def _started_prober(bench: Bench, stack: contextlib.ExitStack) -> tuple[Server, Callable[[float], int]]:
-    """The prober's load is its own: rounds as close as it allows, three probes each, against three echo servers."""
+    """Start a prober. Its load is its own: rounds as close as it allows, three probes each, to three echo servers."""
     echoes = {service: stack.enter_context(running(bench, SMOKER, service)) for service in ("tcp", "udp", "http")}
     for echo in echoes.values():
         echo.wait_ready()
@@ -139,7 +139,7 @@ def _started_prober(bench: Bench, stack: contextlib.ExitStack) -> tuple[Server, 
 
 
 def _results(prober: Server) -> int:
-    """How many results it has logged; a failed one breaks the run."""
+    """Return how many results it has logged. A failed result fails the run."""
     text = prober.log.read_text(errors="replace")
     if "] FAILED " in text:
         raise BenchError(f"A probe failed: {next(line for line in text.splitlines() if '] FAILED ' in line)}")

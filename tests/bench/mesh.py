@@ -1,4 +1,4 @@
-"""How the mesh of peers stands: edges, churn, and how soon a fault is seen, by the real picker and a virtual clock.
+"""Simulate the mesh of peers: edges, churn and the time to see a fault, with the real picker and a virtual clock.
 
 python -m tests.bench.mesh [--nodes 10,100,1000,5000]
 """
@@ -40,13 +40,13 @@ SEEN = ("nodes", "fault", "trials", "first: median s", "max s", "third prober: m
 
 @dataclass
 class DetectionTimes:
-    """Seconds from each of some faults to the first failed result and to that of the third prober; inf if never."""
+    """Seconds from each fault to the first failed result and to that of the third prober; inf for never."""
 
     first: list[float] = field(default_factory=list)
     third: list[float] = field(default_factory=list)
 
     def add(self, paths: Iterable[tuple[str, str]], at: float) -> None:
-        """Count a fault at `at` seconds in which `paths`, each from prober to peer, go dead."""
+        """Count a fault at `at` seconds that breaks `paths`, each from prober to peer."""
         seen: dict[str, float] = {}
         for prober, peer in paths:
             seen[prober] = min(seen.get(prober, math.inf), fires(prober, peer, at) + TIMEOUT - at)
@@ -57,7 +57,7 @@ class DetectionTimes:
 
 @dataclass(frozen=True)
 class Standing:
-    """What was found of a mesh."""
+    """The measured properties of a mesh."""
 
     out: tuple[int, int]  # least and most edges of a node
     into: tuple[int, int]
@@ -71,17 +71,17 @@ class Standing:
 
 
 def cluster(number: int, layout: str = "abc") -> dict[str, str]:
-    """`number` nodes and their zones, which come as in `layout` again and again."""
+    """Return `number` nodes and their zones, which repeat the order of `layout`."""
     return {f"node-{each}": layout[each % len(layout)] for each in range(number)}
 
 
 def fires(prober: str, peer: str, now: float) -> float:
-    """When the first round that `prober` has of `peer` after `now` begins: as the schedule of many targets has it."""
+    """Return when `prober`'s first round to `peer` after `now` begins, as the schedule of many targets computes it."""
     return next_tick(now, INTERVAL, place(prober, peer, ROUNDS, INTERVAL))
 
 
 def turned(graph: Graph) -> dict[str, set[str]]:
-    """Who probes each node."""
+    """Return the nodes that probe each node."""
     into: dict[str, set[str]] = {name: set() for name in graph}
     for prober, peers in graph.items():
         for peer in peers:
@@ -106,19 +106,19 @@ def strongly_connected(graph: Graph) -> bool:
 
 
 def changed(before: Graph, after: Graph) -> int:
-    """How many edges came or went among the nodes that are in both."""
+    """Return how many edges were added or removed among the nodes that are in both."""
     both = before.keys() & after.keys()
     return sum(len((before[name] ^ after[name]) & both) for name in both)
 
 
 def span(edges: Mapping[str, Iterable[str]]) -> tuple[int, int]:
-    """The least and the most of a node."""
+    """Return the least and the largest number of edges of a node."""
     numbers = [len(set(peers)) for peers in edges.values()]
     return min(numbers), max(numbers)
 
 
 def moves(picker: Picker, zones: Mapping[str, str], graph: Graph, chance: random.Random) -> tuple[list[int], list[int]]:
-    """What joins and leaves change."""
+    """Return what joins and leaves change."""
     joins = [{**zones, f"new-{trial}": chance.choice(list(zones.values()))} for trial in range(MOVES)]
     gone = chance.sample(sorted(zones), min(MOVES, len(zones)))
     leaves = [{name: zone for name, zone in zones.items() if name != each} for each in gone]
@@ -126,7 +126,7 @@ def moves(picker: Picker, zones: Mapping[str, str], graph: Graph, chance: random
 
 
 def faults(zones: Mapping[str, str], graph: Graph, chance: random.Random) -> dict[str, DetectionTimes]:
-    """How soon each kind of fault is seen. A dead link is one that is probed."""
+    """Return how soon each kind of fault is seen. A dead link is one that is probed."""
     into, names = turned(graph), sorted(zones)
     node, link, pair = DetectionTimes(), DetectionTimes(), DetectionTimes()
     for _ in range(FAULTS):
@@ -142,7 +142,7 @@ def faults(zones: Mapping[str, str], graph: Graph, chance: random.Random) -> dic
 
 
 def standing(picker: Picker, zones: Mapping[str, str]) -> Standing:
-    """Lay the mesh and look at it."""
+    """Make the mesh and measure it."""
     graph, chance = picker(zones, COUNT), random.Random(len(zones))
     pairs = len(zones) * (len(zones) - 1)
     everywhere = sum({zones[peer] for peer in peers} == set(ZONES) for peers in graph.values())
@@ -160,7 +160,7 @@ def standing(picker: Picker, zones: Mapping[str, str]) -> Standing:
 
 
 def verdicts(found: Standing, nodes: int) -> dict[str, bool]:
-    """What is asked of the mesh, and whether it is so."""
+    """Return each goal of the mesh, and whether it is met."""
     count, seen = min(COUNT, nodes - 1), found.waits
     churn = max(statistics.median(found.join), statistics.median(found.leave))
     return {
@@ -173,7 +173,7 @@ def verdicts(found: Standing, nodes: int) -> dict[str, bool]:
 
 
 def cost(zones: Mapping[str, str]) -> tuple[float, float]:
-    """Seconds that one pick takes, and that hashing and sorting the names would alone: the best of five each."""
+    """Return the seconds of one choice, and of hashing and sorting the names alone: the best of five each."""
 
     def best(work: Callable[[], object]) -> float:
         took = []
@@ -188,7 +188,7 @@ def cost(zones: Mapping[str, str]) -> tuple[float, float]:
 
 
 def mesh_row(nodes: int, layout: str, found: Standing, took: tuple[float, float]) -> list[str]:
-    """A line of the first table."""
+    """Return a line of the first table."""
     edges = [f"{low}-{high}" for low, high in (found.out, found.into)]
     shares = [f"{100 * each:.1f}%" for each in (found.everywhere, found.best, found.direct)]
     churn = [f"{statistics.median(each):g} (max {max(each)})" for each in (found.join, found.leave)]
@@ -197,7 +197,7 @@ def mesh_row(nodes: int, layout: str, found: Standing, took: tuple[float, float]
 
 
 def seen_rows(nodes: int, found: Standing) -> list[list[str]]:
-    """Lines of the second table."""
+    """Return lines of the second table."""
 
     def told(waits: Sequence[float]) -> list[str]:
         return [f"{each:.1f}" if each < math.inf else "never" for each in (statistics.median(waits), max(waits))]
@@ -209,7 +209,7 @@ def seen_rows(nodes: int, found: Standing) -> list[list[str]]:
 
 
 def main() -> int:
-    """Run it."""
+    """Run the bench."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--nodes", default="10,100,1000,5000", help="how many, separated by commas (10,100,1000,5000)")
     meshes, seen, said, missed = [], [], [], False

@@ -1,4 +1,4 @@
-"""How much CPU and memory a prober takes with 10, 100 and 1,000 hosts, and what a scrape of it does to the others.
+"""Measure CPU and memory of a prober with 10, 100 and 1,000 hosts, and what a scrape of it does to other requests.
 
 python -m tests.bench.scale [--hosts 10,1000]
 """
@@ -34,7 +34,7 @@ HEADER = (
 
 @dataclass(frozen=True)
 class Load:
-    """What is asked of how many hosts."""
+    """The probes, and the number of hosts."""
 
     hosts: int
     probes: str
@@ -46,7 +46,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Cost:
-    """What it took."""
+    """The measured cost."""
 
     cpu: float  # share of a core
     own: float  # MiB of memory that it shares with no other process
@@ -59,7 +59,7 @@ class Cost:
 
 @contextlib.contextmanager
 def echoes(logs: Path, core: int) -> Iterator[tuple[dict[str, str], list[Server]]]:
-    """The three echoes on every loopback address, with the variables that say where."""
+    """Run the three echoes on every loopback address; yield the variables with their ports."""
     ports = {f"{name}_PORT": str(free_port()) for name in ("TCP", "UDP", "HTTP", "STAMP")}
     servers: list[Server] = []
     with contextlib.ExitStack() as started:
@@ -74,19 +74,19 @@ def echoes(logs: Path, core: int) -> Iterator[tuple[dict[str, str], list[Server]
 
 
 def cpu(server: Server) -> float:
-    """Seconds of CPU so far, to the nanosecond (schedstat; the ticks of stat are too coarse for a few per cent)."""
+    """Return the CPU seconds so far, from schedstat. The ticks of stat are too coarse for a few per cent."""
     return int(Path(f"/proc/{server.process.pid}/schedstat").read_text().split()[0]) / 1e9
 
 
 def cost_over(server: Server, seconds: float) -> float:
-    """The share of a core that it takes from now on for so long."""
+    """Return the share of a core that it takes for so many seconds from now."""
     begun, used = time.monotonic(), cpu(server)
     time.sleep(seconds)
     return (cpu(server) - used) / (time.monotonic() - begun)
 
 
 def measure(load: Load, ports: dict[str, str], logs: Path, core: int) -> Cost:
-    """A prober with this load, in its second and third round."""
+    """Measure a prober with this load in its second and third round."""
     admin = free_port()
     extra = {**ports, "ADMIN_PORT": str(admin), "TEST_INTERVAL": str(INTERVAL), "NODE_NAME": "bench"}
     extra |= {"UDP_PACKETS": str(load.packets), "LISTEN_ADDRESS": "127.0.0.1"}
@@ -114,7 +114,7 @@ def measure(load: Load, ports: dict[str, str], logs: Path, core: int) -> Cost:
 
 
 def bare(hosts: int, ports: dict[str, str], logs: Path, core: int) -> Cost:
-    """The first thing one would write, with the same hosts over TCP and UDP."""
+    """Measure the prober that one would write first, with the same hosts over TCP and UDP."""
     script = [
         sys.executable,
         str(HERE / "baseline" / "bare_prober.py"),
@@ -128,13 +128,13 @@ def bare(hosts: int, ports: dict[str, str], logs: Path, core: int) -> Cost:
 
 
 def get(port: int, path: str) -> str:
-    """What the admin port says."""
+    """Return an answer of the admin port."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
         return str(answer.read().decode())
 
 
 def scraped(port: int) -> tuple[str, float, float]:
-    """The metrics, how long the scrape took, and the longest that /livez took while it went on. The best of three."""
+    """Return the metrics, the time of the scrape, and the longest /livez meanwhile. The best of three."""
     best: tuple[str, float, float] | None = None
     for _ in range(3):
         waits: list[float] = []
@@ -160,14 +160,14 @@ def scraped(port: int) -> tuple[str, float, float]:
 
 
 def late_share(metrics: str) -> float:
-    """The share of rounds that began more than 10 ms after their time."""
+    """Return the share of rounds that began more than 10 ms late."""
     found = values(metrics)
     rounds = found["smoker_prober_lateness_seconds_count"]
     return 1 - found['smoker_prober_lateness_seconds_bucket{le="0.01"}'] / rounds
 
 
 def row(load: Load, cost: Cost, base: Cost | None) -> list[str]:
-    """A line of the table."""
+    """Return a line of the table."""
     of_bare = f"{cost.cpu / base.cpu:.1f}x" if base else ""
     figures = [f"{cost.results:.1f}", f"{100 * cost.cpu:.2f}", of_bare, f"{cost.own:.1f}", f"{cost.series}"]
     told = [f"{100 * cost.late:.1f}%", f"{1000 * cost.scrape:.0f}", f"{1000 * cost.wait:.1f}"]
@@ -175,13 +175,13 @@ def row(load: Load, cost: Cost, base: Cost | None) -> list[str]:
 
 
 def goals(load: Load, cost: Cost) -> str:
-    """Which goals are met."""
+    """Return which goals are met."""
     share, own = table.at_most(100 * cost.cpu, CPU_GOAL, " %"), table.at_most(cost.own, OWN_GOAL, " MiB")
     return f"{load}: CPU {share}; own memory {own}; others wait {table.at_most(1000 * cost.wait, BLOCK_GOAL, ' ms')}"
 
 
 def main() -> int:
-    """Run it."""
+    """Run the bench."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--hosts", default="10,100,1000", help="how many, separated by commas (10,100,1000)")
     numbers = [int(text) for text in parser.parse_args().hosts.split(",")]

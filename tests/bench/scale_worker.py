@@ -1,4 +1,4 @@
-"""The prober as `smoker-prober run` runs it, but with many hosts: loopback addresses that the same three echoes have.
+"""The prober as `smoker-prober run` runs it, but with many hosts: loopback addresses of the same three echoes.
 
     python -m tests.bench.scale_worker HOSTS PROBE[,PROBE…]
 

@@ -1,4 +1,4 @@
-"""A server under measurement: a process pinned to one core, its readiness, and what the kernel knows of it."""
+"""A server under measurement: a process on one core, its readiness, and the kernel's figures about it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Bench:
-    """What all measurements share."""
+    """Settings that all measurements share."""
 
     bin: Path  #: the folder of the services' console scripts
     load: Path
@@ -33,13 +33,13 @@ class Bench:
     server_core: int
 
     def label(self, server: str) -> str:
-        """The server as the tables name it."""
+        """Return the server's name in the tables."""
         return self.baseline.language if server == BASELINE else server
 
 
 @dataclass(frozen=True)
 class Memory:
-    """KiB."""
+    """Memory in KiB."""
 
     rss: int
     pss: int
@@ -48,7 +48,7 @@ class Memory:
 
 @dataclass
 class Server:
-    """A started process; `port` is the one it serves."""
+    """A started process; `port` is the one that it serves."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -58,7 +58,7 @@ class Server:
     forked: float = field(default_factory=time.monotonic)
 
     def wait_ready(self) -> float:
-        """Seconds from the fork to the first sign of readiness."""
+        """Wait until it is ready. Return the seconds since the fork."""
         while not self.answers():
             if self.process.poll() is not None:
                 raise BenchError(f"{self.name} ended at its start, code {self.process.returncode}: {self.last_line()}")
@@ -68,26 +68,26 @@ class Server:
         return time.monotonic() - self.forked
 
     def last_line(self) -> str:
-        """The last lines of its log."""
+        """Return the last line of its log."""
         return " / ".join(self.log.read_text(errors="replace").splitlines()[-3:]) or "it logged nothing"
 
     def memory(self) -> Memory:
-        """What it holds now."""
+        """Return its present memory."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         rollup = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
         return Memory(_kib(status, "VmRSS"), _kib(rollup, "Pss"), _kib(status, "RssAnon"))
 
     def cpu_seconds(self) -> float:
-        """What it has used so far."""
+        """Return the CPU seconds that it has used so far."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS  # utime and stime: proc_pid_stat(5), counted from field 3
 
     def descriptors(self) -> int:
-        """How many files and sockets it has open."""
+        """Return how many files and sockets it has open."""
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     def stop(self) -> None:
-        """End the process: SIGTERM, and SIGKILL where that does not help."""
+        """End the process by SIGTERM, or by SIGKILL if that does not help."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
@@ -99,7 +99,7 @@ class Server:
 
 @contextlib.contextmanager
 def on_core(core: int) -> Iterator[None]:
-    """Children begun herein run on this core."""
+    """Run child processes that start inside the block on this core."""
     mine = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
     try:
@@ -110,7 +110,7 @@ def on_core(core: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def running(bench: Bench, server: str, service: str, **environment: object) -> Iterator[Server]:
-    """Start `service` (tcp, udp, http, prober) of `server`, not waiting for it to be ready; stop it at the end."""
+    """Start `service` (tcp, udp, http, prober) of `server` without waiting until it is ready; stop it at the end."""
     port, admin = free_port(), free_port()
     extra = {"GOMAXPROCS": "1"} | {name: str(value) for name, value in environment.items()}
     if server == SMOKER and service == "prober":
@@ -159,7 +159,7 @@ def launched(
 
 
 def free_port() -> int:
-    """A port free for TCP and UDP, below those the kernel gives to clients: no connection of the load can take it."""
+    """Return a port free for TCP and UDP, below the ephemeral range: no connection of the load can take it."""
     for _ in range(1000):
         port = random.randrange(15000, 30000)
         with socket.socket() as stream, socket.socket(type=socket.SOCK_DGRAM) as datagram:
@@ -173,7 +173,7 @@ def free_port() -> int:
 
 
 def ready_by_http(port: int) -> Callable[[], bool]:
-    """Whether /readyz answers 200."""
+    """Return whether /readyz answers 200."""
 
     def answers() -> bool:
         try:
@@ -187,7 +187,7 @@ def ready_by_http(port: int) -> Callable[[], bool]:
 
 
 def ready_by_answer(service: str, port: int) -> Callable[[], bool]:
-    """Whether the server answers: for those which have no /readyz."""
+    """Return whether the server answers, for servers without /readyz."""
 
     def answers() -> bool:
         try:

@@ -1,4 +1,4 @@
-"""Whether a prober and the echoes grow in the long run: memory and descriptors over many rounds.
+"""Measure whether a prober and the echoes grow in the long run: memory and descriptors over many rounds.
 
 python -m tests.bench.soak [--minutes 20] [--warm 16]
 """
@@ -29,7 +29,7 @@ HEADER = ("process", "what", "RSS MiB begin", "end", "MiB/h", "descriptors begin
 
 @dataclass
 class Track:
-    """What was seen of one process."""
+    """The measurements of one process."""
 
     name: str
     server: Server
@@ -38,37 +38,37 @@ class Track:
     descriptors: list[int] = field(default_factory=list)
 
     def look(self, now: float) -> None:
-        """See how it stands."""
+        """Measure it now."""
         self.times.append(now / 3600)
         self.rss.append(self.server.memory().rss / 1024)
         self.descriptors.append(self.server.descriptors())
 
     @property
     def slope(self) -> float:
-        """MiB an hour."""
+        """Return the growth in MiB per hour."""
         return slope(self.times, self.rss)
 
     @property
     def kept(self) -> int:
-        """Descriptors held at the end and not at the beginning, by the least of a tenth of the looks at each."""
+        """Return how many more descriptors are open at the end, by the least of a tenth of the looks at each end."""
         tenth = max(len(self.descriptors) // 10, 1)
         return min(self.descriptors[-tenth:]) - min(self.descriptors[:tenth])
 
 
 def slope(times: Sequence[float], values: Sequence[float]) -> float:
-    """How much `values` grow in a unit of `times`, by least squares. Raises StatisticsError under two values."""
+    """Return the growth of `values` per unit of `times`, by least squares. Raises StatisticsError for one value."""
     return statistics.linear_regression(times, values).slope
 
 
 def row(track: Track, what: str, *, judged: bool) -> list[str]:
-    """A line of the table."""
+    """Return a line of the table."""
     ends = [f"{track.rss[0]:.1f}", f"{track.rss[-1]:.1f}", f"{track.slope:+.2f}"]
     verdict = f"{table.at_most(track.slope, SLOPE_GOAL, ' MiB/h')}; {track.kept:+d} descriptors" if judged else ""
     return [track.name, what, *ends, str(track.descriptors[0]), str(track.descriptors[-1]), verdict]
 
 
 def main() -> int:
-    """Run it."""
+    """Run the bench."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=20.0, help="how long, after the warm-up (20)")
     parser.add_argument(

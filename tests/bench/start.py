@@ -1,4 +1,4 @@
-"""Start to ready: from the fork to the first 200 on /readyz (the first answer, for servers that have no /readyz)."""
+"""Measure the time from the fork to the first 200 on /readyz (to the first answer, for servers without /readyz)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TIMES = 5
 
 
 def measure(bench: Bench, servers: Sequence[str], say: Callable[[str], None]) -> tuple[str, list[str]]:
-    """The table, and a sentence for each service that did not start."""
+    """Return the table, and a message for each service that did not start."""
     rows = []
     broken = []
     for service in ("tcp", "udp", "http", "prober"):

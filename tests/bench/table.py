@@ -1,4 +1,4 @@
-"""Tables and verdicts for people."""
+"""Tables and verdicts as text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def render(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table: the first two columns to the left, the rest to the right."""
+    """Return a table: the first two columns on the left, the others on the right."""
     if not rows:
         return f"\n{title}: nothing was measured."
     lines = [header, *rows]
@@ -23,21 +23,21 @@ def render(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 
 
 def ratio(pairs: Sequence[tuple[float, float]]) -> str:
-    """The median of the ratios pair by pair, and how far they lie apart."""
+    """Return the median of the ratios pair by pair, with the lowest and the highest."""
     ratios = [a / b for a, b in pairs]
     return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
 
 
 def at_least(value: float, goal: float, unit: str = "") -> str:
-    """The goal and whether it is met."""
+    """Return the goal and whether it is met."""
     return f"≥ {goal:g}{unit} {'met' if value >= goal else 'missed'}"
 
 
 def at_most(value: float, goal: float, unit: str = "") -> str:
-    """The goal and whether it is met."""
+    """Return the goal and whether it is met."""
     return f"≤ {goal:g}{unit} {'met' if value <= goal else 'missed'}"
 
 
 def mib(kib: float) -> str:
-    """KiB as MiB."""
+    """Return KiB as MiB."""
     return f"{kib / 1024:.1f}"

@@ -1,4 +1,4 @@
-"""Operations a second of each echo server, as ratios of rounds next to each other."""
+"""Measure operations per second of each echo server, as ratios of neighbouring rounds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BOUND = 0.9  # a generator that uses more of its core than this may be what is m
 
 @dataclass(frozen=True)
 class Case:
-    """A load, and which part of the baseline's rate is aimed at."""
+    """A load, and the goal as a share of the baseline's rate."""
 
     title: str
     service: str
@@ -49,7 +49,7 @@ class Round:
 def measure(
     bench: Bench, servers: Sequence[str], rounds: int, seconds: float, say: Callable[[str], None], match: str = ""
 ) -> tuple[str, list[str]]:
-    """The table, and a sentence for each case that broke."""
+    """Return the table, and a message for each case that failed."""
     rows: list[list[str]] = []
     broken = []
     notes: set[str] = set()
@@ -71,7 +71,7 @@ def measure(
 def _interleave(
     bench: Bench, case: Case, servers: Sequence[str], rounds: int, seconds: float
 ) -> dict[str, list[Round]]:
-    """A B C A B C …: what disturbs the machine disturbs neighbours alike."""
+    """Run A B C A B C …, so that a disturbance of the machine affects neighbouring rounds alike."""
     results: dict[str, list[Round]] = {name: [] for name in servers}
     with contextlib.ExitStack() as stack:
         started = {name: stack.enter_context(running(bench, name, case.service)) for name in servers}
@@ -122,7 +122,7 @@ def _of(rounds: Sequence[Round], others: Sequence[Round] | None) -> str:
 
 
 def _cpu_of(rounds: Sequence[Round], others: Sequence[Round] | None) -> str:
-    """The rate as it would be, were CPU time all that counts: steadier on a machine with other work."""
+    """Return the ratio that CPU time alone would give: steadier on a machine with other work."""
     if not others or not all(r.cpu_us for r in [*rounds, *others]):
         return ""
     return f"{statistics.median(b.cpu_us / a.cpu_us for a, b in zip(rounds, others, strict=True)):.2f}"

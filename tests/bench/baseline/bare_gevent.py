@@ -1,4 +1,4 @@
-"""The echo servers one would write with gevent at first: what Smoker's own work is worth is measured against them.
+"""The echo servers that one would write first with gevent, for comparison with Smoker's.
 
 bare_gevent.py tcp|udp|http PORT
 """
@@ -13,13 +13,13 @@ from gevent.socket import socket
 
 
 def echo(connection: socket, _address: tuple[str, int]) -> None:
-    """Send back what comes until the client is done."""
+    """Send back everything until the client is done."""
     while data := connection.recv(4096):
         connection.sendall(data)
 
 
 class UdpEcho(DatagramServer):
-    """A greenlet per datagram, as gevent does it."""
+    """A UDP echo with one greenlet per datagram, as gevent does by default."""
 
     # gevent's own documentation overrides it so; its type information knows the method of stream servers only.
     def handle(self, data: bytes, address: tuple[str, int]) -> None:  # type: ignore[override]
@@ -35,7 +35,7 @@ def answer(environ: dict[str, Any], start_response: Callable[[str, list[tuple[st
 
 
 def make_server(kind: str, port: int) -> StreamServer | DatagramServer | WSGIServer:
-    """Return the server of this kind, not yet listening."""
+    """Return the server of this kind, before it listens."""
     address = ("127.0.0.1", port)
     if kind == "tcp":
         return StreamServer(address, echo)

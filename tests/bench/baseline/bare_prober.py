@@ -1,4 +1,4 @@
-"""What one would write at first: a greenlet a host, PING over TCP and UDP every 30 s, and the answer is thrown away.
+"""The prober that one would write first: a greenlet per host, PING over TCP and UDP every 30 s, answers discarded.
 
 python bare_prober.py HOSTS TCP-PORT UDP-PORT [INTERVAL]
 """
@@ -17,7 +17,7 @@ INTERVAL = 30.0  # seconds, unless told otherwise
 
 
 def ask(kind: socket.SocketKind, host: str, port: int) -> None:
-    """One probe."""
+    """Probe once."""
     with socket.socket(socket.AF_INET, kind) as sock:
         sock.settimeout(5)
         sock.connect((host, port))
@@ -26,7 +26,7 @@ def ask(kind: socket.SocketKind, host: str, port: int) -> None:
 
 
 def rounds(host: str, tcp: int, udp: int, interval: float, offset: float) -> None:
-    """For ever."""
+    """Probe for ever."""
     gevent.sleep(offset)
     while True:
         ask(socket.SOCK_STREAM, host, tcp)

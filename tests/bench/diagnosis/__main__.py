@@ -1,4 +1,4 @@
-"""How well the diagnosis names simulated faults: recall, precision and milliseconds, by fault, size and background.
+"""Measure how well the diagnosis names simulated faults: recall, precision and time, by fault, size and background.
 
 python -m tests.bench.diagnosis [--sizes 3,5,20] [--background 0,5e-4] [--faults 1,2,3] [--looks N] [--class NAME]
 """

@@ -1,4 +1,4 @@
-"""A healthy mesh for hours: every prober's states as they change from look to look, with failures by chance.
+"""A healthy mesh for hours: the states of all probers as they change from look to look, with failures by chance.
 
 World ─▶ Days (rounds, results, states at an instant) ─▶ the hub itself (its looks, its diagnosis, its incidents)
 """
@@ -39,7 +39,7 @@ class Track:
 
 @dataclass(slots=True)
 class Round:
-    """What one prober probes of one address in a round."""
+    """The probes of one address by one prober in one round."""
 
     state: int  # its number
     place: int  # of its TCP path in the list of the state's paths
@@ -61,7 +61,8 @@ class _Kept:
 class Days:
     """The states of `world` as time passes.
 
-    `background`: failures by chance, a path and round. `flapping`: so many paths fail in four of ten rounds.
+    `background`: the share of rounds of a path that fail by chance. `flapping`: the number of paths that fail in four
+    of ten rounds.
     """
 
     def __init__(self, world: World, background: float, flapping: int, chance: random.Random) -> None:
@@ -85,14 +86,14 @@ class Days:
             self._plan(NOW - ago + INTERVAL, Round(world.place[prober], place, service=True))
 
     def waited(self) -> dict[tuple[str, str], float]:
-        """Return by node and network the seconds since its state was made."""
+        """Return the seconds since each state was made, by node and network."""
         return {
             (state.node, state.network): self.now - kept.made
             for state, kept in zip(self.states, self._kept, strict=True)
         }
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, and make the states that have changed anew."""
+        """Let time pass, and make the changed states again."""
         until = self.now + seconds
         for second in range(int(self.now), int(until)):
             for when, each in self._begin.pop(second, ()):
@@ -129,7 +130,7 @@ class Days:
                 self._ends.setdefault(int(moved.ended), []).append((moved, each.state, each.place + offset))
 
     def _by_chance(self, each: Round) -> str:
-        """Return what of a round fails by chance; empty: nothing."""
+        """Return which probes of a round fail by chance; empty for none."""
         chance = self._chance
         if each.flaps:
             return noise.flapping(chance).get(0, "")
@@ -177,7 +178,7 @@ class Days:
             track.results.clear()
 
     def _remember(self, track: Track, found: Found, since: float) -> None:
-        """Count what the prober tells of the last rounds. `since`: when its failures began, or 0."""
+        """Count what the prober reports of the last rounds. `since`: when its failures began, or 0."""
         if not found.confirms:
             track.past = min(track.past + 1, HISTORY)
         for instants in (track.ended, track.lossy):

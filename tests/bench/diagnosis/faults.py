@@ -1,7 +1,7 @@
-"""Kinds of faults: each a function of a world that says which packets are lost, and what is right to say of it.
+"""Kinds of faults: each is a function of a world that returns which packets are lost and which findings are right.
 
-A maker returns None where the world cannot have the fault: no host network, one family, too few zones, no node left.
-A new row is a function with `@kind(...)` above it.
+A maker returns None if the world cannot have the fault: no host network, one address family, too few zones, or no node
+left. A new kind is a function with `@kind(...)` above it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ V6 = (("ipv6",),)
 
 @dataclass
 class Fault:
-    """What happens, and what is right to say of it."""
+    """What happens, and which findings about it are right."""
 
     name: str
     accept: list[Accept]
@@ -69,7 +69,7 @@ KINDS: dict[str, Kind] = {}
 
 
 def kind(name: str, *, together: bool = True, goal: bool = True) -> Callable[[Maker], Maker]:
-    """Enter a maker into the table."""
+    """Add a maker to the table."""
 
     def enter(make: Maker) -> Maker:
         KINDS[name] = Kind(name, make, together, goal)
@@ -92,7 +92,7 @@ def a_node(world: World, chance: random.Random, taken: set[str]) -> str | None:
 
 
 def a_pair(world: World, chance: random.Random, taken: set[str]) -> tuple[str, str] | None:
-    """Return a source and a target that it probes, neither with a fault yet."""
+    """Return a source and a target that it probes, both without a fault so far."""
     for _ in range(200):
         link = chance.choice(world.links)
         if not link.local and not {link.source, link.target} & taken:
@@ -108,12 +108,15 @@ def some_zones(world: World, chance: random.Random, many: int) -> tuple[str, ...
 
 
 def real(world: World, layer: str) -> frozenset[str]:
-    """Return the layers that are right to say for `layer`: without a host network nobody can tell them apart."""
+    """Return the layers that are right for `layer`: without a host network the paths cannot tell them apart."""
     return frozenset({layer}) if world.shape.host else UNKNOWN | {layer}
 
 
 def layered(world: World, chance: random.Random) -> tuple[frozenset[str], Callable[[Packet], bool]]:
-    """Return a layer between nodes, and which packets use it; without a host network nobody can tell which it is."""
+    """Return a layer between nodes, and which packets use it.
+
+    Without a host network the paths cannot tell the layer.
+    """
     over = chance.random() < 0.5
     uses: Callable[[Packet], bool] = (lambda p: p.overlay) if over else (lambda p: p.crosses)
     if not world.shape.host:
@@ -122,7 +125,7 @@ def layered(world: World, chance: random.Random) -> tuple[frozenset[str], Callab
 
 
 def at(node: str, uses: Callable[[Packet], bool], rate: float = 1.0) -> Drop:
-    """Return the loss of what enters or leaves `node`."""
+    """Return the loss of packets that enter or leave `node`."""
     return lambda p: rate if uses(p) and node in (p.sender, p.receiver) else 0.0
 
 

@@ -1,4 +1,4 @@
-"""The only file that knows what the engine's findings look like: it calls the engine and reads what it says."""
+"""Read findings. This is the only file that knows their form: it calls the engine and reads its result."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Named:
 
     @property
     def names_a_place(self) -> bool:
-        """Whether a reader would go and look at a place."""
+        """Return whether a reader would look for the fault at a place."""
         return bool(self.kind) and self.what not in NO_NAME
 
     def __str__(self) -> str:
@@ -70,7 +70,7 @@ def kept(states: Sequence[State]) -> Evidence:
 
 
 def diagnosed(states: Sequence[State], evidence: Evidence) -> tuple[list[Named], float]:
-    """Return what the engine finds, and the seconds of CPU that it took. `evidence`: of the look before."""
+    """Return the engine's findings, and the CPU seconds that it took. `evidence`: that of the look before."""
     begun = time.process_time()
     found = diagnose(states, evidence=evidence)
     took = time.process_time() - begun

@@ -1,4 +1,4 @@
-"""How often the hub opens a false finding in a healthy mesh: thousands of looks in a row, with the hub's own code.
+"""Measure how often the hub opens a false finding in a healthy mesh: thousands of looks in a row, with the hub's code.
 
 python -m tests.bench.diagnosis.healthy [--looks N] [--sizes 3,5,20,100] [--background 0,1e-5,…] [--flapping 0,3]
 """
@@ -43,7 +43,7 @@ MESHES = {
 
 @dataclass
 class Seen:
-    """What some thousand looks at one healthy mesh saw."""
+    """The findings of some thousand looks at one healthy mesh."""
 
     looks: int = 0
     early: int = 0  # looks that the hub added because it suspected something
@@ -80,7 +80,7 @@ class _Probers:
 
 
 class _Diagnosis(Diagnosis):
-    """Keeps what the last look found, before any rule about time."""
+    """Keeps the findings of the last look, before any rule about time."""
 
     found: Sequence[Finding] = ()
 
@@ -91,7 +91,7 @@ class _Diagnosis(Diagnosis):
 
 
 def watch(size: int, number: int, background: float, flapping: int, looks: int, seed: int = 1) -> Seen:
-    """Return what the hub says of the world `number` of `size` nodes in so many regular looks."""
+    """Return the hub's findings about the world `number` of `size` nodes in so many regular looks."""
     chance = random.Random(f"{seed} {size} {number} {background} {flapping}")
     days, clock, seen = Days(make(size, number), background, flapping, chance), _Clock(), Seen()
     right = {place("pair", (link.source, link.target), ()) for link in days.flapping}
@@ -140,7 +140,7 @@ HEADER = (
 def table(
     sizes: Iterable[int], backgrounds: Iterable[float], looks: int, seed: int, flapping: Sequence[int] = FLAPPING
 ) -> tuple[list[list[str]], int]:
-    """Return a row for each mesh, and how many false names opened in all; print each of these."""
+    """Return a row for each mesh and the number of false findings that opened; print each of these."""
     rows, opened = [], 0
     for size, number, background, flaps in product(sizes, MESHES, backgrounds, flapping):
         seen = watch(size, number, background, flaps, looks, seed)
@@ -157,7 +157,7 @@ def table(
 
 
 def main() -> int:
-    """Run it alone."""
+    """Run this bench alone."""
     parser = argparse.ArgumentParser(
         prog="tests.bench.diagnosis.healthy", description=(__doc__ or "").partition("\n")[0]
     )

@@ -1,4 +1,4 @@
-"""One look: a world, faults that begin at their moment, failures by chance, and the states that the hub gets of it."""
+"""One look: a world, faults and their beginnings, failures by chance, and the states that the hub gets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DEAD = 0.9  # loss from which a state cannot be fetched
 
 @dataclass
 class Look:
-    """What the engine gets, and what is right to say."""
+    """The engine's input, and the right findings."""
 
     states: list[State]
     not_ready: tuple[str, ...]
@@ -51,7 +51,7 @@ def take(
     *,
     confirm: bool = False,
 ) -> Look:
-    """Return the look at `world` with `faults`. `moment`: "complete" or "half"; `confirm`: as `rounds` has it."""
+    """Return the look at `world` with `faults`. `moment`: "complete" or "half"; `confirm`: see `rounds`."""
     _begin(faults, moment, chance)
     look = Look([], tuple(sorted({node for fault in faults for node in fault.not_ready})), [], [])
     active, hits = _active(world, faults)
@@ -79,7 +79,7 @@ def take(
 
 
 def _begin(faults: Sequence[Fault], moment: str, chance: random.Random) -> None:
-    """Have each fault begin at a moment of its own."""
+    """Choose the time at which each fault begins."""
     low, high = (0.3, 0.9) if moment == "half" else (1 + ROUND / INTERVAL, 3 + ROUND / INTERVAL)
     for fault in faults:
         fault.begin = NOW - (chance.uniform(low, high) * INTERVAL if fault.steady else 1e4)
@@ -102,7 +102,7 @@ def _replaced(before: list, changed: Mapping[int, object]) -> list:  # type: ign
 
 
 def _active(world: World, faults: Sequence[Fault]) -> tuple[dict[int, Active], list[set[int]]]:
-    """Return what acts on each link, by its number, and which links each fault hits, by `id`."""
+    """Return which faults affect each link, by its number, and which links each fault affects, by `id`."""
     active: dict[int, list[tuple[float, Losses, str]]] = {}
     hits: list[set[int]] = []
     numbers = {id(link): number for number, link in enumerate(world.links)}
@@ -121,7 +121,7 @@ def _active(world: World, faults: Sequence[Fault]) -> tuple[dict[int, Active], l
 
 
 def _missing(world: World, faults: Sequence[Fault], chance: random.Random, look: Look) -> set[int]:
-    """Return the numbers of the states that are not there."""
+    """Return the numbers of the missing states."""
     share = min(MISSING, MOST_MISSING / len(world.states)) if world.size >= 5 else 0.0
     missing = {number for number in range(len(world.states)) if chance.random() < share}
     missing |= {
@@ -157,7 +157,7 @@ Changed = dict[int, dict[int, PathState | None]]  # by number of a state, by pla
 def _run(
     world: World, active: Mapping[int, Active], noise: chances.Noise, chance: random.Random, *, confirm: bool
 ) -> tuple[Changed, dict[int, dict[int, Heard | None]]]:
-    """Run every link that anything acts on."""
+    """Run every link that a fault or chance affects."""
     paths: Changed = {}
     heard: dict[int, dict[int, Heard | None]] = {}
     for number in sorted({*active, *noise}):
@@ -182,7 +182,7 @@ def _run(
 def _services(
     world: World, faults: Sequence[Fault], background: float, chance: random.Random, paths: Changed, *, confirm: bool
 ) -> None:
-    """Run the paths to the echo services wherever a fault may touch them."""
+    """Run the paths to the echo services that a fault may affect."""
     noise = chances.draw(chance, len(world.states), background)
     pods = {*world.dns, *(node for nodes in world.echoes.values() for node in nodes)}
     everywhere = any(
@@ -202,7 +202,7 @@ def _services(
 
 
 def _unseen(world: World, faults: Sequence[Fault], hits: list[set[int]], paths: Changed, look: Look) -> None:
-    """Ask for no name of a fault that next to no probe has met so far."""
+    """Do not ask for the name of a fault that almost no probe has met so far."""
     for number, (fault, hit) in enumerate(zip(faults, hits, strict=True)):
         if fault.drop is not None:
             places = [

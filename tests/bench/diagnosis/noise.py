@@ -1,4 +1,4 @@
-"""Failures without a cause: each path and round fails by chance, all probes of it or one; some trains lose packets."""
+"""Failures by chance: all probes of a path and round fail or one of them; some trains lose packets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PACKETS = "packets"
 
 
 def draw(chance: random.Random, paths: int, rate: float) -> Noise:
-    """Return what fails of so many paths, each with `rate` in each round; as many trains lose one to three packets."""
+    """Return which of so many paths fail, each with `rate` in each round; as many trains lose one to three packets."""
     found: Noise = {}
     for packets in (False, True):
         for number in _chosen(chance, paths * BACK, rate):
@@ -32,7 +32,7 @@ def flapping(chance: random.Random, share: float = 0.4) -> dict[int, str]:
 
 
 def _chosen(chance: random.Random, many: int, rate: float) -> list[int]:
-    """Return the numbers below `many` that are hit, each with `rate`, at a cost of those that are."""
+    """Return the numbers below `many` that are drawn, each with `rate`. Its cost depends only on how many these are."""
     if rate <= 0:
         return []
     found: list[int] = []

@@ -1,4 +1,4 @@
-"""What happens to packets, and what a prober makes of it: the rounds of one path, one probe after the other.
+"""What happens to packets, and a prober's results: the rounds of one path, one probe after the other.
 
 Fault.drop(Packet) ─▶ Losses (per kind of packet and direction) ─▶ rounds ─▶ PathState of TCP, UDP and HTTP
 """
@@ -59,7 +59,7 @@ class Packet(NamedTuple):
 
     @property
     def crosses(self) -> bool:
-        """Whether it leaves its node."""
+        """Return whether it leaves its node."""
         return self.sender != self.receiver
 
     @property
@@ -87,7 +87,7 @@ class Found(NamedTuple):
 
 
 def losses(drop: Drop, request: Packet) -> dict[str, tuple[float, float]]:
-    """Return what `drop` does to the packets of a path; none of it where nothing is lost. `request.kind` is ignored."""
+    """Return what `drop` does to the packets of a path; None if it does nothing. `request.kind` is ignored."""
     reply = Packet(
         *(request.receiver, request.sender, request.into_pod, request.from_pod),
         *(request.overlay, request.family, request.kind, True),
@@ -101,7 +101,7 @@ def losses(drop: Drop, request: Packet) -> dict[str, tuple[float, float]]:
 
 
 def at(active: Active, kind: str, when: float) -> tuple[float, float, str]:
-    """Return the losses of both directions at an instant, and the outcome where nothing is answered."""
+    """Return the losses of both directions at an instant, and the outcome if nothing is answered."""
     request = reply = 0.0
     outcome = "timeout"
     for begin, table, silent in active:
@@ -113,7 +113,7 @@ def at(active: Active, kind: str, when: float) -> tuple[float, float, str]:
 
 
 def connection(chance: random.Random, request: float, reply: float) -> float:
-    """Return the seconds that a connection and one exchange over it take, more than TIMEOUT where it fails."""
+    """Return the seconds for a connection and one exchange over it; more than TIMEOUT if it fails."""
     took = 0.0
     for waits in (SYN, DATA):
         for wait in waits:
@@ -128,7 +128,7 @@ def connection(chance: random.Random, request: float, reply: float) -> float:
 
 
 def train(chance: random.Random, request: float, reply: float) -> tuple[int, int, int, int]:
-    """Return how many packets were sent, lost, and lost in each direction, as the sender can tell."""
+    """Return how many packets were sent, lost, and lost in each direction, as far as the sender knows."""
     number, answered = 0, []
     for _ in range(PACKETS):
         if chance.random() >= request:
@@ -141,7 +141,7 @@ def train(chance: random.Random, request: float, reply: float) -> tuple[int, int
 
 
 def largest(chance: random.Random, request: float, reply: float, small: tuple[float, float]) -> int | None:
-    """Return the bytes of the largest packet that passed: three of the full size, then two of each."""
+    """Return the bytes of the largest packet that passed: three tries of the full size, then two of each other size."""
 
     def answered(losses: tuple[float, float]) -> bool:
         return chance.random() >= losses[0] and chance.random() >= losses[1]
@@ -161,7 +161,7 @@ def largest(chance: random.Random, request: float, reply: float, small: tuple[fl
 
 @dataclass(slots=True)
 class Rounds:
-    """The results of one path and the last request that its far end heard, by the clock of the simulation."""
+    """The results of one path and the last request that its far end heard, by the simulation's clock."""
 
     results: dict[str, list[Found]]  # by probe, the oldest first, those that have ended by NOW
     heard: float | None
@@ -259,7 +259,7 @@ def _udp(chance: random.Random, when: float, active: Active, by_chance: str, *, 
 
 
 def path_state(healthy: PathState, results: Sequence[Found], clock: float, *, role: Role | None = None) -> PathState:
-    """Return what a prober knows after `results`; `healthy` says which path it is, `clock` what its clock is ahead."""
+    """Return a prober's knowledge after `results`; `healthy` identifies the path, `clock` is the lead of its clock."""
     path = healthy
     who = (role or path.role, path.target, path.plane, path.family, path.probe, path.zone)
     if not results:

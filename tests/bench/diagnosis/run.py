@@ -1,4 +1,4 @@
-"""The looks of the table: which worlds, which faults, how often; and the line that repeats one of them."""
+"""The looks of the table: which worlds, which faults and how often, and the argument that repeats one look."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def large_kept(size: int, number: int) -> Evidence:
 
 
 def kept(size: int, number: int) -> Evidence:
-    """Return what the engine knows of the healthy world before it looks."""
+    """Return what the engine keeps of the healthy world before the look."""
     return (large_kept if size >= LARGE_MESH else small_kept)(size, number)
 
 
 @dataclass(frozen=True)
 class Case:
-    """One look, so that it can be repeated."""
+    """One look, described so that it can be repeated."""
 
     kinds: tuple[str, ...]
     size: int
@@ -82,7 +82,7 @@ class Case:
 
 
 def look_at(case: Case, *, confirm: bool = False) -> tuple[Look, World, list[Fault]] | None:
-    """Return the look of `case`; None where no world of that size can have its faults."""
+    """Return the look of `case`; None if no world of that size can have its faults."""
     chance = random.Random(str(case))
     worlds = WORLDS if case.size < LARGE_MESH else 1 if case.size > LARGE_MESH else 2
     first = chance.randrange(worlds)
@@ -97,7 +97,7 @@ def look_at(case: Case, *, confirm: bool = False) -> tuple[Look, World, list[Fau
 
 
 def cases(size: int, background: float, faults: int, moment: str, chosen: argparse.Namespace) -> Iterator[Case]:
-    """Yield the looks of a cell: kinds in turn where there is one fault or none, else drawn."""
+    """Yield the looks of a cell: with at most one fault each kind in turn, otherwise random kinds."""
     few = max([1, *(times for nodes, times in FEWER.items() if size >= nodes)])
     names = [name for name in KINDS if chosen.kind in name and name.startswith(HEALTHY) == (faults == 0)]
     if faults > 1:
@@ -114,7 +114,7 @@ def cases(size: int, background: float, faults: int, moment: str, chosen: argpar
 
 
 def judged(case: Case, show: str = "", *, confirm: bool = False) -> tuple[Verdict, float] | None:
-    """Take one look and judge it; print it where it is wrong and `show` asks for it."""
+    """Take one look and judge it. Print it if it is wrong and `show` is set."""
     taken = look_at(case, confirm=confirm)
     if taken is None:
         return None
@@ -152,7 +152,7 @@ def publish(page: Path, text: str) -> None:
 
 
 def main() -> int:
-    """Run it."""
+    """Run the bench."""
     parser = argparse.ArgumentParser(prog="tests.bench.diagnosis", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--sizes", type=numbers, default="3,5,20,100,1000,5000", help="nodes, separated by commas")
     parser.add_argument(
@@ -201,7 +201,7 @@ def main() -> int:
 
 
 def plan(chosen: argparse.Namespace) -> Iterator[tuple[int, float, int, str]]:
-    """Yield the cells: nodes, background, faults, moment. A half-finished round is looked at with one fault."""
+    """Yield the cells: nodes, background, faults, moment. Half-finished rounds are tried with one fault only."""
     for size, background, faults in product(chosen.sizes, chosen.background, chosen.faults):
         if faults > 1 and size < FEW_NODES:
             continue

@@ -21,7 +21,7 @@ def service_results(
     *,
     confirm: bool = False,
 ) -> dict[str, list[Found]] | None:
-    """Return the results of `prober`'s last rounds, by probe; None where nothing differs from health."""
+    """Return the results of `prober`'s last rounds by probe; None if all are as in health."""
     found: dict[str, list[Found]] = {probe: [] for probe in PROBES}
     bad = False
     for back in range(ROUNDS - 1, -1, -1):
@@ -70,7 +70,7 @@ def _one(
 
 
 def _losses(world: World, prober: tuple[str, str], pod: str, kind: str, faults: Sequence[Fault]) -> tuple[float, float]:
-    """Return what is lost between `prober` and a pod on the node `pod`."""
+    """Return the losses between `prober` and a pod on the node `pod`."""
     node, network = prober
     overlay = node != pod and world.overlay("pod" if network == "pod" else "host-pod")
     packet = Packet(node, pod, network == "pod", True, overlay, world.shape.families[0], kind, False)
@@ -89,7 +89,7 @@ def _losses(world: World, prober: tuple[str, str], pod: str, kind: str, faults: 
 
 
 def _resolved(world: World, prober: tuple[str, str], faults: Sequence[Fault], chance: random.Random) -> bool:
-    """Whether the look-up is answered: the resolver asks one DNS pod, and has no time for a second question."""
+    """Return whether the look-up is answered. The resolver asks one DNS pod, and has no time for a second query."""
     node, _ = prober
     if any(fault.dns_all or node in fault.dns_on for fault in faults):
         return False

@@ -1,4 +1,4 @@
-"""What a look at a large healthy mesh costs: the first one, and those for which each prober has some news.
+"""Measure a look at a large healthy mesh: the first look, and later ones in which each prober has some news.
 
 python -m tests.bench.diagnosis.speed [NODES]
 """
@@ -23,7 +23,7 @@ EVERY = 5.0  # seconds from one look to the next: a sixth of the paths has news,
 
 
 def main(nodes: int = 5000) -> None:
-    """Print the CPU time of each look, and of one that knows nothing of the looks before it."""
+    """Print the CPU time of each look, and of one that keeps nothing of the looks before it."""
     states = [decode(encode(state)) for state in make(nodes, 0).states]
     print(f"{nodes} nodes, {sum(len(state.paths) for state in states):,} paths")
     evidence = Evidence()
@@ -34,7 +34,7 @@ def main(nodes: int = 5000) -> None:
 
 
 def later(state: State, look: int) -> State:
-    """Return the state `EVERY` seconds later: the paths of every so many targets were probed since."""
+    """Return the state `EVERY` seconds later: the paths of every n-th target have been probed since."""
     share = round(INTERVAL / EVERY)
     paths = [
         replace(path, at=state.at + EVERY - 1) if number // len(PROBES) % share == look % share else path
@@ -44,7 +44,7 @@ def later(state: State, look: int) -> State:
 
 
 def seconds(states: Sequence[State], evidence: Evidence) -> float:
-    """Return the seconds of CPU that a look takes."""
+    """Return the CPU seconds of a look."""
     gc.collect()
     begun = time.process_time()
     diagnose(states, evidence=evidence)

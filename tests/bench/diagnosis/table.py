@@ -1,4 +1,4 @@
-"""The sums of many looks, as Markdown, and whether they meet the goals."""
+"""The sums of many looks as Markdown, and whether they meet the goals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SLOWEST = 5000  # nodes
 
 @dataclass
 class Cell:
-    """The sum of some looks."""
+    """The sums of some looks."""
 
     looks: int = 0
     faults: int = 0
@@ -60,7 +60,7 @@ class Cell:
 
 
 class Goal(NamedTuple):
-    """What is asked, and what was measured."""
+    """A goal and the measured figure."""
 
     name: str
     asked: str
@@ -123,7 +123,7 @@ class Table:
             yield row
 
     def goals(self) -> list[Goal]:
-        """Return what is asked of the cells that are here."""
+        """Return the goals for the cells that were measured."""
 
         def of(least: int, faults: Iterable[int]) -> Cell:
             whole = Cell()
@@ -175,7 +175,7 @@ def _percent(share: float) -> str:
 
 
 def numbers(text: str) -> list[float]:
-    """Return what is separated by commas."""
+    """Return comma-separated numbers."""
     return [float(each) for each in text.split(",")]
 
 

@@ -1,4 +1,4 @@
-"""What is right to say of a fault: scopes, layers and probes, and what else nobody could tell from the same paths.
+"""The right findings for a fault: scopes, layers and probes, and those that the same paths cannot tell apart from them.
 
 Fault.accept ─┐
               ├─▶ Accept ─▶ judge(findings) ─▶ Verdict (place, place and layer, one of, false names)
@@ -45,7 +45,7 @@ class Accept:
 
     @property
     def of_services(self) -> bool:
-        """Whether Services or the DNS are meant, and not the paths between nodes."""
+        """Return whether it is about Services or the DNS, and not about paths between nodes."""
         return self.kind in ("service", "dns") or (bool(self.layers) and self.layers <= SERVICES)
 
     @property
@@ -53,17 +53,17 @@ class Accept:
         return place(self.kind, self.nodes, self.zones)
 
     def same_place(self, kind: str, nodes: tuple[str, ...], zones: tuple[str, ...]) -> bool:
-        """Whether a reader would look at the same place, whatever the direction."""
+        """Return whether a reader would look at the same place, whatever the direction."""
         return self.place == place(kind, nodes, zones)
 
     def same(self, kind: str, nodes: tuple[str, ...], zones: tuple[str, ...]) -> bool:
-        """Whether it is this scope, its direction too."""
+        """Return whether it is this scope, including its direction."""
         if self.kind in ("one_way", "zone_one_way"):
             return (kind, nodes, zones) == (self.kind, self.nodes, self.zones)
         return kind == self.kind and self.same_place(kind, nodes, zones)
 
     def whole(self, named: Named) -> bool:
-        """Whether kind, layer, probes and families are right, where the place is."""
+        """Return whether kind, layer, probes and families are right as well, given the right place."""
         if self.what:
             return named.what == self.what
         if self.of_services:
@@ -79,7 +79,7 @@ class Accept:
 
 
 def place(kind: str, nodes: tuple[str, ...], zones: tuple[str, ...]) -> Place:
-    """Return what is the same for all kinds of one place."""
+    """Return a value that is equal for all kinds of one place."""
     if kind in NODES:
         return "node", nodes, ()
     if kind in PAIRS:
@@ -90,7 +90,7 @@ def place(kind: str, nodes: tuple[str, ...], zones: tuple[str, ...]) -> Place:
 
 
 def covers(world: World, kind: str, nodes: tuple[str, ...], zones: tuple[str, ...], link: Link) -> bool:
-    """Whether `link` is within a scope."""
+    """Return whether `link` is within a scope."""
     source, target = link.source, link.target
     if nodes:
         return {
@@ -114,7 +114,7 @@ def covers(world: World, kind: str, nodes: tuple[str, ...], zones: tuple[str, ..
 
 
 def affected(world: World, layer: str, kind: str, nodes: tuple[str, ...], link: Link) -> bool | None:
-    """Whether a link within a scope fails with a layer of it; None: it may or may not."""
+    """Return whether a link within a scope fails with a layer of it; None: it may or may not."""
     plane = link.plane
     if layer == "network":
         return not link.local
@@ -132,7 +132,7 @@ def affected(world: World, layer: str, kind: str, nodes: tuple[str, ...], link: 
 
 
 def scopes(world: World, link: Link) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
-    """Yield every scope that `link` is within."""
+    """Yield every scope that contains `link`."""
     source, target = link.source, link.target
     here, there = world.zones[source], world.zones[target]
     yield "node", (source,), ()
@@ -156,7 +156,7 @@ def scopes(world: World, link: Link) -> Iterator[tuple[str, tuple[str, ...], tup
 
 
 def equivalents(world: World, visible: Sequence[Link], hit: Collection[int]) -> Iterator[tuple[str, str, Place]]:
-    """Yield the kind, layer and place of every component that fails exactly the visible links in `hit` (by `id`)."""
+    """Yield kind, layer and place of every component that fails exactly the visible links in `hit` (by `id`)."""
     first = next((link for link in visible if id(link) in hit), None)
     if first is None:
         return
@@ -189,7 +189,7 @@ class Verdict:
 def judge(
     truths: Iterable[tuple[str, Sequence[Accept], bool]], tolerated: Sequence[Accept], found: Sequence[Named]
 ) -> Verdict:
-    """Compare. A truth is a name, its right answers, and whether it has to be named."""
+    """Compare findings with truths. A truth is a name, its right answers, and whether it has to be named."""
     verdict = Verdict()
     accusing = [named for named in found if named.names_a_place]
     verdict.names = len(accusing)
@@ -216,7 +216,7 @@ def judge(
 
 
 def _at(named: Named, accept: Accept) -> bool:
-    """Whether `named` is where `accept` says."""
+    """Return whether `named` is at the place of `accept`."""
     if accept.what:
         return named.what == accept.what and named.nodes == accept.nodes
     if not named.names_a_place:
@@ -229,7 +229,7 @@ def _at(named: Named, accept: Accept) -> bool:
 
 
 def _certain(named: Named, accepts: Sequence[Accept]) -> bool:
-    """Whether all of a "one of" is right: one place, or places that nobody can tell apart."""
+    """Return whether all of a "one of" is right: one place, or places that these paths cannot tell apart."""
     return all(any(accept.same_place(*each) for accept in accepts) for each in named.one_of)
 
 

@@ -1,6 +1,6 @@
-"""A simulated mesh in perfect health at one instant, `NOW`: nodes, zones, probers, paths, and the states they serve.
+"""A simulated healthy mesh at one instant, `NOW`: nodes, zones, probers, paths, and the states that they serve.
 
-World(size, number) ─▶ links (who probes whom, and when) ─▶ healthy states, of which a look replaces what differs
+World(size, number) ─▶ links (who probes whom, and when) ─▶ healthy states, in which a look replaces what differs
 
 It imports the contract and the prober's own choice of peers, and nothing of the engine that it tests.
 """
@@ -29,7 +29,7 @@ Prober = tuple[str, str]  # node and network
 
 @dataclass(slots=True, eq=False)
 class Link:
-    """One path of the mesh without its probe: what a prober probes of one address of a peer, in one round."""
+    """One path of the mesh without its probe: the probes of one address of a peer in one round."""
 
     source: str
     target: str
@@ -41,19 +41,19 @@ class Link:
 
     @property
     def local(self) -> bool:
-        """Whether both ends are on one node."""
+        """Return whether both ends are on one node."""
         return self.source == self.target
 
     @property
     def ends(self) -> tuple[str, str]:
-        """The networks of the source and of the target."""
+        """Return the networks of the source and of the target."""
         source, _, target = self.plane.partition("-")
         return source, target or source
 
 
 @dataclass(slots=True)
 class Shape:
-    """What a cluster is like: drawn once for each world."""
+    """The properties of a cluster, drawn once for each world."""
 
     host: bool  # whether there are probers on the host network
     families: tuple[str, ...]
@@ -68,7 +68,7 @@ SHARES: tuple[tuple[int, ...], ...] = ((50, 40, 10), (60, 40), (34, 33, 33), (45
 
 
 def shape(size: int, number: int) -> Shape:
-    """Return the shape of the world `number` of so many nodes: the first ones differ in what matters most."""
+    """Return the shape of the world `number` of so many nodes. The first worlds differ in what matters most."""
     chance = random.Random(f"shape {size} {number}")
     return Shape(
         host=number % 2 == 1 and size <= LARGE_MESH,
@@ -105,11 +105,11 @@ class World:
         return list(self.zones)
 
     def overlay(self, plane: str) -> bool:
-        """Whether packets of `plane` between two nodes use the overlay."""
+        """Return whether packets of `plane` between two nodes use the overlay."""
         return plane in ("pod", "host-pod") or (plane == "pod-host" and self.shape.pod_host_overlay)
 
     def members(self, zone: str) -> list[str]:
-        """The nodes of `zone`."""
+        """Return the nodes of `zone`."""
         return [node for node, name in self.zones.items() if name == zone]
 
 
@@ -129,7 +129,7 @@ def make(size: int, number: int) -> World:
 
 
 def _zones(names: list[str], shares: tuple[int, ...], chance: random.Random) -> dict[str, str]:
-    """Each zone gets a node at least, as long as there are any."""
+    """Draw the zones. Each gets at least one node, if there are enough nodes."""
     if not shares:
         return dict.fromkeys(sorted(names), "")
     letters = [f"zone-{chr(97 + index)}" for index in range(len(shares))]
@@ -201,7 +201,7 @@ def begins(ago: float) -> list[float]:
 
 
 def healthy(world: World, link: Link) -> list[PathState]:
-    """Return what a prober knows of `link` where everything works."""
+    """Return a prober's knowledge of `link` if everything works."""
     clock = NOW + world.clocks[link.source, link.ends[0]]
     tcp, udp, http = begins(link.ago)
     target, plane, family, zone = link.target, link.plane, link.family, world.zones[link.target]
@@ -225,7 +225,7 @@ def service_plane(network: str) -> str:
 
 
 def service_paths(world: World, prober: Prober) -> list[PathState]:
-    """Return what a prober knows of the echo services where everything works."""
+    """Return a prober's knowledge of the echo services if everything works."""
     clock = NOW + world.clocks[prober]
     found = []
     for probe, ago in zip(PROBES, begins(world.service_ago[prober]), strict=True):

@@ -1,1 +1,1 @@
-"""`make bench-hub`: what a look at many simulated probers costs the hub."""
+"""`make bench-hub`: measure what a look at many simulated probers costs the hub."""

@@ -1,4 +1,4 @@
-"""What a look at 10, 100, 1,000 and 5,000 simulated probers costs the hub, and how soon its page answers then.
+"""Measure a look at 10, 100, 1,000 and 5,000 simulated probers, and how soon the hub's page answers meanwhile.
 
     python -m tests.bench.hub [--probers 10,1000] [--looks 10]
 
@@ -43,7 +43,7 @@ def served(many: int) -> Iterator[list[int]]:
 
 
 def row(many: int, looks: int) -> tuple[list[str], bool]:
-    """Return the row of the table, and whether every look heard every prober and found nothing."""
+    """Return the row of the table, and whether every look reached every prober and found nothing."""
     with served(many) as ports:
         command = [sys.executable, "-m", "tests.bench.hub.worker", str(many), str(looks + WARM)]
         done = subprocess.run(
@@ -74,7 +74,7 @@ def row(many: int, looks: int) -> tuple[list[str], bool]:
 
 
 def main() -> int:
-    """Return 0 where every look heard everybody, found nothing and met the goals."""
+    """Return 0 if every look reached all probers, found nothing and met the goals."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--probers", default="10,100,1000,5000")
     parser.add_argument("--looks", type=int, default=8)

@@ -1,4 +1,4 @@
-"""What the hub's page asks first, over HTTP on loopback: how long each answer takes, and how large the matrix is."""
+"""The first requests of the hub's page over HTTP on loopback: the time of each answer, and the size of the matrix."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TIMES = 3
 
 
 class Answers(NamedTuple):
-    """Seconds of the page itself and of the slowest answer that it asks for; bytes of the matrix, as they are sent."""
+    """Seconds for the page itself and for the slowest answer that it needs; bytes of the matrix as sent."""
 
     page: float
     slowest: float
@@ -27,7 +27,7 @@ class Answers(NamedTuple):
 
 
 def measure(hub: Hub, stream: Stream) -> Answers:
-    """Serve the hub's API, and ask as a browser does. Of several times the slowest counts."""
+    """Serve the hub's API and request what a browser requests. The slowest of several runs counts."""
     listener = tcp_listener("127.0.0.1", 0)
     server = Server(listener, Sources(hub=hub, stream=stream))
     server.start()
@@ -47,7 +47,7 @@ def measure(hub: Hub, stream: Stream) -> Answers:
 
 
 def _ask(address: str) -> int:
-    """Return the bytes of an answer, compressed where the hub compresses it."""
+    """Return the bytes of an answer, compressed if the hub compresses it."""
     request = urllib.request.Request(address, headers={"Accept-Encoding": "gzip"})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(request, timeout=SECONDS) as answer:

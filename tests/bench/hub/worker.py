@@ -1,4 +1,4 @@
-"""The process of the hub: collects and diagnoses as `smoker-hub` does, with probers that are given to it.
+"""The process of the hub: it collects and diagnoses as `smoker-hub` does, with the given probers.
 
     python -m tests.bench.hub.worker MANY LOOKS PORT[,PORT…]
 
@@ -40,10 +40,10 @@ class Places:
         return self._addresses
 
     def start(self) -> None:
-        """Nothing to watch."""
+        """Do nothing: the addresses are fixed."""
 
     def close(self) -> None:
-        """Nothing to watch."""
+        """Do nothing: the addresses are fixed."""
 
 
 def memory(what: str) -> int:
@@ -53,7 +53,7 @@ def memory(what: str) -> int:
 
 
 def main(many: int, looks: int, ports: list[int]) -> None:
-    """Look every `LOOK` seconds, and write what each look cost."""
+    """Look every `LOOK` seconds, and write the cost of each look."""
     logger.remove()
     logger.add(sys.stderr, level="WARNING")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

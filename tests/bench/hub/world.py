@@ -1,4 +1,4 @@
-"""Simulated probers: each has its own state, ten peers and two address families, and its paths go on being probed."""
+"""Simulated probers: each has its own state, ten peers and two address families, and keeps probing its paths."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def address(number: int) -> str:
 
 
 def number_of(host: str) -> int:
-    """Return whose address it is."""
+    """Return the number of the prober with this address."""
     return int(ipaddress.IPv4Address(host)) - int(FIRST)
 
 
 class Prober:
-    """One prober of `many`; every path is probed once an interval, at its own moment."""
+    """One prober of `many`. Every path is probed once per interval, each at its own moment."""
 
     def __init__(self, number: int, many: int) -> None:
         self._number, self._chance = number, random.Random(number)

@@ -1,4 +1,4 @@
-"""Situations in which nothing is at fault, and nothing may be named."""
+"""Situations without a fault: nothing may be named."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def nothing(world: World, chance: random.Random, taken: set[str]) -> Fault | Non
 
 @kind("healthy: new node", together=False)
 def new_node(world: World, chance: random.Random, taken: set[str]) -> Fault | None:
-    """It has probed a part of its peers, and a part of them has probed it."""
+    """A node has probed only some of its peers, and only some of them have probed it."""
     node = a_node(world, chance, taken)
     if node is None:
         return None
@@ -65,7 +65,7 @@ def drained(world: World, chance: random.Random, taken: set[str]) -> Fault | Non
 
 @kind("healthy: starved prober", together=False)
 def starved(world: World, chance: random.Random, taken: set[str]) -> Fault | None:
-    """Many of its probes say that it lacked CPU, and a few say timeout."""
+    """A prober reports a lack of CPU for many of its probes, and a timeout for a few."""
     node = a_node(world, chance, taken)
     if node is None:
         return None
@@ -90,12 +90,12 @@ def _starve(path: PathState, chance: random.Random) -> PathState:
 
 @kind("healthy: flapping paths", together=False)
 def flapping(world: World, chance: random.Random, taken: set[str]) -> Fault | None:
-    """One to three paths fail now and then all day: to name such a path itself is no lie."""
+    """One to three paths fail now and then all day. A finding that names exactly such a path is not false."""
     return _nothing("flapping paths", flapping=min(chance.randint(1, 3), len(world.links)))
 
 
 def _fresh(world: World, paths: Any, chance: random.Random, link: Any, *, unknown: bool) -> None:
-    """Give a path one result, or none yet; where the peer may be unknown, perhaps no path."""
+    """Give a path one result or none. If the peer may be unknown, leave the path out at random."""
     place = world.place[link.source, link.ends[0]]
     luck = chance.random()
     for offset in range(3):

@@ -54,7 +54,7 @@ for _rate in (0.03, 0.08, 0.2, 0.5):
 
 @kind("loss 95% with answered PINGs at a node")
 def trains(world: World, chance: random.Random, taken: set[str]) -> Fault | None:
-    """Something lets single packets pass and loses most of what follows closely."""
+    """Single packets pass, and most packets that follow closely are lost."""
     node = a_node(world, chance, taken)
     if node is None:
         return None

@@ -1,4 +1,4 @@
-"""Everything is lost at a place: a node, a pair, zones, all."""
+"""All packets are lost at a place: a node, a pair, zones, everywhere."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def node_overlay(world: World, chance: random.Random, taken: set[str]) -> Fault 
 
 @kind("into a node")
 def into_node(world: World, chance: random.Random, taken: set[str]) -> Fault | None:
-    """What enters a node is lost, requests and replies alike."""
+    """Packets into a node are lost, requests and replies alike."""
     node = a_node(world, chance, taken)
     if node is None:
         return None
@@ -61,7 +61,7 @@ def into_node(world: World, chance: random.Random, taken: set[str]) -> Fault | N
 
 @kind("out of a node")
 def out_of_node(world: World, chance: random.Random, taken: set[str]) -> Fault | None:
-    """What leaves a node is lost, requests and replies alike."""
+    """Packets out of a node are lost, requests and replies alike."""
     node = a_node(world, chance, taken)
     if node is None:
         return None
@@ -77,7 +77,7 @@ def out_of_node(world: World, chance: random.Random, taken: set[str]) -> Fault |
 
 @kind("new flows into a node")
 def new_into_node(world: World, chance: random.Random, taken: set[str]) -> Fault | None:
-    """A stateful filter: what the node begins itself is answered."""
+    """A stateful filter: replies to the node's own requests still pass."""
     node = a_node(world, chance, taken)
     if node is None:
         return None
@@ -117,7 +117,7 @@ def pair(world: World, chance: random.Random, taken: set[str]) -> Fault | None:
 
 @kind("pair, one way")
 def one_way(world: World, chance: random.Random, taken: set[str]) -> Fault | None:
-    """Packets from one node to another are lost: its requests, and its replies."""
+    """Packets from one node to another are lost: requests and replies."""
     nodes = a_pair(world, chance, taken)
     if nodes is None:
         return None

@@ -1,4 +1,4 @@
-"""Filters at the ends: NetworkPolicies of a node's pods and of all pods, a firewall of a node. They keep state."""
+"""Filters at the ends: NetworkPolicies of one node's pods and of all pods, a firewall of a node. They are stateful."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SILENT = ("timeout", "timeout", "refused")  # what a filter does: most drop
 
 
 def _exempt(world: World, packet: Packet) -> bool:
-    """Whether a node talks with its own pod, and policies here let it."""
+    """Return whether a node may reach its own pod although policies apply."""
     return not packet.crosses and packet.from_pod != packet.into_pod and world.shape.own_node_exempt
 
 
@@ -89,7 +89,7 @@ def out_of_all(world: World, chance: random.Random, taken: set[str]) -> Fault | 
 
 @kind("host firewall of a node")
 def host_firewall(world: World, chance: random.Random, taken: set[str]) -> Fault | None:
-    """New flows to the host's own ports are dropped; a pod of the node may be let in."""
+    """New flows to the host's own ports are dropped; pods of the node may be exempt."""
     node = a_node(world, chance, taken) if world.shape.host else None
     if node is None:
         return None

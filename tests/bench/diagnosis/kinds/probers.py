@@ -15,7 +15,7 @@ from tests.bench.diagnosis.world import INTERVAL, NOW, PROBES, World
 
 @kind("hung prober")
 def hung(world: World, chance: random.Random, taken: set[str]) -> Fault | None:
-    """It answers its peers and serves its state, and probes no more."""
+    """A prober answers its peers and serves its state, but probes no longer."""
     node = a_node(world, chance, taken)
     if node is None:
         return None
@@ -58,7 +58,7 @@ def mute(world: World, chance: random.Random, taken: set[str]) -> Fault | None:
 
 @kind("silent prober")
 def silent(world: World, chance: random.Random, taken: set[str]) -> Fault | None:
-    """Its peers reach it, and the hub has no state of it."""
+    """Peers reach the prober, but the hub gets no state from it."""
     node = a_node(world, chance, taken)
     if node is None:
         return None
@@ -79,7 +79,7 @@ def not_ready(world: World, chance: random.Random, taken: set[str]) -> Fault | N
 
 
 def leaving(node: str) -> Any:
-    """Return the change of a mesh that probes `node` no more."""
+    """Return the change of a mesh in which nobody probes `node` any longer."""
 
     def change(world: World, paths: Any, _chance: random.Random) -> None:
         for link in world.of_node[node]:
@@ -92,7 +92,7 @@ def leaving(node: str) -> Any:
 
 
 def left(node: str, *, failing: bool) -> Any:
-    """Return the edit of the states of those that probed `node`."""
+    """Return the edit of the states of the probers that probed `node`."""
 
     def edit(world: World, state: State, chance: random.Random) -> State:
         probed = {

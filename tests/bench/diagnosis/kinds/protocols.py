@@ -1,4 +1,4 @@
-"""Some packets are lost at a place: one protocol, one address family, large ones."""
+"""Some packets are lost at a place: those of one protocol, of one address family, or large ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Services, the echo services behind them, and the DNS."""
+"""Faults of Services, of the echo services behind them, and of the DNS."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EVERY = ((), PROBES, tuple(sorted(PROBES)))
 
 @kind("Service range dead on a node")
 def service_on_node(world: World, chance: random.Random, taken: set[str]) -> Fault | None:
-    """kube-proxy is gone. The DNS is a Service as well, unless the node answers its questions itself."""
+    """kube-proxy is gone. The DNS is a Service as well, unless the node itself answers DNS queries."""
     node = a_node(world, chance, taken)
     if node is None:
         return None
