@@ -1,4 +1,4 @@
-"""An Alertmanager of a test's own, on loopback, of Debian's package: begun, asked over its HTTP API, ended."""
+"""Run an Alertmanager of Debian's package on loopback for a test, and ask its HTTP API."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ CONFIG = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"
 
 
 def ask(url: str, path: str, **parameters: str) -> Any:
-    """Return what the API has at a path. Raises OSError where it does not answer (HTTPError is one)."""
+    """Return what the API answers at a path. Raises OSError if it does not answer (HTTPError is one)."""
     with DIRECT.open(f"{url}/api/v2/{path}?{urllib.parse.urlencode(parameters)}", timeout=10) as answer:
         return json.load(answer)
 
 
 @contextlib.contextmanager
 def serving(folder: Path) -> Iterator[str]:
-    """Yield the URL of an Alertmanager that sends to nobody. Skip without the program; in CI fail."""
+    """Yield the URL of an Alertmanager without receivers. Without the program skip the test; in CI fail."""
     (folder / "alertmanager.yaml").write_text(CONFIG)
     address = f"127.0.0.1:{free_port()}"
     command = [

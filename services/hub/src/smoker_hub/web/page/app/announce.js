@@ -1,4 +1,4 @@
-// What a screen reader says by itself: findings that open and close, and the connection.
+// Announce to screen readers: findings that open and close, and the state of the connection.
 import { html, useEffect, useRef, useState } from "../vendor/ui.js";
 import { useResource } from "./load.js";
 import { mode } from "./live.js";

@@ -8,7 +8,7 @@ import { clock, duration } from "./words.js";
 
 /** @typedef {import("./types.js").Summary} Summary */
 
-const OLD_LOOK = 30; // seconds after which the hub's last look is no longer news
+const OLD_LOOK = 30; // seconds after which the banner says that the hub's last look is old
 
 const MODES = {
   stream: "Live",
@@ -23,7 +23,7 @@ export const useSummary = () => useResource("summary", {}, { timeless: true });
 /** Seconds since the hub's last look. @param {import("./load.js").Resource<Summary>} resource */
 const lookAge = ({ data, when }) => (data.value?.age == null ? null : data.value.age + (now.value - when.value) / 1000);
 
-/** The name of the product, of the cluster, the views, and how fresh all of it is. */
+/** The names of the product and the cluster, links to the views, and the age of the last look. */
 export function Bar() {
   const resource = useSummary();
   const age = lookAge(resource);
@@ -39,12 +39,12 @@ export function Bar() {
         <a href=${link({ view: "events" })} aria-current=${current("events")}>Events</a>
       </nav>
       <span class=${`mode ${mode.value}`}>
-        ${MODES[mode.value]}${age !== null && mode.value !== "past" && html`<span class="soft">, looked ${duration(age)} ago</span>`}
+        ${MODES[mode.value]}${age !== null && mode.value !== "past" && html`<span class="soft">, last look ${duration(age)} ago</span>`}
       </span>
     </header>`;
 }
 
-/** What the reader must know before reading on: no connection, an old look, another moment. */
+/** A warning above every view: no connection, an old look, or a moment of the past. */
 export function Connection() {
   const age = lookAge(useSummary());
   const old = lost.value !== null;
@@ -53,10 +53,10 @@ export function Connection() {
   if (old) {
     return html`<p class="banner bad" role="alert">
       <strong>The hub has not answered for ${duration((now.value - heard.value) / 1000)}.</strong>
-      <span> What you see is from ${clock(heard.value / 1000)}; it is not fresh.</span></p>`;
+      <span> This page shows the state of ${clock(heard.value / 1000)}; it is out of date.</span></p>`;
   }
   if (at.value !== null) {
-    return html`<p class="banner past"><strong>You look at ${clock(at.value)}</strong>
+    return html`<p class="banner past"><strong>You are looking at ${clock(at.value)}</strong>
       <span>, ${duration(now.value / 1000 - at.value)} ago. </span><a href=${here({ at: "" })}>Back to now</a></p>`;
   }
   if (age !== null && age > OLD_LOOK) {

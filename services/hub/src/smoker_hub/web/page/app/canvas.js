@@ -1,4 +1,4 @@
-// The matrix drawn: up to 1,000 nodes, labels that stay in sight, a cursor for the keyboard and the mouse.
+// The matrix as a drawing: up to 1,000 nodes, labels that stay visible, a cursor for keyboard and mouse.
 import { html, useEffect, useRef, useState } from "../vendor/ui.js";
 import { LOOKS, told } from "./letters.js";
 import { go, link } from "./route.js";
@@ -9,8 +9,8 @@ import { shortened, shown } from "./words.js";
 const LEFT = 132; // pixels for the names of rows
 const TOP = 92; // and of columns
 const SIZES = [4, 6, 8, 12, 16, 22]; // pixels of a cell
-const ROOM = [25, 40, 60, 90, Infinity]; // nodes up to which cells have the largest size at first, the next one, …
-const LETTERS = 10; // pixels of a cell from which names are written at each row
+const ROOM = [25, 40, 60, 90, Infinity]; // number of nodes up to which cells start with the largest size, the second largest, …
+const LETTERS = 10; // size of a cell in pixels from which every row has its name
 
 /** @param {{ matrix: Matrix }} props */
 export function Canvas({ matrix }) {
@@ -123,7 +123,7 @@ function reveal(element, { row, column }, size) {
 }
 
 /**
- * Return the function that draws what is in sight.
+ * Return the function that draws the visible part.
  * @param {HTMLElement} element
  * @param {HTMLCanvasElement} canvas
  * @param {Matrix} matrix

@@ -1,4 +1,4 @@
-// The matrix from the API's columns: rows of cells.
+// Make the matrix, rows of cells, from the API's columns.
 import { LOOKS } from "./letters.js";
 
 /** @typedef {import("./types.js").Columns} Columns */
@@ -6,18 +6,18 @@ import { LOOKS } from "./letters.js";
 /** @typedef {{ from: number, to: number, state: Letter, attempts: number, failed: number, loss: number, rtt: number, age: number }} Cell */
 
 /**
- * A matrix. `rows[from].get(to)` is a cell; a pair without one is not probed.
+ * A matrix. `rows[from].get(to)` is a cell; a pair that is not probed has none.
  * @typedef {object} Matrix
  * @property {string[]} names
  * @property {string[]} zones  The zone of each name; empty where rows are zones.
  * @property {Map<number, Cell>[]} rows
  * @property {Cell[]} cells
  * @property {number} leftOut
- * @property {boolean} sampled  Whether a good part of the pairs is not probed.
+ * @property {boolean} sampled  Whether many of the pairs are not probed.
  */
 
 const NATURAL = new Intl.Collator("en", { numeric: true });
-const MOSTLY = 0.7; // share of the pairs below which a matrix is mostly holes
+const MOSTLY = 0.7; // share of probed pairs below which a matrix is mostly empty
 
 /**
  * @param {Columns} columns
@@ -25,7 +25,7 @@ const MOSTLY = 0.7; // share of the pairs below which a matrix is mostly holes
  */
 export function matrixOf(columns) {
   const places = columns.names.map((_, place) => place).sort((one, two) => NATURAL.compare(columns.names[one], columns.names[two]));
-  const moved = new Array(places.length); // from the API's order to ours: node-2 before node-10
+  const moved = new Array(places.length); // new index of each name: the page sorts node-2 before node-10
   places.forEach((before, after) => (moved[before] = after));
   /** @type {Map<number, Cell>[]} */
   const rows = columns.names.map(() => new Map());
@@ -89,12 +89,12 @@ export function worse(one, two) {
 }
 
 /**
- * A node with what leaves it and what enters it, the worst first.
+ * A node with its cells in both directions, the worst first.
  * @typedef {{ node: number, out: Cell[], into: Cell[], bad: number, rank: number }} Strip
  */
 
 /**
- * Return one strip a node, the worst first.
+ * Return one strip per node, the worst first.
  * @param {Matrix} matrix
  * @returns {Strip[]}
  */

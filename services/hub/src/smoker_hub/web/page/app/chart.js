@@ -1,4 +1,4 @@
-// The chart of a node's minutes, by uPlot. A module of its own: a browser loads it only where a chart is shown.
+// The chart of a node's minutes, drawn by uPlot. It is a separate module, so a browser loads it only to show a chart.
 import uPlot from "../vendor/uplot.js";
 
 /** @typedef {import("./types.js").Rollups} Minutes */
@@ -7,7 +7,7 @@ const HEIGHT = 190; // pixels
 
 style();
 
-/** Load the library's style from beside it. */
+/** Load the style sheet of the library. */
 function style() {
   const sheet = document.createElement("link");
   sheet.rel = "stylesheet";
@@ -16,7 +16,7 @@ function style() {
 }
 
 /**
- * Draw the minutes into a box. Return what ends it.
+ * Draw the minutes into a box. Return a function that removes the chart.
  * @param {HTMLElement} box
  * @param {Minutes} minutes
  */

@@ -1,4 +1,4 @@
-// What happened when: findings, nodes, probers, the hub itself.
+// The events with their times: findings, nodes, probers, the hub itself.
 import { html, signal } from "../vendor/ui.js";
 import { useResource } from "./load.js";
 import { now } from "./live.js";
@@ -10,7 +10,7 @@ import { clock, counted, shown } from "./words.js";
 /** @typedef {import("./types.js").Happenings} Happenings */
 
 const WEEK = 604_800; // seconds
-const STEP = 60; // seconds within which the address of the request stays the same
+const STEP = 60; // seconds for which the address of the request stays the same
 
 /** Whether only findings are shown. */
 const findingsOnly = signal(false);
@@ -30,7 +30,7 @@ export function Events() {
     <h1 tabindex="-1" class="title">Events</h1>
     ${!found || resource.error.value ? html`<${Waiting} error=${resource.error.value} />` : html`
       <p class="filters"><label><input type="checkbox" checked=${findingsOnly.value} onChange=${() => (findingsOnly.value = !findingsOnly.value)} /> Findings only</label></p>
-      ${!all.length && html`<p class="soft">Nothing has happened in the last seven days.</p>`}
+      ${!all.length && html`<p class="soft">No event in the last seven days.</p>`}
       <ol class="events">${all.map((each) => html`<${Line} key=${`${each.at} ${each.kind} ${each.subject}`} event=${each} />`)}</ol>
       ${found.left_out > 0 && html`<p class="soft">${counted(found.left_out, "older event")} ${found.left_out === 1 ? "is" : "are"} not listed.</p>`}`}`;
 }
@@ -48,8 +48,8 @@ function Line({ event }) {
 
 const KINDS = /** @type {Record<string, string>} */ ({ finding_opened: "opened", finding_escalated: "escalated", finding_closed: "closed" });
 
-/** Kinds of events that say that something became worse. */
+/** Kinds of events after which something is worse than before. */
 export const WORSE = new Set(["finding_opened", "finding_escalated"]);
 
-/** `prober_silent` as `prober`: the text says the rest. @param {string} kind */
+/** Return `prober` for `prober_silent`: the text contains the rest. @param {string} kind */
 const word = (kind) => KINDS[kind] ?? shown(kind.split("_")[0]);

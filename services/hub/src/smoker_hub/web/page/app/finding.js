@@ -1,4 +1,4 @@
-// One finding: the card, the graph of what it touches, and its paths.
+// One finding: its card, the graph of the paths that it affects, and those paths as a table.
 import { html } from "../vendor/ui.js";
 import { Card } from "./findings.js";
 import { Graph } from "./graph.js";
@@ -24,14 +24,14 @@ export function FindingView({ id }) {
     <${Graph} found=${found} />
     ${failing.length + working.length > 0 && html`
       <section aria-labelledby="paths"><h2 id="paths">Paths of the evidence</h2>
-        <div class="wide"><table class="plain"><caption class="visually-hidden">Paths that speak for the finding</caption>
+        <div class="wide"><table class="plain"><caption class="visually-hidden">Paths that are evidence for the finding</caption>
           <thead><tr><th scope="col">From</th><th scope="col">To</th><th scope="col">Path</th><th scope="col">Family</th><th scope="col">Probe</th><th scope="col">Result</th></tr></thead>
           <tbody>${[...failing, ...working].map((seen) => html`<${Row} seen=${seen} />`)}</tbody>
         </table></div>
       </section>`}`;
 }
 
-/** When it was seen, opened and closed. @param {{ found: Finding }} props */
+/** The times at which it was first and last seen, opened and closed. @param {{ found: Finding }} props */
 const Life = ({ found }) => html`
   <ol class="life-line" aria-label="Its life">
     <li><span class="soft">first seen</span> ${clock(found.first_seen)}</li>

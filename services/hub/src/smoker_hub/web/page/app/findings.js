@@ -1,4 +1,4 @@
-// Findings as cards: where, what, since when, the evidence and the next command.
+// Findings as cards: place, fault, time, evidence and the next command.
 import { html } from "../vendor/ui.js";
 import { Command, Since } from "./parts.js";
 import { link, view } from "./route.js";
@@ -11,7 +11,7 @@ const SHOWN = 20; // closed findings in the list
 
 /**
  * A finding in full.
- * @param {{ found: Finding, bare?: boolean }} props  `bare`: the place stands above it already.
+ * @param {{ found: Finding, bare?: boolean }} props  `bare`: leave out the place, which the line above shows.
  */
 export function Card({ found, bare = false }) {
   const { finding } = found;
@@ -35,7 +35,7 @@ export function Card({ found, bare = false }) {
 }
 
 /**
- * Findings that have closed, the last one first, folded.
+ * The closed findings, the last one first, in a folded list.
  * @param {{ recent: Finding[] }} props
  */
 export function Closed({ recent }) {

@@ -1,4 +1,4 @@
-// The graph of a finding: the nodes that it touches and the paths between them, at most 200 nodes.
+// The graph of a finding: the nodes that it affects and the paths between them, at most 200 nodes.
 import { html } from "../vendor/ui.js";
 import { matrixOf } from "./cells.js";
 import { useResource } from "./load.js";
@@ -13,7 +13,7 @@ import { counted, shown } from "./words.js";
 /** @typedef {{ name: string, zone: string, x: number, y: number, angle: number, accused: boolean }} Point */
 
 const MOST = 200; // nodes
-const NAMED = 60; // nodes up to which each has its name
+const NAMED = 60; // number of nodes up to which each has its name
 const SIDE = 640; // units of the drawing
 
 /** @param {{ found: Finding }} props */
@@ -30,9 +30,9 @@ export function Graph({ found }) {
   const points = placed(kept, zones, accused);
   const bad = kept.filter((edge) => edge.state !== "o").length;
   return html`
-    <section aria-labelledby="graph"><h2 id="graph">What it touches</h2>
+    <section aria-labelledby="graph"><h2 id="graph">Affected nodes and paths</h2>
       <p class="soft hint">${counted(points.size, "node")}, ${counted(bad, "pair")} with failing paths (red, with a cross), ${kept.length - bad} that work (thin).
-        ${left > 0 && ` ${counted(left, "more node")} are left out.`}</p>
+        ${left > 0 && ` ${counted(left, "more node")} are not shown.`}</p>
       <svg class="graph" viewBox=${`0 75 ${SIDE} ${SIDE - 150}`} role="group" aria-label=${`Graph of ${shown(found.place)}: ${counted(bad, "pair")} with failing paths`}>
         <g aria-hidden="true">
           ${kept.filter((edge) => edge.state === "o").map((edge) => html`<${Line} edge=${edge} points=${points} />`)}
@@ -44,7 +44,7 @@ export function Graph({ found }) {
 }
 
 /**
- * Return the pairs that the finding touches: those of its evidence, and all of its nodes or zones.
+ * Return the pairs that the finding affects: those of its evidence, and all pairs of its nodes or zones.
  * @param {Finding} found
  * @param {Columns[]} parts
  */
@@ -87,7 +87,7 @@ function pruned(edges, accused) {
 }
 
 /**
- * Place the accused in the middle and the others on a circle, zone by zone. The same edges give the same picture.
+ * Place the accused nodes in the middle and the others on a circle, ordered by zone. The same edges give the same picture.
  * @param {Edge[]} edges
  * @param {Map<string, string>} zones
  * @param {Set<string>} accused
@@ -118,7 +118,7 @@ function ring(points, { name, index, of, radius, middle, zones, accused }) {
 /** @param {string} one @param {string} two */
 const order = (one, two) => (one < two ? -1 : one > two ? 1 : 0);
 
-/** A pair: bent, so that both directions are seen. @param {{ edge: Edge, points: Map<string, Point> }} props */
+/** A pair as a curve, so that both directions are visible. @param {{ edge: Edge, points: Map<string, Point> }} props */
 function Line({ edge, points }) {
   const [from, to] = [points.get(edge.from), points.get(edge.to)];
   if (!from || !to || from === to) return null;

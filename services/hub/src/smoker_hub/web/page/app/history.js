@@ -21,13 +21,13 @@ export function PathHistory({ id }) {
   const parts = partsOf(found);
   return html`
     <${Spans} />
-    ${!parts.length && html`<p class="soft">The history has nothing of this path yet.</p>`}
+    ${!parts.length && html`<p class="soft">The history has no data for this path yet.</p>`}
     ${parts.length > 0 && html`<${Band} parts=${parts} history=${found} />`}
     <ol class="changes">${[...parts].reverse().slice(0, SHOWN).map((part) => html`
       <li key=${part.from}><a href=${here({ at: String(Math.ceil(part.from)) })} title="Show this moment">${clock(part.from)}</a>
         <span class=${`state ${LOOKS[part.state].name}`}><span aria-hidden="true">${LOOKS[part.state].sign}</span> ${part.state === "f" ? outcome(part.outcome) : LOOKS[part.state].word}</span>
         <span class="soft">for ${duration(part.to - part.from)}</span></li>`)}</ol>
-    ${parts.length > SHOWN && html`<p class="soft">${counted(parts.length - SHOWN, "earlier change")} ${parts.length - SHOWN === 1 ? "is" : "are"} only in the band.</p>`}`;
+    ${parts.length > SHOWN && html`<p class="soft">${counted(parts.length - SHOWN, "earlier change")} ${parts.length - SHOWN === 1 ? "is" : "are"} shown only in the band.</p>`}`;
 }
 
 /** @param {History} history @returns {Part[]} */
@@ -49,7 +49,7 @@ function Band({ parts, history }) {
   };
   return html`
     <svg class="band" viewBox=${`0 0 ${WIDTH} 40`} preserveAspectRatio="none" role="img" aria-label=${label} onClick=${choose}>
-      <rect class="none" x="0" width=${WIDTH} y="12" height="28"><title>The history has nothing of this stretch.</title></rect>
+      <rect class="none" x="0" width=${WIDTH} y="12" height="28"><title>The history has no data for this period.</title></rect>
       ${parts.map((part) => html`
         <rect class=${LOOKS[part.state].name} x=${x(part.from).toFixed(1)} width=${Math.max(1, x(part.to) - x(part.from)).toFixed(1)} y=${part.state === "f" ? 0 : 12} height=${part.state === "f" ? 40 : 28}>
           <title>${`${clock(part.from)}: ${part.state === "f" ? outcome(part.outcome) : LOOKS[part.state].word}, for ${duration(part.to - part.from)}`}</title></rect>`)}

@@ -1,4 +1,4 @@
-// The states of cells and paths: their word, their look and their rank. Each differs by sign and text, not by colour alone.
+// The states of cells and paths: word, look and rank of each. They differ by sign and text, not only by colour.
 import { digits, duration, percent } from "./words.js";
 
 /** @typedef {import("./types.js").Letter} Letter */
@@ -17,11 +17,11 @@ export const LOOKS = {
 };
 
 /**
- * Return the few characters that stand in a cell of the table.
+ * Return the few characters that a cell of the table shows.
  * @param {Cell} cell
  */
 export function brief(cell) {
-  if (!cell.attempts && cell.state !== "s") return LOOKS[cell.state].sign; // of the past only the states are known
+  if (!cell.attempts && cell.state !== "s") return LOOKS[cell.state].sign; // for a past moment only the states are known
   const failed = cell.attempts > 999 ? percent(cell.failed / cell.attempts) : `${cell.failed}/${cell.attempts}`;
   if (cell.state === "f" || cell.state === "p") return `${LOOKS[cell.state].sign} ${failed}`;
   if (cell.state === "l") return `▽ ${cell.loss ? percent(cell.loss) : failed}`;
@@ -31,7 +31,7 @@ export function brief(cell) {
 }
 
 /**
- * Return what a cell says, in a sentence without its end.
+ * Return a cell's state in words, without a full stop.
  * @param {Cell | undefined} cell
  */
 export function told(cell) {

@@ -1,4 +1,4 @@
-// The cells of the matrix as a list, the worst first: what the map shows, in words.
+// The cells of the matrix as a list, the worst first: the content of the map in words.
 import { html, useMemo, useState } from "../vendor/ui.js";
 import { worse } from "./cells.js";
 import { brief, LOOKS, told } from "./letters.js";
@@ -6,7 +6,7 @@ import { Name } from "./parts.js";
 import { link } from "./route.js";
 import { counted } from "./words.js";
 
-const FIRST = 50; // cells that are listed at first
+const FIRST = 50; // cells that the list shows at first
 
 /** @param {{ matrix: import("./cells.js").Matrix }} props */
 export function List({ matrix }) {

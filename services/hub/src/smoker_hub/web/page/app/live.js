@@ -1,15 +1,15 @@
-// How the page stays up to date: the hub's stream says when to read again; where there is no stream, a timer does.
+// Keep the page up to date: read again when the hub's stream reports a change, or on a timer when there is no stream.
 import { computed, effect, signal } from "../vendor/ui.js";
 import { heard, lost, readAgain, take } from "./load.js";
 import { at } from "./route.js";
 
 const EVERY = 5_000; // milliseconds from one reading to the next without a stream
 const SILENT = 20_000; // milliseconds without a byte after which the stream counts as broken
-const GATHER = 150; // milliseconds in which several changes are one
-const SELDOM = 10_000; // milliseconds after which all is read again though the stream tells of no change: things grow old
+const GATHER = 150; // milliseconds for which changes are collected before one reading
+const SELDOM = 10_000; // milliseconds after which everything is read again although the stream reports no change, because ages grow
 const CHANGES = ["snapshot", "finding", "matrix"];
 
-/** The reader's clock, a tick a second, in milliseconds. */
+/** The browser's clock in milliseconds, updated every second. */
 export const now = signal(Date.now());
 
 /** Whether the stream is open. */
@@ -24,9 +24,9 @@ export const mode = computed(() => {
 
 /** Start to follow the hub. */
 export function start() {
-  let newest = 0; // when the stream last said something
-  let whole = 0; // when all was last read
-  let soon = 0; // the timer of a reading that is due
+  let newest = 0; // when the stream last sent something
+  let whole = 0; // when everything was last read
+  let soon = 0; // the timer of the next reading
   let source = /** @type {EventSource | null} */ (null);
 
   const changed = () => {

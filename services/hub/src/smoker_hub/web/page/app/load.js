@@ -1,19 +1,19 @@
-// What the page has read from the API: one resource an address, read again as long as a view shows it.
+// The page's answers from the API: one resource per address, read again as long as a view shows it.
 import { signal, useEffect, useMemo } from "../vendor/ui.js";
 import { at } from "./route.js";
 
-const PATIENCE = 10_000; // milliseconds for one answer
+const PATIENCE = 10_000; // milliseconds to wait for one answer
 
 /**
  * @template T
  * @typedef {object} Resource
  * @property {string} address
  * @property {import("../vendor/ui.js").Signal<T | null>} data  The last answer.
- * @property {import("../vendor/ui.js").Signal<string>} error  Why the last answer was a refusal; empty where it was none.
- * @property {import("../vendor/ui.js").Signal<number>} when  When it came, in milliseconds of this browser's clock.
+ * @property {import("../vendor/ui.js").Signal<string>} error  Why the API refused the last request; empty if it did not.
+ * @property {import("../vendor/ui.js").Signal<number>} when  When the last answer came, in milliseconds of this browser's clock.
  * @property {number} users
  * @property {boolean} busy
- * @property {boolean} again  Whether to read once more when the answer that is awaited has come.
+ * @property {boolean} again  Whether to read once more after the answer to the current request.
  */
 
 /** @type {Map<string, Resource<any>>} */
@@ -21,15 +21,15 @@ const resources = new Map();
 
 /** When the hub last answered, in milliseconds of this browser's clock. */
 export const heard = signal(Date.now());
-/** Since when it has not, or null. */
+/** The time since which it has not answered, or null. */
 export const lost = signal(/** @type {number | null} */ (null));
 
 /**
- * Return the resource at an address of the API, of the moment that the time machine shows.
+ * Return the resource at an address of the API, at the moment that the time machine shows.
  * @template T
  * @param {string} path  Below api/v1/.
  * @param {Record<string, string | undefined>} [parameters]
- * @param {{ timeless?: boolean }} [options]  Whether the time machine does not change it.
+ * @param {{ timeless?: boolean }} [options]  `timeless`: the time machine does not change it.
  * @returns {Resource<T>}
  */
 export function useResource(path, parameters = {}, { timeless = false } = {}) {
@@ -60,13 +60,13 @@ function known(address) {
   return found;
 }
 
-/** Read everything again that a view shows. */
+/** Read again everything that a view shows. */
 export function readAgain() {
   for (const resource of resources.values()) if (resource.users) void read(resource);
 }
 
 /**
- * Take what the stream sends instead of reading it.
+ * Use a document that the stream sent instead of reading it.
  * @param {string} path  Below api/v1/.
  * @param {any} body
  */

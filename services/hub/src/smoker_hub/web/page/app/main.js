@@ -1,4 +1,4 @@
-// The page: the bar, the view that the address names, and what is announced.
+// The page: the bar, the view that the address names, and the announcements for screen readers.
 import { html, render } from "../vendor/ui.js";
 import { Bar, Connection } from "./bar.js";
 import { Events } from "./events.js";

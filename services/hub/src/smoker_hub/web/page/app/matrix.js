@@ -1,4 +1,4 @@
-// Node × node: filters, and the form that suits its size.
+// The matrix of nodes with its filters, in the form that suits its size.
 import { html, useMemo } from "../vendor/ui.js";
 import { Canvas } from "./canvas.js";
 import { matrixOf, ofZone } from "./cells.js";
@@ -39,10 +39,10 @@ export function Matrix() {
 
 /** @param {{ matrix: Cells }} props */
 function Form({ matrix }) {
-  if (!matrix.cells.length) return html`<p class="note">No path between nodes matches: one node alone has no peers, or the filters leave none.</p>`;
+  if (!matrix.cells.length) return html`<p class="note">No path between nodes to show: a single node has no peers, or the filters exclude all paths.</p>`;
   const form = formOf(matrix);
   return html`
-    ${matrix.leftOut > 0 && html`<p class="note">${counted(matrix.leftOut, "more cell")} are left out; the rows with the worst ones are here.</p>`}
+    ${matrix.leftOut > 0 && html`<p class="note">${counted(matrix.leftOut, "more cell")} are not shown; the rows with the worst cells are.</p>`}
     ${form === "table" && html`<${Table} matrix=${matrix} />`}
     ${form === "map" && html`<div class="beside"><${Canvas} matrix=${matrix} /><${List} matrix=${matrix} /></div>`}
     ${form === "strips" && html`<${Strips} matrix=${matrix} />`}
@@ -90,7 +90,7 @@ function Choice({ name, title, values, word }) {
     </label>`;
 }
 
-/** What the signs mean. */
+/** The meaning of the signs. */
 const Legend = () => html`
   <ul class="legend" aria-label="Legend">
     ${Object.values(LOOKS).map(({ name, word, sign }) => html`<li><span class=${`swatch ${name}`} aria-hidden="true">${sign}</span>${word}</li>`)}

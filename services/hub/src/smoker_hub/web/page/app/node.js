@@ -1,4 +1,4 @@
-// One node: its probers, the findings that name it, its failing paths, and its peers.
+// One node: its probers, the findings that name it, its failing paths and its peers.
 import { html } from "../vendor/ui.js";
 import { matrixOf, worse } from "./cells.js";
 import { Card } from "./findings.js";
@@ -24,7 +24,7 @@ export function NodeView({ name }) {
     ${!detail || resource.error.value ? html`<${Waiting} error=${resource.error.value} />` : html`
       <p class="soft facts">${detail.zone ? html`zone <${Name} name=${detail.zone} />` : "no zone"} · ${counted(detail.paths_from, "path")} out · ${counted(detail.paths_to, "path")} in</p>
       <${Probers} probers=${detail.probers} />
-      ${detail.findings.length > 0 && html`<section aria-labelledby="named"><h2 id="named">Findings that name it</h2>
+      ${detail.findings.length > 0 && html`<section aria-labelledby="named"><h2 id="named">Findings that name this node</h2>
         ${detail.findings.map((each) => html`<${Card} key=${each.id} found=${each} />`)}</section>`}
       <${Rollups} name=${name} />
       <div class="halves">

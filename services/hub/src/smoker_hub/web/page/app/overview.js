@@ -1,4 +1,4 @@
-// The page at 3 a.m.: the sentence, the findings, the zones, the matrix.
+// The first page: the state in one sentence, the findings, the zones, the matrix.
 import { html } from "../vendor/ui.js";
 import { Card, Closed } from "./findings.js";
 import { useResource } from "./load.js";
@@ -33,14 +33,14 @@ export function Overview() {
     <${Matrix} />`;
 }
 
-/** The findings after the gravest ones, a line each until the reader opens one. @param {{ open: Finding[] }} props */
+/** The findings after the most severe ones, one line each; a click shows one in full. @param {{ open: Finding[] }} props */
 const Rest = ({ open }) => open.map((each) => html`
   <details class="more" key=${each.id}><summary><bdi>${shown(each.place)}</bdi>: ${shown(each.what)}</summary><${Card} found=${each} bare /></details>`);
 
 /** @param {Finding} found */
 const gravity = (found) => (found.finding.kind === "unknown" ? 5 : GRAVITY.indexOf(found.finding.severity));
 
-/** The answer in one sentence, the state's word above it. @param {{ summary: Summary }} props */
+/** The state as one word, and below it as one sentence. @param {{ summary: Summary }} props */
 function Sentence({ summary }) {
   const [, word = "", text = summary.sentence] = /^([A-Z]{4,}) (.*)$/s.exec(summary.sentence) ?? [];
   const answering = summary.probers - summary.silent;

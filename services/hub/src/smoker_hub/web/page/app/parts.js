@@ -1,4 +1,4 @@
-// Small pieces that several views share.
+// Small components that several views use.
 import { html, useState } from "../vendor/ui.js";
 import { now } from "./live.js";
 import { LOOKS } from "./letters.js";
@@ -7,7 +7,7 @@ import { clock, duration, shown } from "./words.js";
 
 /** @typedef {import("./types.js").Letter} Letter */
 
-/** A name from the cluster, kept apart from the text around it. @param {{ name: string }} props */
+/** A name from the cluster, isolated from the direction of the text around it. @param {{ name: string }} props */
 export const Name = ({ name }) => html`<bdi>${shown(name)}</bdi>`;
 
 /** A link to a node's view. @param {{ name: string }} props */
@@ -17,7 +17,7 @@ export const NodeLink = ({ name }) => html`<a href=${link({ view: "node", name }
 export const State = ({ state }) => html`
   <span class="state ${LOOKS[state].name}"><span aria-hidden="true">${LOOKS[state].sign}</span> ${LOOKS[state].word}</span>`;
 
-/** An instant and how long ago it was. @param {{ instant: number }} props */
+/** A time and how long ago it was. @param {{ instant: number }} props */
 export const Since = ({ instant }) => {
   const iso = new Date(instant * 1000).toISOString();
   return html`<time datetime=${iso} title=${iso}>${clock(instant)}</time> (${duration(now.value / 1000 - instant)} ago)`;
@@ -42,7 +42,7 @@ export function Command({ step }) {
 }
 
 /**
- * Copy a text. Where the browser gives no clipboard (a page over plain HTTP), select it for the reader.
+ * Copy a text. If the browser gives no access to the clipboard (a page over plain HTTP), select the text instead.
  * @param {string} text
  * @param {HTMLElement | null} element
  */
@@ -56,12 +56,12 @@ async function copyText(text, element) {
   }
 }
 
-/** What stands where an answer has not come yet, or is a refusal. @param {{ error: string }} props */
+/** The text for an answer that has not come yet or that the API refused. @param {{ error: string }} props */
 export const Waiting = ({ error }) =>
-  error ? html`<p class="note warn" role="status">${shown(error)}.</p>` : html`<p class="soft" role="status">Reading …</p>`;
+  error ? html`<p class="note warn" role="status">${shown(error)}.</p>` : html`<p class="soft" role="status">Loading …</p>`;
 
 /**
- * How old something is now that was `seconds` old when it was read, in words.
+ * The present age, in words, of something that was `seconds` old when it was read.
  * @param {{ seconds: number | null, when: number }} props
  */
 export const Age = ({ seconds, when }) => html`${seconds === null ? "–" : duration(seconds + Math.max(0, now.value - when) / 1000)}`;

@@ -1,4 +1,4 @@
-// Paths as a table: one row a path and probe.
+// Paths as a table: one row per path and probe.
 import { html } from "../vendor/ui.js";
 import { Age, NodeLink, State } from "./parts.js";
 import { link, query } from "./route.js";

@@ -21,7 +21,7 @@ export function PathView({ from, to, id }) {
     <h1 tabindex="-1" class="title"><${Name} name=${from} /> <span class="soft">to</span> <${Name} name=${to} /></h1>
     <p class="soft facts"><${NodeLink} name=${from} /> · <${NodeLink} name=${to} /> · <a href=${link({ view: "path", from: to, to: from })}>the other direction</a></p>
     ${!found || resource.error.value ? html`<${Waiting} error=${resource.error.value} />` : html`
-      ${!found.paths.length && html`<p class="note">Nobody probes this pair${Object.values(filters).some(Boolean) ? " with these filters" : ""}. Not probed is neither good nor bad.</p>`}
+      ${!found.paths.length && html`<p class="note">No prober probes this pair${Object.values(filters).some(Boolean) ? " with these filters" : ""}. Not probed is neither good nor bad.</p>`}
       ${found.paths.length > 0 && html`<${PathTable} paths=${found.paths} when=${resource.when.value} caption=${`Paths from ${shown(from)} to ${shown(to)}`} ends=${false} />`}
       ${found.left_out > 0 && html`<p class="soft">${counted(found.left_out, "more path")} are not listed.</p>`}
       ${chosen && html`

@@ -15,7 +15,7 @@ export function Rollups({ name }) {
     <section aria-labelledby="minutes"><h2 id="minutes">Minute by minute</h2>
       <${Spans} />
       ${found.at.length < 2
-        ? html`<p class="soft">The history has less than two minutes of this stretch.</p>`
+        ? html`<p class="soft">The history has less than two minutes of this period.</p>`
         : html`<${Drawing} minutes=${found} label=${summed(name, found)} /><p class="soft hint below">${summed(name, found)}</p>`}
     </section>`;
 }

@@ -1,10 +1,10 @@
-// The address bar: which view is shown, and its filters. A link shows what its sender saw.
+// The address of the page: the view and its filters. So a link shows what its sender saw.
 import { computed, signal } from "../vendor/ui.js";
 
 /** The parameters that the page understands; the server refuses others (page/document.py has the same list). */
 export const KNOWN = ["view", "name", "id", "from", "to", "plane", "family", "probe", "zone", "show", "at"];
 
-/** Filters stay when the reader goes from view to view. */
+/** The filters that stay when the reader goes to another view. */
 const KEPT = ["plane", "family", "probe", "zone", "show", "at"];
 
 /** @typedef {Record<string, string>} Query */
@@ -22,14 +22,14 @@ function read() {
 export const query = signal(read());
 export const view = computed(() => query.value.view ?? "");
 
-/** The instant of the time machine in seconds since the epoch; null: now. */
+/** The moment of the time machine in seconds since the epoch; null is now. */
 export const at = computed(() => {
   const seconds = Number(query.value.at);
   return query.value.at && Number.isFinite(seconds) ? seconds : null;
 });
 
 /**
- * Return the address of a view: the filters stay, `wanted` is added, an empty value removes a parameter.
+ * Return the address of a view with the present filters and `wanted`. An empty value removes a parameter.
  * @param {Query} wanted
  */
 export function link(wanted) {
@@ -61,7 +61,7 @@ export function here(changed) {
 /**
  * Go to an address of the page.
  * @param {string} address
- * @param {{ replace?: boolean }} [options]  Whether the address replaces the one before, as a slider's does.
+ * @param {{ replace?: boolean }} [options]  `replace`: the address replaces the one before in the browser's history, as for a slider.
  */
 export function go(address, { replace = false } = {}) {
   if (replace) history.replaceState(null, "", address);
@@ -71,7 +71,7 @@ export function go(address, { replace = false } = {}) {
   if (view.value + (query.value.name ?? query.value.id ?? "") !== before) toTop();
 }
 
-/** Show the new view from its top, and let the keyboard and screen readers begin there. */
+/** Scroll to the top of the new view and move the focus there, for the keyboard and screen readers. */
 function toTop() {
   scrollTo(0, 0);
   requestAnimationFrame(() => document.querySelector("h1")?.focus({ preventScroll: true }));

@@ -1,6 +1,6 @@
-// Arrow keys in tables: Tab enters a table once, arrows go from cell to cell.
+// Arrow keys in tables: Tab enters a table once, arrow keys move from cell to cell.
 
-/** Let Tab come back to the cell that was left. @param {FocusEvent} event */
+/** Make Tab return to the cell that had the focus last. @param {FocusEvent} event */
 export function rove(event) {
   const table = /** @type {HTMLElement} */ (event.currentTarget);
   if (!(event.target instanceof HTMLElement) || !event.target.closest("td")) return;
@@ -24,7 +24,7 @@ export function arrows(event) {
   next.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
-/** Return the link beside this one within its cell: a strip has many. @param {Element} anchor @param {Element} place @param {number} step */
+/** Return the next link within the same cell: a strip has many. @param {Element} anchor @param {Element} place @param {number} step */
 function beside(anchor, place, step) {
   const all = [...place.querySelectorAll("a")];
   return step ? all[all.indexOf(/** @type {HTMLAnchorElement} */ (anchor)) + step] : undefined;

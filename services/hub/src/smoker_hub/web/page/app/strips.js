@@ -1,4 +1,4 @@
-// One strip a node, the worst first: what it reaches and who reaches it. For sampled peers and for large clusters.
+// One strip per node, the worst first: the paths from it and to it. For sampled peers and for large clusters.
 import { html, useMemo, useState } from "../vendor/ui.js";
 import { stripsOf } from "./cells.js";
 import { LOOKS, told } from "./letters.js";
@@ -10,15 +10,15 @@ import { shown } from "./words.js";
 /** @typedef {import("./cells.js").Matrix} Matrix */
 /** @typedef {import("./cells.js").Cell} Cell */
 
-const FIRST = 50; // nodes that are shown at first
-const MOST = 24; // cells of one direction: with more peers the others are a count
+const FIRST = 50; // nodes that the table shows at first
+const MOST = 24; // cells in one direction; further peers are only counted
 
 /** @param {{ matrix: Matrix }} props */
 export function Strips({ matrix }) {
   const [most, setMost] = useState(FIRST);
   const strips = useMemo(() => stripsOf(matrix), [matrix]);
   return html`
-    <p class="soft hint">Each node with the peers that it probes and that probe it, the worst first. Pairs that nobody probes are not shown. Arrow keys go from cell to cell.</p>
+    <p class="soft hint">Each node with the peers that it probes and that probe it, the worst first. Pairs that are not probed are not shown. Arrow keys move from cell to cell.</p>
     <div class="wide"><table class="strips" onKeyDown=${arrows} onFocusIn=${rove}>
       <thead><tr><th scope="col">Node</th><th scope="col">Zone</th><th scope="col">Failing</th><th scope="col">To its peers</th><th scope="col">From its peers</th></tr></thead>
       <tbody>${strips.slice(0, most).map((strip) => html`

@@ -1,4 +1,4 @@
-// The matrix as a real table: headers, a link and text in each cell. Arrow keys go from cell to cell.
+// The matrix as an HTML table: headers, a link and text in each cell. Arrow keys move from cell to cell.
 import { html } from "../vendor/ui.js";
 import { brief, LOOKS, told } from "./letters.js";
 import { link } from "./route.js";
@@ -7,8 +7,8 @@ import { shortened, shown } from "./words.js";
 
 /** @typedef {import("./cells.js").Matrix} Matrix */
 
-const ROOMY = 8; // nodes up to which headers stand upright
-const TIGHT = 30; // nodes from which cells are small
+const ROOMY = 8; // number of nodes up to which headers are horizontal
+const TIGHT = 30; // number of nodes from which cells are small
 
 /** @param {{ matrix: Matrix }} props */
 export function Table({ matrix }) {
@@ -16,7 +16,7 @@ export function Table({ matrix }) {
   const names = shortened(matrix.names);
   const size = count <= ROOMY ? "roomy" : count < TIGHT ? "close" : "tight";
   return html`
-    <p class="soft hint">From each row to each column: the median RTT in ms, or what is wrong. Arrow keys go from cell to cell.</p>
+    <p class="soft hint">From each row to each column: the median RTT in ms, or what is wrong. Arrow keys move from cell to cell.</p>
     <div class="wide"><table class=${`cells ${size}`} onKeyDown=${arrows} onFocusIn=${rove}>
       <caption class="visually-hidden">Which node reaches which</caption>
       <thead><tr><td></td>${names.map((name, place) => html`

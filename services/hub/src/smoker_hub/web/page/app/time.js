@@ -5,8 +5,8 @@ import { now } from "./live.js";
 import { at, go, here } from "./route.js";
 import { clock, duration } from "./words.js";
 
-const LEAST = 600; // seconds that the slider covers at the least
-const SETTLE = 200; // milliseconds without a move until the moment is shown
+const LEAST = 600; // least number of seconds that the slider covers
+const SETTLE = 200; // milliseconds without a move after which the page shows the moment
 
 export function TimeMachine() {
   const resource = useHappenings();

@@ -1,4 +1,4 @@
-// The records of the hub's API (docs/api.md), as far as the page reads them.
+// The parts of the hub's API records (docs/api.md) that the page reads.
 
 /**
  * @typedef {"healthy" | "faults" | "unclear" | "blind" | "starting"} Health

@@ -1,4 +1,4 @@
-// Numbers, instants and names as people write them.
+// Write numbers, times and names as people read them.
 
 /**
  * Return seconds in words: `45 s`, `12 min`, `3 h`, `2 d`.
@@ -12,7 +12,7 @@ export function duration(seconds) {
 }
 
 /**
- * Return an instant as the reader's clock shows it, with the date where it is not today.
+ * Return an instant in the browser's time zone, with the date if it is not today.
  * @param {number} instant  Seconds since the epoch.
  */
 export function clock(instant) {
@@ -54,12 +54,12 @@ export function counted(count, one, many = `${one}s`) {
   return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 }
 
-/** Characters that change the order of others, or are not seen at all. */
+/** Characters that change the order of others, or that are invisible. */
 // eslint-disable-next-line no-control-regex
 const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 
 /**
- * Return a name from the cluster as text that shows what it is: hidden characters as escapes.
+ * Return a name from the cluster with hidden characters as escapes.
  * @param {string} name
  */
 export function shown(name) {
@@ -79,7 +79,7 @@ export function shortened(names) {
 }
 
 /**
- * Return a sentence with a capital, unless it begins with a name: names have digits, dots or dashes, or stand before a colon.
+ * Return a sentence with a capital letter, unless it begins with a name: names contain digits, dots or dashes, or are followed by a colon.
  * @param {string} text
  */
 export const capital = (text) => (/^[a-z]+[ ,]/.test(text) ? text[0].toUpperCase() + text.slice(1) : text);
@@ -90,8 +90,8 @@ const PLANES = /** @type {Record<string, string>} */ ({
 });
 const OUTCOMES = /** @type {Record<string, string>} */ ({
   success: "works", timeout: "no answer", refused: "refused at once", unreachable: "unreachable", reset: "connection reset",
-  resolve_error: "the name is not found", tls_error: "TLS fails", bad_reply: "the answer is not ours",
-  mtu: "large packets are lost", local_error: "the prober itself could not ask", "": "no result yet",
+  resolve_error: "name resolution fails", tls_error: "TLS fails", bad_reply: "wrong answer",
+  mtu: "large packets are lost", local_error: "the prober itself failed", "": "no result yet",
 });
 
 /** @param {string} name */

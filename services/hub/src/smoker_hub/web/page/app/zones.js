@@ -1,4 +1,4 @@
-// The table zone × zone: the first place to see whether a part of the cluster is apart.
+// The matrix of zones, which shows first whether a part of the cluster is cut off.
 import { html } from "../vendor/ui.js";
 import { matrixOf } from "./cells.js";
 import { brief, LOOKS, told } from "./letters.js";
@@ -15,7 +15,7 @@ export function Zones() {
   const matrix = matrixOf(resource.data.value);
   return html`
     <section aria-labelledby="zones"><h2 id="zones">Zones</h2>
-      <p class="soft hint">From each row to each column: what fails of the attempts, packets lost, or the largest median RTT in ms.</p>
+      <p class="soft hint">From each row to each column: failed attempts of all, packets lost, or the largest median RTT in ms.</p>
       <div class="wide"><table class="cells roomy">
         <thead><tr><td></td>${matrix.names.map((name) => html`<th scope="col">${label(name)}</th>`)}</tr></thead>
         <tbody>${matrix.rows.map((row, from) => html`
