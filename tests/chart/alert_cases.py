@@ -89,7 +89,7 @@ def alerts(release: Rendered) -> list[Object]:
 
 
 def expanded(text: str) -> str:
-    """A text with its macros replaced. Raises KeyError for one that is not known."""
+    """Return a text with its macros replaced. Raises KeyError for an unknown macro."""
     return re.sub(r"\$(\w+)", lambda found: MACROS[found[1]], text)
 
 
@@ -102,7 +102,7 @@ def seconds(duration: str) -> int:
 
 
 def series(said: dict[str, Any], nodes: tuple[str, ...] = NODES) -> Iterator[tuple[str, Any]]:
-    """Series in one form, so that the same one is the same text; `$node` is each of the nodes."""
+    """Write series in one form, so that equal series are equal texts; `$node` stands for each node."""
     for selector, values in said.items():
         for node in nodes if "$node" in selector else [""]:
             name, _, matchers = selector.replace("$node", f"${node}").partition("{")
@@ -112,7 +112,7 @@ def series(said: dict[str, Any], nodes: tuple[str, ...] = NODES) -> Iterator[tup
 
 @dataclass(frozen=True)
 class Case:
-    """A course of events, and what is to fire when."""
+    """A course of events, and the alerts that must fire."""
 
     name: str
     said: dict[str, Any]
@@ -123,7 +123,7 @@ class Case:
         return [alert for fired in self.said["at"].values() for alert in fired or []]
 
     def test(self, annotation: str) -> dict[str, Any]:
-        """The case as promtool reads it; of the annotations only this one is compared."""
+        """Return the case as promtool reads it. Of the annotations it compares only this one."""
         length = max(map(seconds, self.said["at"])) // seconds(self.interval) + 1
         nodes = tuple(self.said.get("nodes", NODES))
         healthy = yaml.safe_load((RULES / "healthy.yaml").read_text())["series"]
@@ -157,13 +157,13 @@ def files() -> list[Path]:
 
 
 def read(path: Path) -> tuple[dict[str, Any], list[Case]]:
-    """The chart values and the cases of a file."""
+    """Return the chart values and the cases of a file."""
     said = yaml.safe_load(path.read_text())
     return said.get("values", {}), [Case(case["name"], case, said.get("interval", "30s")) for case in said["cases"]]
 
 
 def rule_file(release: Rendered, annotation: str | None = None) -> str:
-    """The rules as Prometheus reads them, with all annotations or with one of them."""
+    """Return the rules as Prometheus reads them, with all annotations or with one of them."""
     (rule,) = release.of_kind("PrometheusRule")
     spec = yaml.safe_load(yaml.safe_dump(rule["spec"]))
     for group in spec["groups"]:

@@ -11,7 +11,7 @@ from .render import Helm
 
 @pytest.fixture(scope="session", params=helm_binary.MAJORS, ids=lambda major: f"helm{major}")
 def helm(request: pytest.FixtureRequest) -> Helm:
-    """Each Helm that can be had, in turn."""
+    """Each available Helm in turn."""
     try:
         return Helm(helm_binary.helm(request.param), request.param)
     except helm_binary.HelmMissingError as missing:
@@ -20,7 +20,7 @@ def helm(request: pytest.FixtureRequest) -> Helm:
 
 @pytest.fixture(scope="session")
 def any_helm() -> Helm:
-    """The newest Helm that can be had, for what is the templates' doing and not Helm's."""
+    """The newest available Helm, for tests of the templates, which do not depend on Helm's version."""
     try:
         major, program = helm_binary.newest()
     except helm_binary.HelmMissingError as missing:
@@ -35,7 +35,7 @@ def _missing(reason: helm_binary.HelmMissingError) -> NoReturn:
 
 
 def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
-    """The first of these tests may have to download Helm: it gets more time than the others."""
+    """Give the first of these tests more time, because it may have to download Helm."""
     for item in items:
         if item.path.parent == helm_binary.ROOT / "tests" / "chart":
             item.add_marker(pytest.mark.timeout(300))

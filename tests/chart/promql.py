@@ -1,4 +1,4 @@
-"""Reads PromQL, so far that the metrics and labels of an expression can be held against docs/metrics.md."""
+"""Read PromQL far enough to compare metrics and labels of an expression with docs/metrics.md."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ NO_METRICS = {"and", "or", "unless", "offset", "bool", "inf", "nan", "start", "e
 
 @dataclass(frozen=True)
 class Selector:
-    """A metric of an expression and the labels that are matched."""
+    """A metric of an expression with the labels that it matches."""
 
     metric: str
     labels: frozenset[str]
 
 
 def selectors(expression: str) -> Iterator[Selector]:
-    """Every metric that an expression reads, with the labels that it is selected by."""
+    """Return every metric that an expression reads, with the labels that select it."""
     text = COMMENT.sub("", STRING.sub('""', expression))
     for found in SELECTOR.finditer(text):
         labels = re.findall(r"([a-zA-Z_]\w*)\s*(?:=~|!~|!=|=)", found["matchers"])
@@ -48,14 +48,14 @@ def selectors(expression: str) -> Iterator[Selector]:
 
 
 def grouped(expression: str) -> set[str]:
-    """The labels that an expression groups or matches by."""
+    """Return the labels by which an expression groups or matches."""
     text = COMMENT.sub("", STRING.sub('""', expression))
     return {label.strip() for found in GROUPING.finditer(text) for label in found["labels"].split(",") if label.strip()}
 
 
 @cache
 def documented() -> dict[str, frozenset[str]]:
-    """The labels of every series that docs/metrics.md lists, without those that the scrape adds."""
+    """Return the labels of every series in docs/metrics.md, without those that the scrape adds."""
     found: dict[str, frozenset[str]] = {}
     for name, row in rows().items():
         for suffix in SUFFIXES[row.kind]:
@@ -65,12 +65,12 @@ def documented() -> dict[str, frozenset[str]]:
 
 @cache
 def target_labels() -> frozenset[str]:
-    """The labels that the scrape adds to every series, of which docs/metrics.md speaks."""
+    """Return the labels that the scrape adds to every series, by docs/metrics.md."""
     return frozenset[str]().union(*map(words, TARGET_LABELS.findall(PAGE.read_text())))
 
 
 def mistakes(expression: str) -> list[str]:
-    """What an expression reads that docs/metrics.md does not know."""
+    """Return what an expression reads that docs/metrics.md does not contain."""
     said = []
     for selector in selectors(expression):
         if FOREIGN.fullmatch(selector.metric):

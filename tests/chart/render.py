@@ -1,4 +1,4 @@
-"""Runs Helm on the chart and gives its objects."""
+"""Run Helm on the chart and return its objects."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ CLUSTER = {"kubeVersion": "1.31.0"}  # what Helm takes for the cluster's version
 
 
 class HelmError(Exception):
-    """Helm refused; the message is what it said."""
+    """Helm refused the chart; the message is Helm's."""
 
 
 def at(tree: Any, path: str) -> Any:
-    """The value at a dotted path; None where the path ends early."""
+    """Return the value at a dotted path; None if the path does not exist."""
     for step in path.split("."):
         if not isinstance(tree, Mapping):
             return None
@@ -49,14 +49,14 @@ def at(tree: Any, path: str) -> Any:
 
 
 def nested(path: str, value: Any) -> dict[str, Any]:
-    """A tree that holds one value at a dotted path."""
+    """Return a tree with one value at a dotted path."""
     for step in reversed(path.split(".")):
         value = {step: value}
     return dict(value)
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Two trees of values, merged as Helm merges them."""
+    """Merge two trees of values as Helm merges them."""
     tree = dict(base)
     for key, value in over.items():
         old = tree.get(key)
@@ -81,14 +81,14 @@ class Rendered:
         return [o for o in self.objects if o["kind"] in kinds]
 
     def component(self, component: str) -> Object:
-        """The workload or the test pod of a component."""
+        """Return the workload or the test pod of a component."""
         kinds = ("Deployment", "DaemonSet", "Pod")
         label = "app.kubernetes.io/component"
         (found,) = (o for o in self.of_kind(*kinds) if o["metadata"]["labels"][label] == component)
         return found
 
     def pod(self, component: str) -> Object:
-        """The pod of a component: metadata and spec."""
+        """Return metadata and spec of a component's pod."""
         found = self.component(component)
         return found if found["kind"] == "Pod" else dict(found["spec"]["template"])
 
@@ -97,12 +97,12 @@ class Rendered:
         return dict(container)
 
     def env(self, component: str) -> dict[str, str]:
-        """The plain variables of a component, and what its plan says, by the variables that would win over it."""
+        """Return a component's plain variables, and the values of its plan by the variables that override them."""
         own = {e["name"]: e["value"] for e in self.container(component)["env"] if "value" in e}
         return self._planned(component) | own
 
     def plan(self) -> Object:
-        """The plan of the probers."""
+        """Return the plan of the probers."""
         (found,) = (o for o in self.of_kind("ConfigMap") if o["metadata"]["name"].endswith("-plan"))
         return dict(yaml.load(found["data"]["plan.yaml"], Loader=_Loader))
 
@@ -116,7 +116,7 @@ class Rendered:
 
 @dataclass(eq=False)
 class Helm:
-    """One Helm program. What it rendered once is kept."""
+    """One Helm program. It keeps what it has rendered."""
 
     program: str
     major: int
@@ -136,7 +136,7 @@ class Helm:
         namespace: str = "default",
         chart: Path = CHART,
     ) -> Rendered:
-        """The objects of a release. Raises HelmError when the chart refuses the values."""
+        """Return the objects of a release. Raises HelmError if the chart refuses the values."""
         asked = json.dumps([values, release, namespace, str(chart)], sort_keys=True)
         if asked not in self.kept:
             where = ["--namespace", namespace, "--kube-version", CLUSTER["kubeVersion"]]
@@ -146,7 +146,7 @@ class Helm:
 
 
 def _text(value: Any) -> str:
-    """A value of the plan as its variable would have it."""
+    """Return a value of the plan in the form of its variable."""
     if isinstance(value, list):
         return ",".join(f"{one['name']}={one.get('url', '')}" if isinstance(one, dict) else str(one) for one in value)
     if value is None:  # the plan leaves it out: the default holds
@@ -155,7 +155,7 @@ def _text(value: Any) -> str:
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Refuses a key twice in a map, which YAML readers otherwise let pass."""
+    """Refuses a key that occurs twice in a map, which YAML readers otherwise accept."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value]
@@ -165,7 +165,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 
 def strings(tree: Any) -> Iterator[str]:
-    """Every text in a tree, keys too."""
+    """Yield every text in a tree, including keys."""
     if isinstance(tree, Mapping):
         for key, value in tree.items():
             yield str(key)

@@ -1,4 +1,4 @@
-"""The chart's values.schema.json, read."""
+"""Read the chart's values.schema.json."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
 
 
 def resolved(node: dict[str, Any]) -> dict[str, Any]:
-    """A node, or the definition that it refers to."""
+    """Return a node, or the definition that it refers to."""
     reference = node.get("$ref")
     return SCHEMA["definitions"][reference.rpartition("/")[2]] if reference else node
 
@@ -27,7 +27,7 @@ def entry(key: str) -> dict[str, Any]:
 
 
 def keys(node: dict[str, Any] = SCHEMA, prefix: str = "") -> Iterator[str]:
-    """Yield the keys that the schema knows, down to where the chart's own levels end, without those of older charts."""
+    """Return the keys in the schema, down to the end of the chart's own levels."""
     for name, child in node["properties"].items():
         deeper = resolved(child)
         if deeper.get("deprecated"):

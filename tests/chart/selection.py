@@ -1,4 +1,4 @@
-"""What selectors select, as Kubernetes reads them."""
+"""Find what selectors select, as Kubernetes does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .render import Object, Rendered
 
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Whether a LabelSelector matches these labels."""
+    """Return whether a LabelSelector matches these labels."""
     held = all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items())
     for expression in selector.get("matchExpressions", []):
         if expression["operator"] != "In":
@@ -19,7 +19,7 @@ def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
 
 
 def selectors(release: Rendered) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every selector of a release, with the object that has it."""
+    """Return every selector of a release, with its object."""
     for found in release.objects:
         name, spec = f"{found['kind']} {found['metadata']['name']}", found.get("spec", {})
         match found["kind"]:
@@ -36,12 +36,12 @@ def selectors(release: Rendered) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def pods(release: Rendered) -> dict[str, Object]:
-    """Every pod of a release, by component, the test pod too."""
+    """Return every pod of a release by component, including the test pod."""
     found = release.of_kind("Deployment", "DaemonSet", "Pod")
     names = [o["metadata"]["labels"]["app.kubernetes.io/component"] for o in found]
     return {name: release.pod(name) for name in names}
 
 
 def selected(selector: Mapping[str, Any], release: Rendered) -> set[str]:
-    """The components whose pods a selector matches."""
+    """Return the components whose pods a selector matches."""
     return {name for name, pod in pods(release).items() if selects(selector, pod["metadata"]["labels"])}

@@ -1,4 +1,4 @@
-"""How the alerts are written. When they fire is in test_rules.py."""
+"""The form of the alerts. test_rules.py tests when they fire."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ WINDOW = re.compile(r"\[(\d+)s(?::\d+s)?\]")
 def rendered(
     helm: Helm, values: dict[str, Any] | None = None, release: str = "smoker", *, every: bool = True
 ) -> list[Object]:
-    """Return the alerts: every one of them, or those that the values bring."""
+    """Return all alerts, or those for the given values."""
     base = merged(ON, EVERY) if every else ON
     return alerts(helm.render(merged(base, values or {}), release=release, namespace="net"))
 
 
 def windows(helm: Helm, values: dict[str, Any]) -> list[int]:
-    """Return the seconds of each window of the rules, but for that in which restarts are counted."""
+    """Return the seconds of each window of the rules, except the window in which restarts are counted."""
     off = nested("metrics.prometheusRule.echoRestarting.enabled", False)
     found = rules(helm.render(merged(merged(merged(ON, EVERY), off), values)))
     return [int(seconds) for rule in found for seconds in WINDOW.findall(rule["expr"])]
 
 
 def test_alerts(helm: Helm) -> None:
-    """The hub's alerts and the probers'; those of paths without a hub, or where a value wants them, too."""
+    """The alerts of the hub and of the probers exist; those per path without a hub, or if a value asks for them."""
     assert {rule["alert"] for rule in rendered(helm, every=False)} == {*OF_HUB, *OF_PROBERS}
     assert {rule["alert"] for rule in rendered(helm, NO_HUB, every=False)} == {*OF_PATHS, *OF_PROBERS}
     assert "smoker_finding" not in str(rendered(helm, NO_HUB, every=False))
@@ -45,14 +45,14 @@ def test_alerts(helm: Helm) -> None:
 
 
 def test_targets_of_others(helm: Helm) -> None:
-    """Nobody knows whether a target is gone that is not Smoker's own."""
+    """No alert says that a target is gone which is not Smoker's own: Smoker cannot know that."""
     foreign = rendered(helm, {"prober": {"serverHost": "echo.example.com"}, **NO_HUB})
     assert {rule["alert"] for rule in foreign} == {*OF_PATHS, *OF_PROBERS} - {"SmokerTargetGone"}
     assert "-echo" not in "".join(rule["expr"] for rule in foreign if rule["alert"] in OF_PATHS)
 
 
 def test_annotations_and_labels(helm: Helm) -> None:
-    """Each alert has a severity, a summary of one line, a description, and the labels that tell releases apart."""
+    """Each alert has a severity, a one-line summary, a description, and the labels that distinguish releases."""
     for rule in rendered(helm, release="lungs"):
         of_finding = rule["alert"] == "SmokerFault"  # its severity is that of the finding
         assert rule["labels"].get("severity") in ((None,) if of_finding else ("critical", "warning"))
@@ -64,7 +64,7 @@ def test_annotations_and_labels(helm: Helm) -> None:
 
 
 def test_runbooks(helm: Helm) -> None:
-    """Each alert links to its heading of docs/troubleshooting.md, wherever that is served."""
+    """Each alert links to its heading in docs/troubleshooting.md, wherever that page is served."""
     assert {rule["alert"] for rule in alerts(helm.render(ALL))} == {*ALERTS, "Own"} - {"SmokerTargetGone"}
     for rule in (rule for rule in alerts(helm.render(ALL)) if rule["alert"] != "Own"):
         page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
@@ -76,7 +76,7 @@ def test_runbooks(helm: Helm) -> None:
 
 @pytest.mark.parametrize("alert", ALERTS)
 def test_each_alert_alone(helm: Helm, alert: str) -> None:
-    """Each alert can be left out, or have another severity and further labels; the others stay as they are."""
+    """Each alert can be left out, or have another severity and more labels, without effect on the others."""
     key = f"metrics.prometheusRule.{alert[6].lower()}{alert[7:]}"
     left = {rule["alert"] for rule in rendered(helm, nested(key, {"enabled": False}))}
     assert left == {*ALERTS} - {alert}
@@ -88,7 +88,7 @@ def test_each_alert_alone(helm: Helm, alert: str) -> None:
 
 
 def test_no_alert_is_left(helm: Helm) -> None:
-    """Where all alerts are left out, no group is empty, and the rules of the user stay."""
+    """If all alerts are left out, no group is empty, and the user's rules stay."""
     off = {f"{alert[6].lower()}{alert[7:]}": {"enabled": False} for alert in ALERTS}
     own = [{"record": "team:up:sum", "expr": "sum(up)"}]
     for values in (off, {**off, "additionalRules": own}):
@@ -102,7 +102,7 @@ def test_no_alert_is_left(helm: Helm) -> None:
 
 
 def test_recorded_series(helm: Helm) -> None:
-    """Each recorded series that a rule reads is recorded by the same release, with the labels of that release."""
+    """Each recorded series that a rule reads is recorded by the same release, with that release's labels."""
     for values in (NO_HUB, EVERY, HOST):
         release = helm.render(merged(ON, values), release="lungs", namespace="net")
         recorded = [rule for rule in rules(release) if "record" in rule]
@@ -115,13 +115,13 @@ def test_recorded_series(helm: Helm) -> None:
 
 @pytest.mark.parametrize("values", [{}, ALL], ids=["default", "all"])
 def test_known_metrics(helm: Helm, values: dict[str, Any]) -> None:
-    """The alerts read what docs/metrics.md lists, by labels that are there."""
+    """The alerts read only metrics and labels of docs/metrics.md."""
     for rule in rendered(helm, values):
         assert not mistakes(rule["expr"]), rule["alert"]
 
 
 def test_this_release_alone(helm: Helm) -> None:
-    """A rule reads its own release, and of it what one component says; nodes are the cluster's."""
+    """A rule reads only its own release, and there one component; nodes belong to the whole cluster."""
     of_release = 'namespace="net",app_kubernetes_io_instance="lungs"'
     of_one = tuple(f"{of_release},app_kubernetes_io_component={of}" for of in ('~"prober|host"', '"hub"', '~".+-echo"'))
     for rule in rules(helm.render(merged(merged(ON, EVERY), HOST), release="lungs", namespace="net")):
@@ -135,7 +135,7 @@ def test_this_release_alone(helm: Helm) -> None:
     ("interval", "scrape"), [(30, 30), (2, 60), (60, 2), (0.5, 1), (1, 1), (3600, 240), ("0.5", 1)]
 )
 def test_windows(helm: Helm, interval: float | str, scrape: int) -> None:
-    """Every window holds four rounds and four scrapes at least, and a few seconds where both are quick."""
+    """Every window covers at least four rounds and four scrapes, and at least a few seconds."""
     scraped = {"intervalSeconds": scrape, "timeoutSeconds": 1}
     prober = {"intervalSeconds": interval, "timeoutSeconds": 0.1}
     values = merged({"prober": prober}, nested("metrics.podMonitor", scraped))
@@ -144,7 +144,7 @@ def test_windows(helm: Helm, interval: float | str, scrape: int) -> None:
 
 
 def test_windows_of_a_service_monitor(helm: Helm) -> None:
-    """Where a ServiceMonitor scrapes, the windows follow its interval and not the PodMonitor's."""
+    """If a ServiceMonitor scrapes, the windows follow its interval and not the PodMonitor's."""
     scraped = {"intervalSeconds": 60, "timeoutSeconds": 1}
     slow = merged(nested("metrics.podMonitor", scraped), nested("metrics.serviceMonitor.enabled", True))
     assert min(windows(helm, slow)) == 4 * 30
@@ -153,14 +153,14 @@ def test_windows_of_a_service_monitor(helm: Helm) -> None:
 
 @pytest.mark.parametrize(("interval", "timeout", "turn"), [(30, 10, 30), (30, 11, 63), (1, 1, 4), (2, "0.7", 4.1)])
 def test_windows_of_rounds_that_fail(helm: Helm, interval: float | str, timeout: float | str, turn: float) -> None:
-    """Three timeouts that take longer than the interval leave rounds out: a window still holds four that fail."""
+    """If three timeouts take longer than the interval, rounds are skipped: a window still covers four failing ones."""
     prober = {"intervalSeconds": interval, "timeoutSeconds": timeout}
     values = merged({"prober": prober}, nested("metrics.podMonitor", {"intervalSeconds": 1, "timeoutSeconds": 1}))
     assert min(windows(helm, values)) == math.ceil(4 * turn)
 
 
 def test_loss_outlasts_an_outage(helm: Helm) -> None:
-    """Loss must last longer than an outage that is over stays in the window: never less than twenty-four rounds."""
+    """Loss must last longer than an ended outage stays in the window: at least twenty-four rounds."""
     for seconds, interval, expected in ((600, 30, "720s"), (1000, 30, "1000s"), (0, 10, "720s"), (0, 60, "1440s")):
         values = merged(
             nested("metrics.prometheusRule.packetLoss.forSeconds", seconds), {"prober": {"intervalSeconds": interval}}
@@ -171,7 +171,7 @@ def test_loss_outlasts_an_outage(helm: Helm) -> None:
 
 @pytest.mark.parametrize("alert", ["ProbeFailing", "TargetFailing", "TargetGone"])
 def test_never_before_a_window(helm: Helm, alert: str) -> None:
-    """What compares nodes waits for a window at least: a node hears of an outage up to one interval after another."""
+    """An alert that compares nodes waits for at least one window. Nodes see an outage up to an interval apart."""
     key = f"metrics.prometheusRule.{alert[0].lower()}{alert[1:]}.forSeconds"
     for seconds, interval, expected in ((0, 30, "120s"), (600, 30, "600s"), (300, 600, "2400s")):
         values = merged(nested(key, seconds), {"prober": {"intervalSeconds": interval}})
@@ -195,14 +195,14 @@ def test_never_before_a_window(helm: Helm, alert: str) -> None:
     ],
 )
 def test_thresholds(helm: Helm, alert: str, key: str, value: Any, text: str) -> None:
-    """A threshold reaches its alert's expression."""
+    """A threshold of the values is in its alert's expression."""
     found = rendered(helm, nested(f"metrics.prometheusRule.{key}", value))
     assert any(text in rule["expr"] for rule in found if rule["alert"] == alert)
 
 
 @pytest.mark.parametrize(("past", "window", "interval"), [(86400, "[3600s:300s]", "3600s"), (60, "[3s:1s]", "3s")])
 def test_pieces_of_the_past(helm: Helm, past: int, window: str, interval: str) -> None:
-    """The past is recorded in twenty-four pieces, each once and of twelve steps."""
+    """The past is recorded in twenty-four pieces of twelve steps, each once."""
     values = merged(merged(ON, EVERY), nested("metrics.prometheusRule.latencyHigh.pastSeconds", past))
     groups = helm.render(values).of_kind("PrometheusRule")[0]["spec"]["groups"]
     (group,) = (group for group in groups if group["name"] == "smoker-past")
@@ -235,6 +235,6 @@ def test_patience(helm: Helm, alert: str) -> None:
     ],
 )
 def test_nodes_without_a_prober(helm: Helm, values: dict[str, Any], every: bool) -> None:
-    """The cluster's nodes are counted only where every one of them is meant to have a prober."""
+    """The cluster's nodes are counted only if every one of them should have a prober."""
     (rule,) = (rule for rule in rendered(helm, {"prober": values}) if rule["alert"] == "SmokerProberMissing")
     assert ("kube_node_info" in rule["expr"]) is every

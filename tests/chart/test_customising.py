@@ -25,7 +25,7 @@ SECRETS = [{"name": "own"}, {"name": "parent"}, {"name": "text"}]
     ids=str,
 )
 def test_service_account(helm: Helm, key: str, components: tuple[str, ...], account: dict[str, Any], name: str) -> None:
-    """Pods and RoleBinding name the account that was asked for, and the chart creates it unless told not to."""
+    """Pods and RoleBinding name the chosen account, which the chart creates unless a value forbids it."""
     release = helm.render(merged(HOST, {key: {"serviceAccount": {**account, "annotations": {"role": "x"}}}}))
     name = name or f"smoker-{key}"
     for component in components:
@@ -48,7 +48,7 @@ def test_no_rbac(helm: Helm) -> None:
 
 @pytest.mark.parametrize(("key", "components"), [("prober", {"prober", "host", "test"}), ("hub", {"hub"})])
 def test_volumes_and_dns(helm: Helm, key: str, components: set[str]) -> None:
-    """Further volumes, mounts and DNS settings reach the pods of their component, beside the chart's own volumes."""
+    """Additional volumes, mounts and DNS settings reach the pods of their component. The chart's own volumes stay."""
     volume = {"name": "ca", "configMap": {"name": "private-ca"}}
     mount = {"name": "ca", "mountPath": "/etc/ca", "readOnly": True}
     dns = {"options": [{"name": "ndots", "value": "2"}]}
@@ -63,7 +63,7 @@ def test_volumes_and_dns(helm: Helm, key: str, components: set[str]) -> None:
 
 
 def test_common_pod_labels_and_annotations(helm: Helm) -> None:
-    """Common pod labels and annotations reach every pod, and a component's own win."""
+    """Common pod labels and annotations reach every pod; a component's own override them."""
     both = {"team": "all", "mesh": "off"}
     values = {"commonPodLabels": both, "commonPodAnnotations": both}
     own = {"tcpEcho": {"podLabels": {"team": "echo"}, "podAnnotations": {"team": "echo"}}}
@@ -74,7 +74,7 @@ def test_common_pod_labels_and_annotations(helm: Helm) -> None:
 
 
 def test_extra_objects(helm: Helm) -> None:
-    """Further objects are rendered as templates, whether they are maps or text."""
+    """Extra objects are rendered as templates, as maps or as text."""
     named = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "{{ .Release.Name }}-a"}}
     text = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ include "smoker.base" . }}-b}'
     found = helm.render({"extraObjects": [named, text]}, release="lungs").of_kind("ConfigMap")
@@ -82,7 +82,7 @@ def test_extra_objects(helm: Helm) -> None:
 
 
 def test_revision_history(helm: Helm) -> None:
-    """Every workload keeps as many old revisions as the value says, none included."""
+    """Every workload keeps as many old revisions as the value says, also none."""
     for values, number in ((HOST, 3), ({**HOST, "revisionHistoryLimit": 0}, 0)):
         found = helm.render(values).of_kind("Deployment", "DaemonSet")
         assert {o["spec"]["revisionHistoryLimit"] for o in found} == {number}
@@ -102,7 +102,7 @@ def test_global_values(helm: Helm) -> None:
 
 
 def test_image_repository(helm: Helm) -> None:
-    """A repository is the image's whole name, in front of tag and digest, whatever the registries are."""
+    """A repository is the image's whole name before tag and digest, whatever the registries are."""
     digest = "sha256:" + "a" * 64
     image = {"repository": "registry.example:5000/team/echo", "tag": "2", "digest": digest}
     for shared in ({}, {"imageRegistry": "own.example", "global": {"imageRegistry": "parent.example"}}):

@@ -1,4 +1,4 @@
-"""The dashboards' ConfigMaps. What is in the dashboards is tests/dashboards' matter."""
+"""The ConfigMaps of the dashboards. tests/dashboards tests the content."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LIMIT = 1 << 20  # bytes of a ConfigMap's data
 
 
 def dashboards(rendered: Rendered) -> list[Object]:
-    """The ConfigMaps that have a JSON file."""
+    """Return the ConfigMaps that contain a JSON file."""
     found = rendered.of_kind("ConfigMap")
     return [each for each in found if any(name.endswith(".json") for name in each["data"])]
 
@@ -28,7 +28,7 @@ def test_off(helm: Helm) -> None:
 
 
 def test_one_each(helm: Helm) -> None:
-    """Every dashboard is in a ConfigMap of its own, named after the release and the file, as it is in the file."""
+    """Every dashboard has a ConfigMap of its own, named after release and file, with the unchanged file."""
     found = {one["metadata"]["name"]: one for one in config_maps(helm, "lungs")}
     assert set(found) == {f"lungs-{path.stem}" for path in FILES}
     assert len(found) == 3
@@ -39,7 +39,7 @@ def test_one_each(helm: Helm) -> None:
 
 
 def test_labels(helm: Helm) -> None:
-    """The sidecar's label is there, or what the values say instead, and annotations; no other object has them."""
+    """The ConfigMaps have the sidecar's label or that of the values, and annotations; no other object has them."""
     for one in config_maps(helm):
         assert one["metadata"]["labels"]["grafana_dashboard"] == "1"
         assert "annotations" not in one["metadata"]
@@ -52,7 +52,7 @@ def test_labels(helm: Helm) -> None:
 
 
 def test_two_releases(helm: Helm) -> None:
-    """Two releases' ConfigMaps differ in name and hold the same files: Grafana finds no uid in two files."""
+    """The ConfigMaps of two releases have different names and the same files: no uid occurs in two files."""
     one, two = config_maps(helm, "one"), config_maps(helm, "two")
     assert not {o["metadata"]["name"] for o in one} & {o["metadata"]["name"] for o in two}
     assert [o["data"] for o in one] == [o["data"] for o in two]

@@ -1,4 +1,4 @@
-"""What the chart says about itself: README, NOTES.txt, Chart.yaml."""
+"""The chart's own documents: README, NOTES.txt, Chart.yaml."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ README = (CHART / "README.md").read_text()
 
 
 def notes(helm: Helm, folder: Path, values: dict[str, Any], release: str = "smoker", namespace: str = "default") -> str:
-    """NOTES.txt as Helm fills it in. Only an installation prints it, so a copy of the chart carries it as an object."""
+    """Return NOTES.txt as Helm renders it.
+
+    Helm prints it only on installation, so a copy of the chart has it as an object.
+    """
     chart = shutil.copytree(CHART, folder / "smoker", dirs_exist_ok=True)
     shutil.copy(CHART / "templates" / "NOTES.txt", chart / "notes")
     carrier = 'kind: Notes\nmetadata: {name: notes}\ntext: {{ tpl (.Files.Get "notes") . | quote }}\n'
@@ -33,7 +36,7 @@ def notes(helm: Helm, folder: Path, values: dict[str, Any], release: str = "smok
 
 
 def commands(text: str) -> list[list[str]]:
-    """The commands in the notes: lines indented by four."""
+    """Return the commands in the notes: lines indented by four."""
     return [shlex.split(line) for line in text.splitlines() if line.startswith("    ")]
 
 
@@ -42,13 +45,13 @@ def option(command: list[str], name: str) -> str:
 
 
 def test_table() -> None:
-    """The README's table is what values.yaml says; `python tests/chart/values_table.py --write` makes it so."""
+    """The README's table matches values.yaml; `python tests/chart/values_table.py --write` writes it."""
     assert with_table(README, table(ROWS)) == README
     assert len(ROWS) > 50
 
 
 def test_defaults() -> None:
-    """The chart's defaults.yaml is what values.yaml says; the same command makes it so."""
+    """The chart's defaults.yaml matches values.yaml; the same command writes it."""
     assert defaults(ROWS) == (CHART / "defaults.yaml").read_text()
 
 
@@ -61,7 +64,7 @@ def test_schema_describes_every_value() -> None:
 
 
 def test_descriptions_of_a_shared_level() -> None:
-    """Two groups that share a definition each have descriptions of their own, and keep its rules."""
+    """Two groups that share a definition have their own descriptions and keep its rules."""
     shared = {"type": "object", "properties": {"port": {"type": "integer"}}}
     schema = {"properties": {key: {"$ref": "#/definitions/d"} for key in "ab"}, "definitions": {"d": shared}}
     found = json.loads(described(json.dumps(schema), [Row("a.port", 1, "One."), Row("b.port", 2, "Two.")]))
@@ -70,7 +73,7 @@ def test_descriptions_of_a_shared_level() -> None:
 
 
 def test_variables(helm: Helm) -> None:
-    """The table names the variable of every setting, beside the value that sets it."""
+    """The table names the variable of every setting, next to the value that sets it."""
     release = helm.render()
     for component in ("tcp-echo", "udp-echo", "http-echo", "prober", "hub"):
         for variable in release.env(component).keys() - OF_THE_RELEASE:
@@ -78,7 +81,7 @@ def test_variables(helm: Helm) -> None:
 
 
 def test_values_without_a_comment_are_noticed() -> None:
-    """The table cannot be made of values that lack a comment, or that have one at another indentation."""
+    """The table cannot be made if values lack a comment, or have one at another indentation."""
     assert [row.key for row in rows("a:\n  # -- One.\n  # Two.\n  b: 1\n")] == ["a.b"]
     assert rows("# -- One,\n# two.\nb: {c: 1}\n")[0].text == "One, two."
     for source in ("b: 1\n", "# plain\nb: 1\n", "a:\n# -- One.\n  b: 1\n", "# -- One.\n\nb: 1\n"):
@@ -89,7 +92,7 @@ def test_values_without_a_comment_are_noticed() -> None:
 
 
 def test_notes_commands(helm: Helm, tmp_path: Path) -> None:
-    """The notes give five commands, which end by themselves and name this release's namespace."""
+    """The notes contain five commands, which end by themselves and use this release's namespace."""
     for values in ({}, ALL):
         found = commands(notes(helm, tmp_path, values, "lungs", "net"))
         assert [command[:2] for command in found] == [
@@ -106,7 +109,7 @@ def test_notes_commands(helm: Helm, tmp_path: Path) -> None:
 
 
 def test_notes_selectors(helm: Helm, tmp_path: Path) -> None:
-    """The notes' selectors select this release's probers, all its pods, and its Service's endpoints."""
+    """The selectors in the notes select this release's probers, all its pods, and its Service's endpoints."""
     _, hub, logs, get_pods, slices = commands(notes(helm, tmp_path, {}, "lungs"))
     release, other = helm.render(release="lungs"), helm.render(release="other")
     everything = {"tcp-echo", "udp-echo", "http-echo", "prober", "hub", "test"}
@@ -121,7 +124,7 @@ def test_notes_selectors(helm: Helm, tmp_path: Path) -> None:
 
 
 def test_notes_of_the_mesh(helm: Helm, tmp_path: Path) -> None:
-    """The notes tell of peers where there are some, and of what the nodes' network needs where it is wanted."""
+    """The notes mention peers if there are some, and the needs of the host network if it is enabled."""
     plain, none, host = (notes(helm, tmp_path, values) for values in ({}, NO_MESH, HOST))
     assert "FAILED error=timeout peer=node-2 plane=pod family=ipv4" in plain
     assert "peer=" not in none
@@ -132,13 +135,13 @@ def test_notes_of_the_mesh(helm: Helm, tmp_path: Path) -> None:
 
 
 def test_notes_of_some_probes(helm: Helm, tmp_path: Path) -> None:
-    """Where not all protocols are probed, the notes say which are."""
+    """If not all protocols are probed, the notes name those that are."""
     assert " probes them every 30 s" in notes(helm, tmp_path, {})
     assert " probes them over TCP and UDP every 30 s" in notes(helm, tmp_path, {"prober": {"probes": ["tcp", "udp"]}})
 
 
 def test_notes_are_whole(helm: Helm, tmp_path: Path) -> None:
-    """The notes fill in what they mention, fit a terminal, and leave no trace of a missing value."""
+    """The notes have every value filled in, fit a terminal, and leave no trace of a missing value."""
     for more in ({}, NO_MESH, HOST):
         text = notes(helm, tmp_path, {"prober": {"intervalSeconds": 7, "timeoutSeconds": 2}, **more})
         assert "every 7 s" in text
@@ -148,7 +151,7 @@ def test_notes_are_whole(helm: Helm, tmp_path: Path) -> None:
 
 
 def test_lint(helm: Helm) -> None:
-    """`helm lint --strict` has nothing to say against the chart, with any values under ci/."""
+    """`helm lint --strict` reports nothing about the chart, with any values of ci/."""
     for values in sorted((CHART / "ci").glob("*-values.yaml")):
         said = helm.run("lint", "--strict", str(CHART), "--values", str(values))
         assert "0 chart(s) failed" in said
@@ -156,7 +159,7 @@ def test_lint(helm: Helm) -> None:
 
 
 def test_cluster_versions(helm: Helm) -> None:
-    """The chart takes the versions that managed clusters give themselves, and refuses clusters that are too old."""
+    """The chart accepts the version strings of managed clusters, and refuses clusters that are too old."""
     for version in ("1.25.0", "v1.31.2-gke.100", "v1.31.2+k3s1"):
         assert helm.run("template", "smoker", str(CHART), "--kube-version", version)
     with pytest.raises(Exception, match="incompatible with Kubernetes"):
@@ -164,7 +167,7 @@ def test_cluster_versions(helm: Helm) -> None:
 
 
 def test_notes_say_where_the_page_is(helm: Helm, tmp_path: Path) -> None:
-    """On this machine through a forwarded port, and at the first host of the Ingress where there is one."""
+    """The notes give the page's address: through a forwarded port, or at the first host of the Ingress."""
     forwarded = "http://localhost:8083/ while this runs:"
     ingress = {"enabled": True, "hosts": ["smoker.example.com"], "withoutLogin": True}
     assert f"Its page is on {forwarded}" in notes(helm, tmp_path, {})
@@ -173,7 +176,7 @@ def test_notes_say_where_the_page_is(helm: Helm, tmp_path: Path) -> None:
 
 
 def test_notes_warn_where_prometheus_is_shut_out(helm: Helm, tmp_path: Path) -> None:
-    """With policies and a monitor, until networkPolicy.adminFrom names a client."""
+    """With policies and a monitor the notes warn until networkPolicy.adminFrom names a client."""
     policy: dict[str, Any] = {"enabled": True}
     scraped = {"metrics": {"podMonitor": {"enabled": True}}, "networkPolicy": policy}
     warning = "WARNING: the network policies let no Prometheus scrape."
@@ -201,7 +204,7 @@ OBJECTS = {
 
 
 def test_objects(helm: Helm) -> None:
-    """The README's table of objects names exactly the objects that the chart can install."""
+    """The README's table of objects lists exactly the objects that the chart can install."""
     others = {"hub": {"history": {"persistence": {"enabled": True}}}, "metrics": {"serviceMonitor": {"enabled": True}}}
     releases = [helm.render(merged(HOST, OBJECTS)), helm.render(others)]
     installed = {(each["kind"], each["metadata"]["name"]) for release in releases for each in release.objects}

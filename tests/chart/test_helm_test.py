@@ -31,7 +31,7 @@ def test_hook(helm: Helm) -> None:
 
 
 def test_no_other_hooks(helm: Helm) -> None:
-    """Nothing but the test is a hook: all the rest is upgraded and uninstalled with the release."""
+    """Only the test is a hook: everything else is upgraded and uninstalled with the release."""
     hooks = [o["kind"] for o in helm.render(ALL).objects if "helm.sh/hook" in o["metadata"].get("annotations", {})]
     assert hooks == ["Pod"]
 
@@ -50,14 +50,14 @@ def test_one_round_of_the_prober(helm: Helm) -> None:
 
 
 def test_own_service(helm: Helm) -> None:
-    """The test asks this release's own Service, whatever the probers ask."""
+    """The test probes this release's own Service, whatever the probers probe."""
     release = helm.render({"prober": {"serverHost": "echo.example.com"}})
     assert release.env("prober")["SERVER_HOST"] == "echo.example.com"
     assert release.env("test")["SERVER_HOST"] == "smoker-server"
 
 
 def test_the_hub(helm: Helm) -> None:
-    """Then it asks the hub, until the mesh is whole; without a mesh there is no hub."""
+    """The test then asks the hub until the mesh is whole; without a mesh there is no hub."""
     asks = ["once", "--settle", "10", "--no-targets", "--wait", "--hub"]
     for values in ({}, HOST):
         release = helm.render(values)
@@ -68,7 +68,7 @@ def test_the_hub(helm: Helm) -> None:
 
 
 def test_a_hub_that_wants_credentials(helm: Helm) -> None:
-    """The test pod mounts the same Secret as the hub and nothing of it is in a variable or an argument."""
+    """The test pod mounts the hub's Secret, and no variable or argument contains any part of it."""
     release = helm.render({"hub": {"auth": {"existingSecret": "smoker-login"}}})
     test = release.container("test")
     assert test["args"][-2:] == ["--hub-auth", "/etc/smoker/auth"]
@@ -78,7 +78,7 @@ def test_a_hub_that_wants_credentials(helm: Helm) -> None:
 
 
 def test_the_mesh(helm: Helm) -> None:
-    """Without a hub it asks the probers, on the admin ports of both networks that there are, until all is well."""
+    """Without a hub the test asks the probers, on the admin ports of both networks, until everything works."""
     once, wait = ["once", "--settle", "10", "--no-targets"], ["--wait"]
     pods, hosts = [*wait, "--mesh", "smoker-prober:9464"], ["--mesh", "smoker-host:19464"]
     assert helm.render(NO_HUB).container("test")["args"] == [*once, *pods]

@@ -1,4 +1,4 @@
-"""What the hub mounts and asks beside notifications: its history, its Secret, its Prometheus."""
+"""The hub's mounts and settings apart from notifications: history, Secret, Prometheus."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def pod_and_volumes(helm: Helm, values: dict[str, Any]) -> tuple[Any, dict[str, 
 
 
 def test_by_default_it_ends_with_the_pod(helm: Helm) -> None:
-    """An emptyDir at /data, with room for SQLite's log beside the file; no claim is made."""
+    """The history is an emptyDir at /data with room for SQLite's log next to the file; there is no claim."""
     spec, volumes = pod_and_volumes(helm, {})
     assert volumes["data"]["emptyDir"] == {"sizeLimit": "320Mi"}
     assert {"name": "data", "mountPath": "/data"} in spec["template"]["spec"]["containers"][0]["volumeMounts"]
@@ -31,7 +31,7 @@ def test_by_default_it_ends_with_the_pod(helm: Helm) -> None:
 
 
 def test_it_leaves_a_dead_node_soon(helm: Helm) -> None:
-    """Kubernetes evicts a pod from a node that is gone after 300 s; the hub is needed then, and leaves after 20 s."""
+    """Kubernetes evicts pods from a dead node after 300 s; the hub is needed then, so it leaves after 20 s."""
     spec, _ = pod_and_volumes(helm, {})
     found = {each["key"]: each for each in spec["template"]["spec"]["tolerations"]}
     assert set(found) == {"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"}
@@ -39,7 +39,7 @@ def test_it_leaves_a_dead_node_soon(helm: Helm) -> None:
 
 
 def test_a_claim_outlives_the_pod(helm: Helm) -> None:
-    """The chart makes it, the pod's group may write to it, and an upgrade ends the old pod before the new one."""
+    """The chart makes a claim that the pod's group may write to; an upgrade ends the old pod before the new one."""
     values = claimed(size="3Gi", storageClass="fast")
     spec, volumes = pod_and_volumes(helm, values)
     assert volumes["data"]["persistentVolumeClaim"] == {"claimName": "smoker-hub"}
@@ -51,14 +51,14 @@ def test_a_claim_outlives_the_pod(helm: Helm) -> None:
 
 
 def test_a_claim_of_the_users_own(helm: Helm) -> None:
-    """It is used, and none is made."""
+    """The hub uses an existing claim, and the chart makes none."""
     values = claimed(existingClaim="mine")
     assert pod_and_volumes(helm, values)[1]["data"]["persistentVolumeClaim"] == {"claimName": "mine"}
     assert not helm.render(values).of_kind("PersistentVolumeClaim")
 
 
 def test_a_claim_allows_one_replica(helm: Helm) -> None:
-    """Two pods would write to one file on different nodes."""
+    """More than one replica with a claim is refused: pods on two nodes would write to one file."""
     with pytest.raises(HelmError, match=r"hub\.history\.persistence\.enabled: needs hub\.replicas of 1"):
         helm.render({"hub": {**claimed()["hub"], "replicas": 2}})
 
@@ -74,7 +74,7 @@ def test_without_a_history_there_is_no_volume(helm: Helm) -> None:
 
 
 def test_the_secret_is_mounted(helm: Helm) -> None:
-    """The hub reads it as files, so that a renewed one needs no restart; without one there is no volume."""
+    """The hub reads the Secret as files, so a renewed one needs no restart; without a Secret there is no volume."""
     values = {"hub": {"auth": {"existingSecret": "hub-auth"}}}
     spec, volumes = pod_and_volumes(helm, values)
     assert volumes["auth"] == {"name": "auth", "secret": {"secretName": "hub-auth"}}
@@ -85,7 +85,7 @@ def test_the_secret_is_mounted(helm: Helm) -> None:
 
 
 def test_the_policy_lets_the_hub_ask_prometheus(helm: Helm) -> None:
-    """The port of its URL, the usual one where it names none."""
+    """The policy opens the port of Prometheus' URL, or the usual port of its scheme."""
     for url, port in (("http://prometheus.monitoring:9090/x", 9090), ("https://prometheus.example.com", 443)):
         release = helm.render({"networkPolicy": {"enabled": True}, "hub": {"prometheus": {"url": url}}})
         egress = release.get("NetworkPolicy", "smoker-hub")["spec"]["egress"]
@@ -104,13 +104,13 @@ def ingress(helm: Helm, *, hub: dict[str, Any], **values: Any) -> Any:
 
 
 def test_no_ingress_by_default(helm: Helm) -> None:
-    """The page is reachable from inside the cluster alone; without a hub there is no Ingress either."""
+    """By default only the cluster reaches the page; without a hub there is no Ingress either."""
     assert not helm.render({}).of_kind("Ingress")
     assert not helm.render({"mesh": {"enabled": False}, "hub": {"ingress": INGRESS}}).of_kind("Ingress")
 
 
 def test_an_ingress_leads_to_the_page(helm: Helm) -> None:
-    """Each host, class, annotations and TLS; the port by its name, so that it follows hub.port."""
+    """The Ingress has each host, class, annotations and TLS, and names the port, so that it follows hub.port."""
     tls = [{"secretName": "smoker-tls", "hosts": INGRESS["hosts"]}]
     made = ingress(helm, hub={"port": 9083}, className="nginx", annotations={"a": "b"}, tls=tls)
     assert made["apiVersion"] == "networking.k8s.io/v1"
@@ -124,7 +124,7 @@ def test_an_ingress_leads_to_the_page(helm: Helm) -> None:
 
 
 def test_notifications_link_to_the_ingress(helm: Helm) -> None:
-    """To its first host, by https where it has TLS; a URL that is given wins."""
+    """Links lead to the Ingress's first host, by https if it has TLS; a URL in the values overrides that."""
 
     def url(**hub: Any) -> str:
         return helm.render({"hub": {**LOGIN, **hub}}).env("hub")["EXTERNAL_URL"]
@@ -143,18 +143,21 @@ def test_notifications_link_to_the_ingress(helm: Helm) -> None:
     ],
 )
 def test_an_ingress_that_is_refused(any_helm: Helm, hub: dict[str, Any], why: str) -> None:
-    """Without a login, unless that is meant, and without a host: one sentence that names the value."""
+    """An Ingress without a login or without a host is refused in one sentence that names the value."""
     with pytest.raises(HelmError, match=why):
         any_helm.render({"hub": hub})
 
 
 def test_an_ingress_without_a_login_is_meant(helm: Helm) -> None:
-    """Where the ingress controller asks for a login itself, the chart goes along."""
+    """With withoutLogin the chart accepts an Ingress without a login, for controllers with a login of their own."""
     assert helm.render({"hub": {"ingress": {**INGRESS, "withoutLogin": True}}}).of_kind("Ingress")
 
 
 def test_replicas_spread(helm: Helm) -> None:
-    """From two on over nodes, as far as possible, by labels that select the hub's pods alone; a value of yours wins."""
+    """Two or more replicas spread over nodes, by labels that select only the hub's pods.
+
+    A value of the user overrides that.
+    """
 
     def spread(**hub: Any) -> Any:
         spec, _ = pod_and_volumes(helm, {"hub": hub})

@@ -20,7 +20,7 @@ EVERYTHING = {
 
 @pytest.mark.parametrize("component", [*WORKLOADS, "host"])
 def test_selectors(helm: Helm, component: str) -> None:
-    """A workload selects by name, instance and component: its own pods, no others, whatever the values are."""
+    """A workload selects by name, instance and component exactly its own pods, with any values."""
     for values in (HOST, ALL):
         release = helm.render(values)
         selector = release.component(component)["spec"]["selector"]
@@ -41,7 +41,7 @@ def test_app(helm: Helm, app: str, components: set[str]) -> None:
 
 
 def test_recommended_labels(helm: Helm) -> None:
-    """Every object and every pod says what it belongs to, in Kubernetes' own labels."""
+    """Every object and pod has Kubernetes' recommended labels."""
     release = helm.render(EVERYTHING)
     for labels in [o["metadata"]["labels"] for o in [*release.objects, *pods(release).values()]]:
         assert labels[f"{PREFIX}name"] == labels[f"{PREFIX}part-of"] == labels[f"{PREFIX}instance"] == "smoker"
@@ -64,7 +64,7 @@ def test_common_labels_and_annotations(helm: Helm) -> None:
 
 
 def test_a_new_chart_rolls_nothing(helm: Helm, tmp_path: Path) -> None:
-    """Another version of the chart with the same images changes no pod template; its objects say the new version."""
+    """A new chart version with the same images changes no pod template; its objects have the new version."""
     chart = shutil.copytree(CHART, tmp_path / "smoker")
     about = (chart / "Chart.yaml").read_text()
     about = about.replace("version: 0.1.0", "version: 0.2.0+b7").replace("appVersion: dev", "appVersion: 2.0.0+b7")

@@ -1,4 +1,4 @@
-"""How steady SmokerPacketLoss is: simulated packets of a hundred nodes, judged by Prometheus' own rule engine."""
+"""How reliable SmokerPacketLoss is: simulated packets of a hundred nodes, judged by Prometheus' own rule engine."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def series(node: str, counts: list[int]) -> list[dict[str, str]]:
 
 
 def alarms_by_ratio(counts: list[int], limit: float = 0.01) -> int:
-    """Return how often a rule would fire that compares the plain share."""
+    """Return how often a rule that compares the plain share would fire."""
     total = [0, *itertools.accumulate(counts)]
     above = [(total[at] - total[at - WINDOW]) / (WINDOW * TRAIN) > limit for at in range(WINDOW, len(total))]
     return sum(len(list(some)) > PATIENCE for is_above, some in itertools.groupby(above) if is_above)
 
 
 def firing(helm: Helm, folder: Path, found: list[dict[str, str]], rounds: int, *nodes: str) -> None:
-    """Run the chart's rules on the series, and fail unless SmokerPacketLoss fires for these nodes and no others."""
+    """Run the chart's rules on the series; fail unless SmokerPacketLoss fires for exactly these nodes."""
     others = ("probeFailing", "targetFailing", "targetGone", "latencyHigh", "proberMissing")
     off = nested("metrics.prometheusRule", {key: {"enabled": False} for key in others})
     release = helm.render(merged(ON, off), release=RELEASE, namespace=NAMESPACE)
@@ -69,14 +69,14 @@ def firing(helm: Helm, folder: Path, found: list[dict[str, str]], rounds: int, *
 
 
 def test_no_false_alarm(any_helm: Helm, tmp_path: Path) -> None:
-    """A hundred nodes that lose 0.3 % for six hours set off no alert of 1 %; the plain share would set off dozens."""
+    """A hundred nodes that lose 0.3 % for six hours fire no alert at 1 %; the plain share would fire dozens."""
     counts = [lost(0.003, seed) for seed in range(NODES)]
     assert sum(map(alarms_by_ratio, counts)) > 30
     firing(any_helm, tmp_path, [one for n, each in enumerate(counts) for one in series(f"n{n}", each)], ROUNDS)
 
 
 def test_true_loss_is_found(any_helm: Helm, tmp_path: Path) -> None:
-    """A node that loses 6 % sets off the alert within two hours, beside nine that lose 0.3 %."""
+    """A node that loses 6 % fires the alert within two hours, among nine that lose 0.3 %."""
     rounds = 240
     found = series("a", lost(0.06, 1, rounds))
     for seed in range(9):

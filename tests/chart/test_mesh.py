@@ -1,4 +1,4 @@
-"""The mesh: how probers find each other, what that permits them, where they answer; on pods' and nodes' networks."""
+"""The mesh: how probers find each other, their permissions, and where they answer, on the pod and host network."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MOVED = {"tcp": 28080, "udp": 28081, "http": 28082, "stamp": 28062}
 
 
 def ports(release: Rendered, component: str) -> dict[str, tuple[str, int]]:
-    """A container's ports by name, the admin port too."""
+    """Return a container's ports by name, including the admin port."""
     return {p["name"]: (p["protocol"], p["containerPort"]) for p in release.container(component)["ports"]}
 
 
 def test_permission(helm: Helm) -> None:
-    """Probers and the hub may read the EndpointSlices of their own namespace; probers nothing else but the DNS pods."""
+    """Probers and the hub may read the EndpointSlices of their namespace; probers may also list only the DNS pods."""
     for values, name in (({}, "smoker-prober"), (HOST, "smoker-prober"), ({}, "smoker-hub")):
         release = helm.render(values, namespace="net")
         bindings = release.of_kind("ClusterRoleBinding")
@@ -42,7 +42,7 @@ def test_permission(helm: Helm) -> None:
 
 
 def test_nodes(helm: Helm) -> None:
-    """The hub may read Nodes, and nothing else of the cluster; with hub.watchNodes=false not even those."""
+    """The hub may read Nodes and nothing else of the cluster; with hub.watchNodes=false not even those."""
     release = helm.render(namespace="net")
     (role,), (binding,) = release.of_kind("ClusterRole"), release.of_kind("ClusterRoleBinding")
     assert role["rules"] == [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch"]}]
@@ -55,7 +55,7 @@ def test_nodes(helm: Helm) -> None:
 
 
 def test_lease(helm: Helm) -> None:
-    """Two replicas share one Lease, which they may create, read and update; one replica needs none."""
+    """Two replicas share one Lease, which they may create, read and update; one replica has none."""
     release = helm.render({"hub": {"replicas": 2}}, release="lungs")
     name = release.env("hub")["LEASE_NAME"]
     assert name == "lungs-hub"
@@ -72,7 +72,7 @@ def test_lease(helm: Helm) -> None:
 
 
 def test_token(helm: Helm) -> None:
-    """Probers and the hub alone mount a token, that of an account which gives none to a pod that does not ask."""
+    """Only probers and the hub mount a token, of an account that gives none to a pod that does not ask."""
     release = helm.render(HOST)
     assert release.get("ServiceAccount", "smoker-prober")["automountServiceAccountToken"] is False
     mounting = {name for name, pod in pods(release).items() if pod["spec"]["automountServiceAccountToken"]}
@@ -81,7 +81,7 @@ def test_token(helm: Helm) -> None:
 
 
 def test_without_a_mesh(helm: Helm) -> None:
-    """Nobody has a permission or a token, nothing finds probers, and they open no port but the admin port."""
+    """Without a mesh nothing has a permission or a token, nothing finds probers, and only the admin port is open."""
     release = helm.render(NO_MESH)
     assert not release.of_kind("ServiceAccount", "Role", "RoleBinding")
     assert [o["metadata"]["name"] for o in release.of_kind("Service")] == ["smoker-server"]
@@ -91,7 +91,7 @@ def test_without_a_mesh(helm: Helm) -> None:
 
 @pytest.mark.parametrize(("component", "shift", "admin"), [("prober", 0, 9464), ("host", 10000, 19464)])
 def test_ports_agree(helm: Helm, component: str, shift: int, admin: int) -> None:
-    """Headless Service, container port and setting are one number, under the name by which peers are found."""
+    """Headless Service, container port and setting have one number, under the name that discovery uses."""
     release = helm.render(HOST)
     expected = {name: (protocol, number + shift) for name, (protocol, number) in PORTS.items()}
     assert ports(release, component) == {**expected, "admin": ("TCP", admin)}
@@ -109,7 +109,7 @@ def test_ports_agree(helm: Helm, component: str, shift: int, admin: int) -> None
 
 @pytest.mark.parametrize(("key", "component"), [("mesh", "prober"), ("hostNetwork", "host")])
 def test_ports_follow_the_values(helm: Helm, key: str, component: str) -> None:
-    """Ports can be moved, those of pods and those of nodes each for itself."""
+    """Ports can be changed, those of pods and those of nodes separately."""
     plain, moved = helm.render(HOST), helm.render(merged(HOST, nested(f"{key}.ports", MOVED)))
     (other,) = {"prober", "host"} - {component}
     assert sorted(number for _, number in ports(moved, component).values() if number > 20000) == sorted(MOVED.values())
@@ -123,7 +123,7 @@ def test_ports_follow_the_values(helm: Helm, key: str, component: str) -> None:
 
 @pytest.mark.parametrize("listen", ["nodeIP", "all"])
 def test_addresses_on_the_node(helm: Helm, listen: str) -> None:
-    """On the node's network a prober listens on the node's addresses alone, unless `all` are wanted."""
+    """On the host network a prober listens only on the node's addresses, unless the value is `all`."""
     release = helm.render(merged(HOST, {"hostNetwork": {"listen": listen}}))
     wanted = {"name": "LISTEN_ADDRESS", "valueFrom": {"fieldRef": {"fieldPath": "status.podIPs"}}}
     found = [variable for variable in release.container("host")["env"] if variable["name"] == "LISTEN_ADDRESS"]
@@ -132,7 +132,7 @@ def test_addresses_on_the_node(helm: Helm, listen: str) -> None:
 
 
 def test_both_families(helm: Helm) -> None:
-    """Peers are found in the address families that the Service of the echoes has."""
+    """Peers have the address families of the echo Service."""
     for values in ({}, {"service": {"ipFamilyPolicy": "RequireDualStack", "ipFamilies": ["IPv6", "IPv4"]}}):
         services = helm.render({**HOST, **values}).of_kind("Service")
         assert len(services) == 4
@@ -140,7 +140,10 @@ def test_both_families(helm: Helm) -> None:
 
 
 def test_host_network(helm: Helm) -> None:
-    """By default no pod is on its node's network; then one on each node is, and looks up names as others do."""
+    """By default no pod uses the host network.
+
+    When enabled, one pod on each node does, and resolves names as others do.
+    """
     assert not any("hostNetwork" in pod["spec"] for pod in pods(helm.render()).values())
     release = helm.render(HOST)
     on_node = {name: pod["spec"] for name, pod in pods(release).items() if "hostNetwork" in pod["spec"]}
@@ -151,7 +154,7 @@ def test_host_network(helm: Helm) -> None:
 
 
 def test_host_is_a_prober(helm: Helm) -> None:
-    """On the nodes' network runs what runs in pods, on the same nodes, and is replaced as slowly."""
+    """The prober on the host network equals the one in pods, on the same nodes, with the same update strategy."""
     release = helm.render(HOST)
     prober, host = release.component("prober")["spec"], release.component("host")["spec"]
     assert host["updateStrategy"] == prober["updateStrategy"]
@@ -162,7 +165,7 @@ def test_host_is_a_prober(helm: Helm) -> None:
 
 
 def test_no_port_of_a_node_twice(helm: Helm) -> None:
-    """By default what opens ports on a node shares none of them with itself, nor a number with any pod's port."""
+    """By default the ports on a node differ from each other and from the ports of all pods."""
     release = helm.render(HOST)
     on_node = list(ports(release, "host").values())
     assert len(set(on_node)) == len(on_node) == 5
@@ -199,19 +202,19 @@ def test_no_port_of_a_node_twice(helm: Helm) -> None:
     ],
 )
 def test_what_cannot_be(helm: Helm, values: dict[str, Any], message: str) -> None:
-    """What would fail on the nodes is refused before anything is installed, in a sentence with the values' names."""
+    """Values that would fail on the nodes are refused before installation, in a sentence with their names."""
     with pytest.raises(HelmError, match=message):
         helm.render(values)
 
 
 def test_tcp_and_udp_may_share_a_number(helm: Helm) -> None:
-    """TCP and UDP are different ports, and a pod's network is not its node's: one number for both is fine."""
+    """TCP and UDP ports may have the same number, and so may a pod's port and a node's."""
     assert helm.render(merged(nested("mesh.ports.udp", 8080), nested("mesh.ports.stamp", 9464))).objects
     assert helm.render(merged(HOST, nested("hostNetwork.ports", {"tcp": 8080, "udp": 8080}))).objects
 
 
 def test_a_prober_may_list_the_pods_of_the_dns_and_nothing_else_there(any_helm: Helm) -> None:
-    """A Role in the namespace of the DNS, bound to the probers' account, and gone with each value that needs none."""
+    """A Role in the DNS's namespace is bound to the probers' account. It is absent with each value that needs none."""
     for values, where in (({}, "kube-system"), ({"dns": {"replicas": {"namespace": "dns"}}}, "dns")):
         release = any_helm.render(values)
         role, binding = (release.get(kind, "default-smoker-prober") for kind in ("Role", "RoleBinding"))

@@ -1,4 +1,7 @@
-"""Who scrapes the pods: annotations, a PodMonitor or a ServiceMonitor. The alerts: test_rules.py and test_alerts.py."""
+"""How pods are scraped: annotations, a PodMonitor or a ServiceMonitor.
+
+test_rules.py and test_alerts.py test the alerts.
+"""
 
 from __future__ import annotations
 
@@ -26,14 +29,14 @@ def port_names(pod: Object) -> set[str]:
 
 
 def test_off(helm: Helm) -> None:
-    """By default there is nothing that needs the CRDs of the Prometheus operator, and no pod is annotated."""
+    """By default there is no object that needs the CRDs of the Prometheus operator, and no pod has annotations."""
     release = helm.render()
     assert not [o for o in release.objects if o["apiVersion"].startswith("monitoring.coreos.com/")]
     assert not [name for name, pod in pods(release).items() if SCRAPED.keys() & pod["metadata"].get("annotations", {})]
 
 
 def test_scrape_annotations(helm: Helm) -> None:
-    """Every long-lived pod, and not the test pod, says that it is scraped, on which port and where."""
+    """Every long-lived pod, and not the test pod, has annotations with its scrape port and path."""
     for port in (9464, 19464):
         release = helm.render({**ANNOTATED, "adminPort": port})
         for component in WORKLOADS:
@@ -46,14 +49,14 @@ def test_scrape_annotations(helm: Helm) -> None:
 
 @pytest.mark.parametrize("component", WORKLOADS)
 def test_own_annotations_win(helm: Helm, component: str) -> None:
-    """What podAnnotations say of the same keys holds, and the others are beside them."""
+    """podAnnotations override the same keys; the other annotations stay."""
     own = {"prometheus.io/scrape": "false", "example.com/note": "x"}
     release = helm.render({**ANNOTATED, VALUES_KEY[component]: {"podAnnotations": own}})
     assert release.pod(component)["metadata"]["annotations"] == {**SCRAPED, **own}
 
 
 def test_pod_monitor_selects(helm: Helm) -> None:
-    """One PodMonitor takes every pod of this release that serves the admin port, and no pod of another release."""
+    """One PodMonitor selects exactly the pods of this release that serve the admin port."""
     for values, others in ((MONITORED, set()), ({**MONITORED, **HOST}, {"host"}), (ALL, {"host"})):
         release = helm.render(values)
         (one,) = release.of_kind("PodMonitor")
@@ -63,7 +66,7 @@ def test_pod_monitor_selects(helm: Helm) -> None:
 
 
 def test_pod_monitor_scrapes(helm: Helm) -> None:
-    """It asks the port by its name, as often and as long as the values say."""
+    """The PodMonitor names the port, and has the interval and timeout of the values."""
     for values, interval, timeout in ((MONITORED, "30s", "10s"), (ALL, "15s", "5s")):
         (one,) = helm.render(values).of_kind("PodMonitor")
         (endpoint,) = one["spec"]["podMetricsEndpoints"]
@@ -72,7 +75,7 @@ def test_pod_monitor_scrapes(helm: Helm) -> None:
 
 
 def test_target_labels(helm: Helm) -> None:
-    """Its series have the labels of which docs/metrics.md speaks; `namespace` and `pod` every PodMonitor adds."""
+    """Its series have the labels that docs/metrics.md lists; every PodMonitor adds `namespace` and `pod`."""
     spec = monitor(helm)["spec"]
     from_pods = {label.replace(".", "_").replace("/", "_") for label in spec["podTargetLabels"]}
     (endpoint,) = spec["podMetricsEndpoints"]
@@ -84,7 +87,7 @@ def test_target_labels(helm: Helm) -> None:
 
 
 def test_service_monitor_selects(helm: Helm) -> None:
-    """The ServiceMonitor selects its own Service alone, through which every pod with an admin port is scraped once."""
+    """The ServiceMonitor selects only its own Service, by which every pod with an admin port is scraped once."""
     release = helm.render(merged(BY_SERVICE, HOST))
     (one,) = release.of_kind("ServiceMonitor")
     (service,) = [s for s in release.of_kind("Service") if selects(one["spec"]["selector"], s["metadata"]["labels"])]
@@ -99,7 +102,7 @@ def test_service_monitor_selects(helm: Helm) -> None:
 
 
 def test_service_monitor_scrapes_alike(helm: Helm) -> None:
-    """The ServiceMonitor asks the same path with the same labels as the PodMonitor, as often as its own values say."""
+    """The ServiceMonitor scrapes the same path with the same labels as the PodMonitor, at its own interval."""
     own = {"serviceMonitor": {"enabled": True, "intervalSeconds": 60, "timeoutSeconds": 20}}
     (one,) = helm.render({"metrics": own}).of_kind("ServiceMonitor")
     by_pod = monitor(helm)["spec"]
@@ -110,7 +113,7 @@ def test_service_monitor_scrapes_alike(helm: Helm) -> None:
 
 @pytest.mark.parametrize("key", ENDPOINTS)
 def test_relabelings(helm: Helm, key: str) -> None:
-    """Relabelings of the user follow the chart's own; those of samples are there only where the user has some."""
+    """The user's relabelings follow the chart's own; metric relabelings exist only if the user has some."""
     rules = [{"targetLabel": "cluster", "replacement": "blue"}]
     drop = [{"action": "drop", "sourceLabels": ["__name__"], "regex": "process_.+"}]
     kind = f"{key[0].upper()}{key[1:]}"
@@ -125,7 +128,7 @@ def test_relabelings(helm: Helm, key: str) -> None:
 
 
 def test_one_monitor(helm: Helm) -> None:
-    """A PodMonitor beside a ServiceMonitor is refused: Prometheus would scrape and count each pod twice."""
+    """A PodMonitor together with a ServiceMonitor is refused: Prometheus would count each pod twice."""
     with pytest.raises(HelmError, match=r"metrics\.serviceMonitor\.enabled: excludes metrics\.podMonitor\.enabled"):
         helm.render(merged(MONITORED, BY_SERVICE))
 
@@ -135,7 +138,7 @@ def test_one_monitor(helm: Helm) -> None:
     [("podMonitor", "PodMonitor"), ("serviceMonitor", "ServiceMonitor"), ("prometheusRule", "PrometheusRule")],
 )
 def test_labels_and_annotations(helm: Helm, key: str, kind: str) -> None:
-    """Each object gets the labels that a Prometheus selects by, and annotations, beside the common ones."""
+    """Each object gets the labels by which a Prometheus selects, and annotations, in addition to the common ones."""
     own = {"enabled": True, "labels": {"release": "prom", "team": "ours"}, "annotations": {"note": "x"}}
     release = helm.render({"metrics": {key: own}, "commonLabels": {"team": "all"}, "commonAnnotations": {"a": "b"}})
     (one,) = release.of_kind(kind)
@@ -148,7 +151,7 @@ def test_labels_and_annotations(helm: Helm, key: str, kind: str) -> None:
 
 @pytest.mark.parametrize("key", ENDPOINTS)
 def test_timeout_within_interval(helm: Helm, key: str) -> None:
-    """A scrape that may take longer than the interval is refused in a sentence, as Prometheus would refuse it."""
+    """A scrape timeout longer than the interval is refused in a sentence, as Prometheus would refuse it."""
     with pytest.raises(HelmError, match=rf"metrics\.{key}\.timeoutSeconds: must not exceed intervalSeconds"):
         helm.render(nested(f"metrics.{key}", {"intervalSeconds": 5, "timeoutSeconds": 6}))
     assert helm.render(nested(f"metrics.{key}", {"intervalSeconds": 5, "timeoutSeconds": 5})).objects
@@ -156,7 +159,7 @@ def test_timeout_within_interval(helm: Helm, key: str) -> None:
 
 @pytest.mark.parametrize(("kind", "values"), [("PodMonitor", MONITORED), ("ServiceMonitor", BY_SERVICE)])
 def test_every_series_has_the_name_of_the_cluster(helm: Helm, kind: str, values: dict[str, Any]) -> None:
-    """Where it is set: by a relabeling, so `up` has it, too; alerts and recorded series carry it."""
+    """With cluster.name a relabeling adds it to all series, also `up`; alerts and recorded series have it."""
     values = merged(values, {"metrics": {"prometheusRule": {"enabled": True}}})
     named = helm.render(merged(values, {"cluster": {"name": "pay$1"}}))
     (one,) = named.of_kind(kind)

@@ -19,7 +19,7 @@ def names(release: Rendered) -> set[tuple[str, str]]:
 
 
 def of_dns(base: str) -> set[tuple[str, str]]:
-    """What allows probers to list the pods of the DNS, in its namespace."""
+    """Return the objects that allow probers to list the DNS pods, in their namespace."""
     return {(kind, f"default-{base}-prober") for kind in ("Role", "RoleBinding")}
 
 
@@ -41,13 +41,13 @@ def expected(base: str) -> set[tuple[str, str]]:
 
 
 def test_objects(helm: Helm) -> None:
-    """A release is a Service, three Deployments, a DaemonSet, its plan, what its mesh needs, a hub and a test pod."""
+    """A release is a Service, three Deployments, a DaemonSet, a plan, the mesh's objects, a hub and a test pod."""
     assert names(helm.render()) == expected("smoker")
     assert names(helm.render(release="lungs")) == expected("lungs")
 
 
 def test_without_a_mesh(helm: Helm) -> None:
-    """What only a mesh needs goes with it: the account, its permission, the headless Service, the hub."""
+    """Without a mesh its objects are absent: account, permission, headless Service, hub."""
     gone = {(kind, "smoker-prober") for kind in MESH} | of_dns("smoker")
     assert names(helm.render(NO_MESH)) == {
         each for each in expected("smoker") - gone if not each[1].endswith("smoker-hub")
@@ -55,32 +55,32 @@ def test_without_a_mesh(helm: Helm) -> None:
 
 
 def test_without_a_hub(helm: Helm) -> None:
-    """Without the hub nothing of it is left, and everything else stays."""
+    """Without the hub all its objects are absent, and everything else stays."""
     found = names(helm.render({"hub": {"enabled": False}}))
     assert found == {each for each in expected("smoker") if not each[1].endswith("smoker-hub")}
 
 
 def test_host_network(helm: Helm) -> None:
-    """The probers on the nodes' network are a DaemonSet with a headless Service, called `host`."""
+    """The probers on the host network are a DaemonSet with a headless Service, called `host`."""
     second = {("DaemonSet", "smoker-host"), ("Service", "smoker-host")}
     assert names(helm.render(HOST)) == expected("smoker") | second
 
 
 def test_disruption_budgets(helm: Helm) -> None:
-    """An echo service of several pods has a disruption budget; of one pod none, or no node could be drained."""
+    """An echo service with several pods has a disruption budget; with one pod it has none, so nodes can be drained."""
     for replicas, there in ((0, False), (1, False), (2, True), (3, True)):
         found = names(helm.render({"udpEcho": {"replicas": replicas}}))
         assert found == expected("smoker") | ({("PodDisruptionBudget", "smoker-udp-echo")} if there else set())
 
 
 def test_policies(helm: Helm) -> None:
-    """Network policies come only when they are asked for, and are named after what they select."""
+    """Network policies exist only when enabled, and are named after the pods that they select."""
     policies = {("NetworkPolicy", f"smoker-{what}") for what in ("server", "prober", "hub")}
     assert names(helm.render(POLICY)) == expected("smoker") | policies
 
 
 def test_monitoring(helm: Helm) -> None:
-    """What needs the CRDs of the Prometheus operator comes only when it is asked for."""
+    """Objects that need the CRDs of the Prometheus operator exist only when enabled."""
     assert names(helm.render(MONITORING)) == expected("smoker") | {
         ("PodMonitor", "smoker-metrics"),
         ("PrometheusRule", "smoker-alerts"),
@@ -88,7 +88,7 @@ def test_monitoring(helm: Helm) -> None:
 
 
 def test_fullname_override(helm: Helm) -> None:
-    """fullnameOverride stands in for the release name, in the probers' target too."""
+    """fullnameOverride replaces the release name, also in the probers' target."""
     release = helm.render({"fullnameOverride": "lungs"})
     assert names(release) == expected("lungs")
     assert release.env("prober")["SERVER_HOST"] == "lungs-server"
@@ -99,7 +99,7 @@ def test_fullname_override(helm: Helm) -> None:
     [("r" * 53, ""), ("smoker", "o" * 63), ("smoker", "o" * 52 + "-" + "o" * 10), ("smoker", "o" * 50 + "---oo")],
 )
 def test_long_names(helm: Helm, release: str, override: str) -> None:
-    """However long the base is, every name fits the 63 characters of a label, and no two become one."""
+    """With a base of any length every name has at most 63 characters, and no two names become equal."""
     found = helm.render({**EVERYTHING, "fullnameOverride": override}, release=release)
     assert len(names(found)) == len(found.objects) == len(expected("")) + 14
     for kind, name in names(found):
@@ -111,7 +111,7 @@ def test_long_names(helm: Helm, release: str, override: str) -> None:
 
 
 def test_dots_in_a_release_name(helm: Helm) -> None:
-    """A release name may hold dots, a Service's name may not: they become dashes; the labels keep them."""
+    """Dots in a release name become dashes, because a Service's name has none; the labels keep them."""
     release = helm.render(release="team.smoker")
     assert names(release) == expected("team-smoker")
     service = release.get("Service", "team-smoker-server")
@@ -119,7 +119,7 @@ def test_dots_in_a_release_name(helm: Helm) -> None:
 
 
 def test_digit_first(helm: Helm) -> None:
-    """A release name that no Service's name may begin with is refused with advice, and installs with the advice."""
+    """A release name that cannot begin a Service's name is refused with advice that works."""
     with pytest.raises(HelmError, match="fullnameOverride: must be set"):
         helm.render(release="1smoker")
     assert names(helm.render({"fullnameOverride": "one"}, release="1smoker")) == expected("one")
@@ -127,7 +127,7 @@ def test_digit_first(helm: Helm) -> None:
 
 @pytest.mark.parametrize("release", ["true", "null", "off"])
 def test_words_of_yaml(helm: Helm, release: str) -> None:
-    """A release whose name means something in YAML keeps it as text in every label and selector."""
+    """A release name with a meaning in YAML stays text in every label and selector."""
     found = helm.render(EVERYTHING, release=release)
     for _, selector in selectors(found):
         assert selector["matchLabels"]["app.kubernetes.io/instance"] == release
@@ -136,7 +136,7 @@ def test_words_of_yaml(helm: Helm, release: str) -> None:
 
 
 def test_namespace(helm: Helm) -> None:
-    """Every object but those of the whole cluster says its namespace: what `helm template` prints can be applied."""
+    """Every object except cluster-wide ones has its namespace, so the output of `helm template` can be applied."""
     for namespace in ("net", "off", "1e3"):  # the last two are no text to YAML, unless they are quoted
         for found in helm.render(EVERYTHING, namespace=namespace).objects:
             of_the_cluster = found["kind"].startswith("Cluster")
@@ -147,7 +147,7 @@ def test_namespace(helm: Helm) -> None:
 
 
 def test_two_releases(helm: Helm) -> None:
-    """Two releases in one namespace share no object, and no selector of one takes a pod of the other."""
+    """Two releases in one namespace share no object, and no selector of one matches a pod of the other."""
     one, two = helm.render(EVERYTHING, release="one"), helm.render(EVERYTHING, release="two")
     assert not names(one) & names(two)
     for here, there in ((one, two), (two, one)):

@@ -1,4 +1,4 @@
-"""In a namespace that denies everything by default, Smoker's own traffic gets through, and other traffic does not."""
+"""In a namespace that denies everything by default, Smoker's own traffic passes, and other traffic does not."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def is_peer(peer: Object, end: End) -> bool:
 
 
 def passes(release: Rendered, source: End, target: End, protocol: str, port: int) -> bool:
-    """Whether a new connection passes both ends, where all that no policy of the release allows is denied."""
+    """Return whether a new connection passes at both ends, if all traffic is denied that no policy allows."""
 
     def allowed(direction: str, key: str, here: End, there: End) -> bool:
         if here.address or here.namespace is not None:
@@ -82,7 +82,7 @@ def test_own_traffic(helm: Helm, prober: str) -> None:
 
 @pytest.mark.parametrize(("protocol", "port"), MESH)
 def test_peers(helm: Helm, protocol: str, port: int) -> None:
-    """Probers reach each other, and nobody else reaches them; without a mesh nobody does."""
+    """Probers reach each other, and nothing else reaches them; without a mesh nothing does."""
     release, other = helm.render(ON), helm.render(ON, release="other")
     prober = own(release, "prober")
     assert passes(release, prober, prober, protocol, port)
@@ -92,7 +92,7 @@ def test_peers(helm: Helm, protocol: str, port: int) -> None:
 
 
 def test_peers_on_both_networks(helm: Helm) -> None:
-    """What comes from a node's network has an address that no selector knows: then peers' ports and echoes are open."""
+    """With the host network, the ports of peers and echoes are open to all: no selector matches a node's address."""
     release = helm.render({**ON, **HOST})
     for protocol, port in MESH:
         assert passes(release, NODE, own(release, "prober"), protocol, port)
@@ -104,7 +104,7 @@ def test_peers_on_both_networks(helm: Helm) -> None:
 
 
 def test_the_nodes_addresses_can_be_said(helm: Helm) -> None:
-    """With nodeCidrs only what has one of these addresses gets in, and probers go nowhere else for the nodes' plane."""
+    """With nodeCidrs only these addresses get in, and probers reach only these on the host network."""
     release = helm.render({**HOST, "networkPolicy": {"enabled": True, "nodeCidrs": ["198.51.100.0/24", "fd77::/64"]}})
     elsewhere, prober = End(address="203.0.113.1"), own(release, "prober")
     for node in (NODE, End(address="fd77::1")):
@@ -117,7 +117,7 @@ def test_the_nodes_addresses_can_be_said(helm: Helm) -> None:
 
 
 def test_the_mesh_is_asked(helm: Helm) -> None:
-    """The test pod and the probers reach the probers' admin ports on both networks, even if adminFrom is narrow."""
+    """The test pod and the probers reach the probers' admin ports on both networks, however narrow adminFrom is."""
     peer = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
     release = helm.render({**HOST, "networkPolicy": {"enabled": True, "adminFrom": [peer]}})
     other = helm.render(release="other")
@@ -130,7 +130,10 @@ def test_the_mesh_is_asked(helm: Helm) -> None:
 
 
 def test_probers_of_the_nodes_ask_too(helm: Helm) -> None:
-    """With nodeCidrs the probers on the nodes' network reach admin ports; any address does not undo adminFrom."""
+    """With nodeCidrs the probers on the host network reach admin ports.
+
+    A range of all addresses does not widen adminFrom.
+    """
     policy: dict[str, Any] = {"enabled": True, "adminFrom": [{"podSelector": {"matchLabels": {"app": "prometheus"}}}]}
     for cidrs, open_port in ((["198.51.100.0/24"], True), (ANY, False)):
         release = helm.render({**HOST, "networkPolicy": {**policy, "nodeCidrs": cidrs}})
@@ -144,7 +147,7 @@ ANY = ["0.0.0.0/0", "::/0"]
 
 @pytest.mark.parametrize("cidrs", [ANY, ["::/0", "192.0.2.0/24", "0.0.0.0/0"], ["0::/0", "1.2.3.4/0"]], ids=str)
 def test_any_address_is_no_ip_block(helm: Helm, cidrs: list[str]) -> None:
-    """A range of all addresses renders no list of peers: an ipBlock, however wide, matches no node on Cilium."""
+    """A range of all addresses renders a rule without peers: on Cilium no ipBlock matches a node."""
     values = {**HOST, "networkPolicy": {"enabled": True, "nodeCidrs": cidrs, "apiCidrs": cidrs}}
     release = helm.render(values)
     assert "ipBlock" not in set(strings(release.objects))
@@ -156,7 +159,7 @@ def test_any_address_is_no_ip_block(helm: Helm, cidrs: list[str]) -> None:
 
 
 def test_one_family_alone_is_not_any_address(helm: Helm) -> None:
-    """A range of one family's addresses does not open the other family."""
+    """A range of all addresses of one family does not open the other family."""
     release = helm.render(
         {**HOST, "networkPolicy": {"enabled": True, "nodeCidrs": ["0.0.0.0/0"], "apiCidrs": ["::/0"]}}
     )
@@ -187,7 +190,7 @@ def test_api_cidrs(helm: Helm) -> None:
 
 @pytest.mark.parametrize("echo", ECHO)
 def test_echoes_go_nowhere(helm: Helm, echo: str) -> None:
-    """An echo service begins no connection: no egress rule lets it out, not even to the DNS."""
+    """An echo service starts no connection: no egress rule allows one, not even to the DNS."""
     for values in (ON, {**HOST, **ON}, ALL):
         release = helm.render(values)
         for target in (own(release, "prober"), STRANGER, DNS, API, NODE):
@@ -196,7 +199,7 @@ def test_echoes_go_nowhere(helm: Helm, echo: str) -> None:
 
 
 def test_api_ports(helm: Helm) -> None:
-    """apiPorts allows egress to the API server, which a mesh needs; without ports or without a mesh there is none."""
+    """apiPorts allows egress to the API server, which a mesh needs; without ports or without a mesh it is closed."""
     for ports, port, open_port in (
         ([443, 6443], 6443, True),
         ([443, 6443], 443, True),
@@ -211,7 +214,7 @@ def test_api_ports(helm: Helm) -> None:
 
 
 def test_ports_follow_the_values(helm: Helm) -> None:
-    """The policies open the ports that the values say, and not the default ones."""
+    """The policies open the ports of the values and not the default ones."""
     release = helm.render({**ON, "udpEcho": {"port": 18081}, "adminPort": 19464})
     assert passes(release, own(release, "prober"), own(release, "udp-echo"), "UDP", 18081)
     assert not passes(release, own(release, "prober"), own(release, "udp-echo"), "UDP", 8081)
@@ -220,7 +223,7 @@ def test_ports_follow_the_values(helm: Helm) -> None:
 
 
 def test_others_stay_out(helm: Helm) -> None:
-    """Pods of others and of other releases do not reach the echo services, and probers reach nothing else."""
+    """Other pods and other releases do not reach the echo services, and probers reach nothing else."""
     release, other = helm.render(ON), helm.render(ON, release="other")
     for echo, (protocol, port) in ECHO.items():
         for source in (STRANGER, own(other, "prober"), DNS, End(address="192.0.2.1")):
@@ -232,7 +235,7 @@ def test_others_stay_out(helm: Helm) -> None:
 
 @pytest.mark.parametrize("component", ["tcp-echo", "udp-echo", "http-echo", "prober"])
 def test_admin_port(helm: Helm, component: str) -> None:
-    """The hub, the probers and the test pod may read the probers; beside them only the clients of adminFrom may."""
+    """The hub, the probers and the test pod may read the probers; other clients only if adminFrom names them."""
     release = helm.render(ON)
     for reader in ("hub", "test", "prober") if component == "prober" else ():
         assert passes(release, own(release, reader), own(release, component), "TCP", 9464)
@@ -247,7 +250,10 @@ def test_admin_port(helm: Helm, component: str) -> None:
 
 
 def test_extra_peers(helm: Helm) -> None:
-    """extraFrom lets others in to the echo services, extraTo lets probers out; both on the echo ports alone."""
+    """extraFrom opens the echo services to others, extraTo opens other targets to probers.
+
+    Both only on the echo ports.
+    """
     release = helm.render({**ALL, "hostNetwork": {"enabled": False}})
     guest = End({"app": "guest"}, {"kubernetes.io/metadata.name": "monitoring"})
     outside = End(address="192.0.2.7")
@@ -258,7 +264,7 @@ def test_extra_peers(helm: Helm) -> None:
 
 
 def test_dns_ports(helm: Helm) -> None:
-    """dnsPorts replaces the ports of DNS; without any, probers have no DNS."""
+    """dnsPorts replaces the DNS ports; without any, probers cannot reach the DNS."""
     for ports, port, open_port in (([53, 1053], 1053, True), ([53, 1053], 5353, False), ([], 53, False)):
         values: dict[str, Any] = {"networkPolicy": {"enabled": True, "dnsPorts": ports}}
         release = helm.render(values)
@@ -273,7 +279,7 @@ def test_ports_are_numbers(helm: Helm) -> None:
 
 
 def test_no_rule_without_ports(helm: Helm) -> None:
-    """A list of ports that was emptied takes its rule with it: a rule without ports would open all of them."""
+    """An empty list of ports removes its rule: a rule without ports would open all of them."""
     empty: dict[str, Any] = {"enabled": True, "dnsPorts": [], "apiPorts": []}
     for values in (ON, {"networkPolicy": empty}, {"networkPolicy": empty, **HOST}, {"networkPolicy": empty, **NO_MESH}):
         for policy in helm.render(values).of_kind("NetworkPolicy"):
@@ -286,7 +292,7 @@ def test_no_rule_without_ports(helm: Helm) -> None:
 )
 @pytest.mark.parametrize("value", [[], None], ids=str)
 def test_no_list_is_empty(helm: Helm, key: str, value: Any) -> None:
-    """A value that is empty or null leaves no empty list in a rule: an empty one allows every peer or port."""
+    """An empty or null value leaves no empty list in a rule, because an empty list allows every peer or port."""
     policy = merged(ALL, {"networkPolicy": {key: value} if key else dict.fromkeys(ALL["networkPolicy"], value)})
     policy["networkPolicy"]["enabled"] = True
     if value == [] and key in ("apiCidrs", "nodeCidrs", ""):
@@ -300,7 +306,7 @@ def test_no_list_is_empty(helm: Helm, key: str, value: Any) -> None:
 
 
 def test_further_targets(helm: Helm) -> None:
-    """The port of each further target is open, by its number or its scheme's; without targets none is."""
+    """The port of each target is open, by its number or its scheme's port; without targets none is."""
     urls = {"api": "tcp://k.d.svc:6550", "web": "http://w/", "page": "tls://p.example", "v6": "http://[::1]/"}
     urls |= {
         "path": "https://p.example/x:7/",
@@ -321,7 +327,7 @@ def test_further_targets(helm: Helm) -> None:
 
 
 def test_helm_test_asks_the_hub(helm: Helm) -> None:
-    """The test pod reaches the hub, whatever allowFrom says; no other pod of the release but a prober may try."""
+    """The test pod reaches the hub, whatever allowFrom says; no other pod of the release except probers does."""
     desk = {"hub": {"allowFrom": [{"podSelector": {"matchLabels": {"app": "desk"}}}]}}
     for values in ({}, desk):
         release = helm.render(merged(ON, values))

@@ -14,7 +14,7 @@ from .render import ALL, Helm, HelmError
 
 
 def test_receivers_of_the_hub(helm: Helm) -> None:
-    """The hub reads the receivers as the chart writes them; what is in a Secret or a ConfigMap is a file."""
+    """The hub reads the receivers that the chart writes; values from a Secret or a ConfigMap are files."""
     release = helm.render(ALL)
     text = release.env("hub")["NOTIFY"]
     assert parse(Hub, {"NOTIFY": text})[1] == []
@@ -62,6 +62,6 @@ def test_receivers_of_the_hub(helm: Helm) -> None:
     ],
 )
 def test_receivers_that_cannot_be(helm: Helm, receiver: dict[str, Any], problem: str) -> None:
-    """The chart refuses them with the name of the option."""
+    """The chart refuses invalid receivers with the name of the option."""
     with pytest.raises(HelmError, match=problem):
         helm.render({"hub": {"notify": [receiver]}})

@@ -1,4 +1,4 @@
-"""Null means unset: a value that is null has the chart's default, whatever features are on."""
+"""Null means unset: a null value has the chart's default, with any features enabled."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ ON: dict[str, Any] = {
 
 
 def groups() -> set[str]:
-    """The keys that hold other keys of the chart."""
+    """Return the keys that contain other keys of the chart."""
     return {row.key[:end] for row in ROWS for end, char in enumerate(row.key) if char == "."}
 
 
 def without(tree: dict[str, Any], key: str) -> dict[str, Any]:
-    """A tree that lacks a dotted key."""
+    """Return a tree without a dotted key."""
     head, _, rest = key.partition(".")
     if not rest:
         return {name: value for name, value in tree.items() if name != head}
@@ -44,7 +44,7 @@ def without(tree: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def text(helm: Helm, values: dict[str, Any], chart: Path = CHART) -> str:
-    """What Helm renders, or what it says where it refuses."""
+    """Return what Helm renders, or its error message."""
     command = ["template", "smoker", str(chart), "--kube-version", CLUSTER["kubeVersion"], "--values", "-"]
     try:
         return helm.run(*command, stdin=json.dumps(values))
@@ -53,20 +53,20 @@ def text(helm: Helm, values: dict[str, Any], chart: Path = CHART) -> str:
 
 
 def texts(helm: Helm, cases: Iterable[dict[str, Any]]) -> list[str]:
-    """Render each case by itself, as many at a time as there are CPUs."""
+    """Render each case separately, as many at once as there are CPUs."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(lambda values: text(helm, values), cases))
 
 
 def test_all_features_are_on(helm: Helm) -> None:
-    """The values of these tests render every object that ci/all-values.yaml renders, and those that it turns off."""
+    """The values of these tests render every object of ci/all-values.yaml, and those that it disables."""
     everything = merged(ALL, {"hub": {"watchNodes": True}})
     kinds = [sorted(o["kind"] for o in helm.render(values).objects) for values in (ON, everything)]
     assert kinds[0] == kinds[1]
 
 
 def test_null_is_the_default(helm: Helm) -> None:
-    """Each value and each group, set to null alone, renders as if it were unset."""
+    """Each value and each group, set to null alone, renders as if unset."""
     keys = sorted({row.key for row in ROWS} | groups())
     assert len(keys) > 150
     set_ones = [key for key in keys if at(ON, key) is not None]
@@ -79,7 +79,7 @@ def test_null_is_the_default(helm: Helm) -> None:
 
 
 def test_all_null(helm: Helm) -> None:
-    """A file in which every value is null, or every group, installs the defaults."""
+    """A file in which every value or every group is null installs the defaults."""
     nothing: dict[str, Any] = {}
     for row in ROWS:
         nothing = merged(nothing, nested(row.key, None))
@@ -89,7 +89,7 @@ def test_all_null(helm: Helm) -> None:
 
 
 def test_null_wins_over_an_earlier_file(helm: Helm) -> None:
-    """Null after all values are set brings each default back."""
+    """Null after all values were set restores each default."""
     for key, variable, default in (
         ("prober.serverHost", "SERVER_HOST", "lungs-server"),
         ("prober.timeoutSeconds", "TEST_TIMEOUT", "5"),
@@ -111,12 +111,12 @@ def test_null_wins_over_an_earlier_file(helm: Helm) -> None:
     ids=str,
 )
 def test_null_in_a_map(helm: Helm, values: dict[str, Any], path: str, expected: Any) -> None:
-    """Null deletes an entry from a map of the user's, whether the chart's default has it or not."""
+    """Null deletes an entry from a map of the user's, whether or not the chart's default has it."""
     assert at(helm.render({"prober": values}).pod("prober"), path) == expected
 
 
 def test_null_in_targets_and_resources(helm: Helm) -> None:
-    """A target that is null is none; limits, requests and strategies lose what is null in them."""
+    """A null target does not exist; limits, requests and strategies lose their null entries."""
     values: dict[str, Any] = {
         "targets": {"api": "tcp://k:443", "web": None},
         "resources": {"limits": None, "requests": {"cpu": None, "ephemeral-storage": None}, "claims": None},
@@ -162,13 +162,16 @@ def test_null_in_targets_and_resources(helm: Helm) -> None:
     ids=str,
 )
 def test_null_in_a_list(helm: Helm, key: str, value: Any, named: str) -> None:
-    """Null within a list is refused by name: Helm deletes nothing there, and an empty selector selects every pod."""
+    """Null within a list is refused by name.
+
+    Helm deletes nothing there, and an empty selector would select every pod.
+    """
     with pytest.raises(HelmError, match=named):
         helm.render(nested(key, value))
 
 
 def test_values_of_an_older_chart(helm: Helm, tmp_path: Path) -> None:
-    """Values that Helm does not hand over, as new ones after `helm upgrade --reuse-values`, have their defaults."""
+    """Values that Helm does not pass, such as new ones after `helm upgrade --reuse-values`, have their defaults."""
     chart = shutil.copytree(CHART, tmp_path / "smoker")
     (chart / "values.yaml").write_text("{}")
     for values in ({}, ON):
@@ -176,7 +179,7 @@ def test_values_of_an_older_chart(helm: Helm, tmp_path: Path) -> None:
 
 
 def test_every_template_completes_the_values() -> None:
-    """Helm promises no order of templates: each one begins with completing the values."""
+    """Helm promises no order of templates, so each one begins by completing the values."""
     for path in (CHART / "templates").rglob("*"):
         if path.is_file() and not path.name.startswith("_"):
             assert path.read_text().startswith('{{- include "smoker.complete" . -}}\n'), path.name

@@ -22,7 +22,7 @@ COMPONENTS = [*WORKLOADS, "hub", "test"]
 
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_restricted_v2(helm: Helm, component: str) -> None:
-    """No pod names a user or a group, adds a capability, uses the host, or mounts what the constraint refuses."""
+    """No pod sets a user or group, adds a capability, uses the host, or mounts a volume that the constraint refuses."""
     for values in (OPENSHIFT, merged(OPENSHIFT, CLAIM)):
         spec = pods(helm.render(values))[component]["spec"]
         (container,) = spec["containers"]
@@ -38,7 +38,7 @@ def test_restricted_v2(helm: Helm, component: str) -> None:
 
 
 def test_the_pods_of_the_dns(helm: Helm) -> None:
-    """Probers ask the pods of OpenShift's DNS: the plan names its Service, and the Role is in that namespace."""
+    """Probers probe OpenShift's DNS pods: the plan names its Service, and the Role is in that namespace."""
     release = helm.render(OPENSHIFT)
     (plan,) = (o for o in release.of_kind("ConfigMap") if "plan.yaml" in o.get("data", ()))
     found = yaml.safe_load(plan["data"]["plan.yaml"])["dns"]["replicas"]
@@ -49,7 +49,7 @@ def test_the_pods_of_the_dns(helm: Helm) -> None:
 
 
 def test_a_claim_belongs_to_the_group(helm: Helm) -> None:
-    """The hub's claim belongs to the group that the pod runs by, whichever that is; numbers stay whole."""
+    """The hub's claim belongs to the pod's group, whichever that is; numbers stay whole."""
     for group in (65532, 1000680000):
         values = merged(CLAIM, {"podSecurityContext": {"runAsUser": group, "runAsGroup": group}})
         context = helm.render(values).pod("hub")["spec"]["securityContext"]
@@ -58,7 +58,7 @@ def test_a_claim_belongs_to_the_group(helm: Helm) -> None:
 
 @pytest.mark.parametrize("component", [*COMPONENTS, "host"])
 def test_a_component_has_contexts_of_its_own(helm: Helm, component: str) -> None:
-    """A component's own contexts replace the common ones in its pods and in no others."""
+    """A component's own contexts replace the common ones only in its own pods."""
     key = {"host": "hostNetwork"}.get(component, VALUES_KEY.get(component, component))
     host = {"hostNetwork": {"enabled": True}}
     for name, mine in (("podSecurityContext", {"runAsUser": 7}), ("containerSecurityContext", {"privileged": False})):
@@ -71,7 +71,7 @@ def test_a_component_has_contexts_of_its_own(helm: Helm, component: str) -> None
 
 @pytest.mark.parametrize("name", ["podSecurityContext", "containerSecurityContext"])
 def test_each_key_can_go(helm: Helm, name: str) -> None:
-    """Null takes any one key out of a common context and leaves the others."""
+    """Null removes any single key from a common context and leaves the others."""
     where = {"podSecurityContext": lambda spec: spec, "containerSecurityContext": lambda spec: spec["containers"][0]}
     default = where[name](helm.render().pod("prober")["spec"])["securityContext"]
     assert len(default) >= 3

@@ -8,14 +8,14 @@ from .render import ALL, Helm
 
 
 def test_without_an_endpoint_nothing_is_set(helm: Helm) -> None:
-    """No variable of OpenTelemetry, and no volume."""
+    """Without an endpoint there is no variable of OpenTelemetry and no volume."""
     release = helm.render({"hub": {"otlp": {"headersSecret": "a", "caConfigMap": "b"}}})
     assert not [variable for variable in release.container("hub")["env"] if variable["name"].startswith("OTEL_")]
     assert "otlp" not in [volume["name"] for volume in release.pod("hub")["spec"].get("volumes", [])]
 
 
 def test_the_hub_reads_what_the_chart_says(helm: Helm) -> None:
-    """Both signals, with the time-out and the interval in milliseconds; the headers come from the Secret."""
+    """The hub gets both signals, with time-out and interval in milliseconds; the headers come from the Secret."""
     found, mistakes = read(helm.render({"hub": {"otlp": {"endpoint": "http://collector:4318"}}}).env("hub"))
     assert mistakes == []
     assert found.logs is not None

@@ -1,4 +1,4 @@
-"""The chart's package: what `helm package` makes of it, as it is and as a release does."""
+"""The chart's package by `helm package`, plain and for a release."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def package(helm: Helm, folder: Path, *options: str, version: str = "1.2.3") -> 
 
 
 def broken_links(chart: Path) -> list[str]:
-    """Return the links of a package's README that lead neither into the package nor to another host."""
+    """Return the links in a package's README that lead neither into the package nor to another host."""
     links = LINK.findall((chart / "README.md").read_text())
     inside = [link.partition("#")[0] for link in links if "://" not in link and not link.startswith("#")]
     return [link for link in inside if not (chart / link).exists()]
 
 
 def test_links(helm: Helm, tmp_path: Path) -> None:
-    """In a release's README each link leads into the package, or to the source at that version where one is known."""
+    """In a release's README each link leads into the package, or to the source at that version if it is known."""
     with_source = package(helm, tmp_path / "a", "--source", f"{SOURCE}/")
     assert broken_links(with_source) == []
     links = [link for link in LINK.findall((with_source / "README.md").read_text()) if "://" in link]
@@ -52,7 +52,7 @@ def test_links(helm: Helm, tmp_path: Path) -> None:
 
 
 def test_metadata(helm: Helm, tmp_path: Path) -> None:
-    """A release's Chart.yaml has version, source, maintainers, images and an icon, which is docs/icon.svg."""
+    """A release's Chart.yaml has version, source, maintainers, images and the icon of docs/icon.svg."""
     options = ("--source", SOURCE, "--registry", "registry.example/team")
     chart = package(helm, tmp_path, *options, version="1.2.3-rc.1")
     said = yaml.safe_load((chart / "Chart.yaml").read_text())
@@ -75,7 +75,7 @@ def containers(workload: dict[str, object]) -> list[dict[str, str]]:
 
 
 def of_images() -> list[str]:
-    """Return the services of this repository, each of which has an image."""
+    """Return the services of this repository that have an image."""
     return [folder.name for folder in (ROOT / "services").iterdir() if (folder / "pyproject.toml").exists()]
 
 
@@ -87,7 +87,7 @@ def test_null_registry(helm: Helm, tmp_path: Path) -> None:
 
 
 def test_content(helm: Helm, tmp_path: Path) -> None:
-    """A package holds the licence, and no file that is for this repository's tests alone."""
+    """A package contains the licence, and no file that only this repository's tests use."""
     chart = package(helm, tmp_path)
     assert (chart / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
     assert not (chart / "ci").exists()
@@ -95,13 +95,13 @@ def test_content(helm: Helm, tmp_path: Path) -> None:
 
 
 def test_lint_has_nothing_to_recommend(helm: Helm) -> None:
-    """`helm lint` recommends nothing more, such as an icon, and finds none of what it knows to be wrong."""
+    """`helm lint` has no recommendation, such as an icon, and no error."""
     assert "[" not in helm.run("lint", str(CHART))
 
 
 @pytest.mark.parametrize("version", ["v1.2.3", "1.2", "1.2.3+build", "01.2.3", "latest", ""])
 def test_versions(tmp_path: Path, version: str) -> None:
-    """A version that images or charts cannot have is refused before anything is made."""
+    """A version that images or charts cannot have is refused before anything is built."""
     command = [sys.executable, "-m", "dev.release.package_chart", "--version", version, str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     assert (done.returncode, list(tmp_path.iterdir())) == (1, [])

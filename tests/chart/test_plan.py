@@ -1,4 +1,4 @@
-"""The plan of the probers: a ConfigMap of the values that a running prober takes over."""
+"""The plan of the probers: a ConfigMap that a running prober reads again when it changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .render import ALL, HOST, NO_MESH, Helm, HelmError, merged
 
 
 def plan_of(helm: Helm, values: dict[str, Any], release: str = "smoker") -> Plan:
-    """The plan that a release's probers read, which has no mistake."""
+    """Return the plan of a release's probers, and check that it has no mistake."""
     (found,) = (
         o for o in helm.render(values, release=release).of_kind("ConfigMap") if "plan.yaml" in o.get("data", ())
     )
@@ -28,13 +28,13 @@ DNS = ("dns.name", "dns.replicas.service")
 
 
 def test_the_default_plan(any_helm: Helm) -> None:
-    """By default it says what no file says, but for the name of the Service, the cluster's DNS and its API server."""
+    """By default the plan is that of an empty file, except for the Service's name, the cluster's DNS and API server."""
     assert differences(plan_of(any_helm, {}), Plan()) == [*DNS, "apiServer"]
     assert differences(plan_of(any_helm, NO_MESH, "lungs"), Plan()) == ["service.host", *DNS]
 
 
 def test_values(any_helm: Helm) -> None:
-    """Each value of the plan reaches it, and `prober.config` with its targets comes over and after the others."""
+    """Each value of the plan reaches it; `prober.config` overrides them, and its targets follow the others."""
     plan = plan_of(any_helm, ALL)
     assert (plan.interval, plan.timeout, plan.mesh.peers, plan.log_level) == (10.0, 1.5, 5, "SUCCESS")
     assert list(plan.targets) == ["api", "cert", "names", "web", "page"]
@@ -59,13 +59,19 @@ def test_values(any_helm: Helm) -> None:
     ],
 )
 def test_a_mistake_is_refused(helm: Helm, values: dict[str, Any], words: str) -> None:
-    """The chart refuses before an installation what a prober would refuse of the file, and what another value says."""
+    """The chart refuses before installation what a prober would refuse in the file.
+
+    It also refuses keys that another value sets.
+    """
     with pytest.raises(HelmError, match=words):
         helm.render({"prober": values})
 
 
 def test_the_volume(helm: Helm) -> None:
-    """Probers and the test pod mount the whole ConfigMap: a file by subPath never changes. They have no checksum."""
+    """Probers and the test pod mount the whole ConfigMap, because a file by subPath never changes.
+
+    They have no checksum.
+    """
     release = helm.render(HOST)
     for component in ("prober", "host", "test"):
         (volume,) = release.pod(component)["spec"]["volumes"]
@@ -77,7 +83,7 @@ def test_the_volume(helm: Helm) -> None:
 
 
 def test_variables_that_would_win(helm: Helm) -> None:
-    """No pod of a prober has a variable that would win over the plan; extraEnv may not set one."""
+    """No pod of a prober has a variable that overrides the plan; extraEnv may not set one."""
     planned = {key.variable for key in keys() if key.variable}
     for component in ("prober", "host", "test"):
         assert not {one["name"] for one in helm.render(HOST).container(component)["env"]} & planned
@@ -116,7 +122,7 @@ def test_ports_of_targets(helm: Helm) -> None:
     ],
 )
 def test_port_of_a_target_over_tls(helm: Helm, target: dict[str, Any], common: dict[str, Any], port: int) -> None:
-    """The policy allows the very port that the prober reads from the plan, with and without TLS."""
+    """The policy allows the port that the prober reads from the plan, with and without TLS."""
     config = {"probes": {"http": common}, "targets": [{"name": "page", "probe": "http", "host": "h", **target}]}
     policy = {"enabled": True, "apiPorts": [], "dnsPorts": []}
     values = {"networkPolicy": policy, "prober": {"config": config}}
@@ -125,14 +131,14 @@ def test_port_of_a_target_over_tls(helm: Helm, target: dict[str, Any], common: d
 
 
 def ports(helm: Helm, values: dict[str, Any]) -> list[tuple[str, int]]:
-    """The protocols and ports to which the policy lets probers go."""
+    """Return the protocols and ports that the policy opens to probers."""
     policy = helm.render(values).get("NetworkPolicy", "smoker-prober")
     found = [port for rule in policy["spec"]["egress"] for port in rule.get("ports", ())]
     return [(port["protocol"], port["port"]) for port in found]
 
 
 def test_the_plan_is_yaml_that_people_read(helm: Helm) -> None:
-    """It is no JSON in a string: `kubectl get configmap` shows it as somebody would write it."""
+    """The plan is YAML and not JSON in a string, so `kubectl get configmap` shows it legibly."""
     (found,) = (o for o in helm.render().of_kind("ConfigMap") if "plan.yaml" in o.get("data", ()))
     assert "interval: 30\n" in found["data"]["plan.yaml"]
     assert yaml.safe_load(found["data"]["plan.yaml"])["targets"] == []

@@ -1,4 +1,4 @@
-"""What every pod has, the test pod included."""
+"""Properties of every pod, including the test pod."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VOLUMES = {"emptyDir", "projected", "secret", "configMap", "persistentVolumeClai
 
 
 def pod_specs(release: Rendered) -> dict[str, Object]:
-    """Every pod spec, wherever it is: whatever has containers."""
+    """Return every pod spec of a release: every map with containers."""
 
     def walk(tree: Any, path: str) -> None:
         if isinstance(tree, dict):
@@ -40,7 +40,7 @@ def containers(release: Rendered) -> dict[str, Object]:
 
 @EACH
 def test_restricted(helm: Helm, values: dict[str, Any]) -> None:
-    """Every pod meets the `restricted` Pod Security Standard, as a fixed user that is not root; but one's network."""
+    """Every pod except those on the host network meets the `restricted` standard, as a fixed non-root user."""
     default = {"runAsNonRoot": True, "runAsUser": 65532, "runAsGroup": 65532}
     for path, spec in pod_specs(helm.render(values)).items():
         context = dict(spec["securityContext"])
@@ -63,7 +63,7 @@ def test_restricted(helm: Helm, values: dict[str, Any]) -> None:
 
 @EACH
 def test_nothing_from_outside(helm: Helm, values: dict[str, Any]) -> None:
-    """Only the hub and a prober with a mesh mount a token; no Service of the namespace writes into an environment."""
+    """Only the hub and probers with a mesh mount a token; no Service of the namespace adds variables to a pod."""
     release = helm.render(values)
     meshed = set() if values is NO_MESH else {"prober", "host", "hub"}
     for component, pod in pods(release).items():
@@ -75,14 +75,14 @@ def test_nothing_from_outside(helm: Helm, values: dict[str, Any]) -> None:
 
 @EACH
 def test_environment_names_are_unique(helm: Helm, values: dict[str, Any]) -> None:
-    """No variable occurs twice: server-side apply, which Helm 4 uses, refuses such a list."""
+    """No variable occurs twice: server-side apply, which Helm 4 uses, refuses that."""
     for path, container in containers(helm.render(values)).items():
         names = [e["name"] for e in container["env"]]
         assert len(set(names)) == len(names), path
 
 
 def test_termination(helm: Helm) -> None:
-    """Beside the time for which they linger pods get 10 s to end, twice of what the services need."""
+    """A pod has 10 s to end in addition to its linger time, twice as long as the services need."""
     for linger in (0, 5, 300):
         release = helm.render({**HOST, "lingerSeconds": linger, "tcpEcho": {"replicas": 2}})
         for component, pod in pods(release).items():
@@ -93,7 +93,7 @@ def test_termination(helm: Helm) -> None:
 
 @pytest.mark.parametrize("component", ECHOES)
 def test_linger(helm: Helm, component: str) -> None:
-    """An echo lingers where another pod takes over; alone it does not, which would only hide the gap. Probers do."""
+    """An echo lingers only if another pod takes over; alone it would only hide the gap. Probers linger."""
     for replicas, seconds in ((0, "0"), (1, "0"), (2, "7"), (3, "7")):
         release = helm.render({"lingerSeconds": 7, VALUES_KEY[component]: {"replicas": replicas}})
         assert release.env(component)["LINGER"] == seconds
@@ -103,7 +103,7 @@ def test_linger(helm: Helm, component: str) -> None:
 
 @pytest.mark.parametrize("component", WORKLOADS)
 def test_health(helm: Helm, component: str) -> None:
-    """Every workload is asked for life and readiness on the admin port by its name; until it is ready, often."""
+    """Every workload has liveness and readiness probes on the admin port by name; before it is ready, frequent ones."""
     for values in ({}, {"adminPort": 19464}):
         release = helm.render(values)
         container = release.container(component)
@@ -134,7 +134,7 @@ def test_every_node(helm: Helm) -> None:
 
 
 def test_tmp(helm: Helm) -> None:
-    """http-echo, and no other pod, has a volume at /tmp, of a limited size."""
+    """Only http-echo has a volume at /tmp, of limited size."""
     for values, size in (({}, "256Mi"), (ALL, "1Gi")):
         release = helm.render(values)
         assert release.pod("http-echo")["spec"]["volumes"] == [{"name": "tmp", "emptyDir": {"sizeLimit": size}}]
@@ -147,7 +147,7 @@ def test_tmp(helm: Helm) -> None:
 
 
 def test_arguments(helm: Helm) -> None:
-    """The DaemonSet runs for ever, the test pod once; the echo services take no arguments."""
+    """The DaemonSet runs for ever, the test pod once; the echo services have no arguments."""
     release = helm.render()
     assert release.container("prober")["args"] == ["run"]
     assert release.container("test")["args"][0] == "once"

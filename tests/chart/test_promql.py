@@ -6,7 +6,7 @@ from .promql import Selector, documented, grouped, mistakes, selectors, target_l
 
 
 def test_documented() -> None:
-    """Every kind of metric is found in docs/metrics.md, a histogram by its three series, with its labels."""
+    """Every kind of metric is read from docs/metrics.md with its labels, a histogram as its three series."""
     assert documented()["smoker_probe_total"] == {"probe", "target", "plane", "family", "target_zone", "outcome"}
     assert documented()["smoker_prober_rounds_total"] == set()
     assert documented()["smoker_probe_rtt_seconds_bucket"] == {"probe", "le"}
@@ -22,7 +22,7 @@ def test_documented() -> None:
 
 
 def test_selectors() -> None:
-    """Metrics are told from functions, operators, labels, strings, durations and comments."""
+    """Metrics are distinguished from functions, operators, labels, strings, durations and comments."""
     expression = """
       # a comment with words {in="it"}
       sum by (node) (rate(a_total{x="b{c}",y=~"d"}[5m] offset 1h)) / on (node) group_left (z) sum without (pod) (e)
@@ -48,12 +48,12 @@ def test_selectors() -> None:
     ],
 )
 def test_mistakes(expression: str, mistake: str) -> None:
-    """What docs/metrics.md does not know is named."""
+    """Metrics and labels that docs/metrics.md does not list are reported."""
     assert mistakes(expression) == [mistake]
 
 
 def test_no_mistakes() -> None:
-    """Documented series, `up` and those of kube-state-metrics pass."""
+    """Documented series, `up` and those of kube-state-metrics are accepted."""
     assert not mistakes('smoker_probe_total{node="a",outcome="success"} and up and kube_node_info{any="thing"}')
     assert not mistakes('max by (way) (label_join(smoker_probe_total{probe="tcp"}, "way", " ", "plane", "family"))')
     assert not mistakes('max by (alertname) (ALERTS{alertstate="firing"})')

@@ -1,4 +1,4 @@
-"""A changed value rolls the pods it concerns, and no others."""
+"""A changed value replaces exactly the pods that it concerns."""
 
 from __future__ import annotations
 
@@ -83,14 +83,14 @@ OTHER = merged(
 
 
 def rolled(before: Rendered, after: Rendered) -> set[str]:
-    """The workloads of both whose pods differ."""
+    """Return the workloads of both renderings whose pods differ."""
     old, new = pods(before), pods(after)
     return {component for component in EVERY & old.keys() & new.keys() if old[component] != new[component]}
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_rolls(any_helm: Helm, key: str) -> None:
-    """The pod templates that a value changes are those of the workloads it concerns; and it changes something."""
+    """A value changes exactly the pod templates of the workloads that it concerns, and it changes something."""
     of_alert = key.endswith(".enabled") and "prometheusRule." in key and key != "metrics.prometheusRule.enabled"
     on = {"enabled": not key.endswith(".enabled") or of_alert}
     narrow = {**on, "nodeCidrs": ["203.0.113.0/24"]}  # any address by default: then extraFrom adds nothing
@@ -113,20 +113,20 @@ def test_rolls(any_helm: Helm, key: str) -> None:
 
 
 def test_a_new_udp_port_rolls_the_probers(any_helm: Helm) -> None:
-    """Probers answer no datagram from the port of an echo: one that no echo had before restarts them, too."""
+    """A UDP port that no echo had before restarts probers, too, because they answer no datagram from it."""
     for key in ("udpEcho.port", "udpEcho.stampPort"):
         assert rolled(any_helm.render(), any_helm.render(nested(key, 28081))) == {"udp-echo", "prober"}
 
 
 def test_more_replicas_roll_nothing(any_helm: Helm) -> None:
-    """One pod and several differ in what they do at their end; two and three do not."""
+    """One replica and several differ in how a pod ends; two and three do not."""
     for replicas, expected in ((1, {"tcp-echo"}), (2, set()), (3, set())):
         some, many = ({"tcpEcho": {"replicas": number}} for number in (replicas, replicas + 1))
         assert rolled(any_helm.render(some), any_helm.render(many)) == expected
 
 
 def test_both_helms_agree(helm: Helm, any_helm: Helm) -> None:
-    """Every Helm makes the same objects of the same values: what one of them shows above holds for all."""
+    """Every Helm makes the same objects from the same values, so the results above hold for all."""
     for values in ({}, ALL):
         first, second = (sorted(h.render(values).objects, key=str) for h in (any_helm, helm))
         assert first == second

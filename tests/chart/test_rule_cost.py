@@ -1,4 +1,4 @@
-"""What the rules cost a Prometheus: samples that each expression holds at once, measured small, for 5,000 nodes."""
+"""What the rules cost Prometheus: the samples that each expression holds at once, scaled to 5,000 nodes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def paths() -> Iterator[tuple[str, str]]:
 
 
 def samples(now: int) -> Iterator[tuple[str, str, list[tuple[int, float]]]]:
-    """Yield the name, labels and samples of each series: of a day where a rule reads one, else of twenty minutes."""
+    """Yield name, labels and samples of each series: of a day if a rule reads a day, else of twenty minutes."""
     recent = [(at, float(at - now + DAY)) for at in range(now - 20 * MINUTE, now + 1, 30)]
     day = [(at, 0.001) for at in range(now - DAY - 20 * MINUTE, now - 20 * MINUTE, 5 * MINUTE)]
     day += [(at, 0.001) for at, _ in recent]
@@ -71,7 +71,7 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 
 def peak(url: str, expression: str) -> int:
-    """Return the number of samples that Prometheus holds at most while it evaluates an expression, for 5,000 nodes."""
+    """Return the most samples that Prometheus holds at once while it evaluates an expression, for 5,000 nodes."""
     stats = ask(url, "query", query=expression, stats="all")["stats"]
     return int(stats["samples"]["peakSamples"]) * LARGE // NODES
 

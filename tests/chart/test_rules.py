@@ -1,4 +1,4 @@
-"""When the alerts fire and when not: promtool runs the rules that the chart renders on the cases of rules/*.yaml."""
+"""When the alerts fire: promtool runs the rules of the chart on the cases of rules/*.yaml."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def rendered(helm: Helm, values: dict[str, Any]) -> Rendered:
 
 @pytest.mark.parametrize("values", [{}, ALL, *(read(path)[0] for path in files() if read(path)[0])])
 def test_rules_are_valid(helm: Helm, tmp_path: Path, values: dict[str, Any]) -> None:
-    """Prometheus takes the rules, with any values."""
+    """Prometheus accepts the rules, with any values."""
     (tmp_path / "rules.yaml").write_text(rule_file(rendered(helm, values)))
     run(tmp_path, "check", "rules", "rules.yaml")
 
 
 @BY_NAME
 def test_cases(any_helm: Helm, tmp_path: Path, path: Path) -> None:
-    """In every case exactly the alerts fire that it lists, with their labels and summaries."""
+    """In every case exactly the listed alerts fire, with their labels and summaries."""
     values, cases = read(path)
     release = rendered(any_helm, values)
     for annotation in ("summary", "description"):
@@ -64,7 +64,7 @@ def test_every_alert_has_its_cases(alert: str) -> None:
 
 
 def test_the_nodes_of_every_place(helm: Helm) -> None:
-    """SmokerProberMissing finds the nodes in the label `scope` as the diagnosis writes it; other places have none."""
+    """SmokerProberMissing reads nodes from the label `scope` as the diagnosis writes it; other places have none."""
     (rule,) = [each for each in alerts(rendered(helm, {})) if each["alert"] == "SmokerProberMissing"]
     patterns = re.findall(r'"node", "\$1", "scope", "([^"]+)"', rule["expr"])
     ends, zones = ("node-1", "node-2"), ("a", "b")

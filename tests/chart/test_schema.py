@@ -1,4 +1,4 @@
-"""The schema refuses what cannot work, and says which key it is."""
+"""The schema refuses values that cannot work, and names their keys."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def overlap(one: str, two: str) -> bool:
 
 
 def rounds(cases: list[tuple[str, Any]]) -> list[list[tuple[str, Any]]]:
-    """The cases in as few lists as can be, so that no two of a list touch the same key."""
+    """Distribute the cases to as few lists as possible, so that no two of a list concern the same key."""
     lists: list[list[tuple[str, Any]]] = []
     for case in cases:
         for some in lists:
@@ -183,14 +183,14 @@ ROUNDS = rounds([*BAD, *((key, 1) for key in UNKNOWN)])
 
 @cache
 def refusal(helm: Helm, number: int) -> str:
-    """What Helm says against all values of a round: it reports every mistake, so that one call tests many."""
+    """Return Helm's message about all values of a round: it reports every mistake, so one call tests many."""
     with pytest.raises(HelmError, match="don't meet the specifications of the schema") as refused:
         helm.render(reduce(merged, (nested(key, value) for key, value in ROUNDS[number])))
     return str(refused.value)
 
 
 def complaint(helm: Helm, key: str, value: Any) -> str:
-    """The line that says what is wrong with a key: under its own path, or by its name under its parent's."""
+    """Return the line about a key: under its own path, or by its name under its parent's."""
     number = next(n for n, some in enumerate(ROUNDS) if any((key, value) == case for case in some))
     *parents, last = key.split(".")
     parent = r"[./]".join(parents) + r"\b" if parents else ""
@@ -207,7 +207,7 @@ def test_bad_values(helm: Helm, key: str, value: Any) -> None:
 
 @pytest.mark.parametrize("key", UNKNOWN)
 def test_unknown_keys(helm: Helm, key: str) -> None:
-    """A key that the chart does not know, a typing mistake most likely, is refused by name."""
+    """An unknown key, most likely a typing error, is refused by name."""
     assert "dditional propert" in complaint(helm, key, 1)
 
 
@@ -217,7 +217,7 @@ URL = Draft7Validator(SCHEMA["definitions"]["url"])
 
 @pytest.mark.parametrize("text", hosts.GOOD, ids=ascii)
 def test_a_host_is_one_for_the_schema_too(text: str) -> None:
-    """What the prober takes, `prober.serverHost` and the URLs of `prober.targets` take."""
+    """`prober.serverHost` and the URLs of `prober.targets` accept every host that the prober accepts."""
     address = f"[{text}]" if ":" in text and "[" not in text else text
     assert HOST.is_valid(text)
     assert all(URL.is_valid(url) for url in (f"tcp://{address}:1", f"http://{address}", f"https://{address}:65535/x"))
@@ -231,7 +231,7 @@ def test_a_host_is_one_for_the_schema_too(text: str) -> None:
 
 @pytest.mark.parametrize("text", hosts.BAD, ids=ascii)
 def test_what_can_be_no_host_is_none_for_the_schema(text: str) -> None:
-    """What the prober refuses is refused before anything is installed."""
+    """A host that the prober refuses is refused before anything is installed."""
     assert not HOST.is_valid(text)
     assert not URL.is_valid(f"tcp://{text}:1")
     if text not in ("host:80", "1.2.3.4:80", "[::1]:80", "a/b", "a/"):
@@ -242,19 +242,19 @@ def test_what_can_be_no_host_is_none_for_the_schema(text: str) -> None:
 
 @pytest.mark.parametrize("port", ["", "0", "65536", "99999", "100000", "+1", "x"])
 def test_what_can_be_no_port_is_none_for_the_schema(port: str) -> None:
-    """1 to 65535, and nothing else."""
+    """A port is 1 to 65535, and nothing else."""
     assert not URL.is_valid(f"tcp://web:{port}")
     assert not URL.is_valid(f"http://web:{port}/")
 
 
 def test_a_look_up_needs_no_server() -> None:
-    """Without one the prober asks the name server of its pod."""
+    """A dns target without a server is accepted: the prober then uses its pod's name server."""
     assert all(URL.is_valid(url) for url in ("dns://", "dns:///x.example", "dns://:5353/"))
     assert not any(URL.is_valid(url) for url in ("tcp://:1", "http:///x", "dns:x.example"))
 
 
 def test_helm_reads_the_patterns_alike(helm: Helm) -> None:
-    """Go's regular expressions take every good host and refuse a bad one of each kind by its key."""
+    """Go's regular expressions accept every good host and refuse a bad one of each kind by its key."""
     for some in (list(hosts.GOOD), [f"[{text}]" for text in hosts.GOOD if ":" in text and "[" not in text]):
         targets = {f"t{n}": f"https://{text}:1/x" for n, text in enumerate(some) if ":" not in text or "[" in text}
         helm.render({"prober": {"targets": targets}})
@@ -273,7 +273,7 @@ def test_ci_values(helm: Helm) -> None:
 
 
 def test_numbers_from_the_command_line(helm: Helm) -> None:
-    """`--set` gives whole numbers where a file gives floats, and text for a fraction: all of it is taken."""
+    """`--set` gives whole numbers where a file gives floats, and text for a fraction: all are accepted."""
     values = "httpEcho.maxBodyBytes=20971520,prober.intervalSeconds=0.5"
     said = helm.run("template", "smoker", str(CHART), "--set", values)
     assert 'value: "20971520"' in said
@@ -286,12 +286,12 @@ def test_schema_and_values_know_the_same_keys() -> None:
 
 
 def test_every_value_has_a_type() -> None:
-    """The schema says of each value what type it has, so that an error and an editor can say it."""
+    """The schema has a type for each value, for error messages and editors."""
     assert [row.key for row in ROWS if "type" not in entry(row.key)] == []
 
 
 def test_owned_levels_are_closed() -> None:
-    """Every level whose keys are the chart's own refuses further keys."""
+    """Every level whose keys belong to the chart refuses unknown keys."""
 
     def walk(node: dict[str, Any], path: str) -> None:
         node = resolved(node)
@@ -317,7 +317,7 @@ NOT_SET |= {
 
 
 def test_all_values_sets_everything() -> None:
-    """ci/all-values.yaml sets every value, each to what is not its default, but for mesh and hub: others need them."""
+    """ci/all-values.yaml sets every value to something else than its default, except mesh and hub."""
     for row in ROWS:
         value = at(ALL, row.key)
         assert value is not None, row.key
@@ -325,7 +325,7 @@ def test_all_values_sets_everything() -> None:
 
 
 def test_no_value_is_required() -> None:
-    """The chart requires no value of its own: Helm deletes a null before it validates, and null means the default."""
+    """The chart requires none of its values: Helm deletes a null before it validates, and null means the default."""
 
     def walk(node: dict[str, Any]) -> None:
         node = resolved(node)
@@ -338,6 +338,6 @@ def test_no_value_is_required() -> None:
 
 
 def test_definitions_are_used() -> None:
-    """No definition of the schema is left over."""
+    """Every definition of the schema is used."""
     used = set(re.findall(r'"#/definitions/(\w+)"', json.dumps(SCHEMA)))
     assert used == set(SCHEMA["definitions"])

@@ -1,4 +1,4 @@
-"""SECURITY.md says what the chart renders: ports, accounts and their rights."""
+"""SECURITY.md matches the rendered chart: ports, accounts and their rights."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PLACES = {"its own namespace": "default", "the namespace of the DNS, `kube-syste
 
 
 def granted(release: Rendered) -> set[Right]:
-    """Return what each account may, and the namespace in which; the empty one is the whole cluster."""
+    """Return the rights of each account with their namespace; the empty namespace is the whole cluster."""
     accounts = {each["metadata"]["name"]: component(each) for each in release.of_kind("ServiceAccount")}
     roles = {identity(each): each["rules"] for each in release.of_kind("Role", "ClusterRole")}
     return {
@@ -48,7 +48,7 @@ def identity(role: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def listed(without: str = "") -> set[Right]:
-    """Return what the table of tokens says, but for rows whose condition is the value `without`."""
+    """Return the rights in the table of tokens, except rows whose condition is the value `without`."""
     found = set()
     for line in section("What a token can do").splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
@@ -62,7 +62,7 @@ def listed(without: str = "") -> set[Right]:
 
 
 def test_rights(helm: Helm) -> None:
-    """The accounts may do exactly what the table of tokens lists, each in the namespace that it names."""
+    """The accounts have exactly the rights of the table of tokens, each in its namespace."""
     found = granted(helm.render(EVERYTHING))
     assert found == listed()
     assert ("prober", "watch", "endpointslices", "kube-system") in found
@@ -77,7 +77,7 @@ def test_rights(helm: Helm) -> None:
     ],
 )
 def test_conditions(helm: Helm, value: str, values: dict[str, Any]) -> None:
-    """Without the value that a row of the table names, that row's rights are missing, and no others are."""
+    """Without the value that a row of the table names, exactly that row's rights are missing."""
     assert granted(helm.render(values)) == listed(without=value) != listed()
 
 
@@ -87,7 +87,7 @@ def test_no_mesh(helm: Helm) -> None:
 
 
 def test_tokens(helm: Helm) -> None:
-    """Only the probers and the hub mount a token, as the table says."""
+    """Only the probers and the hub mount a token, as in the table."""
     release = helm.render(EVERYTHING)
     with_token = {
         component
@@ -98,7 +98,7 @@ def test_tokens(helm: Helm) -> None:
 
 
 def test_ports(helm: Helm) -> None:
-    """Each value that is the port of a pod is in the table of what listens, and the table names only values."""
+    """Each value that is the port of a pod is in the table of listening ports, and the table names only values."""
     said = set(re.findall(r"`([a-zA-Z.]+)`", section("What listens")))
     keys = {row.key for row in ROWS}
     listening = {

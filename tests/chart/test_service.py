@@ -24,7 +24,7 @@ def service(helm: Helm, values: dict[str, Any] | None = None) -> dict[str, Any]:
 
 
 def test_ports(helm: Helm) -> None:
-    """The Service has the echo ports and the reflector's by name, and targets the containers' by that name."""
+    """The Service has the ports of echoes and reflector by name, and targets the containers' ports by that name."""
     assert service(helm)["ports"] == [
         {"name": name, "port": number, "targetPort": name, "protocol": protocol}
         for name, (_, protocol, number) in PORTS.items()
@@ -33,7 +33,7 @@ def test_ports(helm: Helm) -> None:
 
 @pytest.mark.parametrize(("values", "shift"), [({}, 0), (OTHER, 10000)])
 def test_ports_agree(helm: Helm, values: dict[str, Any], shift: int) -> None:
-    """Service, container port, the echo's own setting and the probers' are one number, set in one place."""
+    """Service, container port, the echo's own setting and the probers' have one number, set in one place."""
     release = helm.render(values)
     ports = {port["targetPort"]: port for port in service(helm, values)["ports"]}
     for name, (component, protocol, number) in PORTS.items():
@@ -46,7 +46,7 @@ def test_ports_agree(helm: Helm, values: dict[str, Any], shift: int) -> None:
 
 
 def test_port_names_are_unique(helm: Helm) -> None:
-    """No two kinds of pods share an echo port's name: requests would otherwise reach pods without this port."""
+    """No two kinds of pods share the name of an echo port: requests would reach pods without this port."""
     release = helm.render()
     components = {component for component, _, _ in PORTS.values()}
     names = [p["name"] for c in components for p in release.container(c)["ports"] if p["name"] != "admin"]
@@ -54,7 +54,7 @@ def test_port_names_are_unique(helm: Helm) -> None:
 
 
 def test_dual_stack(helm: Helm) -> None:
-    """The Service takes both address families where there are two, in the cluster's order, unless told otherwise."""
+    """By default the Service has both address families if the cluster does, in the cluster's order."""
     assert service(helm)["ipFamilyPolicy"] == "PreferDualStack"
     assert "ipFamilies" not in service(helm)
     told = service(helm, {"service": {"ipFamilyPolicy": "RequireDualStack", "ipFamilies": ["IPv6", "IPv4"]}})
@@ -62,7 +62,7 @@ def test_dual_stack(helm: Helm) -> None:
 
 
 def test_annotations(helm: Helm) -> None:
-    """service.annotations reach the Service of the echoes beside the common ones, and nothing else."""
+    """service.annotations are added only to the echo Service, in addition to the common ones."""
     release = helm.render({**ALL, "extraObjects": []})
     for found in release.objects:
         annotations = found["metadata"]["annotations"]
@@ -81,12 +81,12 @@ def test_annotations(helm: Helm) -> None:
     ],
 )
 def test_ports_that_collide(helm: Helm, values: dict[str, Any], message: str) -> None:
-    """Two TCP ports with one number are refused before anything is installed, by the names of the values."""
+    """Two TCP ports with one number are refused before installation, with the names of the values."""
     with pytest.raises(Exception, match=message):
         helm.render(values)
 
 
 def test_tcp_and_udp_may_share_a_number(helm: Helm) -> None:
-    """TCP and UDP are different ports: one number for both is fine, beside the admin port too."""
+    """A TCP port and a UDP port may have one number, also the admin port's."""
     assert [p["port"] for p in service(helm, {"udpEcho": {"port": 8080}})["ports"]] == [8080, 8080, 8062, 8082]
     assert [p["port"] for p in service(helm, {"udpEcho": {"port": 9464}})["ports"]] == [8080, 9464, 8062, 8082]

@@ -1,4 +1,4 @@
-"""The chart's values and the services' settings are written twice: here they are held against each other."""
+"""The chart's values and the services' settings are written twice; these tests compare them."""
 
 from __future__ import annotations
 
@@ -79,18 +79,18 @@ NO_VALUES = {"LISTEN_ADDRESS", "PEERS"}
 
 
 def problems(component: str, variable: str, value: Any) -> Sequence[str]:
-    """What a service has to say against a value."""
+    """Return a service's complaints about a value."""
     given = {variable: str(value)}
     return read(given)[1] if component == "prober" else parse(SETTINGS[component], given)[1]
 
 
 def settings_of(component: str, environ: Mapping[str, str]) -> Any:
-    """All settings of a service."""
+    """Return all settings of a service."""
     return read(environ) if component == "prober" else parse(SETTINGS[component], environ)
 
 
 def declared_by(component: str) -> set[str]:
-    """The variables that a service reads."""
+    """Return the variables that a service reads."""
     own = {declaration(field).variable for field in fields(SETTINGS[component])}
     return own | ({each.variable for each, _default in plan_variables()} if component == "prober" else set())
 
@@ -104,7 +104,7 @@ def test_defaults(helm: Helm, component: str) -> None:
 
 @pytest.mark.parametrize("component", SETTINGS)
 def test_every_setting(helm: Helm, component: str) -> None:
-    """The chart sets every variable that a service reads, but none of those that would win over the plan."""
+    """The chart sets every variable that a service reads, except those that would override the plan."""
     planned = {each.variable for each, _default in plan_variables()} | {"LOG_LEVEL"} if component == "prober" else set()
     declared = declared_by(component) - planned
     given = {variable["name"] for variable in helm.render().container(component)["env"]}
@@ -115,7 +115,7 @@ def test_every_setting(helm: Helm, component: str) -> None:
 
 @pytest.mark.parametrize(("key", "variable", "component", "step"), NUMBERS)
 def test_ranges(key: str, variable: str, component: str, step: float) -> None:
-    """The schema accepts the same numbers as the service, and ports from 1024, which need no privilege."""
+    """The schema accepts the same numbers as the service, and only ports from 1024, which need no privilege."""
     allowed = entry(key)
     low, high = allowed["minimum"], allowed["maximum"]
     assert not problems(component, variable, low)
@@ -129,7 +129,7 @@ def test_ranges(key: str, variable: str, component: str, step: float) -> None:
 
 @pytest.mark.parametrize("component", SETTINGS)
 def test_linger(component: str) -> None:
-    """Every service lingers for as long as the schema lets a pod do so."""
+    """Every service can linger for as long as the schema allows."""
     allowed = entry("lingerSeconds")
     assert not problems(component, "LINGER", allowed["minimum"])
     assert not problems(component, "LINGER", allowed["maximum"])
@@ -137,7 +137,7 @@ def test_linger(component: str) -> None:
 
 @pytest.mark.parametrize("component", SETTINGS)
 def test_words(component: str) -> None:
-    """Every service knows each level and format that the schema allows."""
+    """Every service accepts each log level and format that the schema allows."""
     for key, variable in (("log.level", "LOG_LEVEL"), ("log.format", "LOG_FORMAT")):
         for word in entry(key)["enum"]:
             assert not problems(component, variable, word)

@@ -123,7 +123,7 @@ def test_environment(helm: Helm, component: str) -> None:
 
 
 def test_environment_of_the_host(helm: Helm) -> None:
-    """On the nodes' network a prober differs in that network and its ports; those of pods learn where to find it."""
+    """On the host network a prober has other network and port variables; pods learn where to find it."""
     release = helm.render(HOST)
     assert release.env("host") == ON_HOST
     assert release.env("prober") == {**PROBER, "PEER_HOST_SERVICE": "smoker-host"}
@@ -131,7 +131,7 @@ def test_environment_of_the_host(helm: Helm) -> None:
 
 
 def test_environment_without_a_mesh(helm: Helm) -> None:
-    """Without a mesh a prober looks for nobody, and answers on no port."""
+    """Without a mesh a prober does not look for peers and answers on no port."""
     nowhere = {f"PEER_{what}_PORT": "0" for what in ("TCP", "UDP", "HTTP", "STAMP")}
     assert helm.render(NO_MESH).env("prober") == {
         **PROBER,
@@ -196,7 +196,7 @@ def test_environment_without_a_mesh(helm: Helm) -> None:
     ],
 )
 def test_settings(helm: Helm, key: str, value: Any, variable: str, text: str, components: Any) -> None:
-    """A setting reaches the variable of the services that read it, and no other but those that follow several."""
+    """A setting reaches exactly the variables of its services, apart from variables made of several settings."""
     release = helm.render(nested(key, value))
     for component, default in DEFAULT.items():
         changed = {variable: text} if component in components else {}
@@ -218,13 +218,13 @@ def test_settings(helm: Helm, key: str, value: Any, variable: str, text: str, co
     ],
 )
 def test_settings_of_the_host(helm: Helm, key: str, value: Any, changed: dict[str, str]) -> None:
-    """The prober in the host network has its own ports; its other settings equal those of the prober in pods."""
+    """The prober on the host network has its own ports; its other settings equal those of the prober in pods."""
     env = helm.render(merged(HOST, nested(key, value))).env("host")
     assert but_echo_ports(env) == but_echo_ports({**ON_HOST, **changed})
 
 
 def but_echo_ports(env: dict[str, str]) -> dict[str, str]:
-    """The environment without ECHO_PORTS, which follows several values, and without the ports that the hub asks."""
+    """Return the environment without ECHO_PORTS, which combines several values, and without the hub's target ports."""
     return {name: text for name, text in env.items() if name not in ("ECHO_PORTS", "PEER_ADMIN_PORT")}
 
 
@@ -240,7 +240,7 @@ def test_echo_ports(helm: Helm, number: int) -> None:
 
 
 def test_own_names(helm: Helm) -> None:
-    """Probers and the test pod learn their node's name from Kubernetes."""
+    """Probers and the test pod get their node's name from Kubernetes."""
     node = {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
     for component in ("prober", "host", "test"):
         assert node in helm.render(HOST).container(component)["env"]
@@ -277,7 +277,7 @@ def test_pulling(helm: Helm, component: str) -> None:
 
 @pytest.mark.parametrize("component", DEFAULT)
 def test_scheduling(helm: Helm, component: str) -> None:
-    """Scheduling values reach their pods as they are; a node selector is added to the default one."""
+    """Scheduling values reach their pods unchanged; a node selector is added to the default one."""
     values = ALL[VALUES_KEY.get(component, component)]
     spec = helm.render(ALL).pod(component)["spec"]
     for field in SCHEDULING[1:]:
@@ -288,7 +288,7 @@ def test_scheduling(helm: Helm, component: str) -> None:
 
 @pytest.mark.parametrize("component", DEFAULT)
 def test_emptied(helm: Helm, component: str) -> None:
-    """What may be left out of a pod is left out when its value is empty; null empties a map's default key by key."""
+    """Optional fields of a pod are absent if their value is empty; null removes single keys of a default map."""
     key = VALUES_KEY.get(component, component)
     empty: dict[str, Any] = {
         "nodeSelector": {"kubernetes.io/os": None},
@@ -302,7 +302,7 @@ def test_emptied(helm: Helm, component: str) -> None:
 
 @pytest.mark.parametrize("component", ECHOES)
 def test_spread(helm: Helm, component: str) -> None:
-    """Replicas stand on different nodes where they can, unless told otherwise: so one node's end is not the echo's."""
+    """By default replicas run on different nodes if possible. So an echo survives the end of one node."""
     key = VALUES_KEY[component]
     (spread,) = helm.render({key: {"replicas": 2}}).pod(component)["spec"]["topologySpreadConstraints"]
     assert selected(spread.pop("labelSelector"), helm.render()) == {component}
@@ -311,7 +311,7 @@ def test_spread(helm: Helm, component: str) -> None:
 
 @pytest.mark.parametrize("component", ECHOES)
 def test_disruption_budget(helm: Helm, component: str) -> None:
-    """Of several replicas a drain takes one at a time; the budget is theirs alone."""
+    """A drain evicts several replicas one at a time; the budget selects only their pods."""
     (budget,) = helm.render({VALUES_KEY[component]: {"replicas": 2}}).of_kind("PodDisruptionBudget")
     assert budget["spec"]["maxUnavailable"] == 1
     assert selected(budget["spec"]["selector"], helm.render()) == {component}
@@ -319,7 +319,7 @@ def test_disruption_budget(helm: Helm, component: str) -> None:
 
 @pytest.mark.parametrize("component", ECHOES)
 def test_replicas(helm: Helm, component: str) -> None:
-    """An echo service is one pod unless told otherwise; none at all is possible too."""
+    """An echo service has one pod by default; none is possible, too."""
     assert helm.render().component(component)["spec"]["replicas"] == 1
     for number in (0, 3):
         release = helm.render({VALUES_KEY[component]: {"replicas": number}})
@@ -336,7 +336,7 @@ def test_update_strategy(helm: Helm) -> None:
 
 @pytest.mark.parametrize("component", DEFAULT)
 def test_extra_environment(helm: Helm, component: str) -> None:
-    """extraEnv comes last in its own pods, as it is; the probers' reaches the test pod too."""
+    """extraEnv comes last in its own pods, unchanged; the probers' extraEnv reaches the test pod, too."""
     extra = at(ALL, f"{VALUES_KEY.get(component, 'prober')}.extraEnv")
     assert helm.render(ALL).container(component)["env"][-len(extra) :] == extra
 
@@ -353,13 +353,13 @@ def test_extra_environment(helm: Helm, component: str) -> None:
     ],
 )
 def test_extra_environment_sets_nothing_twice(helm: Helm, key: str, variable: str) -> None:
-    """A variable that the chart sets from a value of its own is refused in extraEnv, by name."""
+    """A variable that the chart sets itself is refused in extraEnv, by name."""
     with pytest.raises(HelmError, match=rf"{key}\.extraEnv: {variable} is set by the chart"):
         helm.render({key: {"extraEnv": [{"name": variable, "value": "1"}]}})
 
 
 def test_ports_that_the_hub_asks(helm: Helm) -> None:
-    """The hub asks the probers' admin ports, wherever they are moved to, on both networks where there are two."""
+    """The hub reads the probers' admin ports, also changed ones, on one network or both."""
     env = helm.render({"adminPort": 9000, "hostNetwork": {"enabled": True, "adminPort": 9001}}, release="lungs").env(
         "hub"
     )

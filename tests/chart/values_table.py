@@ -1,4 +1,4 @@
-"""Makes what repeats values.yaml: the table in the chart's README, defaults.yaml, descriptions in values.schema.json.
+"""Make the copies of values.yaml: the table in the chart's README, defaults.yaml, descriptions in values.schema.json.
 
 Run as a script it prints the table; with --write it writes all three.
 """
@@ -31,7 +31,7 @@ class Row:
 
 
 def rows(source: str) -> list[Row]:
-    """A row for every key under a `# --` comment; what lies below such a key is part of its default."""
+    """Return a row for every key under a `# --` comment; keys below such a key are part of its default."""
     root = yaml.compose(source, Loader=yaml.SafeLoader)
     if not isinstance(root, yaml.MappingNode):
         raise TypeError("values.yaml is not a map")
@@ -51,7 +51,7 @@ def _rows(node: yaml.MappingNode, lines: list[str], prefix: str) -> Iterator[Row
 
 
 def _comment(lines: list[str], line: int, column: int) -> str:
-    """The `# --` comment right above a line, at the same indentation; it may go on in further comment lines."""
+    """Return the `# --` comment directly above a line, at the same indentation; further comment lines may follow."""
     text: list[str] = []
     for above in reversed(lines[:line]):
         if not above.startswith(" " * column + "#"):
@@ -63,7 +63,7 @@ def _comment(lines: list[str], line: int, column: int) -> str:
 
 
 def table(found: list[Row]) -> str:
-    """The rows in Markdown."""
+    """Return the rows in Markdown."""
     lines = ["| key | default | what it is |", "|---|---|---|"]
     for row in found:
         default = json.dumps(row.default, ensure_ascii=False).replace("|", "\\|")
@@ -80,7 +80,7 @@ def defaults(found: list[Row]) -> str:
 
 
 def with_table(page: str, made: str, begin: str = BEGIN, end: str = END) -> str:
-    """Return a page with what stands between two marks replaced."""
+    """Return a page with the text between two marks replaced."""
     head, first, rest = page.partition(begin)
     _, last, tail = rest.partition(end)
     if not (first and last):
