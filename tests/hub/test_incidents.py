@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from smoker_diagnosis.component import NODE, OUT_OF, Scope
+from smoker_diagnosis.component import INTO, NODE, OUT_OF, Scope
 from smoker_diagnosis.finding import Count, Finding, Seen
 from smoker_hub.incidents import CLOSES, MOST_CLOSED, Incidents
 
@@ -281,3 +281,15 @@ def test_one_of_several_places_hides_no_surer_name() -> None:
     incidents = Incidents()
     assert looks(incidents, [[cut_off(8, 99.0, one_of=choice, since=99.0)]] * 2, 15.0) == ["open a1"]
     assert looks(incidents, [[smaller(3, 99.0)]] * 2, 25.0) == ["open b2"]
+
+
+def test_a_direction_that_becomes_both_is_one_incident() -> None:
+    """An open `into node-1` that becomes `node-1` keeps its id. One that is not open, or elsewhere, does not."""
+    into = cut_off(4, 20.0, id="b2", scope=Scope(INTO, ("node-1",)))
+    incidents = opened([into])
+    assert looks(incidents, [[cut_off(8, seconds)] for seconds in (25.0, 30.0, 35.0, 40.0)], 25.0) == []
+    assert [(each.id, each.finding.scope.kind) for each in incidents.open] == [("b2", NODE)]
+    assert looks(incidents, [[], [], []], 45.0) == ["close b2"]
+    assert looks(Incidents(), [[into], [cut_off(8, 25.0)], [cut_off(8, 30.0)]], 20.0) == ["open a1"]
+    elsewhere = cut_off(8, 25.0, scope=Scope(NODE, ("node-3",)))
+    assert looks(opened([into]), [[elsewhere], [elsewhere]], 25.0) == ["open a1"]

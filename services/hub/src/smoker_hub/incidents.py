@@ -16,6 +16,7 @@ from typing import Literal
 
 import msgspec
 
+from smoker_diagnosis.component import INTO, NODE, OUT_OF
 from smoker_diagnosis.finding import Finding, is_sure
 from smoker_hub.remains import leaves_paths, remains_of
 
@@ -65,9 +66,17 @@ class Incident:
         return self.phase == "suspected" and self._seen > 0
 
     def same(self, finding: Finding) -> bool:
-        """Return whether `finding` is this one with other places to choose from."""
-        ours, theirs = {self.finding.scope, *self.finding.one_of}, {finding.scope, *finding.one_of}
-        return (self.finding.kind, self.finding.layer) == (finding.kind, finding.layer) and not ours.isdisjoint(theirs)
+        """Return whether `finding` is this one: with other places to choose from, or open and now in both directions.
+
+        As long as the last state of a silent prober counts, its node seems to be cut off in one direction.
+        """
+        before = self.finding
+        if (before.kind, before.layer) != (finding.kind, finding.layer):
+            return False
+        if not finding.one_of:
+            widens = before.scope.kind in (INTO, OUT_OF, NODE) and finding.scope.kind == NODE
+            return widens and self.opened is not None and before.scope.nodes == finding.scope.nodes
+        return not {before.scope, *before.one_of}.isdisjoint((finding.scope, *finding.one_of))
 
     def see(self, finding: Finding, now: float, a_round: float = A_ROUND, *, beside: bool = False) -> Word | None:
         """Count a look that has the finding. Return whether it opened or became worse with this look.
@@ -201,11 +210,11 @@ class Incidents:
         return None
 
     def _with_known_ids(self, findings: Iterable[Finding]) -> Iterator[Finding]:
-        """Yield the findings. One whose choice of places has changed keeps the id that it had."""
+        """Yield the findings. One whose choice of places or direction has changed keeps the id that it had."""
         listed = list(findings)
         ids = {finding.id for finding in listed}
         for finding in listed:
-            if finding.one_of and finding.id not in self._live:
+            if finding.id not in self._live:
                 known = next((each for key, each in self._live.items() if key not in ids and each.same(finding)), None)
                 if known is not None:
                     ids.add(known.id)
