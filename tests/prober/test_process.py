@@ -31,6 +31,7 @@ PROMISED: dict[str, Any] = {
     "PROBES": ("tcp", "udp", "http"),
     "UDP_PACKETS": 10,
     "MTU_INTERVAL": 30,
+    "FLOWS": True,
     "LATENCY": "network",
     "NODE_NAME": socket.gethostname(),
     "LOG_LEVEL": "INFO",
@@ -93,6 +94,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         "PROBES": ("udp",),
         "UDP_PACKETS": 0,
         "MTU_INTERVAL": 0,
+        "FLOWS": False,
         "LATENCY": "duration",
         "NODE_NAME": "node-7",
         "LOG_LEVEL": "DEBUG",
@@ -182,11 +184,12 @@ def test_a_target_for_each_probe() -> None:
 
 
 def test_the_longest_round() -> None:
-    """Each probe may take its whole timeout, large packets too; a train its spread and its last packet's timeout."""
-    probes = {"TEST_TIMEOUT": "0.5", "TEST_INTERVAL": "2", "MTU_INTERVAL": "0"}
+    """Each probe may take its whole timeout, large packets and flows too; a train its spread and one timeout more."""
+    probes = {"TEST_TIMEOUT": "0.5", "TEST_INTERVAL": "2", "MTU_INTERVAL": "0", "FLOWS": "false"}
     assert rounds.longest(read(probes | {"UDP_PACKETS": "0"})[0].plan) == pytest.approx(1.5)
     assert rounds.longest(read(probes)[0].plan) == pytest.approx(1.5 + 0.4 + 0.5)
     assert rounds.longest(read(probes | {"MTU_INTERVAL": "30"})[0].plan) == pytest.approx(1.5 + 0.4 + 0.5 + 0.5)
+    assert rounds.longest(read(probes | {"FLOWS": "true"})[0].plan) == pytest.approx(1.5 + 0.4 + 0.5 + 0.5)
     assert rounds.longest(read(probes | {"PROBES": "tcp,http"})[0].plan) == pytest.approx(1.0)
 
 

@@ -14,7 +14,12 @@ from tests.promtool import promtool
 
 PROGRAMS = ["smoker-tcp-echo", "smoker-udp-echo", "smoker-http-echo", "smoker-prober"]
 #: Only where there is a CPU limit, or a mesh, which tests/prober/sinks/test_metrics.py has.
-SOMETIMES = {"smoker_prober_throttled_seconds_total", "smoker_prober_peers", "smoker_prober_discovery_stale_seconds"}
+SOMETIMES = {
+    "smoker_prober_throttled_seconds_total",
+    "smoker_prober_peers",
+    "smoker_prober_discovery_stale_seconds",
+    "smoker_probe_flows_failing",  # of peers whose packets are lost, which tests/prober/sinks/test_metrics.py has
+}
 #: Labels of the series of peers alone, which tests/prober/test_metrics.py has.
 OF_PEERS = {"plane", "family", "target_zone", "zone"}
 #: The hub's, which tests/hub/test_api.py has.

@@ -44,6 +44,7 @@ def _names(finding: Finding, right: Expected, lab: Lab) -> bool:
         and bool({finding.layer, *finding.layers} & set(right.layers))
         and (right.probes is None or finding.probes == right.probes)
         and (right.families is None or finding.families == right.families)
+        and (not right.flows or bool(finding.flows))
         and (not right.dns_pod or finding.pod == f"kube-system/{lab.dns_pods()[0].name}")
     )
 

@@ -14,6 +14,7 @@ import pytest
 from loguru import logger
 
 from smoker_common import log
+from smoker_diagnosis.flows import Flows
 from smoker_diagnosis.path_mtu import PathMtu
 from smoker_diagnosis.train import Train
 from smoker_prober.probes.http import Details
@@ -67,6 +68,14 @@ def test_the_two_lines_of_the_specification(zone: str) -> None:
         (made(rtt=Rtt(0.000_5, Method.TCP_INFO)), "[TCP] SUCCESS latency=0.5ms"),
         (made(probe="udp", train=TRAIN), "[UDP] SUCCESS latency=15ms loss=25.0% jitter=0.021ms"),
         (made(probe="udp", train=replace(TRAIN, jitter=None)), "[UDP] SUCCESS latency=15ms loss=25.0%"),
+        (
+            made(probe="udp", train=TRAIN, flows=Flows(16, 4)),
+            "[UDP] SUCCESS latency=15ms loss=25.0% jitter=0.021ms flows_failing=4/16",
+        ),
+        (
+            made(probe="udp", train=replace(TRAIN, jitter=None), flows=Flows(16, 0)),
+            "[UDP] SUCCESS latency=15ms loss=25.0%",
+        ),
         (
             made(probe="udp", train=replace(TRAIN, lost=0, requests_lost=0, jitter=None, unreadable=TRAIN.sent)),
             f"[UDP] SUCCESS latency=15ms unreadable={TRAIN.sent}",

@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
+from smoker_diagnosis.flows import Flows
 from smoker_diagnosis.train import Train
 from smoker_prober.probes import tls
 from smoker_prober.result import Details, Measure, Method, Outcome, Result, Rtt
@@ -201,6 +202,16 @@ def test_paths_beyond_the_bound_have_no_series(monkeypatch: pytest.MonkeyPatch) 
     assert kept("smoker_probe_total", probe="tcp", outcome="success", target="peer:3") is None
     assert kept("smoker_prober_paths") == 4
     assert kept("smoker_probe_duration_seconds_count", probe="tcp") == 5
+
+
+def test_flows_that_always_fail() -> None:
+    """The value of the last check stays until the next one; a path without a check has no series."""
+    kept = Kept(made(probe="udp"))
+    assert kept("smoker_probe_flows_failing", probe="udp", **WHERE) is None
+    kept = Kept(made(probe="udp", flows=Flows(16, 4)), made(probe="udp"))
+    assert kept("smoker_probe_flows_failing", probe="udp", **WHERE) == 4
+    kept = Kept(made(probe="udp", flows=Flows(16, 4)), made(probe="udp", flows=Flows(16, 0)))
+    assert kept("smoker_probe_flows_failing", probe="udp", **WHERE) == 0
 
 
 @pytest.mark.parametrize(("probe", "most"), [("tcp", 12), ("http", 12), ("udp", 22), ("dns", 11), ("tls", 13)])

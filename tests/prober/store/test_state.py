@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from smoker_diagnosis.flows import Flows
 from smoker_diagnosis.path_mtu import PathMtu
-from smoker_diagnosis.state import LastFailure, State, decode
+from smoker_diagnosis.state import FailingFlows, LastFailure, State, decode
 from smoker_diagnosis.train import Train
 from smoker_prober.peers.direction import heard_of
 from smoker_prober.result import Method, Outcome, Result, Rtt
@@ -308,6 +309,22 @@ def test_the_last_failure_stays_for_ten_minutes() -> None:
     again = read(state).paths[0].last_failure
     assert again is not None
     assert again.count == 3
+
+
+def test_flows_that_fail_stay_until_a_check_finds_none() -> None:
+    """The last check counts; one that nothing follows is forgotten after three rounds and a minute and a half."""
+    state = sink()
+    state.keep(made(probe="udp", began=900.0, flows=Flows(16, 4)))
+    assert read(state).paths[0].flows == FailingFlows(900.0, 16, 4)
+    state.keep(made(probe="udp", began=930.0))
+    assert read(state).paths[0].flows == FailingFlows(900.0, 16, 4)
+    state.keep(made(probe="udp", began=960.0, flows=Flows(16, 0)))
+    assert read(state).paths[0].flows is None
+    state.keep(made(probe="udp", began=990.0, flows=Flows(16, 1)))
+    state.keep(made(probe="udp", began=990.0 + 3 * 30 + 90))
+    assert read(state).paths[0].flows is not None
+    state.keep(made(probe="udp", began=991.0 + 3 * 30 + 90))
+    assert read(state).paths[0].flows is None
 
 
 def test_the_interval_of_a_target_is_in_its_path() -> None:

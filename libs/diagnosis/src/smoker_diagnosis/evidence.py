@@ -9,7 +9,7 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from smoker_diagnosis.state import PathState
+from smoker_diagnosis.state import FailingFlows, PathState
 
 TCP, UDP, HTTP, LARGE, DNS = 1, 2, 4, 8, 16  # the probes of a path that are judged, one bit each
 BITS = {"tcp": TCP, "udp": UDP, "http": HTTP}
@@ -79,6 +79,7 @@ class Cell:
     mtu: int = 0
     passes: int = 0
     offender: str = ""
+    flows: FailingFlows | None = None  # flows that always fail, where a check has found some
     past: int = 0  # results of the history, and of these:
     flaps: int = 0  # short streaks of failures that are over
     trains: int = 0  # results of the history that a train may have followed
@@ -96,6 +97,7 @@ class Cell:
         self.known = self.bad = self.connected = self.sent = self.lost = self.requests_lost = self.replies_lost = 0
         self.mtu = self.passes = self.past = self.flaps = self.unsteady = 0
         self.trains = self.lossy = self.partly = 0
+        self.flows = None
         self.places, self.offender, self.heard = NOWHERE, "", None
         self.failed = self.tries = self.misses = _NOTHING
 
@@ -161,6 +163,7 @@ class Mesh:
     count: int = 0  # of these
     failing: list[Cell] = field(default_factory=list)  # of these, the ones with a failing bit
     losing: list[Cell] = field(default_factory=list)  # of these, the ones between two nodes that lost packets
+    partial: list[Cell] = field(default_factory=list)  # of these, the ones on which some flows always fail
     known: int = 0  # how many of these have a result
     unsteady: list[Cell] = field(default_factory=list)  # of these, the ones with an unsteady bit
     past: int = 0  # the histories of the steady ones

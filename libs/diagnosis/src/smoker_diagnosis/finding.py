@@ -22,6 +22,7 @@ Kind = Literal[
     "moved",
     "target",
     "certificate",
+    "flows",
     "unsteady",
     "unknown",
 ]
@@ -43,6 +44,17 @@ class Seen(msgspec.Struct, frozen=True):
     probe: str
     outcome: str  # "success" for a working one
     since: float = 0.0  # seconds for which it has failed
+
+
+class SeenFlows(msgspec.Struct, frozen=True):
+    """One path on which some flows always fail: how many source ports of those that were tried."""
+
+    source: str
+    target: str
+    plane: str
+    family: str
+    failing: int
+    of: int
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -81,6 +93,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     beside: tuple[Count, ...] = ()  # of the other planes between the same nodes
     failing: tuple[Seen, ...] = ()
     working: tuple[Seen, ...] = ()
+    flows: tuple[SeenFlows, ...] = ()  # paths on which some flows always fail
     pod: str = ""  # `namespace/name` of the pod that is at fault
     follows: int = 0  # paths to the echo services that fail because of it
     notes: tuple[str, ...] = ()
@@ -100,6 +113,16 @@ def identity(cluster: str, kind: str, scope: Scope, layer: str) -> str:
 def finding_of(cluster: str, kind: Kind, scope: Scope, layer: str, **more: Any) -> Finding:
     """Return a finding with its id."""
     return Finding(id=identity(cluster, kind, scope, layer), kind=kind, scope=scope, layer=layer, **more)
+
+
+def flows_of(cells: Iterable[Cell]) -> tuple[SeenFlows, ...]:
+    """Return those of `cells` on which some flows always fail, the most failing ones first."""
+    found = [
+        SeenFlows(cell.source, cell.target, cell.plane, cell.family, cell.flows.failing, cell.flows.tried)
+        for cell in cells
+        if cell.flows is not None
+    ]
+    return tuple(sorted(found, key=lambda each: (-each.failing, each.source, each.target))[:SHOWN_FAILING])
 
 
 def seen(cells: Iterable[Cell], bits: int) -> Iterator[Seen]:

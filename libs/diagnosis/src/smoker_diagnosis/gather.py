@@ -141,6 +141,7 @@ def _join(mesh: Mesh, part: Part) -> None:
     mesh.sent += part.sent
     mesh.lost += part.lost
     mesh.services += part.services
+    mesh.partial += part.partial
     if part.resolvers:
         mesh.resolvers += part.resolvers
     if state.dns_pods:

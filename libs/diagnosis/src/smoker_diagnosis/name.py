@@ -9,7 +9,7 @@ from smoker_diagnosis import direction
 from smoker_diagnosis.component import MUST, NO, Component, cells_of, fails
 from smoker_diagnosis.evidence import ECHO, LARGE, NAMES, Cell, Mesh
 from smoker_diagnosis.explain import Blamed
-from smoker_diagnosis.finding import SHOWN_FAILING, SHOWN_WORKING, Count, Finding, Seen, finding_of, seen
+from smoker_diagnosis.finding import SHOWN_FAILING, SHOWN_WORKING, Count, Finding, Seen, finding_of, flows_of, seen
 from smoker_diagnosis.look import Look
 from smoker_diagnosis.loss import Lossy
 from smoker_diagnosis.resolvers import LAYER_REPLICA
@@ -47,6 +47,7 @@ def of_blamed(look: Look, each: Blamed) -> Finding:
         beside=_counts([cell for cell in beside if cell.bad & component.bits], beside),
         failing=tuple(seen(failing, component.bits))[:SHOWN_FAILING],
         working=tuple(seen(working[:SHOWN_WORKING], component.bits)),
+        flows=flows_of(cells),
     )
 
 
@@ -74,6 +75,7 @@ def of_loss(look: Look, each: Lossy) -> Finding:
             Seen(cell.source, cell.target, cell.plane, cell.family, "train", f"{cell.lost} of {cell.sent} packets lost")
             for cell in losing[:SHOWN_FAILING]
         ),
+        flows=flows_of(each.cells),
     )
 
 
@@ -98,6 +100,11 @@ def of_service(look: Look, each: Service) -> Finding:
         failing=tuple(seen(each.cells, each.bits))[:SHOWN_FAILING],
         notes=(each.note,) if each.note else (),
     )
+
+
+def within(mesh: Mesh, component: Component) -> list[Cell]:
+    """Return the paths that fail with `component`."""
+    return _within(mesh, component)[0]
 
 
 def _within(mesh: Mesh, component: Component) -> tuple[list[Cell], list[Cell]]:

@@ -69,4 +69,5 @@ def goes_on(old: PathState, new: PathState) -> bool:
         and old.requests_lost == new.requests_lost
         and old.replies_lost == new.replies_lost
         and (old.failures is new.failures or old.failures == new.failures)
+        and (old.flows is new.flows or old.flows == new.flows)
     )

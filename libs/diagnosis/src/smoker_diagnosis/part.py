@@ -51,6 +51,7 @@ class Part:
     zones: dict[str, str] = field(default_factory=dict)  # of the targets
     failing: list[Cell] = field(default_factory=list)
     losing: list[Cell] = field(default_factory=list)
+    partial: list[Cell] = field(default_factory=list)  # on which some flows always fail
     planes: Counter[str] = field(default_factory=Counter)
     to: dict[str, list[Cell]] = field(default_factory=dict)  # by target
     far: set[Prober] = field(default_factory=set)  # the probers at the far ends
@@ -145,12 +146,14 @@ class Part:
     def count(self) -> None:
         """Sum up the cells."""
         self.until = self._lasts_until()
-        self.failing, self.losing, self.unsteady = [], [], []
+        self.failing, self.losing, self.unsteady, self.partial = [], [], [], []
         known = past = flaps = trains = lossy = sent = lost = 0
         for cell in self.cells:  # thousands of probers have hundreds each: so there is one loop
             known += cell.known > 0
             if cell.bad:
                 self.failing.append(cell)
+            if cell.flows is not None:
+                self.partial.append(cell)
             if cell.unsteady:
                 self.unsteady.append(cell)
             else:
@@ -226,6 +229,7 @@ def _add(cell: Cell, path: PathState, place: int, part: Part) -> None:
         cell.replies_lost += path.replies_lost
     if not _counts(path) or part.now.instant > path.at + part.lasts:
         return
+    cell.flows = path.flows or cell.flows
     cell.past, cell.flaps = cell.past + path.past, cell.flaps + path.flaps
     if path.role == SERVICE:
         _count_attempts(cell, path)

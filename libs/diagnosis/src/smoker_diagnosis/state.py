@@ -41,6 +41,14 @@ class LastFailure(msgspec.Struct, frozen=True, array_like=True, gc=False):
     error: str = ""  # its cause, in words for people
 
 
+class FailingFlows(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Flows of a path that always fail while others work, as the last check found them."""
+
+    at: float  # when the probe before the check began
+    tried: int  # source ports
+    failing: int  # of these, the ones from which every packet was lost
+
+
 class PathState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a prober knows of one path and probe. Counts cover the last rounds (three by default).
 
@@ -82,6 +90,7 @@ class PathState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     lossy: int = 0  # of these rounds: trains that lost packets
     last_failure: LastFailure | None = None  # for ten minutes: what a confirmation hides that succeeds soon after
     interval: float = 0.0  # seconds between two probes, of a target that has an interval of its own; 0: the prober's
+    flows: FailingFlows | None = None  # where a check has found some
 
     @property
     def failed(self) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
+from smoker_diagnosis.flows import Flows
 from smoker_diagnosis.path_mtu import PathMtu
 from smoker_diagnosis.train import Train
 from smoker_outcome.outcome import Outcome as Outcome  # noqa: PLC0414  a part of every result
@@ -104,6 +105,7 @@ class Result:
     train: Train | None = None  # what the train after a UDP probe found
     direction: str = ""  # OUT: packets to the peer are lost; empty: not known
     path_mtu: PathMtu | None = None  # what the large packets after a UDP probe found
+    flows: Flows | None = None  # what packets from several source ports after a UDP probe found
     began: float = 0.0  # when it began, in seconds of the monotonic clock
     offender: str = ""  # address of the router or host, not the target, that sent an ICMP error
     confirms: bool = False  # whether it repeats a probe that failed a moment ago; it does not count as a round
@@ -147,6 +149,7 @@ class Result:
         flat |= {f"{name}_ms": round(seconds * 1000, 3) for name, seconds in self.phases.items()}
         flat |= self._train_fields
         flat |= {"mtu": self.path_mtu.allowed, "passes": self.path_mtu.passes} if self.path_mtu is not None else {}
+        flat |= {"flows": self.flows.tried, "flows_failing": self.flows.failing} if self.flows is not None else {}
         flat |= {"retransmits": self.retransmits} if self.retransmits else {}
         flat |= self.details.fields if self.details is not None else {}
         flat |= {"direction": self.direction} if self.direction else {}

@@ -44,6 +44,8 @@ class Round:
             for followup in followups:
                 if result.outcome.ok:  # nothing more is sent to a target that does not answer
                     result = followup(result, timeout, never)
+                else:
+                    followup.missed()
             yield result
 
 
@@ -58,7 +60,8 @@ def _longest(plan: Plan) -> float:
     if "udp" not in probes:
         return len(probes) * last
     trained = train.spread(plan.interval) + last if udp.packets else 0.0
-    return len(probes) * last + trained + (last if udp.mtu_interval else 0.0)
+    more = sum(last for wanted in (udp.mtu_interval, udp.flows) if wanted)
+    return len(probes) * last + trained + more
 
 
 def latest(plan: Plan) -> float:

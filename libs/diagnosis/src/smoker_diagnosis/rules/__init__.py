@@ -9,6 +9,7 @@ from smoker_diagnosis.look import Look
 from smoker_diagnosis.rules import (
     certificates,
     dns_races,
+    failing_flows,
     left_nodes,
     moved_echoes,
     silent_probers,
@@ -27,6 +28,7 @@ RULES: tuple[Rule, ...] = (
     certificates.find,
     moved_echoes.find,
     dns_races.find,
+    failing_flows.find,
     unsteady.find,
     unexplained.find,
 )

@@ -9,7 +9,11 @@ from smoker_diagnosis.finding import Count, Finding, Seen
 from smoker_diagnosis.text.words import FAMILIES, PLANES, listed, outcome, paths, verb
 
 SHOWN = 10  # paths without a common cause that are listed
-_FAIL = {"loss": ("loses packets", "lose packets"), "mtu": ("loses large packets", "lose large packets")}
+_FAIL = {
+    "loss": ("loses packets", "lose packets"),
+    "flows": ("loses some flows", "lose some flows"),
+    "mtu": ("loses large packets", "lose large packets"),
+}
 _ENDS = {NODE: "to or from", INTO: "to", OUT_OF: "from"}
 
 
@@ -34,6 +38,7 @@ def evidence(finding: Finding) -> Iterator[str]:
         yield f"{paths(finding.follows)} to the echo Services {verb(finding.follows, 'fails', 'fail')} because of it"
     if finding.offender:
         yield f"{finding.offender} sends the ICMP error"
+    yield from _flows(finding)
     yield from finding.notes
     if finding.kind in ("unknown", "unsteady"):
         yield from (_path(each) for each in finding.failing[:SHOWN])
@@ -81,6 +86,16 @@ def _counted(counts: Sequence[Count]) -> str:
             if each.failing
         ]
     )
+
+
+def _flows(finding: Finding) -> Iterator[str]:
+    """Yield where some flows always fail, and what that means."""
+    if not finding.flows:
+        return
+    most, more = finding.flows[0], len(finding.flows) - 1
+    others = f"; so do some on {more} more {verb(more, 'path', 'paths')}" if more else ""
+    where = f"{most.failing} of {most.of} flows from {most.source} to {most.target} always fail"
+    yield f"{where}, the others work: one member of an ECMP group or a bond, or connection tracking{others}"
 
 
 def _path(seen: Seen) -> str:

@@ -86,6 +86,11 @@ def _certificate(finding: Finding) -> str:
     return f"renew the certificate of {finding.scope.nodes[0]}; smoker-prober probe tls HOST PORT shows its chain"
 
 
+def _flows(finding: Finding) -> str:
+    where = " and ".join(finding.scope.nodes) or "the nodes"
+    return f"grep . /proc/net/bonding/*   (on {where}; then the error counters of the links between them, one by one)"
+
+
 def _nothing(_: Finding) -> str:
     return ""
 
@@ -98,6 +103,7 @@ _OF_KIND: dict[Kind, Callable[[Finding], str]] = {
     "moved": _nothing,
     "target": _target,
     "certificate": _certificate,
+    "flows": _flows,
     "unsteady": _nothing,
     "unknown": _nothing,
 }

@@ -107,6 +107,12 @@ def _certificate(finding: Finding) -> str:
     return f"its certificate {verb} on {date}"
 
 
+def _flows(finding: Finding) -> str:
+    most = finding.flows[0]
+    between = "" if finding.scope.kind == PAIR else " on some paths"
+    return f"{most.failing} of {most.of} flows always fail{between} (one member of an ECMP group or a bond)"
+
+
 def _unsteady(_: Finding) -> str:
     return "fails again and again"
 
@@ -126,6 +132,7 @@ _WHAT: dict[Kind, Callable[[Finding], str]] = {
     "moved": _moved,
     "target": _target,
     "certificate": _certificate,
+    "flows": _flows,
     "unsteady": _unsteady,
     "unknown": _unknown,
 }

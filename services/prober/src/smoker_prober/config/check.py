@@ -41,7 +41,8 @@ def described(plan: Plan) -> Iterator[str]:
     if "udp" in {*plan.service.probes, *plan.mesh.probes}:
         large = f"a large packet every {duration_text(udp.mtu_interval)}" if udp.mtu_interval else "no large packet"
         train = f"a train of {udp.packets} packets" if udp.packets else "no train"
-        yield f"  after UDP: {train}, {large}"
+        flows = ", 16 source ports of a peer once packets are lost" if udp.flows else ""
+        yield f"  after UDP: {train}, {large}{flows}"
     if plan.dns.name:
         replicas = plan.dns.replicas
         pods = f" and each pod of {replicas.namespace}/{replicas.service}" if replicas.service else ""

@@ -98,6 +98,12 @@ class Udp:
         "time between two large packets that check the MTU, each after a UDP probe; 0: none",
         "MTU_INTERVAL",
     )
+    flows: bool = planned(
+        True,
+        option_kinds.switch,
+        "whether packets from 16 source ports to a peer follow lost ones, to find flows that always fail",
+        "FLOWS",
+    )
 
 
 #: A group for each probe that has options: what its targets begin with.

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
-from smoker_diagnosis.state import SERVICE
+from smoker_diagnosis.state import PEER, SERVICE, Role
 from smoker_prober.config import api_server
 from smoker_prober.config.cluster_dns import by_service
 from smoker_prober.config.plan import Plan
 from smoker_prober.probes import PROBES
 from smoker_prober.probes.followups import path_mtu, train
+from smoker_prober.probes.followups.base import Flows
 from smoker_prober.settings import Settings
 from smoker_prober.target import EXTERNAL, OTHER, POD, Path, Target, service_path
 
@@ -65,19 +66,21 @@ def echoes(
             host,
             numbers[probe],
             path_to(numbers[probe]),
-            followups=_after_udp(plan, ports.stamp) if probe == "udp" else (),
+            followups=_after_udp(plan, ports.stamp, path_to(numbers[probe]).role) if probe == "udp" else (),
         )
         for probe in PROBES
         if probe in probes
     )
 
 
-def _after_udp(plan: Plan, stamp_port: int) -> tuple[Any, ...]:
-    """Return the options of what follows a UDP probe that was answered."""
+def _after_udp(plan: Plan, stamp_port: int, role: Role) -> tuple[Any, ...]:
+    """Return the options of what follows a UDP probe that was answered. Flows to a Service end at several pods."""
     found: list[Any] = []
     udp = plan.probes.udp
     if udp.packets:
         found.append(train.Options(stamp_port, udp.packets, train.spread(plan.interval)))
+    if udp.flows and role == PEER:
+        found.append(Flows())
     if udp.mtu_interval:
         found.append(path_mtu.Options(every=max(1, round(udp.mtu_interval / plan.interval))))
     return tuple(found)

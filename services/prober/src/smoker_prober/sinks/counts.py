@@ -19,6 +19,7 @@ class Counts:
     __slots__ = (
         "duplicates",
         "fates",
+        "flows",
         "jitter",
         "loss",
         "measures",
@@ -44,6 +45,7 @@ class Counts:
         self.rtt: float | None = None
         self.loss: float | None = None
         self.jitter: float | None = None
+        self.flows: float | None = None  # that always fail, in the last check
         self.measures: tuple[Measure, ...] = ()
 
     @property
@@ -61,6 +63,8 @@ class Counts:
         self.measures = result.details.measures if result.details is not None else ()
         if outcome.ok:
             self.succeeded = now
+        if result.flows is not None:
+            self.flows = float(result.flows.failing)
         if train is not None:
             self._add(train)
             self.loss, self.jitter = train.loss_ratio, train.jitter

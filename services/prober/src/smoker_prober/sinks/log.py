@@ -4,12 +4,14 @@
 [2025-11-13 10:30:00] [NODE:node-1] [TCP] SUCCESS latency=0.31ms peer=node-2 plane=pod family=ipv4 zone=b
 [2025-11-13 10:30:00] [NODE:node-1] [UDP] SUCCESS latency=0.28ms loss=0.0% jitter=0.012ms
 [2025-11-13 10:30:00] [NODE:node-1] [UDP] SUCCESS latency=0.28ms unreadable=10
+[2025-11-13 10:30:00] [NODE:node-1] [UDP] SUCCESS latency=0.28ms loss=20.0% flows_failing=4/16 peer=node-2 plane=pod
 [2025-11-13 10:30:00] [NODE:node-1] [CONNECT] SUCCESS latency=0.42ms target=api plane=other
 [2025-11-13 10:30:30] [NODE:node-2] [HTTP] FAILED error=bad_reply status=503
 [2025-11-13 10:30:30] [NODE:node-2] [UDP] FAILED error=mtu mtu=1450 passes=1400 peer=node-1 plane=pod family=ipv4
 [2025-11-13 10:30:30] [NODE:node-2] [UDP] FAILED error=timeout direction=out peer=node-1 plane=pod family=ipv4
 [2025-11-13 10:30:33] [NODE:node-2] [UDP] FAILED error=timeout peer=node-1 plane=pod family=ipv4 confirm=true
 
+`flows_failing` counts the source ports, of those tried, from which every packet is lost while others lose none.
 `unreadable` counts packets of the train whose answers are no STAMP packets; they are not lost.
 """
 
@@ -50,7 +52,9 @@ def line(result: Result, now: float, latency: str = "network") -> str:
     """
     stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
     if result.outcome.ok:
-        what = f"SUCCESS latency={milliseconds(result.latency(latency))}{_train(result)}{_found(result)}"
+        what = (
+            f"SUCCESS latency={milliseconds(result.latency(latency))}{_train(result)}{_flows(result)}{_found(result)}"
+        )
     else:
         what = f"FAILED error={result.outcome}{_more(result)}"
     confirm = " confirm=true" if result.confirms else ""
@@ -89,6 +93,12 @@ def _train(result: Result) -> str:
     loss = f" loss={percent(train.loss_ratio)}" if train.loss_ratio is not None else ""
     unreadable = f" unreadable={train.unreadable}" if train.unreadable else ""
     return loss + jitter + unreadable
+
+
+def _flows(result: Result) -> str:
+    """Return what flows that always fail add to the line of a success."""
+    flows = result.flows
+    return f" flows_failing={flows.failing}/{flows.tried}" if flows is not None and flows.failing else ""
 
 
 def write(result: Result, latency: str = "network") -> None:

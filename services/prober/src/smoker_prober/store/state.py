@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from smoker_diagnosis.state import PEER, Large, LastFailure, PathState, State, encode
+from smoker_diagnosis.state import PEER, FailingFlows, Large, LastFailure, PathState, State, encode
 from smoker_prober.result import Outcome, Result
 from smoker_prober.store.identity import Identity
 from smoker_prober.store.mesh_state import MeshState
@@ -26,6 +26,7 @@ SAMPLES = 20  # round-trip times that the percentiles cover
 STARVED = 0.25  # share of time that this process waited for a CPU
 LOOK = 5.0  # seconds between two looks at that
 HISTORY = 120  # rounds that say how often a path fails: an hour with the default interval
+FLOWS = 90.0  # seconds, beside three intervals, for which flows that fail count: they are checked once a minute
 SHORT = 2.5  # intervals from the first failure of a streak to the success that ends it; a longer one is no chance
 
 
@@ -57,6 +58,7 @@ class _Kept:
     lossy: deque[float] | None = None  # instants at which a train lost packets; most paths have none
     ended: deque[float] | None = None  # instants at which a short streak of failures ended; most paths have none
     last_failure: LastFailure | None = None
+    flows: FailingFlows | None = None  # in the last check
 
 
 class States:
@@ -140,6 +142,7 @@ class States:
             lossy=len(kept.lossy or ()),
             last_failure=_recent(kept.last_failure, result.began),
             interval=result.target.interval or 0.0,
+            flows=kept.flows,
         )
         self._changes += 1
 
@@ -172,10 +175,18 @@ class States:
             kept.connected = kept.connected or (result.outcome is Outcome.TIMEOUT and result.connected)
         if result.rtt is not None:
             kept.rtts.append(result.rtt.seconds)
+        self._count_flows(kept, result)
         if result.path_mtu is not None:
             found = result.path_mtu
             kept.large, kept.mtu, kept.passes = "black_hole" if found.black_hole else "ok", found.allowed, found.passes
             kept.large_at = result.began
+
+    def _count_flows(self, kept: _Kept, result: Result) -> None:
+        if result.flows is not None:
+            tried, failing = result.flows.tried, result.flows.failing
+            kept.flows = FailingFlows(round(result.began, 3), tried, failing) if failing else None
+        elif kept.flows is not None and result.began - kept.flows.at > FLOWS + ROUNDS * self._identity.interval:
+            kept.flows = None
 
     def fresh_failure(self, result: Result) -> bool:
         """Return whether `result`, kept already, is the first failure of its path in a row and worth a confirmation."""

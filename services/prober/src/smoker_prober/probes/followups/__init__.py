@@ -1,16 +1,25 @@
 """What follows a probe. After a success: a train, a large packet. After a failure: the probe again (confirm.py).
 
 What follows a success is named by its options, which a target carries. A new one is a file here and a line in `AFTER`.
+Where packets are lost, packets from several source ports follow (flows.py).
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 from smoker_prober.probes.followups import path_mtu, train
-from smoker_prober.result import Result
+from smoker_prober.probes.followups.base import Flows, Followup
 
-#: Takes a result, the seconds for an answer and the source ports to avoid. Returns the result with what was found.
-Followup = Callable[[Result, float, Collection[int]], Result]
+
+def _flows(options: Flows) -> Followup:
+    from smoker_prober.probes.followups import flows  # noqa: PLC0415  only where the plan asks for it
+
+    return flows.Followup(options)
+
 
 #: By the type of the options, what is made of them for each target: it lives as long as the target is probed.
-AFTER: dict[type, Callable[[Any], Followup]] = {train.Options: train.Followup, path_mtu.Options: path_mtu.Followup}
+AFTER: dict[type, Callable[[Any], Followup]] = {
+    train.Options: train.Followup,
+    path_mtu.Options: path_mtu.Followup,
+    Flows: _flows,
+}

@@ -21,6 +21,7 @@ from smoker_diagnosis.path_mtu import PathMtu, judge, sizes
 from smoker_prober.kernel import error_queue, path_mtu
 from smoker_prober.network.resolve import Address, address
 from smoker_prober.probes.datagram import connected
+from smoker_prober.probes.followups import base
 from smoker_prober.result import Outcome, Result
 
 LARGEST = 9216  # bytes: jumbo frames end here; loopback would take 65,536
@@ -35,7 +36,7 @@ class Options(NamedTuple):
     every: int = 1
 
 
-class Followup:
+class Followup(base.Followup):
     """Sends a large packet to the address that answered a UDP probe, when it is due and while such packets are lost."""
 
     def __init__(self, options: Options) -> None:

@@ -20,6 +20,7 @@ from smoker_echo.stamp_packet import LENGTH, Malformed, SenderPacket, pack_sende
 from smoker_prober.kernel import error_queue, timestamping
 from smoker_prober.network.resolve import Address, address
 from smoker_prober.probes.datagram import connected
+from smoker_prober.probes.followups import base
 from smoker_prober.result import Method, Result, Rtt
 
 LONGEST = 1.0  # seconds over which a train is spread at most
@@ -40,7 +41,7 @@ def spread(interval: float) -> float:
     return min(LONGEST, interval * SHARE)
 
 
-class Followup:
+class Followup(base.Followup):
     """Sends a train to the address that answered a UDP probe."""
 
     def __init__(self, options: Options) -> None:

@@ -1,0 +1,143 @@
+"""Packets from several source ports, where some are lost: flows that always fail show a broken ECMP or LACP member.
+
+a train lost packets, or a probe failed ─▶ 3 packets from each of 16 ports ── each flow has an answer ──▶ random loss
+                                                └─ some have none ─▶ the same again ─▶ smoker_diagnosis.flows.judge
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import time
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+import gevent
+from gevent.lock import BoundedSemaphore
+from gevent.socket import wait_read
+
+from smoker_diagnosis.flows import Flows, judge
+from smoker_prober.kernel import error_queue
+from smoker_prober.network.resolve import Address, address
+from smoker_prober.probes.datagram import connected
+from smoker_prober.probes.followups import base
+from smoker_prober.result import Result
+
+PORTS, PACKETS, PASSES = 16, 3, 2
+LONGEST = 2.0  # seconds for both passes
+APART = 0.05  # seconds between two packets of a flow
+PAUSE = 60.0  # seconds between two checks of a path
+AT_ONCE = 8  # checks of this process: each has 16 sockets
+_NUMBER = struct.Struct("!4sI")
+_MARK = b"FLOW"
+_room = BoundedSemaphore(AT_ONCE)
+
+
+class Followup(base.Followup):
+    """Checks the flows of a path, once a minute at most, after some of its packets were lost and while flows fail."""
+
+    def __init__(self, _options: base.Flows, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._due = -PAUSE
+        self._missed = self._failing = False
+
+    def missed(self) -> None:
+        """Note that a probe failed. If the next one succeeds, a part of the flows may fail."""
+        self._missed = True
+
+    def __call__(self, result: Result, timeout: float, never: Collection[int]) -> Result:
+        """Return `result` with what the flows say, where they were checked."""
+        self._missed = self._missed or (result.train is not None and result.train.lost > 0)
+        if not (self._missed or self._failing) or self._clock() < self._due or not _room.acquire(blocking=False):
+            return result
+        try:
+            found = run(address(result.address, result.target.port), timeout, never)
+        finally:
+            _room.release()
+        self._due, self._missed = self._clock() + PAUSE, False
+        self._failing = found is not None and found.failing > 0
+        return replace(result, flows=found)
+
+
+def run(address: Address, timeout: float, never: Collection[int] = ()) -> Flows | None:
+    """Return the verdict on flows to a UDP echo; None if they say nothing. It takes `timeout` seconds at most."""
+    counts = answered(address, timeout, never)
+    if not counts:
+        return None
+    packets = max(sent for sent, _ in counts)
+    return judge([answers for sent, answers in counts if sent == packets], packets)
+
+
+def answered(address: Address, timeout: float, never: Collection[int] = ()) -> list[tuple[int, int]]:
+    """Return of each flow how many packets were sent and how many were answered. Empty without sockets."""
+    with contextlib.ExitStack() as opened:
+        try:
+            flows = [_Flow(opened.enter_context(connected(address, never=never))) for _ in range(PORTS)]
+        except OSError:  # no descriptor, no source port, no route
+            return []
+        for _ in range(PASSES):
+            _pass(flows, min(timeout, LONGEST) / PASSES)
+            if all(flow.answers for flow in flows):
+                break
+        return [(flow.sent, len(flow.answers)) for flow in flows if flow.sent]
+
+
+def _pass(flows: list[_Flow], seconds: float) -> None:
+    """Send some packets of each flow and wait for their answers. A moment of silence costs each flow one packet."""
+    until = time.monotonic() + seconds
+    for number in range(PACKETS):
+        if number:
+            gevent.sleep(min(APART, seconds / PACKETS / 2))
+        for flow in flows:
+            flow.send()
+    for flow in flows:
+        flow.wait(until)
+
+
+class _TimeIsUp(Exception):
+    """Ends a wait."""
+
+
+class _Flow:
+    """The packets from one source port, and their answers."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self.sent = 0
+        self.answers: set[int] = set()
+
+    def send(self) -> None:
+        """Send one packet."""
+        for _ in range(2):  # an ICMP error for an earlier packet comes first
+            try:
+                self._sock.send(_NUMBER.pack(_MARK, self.sent))
+            except OSError:
+                error_queue.drain(self._sock)
+            else:
+                self.sent += 1
+                return
+
+    def wait(self, until: float) -> None:
+        """Take the answers until all have come, or until the instant `until`."""
+        self._take()
+        while len(self.answers) < self.sent:
+            try:
+                wait_read(self._sock.fileno(), max(until - time.monotonic(), 0.0), _TimeIsUp())
+            except _TimeIsUp:
+                self._take()  # what has arrived counts, however late this process was woken
+                return
+            self._take()
+
+    def _take(self) -> None:
+        """Take the answers that have arrived, and the errors, which would otherwise end every wait at once."""
+        error_queue.drain(self._sock)
+        while True:
+            try:
+                data = self._sock.recv(_NUMBER.size + 1)
+            except OSError:  # nothing more, or an ICMP error: what is behind it ends the next wait
+                return
+            if len(data) == _NUMBER.size and data.startswith(_MARK):
+                number = _NUMBER.unpack(data)[1]
+                if number < self.sent:
+                    self.answers.add(number)
