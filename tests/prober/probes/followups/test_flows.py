@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from gevent.lock import BoundedSemaphore
 
 from smoker_diagnosis.flows import Flows
 from smoker_diagnosis.train import Train
@@ -147,7 +148,7 @@ def test_flows_that_fail_are_checked_again_until_they_work() -> None:
 
 def test_no_more_than_some_checks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond that number a path waits for its next round: the sockets of a process are bounded."""
-    monkeypatch.setattr(flows, "_room", flows.BoundedSemaphore(1))
+    monkeypatch.setattr(flows, "_room", BoundedSemaphore(1))
     followup = Followup(base.Flows(), clock=Stepped().now)
     with echo("udp") as port:
         assert flows._room.acquire(blocking=False)
