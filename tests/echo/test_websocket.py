@@ -122,6 +122,12 @@ def test_what_is_no_websocket(echo: HttpEcho) -> None:
         pass
 
 
+def test_spaces_around_a_value(echo: HttpEcho) -> None:
+    """They do not belong to it (RFC 9110 section 5.5)."""
+    request = (HEAD % b"/ws" + KEY + b"\r\n").replace(b"Host: x", b"Host:  x \t")
+    assert said(echo, request).startswith(b"HTTP/1.1 101 ")
+
+
 @pytest.mark.parametrize("header", [b"Sec-WebSocket-Extensions: \xff\r\n", b"Sec-WebSocket-Protocol: \xe9\r\n"])
 def test_headers_that_are_not_ascii(echo: HttpEcho, header: bytes) -> None:
     """They are the client's mistake, answered 400: wsproto cannot read them."""

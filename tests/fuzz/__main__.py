@@ -50,9 +50,10 @@ def fuzz(name: str, seconds: int) -> bool:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     said = done.stdout + done.stderr
     inputs, places = LAST.findall(said)[-1] if LAST.search(said) else ("?", "?")
-    print(f"{name:20} {inputs:>10} inputs {places:>6} places {'FAILED' if done.returncode else 'passed'}", flush=True)
+    verdict = f"FAILED ({done.returncode})" if done.returncode else "passed"
+    print(f"{name:20} {inputs:>10} inputs {places:>6} places {verdict}", flush=True)
     if done.returncode:
-        print("\n".join(said.splitlines()[-SHOWN:]), flush=True)
+        print("\n".join([line for line in said.splitlines() if not line.startswith("#")][-SHOWN:]), flush=True)
     return not done.returncode
 
 

@@ -39,6 +39,7 @@ class WebSocketEcho:
 
     def run(self) -> None:
         """Echo until either side closes."""
+        from h11 import LocalProtocolError  # noqa: PLC0415
         from wsproto.utilities import RemoteProtocolError  # noqa: PLC0415
 
         handler, request = self._handler, self._request
@@ -46,7 +47,10 @@ class WebSocketEcho:
         handler.code = 101
         data = request.upgrade or b""
         try:
-            headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers]
+            # h11, by which wsproto reads them, refuses the spaces around a value (RFC 9110 section 5.5).
+            headers = [
+                (name.encode("latin-1"), value.strip(" \t").encode("latin-1")) for name, value in request.headers
+            ]
             self._ws.initiate_upgrade_connection(headers, request.target)
             while True:
                 for event in self._ws.events():
@@ -66,8 +70,8 @@ class WebSocketEcho:
                 self._say(error.event_hint)
             else:
                 handler.refuse_upgrade("400 Bad Request", handler.error)
-        except UnicodeError:  # wsproto takes the values of headers for ASCII, and the host for a name
-            handler.error = "no valid WebSocket: a header that is not ASCII, or a host that is no name"
+        except (LocalProtocolError, UnicodeError):  # wsproto takes headers for valid and ASCII, the host for a name
+            handler.error = "no valid WebSocket: a header that is not valid or not ASCII, or a host that is no name"
             handler.refuse_upgrade("400 Bad Request", handler.error)
         finally:
             handler.leave = None
