@@ -326,6 +326,26 @@ def test_further_targets(helm: Helm) -> None:
     assert not passes(helm.render(ON), own(release, "prober"), outside, "TCP", 80)
 
 
+@pytest.mark.parametrize(
+    "prober",
+    [
+        {"targets": {"ns": "dns://192.0.2.1/x.example?type=A&transport=tls"}},
+        {"targets": {"ns": {"probe": "dns", "host": "192.0.2.1", "dns": {"transport": "tls"}}}},
+        {
+            "targets": {"ns": {"probe": "dns", "host": "192.0.2.1"}},
+            "config": {"probes": {"dns": {"transport": "tls"}}},
+        },
+    ],
+    ids=["by URL", "by its options", "by those of all"],
+)
+def test_dns_over_tls(helm: Helm, prober: dict[str, Any]) -> None:
+    """A server over TLS without a port is reached at 853, not at 53."""
+    release = helm.render(merged(ON, {"prober": prober, "networkPolicy": {"dnsPorts": []}}))
+    outside = End(address="203.0.113.7")
+    assert passes(release, own(release, "prober"), outside, "TCP", 853)
+    assert not passes(release, own(release, "prober"), outside, "TCP", 53)
+
+
 def test_helm_test_asks_the_hub(helm: Helm) -> None:
     """The test pod reaches the hub, whatever allowFrom says; no other pod of the release except probers does."""
     desk = {"hub": {"allowFrom": [{"podSelector": {"matchLabels": {"app": "desk"}}}]}}

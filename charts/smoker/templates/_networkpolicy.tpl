@@ -100,7 +100,8 @@ to:
 
 {{/*
 The ports of these targets, entries of the plan, as a YAML list of {port, protocol}. A probe over UDP may go on over TCP. A target that is
-named by its probe has the port of the protocol over TLS if its own options say `tls`, or those of its probe under `prober.config.probes`.
+named by its probe has the port of the protocol over TLS if its own options say `tls: true` or `transport: tls`, or those of its probe
+under `prober.config.probes`; of URLs `transport=tls` in the query says it.
 */}}
 {{- define "smoker.targetPorts" -}}
 {{- $known := .root.Files.Get "probes.yaml" | fromYaml -}}
@@ -113,11 +114,12 @@ named by its probe has the port of the protocol over TLS if its own options say 
 {{- $url := urlParse .url -}}
 {{- $of = get $known.schemes $url.scheme | default dict -}}
 {{- $port = regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) -}}
+{{- $tls = regexMatch "(^|&)transport=tls(&|$)" ($url.query | default "") -}}
 {{- else -}}
 {{- $of = get $known.probes .probe | default dict -}}
 {{- $own := get . .probe | default dict -}}
 {{- $common := get $defaults .probe | default dict -}}
-{{- $tls = ternary $common.tls $own.tls (kindIs "invalid" $own.tls) -}}
+{{- $tls = or (ternary $common.tls $own.tls (kindIs "invalid" $own.tls)) (eq ($own.transport | default $common.transport) "tls") -}}
 {{- end -}}
 {{- with $port | default (and $tls $of.tlsPort) | default $of.port }}
 - {port: {{ int64 . }}, protocol: TCP}

@@ -129,7 +129,10 @@ def ports() -> str:
     ]
     lines += [_transport(name, probe, probe.default_port, _over_tls(probe)) for name, probe in PROBES.items()]
     lines += ["schemes:"]
-    lines += [_transport(scheme, probe, _usual(probe, scheme)) for probe in PROBES.values() for scheme in probe.schemes]
+    for probe in PROBES.values():
+        # Of two schemes, the second is the one over TLS; with one, the query can say it.
+        tls_port = _over_tls(probe) if len(probe.schemes) == 1 else None
+        lines += [_transport(scheme, probe, _usual(probe, scheme), tls_port) for scheme in probe.schemes]
     return "\n".join(lines) + "\n"
 
 
@@ -139,10 +142,11 @@ def _transport(name: str, probe: Probe, port: int | None, tls_port: int | None =
 
 
 def _over_tls(probe: Probe) -> int | None:
-    """Return the port of a target with the option `tls` that names no port, if that differs from the usual one."""
-    if "tls" not in {field.name for field in dataclasses.fields(probe.options)}:
+    """Return the port of a target over TLS that names no port, if that differs from the usual one."""
+    fields = {field.name for field in dataclasses.fields(probe.options)}
+    if not fields & {"tls", "transport"}:
         return None
-    port = probe.usual_port(probe.options(tls=True))
+    port = probe.usual_port(probe.options(tls=True) if "tls" in fields else probe.options(transport="tls"))
     return None if port == probe.default_port else port
 
 

@@ -91,11 +91,22 @@ def look_up(port: int, *, timeout: float = PLENTY, host: str = HOST, **options: 
     return run(target, NODE, timeout)
 
 
+def _listens(port: int) -> bool:
+    with socket.socket() as sock:
+        return not sock.connect_ex((HOST, port))
+
+
 @contextlib.contextmanager
-def unbound(program: str, folder: Path) -> Iterator[int]:
-    """The server of that name, which knows `RECORDS` of `NAME` and asks nobody else; its port."""
+def unbound(program: str, folder: Path, certificate: Path | None = None) -> Iterator[int]:
+    """The server of that name, which knows `RECORDS` of `NAME` and asks nobody else; its port.
+
+    With a certificate the port is for DNS over TLS.
+    """
     port = free_port()
     data = [f'  local-data: "{NAME} 30 IN {kind} {each}"' for kind, texts in RECORDS.items() for each in texts]
+    secure = []
+    if certificate is not None:
+        secure = [f"  tls-port: {port}", f'  tls-service-key: "{certificate}"', f'  tls-service-pem: "{certificate}"']
     lines = [
         "server:",
         f'  directory: "{folder}"',
@@ -107,6 +118,7 @@ def unbound(program: str, folder: Path) -> Iterator[int]:
         f"  interface: {HOST}",
         f"  port: {port}",
         '  module-config: "iterator"',
+        *secure,
         '  local-zone: "example." static',
         *data,
         "remote-control:",
@@ -116,7 +128,7 @@ def unbound(program: str, folder: Path) -> Iterator[int]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([program, "-d", "-c", folder / "unbound.conf"], stdout=log, stderr=log)
     try:
-        eventually("unbound answers", lambda: look_up(port, timeout=1.0).outcome.ok)
+        eventually("unbound answers", lambda: _listens(port))
         yield port
     finally:
         process.kill()

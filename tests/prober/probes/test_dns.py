@@ -15,12 +15,14 @@ import pytest
 from smoker_prober.config import targets as externals
 from smoker_prober.config.targets import External
 from smoker_prober.network import resolv_conf
-from smoker_prober.probes import run
+from smoker_prober.probes import PROBES, run
 from smoker_prober.probes.dns import Expect, Options
+from smoker_prober.probes.options import Url
 from smoker_prober.result import Method, Outcome
 from smoker_prober.sinks import log
 from smoker_prober.target import Target
 from tests.prober.probes.name_server import NAME, UNBOUND, answer, look_up, serving, unbound
+from tests.prober.probes.pki import Authority
 from tests.prober.targets import ENOUGH, HOST, NODE, PLENTY, SHORT, Client, hearing
 from tests.relay import refusing
 
@@ -320,3 +322,40 @@ def test_a_server_that_others_wrote(tmp_path: Path, transport: str) -> None:
     assert found.outcome is Outcome.SUCCESS, found.error
     assert set(found.fields["answers"].split(",")) == {"10.0.0.1", "10.0.0.2", "fd00::1"}
     assert missing.fields["rcode"] == "NXDOMAIN"
+
+
+@pytest.mark.skipif(UNBOUND is None, reason="unbound is not installed")
+def test_dns_over_tls(tmp_path: Path) -> None:
+    """unbound answers over TLS; a certificate of another name or an unknown CA is a TLS error, plain DNS no answer."""
+    assert UNBOUND is not None
+    authority, other = Authority(tmp_path / "authority"), Authority(tmp_path / "other", "another-ca")
+    ca = str(authority.file)
+    with unbound(UNBOUND, tmp_path, authority.issue("resolver")) as port:
+        found = look_up(port, type=("A", "AAAA"), transport="tls", ca=ca, expect=Expect(answers=("10.0.0.1",)))
+        named = look_up(port, transport="tls", ca=ca, server_name="resolver.example")
+        untrusted = look_up(port, transport="tls", ca=str(other.file))
+        plain = look_up(port, transport="tcp", timeout=ENOUGH)
+    assert found.outcome is Outcome.SUCCESS, found.error
+    assert (found.fields["transport"], found.fields["rcode"]) == ("tls", "NOERROR")
+    assert set(found.fields["answers"].split(",")) == {"10.0.0.1", "10.0.0.2", "fd00::1"}
+    assert found.fields["not_after"]
+    assert {"connect", "tls", "send", "wait"} <= found.phases.keys()
+    assert found.rtt is not None
+    assert [each.outcome for each in (named, untrusted)] == [Outcome.TLS_ERROR] * 2
+    assert plain.outcome is not Outcome.SUCCESS
+
+
+def test_tls_to_a_server_that_speaks_plain_dns() -> None:
+    """A server that takes the handshake for a query ends the connection: the phase is tls, and nothing was asked."""
+    with serving() as (port, asked):
+        found = look_up(port, transport="tls", timeout=ENOUGH)
+    assert found.outcome is not Outcome.SUCCESS
+    assert found.error.startswith("tls: ")
+    assert asked == ([], [])
+
+
+def test_the_usual_port_over_tls() -> None:
+    """A target without a port has 853 over TLS (RFC 7858), by its URL and by its options, and 53 otherwise."""
+    assert PROBES["dns"].of_url(Url("dns", "h", query="transport=tls"))[0] == 853
+    assert PROBES["dns"].of_url(Url("dns", "h", query="transport=tcp"))[0] == 53
+    assert PROBES["dns"].usual_port(Options(transport="tls")) == 853

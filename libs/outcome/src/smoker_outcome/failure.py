@@ -67,7 +67,7 @@ def outcome_of(error: BaseException, phase: str) -> Outcome:
 
 
 def reason(error: BaseException, phase: str) -> str:
-    """Return the phase and the cause of a failure, for a person."""
+    """Return the phase and the cause of a failure, for a person. What a server sent stands in it as printable text."""
     if isinstance(error, HTTPError) and (cause := cause_of(error)) is not None:
         return reason(cause, phase)
     if isinstance(error, ssl.SSLError):
@@ -78,6 +78,7 @@ def reason(error: BaseException, phase: str) -> str:
         text = f"no status line of HTTP/1: {str(error)[:32]!r}"
     else:
         text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    text = "".join(each if each.isprintable() else "?" for each in text)
     return f"{phase}: {in_a_sentence(text)}" if phase else text
 
 

@@ -1,7 +1,8 @@
-"""The DNS probe: one look-up, from one socket, over UDP or TCP.
+"""The DNS probe: one look-up, from one socket, over UDP, TCP or TLS.
 
     dns://10.96.0.10/kubernetes.default.svc.cluster.local   what every pod asks
     dns:///example.org?type=A+AAAA                          from the name server of this pod, both at once, as libc does
+    dns://9.9.9.9/example.org?transport=tls                 over TLS (RFC 7858)
 
 Several types leave one socket together. A conntrack race can lose one of two such packets (docs/troubleshooting.md): a
 program then waits five seconds for it. The probe says which type was not answered.
@@ -18,15 +19,19 @@ from smoker_common.host import authority
 from smoker_common.settings import Kind, one_of, some_of
 from smoker_outcome.failure import BadReply, DeadlineExceeded, ResolveError
 from smoker_prober.network import resolv_conf
-from smoker_prober.probes import dns_message
+from smoker_prober.probes import dns_message, option_kinds
 from smoker_prober.probes.base import Attempt, Probe
-from smoker_prober.probes.connection import connect, count_retransmits
+from smoker_prober.probes.certified import Certified, expiry_of
+from smoker_prober.probes.connection import count_retransmits
 from smoker_prober.probes.datagram import Exchange, connected
 from smoker_prober.probes.dns_message import Question, Reply, Unasked
+from smoker_prober.probes.handshake import Security
+from smoker_prober.probes.handshake import connected as connected_stream
 from smoker_prober.probes.options import Url, of_query, option
-from smoker_prober.result import Details as AnyDetails
+from smoker_prober.probes.stream import receive, send
 
 PORT = 53
+TLS_PORT = 853  # RFC 7858 section 3.1
 SHOWN = 16  # answers in a result
 RCODES = ("NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED")
 _NAME = re.compile(r"(?=.{1,254}$)([a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\.?")
@@ -71,12 +76,21 @@ class Options:
     type: tuple[str, ...] = option(
         ("A",), some_of(*dns_message.TYPES), "the types of records; several are asked for at once, from one socket"
     )
-    transport: str = option("udp", one_of("udp", "tcp"), "udp, with TCP after an answer that was cut short; or tcp")
+    transport: str = option(
+        "udp", one_of("udp", "tcp", "tls"), "udp, with TCP after an answer that was cut short; tcp; or tls, at port 853"
+    )
+    server_name: str = option("", option_kinds.host, "the name in the server's certificate; without it the host")
+    ca: str = option("", option_kinds.file, "a file with the only CAs to trust; without it the system's")
     expect: Expect = option(Expect(), Expect, "what the answer must have")
+
+    @property
+    def default_port(self) -> int:
+        """Return the port of the transport."""
+        return TLS_PORT if self.transport == "tls" else PORT
 
 
 @dataclass(frozen=True)
-class Details(AnyDetails):
+class Details(Certified):
     """What only a DNS probe finds. Several types have one of each, the worst."""
 
     server: str
@@ -138,13 +152,16 @@ class _LookUp:
         return not any(each.truncated for each in self._replies.values())
 
     def tcp(self) -> None:
-        """Ask over TCP."""
-        attempt = self._attempt
-        self._over("tcp")
-        with connect(attempt) as sock:
+        """Ask over TCP, or over TLS where the options say so."""
+        attempt, options = self._attempt, self.options
+        secure = options.transport == "tls"
+        self._over("tls" if secure else "tcp")
+        with connected_stream(attempt, Security(options.server_name, options.ca, alpn=()) if secure else None) as sock:
+            self._details = replace(self._details, **expiry_of(sock))
+            attempt.details = self._details
             with attempt.phase("send"):
                 messages = [len(each.wire).to_bytes(_LENGTH) + each.wire for each in self.questions]
-                sock.sendall(b"".join(messages))  # some hundred bytes into an empty queue: never waits
+                send(sock, b"".join(messages), attempt.deadline)
             with attempt.phase("wait"), attempt.deadline.reading():
                 stream = _Messages(attempt, sock)
                 while self._waits():
@@ -239,9 +256,7 @@ class _Messages:
 
     def _exactly(self, count: int) -> bytes:
         while len(self._data) < count:
-            self._attempt.deadline.check()
-            self._attempt.deadline.readable(self._sock)
-            data = self._sock.recv(dns_message.LARGEST)
+            data = receive(self._sock, self._attempt.deadline, dns_message.LARGEST)
             if not data:
                 raise BadReply("the connection was closed before the answer")
             self._data += data
@@ -253,7 +268,7 @@ def run(attempt: Attempt) -> None:
     """Look a name up, and judge the answers."""
     look_up = _LookUp(attempt, attempt.target.options or Options())
     try:
-        if look_up.options.transport == "tcp" or not look_up.udp():
+        if look_up.options.transport != "udp" or not look_up.udp():
             look_up.tcp()
     except DeadlineExceeded as error:
         look_up.silent(error)
