@@ -57,14 +57,14 @@ class Release:
     def helm(self, *arguments: str, seconds: float = 150) -> str:
         return run(self.helm_program, "--namespace", self.namespace.name, *arguments, seconds=seconds, stderr_too=True)
 
-    def install(self, changed: Mapping[str, object] | None = None) -> str:
+    def install(self, changed: Mapping[str, object] | None = None, chart: str = "charts/smoker") -> str:
         """Install, or upgrade with values that changed, and wait, also until each prober has taken a changed plan."""
         self.values |= changed or {}
         plan = self._plan()
         before = self._loads() if plan else {}
         values = [f"--set-json={path}={json.dumps(value)}" for path, value in self.values.items()]
         try:
-            said = self.helm("upgrade", "--install", self.name, "charts/smoker", "--wait", "--timeout=120s", *values)
+            said = self.helm("upgrade", "--install", self.name, chart, "--wait", "--timeout=120s", *values)
         except CommandError as error:
             raise CommandError(f"{self._why()}{error}") from None
         if plan and plan != self._plan():

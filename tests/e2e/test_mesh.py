@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -21,6 +20,7 @@ import pytest
 
 from tests.e2e import faults, hub
 from tests.e2e.cluster import eventually, fresh_namespace, items, kubectl
+from tests.e2e.following import Following
 from tests.e2e.lines import PROBES, Result
 from tests.e2e.prometheus import Prometheus, watching
 from tests.e2e.release import AT_ONCE, FAST, Mark, Release
@@ -265,36 +265,6 @@ def quiet_since(prometheus: Prometheus) -> float:
 
     eventually("Prometheus sees that all is well", 90, nothing)
     return time.time()
-
-
-class Following:
-    """All that the probers of a release say while it lasts, those too that are replaced meanwhile."""
-
-    def __init__(self, release: Release, folder: Path) -> None:
-        self._release, self._folder = release, folder
-        self._followed: dict[str, subprocess.Popen[bytes]] = {}
-
-    def __enter__(self) -> Following:
-        self.follow("--since=1s")
-        return self
-
-    def follow(self, *since: str) -> None:
-        """Follow those, too, that have come since."""
-        logs = ("kubectl", "--namespace", self._release.namespace.name, "logs", "--follow", *since)
-        for pod in [*self._release.pods("prober"), *self._release.pods("host")]:
-            name = pod["metadata"]["name"]
-            if name not in self._followed:
-                with (self._folder / name).open("wb") as file:
-                    self._followed[name] = subprocess.Popen([*logs, name], stdout=file, stderr=subprocess.DEVNULL)
-
-    def all(self) -> list[str]:
-        """Every line so far."""
-        return [line for name in self._followed for line in (self._folder / name).read_text().splitlines()]
-
-    def __exit__(self, *_: object) -> None:
-        for process in self._followed.values():
-            process.terminate()
-            process.wait()
 
 
 def test_not_ready(release: Release, nodes: set[str], prometheus: Prometheus) -> None:
