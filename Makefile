@@ -15,7 +15,7 @@ LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-
 
 .DEFAULT_GOAL := help
 .PHONY: lock-images check-workflows test-collector programs e2e-install help setup run test test-services test-chart test-page fuzz vendor screenshot check format build images docker-build manifests package release base deploy undeploy logs-server logs-client \
-        e2e e2e-faults e2e-rest e2e-starved e2e-quiet e2e-accuracy bench bench-accuracy bench-scale bench-soak bench-mesh bench-cluster bench-diagnosis bench-history bench-hub bench-page lock clean
+        e2e e2e-faults e2e-registry e2e-rest e2e-starved e2e-quiet e2e-accuracy bench bench-accuracy bench-scale bench-soak bench-mesh bench-cluster bench-diagnosis bench-history bench-hub bench-page lock clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -159,6 +159,9 @@ e2e-faults: setup  # cuts off and drains nodes: nothing else may run at the same
 
 e2e-rest: setup
 	$(E2E) tests/images tests/release tests/e2e $(patsubst %,--ignore %,$(OF_FAULTS) $(OF_CPU))
+
+e2e-registry: setup  ## release to a registry on loopback and install from it on the current cluster (needs docker-registry)
+	$(E2E) tests/e2e/registry_proof.py
 
 e2e-starved: setup  # measures probers without CPU: other load on the machine would falsify it
 	$(E2E) $(OF_CPU)
