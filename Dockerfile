@@ -40,7 +40,18 @@ RUN python dev/closure.py ours "${SERVICE}" > ours.txt \
     && find /opt/smoker -type f \( -name '*.pyx' -o -name '*.pxd' -o -name '*.[ch]' -o -name '*.pyi' \) -delete \
     && python -m compileall -q --invalidation-mode unchecked-hash /opt/smoker/lib
 
-FROM ${PYTHON_IMAGE} AS service
+FROM ${PYTHON_IMAGE} AS stripped
+COPY dev/release/unused.txt /
+# hadolint ignore=SC2086
+RUN while read -r pattern; do case $pattern in /*) rm -rf $pattern ;; esac; done < /unused.txt && rm /unused.txt
+
+# A deletion makes no image smaller, so what is left is copied as one layer, which all images share.
+FROM scratch AS base
+# hadolint ignore=DL3067
+COPY --from=stripped / /
+ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8
+
+FROM base AS service
 ARG SERVICE
 ARG VERSION=dev
 ARG DESCRIPTION=""
@@ -49,9 +60,6 @@ LABEL org.opencontainers.image.title="smoker-${SERVICE}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.licenses="Apache-2.0"
 ENV PATH=/opt/smoker/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-# A service installs nothing, so the base's own installer is removed.
-RUN find / -xdev \( -path '*-packages/pip' -o -path '*-packages/pip-*' -o -path '*-packages/setuptools*' \
-        -o -path '*/bin/pip*' -o -path '*/python*/ensurepip' -o -path '/usr/share/python-wheels' \) -prune -exec rm -rf {} +
 COPY --from=builder /opt/smoker /opt/smoker
 # Some base images, such as Docker's own, lack the byte code of the standard library. Without this line each start would compile the
 # modules that it imports (0.4 s of CPU), because the root file system is read-only later.

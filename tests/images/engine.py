@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import secrets
 import tarfile
 import tempfile
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -70,22 +73,56 @@ def inspect(image: str) -> dict[str, Any]:
     return dict(found)
 
 
-@cache
-def added(image: str) -> frozenset[PurePosixPath]:
-    """Every file in the layers that `image` has on top of its base, and every folder but those of what they delete."""
-    own, under = (inspect(name)["RootFS"]["Layers"] for name in (image, base()))
-    assert own[: len(under)] == under, f"{image} does not stand on {base()}"
+def layers(image: str) -> Iterator[tuple[str, bytes]]:
+    """Yield the layers of an image, each as an archive, by what tells it from others."""
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "image.tar"
         docker("image", "save", "--output", str(saved), image)
         with tarfile.open(saved) as outer:
-            manifest = outer.extractfile("manifest.json")
-            assert manifest is not None
-            (entry,) = json.load(manifest)
-            paths: set[PurePosixPath] = set()
-            for layer in entry["Layers"][len(under) :]:
-                with tarfile.open(fileobj=outer.extractfile(layer)) as inner:
-                    entries = {PurePosixPath("/", name) for name in inner.getnames()}
-                    deleted = {path for path in entries if path.name.startswith(".wh.")}
-                    paths |= entries - deleted - {parent for path in deleted for parent in path.parents}
-    return frozenset(paths)
+
+            def read(name: str) -> bytes:
+                file = outer.extractfile(name)
+                assert file is not None
+                return file.read()
+
+            (manifest,) = json.loads(read("manifest.json"))
+            ids = json.loads(read(manifest["Config"]))["rootfs"]["diff_ids"]
+            for id_, name in zip(ids, manifest["Layers"], strict=True):
+                yield id_, read(name)
+
+
+@cache
+def files(image: str) -> frozenset[PurePosixPath]:
+    """Return every file and folder of an image."""
+    paths: set[PurePosixPath] = set()
+    for _, layer in layers(image):
+        with tarfile.open(fileobj=io.BytesIO(layer)) as archive:
+            entries = {PurePosixPath("/", name) for name in archive.getnames()}
+        deleted = {path for path in entries if path.name.startswith(".wh.")}
+        gone = {path.with_name(path.name.removeprefix(".wh.")) for path in deleted}
+        paths = {path for path in paths if not gone & {path, *path.parents}} | (entries - deleted)
+    return frozenset(paths - {PurePosixPath("/")})
+
+
+_compressed: dict[str, int] = {}
+
+
+def compressed(image: str) -> dict[str, int]:
+    """Return the bytes of each layer of an image, compressed as registries get it."""
+    found = {}
+    for id_, layer in layers(image):
+        found[id_] = _compressed.get(id_) or len(gzip.compress(layer, 6))
+    _compressed.update(found)
+    return found
+
+
+@cache
+def added(image: str) -> frozenset[PurePosixPath]:
+    """Return every file and folder of an image that its base has not."""
+    return files(image) - files(base())
+
+
+@cache
+def left_out(image: str) -> frozenset[PurePosixPath]:
+    """Return every file and folder of its base that an image has not."""
+    return files(base()) - files(image)

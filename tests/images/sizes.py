@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
-import io
-import json
-import subprocess
 import sys
-import tarfile
 
-from tests.images.engine import SERVICES
+from tests.images.engine import SERVICES, compressed
 
 MEBIBYTE = 2**20
 
 
-def layers(image: str) -> dict[str, int]:
-    """Return the bytes of each layer, compressed as registries get it, by what tells it from others."""
-    saved = subprocess.run(["docker", "image", "save", image], check=True, stdout=subprocess.PIPE).stdout
-    with tarfile.open(fileobj=io.BytesIO(saved)) as archive:
-
-        def read(name: str) -> bytes:
-            file = archive.extractfile(name)
-            assert file is not None
-            return file.read()
-
-        (manifest,) = json.loads(read("manifest.json"))
-        ids = json.loads(read(manifest["Config"]))["rootfs"]["diff_ids"]
-        return {id_: len(gzip.compress(read(name), 6)) for id_, name in zip(ids, manifest["Layers"], strict=True)}
-
-
 def main(tag: str = "dev") -> None:
-    found = {service: layers(f"smoker-{service}:{tag}") for service in SERVICES}
+    found = {service: compressed(f"smoker-{service}:{tag}") for service in SERVICES}
     shared = set.intersection(*map(set, found.values()))
     print("| image | compressed | of which its own |\n|---|---|---|")
     for service, sizes in found.items():

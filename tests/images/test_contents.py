@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
+import re
 from functools import cache
 from pathlib import PurePosixPath
 from typing import Any
@@ -12,11 +14,13 @@ from packaging.utils import canonicalize_name
 
 from tests.images import engine
 from tests.images.closure import expected, projects
+from tests.images.command import ROOT
 from tests.images.conftest import Image
 
 pytestmark = pytest.mark.engine
 
 MEGABYTE = 10**6
+UNUSED = ROOT / "dev" / "release" / "unused.txt"
 ENVIRONMENT = PurePosixPath("/opt/smoker")
 INVENTORY = """
 import importlib.metadata, json, os, platform, sys
@@ -100,6 +104,16 @@ def test_byte_code_of_the_base(image: Image) -> None:
 
 
 def test_size(image: Image) -> None:
-    """An image is at most 40 MB larger than its base."""
-    size, base = (engine.inspect(name)["Size"] for name in (image.tag, engine.base()))
-    assert size - base <= 40 * MEGABYTE, f"{(size - base) / MEGABYTE:.1f} MB over the base"
+    """An image has at most 45 MB, compressed as registries and nodes transfer it."""
+    size = sum(engine.compressed(image.tag).values())
+    assert size <= 45 * MEGABYTE, f"{size / MEGABYTE:.1f} MB"
+
+
+def test_left_out(image: Image) -> None:
+    """Of its base an image leaves out only what dev/release/unused.txt names, and that list of packages stays."""
+    patterns = [line for line in UNUSED.read_text().splitlines() if line.startswith("/")]
+    named = re.compile("|".join(f"(?:{fnmatch.translate(pattern)[:-2]})(?:/.*)?" for pattern in patterns))
+    assert engine.left_out(image.tag)
+    assert [path for path in engine.left_out(image.tag) if not named.fullmatch(str(path))] == []
+    status = PurePosixPath("/var/lib/dpkg/status")
+    assert status not in engine.left_out(image.tag)
