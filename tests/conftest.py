@@ -33,7 +33,7 @@ PATIENCE = 20.0  # seconds for a process to do what it must; far more than it ne
 
 
 def _stay_on_loopback(event: str, arguments: tuple[Any, ...]) -> None:
-    """An audit hook (PEP 578): sees each connect, sendto and sendmsg of this process, whoever calls it."""
+    """Check each connect, sendto and sendmsg of this process by an audit hook (PEP 578)."""
     if event not in ("socket.connect", "socket.sendto", "socket.sendmsg"):
         return
     address = arguments[1]
@@ -43,7 +43,7 @@ def _stay_on_loopback(event: str, arguments: tuple[Any, ...]) -> None:
 
 @pytest.hookimpl(trylast=True)  # after `-m` has left out what is not asked for
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The cluster's tests talk to a cluster; all others stay here."""
+    """Keep all tests except those of the cluster on loopback."""
     if not any(item.get_closest_marker("cluster") or item.get_closest_marker("engine") for item in items):
         sys.addaudithook(_stay_on_loopback)
 
@@ -61,7 +61,7 @@ def missing_programs(listed: str) -> list[str]:
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port that is free on every address, given out once, and none that a client may get by chance meanwhile."""
+    """Return a port that is free on every address. It is returned only once, and no client gets it by chance."""
     for port in _ports:
         with socket.socket(socket.AF_INET, kind) as sock, contextlib.suppress(OSError):
             sock.bind(("0.0.0.0", port))
@@ -73,7 +73,7 @@ _ports = iter(random.sample(range(12_000, 32_000), 20_000))  # below the ephemer
 
 
 def eventually(claim: str, holds: Callable[[], Any], seconds: float = PATIENCE) -> Any:
-    """The first true value of `holds`; fails with `claim` after `seconds`."""
+    """Return the first true value of `holds`. Fail with `claim` after `seconds`."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if value := holds():
@@ -83,7 +83,7 @@ def eventually(claim: str, holds: Callable[[], Any], seconds: float = PATIENCE) 
 
 
 def serving(make: Callable[..., Any]) -> Any:
-    """A fixture: called with options it gives what `make` makes of them, and stops (`stop()`) all of it afterwards."""
+    """Return a fixture: called with options it makes a server by `make`; afterwards `stop()` stops all of them."""
 
     @pytest.fixture
     def serve() -> Iterator[Callable[..., Any]]:
@@ -102,7 +102,7 @@ def serving(make: Callable[..., Any]) -> Any:
 
 @dataclass
 class Process:
-    """A service of ours as a process of its own, its two streams in files."""
+    """A service of ours as a separate process, its two streams in files."""
 
     popen: subprocess.Popen[bytes]
     folder: Path
@@ -117,7 +117,7 @@ class Process:
         return (self.folder / "stderr").read_text()
 
     def get(self, path: str) -> tuple[int, str]:
-        """Status and text of a path on the admin port; status 0 while it does not answer."""
+        """Return status and text of a path on the admin port; status 0 while it does not answer."""
         try:
             with DIRECT.open(f"http://127.0.0.1:{self.ports['ADMIN_PORT']}{path}", timeout=5) as answer:
                 return answer.status, answer.read().decode()
@@ -135,7 +135,7 @@ class Process:
         eventually("the service is ready", ready)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal; the exit code."""
+        """Send a signal. Return the exit code."""
         self.popen.send_signal(number)
         return self.popen.wait(PATIENCE)
 
@@ -181,6 +181,6 @@ def starting(folder: Path) -> Iterator[Start]:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """What `starting` gives, for one test."""
+    """The function of `starting`, for one test."""
     with starting(tmp_path) as start_one:
         yield start_one

@@ -1,4 +1,4 @@
-"""Texts that are hosts and texts that are none: for the parser, all that takes a host, and the chart's schema."""
+"""Texts that are hosts and texts that are not: for the parser, everything that takes a host, and the chart's schema."""
 
 from __future__ import annotations
 

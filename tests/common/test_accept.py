@@ -32,7 +32,7 @@ class Short:
 
 
 class Greeter(Acceptor):
-    """Greets and closes."""
+    """Sends a greeting and closes."""
 
     def __init__(self, listener: Any) -> None:
         super().__init__(listener)
@@ -49,7 +49,7 @@ class Greeter(Acceptor):
 
 @pytest.fixture
 def lines() -> Any:
-    """What was logged."""
+    """Return the log lines so far."""
     found: list[str] = []
     sink = logger.add(lambda message: found.append(str(message)), format="{level} {message}")
     yield found
@@ -57,7 +57,10 @@ def lines() -> Any:
 
 
 def test_a_shortage_of_descriptors_is_waited_out(lines: list[str]) -> None:
-    """Clients wait in the backlog and are served afterwards; one line when it begins, one when it ends."""
+    """Without descriptors clients wait in the backlog and are served later.
+
+    One line is logged at the beginning and one at the end.
+    """
     server = Greeter(tcp_listener("127.0.0.1", 0))
     server.start()
     short = Short(server.socket, 3)
@@ -74,7 +77,7 @@ def test_a_shortage_of_descriptors_is_waited_out(lines: list[str]) -> None:
 
 
 def test_a_client_that_left_the_backlog_is_no_error(lines: list[str]) -> None:
-    """ECONNABORTED and its like say something of the client, not of the server."""
+    """ECONNABORTED and similar errors concern the client and are not errors of the server."""
     server = Greeter(tcp_listener("127.0.0.1", 0))
     server.start()
 

@@ -10,7 +10,7 @@ from smoker_common.admin import application, page
 
 
 def ask(path: str, method: str = "GET", why: str = "") -> tuple[str, bytes, dict[str, str]]:
-    """Status, body and headers of one request."""
+    """Send one request. Return status, body and headers."""
     answer: list[Any] = []
     app = application({"/livez": lambda: "", "/readyz": lambda: why})
     body = b"".join(app({"PATH_INFO": path, "REQUEST_METHOD": method}, lambda *call: answer.extend(call)))  # type: ignore[arg-type]
@@ -24,7 +24,7 @@ def test_ok_and_the_reason_why_not() -> None:
 
 
 def test_an_unknown_path_names_those_that_are() -> None:
-    """404 with the list."""
+    """An unknown path gets a 404 with the list of paths."""
     status, body, _ = ask("/metricsz")
     assert status == "404 Not Found"
     assert b"/livez, /readyz" in body
@@ -32,20 +32,20 @@ def test_an_unknown_path_names_those_that_are() -> None:
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
 def test_other_methods_are_405_with_allow(method: str) -> None:
-    """Nothing can be changed here."""
+    """Other methods get a 405 with Allow: nothing can be changed here."""
     status, _, headers = ask("/livez", method)
     assert status.startswith("405 ")
     assert headers["Allow"] == "GET, HEAD"
 
 
 def test_head_has_the_length_and_no_body() -> None:
-    """RFC 9110 section 9.3.2."""
+    """HEAD gets the headers of GET without a body (RFC 9110 section 9.3.2)."""
     _, body, headers = ask("/livez", "HEAD")
     assert (body, headers["Content-Length"]) == (b"", "3")
 
 
 def test_a_page_is_json() -> None:
-    """What a service has to tell beside its health."""
+    """A service's own page is served as JSON."""
     answer: list[Any] = []
     app = application({"/livez": lambda: ""}, {"/api/v1/x": page(lambda: {"a": [1]})})
     body = b"".join(app({"PATH_INFO": "/api/v1/x", "REQUEST_METHOD": "GET"}, lambda *call: answer.extend(call)))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The limits on connections, with the echoes that have them."""
+"""The limits on connections, tested with the echoes that have them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KINDS = pytest.mark.parametrize("kind", [TcpEcho, HttpEcho])
 
 @pytest.fixture
 def make() -> Iterator[Make]:
-    """`make(kind, most, most_of_client, host)`: a running echo."""
+    """`make(kind, most, most_of_client, host)` returns a running echo."""
     made: list[Echo] = []
 
     def one(kind: type[Echo], most: int, most_of_client: int, host: str = "127.0.0.1", **options: Any) -> Echo:
@@ -44,7 +44,7 @@ def make() -> Iterator[Make]:
 
 @pytest.fixture
 def lines() -> Iterator[list[str]]:
-    """What was logged."""
+    """Return the log lines so far."""
     found: list[str] = []
     sink = logger.add(lambda message: found.append(str(message)), format="{level} {message} {extra}")
     yield found
@@ -52,12 +52,12 @@ def lines() -> Iterator[list[str]]:
 
 
 def connect(server: Echo, source: str = "", host: str = "127.0.0.1") -> socket.socket:
-    """A client's connection from `source`."""
+    """Return a client's connection from `source`."""
     return socket.create_connection((host, server.server_port), 10, source_address=(source, 0) if source else None)
 
 
 def answered(where: Any, source: str) -> bool:
-    """Whether a new connection from `source` is answered."""
+    """Return whether a new connection from `source` is answered."""
     try:
         with socket.create_connection(where, 10, source_address=(source, 0)) as sock:
             sock.sendall(ASKED[HttpEcho])
@@ -67,7 +67,7 @@ def answered(where: Any, source: str) -> bool:
 
 
 def served(sock: socket.socket, kind: type[Echo]) -> bool:
-    """Whether the connection is answered."""
+    """Return whether the connection is answered."""
     try:
         sock.sendall(ASKED[kind])
         answer = sock.recv(4096)
@@ -79,7 +79,10 @@ def served(sock: socket.socket, kind: type[Echo]) -> bool:
 
 @KINDS
 def test_the_newest_beyond_the_limit_is_closed(make: Make, kind: type[Echo]) -> None:
-    """Those that are open go on; when one ends, another may come; refused ones are counted and never were open."""
+    """Beyond the limit new connections are closed and counted as refused, and open ones go on.
+
+    When one ends, another may come.
+    """
     server = make(kind, 3, 3)
     with contextlib.ExitStack() as stack:
         first = [stack.enter_context(connect(server)) for _ in range(3)]
@@ -100,7 +103,7 @@ def test_the_newest_beyond_the_limit_is_closed(make: Make, kind: type[Echo]) -> 
 @KINDS
 @pytest.mark.parametrize("listen", ["127.0.0.1", ""])
 def test_one_client_cannot_take_all(make: Make, kind: type[Echo], listen: str) -> None:
-    """Beyond its limit an address is refused and another one is served, on a dual-stack socket too."""
+    """An address beyond its limit is refused and another one is served, also on a dual-stack socket."""
     server = make(kind, 10, 2, listen)
     with contextlib.ExitStack() as stack:
         mine = [stack.enter_context(connect(server, "127.0.0.1")) for _ in range(2)]
@@ -119,7 +122,10 @@ def test_one_client_cannot_take_all(make: Make, kind: type[Echo], listen: str) -
     [b"", b"nonsense\r\n\r\n", b"GET / HT", b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"],
 )
 def test_a_connection_leaves_however_it_ends(make: Make, end: bytes) -> None:
-    """Closed at once, refused, cut inside the headers, closed by the server: none stays counted."""
+    """A connection is no longer counted after any end.
+
+    It may be closed at once, refused, cut inside the headers, or closed by the server.
+    """
     server = make(HttpEcho, 5, 5, timeout=0.2)
     for _ in range(12):
         with connect(server) as sock:
@@ -129,7 +135,7 @@ def test_a_connection_leaves_however_it_ends(make: Make, end: bytes) -> None:
 
 
 def test_a_silent_connection_leaves(make: Make) -> None:
-    """A client that sends nothing is cut at its deadline and makes room."""
+    """A client that sends nothing is disconnected at its deadline and makes room."""
     server = make(TcpEcho, 1, 1, idle_timeout=0.1)
     with connect(server) as silent:
         assert silent.recv(1) == b""
@@ -140,7 +146,7 @@ def test_a_silent_connection_leaves(make: Make) -> None:
 def test_a_flood_is_a_line_a_second(
     make: Make, kind: type[Echo], lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The line says which limit, who, and how many were refused since the last one."""
+    """At most one line per second names the limit, the client, and the number of refusals since the last line."""
     now = 1000.0
     monkeypatch.setattr("smoker_common.admission.time.monotonic", lambda: now)
     server = make(kind, 1, 1)
@@ -163,7 +169,7 @@ def test_a_flood_is_a_line_a_second(
 
 @pytest.mark.parametrize(("program", "variable"), [("smoker-tcp-echo", "TCP_PORT"), ("smoker-http-echo", "HTTP_PORT")])
 def test_the_admin_port_has_limits_of_its_own(start: Start, program: str, variable: str) -> None:
-    """With all connections of the echo taken, kubelet and Prometheus are answered, and see what was refused."""
+    """While all connections of the echo are used, kubelet and Prometheus are answered and see the refusals."""
     process = start(program, **{variable: 0}, MAX_CONNECTIONS=3, MAX_CONNECTIONS_PER_CLIENT=2)
     where = ("127.0.0.1", process.ports[variable])
     with contextlib.ExitStack() as stack:
@@ -182,7 +188,10 @@ def test_the_admin_port_has_limits_of_its_own(start: Start, program: str, variab
 
 
 def test_the_admin_port_refuses_too(start: Start) -> None:
-    """One address has 64 connections to the admin port; another one is still answered, and the refusals are counted."""
+    """One address may have 64 connections to the admin port.
+
+    Another address is still answered, and refusals are counted.
+    """
     process = start("smoker-tcp-echo", TCP_PORT=0)
     where = ("127.0.0.1", process.ports["ADMIN_PORT"])
     with contextlib.ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""One GET with a deadline and a limit, against peers of every kind: what comes back is the body, or one sentence."""
+"""One GET with a deadline and a size limit, against peers of every kind: it returns the body or one sentence."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Serve = Callable[[socket.socket], None]
 
 @contextlib.contextmanager
 def serving(serve: Serve, host: str = HOST) -> Iterator[tuple[int, list[bytes]]]:
-    """A peer that takes the request and then does `serve`; its port, and the requests."""
+    """Yield the port of a peer that takes the request and then calls `serve`, and the requests."""
     requests: list[bytes] = []
 
     def handle(sock: socket.socket, _address: object) -> None:
@@ -44,7 +44,7 @@ def serving(serve: Serve, host: str = HOST) -> Iterator[tuple[int, list[bytes]]]
 
 
 def saying(*pieces: bytes) -> Serve:
-    """Send these, each by itself, and close."""
+    """Send these pieces, each by itself, and close."""
 
     def serve(sock: socket.socket) -> None:
         for piece in pieces:
@@ -60,7 +60,7 @@ def answer(body: bytes = b"{}", status: str = "200 OK", *headers: str) -> bytes:
 
 
 def failing(serve: Serve, seconds: float = PLENTY, limit: int = LIMIT) -> FetchError:
-    """What is raised where the peer does `serve`."""
+    """Return the exception that is raised if the peer does `serve`."""
     with serving(serve) as (port, _), pytest.raises(FetchError) as caught:
         fetch_json(HOST, port, PATH, seconds=seconds, limit=limit)
     assert str(caught.value).startswith(f"http://{HOST}:{port}{PATH} ")
@@ -68,7 +68,7 @@ def failing(serve: Serve, seconds: float = PLENTY, limit: int = LIMIT) -> FetchE
 
 
 def test_a_body() -> None:
-    """The request names the host and asks for the connection's end; the body comes back as it is."""
+    """The request names the host and asks to close the connection; the body is returned unchanged."""
     with serving(saying(answer(b'{"a": [1, null]}'))) as (port, requests):
         assert fetch(HOST, port, PATH, seconds=PLENTY, limit=LIMIT) == b'{"a": [1, null]}'
         assert fetch_json(HOST, port, PATH, seconds=PLENTY, limit=LIMIT) == {"a": [1, None]}
@@ -91,13 +91,13 @@ def test_a_body() -> None:
     ids=["byte by byte", "until the end", "HTTP/1.0", "chunks", "1xx before", "more after"],
 )
 def test_a_body_however_it_comes(pieces: list[bytes]) -> None:
-    """With a length, in chunks, or until the peer closes."""
+    """A body is read with a length, in chunks, or until the peer closes."""
     with serving(saying(*pieces)) as (port, _):
         assert fetch_json(HOST, port, PATH, seconds=PLENTY, limit=LIMIT) == [1]
 
 
 def test_by_name_and_by_ipv6() -> None:
-    """The Host header has a name as it is, and an IPv6 address in brackets."""
+    """The Host header has a name unchanged, and an IPv6 address in brackets."""
     with serving(saying(answer())) as (port, requests):
         assert fetch("localhost", port, PATH, seconds=PLENTY, limit=LIMIT) == b"{}"
     assert f"Host: localhost:{port}".encode() in requests[0]
@@ -119,7 +119,7 @@ def test_by_name_and_by_ipv6() -> None:
     ids=["status line", "headers", "body"],
 )
 def test_a_peer_that_drips_does_not_extend_the_deadline(head: bytes, drip: bytes) -> None:
-    """A byte every so often, wherever in the answer: the deadline is of the whole."""
+    """Single bytes at any place of the answer do not extend the deadline, which covers the whole request."""
 
     def serve(sock: socket.socket) -> None:
         sock.sendall(head)
@@ -133,7 +133,7 @@ def test_a_peer_that_drips_does_not_extend_the_deadline(head: bytes, drip: bytes
 
 
 def test_a_deadline_that_the_peer_lets_pass_closes_the_connection() -> None:
-    """The peer sees the end of it."""
+    """At the deadline the connection is closed, which the peer sees."""
     closed = gevent.event.Event()
 
     def serve(sock: socket.socket) -> None:
@@ -150,7 +150,7 @@ def test_a_deadline_that_the_peer_lets_pass_closes_the_connection() -> None:
 @pytest.mark.parametrize("flood", [b"x" * 65_536, b"X: y\r\n" * 10_000, b"HTTP/1.1 100 Continue\r\n\r\n" * 3_000])
 @pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: x\r\n", b""])
 def test_a_peer_that_never_stops(head: bytes, flood: bytes) -> None:
-    """A body, headers, interim answers, or what is no HTTP: nothing is read beyond the limit."""
+    """Nothing is read beyond the limit: of a body, of headers, of interim answers, or of data that is not HTTP."""
 
     def serve(sock: socket.socket) -> None:
         sock.sendall(head)
@@ -180,7 +180,7 @@ def test_a_peer_that_never_stops(head: bytes, flood: bytes) -> None:
     ],
 )
 def test_what_is_no_answer(pieces: list[bytes], why: str) -> None:
-    """Another status (nothing is followed), another protocol, or the end before the end."""
+    """Another status (redirects are not followed), another protocol, and a connection that ends early are errors."""
     error = failing(saying(*pieces))
     assert error.why.startswith(why)
     assert error.answered == any(pieces)
@@ -201,14 +201,14 @@ def test_what_is_no_answer(pieces: list[bytes], why: str) -> None:
     ],
 )
 def test_what_is_no_json(body: bytes, why: str) -> None:
-    """Whatever it is instead, it is one sentence of one line."""
+    """Anything that is not JSON is an error of one sentence on one line."""
     error = failing(saying(answer(body)))
     assert error.why.startswith(why)
     assert len(str(error).splitlines()) == 1
 
 
 def test_a_port_where_nobody_listens() -> None:
-    """Refused, at once; nothing was answered."""
+    """A closed port is refused at once."""
     with refusing() as port, pytest.raises(FetchError) as caught:
         fetch(HOST, port, PATH, seconds=PLENTY, limit=LIMIT)
     assert (caught.value.why, caught.value.answered) == ("does not answer: connection refused", False)
@@ -219,7 +219,7 @@ def test_a_port_where_nobody_listens() -> None:
     ["nobody.invalid", "a" * 300, "a..b", "", "two words", "a\r\nX: y", "a\0b", "bücher.invalid", "[::1]", "💥" * 70],
 )
 def test_what_is_no_host(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
-    """Whatever the look-up raises for it, it is a sentence; a port out of range too."""
+    """Any error of the look-up becomes a sentence, also a port out of range."""
     if "invalid" in host:
         monkeypatch.setattr(fetching, "getaddrinfo", unknown)
     with pytest.raises(FetchError):
@@ -232,13 +232,13 @@ def unknown(*_: object, **__: object) -> None:
 
 @pytest.mark.parametrize("port", [-1, 65_536, 10**30])
 def test_what_is_no_port(port: int) -> None:
-    """A sentence, too."""
+    """An invalid port becomes a sentence, too."""
     with pytest.raises(FetchError):
         fetch(HOST, port, PATH, seconds=PLENTY, limit=LIMIT)
 
 
 def test_the_deadline_is_of_the_look_up_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A resolver that hangs is no reason to wait longer."""
+    """The deadline also ends a look-up that hangs."""
     monkeypatch.setattr(fetching, "getaddrinfo", lambda *_, **__: gevent.sleep(PLENTY))
     begun = time.monotonic()
     with pytest.raises(FetchError, match="does not answer within"):
@@ -247,7 +247,7 @@ def test_the_deadline_is_of_the_look_up_too(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_anothers_timeout_is_not_ours() -> None:
-    """A timeout that the caller has set passes through as the caller's."""
+    """A timeout that the caller has set is passed on to the caller."""
     theirs = gevent.Timeout(0.05)
     with serving(lambda _sock: gevent.sleep(PLENTY)) as (port, _), pytest.raises(gevent.Timeout) as caught, theirs:
         fetch(HOST, port, PATH, seconds=PLENTY, limit=LIMIT)
@@ -255,7 +255,7 @@ def test_anothers_timeout_is_not_ours() -> None:
 
 
 def test_the_second_address_of_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the first refuses, the next is tried."""
+    """If the first address refuses, the next one is tried."""
     with refusing() as closed, serving(saying(answer(json.dumps("ok").encode()))) as (port, _):
         found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (HOST, number)) for number in (closed, port)]
         monkeypatch.setattr(fetching, "getaddrinfo", lambda *_, **__: found)
@@ -263,7 +263,7 @@ def test_the_second_address_of_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_news_alone_are_sent() -> None:
-    """With the ETag of the last answer a 304 means no body; a 304 that nobody asked for is an error."""
+    """A 304 to a request with an ETag means no body; an unrequested 304 is an error."""
     not_modified = b'HTTP/1.1 304 Not Modified\r\nETag: "b"\r\n\r\n'
     with serving(saying(answer(b"{}", "200 OK", 'ETag: "a"'))) as (port, requests):
         assert fetch_news(HOST, port, PATH, tag="", seconds=PLENTY, limit=LIMIT) == Fetched(b"{}", '"a"')
@@ -277,7 +277,7 @@ def test_news_alone_are_sent() -> None:
 
 @pytest.mark.parametrize("tag", ["", "a\u00e4", "x" * 300])
 def test_a_tag_that_fits_no_header_is_none(tag: str) -> None:
-    """What a peer sends as its ETag is sent back only where it is short and in ASCII."""
+    """A peer's ETag is sent back only if it is short and in ASCII."""
     reply = answer(b"{}", "200 OK", f"ETag: {tag}")
     with serving(saying(reply)) as (port, _):
         assert fetch_news(HOST, port, PATH, tag="", seconds=PLENTY, limit=LIMIT) == Fetched(b"{}", "")

@@ -1,4 +1,4 @@
-"""A connection that is kept from one request to the next."""
+"""A connection that stays open between requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 
 class Peer:
-    """Answers every request of a connection, `most` of them before it closes it."""
+    """Answers the requests of a connection, and closes it after `most` of them."""
 
     def __init__(self, most: int = 1000) -> None:
         self.most, self.connections, self.requests = most, 0, 0
@@ -46,7 +46,7 @@ class Peer:
 
 @pytest.fixture
 def peer() -> Iterator[Peer]:
-    """A peer that keeps its connections."""
+    """A peer that keeps its connections open."""
     made = Peer()
     yield made
     made.ended.set()
@@ -55,7 +55,7 @@ def peer() -> Iterator[Peer]:
 
 @pytest.fixture
 def line(peer: Peer) -> Iterator[Line]:
-    """A line to it."""
+    """A line to the peer."""
     made = Line(HOST, peer.port)
     yield made
     made.close()
@@ -89,7 +89,7 @@ def test_a_connection_that_the_peer_has_closed(peer: Peer, line: Line) -> None:
     ids=["Connection: close", "a second answer", "an extra byte", "HTTP/1.0"],
 )
 def test_a_connection_that_cannot_be_used_again(peer: Peer, line: Line, raw: bytes) -> None:
-    """The next request opens a new connection, so that extra bytes are not taken for its answer."""
+    """After extra bytes the next request opens a new connection, so that they are not taken for its answer."""
     peer.raw = raw
     assert ask(line).body == b"{}"
     peer.raw = ANSWER
@@ -98,7 +98,7 @@ def test_a_connection_that_cannot_be_used_again(peer: Peer, line: Line, raw: byt
 
 
 def test_after_a_failure_the_connection_is_new(peer: Peer, line: Line) -> None:
-    """A late answer is not taken for the answer to the next request."""
+    """After a failure the connection is new, so a late answer is not taken for the answer to the next request."""
     ask(line)
     peer.mute = True
     with pytest.raises(FetchError) as caught:
@@ -110,7 +110,7 @@ def test_after_a_failure_the_connection_is_new(peer: Peer, line: Line) -> None:
 
 
 def test_a_request_on_a_connection_that_is_closed_meanwhile(peer: Peer, line: Line) -> None:
-    """The request fails at once, and the line opens no second connection."""
+    """If the line is closed during a request, the request fails at once and opens no second connection."""
     peer.mute = True
     with contextlib.closing(line):
         asking = gevent.spawn(ask, line)

@@ -1,4 +1,4 @@
-"""Hosts as people write them: normal forms, refusals, what goes out on the wire, what a socket takes."""
+"""Hosts as people write them: normal forms, refusals, the forms on the wire and for sockets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.hosts import BAD, BAD_BY_IDNA, BAD_BY_NUMBER, GOOD
 
 @pytest.mark.parametrize(("text", "normal"), GOOD.items())
 def test_a_host_has_one_normal_form(text: str, normal: str) -> None:
-    """Lower case, no brackets, IPv6 as RFC 5952 writes it; the normal form is its own."""
+    """The normal form is lower case, without brackets, IPv6 as in RFC 5952; normalizing it again changes nothing."""
     assert host(text) == host(host(text)) == normal
 
 
@@ -76,13 +76,13 @@ def test_a_host_with_its_port(text: str, found: tuple[str, int]) -> None:
     ids=lambda text: ascii(text)[:20],
 )
 def test_what_is_no_host_with_a_port_is_refused(text: str) -> None:
-    """No port, a port of 0 or above 65535, no host before it, an IPv6 address without brackets."""
+    """No port, a port of 0 or above 65535, no host, and an IPv6 address without brackets are refused."""
     with pytest.raises(InvalidHost):
         host_and_port(text)
 
 
 def test_an_address_is_no_name() -> None:
-    """Where only an address will do, brackets and a zone are taken and a name is refused."""
+    """If only an address is allowed, brackets and a zone are accepted and a name is refused."""
     assert [address(text) for text in ("[::1]", "1.2.3.4", "fe80::1%eth0")] == ["::1", "1.2.3.4", "fe80::1%eth0"]
     for text in ("web", "localhost", "bücher.test", "a.0x1"):
         with pytest.raises(InvalidHost):
@@ -91,7 +91,7 @@ def test_an_address_is_no_name() -> None:
 
 @pytest.mark.parametrize("normal", GOOD.values())
 def test_names_and_addresses_are_told_apart(normal: str) -> None:
-    """By the same rule that the sockets go by."""
+    """Names and addresses are distinguished by the rule of the sockets."""
     try:
         sockaddr(normal.partition("%")[0], 1)
     except ValueError:
@@ -114,7 +114,7 @@ def test_names_and_addresses_are_told_apart(normal: str) -> None:
     ],
 )
 def test_the_wire_has_ascii_and_no_zone(normal: str, sent: str) -> None:
-    """A-labels by IDNA 2008; what a zone is called concerns this host alone."""
+    """On the wire a name has A-labels by IDNA 2008, and no zone, which only this host knows."""
     assert wire(normal) == sent
 
 
@@ -125,13 +125,13 @@ def test_the_tables_of_unicode_are_read_when_a_name_needs_them() -> None:
 
 
 def test_an_authority_has_brackets_where_a_colon_would_mislead() -> None:
-    """IPv6 in brackets, its zone inside."""
+    """An authority has IPv6 in brackets, with its zone inside."""
     assert authority("web", 80) == "web:80"
     assert authority("fe80::1%eth0", 80) == "[fe80::1%eth0]:80"
 
 
 def test_a_socket_address_has_the_scope_of_its_zone() -> None:
-    """An interface's name or its number becomes the scope id; the address itself is bare."""
+    """The name or number of an interface becomes the scope id; the address itself has no zone."""
     index = socket.if_nametoindex("lo")
     assert sockaddr("1.2.3.4", 80) == (socket.AF_INET, ("1.2.3.4", 80))
     assert sockaddr("fd00::1", 80) == (socket.AF_INET6, ("fd00::1", 80, 0, 0))
@@ -141,6 +141,6 @@ def test_a_socket_address_has_the_scope_of_its_zone() -> None:
 
 @pytest.mark.parametrize("zone", ["no-such-one", "4294967296", "9" * 30])
 def test_an_interface_that_is_not_there(zone: str) -> None:
-    """It is an error of this host's, in words."""
+    """An unknown interface is an error of this host, in words."""
     with pytest.raises(OSError, match=f"this host has no interface {zone}"):
         sockaddr(f"fe80::1%{zone}", 80)

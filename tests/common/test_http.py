@@ -1,4 +1,4 @@
-"""The HTTP server under clients that are wrong, slow or gone."""
+"""The HTTP server with clients that are wrong, slow or gone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Serve = Callable[..., "Served"]
 
 
 class Served:
-    """A server that answers `hello`, echoes at /echo and fails at /fail; and what its observer was told."""
+    """A server that answers `hello`, echoes at /echo and fails at /fail, and the calls of its observer."""
 
     def __init__(self, **options: Any) -> None:
         self.seen: list[dict[str, Any]] = []
@@ -50,7 +50,7 @@ class Served:
         return socket.create_connection(("127.0.0.1", self.port), timeout=10)
 
     def ask(self, request: bytes) -> bytes:
-        """All that comes back until the server closes."""
+        """Return everything that comes back until the server closes."""
         with self.connect() as sock:
             sock.sendall(request)
             return b"".join(iter(lambda: sock.recv(65536), b""))
@@ -64,14 +64,14 @@ serve = serving(Served)
 
 
 def test_headers_and_body_leave_in_one_segment(serve: Serve) -> None:
-    """One read sees all of a short answer: two segments would cost 40 ms with Nagle and a delayed ACK."""
+    """One read returns a whole short answer: two segments would cost 40 ms with Nagle and a delayed ACK."""
     with serve().connect() as sock:
         sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert sock.recv(65536).endswith(b"\r\n\r\nhello")
 
 
 def test_an_answer_without_a_length_comes_in_chunks(serve: Serve) -> None:
-    """Each part is a chunk, short or not, and is there before the next one is made (RFC 9112 section 7.1)."""
+    """Each part is a chunk, and arrives before the next one is made (RFC 9112 section 7.1)."""
     served = serve()
     with served.connect() as sock:
         sock.sendall(b"GET /parts HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -85,7 +85,10 @@ def test_an_answer_without_a_length_comes_in_chunks(serve: Serve) -> None:
 
 
 def test_a_connection_whose_answer_ends_after_the_stop_ends_too(serve: Serve) -> None:
-    """Its head said nothing of that, as it was sent before."""
+    """A connection is closed after an answer that ends after the stop.
+
+    Its headers were sent before the stop and do not say so.
+    """
     served = serve()
     with served.connect() as sock:
         sock.sendall(b"GET /parts HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -97,7 +100,7 @@ def test_a_connection_whose_answer_ends_after_the_stop_ends_too(serve: Serve) ->
 
 
 def test_keep_alive_and_pipelining(serve: Serve) -> None:
-    """Three requests in one segment are answered in order on one connection, and the last may close it."""
+    """Three requests in one segment are answered in order on one connection, which the last may close."""
     served = serve()
     answer = served.ask(
         b"".join(b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % i for i in (1, 2))
@@ -109,7 +112,7 @@ def test_keep_alive_and_pipelining(serve: Serve) -> None:
 
 
 def test_http_1_0_closes(serve: Serve) -> None:
-    """A client of HTTP/1.0 is answered and left."""
+    """A client of HTTP/1.0 is answered, and its connection is closed."""
     assert b"200 OK" in serve().ask(b"GET / HTTP/1.0\r\n\r\n")
 
 
@@ -135,14 +138,14 @@ def test_what_smuggles_or_is_no_http_is_refused(serve: Serve, request_head: byte
 
 
 def test_an_unknown_method_is_405_with_allow(serve: Serve) -> None:
-    """A method the parser has never heard of is still a method."""
+    """A method that the parser does not know is still a method and gets a 405."""
     answer = serve(allow="GET, HEAD, POST").ask(b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 405 ")
     assert b"\r\nAllow: GET, HEAD, POST\r\n" in answer
 
 
 def test_headers_have_a_limit(serve: Serve) -> None:
-    """A flood of headers is answered 431, whether it comes in one header or many."""
+    """Too many or too long headers are answered with 431."""
     served = serve()
     many = b"".join(b"X-%d: y\r\n" % i for i in range(MAX_HEAD // 8))
     endless = b"X: " + b"y" * 3 * MAX_HEAD
@@ -151,7 +154,7 @@ def test_headers_have_a_limit(serve: Serve) -> None:
 
 
 def test_trailers_do_not_become_headers(serve: Serve) -> None:
-    """What follows the last chunk is dropped."""
+    """Trailers after the last chunk are dropped."""
     body = b"5\r\nhello\r\n0\r\nX-Late: 1\r\n\r\n"
     answer = serve().ask(
         b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n" + body
@@ -166,7 +169,7 @@ def test_a_bad_chunk_is_400(serve: Serve) -> None:
 
 
 def test_a_body_that_is_all_framing_is_400(serve: Serve) -> None:
-    """Chunks of a byte with long extensions, and trailers without end, are refused and not read for ever."""
+    """Chunks of one byte with long extensions, and endless trailers, are refused and not read for ever."""
     served = serve()
     served.server.application = _read_to_the_end
     head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -178,7 +181,7 @@ def test_a_body_that_is_all_framing_is_400(serve: Serve) -> None:
     "framing", [b"Content-Length: 5\r\n\r\nhello", b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"]
 )
 def test_an_offer_to_upgrade_is_ignored(serve: Serve, framing: bytes) -> None:
-    """RFC 9110 section 7.8: the request is answered as if nothing had been offered, body and all, once."""
+    """A request with an Upgrade is answered once, as if without it, body included (RFC 9110 section 7.8)."""
     head = b"POST /echo HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\n"
     answer = serve().ask(head + framing)
     assert answer.count(b"HTTP/1.1 ") == 1
@@ -186,7 +189,7 @@ def test_an_offer_to_upgrade_is_ignored(serve: Serve, framing: bytes) -> None:
 
 
 def test_what_follows_an_upgrade_is_the_next_request(serve: Serve) -> None:
-    """A pipeline goes on after an offer."""
+    """After an Upgrade the next request of the pipeline is answered."""
     offer = b"GET /1 HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
     served = serve()
     answer = served.ask(offer + offer + b"GET /3 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -195,7 +198,7 @@ def test_what_follows_an_upgrade_is_the_next_request(serve: Serve) -> None:
 
 
 def test_connect_is_refused_once(serve: Serve) -> None:
-    """A proxy's method gets one 405."""
+    """CONNECT gets one 405."""
     answer = serve().ask(b"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\nxx")
     assert answer.startswith(b"HTTP/1.1 405 ")
     assert answer.count(b"HTTP/1.1 ") == 1
@@ -213,7 +216,7 @@ def test_a_request_that_never_was_has_no_status_of_another(serve: Serve) -> None
 
 
 def test_headers_byte_by_byte_are_cut_and_hold_nobody_up(serve: Serve) -> None:
-    """A client that never ends its headers is cut after the timeout, however busy it looks; others are served."""
+    """A client that never ends its headers is disconnected after the timeout, and others are served meanwhile."""
     served = serve(timeout=0.3)
     with served.connect() as slow:
 
@@ -259,7 +262,7 @@ def _read_to_the_end(env: dict[str, Any], start: Any) -> list[bytes]:
 
 
 def test_a_client_that_reads_nothing_is_cut(serve: Serve) -> None:
-    """An answer nobody takes ends after the timeout."""
+    """An answer that the client does not read ends after the timeout."""
     served = serve(timeout=0.3)
     served.server.application = _endless
     with served.connect() as sock:
@@ -274,7 +277,7 @@ def _endless(env: dict[str, Any], start: Any) -> Iterator[bytes]:
 
 
 def test_an_idle_connection_is_closed_without_a_word(serve: Serve) -> None:
-    """A keep-alive connection that sends nothing more is no error."""
+    """A keep-alive connection without a further request is closed, and that is no error."""
     served = serve(timeout=0.3)
     with served.connect() as sock:
         sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -284,7 +287,7 @@ def test_an_idle_connection_is_closed_without_a_word(serve: Serve) -> None:
 
 
 def test_a_client_that_leaves_is_an_error_with_a_cause(serve: Serve) -> None:
-    """Half a request and half a body name what is missing."""
+    """The error about half a request or half a body names what is missing."""
     served = serve()
     for request in (b"GET / HT", b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"):
         with served.connect() as sock:
@@ -297,7 +300,7 @@ def test_a_client_that_leaves_is_an_error_with_a_cause(serve: Serve) -> None:
 
 
 def test_expect_100_continue(serve: Serve) -> None:
-    """A client that waits for leave to send its body gets it, when the application wants the body."""
+    """A client that waits for permission to send its body gets it when the application reads the body."""
     with serve().connect() as sock:
         sock.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
         assert sock.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -306,14 +309,14 @@ def test_expect_100_continue(serve: Serve) -> None:
 
 
 def test_a_refused_body_does_not_destroy_the_answer(serve: Serve) -> None:
-    """A client that sends 4 MiB nobody reads still gets the answer: no reset on its heels."""
+    """A client that sends 4 MiB which nobody reads still gets the answer: no reset follows it."""
     answer = serve().ask(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4194304\r\n\r\n" + b"x" * 4194304)
     assert b"\r\nConnection: close\r\n" in answer
     assert answer.endswith(b"hello")
 
 
 def test_a_defect_is_500_and_the_server_lives(serve: Serve) -> None:
-    """An exception of the application ends its request, not the server."""
+    """An exception of the application ends only its own request."""
     served = serve()
     assert served.ask(b"GET /fail HTTP/1.1\r\nHost: x\r\n\r\n").startswith(b"HTTP/1.1 500 ")
     assert b"hello" in served.ask(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -321,7 +324,7 @@ def test_a_defect_is_500_and_the_server_lives(serve: Serve) -> None:
 
 
 def test_close_ends_idle_connections_and_drain_waits_for_busy_ones(serve: Serve) -> None:
-    """A stop: the idle keep-alive connection is closed at once, the request in flight gets its answer and a close."""
+    """On a stop an idle keep-alive connection is closed at once. A request in progress gets its answer and a close."""
     served = serve()
     go = gevent.event.Event()
 
@@ -349,7 +352,7 @@ def test_close_ends_idle_connections_and_drain_waits_for_busy_ones(serve: Serve)
 
 
 def test_drain_cuts_what_does_not_end(serve: Serve) -> None:
-    """What is still in flight after its time is cut and counted."""
+    """Requests still in progress after the drain time are cut and counted."""
     served = serve()
     with served.connect() as sock:
         sock.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n")
@@ -360,7 +363,10 @@ def test_drain_cuts_what_does_not_end(serve: Serve) -> None:
 
 
 def test_environ_keys(serve: Serve) -> None:
-    """CGI names; underscores hide behind nobody; repeated headers are joined; an absolute target works."""
+    """The environ has CGI names.
+
+    Underscores cannot imitate other headers, repeated headers are joined, and an absolute target works.
+    """
     seen: dict[str, Any] = {}
 
     def look(env: dict[str, Any], start: Any) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""Which requests the parser takes by their version and their host, and how it refuses the others."""
+"""Which requests the parser accepts by version and host, and how it refuses others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BAD = "400 Bad Request"
 
 
 def parsed(raw: bytes, step: int = 0) -> RequestParser:
-    """A parser that was fed `raw`, in pieces of `step` bytes where that is not 0."""
+    """Return a parser that was fed `raw`, in pieces of `step` bytes unless that is 0."""
     parser = RequestParser()
     for start in range(0, len(raw), step or len(raw)):
         parser.feed(raw[start : start + (step or len(raw))])
@@ -19,7 +19,7 @@ def parsed(raw: bytes, step: int = 0) -> RequestParser:
 
 
 def status(raw: bytes, step: int = 0) -> str:
-    """The status by which the parser refuses `raw`; 200 where it takes the whole request."""
+    """Return the status with which the parser refuses `raw`; 200 if it accepts the whole request."""
     parser = parsed(raw, step)
     if parser.refused is not None:
         assert not parser.requests
@@ -51,7 +51,7 @@ def status(raw: bytes, step: int = 0) -> str:
     ],
 )
 def test_a_version_is_served_or_refused(head: bytes, expected: str, step: int) -> None:
-    """HTTP/1.x is served, another major version is 505, and what is no version 400; in one piece or byte by byte."""
+    """HTTP/1.x is served, another major version gets a 505, and no version a 400, in one piece or byte by byte."""
     assert status(head + b"\r\n\r\n", step) == expected
 
 
@@ -87,7 +87,10 @@ def test_an_unknown_method_of_another_version_is_505() -> None:
     ],
 )
 def test_a_host_is_taken(version: bytes, value: bytes) -> None:
-    """Names, addresses, a port and an empty value (RFC 9112 section 3.2: a target may have no authority)."""
+    """Names, addresses, a port and an empty value are accepted.
+
+    By RFC 9112 section 3.2 a target may have no authority.
+    """
     assert status(b"GET / HTTP/%s\r\nHost: %s\r\n\r\n" % (version, value)) == "200"
 
 
@@ -112,7 +115,7 @@ def test_a_host_is_taken(version: bytes, value: bytes) -> None:
     ],
 )
 def test_what_is_no_host_is_400(version: bytes, value: bytes) -> None:
-    """An invalid value is refused whatever the version (RFC 9112 section 3.2)."""
+    """An invalid Host value is refused in any version (RFC 9112 section 3.2)."""
     assert status(b"GET / HTTP/%s\r\nHost: %s\r\n\r\n" % (version, value)) == BAD
 
 
@@ -138,7 +141,7 @@ def test_what_is_no_host_is_400(version: bytes, value: bytes) -> None:
     ],
 )
 def test_the_host_field_is_needed_once(head: bytes, expected: str) -> None:
-    """HTTP/1.1 has one Host field, beside a target in absolute form too; HTTP/1.0 needs none."""
+    """HTTP/1.1 needs exactly one Host field, also with an absolute target; HTTP/1.0 needs none."""
     assert status(head + b"\r\n\r\n") == expected
 
 

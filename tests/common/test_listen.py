@@ -13,7 +13,7 @@ from tests.conftest import free_port
 
 
 def test_an_empty_host_serves_both_families() -> None:
-    """One TCP listener takes IPv4 and IPv6, and its accepted sockets have Nagle's algorithm off."""
+    """One TCP listener accepts IPv4 and IPv6, and its connections do not use Nagle's algorithm."""
     with tcp_listener("", 0) as listener:
         for host in ("127.0.0.1", "::1"):
             with socket.create_connection((host, listener.getsockname()[1]), timeout=5):
@@ -24,7 +24,7 @@ def test_an_empty_host_serves_both_families() -> None:
 
 
 def test_udp_has_a_socket_a_family_with_one_port() -> None:
-    """Both families are served on the same number."""
+    """UDP serves both families with the same port number."""
     sockets = udp_sockets("", 0)
     try:
         assert {sock.family for sock in sockets} == {socket.AF_INET, socket.AF_INET6}
@@ -35,7 +35,7 @@ def test_udp_has_a_socket_a_family_with_one_port() -> None:
 
 
 def test_a_host_without_ipv6_is_served_over_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kernel that has IPv6 switched off is no reason not to start."""
+    """A service starts on a kernel without IPv6."""
     monkeypatch.setattr(listen, "_has_ipv6", lambda: False)
     (only,) = udp_sockets("", 0)
     with tcp_listener("", 0) as listener, only:
@@ -44,14 +44,14 @@ def test_a_host_without_ipv6_is_served_over_ipv4(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_a_host_is_the_only_one_served(host: str) -> None:
-    """LISTEN_ADDRESS is taken at its word."""
+    """With LISTEN_ADDRESS no other address is served."""
     (sock,) = udp_sockets(host, 0)
     with tcp_listener(host, 0) as listener, sock:
         assert listener.getsockname()[0] == sock.getsockname()[0] == host
 
 
 def test_a_link_local_host_is_bound_with_its_scope() -> None:
-    """The kernel is asked for that address on that interface: without a scope id it would call the question invalid."""
+    """A link-local address is bound with a scope id, without which the kernel refuses it."""
     for listener in (tcp_listener, udp_sockets):
         with pytest.raises(OSError) as refused:  # noqa: PT011  the number is what counts
             listener("fe80::5eed%lo", 0)
@@ -59,7 +59,7 @@ def test_a_link_local_host_is_bound_with_its_scope() -> None:
 
 
 def test_a_taken_port_is_an_error_and_leaves_nothing_open() -> None:
-    """Half of a pair of sockets is not kept: the IPv4 port is free again when the IPv6 one was taken."""
+    """If the IPv6 port is taken, the IPv4 port of the pair is free again."""
     port = free_port(socket.SOCK_DGRAM)
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as taken:
         taken.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -80,7 +80,7 @@ def test_a_taken_port_is_an_error_and_leaves_nothing_open() -> None:
     ],
 )
 def test_endpoints_read_as_people_write_them(address: tuple[object, ...], name: str) -> None:
-    """IPv6 in brackets; IPv4 seen through a dual-stack socket as IPv4."""
+    """Endpoints have IPv6 in brackets, and IPv4 seen through a dual-stack socket as IPv4."""
     assert endpoint(address) == name
 
 
@@ -94,5 +94,5 @@ def test_endpoints_read_as_people_write_them(address: tuple[object, ...], name: 
     ],
 )
 def test_why_a_port_cannot_be_had(number: int, words: str) -> None:
-    """Each cause has its own words."""
+    """Each reason why a port cannot be opened has its own words."""
     assert words in bind_error_text(OSError(number, "text"))

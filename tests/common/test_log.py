@@ -1,4 +1,4 @@
-"""Logging: shape, escaping, and the limit on what clients can make us write."""
+"""Logging: the form of lines, escaping, and the limit on lines that clients cause."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.conftest import eventually
 
 
 class Streams:
-    """stdout and stderr, caught as they stand when logging is configured."""
+    """stdout and stderr as they are when logging is configured."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys, self._out, self._err = capsys, "", ""
@@ -42,13 +42,13 @@ class Streams:
 
 @pytest.fixture
 def streams(capsys: pytest.CaptureFixture[str]) -> Iterator[Streams]:
-    """Streams of a process whose logging is put back afterwards."""
+    """Streams of a process; logging is restored afterwards."""
     yield Streams(capsys)
     logger.remove()
 
 
 def test_a_line_has_time_level_message_and_fields(streams: Streams) -> None:
-    """The shape an engineer greps: time and level in brackets, then words, then key=value."""
+    """A line has time and level in brackets, then words, then key=value."""
     streams.configure()
     logger.info("connection closed", client="[::1]:5", received=4, note="two words")
     pattern = (
@@ -85,7 +85,7 @@ def test_json_is_one_flat_object_a_line(streams: Streams) -> None:
 
 
 def test_results_go_to_their_stream_and_nothing_else_does(streams: Streams) -> None:
-    """stdout is for results only, so that a pipe can count on it."""
+    """Only results go to stdout, so a pipe can rely on it."""
     streams.configure()
     logger.info("started")
     logger.bind(result={"outcome": "success"}).success("{}", "the line")
@@ -95,7 +95,7 @@ def test_results_go_to_their_stream_and_nothing_else_does(streams: Streams) -> N
 
 
 def test_the_level_counts_for_both_streams(streams: Streams) -> None:
-    """LOG_LEVEL=ERROR leaves only failures."""
+    """With LOG_LEVEL=ERROR only failures are left."""
     streams.configure(level="ERROR")
     logger.bind(result={}).success("{}", "good")
     logger.bind(result={}).error("{}", "bad")
@@ -109,7 +109,7 @@ def test_the_level_counts_for_both_streams(streams: Streams) -> None:
 def test_colour_follows_the_customs(
     streams: Streams, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], coloured: bool
 ) -> None:
-    """FORCE_COLOR colours a pipe, NO_COLOR wins over it."""
+    """FORCE_COLOR colours a pipe; NO_COLOR overrides it."""
     for name in ("FORCE_COLOR", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
@@ -120,7 +120,7 @@ def test_colour_follows_the_customs(
 
 
 def test_above_the_rate_lines_become_one_sum(streams: Streams) -> None:
-    """1,000 events at a rate of 5: five lines, then one that counts the other 995 and their bytes."""
+    """1,000 events at a rate of 5 give five lines, and one that counts the other 995 and their bytes."""
     streams.configure()
     requests = log.RequestLog("request", "requests", 5)
     for _ in range(1000):
@@ -132,7 +132,7 @@ def test_above_the_rate_lines_become_one_sum(streams: Streams) -> None:
 
 
 def test_the_sum_keeps_the_last_error(streams: Streams) -> None:
-    """What went wrong among the events that got no line is not lost."""
+    """The sum contains the last error of the events without a line."""
     streams.configure()
     requests = log.RequestLog("datagram", "datagrams", 0)
     requests(("10.0.0.1", 5), 1, 0, "refused: why")
@@ -143,7 +143,7 @@ def test_the_sum_keeps_the_last_error(streams: Streams) -> None:
 
 
 def test_errors_have_a_budget_of_their_own(streams: Streams) -> None:
-    """What goes well does not use up the lines of what does not."""
+    """Successes do not use up the lines of errors."""
     streams.configure(level="WARNING")
     requests = log.RequestLog("request", "requests", 2)
     for _ in range(10):
@@ -153,7 +153,7 @@ def test_errors_have_a_budget_of_their_own(streams: Streams) -> None:
 
 
 def test_last_words(streams: Streams) -> None:
-    """What is counted is not lost when a service ends."""
+    """The sum is logged when a service ends."""
     streams.configure()
     requests = log.RequestLog("request", "requests", 0)
     requests(("10.0.0.1", 5), 1, 1)
@@ -163,7 +163,7 @@ def test_last_words(streams: Streams) -> None:
 
 
 def test_an_error_of_one_request_is_a_warning_with_its_cause(streams: Streams) -> None:
-    """A connection that was reset says so."""
+    """A connection that was reset is logged as a warning with this cause."""
     streams.configure()
     request_log = log.RequestLog("connection closed", "connections", 5)
     request_log(("10.0.0.1", 5), 1, 0, "connection reset by peer", lambda: {"path": "/"})

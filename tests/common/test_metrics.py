@@ -1,4 +1,4 @@
-"""What every registry has, and a scrape that lets others run."""
+"""The metrics of every registry, and a scrape that lets other requests run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ManySeries:
 
 
 def test_a_registry_knows_its_program_and_process() -> None:
-    """Who answers, and what every Prometheus dashboard expects of a process."""
+    """A registry has the program's name and version, and the standard metrics of a process."""
     text = generate_latest(metrics.registry(PROGRAM)).decode()
     assert f'smoker_build_info{{program="{PROGRAM}",version="0.1.0"}} 1.0' in text
     assert "\nprocess_resident_memory_bytes " in text
@@ -35,7 +35,7 @@ def test_a_registry_knows_its_program_and_process() -> None:
 
 
 def test_families_are_written_as_the_format_wants() -> None:
-    """A counter's name ends in _total in the type line too; a family without samples says nothing wrong."""
+    """A counter's name ends in _total also in the TYPE line; a family without samples is valid."""
     registry = metrics.registry(PROGRAM)
     registry.register(ManySeries(2))
     text = generate_latest(registry).decode()
@@ -45,7 +45,7 @@ def test_families_are_written_as_the_format_wants() -> None:
 
 
 def test_a_large_scrape_gives_others_their_turn() -> None:
-    """While thousands of series are written, other greenlets run after every hundred."""
+    """During a scrape of thousands of series other greenlets run after every hundred."""
     registry = metrics.registry(PROGRAM)
     registry.register(ManySeries(20 * metrics.BATCH))
     turns: list[bool] = []

@@ -9,7 +9,7 @@ from smoker_common.settings import InvalidValue
 
 
 def test_nodes_zones_and_addresses() -> None:
-    """By commas, spaces or both; a zone may be there or not; an address of IPv6 stands in brackets."""
+    """Entries are separated by commas, spaces or both; the zone is optional; an IPv6 address is in brackets."""
     assert parse("node-1@a=127.0.1.1:9464, node-2=[::1]:80") == (
         NamedPeer("node-1", "a", "127.0.1.1", 9464),
         NamedPeer("node-2", "", "::1", 80),
@@ -26,7 +26,7 @@ def test_a_name_may_be_anything() -> None:
     "text", ["node-1", "=127.0.0.1:1", "node-1=127.0.0.1", "node-1=127.0.0.1:0", "n=a_:b", "a=h:1,a=h:2"]
 )
 def test_every_mistake_is_named(text: str) -> None:
-    """Without a name, an address or a port, or twice: refused, with what is allowed."""
+    """An entry without a name, an address or a port, or a repeated one, is refused with what is allowed."""
     with pytest.raises(InvalidValue, match="NODE=HOST:PORT") as wrong:
         kind(f"good=127.0.0.1:1,{text}")
     assert "'good" not in str(wrong.value)

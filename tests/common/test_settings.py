@@ -27,7 +27,7 @@ from smoker_common.settings import (
 
 @dataclass(frozen=True)
 class Example(ServiceSettings):
-    """Something of each kind."""
+    """Settings of each kind."""
 
     echo_port: int = setting("ECHO_PORT", 8080, port, "a port", listen="tcp")
     pause: float = setting("PAUSE", 1.5, seconds(0.5, 10), "a pause")
@@ -36,20 +36,20 @@ class Example(ServiceSettings):
 
 
 def test_defaults_hold_where_nothing_is_set() -> None:
-    """An empty environment gives the defaults, a callable one is called."""
+    """An empty environment gives the defaults; a callable default is called."""
     settings, problems = parse(Example, {})
     assert (settings.echo_port, settings.pause, settings.host, settings.log_level) == (8080, 1.5, "made", "INFO")
     assert problems == []
 
 
 def test_an_empty_variable_counts_as_unset() -> None:
-    """A template leaves an empty variable behind for a value nobody gave."""
+    """An empty variable, as a template leaves it for a missing value, counts as unset."""
     settings, problems = parse(Example, {"ECHO_PORT": "", "PAUSE": "  "})
     assert (settings.echo_port, settings.pause, problems) == (8080, 1.5, [])
 
 
 def test_all_mistakes_are_named_at_once() -> None:
-    """Each unfit variable gives one problem with its name, its text and what is allowed; the others are read."""
+    """Each invalid variable gives one problem with its name, its text and what is allowed; the others are read."""
     settings, problems = parse(Example, {"ECHO_PORT": "80 80", "PAUSE": "0.1", "LOG_FORMAT": "xml", "HOST": "node-1"})
     assert settings.host == "node-1"
     assert problems == [
@@ -60,7 +60,7 @@ def test_all_mistakes_are_named_at_once() -> None:
 
 
 def test_a_list_of_words() -> None:
-    """By commas or spaces, in any case and order, each once; at least one, and none that is not allowed."""
+    """A list has commas or spaces, any case and order, each word once; at least one, and only allowed ones."""
     for text, ways in (("sea", ("sea",)), ("SEA, road,sea", ("road", "sea"))):
         assert parse(Example, {"WAYS": text})[0].ways == ways
     for text in (",", "road,air"):
@@ -71,7 +71,7 @@ def test_a_list_of_words() -> None:
 
 
 def test_a_service_link_is_recognised() -> None:
-    """A port that a Service's environment has overwritten comes with the cure."""
+    """A port that a Service's environment variable has overwritten is reported with the remedy."""
     problems = parse(Example, {"ECHO_PORT": "tcp://10.0.0.1:80"})[1]
     assert "enableServiceLinks: false" in problems[0]
 
@@ -83,7 +83,7 @@ def test_a_long_text_is_cut_in_the_message() -> None:
 
 @pytest.mark.parametrize("text", ["0", "65536", "-1", "+5", "1_000", "1e3", "8080.0", "٣", "0x50"])
 def test_a_port_is_a_plain_decimal(text: str) -> None:
-    """What Python would read as a number and no other program would is no port."""
+    """A port is a plain decimal number: other forms that Python reads as a number are refused."""
     with pytest.raises(InvalidValue):
         port(text)
 
@@ -106,19 +106,19 @@ def test_seconds_are_finite_and_in_range(text: str) -> None:
     ],
 )
 def test_what_is_allowed_is_taken(kind, text, value) -> None:  # type: ignore[no-untyped-def]
-    """Words in any case, the ends of a range, addresses of both families."""
+    """Words in any case, the ends of a range, and addresses of both families are accepted."""
     assert kind(text) == value
 
 
 @pytest.mark.parametrize("text", ["a b", "a\nb", "x" * 254, "\x1b[31m"])
 def test_a_name_cannot_break_a_log_line(text: str) -> None:
-    """Names stand in log lines: no white space, nothing that moves a cursor."""
+    """Names are part of log lines, so white space and control characters are refused."""
     with pytest.raises(InvalidValue):
         name(text)
 
 
 def test_the_description_has_every_variable() -> None:
-    """What --help prints names each variable, what is allowed and the default."""
+    """--help prints each variable with what is allowed and the default."""
     text = describe(Example)
     for field in fields(Example):
         declared = declaration(field)
@@ -148,13 +148,13 @@ def test_durations(text: str, seconds_: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "s", "30 s", "30S", "-1s", "1w", "nan", "1e3", "1h30m", "99ms", "25h", "9" * 400])
 def test_what_is_no_duration(text: str) -> None:
-    """Another unit, a sign, a sum or a value outside the range is refused, and the message names the range."""
+    """Another unit, a sign, a sum or a value out of range is refused with the range."""
     with pytest.raises(InvalidValue, match=r"^a duration from 100ms to 1d, such as 500ms, 30s or 5m \(a bare number"):
         duration(0.1, 86400)(text)
 
 
 def test_durations_as_text() -> None:
-    """The text of a duration has the largest unit in which it is whole, and reads back as the same duration."""
+    """The text of a duration has the largest unit in which it is whole, and is read as the same duration."""
     texts = {
         0.0: "0s",
         0.001: "1ms",

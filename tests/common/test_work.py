@@ -41,7 +41,7 @@ class Job:
 
 
 def test_a_base_work_is_ready_alive_and_at_rest() -> None:
-    """Nothing of it waits or fails; what ends its own work by `retire` ends it at `close`, too."""
+    """A base work is ready and alive, and has nothing to drain. What `retire` ends, `close` ends, too."""
 
     class Greeter(BaseWork):
         ended = 0
@@ -60,7 +60,7 @@ def test_a_base_work_is_ready_alive_and_at_rest() -> None:
 
 
 def test_together_is_ready_when_all_are() -> None:
-    """The first reason counts; what was cut is added up; all are started, retired, closed and drained."""
+    """A group is ready when all of it is. It starts, retires, closes and drains all works, and adds up what was cut."""
     jobs = [Job(cut=1), Job("not yet"), Job("never", cut=2)]
     together = WorkGroup(jobs)
     together.start()
@@ -72,7 +72,7 @@ def test_together_is_ready_when_all_are() -> None:
 
 
 class CountedConnection:
-    """A connection that counts."""
+    """A connection that counts its calls."""
 
     def __init__(self, owner: Connections[Any], deadline: float, fails: bool = False) -> None:
         self.deadline, self.fails, self.told, self._owner = deadline, fails, 0, owner
@@ -88,7 +88,10 @@ class CountedConnection:
 
 
 def test_the_sweep_tells_what_is_overdue_and_only_that() -> None:
-    """A defect in one connection neither stops the sweep nor keeps that connection for ever."""
+    """The sweep reports exactly the overdue connections.
+
+    A defect in one neither stops the sweep nor keeps that connection.
+    """
     logger.remove()
     tracked: Connections[CountedConnection] = Connections()
     now = time.monotonic()

@@ -1,4 +1,4 @@
-"""The chart's dashboards as Grafana reads them: panels, queries, variables."""
+"""Read the chart's dashboards as Grafana does: panels, queries, variables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 
 def dashboards() -> dict[str, Json]:
-    """The dashboards by the name of their file."""
+    """Return the dashboards by the name of their file."""
     return {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
 
 
@@ -28,7 +28,7 @@ def variables(dashboard: Json) -> list[Json]:
 
 
 def substituted(text: str, values: Mapping[str, str]) -> str:
-    """A text with its variables replaced, as Grafana does it. Raises KeyError for one that is not known."""
+    """Return a text with its variables replaced, as Grafana does it. Raises KeyError for an unknown one."""
     return VARIABLE.sub(lambda found: values[found[1] or found[2]], text)
 
 
@@ -51,7 +51,7 @@ class Query:
 
 
 def queries_of(name: str, panel: Json) -> list[Query]:
-    """The queries of a panel of the dashboard `name`."""
+    """Return the queries of a panel of the dashboard `name`."""
     return [
         Query(name, panel["title"], t["refId"], t["expr"], t["instant"], t.get("legendFormat", ""))
         for t in panel["targets"]
@@ -59,7 +59,7 @@ def queries_of(name: str, panel: Json) -> list[Query]:
 
 
 def queries() -> list[Query]:
-    """Every query of every panel."""
+    """Return every query of every panel."""
     return [
         query
         for name, dashboard in dashboards().items()

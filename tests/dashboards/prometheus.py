@@ -1,4 +1,4 @@
-"""A Prometheus of its own, and what it answers."""
+"""Run a Prometheus for a test, and ask it."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ Series = tuple[dict[str, str], list[tuple[float, float]]]  # labels; times and v
 
 @dataclass(frozen=True)
 class Prometheus:
-    """Asked over its HTTP API."""
+    """A Prometheus with its HTTP API."""
 
     url: str
 
     def ask(self, path: str, **parameters: str | float) -> Any:
-        """The data of an answer."""
+        """Return the data of an answer."""
         return ask(self.url, path, **parameters)
 
     def instant(self, expr: str) -> list[Series]:
-        """The series that an expression gives now, without those that are not a number."""
+        """Return the present series of an expression, without values that are not a number."""
         found = self.ask("query", query=expr)["result"]
         return _numbers((one["metric"], [one["value"]]) for one in found)
 
     def over(self, expr: str, begin: float, end: float, step: float) -> list[Series]:
-        """The same from `begin` to `end`."""
+        """Return the series of an expression from `begin` to `end`."""
         found = self.ask("query_range", query=expr, start=begin, end=end, step=step)["result"]
         return _numbers((one["metric"], one["values"]) for one in found)
 
@@ -48,7 +48,7 @@ def _numbers(series: Iterator[tuple[dict[str, str], list[list[Any]]]]) -> list[S
 def scraping(
     folder: Path, rules: str, targets: list[dict[str, Any]], relabel: list[dict[str, Any]]
 ) -> Iterator[Prometheus]:
-    """A Prometheus that scrapes `targets` once a second, with its files in `folder`. Afterwards it is gone."""
+    """Run a Prometheus that scrapes `targets` once a second, with its files in `folder`."""
     config = {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
         "scrape_configs": [{"job_name": "smoker", "static_configs": targets, "metric_relabel_configs": relabel}],

@@ -1,10 +1,10 @@
-"""A real run that has something to show: three echoes, four probers and five more, a hub, and trouble on two nodes.
+"""A real run with something to show: three echoes, nine probers, a hub, and faults on two nodes.
 
-All of it is on loopback. node-3's TCP probe asks a port that refuses; node-2's way to http-echo and to the STAMP
-reflector breaks down for some seconds, again and again. Prometheus adds the labels that the scrape of a cluster would
-add, and calls the targets what the chart calls them: by its labels it is a release in a cluster of four nodes. node-1
-has a prober on its own network, too. Four more ask the prober of another node: Prometheus calls that a peer. A mesh
-needs a cluster, so the hub reads states that say what a mesh of these four nodes would see: node-3's TCP fails.
+All of it is on loopback. node-3's TCP probe probes a port that refuses. node-2's paths to http-echo and to the STAMP
+reflector break down for some seconds, again and again. Prometheus adds the labels that the scrape of a cluster would
+add, and names the targets as the chart does: by its labels it is a release in a cluster of four nodes. node-1 also has
+a prober on its own network. Four more probers probe the prober of another node, which Prometheus calls a peer. A mesh
+needs a cluster, so the hub reads made-up states of a mesh of these four nodes, in which node-3's TCP fails.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ RULES = {
 
 @dataclass(frozen=True)
 class Scene:
-    """What is running, and since when."""
+    """The running processes, and the time since which they run."""
 
     prometheus: Prometheus
     probers: dict[str, Process]
@@ -57,13 +57,13 @@ class Scene:
 
 
 def rules(helm: Helm) -> str:
-    """The chart's alerts, for a release whose probers ask once a second."""
+    """Return the chart's alerts, for a release whose probers probe once a second."""
     return rule_file(helm.render(RULES, release=RELEASE, namespace=NAMESPACE))
 
 
 @contextlib.contextmanager
 def playing(folder: Path, rules: str) -> Iterator[Scene]:
-    """The run, until the block ends."""
+    """Run the scene until the block ends."""
     with contextlib.ExitStack() as stack:
         start = stack.enter_context(starting(folder))
         echoes = {each: start(f"smoker-{each}-echo", ready=False, **dict.fromkeys(ECHOES[each], 0)) for each in ECHOES}
@@ -127,7 +127,7 @@ def _trouble(*relays: TcpRelay | UdpRelay) -> None:
 
 
 def _news(stand_ins: list[Prober]) -> None:
-    """Change what does not matter, so that the states never grow old."""
+    """Change something irrelevant in the states, so that they never become old."""
     while True:
         gevent.sleep(5)
         for each in stand_ins:
@@ -135,7 +135,7 @@ def _news(stand_ins: list[Prober]) -> None:
 
 
 def _target(process: Process, component: str, node: str) -> dict[str, Any]:
-    """A pod as the scrape of a cluster would know it."""
+    """Return a pod with the labels that the scrape of a cluster would add."""
     labels = {
         "namespace": NAMESPACE,
         "pod": f"{RELEASE}-{component}-{process.popen.pid}",

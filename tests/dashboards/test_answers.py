@@ -1,4 +1,4 @@
-"""Every panel shows something: a real Prometheus answers its queries, from a real run with failures in it."""
+"""Every panel shows something: a real Prometheus answers its queries, from a real run with failures."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ OF_A_MESH = ("smoker_prober_peers", "smoker_prober_discovery_stale_seconds")
 
 
 def answer(scene: Scene, query: Query, values: dict[str, str]) -> list[Series]:
-    """What a panel would get."""
+    """Return the data that a panel would get."""
     expr = query.with_values(values)
     if query.instant:
         return scene.prometheus.instant(expr)
@@ -51,31 +51,31 @@ def answer(scene: Scene, query: Query, values: dict[str, str]) -> list[Series]:
 
 
 def wait_for_answer(scene: Scene, query: Query, values: dict[str, str]) -> None:
-    """Until it is not empty; fails when it stays so."""
+    """Wait until the answer is not empty; fail if it stays empty."""
     eventually(f"an answer to {query.with_values(values)}", lambda: answer(scene, query, values))
 
 
 def label_values(scene: Scene, query: str) -> set[str]:
-    """What Grafana's function of that name gives."""
+    """Return the result of Grafana's function of that name."""
     found = LABEL_VALUES.fullmatch(query)
     assert found, query
     return set(scene.prometheus.label_values(found["series"], found["label"]))
 
 
 def is_throttled(scene: Scene) -> bool:
-    """Whether the probers here serve the metric that not every machine has."""
+    """Return whether the probers here serve the metric that not every machine has."""
     return all(OF_CGROUPS in prober.get("/metrics")[1] for prober in scene.probers.values())
 
 
 def has_it(probe: str, query: Query) -> bool:
-    """Whether results of this probe have what a query asks for."""
+    """Return whether results of this probe have the data that a query needs."""
     wanted = OF_TCP if probe == "udp" else OF_TRAINS
     return not any(metric in query.expr for metric in wanted)
 
 
 @pytest.mark.parametrize("query", [q for q in queries() if q.dashboard != "path"], ids=str)
 def test_all_nodes(scene: Scene, query: Query) -> None:
-    """With everything chosen, every query has an answer, but for throttling without a limit, and for a mesh."""
+    """With everything selected every query has an answer, except throttling without a limit and a mesh."""
     if any(metric in query.expr for metric in OF_A_MESH):
         assert answer(scene, query, WHOLE) == []
         return
@@ -88,7 +88,7 @@ def test_all_nodes(scene: Scene, query: Query) -> None:
 @pytest.mark.parametrize("values", ONE_PATH, ids=lambda values: f"{values['probe']} {values['target']}")
 @pytest.mark.parametrize("query", [q for q in queries() if q.dashboard == "path"], ids=str)
 def test_one_path(scene: Scene, query: Query, values: dict[str, str]) -> None:
-    """Of a path every query has an answer, but for what its probe does not have."""
+    """For one path every query has an answer, except data that its probe does not have."""
     if has_it(values["probe"], query):
         wait_for_answer(scene, query, values)
     else:
@@ -97,7 +97,7 @@ def test_one_path(scene: Scene, query: Query, values: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("name", dashboards())
 def test_variables(scene: Scene, name: str) -> None:
-    """Each variable has something to choose from, and nothing that is not there."""
+    """Each variable has values to select, and only existing ones."""
     expected = {"namespace": {NAMESPACE}, "instance": {RELEASE}, "node": set(NODES), "probe": set(PROBES)}
     expected["target"] = (
         {PROBES["tcp"], PEER} if name == "path" else {*PROBES.values(), *(target for _, target in MEETINGS)}
@@ -113,7 +113,7 @@ def test_variables(scene: Scene, name: str) -> None:
 
 
 def test_who_fails_to_whom(scene: Scene) -> None:
-    """The overview's table says which path is broken, and which are not."""
+    """The overview's table lists the broken path and no other."""
     (query,) = (q for q in queries() if q.panel == "Who fails to whom")
 
     def share() -> dict[tuple[str, str], float]:
@@ -128,7 +128,7 @@ def test_who_fails_to_whom(scene: Scene) -> None:
 
 
 def test_the_alert(scene: Scene) -> None:
-    """The chart's own rules find the broken path, and the overview lists it."""
+    """The chart's rules find the broken path, and the overview lists it."""
     (query,) = (q for q in queries() if (q.dashboard, q.panel) == ("overview", "Alerts"))
     fired = {"alertname": "SmokerProbeFailing", "alertstate": "firing", "severity": "warning", "node": "node-3"}
     fired |= {"probe": "tcp", "target": PROBES["tcp"]}
@@ -136,7 +136,7 @@ def test_the_alert(scene: Scene) -> None:
 
 
 def test_node_by_node(scene: Scene) -> None:
-    """The overview's matrix has a cell for each node that asks another one, and none for others."""
+    """The overview's matrix has exactly the cells of the nodes that probe another one."""
     (query,) = (q for q in queries() if q.panel == "Node by node")
 
     def cells() -> dict[tuple[str, str], float]:
@@ -147,7 +147,7 @@ def test_node_by_node(scene: Scene) -> None:
 
 
 def test_what_the_hub_finds(scene: Scene) -> None:
-    """The overview names what the hub has found, with how sure it is, and counts it."""
+    """The overview names the hub's finding with its confidence, and counts it."""
     tile, *table = (q for q in queries() if q.panel in ("Findings", "Open findings"))
     eventually("the hub has found something", lambda: answer(scene, tile, WHOLE)[0][1][-1][1] >= 1)
     open_ones, sure = (answer(scene, query, WHOLE) for query in table)

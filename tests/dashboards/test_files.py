@@ -1,4 +1,4 @@
-"""The dashboards as files: what Grafana and a reader need of them."""
+"""The dashboards as files: what Grafana and a reader need."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_three_dashboards() -> None:
 
 @EVERY_DASHBOARD
 def test_nothing_of_one_grafana(name: str) -> None:
-    """No data source but the one chosen, no number of a database, and the variables that all three share."""
+    """A dashboard has only the selected data source, no database number, and the variables that all three share."""
     dashboard = dashboards()[name]
     assert "id" not in dashboard
     assert dashboard["schemaVersion"] >= 39
@@ -63,7 +63,7 @@ def test_nothing_of_one_grafana(name: str) -> None:
 
 @EVERY_DASHBOARD
 def test_variables_are_known(name: str) -> None:
-    """Whatever is written with a dollar is a variable of the dashboard or Grafana's own, and none is left unused."""
+    """Each name after a dollar sign is a variable of the dashboard or of Grafana, and each variable is used."""
     dashboard = dashboards()[name]
     used = {found for text in strings(dashboard) for found in USED.findall(text)} - {"__all"}
     assert used - BUILT_IN == names(dashboard)
@@ -71,7 +71,7 @@ def test_variables_are_known(name: str) -> None:
 
 @EVERY_DASHBOARD
 def test_links(name: str) -> None:
-    """Each dashboard links to the other two; every link goes to one of them and takes namespace and release along."""
+    """Each dashboard links to the other two with namespace and release, and has no other links."""
     dashboard = dashboards()[name]
     uids = {one["uid"] for one in dashboards().values()}
     urls = [text for text in strings(dashboard) if text.startswith("/d/")]
@@ -98,7 +98,7 @@ def test_layout(name: str) -> None:
 
 @EVERY_PANEL
 def test_panels_speak(panel: Json) -> None:
-    """Each panel says in words what is good and where to read on, has a unit, and says what it means to be empty."""
+    """Each panel has a unit, and its description says what is good, where to read on, and what an empty panel means."""
     text, defaults = panel["description"], panel["fieldConfig"]["defaults"]
     assert re.search(r"\bgood\b", text, re.IGNORECASE)
     assert len(text) > 100
@@ -110,7 +110,7 @@ def test_panels_speak(panel: Json) -> None:
 
 @EVERY_PANEL
 def test_places_to_read_on(panel: Json) -> None:
-    """The pages and sections that a description names are there."""
+    """The pages and sections that a description names exist."""
     for page, anchor in re.findall(r"((?:docs|charts)/[\w/]+\.md)(?:#(\w+))?", panel["description"]):
         assert (ROOT / page).exists()
         assert not anchor or anchor in anchors((ROOT / page).read_text()), anchor
@@ -118,7 +118,7 @@ def test_places_to_read_on(panel: Json) -> None:
 
 @pytest.mark.parametrize("query", queries(), ids=str)
 def test_known_metrics(query: Query) -> None:
-    """Queries read what docs/metrics.md lists, by labels that are there, and of the chosen release alone."""
+    """Queries read only metrics and labels of docs/metrics.md, of the selected release alone."""
     expr = query.with_values(anything(dashboards()[query.dashboard]))
     assert not mistakes(expr)
     for metric, matchers in re.findall(r"(\w+)\{([^}]*)\}", expr):
@@ -130,7 +130,10 @@ def test_known_metrics(query: Query) -> None:
 
 @pytest.mark.parametrize("query", queries(), ids=str)
 def test_ways_are_kept_apart(query: Query) -> None:
-    """Queries by target also group by plane and family, unless these are chosen: two paths to one peer stay apart."""
+    """Queries by target also group by plane and family unless these are selected.
+
+    So two paths to one peer stay apart.
+    """
     one_way = 'plane=~"$plane",family=~"$family"' in query.expr
     for found in GROUPING.finditer(query.expr):
         labels = {label.strip() for label in found["labels"].split(",")}
@@ -143,7 +146,7 @@ def test_ways_are_kept_apart(query: Query) -> None:
 
 @EVERY_DASHBOARD
 def test_known_choices(name: str) -> None:
-    """Variables choose among labels that series have."""
+    """Variables list labels that series have."""
     dashboard = dashboards()[name]
     for variable in (v for v in variables(dashboard) if v["type"] == "query"):
         found = LABEL_VALUES.fullmatch(substituted(variable["query"]["query"], anything(dashboard)))
@@ -152,7 +155,7 @@ def test_known_choices(name: str) -> None:
 
 
 def test_the_probers_metrics_are_shown() -> None:
-    """Every metric of the prober is on a dashboard; what is not is left out on purpose."""
+    """Every metric of the prober is on a dashboard, except a list of intended omissions."""
     shown = " ".join(query.expr for query in queries())
     families = {re.sub(r"_(bucket|sum|count)$", "", name) for name in documented() if name.startswith("smoker_prob")}
     assert {family for family in families if family not in shown} == set()

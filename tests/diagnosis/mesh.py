@@ -1,4 +1,4 @@
-"""A mesh by hand: every path works until a test says otherwise. It shares nothing with the mesh of tests/bench."""
+"""A mesh for tests: every path works until a test changes it. It shares no code with the mesh of tests/bench."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Link(NamedTuple):
         return self.source != self.target
 
     def touches(self, *nodes: str) -> bool:
-        """Whether it crosses nodes, and begins or ends on one of `nodes`."""
+        """Return whether it crosses nodes, and begins or ends on one of `nodes`."""
         return self.crosses and bool({self.source, self.target} & {*nodes})
 
     def between(self, one: str, other: str) -> bool:
@@ -41,7 +41,7 @@ Where = Callable[[Link], bool]
 
 @dataclass
 class Cluster:
-    """Nodes, and what their probers know."""
+    """Nodes, and the states of their probers."""
 
     nodes: Sequence[str]
     peers: int = 10  # that each node probes, the next ones in a ring
@@ -98,7 +98,7 @@ class Cluster:
         self.to_dns[link] = PathState(RESOLVER, link.target, link.plane, "", "dns", "", "success", AT - 20.0, 3)
 
     def fail_dns(self, where: Where, *, rounds: int = 3, outcome: str = "timeout", partly: int = 0) -> Cluster:
-        """Have the look-ups of the paths in `where` fail; of `partly` of them one query was answered."""
+        """Make the look-ups of the paths in `where` fail; in `partly` of them one query was answered."""
         for link, state in self.to_dns.items():
             if where(link):
                 self.to_dns[link] = msgspec.structs.replace(failed(state, rounds, outcome, 20.0), partly=partly)
@@ -113,7 +113,7 @@ class Cluster:
         outcome: str = "timeout",
         ago: float = 20.0,
     ) -> Cluster:
-        """Have `probes` fail on the paths in `where`, for so many rounds; the last probe began `ago` seconds ago."""
+        """Make `probes` fail on the paths in `where`, for so many rounds; the last probe began `ago` seconds ago."""
         for link, states in self.paths.items():
             if where(link):
                 for probe in probes:
@@ -123,7 +123,7 @@ class Cluster:
     def fail_services(
         self, nodes: Iterable[str], probes: Sequence[str] = PROBES, *, rounds: int = 3, outcome: str = "timeout"
     ) -> Cluster:
-        """Have `probes` fail on the paths from `nodes` to the echo services."""
+        """Make `probes` fail on the paths from `nodes` to the echo services."""
         chosen = set(nodes)
         for (node, _), states in self.to_services.items():
             if node in chosen:
@@ -132,7 +132,7 @@ class Cluster:
         return self
 
     def lose(self, where: Where, lost: int, *, requests: int = 0, replies: int = 0) -> Cluster:
-        """Have the trains of the paths in `where` lose `lost` of 30 packets."""
+        """Make the trains of the paths in `where` lose `lost` of 30 packets."""
         for link, states in self.paths.items():
             if where(link):
                 states["udp"] = msgspec.structs.replace(
@@ -141,7 +141,7 @@ class Cluster:
         return self
 
     def hang(self, node: str, network: str = "pod", *, rounds: int = 2) -> Cluster:
-        """Have a prober accept connections and answer nothing."""
+        """Make a prober accept connections and answer nothing."""
         self.fail(lambda link: link.target == node and link.plane.rpartition("-")[2] == network, rounds=rounds)
         for link, states in self.paths.items():
             if link.target == node and link.plane.rpartition("-")[2] == network:
@@ -150,7 +150,7 @@ class Cluster:
         return self
 
     def black_hole(self, where: Where) -> Cluster:
-        """Have large packets be lost on the paths in `where`."""
+        """Make large packets be lost on the paths in `where`."""
         for link, states in self.paths.items():
             if where(link):
                 large = failed(states["udp"], 3, "mtu", 20.0)
@@ -158,7 +158,7 @@ class Cluster:
         return self
 
     def unheard(self, where: Where) -> Cluster:
-        """Have the responders hear nothing over the paths in `where` since before their last probe."""
+        """Make the responders hear nothing over the paths in `where` since before their last probe."""
         for (node, network), entries in self.heard.items():
             for number, entry in enumerate(entries):
                 link = Link(entry.node, node, entry.plane, entry.family)
@@ -172,7 +172,7 @@ class Cluster:
         return self
 
     def leave(self, node: str, *, failing: bool) -> Cluster:
-        """Have `node` be not ready: nobody probes it, and its state is not there."""
+        """Make `node` not ready: nobody probes it, and its state is missing."""
         probers = {link.source for link in self.paths if link.target == node and link.crosses}
         for source in probers:
             self.change(source, left=[Left(node, "pod", AT - 60.0, failing)])
@@ -181,7 +181,7 @@ class Cluster:
         return self
 
     def states(self, without: Iterable[str] = ()) -> list[State]:
-        """Return the states, but for the nodes in `without`."""
+        """Return the states, except those of the nodes in `without`."""
         by_prober: dict[tuple[str, str], list[PathState]] = {}
         for link, states in self.paths.items():
             by_prober.setdefault((link.source, link.plane.partition("-")[0]), []).extend(states.values())
@@ -210,7 +210,7 @@ class Cluster:
         return found
 
     def findings(self, without: Iterable[str] = ()) -> list[Finding]:
-        """Return what the diagnosis finds."""
+        """Return the findings of the diagnosis."""
         return diagnose(self.states(without))
 
 
@@ -227,12 +227,12 @@ def nodes(count: int) -> list[str]:
 
 
 def two_zones(names: Sequence[str], *, first: int) -> dict[str, str]:
-    """Return zone a for the first ones and zone b for the rest."""
+    """Return zone a for the first nodes and zone b for the others."""
     return {name: "a" if number < first else "b" for number, name in enumerate(names)}
 
 
 def named(findings: Iterable[Finding]) -> list[tuple[str, str, tuple[str, ...], str]]:
-    """Return kind, kind of scope, nodes or zones, and layer of the findings that blame something."""
+    """Return kind, kind of scope, nodes or zones, and layer of the findings that name a fault."""
     return [
         (each.kind, each.scope.kind, each.scope.nodes or each.scope.zones, each.layer)
         for each in findings

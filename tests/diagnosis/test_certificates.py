@@ -1,4 +1,4 @@
-"""Certificates of targets that expire: who says so, how gravely, and in which words."""
+"""Certificates of targets that expire: which probers report it, severity and words."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EXPIRES = 1_796_205_600.0  # 2026-12-02 10:00 UTC
 
 
 def to_api(expires_in: float = 0.0, last: str = "success") -> PathState:
-    """A path to the API server whose certificate expires in so many seconds; 0: not soon."""
+    """Return a path to the API server whose certificate expires in so many seconds; 0: not soon."""
     expires = EXPIRES if expires_in else 0.0
     streak = 0 if last == "success" else 3
     return PathState(
@@ -37,7 +37,7 @@ def to_api(expires_in: float = 0.0, last: str = "success") -> PathState:
 
 
 def states(*paths: PathState) -> list[State]:
-    """A healthy mesh in which the first probers have these paths, too; as a hub decodes them."""
+    """Return a healthy mesh in which the first probers have these paths, too, as a hub decodes it."""
     found = Cluster(nodes(4)).states()
     more = {number: [path] for number, path in enumerate(paths)}
     changed = [msgspec.structs.replace(each, paths=[*each.paths, *more.get(n, [])]) for n, each in enumerate(found)]
@@ -59,7 +59,7 @@ def one(found: list[Finding]) -> Finding:
     ],
 )
 def test_a_certificate_that_expires(expires_in: float, severity: str, words: str) -> None:
-    """The finding is a warning from 14 days before expiry on, never critical, and info before that; it has the date."""
+    """The finding is a warning from 14 days before expiry, never critical, and info before that. It has the date."""
     finding = one(diagnose(states(to_api(expires_in), to_api(expires_in), to_api())))
     head, evidence, step = lines(finding)
     assert (finding.severity, finding.scope, is_fault(finding)) == (
@@ -73,7 +73,7 @@ def test_a_certificate_that_expires(expires_in: float, severity: str, words: str
 
 
 def test_a_certificate_that_lasts() -> None:
-    """Nothing is found where no prober says that it expires."""
+    """Without a prober that reports an expiry there is no finding."""
     assert diagnose(states(to_api(), to_api())) == []
 
 
@@ -85,7 +85,7 @@ def test_a_target_that_fails_by_it() -> None:
 
 
 def test_it_is_renewed_from_look_to_look() -> None:
-    """News of the target alone reads no path of the mesh anew, and the finding follows it."""
+    """A new state of the target makes the diagnosis read no other path, and updates the finding."""
     evidence = Evidence()
     assert diagnose(states(to_api()), evidence=evidence) == []
     assert one(diagnose(states(to_api(DAY)), evidence=evidence)).severity == "warning"

@@ -12,26 +12,26 @@ from tests.diagnosis.mesh import INTERVAL, Cluster, named, nodes
 
 
 def test_nothing_to_look_at() -> None:
-    """No states at all are no finding."""
+    """Without any state there is no finding."""
     assert diagnose([]) == []
 
 
 def test_missing_states() -> None:
-    """Probers that serve no state while their peers reach them are silent, and no node is blamed."""
+    """Probers without a state whose peers reach them are silent, and no node is named."""
     found = Cluster(nodes(20)).findings(without=["node-2"])
     assert {each.kind for each in found} == {"silent"}
     assert {each.scope.nodes for each in found} == {("node-2",)}
 
 
 def test_a_fault_explains_a_missing_state() -> None:
-    """Where a pair is broken, the hub may stand at one end: the prober at the other end is not called silent."""
+    """If a pair is broken, the hub may be at one end, so the prober at the other end is not called silent."""
     mesh = Cluster(nodes(6)).fail(lambda link: link.between("node-2", "node-5") and link.plane != "host")
     found = mesh.findings(without=["node-2"])
     assert named(found) == [("fault", "pair", ("node-2", "node-5"), "overlay")]
 
 
 def test_old_state() -> None:
-    """An old state is no evidence: its failures name no component."""
+    """An old state is not evidence: its failures name no component."""
     states = Cluster(nodes(8), services=False).fail(lambda link: link.source == "node-2" and link.crosses).states()
     waited: dict[tuple[str, str], float] = {
         (state.node, state.network): 20 * INTERVAL for state in states if state.node == "node-2"
@@ -40,7 +40,7 @@ def test_old_state() -> None:
 
 
 def test_other_version() -> None:
-    """A state of another version is refused by its number."""
+    """A state of another version is refused, and the error has its number."""
     document = encode(State(node="node-1", at=1.0, interval=30.0, timeout=5.0))
     with pytest.raises(StateError, match=f"version {VERSION + 1}"):
         decode(document.replace(f'"version":{VERSION}'.encode(), f'"version":{VERSION + 1}'.encode()))
@@ -59,7 +59,7 @@ def test_local_errors() -> None:
 
 
 def test_not_ready_node() -> None:
-    """A node that failed and then became NotReady is named though nobody probes it; a drained one is not."""
+    """A node that failed and then became NotReady is named although nobody probes it. A drained node is not."""
     assert named(Cluster(nodes(8), services=False).leave("node-2", failing=True).findings()) == [
         ("not_ready", "node", ("node-2",), "network")
     ]
@@ -67,7 +67,7 @@ def test_not_ready_node() -> None:
 
 
 def test_a_node_that_is_gone() -> None:
-    """A node that is deleted after it failed leaves the picture: kept evidence of it blames nobody."""
+    """A node that is deleted after it failed disappears: kept evidence of it names nothing."""
     kept = Evidence()
     mesh = Cluster(nodes(8), services=False).fail(lambda link: link.touches("node-2"))
     assert [where for _, _, where, _ in named(diagnose(mesh.states(), evidence=kept))] == [("node-2",)]
@@ -79,7 +79,7 @@ def test_a_node_that_is_gone() -> None:
 
 
 def test_kept_evidence() -> None:
-    """A look with the evidence of an earlier look finds what a fresh one finds, and sees what has changed."""
+    """A look with the evidence of an earlier look finds the same as a fresh look, and sees what has changed."""
     mesh, kept = Cluster(nodes(20)), Evidence()
     healthy = mesh.states()
     assert diagnose(healthy, evidence=kept) == []
@@ -89,7 +89,7 @@ def test_kept_evidence() -> None:
 
 
 def test_zones_arrive_later() -> None:
-    """Paths get their zones when another state tells them."""
+    """Paths get their zones when another state contains them."""
     names = nodes(6)
     states = Cluster(names, zones=dict.fromkeys(names, "a")).states()
     kept = Evidence()

@@ -1,4 +1,4 @@
-"""What the history of each path says about now: how often chance fails it, and which paths fail all day."""
+"""What a path's history says about the present: how often chance fails it, and which paths fail all day."""
 
 from __future__ import annotations
 
@@ -26,12 +26,15 @@ def everywhere(_: Link) -> bool:
 
 
 def some_of_a_node(link: Link) -> bool:
-    """Three of the paths to node-2."""
+    """Return three of the paths to node-2."""
     return link.target == "node-2" and link.plane == "pod" and link.source in ("node-1", "node-20", "node-19")
 
 
 def test_what_fails_everywhere_by_chance_blames_no_node() -> None:
-    """Three paths to one node that fail once are no chance in a mesh that never fails otherwise."""
+    """Three paths to one node that fail once are a fault in a mesh without other failures.
+
+    Where many paths fail by chance, they are chance.
+    """
     mesh = Cluster(nodes(20), services=False).fail(some_of_a_node, rounds=1, ago=1.0)
     (alone,) = remember(mesh, everywhere).findings()
     assert (alone.scope.nodes, alone.confidence > SURE) == (("node-2",), True)
@@ -39,7 +42,7 @@ def test_what_fails_everywhere_by_chance_blames_no_node() -> None:
 
 
 def test_a_real_fault_is_named_where_much_fails_by_chance() -> None:
-    """A dead node is named in a mesh in which each path fails in two of 120 rounds."""
+    """A dead node is named in a mesh in which each path failed in two of 120 rounds."""
     mesh = Cluster(nodes(20), services=False).fail(lambda link: link.touches("node-2"))
     found = remember(mesh, everywhere, flaps=2).findings()
     assert [each[:3] for each in named(found)] == [("fault", "node", ("node-2",))]
@@ -61,7 +64,10 @@ def unsteady(link: Link) -> bool:
 
 
 def test_paths_that_fail_all_day_are_listed_and_blame_nobody() -> None:
-    """They are one finding for information, whether they fail now or not, and none beside it names a place."""
+    """Paths that fail all day are one finding for information, whether they fail now or not.
+
+    No other finding names a place for them.
+    """
     mesh = Cluster(nodes(12), services=False)
     steady = remember(mesh, unsteady, flaps=30).findings()
     failing = remember(mesh.fail(unsteady), unsteady, flaps=30).findings()
@@ -74,7 +80,7 @@ def test_paths_that_fail_all_day_are_listed_and_blame_nobody() -> None:
 
 
 def test_a_node_that_dies_is_named_beside_unsteady_paths() -> None:
-    """Its other paths are evidence enough."""
+    """A dead node with unsteady paths is named: its other paths are evidence enough."""
     mesh = Cluster(nodes(12), services=False).fail(lambda link: link.touches("node-1"))
     found = remember(mesh, unsteady, flaps=30).findings()
     assert [(each.kind, each.scope.nodes) for each in found] == [("fault", ("node-1",)), ("unsteady", ())]
@@ -95,7 +101,7 @@ def test_paths_that_lose_packets_are_listed_once() -> None:
 
 
 def test_trains_that_lose_packets_by_chance_blame_no_node() -> None:
-    """A loss is named where trains are clean otherwise, and not where one in thirty loses packets all over the mesh."""
+    """Loss is named if other trains lose nothing, and not if trains of the whole mesh lose one packet in thirty."""
     mesh = Cluster(nodes(5), host=False, services=False)
     mesh.lose(lambda link: link.touches("node-2") and link.source in ("node-1", "node-2"), 2)
     assert [(each.kind, each.scope.nodes) for each in remember(mesh, everywhere).findings()] == [("loss", ("node-2",))]
@@ -103,7 +109,7 @@ def test_trains_that_lose_packets_by_chance_blame_no_node() -> None:
 
 
 def test_a_state_of_an_older_prober_has_no_history() -> None:
-    """Paths without a history are judged as before: nothing is known of their past."""
+    """Paths without a history are judged as before: their past is unknown."""
     path = PathState("peer", "node-2", "pod", "ipv4", "tcp")
     assert (path.past, path.flaps, path.lossy) == (0, 0, 0)
     mesh = Cluster(nodes(12), services=False).fail(lambda link: link.touches("node-2"))

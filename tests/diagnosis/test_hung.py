@@ -1,4 +1,4 @@
-"""A prober that hangs: TCP connects to it, for its node's kernel does that, and nothing answers."""
+"""A prober that hangs: TCP connects to it, because the kernel does that, and nothing answers."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ HUNG = [("silent", "node", ("node-2",), "prober")]
 @pytest.mark.parametrize("size", [3, 4, 20])
 @pytest.mark.parametrize(("network", "host"), [("pod", True), ("host", True), ("pod", False)])
 def test_a_hung_prober_is_named(size: int, network: str, *, host: bool) -> None:
-    """Its peers fail to it on every probe, and still no layer of the network is blamed: the prober hangs."""
+    """All probes of its peers fail, and still the finding names the prober that hangs and no network layer."""
     found = Cluster(nodes(size), host=host).hang("node-2", network).findings()
     assert named(found) == HUNG
     assert "the prober hangs" in headline(found[0])
 
 
 def test_without_its_state() -> None:
-    """It is the same while the hub has no state of it."""
+    """The finding is the same without the state of the prober that hangs."""
     assert named(Cluster(nodes(6), host=False).hang("node-2").findings(without=["node-2"])) == HUNG
 
 
@@ -35,7 +35,7 @@ def test_one_failure_is_not_enough() -> None:
 
 
 def test_a_fault_beside_it() -> None:
-    """A hung prober and a node whose overlay is dead at once are both named."""
+    """A prober that hangs and a node with a dead overlay are both named at once."""
     mesh = Cluster(nodes(8)).fail(lambda link: link.touches("node-5") and link.plane != "host").hang("node-2")
     assert sorted(named(mesh.findings())) == sorted([*HUNG, ("fault", "node", ("node-5",), "overlay")])
 

@@ -1,4 +1,4 @@
-"""Which loss of packets the diagnosis names."""
+"""Which packet loss the diagnosis names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_three_per_cent_into_a_node() -> None:
 
 
 def test_trains_lose_though_probes_are_answered() -> None:
-    """95 % loss of the packets of trains is loss at that node, though every PING is answered."""
+    """Loss of 95 % of the packets of trains is named at the node although every PING is answered."""
     mesh = Cluster(nodes(20), services=False).lose(lambda link: link.touches("node-2"), 28)
     found = mesh.findings()
     assert named(found) == [("loss", "node", ("node-2",), "network")]
@@ -31,7 +31,7 @@ def test_trains_lose_though_probes_are_answered() -> None:
 
 
 def test_overlay_alone() -> None:
-    """Loss on the pod network, beside a clean host network, is the overlay's."""
+    """Loss on the pod network while the host network loses nothing is named as loss on the overlay."""
     mesh = Cluster(nodes(20), services=False)
     mesh.lose(lambda link: link.touches("node-2") and link.plane in ("pod", "host-pod"), 5)
     found = mesh.findings()
@@ -41,7 +41,7 @@ def test_overlay_alone() -> None:
 
 
 def test_heavy_loss_of_a_node_is_one_finding() -> None:
-    """Probes that fail now and then at a node that loses half of its packets are no faults of their own."""
+    """Probes that fail now and then at a node that loses half of its packets are not further faults."""
     mesh = Cluster(nodes(20), services=False).lose(lambda link: link.touches("node-2"), 15)
     mesh.fail(lambda link: link.touches("node-2") and link.family == "ipv4" and link.plane == "pod", ["udp"], rounds=1)
     assert [(kind, where) for kind, _, where, _ in named(mesh.findings())] == [("loss", ("node-2",))]
@@ -49,7 +49,7 @@ def test_heavy_loss_of_a_node_is_one_finding() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_never_from_chance(seed: int) -> None:
-    """Single packets that are lost all over the mesh (one in a thousand) are no finding."""
+    """Single lost packets all over the mesh (one in a thousand) are no finding."""
     chance = random.Random(seed)
     mesh = Cluster(nodes(20), services=False)
     mesh.lose(lambda link: link.crosses and chance.random() < 0.03, 1)
@@ -57,7 +57,7 @@ def test_never_from_chance(seed: int) -> None:
 
 
 def test_small_mesh_is_its_own_background() -> None:
-    """In five nodes the loss at one of them is not taken for what is usual in the mesh."""
+    """In a mesh of five nodes the loss at one of them is not taken for the usual loss of the mesh."""
     mesh = Cluster(nodes(5), services=False).lose(lambda link: link.touches("node-2"), 1)
     assert [each[:3] for each in named(mesh.findings())] == [("loss", "node", ("node-2",))]
 

@@ -1,4 +1,4 @@
-"""A drain moves an echo's pod: what failed meanwhile is no fault of the network."""
+"""A drain moves an echo's pod: failures meanwhile are not a fault of the network."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def on(states: Sequence[State], *, at: float, **places: list[str]) -> list[State
 
 
 def with_paths(states: Sequence[State], changed: Callable[[PathState], PathState]) -> list[State]:
-    """Return the states with each path as `changed` makes it."""
+    """Return the states with each path changed by `changed`."""
     return [msgspec.structs.replace(state, paths=[changed(path) for path in state.paths]) for state in states]
 
 
@@ -34,7 +34,7 @@ def failing(rounds: int = 1) -> list[State]:
 
 
 def test_a_moved_echo_is_told_as_that() -> None:
-    """The pod is gone, probes fail, and it is ready elsewhere: information, with both nodes, and no fault."""
+    """Its pod is gone, probes fail, and it is ready elsewhere: information with both nodes, and no fault."""
     evidence = Evidence()
     assert diagnose(on(healthy(), at=AT, tcp=["node-2"]), evidence=evidence) == []
     diagnose(on(failing(), at=AT + 2, udp=["node-3"]), evidence=evidence)
@@ -68,14 +68,14 @@ def test_an_echo_without_pods_is_a_fault() -> None:
 
 
 def test_a_move_that_nobody_noticed_is_not_told() -> None:
-    """Where no probe failed there is nothing to say."""
+    """A move during which no probe failed is not reported."""
     evidence = Evidence()
     diagnose(on(healthy(), at=AT, tcp=["node-2"]), evidence=evidence)
     assert diagnose(on(healthy(), at=AT + 5, tcp=["node-4"]), evidence=evidence) == []
 
 
 def test_a_prober_that_restarted_has_a_clock_of_its_own() -> None:
-    """Its clock begins anew, below the instant of a move: what fails on it then is a fault, and not the move."""
+    """The clock of a restarted prober begins anew, below the instant of a move. Failures by that clock are a fault."""
     evidence = Evidence()
     diagnose(on(healthy(), at=AT, tcp=["node-2"]), evidence=evidence)
     diagnose(on(failing(), at=AT + 2, tcp=["node-4"]), evidence=evidence)
@@ -88,7 +88,7 @@ def test_a_prober_that_restarted_has_a_clock_of_its_own() -> None:
 
 
 def test_an_eviction_explains_its_service_alone() -> None:
-    """While pods leave a node the echo of TCP may fail; the same failures of UDP are a fault."""
+    """While pods leave a node, the TCP echo's failures are explained. The same failures of UDP are a fault."""
     for probe, expected in (("tcp", []), ("udp", [("service", "service", (), "service")])):
         evidence = Evidence()
         bad = Cluster(NAMES, host=False).fail_services(NAMES, [probe], rounds=2, outcome="refused").states()

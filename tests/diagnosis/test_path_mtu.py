@@ -1,4 +1,4 @@
-"""The verdict on a path from the sizes that were answered and lost."""
+"""The verdict on a path by the sizes that were answered and lost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TRIED = sizes(ALLOWED)
 
 @pytest.mark.parametrize("allowed", [576, 1280, 1450, 1500, 9001, 9216])
 def test_sizes(allowed: int) -> None:
-    """The largest first, none larger than what is allowed nor smaller than what every link takes, none twice."""
+    """Sizes begin with the largest; none exceeds the limit, is below the least that every link takes, or repeats."""
     found = sizes(allowed)
     assert found == sorted(set(found), reverse=True)
     assert (found[0], found[-1]) == (allowed, COMMON[-1])
@@ -21,7 +21,7 @@ def test_sizes(allowed: int) -> None:
 
 @pytest.mark.parametrize("hole", [577, 1000, 1150, 1280, 1400, 1446, 1450])
 def test_a_black_hole(hole: int) -> None:
-    """Packets of `hole` bytes and more are lost: the largest smaller one is named."""
+    """If packets from `hole` bytes on are lost, the largest size that passes is named."""
     answered = [size for size in TRIED if size < hole]
     lost = len(TRIED) - len(answered)
     found = judge(ALLOWED, TRIED, answered)

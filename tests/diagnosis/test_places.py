@@ -17,7 +17,7 @@ def test_healthy(size: int) -> None:
 
 @pytest.mark.parametrize("size", [5, 50, 500, 5000])
 def test_dead_node_beside_a_stray_path(size: int) -> None:
-    """A dead node is named although an unrelated path fails too; that path is listed without a cause."""
+    """A dead node is named although an unrelated path fails, too. That path is listed without a cause."""
     mesh = Cluster(nodes(size), host=size <= 100, services=False).fail(lambda link: link.touches("node-2"))
     mesh.fail(lambda link: link[:3] == ("node-4", "node-5", "pod"), ["tcp"], rounds=2)
     found = mesh.findings()
@@ -44,7 +44,7 @@ def test_two_dead_nodes_and_a_broken_pair(size: int) -> None:
 
 
 def test_layers_of_a_node() -> None:
-    """The host network tells the overlay from the node network; without it both are named as one or the other."""
+    """With the host network the overlay and the node network are distinguished. Without it the finding says either."""
     overlay = Cluster(nodes(8)).fail(lambda link: link.touches("node-2") and link.plane in ("pod", "host-pod"))
     assert named(overlay.findings()) == [("fault", "node", ("node-2",), "overlay")]
     either = Cluster(nodes(8), host=False).fail(lambda link: link.touches("node-2")).findings()
@@ -52,7 +52,7 @@ def test_layers_of_a_node() -> None:
 
 
 def test_zone_apart() -> None:
-    """A zone that no other zone reaches is named, not its nodes."""
+    """A zone that no other zone reaches is named, and its nodes are not."""
     names = nodes(20)
     zones = {name: "abc"[number % 3] for number, name in enumerate(names)}
     mesh = Cluster(names, zones=zones, services=False)
@@ -70,7 +70,7 @@ def test_one_way_between_zones() -> None:
 
 
 def test_inside_a_zone() -> None:
-    """A fault inside one zone is named there."""
+    """A fault inside one zone is named as inside that zone."""
     names = nodes(20)
     zones = two_zones(names, first=8)
     mesh = Cluster(names, zones=zones, services=False)
@@ -79,7 +79,7 @@ def test_inside_a_zone() -> None:
 
 
 def test_udp_blocked_while_paths_flake() -> None:
-    """UDP blocked at a node is named as UDP there, though two of its paths flake on TCP."""
+    """UDP blocked at a node is named as UDP although two of its paths flake on TCP."""
     mesh = Cluster(nodes(20), services=False).fail(lambda link: link.touches("node-2"), ["udp"])
     flaky = {Link("node-2", "node-3", "pod"), Link("node-2", "node-5", "host")}
     mesh.fail(lambda link: link in flaky, ["tcp"], rounds=1)
@@ -89,26 +89,26 @@ def test_udp_blocked_while_paths_flake() -> None:
 
 
 def test_udp_of_a_pair() -> None:
-    """UDP that fails for three rounds between two nodes is named there, though their TCP works."""
+    """UDP that fails for three rounds between two nodes is named there although their TCP works."""
     mesh = Cluster(nodes(20), host=False, services=False).fail(lambda link: link.between("node-4", "node-5"), ["udp"])
     found = mesh.findings()
     assert [(each.kind, each.scope.nodes, each.probes) for each in found] == [("fault", ("node-4", "node-5"), ("udp",))]
 
 
 def test_policy_closes_all_pods() -> None:
-    """A policy that closes every pod is named as such if the host network works."""
+    """A policy that closes every pod is named as a policy if the host network works."""
     mesh = Cluster(nodes(8), services=False).fail(lambda link: link.plane in ("pod", "host-pod"))
     assert named(mesh.findings()) == [("fault", "all", (), "into_pods")]
 
 
 def test_policy_closes_all_pods_without_the_host_network() -> None:
-    """Where every path of a mesh without the host network fails, all nodes are named, and not one of them."""
+    """If every path of a mesh without the host network fails, all nodes are named and no single one."""
     mesh = Cluster(nodes(8), host=False, services=False).fail(lambda link: True)
     assert [(kind, scope, where) for kind, scope, where, _ in named(mesh.findings())] == [("fault", "all", ())]
 
 
 def test_egress_closed() -> None:
-    """A policy that lets nothing out of pods is named as such."""
+    """A policy that lets nothing out of pods is named as a policy."""
     mesh = Cluster(nodes(8)).fail(lambda link: link.plane in ("pod", "pod-host"))
     for (_, network), states in mesh.to_services.items():
         if network == "pod":
@@ -118,14 +118,14 @@ def test_egress_closed() -> None:
 
 
 def test_one_family() -> None:
-    """IPv6 alone fails at a node: the finding says so."""
+    """If only IPv6 fails at a node, the finding says so."""
     mesh = Cluster(nodes(8), families=("ipv4", "ipv6"), services=False)
     found = mesh.fail(lambda link: link.touches("node-2") and link.family == "ipv6").findings()
     assert [(each.scope.nodes, each.families) for each in found] == [(("node-2",), ("ipv6",))]
 
 
 def test_black_hole() -> None:
-    """Lost large packets at a node are a finding of their own kind, with what passes."""
+    """Lost large packets at a node are a kind of finding, with the size that passes."""
     found = Cluster(nodes(8), services=False).black_hole(lambda link: link.touches("node-2")).findings()
     assert [(each.kind, each.scope.nodes, each.mtu, each.passes) for each in found] == [
         ("mtu", ("node-2",), 1450, 1280)
@@ -133,7 +133,10 @@ def test_black_hole() -> None:
 
 
 def test_one_of() -> None:
-    """Where the paths cannot tell places apart, all are listed: of two nodes, each, the path between them, and both."""
+    """If the paths cannot tell places apart, all are listed.
+
+    With two nodes these are each node, the path between them, and both.
+    """
     mesh = Cluster(nodes(2), host=False, services=False).fail(lambda link: link.crosses)
     (found,) = mesh.findings()
     listed = {(scope.kind, scope.nodes) for scope in found.one_of}
@@ -150,7 +153,7 @@ def test_half_finished_round() -> None:
 
 
 def test_refused_by_whom() -> None:
-    """A finding says who sends the ICMP error, where it is one address."""
+    """A finding names the sender of the ICMP error if it is one address."""
     mesh = Cluster(nodes(5), services=False).fail(lambda link: link.touches("node-2"), outcome="unreachable")
     for states in mesh.paths.values():
         for probe, path in states.items():
@@ -161,7 +164,7 @@ def test_refused_by_whom() -> None:
 
 
 def test_direction_by_the_far_end() -> None:
-    """Requests that a node's responder did not hear, and replies that others sent and it did not get, are "in"."""
+    """Requests that a node's responder did not hear, and replies to it that were sent and not received, are "in"."""
     mesh = Cluster(nodes(8), services=False).fail(lambda link: link.touches("node-2"))
     mesh.unheard(lambda link: link.crosses and link.target == "node-2")
     assert mesh.findings()[0].direction == "in"
@@ -171,7 +174,10 @@ def test_direction_by_the_far_end() -> None:
 @pytest.mark.parametrize("size", [4, 6, 20])
 @pytest.mark.parametrize("families", [("ipv4",), ("ipv4", "ipv6")])
 def test_a_fault_of_udp_beside_one_of_all_probes(size: int, families: tuple[str, ...], *, zones: bool) -> None:
-    """Where a dead overlay and blocked UDP meet, every probe fails; away from there UDP alone does, and is named so."""
+    """A dead overlay and blocked UDP share paths, on which every probe fails.
+
+    On the others only UDP fails, and UDP is named.
+    """
     names = nodes(size)
     mesh = Cluster(names, families=families, zones=two_zones(names, first=size // 2) if zones else {})
     mesh.fail(lambda link: link.touches("node-2") and link.plane in ("pod", "host-pod"))

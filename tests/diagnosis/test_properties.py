@@ -1,4 +1,4 @@
-"""What holds for any mesh and any fault: properties, tried with many examples."""
+"""Properties that hold for any mesh and any fault, tried with many examples."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ faults = st.sampled_from(FAULTS)
 
 
 def about(findings: list[Finding], node: str) -> float:
-    """Return the most that a finding trusts in a fault of `node`."""
+    """Return the highest confidence of a finding about `node`."""
     return max((each.confidence for each in findings if node in each.scope.nodes and each.kind == "fault"), default=0.0)
 
 
 @few
 @given(size=sizes, host=st.booleans(), six=st.booleans(), gone=st.integers(0, 20))
 def test_a_healthy_mesh_yields_nothing(size: int, host: bool, six: bool, gone: int) -> None:
-    """A healthy mesh has no finding but for the probers whose states are missing."""
+    """A healthy mesh has no finding except for probers whose states are missing."""
     mesh = Cluster(nodes(size), host=host, families=("ipv4", "ipv6") if six else ("ipv4",))
     without = [] if gone >= size else [mesh.nodes[gone]]
     assert {each.scope.nodes for each in mesh.findings(without)} <= {(node,) for node in without}
@@ -74,7 +74,7 @@ def test_a_healthy_mesh_yields_nothing(size: int, host: bool, six: bool, gone: i
 def test_more_failures_of_the_true_place_never_lower_it(
     size: int, fault: Callable[[str], Callable[[Link], bool]], rounds: int
 ) -> None:
-    """The same failures for one more round make the diagnosis no less sure of the place."""
+    """One more round of the same failures does not lower the confidence in the place."""
     where = fault("node-2")
     before = Cluster(nodes(size), services=False).fail(where, rounds=rounds - 1).findings()
     after = Cluster(nodes(size), services=False).fail(where, rounds=rounds).findings()
@@ -85,7 +85,7 @@ def test_more_failures_of_the_true_place_never_lower_it(
 @few
 @given(size=sizes, fault=faults, names=st.randoms(use_true_random=False))
 def test_names_mean_nothing(size: int, fault: Callable[[str], Callable[[Link], bool]], names: object) -> None:
-    """The same mesh with other names of nodes has the same finding of the renamed node."""
+    """The same mesh with other node names has the same finding about the renamed node."""
     renamed = nodes(size)
     names.shuffle(renamed)  # type: ignore[attr-defined]
     one = named(Cluster(nodes(size), services=False).fail(fault("node-2")).findings())
@@ -101,7 +101,7 @@ def test_names_mean_nothing(size: int, fault: Callable[[str], Callable[[Link], b
 def test_a_missing_state_makes_no_innocent_node_guilty(
     size: int, fault: Callable[[str], Callable[[Link], bool]], gone: set[int]
 ) -> None:
-    """Without some states the fault may be less certain; no place without the guilty node in it is named."""
+    """Without some states the confidence may be lower, but no place without the faulty node is named."""
     mesh = Cluster(nodes(size), services=False).fail(fault("node-2"))
     for each in mesh.findings([name for number, name in enumerate(mesh.nodes) if number in gone]):
         if each.kind != "silent":
@@ -111,7 +111,7 @@ def test_a_missing_state_makes_no_innocent_node_guilty(
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(document=st.binary(max_size=200))
 def test_any_bytes(document: bytes) -> None:
-    """`decode` raises `StateError` for what is no state, and nothing else."""
+    """`decode` raises `StateError` for anything that is not a state, and no other exception."""
     with contextlib.suppress(StateError):
         decode(document)
 
@@ -119,7 +119,7 @@ def test_any_bytes(document: bytes) -> None:
 @settings(max_examples=50, deadline=None, derandomize=True)
 @given(state=states_of_any_kind)
 def test_round_trip(state: State) -> None:
-    """A state is the same after `encode` and `decode`; a part of the document is none, or raises `StateError`."""
+    """A state is the same after `encode` and `decode`. Half of the document raises `StateError` or nothing."""
     document = encode(state)
     assert decode(document) == state
     with contextlib.suppress(StateError):
@@ -129,7 +129,7 @@ def test_round_trip(state: State) -> None:
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(states=st.lists(states_of_any_kind, max_size=5))
 def test_any_states(states: list[State]) -> None:
-    """The diagnosis of any states is a list of findings that can be sent."""
+    """The diagnosis of any states is a list of findings that can be encoded."""
     assert msgspec.json.encode(diagnose(states))
 
 
@@ -149,7 +149,7 @@ def bounded(draw: st.DrawFn) -> Cluster:
 @few
 @given(mesh=bounded(), gone=st.integers(0, 23))
 def test_a_healthy_bounded_mesh_yields_nothing(mesh: Cluster, gone: int) -> None:
-    """A healthy mesh with bounded peers and unequal zones has no finding but for a prober whose state is missing."""
+    """A healthy mesh with bounded peers and unequal zones has no finding except for a prober whose state is missing."""
     without = mesh.nodes[gone : gone + 1]
     assert {each.scope.nodes for each in mesh.findings(without)} <= {(node,) for node in without}
 
@@ -159,7 +159,7 @@ def test_a_healthy_bounded_mesh_yields_nothing(mesh: Cluster, gone: int) -> None
 def test_more_failures_never_lower_it_in_a_bounded_mesh(
     mesh: Cluster, fault: Callable[[str], Callable[[Link], bool]]
 ) -> None:
-    """Each further round of the same failures makes the diagnosis no less sure of the place."""
+    """Each further round of the same failures does not lower the confidence in the place."""
     sure = [about(mesh.fail(fault("node-2"), rounds=rounds).findings(), "node-2") for rounds in (1, 2, 3)]
     assert sure[0] <= sure[1] + 1e-3 <= sure[2] + 2e-3
     assert sure[2] > 0.9
@@ -170,7 +170,7 @@ def test_more_failures_never_lower_it_in_a_bounded_mesh(
 def test_a_missing_state_makes_no_innocent_node_guilty_in_a_bounded_mesh(
     mesh: Cluster, fault: Callable[[str], Callable[[Link], bool]], gone: set[int]
 ) -> None:
-    """Without some states no place is named that leaves out the guilty node."""
+    """Without some states no place is named that does not contain the faulty node."""
     mesh.fail(fault("node-2"))
     for each in mesh.findings([name for number, name in enumerate(mesh.nodes) if number in gone]):
         if each.kind != "silent":
@@ -182,7 +182,7 @@ def test_a_missing_state_makes_no_innocent_node_guilty_in_a_bounded_mesh(
 def test_names_mean_nothing_in_a_bounded_mesh(
     mesh: Cluster, fault: Callable[[str], Callable[[Link], bool]], names: object
 ) -> None:
-    """The same bounded mesh with other names of nodes has the same findings of the renamed nodes."""
+    """The same bounded mesh with other node names has the same findings about the renamed nodes."""
     renamed = list(mesh.nodes)
     names.shuffle(renamed)  # type: ignore[attr-defined]
     new = dict(zip(mesh.nodes, renamed, strict=True))

@@ -1,4 +1,4 @@
-"""Evidence that is renewed from look to look equals evidence that is built from scratch."""
+"""Evidence that is updated from look to look equals evidence that is built from scratch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NEWER = 0.5  # seconds
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_renewed_evidence_finds_the_same(kind: str) -> None:
-    """A healthy mesh, then a fault, then health again: each look finds what a look without a past finds."""
+    """In a healthy mesh, then with a fault, then healthy again, each look finds what a look without a past finds."""
     evidence = Evidence()
     taken = look_at(Case((kind,), SIZE, 1e-2, "complete", "renewal"))
     assert taken is not None, f"no world of {SIZE} nodes can have {kind}"
@@ -29,7 +29,7 @@ def test_renewed_evidence_finds_the_same(kind: str) -> None:
 
 
 def test_what_becomes_too_old_counts_no_more(healthy: list[State]) -> None:
-    """States that stay the same while time passes say what they would say if they were read at that moment."""
+    """States that stay the same while time passes count as if they were read at that moment."""
     evidence = Evidence()
     lasts = part.ROUNDS * healthy[0].interval + part.TIMEOUTS * healthy[0].timeout
     for passed in (0.0, lasts / 2, 0.9 * lasts, lasts, 2 * lasts):
@@ -53,7 +53,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
 
 def test_a_look_reads_only_what_changed(healthy: list[State], read: list[tuple[str, str]]) -> None:
-    """Of a mesh in which one path fails, the probes of that path are read."""
+    """If one path of a mesh has changed, only that path is read."""
     evidence = Evidence()
     evidence.mesh(healthy)
     read.clear()
@@ -95,7 +95,7 @@ def with_news(state: State, **changes: object) -> State:
 
 @pytest.fixture
 def healthy() -> list[State]:
-    """The states of a healthy mesh, as a hub decodes them."""
+    """Return the states of a healthy mesh, as a hub decodes them."""
     taken = look_at(Case(("healthy: nothing",), SIZE, 0.0, "complete", "renewal"))
     assert taken is not None
     return [decode(encode(state)) for state in taken[0].states]

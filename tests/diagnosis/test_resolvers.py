@@ -1,4 +1,4 @@
-"""What the paths to the DNS servers themselves say: a broken pod by name, a node that reaches none, a race."""
+"""What the paths to the DNS servers show: a broken pod by name, a node that reaches none, a race."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PODS = ("node-2", "node-5")
 
 
 def mesh(*targets: str, count: int = 8) -> Cluster:
-    """Return a mesh whose DNS pods are there."""
+    """Return a mesh with DNS pods."""
     return Cluster(nodes(count), dns=targets or PODS)
 
 
@@ -22,7 +22,7 @@ def to(*targets: str) -> Where:
 
 
 def by_service(link: Link) -> bool:
-    """Return whether the look-up goes by the Service."""
+    """Return whether the look-up uses the Service."""
     return link.plane.endswith("service")
 
 
@@ -31,13 +31,13 @@ def text_of(finding: Finding) -> str:
 
 
 def test_all_is_well() -> None:
-    """DNS paths that work are no finding, and no target of their own."""
+    """DNS paths that work are neither a finding nor a target."""
     assert mesh().findings() == []
 
 
 @pytest.mark.parametrize("rounds", [2, 3])
 def test_a_broken_pod_is_named_with_its_node(rounds: int) -> None:
-    """After two failures in a row: the node, the pod, and that the other pod is well."""
+    """After two failures in a row the finding names the node and the pod, and says that the other pod works."""
     found = mesh().fail_dns(to("node-5"), rounds=rounds).findings()
     assert named(found) == [("dns", "node", ("node-5",), "dns_replica")]
     assert found[0].pod == "kube-system/coredns-node-5"
@@ -53,7 +53,7 @@ def test_a_single_failure_is_no_finding() -> None:
 
 
 def test_a_pod_that_answers_with_errors() -> None:
-    """An error is no silence, and the sentence says so."""
+    """If a pod answers with errors, the sentence says so and does not call it silent."""
     found = mesh().fail_dns(to("node-5"), outcome="resolve_error").findings()
     assert "the cluster DNS pod coredns-node-5 there answers with an error" in text_of(found[0])
 
@@ -66,58 +66,58 @@ def test_one_pod_of_two_on_a_node() -> None:
 
 
 def test_a_broken_pod_explains_look_ups_that_fail_here_and_there() -> None:
-    """The share of failing look-ups of names is not a second finding, and blames no node."""
+    """The failing look-ups of names are not a second finding, and no node is named for them."""
     broken = mesh().fail_dns(to("node-5")).fail_dns(by_service, rounds=1)
     broken.fail_services(["node-1", "node-3", "node-4", "node-7"], ["udp"], rounds=1, outcome="resolve_error")
     assert named(broken.findings()) == [("dns", "node", ("node-5",), "dns_replica")]
 
 
 def test_the_only_pod() -> None:
-    """Where it is the only one, it is still named."""
+    """The only DNS pod is named, too."""
     found = mesh("node-5").fail_dns(lambda _link: True).fail_services(nodes(8), outcome="resolve_error").findings()
     assert [(each.kind, each.layer) for each in found] in ([("dns", "dns")], [("dns", "dns_replica")])
 
 
 def test_all_pods() -> None:
-    """When none of several answers it is the whole DNS, once."""
+    """If none of several pods answers, one finding names the whole DNS."""
     found = mesh().fail_dns(lambda _link: True).findings()
     assert named(found) == [("dns", "all", (), "dns")]
 
 
 def test_a_node_that_reaches_no_pod() -> None:
-    """The node is named, and no pod."""
+    """If one node reaches no DNS pod, the node is named and no pod."""
     found = mesh().fail_dns(lambda link: link.source == "node-7").findings()
     assert named(found) == [("dns", "node", ("node-7",), "dns")]
 
 
 def test_the_pods_of_a_node_that_reach_none() -> None:
-    """They can be cut off while their node is not."""
+    """The pods of a node can be cut off from the DNS while the node is not."""
     found = mesh().fail_dns(lambda link: link.source == "node-7" and not link.plane.startswith("host")).findings()
     assert named(found) == [("dns", "node", ("node-7",), "dns")]
 
 
 def test_a_dead_node_is_no_fault_of_its_pod() -> None:
-    """What the network explains is not said again of the DNS."""
+    """A fault of the network is not reported again as a fault of the DNS."""
     dead = mesh().fail(lambda link: link.touches("node-5")).fail_dns(lambda link: link.touches("node-5"))
     dead.fail_services(["node-5"])
     assert named(dead.findings()) == [("fault", "node", ("node-5",), "network")]
 
 
 def test_a_pair_of_nodes_is_no_fault_of_a_pod() -> None:
-    """The DNS pod at one end of a broken pair answers everybody else."""
+    """The DNS pod at one end of a broken pair is not named, because it answers all other nodes."""
     broken = mesh().fail(lambda link: link.between("node-1", "node-5"))
     broken.fail_dns(lambda link: (link.source, link.target) == ("node-1", "node-5"))
     assert all(kind != "dns" for kind, *_ in named(broken.findings()))
 
 
 def test_peers_that_just_begin_to_fail_save_the_pod() -> None:
-    """Where peers stop answering at the same moment, the DNS pod is not blamed, though the node is not named yet."""
+    """If peers stop answering at the same moment, the DNS pod is not named, although the node is not named yet."""
     dying = mesh().fail(lambda link: link.touches("node-5"), ["udp"], rounds=1).fail_dns(to("node-5"), rounds=2)
     assert all(each.layer != "dns_replica" for each in dying.findings())
 
 
 def test_a_node_whose_peers_beside_the_pods_fail_is_not_cut_off_from_the_dns() -> None:
-    """If peers on the nodes of the DNS pods fail, too, no finding names the DNS, even when the fault is young."""
+    """If peers on the nodes of the DNS pods fail, too, no finding names the DNS, also for a young fault."""
     beside = [("node-7", node, "pod") for node in PODS]
     cut = mesh().fail(lambda link: link[:3] in beside, ["udp"], rounds=1)
     cut.fail_dns(lambda link: link.source == "node-7" and not link.plane.startswith("host"), rounds=2)
@@ -132,7 +132,7 @@ def test_half_answers_where_trains_lose_packets_are_no_race() -> None:
 
 
 def test_a_race_is_a_warning() -> None:
-    """One of two queries lost on several nodes, by the Service alone: the race, with its next step and its share."""
+    """One of two queries lost on several nodes, only by the Service, is the race, with its next step and its share."""
     found = mesh().fail_dns(lambda link: by_service(link) and link.source in ("node-1", "node-3"), rounds=1, partly=1)
     findings = found.findings()
     assert named(findings) == [("dns", "all", (), "dns_race")]
@@ -144,7 +144,7 @@ def test_a_race_is_a_warning() -> None:
 
 
 def test_half_answers_of_the_pods_themselves_are_loss_and_no_race() -> None:
-    """What goes straight to a pod is not translated: if half of it is lost, too, nothing speaks for the race."""
+    """Queries directly to a pod are not translated. If half of them are lost, too, it is loss and not the race."""
     lost = mesh().fail_dns(by_service, rounds=1, partly=1)
     lost.fail_dns(lambda link: link[:2] == ("node-1", "node-2"), rounds=1, partly=1)
     assert lost.findings() == []

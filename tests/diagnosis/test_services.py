@@ -1,4 +1,4 @@
-"""What the diagnosis says of Services and the DNS."""
+"""Findings about Services and the DNS."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.diagnosis.mesh import Cluster, named, nodes
 
 
 def test_dns_dead_beside_a_stray_path() -> None:
-    """DNS dead on every node is named as that, and the path that fails beside it is not made its place."""
+    """DNS that is dead on every node is named, and a path that also fails is not taken for its place."""
     mesh = Cluster(nodes(20)).fail_services(nodes(20), outcome="resolve_error")
     mesh.fail(lambda link: link[:3] == ("node-1", "node-2", "pod"), rounds=2)
     found = mesh.findings()
@@ -18,13 +18,13 @@ def test_dns_dead_beside_a_stray_path() -> None:
 
 
 def test_dns_from_one_node() -> None:
-    """Look-ups that fail on one node alone are that node's."""
+    """Look-ups that fail only on one node are a fault of that node."""
     mesh = Cluster(nodes(20)).fail_services(["node-4"], outcome="resolve_error")
     assert named(mesh.findings()) == [("dns", "node", ("node-4",), "dns")]
 
 
 def test_dns_from_one_node_beside_a_dead_node() -> None:
-    """That holds beside a dead node, on which no DNS server can be: everybody else is answered."""
+    """DNS that fails on one node is named also while another node is dead, because all others are answered."""
     mesh = Cluster(nodes(20)).fail_services(["node-4"], outcome="resolve_error")
     mesh.fail(lambda link: link.touches("node-12")).fail_services(["node-12"])
     assert {(kind, where) for kind, _, where, _ in named(mesh.findings())} == {
@@ -34,7 +34,7 @@ def test_dns_from_one_node_beside_a_dead_node() -> None:
 
 
 def test_one_dns_server_of_two() -> None:
-    """Half of the look-ups fail on all nodes: one DNS server, and no innocent node."""
+    """If half of the look-ups fail on all nodes, one DNS server is named and no node."""
     mesh = Cluster(nodes(20))
     for number, states in enumerate(mesh.to_services.values()):
         for probe, path in states.items():
@@ -49,7 +49,7 @@ def test_one_dns_server_of_two() -> None:
 
 
 def test_services_of_one_node() -> None:
-    """No Service answers on one node while its peers do: kube-proxy there."""
+    """If no Service answers on one node while its peers do, the finding names kube-proxy there."""
     mesh = Cluster(nodes(20)).fail_services(["node-4"])
     assert named(mesh.findings()) == [("service", "node", ("node-4",), "service")]
 
@@ -64,12 +64,12 @@ def test_only_an_api_server_that_does_not_answer_is_evidence_against_kube_proxy(
 
 @pytest.mark.parametrize("api", ["waiting", "refused", "unanswered"])
 def test_the_api_server_alone_blames_no_node(api: str) -> None:
-    """A node whose Services answer is not blamed for what the API server says or does not say."""
+    """A node whose Services answer is not named because of the API server's state."""
     assert Cluster(nodes(20)).change("node-4", api=api).findings() == []
 
 
 def test_one_echo() -> None:
-    """One echo that refuses everybody is that echo, by name."""
+    """One echo that refuses all nodes is named."""
     found = Cluster(nodes(20)).fail_services(nodes(20), ["http"], outcome="refused").findings()
     assert [(each.kind, each.scope.kind, each.probes, each.outcomes) for each in found] == [
         ("service", "service", ("http",), ("refused",))
@@ -77,7 +77,7 @@ def test_one_echo() -> None:
 
 
 def test_echo_on_a_dead_node() -> None:
-    """An echo whose pods stand on a dead node is no fault of its own."""
+    """An echo whose pods run on a dead node is not a fault of its own."""
     mesh = Cluster(nodes(20)).fail(lambda link: link.touches("node-2")).fail_services(nodes(20), ["http"])
     mesh.fail_services(["node-2"])
     for node in nodes(20):

@@ -1,4 +1,4 @@
-"""The state's document: what is read of it, and what successive states of a prober share."""
+"""The state's document: how it is read, and what successive states of a prober share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.diagnosis.mesh import Cluster, nodes
 
 
 def newer(state: State, *changed: int) -> State:
-    """A newer state of the same prober: these of its paths have a new result."""
+    """Return a newer state of the same prober in which these paths have a new result."""
     paths = list(state.paths)
     for number in changed:
         paths[number] = msgspec.structs.replace(paths[number], at=paths[number].at + 30.0)
@@ -29,7 +29,7 @@ def test_unchanged_paths_are_the_objects_of_the_state_before() -> None:
 
 
 def test_other_paths_than_before() -> None:
-    """A path more, one less, and another order change nothing of what is read."""
+    """An added path, a removed one and another order do not change what is read."""
     (first, *_) = Cluster(nodes(4)).states()
     before = decode(encode(first))
     for paths in (first.paths[1:], [*first.paths, first.paths[0]], first.paths[::-1], []):
@@ -39,7 +39,7 @@ def test_other_paths_than_before() -> None:
 
 
 def test_equal_words_of_all_states_are_one_object() -> None:
-    """Names of nodes, planes and families repeat in thousands of states."""
+    """Names of nodes, planes and families, which repeat in thousands of states, are one object each."""
     states = [decode(encode(state)) for state in Cluster(nodes(4)).states()]
     for field in ("target", "plane", "family", "probe", "last"):
         words = [getattr(path, field) for state in states for path in state.paths]

@@ -34,12 +34,15 @@ TEN = (3, 6, 7, 8, 8, 10, 13, 15, 16, 20)
     ],
 )
 def test_a_percentile_is_the_nearest_rank(values: tuple[float, ...], share: float, expected: float) -> None:
-    """The smallest value that at least that share of all values does not exceed: always one of them."""
+    """A percentile is the smallest value that at least that share of all values does not exceed: always one of them."""
     assert percentile(values, share) == expected
 
 
 def test_floating_point_moves_no_rank() -> None:
-    """Every per cent of any number of values, against the same in whole numbers: 55 % of 100 values is the 55th."""
+    """Every whole percentile of any number of values equals that in integer arithmetic.
+
+    So 55 % of 100 values is the 55th.
+    """
     for count in range(1, 301):
         values = range(1, count + 1)
         for per_cent in range(1, 101):
@@ -47,7 +50,7 @@ def test_floating_point_moves_no_rank() -> None:
 
 
 def test_the_percentiles_of_a_full_window() -> None:
-    """600 values, of which the 300th, the 570th and the 594th."""
+    """Of 600 values the percentiles are the 300th, the 570th and the 594th."""
     assert [percentile(range(1, 601), share) for share in (0.5, 0.95, 0.99)] == [300, 570, 594]
 
 
@@ -55,7 +58,7 @@ def test_the_percentiles_of_a_full_window() -> None:
     ("values", "share"), [((), 0.5), ((1.0,), 0), ((1.0,), -0.5), ((1.0,), 1.01), ((1.0,), float("nan"))]
 )
 def test_what_has_no_percentile(values: tuple[float, ...], share: float) -> None:
-    """No values, or a share that is none, is a mistake and not a number."""
+    """No values, or an invalid share, is an error and not a number."""
     with pytest.raises(ValueError, match="no percentile"):
         percentile(values, share)
 
@@ -74,12 +77,12 @@ def test_what_has_no_percentile(values: tuple[float, ...], share: float) -> None
     ],
 )
 def test_jitter_by_hand(rtts: tuple[float, ...], expected: float | None) -> None:
-    """RFC 3550 section 6.4.1: J = J + (|D| - J) / 16, from 0; there is none without a difference."""
+    """J = J + (|D| - J) / 16 from 0 (RFC 3550 section 6.4.1); without a difference there is none."""
     assert jitter(rtts) == expected
 
 
 def test_jitter_settles_where_the_differences_are() -> None:
-    """A path that alternates by 16 ms has a jitter of 16 ms in the end, and comes to it from below."""
+    """A path that alternates by 16 ms approaches a jitter of 16 ms from below."""
     found = jitter([10.0 + 16 * (n % 2) for n in range(400)])
     assert found is not None
     assert 15.999 < found <= 16

@@ -1,4 +1,4 @@
-"""The sentences, read aloud."""
+"""The sentences of findings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def finding(kind: str = "fault", scope: Scope | None = None, layer: str = "netwo
 
 
 def test_loss() -> None:
-    """Loss is a headline, its evidence with what is clean beside it, and the command to look further."""
+    """Loss has a headline, its evidence with the comparable paths that lose none, and the next command."""
     loss = finding(
         "loss",
         layer="overlay",
@@ -161,7 +161,7 @@ def test_unknown_lists_paths() -> None:
 
 
 def test_summary() -> None:
-    """The first sentence says whether anything is wrong, and how much was looked at."""
+    """The first sentence says whether anything is wrong, and how many paths were examined."""
     assert summary([], 90, 10) == "HEALTHY all 90 paths of 10 probers work"
     assert summary([], 90, 10, 1) == "HEALTHY no fault on 90 paths of 10 probers; the last probe of 1 path failed"
     first = "FAULT node-3: no connection on the node network (below the pods)"

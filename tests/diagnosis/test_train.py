@@ -1,4 +1,4 @@
-"""What a train of packets and the answers to it say."""
+"""The result of a train of packets from the answers to it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ MS = 1_000_000  # ns
 
 
 def answers(*pairs: tuple[int, int], late: Sequence[int] = ()) -> list[Answer]:
-    """Answers of 1 ms by (the packet's number, the reflector's number)."""
+    """Return answers of 1 ms with (the packet's number, the reflector's number)."""
     return [Answer(sequence, number, MS, sequence in late) for sequence, number in pairs]
 
 
 @dataclass(frozen=True)
 class Case:
-    """What came, and the counts that differ from 0."""
+    """The answers, and the counts that differ from 0."""
 
     name: str
     answers: list[Answer]
@@ -82,7 +82,7 @@ COUNTS = ("lost", "delayed", "duplicates", "reordered", "requests_lost", "replie
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_counts(case: Case) -> None:
-    """Each is exact, and nothing else is counted with it."""
+    """Each count is exact, and nothing else is counted with it."""
     train = judge(range(case.packets), case.answers)
     assert train.sent == case.packets
     assert {name: getattr(train, name) for name in COUNTS} == dict.fromkeys(COUNTS, 0) | case.counts
@@ -92,7 +92,7 @@ def test_the_counts(case: Case) -> None:
 
 
 def test_a_reflector_that_had_begun_before_is_counted_from_its_first_number() -> None:
-    """It took the train for an earlier one of the same port: numbers beyond the train's length say so."""
+    """A reflector may take the train for an earlier one of the same port. Numbers beyond the train's length show it."""
     assert judge(range(4), answers((0, 50), (1, 51), (2, 52), (3, 53))).lost == 0
     train = judge(range(4), answers((0, 50), (2, 51), (3, 52)))
     assert (train.requests_lost, train.replies_lost) == (1, 0)
@@ -115,20 +115,20 @@ def test_a_reflector_that_had_begun_before_is_counted_from_its_first_number() ->
 def test_answers_that_cannot_be_read(
     came: tuple[tuple[int, int], ...], unreadable: int, expected: tuple[int, int, float | None]
 ) -> None:
-    """Each takes a packet out of the loss; where none could be read, nothing is known of any packet."""
+    """Each unreadable answer takes a packet out of the loss. If none is readable, no packet's fate is known."""
     train = judge(range(4), answers(*came), unreadable=unreadable)
     assert (train.unreadable, train.lost, train.loss_ratio) == expected
     assert train.requests_lost + train.replies_lost == train.lost
 
 
 def test_a_packet_that_did_not_leave_is_not_lost() -> None:
-    """The numbers that left may have gaps: a send error is ours."""
+    """A send error is ours, so the numbers of sent packets may have gaps."""
     train = judge([0, 2, 3], answers((0, 0), (2, 1), (3, 2)))
     assert (train.sent, train.lost, train.loss_ratio) == (3, 0, 0.0)
 
 
 def test_round_trips_are_in_the_order_of_sending() -> None:
-    """However they arrived; a late one and the second of a double are not among them."""
+    """Round trips are in the order of sending, without late answers and second copies."""
     came = [
         Answer(2, 2, 30 * MS, late=False),
         Answer(0, 0, 10 * MS, late=False),
@@ -140,17 +140,17 @@ def test_round_trips_are_in_the_order_of_sending() -> None:
 
 
 def test_a_time_below_nothing_is_no_sample() -> None:
-    """A clock that was stepped back: no sample, and no 0."""
+    """If a clock was set back and a time is negative, there is no sample, and no 0."""
     assert judge([0], [Answer(0, 0, -5, late=False)]).rtts == ()
 
 
 def test_jitter_is_that_of_the_round_trips() -> None:
-    """RFC 3550's filter over 10, 26, 26 and 10 ms, by hand, in seconds."""
+    """The jitter is RFC 3550's filter over 10, 26, 26 and 10 ms, computed by hand, in seconds."""
     came = [Answer(n, n, rtt * MS, late=False) for n, rtt in enumerate((10, 26, 26, 10))]
     assert judge(range(4), came).jitter == pytest.approx(0.00187890625)
 
 
 def test_one_round_trip_has_no_jitter() -> None:
-    """None, not 0."""
+    """The jitter of one round trip is None and not 0."""
     assert judge(range(4), answers((2, 0))).jitter is None
     assert judge(range(4), []).jitter is None

@@ -1,4 +1,4 @@
-"""Paths that fail without a common cause: listed as UNKNOWN, whatever they lead to, and nothing is blamed."""
+"""Paths that fail without a common cause: they are listed as UNKNOWN, whatever their target, and nothing is named."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def with_target(failing: int, of: int = 5, *, rounds: int = 3) -> list[Finding]:
 
 @pytest.mark.parametrize("failing", [1, 3])
 def test_a_target_that_some_nodes_do_not_reach(failing: int) -> None:
-    """It is listed from each of these nodes, and for how long it has failed; neither node nor target is named."""
+    """It is listed from each of these nodes with the time since it fails; neither node nor target is named."""
     (found,) = with_target(failing)
     assert headline(found) == f"UNKNOWN {failing} path{'s fail' if failing > 1 else ' fails'} without a common cause"
     assert {(each.source, each.target, each.outcome) for each in found.failing} == {
@@ -34,17 +34,17 @@ def test_a_target_that_some_nodes_do_not_reach(failing: int) -> None:
 
 
 def test_a_target_that_all_nodes_do_not_reach_is_named() -> None:
-    """It is not listed once more."""
+    """A target that no node reaches is named and not listed again."""
     assert [each.kind for each in with_target(5)] == ["target"]
 
 
 def test_a_single_failure_of_a_target_is_nothing() -> None:
-    """It may be chance."""
+    """A single failure of a target may be chance and is no finding."""
     assert with_target(1, rounds=1) == []
 
 
 def test_one_protocol_of_the_service_from_one_node() -> None:
-    """The path is listed, and no component is named for it."""
+    """One protocol that fails from one node is listed as a path, and no component is named for it."""
     found = Cluster(nodes(5), host=False).fail_services(["node-1"], ["udp"]).findings()
     assert named(found) == []
     ((path,),) = [each.failing for each in found]
@@ -52,7 +52,10 @@ def test_one_protocol_of_the_service_from_one_node() -> None:
 
 
 def test_the_id_stays_while_paths_come_and_go() -> None:
-    """One finding has all of them, the one that has failed longest first."""
+    """One finding contains all of them, and its id stays while paths come and go.
+
+    The path that has failed longest is first.
+    """
     one = Cluster(nodes(20)).fail(lambda link: link[:3] == ("node-1", "node-2", "host"), ["udp"], rounds=2)
     (before,) = one.findings()
     (after,) = one.fail(lambda link: link[:3] == ("node-8", "node-9", "host"), ["tcp"], rounds=4).findings()
@@ -61,7 +64,7 @@ def test_the_id_stays_while_paths_come_and_go() -> None:
 
 
 def test_services_beside_a_fault_are_not_listed() -> None:
-    """Their echo can stand on the node that is named."""
+    """Failing Service paths are not listed while a node is named, because their echo can run there."""
     mesh = Cluster(nodes(8)).fail(lambda link: link.touches("node-2")).fail_services(["node-5", "node-6"], ["udp"])
     assert [each[:3] for each in named(mesh.findings())] == [("fault", "node", ("node-2",))]
     assert [each.kind for each in mesh.findings()] == ["fault"]

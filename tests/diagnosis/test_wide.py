@@ -1,4 +1,4 @@
-"""A fault of a large part of a large mesh is found by a sample: the findings are those of the whole search."""
+"""A fault of a large part of a large mesh is found by a sample, with the same findings as by the whole search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is remembered of a path, and what it says."""
+"""What is remembered of a path, and the summary of it."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ START = 1_800_000.0  # seconds of the monotonic clock
 
 
 def good(at: float = 0.0, rtt: float | None = 0.001, sent: int = 0, lost: int = 0, duration: float = 0.002) -> Sample:
-    """A success `at` seconds after the start."""
+    """Return a success `at` seconds after the start."""
     return Sample(START + at, "success", counts=True, ok=True, rtt=rtt, duration=duration, sent=sent, lost=lost)
 
 
 def bad(at: float = 0.0, outcome: str = "timeout", sent: int = 0, lost: int = 0) -> Sample:
-    """A failure that is the network's."""
+    """Return a failure of the network."""
     return Sample(
         START + at, outcome, counts=True, ok=False, rtt=None, duration=5.0, sent=sent, lost=lost, error="wait: too long"
     )
 
 
 def local(at: float = 0.0) -> Sample:
-    """A failure that is ours."""
+    """Return a failure of our own."""
     return Sample(
         START + at, "local_error", counts=False, ok=False, rtt=None, duration=0.0, error="connect: too many open files"
     )
 
 
 def window_of(samples: int) -> Window:
-    """A window that may keep `kept` results."""
+    """Return a window that may keep `kept` results."""
     limits = Limits()
     limits.samples = samples
     return Window(limits)
 
 
 def summed(*samples: Sample, now: float = 100.0) -> Summary:
-    """What a window with these says `now` seconds after the start."""
+    """Return the summary of a window with these results `now` seconds after the start."""
     window = Window()
     for sample in samples:
         window.add(sample)
@@ -57,7 +57,7 @@ def summed(*samples: Sample, now: float = 100.0) -> Summary:
 
 
 def test_an_empty_window_says_nothing() -> None:
-    """No sample is None, never 0."""
+    """Without a sample every value is None and never 0."""
     assert summed() == Summary(
         results=0,
         failed=0,
@@ -75,7 +75,7 @@ def test_an_empty_window_says_nothing() -> None:
 
 
 def test_one_success() -> None:
-    """Every percentile is the one there is; of jitter there is none yet."""
+    """Of one success every percentile is its value, and there is no jitter yet."""
     found = summed(good(at=7, rtt=0.25, duration=0.5))
     assert (found.results, found.failed, found.loss_ratio, found.longest_outage) == (1, 0, 0.0, 0.0)
     assert (found.rtt, found.duration, found.jitter) == (Spread(*[0.25] * 4), Spread(*[0.5] * 4), None)
@@ -83,7 +83,7 @@ def test_one_success() -> None:
 
 
 def test_spreads_are_nearest_ranks() -> None:
-    """Of 100 round trips, in whatever order they came: the 50th, the 95th, the 99th and the largest."""
+    """Of 100 round trips in any order the percentiles are the 50th, the 95th, the 99th and the largest."""
     rtts = [n * 37 % 100 + 1 for n in range(100)]
     found = summed(*(good(at=n, rtt=rtt, duration=2 * rtt) for n, rtt in enumerate(rtts)))
     assert found.rtt == Spread(50, 95, 99, 100)
@@ -91,7 +91,7 @@ def test_spreads_are_nearest_ranks() -> None:
 
 
 def test_jitter_is_over_successive_results() -> None:
-    """RFC 3550's filter, by hand; a result without a round trip is left out of the succession."""
+    """Jitter is RFC 3550's filter over successive results; a result without a round trip is skipped."""
     found = summed(good(rtt=10.0), good(rtt=26.0), bad(), good(rtt=None), good(rtt=26.0), good(rtt=10.0))
     assert found.jitter == 1.87890625
     assert found.rtt == Spread(10.0, 26.0, 26.0, 26.0)
@@ -104,7 +104,7 @@ def test_failures_are_not_in_the_durations() -> None:
 
 
 def test_only_so_many_results_are_kept() -> None:
-    """The last ones."""
+    """The window keeps only the last results."""
     window = window_of(10)
     for n in range(100):
         window.add(good(at=n, rtt=float(n)))
@@ -113,7 +113,7 @@ def test_only_so_many_results_are_kept() -> None:
 
 
 def test_the_default_is_an_hour_and_600_results() -> None:
-    """Whichever is reached first."""
+    """The default limits are an hour and 600 results, whichever is reached first."""
     many, long = Window(), Window()
     for n in range(SAMPLES + 1):
         many.add(good(at=n / SAMPLES))
@@ -123,14 +123,14 @@ def test_the_default_is_an_hour_and_600_results() -> None:
 
 
 def test_failures_in_a_row() -> None:
-    """The last ones, up to the last success; an error of our own neither counts nor ends them."""
+    """Failures in a row count back to the last success; an error of our own neither counts nor ends them."""
     ours = Sample(START + 4, "local_error", counts=False, ok=False, rtt=None, duration=0.0, error="why")
     assert summed(good(at=1)).failed_in_a_row == 0
     assert summed(bad(at=1), good(at=2), bad(at=3), ours, bad(at=5)).failed_in_a_row == 2
 
 
 def test_the_loss_of_now() -> None:
-    """Of the last five results, those with packets: what was lost before, and what had no packet, is not in it."""
+    """The present loss is that of the last five results, of those with packets."""
     lost = replace(good(at=1), sent=10, lost=10)
     some = [replace(good(at=10 + n), sent=10, lost=n) for n in range(4)]
     assert summed(lost, *some, bad(at=20)).recent_loss == 6 / 40
@@ -139,7 +139,7 @@ def test_the_loss_of_now() -> None:
 
 @pytest.mark.parametrize(("now", "results"), [(3600, 2), (3600.5, 1), (3609, 1), (3610, 1), (3611, 1), (10**7, 1)])
 def test_results_are_kept_for_so_long(now: float, results: int) -> None:
-    """An hour, to the instant; the last one is kept until another comes."""
+    """Results are kept for exactly an hour; the last one is kept until the next."""
     window = Window()
     window.add(good(at=0))
     window.add(good(at=10))
@@ -147,7 +147,7 @@ def test_results_are_kept_for_so_long(now: float, results: int) -> None:
 
 
 def test_failures_outlive_successes() -> None:
-    """What went wrong in the night is there in the morning, when the results around it are gone."""
+    """A failure of the night is still there in the morning, when the results around it are gone."""
     window = Window()
     window.add(bad(at=0, outcome="refused"))
     for n in range(1, 200):
@@ -167,7 +167,10 @@ def test_failures_outlive_the_number_of_results_too() -> None:
 
 
 def test_an_interval_of_a_day() -> None:
-    """The last result is there, a failure with its cause; failures in a row and the outage reach back over days."""
+    """With an interval of a day the last failure has its cause.
+
+    Failures in a row and the outage reach back over days.
+    """
     day = 86_400.0
     window = Window()
     for number, sample in enumerate((good(), bad(), bad(sent=10, lost=10), bad(sent=10, lost=5))):
@@ -184,14 +187,14 @@ def test_an_interval_of_a_day() -> None:
 
 @pytest.mark.parametrize("now", [3601.0, 10**6])
 def test_the_last_result_stays_when_it_is_a_failure(now: float) -> None:
-    """It stays with its cause: a path that failed a day ago and was not probed since has failed."""
+    """The last result stays with its cause: a path that failed a day ago and was not probed since has failed."""
     found = summed(bad(0), now=now)
     assert (found.last, found.failed, found.loss_ratio, found.longest_outage) == ("timeout", 1, 1.0, now)
     assert found.failures == (bad(0),)
 
 
 def test_an_outage_that_began_before_the_window() -> None:
-    """It has its whole length, however few results are kept; one that was over before the window is not in it."""
+    """An outage has its whole length, however few results are kept. One that ended before the window is not in it."""
     window = window_of(3)
     for n in range(500):
         window.add(bad(at=60.0 * n))
@@ -204,7 +207,7 @@ def test_an_outage_that_began_before_the_window() -> None:
 
 
 def test_failures_are_kept_for_a_day() -> None:
-    """To the instant, unless it is the last result."""
+    """Failures are kept for exactly a day; the last result is kept longer."""
     window = Window()
     window.add(bad(at=0))
     window.add(good(at=1))
@@ -227,7 +230,7 @@ def test_only_so_many_failures_are_kept() -> None:
     [(1, SAMPLES, FAILURES), (30, 600, 100), (50, 600, 60), (500, 60, 6), (10**6, *LEAST)],
 )
 def test_many_windows_keep_less_each(windows: int, samples: int, failures: int) -> None:
-    """All of them together are bounded, down to what each may always keep."""
+    """All windows together are bounded, down to a minimum for each."""
     limits = Limits()
     limits.share(windows)
     assert (limits.samples, limits.failures) == (samples, failures)
@@ -248,7 +251,7 @@ def test_a_window_applies_a_smaller_limit() -> None:
 
 
 def test_the_last_success_is_never_forgotten() -> None:
-    """A path that is down for days says since when."""
+    """A path that has been down for days knows since when."""
     window = window_of(5)
     window.add(good(at=3))
     for n in range(4, 50):
@@ -257,7 +260,7 @@ def test_the_last_success_is_never_forgotten() -> None:
 
 
 def test_a_summary_does_not_change_the_next() -> None:
-    """Asked twice at one moment it says the same."""
+    """Two summaries at one moment are equal."""
     window = Window()
     for n in range(20):
         window.add(good(at=n, rtt=float(n)) if n % 3 else bad(at=n))
@@ -282,7 +285,7 @@ def test_a_summary_does_not_change_the_next() -> None:
     ],
 )
 def test_the_longest_outage(samples: list[Sample], now: float, seconds: float) -> None:
-    """From a first failure to the next success, or to now."""
+    """An outage lasts from a first failure to the next success, or until now."""
     assert summed(*samples, now=now).longest_outage == seconds
 
 
@@ -300,12 +303,12 @@ def test_the_longest_outage(samples: list[Sample], now: float, seconds: float) -
     ],
 )
 def test_loss(samples: list[Sample], ratio: float | None) -> None:
-    """Of the packets of trains where there are trains, else of results; of nothing there is none."""
+    """Loss is that of the packets of trains if there are trains, else of results; without either there is none."""
     assert summed(*samples).loss_ratio == ratio
 
 
 def test_a_local_error_counts_as_nothing() -> None:
-    """It is no loss, no failure of the path, no outage; but it is remembered, and it was the last to be known."""
+    """A local error is no loss, no failure of the path and no outage. It is remembered, and it is the last result."""
     found = summed(good(0), local(1), local(2))
     assert (found.results, found.failed, found.loss_ratio, found.longest_outage) == (3, 0, 0.0, 0.0)
     assert (found.last, found.last_success) == ("local_error", START)
@@ -313,6 +316,6 @@ def test_a_local_error_counts_as_nothing() -> None:
 
 
 def test_a_spread_of_nothing() -> None:
-    """Is None."""
+    """The spread of no values is None."""
     assert Spread.of([]) is None
     assert Spread.of(iter((3.0, 1.0, 2.0))) == Spread(2.0, 3.0, 3.0, 3.0)

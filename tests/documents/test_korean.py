@@ -1,4 +1,4 @@
-"""README.ko.md says what README.md says: the same headings, commands, tables and links."""
+"""README.ko.md has the same headings, commands, tables and links as README.md."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def tables(text: str) -> list[list[list[str]]]:
 
 
 def facts(cell: str) -> Counter[str]:
-    """Return what no translation changes in a cell: code, links and figures."""
+    """Return the parts of a cell that no translation changes: code, links and figures."""
     code = re.findall(r"`[^`]+`", cell)
     links = re.findall(r"\]\(([^)]+)\)", cell)
     return Counter(code + links + re.findall(r"\d[\d,.]*(?: [MG]iB)?", re.sub(r"`[^`]+`|\]\([^)]+\)", "", cell)))
@@ -50,7 +50,7 @@ def test_headings() -> None:
 
 
 def test_blocks() -> None:
-    """Commands, samples and drawings are the same, letter by letter."""
+    """Commands, samples and drawings are identical."""
     assert BLOCK.findall(ENGLISH) == BLOCK.findall(KOREAN)
     quoted = re.compile(r"^> +(kubectl .*)$", re.MULTILINE)
     assert quoted.findall(ENGLISH) == quoted.findall(KOREAN) != []
@@ -73,7 +73,7 @@ def test_links() -> None:
 
 
 def test_korean() -> None:
-    """Each paragraph of the Korean page is Korean: none was left in English."""
+    """Each paragraph of the Korean page is Korean: none is left in English."""
     paragraphs = re.split(r"\n\s*\n", re.sub(r"^>? {4,}.*$|^>$", "", without_blocks(KOREAN), flags=re.MULTILINE))
     for paragraph in paragraphs:
         if len(paragraph) > 40 and not paragraph.startswith(("|", "# ")):

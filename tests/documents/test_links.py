@@ -1,4 +1,4 @@
-"""The links of the documents lead somewhere: to a file that is there, and to a heading that it has."""
+"""The links of the documents lead to existing files and headings."""
 
 from __future__ import annotations
 

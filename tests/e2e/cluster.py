@@ -1,4 +1,4 @@
-"""The current cluster: kubectl in the tests' own namespace, and a helper that waits for a condition."""
+"""The current cluster: kubectl in the tests' own namespace, and a function that waits for a condition."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ T = TypeVar("T")
 
 
 def eventually(claim: str, seconds: float, probe: Callable[[], T]) -> T:
-    """What `probe` returns once none of its assertions and commands fails. After `seconds`, fails with the last one."""
+    """Return the result of `probe` once none of its assertions and commands fails.
+
+    After `seconds` fail with the last failure.
+    """
     until = time.monotonic() + seconds
     while True:
         try:
@@ -37,24 +40,24 @@ def kubectl(*arguments: str, seconds: float = 30, stdin: str = "") -> str:
 
 
 def items(*arguments: str) -> list[Object]:
-    """The objects that `kubectl get` finds."""
+    """Return the objects that `kubectl get` finds."""
     return list(json.loads(kubectl("get", "--output", "json", *arguments))["items"])
 
 
 def nodes() -> set[str]:
-    """The nodes that a prober belongs on."""
+    """Return the nodes on which a prober should run."""
     return {node["metadata"]["name"] for node in items("nodes", "--selector", "kubernetes.io/os=linux")}
 
 
 def addresses(node: str) -> list[str]:
-    """A node's own, one a family."""
+    """Return a node's addresses, one per family."""
     told = json.loads(kubectl("get", "node", node, "--output", "json"))["status"]["addresses"]
     return [each["address"] for each in told if each["type"] == "InternalIP"]
 
 
 @dataclass(frozen=True)
 class Namespace:
-    """A namespace that these tests have made."""
+    """A namespace made by these tests."""
 
     name: str
 
@@ -65,12 +68,12 @@ class Namespace:
         return items("--namespace", self.name, kind, "--selector", selector)
 
     def create(self, manifest: Object) -> None:
-        """Create an object here."""
+        """Create an object in this namespace."""
         self.kubectl("create", "--filename", "-", stdin=json.dumps(manifest))
 
     @contextmanager
     def policy(self, name: str, spec: Object) -> Iterator[None]:
-        """A NetworkPolicy, for as long as the block lasts."""
+        """Create a NetworkPolicy for the duration of the block."""
         policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name}}
         self.create({**policy, "spec": spec})
         try:
@@ -85,7 +88,7 @@ _numbers = itertools.count(1)
 
 @contextmanager
 def fresh_namespace(level: str = "restricted") -> Iterator[Namespace]:
-    """A namespace that enforces this level of the Pod Security Standards. At the end it goes, whatever happens."""
+    """Make a namespace that enforces this level of the Pod Security Standards. It is always removed at the end."""
     name = f"smoker-e2e-{RUN}-{next(_numbers)}"
     labels = {"pod-security.kubernetes.io/enforce": level, "smoker-e2e": RUN}
     manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}

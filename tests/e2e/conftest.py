@@ -13,7 +13,7 @@ from tests.images.command import CommandError
 
 @pytest.fixture(scope="session")
 def nodes() -> Iterator[set[str]]:
-    """The nodes of the current cluster, which must answer. At the very end nothing of these tests is left on it."""
+    """The nodes of the current cluster, which must answer. At the end nothing of these tests is left on it."""
     silent = ""
     try:
         cluster.kubectl("version", "--request-timeout=10s")
@@ -29,13 +29,13 @@ def nodes() -> Iterator[set[str]]:
 
 @pytest.fixture(scope="session")
 def images(nodes: set[str]) -> dict[str, object]:
-    """The images of this checkout, built and on the nodes, as values for the chart."""
+    """The images of this checkout, built and loaded onto the nodes, as values for the chart."""
     return loaded_images()
 
 
 @pytest.fixture(scope="module", params=helm_binary.MAJORS, ids=lambda major: f"helm{major}")
 def each_helm(request: pytest.FixtureRequest) -> str:
-    """Each Helm in turn. Where CI=true both must be there."""
+    """Each Helm in turn. With CI=true both must be available."""
     try:
         return helm_binary.helm(request.param)
     except helm_binary.HelmMissingError as error:
@@ -47,7 +47,7 @@ def each_helm(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def helm() -> str:
-    """One Helm: the newest there is."""
+    """The newest available Helm."""
     missing = ""
     for major in helm_binary.MAJORS:
         try:
@@ -66,7 +66,7 @@ def namespace(nodes: set[str]) -> Iterator[Namespace]:
 
 @pytest.fixture(scope="session")
 def shared(nodes: set[str], images: dict[str, object], helm: str) -> Iterator[Release]:
-    """A release for every test that leaves it as it was."""
+    """A release for all tests that do not change it."""
     with fresh_namespace() as made:
         release = Release("smoker", made, helm, {**FAST, **images})
         release.install()

@@ -20,7 +20,7 @@ POD = "__meta_kubernetes_pod"
 
 
 def targets(pods: list[Object]) -> Iterator[Object]:
-    """Every port of every pod that has an address, including terminating pods."""
+    """Return every port of every pod with an address, including terminating pods."""
     for pod in pods:
         about, spec, status = pod["metadata"], pod["spec"], pod["status"]
         labels = {
@@ -44,13 +44,13 @@ def targets(pods: list[Object]) -> Iterator[Object]:
 
 
 def word(label: str) -> str:
-    """The name of a pod's label as Prometheus writes it."""
+    """Return the name of a pod's label in Prometheus' spelling."""
     return "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in label)
 
 
 @contextmanager
 def discovery(api: str, namespace: str) -> Iterator[str]:
-    """The URL that tells the targets of a namespace, as the API at `api` (host:port) knows them at that moment."""
+    """Yield the URL that serves the present targets of a namespace, by the API at `api` (host:port)."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -63,7 +63,7 @@ def discovery(api: str, namespace: str) -> Iterator[str]:
             self.wfile.write(found)
 
         def log_message(self, format: str, *arguments: Any) -> None:
-            """Not a line a second."""
+            """Do not log each request."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)

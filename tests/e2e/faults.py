@@ -1,4 +1,4 @@
-"""Faults in a cluster's network, made on its nodes with the ordinary tools and taken away again.
+"""Faults in a cluster's network, made on its nodes with common tools and removed again.
 
 E2E_FAULTS is the command that makes them: `$E2E_FAULTS node NUMBER COMMAND…` runs a command in the network namespace of
 the node whose name ends in that number, `$E2E_FAULTS heal` takes away every rule whose comment begins with `lab-fault`
@@ -33,7 +33,7 @@ COMMENT = ("-m", "comment", "--comment", "lab-fault")
 
 
 def _command() -> list[str]:
-    """The command; without it a test is skipped, in CI it fails."""
+    """Return the command. Without it skip the test; in CI fail."""
     command = os.environ.get("E2E_FAULTS", "")
     if not command:
         say = pytest.fail if os.environ.get("CI") else pytest.skip
@@ -50,7 +50,7 @@ def on(node: str, *command: str) -> None:
 
 @contextmanager
 def healed() -> Iterator[None]:
-    """Whatever faults are made inside are gone afterwards."""
+    """Remove all faults at the end of the block."""
     command = _command()
     try:
         yield
@@ -60,7 +60,7 @@ def healed() -> Iterator[None]:
 
 @contextmanager
 def frozen(node: str, program: str) -> Iterator[None]:
-    """A program of a node does nothing while the block lasts, as if it hung."""
+    """Stop a program of a node for the duration of the block, as if it hung."""
     signal = ("sh", "-c", SIGNAL, "sh", program)
     on(node, "sh", "-c", f'(sleep {FROZEN}; exec "$@") >/dev/null 2>&1 &', "sh", *signal, "CONT")
     try:
@@ -71,7 +71,7 @@ def frozen(node: str, program: str) -> Iterator[None]:
 
 
 def drop(node: str, chain: str, *match: str) -> None:
-    """Drop what matches, of both families, or of that of the address in it."""
+    """Drop matching packets, of both families, or of the family of the address in the rule."""
     address = match[match.index("--destination") + 1] if "--destination" in match else ""
     for program in ("iptables", "ip6tables"):
         if address and (":" in address) != (program == "ip6tables"):
@@ -81,7 +81,7 @@ def drop(node: str, chain: str, *match: str) -> None:
 
 @contextmanager
 def spinning(namespace: Namespace, pod: str) -> Iterator[None]:
-    """A loop beside the prober, in its container: it eats what CPU that has. It ends by itself, too."""
+    """Run a loop next to the prober in its container, which uses the container's CPU. The loop also ends by itself."""
     loop = f"import time; end = time.monotonic() + {SPINNING}\nwhile time.monotonic() < end: pass"
     command = ["kubectl", "--namespace", namespace.name, "exec", pod, "--", "python3", "-c", loop]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:

@@ -9,7 +9,7 @@ from tests.e2e.release import Release
 
 
 class Following:
-    """Collects every line that the probers of a release write while it lasts."""
+    """All lines of a release's probers while it runs, including probers that are replaced."""
 
     def __init__(self, release: Release, folder: Path) -> None:
         self._release, self._folder = release, folder
@@ -20,7 +20,7 @@ class Following:
         return self
 
     def follow(self, *since: str) -> None:
-        """Follow the probers that are new, too."""
+        """Also follow pods that have come since."""
         logs = ("kubectl", "--namespace", self._release.namespace.name, "logs", "--follow", *since)
         for pod in [*self._release.pods("prober"), *self._release.pods("host")]:
             name = pod["metadata"]["name"]

@@ -1,4 +1,4 @@
-"""The hub of a release, asked through the API server's proxy."""
+"""Ask the hub of a release through the API server's proxy."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ MOVED = " moved from "  # in the text of an event: information, and no fault
 
 
 def ask(release: Release, path: str) -> Any:
-    """Return what the hub's API answers."""
+    """Return an answer of the hub's API."""
     service = f"/api/v1/namespaces/{release.namespace.name}/services/{release.name}-hub:http/proxy"
     return json.loads(release.namespace.kubectl("get", "--raw", f"{service}/api/v1/{path}"))
 
 
 def healthy(release: Release, seconds: float = 60) -> None:
-    """Wait until the hub has looked and says that all is well."""
+    """Wait until the hub has looked and reports HEALTHY."""
 
     def says() -> None:
         found = ask(release, "check")
@@ -29,7 +29,7 @@ def healthy(release: Release, seconds: float = 60) -> None:
 
 
 def blamed(release: Release, since: float) -> list[str]:
-    """Return what the hub has reported as a fault since this date, by its history; an echo that moved is none.
+    """Return what the hub has reported as a fault since this date, by its history. An echo that moved is not a fault.
 
     The history ends with the hub's pod.
     """

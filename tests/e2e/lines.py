@@ -1,4 +1,4 @@
-"""The lines of a prober, as they are promised."""
+"""The lines of a prober, in their promised form."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Result:
-    """A line that tells how a probe ended."""
+    """A line with the result of a probe."""
 
     at: datetime
     node: str
@@ -48,12 +48,12 @@ class Result:
 
     @property
     def pair(self) -> tuple[str, str]:
-        """From where to where."""
+        """Return source and target."""
         return self.node, self.peer
 
 
 def result(line: Line) -> Result | None:
-    """What a line tells of a probe; None if it is another line."""
+    """Read the result from a line; None for any other line."""
     found = RESULT.fullmatch(line.text)
     if not found:
         return None

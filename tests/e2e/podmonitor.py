@@ -1,4 +1,4 @@
-"""A PodMonitor as a scrape configuration of Prometheus, as the Prometheus operator would write it.
+"""Translate a PodMonitor to a scrape configuration of Prometheus, as the Prometheus operator would.
 
 What the chart's PodMonitor uses is translated: the selector, pod labels as target labels, a port by its name, path,
 interval, timeout and relabelings. Anything else is refused, so that the tests never scrape otherwise than users do.
@@ -18,7 +18,10 @@ from tests.e2e.discovery import POD, word
 
 
 def scrape_config(monitor: Object, *, targets: str, api: str) -> Object:
-    """The scrape configuration of a PodMonitor: `targets` is the URL that tells them, `api` the API's host and port."""
+    """Return the scrape configuration of a PodMonitor.
+
+    `targets` is the URL of its targets, `api` the API's host and port.
+    """
     name, namespace = monitor["metadata"]["name"], monitor["metadata"]["namespace"]
     spec = _of(monitor["spec"], "selector", "podTargetLabels", "podMetricsEndpoints")
     (endpoint,) = spec["podMetricsEndpoints"]
@@ -44,7 +47,7 @@ def scrape_config(monitor: Object, *, targets: str, api: str) -> Object:
 
 
 def _selected(selector: Object) -> Iterator[Object]:
-    """Keeps what a label selector selects."""
+    """Return the rules that keep what a label selector selects."""
     _of(selector, "matchLabels", "matchExpressions")
     wanted = {label: [value] for label, value in selector.get("matchLabels", {}).items()}
     for expression in selector.get("matchExpressions", ()):
@@ -60,13 +63,13 @@ def _selected(selector: Object) -> Iterator[Object]:
 
 
 def _relabeling(rule: Object) -> Object:
-    """A rule of the PodMonitor in Prometheus' own spelling."""
+    """Return a rule of the PodMonitor in Prometheus' spelling."""
     _of(rule, "action", "sourceLabels", "targetLabel")
     return {"action": rule["action"], "source_labels": rule["sourceLabels"], "target_label": rule["targetLabel"]}
 
 
 def _through(api: str, path: str) -> Iterator[Object]:
-    """Asks the API server for the pod's `path`; `instance` stays what it would be, the pod's address and port."""
+    """Return the rules that read a pod's `path` through the API server. `instance` stays the pod's address and port."""
     yield _copied("__address__", "instance")
     yield {
         "source_labels": ["__meta_kubernetes_namespace", f"{POD}_name", f"{POD}_container_port_number"],
@@ -82,7 +85,7 @@ def _copied(source: str, target: str) -> Object:
 
 
 def _of(part: Object, *known: str) -> Object:
-    """`part`, of which no field but these is set."""
+    """Return `part`, after a check that it has no other fields."""
     if unknown := part.keys() - set(known):
         raise NotImplementedError(f"a PodMonitor's {sorted(unknown)} are not translated")
     return part

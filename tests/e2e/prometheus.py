@@ -34,33 +34,33 @@ TELLING = (
 
 @dataclass(frozen=True)
 class Prometheus:
-    """A server that answers at `url`."""
+    """A Prometheus server at `url`."""
 
     url: str
 
     def get(self, path: str, **parameters: str) -> Any:
-        """The data of an answer of its API; a refusal or silence is an assertion that fails."""
+        """Return the data of an answer of its API. A refusal or silence fails an assertion."""
         try:
             return ask(self.url, path, **parameters)
         except OSError as silent:  # HTTPError too
             raise AssertionError(f"Prometheus on {path} {parameters}: {silent}") from None
 
     def query(self, expression: str) -> list[tuple[dict[str, str], float]]:
-        """Labels and value of each series that an expression gives now."""
+        """Return labels and value of each present series of an expression."""
         return [(one["metric"], float(one["value"][1])) for one in self.get("query", query=expression)["result"]]
 
     def value(self, expression: str) -> float:
-        """The only value of an expression."""
+        """Return the only value of an expression."""
         found = self.query(expression)
         assert len(found) == 1, f"{expression} is {found}"
         return found[0][1]
 
     def alerts(self, *states: str) -> set[str]:
-        """The alerts that are in one of these states now, each as one text."""
+        """Return the present alerts in one of these states, each as one text."""
         return {_text(alert["labels"]) for alert in self.get("alerts")["alerts"] if alert["state"] in states}
 
     def fired(self, since: float) -> set[str]:
-        """Every alert that fired at any evaluation since an instant of this machine's clock."""
+        """Return every alert that fired at any evaluation since an instant of this machine's clock."""
         seconds = math.ceil(time.time() - since)
         firing = 'ALERTS{alertstate="firing"}'
         return {_text(labels) for labels, _ in self.query(f"count_over_time({firing}[{seconds}s])")}
@@ -72,7 +72,7 @@ def _text(labels: dict[str, str]) -> str:
 
 @contextmanager
 def watching(release: Release, folder: Path) -> Iterator[Prometheus]:
-    """A Prometheus that does to `release` what the chart's PodMonitor and PrometheusRule with its values would say.
+    """Run a Prometheus that treats `release` as the chart's PodMonitor and PrometheusRule with its values say.
 
     The objects are rendered, not installed: so the cluster needs no CRDs of the operator, and no operator of its own
     gets to work.
@@ -88,7 +88,7 @@ def watching(release: Release, folder: Path) -> Iterator[Prometheus]:
 
 
 def _rendered(release: Release) -> Rendered:
-    """The release's objects with what its values leave out: those that need the operator's CRDs."""
+    """Return the release's objects including those that its values disable: they need the operator's CRDs."""
     values: dict[str, Any] = {}
     for path, value in release.values.items():
         values = merged(values, nested(path, value))
@@ -100,7 +100,7 @@ def _rendered(release: Release) -> Rendered:
 
 @contextmanager
 def _api() -> Iterator[str]:
-    """The address on loopback at which the current cluster's API answers, whatever kubectl needs to log in."""
+    """Yield a loopback address of the current cluster's API, whatever kubectl needs to log in."""
     command = ["kubectl", "proxy", "--port=0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:

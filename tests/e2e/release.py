@@ -30,7 +30,7 @@ Mark = Mapping[str, Sequence[Line]]  # a log as it was at an instant; counting l
 
 
 def loaded_images() -> dict[str, object]:
-    """The images of this checkout, built and on the nodes, as values for the chart.
+    """Build the images of this checkout and load them onto the nodes. Return them as values for the chart.
 
     E2E_LOAD is the command that loads them. Without it the nodes must be able to get them by themselves.
     """
@@ -58,7 +58,7 @@ class Release:
         return run(self.helm_program, "--namespace", self.namespace.name, *arguments, seconds=seconds, stderr_too=True)
 
     def install(self, changed: Mapping[str, object] | None = None, chart: str = "charts/smoker") -> str:
-        """Install, or upgrade with values that changed, and wait, also until each prober has taken a changed plan."""
+        """Install or upgrade with changed values, and wait, also until each prober has loaded a changed plan."""
         self.values |= changed or {}
         plan = self._plan()
         before = self._loads() if plan else {}
@@ -72,18 +72,18 @@ class Release:
         return said
 
     def _plan(self) -> str:
-        """The plan as the API server has it; empty without one."""
+        """Return the plan in the API server; empty without one."""
         found = self.namespace.items("configmaps", f"{self.selector},app.kubernetes.io/component=plan")
         return "".join(one["data"]["plan.yaml"] for one in found)
 
     def _loads(self) -> dict[str, int]:
-        """How often each running pod of a prober has taken a plan so far."""
+        """Return how often each running prober has loaded a plan so far."""
         pods = [*self.pods("prober"), *self.pods("host")]
         names = [pod["metadata"]["name"] for pod in pods if pod["status"]["phase"] == "Running"]
         return {name: self.namespace.kubectl("logs", name, "--tail=-1").count(LOADED) for name in names}
 
     def _refresh(self, before: Mapping[str, int]) -> None:
-        """Wait until each prober that was there before has taken the new plan.
+        """Wait until each prober that existed before has loaded the new plan.
 
         The kubelet looks at a ConfigMap again when it looks at the pod: about once a minute, or when the pod changes.
         """
@@ -102,23 +102,23 @@ class Release:
         eventually("each prober has taken the new plan", 90, taken)
 
     def test(self) -> str:
-        """What `helm test --logs` says. Raises CommandError where it fails."""
+        """Return the output of `helm test --logs`. Raises CommandError if it fails."""
         return self.helm("test", self.name, "--logs", "--timeout=60s")
 
     def uninstall(self) -> None:
         self.helm("uninstall", self.name, "--wait", "--timeout=120s")
 
     def pods(self, component: str = "") -> list[Object]:
-        """The pods of one component or of all, without terminating ones."""
+        """Return the pods of one component or of all, without terminating ones."""
         wanted = self.selector + (f",app.kubernetes.io/component={component}" if component else "")
         return [p for p in self.namespace.items("pods", wanted) if "deletionTimestamp" not in p["metadata"]]
 
     def uids(self) -> dict[str, set[str]]:
-        """What tells each component's pods from those that will replace them."""
+        """Return the uids of each component's pods, which distinguish them from their replacements."""
         return {name: {pod["metadata"]["uid"] for pod in self.pods(name)} for name in COMPONENTS}
 
     def log(self, component: str = "prober", without: Collection[str] = ()) -> Log:
-        """All lines of a component's pods so far; "a|b" is of two components."""
+        """Return all lines of a component's pods so far; "a|b" means two components."""
         wanted = f"{self.selector},app.kubernetes.io/component in ({component.replace('|', ',')})"
         how = ("--prefix", "--timestamps", "--tail=-1", "--max-log-requests=1000")
         found: Log = {}
@@ -135,24 +135,24 @@ class Release:
         return "".join(self.namespace.kubectl("logs", pod["metadata"]["name"], *how[:-1]) for pod in pods)
 
     def results(self, since: Mark | None = None) -> list[Result]:
-        """What the probers have found of the echo services since a mark, the oldest first."""
+        """Return the probers' results for the echo services since a mark, the oldest first."""
         return [found for found in self.all_results(since) if not found.peer]
 
     def all_results(
         self, since: Mark | None = None, component: str = "prober", without: Collection[str] = ()
     ) -> list[Result]:
-        """The same, of their peers too; `without`: nodes whose pods' logs cannot be had now."""
+        """Return the same including the results for peers. `without`: nodes whose pods' logs are unavailable now."""
         mark = since or {}
         logs = self.log(component, without).items()
         lines = (line for pod, all_lines in logs for line in all_lines[len(mark.get(pod, ())) :])
         return sorted((found for line in lines if (found := result(line))), key=lambda found: found.at)
 
     def latest(self, since: Mark | None = None) -> dict[tuple[str, str], str]:
-        """The outcome of each node's latest probe of each protocol."""
+        """Return the outcome of each node's latest probe of each protocol."""
         return {(found.node, found.probe): found.outcome for found in self.results(since)}
 
     def becomes(self, outcome: str, nodes: set[str], *, since: Mark | None = None, seconds: float = 60) -> None:
-        """On every node each protocol's latest outcome is, sooner or later, this one; "a|b" is either of two."""
+        """Wait until each protocol's latest outcome on every node is this one; "a|b" is either of two."""
         wanted = {(node, probe) for node in nodes for probe in PROBES}
 
         def all_of_them() -> None:
@@ -163,7 +163,7 @@ class Release:
         eventually(f"{outcome} for TCP, UDP and HTTP on every node", seconds, all_of_them)
 
     def stays_healthy(self, nodes: set[str], rounds: int = 2) -> None:
-        """The next rounds of every node succeed, each probe of them."""
+        """Check that each probe of every node's next rounds succeeds."""
         mark = self.log()
 
         def enough() -> list[Result]:
@@ -178,14 +178,14 @@ class Release:
         assert not failed
 
     def metrics(self, pod: str) -> dict[str, float]:
-        """What a pod serves on /metrics, asked from inside it."""
+        """Return a pod's metrics, read from inside it."""
         ask = (
             "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9464/metrics', timeout=20).read().decode())"
         )
         return values(self.namespace.kubectl("exec", pod, "--", "python3", "-c", ask, seconds=60))
 
     def _why(self) -> str:
-        """What pods wait for, where it can be told."""
+        """Return why pods wait, if it is known."""
         waiting = {}
         for pod in self.namespace.items("pods", self.selector):
             states = [container["state"] for container in pod["status"].get("containerStatuses", ())]

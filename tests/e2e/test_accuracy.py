@@ -1,4 +1,4 @@
-"""The diagnosis on a real cluster: some of the faults of `make e2e-accuracy`, each named right and nothing else."""
+"""The diagnosis on a real cluster: some faults of `make e2e-accuracy`, each named right and nothing else."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ IN_THE_GATE = (
 
 @pytest.fixture(scope="module")
 def lab(images: dict[str, object], helm: str, nodes: set[str]) -> Iterator[Lab]:
-    """A release of two planes."""
+    """A release on the pod and the host network."""
     assert len(nodes) >= 4, "these tests need four nodes"
     with fresh_namespace(level="privileged") as namespace:
         release = Release("smoker", namespace, helm, {**VALUES, **images})
@@ -45,7 +45,7 @@ def lab(images: dict[str, object], helm: str, nodes: set[str]) -> Iterator[Lab]:
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.name in IN_THE_GATE], ids=lambda row: row.name)
 def test_named(lab: Lab, row: Row) -> None:
-    """The hub opens a finding that names the fault, with its place and layer, blames nothing else, and closes it."""
+    """The hub opens a finding that names the fault with place and layer, names nothing else, and closes it."""
     assert await_health(lab), "the mesh was not healthy before"
     outcome = one(row, lab, patience=60 if row.right else 20)
     assert outcome.word.startswith("right"), outcome.said

@@ -1,4 +1,4 @@
-"""The echo services answer on every address they have."""
+"""The echo services answer on all of their addresses."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def pod_addresses(pod: dict[str, dict[str, list[dict[str, str]]]]) -> list[str]:
 
 
 def from_a_prober(release: Release, *command: str) -> str:
-    """What a command says inside a prober's pod. Raises CommandError where it fails."""
+    """Return the output of a command inside a prober's pod. Raises CommandError if it fails."""
     name = release.pods("prober")[0]["metadata"]["name"]
     return release.namespace.kubectl("exec", name, "--", *command)
 
 
 def test_service(shared: Release) -> None:
-    """The Service has an address of each family that pods have, and all three protocols answer on each of them."""
+    """The Service has an address of each family that pods have, and all three protocols answer on each."""
     (service,) = shared.namespace.items("services", f"{shared.selector},app.kubernetes.io/component=server")
     addresses = service["spec"]["clusterIPs"]
     assert families(addresses) == families(pod_addresses(shared.pods("prober")[0]))
@@ -42,7 +42,7 @@ def test_service(shared: Release) -> None:
     ("component", "probe", "port"), [("tcp-echo", "tcp", 8080), ("udp-echo", "udp", 8081), ("http-echo", "http", 8082)]
 )
 def test_pods(shared: Release, component: str, probe: str, port: int) -> None:
-    """Each echo pod answers on each address of its own."""
+    """Each echo pod answers on each of its addresses."""
     (pod,) = shared.pods(component)
     for address in pod_addresses(pod):
         assert "1 answered" in from_a_prober(shared, "smoker-prober", "probe", probe, address, str(port))

@@ -1,7 +1,7 @@
-"""The chart's alerts on a real cluster, as a real Prometheus sees it: the right one fires, and no other.
+"""The chart's alerts on a real cluster, by a real Prometheus: the right one fires, and no other.
 
-The tests follow one another on one release. Every time is a thirtieth of the chart's default, intervals and patience
-alike, so that windows hold as many rounds as they do for users; but for a past of a day, which nobody waits for.
+The tests depend on each other and share one release. Every duration is a thirtieth of the chart's default, so that
+windows cover as many rounds as they do for users. The only exception is a past of a day.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ DENY_EGRESS = {"podSelector": {"matchLabels": {"smoker-e2e/cut": "yes"}}, "polic
 
 @pytest.fixture(scope="module")
 def release(images: dict[str, object], helm: str, nodes: set[str]) -> Iterator[Release]:
-    """A release that succeeds everywhere."""
+    """A release in which everything succeeds."""
     with fresh_namespace() as namespace:
         release = Release("smoker", namespace, helm, {**THIRTIETH, **images})
         release.install()
@@ -59,7 +59,7 @@ def prometheus(release: Release, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture
 def since(prometheus: Prometheus) -> float:
-    """When the test began, with no alert about."""
+    """The time at which the test began, with no alert pending."""
     eventually("no alert is left of before", 60, lambda: settled(prometheus))
     return time.time()
 
@@ -69,7 +69,7 @@ def settled(prometheus: Prometheus) -> None:
 
 
 def firing(prometheus: Prometheus, *alerts: str, seconds: float = 60) -> None:
-    """Sooner or later these fire and no others."""
+    """Wait until exactly these alerts fire."""
 
     def these() -> None:
         assert prometheus.alerts("firing") == set(alerts)
@@ -78,7 +78,7 @@ def firing(prometheus: Prometheus, *alerts: str, seconds: float = 60) -> None:
 
 
 def passed(prometheus: Prometheus, nodes: set[str], rounds: int) -> None:
-    """So many more rounds of every node, as Prometheus sees them."""
+    """Wait for so many more rounds of every node, as Prometheus sees them."""
     begun = time.time()
 
     def enough() -> None:
@@ -91,7 +91,7 @@ def passed(prometheus: Prometheus, nodes: set[str], rounds: int) -> None:
 
 
 def test_well(prometheus: Prometheus, release: Release, nodes: set[str]) -> None:
-    """Prometheus sees every pod, with the node it stands on, and no alert fires or is about to."""
+    """Prometheus sees every pod with its node, and no alert fires or is pending."""
     begun = time.time()
     passed(prometheus, nodes, WINDOW)
     labels = ("pod", "node", "app_kubernetes_io_component", "app_kubernetes_io_instance", "namespace")
@@ -111,7 +111,7 @@ def test_well(prometheus: Prometheus, release: Release, nodes: set[str]) -> None
 
 
 def test_pods_replaced(prometheus: Prometheus, release: Release, nodes: set[str], since: float) -> None:
-    """A deleted echo pod is back before an alert fires, even if all three are deleted at once."""
+    """Deleted echo pods are back before an alert fires, even if all three are deleted at once."""
     before = release.uids()
     names = [release.pods(f"{probe}-echo")[0]["metadata"]["name"] for probe in PORTS]
     release.namespace.kubectl("delete", "pod", "--wait=false", *names)
@@ -124,7 +124,7 @@ def test_pods_replaced(prometheus: Prometheus, release: Release, nodes: set[str]
 
 @pytest.mark.parametrize("probe", PORTS)
 def test_target_gone(prometheus: Prometheus, release: Release, since: float, probe: str) -> None:
-    """An echo that goes and stays away is gone, and that is all there is to say until it is back."""
+    """An echo that stays away fires exactly the alert about it, until it is back."""
     echo = f"deployment/{release.name}-{probe}-echo"
     gone = f"SmokerTargetGone {probe} {release.name}-server:{PORTS[probe]}"
     release.namespace.kubectl("scale", echo, "--replicas=0")
@@ -135,7 +135,7 @@ def test_target_gone(prometheus: Prometheus, release: Release, since: float, pro
 
 
 def test_node_cut(prometheus: Prometheus, release: Release, nodes: set[str], since: float) -> None:
-    """A node that reaches nobody is named, for each of its paths, and no other node or target is."""
+    """For a node that reaches nothing, alerts name it for each of its paths, and no other node or target."""
     pod = release.pods("prober")[0]
     node, name = pod["spec"]["nodeName"], pod["metadata"]["name"]
     cut = {f"SmokerProbeFailing {node} {probe} {release.name}-server:{port}" for probe, port in PORTS.items()}

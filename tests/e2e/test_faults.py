@@ -1,4 +1,4 @@
-"""What probers say when an echo pod goes."""
+"""The probers' results while an echo pod is away."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.cluster
 
 @pytest.mark.parametrize(("component", "probe"), [("tcp-echo", "TCP"), ("udp-echo", "UDP"), ("http-echo", "HTTP")])
 def test_echo_pod_deleted(shared: Release, nodes: set[str], component: str, probe: str) -> None:
-    """While an echo pod is away its protocol fails and no other does; then all is well again by itself."""
+    """While an echo pod is away only its protocol fails; then everything succeeds again by itself."""
     shared.becomes("success", nodes)
     mark = shared.log()
     (old,) = shared.pods(component)

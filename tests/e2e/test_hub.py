@@ -1,4 +1,4 @@
-"""The hub on a real cluster: a fault of a node's overlay is in its log, at the webhook, and in its history."""
+"""The hub on a real cluster: a fault of a node's overlay appears in its log, at the webhook, and in its history."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SENT = 'smoker_hub_notifications_total{outcome="sent",receiver="webhook"}'
 
 @pytest.fixture
 def release(images: dict[str, object], helm: str, nodes: set[str]) -> Iterator[Release]:
-    """A release of two planes, a round every 5 s; the http-echo takes the webhook's messages."""
+    """A release on both networks with a round every 5 s; the http-echo receives the webhook's messages."""
     assert len(nodes) >= 4, "these tests need four nodes"
     own = {
         **INTERVAL,
@@ -41,7 +41,7 @@ def release(images: dict[str, object], helm: str, nodes: set[str]) -> Iterator[R
 
 
 def log(release: Release) -> list[str]:
-    """The lines of the hub."""
+    """Return the lines of the hub."""
     return [line.text for lines in release.log("hub").values() for line in lines]
 
 
@@ -71,7 +71,9 @@ def firing(prometheus: Prometheus, *alerts: str) -> None:
 
 
 def test_an_overlay_breaks_and_heals(release: Release, prometheus: Prometheus) -> None:
-    """HEALTHY, then FAULT with the node within a minute, then CLOSED; both are sent; after a restart it shows again.
+    """The hub logs HEALTHY, then FAULT with the node within a minute, then CLOSED.
+
+    Both are sent, and a restart keeps them.
 
     To Prometheus it is one alert.
     """

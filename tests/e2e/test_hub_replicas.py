@@ -1,4 +1,4 @@
-"""Two replicas of the hub on a real cluster: one notifies, and both stay silent over what is no fault."""
+"""Two replicas of the hub on a real cluster: one notifies, and both report nothing that is not a fault."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BAD = (
 
 @pytest.fixture(scope="module")
 def release(images: dict[str, object], helm: str, nodes: set[str]) -> Iterator[Release]:
-    """A release of two planes with two hubs, a round every 5 s."""
+    """A release on both networks with two hubs, a round every 5 s."""
     assert len(nodes) >= 4, "these tests need four nodes"
     own = {
         **INTERVAL,
@@ -38,7 +38,7 @@ def release(images: dict[str, object], helm: str, nodes: set[str]) -> Iterator[R
 
 
 def hubs(release: Release) -> dict[str, str]:
-    """The node of each ready hub pod, by name."""
+    """Return the node of each ready hub pod, by name."""
     return {
         pod["metadata"]["name"]: pod["spec"]["nodeName"]
         for pod in release.pods("hub")
@@ -47,25 +47,25 @@ def hubs(release: Release) -> dict[str, str]:
 
 
 def log(release: Release) -> list[str]:
-    """The lines of all hubs."""
+    """Return the lines of all hubs."""
     return [line.text for lines in release.log("hub").values() for line in lines]
 
 
 def says(release: Release, *words: str, count: int = 2) -> None:
-    """As many lines as there are replicas have these words."""
+    """Wait until as many lines as there are replicas contain these words."""
     found = [line for line in log(release) if all(word in line for word in words)]
     assert len(found) >= count, "\n".join(log(release)[-5:])
 
 
 def holders(release: Release) -> list[str]:
-    """The pods that say that they notify."""
+    """Return the pods that report that they notify."""
     return [name for name in hubs(release) if release.metrics(name).get(NOTIFIES) == 1]
 
 
 def test_a_holder_that_is_killed_is_replaced(release: Release) -> None:
-    """Another one notifies within a quarter of a minute, and never do two of them.
+    """Another replica notifies within 15 s, and never do two.
 
-    That is mostly the one that is left; the one that comes in place of the killed one can be quicker.
+    Usually it is the remaining replica; the replacement of the killed one can be quicker.
     """
     (holder,) = eventually("one notifies", 30, lambda: _one(release))
     release.namespace.kubectl("delete", "pod", holder, "--grace-period=0", "--force", seconds=60)
@@ -81,7 +81,7 @@ def _one(release: Release, without: str = "") -> list[str]:
 
 
 def test_what_is_no_fault(release: Release, nodes: set[str]) -> None:
-    """A rollout of the probers, a restart of the hubs and a drain open nothing but that an echo has moved."""
+    """A rollout of the probers, a restart of the hubs and a drain open only findings of an echo that moved."""
     release.namespace.kubectl("rollout", "restart", "deployment/smoker-hub")
     release.namespace.kubectl("rollout", "status", "deployment/smoker-hub", "--timeout=90s", seconds=100)
     eventually("the new hubs have heard everybody", 60, lambda: says(release, "HEALTHY"))
@@ -110,6 +110,6 @@ def _looks(release: Release) -> dict[str, float]:
 
 
 def _more(release: Release, before: dict[str, float]) -> None:
-    """Each hub has looked four times more."""
+    """Wait until each hub has looked four more times."""
     now = _looks(release)
     assert all(now[name] >= before.get(name, 0) + 4 for name in now), now

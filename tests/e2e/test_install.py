@@ -1,6 +1,6 @@
-"""From `helm upgrade --install` to `helm uninstall`, with each Helm, where the "restricted" standard is enforced.
+"""From `helm upgrade --install` to `helm uninstall`, with each Helm, in a namespace that enforces "restricted".
 
-The tests of this file follow one another on one release for each Helm; the last one takes it away.
+The tests of this file depend on each other and share one release for each Helm; the last one removes it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.cluster
 
 @pytest.fixture(scope="module")
 def release(images: dict[str, object], each_helm: str) -> Iterator[Release]:
-    """A release that each Helm has installed, in a namespace of its own."""
+    """A release that each Helm has installed, in its own namespace."""
     with fresh_namespace() as namespace:
         release = Release("smoker", namespace, each_helm, {**FAST, **images})
         release.install()
@@ -28,7 +28,7 @@ def release(images: dict[str, object], each_helm: str) -> Iterator[Release]:
 
 
 def test_restricted(release: Release) -> None:
-    """The namespace refuses a pod that says nothing of its privileges: ours are there, so they ask for none."""
+    """The namespace refuses a pod without a security context. The release's pods run, so they ask for no privileges."""
     with pytest.raises(CommandError, match="violates PodSecurity"):
         release.namespace.kubectl("run", "careless", "--image=smoker-prober", "--dry-run=server")
 
@@ -47,13 +47,13 @@ def test_prober_on_every_node(release: Release, nodes: set[str]) -> None:
 
 
 def test_success(release: Release, nodes: set[str]) -> None:
-    """Every node's TCP, UDP and HTTP probes succeed, and go on to."""
+    """Every node's TCP, UDP and HTTP probes succeed and keep succeeding."""
     release.becomes("success", nodes)
     release.stays_healthy(nodes)
 
 
 def test_lines(release: Release, nodes: set[str]) -> None:
-    """Each line of a prober is a result in the promised form, of the node it stands on, or a log line."""
+    """Each line of a prober is a result in the promised form, with the prober's node, or a log line."""
     node_of = {pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in release.pods("prober")}
     for pod, lines in release.log().items():
         results = [match for line in lines if (match := RESULT.fullmatch(line.text))]
@@ -85,7 +85,7 @@ def test_again(release: Release) -> None:
 
 
 def test_uninstall(release: Release) -> None:
-    """`helm uninstall` leaves nothing of the release but the finished pod of `helm test`, which one command removes."""
+    """`helm uninstall` leaves only the finished pod of `helm test`, which one command removes."""
     release.uninstall()
     kinds = ",".join(kubectl("api-resources", "--verbs=list", "--namespaced", "--output=name").split())
 

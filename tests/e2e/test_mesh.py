@@ -1,6 +1,7 @@
-"""The mesh on a real cluster: who probes whom, what each fault of a node leaves on it, and that it is quiet otherwise.
+"""The mesh on a real cluster: which nodes probe which, the effect of each fault of a node, and no result otherwise.
 
-The tests follow one another on one release, in a namespace that lets its second DaemonSet stand on the nodes' network.
+The tests depend on each other and share one release, in a namespace that allows its second DaemonSet on the host
+network.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ MESH = {
     "hostNetwork.enabled": True,
     "prober.probeApiServer": False,  # its failures are no fault of the mesh, and one test stops it
     **{f"{echo}.replicas": 2 for echo in ECHOES},
-    # Nobody waits for minutes here; but a prober may be away for as long as by default.
+    # Short durations for the tests, except the time for which a prober may be away.
     **{key: value for key, value in THIRTIETH.items() if "metrics." in key and "proberMissing" not in key},
 }
 ROLLOUTS = int(os.environ.get("E2E_ROLLOUTS", "2"))
@@ -63,7 +64,7 @@ QUIET = {"prober.timeoutSeconds": 5, AT_ONCE: "25%"}  # as by default: this is a
 
 @pytest.fixture(scope="module")
 def release(images: dict[str, object], helm: str, nodes: set[str]) -> Iterator[Release]:
-    """A release of two planes that probes all of its peers."""
+    """A release on both networks that probes all of its peers."""
     assert len(nodes) >= 4, "these tests need four nodes"
     with fresh_namespace(level="privileged") as namespace:
         release = Release("smoker", namespace, helm, {**MESH, **images})
@@ -73,12 +74,12 @@ def release(images: dict[str, object], helm: str, nodes: set[str]) -> Iterator[R
 
 @pytest.fixture(autouse=True)
 def well(release: Release, nodes: set[str]) -> None:
-    """Each test begins with a mesh that is whole, and nothing in it failing."""
+    """Begin each test with a complete mesh in which nothing fails."""
     whole(release, nodes)
 
 
 def whole(release: Release, nodes: set[str], seconds: float = 90) -> None:
-    """Each ordered pair of nodes is well in the pods' and in the nodes' plane, by what the probers say from now on."""
+    """Check by new results that every ordered pair of nodes works on the pod network and on the host network."""
     mark = release.log(BOTH)
     wanted = {(a, b, plane, probe) for a, b in permutations(nodes, 2) for plane in ("pod", "host") for probe in PROBES}
 
@@ -97,7 +98,7 @@ def failures(found: list[Result]) -> list[Result]:
 
 
 def some_rounds(release: Release, nodes: set[str], rounds: int, without: Collection[str] = ()) -> None:
-    """So many more rounds of every prober of `nodes`, by its lines of the nodes' Service; `without`: of all_results."""
+    """Wait for so many more rounds of every prober of `nodes`. `without`: as for all_results."""
     mark = release.log(BOTH, without)
 
     def enough() -> None:
@@ -109,7 +110,10 @@ def some_rounds(release: Release, nodes: set[str], rounds: int, without: Collect
 
 
 def test_who_probes_whom(release: Release, nodes: set[str]) -> None:
-    """Every ordered pair over all four planes, by both families where there are two, and the other plane at home."""
+    """Every ordered pair is probed over all four planes, by each family.
+
+    On its own node a prober probes the other network.
+    """
     mark = release.log(BOTH)
     some_rounds(release, nodes, 2)
     seen = {(*r.pair, r.plane) for r in release.all_results(mark, BOTH) if r.peer}
@@ -122,7 +126,7 @@ def test_who_probes_whom(release: Release, nodes: set[str]) -> None:
 
 
 def test_host_ports(release: Release) -> None:
-    """On a node the ports of its prober are open on the node's own addresses, one in each family, and on no other."""
+    """On a node the prober's ports are open only on the node's own addresses, one in each family."""
     ports = {19464, 18080, 18081, 18082, 18062}
     for pod in release.pods("host"):
         found = json.loads(release.namespace.kubectl("exec", pod["metadata"]["name"], "--", "python", "-c", LISTENING))
@@ -132,27 +136,27 @@ def test_host_ports(release: Release) -> None:
 
 
 def test_no_address(release: Release) -> None:
-    """No line of a prober has the address of a pod or of a node, but where it says on which it listens itself."""
+    """No line of a prober has the address of a pod or node, except the line about its own listeners."""
     addresses = {address["ip"] for pod in release.pods() for address in pod["status"]["podIPs"]}
     said = [line.text for lines in release.log(BOTH).values() for line in lines if " started " not in line.text]
     assert [text for text in said if any(address in text for address in addresses)] == []
 
 
 def test_helm_test(release: Release) -> None:
-    """It asks the hub, which says how many paths work."""
+    """`helm test` asks the hub, which says how many paths work."""
     said = release.test()
     assert re.search(r"^HEALTHY all \d+ paths of 8 probers work$", said, re.MULTILINE), said
     assert "asking the hub" in said
 
 
 def without_dns(nodes: set[str]) -> set[str]:
-    """Nodes without a pod of the cluster's DNS: a fault of theirs is no gap in that."""
+    """Return the nodes without a DNS pod: their faults do not interrupt the cluster's DNS."""
     found = items("--namespace", "kube-system", "pods", "--selector", "k8s-app=kube-dns")
     return nodes - {pod["spec"]["nodeName"] for pod in found}
 
 
 def test_link(release: Release, nodes: set[str]) -> None:
-    """A node whose link is down: its row and its column, over both planes, and nothing between the others."""
+    """If a node's link is down, its row and its column fail on both networks, and no other pair does."""
     bad = max(nodes)
     mark = release.log(BOTH)
     with faults.healed():
@@ -181,7 +185,7 @@ def test_link(release: Release, nodes: set[str]) -> None:
 
 
 def test_api_server_away(release: Release, nodes: set[str]) -> None:
-    """The API server stops for a minute: each prober says so once and goes on; afterwards it says that.
+    """While the API server stops for a minute, each prober logs it once and keeps probing, and logs when it is back.
 
     The hub goes on, too, and blames nobody.
     """
@@ -209,7 +213,7 @@ def test_api_server_away(release: Release, nodes: set[str]) -> None:
 
 
 def said(release: Release, mark: Mark, *texts: str, component: str = "prober", without: Collection[str] = ()) -> int:
-    """In how many lines the probers have said all of this since a mark."""
+    """Return how many lines of the probers since a mark contain all of these words."""
     logs = release.log(component, without).items()
     since = (line.text for pod, lines in logs for line in lines[len(mark.get(pod, ())) :])
     return sum(all(text in line for text in texts) for line in since)
@@ -217,16 +221,16 @@ def said(release: Release, mark: Mark, *texts: str, component: str = "prober", w
 
 @pytest.fixture(scope="module")
 def prometheus(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """A Prometheus with the chart's alerts, which are in a hurry."""
+    """A Prometheus with the chart's alerts, with shorter durations."""
     with watching(release, tmp_path_factory.mktemp("prometheus")) as prometheus:
         yield prometheus
 
 
 def test_quiet(release: Release, nodes: set[str], prometheus: Prometheus, tmp_path: Path) -> None:
-    """A cordon, a drain and rollouts of the whole release, each second a round: no FAILED line, no alert, no finding.
+    """A cordon, a drain and rollouts of the release, with a round per second: no FAILED line, no alert, no finding.
 
-    The node that is drained is one without a pod of the cluster's DNS: a gap in that is no fault of ours, and shows.
-    The hub is not on it either: its history ends with its pod.
+    The drained node has no pod of the cluster's DNS, whose gap would appear as failures. It does not have the hub
+    either, whose history ends with its pod.
     """
     release.install(QUIET)
     node = min(without_dns(nodes) - {pod["spec"]["nodeName"] for pod in release.pods("hub")})
@@ -257,7 +261,7 @@ def test_quiet(release: Release, nodes: set[str], prometheus: Prometheus, tmp_pa
 
 
 def quiet_since(prometheus: Prometheus) -> float:
-    """Now, when Prometheus sees every prober and no alert fires."""
+    """Return the present time, when Prometheus sees every prober and no alert fires."""
 
     def nothing() -> None:
         assert len(prometheus.query('up{app_kubernetes_io_component=~"prober|host"} == 1')) >= 8
@@ -268,7 +272,7 @@ def quiet_since(prometheus: Prometheus) -> float:
 
 
 def test_not_ready(release: Release, nodes: set[str], prometheus: Prometheus) -> None:
-    """A node whose kubelet hangs is NotReady, and its pods are nobody's peers any more: no FAILED line, no alert."""
+    """After a node's kubelet hangs the node is NotReady, and its pods are no longer peers. No FAILED line, no alert."""
     bad = max(nodes)
     release.install(QUIET)
     whole(release, nodes)
@@ -287,7 +291,7 @@ def test_not_ready(release: Release, nodes: set[str], prometheus: Prometheus) ->
 
 
 def test_pending(release: Release, nodes: set[str], prometheus: Prometheus) -> None:
-    """A pod whose image cannot be had has an address and no answer: nobody probes it, no FAILED line, no alert."""
+    """A pod without its image has an address and gives no answer. It is not probed: no FAILED line, no alert."""
     release.install(QUIET)
     whole(release, nodes)
     mark, since = release.log(BOTH), quiet_since(prometheus)
@@ -310,7 +314,7 @@ def test_pending(release: Release, nodes: set[str], prometheus: Prometheus) -> N
 
 
 def test_starved(release: Release, nodes: set[str]) -> None:
-    """A prober whose CPU is eaten: no path of its own fails, none of others to it, and the hub blames nobody."""
+    """If a prober's CPU is used up, none of its paths fails and none to it, and the hub names nothing."""
     small = {"prober.udpPackets": 0, "prober.intervalSeconds": 5, "prober.resources.limits.cpu": "50m"}
     release.install({**QUIET, AT_ONCE: "100%", **small})
     some_rounds(release, nodes, 2)
@@ -326,7 +330,7 @@ def test_starved(release: Release, nodes: set[str]) -> None:
 
 
 def throttled(release: Release, pod: str) -> float:
-    """Seconds for which the kernel has held a prober back so far, by what it says itself."""
+    """Return the seconds for which the kernel has throttled a prober so far, by its own metric."""
     return release.metrics(pod)["smoker_prober_throttled_seconds_total"]
 
 

@@ -1,4 +1,4 @@
-"""The commands that a user is shown after the installation."""
+"""The commands that NOTES.txt shows after the installation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.cluster
 
 @pytest.fixture(scope="module")
 def said(shared: Release, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Each command of the notes, and what a shell says to it; one that fails ends the test here."""
+    """Each command of the notes with its output; a command that fails ends the test."""
     folder: Path = tmp_path_factory.mktemp("bin")
     (folder / "helm").symlink_to(shared.helm_program)
     path = {"PATH": f"{folder}:{os.environ['PATH']}"}
@@ -26,13 +26,13 @@ def said(shared: Release, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 
 def of(said: dict[str, str], begin: str, word: str = "") -> str:
-    """What the only command that begins so and has this word has said."""
+    """Return the output of the only command that begins so and contains this word."""
     (found,) = (text for command, text in said.items() if command.startswith(begin) and word in command)
     return found
 
 
 def test_all(said: dict[str, str]) -> None:
-    """There is no command that is not looked at below."""
+    """Every command is tested below."""
     known = ("helm test", "kubectl logs", "kubectl get pods", "kubectl get endpointslices")
     assert said
     assert [command for command in said if not command.startswith(known)] == []
@@ -50,7 +50,7 @@ def test_logs(said: dict[str, str], nodes: set[str]) -> None:
 
 
 def test_hub(said: dict[str, str]) -> None:
-    """The hub's log command shows its log."""
+    """The hub's log command shows the hub's log."""
     assert "smoker-hub started" in of(said, "kubectl logs", "deploy/")
 
 

@@ -1,4 +1,4 @@
-"""NetworkPolicies: one that denies is seen and named; the chart's own lets Smoker through and nobody else."""
+"""NetworkPolicies: one that denies is detected and named; the chart's own lets only Smoker through."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ PATIENT = {"prober.intervalSeconds": 1, "prober.timeoutSeconds": 5}
 
 
 def test_denied(shared: Release, nodes: set[str]) -> None:
-    """While a policy closes the echo pods every node's probes time out and `helm test` says so; then both heal."""
+    """While a policy closes the echo pods every node's probes time out and `helm test` reports it.
+
+    Then both succeed again.
+    """
     with shared.namespace.policy("deny-echo", DENY_ECHO):
         shared.becomes("timeout", nodes)
         with pytest.raises(CommandError) as caught:
@@ -40,13 +43,13 @@ def test_denied(shared: Release, nodes: set[str]) -> None:
 
 @pytest.fixture(scope="module")
 def closed(namespace: Namespace) -> Iterator[Namespace]:
-    """A namespace where nothing may talk."""
+    """A namespace in which no traffic is allowed."""
     with namespace.policy("deny-all", DENY_ALL):
         yield namespace
 
 
 def test_default_deny(closed: Namespace, images: dict[str, object], helm: str, nodes: set[str]) -> None:
-    """Where policies deny by default, networkPolicy.enabled=true lets all succeed; without it, everything fails."""
+    """If policies deny by default, networkPolicy.enabled=true lets everything succeed; without it everything fails."""
     release = Release("smoker", closed, helm, {**PATIENT, **ONE_FAMILY, **images, "networkPolicy.enabled": True})
     release.install()
     release.becomes("success", nodes)

@@ -11,7 +11,7 @@ from tests.e2e.release import FAST, Release
 
 pytestmark = pytest.mark.cluster
 
-#: The API server is probed every ten minutes: nobody waits for three rounds of that.
+#: The API server is probed every ten minutes, which is too seldom for these tests.
 OWN = {"mesh.peers": 0, "hub.enabled": False, "prober.probeApiServer": False}
 Paths = dict[tuple[str, str, str, str], int]  # by node, probe, target and family: the results in the window
 
@@ -25,7 +25,7 @@ def release(namespace: Namespace, images: dict[str, object], helm: str, nodes: s
 
 
 def paths(release: Release) -> Paths:
-    """The windows of every prober, by what they remember themselves."""
+    """Return every prober's windows, from its own report."""
     found: Paths = {}
     for pod in release.pods("prober"):
         told = release.namespace.kubectl("exec", pod["metadata"]["name"], "--", "smoker-prober", "report", "--json")
@@ -35,7 +35,7 @@ def paths(release: Release) -> Paths:
 
 
 def restarts(release: Release) -> int:
-    """How often containers of this release have restarted."""
+    """Return how often containers of this release have restarted."""
     statuses = [status for pod in release.pods() for status in pod["status"].get("containerStatuses", ())]
     return sum(status["restartCount"] for status in statuses)
 

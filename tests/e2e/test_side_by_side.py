@@ -11,13 +11,13 @@ pytestmark = pytest.mark.cluster
 
 
 def endpoints(release: Release) -> set[str]:
-    """The pods behind a release's Service."""
+    """Return the pods behind a release's Service."""
     slices = release.namespace.items("endpointslices", f"kubernetes.io/service-name={release.name}-server")
     return {endpoint["targetRef"]["name"] for found in slices for endpoint in found["endpoints"] or ()}
 
 
 def test_two_releases(namespace: Namespace, images: dict[str, object], helm: str, nodes: set[str]) -> None:
-    """Each release's Service leads to its own pods; when one release goes, the other goes on as before."""
+    """Each release's Service leads to its own pods. When one release is removed, the other keeps working."""
     left, right = releases = [Release(name, namespace, helm, {**FAST, **images}) for name in ("left", "right")]
     for release in releases:
         release.install()

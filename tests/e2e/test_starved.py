@@ -1,7 +1,7 @@
-"""A prober that gets too little CPU, on a real cluster: it says so, and nothing else changes.
+"""A prober with too little CPU, on a real cluster: it reports this, and nothing else changes.
 
-Without the mesh: at thirty times the usual rate its rounds alone need more than the limit, and a peer that is so much
-too slow is late for others, too.
+Without the mesh: at thirty times the usual rate the rounds alone need more than the limit, and so slow a peer answers
+others late, too.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NOISE = 0.002  # seconds: what a machine that is shared does to the largest of s
 def test_starved(
     images: dict[str, object], helm: str, nodes: set[str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """With 50m of CPU, most of it eaten by a loop, nothing fails and no latency alert fires.
+    """With 50m of CPU, most of it used by a loop, nothing fails and no latency alert fires.
 
     The p99 of round trips stays within twice of what it was without a limit, or within NOISE of it.
     """
@@ -71,6 +71,6 @@ def starve(prometheus: Prometheus, release: Release, usual: dict[str, dict[str, 
 
 
 def rtt_p99(prometheus: Prometheus, node: str) -> dict[str, float]:
-    """The network's p99 over the last rounds of a node, by probe, in seconds."""
+    """Return the network's p99 over the last rounds of a node, by probe, in seconds."""
     p99 = f'quantile_over_time(0.99, smoker_probe_last_rtt_seconds{{node="{node}"}}[{SAMPLES}s])'
     return {labels["probe"]: value for labels, value in prometheus.query(p99)}

@@ -1,4 +1,4 @@
-"""What an upgrade changes, and what it leaves alone. The tests follow one another on one release."""
+"""What an upgrade changes, and what it leaves alone. The tests depend on each other and share one release."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def release(namespace: Namespace, images: dict[str, object], helm: str, nodes: s
 
 
 def restarted(release: Release, before: dict[str, set[str]]) -> set[str]:
-    """The components none of whose pods is still there. It fails while a component has some old and some new."""
+    """Return the components whose pods are all new. Fail while a component has old and new ones."""
 
     def settled() -> set[str]:
         now = release.uids()
@@ -38,7 +38,7 @@ def restarted(release: Release, before: dict[str, set[str]]) -> set[str]:
 
 
 def test_port(release: Release, nodes: set[str]) -> None:
-    """A new port restarts the service that listens there and nothing else; the probers follow by their plan."""
+    """A new port restarts only the service that listens there; the probers follow by their plan."""
     before = release.uids()
     release.install({"tcpEcho.port": 18080})
     assert restarted(release, before) == {"tcp-echo"}
@@ -48,7 +48,7 @@ def test_port(release: Release, nodes: set[str]) -> None:
 
 
 def test_mesh_off_and_on(release: Release, nodes: set[str]) -> None:
-    """Without a mesh probers have no account of their own and no peers; both come back with it."""
+    """Without a mesh probers have neither an account of their own nor peers; both come back with it."""
     for enabled, account in ((False, "default"), (True, "smoker-prober")):
         before = release.uids()
         release.install({"mesh.enabled": enabled})
@@ -66,7 +66,7 @@ def test_mesh_off_and_on(release: Release, nodes: set[str]) -> None:
 
 
 def test_targets(release: Release, nodes: set[str]) -> None:
-    """What else is asked for is probed, too: the API server by address, name and TLS, a Service; one fails."""
+    """Further targets are probed, too: the API server by address, name and TLS, and a Service; one fails."""
     api = kubectl("--namespace", "default", "get", "service", "kubernetes", "--output=jsonpath={.spec.clusterIP}")
     targets = {
         "api-address": f"tcp://[{api}]:443" if ":" in api else f"tcp://{api}:443",
@@ -98,7 +98,7 @@ def test_targets(release: Release, nodes: set[str]) -> None:
 
 
 def test_json(release: Release, nodes: set[str]) -> None:
-    """With log.format=json each line of each pod is a flat JSON object, and results say their node and outcome."""
+    """With log.format=json each line of each pod is a flat JSON object, and results have node and outcome."""
     before = release.uids()
     release.install({"log.format": "json"})
     assert restarted(release, before) == set(COMPONENTS)

@@ -1,4 +1,4 @@
-"""The watch against a real API server: what it does of itself, and what a fake one only imitates."""
+"""The watch against a real API server, whose behaviour the fake one only imitates."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ GONE, UNAUTHORIZED = 410, 401
 
 
 class ShortWatches(Api):
-    """Ends each watch after a second, so that the next request comes soon; the next one `lost` has a version of old."""
+    """Ends each watch after a second, so that the next request comes soon.
+
+    After `lost` the next one has an old version.
+    """
 
     def __init__(self, url: str, *, token: Path, ca: Path) -> None:
         super().__init__(url, token=token, ca=ca)
@@ -60,7 +63,7 @@ def account(namespace: Namespace) -> Iterator[None]:
 
 @pytest.fixture
 def api(namespace: Namespace, account: None, tmp_path: Path) -> ShortWatches:
-    """The API server that kubectl asks, with a token of the account."""
+    """The API server that kubectl uses, with a token of the account."""
     cluster = json.loads(kubectl("config", "view", "--raw", "--minify", "--output=json"))["clusters"][0]["cluster"]
     embedded = cluster.get("certificate-authority-data")
     ca = base64.b64decode(embedded) if embedded else Path(cluster["certificate-authority"]).read_bytes()
@@ -70,7 +73,7 @@ def api(namespace: Namespace, account: None, tmp_path: Path) -> ShortWatches:
 
 
 class RecordedWatch:
-    """A watch of the namespace's slices, and their names as last told."""
+    """A watch of the namespace's slices, with the names that it reported last."""
 
     def __init__(self, api: Api, namespace: Namespace) -> None:
         self.path = f"/apis/discovery.k8s.io/v1/namespaces/{namespace.name}/endpointslices"
@@ -83,7 +86,7 @@ class RecordedWatch:
         self.names = set(found)
 
     def knows(self, *names: str) -> None:
-        """Sooner or later it has told these, and is up to date."""
+        """Wait until it has reported these names and is up to date."""
 
         def these() -> None:
             assert (self.names, self.watch.stale) == (set(names), None)
@@ -113,7 +116,7 @@ def new_token(namespace: Namespace, folder: Path) -> None:
 
 
 def test_a_lost_version(api: ShortWatches, watched: RecordedWatch, namespace: Namespace) -> None:
-    """What the API server says of a version that it has lost is understood: all is listed anew, and followed again."""
+    """If the API server has lost a version, everything is listed again and then followed."""
     create_slice(namespace, "one")
     watched.knows("one")
     assert gone(api, watched.path)
@@ -133,7 +136,7 @@ def test_a_lost_version(api: ShortWatches, watched: RecordedWatch, namespace: Na
 
 
 def gone(api: Api, path: str) -> bool:
-    """Whether the API server has lost the first version: it may say so at once, or in the watch."""
+    """Return whether the API server has lost the first version. It may say so at once, or within the watch."""
     try:
         answer = Api.watch(api, path, watch="1", resourceVersion=FIRST, timeoutSeconds="1")
     except Refused as refused:
@@ -145,7 +148,7 @@ def gone(api: Api, path: str) -> bool:
 def test_a_token_that_holds_no_more(
     api: ShortWatches, watched: RecordedWatch, namespace: Namespace, tmp_path: Path
 ) -> None:
-    """The API server refuses it: the list holds and is stale, until the file has another one; then all goes on."""
+    """With an invalid token the list stays in use and is stale. With a valid one in the file everything goes on."""
     create_slice(namespace, "one")
     watched.knows("one")
     namespace.kubectl("delete", "serviceaccount", ACCOUNT)

@@ -1,4 +1,4 @@
-"""What an echo and a reflector do not answer, lest a forged source begins a loop or floods a third party."""
+"""Datagrams that an echo and a reflector do not answer, because a forged source could begin a loop or flood others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PACKET = bytes(LENGTH)  # what a reflector takes for a packet of STAMP, and an e
 
 @contextlib.contextmanager
 def answering(kind: type[UdpEcho | StampReflector], host: str, rate: int) -> Iterator[UdpEcho | StampReflector]:
-    """A running server on a free port of `host`."""
+    """Run a server on a free port of `host`."""
     sock = udp_sockets(host or "0.0.0.0", free_port(socket.SOCK_DGRAM))[0]
     server = kind(sock, rate=AnswerRate(rate))
     server.start()
@@ -32,7 +32,7 @@ def answering(kind: type[UdpEcho | StampReflector], host: str, rate: int) -> Ite
 
 
 def client(host: str, port: int = 0) -> socket.socket:
-    """A bound socket."""
+    """Return a bound socket."""
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
     sock.bind((host, port))
     sock.settimeout(10)
@@ -42,7 +42,7 @@ def client(host: str, port: int = 0) -> socket.socket:
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 @pytest.mark.parametrize("kinds", [(UdpEcho, UdpEcho), (UdpEcho, StampReflector), (StampReflector, StampReflector)])
 def test_two_servers_on_different_ports_soon_stop(kinds: tuple[type[UdpEcho | StampReflector], ...], host: str) -> None:
-    """One forged datagram makes both answer each other, until one of them has reached its answers per second."""
+    """After one forged datagram two echoes answer each other only until one has reached its answers per second."""
     with answering(kinds[0], host, rate=50) as first, answering(kinds[1], host, rate=50) as other:
         other._plain.sendto(PACKET, first.address)
         eventually("one of them refuses", lambda: (first.counts + other.counts).refused)
@@ -59,7 +59,10 @@ def test_two_servers_on_different_ports_soon_stop(kinds: tuple[type[UdpEcho | St
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_an_address_has_so_many_answers(kind: type[UdpEcho | StampReflector], host: str) -> None:
-    """All ports of an address have one cap; what is over it is refused and counted. Another address is answered."""
+    """All ports of an address share one limit. Datagrams beyond it are refused and counted.
+
+    Another address is answered.
+    """
     with answering(kind, host, rate=20) as server:
         for _ in range(5):
             with client(host) as sock:
@@ -74,7 +77,7 @@ def test_an_address_has_so_many_answers(kind: type[UdpEcho | StampReflector], ho
 
 
 def test_echoes_of_single_addresses_share_the_cap() -> None:
-    """A socket that an echo opens for an address counts with the socket that opened it."""
+    """A socket that an echo opens for an address shares the counts of the socket that opened it."""
     with answering(UdpEcho, "", rate=5) as server, client("127.0.0.1") as sock:
         assert isinstance(server, UdpEcho)
         sock.sendto(b"1", ("127.0.0.1", server.server_port))
@@ -85,7 +88,7 @@ def test_echoes_of_single_addresses_share_the_cap() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_a_low_port_is_not_answered(kind: type[UdpEcho | StampReflector], host: str) -> None:
-    """A source port below 1024 may be a server that answers the answer: refused, with a reason of its own."""
+    """A datagram from a port below 1024, where a server may answer the answer, is refused with its own reason."""
     with answering(kind, host, rate=20) as server:
         try:
             low = client(host, 1023)
@@ -99,7 +102,7 @@ def test_a_low_port_is_not_answered(kind: type[UdpEcho | StampReflector], host: 
 
 
 def test_a_second_has_its_own_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An address that reached the cap is answered again when the second is over, and not before."""
+    """An address that reached the limit is answered again in the next second, and not before."""
     now = 100.0
     monkeypatch.setattr("smoker_echo.answer_rate.time.monotonic", lambda: now)
     rate = AnswerRate(2)
@@ -114,7 +117,7 @@ def test_a_second_has_its_own_counts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_memory_is_bounded() -> None:
-    """Beyond SOURCES addresses within a second the others share one count; those that have one keep it."""
+    """Beyond SOURCES addresses within a second all others share one count; those that have one keep it."""
     rate = AnswerRate(3)
     for number in range(SOURCES):
         assert rate.allows(f"address {number}")

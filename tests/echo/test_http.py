@@ -1,4 +1,4 @@
-"""The HTTP echo: what it answers to what."""
+"""The answers of the HTTP echo."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def echo() -> Iterator[HttpEcho]:
 
 @pytest.fixture
 def ask(echo: HttpEcho) -> Ask:
-    """Status, headers and body of a request."""
+    """Send a request. Return status, headers and body."""
 
     def one(method: str, path: str, body: Any = None, **headers: str) -> tuple[int, dict[str, str], bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", echo.server_port, timeout=10)
@@ -47,13 +47,13 @@ def ask(echo: HttpEcho) -> Ask:
 
 
 def test_get_is_ok(ask: Ask) -> None:
-    """200 and `OK`, with or without a query."""
+    """GET gets 200 and `OK`, with or without a query."""
     assert ask("GET", "/")[::2] == (200, b"OK")
     assert ask("GET", "/?x=1")[::2] == (200, b"OK")
 
 
 def test_head_is_get_without_the_body(ask: Ask) -> None:
-    """The headers of GET, and nothing after them."""
+    """HEAD gets the headers of GET and no body."""
     status, headers, body = ask("HEAD", "/")
     assert (status, headers["Content-Length"], body) == (200, "2", b"")
 
@@ -66,7 +66,7 @@ def test_health(ask: Ask) -> None:
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 @pytest.mark.parametrize("size", [0, 1, IN_MEMORY, IN_MEMORY + 1, LIMIT])
 def test_a_body_comes_back_byte_for_byte(ask: Ask, method: str, size: int) -> None:
-    """Whatever the size up to the limit, with its own Content-Type."""
+    """A body of any size up to the limit comes back with its own Content-Type."""
     body = os.urandom(size)
     status, headers, answer = ask(method, "/", body, Content_Type="application/x-thing; v=1")
     assert (status, answer) == (200, body)
@@ -75,7 +75,7 @@ def test_a_body_comes_back_byte_for_byte(ask: Ask, method: str, size: int) -> No
 
 
 def test_a_chunked_body_comes_back_too(ask: Ask) -> None:
-    """Chunks of any size, put together again."""
+    """A body in chunks of any size comes back in one piece."""
     parts = [os.urandom(n) for n in (1, 5000, 70_000, 3)]
     status, _, answer = ask("POST", "/", iter(parts), Transfer_Encoding="chunked")
     assert (status, answer) == (200, b"".join(parts))
@@ -83,7 +83,7 @@ def test_a_chunked_body_comes_back_too(ask: Ask) -> None:
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_body_over_the_limit_is_413(ask: Ask, chunked: bool) -> None:
-    """The body gets a 413 whether its length is declared or not, even if the client sends all of it before it reads."""
+    """A body over the limit gets a 413, with or without a declared length, even if the client sends all of it first."""
     body = os.urandom(LIMIT + 1)
     if chunked:
         assert ask("POST", "/", iter([body]), Transfer_Encoding="chunked")[0] == 413
@@ -93,7 +93,7 @@ def test_a_body_over_the_limit_is_413(ask: Ask, chunked: bool) -> None:
 
 @pytest.mark.parametrize("path", ["/x", "/health/", "//", "/%2e", "*"])
 def test_anything_else_is_404(ask: Ask, path: str) -> None:
-    """Nothing but the two paths."""
+    """Other paths get a 404."""
     assert ask("GET", path)[0] == 404
 
 
@@ -102,13 +102,13 @@ def test_anything_else_is_404(ask: Ask, path: str) -> None:
     [("DELETE", "/", "GET, HEAD, POST, PUT"), ("POST", "/health", "GET, HEAD"), ("BREW", "/", "GET, HEAD, POST, PUT")],
 )
 def test_another_method_is_405_with_allow(ask: Ask, method: str, path: str, allow: str) -> None:
-    """RFC 9110 section 15.5.6: the answer lists what is allowed."""
+    """Another method gets a 405 with the allowed ones (RFC 9110 section 15.5.6)."""
     status, headers, _ = ask(method, path)
     assert (status, headers["Allow"]) == (405, allow)
 
 
 def test_a_keep_alive_connection_serves_on_after_a_body(echo: HttpEcho) -> None:
-    """POST, GET, POST on one connection."""
+    """One connection serves POST, GET and POST."""
     connection = http.client.HTTPConnection("127.0.0.1", echo.server_port, timeout=10)
     for method, body, answer in (("POST", b"a" * 100_000, None), ("GET", None, b"OK"), ("POST", b"b", None)):
         connection.request(method, "/", body)
@@ -117,7 +117,7 @@ def test_a_keep_alive_connection_serves_on_after_a_body(echo: HttpEcho) -> None:
 
 
 def test_all_bodies_together_have_a_limit(echo: HttpEcho, ask: Ask) -> None:
-    """A body that one client sends leaves no room for the next, who gets a 503; afterwards there is room again."""
+    """While one client's body uses all the room, the next gets a 503; afterwards there is room again."""
     echo.max_spooled = 1000
     with socket.create_connection(("127.0.0.1", echo.server_port), timeout=10) as first:
         first.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n" + b"x" * 899)
@@ -131,7 +131,7 @@ def test_all_bodies_together_have_a_limit(echo: HttpEcho, ask: Ask) -> None:
 
 
 def test_large_bodies_of_many_clients_hold_little_memory(start: Start) -> None:
-    """18 clients in the middle of 10 MiB each: far less than those 180 MiB is resident."""
+    """18 clients in the middle of 10 MiB each use much less resident memory than 180 MiB."""
     served = start("smoker-http-echo", HTTP_PORT=0)
     before = resident(served.popen.pid)
     size, clients = 10 * 1024 * 1024, []
@@ -151,5 +151,5 @@ def test_large_bodies_of_many_clients_hold_little_memory(start: Start) -> None:
 
 
 def resident(pid: int) -> float:
-    """MiB of a process."""
+    """Return the resident MiB of a process."""
     return int(Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()[0]) / 1024

@@ -1,4 +1,4 @@
-"""The STAMP reflector: each packet, from the address that was asked, with numbers and times of its own."""
+"""The STAMP reflector: it answers each packet from the requested address, with its own numbers and times."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _block = monkey.get_original("time", "sleep")  # holds up the whole process, as 
 
 
 class Served:
-    """A running reflector on all addresses, and what its observer was told."""
+    """A running reflector on all addresses, and the calls of its observer."""
 
     def __init__(self, **options: Any) -> None:
         self.seen: list[tuple[Any, ...]] = []
@@ -40,7 +40,7 @@ class Served:
             reflector.start()
 
     def client(self, host: str = "127.0.0.1", port: int = 0, source: str = "") -> socket.socket:
-        """A socket connected to the reflector: the kernel drops what comes from elsewhere."""
+        """Return a socket connected to the reflector: the kernel drops packets from elsewhere."""
         sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
         sock.bind((source or ("::1" if ":" in host else "127.0.0.1"), port))
         sock.settimeout(10)
@@ -57,7 +57,7 @@ serve = serving(Served)
 
 
 def ask(sock: socket.socket, sequence: int = 0, length: int = LENGTH, ssid: int = 0, at: int = 0) -> ReflectorPacket:
-    """Do one exchange; the answer must be this question's. `at`: ns since the epoch, 0 for now."""
+    """Do one exchange; the answer must belong to this packet. `at`: ns since the epoch, 0 for now."""
     question = SenderPacket(sequence, at or time.time_ns(), 0x8123, ssid)
     sock.send(pack_sender(question, length))
     answer = unpack_reflector(sock.recv(70_000))
@@ -69,7 +69,7 @@ def ask(sock: socket.socket, sequence: int = 0, length: int = LENGTH, ssid: int 
 
 
 def silent(sock: socket.socket) -> bool:
-    """Whether nothing has come."""
+    """Return whether nothing has come."""
     sock.setblocking(False)
     try:
         sock.recv(10)
@@ -80,19 +80,19 @@ def silent(sock: socket.socket) -> bool:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.77", "127.200.3.4", "::1"])
 def test_the_answer_comes_from_the_address_that_was_asked(serve: Serve, host: str) -> None:
-    """Several addresses on one host, both families: a connected client hears its answers."""
+    """With several addresses and both families, a connected client gets the answers from its address."""
     with serve().client(host) as sock:
         assert [ask(sock, sequence).sequence for sequence in (5, 6)] == [0, 1]
 
 
 def test_a_session_has_numbers_of_its_own(serve: Serve) -> None:
-    """Stateful mode: answers count from 0, whatever the sender's numbers are and whichever never came."""
+    """In stateful mode answers count from 0, whatever the sender's numbers are, and however many are missing."""
     with serve().client() as sock:
         assert [ask(sock, sequence).sequence for sequence in (10, 11, 15, 400, 2**31)] == [0, 1, 2, 3, 4]
 
 
 def test_numbers_that_wrap_are_no_restart(serve: Serve) -> None:
-    """After 2^32 - 1 comes 0 (RFC 1982), and the session goes on."""
+    """0 after 2^32 - 1 (RFC 1982) continues the session."""
     with serve().client() as sock:
         assert [ask(sock, sequence).sequence for sequence in (2**32 - 2, 2**32 - 1, 0, 1)] == [0, 1, 2, 3]
 
@@ -135,7 +135,10 @@ def test_a_sender_that_begins_anew_begins_a_session(
     ],
 )
 def test_neither_a_duplicate_nor_an_overtaken_packet_begins_a_session(serve: Serve, order: tuple[int, ...]) -> None:
-    """They were sent before the packet with the highest number: the answers count on."""
+    """A duplicate and an overtaken packet do not begin a session.
+
+    They were sent before the packet with the highest number.
+    """
     begun = time.time_ns()
     with serve().client() as sock:
         numbers = [ask(sock, sequence, at=begun + sequence * 1_000_000).sequence for sequence in order]
@@ -143,7 +146,7 @@ def test_neither_a_duplicate_nor_an_overtaken_packet_begins_a_session(serve: Ser
 
 
 def test_a_straggler_of_the_first_run_does_not_end_the_second(serve: Serve) -> None:
-    """It takes a number, and the second run counts on after it."""
+    """A late packet of the first run takes a number, and the second run counts on after it."""
     begun = time.time_ns()
     with serve().client() as sock:
         for sequence in range(9):
@@ -154,7 +157,7 @@ def test_a_straggler_of_the_first_run_does_not_end_the_second(serve: Serve) -> N
 
 
 def test_a_sender_without_a_clock_begins_anew_with_0(serve: Serve) -> None:
-    """All its packets have one time: its 0 after another number is all that tells."""
+    """If all packets have the same time, only a 0 after another number shows a new run."""
     with serve().client() as sock:
         numbers = [ask(sock, sequence, at=SECOND).sequence for sequence in (0, 0, 1, 2, 1, 0, 1, 2)]
     assert numbers == [0, 1, 2, 3, 4, 0, 1, 2]
@@ -163,7 +166,10 @@ def test_a_sender_without_a_clock_begins_anew_with_0(serve: Serve) -> None:
 def test_a_sender_whose_clock_was_set_back_begins_anew_after_a_silence(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No packet is overtaken by that much; a number that goes on is the same session still."""
+    """After a silence a lower time begins a session, because no packet is overtaken by that much.
+
+    A consecutive number continues it.
+    """
     monkeypatch.setattr(stamp, "OVERTAKEN", -1.0)
     begun = time.time_ns()
     with serve().client() as sock:
@@ -172,7 +178,7 @@ def test_a_sender_whose_clock_was_set_back_begins_anew_after_a_silence(
 
 
 def test_each_session_identifier_is_a_session(serve: Serve) -> None:
-    """RFC 8972 section 3: the same address and port, another identifier, another count; the answer carries it."""
+    """Each identifier has its own count, also from one address and port, and answers carry it (RFC 8972 section 3)."""
     with serve().client() as sock:
         asked = [(1, 0), (1, 1), (2, 0), (1, 2), (0xFFFF, 7), (2, 1), (0, 0), (0, 1), (0xFFFF, 8)]
         numbers = [ask(sock, sequence, ssid=ssid).sequence for ssid, sequence in asked]
@@ -181,7 +187,7 @@ def test_each_session_identifier_is_a_session(serve: Serve) -> None:
 
 @pytest.mark.parametrize("length", [14, 15, 16, 22, 41, 43, 44, 100])
 def test_random_padding_is_no_session_identifier(serve: Serve, length: int) -> None:
-    """TWAMP's padding begins where STAMP has the identifier, and may differ from packet to packet (RFC 5357 4.1.2)."""
+    """TWAMP's padding begins where STAMP has the identifier, and may change between packets (RFC 5357 4.1.2)."""
     chance = random.Random(length)
     with serve().client() as sock:
         for sequence in range(5):
@@ -192,7 +198,7 @@ def test_random_padding_is_no_session_identifier(serve: Serve, length: int) -> N
 
 @pytest.mark.parametrize("length", [14, 16, 22, 41, 43])
 def test_a_short_packet_of_twamp_light_is_answered(serve: Serve, length: int) -> None:
-    """With the base packet of 44 octets (RFC 8762 section 4.6), the sender's 14 copied, none of its padding."""
+    """A short packet gets the base packet of 44 octets (RFC 8762 section 4.6) with its 14 octets and no padding."""
     question = pack_sender(SenderPacket(3, time.time_ns(), 0x3FFF))[:14].ljust(length, b"\xaa")
     with serve().client() as sock:
         sock.send(question)
@@ -203,7 +209,7 @@ def test_a_short_packet_of_twamp_light_is_answered(serve: Serve, length: int) ->
 
 
 def test_sessions_are_independent(serve: Serve) -> None:
-    """Another port or another address is another session; IPv4 and IPv6 too."""
+    """Another port, another address and another family are other sessions."""
     served = serve()
     with served.client() as one, served.client() as two, served.client("::1") as six:
         port = one.getsockname()[1]
@@ -213,7 +219,7 @@ def test_sessions_are_independent(serve: Serve) -> None:
 
 
 def test_the_oldest_session_is_forgotten(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory is bounded: beyond the limit the session that was silent for longest is forgotten."""
+    """Beyond the limit the session that was silent for longest is forgotten, so memory is bounded."""
     monkeypatch.setattr(stamp, "SESSIONS", 2)
     served = serve()
     with served.client() as a, served.client() as b, served.client() as c:
@@ -223,7 +229,7 @@ def test_the_oldest_session_is_forgotten(serve: Serve, monkeypatch: pytest.Monke
 
 
 def test_a_flood_of_sessions_takes_no_more_memory(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hundred forged senders leave behind no more than the limit."""
+    """A hundred forged senders leave no more sessions than the limit."""
     monkeypatch.setattr(stamp, "SESSIONS", 10)
     served = serve()
     for _ in range(100):
@@ -234,7 +240,7 @@ def test_a_flood_of_sessions_takes_no_more_memory(serve: Serve, monkeypatch: pyt
 
 @pytest.mark.parametrize(("silence", "number"), [(899.0, 1), (901.0, 0)])
 def test_after_refwait_a_session_begins_anew(serve: Serve, silence: float, number: int) -> None:
-    """RFC 8762: 900 seconds of silence end a session, fewer do not."""
+    """900 seconds of silence end a session (RFC 8762), fewer do not."""
     served = serve()
     sessions = served.reflectors[0]._sessions
     with served.client() as sock:
@@ -246,7 +252,7 @@ def test_after_refwait_a_session_begins_anew(serve: Serve, silence: float, numbe
 
 @pytest.mark.parametrize("length", [44, 45, 512, 8193, 65_507])
 def test_an_answer_is_as_long_as_its_question(serve: Serve, length: int) -> None:
-    """And the octets after the packet, be they padding or TLVs, come back as they went."""
+    """An answer is as long as its packet, and octets after the base packet, padding or TLVs, come back unchanged."""
     padding = bytes(i % 251 for i in range(length - LENGTH))
     with serve().client() as sock:
         sock.send(pack_sender(SenderPacket(9, 1)) + padding)
@@ -257,7 +263,7 @@ def test_an_answer_is_as_long_as_its_question(serve: Serve, length: int) -> None
 
 
 def test_the_senders_octets_come_back_bit_by_bit(serve: Serve) -> None:
-    """A timestamp finer than a nanosecond, or of PTP's format, is not ours to round."""
+    """The sender's timestamp comes back bit by bit, also finer than a nanosecond or in PTP's format."""
     question = bytes.fromhex("fffffffe 00000001 00000001 c0ff") + bytes(30)
     with serve().client() as sock:
         sock.send(question)
@@ -267,7 +273,7 @@ def test_the_senders_octets_come_back_bit_by_bit(serve: Serve) -> None:
 
 @pytest.mark.parametrize("length", [0, 1, 13])
 def test_what_is_too_short_is_counted_and_not_answered(serve: Serve, length: int) -> None:
-    """Nor does it take a number: the packet after it has the first."""
+    """A packet that is too short is counted, not answered, and takes no number."""
     served = serve()
     with served.client() as sock:
         sock.send(bytes(length))
@@ -305,7 +311,7 @@ def test_two_reflectors_do_not_talk_for_ever() -> None:
 
 
 def test_its_own_port_and_the_standard_echo_are_never_answered(serve: Serve) -> None:
-    """The default: the port it listens on itself, on whatever host, and RFC 862's."""
+    """By default packets from its own port on any host, and from RFC 862's port, get no answer."""
     served = serve()
     assert served.reflectors[0].never == {7, served.port}
 
@@ -326,7 +332,7 @@ def test_an_echo_and_a_reflector_do_not_talk_for_ever(serve: Serve) -> None:
 
 
 def test_times_are_in_their_order(serve: Serve) -> None:
-    """Sent, received there, answered there, here: one clock on one host, so none is before the one before it."""
+    """The four times of an exchange on one host are in order, because they use one clock."""
     with serve().client() as sock:
         for _ in range(20):
             begun = time.time_ns()
@@ -336,7 +342,7 @@ def test_times_are_in_their_order(serve: Serve) -> None:
 
 
 def test_the_receive_time_is_the_kernels(serve: Serve) -> None:
-    """A reflector that is held up says when the packet arrived, not when it got round to it."""
+    """A reflector that is held up reports when the packet arrived, and not when it read it."""
     with serve().client() as sock:
 
         def residence() -> int:
@@ -351,7 +357,7 @@ def test_the_receive_time_is_the_kernels(serve: Serve) -> None:
 @pytest.mark.parametrize("ttl", [1, 33, 64, 255])
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_the_ttl_it_arrived_with_is_told(serve: Serve, host: str, ttl: int) -> None:
-    """IPv4's TTL and IPv6's hop limit: the hops between are the sender's to count."""
+    """The answer has IPv4's TTL or IPv6's hop limit of the packet."""
     with serve().client(host) as sock:
         if ":" in host:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, ttl)
@@ -361,7 +367,7 @@ def test_the_ttl_it_arrived_with_is_told(serve: Serve, host: str, ttl: int) -> N
 
 
 def test_a_flood_is_answered_in_batches_and_in_order(serve: Serve) -> None:
-    """200 packets at once, more than a batch: all are answered, in order."""
+    """200 packets at once, more than a batch, are all answered, in order."""
     served = serve()
     with served.client() as sock:
         for sequence in range(200):
@@ -372,7 +378,7 @@ def test_a_flood_is_answered_in_batches_and_in_order(serve: Serve) -> None:
 
 
 class Wrapped:
-    """A socket of the reflector's, of which a test replaces one method."""
+    """A socket of the reflector in which a test replaces one method."""
 
     def __init__(self, sock: Any) -> None:
         self._sock = sock
@@ -382,7 +388,7 @@ class Wrapped:
 
 
 def test_an_answer_that_cannot_be_sent_is_told(serve: Serve) -> None:
-    """It has its number all the same: to the sender it is an answer that was lost, not a question."""
+    """An answer that cannot be sent is reported and keeps its number: for the sender it is a lost answer."""
 
     class Refusing(Wrapped):
         times = 1
@@ -405,7 +411,7 @@ def test_an_answer_that_cannot_be_sent_is_told(serve: Serve) -> None:
 
 
 def test_a_datagram_that_cannot_be_read_is_told(serve: Serve) -> None:
-    """And the next one is served."""
+    """A datagram that cannot be read is reported, and the next one is served."""
 
     class Failing(Wrapped):
         times = 1
@@ -425,10 +431,10 @@ def test_a_datagram_that_cannot_be_read_is_told(serve: Serve) -> None:
 
 
 def test_where_the_kernel_tells_nothing_the_clock_stands_in(serve: Serve) -> None:
-    """No stamp, no TTL, no destination: it answers with its clock and a TTL of 0."""
+    """Without the kernel's stamp, TTL and destination it answers with its clock and a TTL of 0."""
 
     class Telling(Wrapped):
-        """Nothing."""
+        """Calls without an answer."""
 
         def recvmsg_into(self, *arguments: Any) -> Any:
             count, _ancillary, flags, client = self._sock.recvmsg_into(*arguments)
@@ -444,7 +450,7 @@ def test_where_the_kernel_tells_nothing_the_clock_stands_in(serve: Serve) -> Non
 
 
 def test_a_kernel_without_these_options_is_no_reason_to_fail() -> None:
-    """It reflects without them."""
+    """A reflector on a kernel without these options works without them."""
 
     class Old:
         family = socket.AF_INET
@@ -456,7 +462,7 @@ def test_a_kernel_without_these_options_is_no_reason_to_fail() -> None:
 
 
 def test_it_says_whether_it_serves(serve: Serve) -> None:
-    """Ready while it listens, never stuck."""
+    """It is ready while it listens, and never stuck."""
     reflector = serve().reflectors[0]
     assert (reflector.unready(), reflector.stuck()) == ("", "")
     reflector.close()

@@ -1,4 +1,4 @@
-"""STAMP test packets against the RFC's figures, and against a decoder that somebody else wrote."""
+"""STAMP test packets, compared with the RFC's figures and with an independent decoder."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ ANSWER = ReflectorPacket(
 
 
 def octets(figure: list[tuple[int, str]]) -> bytes:
-    """The packet of a figure; its offsets are where its fields are."""
+    """Return the packet of a figure; its offsets are those of its fields."""
     raw = b""
     for offset, field in figure:
         assert len(raw) == offset
@@ -108,19 +108,19 @@ def some_answers(count: int) -> Iterable[ReflectorPacket]:
 
 
 def test_a_question_has_the_layout_of_figure_2() -> None:
-    """Octet by octet, written and read."""
+    """A sender packet is written and read octet by octet as in figure 2."""
     assert pack_sender(QUESTION) == octets(SENDER)
     assert unpack_sender(octets(SENDER)) == QUESTION
 
 
 def test_an_answer_has_the_layout_of_figure_5() -> None:
-    """Octet by octet, written and read."""
+    """A reflector packet is written and read octet by octet as in figure 5."""
     assert pack_reflector(ANSWER) == octets(REFLECTOR)
     assert unpack_reflector(octets(REFLECTOR)) == ANSWER
 
 
 def test_what_must_be_zero_is_not_looked_at() -> None:
-    """A sender that fills those octets, as TWAMP's padding does, is understood all the same."""
+    """Octets that must be zero are ignored: TWAMP's padding may fill them."""
     question, answer = bytearray(octets(SENDER)), bytearray(octets(REFLECTOR))
     question[14:44] = b"\xff" * 30
     answer[38:40] = b"\xff" * 2
@@ -130,26 +130,26 @@ def test_what_must_be_zero_is_not_looked_at() -> None:
 
 
 def test_an_unknown_error_is_said_as_the_rfc_wants_it() -> None:
-    """RFC 4656 section 4.1.2: not synchronised, NTP's format, and a multiplier other than 0 (that is corrupt)."""
+    """An unknown error: not synchronised, NTP's format, a multiplier other than 0 (RFC 4656 section 4.1.2)."""
     assert struct.unpack_from("!H", pack_sender(SenderPacket(0, 0)), 12)[0] == ERROR_ESTIMATE
     assert (ERROR_ESTIMATE >> 15, ERROR_ESTIMATE >> 14 & 1, ERROR_ESTIMATE & 0xFF) == (0, 0, 1)
 
 
 def test_questions_come_back_as_they_were() -> None:
-    """Any sequence number, any error estimate, every nanosecond from 1970 to 2106."""
+    """A sender packet with any sequence number, error estimate and nanosecond from 1970 to 2106 is read as written."""
     for question in random_packets(2000):
         assert unpack_sender(pack_sender(question)) == question
 
 
 def test_answers_come_back_as_they_were() -> None:
-    """All eight fields."""
+    """All eight fields of a reflector packet are read as written."""
     for answer in some_answers(2000):
         assert unpack_reflector(pack_reflector(answer)) == answer
 
 
 @pytest.mark.parametrize("rest", [0, 1, 2, 499_999_999, 500_000_000, 999_999_998, 999_999_999])
 def test_no_nanosecond_is_lost_at_the_edges(rest: int) -> None:
-    """Where a second ends and begins, and where an era does."""
+    """No nanosecond is lost at the ends of a second and of an era."""
     for second in (0, 1, ERA_1 // SECOND - 1, ERA_1 // SECOND, LAST // SECOND):
         sent = second * SECOND + rest
         assert unpack_sender(pack_sender(SenderPacket(0, sent))).sent == sent
@@ -166,27 +166,27 @@ def test_no_nanosecond_is_lost_at_the_edges(rest: int) -> None:
     ],
 )
 def test_dates_are_those_of_the_ntp_table(date: tuple[int, int, int], seconds: int) -> None:
-    """RFC 5905 figure 4, and the day before its era 1."""
+    """The dates are those of RFC 5905 figure 4, and the day before era 1."""
     sent = nanoseconds(*date)
     assert ntp_seconds(sent) == seconds
     assert unpack_sender(pack_sender(SenderPacket(0, sent))).sent == sent
 
 
 def test_the_era_turns_within_a_nanosecond() -> None:
-    """All bits set is the end of era 0, none the beginning of era 1."""
+    """All bits set is the end of era 0, none is the beginning of era 1."""
     assert pack_sender(SenderPacket(0, ERA_1 - 1))[4:12] == bytes.fromhex("ffffffff fffffffb")
     assert pack_sender(SenderPacket(0, ERA_1))[4:12] == bytes(8)
     assert unpack_sender(bytes(LENGTH)).sent == ERA_1
 
 
 def test_a_train_across_the_era_keeps_its_residence() -> None:
-    """Received before it and answered after: the difference is what it was."""
+    """A packet received before the end of an era and answered after it keeps the right difference."""
     answer = ReflectorPacket(0, ERA_1 + 700, ERA_1 - 300, 0, ERA_1 - 5000, 64)
     assert unpack_reflector(pack_reflector(answer)).residence == 1000
 
 
 def test_the_session_identifier_has_its_place() -> None:
-    """RFC 8972 figures 1 and 2: octets 14 and 15 of both packets, followed by zeros in the sender's."""
+    """It is in octets 14 and 15 of both packets (RFC 8972 figures 1 and 2), followed by zeros in the sender's."""
     question, answer = replace(QUESTION, ssid=0xABCD), replace(ANSWER, ssid=0xABCD)
     raw = octets(SENDER)[:14] + b"\xab\xcd" + octets(SENDER)[16:]
     assert pack_sender(question) == raw
@@ -198,28 +198,28 @@ def test_the_session_identifier_has_its_place() -> None:
 
 @pytest.mark.parametrize("length", [0, 1, 13])
 def test_a_sender_packet_without_its_fields_is_malformed(length: int) -> None:
-    """Below 14 octets (RFC 5357 section 4.1.2) the error says both numbers."""
+    """Below 14 octets (RFC 5357 section 4.1.2) the error contains both numbers."""
     with pytest.raises(Malformed, match=rf"^{length} octets are too few for a STAMP packet, its fields have 14$"):
         unpack_sender(octets(SENDER)[:length])
 
 
 @pytest.mark.parametrize("length", [0, 1, 14, 27])
 def test_an_answer_without_its_fields_is_malformed(length: int) -> None:
-    """Below 28 octets it does not say what it answers."""
+    """Below 28 octets an answer does not contain the number of its packet."""
     with pytest.raises(Malformed, match=rf"^{length} octets are too few for a STAMP answer, its fields have 28$"):
         unpack_reflector(octets(REFLECTOR)[:length])
 
 
 @pytest.mark.parametrize("length", [44, 100])
 def test_a_sender_packet_that_comes_back_is_no_answer(length: int) -> None:
-    """An echo on the reflector's port: where an answer has its receive timestamp, there is none."""
+    """A returned sender packet, as from an echo on the reflector's port, has no receive timestamp and is no answer."""
     with pytest.raises(Malformed, match=r"^a STAMP answer has a receive timestamp$"):
         unpack_reflector(pack_sender(replace(QUESTION, ssid=7), length))
 
 
 @pytest.mark.parametrize("length", [14, 15, 16, 41, 43])
 def test_a_short_sender_packet_is_read(length: int) -> None:
-    """TWAMP Light's: whatever its padding, there is no session identifier in it."""
+    """A short packet of TWAMP Light is read without a session identifier, whatever its padding."""
     for padding in (bytes(44), b"\xff" * 44):
         assert unpack_sender((octets(SENDER)[:14] + padding)[:length]) == QUESTION
 
@@ -236,25 +236,25 @@ def test_a_short_sender_packet_is_read(length: int) -> None:
     ],
 )
 def test_a_short_answer_is_read(length: int, missing: dict[str, int]) -> None:
-    """TWAMP Light's has 41 octets, and some end with the last copied field: what is missing is 0."""
+    """Answers of TWAMP Light have 41 octets, some end with the last copied field: missing fields are 0."""
     for raw in (octets(REFLECTOR)[:length], memoryview(octets(REFLECTOR))[:length]):
         assert unpack_reflector(raw) == replace(ANSWER, **missing)
 
 
 def test_what_follows_the_packet_is_not_looked_at() -> None:
-    """Padding and TLVs, in bytes or in a buffer that is read into."""
+    """Padding and TLVs after the packet are ignored, in bytes and in a buffer."""
     assert unpack_sender(memoryview(octets(SENDER) + b"\xff" * 9)) == QUESTION
     assert unpack_reflector(memoryview(octets(REFLECTOR) + b"\xff" * 9)) == ANSWER
 
 
 def test_a_question_is_padded_with_zeros() -> None:
-    """To the length that is asked for, never cut."""
+    """A sender packet is padded with zeros to the requested length and never cut."""
     assert pack_sender(QUESTION, 1000) == octets(SENDER) + bytes(956)
     assert pack_sender(QUESTION, 3) == octets(SENDER)
 
 
 def test_numbers_wrap() -> None:
-    """Session 2^32 + 5 packets old: the field has 32 bits."""
+    """Sequence number 2^32 + 5 wraps: the field has 32 bits."""
     assert unpack_sender(pack_sender(SenderPacket(2**32 + 5, 0))).sequence == 5
     answer = ReflectorPacket(2**32 + 5, 0, 0, 0, 0, 0)
     assert unpack_reflector(pack_reflector(answer)).sequence == 5
@@ -262,7 +262,7 @@ def test_numbers_wrap() -> None:
 
 @pytest.mark.parametrize("padding", [b"", b"x", bytes(range(256))])
 def test_an_answer_copies_what_is_the_senders(padding: bytes) -> None:
-    """A timestamp finer than a nanosecond, or of another format, goes back bit by bit; so does what follows it."""
+    """A timestamp finer than a nanosecond, or of another format, is copied bit by bit, and so is what follows it."""
     chance = random.Random(44)
     for _ in range(200):
         question = chance.randbytes(LENGTH) + padding
@@ -276,7 +276,7 @@ def test_an_answer_copies_what_is_the_senders(padding: bytes) -> None:
 
 
 def tshark() -> str:
-    """The decoder; on a machine of the CI it must be there."""
+    """The decoder; in CI it must be installed."""
     found = shutil.which("tshark")
     if found is None and os.environ.get("CI") == "true":
         pytest.fail("tshark is not installed: the wire format is compared with nobody else's")
@@ -286,7 +286,7 @@ def tshark() -> str:
 
 
 def capture(path: Path, packets: Iterable[tuple[int, int, bytes]]) -> None:
-    """A pcap file of UDP over IPv4: from port, to port, payload."""
+    """Return a pcap file of UDP over IPv4: source port, destination port, payload."""
     with path.open("wb") as file:
         file.write(struct.pack("=IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65_535, 101))  # LINKTYPE_RAW
         for source, destination, payload in packets:
@@ -316,13 +316,13 @@ def dissected(path: Path) -> list[dict[str, Any]]:
 
 
 def instant(text: str) -> int:
-    """Nanoseconds since the epoch of `2026-11-23T16:08:08.123456789Z`."""
+    """Return the nanoseconds since the epoch of `2026-11-23T16:08:08.123456789Z`."""
     whole, _, fraction = text.removesuffix("Z").partition(".")
     return int(datetime.fromisoformat(whole).replace(tzinfo=UTC).timestamp()) * SECOND + int(fraction.ljust(9, "0"))
 
 
 def same_instant(text: str, expected: int) -> bool:
-    """To the nanosecond: a fraction of 32 bits is cut by one reader and rounded by the other."""
+    """Compare to the nanosecond: one reader cuts a fraction of 32 bits, the other rounds it."""
     return abs(instant(text) - expected) <= 1
 
 

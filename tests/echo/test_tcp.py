@@ -21,7 +21,7 @@ Serve = Callable[..., "Served"]
 
 
 class Served:
-    """A running echo and what its observer was told."""
+    """A running echo and the calls of its observer."""
 
     def __init__(self, host: str = "127.0.0.1", **options: Any) -> None:
         self.ended: list[tuple[Any, ...]] = []
@@ -49,7 +49,7 @@ def read_exactly(sock: socket.socket, count: int) -> bytes:
 
 @pytest.mark.parametrize("size", [1, 4, READ - 1, READ, READ + 1, 300_000])
 def test_every_byte_comes_back_in_order(serve: Serve, size: int) -> None:
-    """Whatever the size, what comes back is what was sent."""
+    """Data of any size comes back unchanged."""
     data = os.urandom(size)
     with serve().connect() as sock:
         sending = gevent.spawn(sock.sendall, data)
@@ -66,7 +66,7 @@ def test_both_families_are_answered(serve: Serve, host: str) -> None:
 
 
 def test_a_half_closed_client_gets_all_it_is_owed_then_fin(serve: Serve) -> None:
-    """8 MiB sent by a client that reads nothing until it has closed its side: all of it comes back, then the end."""
+    """A client that reads only after it has closed its side gets all of its 8 MiB, then the end."""
     served = serve()
     data = os.urandom(8 * 1024 * 1024)
     with served.connect() as sock:
@@ -85,7 +85,7 @@ def test_a_half_closed_client_gets_all_it_is_owed_then_fin(serve: Serve) -> None
 
 
 def fill_buffers(sock: socket.socket, done: Callable[[], Any]) -> None:
-    """Send all that both kernels take and read nothing, until `done`."""
+    """Send all that both kernels accept, and read nothing, until `done`."""
     sock.setblocking(False)
 
     def full() -> bool:
@@ -98,7 +98,7 @@ def fill_buffers(sock: socket.socket, done: Callable[[], Any]) -> None:
 
 
 def test_a_slow_reader_holds_bounded_memory(serve: Serve) -> None:
-    """A client that sends for ever and reads nothing is not read from: what is held for it is one read."""
+    """The echo does not read from a client that never reads: it holds only one read for it."""
     served = serve()
     open_now = served.server.connections.each
     with served.connect() as sock:
@@ -121,7 +121,7 @@ def test_an_idle_connection_is_closed(serve: Serve) -> None:
 
 
 def test_a_peer_that_stops_reading_is_idle_too(serve: Serve) -> None:
-    """A connection that owes bytes nobody takes is reset, so that the kernel keeps nothing of it either."""
+    """A connection whose client stops reading is reset, so that the kernel keeps none of its bytes."""
     served = serve(idle_timeout=0.2)
     with served.connect() as sock, pytest.raises(ConnectionError):
         fill_buffers(sock, lambda: False)
@@ -129,7 +129,7 @@ def test_a_peer_that_stops_reading_is_idle_too(serve: Serve) -> None:
 
 
 def test_a_slow_but_reading_client_is_not_idle(serve: Serve) -> None:
-    """A client whose window never opens wide still takes bytes: it outlives several idle timeouts."""
+    """A client that reads slowly outlives several idle timeouts."""
     served = serve(idle_timeout=1.5)
     with served.connect() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
@@ -143,7 +143,7 @@ def test_a_slow_but_reading_client_is_not_idle(serve: Serve) -> None:
 
 
 def test_a_reset_has_a_cause(serve: Serve) -> None:
-    """A client that resets ends its own connection only, with the kernel's words."""
+    """A client that resets ends only its own connection, and the observer gets the kernel's words."""
     served = serve()
     with served.connect() as other:
         sock = served.connect()
@@ -158,7 +158,7 @@ def test_a_reset_has_a_cause(serve: Serve) -> None:
 
 
 def test_drain_waits_and_then_cuts(serve: Serve) -> None:
-    """After close nobody gets in; who is in is served until the time is up, then cut and counted."""
+    """After close no connection is accepted. Open ones are served until the time is up, then cut and counted."""
     served = serve()
     with served.connect() as sock:
         sock.sendall(b"a")
@@ -175,7 +175,7 @@ def test_drain_waits_and_then_cuts(serve: Serve) -> None:
 
 
 def test_ten_thousand_idle_connections_cost_at_most_250_mib(start: Any) -> None:
-    """With 10,000 idle connections a fresh one is still served, within 250 MiB."""
+    """With 10,000 idle connections a new one is served, within 250 MiB."""
     many = 10_000
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert hard == resource.RLIM_INFINITY or hard > many + 500, f"too few descriptors: {hard}"

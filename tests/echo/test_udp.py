@@ -1,4 +1,4 @@
-"""The UDP echo: every datagram, from the address that was asked, and never to another echo."""
+"""The UDP echo: it answers every datagram from the requested address, and never another echo."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Serve = Callable[..., "Served"]
 
 
 class Served:
-    """A running echo on all addresses, and what its observer was told."""
+    """A running echo on all addresses, and the calls of its observer."""
 
     def __init__(self, **options: Any) -> None:
         self.seen: list[tuple[Any, ...]] = []
@@ -29,7 +29,7 @@ class Served:
             server.start()
 
     def client(self, host: str = "127.0.0.1", port: int = 0) -> socket.socket:
-        """A socket connected to the echo: the kernel drops what comes from elsewhere."""
+        """Return a socket connected to the echo: the kernel drops datagrams from elsewhere."""
         sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
         sock.bind(("::1" if ":" in host else "127.0.0.1", port))
         sock.settimeout(10)
@@ -47,7 +47,7 @@ serve = serving(Served)
 
 @pytest.mark.parametrize("size", [0, 1, 4, 8192, 8193, 65_507])
 def test_whole_datagrams_come_back(serve: Serve, size: int) -> None:
-    """Empty ones and the largest there can be, in one piece."""
+    """Empty datagrams and the largest possible ones come back in one piece."""
     data = bytes(i % 251 for i in range(size))
     with serve().client() as sock:
         sock.send(data)
@@ -56,7 +56,7 @@ def test_whole_datagrams_come_back(serve: Serve, size: int) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.77", "127.200.3.4", "::1"])
 def test_the_answer_comes_from_the_address_that_was_asked(serve: Serve, host: str) -> None:
-    """Several addresses on one host, both families: a connected client hears its answer."""
+    """With several addresses and both families, a connected client gets the answer from its address."""
     with serve().client(host) as sock:
         for payload in (b"one", b"two"):
             sock.send(payload)
@@ -64,7 +64,7 @@ def test_the_answer_comes_from_the_address_that_was_asked(serve: Serve, host: st
 
 
 def test_an_echo_port_is_never_answered_and_counted(serve: Serve) -> None:
-    """A datagram that seems to come from another echo's port gets no answer, or two echoes would talk for ever."""
+    """A datagram from another echo's port gets no answer, because two echoes would answer each other for ever."""
     served = serve()
     evil = free_port(socket.SOCK_DGRAM)
     for server in served.servers:
@@ -81,7 +81,7 @@ def test_an_echo_port_is_never_answered_and_counted(serve: Serve) -> None:
 
 
 def test_its_own_port_and_the_standard_one_are_echo_ports(serve: Serve) -> None:
-    """The default: the port it listens on itself, on whatever host, and RFC 862's."""
+    """By default datagrams from its own port on any host, and from RFC 862's port, get no answer."""
     served = serve()
     assert served.servers[0].never == {7, served.port}
 
@@ -105,7 +105,7 @@ def test_two_echoes_do_not_talk_for_ever(serve: Serve) -> None:
 
 
 def test_a_flood_is_answered_in_batches_and_in_order(serve: Serve) -> None:
-    """200 datagrams at once, more than a batch: all come back, in order."""
+    """200 datagrams at once, more than a batch, all come back in order."""
     served = serve()
     with served.client() as sock:
         for number in range(200):
@@ -115,7 +115,7 @@ def test_a_flood_is_answered_in_batches_and_in_order(serve: Serve) -> None:
 
 
 def test_an_answer_that_cannot_be_sent_is_told(serve: Serve) -> None:
-    """A send error is counted to its client; the next one is served."""
+    """A send error is counted for its client, and the next one is served."""
     served = serve()
     server = served.servers[0]
 
@@ -143,7 +143,7 @@ def test_an_answer_that_cannot_be_sent_is_told(serve: Serve) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.9", "::1"])
 def test_an_address_that_was_asked_gets_an_echo_of_its_own(serve: Serve, host: str) -> None:
-    """The second datagram to an address is answered by a socket bound to it; the port stays ours alone."""
+    """A socket bound to the address answers the second datagram to it, and no other process can take the port."""
     served = serve()
     server = served.servers[1 if ":" in host else 0]
     with served.client(host) as sock:
@@ -163,7 +163,7 @@ def test_an_address_that_was_asked_gets_an_echo_of_its_own(serve: Serve, host: s
 
 
 def test_an_echo_of_its_own_refuses_as_its_parent_does(serve: Serve) -> None:
-    """An echo port is one for both sockets."""
+    """Both sockets refuse the ports of echoes."""
     evil = free_port(socket.SOCK_DGRAM)
     served = serve(never={evil})
     with served.client() as fine, served.client(port=evil) as sock:
@@ -175,7 +175,7 @@ def test_an_echo_of_its_own_refuses_as_its_parent_does(serve: Serve) -> None:
 
 
 def test_a_shortage_of_descriptors_costs_nothing_but_speed(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no socket can be had for an address, the first one goes on answering for it."""
+    """If no socket is available for an address, the first one keeps answering for it."""
     served = serve()
     with served.client() as sock:
 
@@ -190,7 +190,10 @@ def test_a_shortage_of_descriptors_costs_nothing_but_speed(serve: Serve, monkeyp
 
 
 def test_a_defect_does_not_end_the_service(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """gevent stops watching a socket whose callback raises: a defect is reported, and the next datagram is answered."""
+    """gevent stops watching a socket whose callback raises.
+
+    So a defect is reported and caught, and the next datagram is answered.
+    """
     served = serve()
 
     def defect(*_: Any) -> Any:
@@ -207,7 +210,10 @@ def test_a_defect_does_not_end_the_service(serve: Serve, monkeypatch: pytest.Mon
 
 
 def test_where_answers_leave_from() -> None:
-    """ip(7) and RFC 3542: the local address is kept, the interface only for link-local, multicast has no source."""
+    """Answers keep the local address; the interface only for link-local ones.
+
+    Multicast has no source (ip(7), RFC 3542).
+    """
     v4 = IN_PKTINFO.pack(3, b"\x0a\0\0\1", b"\x0a\0\0\xff")
     assert answer_from(socket.IPPROTO_IP, IP_PKTINFO, v4)[0][2] == IN_PKTINFO.pack(0, b"\x0a\0\0\1", bytes(4))
     for address, interface in (("fd00::1", 0), ("fe80::1", 5)):

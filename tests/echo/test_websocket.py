@@ -1,4 +1,4 @@
-"""The WebSocket behind /ws of the HTTP echo, asked by the client of the library websockets."""
+"""The WebSocket at /ws of the HTTP echo, tested with the client of the library websockets."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def client(echo: HttpEcho, path: str = "/ws") -> Iterator[ClientConnection]:
 
 @pytest.mark.parametrize("message", ["PING", "", "bücher\N{SNOWMAN}", b"\x00\xff", b"x" * MOST], ids=repr)
 def test_every_message_comes_back(echo: HttpEcho, message: str | bytes) -> None:
-    """A text or bytes of any length, twice on one connection, and counted like a request."""
+    """A text or bytes of any length comes back, twice on one connection, and is counted like a request."""
     with client(echo, "/ws?x=1") as ws:
         for _ in range(2):
             ws.send(message)
@@ -66,7 +66,7 @@ def test_the_websocket_probe(echo: HttpEcho) -> None:
 
 
 def test_a_message_that_is_too_long(echo: HttpEcho) -> None:
-    """It is closed with 1009 before all of it has come."""
+    """A message that is too long is refused with 1009 before all of it has come."""
     with client(echo) as ws:
         ws.send([b"x" * MOST, b"y"])
         with pytest.raises(ConnectionClosed):
@@ -75,7 +75,7 @@ def test_a_message_that_is_too_long(echo: HttpEcho) -> None:
 
 
 def test_a_server_that_stops(echo: HttpEcho) -> None:
-    """It closes each connection with code 1001, and none has to be cut."""
+    """A server that stops closes each connection with code 1001, and none has to be cut."""
     with client(echo) as ws:
         ws.send("PING")
         assert ws.recv(PLENTY) == "PING"
@@ -87,7 +87,7 @@ def test_a_server_that_stops(echo: HttpEcho) -> None:
 
 
 def test_a_client_that_says_nothing() -> None:
-    """It is cut after the time that a request has."""
+    """A silent client is disconnected after the time limit of a request."""
     echo = HttpEcho(tcp_listener(HOST, 0), timeout=0.1)
     echo.start()
     try:
@@ -113,7 +113,7 @@ KEY = b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==
 
 
 def test_what_is_no_websocket(echo: HttpEcho) -> None:
-    """A plain request is answered 426, one without a key 400, and elsewhere an offer is ignored as before."""
+    """A plain request gets a 426, one without a key a 400, and on other paths an offer is ignored as before."""
     assert said(echo, b"GET /ws HTTP/1.1\r\nHost: x\r\n\r\n").startswith(b"HTTP/1.1 426 Upgrade Required\r\n")
     assert said(echo, HEAD % b"/ws" + b"\r\n").startswith(b"HTTP/1.1 400 Bad Request\r\n")
     assert said(echo, HEAD % b"/" + KEY + b"\r\n").startswith(b"HTTP/1.1 200 OK\r\n")
@@ -152,7 +152,7 @@ def test_a_host_that_is_no_name(echo: HttpEcho) -> None:
     )
 )
 def test_any_frames_are_answered_or_refused(echo: HttpEcho, frames: list[bytes]) -> None:
-    """Frames at random end the connection, and the next client is served."""
+    """Random frames end the connection, and the next client is served."""
     assert said(echo, HEAD % b"/ws" + KEY + b"\r\n" + b"".join(frames)).startswith(b"HTTP/1.1 101 ")
     assert not [handler for handler in echo.connections.each() if handler.error.startswith("Type")]
     gevent.sleep(0)

@@ -1,4 +1,4 @@
-"""docs/api.md, made from the document of the API: `python -m tests.hub.api_page --write`; a test compares the two."""
+"""Make docs/api.md from the document of the API: `python -m tests.hub.api_page --write`; a test compares the two."""
 
 from __future__ import annotations
 

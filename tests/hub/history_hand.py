@@ -28,11 +28,11 @@ class Kept(NamedTuple):
 
     @property
     def at(self) -> float:
-        """The date of now."""
+        """Return the present date."""
         return self.clock.wall_time()
 
     def look(self, seconds: float = 5.0) -> float:
-        """Look once, after so many seconds, and return the date of the look once it is written."""
+        """Look once, after so many seconds. Return the date of the look once it is written."""
         self.clock.instant += seconds
         self.hub.look()
         self.written()
@@ -59,7 +59,7 @@ class Kept(NamedTuple):
 def keeping(
     folder: Path, found: list[Prober], clock: ManualClock | None = None, *, begins: bool = True, **options: Any
 ) -> Iterator[Kept]:
-    """A hub that asks these probers and writes to `folder`; from the start, where it `begins`."""
+    """Run a hub that asks these probers and writes to `folder`; from the start, if it `begins`."""
     clock = clock or ManualClock()
     hub = hub_of(found, clock)
     history = History(hub, folder, **options)

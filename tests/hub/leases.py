@@ -1,4 +1,4 @@
-"""An API server's Leases on loopback: names, versions, conflicts and rights as the real one has them."""
+"""An API server with Leases on loopback: names, versions, conflicts and rights as in the real one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REASONS = {200: "OK", 201: "Created", 403: "Forbidden", 404: "Not Found", 409: "
 
 
 class Leases:
-    """The stored Leases by name. `status`: answer everything with it, where it is not 0."""
+    """The stored Leases by name. `status`: answer everything with it, unless it is 0."""
 
     def __init__(self) -> None:
         self.items: dict[str, dict[str, Any]] = {}
@@ -32,7 +32,7 @@ class Leases:
         self.server.start()
 
     def holder(self, name: str) -> str:
-        """Return who holds a Lease."""
+        """Return the holder of a Lease."""
         return str(self.items[name]["spec"]["holderIdentity"])
 
     def store(self, name: str, spec: dict[str, Any]) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class Leases:
 
 @contextlib.contextmanager
 def leases() -> Iterator[Leases]:
-    """An API server that has Leases."""
+    """An API server with Leases."""
     made = Leases()
     try:
         yield made

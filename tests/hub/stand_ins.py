@@ -1,4 +1,4 @@
-"""What the hub's tests share: a clock that is moved by hand, places that are given, probers that answer as told."""
+"""What the hub's tests share: a manual clock, given places, and probers with given answers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WALL = 1_700_000_000.0
 
 
 class ManualClock(Clock):
-    """Clocks that move by hand."""
+    """Clocks that a test moves."""
 
     def __init__(self) -> None:
         self.instant = 1000.0
@@ -50,14 +50,14 @@ class FixedAddresses:
         return self.addresses
 
     def start(self) -> None:
-        """Nothing to watch."""
+        """Do nothing: the places are fixed."""
 
     def close(self) -> None:
-        """Nothing to watch."""
+        """Do nothing: the places are fixed."""
 
 
 class Prober:
-    """A prober on loopback: its state, or raw bytes in its place; what it was asked."""
+    """A prober on loopback: its state, or raw bytes instead, and the requests that it got."""
 
     def __init__(self, state: State) -> None:
         self.state, self.raw, self.silent = state, b"", False

@@ -1,4 +1,4 @@
-"""The API and the page: what they say, what they refuse, what they escape."""
+"""The API and the page: their answers, refusals and escaping."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HOSTILE = '<img src=x onerror="alert(1)">\u202eevil\n'
 
 
 def ask(hub: Hub, path: str, method: str = "GET", **more: str) -> Got:
-    """Status, body and headers."""
+    """Send a request. Return status, body and headers."""
     return ask_of(Sources(hub=hub, stream=Stream(hub)), path, method, **more)
 
 
@@ -48,7 +48,7 @@ def ask_of(
     tag: str = "",
     **more: str,
 ) -> Got:
-    """The same of a hub with more sources."""
+    """Do the same with a hub that has more sources."""
     got: list[Any] = []
     env = {"PATH_INFO": path, "REQUEST_METHOD": method, "QUERY_STRING": query, "HTTP_ACCEPT": accept}
     env |= {"HTTP_IF_NONE_MATCH": tag, **more}
@@ -67,7 +67,7 @@ def faulty() -> Iterator[Hub]:
 
 
 def test_the_summary_says_it_in_one_sentence(faulty: Hub) -> None:
-    """State, counts and age beside the sentence."""
+    """The summary has state, counts and age in addition to the sentence."""
     status, body, headers = ask(faulty, "/api/v1/summary")
     found = json.loads(body)
     assert (status, headers["Content-Type"]) == (200, "application/json")
@@ -77,7 +77,7 @@ def test_the_summary_says_it_in_one_sentence(faulty: Hub) -> None:
 
 
 def test_findings_have_their_sentences_and_dates(faulty: Hub) -> None:
-    """One by its id is the same as in the list."""
+    """A finding by its id equals the one in the list."""
     found = json.loads(ask(faulty, "/api/v1/findings")[1])
     (one,) = found["open"]
     assert found["recent"] == []
@@ -88,7 +88,7 @@ def test_findings_have_their_sentences_and_dates(faulty: Hub) -> None:
 
 
 def test_nodes_name_their_probers_and_findings(faulty: Hub) -> None:
-    """Every node, by name, with both of its probers."""
+    """Every node is there by name, with both of its probers."""
     found = json.loads(ask(faulty, "/api/v1/nodes")[1])
     assert [node["node"] for node in found] == nodes(5)
     assert [prober["network"] for prober in found[1]["probers"]] == ["host", "pod"]
@@ -102,7 +102,7 @@ def test_nodes_name_their_probers_and_findings(faulty: Hub) -> None:
 )
 @pytest.mark.parametrize("path", ["summary", "findings", "nodes"])
 def test_text_for_terminals(faulty: Hub, path: str, accept: str, query: str) -> None:
-    """By the Accept field or by the parameter, as `kubectl get --raw` cannot set a field."""
+    """The Accept field or the parameter selects text: `kubectl get --raw` cannot set a field."""
     status, body, headers = ask(faulty, f"/api/v1/{path}", query=query, accept=accept)
     assert (status, headers["Content-Type"]) == (200, "text/plain; charset=utf-8")
     assert not body.startswith((b"{", b"["))
@@ -125,7 +125,7 @@ def test_text_for_terminals(faulty: Hub, path: str, accept: str, query: str) -> 
     ],
 )
 def test_what_is_refused_is_a_problem(faulty: Hub, path: str, method: str, query: str, status: int, word: str) -> None:
-    """RFC 9457: the status, and why in words."""
+    """A refusal has the status and the reason in words (RFC 9457)."""
     got, body, headers = ask(faulty, path, method, query=query)
     found = json.loads(body)
     assert (got, found["status"], headers["Content-Type"]) == (status, status, "application/problem+json")
@@ -134,13 +134,13 @@ def test_what_is_refused_is_a_problem(faulty: Hub, path: str, method: str, query
 
 @pytest.mark.parametrize("body", [{"CONTENT_LENGTH": "5"}, {"HTTP_TRANSFER_ENCODING": "chunked"}])
 def test_a_body_is_refused(faulty: Hub, body: dict[str, str]) -> None:
-    """Nothing here reads one; a length of 0 is no body."""
+    """A request with a body is refused; a length of 0 is no body."""
     assert ask(faulty, "/api/v1/summary", **body)[0] == 413
     assert ask(faulty, "/api/v1/summary", CONTENT_LENGTH="0")[0] == 200
 
 
 def test_head_has_no_body(faulty: Hub) -> None:
-    """RFC 9110 section 9.3.2."""
+    """HEAD has no body (RFC 9110 section 9.3.2)."""
     for path in ("/", "/api/v1/nodes", "/nothing"):
         _, body, headers = ask(faulty, path, "HEAD")
         assert body == b""
@@ -148,7 +148,7 @@ def test_head_has_no_body(faulty: Hub) -> None:
 
 
 class Tags(html.parser.HTMLParser):
-    """The elements of a page, and its text."""
+    """The elements and the text of a page."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -165,7 +165,7 @@ class Tags(html.parser.HTMLParser):
 
 
 def test_the_page_forbids_what_is_not_its_own(faulty: Hub) -> None:
-    """The sentence first, then the finding with the next step; nothing that the policy would refuse."""
+    """The page has the sentence, then the finding with the next step, and nothing that its policy would refuse."""
     status, body, headers = ask(faulty, "/")
     page = Tags(body.decode())
     assert (status, headers["Content-Security-Policy"]) == (200, POLICY)
@@ -176,7 +176,7 @@ def test_the_page_forbids_what_is_not_its_own(faulty: Hub) -> None:
 
 
 def test_hostile_names_are_text() -> None:
-    """Markup, bidirectional controls and line ends in a name are shown: on the page, in text, in metrics."""
+    """Markup, bidirectional controls and line ends in a name are shown as text: on the page, in text, in metrics."""
     names = [*nodes(4), HOSTILE]
     with probers(Cluster(names).fail(lambda link: link.touches(HOSTILE)).states()) as found:
         hub = hub_of(found, ManualClock())
@@ -199,7 +199,7 @@ def test_hostile_names_are_text() -> None:
 
 
 def test_blind_and_starting_are_said() -> None:
-    """Neither is ever healthy."""
+    """A hub that is cut off or starting is never healthy."""
     hub = hub_of([], ManualClock())
     assert json.loads(ask(hub, "/api/v1/summary")[1])["state"] == "starting"
     with probers(Cluster(nodes(5)).states()) as found:
@@ -214,7 +214,7 @@ def test_blind_and_starting_are_said() -> None:
 
 
 def test_the_metrics_are_bounded_and_true(faulty: Hub) -> None:
-    """One series for the finding, the probers by state, the time of a look."""
+    """There is one series for the finding, the number of probers by state, and the time of a look."""
     registry = CollectorRegistry()
     registry.register(HubMetrics(faulty))
     assert registry.get_sample_value("smoker_hub_probers", {"state": "answering"}) == 10

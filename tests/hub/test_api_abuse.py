@@ -1,4 +1,4 @@
-"""The API under clients that want too much: it stays bounded, and others get their answers."""
+"""The API with clients that ask too much: it stays bounded, and others get their answers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def served() -> Iterator[tuple[Stream, int]]:
 
 
 def ask(port: int, path: bytes, source: str = OTHER, more: bytes = b"") -> bytes:
-    """All that comes back; empty where the connection was refused."""
+    """Return everything that comes back; empty if the connection was refused."""
     with (
         contextlib.suppress(ConnectionError),
         socket.create_connection((HOST, port), timeout=20, source_address=(source, 0)) as sock,
@@ -52,13 +52,16 @@ def ask(port: int, path: bytes, source: str = OTHER, more: bytes = b"") -> bytes
 
 
 def answers(port: int) -> bool:
-    """Whether a client that behaves gets an answer."""
+    """Return whether a normal client gets an answer."""
     head, _, body = ask(port, b"/api/v1/summary").partition(b"\r\n\r\n")
     return head.startswith(b"HTTP/1.1 200 ") and json.loads(body)["state"] == "healthy"
 
 
 def test_a_thousand_streams() -> None:
-    """A hundred are served, some get a 503, the rest of one address is reset; another address is answered meanwhile."""
+    """A hundred streams are served, some get a 503, the rest of one address is reset.
+
+    Another address is answered meanwhile.
+    """
     got: Counter[bytes] = Counter()
     with served() as (events, port), contextlib.ExitStack() as opened:
         for _ in range(1000):
@@ -103,14 +106,14 @@ def test_a_thousand_streams() -> None:
     ],
 )
 def test_what_is_too_much_is_refused(path: bytes, more: bytes, statuses: set[bytes]) -> None:
-    """With a status, or by closing; the next client is served."""
+    """Too much is refused with a status or by closing, and the next client is served."""
     with served() as (_, port):
         assert ask(port, path, HOST, more)[9:12] in statuses
         assert answers(port)
 
 
 def test_a_client_that_reads_nothing_is_cut() -> None:
-    """A stream whose reader has stopped is dropped when its events pile up; others go on."""
+    """A stream whose reader has stopped is dropped when its events pile up, and others continue."""
     with served() as (events, port), contextlib.ExitStack() as opened:
         deaf = opened.enter_context(socket.socket())
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

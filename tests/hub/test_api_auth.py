@@ -1,4 +1,4 @@
-"""Who may use the API and the page: tokens, users and passwords, and that no answer or log shows them."""
+"""Access to the API and the page: tokens, users and passwords, which no answer or log shows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TOKEN, USER, PASSWORD = "c2VjcmV0-token", "ädmin", "pass:wörd"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A Secret with all three, as a pod mounts it; editors add a line end."""
+    """A Secret with all three as a pod mounts it, with line ends as editors add them."""
     for name, text in (("token", TOKEN), ("username", USER), ("password", PASSWORD + "\n")):
         (tmp_path / name).write_text(text)
     return tmp_path
@@ -39,7 +39,7 @@ def basic(text: str) -> str:
 
 @pytest.mark.parametrize("given", [f"Bearer {TOKEN}", f"bearer  {TOKEN} ", basic(f"{USER}:{PASSWORD}")])
 def test_right_credentials(folder: Path, given: str) -> None:
-    """The token, or user and password, whatever the case of the scheme."""
+    """The token, or user and password, are accepted, whatever the case of the scheme."""
     for path in ("/", "/api/v1/summary", "/openapi.json"):
         assert ask_of(guarded(folder), path, HTTP_AUTHORIZATION=given)[0] == 200
 
@@ -64,7 +64,7 @@ def test_right_credentials(folder: Path, given: str) -> None:
     ],
 )
 def test_wrong_credentials(folder: Path, given: str) -> None:
-    """401 with the challenge, for every path, the stream and paths that do not exist among them."""
+    """Other requests get a 401 with the challenge on every path, also the stream and paths that do not exist."""
     for path in [*(route.path for route in ROUTES), "/", "/page.css", "/nothing"]:
         status, body, headers = ask_of(guarded(folder), path, HTTP_AUTHORIZATION=given)
         assert (status, headers["Content-Type"]) == (401, "application/problem+json")
@@ -73,7 +73,7 @@ def test_wrong_credentials(folder: Path, given: str) -> None:
 
 
 def test_a_part_of_the_secret_opens_only_its_own_scheme(tmp_path: Path) -> None:
-    """Without a token no token is right, the empty one neither; the same for a user without a password."""
+    """Without a token in the Secret no token is right, not even the empty one. The same holds for a password."""
     (tmp_path / "username").write_text("a")
     assert "no file token" in Guard(tmp_path).mistake()
     assert not Guard(tmp_path).allows(basic("a:"))
@@ -85,7 +85,7 @@ def test_a_part_of_the_secret_opens_only_its_own_scheme(tmp_path: Path) -> None:
 
 
 def test_a_renewed_secret_counts_at_once(folder: Path) -> None:
-    """Kubernetes replaces the files; no restart is needed."""
+    """When Kubernetes replaces the files, the new ones count without a restart."""
     sources = guarded(folder)
     (folder / "token").write_text("new")
     assert ask_of(sources, "/api/v1/summary", HTTP_AUTHORIZATION="Bearer new")[0] == 200
@@ -93,7 +93,7 @@ def test_a_renewed_secret_counts_at_once(folder: Path) -> None:
 
 
 def test_nothing_of_the_secret_is_told(folder: Path, records: list[str]) -> None:
-    """Neither the export nor a page, an error or the log has it."""
+    """No export, page, error or log contains any of it."""
     sources = guarded(folder)
     told = [
         ask_of(sources, path, HTTP_AUTHORIZATION=f"Bearer {TOKEN}")[1]
@@ -115,7 +115,7 @@ def test_the_document_says_so(folder: Path, tmp_path: Path) -> None:
 
 
 def test_answers_cannot_be_framed_or_read_by_other_sites(folder: Path) -> None:
-    """Each answer has the headers, errors too."""
+    """Each answer has the security headers, errors too."""
     for given in ("", f"Bearer {TOKEN}"):
         headers = ask_of(guarded(folder), "/api/v1/summary", HTTP_AUTHORIZATION=given)[2]
         assert headers["X-Frame-Options"] == "DENY"

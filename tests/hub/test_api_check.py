@@ -1,4 +1,4 @@
-"""The verdict on the whole mesh: `/api/v1/check`, which `helm test` asks."""
+"""The verdict on the whole mesh: `/api/v1/check`, which `helm test` reads."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Change = Any
 
 
 def whole(states: list[State]) -> list[State]:
-    """These states, of probers that know all others by the API server."""
+    """Return these states, of probers that know all others by the API server."""
     return [msgspec.structs.replace(state, api="ok", peers=len(states) - 1) for state in states]
 
 
 @contextmanager
 def looking(states: list[State], looks: int = 2) -> Iterator[Hub]:
-    """A hub that has looked at probers with these states."""
+    """Return a hub that has looked at probers with these states."""
     with probers(states) as found:
         hub = hub_of(found, ManualClock())
         for _ in range(looks):
@@ -41,14 +41,14 @@ def check(hub: Hub, **options: str) -> Any:
 
 
 def with_path(state: State, number: int, **more: object) -> State:
-    """This state, one of its paths changed."""
+    """Return this state with one changed path."""
     paths = list(state.paths)
     paths[number] = msgspec.structs.replace(paths[number], **more)
     return msgspec.structs.replace(state, paths=paths)
 
 
 def test_a_whole_mesh_is_good() -> None:
-    """No finding, nothing missing, no failing path; as text it is the sentence alone."""
+    """The verdict is good without a finding, a missing prober or a failing path. As text it is only the sentence."""
     with looking(whole(Cluster(nodes(3)).states())) as hub:
         found = check(hub)
         assert (found["ok"], found["findings"], found["missing"], found["failing"]) == (True, [], [], [])
@@ -57,7 +57,7 @@ def test_a_whole_mesh_is_good() -> None:
 
 
 def test_a_fault_is_named_with_what_fails() -> None:
-    """The finding with its sentences, and the failing paths; the text has both."""
+    """The verdict has the finding with its sentences, and the failing paths, as JSON and as text."""
     with looking(whole(Cluster(nodes(5)).fail(lambda link: link.touches("node-2")).states())) as hub:
         found = check(hub)
         assert (found["ok"], len(found["findings"])) == (False, 1)
@@ -71,7 +71,7 @@ def test_a_fault_is_named_with_what_fails() -> None:
 
 
 def test_a_certificate_that_expires_does_not_count() -> None:
-    """The hub warns of a certificate that expires within 14 days, and the verdict on the mesh stays good."""
+    """A warning about a certificate that expires within 14 days leaves the verdict good."""
     first, *others = whole(Cluster(nodes(3)).states())
     target = PathState("external", "api", "other", "", "tls", last="success", at=first.paths[0].at, attempts=3)
     soon = msgspec.structs.replace(target, expires=2e9, expires_in=10 * 86_400.0)
@@ -90,7 +90,7 @@ def test_a_certificate_that_expires_does_not_count() -> None:
     ],
 )
 def test_a_path_without_success_is_not_good(changed: dict[str, Any], sentence: str, failing: int) -> None:
-    """One without a result and one that failed once make no fault, and no good verdict either."""
+    """A path without a result and one that failed once are no fault, but the verdict is not good."""
     first, *others = whole(Cluster(nodes(3)).states())
     with looking([with_path(first, 0, **changed), *others]) as hub:
         found = check(hub)
@@ -98,7 +98,7 @@ def test_a_path_without_success_is_not_good(changed: dict[str, Any], sentence: s
 
 
 def test_a_prober_that_does_not_know_all_others_is_missing_some() -> None:
-    """As right after an installation: the mesh is not whole yet."""
+    """If a prober does not know all others, as right after an installation, the mesh is not complete."""
     first, *others = whole(Cluster(nodes(3)).states())
     with looking([msgspec.structs.replace(first, peers=1), *others]) as hub:
         found = check(hub)
@@ -107,7 +107,7 @@ def test_a_prober_that_does_not_know_all_others_is_missing_some() -> None:
 
 
 def test_a_silent_prober_is_missing_before_it_is_a_finding() -> None:
-    """With why it does not answer."""
+    """A silent prober is missing, with the reason, before it is a finding."""
     states = whole(Cluster(nodes(3), host=False).states())
     with probers(states) as found:
         hub = hub_of(found, ManualClock())
@@ -121,14 +121,14 @@ def test_a_silent_prober_is_missing_before_it_is_a_finding() -> None:
 
 
 def test_before_the_first_look_nothing_is_good() -> None:
-    """A hub that has just started knows nothing."""
+    """The verdict of a hub that has just started is not good."""
     with looking(whole(Cluster(nodes(3)).states()), looks=0) as hub:
         found = check(hub)
         assert (found["ok"], found["sentence"]) == (False, "STARTING no prober is known yet")
 
 
 def test_a_target_of_the_user_does_not_count() -> None:
-    """It is no part of the mesh, as in `once --mesh`."""
+    """A target of the user does not count for the mesh, as with `once --mesh`."""
     away = PathState(
         "external",
         "registry",

@@ -15,19 +15,19 @@ NAMES = nodes(6)
 
 
 def serve(found: list[Prober], cluster: Cluster, **echoes: list[str]) -> None:
-    """Have the probers serve the states of `cluster`, with the places of the echoes' pods."""
+    """Make the probers serve the states of `cluster`, with the places of the echoes' pods."""
     for prober, state in zip(found, cluster.states(), strict=True):
         prober.state = msgspec.structs.replace(state, echoes=echoes)
 
 
 def suite(hub: Hub) -> ET.Element:
-    """Return what the API says as JUnit's XML."""
+    """Return the API's JUnit XML."""
     (found,) = ET.fromstring(ask(hub, "/api/v1/findings", query="format=junit")[1].decode()).iter("testsuite")
     return found
 
 
 def test_a_moved_echo_is_no_failed_case() -> None:
-    """The move has a case that passes and tells it; the network is healthy. A fault beside it fails the suite."""
+    """A move is a passing case with its text, and the network is healthy. Another fault fails the suite."""
     clock, well = ManualClock(), Cluster(NAMES, host=False)
     drained = Cluster(NAMES, host=False).fail_services(NAMES, ["tcp"], rounds=1, outcome="refused")
     with probers(well.states()) as found:

@@ -31,7 +31,7 @@ def looked(*states: State) -> Iterator[Hub]:
 
 @pytest.fixture
 def cut() -> Iterator[Hub]:
-    """A hub that knows of four nodes in two zones, of which the pod network of node-2 is cut off."""
+    """A hub with four nodes in two zones, of which the pod network of node-2 is cut off."""
     cluster = Cluster(nodes(4), zones=ZONES).fail(lambda link: link.touches("node-2") and "pod" in link.plane)
     yield from looked(*cluster.lose(lambda link: link == ("node-3", "node-4", "host", "ipv4"), 3).states())
 
@@ -56,7 +56,10 @@ def letters(found: Any) -> dict[tuple[str, str], str]:
 
 
 def test_a_cell_sums_up_its_paths(cut: Hub) -> None:
-    """All planes of a pair: partly failing where one plane works; failed attempts, loss, age and zones beside it."""
+    """A cell has all planes of a pair, and fails partly if one plane works.
+
+    It has failed attempts, loss, age and zones.
+    """
     found = get(cut, "matrix")
     number = cells(found)
     states = letters(found)
@@ -73,7 +76,7 @@ def test_a_cell_sums_up_its_paths(cut: Hub) -> None:
 
 
 def test_filters_choose_the_paths_that_count(cut: Hub) -> None:
-    """By plane, family, probe, source and target; a pair without such a path has no cell."""
+    """Plane, family, probe, source and target select the paths; a pair without such a path has no cell."""
     assert letters(get(cut, "matrix", "plane=pod"))["node-1", "node-2"] == "f"
     assert letters(get(cut, "matrix", "plane=host"))["node-1", "node-2"] == "o"
     assert get(cut, "matrix", "family=ipv6")["state"] == ""
@@ -83,14 +86,14 @@ def test_filters_choose_the_paths_that_count(cut: Hub) -> None:
 
 
 def test_zones_sum_up_their_nodes(cut: Hub) -> None:
-    """Two zones have four cells, those inside a zone among them."""
+    """Two zones have four cells, including those inside a zone."""
     found = get(cut, "matrix", "by=zone&plane=pod")
     assert letters(found) == {("a", "a"): "f", ("a", "b"): "p", ("b", "a"): "p", ("b", "b"): "o"}
     assert (found["by"], found["zones"]) == ("zone", [])
 
 
 def test_the_worst_rows_stay_within_the_limit(cut: Hub) -> None:
-    """What is left out is counted, and never the failing cells first."""
+    """Omitted cells are counted, and failing cells are not omitted first."""
     found = get(cut, "matrix", "plane=pod&limit=4")
     assert found["left_out"] == 8
     states = letters(found)
@@ -99,7 +102,7 @@ def test_the_worst_rows_stay_within_the_limit(cut: Hub) -> None:
 
 
 def test_what_nobody_knows_is_neither_good_nor_bad() -> None:
-    """A path without a result, one whose prober lacked CPU, and an old result are not failures and not successes."""
+    """A path without a result, one whose prober lacked CPU, and an old result are neither failures nor successes."""
     cluster = Cluster(nodes(4), services=False).fail(lambda link: link.source == "node-1")
     fresh, starved, old, well = (each for each in cluster.states() if each.network == "pod")
     fresh = msgspec.structs.replace(
@@ -116,7 +119,7 @@ def test_what_nobody_knows_is_neither_good_nor_bad() -> None:
 
 
 def test_an_unchanged_matrix_costs_no_body(cut: Hub) -> None:
-    """The ETag of one look is the same, and If-None-Match is answered by 304; it also names parameters apart."""
+    """The ETag of one look is the same, and If-None-Match gets a 304; other parameters have another ETag."""
     path = "/api/v1/matrix"
     tag = ask(cut, path)[2]["ETag"]
     status, body, headers = ask(cut, path, tag=f'"other", W/{tag}')
@@ -126,7 +129,7 @@ def test_an_unchanged_matrix_costs_no_body(cut: Hub) -> None:
 
 
 def test_the_matrices_of_one_look_are_kept(cut: Hub) -> None:
-    """The same question costs nothing until the next look; other parameters are another question; few are kept."""
+    """The same request costs nothing until the next look. Other parameters are another request, and few are kept."""
     sources = Sources(hub=cut, stream=Stream(cut))
     values = {**export.ALL, "by": "node", "limit": 10}
     first = matrix.answer(sources, values)
@@ -142,7 +145,7 @@ def test_the_matrices_of_one_look_are_kept(cut: Hub) -> None:
 
 
 def test_the_matrix_as_text(cut: Hub) -> None:
-    """A letter a cell, with a legend; above forty nodes a line for each cell that does not work."""
+    """Text has a letter per cell with a legend; above forty nodes a line for each cell that does not work."""
     text = ask(cut, "/api/v1/matrix", query="plane=pod&format=text")[1].decode().splitlines()
     assert text[0].split() == ["FROM", "1", "2", "3", "4"]
     assert text[1].split() == ["1", "node-1", "-", "f", "o", "o"]
@@ -155,7 +158,7 @@ def test_the_matrix_as_text(cut: Hub) -> None:
 
 
 def test_paths_between_two_nodes(cut: Hub) -> None:
-    """Each probe and plane, the worst first, with counts, ages and zones; ids are unique and do not change."""
+    """Each probe and plane is listed, the worst first, with counts, ages and zones; ids are unique and stable."""
     found = get(cut, "paths", "from=node-1&to=node-2")
     assert (found["at"], found["left_out"]) == (WALL + 1000.0, 0)
     assert [path["state"] for path in found["paths"]] == ["f"] * 9 + ["o"] * 3
@@ -173,7 +176,7 @@ def test_paths_between_two_nodes(cut: Hub) -> None:
 
 
 def test_paths_to_a_service_and_their_limit(cut: Hub) -> None:
-    """A target need not be a node; what is left out is counted; without an end all paths count."""
+    """A target need not be a node. Omitted paths are counted, and without an end all paths count."""
     found = get(cut, "paths", "to=echo:8080&limit=3")
     assert [path["role"] for path in found["paths"]] == ["service"] * 3
     assert found["left_out"] == 8 - 3
@@ -183,7 +186,7 @@ def test_paths_to_a_service_and_their_limit(cut: Hub) -> None:
 
 
 def test_a_node_with_what_fails_there(cut: Hub) -> None:
-    """Its probers, the findings that name it in full, and the failing paths of both directions."""
+    """A node has its probers, the findings that name it in full, and the failing paths of both directions."""
     cut.look()
     found = get(cut, "nodes/node-2")
     assert [prober["network"] for prober in found["probers"]] == ["host", "pod"]

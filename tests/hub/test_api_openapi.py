@@ -1,4 +1,4 @@
-"""The API against its own description: two tools of others read /openapi.json and try it out."""
+"""The API compared with its own description: two independent tools read /openapi.json and test it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def served(hub: Hub) -> Iterator[str]:
 
 
 def test_the_document_is_valid_openapi(faulty: Hub, tmp_path: Path) -> None:
-    """OpenAPI 3.1 by openapi-spec-validator; every route is in it, and no text in it is empty."""
+    """The document is valid OpenAPI 3.1, contains every route, and has no empty text."""
     status, body, headers = ask(faulty, "/openapi.json")
     assert (status, headers["Content-Type"]) == (200, "application/json")
     document = json.loads(body)
@@ -81,7 +81,7 @@ def test_a_running_hub_keeps_to_the_document(faulty: Hub, tmp_path: Path) -> Non
     key=st.sampled_from(["by", "from", "to", "limit", "plane", "format", "probe", "x"]),
 )
 def test_no_query_breaks_it(faulty: Hub, route: Route, query: str, key: str) -> None:
-    """Whatever a query holds, the answer is the record or a problem that names what is wrong."""
+    """The answer to any query is the record or a problem that names the mistake."""
     for each in (query, f"{key}={query}"):
         status, body, headers = ask(faulty, route.path.replace("{id}", "00").replace("{name}", "node-1"), query=each)
         assert status in (200, 400, 404)
@@ -91,7 +91,7 @@ def test_no_query_breaks_it(faulty: Hub, route: Route, query: str, key: str) -> 
 
 
 def test_the_page_of_the_api_is_up_to_date() -> None:
-    """docs/api.md is what the types say: `python -m tests.hub.api_page --write` makes it anew."""
+    """docs/api.md matches the types: `python -m tests.hub.api_page --write` writes it."""
     assert PAGE.read_text() == page()
 
 

@@ -1,4 +1,4 @@
-"""What is fetched when somebody asks: the last failures of all probers, and the export."""
+"""Data that is fetched on request: the last failures of all probers, and the export."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SNAPSHOT = results.SNAPSHOT.encode()
 
 
 def failing(prober: Prober, *times: float, target: str = "node-2", error: str = "no answer within 5 s") -> None:
-    """Have a prober tell of failures at these times."""
+    """Make a prober report failures at these times."""
     failures = [{"time": time, "outcome": "timeout", "error": error} for time in times]
     path = {"probe": "tcp", "target": target, "plane": "pod", "family": "ipv4", "failures": failures, "more": 1}
     state = prober.state
@@ -38,7 +38,7 @@ def failing(prober: Prober, *times: float, target: str = "node-2", error: str = 
 
 @contextmanager
 def cut() -> Iterator[tuple[list[Prober], Sources]]:
-    """Five nodes, of which node-2 is dead: all pod probers have failures."""
+    """A hub with five nodes, of which node-2 is dead: all pod probers have failures."""
     with probers(Cluster(nodes(5), host=False).fail(lambda link: link.touches("node-2")).states()) as found:
         hub = hub_of(found, ManualClock())
         hub.look()
@@ -53,7 +53,10 @@ def get(sources: Sources, path: str, **options: str) -> Any:
 
 
 def test_the_newest_failures_of_all_come_first() -> None:
-    """Of every prober that has some, with source and cause; bounded, and by source and target where that is asked."""
+    """The answer has the failures of every prober with source and cause.
+
+    It is bounded, and can be limited to source and target.
+    """
     with cut() as (found, sources):
         for number, prober in enumerate(found):
             failing(prober, 100.0 + number, 200.0 + number)
@@ -75,7 +78,10 @@ def test_the_newest_failures_of_all_come_first() -> None:
 
 
 def test_probers_that_do_not_answer_cost_the_others_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One is silent, one sends nonsense, one an error: the rest is there, and the missing are counted."""
+    """One prober is silent, one sends nonsense, one an error.
+
+    The other results are there, and the missing ones are counted.
+    """
     monkeypatch.setattr(results, "SECONDS", 0.5)
     with cut() as (found, sources):
         for prober in found:
@@ -93,7 +99,7 @@ def test_probers_that_do_not_answer_cost_the_others_nothing(monkeypatch: pytest.
 
 
 def test_no_more_probers_are_asked_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The worst ones are asked, the others counted."""
+    """The worst ones are asked, and the others counted."""
     monkeypatch.setattr(results, "PROBERS", 1)
     with cut() as (found, sources):
         for prober in found:
@@ -104,7 +110,7 @@ def test_no_more_probers_are_asked_than_the_limit(monkeypatch: pytest.MonkeyPatc
 
 
 def test_probers_whose_paths_work_now_are_asked_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After those that fail come those that failed lately, then others, up to the limit."""
+    """After those that fail now, those that failed lately and then others are asked, up to the limit."""
     with probers(Cluster(nodes(5), host=False).states()) as found:
         for prober in found:
             failing(prober, 1.0)
@@ -124,7 +130,7 @@ def test_probers_whose_paths_work_now_are_asked_too(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_real_prober_is_understood() -> None:
-    """What a prober serves as its snapshot has what is read here."""
+    """A real prober's snapshot has everything that is read here."""
     store = store_of()
     store.keep(made(Outcome.TIMEOUT))
     snapshot = results._decoder.decode(json.dumps(store.snapshot().as_object))
@@ -134,7 +140,7 @@ def test_a_real_prober_is_understood() -> None:
 
 
 def test_the_export_repeats_the_diagnosis() -> None:
-    """One file with all that is known; from its states the same finding comes again."""
+    """The export is one file with everything that is known; its states give the same finding again."""
     with cut() as (_, sources):
         got = get(sources, "export")
         (view,) = got["findings"]["open"]
@@ -146,7 +152,7 @@ def test_the_export_repeats_the_diagnosis() -> None:
 
 
 def test_the_export_is_bounded_and_has_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """States of probers with the fewest failures are left out first; the events of a day are there."""
+    """States of probers with the fewest failures are omitted first; the events of a day are included."""
     with (
         probers(Cluster(nodes(4), host=False).fail(lambda link: link.source == "node-3").states()) as found,
         keeping(tmp_path, found) as kept,

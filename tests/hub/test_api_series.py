@@ -1,4 +1,4 @@
-"""The charts' data: of a real prober, and of a real Prometheus that scrapes it."""
+"""The data of charts: from a real prober, and from a real Prometheus that scrapes it."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_prober_tells_its_last_hour(real: RealProber) -> None:
 
 
 def test_a_prober_that_is_gone_has_no_series(real: RealProber) -> None:
-    """It is a problem with a cause, not an empty chart."""
+    """A prober that is gone gives a problem with a cause and not an empty chart."""
     real.prober.stop()
     status, found = real.ask("", "series", f"path={real.path}")
     assert (status, "does not answer" in found["detail"]) == (502, True)
@@ -93,7 +93,7 @@ def test_a_prober_that_is_gone_has_no_series(real: RealProber) -> None:
 
 
 def test_prometheus_tells_more(real: RealProber, tmp_path: Path) -> None:
-    """With its address set each metric comes from a real Prometheus, with the labels that the scrape adds."""
+    """If its address is set each metric comes from a real Prometheus, with the labels that the scrape adds."""
     target = {"targets": [f"{HOST}:{real.prober.ports['ADMIN_PORT']}"], "labels": {"node": NODE}}
     job = {"job_name": "smoker", "scrape_interval": "1s", "scrape_timeout": "1s", "static_configs": [target]}
     with prometheus.serving(tmp_path, {"scrape_configs": [job]}, "") as url:
@@ -118,7 +118,7 @@ def test_prometheus_tells_more(real: RealProber, tmp_path: Path) -> None:
     ],
 )
 def test_a_prometheus_that_is_none(raw: bytes, word: str) -> None:
-    """502 with a cause; a redirect is not followed."""
+    """Another server gives a 502 with a cause; a redirect is not followed."""
 
     def serve() -> None:
         sock, _ = listener.accept()

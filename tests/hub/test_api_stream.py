@@ -1,4 +1,4 @@
-"""The stream of events: what a client gets, what it catches up with, and when it is dropped."""
+"""The stream of events: what a client gets, what it gets after a break, and when it is dropped."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _clients: list[Client] = []
 
 @pytest.fixture(autouse=True)
 def _closed() -> Iterator[None]:
-    """No client outlives its test."""
+    """End all clients of a test with it."""
     yield
     while _clients:
         _clients.pop().close()
@@ -48,14 +48,14 @@ class Client:
         _clients.append(self)
 
     def part(self) -> bytes:
-        """The next chunk, empty at the end."""
+        """Return the next chunk, empty at the end."""
         size = int(self.file.readline() or b"0", 16)
         data = self.file.read(size)
         self.file.readline()
         return data
 
     def event(self) -> tuple[str, str, Any]:
-        """Id, name and data of the next event."""
+        """Return id, name and data of the next event."""
         while b"\n\n" not in self.rest:
             part = self.part()
             assert part, "the stream has ended"
@@ -88,7 +88,7 @@ def streaming(found: list[Prober], **options: Any) -> Iterator[tuple[Hub, Stream
 
 
 def test_a_client_sees_a_fault_open_and_close() -> None:
-    """First a snapshot, then each look its summary, the changed cells and the finding."""
+    """A client first gets a snapshot, then with each look the summary, the changed cells and the finding."""
     with probers(Cluster(nodes(5)).states()) as found, streaming(found) as (hub, _, port):
         hub.look()
         client = Client(port)
@@ -120,7 +120,7 @@ def test_a_client_sees_a_fault_open_and_close() -> None:
 
 
 def test_a_client_that_comes_back_gets_what_it_missed() -> None:
-    """By Last-Event-ID; one that is unknown, or of another process, gets a snapshot."""
+    """Last-Event-ID selects the missed events. An unknown id, or one of another process, gets a snapshot."""
     with probers(Cluster(nodes(3)).states()) as found, streaming(found) as (hub, _, port):
         hub.look()
         client = Client(port)
@@ -139,7 +139,7 @@ def test_a_client_that_comes_back_gets_what_it_missed() -> None:
 
 
 def test_much_change_is_one_word() -> None:
-    """A client fetches the matrix again where too many cells change, and where paths come or go."""
+    """If too many cells change, or paths come or go, a client fetches the matrix again."""
     names = nodes(30)
     with probers(Cluster(names, peers=29, host=False).states()) as found, streaming(found) as (hub, stream, _):
         hub.look()
@@ -152,7 +152,7 @@ def test_much_change_is_one_word() -> None:
 
 
 def test_a_quiet_stream_has_comments() -> None:
-    """A proxy in between sees that it lives."""
+    """A stream without events has comments, so that a proxy does not close it."""
     with streaming([], quiet=0.01) as (_, _, port):
         client = Client(port)
         assert client.event()[1] == "snapshot"
@@ -161,7 +161,7 @@ def test_a_quiet_stream_has_comments() -> None:
 
 
 def test_clients_are_bounded_and_a_silent_reader_is_dropped(records: list[str]) -> None:
-    """One more than allowed is refused with 503; one whose events pile up is dropped, and makes room."""
+    """One client too many gets a 503. One whose events pile up is dropped and makes room."""
     with streaming([], most=1) as (hub, stream, port):
         client = Client(port)
         assert client.event()[1] == "snapshot"
@@ -176,7 +176,7 @@ def test_clients_are_bounded_and_a_silent_reader_is_dropped(records: list[str]) 
 
 
 def test_a_client_that_goes_away_leaves_nothing() -> None:
-    """Its place is free once the next write fails."""
+    """The place of a client that left is free once the next write fails."""
     with streaming([], quiet=0.01) as (_, stream, port):
         client = Client(port)
         client.event()

@@ -1,4 +1,4 @@
-"""Polling the probers: what comes back, and what a bad one costs."""
+"""Reading the probers' states: the results, and the effect of a bad prober."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def collector(found: list[Prober], clock: ManualClock, timeout: float = 5.0) -> 
 
 
 def test_what_has_not_changed_is_not_sent_again() -> None:
-    """The second look costs a 304; the state stays, and its age grows."""
+    """The second look gets a 304: the state stays and its age grows."""
     clock = ManualClock()
     with probers(Cluster(nodes(3), host=False).states()) as found:
         one = collector(found, clock)
@@ -47,7 +47,7 @@ BAD = {
 
 @pytest.mark.parametrize("raw", BAD.values(), ids=BAD.keys())
 def test_a_bad_answer_costs_the_others_nothing(raw: bytes) -> None:
-    """It is named as silent with its reason, and everybody else's state is there."""
+    """A prober with a bad answer is silent with its reason, and all other states are there."""
     with probers(Cluster(nodes(4), host=False).states()) as found:
         found[0].raw = raw
         looked = collector(found, ManualClock()).look()
@@ -58,7 +58,7 @@ def test_a_bad_answer_costs_the_others_nothing(raw: bytes) -> None:
 
 
 def test_a_slow_one_ends_with_the_deadline() -> None:
-    """A prober that takes the connection and says nothing is silent after the time-out."""
+    """A prober that accepts the connection and sends nothing is silent after the time-out."""
     with probers(Cluster(nodes(3), host=False).states()) as found:
         found[0].silent = True
         looked = collector(found, ManualClock(), timeout=0.3).look()
@@ -67,7 +67,7 @@ def test_a_slow_one_ends_with_the_deadline() -> None:
 
 
 def test_a_slow_one_holds_up_no_look() -> None:
-    """The look ends while its request goes on; its answer counts later."""
+    """The look ends while its request continues, and its answer counts later."""
     with probers(Cluster(nodes(3), host=False).states()) as found:
         one = collector(found, ManualClock(), timeout=30.0)
         found[0].silent = True
@@ -80,7 +80,7 @@ def test_a_slow_one_holds_up_no_look() -> None:
 
 
 def test_the_state_of_another_prober_is_refused() -> None:
-    """An address that a pod of another node has got meanwhile does not speak for this node."""
+    """If a pod of another node has got the address meanwhile, its state does not count for this node."""
     with probers(Cluster(nodes(2), host=False).states()) as found:
         port = found[1].address.port
         looked = Collector(FixedAddresses(Address("node-1", "pod", HOST, port)), timeout=5.0).look()
@@ -89,7 +89,7 @@ def test_the_state_of_another_prober_is_refused() -> None:
 
 
 def test_silence_counts_after_an_interval_and_a_timeout() -> None:
-    """Until then the last state stands in; after it the prober is lost and its state with it."""
+    """Until then the last state counts; afterwards the prober is silent and its state is dropped."""
     clock = ManualClock()
     with probers(Cluster(nodes(3), host=False).states()) as found:
         one = collector(found, clock)
@@ -126,7 +126,7 @@ def test_a_new_pod_that_is_not_ready_starts(ready: bool, starts: bool) -> None:
 
 
 def test_who_is_gone_is_forgotten() -> None:
-    """An address that is listed no more is neither asked nor missed."""
+    """An address that is no longer listed is neither asked nor missed."""
     with probers(Cluster(nodes(3), host=False).states()) as found:
         places = FixedAddresses(*(each.address for each in found))
         one = Collector(places, timeout=5.0)
@@ -137,7 +137,7 @@ def test_who_is_gone_is_forgotten() -> None:
 
 
 def test_probers_that_never_started_make_nobody_blind() -> None:
-    """Pods that are not ready and have never answered are silent, and not missed; ready ones are."""
+    """Pods that are not ready and have never answered are silent, and do not make the hub blind; ready ones do."""
     with probers(Cluster(nodes(3)).states()) as found:
         hosts = [prober for prober in found if prober.state.network == "host"]
         for prober in [*hosts, found[0]]:

@@ -21,7 +21,7 @@ NOT_READY = Node(False, "KubeletNotReady", since=1_700_000_000.0)
 
 
 class Inventory:
-    """Nodes that a test gives; those that it does not name are ready."""
+    """Nodes that a test gives; all others are ready."""
 
     def __init__(self, **special: Node | None) -> None:
         self.special: dict[str, Node | None] = {key.replace("_", "-"): value for key, value in special.items()}
@@ -32,7 +32,7 @@ class Inventory:
 
 
 def pods_of(node: str, **options: bool) -> Cluster:
-    """A mesh in which the pod network of `node` is dead."""
+    """Return a mesh in which the pod network of `node` is dead."""
     return Cluster(nodes(5), **options).fail(lambda link: link.touches(node) and "pod" in link.plane)  # type: ignore[arg-type]
 
 
@@ -45,13 +45,13 @@ def places(found: list[Finding]) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def test_of_a_deleted_node_nothing_is_said() -> None:
-    """Its failing paths are the last that its peers saw of it."""
+    """A deleted node is not named: its failing paths are the last results of its peers."""
     assert places(look(Diagnosis(Inventory(), ManualClock()), pods_of("node-2").states())) == [("fault", ("node-2",))]
     assert look(Diagnosis(Inventory(node_2=GONE), ManualClock()), pods_of("node-2").states()) == []
 
 
 def test_a_finding_closes_at_once_when_its_node_is_deleted() -> None:
-    """Nobody waits for three looks, nor for the paths to go."""
+    """The finding does not wait for three looks, nor until the paths are gone."""
     clock, changes, known = ManualClock(), list[Change](), Inventory()
     with probers(pods_of("node-2").states()) as found:
         hub = hub_of(found, clock, changes.append, nodes=known)
@@ -63,7 +63,7 @@ def test_a_finding_closes_at_once_when_its_node_is_deleted() -> None:
 
 
 def test_a_new_node_has_a_minute() -> None:
-    """What fails there is not told before; what fails elsewhere is. The nodes of the first look are not new."""
+    """A node's failures are not reported in its first minute; others are. The nodes of the first look are not new."""
     clock = ManualClock()
     diagnosis = Diagnosis(Inventory(), clock)
     assert look(diagnosis, Cluster(nodes(4)).states()) == []
@@ -76,13 +76,13 @@ def test_a_new_node_has_a_minute() -> None:
 
 
 def test_a_node_that_is_not_ready_is_told_as_such() -> None:
-    """The finding says since when, and why, Kubernetes reports the node as NotReady."""
+    """The finding says since when and why Kubernetes reports the node as NotReady."""
     (found,) = look(Diagnosis(Inventory(node_2=NOT_READY), ManualClock()), pods_of("node-2").states())
     assert found.notes == ("Kubernetes reports node-2 as NotReady since 2023-11-14 22:13:20 UTC (KubeletNotReady)",)
 
 
 def test_a_fault_stays_the_same_when_kubernetes_notices(records: list[str]) -> None:
-    """The finding of a dead link goes on under its id, and escalates: it is neither closed nor opened anew."""
+    """The finding of a dead link keeps its id and escalates; it is neither closed nor opened again."""
     clock, changes, known = ManualClock(), list[Change](), Inventory()
     with probers(Cluster(nodes(5)).states()) as found:
         hub = hub_of(found, clock, changes.append, nodes=known)
@@ -126,7 +126,7 @@ def later(state: State, seconds: float) -> State:
 
 
 def test_a_drain_excuses_an_echo() -> None:
-    """Its Service may fail until the pod stands elsewhere, for a while: then it is a finding."""
+    """While its pod moves, an echo's Service may fail for a limited time; then it is a finding."""
     known = Inventory()
     diagnosis = Diagnosis(known, ManualClock())
     assert look(diagnosis, echoes("node-3", failing=False)) == []
@@ -138,14 +138,14 @@ def test_a_drain_excuses_an_echo() -> None:
 
 
 def test_an_echo_that_fails_where_no_node_is_drained_is_a_finding() -> None:
-    """Nothing excuses an echo that lost its pods on a node that is well."""
+    """An echo that lost its pods on a healthy node is a finding."""
     diagnosis = Diagnosis(Inventory(), ManualClock())
     look(diagnosis, echoes("node-3", failing=False))
     assert [each.kind for each in look(diagnosis, echoes(""))] == ["service"]
 
 
 def test_a_node_that_is_dead_when_the_hub_starts_is_not_new() -> None:
-    """Its probers do not answer within the first look: the node is named as soon as two looks have it."""
+    """If its probers do not answer in the first look, the node is named as soon as two looks have it."""
     changes = list[Change]()
     with probers(Cluster(nodes(5)).fail(lambda link: link.touches("node-2")).states()) as found:
         for prober in found:

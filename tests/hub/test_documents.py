@@ -1,4 +1,4 @@
-"""The samples of docs/hub.md, docs/troubleshooting.md and docs/mesh.md are what the program prints."""
+"""The samples of docs/hub.md, docs/troubleshooting.md and docs/mesh.md match the program's output."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEAD = "node-3"
 
 
 def overlay_dead() -> Cluster:
-    """The overlay of a node is dead: two rounds of its paths failed, the last one six seconds ago."""
+    """Return a mesh in which the overlay of a node is dead: two rounds failed, the last one six seconds ago."""
     return Cluster(nodes(3)).fail(
         lambda link: link.touches(DEAD) and link.plane == "pod" and link.source != link.target, rounds=2, ago=6.0
     )

@@ -1,4 +1,4 @@
-"""The history: what it says of a moment that has passed, and of what happened between two."""
+"""The history: the state at a past moment, and the events between two."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def dead() -> Cluster:
 
 
 def letters(collected: Collected) -> dict[tuple[str, ...], str]:
-    """By path, its state."""
+    """Return the state of each path."""
     return {
         (state.node, state.network, state.zone, path.target, path.plane, path.family, path.probe): judge.letter(
             path, state, collected.waited.get((state.node, state.network), 0.0)
@@ -46,7 +46,7 @@ def letters(collected: Collected) -> dict[tuple[str, ...], str]:
 
 
 def test_the_time_machine_shows_the_moment_again(tmp_path: Path) -> None:
-    """Summary, findings, nodes and matrix of a moment are those that were live then; counts and times are not kept."""
+    """Summary, findings, nodes and matrix of a moment are those of that time; counts and times are not kept."""
     with probers(cluster().states()) as found, keeping(tmp_path, found) as kept:
         kept.look()
         well, then = kept.look(), kept.get("matrix")
@@ -78,7 +78,7 @@ def test_the_time_machine_shows_the_moment_again(tmp_path: Path) -> None:
 
 
 def test_moments_that_nobody_knows_are_told_apart(tmp_path: Path) -> None:
-    """Before the first look there is nothing; a gap without looks is named; without a history there is no past."""
+    """Before the first look there is nothing, a gap without looks is named, and without a history there is no past."""
     with probers(cluster().states()) as found, keeping(tmp_path, found) as kept:
         first = kept.look()
         status, body, _ = kept.ask("matrix", f"at={first - 1}")
@@ -94,7 +94,7 @@ def test_moments_that_nobody_knows_are_told_apart(tmp_path: Path) -> None:
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 def test_every_moment_can_be_rebuilt(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
-    """Paths change, come and go, probers fall silent: the states of each look come back path by path."""
+    """While paths change, come and go and probers fall silent, the states of each look come back path by path."""
     chance = random.Random(seed)
     with (
         probers(cluster(services=False).states()) as found,
@@ -117,7 +117,7 @@ def test_every_moment_can_be_rebuilt(tmp_path_factory: pytest.TempPathFactory, s
 
 
 def test_a_path_and_its_outcomes(tmp_path: Path) -> None:
-    """The states between two moments, each with its outcome; the first one is that of the beginning."""
+    """The states between two moments have their outcomes; the first is the state at the beginning."""
     with probers(cluster().states()) as found, keeping(tmp_path, found) as kept:
         times = [kept.look()]
         for outcome in ("timeout", "refused"):
@@ -147,7 +147,7 @@ def test_a_path_and_its_outcomes(tmp_path: Path) -> None:
 
 
 def test_an_escalation_is_an_event(tmp_path: Path) -> None:
-    """With the severity that it has now, between the opening and the closing."""
+    """An escalation is an event between the opening and the close, with the new severity."""
     with probers(dead().states()) as found, keeping(tmp_path, found) as kept:
         kept.look()
         kept.look()
@@ -198,7 +198,7 @@ def test_events_are_told_once(tmp_path: Path) -> None:
 
 
 def test_a_prober_that_is_gone_is_not_silent(tmp_path: Path) -> None:
-    """The nodes of a moment have those that existed then."""
+    """The nodes of a moment are those that existed then."""
     with probers(cluster().states()) as found, keeping(tmp_path, found) as kept:
         kept.look()
         for prober in found[:2]:
@@ -213,7 +213,7 @@ def test_a_prober_that_is_gone_is_not_silent(tmp_path: Path) -> None:
 
 
 def test_roll_ups_of_nodes_and_zones(tmp_path: Path) -> None:
-    """One a minute: how many paths, how many fail, packets, and the median of the round trips."""
+    """Each minute has a summary: paths, failing paths, packets, and the median of the round trips."""
     states = [
         msgspec.structs.replace(state, paths=[msgspec.structs.replace(path, rtt_p50=0.0002) for path in state.paths])
         for state in dead().states()
@@ -232,7 +232,7 @@ def test_roll_ups_of_nodes_and_zones(tmp_path: Path) -> None:
 
 
 def test_a_finding_outlives_its_memory(tmp_path: Path) -> None:
-    """By its id a finding is found in the history after the hub has forgotten it."""
+    """A finding is found in the history by its id after the hub has forgotten it."""
     with probers(dead().states()) as found:
         with keeping(tmp_path, found) as kept:
             kept.look()
@@ -249,7 +249,7 @@ def test_a_finding_outlives_its_memory(tmp_path: Path) -> None:
 
 
 def test_a_finding_goes_on_over_a_restart(tmp_path: Path) -> None:
-    """A restart closes it in the history; if it opens again soon, it is the same one without a gap."""
+    """A restart closes a finding in the history. If it opens again soon, it is the same finding without a gap."""
     with probers(dead().states()) as found:
         with keeping(tmp_path, found) as kept:
             kept.look()
@@ -266,7 +266,7 @@ def test_a_finding_goes_on_over_a_restart(tmp_path: Path) -> None:
 
 
 def test_the_limit_of_the_matrix_holds_for_the_past(tmp_path: Path) -> None:
-    """A moment has the same bounds as now."""
+    """A past moment has the same limits as the present."""
     with probers(cluster().states()) as found, keeping(tmp_path, found) as kept:
         at = kept.look()
         found_then = kept.get("matrix", f"at={at}&limit=3")

@@ -1,4 +1,4 @@
-"""The file of the history: bounded, and whatever happens to it, the hub goes on."""
+"""The file of the history: it is bounded, and the hub keeps working whatever happens to it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def events_of(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("content", [b"no database", b"SQLite format 3\0" + b"\xff" * 5000, b""])
 def test_a_corrupt_file_is_one_line_and_a_fresh_one(tmp_path: Path, records: list[str], content: bytes) -> None:
-    """At the start: an empty file is filled, any other that cannot be read is replaced, and the hub goes on."""
+    """At the start an empty file is filled, any other unreadable file is replaced, and the hub keeps working."""
     (tmp_path / NAME).write_bytes(content)
     with probers(mesh().states()) as found, keeping(tmp_path, found) as kept:
         at = kept.look()
@@ -56,7 +56,7 @@ def test_a_corrupt_file_is_one_line_and_a_fresh_one(tmp_path: Path, records: lis
 
 
 def test_a_file_of_another_version_is_replaced(tmp_path: Path, records: list[str]) -> None:
-    """It is not guessed what a later version means."""
+    """A file of a later version is replaced and not interpreted."""
     with sqlite3.connect(tmp_path / NAME) as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
@@ -66,7 +66,7 @@ def test_a_file_of_another_version_is_replaced(tmp_path: Path, records: list[str
 
 
 def test_a_file_that_breaks_in_use_is_replaced(tmp_path: Path, records: list[str]) -> None:
-    """The first write that meets the damage begins anew; the next look is stored whole."""
+    """The first write that meets the damage begins a new file, and the next look is stored completely."""
     with probers(mesh().states()) as found, keeping(tmp_path, found) as kept:
         kept.look()
         kept.history._thread.call(kept.history._store.close)
@@ -82,7 +82,7 @@ def test_a_file_that_breaks_in_use_is_replaced(tmp_path: Path, records: list[str
 
 
 def test_a_full_disk_is_one_line_and_a_fresh_file(tmp_path: Path, records: list[str]) -> None:
-    """SQLite says that the database or disk is full: it begins anew, and goes on."""
+    """If SQLite reports a full database or disk, the history begins a new file."""
     with probers(mesh().states()) as found, keeping(tmp_path, found) as kept:
         kept.look()
 
@@ -103,7 +103,7 @@ def test_a_full_disk_is_one_line_and_a_fresh_file(tmp_path: Path, records: list[
 def test_without_a_place_to_write_the_hub_looks_on(
     tmp_path: Path, records: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One line; the API says that the history cannot be read; once there is a place, it is used."""
+    """There is one line, and the API says that the history cannot be read. Once there is a place, it is used."""
     monkeypatch.setattr(recorder, "AGAIN", 0.05)
     folder = tmp_path / "gone"
     with probers(mesh().states()) as found, keeping(folder, found) as kept:
@@ -143,7 +143,7 @@ def test_another_process_that_writes_is_waited_for(tmp_path: Path, records: list
 
 
 def test_the_queue_is_bounded(tmp_path: Path, records: list[str]) -> None:
-    """With a disk that is too slow the oldest goes, with one line, and the next look is stored whole."""
+    """If the disk is too slow, the oldest entry is dropped with one line, and the next look is stored completely."""
     with probers(mesh().states()) as found, keeping(tmp_path, found) as kept:
         kept.look()
         for _ in range(WAITING + 5):  # no turn for the writer in between
@@ -156,7 +156,7 @@ def test_the_queue_is_bounded(tmp_path: Path, records: list[str]) -> None:
 
 
 def test_what_is_too_old_goes_and_the_rest_can_be_rebuilt(tmp_path: Path) -> None:
-    """After a week of looks the last two days are left, with the states that held when they began."""
+    """After a week of looks the last two days are left, with the states at their beginning."""
     with probers(mesh().states()) as found, keeping(tmp_path, found, days=2.0) as kept:
         begun = kept.look()
         for _ in range(14):
@@ -172,7 +172,7 @@ def test_what_is_too_old_goes_and_the_rest_can_be_rebuilt(tmp_path: Path) -> Non
 
 
 def test_a_file_that_is_nearly_full_loses_its_oldest(tmp_path: Path) -> None:
-    """It never grows beyond its limit, and what is left is the newest."""
+    """The file never exceeds its limit, and keeps the newest rows."""
     made = opened(tmp_path, mebibytes=1)
 
     def minute(db: sqlite3.Connection, at: float) -> None:
@@ -207,7 +207,7 @@ for number in itertools.count(int(last) + 1):
 
 
 def test_a_writer_that_is_killed_at_any_instant_starts_again(tmp_path: Path) -> None:
-    """SIGKILL, ten times: the file opens, is whole, has all that was committed, and both halves of each transaction."""
+    """After SIGKILL, ten times, the file opens intact with all committed transactions, each complete."""
     chance, written = random.Random(7), 0
     for _ in range(10):
         with subprocess.Popen([sys.executable, "-c", WRITER, tmp_path], stdout=subprocess.PIPE, text=True) as writer:
@@ -230,7 +230,7 @@ def test_a_writer_that_is_killed_at_any_instant_starts_again(tmp_path: Path) -> 
 
 
 def test_a_question_has_a_deadline(tmp_path: Path) -> None:
-    """One that takes too long is cut off, and says so."""
+    """A query that takes too long is cut off with an error."""
     opened(tmp_path).close()
     reader = Reader(tmp_path / NAME, seconds=0.05)
     endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
@@ -239,7 +239,7 @@ def test_a_question_has_a_deadline(tmp_path: Path) -> None:
 
 
 def test_the_bounds_of_the_file_are_pages(tmp_path: Path) -> None:
-    """SQLite gets the limits that the setting has."""
+    """SQLite gets the limits of the setting."""
     made = opened(tmp_path, mebibytes=16)
     assert made._db is not None
     assert made._db.execute("PRAGMA max_page_count").fetchone() == (16 * 1024 * 1024 // PAGE,)

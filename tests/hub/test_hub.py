@@ -15,7 +15,7 @@ ERROR = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"
 
 
 def become(found: list[Prober], cluster: Cluster) -> None:
-    """Have the probers serve the states of `cluster`."""
+    """Make the probers serve the states of `cluster`."""
     states = {(state.node, state.network): state for state in cluster.states()}
     for prober in found:
         prober.state = states[prober.state.node, prober.state.network]
@@ -53,7 +53,7 @@ def test_a_fault_opens_is_told_and_closes(records: list[str]) -> None:
     [("critical", "ERROR FAULT node-2: "), ("warning", "WARNING node-2: "), ("info", "INFO node-2: ")],
 )
 def test_a_line_of_a_finding_says_its_level_once(records: list[str], severity: str, begins: str) -> None:
-    """The level and the first word of the headline do not repeat each other; `FAULT` is no level and stays."""
+    """The level and the first word of the headline are not repeated; `FAULT` is no level and stays."""
     with probers(Cluster(nodes(5)).fail(lambda link: link.touches("node-2")).states()) as found:
         hub = hub_of(found, ManualClock())
         hub.look()
@@ -106,7 +106,7 @@ def test_a_prober_that_is_new_or_away_for_a_moment_is_no_finding() -> None:
 
 
 def test_a_suspicion_is_looked_at_soon() -> None:
-    """New failures are followed by looks a second apart, for some seconds; a fault that is known is not."""
+    """New failures are followed by looks one second apart, for some seconds. A known fault is not."""
     clock = ManualClock()
     with probers(Cluster(nodes(5)).states()) as found:
         hub = hub_of(found, clock)
@@ -134,7 +134,7 @@ def test_looks_that_are_dear_come_no_sooner() -> None:
 
 
 def test_ready_after_the_first_look() -> None:
-    """Before the API server has said who there is, and before the first look, it is not ready."""
+    """The hub is not ready before the API server has listed the probers and the first look is over."""
     with probers(Cluster(nodes(2)).states()) as found:
         hub = hub_of(found, ManualClock())
         assert hub.unready() == "the first look is not over yet"
@@ -144,7 +144,7 @@ def test_ready_after_the_first_look() -> None:
 
 
 def test_a_hub_without_looks_is_stuck() -> None:
-    """Looks that have stopped end the pod."""
+    """If looks stop, liveness fails."""
     clock = ManualClock()
     hub = hub_of([], clock)
     clock.instant += 1000.0
@@ -152,7 +152,10 @@ def test_a_hub_without_looks_is_stuck() -> None:
 
 
 def test_two_nodes_are_told_as_one_of_two(records: list[str]) -> None:
-    """Of two nodes no path tells which one is dead: the log says so after two rounds, and UNCLEAR before that."""
+    """With two nodes no path tells which is dead.
+
+    The summary says UNCLEAR, and after two rounds the log says one of two.
+    """
     clock, changes = ManualClock(), list[Change]()
     with probers(Cluster(nodes(2)).states()) as found:
         hub = hub_of(found, clock, changes.append)

@@ -16,7 +16,7 @@ FOUND = Finding(id="a1", kind="fault", scope=Scope(NODE, ("node-1",)), layer="ov
 
 
 def phases(incidents: Incidents, looks: str, finding: Finding = FOUND) -> list[list[str]]:
-    """What each look changes: `x` has the finding, `.` does not."""
+    """Return what each look changes: `x` has the finding, `.` does not."""
     return [
         [change.kind for change in incidents.look([finding] if look == "x" else [], float(number))]
         for number, look in enumerate(looks)
@@ -24,7 +24,7 @@ def phases(incidents: Incidents, looks: str, finding: Finding = FOUND) -> list[l
 
 
 def test_it_opens_with_the_second_look_and_closes_with_the_third_that_misses_it() -> None:
-    """One line when it opens, one when it closes."""
+    """One line is logged when it opens and one when it closes."""
     incidents = Incidents()
     assert phases(incidents, "xxx") == [[], ["open"], []]
     assert [each.phase for each in incidents.open] == ["open"]
@@ -34,7 +34,7 @@ def test_it_opens_with_the_second_look_and_closes_with_the_third_that_misses_it(
 
 
 def test_a_gap_of_two_looks_is_no_end() -> None:
-    """What comes back while it is clearing is open again, without a word."""
+    """A finding that comes back while it is clearing is open again, without a line."""
     incidents = Incidents()
     assert phases(incidents, "xx..x..x") == [[], ["open"], [], [], [], [], [], []]
     assert [each.phase for each in incidents.open] == ["open"]
@@ -49,7 +49,7 @@ NOT_SURE = {
 
 @pytest.mark.parametrize("finding", NOT_SURE.values(), ids=NOT_SURE)
 def test_what_is_not_sure_opens_after_two_rounds(finding: Finding) -> None:
-    """It is suspected while its paths have failed for two rounds at most, and then open, as no more than it is."""
+    """It is suspected until its paths have failed for two rounds, and then opens as uncertain."""
     incidents = Incidents()
     opened: list[int] = []
     lasting: list[int] = []
@@ -64,13 +64,13 @@ def test_what_is_not_sure_opens_after_two_rounds(finding: Finding) -> None:
 
 
 def test_paths_that_fail_by_turns_never_open() -> None:
-    """However many looks have an unsure finding: no path of it has failed for long."""
+    """An uncertain finding never opens if none of its paths has failed for long, however many looks have it."""
     incidents = Incidents()
     assert phases(incidents, "x" * 50, msgspec.structs.replace(FOUND, confidence=0.5, since=20.0)) == [[]] * 50
 
 
 def test_loss_without_a_failing_probe_lasts_beyond_its_window() -> None:
-    """Counts cover three rounds: an unsure loss opens when it was seen for two rounds more than these."""
+    """Counts cover three rounds, so uncertain loss opens after it was seen for two rounds more."""
     lossy = msgspec.structs.replace(FOUND, kind="loss", confidence=0.7)
     incidents = Incidents()
     opened = [second for second in range(0, 200, 5) for _ in incidents.look([lossy], float(second), a_round=30.0)]
@@ -78,7 +78,7 @@ def test_loss_without_a_failing_probe_lasts_beyond_its_window() -> None:
 
 
 def test_a_choice_of_places_that_changes_is_one_incident() -> None:
-    """Another choice that shares a place, with the same layer, keeps the id; another layer does not."""
+    """Other possible places that share one, on the same layer, keep the id; another layer does not."""
     first, second, third = (Scope(NODE, (f"node-{number}",)) for number in (1, 2, 3))
     choice = msgspec.structs.replace(FOUND, one_of=(first, second), since=99.0)
     other = msgspec.structs.replace(choice, id="b2", scope=second, one_of=(second, third))
@@ -93,7 +93,7 @@ def test_a_choice_of_places_that_changes_is_one_incident() -> None:
 
 
 def test_what_becomes_sure_escalates() -> None:
-    """A warning of a low confidence becomes critical under its id once it is sure."""
+    """A warning with a low confidence becomes critical under its id once it is certain."""
     incidents = Incidents()
     unsure = msgspec.structs.replace(FOUND, severity="warning", confidence=0.8, since=99.0)
     assert phases(incidents, "xx", unsure) == [[], ["open"]]
@@ -101,7 +101,7 @@ def test_what_becomes_sure_escalates() -> None:
 
 
 def test_what_is_sure_and_not_certain_must_last_a_round() -> None:
-    """A confidence that chance reaches now and then opens only where new results say the same."""
+    """A confidence that chance sometimes reaches opens only if new results confirm it."""
     sure = msgspec.structs.replace(FOUND, confidence=0.93)
     incidents = Incidents()
     opened = [second for second in range(0, 60, 5) for _ in incidents.look([sure], float(second), a_round=30.0)]
@@ -113,19 +113,19 @@ def test_what_is_sure_and_not_certain_must_last_a_round() -> None:
 
 
 def test_rules_are_certain_by_themselves() -> None:
-    """A silent prober has a confidence of its own, which is no likelihood."""
+    """The confidence of a silent prober comes from a rule and is no likelihood."""
     silent = msgspec.structs.replace(FOUND, kind="silent", layer="prober", confidence=0.95)
     assert phases(Incidents(), "xx", silent) == [[], ["open"]]
 
 
 @pytest.mark.parametrize("looks", ["x.x.x.x.", "x...x...x"])
 def test_a_single_look_opens_nothing(looks: str) -> None:
-    """Two looks in a row are needed."""
+    """A finding needs two looks in a row."""
     assert not any(phases(Incidents(), looks))
 
 
 def test_the_memory_of_closed_ones_is_bounded() -> None:
-    """The oldest are forgotten."""
+    """The oldest closed findings are forgotten."""
     incidents = Incidents()
     for number in range(MOST_CLOSED + 5):
         phases(incidents, "xx" + "." * CLOSES, msgspec.structs.replace(FOUND, id=f"{number:x}"))
@@ -135,7 +135,7 @@ def test_the_memory_of_closed_ones_is_bounded() -> None:
 
 
 def test_what_becomes_worse_escalates_once() -> None:
-    """A warning that becomes critical escalates once, under its id; changing back and forth adds nothing."""
+    """A warning that becomes critical escalates once, under its id; changes back and forth add nothing."""
     incidents = Incidents()
     warning = msgspec.structs.replace(FOUND, kind="loss", severity="warning")
     critical = msgspec.structs.replace(FOUND, kind="loss", severity="critical")
@@ -146,7 +146,7 @@ def test_what_becomes_worse_escalates_once() -> None:
 
 
 def test_looks_that_come_early_close_nothing() -> None:
-    """However many they are: a fault is over when three looks of the usual pace miss it."""
+    """A finding closes after three looks at the usual pace without it, however many early looks there are."""
     incidents = Incidents()
     phases(incidents, "xx")
     assert [incidents.look([], 9.0, early=True) for _ in range(9)] == [[]] * 9
@@ -154,7 +154,7 @@ def test_looks_that_come_early_close_nothing() -> None:
 
 
 def test_what_is_gone_closes_at_once() -> None:
-    """A finding about a node that was deleted needs no three looks; a suspected one goes without a word."""
+    """A finding about a deleted node closes without three looks; a suspected one disappears without a line."""
     for looks, expected in (("xx", ["close"]), ("x", [])):
         incidents = Incidents()
         phases(incidents, looks)
@@ -164,7 +164,7 @@ def test_what_is_gone_closes_at_once() -> None:
 
 
 def test_what_chance_does_to_one_node_must_last_a_round() -> None:
-    """A Service or the DNS that fails for one node opens at once where chance is out of the question, else later."""
+    """A Service or the DNS that fails for one node opens at once only if chance is ruled out."""
     for kind in ("service", "dns"):
         likely = msgspec.structs.replace(FOUND, kind=kind, layer=kind, confidence=0.95)
         assert phases(Incidents(), "xxxx", likely) == [[]] * 4

@@ -8,7 +8,7 @@ from smoker_hub.judge import letter
 
 
 def test_a_target_with_an_interval_of_its_own_is_stale_by_that() -> None:
-    """A path is stale two intervals after its last result: the prober's, or that of a target which has its own."""
+    """A path is stale two intervals after its last result, by its target's interval or else the prober's."""
     usual = PathState("external", "api", "other", "", "tls", last="success", at=100.0)
     slow = PathState("external", "ca", "other", "", "tls", last="success", at=100.0, interval=3600.0)
     state = State(node="node-1", at=170.0, interval=30.0, timeout=5.0, paths=[usual, slow])

@@ -24,7 +24,7 @@ def replica(api: Leases, name: str, clock: ManualClock, *, fit: bool = True) -> 
 
 
 def turns(clock: ManualClock, count: int, *replicas: Lease) -> None:
-    """Let each replica take `count` turns."""
+    """Run `count` turns of each replica."""
     for _ in range(count):
         for each in replicas:
             each.turn()
@@ -32,7 +32,7 @@ def turns(clock: ManualClock, count: int, *replicas: Lease) -> None:
 
 
 def test_one_of_two_notifies(api: Leases) -> None:
-    """The first that asks creates the Lease and renews it; the other waits, however long."""
+    """The first replica that asks creates the Lease and renews it; the other waits, however long."""
     clock = ManualClock()
     one, two = replica(api, "one", clock), replica(api, "two", clock)
     turns(clock, 20, one, two)
@@ -42,7 +42,7 @@ def test_one_of_two_notifies(api: Leases) -> None:
 
 
 def test_a_holder_that_dies_is_replaced(api: Leases) -> None:
-    """The other takes over once the record has stood still for 10 s of its own clock, and not before."""
+    """The other takes over once the record has not changed for 10 s of its own clock, and not before."""
     clock = ManualClock()
     one, two = replica(api, "one", clock), replica(api, "two", clock)
     turns(clock, 3, one, two)
@@ -58,7 +58,7 @@ def test_a_holder_that_dies_is_replaced(api: Leases) -> None:
 
 
 def test_a_holder_that_ends_gives_it_back(api: Leases) -> None:
-    """The other holds it at its next turn."""
+    """After a holder has ended, the other holds the Lease at its next turn."""
     clock = ManualClock()
     one, two = replica(api, "one", clock), replica(api, "two", clock)
     turns(clock, 2, one, two)
@@ -69,7 +69,7 @@ def test_a_holder_that_ends_gives_it_back(api: Leases) -> None:
 
 
 def test_of_two_writers_one_is_refused(api: Leases) -> None:
-    """A write of a version that another replica has replaced meanwhile does not take the Lease."""
+    """A write based on a version that another replica has replaced does not take the Lease."""
     clock = ManualClock()
     two = replica(api, "two", clock)
     for before in (False, True):  # the creation, and the takeover
@@ -95,7 +95,7 @@ def test_a_replica_that_is_cut_off_gives_it_up(api: Leases) -> None:
 
 
 def test_without_the_right_every_replica_notifies(api: Leases, records: list[str]) -> None:
-    """The missing right is logged once; a right granted later is used."""
+    """The missing right is logged once; a right that is granted later is used."""
     clock = ManualClock()
     one, two = replica(api, "one", clock), replica(api, "two", clock)
     api.status = 403

@@ -1,4 +1,4 @@
-"""Nodes as the API server has them, and what becomes of them."""
+"""Nodes in the API server, and the hub's reaction to their changes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.kube.fake_api import Fake, answer, faking, page, watch
 
 @pytest.fixture
 def fake() -> Iterator[Fake]:
-    """An API that does what a script says."""
+    """An API that follows a script."""
     with faking() as one:
         yield one
 
@@ -48,12 +48,12 @@ def test_a_node_as_data() -> None:
 
 @pytest.mark.parametrize("what", [None, 7, {}, {"spec": []}, {"status": {"conditions": [None, {"type": 3}]}}])
 def test_nothing_that_the_api_sends_breaks_it(what: Any) -> None:
-    """What says nothing of its readiness is not ready: so is a node that has just come."""
+    """A node that does not report its readiness, as a new one, is not ready."""
     assert node_of(what) == Node(ready=False)
 
 
 def test_what_changes() -> None:
-    """Each change has its word; what stays has none."""
+    """Each change has its word; an unchanged node has none."""
     well, ill = Node(True), Node(False)
     before = {"a": well, "b": well, "c": ill, "d": well, "f": Node(True, cordoned=True)}
     now = {"b": ill, "c": well, "d": Node(True, cordoned=True), "e": ill, "f": well}
@@ -68,7 +68,7 @@ def test_what_changes() -> None:
 
 
 def test_the_log_says_what_becomes_of_a_node(fake: Fake, records: list[str]) -> None:
-    """Nothing of the first list; then a line a change."""
+    """The first list is not logged; then each change is a line."""
     api = fake(
         page(item("node-1"), item("node-2")),
         watch({"type": "MODIFIED", "object": item("node-2", "Unknown")}, {"type": "DELETED", "object": item("node-1")}),
@@ -86,7 +86,7 @@ def test_the_log_says_what_becomes_of_a_node(fake: Fake, records: list[str]) -> 
 
 
 def test_without_the_right_the_hub_works(fake: Fake, records: list[str]) -> None:
-    """It says once that it may not list Nodes, knows none, and asks every prober."""
+    """The hub logs once that it may not list Nodes, knows none, and asks every prober."""
     slices = slice_of(endpoint("10.0.0.1"))
     slices["metadata"] |= {"name": "s", "resourceVersion": "1"}
     forbidden, allowed = fake(*[answer(403)] * 3), fake(page(slices))
@@ -105,7 +105,7 @@ def test_without_the_right_the_hub_works(fake: Fake, records: list[str]) -> None
 
 
 def test_a_prober_on_a_node_that_was_deleted_is_not_asked(fake: Fake) -> None:
-    """Its pod stays in the EndpointSlice for a while after its node has gone."""
+    """A deleted node's prober is not asked although its pod stays in the EndpointSlice for a while."""
     slices = slice_of(endpoint("10.0.0.1"), endpoint("10.0.0.2", "node-2"))
     slices["metadata"] |= {"name": "s", "resourceVersion": "1"}
     of_nodes, of_slices = fake(page(item("node-1", "False"))), fake(page(slices))

@@ -1,4 +1,4 @@
-"""The page as it is served: its document, its files, what may be kept and what may not."""
+"""The served page: document, files and caching."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LARGEST = 60_000  # bytes of scripts and styles, compressed
 
 
 def test_the_policy_allows_own_files_alone() -> None:
-    """No inline script or style, no other origin, and Trusted Types without a single policy."""
+    """The policy allows no inline script or style and no other origin, and Trusted Types without any policy."""
     rules = dict(rule.split(" ", 1) for rule in document.POLICY.split("; "))
     assert (rules["default-src"], rules["script-src"], rules["style-src"]) == ("'none'", "'self'", "'self'")
     assert (rules["require-trusted-types-for"], rules["trusted-types"]) == ("'script'", "'none'")
@@ -24,7 +24,7 @@ def test_the_policy_allows_own_files_alone() -> None:
 
 
 def test_the_document_names_files_that_exist() -> None:
-    """Each module and style that the document names is served, may be kept for ever, and answers 304 to its ETag."""
+    """Each module and style sheet of the document is served, may be cached for ever, and answers its ETag with 304."""
     hub = hub_of([], ManualClock())
     body = ask(hub, "/")[1].decode()
     named = re.findall(r'(?:href|src)="(static/[^"]+)"', body)
@@ -46,7 +46,10 @@ def test_every_import_is_served() -> None:
 
 
 def test_a_file_of_another_hub_is_not_kept() -> None:
-    """During a rollout a browser may ask one replica for the files of the other: it gets these, and asks again."""
+    """During a rollout a browser may ask one replica for files of the other.
+
+    It gets these files, and asks again later.
+    """
     hub = hub_of([], ManualClock())
     status, _, headers = ask(hub, "/static/000000000000/app/main.js")
     assert (status, headers["Cache-Control"]) == (200, "no-cache")
@@ -54,7 +57,7 @@ def test_a_file_of_another_hub_is_not_kept() -> None:
 
 @pytest.mark.parametrize("path", ["app/../document.py", "document.py", "app/", "", "../page.css", "vendor/LICENSES"])
 def test_nothing_else_is_served(path: str) -> None:
-    """Only the listed files: no path is ever joined to a folder."""
+    """Only listed files are served: no path is ever joined to a folder."""
     assert ask(hub_of([], ManualClock()), f"/static/{files.DIGEST}/{path}")[0] == 404
 
 
@@ -63,7 +66,7 @@ def test_nothing_else_is_served(path: str) -> None:
     [("gzip, br", True), ("GZIP;q=0.5", True), ("gzip;q=0", False), ("gzip; q=0.0", False), ("br", False), ("", False)],
 )
 def test_files_are_compressed_where_the_client_takes_it(accept: str, packed: bool) -> None:
-    """Both forms are the same file; a cache keeps them apart."""
+    """Both forms are the same file, and a cache distinguishes them."""
     hub, path = hub_of([], ManualClock()), f"/{files.BASE}/app/main.js"
     _, body, headers = ask(hub, path, HTTP_ACCEPT_ENCODING=accept)
     assert headers.get("Content-Encoding") == ("gzip" if packed else None)
@@ -72,14 +75,14 @@ def test_files_are_compressed_where_the_client_takes_it(accept: str, packed: boo
 
 
 def test_the_page_is_small() -> None:
-    """What the first view loads fits into 60 kB, compressed; so do all the libraries, the chart's among them."""
+    """The files of the first view fit into 60 kB compressed, and so do all libraries including the chart's."""
     first = {name: len(file.packed) for name, file in files.FILES.items() if name not in document.LATER}
     assert sum(first.values()) <= LARGEST
     assert sum(len(file.packed) for name, file in files.FILES.items() if name.startswith("vendor/")) <= LARGEST
 
 
 def test_the_address_has_the_parameters_that_the_script_knows() -> None:
-    """A link that the page makes is one that the hub takes, and the document is not kept."""
+    """The hub accepts every link that the page makes, and the document is not cached."""
     script = files.FILES["app/route.js"].body.decode()
     known = re.search(r"KNOWN = \[([^\]]*)\]", script)
     assert known is not None
@@ -91,7 +94,10 @@ def test_the_address_has_the_parameters_that_the_script_knows() -> None:
 
 
 def test_the_document_has_the_findings_without_scripts() -> None:
-    """The sentence, the finding with its evidence and command, nodes; only without scripts it loads itself again."""
+    """The document has the sentence, the finding with evidence and command, and the nodes.
+
+    Only without scripts it reloads itself.
+    """
     with probers(Cluster(nodes(5)).fail(lambda link: link.touches("node-2")).states()) as found:
         hub = hub_of(found, ManualClock())
         hub.look()

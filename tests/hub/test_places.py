@@ -1,4 +1,4 @@
-"""Where the probers are, by EndpointSlices."""
+"""The addresses of the probers from EndpointSlices."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def test_both_networks_ready_or_not() -> None:
 
 
 def test_in_a_rollout_the_pod_that_stays_is_asked() -> None:
-    """Not the one that is terminating, whatever its name or its readiness."""
+    """The terminating pod is not asked, whatever its name or readiness."""
     assert found(
         slice_of(endpoint("10.0.0.1", pod="z", terminating=True), endpoint("10.0.0.2", pod="a", ready=False))
     ) == [Address("node-1", "pod", "10.0.0.2", 9464, ready=False)]
 
 
 def test_of_two_families_ipv4_is_asked() -> None:
-    """One address a prober."""
+    """Each prober has one address; of two families it is IPv4."""
     both = found(slice_of(endpoint("fd00::1"), family="IPv6"), slice_of(endpoint("10.0.0.1")))
     assert both == [Address("node-1", "pod", "10.0.0.1", 9464)]
     assert found(slice_of(endpoint("fd00::1"), family="IPv6")) == [Address("node-1", "pod", "fd00::1", 9464)]
@@ -66,5 +66,5 @@ def test_of_two_families_ipv4_is_asked() -> None:
     ],
 )
 def test_nothing_that_the_api_sends_breaks_it(item: Any) -> None:
-    """What has no address or no node is nobody."""
+    """An endpoint without an address or a node is ignored."""
     assert found(item) == []

@@ -1,4 +1,4 @@
-"""One POST: its deadline, its limit, whom it trusts."""
+"""One POST: its deadline, its size limit, and its trust."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ Serve = Callable[[socket.socket], None]
 
 @contextlib.contextmanager
 def listening(serve: Serve) -> Iterator[str]:
-    """Yield HOST:PORT of a listener; `serve` has each connection once the request's first bytes are there."""
+    """Yield HOST:PORT of a listener.
+
+    It calls `serve` for each connection once the first bytes of the request are there.
+    """
 
     def one(sock: socket.socket, _address: object) -> None:
         with sock, contextlib.suppress(OSError):
@@ -53,7 +56,7 @@ def secured(sock: socket.socket) -> None:
 
 
 def test_a_certificate_is_verified() -> None:
-    """Nobody's certificate is refused; it is taken where its CA is in the file, and for its own host alone."""
+    """A certificate is accepted only if its CA is in the file and the host is its own."""
     with listening(secured) as there:
         with pytest.raises(PostError, match="certificate not trusted: "):
             post(f"https://{there}/", b"{}", {}, seconds=10.0, limit=100)
@@ -63,7 +66,7 @@ def test_a_certificate_is_verified() -> None:
 
 
 def test_a_ca_file_that_is_none_is_told(tmp_path: Path) -> None:
-    """Before the start, with its name; and at an attempt."""
+    """An invalid CA file is reported with its name, before the start and at an attempt."""
     wrong = tmp_path / "ca.pem"
     wrong.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
     assert str(wrong) in bad_ca(str(wrong))
@@ -74,7 +77,7 @@ def test_a_ca_file_that_is_none_is_told(tmp_path: Path) -> None:
 
 
 def test_an_answer_that_drips_ends_with_the_deadline() -> None:
-    """A byte now and then does not extend it."""
+    """Single bytes now and then do not extend the deadline."""
 
     def drip(sock: socket.socket) -> None:
         sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
@@ -87,7 +90,7 @@ def test_an_answer_that_drips_ends_with_the_deadline() -> None:
 
 
 def test_an_answer_is_read_up_to_the_limit() -> None:
-    """However much is sent, and in whatever coding: it is not unpacked."""
+    """An answer is read up to the limit and never decompressed."""
 
     def much(sock: socket.socket) -> None:
         sock.recv(65_536)
@@ -103,7 +106,7 @@ def test_an_answer_is_read_up_to_the_limit() -> None:
 
 
 def test_nothing_there_is_a_post_error() -> None:
-    """A closed port, another protocol, a connection that is closed: each with its reason."""
+    """A closed port, another protocol and a closed connection are errors with their reason."""
     with listening(lambda sock: None) as there:
         with pytest.raises(PostError):
             post(f"http://{there}/", b"{}", {}, seconds=5.0, limit=100)
@@ -114,7 +117,7 @@ def test_nothing_there_is_a_post_error() -> None:
 
 
 def test_retry_after() -> None:
-    """RFC 9110 section 10.2.3: seconds or a date, of which at most five minutes count; anything else is none."""
+    """Retry-After has seconds or a date (RFC 9110 section 10.2.3), of which at most five minutes count."""
     assert (retry_after("7"), retry_after("0"), retry_after("9" * 50)) == (7.0, 0.0, MOST_WAIT)
     assert (retry_after(""), retry_after("soon"), retry_after("-1"), retry_after("1.5")) == (0.0, 0.0, 0.0, 0.0)
     assert 50.0 < retry_after(formatdate(time.time() + 60, usegmt=True)) <= 60.0

@@ -35,7 +35,7 @@ def hub_over(start: Start, found: list[Prober], folder: Path) -> Process:
 
 
 def ask(hub: Process, path: str, token: str = TOKEN) -> Any:
-    """What the API says."""
+    """Return an answer of the API."""
     url = f"http://{HOST}:{hub.ports['HTTP_PORT']}/api/v1/{path}"
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
     with DIRECT.open(request, timeout=10) as answer:
@@ -43,13 +43,16 @@ def ask(hub: Process, path: str, token: str = TOKEN) -> Any:
 
 
 def open_at(hub: Process, query: str = "") -> list[Any]:
-    """The findings that are open, or were."""
+    """Return the findings that are open, or that were at a moment."""
     found: list[Any] = ask(hub, f"findings{query}")["open"]
     return found
 
 
 def seen_open(start: Start, found: list[Prober], folder: Path, times: int) -> tuple[float, float]:
-    """Start a hub for the n-th time, and kill it after the fault is in its history: when it opened, a moment of it."""
+    """Start a hub for the n-th time, and kill it once the fault is in its history.
+
+    Return the opening and a moment of it.
+    """
     hub = hub_over(start, found, folder)
     eventually("the fault is open", lambda: open_at(hub))
     (view,) = eventually("it is written", lambda: open_at(hub, f"?at={time.time()}"))
@@ -63,7 +66,7 @@ def seen_open(start: Start, found: list[Prober], folder: Path, times: int) -> tu
 
 
 def test_a_hub_that_is_killed_has_its_history(start: Start, tmp_path: Path) -> None:
-    """SIGKILL, three times: each start finds all that was written, a finding that was open goes on."""
+    """After SIGKILL, three times, each start finds all that was written, and an open finding continues."""
     with probers(mesh().fail(lambda link: link.touches(DEAD)).states()) as found:
         seen = [seen_open(start, found, tmp_path, times) for times in (1, 2, 3)]
         assert len({opened for opened, _ in seen}) == 1
@@ -75,7 +78,7 @@ def test_a_hub_that_is_killed_has_its_history(start: Start, tmp_path: Path) -> N
 
 
 def test_nothing_of_the_token_is_told(start: Start, tmp_path: Path) -> None:
-    """The token is in none of the export, the log at its finest level, and the metrics, whatever clients send."""
+    """The export, the log at its finest level and the metrics do not contain the token, whatever clients send."""
     with probers(mesh().states()) as found:
         hub = hub_over(start, found, tmp_path)
         exported = json.dumps(ask(hub, "export"))
@@ -89,7 +92,7 @@ def test_nothing_of_the_token_is_told(start: Start, tmp_path: Path) -> None:
 
 
 def test_a_secret_without_its_keys_ends_the_hub(start: Start, tmp_path: Path) -> None:
-    """It says which are missing and lets nobody in."""
+    """The hub names the missing keys and does not start."""
     hub = start("smoker-hub", PEERS=f"a={HOST}:1", HTTP_PORT=0, AUTH_FOLDER=tmp_path, ready=False)
     assert hub.popen.wait(20) == 2
     assert "has no file token, nor username and password" in hub.stderr

@@ -1,4 +1,4 @@
-"""A hub that starts again: what was open goes on or closes, and its receivers get what they lack, once."""
+"""A hub that starts again: open findings continue or close, and its receivers get the missing messages once."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def dead() -> Cluster:
 
 
 class RecordingDelivery(Delivery):
-    """A delivery that keeps its messages. `takes`: whether they count as taken."""
+    """A delivery that keeps its messages. `takes`: whether they count as accepted."""
 
     def __init__(self, *, takes: bool) -> None:
         (options,) = receivers(json.dumps([{"type": "webhook", "url": "http://x/", "minSeverity": "info"}]))
@@ -59,7 +59,7 @@ class RecordingDelivery(Delivery):
 
 
 class Start:
-    """One life of a hub: its looks, and what its receiver gets."""
+    """One run of a hub: its looks, and the messages of its receiver."""
 
     def __init__(self, kept: Kept, box: RecordingDelivery) -> None:
         recalled = recall(kept.reader, kept.clock)
@@ -82,7 +82,7 @@ class Start:
 
 @contextlib.contextmanager
 def start(folder: Path, found: list[Prober], clock: ManualClock, *, takes: bool = True) -> Iterator[Start]:
-    """A hub that reads the history before it writes there."""
+    """Return a hub that reads the history before it writes there."""
     with keeping(folder, found, clock, begins=False) as kept:
         one = Start(kept, RecordingDelivery(takes=takes))
         kept.history.start()
@@ -90,7 +90,7 @@ def start(folder: Path, found: list[Prober], clock: ManualClock, *, takes: bool 
 
 
 def test_a_fault_that_lasts_is_not_sent_again(tmp_path: Path, records: list[str]) -> None:
-    """It goes on with its opening, in the history, too; the log has it again, and its end is sent once."""
+    """The finding keeps its opening, also in the history. It is logged again, and its close is sent once."""
     clock = ManualClock()
     with probers(dead().states()) as found:
         with start(tmp_path, found, clock) as first:
@@ -117,7 +117,7 @@ def test_a_fault_that_lasts_is_not_sent_again(tmp_path: Path, records: list[str]
 
 
 def test_what_ended_while_the_hub_was_away_closes(tmp_path: Path) -> None:
-    """Three looks without it close it, and its receiver gets that."""
+    """Three looks without the finding close it, and its receiver gets the close."""
     clock = ManualClock()
     with probers(dead().states()) as found:
         with start(tmp_path, found, clock) as first:
@@ -132,7 +132,7 @@ def test_what_ended_while_the_hub_was_away_closes(tmp_path: Path) -> None:
 
 
 def test_messages_that_nobody_took_are_sent_after_the_start(tmp_path: Path) -> None:
-    """An opening, with the same Idempotency-Key, and later a close whose finding is over: neither is lost."""
+    """An opening with the same Idempotency-Key, and later the close of an ended finding, are sent: neither is lost."""
     clock = ManualClock()
     with probers(dead().states()) as found:
         with start(tmp_path, found, clock, takes=False) as first:
@@ -155,7 +155,7 @@ def test_messages_that_nobody_took_are_sent_after_the_start(tmp_path: Path) -> N
 
 
 def test_an_escalation_that_nobody_took_is_sent_after_the_start(tmp_path: Path) -> None:
-    """The record has the finding as its receiver knows it, which is milder."""
+    """The record has the milder finding that the receiver knows, so the escalation is sent."""
     clock = ManualClock()
     with probers(dead().states()) as found:
         with start(tmp_path, found, clock) as first:
@@ -171,7 +171,7 @@ def test_an_escalation_that_nobody_took_is_sent_after_the_start(tmp_path: Path) 
 
 
 def test_after_a_long_absence_it_is_another_finding(tmp_path: Path) -> None:
-    """The old one has closed when the hub stopped; what is found now opens anew. Each is sent once."""
+    """The old finding has closed when the hub stopped, and a new one opens. Each message is sent once."""
     clock = ManualClock()
     with probers(dead().states()) as found:
         with start(tmp_path, found, clock) as first:
@@ -188,7 +188,7 @@ def test_after_a_long_absence_it_is_another_finding(tmp_path: Path) -> None:
 
 
 def test_a_silent_prober_stays_open_until_its_silence_counts(tmp_path: Path) -> None:
-    """A hub knows only a round after its start that a prober is silent: the finding does not close before."""
+    """A hub knows only a round after its start that a prober is silent, so the finding does not close before."""
     clock = ManualClock()
     with probers(mesh().states()) as found:
         with start(tmp_path, found, clock) as first:
@@ -207,7 +207,7 @@ def test_a_silent_prober_stays_open_until_its_silence_counts(tmp_path: Path) -> 
 
 
 def test_a_file_of_the_first_version_is_taken_over(tmp_path: Path, records: list[str]) -> None:
-    """It has no table of what was sent: an open finding goes on, and is sent as by a hub without a record."""
+    """Such a file has no table of sent messages: an open finding continues, and is sent as without a record."""
     clock = ManualClock()
     with probers(dead().states()) as found:
         with start(tmp_path, found, clock) as first:
@@ -227,7 +227,7 @@ def test_a_file_of_the_first_version_is_taken_over(tmp_path: Path, records: list
 
 
 def test_a_history_that_cannot_be_read_is_said(tmp_path: Path, records: list[str]) -> None:
-    """The hub starts without it, as without a history."""
+    """The hub starts as without a history, and logs why."""
     (tmp_path / NAME).write_bytes(b"no database" * 100)
     with probers(dead().states()) as found, start(tmp_path, found, ManualClock()) as one:
         assert [line for line in records if "the findings that were open before the start are unknown" in line]
@@ -236,7 +236,7 @@ def test_a_history_that_cannot_be_read_is_said(tmp_path: Path, records: list[str
 
 
 def test_what_was_sent_is_forgotten_where_another_replica_notifies(tmp_path: Path) -> None:
-    """Its record would be out of date after the next take-over."""
+    """Its record of sent messages would be out of date after the next takeover."""
     clock, may = ManualClock(), [True]
     with probers(dead().states()) as found:
         with start(tmp_path, found, clock) as first:

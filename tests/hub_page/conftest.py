@@ -82,7 +82,7 @@ class SimulatedHub:
         assert self._line() == "done"
 
     def close(self) -> None:
-        """End all of it."""
+        """Stop the hub and the probers."""
         self.stop()
         self._stage.communicate(timeout=PATIENCE)
 
@@ -129,7 +129,7 @@ def chromium() -> Iterator[Any]:
 
 
 class Tab:
-    """A page of the browser, and what went wrong in it."""
+    """A page of the browser, and the errors in it."""
 
     def __init__(self, context: Any) -> None:
         context.set_default_timeout(WAIT)
@@ -145,21 +145,21 @@ class Tab:
             self.wrong.append(message.text)
 
     def check(self) -> None:
-        """Assert that nothing went wrong but what was expected."""
+        """Assert that only expected errors occurred."""
         assert self.page.evaluate("window.violations ?? []") == []
         assert [each for each in self.wrong if not any(known in each for known in self.expected)] == []
 
 
 @pytest.fixture
 def tab(chromium: Any) -> Iterator[Tab]:
-    """A page in the light scheme."""
+    """A page in the light colour scheme."""
     with opened(chromium) as found:
         yield found
 
 
 @contextlib.contextmanager
 def opened(chromium: Any, **options: Any) -> Iterator[Tab]:
-    """A page in a context of its own."""
+    """Open a page in its own context."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce", **options)
     try:
         found = Tab(context)
@@ -182,6 +182,6 @@ def _is_healthy(show: SimulatedHub) -> bool:
 
 
 def summary(show: SimulatedHub) -> bytes:
-    """Return what the hub says in one sentence, as JSON."""
+    """Return the hub's sentence as JSON."""
     with urllib.request.urlopen(f"{show.address}api/v1/summary", timeout=5) as answer:
         return bytes(answer.read())

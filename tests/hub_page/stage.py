@@ -58,7 +58,7 @@ class Stage:
         return cluster
 
     def obey(self, line: str) -> None:
-        """Do what a line says."""
+        """Carry out a line."""
         verb, *about = line.split()
         cluster = self.cluster
         actions: dict[str, Callable[[], object]] = {
@@ -74,7 +74,7 @@ class Stage:
         actions[verb]()
 
     def _age(self, node: str) -> None:
-        """Have the last results of a node's prober be ten minutes old."""
+        """Make the last results of a node's prober ten minutes old."""
         for link, states in self.cluster.paths.items():
             if link.source == node:
                 for probe, path in states.items():
@@ -84,7 +84,7 @@ class Stage:
         self.cluster = self._healthy()
 
     def states(self) -> list[State]:
-        """Return what the probers say, made just now."""
+        """Return the probers' present states."""
         return [msgspec.structs.replace(state, time=time.time()) for state in self.cluster.states()]
 
 

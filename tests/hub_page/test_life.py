@@ -1,4 +1,4 @@
-"""The page while things happen: findings that open and close, a hub that goes away, the time machine, filters, keys."""
+"""The page over time: findings that open and close, a hub that goes away, the time machine, filters, keys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SENTENCE = "h1.sentence"
 
 
 def test_a_finding_opens_and_closes_before_the_eyes(tab: Tab, healthy: SimulatedHub) -> None:
-    """Without a reload: the sentence, the card and the announcement come, and go when all is well again."""
+    """Sentence, card and announcement appear without a reload, and disappear when the fault is over."""
     tab.page.goto(healthy.address)
     tab.page.wait_for_selector(f"{SENTENCE}.healthy")
     tab.page.wait_for_selector(".mode.stream")
@@ -33,7 +33,7 @@ def test_a_finding_opens_and_closes_before_the_eyes(tab: Tab, healthy: Simulated
 
 
 def test_without_a_stream_it_asks(tab: Tab, healthy: SimulatedHub) -> None:
-    """Where the stream is cut the page asks every few seconds, says so, and shows a finding all the same."""
+    """Without the stream the page reads every few seconds, says so, and still shows a finding."""
     tab.expected = ("ERR_FAILED",)
     tab.page.route("**/api/v1/stream", lambda route: route.abort())
     tab.page.goto(healthy.address)
@@ -43,7 +43,7 @@ def test_without_a_stream_it_asks(tab: Tab, healthy: SimulatedHub) -> None:
 
 
 def test_a_hub_that_goes_away_is_said(tab: Tab, tmp_path: Path) -> None:
-    """Its last answer is drawn as old, with its age, never as fresh; when the hub is back the page is live again."""
+    """The last answer is shown as old with its age, never as fresh. When the hub is back the page is live again."""
     tab.expected = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY")
     with showing(3, tmp_path) as show:
         tab.page.goto(show.address)
@@ -60,7 +60,7 @@ def test_a_hub_that_goes_away_is_said(tab: Tab, tmp_path: Path) -> None:
 
 
 def test_old_results_are_drawn_as_stale(tab: Tab, healthy: SimulatedHub) -> None:
-    """A cell whose results are older than two intervals is neither good nor bad; its age stands in it."""
+    """A cell whose results are older than two intervals is neither good nor bad, and shows their age."""
     healthy.command("old node-3")
     tab.page.goto(healthy.address)
     cell = tab.page.wait_for_selector("td.stale a[title^='node-3 to node-1: stale']")
@@ -79,7 +79,7 @@ def test_what_nobody_probes_is_said(tab: Tab, large: SimulatedHub) -> None:
 
 
 def test_the_time_machine_shows_the_moment_again(tab: Tab, healthy: SimulatedHub) -> None:
-    """After a fault is over, its moment is a click away; the address carries it, and `Now` comes back."""
+    """After a fault is over, a click shows its moment. The address contains it, and `Now` goes back."""
     healthy.command("break node-3")
     tab.page.goto(healthy.address)
     tab.page.wait_for_selector(f"{SENTENCE}.faults")
@@ -116,7 +116,7 @@ def test_the_slider_goes_by_keys(tab: Tab, healthy: SimulatedHub) -> None:
 
 
 def test_filters_stand_in_the_address(tab: Tab, healthy: SimulatedHub) -> None:
-    """A choice changes the address and the matrix; a reload and another view keep it; back takes it away."""
+    """A selection changes the address and the matrix. A reload and another view keep it, and back removes it."""
     tab.page.goto(healthy.address)
     tab.page.select_option("select[name=probe]", "udp")
     tab.page.wait_for_url("**/?probe=udp")
@@ -132,7 +132,7 @@ def test_filters_stand_in_the_address(tab: Tab, healthy: SimulatedHub) -> None:
 
 
 def test_by_keys_alone(tab: Tab, healthy: SimulatedHub) -> None:
-    """Tab reaches the content, a finding's command and the matrix; arrows go through it; Enter opens; Back returns."""
+    """Tab reaches the content, a finding's command and the matrix. Arrows move in it, Enter opens, and Back returns."""
     healthy.command("break node-3")
     page = tab.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -157,7 +157,7 @@ def test_by_keys_alone(tab: Tab, healthy: SimulatedHub) -> None:
 
 
 def _tab_to(page: Any, selector: str) -> None:
-    """Press Tab until the focus is on an element; it must have a ring."""
+    """Press Tab until an element has the focus; it must have a visible ring."""
     for _ in range(80):
         page.keyboard.press("Tab")
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):

@@ -1,4 +1,4 @@
-"""The libraries in the repository are what the lock file says, bundled by our script, and nothing else."""
+"""The libraries in the repository are those of the lock file, bundled by our script, and nothing else."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SOURCE = ROOT / "dev" / "page"
 
 
 def test_the_vendored_files_are_the_libraries(tmp_path: Path) -> None:
-    """Bundled anew from the locked packages they are the same, byte for byte."""
+    """Bundled again from the locked packages they are the same, byte for byte."""
     subprocess.run(["node", SOURCE / "vendor.mjs", tmp_path], check=True, timeout=60)
     made = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     kept = {path.name: path.read_bytes() for path in (files.FOLDER / "vendor").iterdir()}
@@ -23,7 +23,7 @@ def test_the_vendored_files_are_the_libraries(tmp_path: Path) -> None:
 
 
 def test_the_lock_has_hashes_and_no_host() -> None:
-    """Every package has an exact version and a hash; none says where it comes from."""
+    """Every package has an exact version and a hash, and none names a host."""
     lock = json.loads((SOURCE / "package-lock.json").read_text())
     packages = {name: each for name, each in lock["packages"].items() if name}
     assert packages

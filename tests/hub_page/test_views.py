@@ -1,4 +1,4 @@
-"""Every view, light and dark, with 5 and with 1,000 nodes: it shows what it must, and axe finds nothing."""
+"""Every view, light and dark, with 5 and with 1,000 nodes: its content, and no finding of axe."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ VIEWS = {
 
 
 def axe(tab: Tab) -> list[str]:
-    """What axe-core finds, a line each."""
+    """Return axe-core's findings, one line each."""
     tab.page.evaluate(AXE.read_text())
     found = tab.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found["violations"]]
@@ -67,7 +67,7 @@ def test_a_view_of_five_nodes(chromium: Any, broken: SimulatedHub, view: str, sc
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_view_of_a_thousand_nodes(chromium: Any, large: SimulatedHub, view: str, scheme: str) -> None:
-    """The same."""
+    """A view of a thousand nodes does the same."""
     with opened(chromium, color_scheme=scheme) as tab:
         look(tab, large, view, "node-17", "node-16")
 
@@ -81,7 +81,7 @@ def test_a_view_on_a_phone(chromium: Any, broken: SimulatedHub, view: str) -> No
 
 
 def test_without_scripts_it_is_one_page_with_the_findings(chromium: Any, broken: SimulatedHub) -> None:
-    """The sentence, the finding with its command, every node; it loads itself again."""
+    """The page has the sentence, the finding with its command, and every node, and reloads itself."""
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(broken.address)
@@ -113,7 +113,7 @@ def test_a_name_of_63_characters(chromium: Any, small: SimulatedHub, width: int)
 
 
 def test_a_hostile_name_is_text(tab: Tab, broken: SimulatedHub) -> None:
-    """Markup and bidirectional controls in a node's name are shown as what they are."""
+    """Markup and bidirectional controls in a node's name are shown as text."""
     tab.page.goto(broken.address)
     name = tab.page.locator("table.cells tbody th", has_text="<img")
     name.first.wait_for()

@@ -1,6 +1,6 @@
-"""`make e2e-accuracy`: break the cluster, row by row, and print what the hub named, how soon, and how soon it closed.
+"""`make e2e-accuracy`: break the cluster row by row; print what the hub named, how soon, and how soon it closed.
 
-The release must be installed already (make e2e-accuracy does it); E2E_FAULTS makes the faults.
+The release must be installed already (make e2e-accuracy does that). E2E_FAULTS is the command that makes the faults.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PAUSE = 1.0  # seconds between two looks
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a row came to."""
+    """The outcome of a row."""
 
     row: Row
     word: str
@@ -37,7 +37,10 @@ class Outcome:
 
 
 def one(row: Row, lab: Lab, patience: float = FOR) -> Outcome:
-    """Make the fault of `row`, ask the hub until it is named or `patience` is over, heal, wait until it is closed."""
+    """Make the fault of `row`, and ask the hub until it names it or `patience` is over.
+
+    Heal, and wait until the finding is closed.
+    """
     begun = time.monotonic()
     findings, worst, took = list[Finding](), Verdict("unknown"), None
     try:
@@ -62,7 +65,7 @@ def one(row: Row, lab: Lab, patience: float = FOR) -> Outcome:
 
 
 def _closed(lab: Lab) -> float | None:
-    """Return the seconds until nothing is open any more; None: that did not come."""
+    """Return the seconds until nothing is open; None if something stays open."""
     begun = time.monotonic()
     while time.monotonic() - begun < CLEAN:
         if not any(map(is_fault, lab.open())):
@@ -72,7 +75,7 @@ def _closed(lab: Lab) -> float | None:
 
 
 def await_health(lab: Lab, patience: float = CLEAN) -> bool:
-    """Wait until nothing is found and every prober answers. Return whether that came."""
+    """Wait until nothing is found and every prober answers. Return whether that happened."""
     until, clean = time.monotonic() + patience, 0
     while time.monotonic() < until:
         states = lab.states()
@@ -107,7 +110,7 @@ def _spread(what: str, found: Sequence[float | None]) -> str:
 
 
 def main() -> int:
-    """Return 0 where every row is right."""
+    """Return 0 if every row is right."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--release", default="smoker")
     parser.add_argument("--namespace", default="smoker")

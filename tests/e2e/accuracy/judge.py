@@ -1,4 +1,4 @@
-"""Whether findings name what a row broke."""
+"""Judge whether findings name what a row broke."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ SURE = 0.9  # confidence from which a finding opens
 
 @dataclass(frozen=True)
 class Verdict:
-    """Of one look: `word` is right, one of, unknown or wrong; `wrong` are the findings that blame something else."""
+    """The verdict on one look: `word` is right, one of, unknown or wrong.
+
+    `wrong` are the findings that name something else.
+    """
 
     word: str
     wrong: tuple[Finding, ...] = ()
 
 
 def judge(row: Row, lab: Lab, findings: Sequence[Finding]) -> Verdict:
-    """Return the verdict on `findings`. What is not sure yet names nothing."""
+    """Return the verdict on `findings`. An uncertain finding names nothing."""
     sure = [each for each in findings if is_fault(each) and each.confidence >= SURE]
     named = [any(_names(each, right, lab) for each in sure) for right in row.right]
     wrong = tuple(each for each in sure if not any(_names(each, right, lab) for right in (*row.right, *row.also)))

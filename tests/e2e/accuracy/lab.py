@@ -1,4 +1,4 @@
-"""What the rows need of a cluster: its nodes by role, faults on them, and their end."""
+"""The parts of a cluster that the rows need: nodes by role, faults on them, and their end."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class DnsPod(NamedTuple):
 
 
 class Lab:
-    """A cluster with an installed release. Everything that a row does is undone by `heal`."""
+    """A cluster with an installed release. `heal` undoes everything that a row does."""
 
     def __init__(self, release: Release, nodes: set[str]) -> None:
         self._release, self._namespace = release, release.namespace
@@ -54,7 +54,7 @@ class Lab:
         self._undo = ExitStack()
 
     def places(self, names: frozenset[str]) -> frozenset[str]:
-        """Return the nodes or zones that a row's words mean."""
+        """Return the nodes or zones that a row's words stand for."""
         words = {
             "victim": {self.victim},
             "second": {self.second},
@@ -66,7 +66,7 @@ class Lab:
 
     @property
     def first(self) -> str:
-        """A node that is neither the victim's nor the hub's."""
+        """Return a node that is neither the victim nor the hub's."""
         return self._first
 
     def zone(self, number: int) -> list[str]:
@@ -89,11 +89,11 @@ class Lab:
         faults.on(node, *command)
 
     def drop(self, node: str, chain: str, *match: str, table: str = "filter", families: tuple[str, ...] = ()) -> None:
-        """Drop what matches, in both address families unless an address in it or `families` says otherwise."""
+        """Drop matching packets, in both address families unless an address or `families` restricts it."""
         self._rule(node, chain, match, ("DROP",), table, families)
 
     def reject(self, node: str, chain: str, *match: str) -> None:
-        """Reject what matches with an ICMP error."""
+        """Reject matching packets with an ICMP error."""
         self._rule(node, chain, match, ("REJECT",), "filter", ())
 
     def _rule(
@@ -121,29 +121,29 @@ class Lab:
         self._undo.callback(self._namespace.kubectl, "label", "pod", pod, f"{key}-")
 
     def scale(self, component: str, replicas: int) -> None:
-        """Scale a Deployment; it has one replica afterwards."""
+        """Scale a Deployment; `heal` sets it to one replica."""
         name = f"deployment/{self._release.name}-{component}"
         self._namespace.kubectl("scale", name, f"--replicas={replicas}")
         self._undo.callback(self._namespace.kubectl, "rollout", "status", name, "--timeout=60s", seconds=70)
         self._undo.callback(self._namespace.kubectl, "scale", name, "--replicas=1")
 
     def restart(self, *kinds_and_components: str) -> None:
-        """Roll out anew, such as `daemonset/prober`, all at one time."""
+        """Restart a workload, such as `daemonset/prober`, with all pods at once."""
         targets = [each.replace("/", f"/{self._release.name}-") for each in kinds_and_components]
         _roll_out(self._namespace.kubectl, targets)
 
     def restart_dns(self) -> None:
-        """Roll the DNS servers of the cluster out anew."""
+        """Restart the DNS servers of the cluster."""
         _roll_out(Namespace("kube-system").kubectl, ["deployment/coredns"])
 
     def drain(self, node: str) -> None:
-        """Drain a node; pods may be scheduled there again afterwards."""
+        """Drain a node; `heal` allows pods there again."""
         self._undo.callback(run, "kubectl", "uncordon", node)
         drain = ("--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=60s")
         run("kubectl", "drain", node, *drain, seconds=70)
 
     def starve(self, node: str) -> None:
-        """Have a loop eat the CPU of the prober in a pod of `node`, as far as its limit lets it."""
+        """Run a loop that uses the CPU of the prober in a pod of `node`, up to its limit."""
         self._undo.enter_context(faults.spinning(self._namespace, self.prober_of(node)))
 
     def cordon(self, node: str) -> None:
@@ -152,7 +152,7 @@ class Lab:
         self._undo.callback(run, "kubectl", "uncordon", node)
 
     def freeze(self, node: str) -> None:
-        """Stop the process of the prober in a pod of `node` as if it hung; it goes on afterwards."""
+        """Stop the process of the prober in a pod of `node`, as if it hung; `heal` continues it."""
         script = (
             'for pid in $(pgrep -f "smoker-prober run"); do env=$(tr "\\0" " " </proc/$pid/environ); case " $env" in '
             f'*" NODE_NAME={node} "*) case " $env" in *" NETWORK=pod "*) case " $env" in '
@@ -162,7 +162,7 @@ class Lab:
         faults.on(node, "sh", "-c", script, "sh", "STOP")
 
     def scale_dns(self, replicas: int) -> None:
-        """Scale the DNS servers of the cluster; there are as many as before afterwards."""
+        """Scale the DNS servers of the cluster; `heal` restores their number."""
         before = len(self.dns_pods())
         name = ("--namespace", "kube-system", "deployment/coredns")
         self._undo.callback(run, "kubectl", "rollout", "status", *name, "--timeout=60s", seconds=70)
@@ -177,7 +177,7 @@ class Lab:
         return [str(each) for each in service["spec"]["clusterIPs"]]
 
     def dns_pods(self) -> list[DnsPod]:
-        """Return the DNS servers; the first one is that which a row breaks."""
+        """Return the DNS servers; a row breaks the first one."""
         pods = items("--namespace", "kube-system", "pods", "--selector", "k8s-app=kube-dns")
         return sorted(
             DnsPod(each["spec"]["nodeName"], each["status"]["podIP"], each["metadata"]["name"]) for each in pods
@@ -195,11 +195,11 @@ class Lab:
         self._undo.enter_context(faults.healed())
 
     def heal(self) -> None:
-        """Undo all that the row has done."""
+        """Undo everything that the row has done."""
         self._undo.close()
 
     def open(self) -> list[Finding]:
-        """Return the findings that are open in the hub; none where it cannot be asked just now."""
+        """Return the hub's open findings; none if it cannot be asked just now."""
         hub = f"deployment/{self._release.name}-hub"
         try:
             answer = self._namespace.kubectl("exec", hub, "--", "python3", "-c", ASK, seconds=10)
@@ -208,7 +208,7 @@ class Lab:
         return [each.finding for each in msgspec.json.decode(answer, type=Findings).open]
 
     def states(self) -> list[State]:
-        """Return the states of all probers that answer the API server's proxy, as the hub would poll them."""
+        """Return the states of all probers that the API server's proxy reaches, as the hub would read them."""
         asked = [
             (str(pod["metadata"]["name"]), port)
             for component, port in ADMIN.items()

@@ -17,7 +17,7 @@ ANY_LAYER = ("overlay", "network", "pods", "into_pods", "out_of_pods")
 
 @dataclass(frozen=True)
 class Expected:
-    """A finding that names the fault: its kind of scope, its nodes or zones, its layer and what else must hold."""
+    """A finding that names the fault: kind of scope, nodes or zones, layer, and further conditions."""
 
     scopes: tuple[str, ...]
     places: frozenset[str]
@@ -31,7 +31,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Row:
-    """One fault: how it is made, and what names it. `also` is true as well, and neither asked for nor wrong."""
+    """One fault: how it is made, and which finding names it. `also` is true as well, and neither required nor wrong."""
 
     name: str
     make: Callable[[Lab], None]
@@ -207,7 +207,7 @@ def _cordoned(lab: Lab) -> None:
 
 
 def _stray_path(lab: Lab) -> None:
-    """Drop one packet of two hundred: the noise of a real network."""
+    """Drop one packet in two hundred, like the noise of a real network."""
     some = ("-m", "statistic", "--mode", "random", "--probability", "0.002")
     lab.drop(lab.victim, "INPUT", *OVERLAY, *some)
 

@@ -1,4 +1,4 @@
-"""What the tests of notification share: receivers on loopback, findings, deliveries that wait for nothing."""
+"""What the tests of notifications share: receivers on loopback, findings, and deliveries without pauses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PAGE = "https://smoker.example/?view=finding&id="
 
 @dataclass
 class Request:
-    """What came: its path, its header fields in lower case, its body."""
+    """A received request: path, header fields in lower case, body."""
 
     path: str
     headers: dict[str, str]
@@ -79,7 +79,7 @@ def receiver(*statuses: int, fields: str = "", said: bytes = b"") -> Iterator[Re
 def delivery(
     url: str, type: str = "webhook", pause: Callable[[float], object] = lambda _: None, **options: Any
 ) -> Iterator[Delivery]:
-    """Yield a delivery that has started; its pauses do not last."""
+    """Yield a delivery that has started and makes no pauses."""
     seconds = options.pop("seconds", 10.0)
     (found,) = receivers(json.dumps([{"type": type, "url": url, **options}]))
     one = Delivery(found, pause=pause, seconds=seconds)
@@ -103,7 +103,7 @@ def states(*names: str) -> Any:
 
 
 def become(found: list[Prober], *names: str) -> None:
-    """Have the probers serve the states of a mesh in which `names` are dead."""
+    """Make the probers serve the states of a mesh in which `names` are dead."""
     by_key = {(state.node, state.network): state for state in states(*names)}
     for prober in found:
         prober.state = by_key[prober.state.node, prober.state.network]
@@ -123,6 +123,6 @@ def looking(*names: str, clock: ManualClock | None = None) -> Iterator[tuple[Hub
 
 
 def notice(hub: Hub, event: Happening = "open", page: str = "") -> Notice:
-    """Return what is to be sent of the hub's first open finding, or of the one that closed last."""
+    """Return the notification about the hub's first open finding, or about the one that closed last."""
     incident = hub.incidents.open[0] if event == "open" else next(hub.incidents.recent())
     return Notice(event, now.view(hub, incident), page and page + incident.id)

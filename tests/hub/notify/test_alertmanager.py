@@ -1,4 +1,4 @@
-"""A real Alertmanager takes what the hub sends, keeps it while it is repeated, and resolves it."""
+"""A real Alertmanager accepts the hub's alerts, keeps them while they are repeated, and resolves them."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def alerts(url: str) -> list[dict[str, Any]]:
-    """Return the alerts that are active there."""
+    """Return the active alerts."""
     found: list[dict[str, Any]] = ask(url, "alerts", active="true")
     return found
 
 
 class Today(ManualClock):
-    """Clocks that move by hand from the date of now: Alertmanager compares dates with its own."""
+    """Clocks that a test moves from the present date: Alertmanager compares dates with its own."""
 
     def wall_time(self) -> float:
         return time.time() + self.instant - 1000.0
 
 
 def test_an_alert_is_there_until_it_closes(alertmanager: str) -> None:
-    """One alert with its labels, annotations and page; it goes with the closing."""
+    """There is one alert with its labels, annotations and page, until the finding closes."""
     with looking("node-2", clock=Today()) as (hub, found), delivery(alertmanager, "alertmanager") as one:
         notifier = Notifier(hub, [one], external_url="https://smoker.example/")
         notifier.compare()
@@ -70,7 +70,7 @@ def test_an_alert_is_there_until_it_closes(alertmanager: str) -> None:
 
 
 def test_an_escalation_is_one_alert(alertmanager: str) -> None:
-    """The alert of the old severity ends in the message that brings the new one, and the closing ends that."""
+    """The alert of the old severity ends in the message that brings the new one, and the close ends that."""
     with looking("node-5", clock=Today()) as (hub, found), delivery(alertmanager, "alertmanager") as one:
         milder(hub)
         notifier = Notifier(hub, [one])
@@ -91,7 +91,7 @@ def severities(url: str) -> list[str]:
 
 
 def test_an_open_finding_is_repeated_every_minute(alertmanager: str) -> None:
-    """The end of the alert moves on with each repetition, and lies four of them ahead."""
+    """Each repetition moves the alert's end to four minutes ahead."""
     clock = Today()
     with looking("node-3", clock=clock) as (hub, _), delivery(alertmanager, "alertmanager") as one:
         notifier = Notifier(hub, [one])
@@ -110,7 +110,7 @@ def test_an_open_finding_is_repeated_every_minute(alertmanager: str) -> None:
 
 
 def test_a_refusal_is_told(alertmanager: str, records: list[str]) -> None:
-    """What the receiver says of a message that it refuses is in the log, and it is not tried again."""
+    """The receiver's reason for a refusal is logged, and the message is not sent again."""
     with looking("node-2") as (hub, _), delivery(alertmanager + "/nothing-here", "alertmanager") as one:
         one.put(Message((notice(hub),)))
         eventually("it was given up", lambda: one.counts["failed"] == 1)
@@ -120,7 +120,7 @@ def test_a_refusal_is_told(alertmanager: str, records: list[str]) -> None:
 
 
 def test_the_end_of_an_alert_is_counted_from_each_attempt(tmp_path: Path) -> None:
-    """An attempt minutes after the change still says that the alert goes on."""
+    """An attempt minutes after the change still says that the alert continues."""
     (options,) = receivers('[{"type": "alertmanager", "url": "http://am:9093/", "labels": {"team": "net"}}]')
     form = Alertmanager(options)
     with looking("node-2") as (hub, _):

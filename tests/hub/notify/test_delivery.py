@@ -1,4 +1,4 @@
-"""Delivery: attempts, limits, and that one receiver costs another nothing."""
+"""Delivery: attempts, limits, and the independence of receivers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .receivers import delivery, looking, notice, receiver
 
 
 def test_a_refusal_that_may_pass_is_tried_again_after_longer_pauses(records: list[str]) -> None:
-    """Sent once in the end; the log says when attempts begin to fail and when they succeed again."""
+    """The message is sent in the end. The log says when attempts begin to fail and when they succeed again."""
     pauses: list[float] = []
     with (
         looking("node-2") as (hub, _),
@@ -42,7 +42,7 @@ def test_the_pause_that_a_receiver_asks_for_is_kept() -> None:
 
 
 def test_what_is_never_taken_is_counted_and_logged(records: list[str]) -> None:
-    """After the last attempt it is given up, and the next message has its turn."""
+    """After the last attempt the message is given up, counted and logged, and the next message is sent."""
     with looking("node-2") as (hub, _), receiver(*[500] * ATTEMPTS, 200) as there, delivery(there.url) as one:
         one.put(Message((notice(hub),)))
         one.put(Message((notice(hub),)))
@@ -55,7 +55,7 @@ def test_what_is_never_taken_is_counted_and_logged(records: list[str]) -> None:
 
 
 def test_a_refusal_for_good_is_not_repeated(records: list[str]) -> None:
-    """A status of 4xx, or a redirect, is the answer; what the receiver says of it is logged, cut and escaped."""
+    """A status of 4xx, or a redirect, is final. The receiver's reason is logged, cut and escaped."""
     for status in (400, 302):
         with (
             looking("node-2") as (hub, _),
@@ -69,7 +69,7 @@ def test_a_refusal_for_good_is_not_repeated(records: list[str]) -> None:
 
 
 def test_a_receiver_that_hangs_ends_with_the_deadline_and_delays_no_other(records: list[str]) -> None:
-    """While one hangs another gets its message; the attempt that hangs ends by itself."""
+    """While one receiver hangs another gets its message, and the hanging attempt ends at its deadline."""
     with (
         looking("node-2") as (hub, _),
         receiver(0, 200) as hung,
@@ -86,7 +86,7 @@ def test_a_receiver_that_hangs_ends_with_the_deadline_and_delays_no_other(record
 
 
 def test_the_queue_is_bounded(records: list[str]) -> None:
-    """The oldest is dropped, counted and logged; what is left at the end is, too."""
+    """The oldest message is dropped, counted and logged; so are messages that are left at the end."""
     with looking("node-2") as (hub, _), receiver(0) as there, delivery(there.url) as one:
         for _ in range(QUEUE + 1):
             one.put(Message((notice(hub),)))
@@ -97,7 +97,7 @@ def test_the_queue_is_bounded(records: list[str]) -> None:
 
 
 def test_the_end_cuts_pauses_short() -> None:
-    """At the end of the hub what waits for its next attempt gets it at once."""
+    """When the hub ends, a message that waits for its next attempt is sent at once."""
     paused = Event()
 
     with (
@@ -120,7 +120,7 @@ def test_the_end_cuts_pauses_short() -> None:
 
 
 def test_what_a_file_says_is_read_for_each_attempt(tmp_path: Path) -> None:
-    """A URL and an Authorization from a Secret that changes are the new ones at once."""
+    """A changed URL or Authorization in a Secret is used at the next attempt."""
     url, authorization = tmp_path / "url", tmp_path / "authorization"
     with looking("node-2") as (hub, _), receiver(200) as there:
         authorization.write_text("Bearer one\n")

@@ -1,4 +1,4 @@
-"""Who gets what: each change once, by severity, and only from the hub that may notify."""
+"""Which receiver gets what: each change once, by severity, and only from the hub that may notify."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .receivers import become, delivery, looking, receiver
 
 
 class Kept(Delivery):
-    """A delivery that keeps what it was given."""
+    """A delivery that keeps its messages."""
 
     def __init__(self, severity: str = "info") -> None:
         (options,) = receivers(f'[{{"type": "webhook", "url": "http://x/", "minSeverity": "{severity}"}}]')
@@ -39,7 +39,7 @@ def closes(hub: Any, found: Any, *still: str) -> None:
 
 
 def test_each_change_is_sent_once() -> None:
-    """However often the findings are compared."""
+    """A change is sent once, however often the findings are compared."""
     with looking("node-2") as (hub, found):
         one = Kept()
         notifier = Notifier(hub, [one])
@@ -53,7 +53,7 @@ def test_each_change_is_sent_once() -> None:
 
 
 def test_a_mild_finding_is_for_those_who_want_it() -> None:
-    """A receiver of grave findings gets it when it becomes grave, and its closing only then."""
+    """A receiver of severe findings gets a finding when it becomes severe, and only then its close."""
     with looking("node-2") as (hub, found):
         mild, grave = Kept("info"), Kept("critical")
         (incident,) = hub.incidents.open
@@ -71,20 +71,20 @@ def test_a_mild_finding_is_for_those_who_want_it() -> None:
 
 
 def make_worse(hub: Any, severity: str = "critical") -> None:
-    """Have the hub's open finding become worse, as its diagnosis would say."""
+    """Make the hub's open finding worse, as its diagnosis would."""
     (incident,) = hub.incidents.open
     incident.see(msgspec.structs.replace(incident.finding, severity=severity), hub.clock.now())
 
 
 def milder(hub: Any) -> None:
-    """Have the hub's open finding be a warning that was told as one."""
+    """Make the hub's open finding a warning that was sent as one."""
     (incident,) = hub.incidents.open
     incident.finding = msgspec.structs.replace(incident.finding, severity="warning")
     incident._worst = GRAVITY["warning"]
 
 
 def test_an_escalation_is_sent_once_as_an_update() -> None:
-    """Receivers that have the finding get an update with its earlier state; for a stricter receiver it opens."""
+    """Receivers that have the finding get an update with its earlier severity. For a stricter receiver it opens."""
     with looking("node-2") as (hub, _):
         milder(hub)
         mild, grave = Kept("info"), Kept("critical")
@@ -101,7 +101,7 @@ def test_an_escalation_is_sent_once_as_an_update() -> None:
 
 
 def test_an_escalation_before_the_take_over_is_sent_as_an_opening() -> None:
-    """A hub that begins to notify tells what is open as it is, and nothing twice."""
+    """A hub that begins to notify sends the open findings as they are, and nothing twice."""
     with looking("node-2") as (hub, _):
         milder(hub)
         make_worse(hub)
@@ -113,7 +113,7 @@ def test_an_escalation_before_the_take_over_is_sent_as_an_opening() -> None:
 
 
 def test_only_the_hub_that_may_notify_does() -> None:
-    """Another replica sends nothing; in the place of the first it sends what is open and what has just closed."""
+    """Another replica sends nothing. When it takes over, it sends what is open and what has just closed."""
     clock, holder = ManualClock(), [False]
     with looking("node-2", clock=clock) as (hub, found):
         one = Kept()
@@ -140,7 +140,7 @@ def test_only_the_hub_that_may_notify_does() -> None:
 
 
 def test_a_change_just_before_the_end_is_sent() -> None:
-    """What opened with the last look is sent while the hub drains."""
+    """A finding that opened with the last look is sent while the hub drains."""
     with looking("node-2") as (hub, _), receiver() as there, delivery(there.url) as one:
         notifier = Notifier(hub, [one])
         notifier.retire()
@@ -150,7 +150,7 @@ def test_a_change_just_before_the_end_is_sent() -> None:
 
 
 def test_it_runs_by_itself_and_counts() -> None:
-    """A change is sent when the hub has looked; the counter has every outcome of every receiver from the start."""
+    """A change is sent after the hub has looked. The counter has every outcome of every receiver from the start."""
     with looking() as (hub, found), receiver() as there:
         (options,) = receivers(f'[{{"type": "webhook", "name": "x", "url": "{there.url}"}}]')
         notifier = Notifier(hub, [Delivery(options)])

@@ -1,4 +1,4 @@
-"""The setting NOTIFY: what it takes, and that every mistake in it is named at once."""
+"""The setting NOTIFY: its values, and all mistakes reported at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ URL = "https://hooks.example/x"
 
 
 def test_what_a_receiver_takes() -> None:
-    """Names come from the type, numbered from the second of a type on; severity is a warning by default."""
+    """By default names come from the type, numbered from the second of a type, and severity is a warning."""
     found = receivers(
         json.dumps(
             [
@@ -60,7 +60,7 @@ def test_what_a_receiver_takes() -> None:
     ],
 )
 def test_each_mistake_is_named(entry: dict[str, Any], word: str) -> None:
-    """With the number of its entry, in words that say what is allowed."""
+    """A mistake is reported with the number of its entry and what is allowed."""
     with pytest.raises(InvalidValue) as refused:
         receivers(json.dumps([{"type": "webhook", "url": URL, "name": "good"}, entry]))
     assert "entry 2 " in str(refused.value)
@@ -69,7 +69,7 @@ def test_each_mistake_is_named(entry: dict[str, Any], word: str) -> None:
 
 
 def test_all_mistakes_are_named_at_once() -> None:
-    """In one sentence of the settings, beside those of other variables."""
+    """All mistakes are in one sentence of the settings, with those of other variables."""
     said = [{"type": "mail"}, {"type": "slack"}, 5, {"type": "slack", "url": URL}]
     _, problems = parse(Settings, {"NOTIFY": json.dumps(said), "INTERVAL": "0"})
     (notify,) = (str(problem) for problem in problems if problem.variable == "NOTIFY")
@@ -89,13 +89,13 @@ def test_all_mistakes_are_named_at_once() -> None:
     ],
 )
 def test_what_is_no_list_is_refused(text: str, word: str) -> None:
-    """The text as a whole, and entries of the same name."""
+    """A text that is not a list, and entries with the same name, are refused."""
     with pytest.raises(InvalidValue, match=word):
         receivers(text)
 
 
 def test_files_are_looked_at_before_the_start(tmp_path: Path) -> None:
-    """A file that is missing, is empty, or holds no URL or no CA is a mistake; one that fits is not."""
+    """A file that is missing, empty, or without a URL or a CA is a mistake; a valid one is not."""
     url, key, nothing = tmp_path / "url", tmp_path / "key", tmp_path / "nothing"
     url.write_text("https://hooks.example/T0\n")
     key.write_text("hush\n")

@@ -1,4 +1,4 @@
-"""The hub as a process: its receivers and its collector from the environment, up to its end."""
+"""The hub as a process: its receivers and its collector from the environment, until its end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .receivers import become, receiver, states
 
 @pytest.fixture
 def there() -> Iterator[list[Prober]]:
-    """Probers that say that node-2 is dead."""
+    """Probers that report node-2 as dead."""
     found = [Prober(state) for state in states("node-2") if state.network == "pod"]
     yield found
     for each in found:
@@ -29,7 +29,7 @@ def there() -> Iterator[list[Prober]]:
 
 @pytest.fixture
 def peers(there: list[Prober]) -> str:
-    """PEERS, of these probers."""
+    """The value of PEERS for these probers."""
     return ",".join(f"{each.state.node}=127.0.0.1:{each.address.port}" for each in there)
 
 
@@ -38,7 +38,7 @@ def started(start: Start, peers: str, **more: object) -> Any:
 
 
 def test_what_waits_is_sent_at_the_end(start: Start, peers: str) -> None:
-    """SIGTERM cuts the pause of a receiver that asked for one, and the message arrives before the process ends."""
+    """SIGTERM cuts short the pause that a receiver asked for, and the message arrives before the process ends."""
     with receiver(503, 200, fields="Retry-After: 300\r\n") as there:
         hub = started(start, peers, NOTIFY=json.dumps([{"type": "webhook", "url": there.url}]))
         eventually("the first attempt is there", lambda: there.got)
@@ -64,7 +64,7 @@ def test_both_ways_out_at_once(start: Start, peers: str) -> None:
 
 
 def test_mistakes_end_the_start(start: Start, peers: str) -> None:
-    """One sentence has those of every receiver, or of the collector and of the files."""
+    """One sentence contains the mistakes of every receiver, of the collector and of the files."""
     wrong = json.dumps([{"type": "mail"}, {"type": "slack"}])
     said = start("smoker-hub", ready=False, HTTP_PORT=0, PEERS=peers, NOTIFY=wrong)
     assert said.popen.wait(PATIENCE) == 2
@@ -93,7 +93,7 @@ def recorded(folder: Path) -> list[str]:
 
 
 def test_a_killed_hub_sends_each_change_once(start: Start, there: list[Prober], peers: str, tmp_path: Path) -> None:
-    """SIGKILL during a fault: while it lasts nothing is sent again; if it ends meanwhile, one close is."""
+    """After SIGKILL during a fault nothing is sent again while it lasts. If it ends meanwhile, one close is sent."""
     with receiver() as hook:
         options = {"NOTIFY": json.dumps([{"type": "webhook", "url": hook.url}]), "HISTORY_FOLDER": tmp_path}
         hub = started(start, peers, **options)

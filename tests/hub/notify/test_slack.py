@@ -1,4 +1,4 @@
-"""The messages for Slack: blocks within its limits, and no markup from a name."""
+"""The messages for Slack: blocks within its limits, and no markup from names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def texts(said: dict[str, Any]) -> list[str]:
 
 
 def test_a_message_has_the_answer_first() -> None:
-    """The headline, then the evidence, then the next steps, then id, cluster and page; a closing is a line."""
+    """The headline comes first, then evidence, next steps, and id, cluster and page. A close is one line."""
     with looking("node-2") as (hub, found):
         said = message(notice(hub, page=PAGE))
         head, *rest = texts(said)
@@ -45,7 +45,10 @@ def test_a_message_has_the_answer_first() -> None:
 
 
 def test_an_update_says_so_first() -> None:
-    """The headline with its severity of now, after a word that tells it from a new finding; the rest as at first."""
+    """An update begins with a word that distinguishes it from a new finding and has the present severity.
+
+    The rest is the same.
+    """
     with looking("node-2") as (hub, _):
         opened = message(notice(hub))
         worse = message(notice(hub)._replace(event="escalate"))
@@ -54,7 +57,7 @@ def test_an_update_says_so_first() -> None:
 
 
 def test_names_are_text_and_lengths_are_bounded() -> None:
-    """A name with a mention, markup or a line end stays a name; what is too long is cut."""
+    """A mention, markup or a line end in a name stays text, and long texts are cut."""
     with looking("node-2") as (hub, _):
         plain = notice(hub)
     evil = "<!channel> & <http://evil|x>\n`" + "n" * 5000

@@ -1,4 +1,4 @@
-"""The webhook: what arrives, and how it is signed."""
+"""The webhook: its messages and their signature."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .receivers import PAGE, delivery, looking, notice, receiver
 
 
 def test_a_finding_is_signed_and_sent(tmp_path: Path) -> None:
-    """The finding as the API has it, with the HMAC of the body by the key of the file as it is now."""
+    """The message is the finding as in the API, with the HMAC of the body by the key in the present file."""
     key = tmp_path / "key"
     key.write_text("old\n")
     with looking("node-2") as (hub, _), receiver() as there, delivery(there.url, signingKeyFile=str(key)) as one:
@@ -34,7 +34,7 @@ def test_a_finding_is_signed_and_sent(tmp_path: Path) -> None:
 
 
 def test_each_escalation_has_a_key_of_its_own() -> None:
-    """A finding may become worse twice: a receiver that knows the first update must not take the second for it."""
+    """A finding may become worse twice. Different keys keep a receiver from taking the second update for the first."""
     with looking("node-2") as (hub, _), receiver() as there, delivery(there.url) as one:
         worse = notice(hub)._replace(event="escalate")
         later = worse._replace(view=msgspec.structs.replace(worse.view, last_seen=worse.view.last_seen + 60.0))
@@ -46,7 +46,7 @@ def test_each_escalation_has_a_key_of_its_own() -> None:
 
 
 def test_attempts_of_one_change_have_one_key() -> None:
-    """A receiver can tell a second attempt from a second change; without a key nothing is signed."""
+    """A receiver can distinguish a second attempt from a second change. Without a key nothing is signed."""
     with looking("node-2") as (hub, _), receiver(503, 200) as there, delivery(there.url) as one:
         one.put(Message((notice(hub),)))
         eventually("it was sent", lambda: one.counts["sent"] == 1)

@@ -18,7 +18,7 @@ def body(request: Request) -> bytes:
 
 
 def value(of: Any) -> Any:
-    """Return an AnyValue as Python has it."""
+    """Return an AnyValue as a Python value."""
     kind = of.WhichOneof("value")
     return [value(each) for each in of.array_value.values] if kind == "array_value" else getattr(of, kind)
 

@@ -1,4 +1,4 @@
-"""From what the hub sees to what a collector gets."""
+"""From the hub's looks to the requests to a collector."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def of_event(there: Receiver, event: str) -> list[Any]:
 
 
 def again(found: list[Prober]) -> None:
-    """Have every prober send its state again, with nothing new in it."""
+    """Make every prober send its state again, without changes."""
     for prober in found:
         prober.state = msgspec.structs.replace(prober.state, interval=prober.state.interval + 1e-6)
 
 
 def test_findings_and_failed_results_are_logs() -> None:
-    """A finding when it opens and when it closes; each failed result once, however often a state is sent."""
+    """A finding is a log when it opens and closes. Each failed result is one log, however often a state is sent."""
     clock = ManualClock()
     with looking(clock=clock) as (hub, found), receiver(200) as there, exporting(hub, there):
         become(found, "node-2")
@@ -80,7 +80,7 @@ def test_findings_and_failed_results_are_logs() -> None:
 
 
 def flapped(prober: Prober, at: float, count: int) -> None:
-    """Have a prober's first path work again after its last of `count` failures, `at` its clock."""
+    """Make a prober's first path work again after its last of `count` failures, `at` its clock."""
     first, *rest = prober.state.paths
     failure = LastFailure(at, "timeout", count, "no answer within 5 s")
     works = msgspec.structs.replace(first, last_failure=failure)
@@ -88,7 +88,10 @@ def flapped(prober: Prober, at: float, count: int) -> None:
 
 
 def test_a_failure_that_is_over_is_sent() -> None:
-    """Its confirmation succeeded before the look. It is sent once; of several the last, with their number."""
+    """A failure whose confirmation succeeded before the look is sent once.
+
+    Of several the last is sent, with their number.
+    """
     with looking(clock=ManualClock()) as (hub, found), receiver(200) as there, exporting(hub, there):
         hub.look()
         prober, at = found[0], found[0].state.at
@@ -110,7 +113,7 @@ def test_a_failure_that_is_over_is_sent() -> None:
 
 
 def test_what_was_over_before_the_hub_began_is_not_sent() -> None:
-    """A hub that starts sends what fails now, and not the failures of the ten minutes before."""
+    """A hub that starts sends present failures, and not those of the ten minutes before."""
     with looking(clock=ManualClock()) as (hub, found), receiver(200) as there:
         for prober in found:
             flapped(prober, prober.state.at - 3.0, 1)
@@ -124,7 +127,7 @@ def test_what_was_over_before_the_hub_began_is_not_sent() -> None:
 
 
 def test_a_prober_of_an_older_version_tells_its_last_result() -> None:
-    """Its state has no last failure: a path that fails now is sent, with its cause."""
+    """A state of an older prober has no last failure: a path that fails now is sent with its cause."""
     with looking(clock=ManualClock()) as (hub, found), receiver(200) as there, exporting(hub, there):
         hub.look()
         become(found, "node-2")
@@ -135,7 +138,7 @@ def test_a_prober_of_an_older_version_tells_its_last_result() -> None:
 
 
 def test_a_result_has_the_date_of_its_probe() -> None:
-    """Not that of the look: the age of the result in its state, and of the state."""
+    """The date is that of the probe and not of the look, by the ages of the result and of the state."""
     clock = ManualClock()
     with looking(clock=clock) as (hub, found), receiver(200) as there, exporting(hub, there):
         become(found, "node-2")
@@ -146,7 +149,7 @@ def test_a_result_has_the_date_of_its_probe() -> None:
 
 
 def test_roll_ups_of_nodes_are_metrics() -> None:
-    """A point for each node; the open findings and the probers beside them."""
+    """Metrics have a point for each node, and the numbers of open findings and of probers."""
     with looking("node-2") as (hub, _), receiver(200) as there, exporting(hub, there, metrics=True):
         eventually("an export is there", lambda: there.got)
         found = points(there.got[0])
@@ -159,7 +162,7 @@ def test_roll_ups_of_nodes_are_metrics() -> None:
 
 
 def test_another_replica_sends_nothing_and_repeats_nothing() -> None:
-    """What it saw while it might not send is not new once it may."""
+    """What a replica saw while it could not send is not new once it can."""
     may = [False]
     with looking() as (hub, found), receiver(200) as there, exporting(hub, there, may_notify=lambda: may[0]):
         become(found, "node-2")
@@ -177,7 +180,7 @@ def test_another_replica_sends_nothing_and_repeats_nothing() -> None:
 
 
 def test_the_queue_is_bounded_and_counted(records: list[str]) -> None:
-    """A collector that hangs costs the oldest records; what is left at the end is counted, too."""
+    """While a collector hangs the oldest records are dropped. Records that are left at the end are counted, too."""
     with looking() as (hub, _), receiver(0) as there, exporting(hub, there) as exporter:
         registry = CollectorRegistry()
         registry.register(exporter)
@@ -203,7 +206,7 @@ def exporter_record() -> Any:
 
 
 def test_the_end_sends_what_waits() -> None:
-    """In batches, each within its size."""
+    """At the end waiting records are sent in batches within the size limit."""
     with looking() as (hub, _), receiver(200) as there, exporting(hub, there) as exporter:
         exporter._put([exporter_record()] * (BATCH + 1))
         assert exporter.drain(10.0) == 0
@@ -211,7 +214,7 @@ def test_the_end_sends_what_waits() -> None:
 
 
 def test_points_come_in_requests_of_bounded_size() -> None:
-    """However many nodes there are, none is left out."""
+    """With any number of nodes no point is left out."""
     many = Gauge("a", "1", "", [({"n": str(number)}, float(number)) for number in range(2 * POINTS + 3)])
     few = Gauge("b", "1", "", [({}, 1.0)])
     found = list(parts([many, Gauge("c", "1", "", []), few]))

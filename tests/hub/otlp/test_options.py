@@ -11,13 +11,13 @@ ENDPOINT = {f"{BASE}ENDPOINT": "http://collector:4318/base/"}
 
 
 def test_without_an_endpoint_nothing_is_sent() -> None:
-    """Whatever else is set."""
+    """Without an endpoint nothing is sent, whatever else is set."""
     found, mistakes = read({f"{BASE}COMPRESSION": "gzip", f"{BASE}ENDPOINT": " "})
     assert (found.logs, found.metrics, mistakes) == (None, None, [])
 
 
 def test_paths_follow_the_common_endpoint_alone() -> None:
-    """An endpoint of one signal is taken as it is, and gives no endpoint to the other."""
+    """An endpoint of one signal is used unchanged, and is not used for the other."""
     found, mistakes = read(ENDPOINT)
     assert found.logs == Options("http://collector:4318/base/v1/logs")
     assert found.metrics == Options("http://collector:4318/base/v1/metrics")
@@ -27,7 +27,7 @@ def test_paths_follow_the_common_endpoint_alone() -> None:
 
 
 def test_a_signal_overrides_what_is_common() -> None:
-    """Headers, time-out and compression; values of headers are percent-encoded."""
+    """A signal overrides headers, time-out and compression; values of headers are percent-encoded."""
     found, mistakes = read(
         {
             **ENDPOINT,
@@ -66,7 +66,7 @@ def test_a_signal_overrides_what_is_common() -> None:
     ],
 )
 def test_mistakes_are_named_once(variable: str, text: str, words: str) -> None:
-    """By their variable, without the text, which may be a secret."""
+    """A mistake is reported by its variable, without the text, which may be a secret."""
     _, mistakes = read(ENDPOINT | {BASE + variable: text})
     assert len(mistakes) == 1
     assert mistakes[0].startswith(f"{BASE}{variable} ")

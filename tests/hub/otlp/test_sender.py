@@ -1,4 +1,4 @@
-"""Sending to a collector: what is repeated, what is final, what a collector says of a part."""
+"""Sending to a collector: which failures are repeated, which are final, and partial rejections."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BODY = encode_logs({"service.name": "smoker-hub"}, [RECORD])
 
 
 def send(there: Receiver, pauses: list[float] | None = None, **options: object) -> Sender:
-    """Send a batch of ten to `there`; pauses do not last."""
+    """Send a batch of ten to `there` without pauses."""
     waited = [] if pauses is None else pauses
     sender = Sender("logs", Options(there.url, **options), waited.append)  # type: ignore[arg-type]
     sender.send(BODY, 10)
@@ -26,7 +26,7 @@ def send(there: Receiver, pauses: list[float] | None = None, **options: object) 
 
 @pytest.mark.parametrize("packed", [True, False])
 def test_a_record_arrives_whole(packed: bool) -> None:
-    """As protobuf, packed or not, with the headers that were asked for; empty attributes are left out."""
+    """A record arrives as protobuf, compressed or not, with the configured headers and without empty attributes."""
     with receiver(200) as there:
         sender = send(there, gzip=packed, headers={"x-tenant": "net"})
     assert sender.counts == {"sent": 10, "rejected": 0}
@@ -41,7 +41,10 @@ def test_a_record_arrives_whole(packed: bool) -> None:
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_what_may_pass_is_tried_again(status: int, records: list[str]) -> None:
-    """After the pause that the collector asks for; the log says once that it fails, and once that it works again."""
+    """A batch is sent again after the pause that the collector asks for.
+
+    The log says once that it fails, and once that it works.
+    """
     pauses: list[float] = []
     with receiver(status, status, 200, fields="Retry-After: 9\r\n") as there:
         sender = send(there, pauses)
@@ -52,14 +55,14 @@ def test_what_may_pass_is_tried_again(status: int, records: list[str]) -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 404, 413, 500, 302])
 def test_what_is_final_is_not(status: int) -> None:
-    """Any other status: the batch has failed, as OTLP has it."""
+    """With any other status the batch has failed, as OTLP demands."""
     with receiver(status) as there:
         sender = send(there)
     assert (len(there.got), sender.counts["failed"]) == (1, 10)
 
 
 def test_it_ends_after_some_attempts() -> None:
-    """The pauses double, and the batch has failed."""
+    """The pauses double until the batch has failed."""
     pauses: list[float] = []
     with receiver(503) as there:
         sender = send(there, pauses)
@@ -68,7 +71,7 @@ def test_it_ends_after_some_attempts() -> None:
 
 
 def test_nobody_there_is_tried_again() -> None:
-    """A port that is closed, as while a collector restarts."""
+    """A closed port, as while a collector restarts, is tried again."""
     with receiver(200) as there:
         pass
     pauses: list[float] = []
@@ -77,7 +80,7 @@ def test_nobody_there_is_tried_again() -> None:
 
 
 def test_a_part_that_is_rejected_is_counted_and_logged(records: list[str]) -> None:
-    """What the collector says of it is in the log, cut and escaped; it is not sent again."""
+    """The collector's reason is logged, cut and escaped; the part is not sent again."""
     said = logs_service.ExportLogsPartialSuccess(rejected_log_records=4, error_message="too old\x1b[31m" + "x" * 5000)
     answer = logs_service.ExportLogsServiceResponse(partial_success=said).SerializeToString()
     with receiver(200, said=answer) as there:
@@ -89,7 +92,7 @@ def test_a_part_that_is_rejected_is_counted_and_logged(records: list[str]) -> No
 
 
 def test_an_answer_that_is_no_message_is_told(records: list[str]) -> None:
-    """It was taken all the same, as its status says."""
+    """An unreadable answer with a good status is logged, and the batch counts as accepted."""
     with receiver(200, said=b"<html>hello") as there:
         sender = send(there)
     assert sender.counts["sent"] == 10
