@@ -25,6 +25,7 @@ ROUND = {
     "UDP_PACKETS": "10",
     "MTU_INTERVAL": "30",
     "FLOWS": "true",
+    "TRACE": "true",
     "LATENCY": "network",
     "CONFIG_FILE": "/etc/smoker/plan/plan.yaml",
     "ECHO_PORTS": "18062,18081,8062,8081",
@@ -166,6 +167,7 @@ def test_environment_without_a_mesh(helm: Helm) -> None:
         ("prober.udpPackets", 0, "UDP_PACKETS", "0", ["prober", "test"]),
         ("prober.mtuIntervalSeconds", 0, "MTU_INTERVAL", "0", ["prober", "test"]),
         ("prober.flows", False, "FLOWS", "false", ["prober", "test"]),
+        ("prober.trace", False, "TRACE", "false", ["prober", "test"]),
         ("prober.latency", "duration", "LATENCY", "duration", ["prober", "test"]),
         (
             "prober.targets",

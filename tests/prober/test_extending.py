@@ -23,7 +23,10 @@ TOUCHED = [
 COPIED = (
     "pyproject.toml",
     "services/prober",
-    *(f"tests/{name}" for name in ("conftest.py", "prober/conftest.py", "prober/targets.py", "prober/probes_table.py")),
+    *(
+        f"tests/{name}"
+        for name in ("conftest.py", "no_skips.py", "prober/conftest.py", "prober/targets.py", "prober/probes_table.py")
+    ),
 )
 
 

@@ -29,6 +29,7 @@ every 1m, with 500ms for each probe:
   echo services echoes.example: tcp 1, udp 2
   peers: udp of 7 nodes
   after UDP: a train of 3 packets, a large packet every 2m, 16 source ports of a peer once packets are lost
+  after two failures in a row: a trace
   DNS: kubernetes.default, asked of the cluster's DNS and each pod of openshift-dns/dns-default
   the API server's certificate
   target shop: http shop.example:443 (every 1h, timeout 9s)
@@ -42,6 +43,7 @@ PARTS = {
     "mesh": ("mesh: {peers: 0}", "  peers: tcp, udp, http of all nodes"),
     "dns": ("dns: {name: web.shop}", "  DNS: web.shop, asked of the cluster's DNS"),
     "probes": ("probes: {udp: {packets: 0, mtuInterval: 0, flows: false}}", "  after UDP: no train, no large packet"),
+    "trace": ("trace: false", "  after two failures in a row: no trace"),
     "targets": ("targets: [{probe: connect, host: h, port: 7}]", "  target h:7: connect h:7"),
     "apiServer": ("apiServer: true", "  the API server's certificate"),
 }

@@ -22,6 +22,7 @@ WHOLE = b"""
 interval: 1m
 timeout: 500ms
 latency: duration
+trace: false
 logLevel: debug
 probes:
   udp: {packets: 0, mtuInterval: 0, flows: false}

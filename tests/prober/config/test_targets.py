@@ -11,6 +11,7 @@ import pytest
 from smoker_prober.config import targets as externals
 from smoker_prober.config.service import hosts, service
 from smoker_prober.config.targets import External
+from smoker_prober.probes.followups import trace
 from smoker_prober.probes.http import Options
 from smoker_prober.result import Outcome
 from smoker_prober.round import Round
@@ -177,12 +178,12 @@ def test_hosts(network: str, plane: str) -> None:
     """Beside the Service each is a host of its own with one target, by name and plane, of no family."""
     text = "api=tcp://10.96.0.1:443,smoker-server=https://web/x"
     settings = settings_of({"TARGETS": text, "NETWORK": network})
+    api, shop = (Path("external", name, plane) for name in ("api", "smoker-server"))
+    traced = (trace.Options(33434),)
     assert hosts(settings) == {
         "smoker-server": service(settings, "smoker-server"),
-        f"api {plane}": (Target("connect", "10.96.0.1", 443, Path("external", "api", plane)),),
-        f"smoker-server {plane}": (
-            Target("http", "web", 443, Path("external", "smoker-server", plane), Options("/x", tls=True)),
-        ),
+        f"api {plane}": (Target("connect", "10.96.0.1", 443, api, on_failure=traced),),
+        f"smoker-server {plane}": (Target("http", "web", 443, shop, Options("/x", tls=True), on_failure=traced),),
     }
 
 

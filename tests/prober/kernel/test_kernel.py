@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import ipaddress
 import random
 import select
 import socket
@@ -13,6 +14,8 @@ from collections.abc import Iterator
 
 import pytest
 from gevent import monkey
+from hypothesis import given
+from hypothesis import strategies as st
 
 from smoker_prober.kernel import error_queue, tcp_info, timestamping, ttl
 from smoker_prober.kernel.error_queue import Drained, IcmpError
@@ -355,6 +358,43 @@ def test_garbage_is_passed_over() -> None:
         error_queue.sort(messages, found)
         for error in found.errors:
             assert str(error)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([socket.IPPROTO_IP, socket.IPPROTO_IPV6, socket.SOL_SOCKET, 99]),
+            st.sampled_from([11, 25, 37, 2, 52]),
+            st.binary(max_size=60)
+            | st.builds(
+                lambda origin, kind, code, sender: extended(113, origin, kind, code) + sender,
+                st.integers(0, 6),
+                st.integers(0, 255),
+                st.integers(0, 255),
+                st.sampled_from([offender("10.0.0.1"), offender("fd00::1")]) | st.binary(max_size=30),
+            ),
+        ),
+        max_size=6,
+    ),
+    st.binary(max_size=64),
+)
+def test_any_messages_with_a_quotation(messages: list[tuple[int, int, bytes]], quoted: bytes) -> None:
+    """No exception, at most one error a message, each with the quotation; an offender is an address or nothing."""
+    found = Drained()
+    error_queue.sort(messages, found, quoted)
+    assert len(found.errors) <= len(messages)
+    for error in found.errors:
+        assert error.quoted == quoted
+        assert not error.offender or ipaddress.ip_address(error.offender)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "six", "expected"),
+    [(11, 0, False, True), (3, 0, True, True), (3, 0, False, False), (11, 0, True, False), (11, 1, False, False)],
+)
+def test_a_ttl_that_expired(kind: int, code: int, *, six: bool, expected: bool) -> None:
+    """ICMP 11/0, ICMPv6 3/0; "fragment reassembly time exceeded" and "net unreachable" are others."""
+    assert IcmpError(errno.EHOSTUNREACH, kind, code, "", six=six).expired is expected
 
 
 @pytest.mark.parametrize("host", HOSTS)

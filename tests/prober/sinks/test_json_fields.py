@@ -15,6 +15,7 @@ from smoker_common import log
 from smoker_diagnosis.path_mtu import PathMtu
 from smoker_diagnosis.train import Train
 from smoker_prober.probes import PROBES
+from smoker_prober.probes.trace import Hop
 from smoker_prober.result import OUT, PHASES, Details, Method, Outcome, Result, Rtt
 from smoker_prober.sinks import log as sink
 from tests.images.command import ROOT
@@ -32,7 +33,13 @@ def details_of(probe: str) -> Details | None:
         return None
     number = {"int", "float"}
     types = {each.name: set(re.findall(r"\w+", str(each.type))) for each in dataclasses.fields(kind)}
-    found: Details = kind(**{name: 1 if words & number else "x" for name, words in types.items()})
+    others: dict[str, Any] = {"Hop": (Hop("10.0.0.1"),)}
+    found: Details = kind(
+        **{
+            name: 1 if words & number else next((others[word] for word in words & others.keys()), "x")
+            for name, words in types.items()
+        }
+    )
     return found
 
 

@@ -11,9 +11,10 @@ import pytest
 
 from smoker_diagnosis.flows import Flows
 from smoker_diagnosis.path_mtu import PathMtu
-from smoker_diagnosis.state import FailingFlows, LastFailure, State, decode
+from smoker_diagnosis.state import FailingFlows, LastFailure, State, Traced, decode
 from smoker_diagnosis.train import Train
 from smoker_prober.peers.direction import heard_of
+from smoker_prober.probes import trace
 from smoker_prober.result import Method, Outcome, Result, Rtt
 from smoker_prober.store import Store
 from smoker_prober.store.identity import Identity
@@ -342,3 +343,30 @@ def test_a_new_pace_is_served_at_once() -> None:
     before = state.document()
     state.set_pace(10.0, 2.0)
     assert (read(state).interval, read(state).timeout, state.document()[0] != before[0]) == (10.0, 2.0, True)
+
+
+def test_a_trace_stays_until_the_path_works() -> None:
+    """The last hop is part of the path's state after later failures, too, and gone with the first success."""
+    state = sink()
+    failure = made(Outcome.TIMEOUT)
+    state.keep(failure)
+    assert not state.lasts(failure)
+    state.keep(failure)
+    assert state.lasts(failure)
+    hops = trace.Details((trace.Hop("10.0.0.1", 0.001), trace.Hop()))
+    state.follow(failure, made(Outcome.TIMEOUT, "trace", 995.0, details=hops))
+    expected = Traced(995.0, 1, "10.0.0.1")
+    assert [path.traced for path in read(state).paths] == [expected]
+    state.keep(made(Outcome.TIMEOUT, began=1020.0))
+    assert [path.traced for path in read(state).paths] == [expected]
+    state.keep(made(began=1050.0))
+    assert [path.traced for path in read(state).paths] == [None]
+    state.follow(failure, made(Outcome.TIMEOUT, "trace", 1051.0, details=hops))
+    assert [path.traced for path in read(state).paths] == [None]
+
+
+def test_a_trace_of_a_path_that_left_is_dropped() -> None:
+    """A trace ends some seconds after it began, and its path may be gone by then."""
+    state = sink()
+    state.follow(made(Outcome.TIMEOUT), made(Outcome.TIMEOUT, "trace", details=trace.Details()))
+    assert read(state).paths == []

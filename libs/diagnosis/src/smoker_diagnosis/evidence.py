@@ -9,7 +9,7 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from smoker_diagnosis.state import FailingFlows, PathState
+from smoker_diagnosis.state import FailingFlows, PathState, Traced
 
 TCP, UDP, HTTP, LARGE, DNS = 1, 2, 4, 8, 16  # the probes of a path that are judged, one bit each
 BITS = {"tcp": TCP, "udp": UDP, "http": HTTP}
@@ -80,6 +80,7 @@ class Cell:
     passes: int = 0
     offender: str = ""
     flows: FailingFlows | None = None  # flows that always fail, where a check has found some
+    traced: Traced | None = None  # the last trace after one of the failures
     past: int = 0  # results of the history, and of these:
     flaps: int = 0  # short streaks of failures that are over
     trains: int = 0  # results of the history that a train may have followed
@@ -98,7 +99,7 @@ class Cell:
         self.mtu = self.passes = self.past = self.flaps = self.unsteady = 0
         self.trains = self.lossy = self.partly = 0
         self.flows = None
-        self.places, self.offender, self.heard = NOWHERE, "", None
+        self.places, self.offender, self.heard, self.traced = NOWHERE, "", None, None
         self.failed = self.tries = self.misses = _NOTHING
 
     def at(self, bit: int) -> float:

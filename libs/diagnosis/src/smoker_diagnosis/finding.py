@@ -10,6 +10,7 @@ import msgspec
 
 from smoker_diagnosis.component import Scope
 from smoker_diagnosis.evidence import NAMES, Cell
+from smoker_diagnosis.traces import LastHop
 
 Kind = Literal[
     "fault",
@@ -95,6 +96,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     working: tuple[Seen, ...] = ()
     flows: tuple[SeenFlows, ...] = ()  # paths on which some flows always fail
     pod: str = ""  # `namespace/name` of the pod that is at fault
+    last_hops: tuple[LastHop, ...] = ()  # at which traces of the failing paths end
     follows: int = 0  # paths to the echo services that fail because of it
     notes: tuple[str, ...] = ()
 

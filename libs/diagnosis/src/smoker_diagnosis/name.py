@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from smoker_diagnosis import direction
+from smoker_diagnosis import direction, traces
 from smoker_diagnosis.component import MUST, NO, Component, cells_of, fails
 from smoker_diagnosis.evidence import ECHO, LARGE, NAMES, Cell, Mesh
 from smoker_diagnosis.explain import Blamed
@@ -46,6 +46,7 @@ def of_blamed(look: Look, each: Blamed) -> Finding:
         counts=_counts(failing, cells),
         beside=_counts([cell for cell in beside if cell.bad & component.bits], beside),
         failing=tuple(seen(failing, component.bits))[:SHOWN_FAILING],
+        last_hops=traces.of_cells(failing),
         working=tuple(seen(working[:SHOWN_WORKING], component.bits)),
         flows=flows_of(cells),
     )
@@ -98,6 +99,7 @@ def of_service(look: Look, each: Service) -> Finding:
         beside=(Count(each.plane, 0, each.well),) if each.well else (),
         pod=each.pod,
         failing=tuple(seen(each.cells, each.bits))[:SHOWN_FAILING],
+        last_hops=traces.of_cells(each.cells),
         notes=(each.note,) if each.note else (),
     )
 

@@ -283,6 +283,8 @@ def _set(cell: Cell, bit: int, path: PathState, place: int, *, bad: bool) -> Non
         cell.failed = {**cell.failed, bit: failure}
         cell.offender = path.offender or cell.offender
         cell.connected |= bit if path.connected else 0
+        if path.traced is not None and (cell.traced is None or path.traced.at > cell.traced.at):
+            cell.traced = path.traced
 
 
 def far_prober(cell: Cell) -> Prober:

@@ -49,6 +49,15 @@ class FailingFlows(msgspec.Struct, frozen=True, array_like=True, gc=False):
     failing: int  # of these, the ones from which every packet was lost
 
 
+class Traced(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a trace found that followed a failure of a path. A new field goes to the end, with a default."""
+
+    at: float  # when it began
+    hop: int = 0  # the last hop that answers, from 1; 0: none does
+    address: str = ""  # of that hop
+    reached: bool = False  # whether the target answered
+
+
 class PathState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a prober knows of one path and probe. Counts cover the last rounds (three by default).
 
@@ -91,6 +100,7 @@ class PathState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     last_failure: LastFailure | None = None  # for ten minutes: what a confirmation hides that succeeds soon after
     interval: float = 0.0  # seconds between two probes, of a target that has an interval of its own; 0: the prober's
     flows: FailingFlows | None = None  # where a check has found some
+    traced: Traced | None = None  # of this streak of failures, where a trace followed one
 
     @property
     def failed(self) -> int:

@@ -229,6 +229,6 @@ def _probe(settings: Settings, chosen: argparse.Namespace) -> int:
     )
     details = found[-1].details if found else None
     if details is not None and chosen.probe not in ECHOED and settings.process.log_format == "text":
-        for name, value in details.fields.items():
-            print(f"{name.replace('_', ' ')}: {log.escaped(str(value))}")
+        for each in details.shown:
+            print(log.escaped(each))
     return ALL_GOOD if found and all(result.outcome.ok for result in found) else FAILED

@@ -16,6 +16,8 @@ from smoker_prober.config.plan import Plan
 from smoker_prober.config.service import Hosts
 from smoker_prober.peers.direction import Arrivals, Direction
 from smoker_prober.probes import run
+from smoker_prober.probes.followups import ON_FAILURE
+from smoker_prober.probes.followups.apart import Apart
 from smoker_prober.probes.followups.confirm import Confirmations
 from smoker_prober.result import Result
 from smoker_prober.schedule import Schedule
@@ -52,6 +54,7 @@ class Prober:
         self._log = Log(plan.latency)
         self._sinks: tuple[Sink, ...] = (self._log, metrics, store)
         self._confirmations = Confirmations(plan.interval)
+        self._apart = Apart()
         self._hosts: Hosts = {}
         self._rounds: dict[str, Callable[[], None]] = {}
         self._fixed, self._peers = dict(fixed), dict[str, tuple[Target, ...]]()
@@ -117,6 +120,7 @@ class Prober:
                     self._keep(result)
                     if self._store.fresh_failure(result):
                         self._confirmations.later(partial(self._confirm, name, one_round, result))
+                    self._after_failure(name, one_round, result)
                 else:
                     logger.debug("a new peer does not answer yet", peer=name, probe=result.probe, error=result.error)
                 if self._schedule.closed:
@@ -135,6 +139,25 @@ class Prober:
         found = run(failed.target, self._settings.process.node_name, timeout, never=never)
         if self._schedule.has(name, one_round):
             self._keep(replace(found, confirms=True))
+            self._after_failure(name, one_round, found)
+
+    def _after_failure(self, name: str, one_round: Callable[[], None], result: Result) -> None:
+        """Begin what follows a failure, kept already, that lasts and says that packets are lost."""
+        for options in result.target.on_failure if self._store.lasts(result) else ():
+            followup = partial(ON_FAILURE[type(options)], options, result, never=self._never)
+            self._apart.later(
+                (type(options), result.target.path), partial(self._follow, name, one_round, result, followup)
+            )
+
+    def _follow(
+        self, name: str, one_round: Callable[[], None], failed: Result, followup: Callable[[], Result | None]
+    ) -> None:
+        """Keep what `followup` finds after `failed`, unless the target has left meanwhile."""
+        found = followup() if self._schedule.has(name, one_round) else None
+        if found is None or not self._schedule.has(name, one_round):
+            return
+        self._log.keep(found)
+        self._store.follow(failed, found)
 
     def _keep(self, result: Result) -> None:
         for sink in self._sinks:
@@ -143,6 +166,7 @@ class Prober:
     def retire(self) -> None:
         """Begin no more probes."""
         self._confirmations.close()
+        self._apart.close()
         self._schedule.close()
 
     close = retire

@@ -71,6 +71,11 @@ class Details:
         return {}
 
     @property
+    def shown(self) -> list[str]:
+        """Return lines for the person who probed by hand."""
+        return [f"{name.replace('_', ' ')}: {value}" for name, value in self.fields.items()]
+
+    @property
     def measures(self) -> tuple[Measure, ...]:
         """Return what the metrics show of it until the next result of its path."""
         return ()

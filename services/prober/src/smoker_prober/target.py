@@ -46,6 +46,7 @@ class Target:
     """One probe of one host (a name or an address) and port.
 
     `options` are those of the probe (None: its defaults). `followups` are the options of what is asked after a success.
+    `on_failure` are the options of what follows a failure that lasts.
     `interval` and `timeout` are in seconds, None: those of the plan.
     Raises ValueError without a host or a port.
     """
@@ -58,6 +59,7 @@ class Target:
     followups: tuple[Any, ...] = ()
     interval: float | None = None
     timeout: float | None = None
+    on_failure: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.host or not 1 <= self.port <= 65535:

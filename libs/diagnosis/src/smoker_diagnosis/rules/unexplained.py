@@ -11,6 +11,8 @@ from smoker_diagnosis.component import Scope
 from smoker_diagnosis.evidence import DNS, ECHO, IN_A_ROW, LARGE, Cell
 from smoker_diagnosis.finding import SHOWN_FAILING, Count, Finding, Seen, finding_of, identity, seen
 from smoker_diagnosis.look import Look
+from smoker_diagnosis.state import Traced
+from smoker_diagnosis.traces import last_hops
 
 
 def find(look: Look) -> Iterator[Finding]:
@@ -36,6 +38,7 @@ def find(look: Look) -> Iterator[Finding]:
         since=stray[0].since,
         counts=tuple(Count(plane, count, _paths_of(look, plane)) for plane, count in sorted(planes.items())),
         failing=tuple(stray[:SHOWN_FAILING]),
+        last_hops=last_hops(_traces(look, stray)),
     )
     yield msgspec.structs.replace(found, id=identity(look.cluster, "unknown", Scope("", ()), ""))
 
@@ -67,6 +70,17 @@ def _of_targets(look: Look) -> Iterator[Seen]:
             # Not up to now: a target can have an interval of hours, in which nobody knows.
             since = path.at - path.since
             yield Seen(source, path.target, path.plane, path.family, path.probe, path.last, since)
+
+
+def _traces(look: Look, stray: Iterable[Seen]) -> Iterator[tuple[str, str, Traced | None]]:
+    """Yield the traces of the paths in `stray`, with source and target."""
+    listed = {(each.source, each.target, each.plane, each.family) for each in stray}
+    for cell in (*look.stray, *look.mesh.services):
+        if cell.traced is not None and (cell.source, cell.target, cell.plane, cell.family) in listed:
+            yield cell.source, cell.target, cell.traced
+    for source, path in look.mesh.others:
+        if path.traced is not None and (source, path.target, path.plane, path.family) in listed:
+            yield source, path.target, path.traced
 
 
 def _paths_of(look: Look, plane: str) -> int:

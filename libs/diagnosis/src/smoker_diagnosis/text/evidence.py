@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from smoker_diagnosis.component import INTO, NODE, OUT_OF
 from smoker_diagnosis.finding import Count, Finding, Seen
 from smoker_diagnosis.text.words import FAMILIES, PLANES, listed, outcome, paths, verb
+from smoker_diagnosis.traces import LastHop
 
 SHOWN = 10  # paths without a common cause that are listed
 _FAIL = {
@@ -39,6 +40,7 @@ def evidence(finding: Finding) -> Iterator[str]:
     if finding.offender:
         yield f"{finding.offender} sends the ICMP error"
     yield from _flows(finding)
+    yield from map(_last_hop, finding.last_hops)
     yield from finding.notes
     if finding.kind in ("unknown", "unsteady"):
         yield from (_path(each) for each in finding.failing[:SHOWN])
@@ -96,6 +98,12 @@ def _flows(finding: Finding) -> Iterator[str]:
     others = f"; so do some on {more} more {verb(more, 'path', 'paths')}" if more else ""
     where = f"{most.failing} of {most.of} flows from {most.source} to {most.target} always fail"
     yield f"{where}, the others work: one member of an ECMP group or a bond, or connection tracking{others}"
+
+
+def _last_hop(last: LastHop) -> str:
+    more = last.paths - 1
+    others = f" and on {more} more {verb(more, 'path', 'paths')}" if more else ""
+    return f"last hop that answers: {last.address}, hop {last.hop} from {last.source} to {last.target}{others}"
 
 
 def _path(seen: Seen) -> str:

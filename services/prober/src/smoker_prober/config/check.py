@@ -43,6 +43,7 @@ def described(plan: Plan) -> Iterator[str]:
         train = f"a train of {udp.packets} packets" if udp.packets else "no train"
         flows = ", 16 source ports of a peer once packets are lost" if udp.flows else ""
         yield f"  after UDP: {train}, {large}{flows}"
+    yield f"  after two failures in a row: {'a' if plan.trace else 'no'} trace"
     if plan.dns.name:
         replicas = plan.dns.replicas
         pods = f" and each pod of {replicas.namespace}/{replicas.service}" if replicas.service else ""

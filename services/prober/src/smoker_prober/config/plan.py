@@ -139,6 +139,12 @@ class Plan:
     mesh: MeshPlan = planned(MeshPlan(), MeshPlan, "the peers")
     dns: Dns = planned(Dns(), Dns, "the cluster's DNS")
     probes: Any = planned(Defaults(), Defaults, "options by probe")  # before `targets`, which begin with them
+    trace: bool = planned(
+        True,
+        option_kinds.switch,
+        "whether a trace follows a probe that keeps failing, to learn the last hop that answers",
+        "TRACE",
+    )
     targets: Mapping[str, External] = planned(
         {},
         TargetList(externals.kind.allowed, externals.parse),

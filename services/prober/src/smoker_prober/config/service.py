@@ -10,8 +10,9 @@ from smoker_prober.config import api_server
 from smoker_prober.config.cluster_dns import by_service
 from smoker_prober.config.plan import Plan
 from smoker_prober.probes import PROBES
-from smoker_prober.probes.followups import path_mtu, train
+from smoker_prober.probes.followups import path_mtu, trace, train
 from smoker_prober.probes.followups.base import Flows
+from smoker_prober.probes.trace import PORT
 from smoker_prober.settings import Settings
 from smoker_prober.target import EXTERNAL, OTHER, POD, Path, Target, service_path
 
@@ -39,7 +40,14 @@ def hosts(settings: Settings) -> dict[str, tuple[Target, ...]]:
     for name, each in settings.plan.targets.items():
         path = Path(EXTERNAL, name, plane)
         target = Target(
-            each.probe, each.host, each.port, path, each.options, interval=each.interval, timeout=each.timeout
+            each.probe,
+            each.host,
+            each.port,
+            path,
+            each.options,
+            interval=each.interval,
+            timeout=each.timeout,
+            on_failure=_traced(settings.plan),
         )
         found[f"{name} {plane}"] = (target,)
     own = api_server.target(plane) if settings.plan.api_server else None
@@ -67,6 +75,7 @@ def echoes(
             numbers[probe],
             path_to(numbers[probe]),
             followups=_after_udp(plan, ports.stamp, path_to(numbers[probe]).role) if probe == "udp" else (),
+            on_failure=_traced(plan, ports.udp),
         )
         for probe in PROBES
         if probe in probes
@@ -84,6 +93,11 @@ def _after_udp(plan: Plan, stamp_port: int, role: Role) -> tuple[Any, ...]:
     if udp.mtu_interval:
         found.append(path_mtu.Options(every=max(1, round(udp.mtu_interval / plan.interval))))
     return tuple(found)
+
+
+def _traced(plan: Plan, port: int = PORT) -> tuple[Any, ...]:
+    """Return the options of what follows a failure that lasts. `port`: where a packet of a trace may be answered."""
+    return (trace.Options(port),) if plan.trace else ()
 
 
 def _plane(settings: Settings, place: str) -> str:

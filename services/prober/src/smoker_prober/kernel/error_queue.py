@@ -26,6 +26,14 @@ class IcmpError:
     type: int
     code: int
     offender: str  # the address that sent it; empty if the kernel does not say
+    quoted: bytes = field(default=b"", compare=False)  # begin of the payload that it is about, as far as it is known
+    at: int | None = field(default=None, compare=False)  # when it came, in ns since the epoch, where that is known
+    six: bool = field(default=False, compare=False)  # whether it is ICMPv6
+
+    @property
+    def expired(self) -> bool:
+        """Whether the packet's TTL or hop limit ended at the sender: a router on the path (RFC 792, RFC 4443)."""
+        return (self.type, self.code) == ((3, 0) if self.six else (11, 0))
 
     def text(self, target: str) -> str:
         """Return the error in words, with its sender unless that is `target`: the address of a peer is never shown."""
@@ -52,19 +60,22 @@ def enable(sock: socket.socket) -> bool:
     return True
 
 
-def drain(sock: socket.socket) -> Drained:
-    """Take everything from the queue of a nonblocking socket. What stays there would end every wait at once."""
+def drain(sock: socket.socket, quote: int = 0) -> Drained:
+    """Take everything from the queue of a nonblocking socket. What stays there would end every wait at once.
+
+    `quote`: bytes of the payload to read of what an ICMP error is about.
+    """
     found = Drained()
     while True:
         try:
-            _data, ancillary, _flags, _address = sock.recvmsg(0, _SPACE, MSG_ERRQUEUE)
+            data, ancillary, _flags, _address = sock.recvmsg(quote, _SPACE, MSG_ERRQUEUE)
         except OSError:
             return found
-        sort(ancillary, found)
+        sort(ancillary, found, data)
 
 
-def sort(ancillary: Iterable[tuple[int, int, bytes]], into: Drained) -> None:
-    """Add one message of the queue, a timestamp or an ICMP error, to `into`."""
+def sort(ancillary: Iterable[tuple[int, int, bytes]], into: Drained, quoted: bytes = b"") -> None:
+    """Add one message of the queue, a timestamp or an ICMP error about `quoted`, to `into`."""
     messages = list(ancillary)
     for level, kind, data in messages:
         if (level, kind) not in ((socket.IPPROTO_IP, IP_RECVERR), (socket.IPPROTO_IPV6, IPV6_RECVERR)):
@@ -77,7 +88,8 @@ def sort(ancillary: Iterable[tuple[int, int, bytes]], into: Drained) -> None:
             if stamp is not None:
                 into.sent[extra] = stamp
         elif origin in (_ICMP, _ICMP6):
-            into.errors.append(IcmpError(number, type_, code, _offender(data[_EXTENDED_ERROR.size :])))
+            sender, at = _offender(data[_EXTENDED_ERROR.size :]), timestamping.stamp(messages)
+            into.errors.append(IcmpError(number, type_, code, sender, quoted, at, origin == _ICMP6))
 
 
 def _offender(raw: bytes) -> str:

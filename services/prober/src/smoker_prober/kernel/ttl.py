@@ -25,6 +25,12 @@ def enable(sock: socket.socket) -> bool:
     return True
 
 
+def limit(sock: socket.socket, hops: int) -> None:
+    """Have what `sock` sends from now on cross at most `hops` - 1 routers. Raises `OSError`."""
+    six = (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS)
+    sock.setsockopt(*(six if sock.family == socket.AF_INET6 else (socket.IPPROTO_IP, IP_TTL)), hops)
+
+
 def received(ancillary: Iterable[tuple[int, int, bytes]]) -> int | None:
     """Return the value among control messages, 0 to 255; None if there is none."""
     for level, kind, data in ancillary:

@@ -10,6 +10,7 @@ from smoker_prober.probes import (
     http,
     tcp,
     tls,
+    trace,
     udp,
     websocket,
 )
@@ -23,6 +24,7 @@ PROBES: dict[str, base.Probe] = {
     "connect": connect.probe,
     "dns": dns.probe,
     "tls": tls.probe,
+    "trace": trace.probe,
     "grpc": grpc.probe,
     "websocket": websocket.probe,
 }

@@ -61,6 +61,14 @@ class Store:
         """Return whether `result`, kept already, is the first failure of its path in a row and worth a confirmation."""
         return self._states.fresh_failure(result)
 
+    def lasts(self, result: Result) -> bool:
+        """Return whether `result`, kept already, is a failure that lasts: the path has failed before it, too."""
+        return self._states.lasts(result)
+
+    def follow(self, failed: Result, found: Result) -> None:
+        """Add what followed `failed` to its path, if it still fails."""
+        self._states.follow(failed, found)
+
     def failing(self, node: str, network: str) -> bool:
         """Return whether every path to the prober on `node` and `network` fails, and there is one."""
         return self._states.failing(node, network)

@@ -12,7 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from smoker_diagnosis.state import PEER, FailingFlows, Large, LastFailure, PathState, State, encode
+import msgspec
+
+from smoker_diagnosis.state import PEER, FailingFlows, Large, LastFailure, PathState, State, Traced, encode
+from smoker_prober.probes.trace import Details as Trace
 from smoker_prober.result import Outcome, Result
 from smoker_prober.store.identity import Identity
 from smoker_prober.store.mesh_state import MeshState
@@ -59,6 +62,7 @@ class _Kept:
     ended: deque[float] | None = None  # instants at which a short streak of failures ended; most paths have none
     last_failure: LastFailure | None = None
     flows: FailingFlows | None = None  # in the last check
+    traced: Traced | None = None  # in this streak of failures
 
 
 class States:
@@ -143,6 +147,7 @@ class States:
             last_failure=_recent(kept.last_failure, result.began),
             interval=result.target.interval or 0.0,
             flows=kept.flows,
+            traced=kept.traced,
         )
         self._changes += 1
 
@@ -165,7 +170,7 @@ class States:
             # Not every round tries a large packet, so that verdict comes and goes.
             if kept.streak and last != Outcome.MTU and result.began - kept.since < SHORT * interval:
                 kept.ended = _with(kept.ended, result.began)
-            kept.streak, kept.since, kept.connected = 0, 0.0, False
+            kept.streak, kept.since, kept.connected, kept.traced = 0, 0.0, False, None
         else:
             count = 1 if kept.last_failure is None else kept.last_failure.count + 1
             error = result.error[:ERROR]
@@ -193,6 +198,24 @@ class States:
         if result.outcome in (Outcome.SUCCESS, Outcome.LOCAL_ERROR, Outcome.MTU):
             return False
         return self._kept[result.probe, result.target.path].streak == 1
+
+    def lasts(self, result: Result) -> bool:
+        """Return whether `result`, kept already, is a failure that lasts: the path has failed before it, too."""
+        if result.outcome in (Outcome.SUCCESS, Outcome.LOCAL_ERROR, Outcome.MTU):
+            return False
+        return self._kept[result.probe, result.target.path].streak > 1
+
+    def follow(self, failed: Result, found: Result) -> None:
+        """Add what followed `failed` to its path, if it still fails."""
+        key = failed.probe, failed.target.path
+        kept = self._kept.get(key)
+        if kept is None or not kept.streak or not isinstance(found.details, Trace):
+            return
+        last = found.details.last
+        address = found.details.hops[last - 1].address if last else ""
+        kept.traced = Traced(round(found.began, 3), last, address, found.details.reached)
+        self._paths[key] = msgspec.structs.replace(self._paths[key], traced=kept.traced)
+        self._changes += 1
 
     def failing(self, node: str, network: str) -> bool:
         """Return whether every path to the prober on `node` and `network` fails, and there is one."""

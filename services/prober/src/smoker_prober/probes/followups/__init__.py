@@ -1,14 +1,16 @@
 """What follows a probe. After a success: a train, a large packet. After a failure: the probe again (confirm.py).
 
-What follows a success is named by its options, which a target carries. A new one is a file here and a line in `AFTER`.
+What follows a success, or a failure that lasts, is named by its options, which a target carries. A new one is a file
+here and a line in `AFTER` or `ON_FAILURE`.
 Where packets are lost, packets from several source ports follow (flows.py).
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from smoker_prober.probes.followups import path_mtu, train
+from smoker_prober.probes.followups import path_mtu, trace, train
 from smoker_prober.probes.followups.base import Flows, Followup
+from smoker_prober.result import Result
 
 
 def _flows(options: Flows) -> Followup:
@@ -23,3 +25,7 @@ AFTER: dict[type, Callable[[Any], Followup]] = {
     path_mtu.Options: path_mtu.Followup,
     Flows: _flows,
 }
+
+#: By the type of the options: takes them, a failed result, and the source ports to avoid (`never`). It runs apart from
+#: the rounds (apart.py), and returns a result of its own, or None where there is nothing to find.
+ON_FAILURE: dict[type, Callable[..., Result | None]] = {trace.Options: trace.run}
