@@ -116,6 +116,10 @@ def test_a_suspicion_is_looked_at_soon() -> None:
         hub.look()
         assert hub.pause == 1.0
         hub.look(early=True)
+        assert not hub.incidents.open, "the same results"
+        assert hub.pause == 1.0
+        become(found, Cluster(nodes(5)).fail(lambda link: link.touches("node-2"), ago=17.0))
+        hub.look(early=True)
         assert len(hub.incidents.open) == 1
         clock.instant += 60.0
         hub.look()

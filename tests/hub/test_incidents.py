@@ -40,6 +40,18 @@ def test_a_gap_of_two_looks_is_no_end() -> None:
     assert [each.phase for each in incidents.open] == ["open"]
 
 
+def test_the_same_results_are_not_seen_twice() -> None:
+    """An early look opens a fault only if a probe has failed since; a regular look does, and what fails no probe."""
+    early = Incidents()
+    assert [early.look([FOUND], second, early=True, news=False) for second in (1.0, 2.0, 3.0)] == [[], [], []]
+    assert [each.opens_next for each in early.suspected] == [True]
+    assert [change.kind for change in early.look([FOUND], 4.0, early=True, news=True)] == ["open"]
+    lossy = msgspec.structs.replace(FOUND, id="b2", kind="loss")
+    assert [len(early.look([FOUND, lossy], second, early=True, news=False)) for second in (5.0, 6.0)] == [0, 1]
+    regular = Incidents()
+    assert [len(regular.look([FOUND], second, news=False)) for second in (1.0, 2.0)] == [0, 1]
+
+
 NOT_SURE = {
     "a low confidence": msgspec.structs.replace(FOUND, severity="warning", confidence=0.89),
     "one of two places": msgspec.structs.replace(FOUND, one_of=(FOUND.scope, Scope(NODE, ("node-2",)))),

@@ -75,7 +75,7 @@ class Hub(BaseWork):
         self._changes = Changes()
         self._follow: list[Follow] = []
         self._well = False  # whether it was logged
-        self._failing: set[Failing] = set()  # paths that failed in the last look
+        self._failing: dict[Failing, float] = {}  # paths that failed in the last look, and when their last probe began
         self._failed = float("-inf")  # when a new one joined them
         self.began = self.clock.now()
         self._greenlet: gevent.Greenlet[[], None] | None = None
@@ -123,12 +123,14 @@ class Hub(BaseWork):
         # In a thread, so that the API answers: with thousands of nodes a fault of everything takes seconds to explain.
         found = gevent.get_hub().threadpool.apply(self._diagnosis.look, (collected,))
         a_round = max((state.interval + state.timeout for state in collected.states), default=A_ROUND)
-        for change in self.incidents.look(found, now, early=early, a_round=a_round, gone=self._diagnosis.gone):
+        failing = dict(failures(collected.states))
+        news = failing.items() - self._failing.items()
+        gone = self._diagnosis.gone
+        for change in self.incidents.look(found, now, early=early, news=bool(news), a_round=a_round, gone=gone):
             words.log_change(change, self.cluster)
             for tell in self._tells:
                 tell(change)
-        failing = set(failures(collected.states))
-        if failing - self._failing:
+        if failing.keys() - self._failing.keys():
             self._failed = now
         self._failing = failing
         everybody = heard == collected.asked and all(path.last for state in collected.states for path in state.paths)
@@ -188,9 +190,9 @@ def paths_of(collected: Collected) -> int:
     return sum(len(state.paths) for state in collected.states)
 
 
-def failures(states: Iterable[State]) -> Iterable[Failing]:
-    """Yield the failing paths: node, network, target, plane, address family and probe of each."""
+def failures(states: Iterable[State]) -> Iterable[tuple[Failing, float]]:
+    """Yield the failing paths (node, network, target, plane, family, probe), and when the last probe of each began."""
     for state in states:
         for path in state.paths:
             if path.streak:
-                yield state.node, state.network, path.target, path.plane, path.family, path.probe
+                yield (state.node, state.network, path.target, path.plane, path.family, path.probe), path.at

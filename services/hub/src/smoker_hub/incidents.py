@@ -1,6 +1,7 @@
 """The life of a finding: suspected, open, clearing, closed.
 
-A finding opens when two looks in a row find it with certainty, or are sure of it for longer than a round. An unsure
+A finding opens when two looks in a row find it with certainty, or are sure of it for longer than a round. For a fault,
+an early look counts only if a probe has failed since the look before: the same results say nothing new. An unsure
 finding (a low confidence, one of several places, paths without a common cause) opens as such, once the paths have
 failed for longer than two rounds. An open finding clears when a look no longer finds it, and closes after three such
 looks in a row; early looks do not count. A finding that becomes worse escalates. Only opening, escalating and closing
@@ -78,17 +79,21 @@ class Incident:
             return widens and self.opened is not None and before.scope.nodes == finding.scope.nodes
         return not {before.scope, *before.one_of}.isdisjoint((finding.scope, *finding.one_of))
 
-    def see(self, finding: Finding, now: float, a_round: float = A_ROUND, *, beside: bool = False) -> Word | None:
+    def see(
+        self, finding: Finding, now: float, a_round: float = A_ROUND, *, beside: bool = False, repeated: bool = False
+    ) -> Word | None:
         """Count a look that has the finding. Return whether it opened or became worse with this look.
 
         `a_round`: seconds from one result of a path to the next. A sure, not certain finding opens if it lasts longer.
-        `beside`: whether another finding is open that may have explained its paths until now.
+        `beside`: whether another finding is open that may have explained its paths until now. `repeated`: whether it
+        is an early look, and no probe has failed since the look before.
         """
         before = self.finding
         self.finding, self.last_seen, self._missed, self.resumed = finding, now, 0, False
         self._looks, self._first = self._looks + 1, self._first if self._looks else now
         sure = is_sure(finding)
-        self._seen, self._since = (self._seen + 1, self._since if self._seen else now) if sure else (0, now)
+        counts = not repeated or finding.kind != "fault" or self._seen == 0
+        self._seen, self._since = (self._seen + counts, self._since if self._seen else now) if sure else (0, now)
         certain = finding.confidence >= CERTAIN or finding.kind not in BY_LIKELIHOOD
         if self.phase == "clearing":
             self.phase = "open"
@@ -154,13 +159,14 @@ class Incidents:
         now: float,
         *,
         early: bool = False,
+        news: bool = True,
         a_round: float = A_ROUND,
         gone: Callable[[Finding], bool] = lambda _: False,
     ) -> list[Change]:
         """Process one look. Return the findings that opened, became worse or closed.
 
-        `early`: whether it came sooner after the last one than usual. `gone(finding)`: whether what it is about exists
-        no more; such a finding closes at once.
+        `early`: whether it came sooner after the last one than usual. `news`: whether a probe has failed since then.
+        `gone(finding)`: whether what it is about exists no more; such a finding closes at once.
         """
         changes = [Change("close", each) for each in self._lapsed]
         self._closed += self._lapsed
@@ -178,7 +184,7 @@ class Incidents:
             if incident is None:
                 incident = self._live[finding.id] = Incident(finding, now, now)
             beside = any(each.id != finding.id and leaves_paths(each.finding) for each in self.open)
-            word = incident.see(finding, now, a_round, beside=beside)
+            word = incident.see(finding, now, a_round, beside=beside, repeated=early and not news)
             if word is not None:
                 changes.append(Change(word, incident))
         for incident in [each for key, each in self._live.items() if key not in seen]:
