@@ -17,11 +17,10 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-from . import accuracy_ends, accuracy_situations, accuracy_timeouts
+from . import accuracy_ends, accuracy_situations, accuracy_timeouts, table
 from .accuracy_lab import DELAY, DIRECT, SLOW, lab
 from .accuracy_quota import find
 from .accuracy_run import Runner, build_clock
-from .bench_echo import progress
 from .build import BenchError
 
 PARTS = ("errors", "timeouts", "ends")
@@ -49,13 +48,13 @@ def run(options: argparse.Namespace, runner: Runner) -> list[str]:
         except BenchError as why:
             broken.append(f"there is no path of {SLOW.title}: {why}")
         parts: dict[str, Callable[[], tuple[str, list[str]]]] = {
-            "errors": lambda: accuracy_situations.measure(runner, wires, options.match, progress),
-            "timeouts": lambda: accuracy_timeouts.measure(runner, progress),
-            "ends": lambda: accuracy_ends.measure(runner, progress) if SLOW in wires else ("", []),
+            "errors": lambda: accuracy_situations.measure(runner, wires, options.match, table.progress),
+            "timeouts": lambda: accuracy_timeouts.measure(runner, table.progress),
+            "ends": lambda: accuracy_ends.measure(runner, table.progress) if SLOW in wires else ("", []),
         }
         for part in wanted:
             text, sentences = parts[part]()
-            progress("")
+            table.progress("")
             print(text, flush=True)
             broken += sentences
     return broken

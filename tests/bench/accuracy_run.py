@@ -14,7 +14,7 @@ from .accuracy_frames import Packet
 from .accuracy_job import GO, Job, Probed
 from .accuracy_lab import Captured, Lab, Wire
 from .accuracy_quota import Group, Throttled, limited
-from .build import BUILD, HERE, OUTPUT, BenchError, _make
+from .build import BUILD, HERE, OUTPUT, BenchError, make
 
 WORKER, CLOCK, ECHO = "worker", "Go", "echo"
 
@@ -25,7 +25,7 @@ def build_clock() -> Path | None:
         return None
     source = HERE / "accuracy_clock.go"
     environment = {"GOTOOLCHAIN": "local", "GOPROXY": "off", "GOFLAGS": "", "CGO_ENABLED": "0"}
-    return _make(BUILD / "accuracy-clock", [source], ["go", "build", "-o", OUTPUT, str(source)], environment)
+    return make(BUILD / "accuracy-clock", [source], ["go", "build", "-o", OUTPUT, str(source)], environment)
 
 
 @dataclass(frozen=True)

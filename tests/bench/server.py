@@ -8,33 +8,16 @@ import random
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .build import HERE, Baseline, BenchError
+from .build import BenchError
 
-SMOKER, BASELINE, BARE = "Smoker", "baseline", "bare gevent"
 READY_LIMIT = 15.0  # seconds
 TICKS = os.sysconf("SC_CLK_TCK")
-
-
-@dataclass(frozen=True)
-class Bench:
-    """Settings that all measurements share."""
-
-    bin: Path  #: the folder of the services' console scripts
-    load: Path
-    baseline: Baseline
-    logs: Path
-    server_core: int
-
-    def label(self, server: str) -> str:
-        """Return the server's name in the tables."""
-        return self.baseline.language if server == BASELINE else server
 
 
 @dataclass(frozen=True)
@@ -109,32 +92,6 @@ def on_core(core: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def running(bench: Bench, server: str, service: str, **environment: object) -> Iterator[Server]:
-    """Start `service` (tcp, udp, http, prober) of `server` without waiting until it is ready; stop it at the end."""
-    port, admin = free_port(), free_port()
-    extra = {"GOMAXPROCS": "1"} | {name: str(value) for name, value in environment.items()}
-    if server == SMOKER and service == "prober":
-        command, answers = [str(bench.bin / "smoker-prober"), "run"], ready_by_http(admin)
-    elif server == SMOKER:
-        command, answers = [str(bench.bin / f"smoker-{service}-echo")], ready_by_http(admin)
-        extra |= {f"{service.upper()}_PORT": str(port)}
-        # All of the load has one address.
-        unlimited = ("ANSWER_RATE",) if service == "udp" else ("MAX_CONNECTIONS", "MAX_CONNECTIONS_PER_CLIENT")
-        extra |= dict.fromkeys(unlimited, "1000000")
-    elif server == BASELINE:
-        command, answers = [str(bench.baseline.program), service, f"127.0.0.1:{port}"], ready_by_answer(service, port)
-    else:
-        script = HERE / "baseline" / "bare_gevent.py"
-        command, answers = [sys.executable, str(script), service, str(port)], ready_by_answer(service, port)
-    extra |= {"ADMIN_PORT": str(admin), "LISTEN_ADDRESS": "127.0.0.1"}
-    if not Path(command[0]).exists():
-        raise BenchError(f"There is no {command[0]}: install the services into the environment that runs the bench.")
-    name = f"{bench.label(server)} {service}"
-    with launched(name, command, extra, bench.server_core, bench.logs, port, answers) as running_server:
-        yield running_server
-
-
-@contextlib.contextmanager
 def launched(
     name: str,
     command: Sequence[str],
@@ -180,22 +137,6 @@ def ready_by_http(port: int) -> Callable[[], bool]:
             with socket.create_connection(("127.0.0.1", port), timeout=1) as client:
                 client.sendall(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
                 return client.recv(64).startswith(b"HTTP/1.1 200")
-        except OSError:
-            return False
-
-    return answers
-
-
-def ready_by_answer(service: str, port: int) -> Callable[[], bool]:
-    """Return whether the server answers, for servers without /readyz."""
-
-    def answers() -> bool:
-        try:
-            with socket.socket(type=socket.SOCK_DGRAM if service == "udp" else socket.SOCK_STREAM) as client:
-                client.settimeout(0.02 if service == "udp" else 1)
-                client.connect(("127.0.0.1", port))
-                client.sendall(b"PING" if service != "http" else b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-                return bool(client.recv(4))
         except OSError:
             return False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import statistics
+import sys
 from collections.abc import Sequence
 
 
@@ -22,12 +22,6 @@ def render(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     return "\n".join(["", title, text[0].rstrip(), rule, *(line.rstrip() for line in text[1:])])
 
 
-def ratio(pairs: Sequence[tuple[float, float]]) -> str:
-    """Return the median of the ratios pair by pair, with the lowest and the highest."""
-    ratios = [a / b for a, b in pairs]
-    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
-
-
 def at_least(value: float, goal: float, unit: str = "") -> str:
     """Return the goal and whether it is met."""
     return f"≥ {goal:g}{unit} {'met' if value >= goal else 'missed'}"
@@ -41,3 +35,9 @@ def at_most(value: float, goal: float, unit: str = "") -> str:
 def mib(kib: float) -> str:
     """Return KiB as MiB."""
     return f"{kib / 1024:.1f}"
+
+
+def progress(text: str) -> None:
+    """Show a line that the next one overwrites, on a terminal only."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
