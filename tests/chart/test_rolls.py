@@ -18,7 +18,10 @@ PLANNED = (
         f"prober.{of}"
         for of in ("serverHost", "targets", "config", "probeApiServer", "intervalSeconds", "timeoutSeconds", "probes")
     ),
-    *(f"prober.{of}" for of in ("udpPackets", "mtuIntervalSeconds", "flows", "trace", "latency", "log.level")),
+    *(
+        f"prober.{of}"
+        for of in ("udpPackets", "mtuIntervalSeconds", "flows", "keptFlow", "trace", "latency", "log.level")
+    ),
     "mesh.peers",
 )
 CONCERNS: dict[str, set[str]] = {

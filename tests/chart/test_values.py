@@ -26,6 +26,7 @@ ROUND = {
     "MTU_INTERVAL": "30",
     "FLOWS": "true",
     "TRACE": "true",
+    "KEPT_FLOW": "true",
     "LATENCY": "network",
     "CONFIG_FILE": "/etc/smoker/plan/plan.yaml",
     "ECHO_PORTS": "18062,18081,8062,8081",
@@ -168,6 +169,7 @@ def test_environment_without_a_mesh(helm: Helm) -> None:
         ("prober.mtuIntervalSeconds", 0, "MTU_INTERVAL", "0", ["prober", "test"]),
         ("prober.flows", False, "FLOWS", "false", ["prober", "test"]),
         ("prober.trace", False, "TRACE", "false", ["prober", "test"]),
+        ("prober.keptFlow", False, "KEPT_FLOW", "false", ["prober", "test"]),
         ("prober.latency", "duration", "LATENCY", "duration", ["prober", "test"]),
         (
             "prober.targets",

@@ -17,6 +17,7 @@ from smoker_prober.config.service import service
 from smoker_prober.config.targets import External
 from smoker_prober.probes import ECHOED, PROBES
 from smoker_prober.probes.followups import path_mtu, train
+from smoker_prober.probes.followups.base import KeptFlow
 from smoker_prober.settings import Settings, read
 from tests.hosts import BAD, BAD_BY_IDNA, BAD_BY_NUMBER, GOOD
 
@@ -33,6 +34,7 @@ PROMISED: dict[str, Any] = {
     "MTU_INTERVAL": 30,
     "FLOWS": True,
     "TRACE": True,
+    "KEPT_FLOW": True,
     "LATENCY": "network",
     "NODE_NAME": socket.gethostname(),
     "LOG_LEVEL": "INFO",
@@ -97,6 +99,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         "MTU_INTERVAL": 0,
         "FLOWS": False,
         "TRACE": False,
+        "KEPT_FLOW": False,
         "LATENCY": "duration",
         "NODE_NAME": "node-7",
         "LOG_LEVEL": "DEBUG",
@@ -179,7 +182,11 @@ def test_a_target_for_each_probe() -> None:
     settings, _problems = read({"SERVER_HOST": "h", "TCP_PORT": "1", "UDP_PORT": "2", "HTTP_PORT": "3"})
     found = service(settings, "h")
     assert {target.probe: str(target) for target in found} == {"tcp": "h:1", "udp": "h:2", "http": "h:3"}
-    assert [each for target in found for each in target.followups] == [train.Options(8062), path_mtu.Options()]
+    assert [each for target in found for each in target.followups] == [
+        train.Options(8062),
+        KeptFlow(),
+        path_mtu.Options(),
+    ]
     alone, _problems = read({"PROBES": "http,tcp"})
     assert [target.probe for target in service(alone, "h")] == ["tcp", "http"]
     assert list(PROBES)[: len(ECHOED)] == [*ECHOED] == ["tcp", "udp", "http"]  # in the order of a round
@@ -187,11 +194,12 @@ def test_a_target_for_each_probe() -> None:
 
 def test_the_longest_round() -> None:
     """Each probe may take its whole timeout, large packets and flows too; a train its spread and one timeout more."""
-    probes = {"TEST_TIMEOUT": "0.5", "TEST_INTERVAL": "2", "MTU_INTERVAL": "0", "FLOWS": "false"}
+    probes = {"TEST_TIMEOUT": "0.5", "TEST_INTERVAL": "2", "MTU_INTERVAL": "0", "FLOWS": "false", "KEPT_FLOW": "false"}
     assert rounds.longest(read(probes | {"UDP_PACKETS": "0"})[0].plan) == pytest.approx(1.5)
     assert rounds.longest(read(probes)[0].plan) == pytest.approx(1.5 + 0.4 + 0.5)
     assert rounds.longest(read(probes | {"MTU_INTERVAL": "30"})[0].plan) == pytest.approx(1.5 + 0.4 + 0.5 + 0.5)
     assert rounds.longest(read(probes | {"FLOWS": "true"})[0].plan) == pytest.approx(1.5 + 0.4 + 0.5 + 0.5)
+    assert rounds.longest(read(probes | {"KEPT_FLOW": "true"})[0].plan) == pytest.approx(1.5 + 0.4 + 0.5 + 0.5)
     assert rounds.longest(read(probes | {"PROBES": "tcp,http"})[0].plan) == pytest.approx(1.0)
 
 

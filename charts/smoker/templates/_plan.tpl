@@ -5,7 +5,7 @@ restarts a pod. The pods carry no checksum of it.
 
 {{/* The variables that would win over the plan. The chart sets none of them. */}}
 {{- define "smoker.planVariables" -}}
-{{- list "SERVER_HOST" "TCP_PORT" "UDP_PORT" "HTTP_PORT" "STAMP_PORT" "PROBES" "UDP_PACKETS" "MTU_INTERVAL" "FLOWS" "TRACE" "LATENCY" "TEST_INTERVAL"
+{{- list "SERVER_HOST" "TCP_PORT" "UDP_PORT" "HTTP_PORT" "STAMP_PORT" "PROBES" "UDP_PACKETS" "MTU_INTERVAL" "FLOWS" "KEPT_FLOW" "TRACE" "LATENCY" "TEST_INTERVAL"
   "TEST_TIMEOUT" "MESH_PEERS" "DNS_NAME" "DNS_SERVICE" "DNS_NAMESPACE" "TARGETS" "LOG_LEVEL" "PROBE_API_SERVER" | toJson -}}
 {{- end -}}
 
@@ -24,7 +24,7 @@ restarts a pod. The pods carry no checksum of it.
 {{- $prober := .Values.prober -}}
 {{- $ports := dict "tcp" .Values.tcpEcho.port "udp" .Values.udpEcho.port "http" .Values.httpEcho.port "stamp" .Values.udpEcho.stampPort -}}
 {{- $host := $prober.serverHost | default (include "smoker.serverName" .) -}}
-{{- $udp := dict "packets" $prober.udpPackets "mtuInterval" $prober.mtuIntervalSeconds "flows" $prober.flows -}}
+{{- $udp := dict "packets" $prober.udpPackets "mtuInterval" $prober.mtuIntervalSeconds "flows" $prober.flows "keptFlow" $prober.keptFlow -}}
 {{- $plan := dict "interval" $prober.intervalSeconds "timeout" $prober.timeoutSeconds "latency" $prober.latency "trace" $prober.trace -}}
 {{- $_ := set $plan "logLevel" ($prober.log.level | default .Values.log.level) -}}
 {{- $_ := set $plan "service" (dict "host" $host "ports" $ports "probes" $prober.probes) -}}

@@ -17,7 +17,7 @@ interval: 1m
 timeout: 500ms
 service: {host: echoes.example, ports: {tcp: 1, udp: 2}, probes: [tcp, udp]}
 mesh: {peers: 7, probes: [udp]}
-probes: {udp: {packets: 3, mtuInterval: 2m, flows: true}}
+probes: {udp: {packets: 3, mtuInterval: 2m, flows: true, keptFlow: true}}
 dns: {name: kubernetes.default, replicas: {namespace: openshift-dns, service: dns-default}}
 apiServer: true
 targets:
@@ -28,7 +28,8 @@ SHOWN = """\
 every 1m, with 500ms for each probe:
   echo services echoes.example: tcp 1, udp 2
   peers: udp of 7 nodes
-  after UDP: a train of 3 packets, a large packet every 2m, 16 source ports of a peer once packets are lost
+  after UDP: a train of 3 packets, a large packet every 2m
+  flows after UDP: 16 source ports of a peer while packets are lost, a kept flow to the echo service
   after two failures in a row: a trace
   DNS: kubernetes.default, asked of the cluster's DNS and each pod of openshift-dns/dns-default
   the API server's certificate
@@ -42,7 +43,10 @@ PARTS = {
     "service": ("service: {host: other}", "  echo services other: tcp 8080, udp 8081, http 8082"),
     "mesh": ("mesh: {peers: 0}", "  peers: tcp, udp, http of all nodes"),
     "dns": ("dns: {name: web.shop}", "  DNS: web.shop, asked of the cluster's DNS"),
-    "probes": ("probes: {udp: {packets: 0, mtuInterval: 0, flows: false}}", "  after UDP: no train, no large packet"),
+    "probes": (
+        "probes: {udp: {packets: 0, mtuInterval: 0, flows: false, keptFlow: false}}",
+        "  after UDP: no train, no large packet",
+    ),
     "trace": ("trace: false", "  after two failures in a row: no trace"),
     "targets": ("targets: [{probe: connect, host: h, port: 7}]", "  target h:7: connect h:7"),
     "apiServer": ("apiServer: true", "  the API server's certificate"),

@@ -25,7 +25,7 @@ latency: duration
 trace: false
 logLevel: debug
 probes:
-  udp: {packets: 0, mtuInterval: 0, flows: false}
+  udp: {packets: 0, mtuInterval: 0, flows: false, keptFlow: false}
   http: {path: /livez}
 service: {host: echoes.example, ports: {tcp: 1, udp: 2, http: 3, stamp: 4}, probes: [http, tcp]}
 mesh: {peers: 1e+03, probes: udp}
@@ -75,7 +75,13 @@ def test_every_key_is_read() -> None:
     plan, mistakes = read(WHOLE)
     assert mistakes == []
     of_probes = {key.name for key in keys() if key.name.startswith("probes.")}
-    said = {"probes.udp.packets", "probes.udp.mtuInterval", "probes.udp.flows", "probes.http.path"}
+    said = {
+        "probes.udp.packets",
+        "probes.udp.mtuInterval",
+        "probes.udp.flows",
+        "probes.udp.keptFlow",
+        "probes.http.path",
+    }
     assert set(differences(plan, Plan())) == {key.name for key in keys()} - of_probes | said
     assert (plan.interval, plan.timeout, plan.log_level, plan.mesh.peers) == (60.0, 0.5, "DEBUG", 1000)
     assert (plan.service.probes, plan.mesh.probes) == (("tcp", "http"), ("udp",))

@@ -18,7 +18,7 @@ from smoker_diagnosis.flows import Flows
 from smoker_diagnosis.path_mtu import PathMtu
 from smoker_diagnosis.train import Train
 from smoker_prober.probes.http import Details
-from smoker_prober.result import Method, Outcome, Result, Rtt
+from smoker_prober.result import KeptFlow, Method, Outcome, Result, Rtt
 from smoker_prober.sinks import log as sink
 from smoker_prober.target import Path, Target, service_path
 from tests.prober.targets import peer_path, target
@@ -76,6 +76,8 @@ def test_the_two_lines_of_the_specification(zone: str) -> None:
             made(probe="udp", train=replace(TRAIN, jitter=None), flows=Flows(16, 0)),
             "[UDP] SUCCESS latency=15ms loss=25.0%",
         ),
+        (made(probe="udp", kept=KeptFlow(40_000)), "[UDP] SUCCESS latency=15ms"),
+        (made(probe="udp", kept=KeptFlow(40_000, 2, 31.0)), "[UDP] SUCCESS latency=15ms kept_failed=2 kept_port=40000"),
         (
             made(probe="udp", train=replace(TRAIN, lost=0, requests_lost=0, jitter=None, unreadable=TRAIN.sent)),
             f"[UDP] SUCCESS latency=15ms unreadable={TRAIN.sent}",

@@ -11,7 +11,7 @@ from prometheus_client.exposition import generate_latest
 from smoker_diagnosis.flows import Flows
 from smoker_diagnosis.train import Train
 from smoker_prober.probes import tls
-from smoker_prober.result import Details, Measure, Method, Outcome, Result, Rtt
+from smoker_prober.result import Details, KeptFlow, Measure, Method, Outcome, Result, Rtt
 from smoker_prober.sinks import metrics
 from smoker_prober.sinks.counts import FATES
 from smoker_prober.sinks.metrics import Metrics
@@ -204,6 +204,16 @@ def test_paths_beyond_the_bound_have_no_series(monkeypatch: pytest.MonkeyPatch) 
     assert kept("smoker_probe_duration_seconds_count", probe="tcp") == 5
 
 
+def test_rounds_in_which_a_kept_flow_fails() -> None:
+    """A flow that works counts 0; a result that says nothing of it has no series."""
+    kept = Kept(made(probe="udp", kept=KeptFlow(40_000)))
+    assert kept("smoker_probe_kept_flow_failed_rounds", probe="udp", **WHERE) == 0
+    kept = Kept(made(probe="udp", kept=KeptFlow(40_000, 2, 30.0)))
+    assert kept("smoker_probe_kept_flow_failed_rounds", probe="udp", **WHERE) == 2
+    kept = Kept(made(probe="udp", kept=KeptFlow(40_000, 2, 30.0)), made(probe="udp"))
+    assert kept("smoker_probe_kept_flow_failed_rounds", probe="udp", **WHERE) is None
+
+
 def test_flows_that_always_fail() -> None:
     """The value of the last check stays until the next one; a path without a check has no series."""
     kept = Kept(made(probe="udp"))
@@ -214,10 +224,11 @@ def test_flows_that_always_fail() -> None:
     assert kept("smoker_probe_flows_failing", probe="udp", **WHERE) == 0
 
 
-@pytest.mark.parametrize(("probe", "most"), [("tcp", 12), ("http", 12), ("udp", 22), ("dns", 11), ("tls", 13)])
+@pytest.mark.parametrize(("probe", "most"), [("tcp", 12), ("http", 12), ("udp", 23), ("dns", 11), ("tls", 13)])
 def test_series_of_a_path_are_as_documented(probe: str, most: int) -> None:
     """Each kind of path has at most as many series as docs/metrics.md says."""
     whole = made(probe=probe, rtt=Rtt(0.1, Method.KERNEL), train=replace(TRAIN, jitter=0.1) if probe == "udp" else None)
+    whole = replace(whole, kept=KeptFlow(40_000)) if probe == "udp" else whole
     whole = replace(whole, details=tls.Details(not_after=1.0)) if probe == "tls" else whole
     text = generate_latest(Kept(whole).registry).decode()
     assert sum('target="' in line for line in text.splitlines()) == most

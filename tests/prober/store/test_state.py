@@ -12,10 +12,11 @@ import pytest
 from smoker_diagnosis.flows import Flows
 from smoker_diagnosis.path_mtu import PathMtu
 from smoker_diagnosis.state import FailingFlows, LastFailure, State, Traced, decode
+from smoker_diagnosis.state import KeptFlow as FailingKeptFlow
 from smoker_diagnosis.train import Train
 from smoker_prober.peers.direction import heard_of
 from smoker_prober.probes import trace
-from smoker_prober.result import Method, Outcome, Result, Rtt
+from smoker_prober.result import KeptFlow, Method, Outcome, Result, Rtt
 from smoker_prober.store import Store
 from smoker_prober.store.identity import Identity
 from smoker_prober.store.mesh_state import MeshState
@@ -326,6 +327,17 @@ def test_flows_that_fail_stay_until_a_check_finds_none() -> None:
     assert read(state).paths[0].flows is not None
     state.keep(made(probe="udp", began=991.0 + 3 * 30 + 90))
     assert read(state).paths[0].flows is None
+
+
+def test_a_kept_flow_that_fails_does_not_fail_its_path() -> None:
+    """It is evidence beside the result: the path works, and the next result that says nothing of it ends it."""
+    state = sink()
+    state.keep(made(probe="udp", began=990.0, kept=KeptFlow(40_000, 2, 31.0)))
+    path = read(state).paths[0]
+    assert (path.last, path.streak, path.failures) == ("success", 0, {})
+    assert path.kept == FailingKeptFlow(959.0, 40_000, 2)
+    state.keep(made(probe="udp", began=999.0, kept=KeptFlow(40_000)))
+    assert read(state).paths[0].kept is None
 
 
 def test_the_interval_of_a_target_is_in_its_path() -> None:

@@ -9,7 +9,7 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from smoker_diagnosis.state import FailingFlows, PathState, Traced
+from smoker_diagnosis.state import FailingFlows, KeptFlow, PathState, Traced
 
 TCP, UDP, HTTP, LARGE, DNS = 1, 2, 4, 8, 16  # the probes of a path that are judged, one bit each
 BITS = {"tcp": TCP, "udp": UDP, "http": HTTP}
@@ -81,6 +81,7 @@ class Cell:
     offender: str = ""
     flows: FailingFlows | None = None  # flows that always fail, where a check has found some
     traced: Traced | None = None  # the last trace after one of the failures
+    kept: KeptFlow | None = None  # the kept flow to a Service, where it fails
     past: int = 0  # results of the history, and of these:
     flaps: int = 0  # short streaks of failures that are over
     trains: int = 0  # results of the history that a train may have followed
@@ -98,7 +99,7 @@ class Cell:
         self.known = self.bad = self.connected = self.sent = self.lost = self.requests_lost = self.replies_lost = 0
         self.mtu = self.passes = self.past = self.flaps = self.unsteady = 0
         self.trains = self.lossy = self.partly = 0
-        self.flows = None
+        self.flows = self.kept = None
         self.places, self.offender, self.heard, self.traced = NOWHERE, "", None, None
         self.failed = self.tries = self.misses = _NOTHING
 

@@ -24,6 +24,7 @@ Kind = Literal[
     "target",
     "certificate",
     "flows",
+    "conntrack",
     "unsteady",
     "unknown",
 ]
@@ -95,6 +96,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     failing: tuple[Seen, ...] = ()
     working: tuple[Seen, ...] = ()
     flows: tuple[SeenFlows, ...] = ()  # paths on which some flows always fail
+    kept_ports: tuple[int, ...] = ()  # source ports of kept flows that fail, in the order of `failing`
     pod: str = ""  # `namespace/name` of the pod that is at fault
     last_hops: tuple[LastHop, ...] = ()  # at which traces of the failing paths end
     follows: int = 0  # paths to the echo services that fail because of it

@@ -70,4 +70,5 @@ def goes_on(old: PathState, new: PathState) -> bool:
         and old.replies_lost == new.replies_lost
         and (old.failures is new.failures or old.failures == new.failures)
         and (old.flows is new.flows or old.flows == new.flows)
+        and (old.kept is new.kept or old.kept == new.kept)
     )

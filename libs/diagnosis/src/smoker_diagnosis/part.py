@@ -229,7 +229,7 @@ def _add(cell: Cell, path: PathState, place: int, part: Part) -> None:
         cell.replies_lost += path.replies_lost
     if not _counts(path) or part.now.instant > path.at + part.lasts:
         return
-    cell.flows = path.flows or cell.flows
+    cell.flows, cell.kept = path.flows or cell.flows, path.kept or cell.kept
     cell.past, cell.flaps = cell.past + path.past, cell.flaps + path.flaps
     if path.role == SERVICE:
         _count_attempts(cell, path)

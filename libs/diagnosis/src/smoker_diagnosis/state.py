@@ -58,6 +58,14 @@ class Traced(msgspec.Struct, frozen=True, array_like=True, gc=False):
     reached: bool = False  # whether the target answered
 
 
+class KeptFlow(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A kept flow to a Service that fails while fresh flows work."""
+
+    since: float  # when the first of the failures was seen
+    port: int  # its source port
+    rounds: int  # failures in a row
+
+
 class PathState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a prober knows of one path and probe. Counts cover the last rounds (three by default).
 
@@ -101,6 +109,7 @@ class PathState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     interval: float = 0.0  # seconds between two probes, of a target that has an interval of its own; 0: the prober's
     flows: FailingFlows | None = None  # where a check has found some
     traced: Traced | None = None  # of this streak of failures, where a trace followed one
+    kept: KeptFlow | None = None  # of a path to a Service, where its kept flow fails
 
     @property
     def failed(self) -> int:

@@ -43,6 +43,14 @@ class Expiry(NamedTuple):
     seconds: float
 
 
+class KeptFlow(NamedTuple):
+    """What the kept flow to a Service says: its source port, and since when it fails while fresh flows work."""
+
+    port: int
+    rounds: int = 0  # in a row
+    seconds: float = 0.0  # from the first of them to the last
+
+
 class Measure(NamedTuple):
     """A value of one path that its metrics show, by the name and the help text of a gauge."""
 
@@ -111,6 +119,7 @@ class Result:
     direction: str = ""  # OUT: packets to the peer are lost; empty: not known
     path_mtu: PathMtu | None = None  # what the large packets after a UDP probe found
     flows: Flows | None = None  # what packets from several source ports after a UDP probe found
+    kept: KeptFlow | None = None  # what the kept flow after a UDP probe of a Service says
     began: float = 0.0  # when it began, in seconds of the monotonic clock
     offender: str = ""  # address of the router or host, not the target, that sent an ICMP error
     confirms: bool = False  # whether it repeats a probe that failed a moment ago; it does not count as a round
@@ -155,6 +164,8 @@ class Result:
         flat |= self._train_fields
         flat |= {"mtu": self.path_mtu.allowed, "passes": self.path_mtu.passes} if self.path_mtu is not None else {}
         flat |= {"flows": self.flows.tried, "flows_failing": self.flows.failing} if self.flows is not None else {}
+        if self.kept is not None and self.kept.rounds:
+            flat |= {"kept_port": self.kept.port, "kept_failed": self.kept.rounds}
         flat |= {"retransmits": self.retransmits} if self.retransmits else {}
         flat |= self.details.fields if self.details is not None else {}
         flat |= {"direction": self.direction} if self.direction else {}

@@ -60,7 +60,7 @@ def _longest(plan: Plan) -> float:
     if "udp" not in probes:
         return len(probes) * last
     trained = train.spread(plan.interval) + last if udp.packets else 0.0
-    more = sum(last for wanted in (udp.mtu_interval, udp.flows) if wanted)
+    more = sum(last for wanted in (udp.mtu_interval, udp.flows or udp.kept_flow) if wanted)
     return len(probes) * last + trained + more
 
 

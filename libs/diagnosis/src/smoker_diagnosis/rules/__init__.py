@@ -13,6 +13,7 @@ from smoker_diagnosis.rules import (
     left_nodes,
     moved_echoes,
     silent_probers,
+    stale_conntrack,
     targets,
     unexplained,
     unsteady,
@@ -29,6 +30,7 @@ RULES: tuple[Rule, ...] = (
     moved_echoes.find,
     dns_races.find,
     failing_flows.find,
+    stale_conntrack.find,
     unsteady.find,
     unexplained.find,
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from smoker_diagnosis.component import INTO, NODE, OUT_OF
 from smoker_diagnosis.finding import Count, Finding, Seen
-from smoker_diagnosis.text.words import FAMILIES, PLANES, listed, outcome, paths, verb
+from smoker_diagnosis.text.words import FAMILIES, PLANES, duration, listed, outcome, paths, verb
 from smoker_diagnosis.traces import LastHop
 
 SHOWN = 10  # paths without a common cause that are listed
@@ -33,6 +33,9 @@ def evidence(finding: Finding) -> Iterator[str]:
     if finding.kind == "moved":
         count = finding.counts[0]
         yield f"{count.failing} of {count.of} Service paths failed before that, and have had no probe since"
+        return
+    if finding.kind == "conntrack":
+        yield from _kept(finding)
         return
     yield from _main(finding)
     if finding.follows:
@@ -88,6 +91,13 @@ def _counted(counts: Sequence[Count]) -> str:
             if each.failing
         ]
     )
+
+
+def _kept(finding: Finding) -> Iterator[str]:
+    """Yield which flows fail since when, beside which others."""
+    for port, seen in zip(finding.kept_ports, finding.failing, strict=False):
+        flow = f"the flow to {seen.target} from UDP source port {port} has had no answer for {duration(seen.since)}"
+        yield f"{flow}; 16 new source ports are answered, and no probe of the Service from {seen.source} fails"
 
 
 def _flows(finding: Finding) -> Iterator[str]:

@@ -91,6 +91,12 @@ def _flows(finding: Finding) -> str:
     return f"grep . /proc/net/bonding/*   (on {where}; then the error counters of the links between them, one by one)"
 
 
+def _conntrack(finding: Finding) -> str:
+    ports = " ".join(str(port) for port in finding.kept_ports[:1])
+    node = _node(finding.scope)
+    return f"conntrack -D -p udp --orig-port-src {ports}   (on {node}; before, -L shows the pod that is gone)"
+
+
 def _nothing(_: Finding) -> str:
     return ""
 
@@ -104,6 +110,7 @@ _OF_KIND: dict[Kind, Callable[[Finding], str]] = {
     "target": _target,
     "certificate": _certificate,
     "flows": _flows,
+    "conntrack": _conntrack,
     "unsteady": _nothing,
     "unknown": _nothing,
 }

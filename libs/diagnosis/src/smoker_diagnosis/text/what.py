@@ -113,6 +113,10 @@ def _flows(finding: Finding) -> str:
     return f"{most.failing} of {most.of} flows always fail{between} (one member of an ECMP group or a bond)"
 
 
+def _conntrack(_: Finding) -> str:
+    return "stale connection tracking: a UDP flow to a Service that is kept open fails there, new flows work"
+
+
 def _unsteady(_: Finding) -> str:
     return "fails again and again"
 
@@ -133,6 +137,7 @@ _WHAT: dict[Kind, Callable[[Finding], str]] = {
     "target": _target,
     "certificate": _certificate,
     "flows": _flows,
+    "conntrack": _conntrack,
     "unsteady": _unsteady,
     "unknown": _unknown,
 }

@@ -41,8 +41,12 @@ def described(plan: Plan) -> Iterator[str]:
     if "udp" in {*plan.service.probes, *plan.mesh.probes}:
         large = f"a large packet every {duration_text(udp.mtu_interval)}" if udp.mtu_interval else "no large packet"
         train = f"a train of {udp.packets} packets" if udp.packets else "no train"
-        flows = ", 16 source ports of a peer once packets are lost" if udp.flows else ""
-        yield f"  after UDP: {train}, {large}{flows}"
+        yield f"  after UDP: {train}, {large}"
+        kept = udp.kept_flow and "udp" in plan.service.probes
+        flows = ["16 source ports of a peer while packets are lost"] if udp.flows and "udp" in plan.mesh.probes else []
+        flows += ["a kept flow to the echo service"] if kept else []
+        if flows:
+            yield f"  flows after UDP: {', '.join(flows)}"
     yield f"  after two failures in a row: {'a' if plan.trace else 'no'} trace"
     if plan.dns.name:
         replicas = plan.dns.replicas

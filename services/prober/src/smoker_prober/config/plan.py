@@ -104,6 +104,12 @@ class Udp:
         "whether packets from 16 source ports to a peer follow lost ones, to find flows that always fail",
         "FLOWS",
     )
+    kept_flow: bool = planned(
+        True,
+        option_kinds.switch,
+        "whether one flow to the UDP echo service is kept, to find stale connection tracking",
+        "KEPT_FLOW",
+    )
 
 
 #: A group for each probe that has options: what its targets begin with.

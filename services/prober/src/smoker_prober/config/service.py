@@ -11,7 +11,7 @@ from smoker_prober.config.cluster_dns import by_service
 from smoker_prober.config.plan import Plan
 from smoker_prober.probes import PROBES
 from smoker_prober.probes.followups import path_mtu, trace, train
-from smoker_prober.probes.followups.base import Flows
+from smoker_prober.probes.followups.base import Flows, KeptFlow
 from smoker_prober.probes.trace import PORT
 from smoker_prober.settings import Settings
 from smoker_prober.target import EXTERNAL, OTHER, POD, Path, Target, service_path
@@ -90,6 +90,8 @@ def _after_udp(plan: Plan, stamp_port: int, role: Role) -> tuple[Any, ...]:
         found.append(train.Options(stamp_port, udp.packets, train.spread(plan.interval)))
     if udp.flows and role == PEER:
         found.append(Flows())
+    if udp.kept_flow and role == SERVICE:
+        found.append(KeptFlow())
     if udp.mtu_interval:
         found.append(path_mtu.Options(every=max(1, round(udp.mtu_interval / plan.interval))))
     return tuple(found)

@@ -21,6 +21,7 @@ class Counts:
         "fates",
         "flows",
         "jitter",
+        "kept",
         "loss",
         "measures",
         "outcomes",
@@ -45,6 +46,7 @@ class Counts:
         self.rtt: float | None = None
         self.loss: float | None = None
         self.jitter: float | None = None
+        self.kept: float | None = None  # rounds in a row in which the kept flow fails
         self.flows: float | None = None  # that always fail, in the last check
         self.measures: tuple[Measure, ...] = ()
 
@@ -63,6 +65,7 @@ class Counts:
         self.measures = result.details.measures if result.details is not None else ()
         if outcome.ok:
             self.succeeded = now
+        self.kept = None if result.kept is None else float(result.kept.rounds)
         if result.flows is not None:
             self.flows = float(result.flows.failing)
         if train is not None:

@@ -12,6 +12,7 @@
 [2025-11-13 10:30:33] [NODE:node-2] [UDP] FAILED error=timeout peer=node-1 plane=pod family=ipv4 confirm=true
 
 `flows_failing` counts the source ports, of those tried, from which every packet is lost while others lose none.
+`kept_failed` counts the rounds in a row in which the flow kept at source port `kept_port` fails while fresh ones work.
 `unreadable` counts packets of the train whose answers are no STAMP packets; they are not lost.
 """
 
@@ -52,9 +53,8 @@ def line(result: Result, now: float, latency: str = "network") -> str:
     """
     stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
     if result.outcome.ok:
-        what = (
-            f"SUCCESS latency={milliseconds(result.latency(latency))}{_train(result)}{_flows(result)}{_found(result)}"
-        )
+        more = f"{_train(result)}{_flows(result)}{_kept(result)}{_found(result)}"
+        what = f"SUCCESS latency={milliseconds(result.latency(latency))}{more}"
     else:
         what = f"FAILED error={result.outcome}{_more(result)}"
     confirm = " confirm=true" if result.confirms else ""
@@ -99,6 +99,12 @@ def _flows(result: Result) -> str:
     """Return what flows that always fail add to the line of a success."""
     flows = result.flows
     return f" flows_failing={flows.failing}/{flows.tried}" if flows is not None and flows.failing else ""
+
+
+def _kept(result: Result) -> str:
+    """Return what a kept flow that fails adds to the line of a success."""
+    kept = result.kept
+    return f" kept_failed={kept.rounds} kept_port={kept.port}" if kept is not None and kept.rounds else ""
 
 
 def write(result: Result, latency: str = "network") -> None:

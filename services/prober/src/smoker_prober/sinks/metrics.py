@@ -189,6 +189,7 @@ GAUGES: tuple[tuple[str, str, Callable[[Counts], float | None]], ...] = (
     ("smoker_probe_loss_ratio", "Packets of the last train without an answer", attrgetter("loss")),
     ("smoker_probe_jitter_seconds", "RTT jitter in the last train", attrgetter("jitter")),
     ("smoker_probe_flows_failing", "Of 16 source ports, those that always failed when last tried", attrgetter("flows")),
+    ("smoker_probe_kept_flow_failed_rounds", "Rounds in a row in which the kept flow alone failed", attrgetter("kept")),
 )
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from smoker_diagnosis.state import PEER, FailingFlows, Large, LastFailure, PathState, State, Traced, encode
+from smoker_diagnosis.state import PEER, FailingFlows, KeptFlow, Large, LastFailure, PathState, State, Traced, encode
 from smoker_prober.probes.trace import Details as Trace
 from smoker_prober.result import Outcome, Result
 from smoker_prober.store.identity import Identity
@@ -148,6 +148,7 @@ class States:
             interval=result.target.interval or 0.0,
             flows=kept.flows,
             traced=kept.traced,
+            kept=_kept_flow(result),
         )
         self._changes += 1
 
@@ -284,6 +285,14 @@ def _without_onset(kept: _Kept) -> list[_Round]:
         last = rounds[lossy[0]]
         rounds[lossy[0]] = _Round(last.outcome, 0, 0, 0, 0, last.partly)
     return rounds
+
+
+def _kept_flow(result: Result) -> KeptFlow | None:
+    """Return the kept flow where it fails."""
+    kept = result.kept
+    if kept is None or not kept.rounds:
+        return None
+    return KeptFlow(round(result.began - kept.seconds, 3), kept.port, kept.rounds)
 
 
 def _expiry(result: Result) -> dict[str, Any]:

@@ -1,0 +1,89 @@
+"""Stale connection tracking: which node is named, and what is not named because something else explains it."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from smoker_diagnosis.component import NODE, Scope
+from smoker_diagnosis.diagnose import diagnose
+from smoker_diagnosis.gather import Evidence
+from smoker_diagnosis.state import KeptFlow, decode, encode
+from smoker_diagnosis.text import lines
+from tests.diagnosis.mesh import AT, Cluster, nodes
+
+
+def with_kept(mesh: Cluster, node: str, *, rounds: int = 2, ago: float = 50.0, network: str = "pod") -> Cluster:
+    """Have the kept flow from a prober of `node` fail for so many rounds."""
+    paths = mesh.to_services[node, network]
+    paths["udp"] = msgspec.structs.replace(paths["udp"], kept=KeptFlow(AT - ago, 40_123, rounds))
+    return mesh
+
+
+def test_a_node_is_named_with_the_flow_and_the_command() -> None:
+    """The kept flow of one node fails and nothing else does: node, source port, time and command are there."""
+    (found,) = with_kept(Cluster(nodes(4)), "node-2").findings()
+    assert (found.kind, found.scope, found.severity) == ("conntrack", Scope(NODE, ("node-2",)), "warning")
+    assert lines(found) == [
+        (
+            "WARNING node-2: stale connection tracking: a UDP flow to a Service that is kept open fails there, "
+            "new flows work, for 50 s, confidence 95 %"
+        ),
+        (
+            "  evidence: the flow to echo from UDP source port 40123 has had no answer for 50 s; "
+            "16 new source ports are answered, and no probe of the Service from node-2 fails"
+        ),
+        "  next: conntrack -D -p udp --orig-port-src 40123   (on node-2; before, -L shows the pod that is gone)",
+    ]
+
+
+@pytest.mark.parametrize(("rounds", "ago"), [(1, 50.0), (2, 8.0)])
+def test_not_at_once(rounds: int, ago: float) -> None:
+    """One round, or two within a moment, can be a rollout that kube-proxy has not followed yet."""
+    assert with_kept(Cluster(nodes(4)), "node-2", rounds=rounds, ago=ago).findings() == []
+
+
+def test_both_networks_of_a_node_are_one_finding() -> None:
+    """The prober in the host network sees the same entries: the node is named once."""
+    mesh = with_kept(with_kept(Cluster(nodes(4)), "node-2"), "node-2", network="host")
+    assert [(each.kind, each.scope.nodes) for each in mesh.findings()] == [("conntrack", ("node-2",))]
+
+
+def test_each_node_has_its_own() -> None:
+    """Two nodes with stale entries are two findings."""
+    mesh = with_kept(with_kept(Cluster(nodes(4)), "node-2"), "node-3")
+    assert [(each.kind, each.scope.nodes) for each in mesh.findings()] == [
+        ("conntrack", ("node-2",)),
+        ("conntrack", ("node-3",)),
+    ]
+
+
+def test_a_dead_node_explains_it() -> None:
+    """The echo can stand on the node that is at fault: the flow to it fails, and its source is innocent."""
+    mesh = with_kept(Cluster(nodes(6)), "node-2").fail(lambda link: link.touches("node-5"))
+    assert [(each.kind, each.scope.nodes) for each in mesh.findings()] == [("fault", ("node-5",))]
+
+
+def test_loss_explains_it() -> None:
+    """So does loss of packets at any node."""
+    mesh = with_kept(Cluster(nodes(10)), "node-2").lose(lambda link: link.touches("node-5"), 12)
+    assert [each.kind for each in mesh.findings()] == ["loss"]
+
+
+def test_a_service_that_fails_explains_it() -> None:
+    """A probe of the Service failed in the last rounds: one of its pods may not answer."""
+    mesh = with_kept(Cluster(nodes(4)), "node-2")
+    paths = mesh.to_services["node-2", "pod"]
+    paths["udp"] = msgspec.structs.replace(paths["udp"], failures={"timeout": 1})
+    assert not any(each.kind == "conntrack" for each in mesh.findings())
+
+
+def test_it_ends_with_the_first_answer() -> None:
+    """A later look with the same evidence kept sees the flow work again."""
+    kept = Evidence()
+    meshes = (Cluster(nodes(4)), with_kept(Cluster(nodes(4)), "node-2"), Cluster(nodes(4)))
+    kinds = [
+        [each.kind for each in diagnose([decode(encode(state)) for state in mesh.states()], evidence=kept)]
+        for mesh in meshes
+    ]
+    assert kinds == [[], ["conntrack"], []]

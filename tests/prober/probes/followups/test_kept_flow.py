@@ -1,0 +1,173 @@
+"""A flow that is kept beside the fresh ones: one whose entry is stale, and what looks alike."""
+
+from __future__ import annotations
+
+import gc
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from smoker_prober.config.service import Ports, echoes
+from smoker_prober.probes.followups import base, flows
+from smoker_prober.probes.followups.kept_flow import HELD, Followup
+from smoker_prober.result import KeptFlow, Outcome, Result
+from smoker_prober.round import Round
+from tests.prober.targets import ENOUGH, HOST, PLENTY, Client, Stepped, hearing, peer_path, settings_of, target
+
+
+class Service:
+    """A Service whose translation of some source ports is stale. It counts packets by source port."""
+
+    def __init__(self) -> None:
+        self.stale: Callable[[int], bool] = lambda _port: False
+        self.heard: dict[int, int] = {}
+
+    def __call__(self, sock: socket.socket, data: bytes, client: Client) -> None:
+        self.heard[client[1]] = self.heard.get(client[1], 0) + 1
+        if not self.stale(client[1]):
+            sock.sendto(data, client)
+
+
+def result(port: int) -> Result:
+    """The result of a UDP probe that was answered."""
+    return Result(target("udp", port, HOST), "node-1", 0.0, Outcome.SUCCESS, 0.001, address=HOST)
+
+
+def kept(followup: Followup, port: int, timeout: float = PLENTY) -> KeptFlow | None:
+    return followup(result(port), timeout, ()).kept
+
+
+def test_the_same_source_port_each_round() -> None:
+    """The flow that works is one flow, and it costs one packet a round."""
+    service, followup = Service(), Followup(base.KeptFlow())
+    with hearing(service) as port:
+        found = [kept(followup, port) for _ in range(3)]
+    assert found == [KeptFlow(next(iter(service.heard)))] * 3
+    assert list(service.heard.values()) == [3]
+    followup.close()
+
+
+def test_a_stale_flow_is_counted_until_it_works_again() -> None:
+    """Fresh flows work and the kept one does not: rounds and seconds grow, and the first answer ends it."""
+    service, clock = Service(), Stepped()
+    followup = Followup(base.KeptFlow(), clock=clock.now)
+    with hearing(service) as port:
+        first = kept(followup, port)
+        assert first is not None
+        service.stale = lambda source: source == first.port
+        assert kept(followup, port, ENOUGH) == KeptFlow(first.port, 1, 0.0)
+        clock.passes(30.0)
+        assert kept(followup, port, ENOUGH) == KeptFlow(first.port, 2, 30.0)
+        service.stale = lambda _port: False
+        assert kept(followup, port) == KeptFlow(first.port)
+    followup.close()
+
+
+def test_one_lost_packet_is_no_stale_flow() -> None:
+    """The flow is asked three times before a round counts."""
+    service, followup, dropped = Service(), Followup(base.KeptFlow()), list[int]()
+    with hearing(service) as port:
+        first = kept(followup, port)
+
+        def once(source: int) -> bool:
+            dropped.append(source)
+            return len(dropped) <= 2
+
+        service.stale = once
+        assert kept(followup, port, 3 * ENOUGH) == first
+    assert len(dropped) == 3
+    followup.close()
+
+
+def test_a_pod_that_does_not_answer_is_no_stale_flow() -> None:
+    """One of several pods is silent: some fresh flows fail as well, so the round does not count."""
+    service, followup = Service(), Followup(base.KeptFlow())
+    with hearing(service) as port:
+        first = kept(followup, port)
+        assert first is not None
+        pods: dict[int, int] = {first.port: 0}
+        service.stale = lambda source: pods.setdefault(source, len(pods) % 4) == 0
+        assert kept(followup, port, ENOUGH) is None
+    assert len(service.heard) == 1 + flows.PORTS
+    followup.close()
+
+
+def test_a_flow_that_never_worked_is_none() -> None:
+    """The first packet of a flow is lost: another flow begins in the next round."""
+    service, followup = Service(), Followup(base.KeptFlow())
+    with hearing(service) as port:
+        service.stale = lambda _port: True
+        assert kept(followup, port, ENOUGH) is None
+        service.stale = lambda _port: False
+        found = kept(followup, port)
+    assert found is not None
+    assert len(service.heard) == 2
+    followup.close()
+
+
+def test_a_fresh_flow_that_fails_ends_the_count() -> None:
+    """While fresh flows fail, too, the kept one says nothing."""
+    service, followup = Service(), Followup(base.KeptFlow())
+    with hearing(service) as port:
+        first = kept(followup, port)
+        assert first is not None
+        service.stale = lambda source: source == first.port
+        assert kept(followup, port, ENOUGH) == KeptFlow(first.port, 1, 0.0)
+        followup.missed()
+        assert kept(followup, port, ENOUGH) == KeptFlow(first.port, 1, 0.0)
+    followup.close()
+
+
+def test_a_failing_flow_is_kept_for_some_minutes() -> None:
+    """Its packets keep the stale entry alive: after ten minutes another flow begins."""
+    service, clock = Service(), Stepped()
+    followup = Followup(base.KeptFlow(), clock=clock.now)
+    with hearing(service) as port:
+        first = kept(followup, port)
+        assert first is not None
+        service.stale = lambda source: source == first.port
+        kept(followup, port, ENOUGH)
+        clock.passes(HELD + 1)
+        later = kept(followup, port)
+        assert later is not None
+        assert (later.port != first.port, later.rounds) == (True, 0)
+    followup.close()
+
+
+def test_a_service_that_moves_begins_another_flow() -> None:
+    """The name of the Service has another address, or the Service another port."""
+    one, other, followup = Service(), Service(), Followup(base.KeptFlow())
+    with hearing(one) as port, hearing(other) as moved:
+        kept(followup, port)
+        assert kept(followup, moved) == KeptFlow(next(iter(other.heard)))
+    followup.close()
+
+
+@pytest.mark.parametrize("variables", [{}, {"KEPT_FLOW": "false"}])
+def test_the_service_has_one_unless_the_plan_turns_it_off(variables: dict[str, str]) -> None:
+    """The UDP probe of the echo Service keeps a flow; peers, which no translation is on the path to, never do."""
+    plan = settings_of(variables).plan
+    of_peer = echoes(plan, ("udp",), "10.0.0.1", Ports(1, 2, 3, 4), lambda _port: peer_path())
+    of_service = echoes(plan, ("tcp", "udp"), "echo", Ports(1, 2, 3, 4), lambda port: target("udp", port).path)
+    assert [any(isinstance(each, base.KeptFlow) for each in target.followups) for target in of_service] == [
+        False,
+        not variables,
+    ]
+    assert not any(isinstance(each, base.KeptFlow) for each in of_peer[0].followups)
+
+
+def test_a_round_that_is_replaced_closes_its_flow() -> None:
+    """The socket lives as long as the round: a plan that changes leaves none behind (warnings are errors)."""
+    service = Service()
+    with hearing(service) as port:
+        one_round = Round(
+            (replace(target("udp", port, HOST), followups=(base.KeptFlow(),)),), source="node-1", timeout=PLENTY
+        )
+        (found,) = one_round.results()
+        assert found.outcome.ok
+        assert found.kept is not None
+        assert "kept_port" not in found.fields
+        del one_round
+        gc.collect()
