@@ -14,6 +14,7 @@ from smoker_prober.config.load import read
 from smoker_prober.config.plan import Plan, keys
 from smoker_prober.config.reader import MISTAKES
 from smoker_prober.config.target_list import Entry
+from smoker_prober.probes import PROBES
 from tests.prober.config.pages import schema
 
 EXAMPLES = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
@@ -55,6 +56,15 @@ def test_bytes(content: bytes) -> None:
 def test_words_and_signs(text: str) -> None:
     """The words of a plan and the signs of YAML, in any order: anchors, tags, documents, half a map."""
     judged(text.encode())
+
+
+@pytest.mark.parametrize("probe", [name for name, each in PROBES.items() if not {"http", "https"} & {*each.schemes}])
+def test_a_url_of_another_probe(probe: str) -> None:
+    """An entry whose probe is not the one of its URL is one mistake, whatever options the two probes have."""
+    for url in ("https://a/b", "dns://a/b?type=A", "tls://a?serverName=b", "wss://a/b", "grpc://a:1?service=b"):
+        if url.partition(":")[0] not in PROBES[probe].schemes:
+            (mistake,) = judged(f"targets:\n- {{name: t, url: '{url}', probe: {probe}}}\n".encode())
+            assert f"probe {probe} beside a URL of the probe" in mistake.text
 
 
 @EXAMPLES

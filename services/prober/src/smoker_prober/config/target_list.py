@@ -167,7 +167,7 @@ def _begin(probe: str, url: External | None, defaults: Any) -> Any:
         return None
     usual = PROBES[probe].options()
     begin = getattr(defaults, probe, usual)
-    if url is None or url.options is None:
+    if url is None or url.options is None or url.probe != probe:  # `_contradictions` names a URL of another probe
         return begin
     said = {
         field.name: getattr(url.options, field.name)
