@@ -15,7 +15,7 @@ LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-
 
 .DEFAULT_GOAL := help
 .PHONY: lock-images check-workflows test-collector programs e2e-install help setup run test test-services test-chart test-page fuzz vendor screenshot check format build images docker-build manifests package release base deploy undeploy logs-server logs-client \
-        e2e e2e-faults e2e-registry e2e-rest e2e-starved e2e-quiet e2e-accuracy bench-accuracy bench-scale bench-soak bench-mesh bench-cluster bench-diagnosis bench-history bench-hub bench-page lock clean
+        e2e e2e-faults e2e-registry e2e-rest e2e-starved e2e-quiet e2e-accuracy bench-accuracy bench-probes bench-scale bench-soak bench-mesh bench-cluster bench-diagnosis bench-history bench-hub bench-page lock clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -176,6 +176,9 @@ e2e-accuracy: setup  ## make faults in the current cluster, one after the other,
 
 bench-scale: setup  ## measure the prober with 10, 100 and 1,000 hosts: CPU, memory, lateness, delay by a scrape
 	$(BIN)/python -m tests.bench.scale $(BENCH_ARGS)
+
+bench-probes: setup  ## measure CPU and memory of a prober with every kind of probe, beside one with the echo services alone
+	$(BIN)/python -m tests.bench.all_probes $(BENCH_ARGS)
 
 bench-soak: setup  ## check whether memory of prober and echoes grows: 20 minutes at 50 times the normal rate
 	$(BIN)/python -m tests.bench.soak $(BENCH_ARGS)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -65,15 +67,14 @@ def probed(name: str, port: int, options: Any) -> Result:
     return run(Target(name, HOST, port, PathTo("external", "nginx", "other"), options), NODE, PLENTY)
 
 
-@pytest.fixture(scope="module")
-def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
-    if NGINX is None:
-        pytest.skip("nginx is not installed")
-    folder = tmp_path_factory.mktemp("nginx")
-    authority = Authority(folder / "authority")
+@contextlib.contextmanager
+def nginx_in(folder: Path) -> Iterator[Nginx]:
+    """Run nginx with its files in `folder`."""
+    authority = Authority(folder / "nginx-authority")
     ports = Ports(free_port(), free_port(), free_port())
     text = CONFIGURATION.format(folder=folder, certificate=authority.issue("nginx"), ports=ports, HOST=HOST)
     (folder / "nginx.conf").write_text(text)
+    assert NGINX is not None
     process = subprocess.Popen([NGINX, "-p", folder, "-e", folder / "log", "-c", folder / "nginx.conf"])
     found = Nginx(ports, str(authority.file))
     try:
@@ -82,6 +83,14 @@ def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
     finally:
         process.terminate()
         process.wait()
+
+
+@pytest.fixture(scope="module")
+def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
+    if NGINX is None:
+        pytest.skip("nginx is not installed")
+    with nginx_in(tmp_path_factory.mktemp("nginx")) as found:
+        yield found
 
 
 def test_a_page_over_http_1(nginx: Nginx) -> None:
