@@ -198,7 +198,7 @@ def test_probe_with_a_timeout_of_its_own(capsys: Captured, echoes: dict[str, int
     ("answer", "told"),
     [
         (b"\x1b[2J\r[2025-11-13 10:30:00] [NODE:x] [TCP] SUCCESS latency=1ms\n", r"'\x1b[2J\r[2025"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 1, 2\x0b\r\n\r\nOK", r"(1, 2\x0b)"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1, 2\x0b\r\n\r\nOK", r"(1, 2?)"),
     ],
 )
 def test_probe_shows_nothing_raw(capsys: Captured, listen: Callable[[Serve], int], answer: bytes, told: str) -> None:
