@@ -1,4 +1,4 @@
-"""Reads docs/metrics.md, what its tables say of each metric, and what a service serves."""
+"""Read docs/metrics.md: what its tables say of each metric, and what a service serves."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class Documented(NamedTuple):
 
 @cache
 def rows() -> dict[str, Documented]:
-    """Every metric that has a row, by its name."""
+    """Return every metric with a row, by its name."""
     return {row["name"]: Documented(row["kind"], words(row["labels"])) for row in _ROW.finditer(PAGE.read_text())}
 
 
 def values(page: str) -> dict[str, float]:
-    """The value of each series on a page of metrics, by its name with its labels as they stand there."""
+    """Return the value of each series on a page of metrics, by its name with labels as written there."""
     lines = (line.rsplit(" ", 1) for line in page.splitlines() if line and not line.startswith("#"))
     return {series: float(value) for series, value in lines}
 
 
 def words(cell: str) -> frozenset[str]:
-    """What stands in backquotes in a cell."""
+    """Return the text in backquotes in a cell."""
     return frozenset(re.findall(r"`(\w+)`", cell))

@@ -1,4 +1,4 @@
-"""A network of a test's own: a shell script in a new network namespace, where the kernel and the user allow one."""
+"""Run a shell script in a new network namespace, if kernel and user allow one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _impossible() -> str:
 
 
 def in_namespace(script: str, variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a bash script in a network of its own; what it leaves in the background is ended. Skips where none can be."""
+    """Run a bash script in its own network; its background processes are ended. Skip if that is not possible."""
     if why := _impossible():
         pytest.skip(f"no network namespace: {why}")
     environ = {"PATH": f"{BIN}:{os.environ['PATH']}", **variables}

@@ -298,7 +298,7 @@ def capture(path: Path, packets: Iterable[tuple[int, int, bytes]]) -> None:
 
 
 def dissected(path: Path) -> list[dict[str, Any]]:
-    """What tshark reads: STAMP's predecessor has the same unauthenticated packets (RFC 8762 section 4.6)."""
+    """Return what tshark reads as STAMP's predecessor, whose unauthenticated packets are the same."""
     done = subprocess.run(
         [tshark(), "-r", path, "-d", f"udp.port=={PORT},twamp.test", "-T", "ek"],
         check=True,

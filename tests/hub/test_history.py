@@ -162,7 +162,7 @@ def test_an_escalation_is_an_event(tmp_path: Path) -> None:
 
 
 def test_events_are_told_once(tmp_path: Path) -> None:
-    """The start, a prober that falls silent and answers again, a finding that opens and closes; as text, too."""
+    """One event each: the start, a prober that falls silent and answers again, a finding that opens and closes."""
     with probers(cluster().states()) as found, keeping(tmp_path, found) as kept:
         kept.look()
         become(found, dead())

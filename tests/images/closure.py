@@ -1,4 +1,4 @@
-"""Which distributions a service's image must hold: itself, the libraries it names, and what those need in turn."""
+"""Find which distributions a service's image must contain: the service, its libraries, and what these need."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.images.command import ROOT
 
 @cache
 def projects() -> dict[str, dict[str, Any]]:
-    """The `project` table of each of our own packages."""
+    """Return the `project` table of each of our packages."""
     files = [*ROOT.glob("libs/*/pyproject.toml"), *ROOT.glob("services/*/pyproject.toml")]
     tables = (tomllib.loads(file.read_text())["project"] for file in files)
     return {canonicalize_name(table["name"]): table for table in tables}
@@ -24,14 +24,14 @@ def projects() -> dict[str, dict[str, Any]]:
 
 @cache
 def locked() -> dict[str, str]:
-    """The versions of constraints.txt."""
+    """Return the versions of constraints.txt."""
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pins = (line.split("==") for line in lines if line.strip() and not line.startswith("#"))
     return {canonicalize_name(name): version.strip() for name, version in pins}
 
 
 def expected(service: str, markers: Mapping[str, str]) -> dict[str, str]:
-    """Name and version of each distribution that the image of `service` holds, on an interpreter with these markers."""
+    """Return name and version of each distribution in the image of `service`, for an interpreter with these markers."""
     found: dict[str, str] = {}
     wanted = [Requirement(f"smoker-{service}")]
     while wanted:
@@ -45,7 +45,7 @@ def expected(service: str, markers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _applicable(requirements: Iterable[str] | None, markers: Mapping[str, str]) -> list[Requirement]:
-    """Those that count for an interpreter with these markers, no extra asked for."""
+    """Return the requirements that apply to an interpreter with these markers, without extras."""
     parsed = map(Requirement, requirements or ())
     environment = {**markers, "extra": ""}
     return [r for r in parsed if r.marker is None or r.marker.evaluate(environment)]

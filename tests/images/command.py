@@ -1,4 +1,4 @@
-"""Runs a command with a deadline, and says in one sentence what went wrong."""
+"""Run a command with a deadline, and report an error in one sentence."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class CommandError(Exception):
-    """A command is missing, failed or took too long; `code` is None where it did not end by itself."""
+    """A command is missing, failed or took too long; `code` is None if it did not end by itself."""
 
     def __init__(self, sentence: str, code: int | None = None, output: str = "") -> None:
         super().__init__(f"{sentence}\n{output}".strip())
@@ -20,7 +20,7 @@ class CommandError(Exception):
 
     @property
     def last_line(self) -> str:
-        """The last line: mostly the one that says why."""
+        """Return the last line, which usually contains the reason."""
         return str(self).splitlines()[-1]
 
 
@@ -31,7 +31,7 @@ def run(
     environ: Mapping[str, str | None] | None = None,
     stderr_too: bool = False,
 ) -> str:
-    """What `command` writes to stdout; it is run in the project's folder.
+    """Run `command` in the project's folder and return its stdout.
 
     `environ` is added to this process's own; a variable that is None there is taken away.
     """

@@ -1,4 +1,4 @@
-"""The container engine: what `docker buildx bake` would build, what it has built, and what is in it."""
+"""The container engine: what `docker buildx bake` would build, what it has built, and its content."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def docker(*arguments: str, seconds: float = 60, stderr_too: bool = False) -> st
 
 
 def run_once(*arguments: str) -> str:
-    """What a container writes to stdout until it ends; it is removed, whatever happens."""
+    """Return what a container writes to stdout until it ends; it is always removed."""
     name = f"smoker-images-{secrets.token_hex(6)}"
     try:
         return docker("run", "--name", name, *arguments, seconds=30)
@@ -34,7 +34,7 @@ def run_once(*arguments: str) -> str:
 
 
 def plan(**variables: str | None) -> dict[str, dict[str, Any]]:
-    """The targets that bake would build, by name. A variable that is None is not set."""
+    """Return the targets that bake would build, by name. A variable that is None is not set."""
     printed = run("docker", "buildx", "bake", "--print", environ=variables)
     targets: dict[str, dict[str, Any]] = json.loads(printed)["target"]
     return targets
@@ -42,7 +42,7 @@ def plan(**variables: str | None) -> dict[str, dict[str, Any]]:
 
 @cache
 def baked() -> dict[str, str]:
-    """The image of each service, built once from this checkout for this machine."""
+    """Return the image of each service, built once from this checkout for this machine."""
     missing = ""
     try:
         docker("version")
@@ -57,7 +57,7 @@ def baked() -> dict[str, str]:
 
 @cache
 def base() -> str:
-    """The image that all of them stand on, in the engine's store."""
+    """Return the base image of all of them, in the engine's store."""
     (image,) = {target["args"]["PYTHON_IMAGE"] for target in plan().values()}
     try:
         docker("image", "inspect", image)
@@ -68,7 +68,7 @@ def base() -> str:
 
 @cache
 def inspect(image: str) -> dict[str, Any]:
-    """What the engine says of an image."""
+    """Return the engine's data about an image."""
     (found,) = json.loads(docker("image", "inspect", image))
     return dict(found)
 
@@ -118,7 +118,7 @@ def compressed(image: str) -> dict[str, int]:
 
 @cache
 def added(image: str) -> frozenset[PurePosixPath]:
-    """Return every file and folder of an image that its base has not."""
+    """Yield every file in the layers of `image` above its base, and every folder except those of deleted files."""
     return files(image) - files(base())
 
 

@@ -26,7 +26,7 @@ ASKED = {
 
 
 class Flood:
-    """The connections of the flood, those that are open."""
+    """The open connections of the flood."""
 
     def __init__(self) -> None:
         self._poll = select.epoll()
@@ -34,7 +34,7 @@ class Flood:
         self.attempts = self.refused = 0
 
     def begin(self, port: int, source: str) -> None:
-        """Begin one connection; it does not wait."""
+        """Begin one connection without waiting for it."""
         sock = socket.socket()
         sock.setblocking(False)
         sock.bind((source, 0))
@@ -44,7 +44,7 @@ class Flood:
         self._poll.register(sock, select.EPOLLIN | select.EPOLLOUT | select.EPOLLET)
 
     def look(self) -> None:
-        """Send on what is connected, close what was refused."""
+        """Send on new connections, close refused ones."""
         for descriptor, event in self._poll.poll(0, maxevents=10_000):
             sock, sent = self._open[descriptor]
             try:
@@ -61,12 +61,12 @@ class Flood:
 
     @property
     def held(self) -> int:
-        """Connections that are open."""
+        """Return the open connections."""
         return len(self._open)
 
 
 def ask(port: int, request: bytes, answer: bytes) -> float | None:
-    """Seconds until the other client has its answer; None where it gets none."""
+    """Return the seconds until the other client has its answer; None without one."""
     begun = time.monotonic()
     try:
         with socket.create_connection(("127.0.0.1", port), 5, source_address=(OTHER, 0)) as sock:
@@ -77,7 +77,7 @@ def ask(port: int, request: bytes, answer: bytes) -> float | None:
 
 
 def main(port: int, attempts: int, sources: int) -> dict[str, object]:
-    """Flood, ask in between, and return the figures."""
+    """Flood, ask meanwhile, and return the figures."""
     flood = Flood()
     asked: dict[str, list[float | None]] = {name: [] for name in ASKED}
     begun = time.monotonic()

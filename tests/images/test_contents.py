@@ -1,4 +1,4 @@
-"""What is in an image, and what is not."""
+"""What an image contains, and what it does not."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ print(json.dumps({
 
 @cache
 def inventory(image: Image) -> dict[str, Any]:
-    """What the interpreter of an image says of itself."""
+    """Return the interpreter's own data of an image."""
     harmless = ("--network", "none", "--read-only")
     return dict(json.loads(engine.run_once(*harmless, "--entrypoint", "python", image.tag, "-c", INVENTORY)))
 
 
 def test_distributions(image: Image) -> None:
-    """An image holds its service, the libraries it stands on and what those need, each in the locked version."""
+    """An image contains its service, its libraries and what these need, each in the locked version."""
     found = inventory(image)
     assert found["prefix"] == str(ENVIRONMENT)
     held = {canonicalize_name(name): version for name, version in found["distributions"].items()}
@@ -57,7 +57,7 @@ def test_distributions(image: Image) -> None:
 
 
 def test_no_other_service(image: Image) -> None:
-    """No file of a package of ours that an image does not need is in it."""
+    """No file of an unneeded package of ours is in an image."""
     others = set(projects()) - set(expected(image.service, inventory(image)["markers"]))
     folders = {name.replace("-", "_") for name in others}
     assert folders
@@ -71,7 +71,7 @@ def test_nothing_beside_the_environment(image: Image) -> None:
 
 
 def test_no_tools(image: Image) -> None:
-    """That folder holds no installer, no build tool and no source to compile, and the base's own installer is gone."""
+    """That folder has no installer, build tool or source to compile, and the base's own installer is gone."""
     tools = {"pip", "setuptools", "wheel", "hatchling", "ensurepip", "cc", "gcc", "c++", "make"}
     sources = {".c", ".h", ".pyx", ".pxd"}
     paths = engine.added(image.tag)
@@ -84,7 +84,7 @@ def test_no_tools(image: Image) -> None:
 
 
 def test_byte_code(image: Image) -> None:
-    """Each module's byte code is there: a read-only root could not keep it, and each start would pay for it."""
+    """Each module has its byte code: with a read-only root each start would compile it again."""
     paths = {path for path in engine.added(image.tag) if ENVIRONMENT / "lib" in path.parents}
     modules = {path for path in paths if path.suffix == ".py"}
     compiled = {path.parent.parent / f"{path.name.split('.')[0]}.py" for path in paths if path.suffix == ".pyc"}
@@ -93,7 +93,7 @@ def test_byte_code(image: Image) -> None:
 
 
 def test_byte_code_of_the_base(image: Image) -> None:
-    """So is that of the standard library, as far as a service imports it, even where the base has none."""
+    """The standard library has its byte code, as far as a service imports it, even if the base has none."""
     module = f"smoker_{image.service.replace('-', '_')}.__main__"
     look = (
         "sorted(m for m, x in sys.modules.items() if (c := getattr(x, '__cached__', None)) and not os.path.exists(c))"

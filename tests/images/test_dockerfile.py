@@ -1,4 +1,4 @@
-"""What the Dockerfile must not ask of a base, so that any base with Python can stand in. No engine is needed."""
+"""What the Dockerfile must not need of a base, so that any base with Python works. No engine is needed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_no_frontend() -> None:
 
 
 def test_locked() -> None:
-    """Whatever pip takes from an index is checked against its hash, and cached between builds."""
+    """Every download of pip is checked against its hash, and cached between builds."""
     runs = [line for line in INSTRUCTIONS.splitlines() if line.startswith("RUN ")]
     commands = [
         (line, command)
@@ -58,7 +58,7 @@ def test_hashes() -> None:
 
 
 def test_hashes_of_everything() -> None:
-    """What a service or a library needs from others is among the packages with hashes: `make lock` puts it there."""
+    """Every external requirement of a service or library is among the packages with hashes: `make lock` adds it."""
     needed = {name for service in engine.SERVICES for name in names(others(service))}
     assert needed - locked("packages.txt").keys() == set()
     assert {"hatchling", "setuptools"} <= locked("tools.txt").keys()

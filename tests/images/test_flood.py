@@ -1,4 +1,4 @@
-"""A prober within the chart's memory limit, flooded with connections: it lives, and others are served."""
+"""A prober within the chart's memory limit, flooded with connections: it stays alive, and others are served."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def prober() -> Iterator[tuple[str, str]]:
 
 
 def flood(container: str, tag: str, port: int, sources: int) -> dict[str, Any]:
-    """The figures of a flood from beside the prober."""
+    """Return the figures of a flood from the prober's host."""
     arguments = ("--rm", "--network", f"container:{container}", "--entrypoint", "python", tag, "-c", SCRIPT)
     printed = engine.docker("run", *arguments, str(port), str(ATTEMPTS), str(sources), seconds=180)
     figures: dict[str, Any] = json.loads(printed)
@@ -59,7 +59,7 @@ def flood(container: str, tag: str, port: int, sources: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("port", PORTS.values(), ids=PORTS)
 def test_one_client_takes_nothing_from_others(prober: tuple[str, str], port: int) -> None:
-    """20,000 connections of one address: it holds its share, every peer and kubelet is answered meanwhile."""
+    """With 20,000 connections of one address, it keeps its share, and every peer and kubelet are answered."""
     figures = flood(*prober, port, 1)
     assert figures["attempts"] == ATTEMPTS
     assert figures["held"] <= 128
@@ -70,7 +70,10 @@ def test_one_client_takes_nothing_from_others(prober: tuple[str, str], port: int
 
 @pytest.mark.parametrize("name", ["tcp", "http"])
 def test_many_clients_do_not_kill_it(prober: tuple[str, str], name: str) -> None:
-    """20,000 connections of 1,000 addresses take one echo's connections, within the memory; the rest is answered."""
+    """20,000 connections of 1,000 addresses use up one echo's connections.
+
+    The memory suffices, and other requests are answered.
+    """
     figures = flood(*prober, PORTS[name], 1000)
     assert figures["held"] <= 512
     for other in PORTS.keys() - {name}:

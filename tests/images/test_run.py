@@ -1,4 +1,4 @@
-"""How a container of an image behaves, locked up as the "restricted" Pod Security Standard wants it, and more."""
+"""How a container of an image behaves with the restrictions of the "restricted" Pod Security Standard and more."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STOP = 7.0  # seconds from SIGTERM to the end; the services let go of their conn
 
 
 def state(container: str) -> dict[str, Any]:
-    """What the engine says of a container."""
+    """Return the engine's data about a container."""
     return dict(json.loads(engine.docker("container", "inspect", "--format", "{{json .State}}", container)))
 
 
@@ -33,7 +33,7 @@ def log(container: str) -> str:
 
 @contextmanager
 def started(image: Image, *options: str) -> Iterator[str]:
-    """A container of an image, locked up, from the line that says it has started."""
+    """Yield a restricted container of an image, from the line that says it has started."""
     needs = NEEDS.get(image.service, ())
     container = engine.docker("run", "--detach", *LOCKED_UP, *needs, *options, image.tag).strip()
     try:
@@ -48,13 +48,16 @@ def started(image: Image, *options: str) -> Iterator[str]:
 
 
 def test_user(image: Image) -> None:
-    """The user is a number, so that Kubernetes can see for itself that it is not root."""
+    """The user is a number, so that Kubernetes can check that it is not root."""
     assert engine.inspect(image.tag)["Config"]["User"] == "65532:65532"
 
 
 @pytest.mark.parametrize("user", ["65532:65532", "54321:0"], ids=["own-user", "any-user"])
 def test_life(image: Image, user: str) -> None:
-    """With nothing to write to, no capability and any user it starts; as process 1 it ends with 0 on SIGTERM."""
+    """Without a writable file system, capabilities or a fixed user it starts.
+
+    As process 1 it ends with 0 on SIGTERM.
+    """
     with started(image, "--user", user) as container:
         begun = time.monotonic()
         engine.docker("stop", "-t", f"{PATIENCE:g}", container)
@@ -71,7 +74,7 @@ def test_help(image: Image) -> None:
 
 
 def test_mistake(image: Image) -> None:
-    """A variable that is unfit ends it with exit code 2 and one sentence."""
+    """An invalid variable ends it with exit code 2 and one sentence."""
     with pytest.raises(CommandError) as caught:
         engine.run_once(*LOCKED_UP, "--env", "ADMIN_PORT=none", image.tag)
     assert caught.value.code == 2

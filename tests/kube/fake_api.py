@@ -44,7 +44,7 @@ Step = Callable[[socket.socket], bool]
 
 
 def answer(status: int, body: Any = None, **headers: object) -> Step:
-    """A whole answer; `retry_after=3` is a header Retry-After."""
+    """Return a whole answer; `retry_after=3` is a header Retry-After."""
 
     def step(sock: socket.socket) -> bool:
         data = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -62,7 +62,7 @@ def page(*items: Any, version: str = "1", more: str = "") -> Step:
 
 
 def watch(*events: Any, end: str = "hold", pieces: int = 0) -> Step:
-    """A watch: a line for each event, raw bytes as they are; in pieces of so many bytes if that is not 0.
+    """Return a watch: a line for each event, raw bytes unchanged, in pieces of so many bytes unless that is 0.
 
     `end`: "end" as it should, "cut" in the middle of the answer, "hold" it open in silence.
     """
@@ -85,7 +85,7 @@ def watch(*events: Any, end: str = "hold", pieces: int = 0) -> Step:
 
 
 def hold(sock: socket.socket) -> bool:
-    """Say nothing until the other side goes."""
+    """Send nothing until the other side closes."""
     while sock.recv(4096):
         pass
     return False
@@ -115,7 +115,7 @@ def error(code: int) -> dict[str, Any]:
 
 
 class FakeApi:
-    """Takes `script` one step a request; `token`, if set, is the one it lets in: others get a 401, and no step."""
+    """Takes one step of `script` per request. Without `token`, if set, a request gets a 401 and no step."""
 
     def __init__(self, *script: Step, token: str = "", context: ssl.SSLContext | None = None) -> None:
         self.script, self.token = deque(script), token
@@ -133,7 +133,7 @@ class FakeApi:
         self._server.stop(timeout=0)
 
     def asked(self, count: int) -> list[Request]:
-        """The requests, once there are `count`; fails if there are more."""
+        """Return the requests once there are `count`; fail if there are more."""
         eventually(f"{count} requests", lambda: len(self.requests) >= count)
         assert len(self.requests) == count
         return self.requests
@@ -158,7 +158,7 @@ class FakeApi:
 
 
 def unfit(query: dict[str, str]) -> bool:
-    """Return whether the real API server answers 400: it said so of each of these (Kubernetes 1.35)."""
+    """Return whether the real API server answers 400, which it did for each of these (Kubernetes 1.35)."""
     version = query.get("resourceVersion", "")
     return (bool(query.get("continue")) and version not in ("", "0")) or (
         "resourceVersionMatch" in query and (not version or "watch" in query)
@@ -170,7 +170,7 @@ Fake = Callable[..., FakeApi]
 
 @contextlib.contextmanager
 def faking() -> Iterator[Fake]:
-    """`fake(*script)`: a `FakeApi` that lives as long as the context."""
+    """`faking(*script)` runs a `FakeApi` for the duration of the block."""
     with contextlib.ExitStack() as servers:
 
         def one(*script: Step, token: str = "", context: ssl.SSLContext | None = None) -> FakeApi:
@@ -182,7 +182,7 @@ def faking() -> Iterator[Fake]:
 
 
 def _requests(sock: socket.socket) -> Iterator[Request]:
-    """Those without a body, which is all that a reader of the API sends."""
+    """Yield requests without a body, which are all that a reader of the API sends."""
     with sock.makefile("rb") as stream:
         while line := stream.readline():
             url = urlsplit(line.split()[1].decode())

@@ -28,7 +28,7 @@ SECRET = "secret-of-the-account"
 
 @pytest.fixture
 def fake() -> Iterator[Fake]:
-    """`fake(*script)`: an API that does what the script says."""
+    """`fake(*script)` returns an API that follows the script."""
     with faking() as one:
         yield one
 
@@ -71,7 +71,7 @@ def clusters(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Cluster]:
 
 @contextlib.contextmanager
 def greeting(data: bytes) -> Iterator[int]:
-    """Listen on the port that it gives, and say `data` to each client."""
+    """Listen on the yielded port, and send `data` to each client."""
 
     def greet(sock: socket.socket, _address: object) -> None:
         with sock:
@@ -103,7 +103,7 @@ def token(tmp_path: Path) -> Path:
     ],
 )
 def test_in_a_cluster_it_is_where_the_environment_says(host: str, port: str, url: str) -> None:
-    """The kubelet's two variables; an IPv6 address gets its brackets."""
+    """The address comes from the kubelet's two variables; an IPv6 address gets its brackets."""
     assert Api.in_cluster({"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port})._url == url
 
 
@@ -115,7 +115,7 @@ def test_outside_of_a_cluster() -> None:
 
 @pytest.mark.parametrize(("host", "port"), [("https://api", "443"), ("10.0.0", "443"), ("10.0.0.1", "https")])
 def test_an_address_that_cannot_be(host: str, port: str) -> None:
-    """What is no host or no port is refused at once, and the error names the two variables."""
+    """An invalid host or port is refused at once, and the error names the two variables."""
     with pytest.raises(
         ConfigurationError, match=r"^KUBERNETES_SERVICE_HOST=.* and KUBERNETES_SERVICE_PORT=.*: one of them is"
     ):
@@ -134,7 +134,7 @@ def test_the_token_is_read_for_each_request(fake: Fake, token: Path) -> None:
 
 @pytest.mark.parametrize("content", ["", "\n", f"{SECRET} two", f"{SECRET}\r\nHost: elsewhere", f"{SECRET}\u20ac"])
 def test_what_is_no_token_is_never_shown(fake: Fake, token: Path, content: str) -> None:
-    """Half a token, or several lines: nothing is sent, and the error names the file alone."""
+    """With half a token, or several lines, nothing is sent, and the error names only the file."""
     server = fake()
     token.write_text(content, encoding="utf-8")
     with pytest.raises(OSError, match="it holds no token") as caught:
@@ -145,7 +145,7 @@ def test_what_is_no_token_is_never_shown(fake: Fake, token: Path, content: str) 
 
 
 def test_an_answer_that_is_not_what_was_asked_for(fake: Fake, token: Path) -> None:
-    """Its status, the seconds it asks for, and nothing of what was sent."""
+    """The error has the status and the requested pause, and nothing of what was sent."""
     api = Api(fake(answer(429, {"message": "later"}, retry_after=7), answer(503, retry_after="²")).url, token=token)
     with pytest.raises(Refused) as caught:
         api.get(PATH)
@@ -157,7 +157,7 @@ def test_an_answer_that_is_not_what_was_asked_for(fake: Fake, token: Path) -> No
 
 
 def test_it_follows_nobody_elsewhere(fake: Fake, token: Path) -> None:
-    """A redirect is not followed, because it would receive the token."""
+    """A redirect is not followed, because its target would receive the token."""
     other = fake()
     with pytest.raises(Refused, match="302"):
         Api(fake(answer(302, location=other.url)).url, token=token).get(PATH)
@@ -165,7 +165,7 @@ def test_it_follows_nobody_elsewhere(fake: Fake, token: Path) -> None:
 
 
 def test_a_proxy_is_not_asked(fake: Fake, token: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The API is in the cluster, whatever the variables of an image say."""
+    """The API is in the cluster, so proxy variables of an image are ignored."""
     proxy, server = fake(), fake(page())
     for variable in ("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"):
         monkeypatch.setenv(variable, proxy.url)
@@ -174,7 +174,7 @@ def test_a_proxy_is_not_asked(fake: Fake, token: Path, monkeypatch: pytest.Monke
 
 
 def test_silence_has_an_end(fake: Fake, token: Path) -> None:
-    """A server that takes the request and says nothing, to a list as to a watch."""
+    """A server that takes a list or watch request and sends nothing is given up."""
     api = Api(fake(hold, hold).url, token=token, read=0.1, silence=0.1)
     with pytest.raises(ReadTimeoutError):
         api.get(PATH)
@@ -183,7 +183,7 @@ def test_silence_has_an_end(fake: Fake, token: Path) -> None:
 
 
 def test_a_server_that_goes(fake: Fake, token: Path) -> None:
-    """FIN instead of an answer is an error, and the next request makes a connection of its own."""
+    """A FIN instead of an answer is an error, and the next request opens a new connection."""
     api = Api(fake(cut, page(version="7")).url, token=token)
     with pytest.raises(ProtocolError):
         api.get(PATH)
@@ -192,7 +192,7 @@ def test_a_server_that_goes(fake: Fake, token: Path) -> None:
 
 @pytest.mark.parametrize("pieces", [0, 1, 7])
 def test_lines_are_whole_however_they_come(fake: Fake, token: Path, pieces: int) -> None:
-    """Several in one piece, one in several; one that is cut short is not there."""
+    """Several lines in one piece and one line in several pieces are read whole. An unfinished one is dropped."""
     script = watch(b'{"a":1}\n\n{"b"', b":2}\n", b'{"half', end="end", pieces=pieces)
     assert list(lines(Api(fake(script).url, token=token).watch(PATH))) == [b'{"a":1}', b'{"b":2}']
 
@@ -205,7 +205,7 @@ def test_lines_may_be_long(fake: Fake, token: Path) -> None:
 
 
 def test_a_line_without_end(fake: Fake, token: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It does not fill the memory."""
+    """A line without end does not fill the memory."""
     monkeypatch.setattr("smoker_kube.api.LONGEST_LINE", 1000)
     with pytest.raises(ValueError, match="a line without end"):
         list(lines(Api(fake(watch(b"x" * 2000)).url, token=token).watch(PATH)))
@@ -213,13 +213,13 @@ def test_a_line_without_end(fake: Fake, token: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("end", ["cut", "hold"])
 def test_lines_that_break_off(fake: Fake, token: Path, end: str) -> None:
-    """What was whole before a close, or before a silence, is there; the rest is for the next watch."""
+    """Lines that were complete before a close or a silence are read; the next watch gets the rest."""
     answered = Api(fake(watch(b'{"a":1}\n{"b', end=end)).url, token=token, silence=0.2).watch(PATH)
     assert list(lines(answered)) == [b'{"a":1}']
 
 
 def test_a_node_that_is_cut_off_learns_it(fake: Fake, token: Path) -> None:
-    """The kernel asks for the other side: within half a minute."""
+    """The kernel's keep-alive finds a dead connection within half a minute."""
     answered = Api(fake(watch()).url, token=token).watch(PATH)
     sock = answered._connection.sock  # type: ignore[attr-defined]
     asked = [socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT]
@@ -229,7 +229,7 @@ def test_a_node_that_is_cut_off_learns_it(fake: Fake, token: Path) -> None:
 
 
 def test_tls_by_the_clusters_ca(fake: Fake, token: Path, clusters: dict[str, Cluster]) -> None:
-    """Its own CA is trusted, and the token goes through TLS."""
+    """The cluster's CA is trusted, and the token is sent over TLS."""
     server = fake(page(version="7"), context=clusters["mine"].context)
     assert Api(server.url, token=token, ca=clusters["mine"].ca).get(PATH)["metadata"]["resourceVersion"] == "7"
     assert server.requests[0].headers["authorization"] == f"Bearer {SECRET}"
@@ -239,7 +239,7 @@ def test_tls_by_the_clusters_ca(fake: Fake, token: Path, clusters: dict[str, Clu
 def test_somebody_elses_certificate(
     fake: Fake, token: Path, clusters: dict[str, Cluster], serves: str, trusted: str
 ) -> None:
-    """Another CA's, or one for another address: refused before anything is asked, the token not sent."""
+    """A certificate of another CA or for another address is refused before the token is sent."""
     server = fake(page(), context=clusters[serves].context)
     with pytest.raises(SSLError, match="certificate verify failed") as caught:  # it answers, and is not silent
         Api(server.url, token=token, ca=clusters[trusted].ca).get(PATH)
@@ -251,14 +251,14 @@ def test_somebody_elses_certificate(
 
 
 def test_what_does_not_speak_tls(token: Path, clusters: dict[str, Cluster]) -> None:
-    """Something answers in plain text where TLS is expected: it is no silence."""
+    """An answer in plain text where TLS is expected is not silence."""
     with greeting(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port, pytest.raises(HTTPError) as caught:
         Api(f"https://127.0.0.1:{port}", token=token, ca=clusters["mine"].ca).get(PATH)
     assert standing_of(caught.value).answering is Answering.UNTRUSTED
 
 
 def test_what_does_not_speak_http(fake: Fake, token: Path) -> None:
-    """Nor is another protocol."""
+    """An answer of another protocol is not silence either."""
     server = fake(lambda sock: bool(sock.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")))
     with pytest.raises(HTTPError) as caught:
         Api(server.url, token=token).get(PATH)
@@ -267,7 +267,7 @@ def test_what_does_not_speak_http(fake: Fake, token: Path) -> None:
 
 @pytest.mark.parametrize("size", [1000, 999])
 def test_an_answer_has_an_end(fake: Fake, token: Path, size: int) -> None:
-    """One that is larger than allowed is given up, and the next request has a connection of its own."""
+    """An answer that is larger than allowed is given up, and the next request has a new connection."""
     large = answer(200, b'"' + b"x" * 998 + b'"')
     api = Api(fake(large, page(version="7")).url, token=token)
     if size < 1000:
@@ -279,7 +279,7 @@ def test_an_answer_has_an_end(fake: Fake, token: Path, size: int) -> None:
 
 
 def test_a_ca_that_is_renewed(fake: Fake, token: Path, tmp_path: Path, clusters: dict[str, Cluster]) -> None:
-    """The file is looked at for each request: a CA that is replaced is trusted, and its predecessor no more."""
+    """The file is checked for each request: a new CA is trusted, and its predecessor no longer."""
     mine, other = clusters["mine"], clusters["other"]
     ca = tmp_path / "ca.crt"
     ca.write_bytes(other.ca.read_bytes())
@@ -296,7 +296,7 @@ def test_a_ca_that_is_renewed(fake: Fake, token: Path, tmp_path: Path, clusters:
 
 @pytest.mark.parametrize("content", [None, "", "no certificate"])
 def test_without_a_ca_nobody_is_trusted(fake: Fake, token: Path, tmp_path: Path, content: str | None) -> None:
-    """Not even whom the system trusts; the error names the file."""
+    """Without the CA file no certificate is trusted, not even one of the system; the error names the file."""
     ca = tmp_path / "ca.crt"
     if content is not None:
         ca.write_text(content)

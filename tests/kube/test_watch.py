@@ -45,13 +45,13 @@ GONE = answer(410)
 
 @pytest.fixture
 def fake() -> Iterator[Fake]:
-    """`fake(*script)`: an API that does what the script says."""
+    """`fake(*script)` returns an API that follows the script."""
     with faking() as one:
         yield one
 
 
 class RecordedWatch:
-    """A watch, what it told and what pauses it made, which take no time unless `patience` is cleared."""
+    """A watch with its reports and pauses, which take no time unless `patience` is cleared."""
 
     def __init__(self, url: str, token: Path, silence: float = 60.0, *, alone: bool = True) -> None:
         self.told: list[dict[str, Any]] = []
@@ -91,7 +91,7 @@ class RecordedWatch:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Any]:
-    """`start(server)`: a watch of it, under way; `silence` is what it bears of that, in seconds."""
+    """`start(server)` starts a watch of it; `silence` is how long it waits, in seconds."""
     with contextlib.ExitStack() as all_of_them:
 
         def one(server: FakeApi | str, silence: float = 60.0) -> RecordedWatch:
@@ -104,7 +104,7 @@ def start(tmp_path: Path) -> Iterator[Any]:
 
 
 def versions(requests: list[Request]) -> list[str]:
-    """Return for each request the version that a watch began from, `cached` or `list`."""
+    """Return for each request the version from which a watch began, `cached` or `list`."""
 
     def one(request: Request) -> str:
         version = request.query.get("resourceVersion", "")
@@ -149,7 +149,7 @@ def test_pages_are_one_list(fake: Fake, start: Any) -> None:
 
 
 def test_a_cached_list_that_is_too_large(fake: Fake, start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The cache gives everything at once: beyond the limit it is given up, and the list comes in pages, at once."""
+    """A list from the cache that exceeds the limit is given up, and is read in pages at once."""
     monkeypatch.setattr("smoker_kube.watch.CACHED", 20_000)
     large = [item(f"n{number}", filling="x" * 1000) for number in range(30)]
     server = fake(page(*large), page(item("a"), version="5", more="on"), page(item("b"), version="6"))
@@ -160,7 +160,7 @@ def test_a_cached_list_that_is_too_large(fake: Fake, start: Any, monkeypatch: py
 
 
 def test_a_list_that_failed_may_still_come_from_the_cache(fake: Fake, start: Any) -> None:
-    """An API server that is busy at a rollout is not asked for more than before."""
+    """A failed list is read from the cache again, so that a busy API server has no more work."""
     server = fake(answer(429), answer(503), cut, page(item("a"), version="5"))
     watched = start(server)
     watched.knows(a=None)
@@ -168,7 +168,7 @@ def test_a_list_that_failed_may_still_come_from_the_cache(fake: Fake, start: Any
 
 
 def test_a_cache_that_is_behind_is_no_loop(fake: Fake, start: Any) -> None:
-    """It gives a version that is lost already: the next list is a consistent one, and so are those after it."""
+    """If the cache gives a version that is already lost, the next list is a consistent one. So are those after it."""
     server = fake(page(item("old"), version="3"), GONE, page(item("a"), version="9"), GONE, page(version="12"))
     watched = start(server)
     watched.knows()
@@ -176,7 +176,7 @@ def test_a_cache_that_is_behind_is_no_loop(fake: Fake, start: Any) -> None:
 
 
 def test_pages_that_are_too_old(fake: Fake, start: Any, records: list[str]) -> None:
-    """410 for the second page: all from the beginning, at once, and nothing of the first attempt is left."""
+    """After a 410 for the second page the list begins anew at once, without the first attempt's items."""
     server = fake(page(item("gone"), more="on"), GONE, page(item("a", value=1), version="9"))
     watched = start(server)
     watched.knows(a=1)
@@ -186,7 +186,7 @@ def test_pages_that_are_too_old(fake: Fake, start: Any, records: list[str]) -> N
 
 @pytest.mark.parametrize("forgotten", [GONE, watch(error(410)), watch(error(500))], ids=["status", "event", "other"])
 def test_a_version_that_is_forgotten(fake: Fake, start: Any, records: list[str], forgotten: Step) -> None:
-    """410 as an answer or as an event, or any other error as an event: a new list at once, without a word."""
+    """After a 410 as an answer or event, or any other error event, there is a new list at once, and no log line."""
     server = fake(page(item("a"), item("b"), version="5"), forgotten, page(item("b"), version="9"))
     watched = start(server)
     watched.knows(b=None)
@@ -195,7 +195,7 @@ def test_a_version_that_is_forgotten(fake: Fake, start: Any, records: list[str],
 
 
 def test_a_version_that_is_forgotten_each_time(fake: Fake, start: Any) -> None:
-    """From the second time on there is a pause: a list costs the API server much."""
+    """From the second time on there is a pause, because a list costs the API server much."""
     server = fake(*[page(version="5"), GONE] * 4, page(version="9"))
     watched = start(server)
     server.asked(10)
@@ -204,7 +204,7 @@ def test_a_version_that_is_forgotten_each_time(fake: Fake, start: Any) -> None:
 
 @pytest.mark.parametrize("end", ["end", "cut"])
 def test_a_watch_that_ends(fake: Fake, start: Any, records: list[str], end: str) -> None:
-    """As it should, or broken off within a line: on from the last version, at once, without a word or a list."""
+    """A watch that ends, also within a line, continues from the last version at once, without a log line or a list."""
     half = json.dumps(event("ADDED", "c", "8")).encode()[:30]
     first = watch(event("ADDED", "b", "6"), bookmark("7"), half, end=end)
     server = fake(page(item("a"), version="5"), first, watch(event("ADDED", "c", "8")))
@@ -224,7 +224,7 @@ def test_a_bookmark_is_told_to_nobody(fake: Fake, start: Any) -> None:
 
 
 def test_a_watch_that_is_silent(fake: Fake, start: Any) -> None:
-    """It is given up after the time in which a bookmark should have come, and asked for again."""
+    """A watch without the expected bookmark is given up and requested again."""
     server = fake(page(version="5"), watch(), watch(event("ADDED", "a", "6"), end="end"))
     watched = start(server, silence=0.2)
     watched.knows(a=None)
@@ -232,7 +232,7 @@ def test_a_watch_that_is_silent(fake: Fake, start: Any) -> None:
 
 
 def test_a_watch_that_ends_at_once_each_time(fake: Fake, start: Any) -> None:
-    """It does not turn into a storm: pauses, and the version is kept."""
+    """Watches that end at once are followed by pauses, and the version is kept."""
     server = fake(page(version="5"), *[watch(end="end")] * 4)
     watched = start(server)
     assert versions(server.asked(6)) == ["cached", *["5"] * 5]
@@ -240,7 +240,7 @@ def test_a_watch_that_ends_at_once_each_time(fake: Fake, start: Any) -> None:
 
 
 def test_an_event_ends_the_pauses(fake: Fake, start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pauses double up to the longest, a random part of it each; after an event they begin anew."""
+    """The pauses double up to the longest, each with a random part. After an event they begin anew."""
     monkeypatch.setattr(random, "uniform", lambda low, high: high if low == 0 else pytest.fail("not full"))
     bad = answer(500)
     server = fake(page(version="5"), *[bad] * 8, watch(bookmark("6"), end="end"), bad)
@@ -251,7 +251,7 @@ def test_an_event_ends_the_pauses(fake: Fake, start: Any, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_an_api_that_wants_to_be_left_alone(fake: Fake, start: Any, status: int) -> None:
-    """Its Retry-After is kept, and a random part comes on top: not all of those it was told to come back together."""
+    """Its Retry-After is kept, plus a random part, so that clients do not return at the same time."""
     server = fake(answer(status, retry_after=3), page(version="5"), answer(status, retry_after=99_999_999))
     watched = start(server)
     server.asked(4)
@@ -261,7 +261,10 @@ def test_an_api_that_wants_to_be_left_alone(fake: Fake, start: Any, status: int)
 
 
 def test_an_api_that_does_not_answer(fake: Fake, start: Any, records: list[str]) -> None:
-    """Said once, with the cause; what was told holds, and since when is known; once more when it answers again."""
+    """It is logged once with the cause, and once when it answers again.
+
+    Meanwhile the last report counts, and its age is known.
+    """
     port = free_port()
     watched = start(f"http://127.0.0.1:{port}")
     assert watched.watch.stale == 1000.0
@@ -300,7 +303,7 @@ OF_A_WATCH = [word for word, (_, answering, _) in TROUBLES.items() if answering 
 def test_each_trouble_has_its_word_and_its_sentence(
     fake: Fake, start: Any, records: list[str], word: str, at: str
 ) -> None:
-    """A refusal has other words than silence, for the list and for the watch; the next answer ends both."""
+    """A refusal has other words than silence, for the list and for the watch. The next answer ends both."""
     trouble, answering, status = TROUBLES[word]
     server = fake(*([page(version="5")] if at == "watch" else []), trouble)
     watched = start(server, silence=0.2)
@@ -315,7 +318,7 @@ def test_each_trouble_has_its_word_and_its_sentence(
 
 
 def test_a_pod_without_its_token(fake: Fake, tmp_path: Path) -> None:
-    """Nothing is sent: that says nothing of the API server."""
+    """Without its token a pod sends nothing, and that says nothing about the API server."""
     token = tmp_path / "token"
     token.write_text("")
     with pytest.raises(OSError, match="it holds no token") as caught:
@@ -355,7 +358,7 @@ def test_an_api_that_answers_again(fake: Fake, start: Any, records: list[str]) -
 
 
 def test_a_token_that_has_expired(fake: Fake, start: Any, tmp_path: Path, records: list[str]) -> None:
-    """401: pauses, until the token in the file is one that is let in."""
+    """After a 401 there are pauses until the token in the file is accepted."""
     token = tmp_path / "token"
     token.write_text("old")
     server = fake(page(item("a")), token="renewed")
@@ -371,7 +374,10 @@ def test_a_token_that_has_expired(fake: Fake, start: Any, tmp_path: Path, record
 
 
 def test_beside_another_watch_silence_is_not_logged(fake: Fake, tmp_path: Path, records: list[str]) -> None:
-    """The other one logs that the API server does not answer; a refusal is about this watch's own objects."""
+    """If another watch logs that the API server is silent, this one does not.
+
+    It logs refusals, which concern its own objects.
+    """
     server = fake(cut, answer(403), page(item("a")))
     watched = RecordedWatch(server.url, tmp_path / "token", alone=False)
     watched.watch.start()
@@ -384,7 +390,10 @@ def test_beside_another_watch_silence_is_not_logged(fake: Fake, tmp_path: Path, 
 
 
 def test_an_account_without_its_role(fake: Fake, start: Any, records: list[str]) -> None:
-    """403: one sentence that says what is missing, even within an outage, and the longest pauses from the first on."""
+    """A 403 is one sentence that names what is missing, also within an outage.
+
+    The pauses are the longest from the first on.
+    """
     server = fake(answer(500), answer(403), answer(403), page(item("a")))
     watched = start(server)
     watched.knows(a=None)
@@ -429,7 +438,7 @@ def test_nonsense_is_survived(fake: Fake, start: Any, nonsense: Step) -> None:
 
 @pytest.mark.parametrize("items", [7, {"a": 1}, [None, 3, "x"]])
 def test_a_list_of_nonsense_is_survived(fake: Fake, start: Any, items: Any) -> None:
-    """So it is with a list."""
+    """After a malformed list the next one is still reported."""
     bad = answer(200, {"metadata": {"resourceVersion": "5"}, "items": items})
     server = fake(bad, GONE, page(item("a", value=1), version="6"), page(item("a", value=1), version="6"))
     start(server).knows(a=1)
@@ -443,7 +452,7 @@ def test_no_items_are_an_empty_list(fake: Fake, start: Any) -> None:
 
 @pytest.mark.parametrize("script", [[hold], [page(), hold], [page(), watch()]], ids=["list", "answer", "watch"])
 def test_it_ends_in_the_middle_of_a_read(fake: Fake, start: Any, script: list[Step]) -> None:
-    """Closed while it waits for a byte: its greenlet ends and its connection is gone."""
+    """Closed while it waits for a byte, its greenlet ends and its connection is gone."""
     server = fake(*script)
     watched = start(server)
     server.asked(len(script))
@@ -452,7 +461,7 @@ def test_it_ends_in_the_middle_of_a_read(fake: Fake, start: Any, script: list[St
 
 
 def test_it_ends_in_the_middle_of_a_pause(fake: Fake, start: Any) -> None:
-    """So it does while it waits to ask again; closed twice is closed."""
+    """Closed while it pauses, it ends at once; a second close has no effect."""
     server = fake(answer(500))
     watched = start(server)
     watched.patience.clear()
@@ -464,5 +473,5 @@ def test_it_ends_in_the_middle_of_a_pause(fake: Fake, start: Any) -> None:
 
 
 def test_what_was_never_started_can_be_closed(tmp_path: Path) -> None:
-    """A service that is stopped before it has started."""
+    """A watch that was never started can be closed."""
     RecordedWatch("http://127.0.0.1:1", tmp_path).watch.close()

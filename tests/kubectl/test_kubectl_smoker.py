@@ -1,4 +1,4 @@
-"""bin/kubectl-smoker in front of a real hub's API, through a stand-in for kubectl."""
+"""bin/kubectl-smoker with a real hub's API, through a stand-in for kubectl."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Stage:
     env: dict[str, str] = field(default_factory=dict)
 
     def become(self, *names: str, looks: int = 3) -> None:
-        """Have `names` be dead, and the hub look."""
+        """Make `names` dead, and let the hub look."""
         found = {(state.node, state.network): state for state in states(*names)}
         for prober in self.probers:
             prober.state = found[prober.state.node, prober.state.network]
@@ -96,7 +96,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_status_and_its_exit_codes(stage: Stage, shell: str) -> None:
-    """0 with HEALTHY, 1 with a fault, 2 where the hub is cut off; in every shell that is here."""
+    """The exit code is 0 with HEALTHY, 1 with a fault, 2 if the hub is cut off, in every installed shell."""
     well = stage.run("status", shell=shell)
     assert (well.returncode, well.stderr) == (0, "")
     assert well.stdout.startswith("HEALTHY ")
@@ -112,7 +112,7 @@ def test_status_and_its_exit_codes(stage: Stage, shell: str) -> None:
 
 
 def test_what_each_command_prints(stage: Stage) -> None:
-    """The hub's own texts and JSON; each ends with 1 while something is at fault."""
+    """Each command prints the hub's own text and JSON, and ends with 1 while something is at fault."""
     stage.become(*CUT_OFF)
     found = {
         command: stage.run(*command.split())
@@ -129,7 +129,7 @@ def test_what_each_command_prints(stage: Stage) -> None:
 
 
 def test_a_path_has_a_verdict_of_its_own(stage: Stage) -> None:
-    """0 where every path from A to B works, 1 where one fails, 2 where there is none; names are encoded."""
+    """The exit code is 0 if every path from A to B works, 1 if one fails, 2 if there is none; names are encoded."""
     stage.become(*CUT_OFF)
     assert stage.run("path", "node-1", "node-3").returncode == 0
     failing = stage.run("path", "node-1", "node-2")
@@ -143,7 +143,7 @@ def test_a_path_has_a_verdict_of_its_own(stage: Stage) -> None:
 
 
 def test_junit(stage: Stage) -> None:
-    """A suite that passes while all is well, and has a failed case for each finding else."""
+    """A suite passes in health, and has a failed case for each finding."""
     well = ET.fromstring(stage.run("status", "-o", "junit").stdout)
     assert {(suite.get("failures"), suite.get("errors")) for suite in well.iter("testsuite")} == {("0", "0")}
     stage.become(*CUT_OFF)
@@ -194,7 +194,7 @@ REFUSALS = {
 
 @pytest.mark.parametrize(("refusal", "words"), REFUSALS.values(), ids=REFUSALS.keys())
 def test_what_is_missing_is_said_in_a_sentence(stage: Stage, refusal: str, words: str) -> None:
-    """On one line of stderr, with exit code 2 and nothing on stdout."""
+    """A missing part is one line on stderr, with exit code 2 and nothing on stdout."""
     said = stage.run("findings", REFUSE=refusal)
     assert (said.returncode, said.stdout, said.stderr.count("\n")) == (2, "", 1)
     assert words in said.stderr
@@ -203,7 +203,7 @@ def test_what_is_missing_is_said_in_a_sentence(stage: Stage, refusal: str, words
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("word", ["get services", "raw"])
 def test_a_cluster_that_hangs_ends_with_the_time_limit(stage: Stage, word: str, shell: str) -> None:
-    """Whatever kubectl waits for."""
+    """The time limit ends the command whatever kubectl waits for."""
     said = stage.run("status", "--timeout", "1", shell=shell, REFUSE=f"{word}=hangs")
     assert (said.returncode, said.stdout) == (2, "")
     assert said.stderr.startswith("kubectl smoker: the cluster does not answer within 1 s\n")
@@ -223,14 +223,14 @@ def test_no_hub_and_several(stage: Stage) -> None:
 
 
 def test_rights_to_a_namespace_alone_are_enough(stage: Stage) -> None:
-    """Where the list of all namespaces is forbidden, the current one is searched; with both names none is listed."""
+    """If all namespaces may not be listed, the current one is searched. With both names none is listed."""
     forbidden = 'Error from server (Forbidden): services is forbidden: User "u" cannot list'
     assert stage.run("status", REFUSE=f"services -A={forbidden}").returncode == 0
     assert stage.run("status", "-n", "net", "-r", "lungs", REFUSE=f"get services={forbidden}").returncode == 0
 
 
 def test_options_reach_kubectl(stage: Stage) -> None:
-    """Cluster, namespace and release, each as one argument."""
+    """Cluster, namespace and release reach kubectl, each as one argument."""
     stage.run("status", "--context", "a b", "--kubeconfig=/x y", "-n", "net", "--release", "lungs")
     listing = stage.calls[0]
     assert {"--context=a b", "--kubeconfig=/x y"} <= set(listing)
@@ -255,7 +255,7 @@ def test_options_reach_kubectl(stage: Stage) -> None:
     ],
 )
 def test_mistakes_are_told_without_asking(stage: Stage, arguments: str, words: str) -> None:
-    """Exit code 2 and what is wrong; kubectl is not called."""
+    """A mistake has exit code 2 and one sentence, and kubectl is not called."""
     said = stage.run(*arguments.split())
     assert (said.returncode, said.stdout) == (2, "")
     assert words in said.stderr
@@ -263,7 +263,7 @@ def test_mistakes_are_told_without_asking(stage: Stage, arguments: str, words: s
 
 
 def test_help_lists_what_there_is(stage: Stage) -> None:
-    """Every command and option that the script knows; exit code 0."""
+    """Help lists every command and option of the script, with exit code 0."""
     said = stage.run("--help")
     assert said.returncode == 0
     for word in (
@@ -290,7 +290,10 @@ def followed(stage: Stage, *arguments: str) -> tuple[subprocess.Popen[str], Call
 
 
 def test_watch_prints_what_opens_and_closes(stage: Stage) -> None:
-    """The sentence first, then a fault once with its evidence, then its closing; what closed before is not told."""
+    """The sentence comes first, then each fault once with its evidence, then its close.
+
+    Earlier closes are not shown.
+    """
     stage.become(*CUT_OFF)
     stage.become(looks=4)
     popen, text = followed(stage, "watch", "--interval", "1")
@@ -308,7 +311,7 @@ def test_watch_prints_what_opens_and_closes(stage: Stage) -> None:
 
 
 def test_watch_as_json_is_the_stream(stage: Stage) -> None:
-    """Each event's data on a line."""
+    """Each event's data is a line."""
     popen, text = followed(stage, "watch", "-o", "json")
     try:
         eventually("the first event is there", lambda: text().count("\n"))
@@ -325,7 +328,7 @@ def test_watch_as_json_is_the_stream(stage: Stage) -> None:
 
 
 def test_export_leaves_a_file_or_none(stage: Stage) -> None:
-    """The hub's export, under the name that is given or under one with the date; what cannot be had leaves no file."""
+    """The export has the given name or one with the date. A failed export leaves no file."""
     assert stage.run("export", "mine.json").stdout == "mine.json\n"
     assert "findings" in json.loads((stage.folder / "mine.json").read_text())
     named = stage.run("export")
@@ -344,7 +347,7 @@ def test_open_prints_the_address(stage: Stage) -> None:
 
 
 def test_it_is_clean_for_shellcheck() -> None:
-    """Nothing to say, and nothing beyond POSIX."""
+    """shellcheck finds nothing, and nothing beyond POSIX."""
     said = subprocess.run(
         [BIN / "shellcheck", "--shell=sh", SCRIPT], capture_output=True, text=True, timeout=60, check=False
     )
@@ -356,7 +359,7 @@ TOKEN, USER, PASSWORD = 't0k"en\\$x', "ops", 'pa"ss w:ord'
 
 @pytest.fixture
 def guarded(stage: Stage) -> Iterator[Stage]:
-    """The same hub, which wants a login."""
+    """The same hub with a login."""
     folder = stage.folder / "auth"
     folder.mkdir()
     for name, text in (("token", TOKEN), ("username", USER), ("password", PASSWORD)):
@@ -384,7 +387,7 @@ LOGINS: dict[str, tuple[dict[str, str], list[str]]] = {
 @pytest.mark.parametrize("login", LOGINS)
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_hub_that_wants_a_login(guarded: Stage, shell: str, login: str) -> None:
-    """The login of the environment or of the Secret is sent; no process and no file shows it, and nothing is left."""
+    """The login of the environment or of the Secret is sent. No process or file shows it, and nothing is left."""
     changed, options = LOGINS[login]
     said = guarded.run("status", *options, shell=shell, **changed)
     assert (said.returncode, said.stderr) == (0, "")
@@ -395,7 +398,7 @@ def test_a_hub_that_wants_a_login(guarded: Stage, shell: str, login: str) -> Non
 
 
 def test_every_command_logs_in(guarded: Stage) -> None:
-    """With a login the exit codes are the same; the export and the stream need the login too."""
+    """With a login the exit codes are the same; the export and the stream need the login, too."""
     guarded.env["SMOKER_TOKEN"] = TOKEN
     guarded.become(*CUT_OFF)
     for command in ("findings", "nodes", "matrix", "findings -o junit"):
@@ -422,7 +425,7 @@ def test_every_command_logs_in(guarded: Stage) -> None:
     ],
 )
 def test_a_login_that_fails(guarded: Stage, changed: dict[str, str], options: list[str], told: str) -> None:
-    """Exit code 2 and one sentence that says what is wrong."""
+    """A failed login has exit code 2 and one sentence with the reason."""
     said = guarded.run("status", *options, **changed)
     assert (said.returncode, said.stdout, said.stderr.count("\n")) == (2, "", 1), said
     assert told in said.stderr

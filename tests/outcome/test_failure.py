@@ -1,4 +1,4 @@
-"""From what was raised to an `Outcome`."""
+"""From exceptions to an `Outcome`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ BY_ERRNO = {
 
 
 def caused(error: HTTPError, cause: Exception) -> HTTPError:
-    """`error` as urllib3 raises it: from `cause`."""
+    """Return `error` as urllib3 raises it: from `cause`."""
     error.__cause__ = cause
     return error
 
@@ -80,7 +80,7 @@ OTHERS = [
 
 @pytest.mark.parametrize(("number", "outcome"), BY_ERRNO.items(), ids=lambda value: errno.errorcode.get(value, value))
 def test_the_kernels_word(number: int, outcome: str) -> None:
-    """Each errno has its outcome, bare or wrapped by urllib3; one that says nothing of the network is ours."""
+    """Each errno has its outcome, bare or wrapped by urllib3. One that does not concern the network is ours."""
     error = OSError(number, os.strerror(number))
     assert outcome_of(error, "connect") == outcome
     assert outcome_of(caused(HTTPError("wrapped"), error), "connect") == outcome
@@ -93,7 +93,7 @@ def test_everything_else(error: Exception, phase: str, outcome: str) -> None:
 
 
 def test_every_outcome_can_be() -> None:
-    """No word of the enum is dead: each failure has an error above that leads to it, but for that of large packets."""
+    """Every outcome of the enum has an error above that leads to it, except that of large packets."""
     assert {*BY_ERRNO.values(), *(outcome for _, _, outcome in OTHERS)} == set(Outcome) - {Outcome.SUCCESS, Outcome.MTU}
 
 
@@ -120,7 +120,7 @@ def test_what_urllib3_raises_is_known() -> None:
     ],
 )
 def test_the_reason_is_a_short_sentence_part(error: Exception, phase: str, text: str) -> None:
-    """Phase and cause, in small letters, without the layers that wrapped them and without a peer's raw bytes."""
+    """The reason has phase and cause in lower case, without wrapping layers and without a peer's raw bytes."""
     assert reason(error, phase) == text
 
 
@@ -135,12 +135,12 @@ def test_the_reason_is_a_short_sentence_part(error: Exception, phase: str, text:
     ],
 )
 def test_a_capital_goes_unless_it_is_part_of_a_name(text: str, shown: str) -> None:
-    """The kernel's sentences follow a colon here."""
+    """The kernel's sentences follow a colon here, so their capital becomes lower case unless it begins a name."""
     assert in_a_sentence(text) == shown
 
 
 def test_a_defect_is_a_result_and_is_loud(records: list[str]) -> None:
-    """A probe that raises what it should not: `local_error` and a stack in the log, not the end of the prober."""
+    """An unexpected exception of a probe is `local_error` with a stack trace in the log. It does not end the prober."""
 
     def defective(_attempt: Attempt) -> None:
         raise ZeroDivisionError("oh no")
@@ -152,7 +152,7 @@ def test_a_defect_is_a_result_and_is_loud(records: list[str]) -> None:
 
 @pytest.fixture
 def _no_descriptors() -> Iterator[None]:
-    """No descriptor is left to this process."""
+    """Leave this process no descriptor."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     probe("tcp", 1)  # what opens descriptors once has done so
     with socket.socket() as lowest:
@@ -165,7 +165,7 @@ def _no_descriptors() -> Iterator[None]:
 @pytest.mark.usefixtures("_no_descriptors")
 @pytest.mark.parametrize("kind", ["tcp", "udp", "http"])
 def test_a_shortage_of_ours_is_a_local_error(kind: str, records: list[str]) -> None:
-    """Without a descriptor there is no probe: `local_error`, no defect, and not the resolver's doing."""
+    """Without a descriptor there is no probe: `local_error`, neither a defect nor an error of the resolver."""
     result = probe(kind, 8080)
     assert result.outcome is Outcome.LOCAL_ERROR
     assert result.error.removeprefix("connect: ").removeprefix("send: ").lower() == "too many open files"

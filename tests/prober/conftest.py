@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _no_handlers() -> Iterator[None]:
-    """What a test configures, on streams that pytest closes, ends with it."""
+    """Remove the handlers that a test configures on streams which pytest closes."""
     logger.remove()
     yield
     logger.remove()
@@ -25,7 +25,7 @@ def _no_handlers() -> Iterator[None]:
 
 @pytest.fixture
 def records() -> list[str]:
-    """What is logged from now on, a line each: `WARNING message {extra}`."""
+    """Return what is logged from now on, a line each: `WARNING message {extra}`."""
     lines: list[str] = []
 
     def keep(message: Message) -> None:
@@ -38,25 +38,25 @@ def records() -> list[str]:
 
 @pytest.fixture
 def echoes() -> Iterator[dict[str, int]]:
-    """The three real echoes: their ports, by probe."""
+    """The three real echoes: their ports by probe."""
     with echo("tcp") as tcp, echo("udp") as udp, echo("http") as http:
         yield {"tcp": tcp, "udp": udp, "http": http}
 
 
 @pytest.fixture
 def variables(echoes: dict[str, int]) -> dict[str, str]:
-    """An environment that has `echoes` probed."""
+    """An environment in which `echoes` are probed."""
     return variables_for(echoes)
 
 
 @pytest.fixture
 def settings(variables: dict[str, str]) -> Settings:
-    """Settings that have `echoes` probed."""
+    """Settings by which `echoes` are probed."""
     return settings_of(variables)
 
 
 @pytest.fixture
 def listen() -> Iterator[Callable[[Serve], int]]:
-    """`listen(serve)`: the port of a TCP server that lives as long as the test."""
+    """`listen(serve)` returns the port of a TCP server that runs until the end of the test."""
     with contextlib.ExitStack() as servers:
         yield lambda serve: servers.enter_context(listening(serve))

@@ -1,4 +1,4 @@
-"""The pods behind the DNS Service: which are asked, how they are called, and what happens without the API server."""
+"""The pods behind the DNS Service: which are probed, their names, and what happens without the API server."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def found_in(*slices: Any) -> list[DnsPod]:
 
 
 def test_each_ready_pod_is_asked_at_its_own_port() -> None:
-    """By its address; one that is not ready or is leaving is no fault if it is silent."""
+    """A ready pod is probed by its address and port. One that is not ready or terminating is not probed."""
     ports = [{"name": "dns-tcp", "protocol": "TCP", "port": 1}, {**UDP, "port": 5353}]
     one = slice_of(
         endpoint("node-1", "coredns-a", "10.0.1.1"),
@@ -72,7 +72,7 @@ def test_each_ready_pod_is_asked_at_its_own_port() -> None:
 
 
 def test_two_pods_of_a_node_and_two_families_of_a_pod() -> None:
-    """The second pod of a node has a number, the same for every prober; a pod counts once, by its IPv4 address."""
+    """The second pod of a node has a number, the same for every prober. A pod counts once, by its IPv4 address."""
     four = slice_of(endpoint("node-1", "coredns-b", "10.0.1.2"), endpoint("node-1", "coredns-a", "10.0.1.1"))
     six = slice_of(
         endpoint("node-1", "coredns-a", "fd00::1"), endpoint("node-2", "coredns-c", "fd00::2"), family="IPv6"
@@ -87,13 +87,13 @@ def test_two_pods_of_a_node_and_two_families_of_a_pod() -> None:
     [None, [], {}, {"endpoints": 1}, slice_of(1, {}, {"addresses": [2]}), slice_of(endpoint("n", "p", "x"))],
 )
 def test_no_content_of_a_slice_raises(broken: Any) -> None:
-    """What is not as it should be has no pods."""
+    """Malformed content of a slice gives no pods and raises nothing."""
     assert found_in(broken) == []
     assert found_in(slice_of(endpoint("node-1", "a", "10.0.0.1"), ports=[{"port": 53}, 7])) == []
 
 
 def test_the_number_of_pods_that_a_prober_asks_is_bounded() -> None:
-    """However many there are, each prober asks `MOST`, and over all nodes each of them is asked."""
+    """Each prober probes at most `MOST` pods, and over all nodes every pod is probed."""
     listed = [DnsPod(f"node-{n}", "", f"coredns-{n}", f"10.0.0.{n}", 53) for n in range(40)]
     asked = Counter(pod.pod for n in range(100) for pod in chosen(listed, f"node-{n}"))
     assert sum(asked.values()) == 100 * MOST
@@ -103,7 +103,10 @@ def test_the_number_of_pods_that_a_prober_asks_is_bounded() -> None:
 
 
 def test_what_is_asked() -> None:
-    """The API server's name in the cluster's domain, A and AAAA at once; the paths say Service, or the pod's node."""
+    """The query is the API server's name in the cluster's domain, A and AAAA together.
+
+    Paths name the Service, or the pod's node.
+    """
     options = dns.Options("kubernetes.default.svc.cluster.test.", ("A", "AAAA"))
     assert by_service("kubernetes.default", "pod") == Target(
         "dns", HOST, 53, PathTo("dns", "kubernetes.default", "service"), options
@@ -115,7 +118,7 @@ def test_what_is_asked() -> None:
 
 
 def test_the_setting() -> None:
-    """By default nothing is asked: only a cluster has such a DNS."""
+    """By default there is no query: only a cluster has such a DNS."""
     assert not any(target.probe == "dns" for targets in hosts(settings_of({})).values() for target in targets)
     asked = hosts(settings_of({"DNS_NAME": "kubernetes.default"}))["dns service"]
     assert asked == (by_service("kubernetes.default", "pod"),)
@@ -123,7 +126,7 @@ def test_the_setting() -> None:
 
 
 class Watched:
-    """DNS pods by an API server that does what a script says."""
+    """DNS pods with an API server that follows a script."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self.hosts: list[Hosts] = []
@@ -139,7 +142,7 @@ class Watched:
 
 
 def test_pods_come_from_the_api_server(tmp_path: Path, records: list[str]) -> None:
-    """Its list in the DNS' namespace makes the targets, and one line says how many there are."""
+    """The list in the DNS's namespace makes the targets, and one line says how many there are."""
     listed = page(slice_of(endpoint("node-1", "coredns-a", "10.0.1.1"), endpoint("node-2", "coredns-b", "10.0.2.1")))
     with faking() as fake:
         api = fake(listed)
@@ -159,7 +162,7 @@ def test_pods_come_from_the_api_server(tmp_path: Path, records: list[str]) -> No
 
 
 def test_another_plan_asks_for_other_names_and_other_pods(tmp_path: Path) -> None:
-    """Another name is asked of the same pods, other pods are listed anew, and without a name none is asked."""
+    """A new name is queried at the same pods, new pods are listed again, and without a name none is queried."""
     first = page(slice_of(endpoint("node-1", "coredns-a", "10.0.1.1")))
     second = page(slice_of(endpoint("node-2", "other-b", "10.0.2.1")))
     with faking() as fake:
@@ -185,7 +188,7 @@ def test_another_plan_asks_for_other_names_and_other_pods(tmp_path: Path) -> Non
 def test_a_prober_that_may_not_ask_says_so_once(
     tmp_path: Path, records: list[str], script: list[Step], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Forbidden, again and again, is one line; nothing else ends, and no pod is asked."""
+    """A repeated 403 is one line. Everything else continues, and no pod is probed."""
     with faking() as fake:
         api = fake(*script)
         watched = Watched(tmp_path, api.url)
@@ -201,7 +204,7 @@ def test_a_prober_that_may_not_ask_says_so_once(
 
 
 def test_the_state_says_which_pod_failed_and_which_query(tmp_path: Path) -> None:
-    """From a round to the state that the hub reads: outcome, pod by place, and look-ups that were half answered."""
+    """The hub reads from the state the outcome, the pod by place, and look-ups that were half answered."""
 
     def half(query: Any) -> bytes | None:
         return dns_answer(query) if query.question[0].rdtype == 1 else None
@@ -220,7 +223,7 @@ def test_the_state_says_which_pod_failed_and_which_query(tmp_path: Path) -> None
 
 
 def _probe_twice(prober: Prober, found: Hosts, made: Made) -> None:
-    """Run rounds until a failure counts: the first ones of a pod that has just come do not."""
+    """Run rounds until a failure counts: the first failures of a new pod do not."""
     prober.set_peers(found)
     prober.start()
     try:

@@ -17,7 +17,7 @@ from tests.prober.targets import settings_of
 
 
 def test_it_is_probed_where_pods_ask_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At the address in the pod's environment, trusted by the account's CA, under a name of its own."""
+    """It is probed at the address in the pod's environment, trusted by the account's CA, under its own name."""
     authority = Authority(tmp_path / "ca")
     with s_server(authority.issue("kube-apiserver")) as port:
         monkeypatch.setattr(api_server, "CA", str(authority.file))
@@ -32,7 +32,7 @@ def test_it_is_probed_where_pods_ask_it(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_it_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Outside a cluster, and unless it is asked for."""
+    """It is not probed outside a cluster, nor without the setting."""
     wanted = settings_of({"PROBE_API_SERVER": "true"})
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     assert "kubernetes other" not in hosts(wanted)
@@ -42,7 +42,7 @@ def test_it_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_target_of_that_name_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A target that TARGETS calls `kubernetes` replaces it."""
+    """A target named `kubernetes` in TARGETS replaces it."""
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
     found = hosts(settings_of({"PROBE_API_SERVER": "true", "TARGETS": "kubernetes=tcp://10.96.0.1:443"}))
     assert [each.probe for each in found["kubernetes other"]] == ["connect"]

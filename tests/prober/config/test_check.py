@@ -83,19 +83,19 @@ def test_a_right_plan(file: Path, capsys: Captured) -> None:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_each_part_is_shown(part: str, file: Path, capsys: Captured) -> None:
-    """A plan that sets one part prints its line; the default plan does not have that line."""
+    """A plan that sets one part prints that part's line; the default plan does not have it."""
     text, line = PARTS[part]
     assert line in shown(file, text, capsys)
     assert line not in shown(file, "", capsys)
 
 
 def test_no_part_is_left_out() -> None:
-    """Each key at the top of a plan is a case of the test above, or says how results are shown."""
+    """Each top-level key of a plan is a case of the test above, or concerns how results are shown."""
     assert {key.name.partition(".")[0] for key in keys()} == PARTS.keys() | NOT_PROBED
 
 
 def test_pods_without_a_name_to_look_up(file: Path, capsys: Captured) -> None:
-    """DNS pods are asked only for a name: without one, the plan shows no DNS."""
+    """DNS pods are queried only for a name: without one, the output shows no DNS."""
     assert shown(file, "dns: {replicas: {service: kube-dns}}", capsys) == shown(file, "", capsys)
 
 

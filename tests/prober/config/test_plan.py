@@ -1,4 +1,4 @@
-"""The plan: a file read whole, its mistakes by line, and the variables that win."""
+"""The plan: a file that is read as a whole, its mistakes by line, and the variables that override it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ targets:
 
 
 def texts(content: bytes) -> list[tuple[int, str]]:
-    """The mistakes in a file: their lines and texts."""
+    """Return the mistakes in a file: lines and texts."""
     return [(mistake.line, mistake.text) for mistake in read(content)[1]]
 
 
@@ -118,7 +118,7 @@ def test_the_usual_port_is_that_of_the_options(content: bytes, port: int) -> Non
 
 @pytest.mark.parametrize("content", [b"", b"# nothing\n", b"---\n", b"interval:\nmesh: ~\ntargets: null\n"])
 def test_what_is_empty_counts_as_absent(content: bytes) -> None:
-    """A file without a value is the default plan: a template leaves empty values behind."""
+    """A file without a value is the default plan, because a template leaves empty values."""
     assert read(content) == (Plan(), [])
 
 
@@ -199,7 +199,7 @@ def test_all_mistakes_at_once_with_their_lines() -> None:
     ],
 )
 def test_what_is_no_plan(content: bytes, line: int, words: str) -> None:
-    """Syntax, bytes, sizes and shapes: each is a mistake with a line, never an exception."""
+    """Wrong syntax, bytes, sizes and shapes are mistakes with a line, never an exception."""
     assert any(line == at and words in text for at, text in texts(content)), texts(content)[:3]
 
 
@@ -226,7 +226,7 @@ def test_numbers_and_words_that_yaml_would_change() -> None:
 
 
 def test_variables_win() -> None:
-    """A variable wins over its keys, and a wrong one is reported beside the mistakes of the file."""
+    """A variable overrides its keys, and a wrong one is reported together with the mistakes of the file."""
     environ = {"TEST_INTERVAL": "5", "PROBES": "tcp", "TARGETS": "a=tcp://h:1", "SERVER_HOST": " "}
     loaded = load(environ, "plan.yaml", WHOLE)
     assert (loaded.problems, loaded.winners) == ((), ("TEST_INTERVAL", "PROBES", "TARGETS"))
@@ -254,7 +254,7 @@ def test_the_pages_are_made_of_the_model() -> None:
 
 
 def test_the_schema_agrees() -> None:
-    """A validator of JSON Schema takes the file that is right, and refuses what is wrong in a way that it can judge."""
+    """A validator of JSON Schema accepts the correct file, and refuses mistakes that it can judge."""
     schema = json.loads(pages.SCHEMA.read_text())
     Draft7Validator.check_schema(schema)
     right = yaml.safe_load(WHOLE.decode())

@@ -1,4 +1,4 @@
-"""The reader of the plan against whatever a file may hold: a plan or mistakes, never an exception."""
+"""The reader of the plan with any file: the result is a plan or mistakes, never an exception."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def judged(content: bytes) -> list[Mistake]:
 @EXAMPLES
 @given(st.binary(max_size=200))
 def test_bytes(content: bytes) -> None:
-    """Any bytes."""
+    """Any bytes give a plan or mistakes."""
     judged(content)
 
 
 @EXAMPLES
 @given(st.lists(st.sampled_from([*WORDS, *SIGNS]), max_size=40).map("".join))
 def test_words_and_signs(text: str) -> None:
-    """The words of a plan and the signs of YAML, in any order: anchors, tags, documents, half a map."""
+    """The words of a plan and the signs of YAML in any order: anchors, tags, documents, half a map."""
     judged(text.encode())
 
 

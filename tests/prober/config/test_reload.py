@@ -1,4 +1,7 @@
-"""A plan that changes while the prober runs: whole or not at all, and what stays keeps its windows and counters."""
+"""A plan that changes while the prober runs: as a whole or not at all.
+
+Unchanged paths keep their windows and counters.
+"""
 
 from __future__ import annotations
 
@@ -29,14 +32,14 @@ RELOADED = "smoker_config_last_reload_successful"
 
 
 def plan_text(ports: Mapping[str, int], *more: str, interval: str = "100ms") -> str:
-    """A plan that probes `ports` on loopback, with further lines."""
+    """Return a plan that probes `ports` on loopback, with further lines."""
     numbers = ", ".join(f"{kind}: {port}" for kind, port in ports.items())
     service = f"service: {{host: {HOST}, ports: {{{numbers}}}, probes: [{', '.join(ports)}]}}"
     return "\n".join([f"interval: {interval}", "timeout: 10s", service, *more]) + "\n"
 
 
 class Running:
-    """A prober on a file, without a process of its own."""
+    """A prober on a file, within this process."""
 
     def __init__(self, file: Path, **environ: str) -> None:
         self.file, self.registry = file, CollectorRegistry()
@@ -49,15 +52,15 @@ class Running:
 
     @property
     def paths(self) -> dict[tuple[str, str], PathWindow]:
-        """The windows, by probe and target."""
+        """Return the windows by probe and target."""
         return {(path.probe, path.target): path for path in self.assembly.store.snapshot().paths}
 
     def results(self, probe: str, target: str) -> int:
-        """How many results a path has, or 0."""
+        """Return how many results a path has, or 0."""
         return self.paths[probe, target].results if (probe, target) in self.paths else 0
 
     def counted(self, probe: str, target: str) -> float:
-        """How many successes of a path are counted."""
+        """Return how many successes of a path are counted."""
         labels = {"probe": probe, "target": target, "outcome": "success"}
         return self.registry.get_sample_value("smoker_probe_total", labels) or 0.0
 
@@ -70,7 +73,7 @@ class Running:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Callable[..., Running]]:
-    """`run(text)`: a prober on a file with this content."""
+    """`run(text)` runs a prober on a file with this content."""
     running: list[Running] = []
 
     def start(text: str, **environ: str) -> Running:
@@ -94,7 +97,7 @@ def service(echoes: Mapping[str, int], probe: str) -> tuple[str, str]:
 
 
 def test_what_stays_keeps_its_windows_and_counters(run: Callable[..., Running], echoes: dict[str, int]) -> None:
-    """Interval, probes and targets change: paths of both plans go on counting, those that went leave no series."""
+    """When interval, probes and targets change, paths of both plans keep counting. Removed ones leave no series."""
     gone = f"targets: [{{name: old, probe: tcp, host: {HOST}, port: {echoes['tcp']}}}]"
     running = run(plan_text(echoes, gone))
     tcp, udp, old, new = service(echoes, "tcp"), service(echoes, "udp"), ("tcp", "old"), ("tcp", "new")
@@ -119,7 +122,10 @@ def test_what_stays_keeps_its_windows_and_counters(run: Callable[..., Running], 
 def test_a_plan_with_a_mistake_changes_nothing(
     run: Callable[..., Running], echoes: dict[str, int], tmp_path: Path
 ) -> None:
-    """The old plan goes on; one line has all mistakes, once; the metric says so until the file is right again."""
+    """The old plan stays in use.
+
+    One line has all mistakes, once, and the metric shows it until the file is right again.
+    """
     running = run(plan_text(echoes), LOG_LEVEL="INFO")
     lines: list[str] = []
     logger.add(lambda told: lines.append(told.record["message"]), level="ERROR", filter=_is_log)
@@ -144,7 +150,7 @@ def test_a_plan_with_a_mistake_changes_nothing(
 
 
 def test_peers_that_stay_are_not_new_again(run: Callable[..., Running]) -> None:
-    """A peer that fails already goes on failing in the round after a change of the plan: it is no newcomer."""
+    """A peer that already fails keeps failing in the round after a change of the plan: it is not new."""
     with contextlib.ExitStack() as stack:
         tcp, silent = stack.enter_context(echo("tcp")), stack.enter_context(refusing())
         ports = {f"PEER_{kind}_PORT": str(tcp if kind == "TCP" else silent) for kind in ("TCP", "UDP", "HTTP", "STAMP")}
@@ -158,7 +164,7 @@ def test_peers_that_stay_are_not_new_again(run: Callable[..., Running]) -> None:
 
 
 def test_a_target_with_an_interval_of_its_own(run: Callable[..., Running], echoes: dict[str, int]) -> None:
-    """It is probed once at the start, and then by its own interval; its own timeout ends a probe."""
+    """It is probed once at the start, then by its own interval, and its own timeout ends a probe."""
     target = f"{{name: slow, probe: tcp, host: {HOST}, port: {echoes['tcp']}, interval: 1h}}"
     running = run(plan_text({"tcp": echoes["tcp"]}, f"targets: [{target}]"))
     eventually("others have many rounds", lambda: running.results(*service(echoes, "tcp")) > 5)
@@ -168,7 +174,7 @@ def test_a_target_with_an_interval_of_its_own(run: Callable[..., Running], echoe
 def test_the_log_level_changes(
     run: Callable[..., Running], echoes: dict[str, int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """No lines of successes at ERROR, and lines at INFO, without a restart."""
+    """At ERROR there are no lines of successes, at INFO there are, without a restart."""
     running = run(plan_text(echoes, "logLevel: ERROR"), LOG_LEVEL="")
     eventually("it was probed", lambda: running.results(*service(echoes, "tcp")) > 0)
     assert "SUCCESS" not in capsys.readouterr().out
@@ -177,7 +183,10 @@ def test_the_log_level_changes(
 
 
 def test_a_plan_that_cannot_be_applied(tmp_path: Path, records: list[str]) -> None:
-    """An error of ours in the middle is logged and counted; the next content is applied, even if it is the old one."""
+    """An error of ours during a change is logged and counted.
+
+    The next content is applied, even if it is the old one.
+    """
     file = tmp_path / "plan.yaml"
     applied: list[object] = []
     file.write_text("interval: 1s")
@@ -203,7 +212,7 @@ def test_a_plan_that_cannot_be_applied(tmp_path: Path, records: list[str]) -> No
 
 
 def test_the_kubelet_and_sighup(start: Start, echoes: dict[str, int], tmp_path: Path) -> None:
-    """A process follows the kubelet's change of the link `..data`; SIGHUP reads the file at once and ends nothing."""
+    """A process follows the kubelet's change of the link `..data`. SIGHUP reads the file at once and ends nothing."""
     volume = tmp_path / "volume"
     volume.mkdir()
 
@@ -231,7 +240,7 @@ def test_the_kubelet_and_sighup(start: Start, echoes: dict[str, int], tmp_path: 
 
 
 def test_mistakes_of_both_at_the_start(start: Start, tmp_path: Path) -> None:
-    """A prober does not start on a wrong plan: one sentence has the mistakes of the file and of the variables."""
+    """A prober does not start with a wrong plan: one sentence has the mistakes of the file and of the variables."""
     file = tmp_path / "plan.yaml"
     file.write_text("intervall: 5\ntimeout: never\n")
     process = start("smoker-prober", "run", ready=False, CONFIG_FILE=file, NETWORK="both", TEST_INTERVAL="soon")
@@ -242,7 +251,7 @@ def test_mistakes_of_both_at_the_start(start: Start, tmp_path: Path) -> None:
 
 
 def test_sighup_without_a_file(start: Start, echoes: dict[str, int]) -> None:
-    """SIGHUP ends no prober that has no file; it says what names one."""
+    """SIGHUP does not end a prober without a file; a line names the variable for one."""
     variables = {f"{kind.upper()}_PORT": port for kind, port in echoes.items()}
     process = start("smoker-prober", "run", SERVER_HOST=HOST, **variables)
     process.popen.send_signal(signal.SIGHUP)

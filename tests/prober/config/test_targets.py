@@ -1,4 +1,4 @@
-"""TARGETS: what is probed by URL, how it is called, and mistakes."""
+"""TARGETS: what is probed by URL, its names, and mistakes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ V6 = "fd00::1"
     ],
 )
 def test_an_entry(text: str, name: str | None, target: External | None) -> None:
-    """A handshake for tcp, a page for http and https; the name is the entry's own or host:port."""
+    """tcp gives a handshake, http and https a page; the name is the entry's own or host:port."""
     if name is None or target is None:
         with pytest.raises(ValueError, match="http"):
             externals.parse(text)
@@ -62,12 +62,12 @@ def test_an_entry(text: str, name: str | None, target: External | None) -> None:
     ],
 )
 def test_a_list(text: str) -> None:
-    """Commas, spaces, lines, and one too many; in the order of the text. Two names may mean the same."""
+    """Commas, spaces and lines separate entries, also repeated; the order is kept. Two names may have one target."""
     assert list(externals.parse(text)) == ["a", "b"]
 
 
 def test_none() -> None:
-    """Unless it is set there is nothing but the echo services."""
+    """Without the setting only the echo services are probed."""
     settings = settings_of({})
     assert hosts(settings) == {"smoker-server": service(settings, "smoker-server")}
 
@@ -116,7 +116,7 @@ WRONG = [
 
 @pytest.mark.parametrize("entry", WRONG)
 def test_a_wrong_entry(entry: str) -> None:
-    """The problem names the entry and what is allowed, even among right ones; the default is used instead."""
+    """The problem names the entry and what is allowed, also among right ones; the default is used instead."""
     settings, problems = read({"TARGETS": f"good=tcp://h:1,{entry}"})
     assert len(problems) == 1
     assert problems[0].startswith("TARGETS='good=tcp://h:1,")
@@ -133,14 +133,14 @@ def in_url(host: str) -> str:
 
 @pytest.mark.parametrize(("text", "normal"), GOOD.items(), ids=ascii)
 def test_a_host_in_a_url(text: str, normal: str) -> None:
-    """Each host that SERVER_HOST may be, IPv6 in brackets, over each scheme."""
+    """Each host that SERVER_HOST may be is accepted, IPv6 in brackets, over each scheme."""
     urls = f"a=tcp://{in_url(text)}:1,b=http://{in_url(text)},c=https://{in_url(text)}:7/x"
     assert [target.host for target in externals.parse(urls).values()] == [normal] * 3
 
 
 @pytest.mark.parametrize("text", [*BAD, *BAD_BY_IDNA, *BAD_BY_NUMBER], ids=ascii)
 def test_what_can_be_no_host_in_a_url(text: str) -> None:
-    """It is refused over each scheme, but for what reads as a port or a path there."""
+    """An invalid host is refused over each scheme, except text that reads as a port or a path there."""
     if not SPLIT.search(text) and text not in ("host:80", "1.2.3.4:80", "[::1]:80", "a/b", "a/"):
         for url in (f"http://{text}", f"https://{text}/x"):
             with pytest.raises(ValueError, match=r"http"):
@@ -151,7 +151,7 @@ def test_what_can_be_no_host_in_a_url(text: str) -> None:
 
 
 def test_a_zone_in_a_url() -> None:
-    """The sign before it may be written as RFC 6874 has it."""
+    """The sign before a zone may be written as in RFC 6874."""
     for zone in ("%eth0", "%25eth0"):
         assert externals.parse(f"tcp://[fe80::1{zone}]:1") == {
             "[fe80::1%eth0]:1": (External("connect", "fe80::1%eth0", 1)),
@@ -159,7 +159,7 @@ def test_a_zone_in_a_url() -> None:
 
 
 def test_all_mistakes_in_one_sentence() -> None:
-    """Each wrong entry and each name that is there twice, and nothing that is right; no hint at Services' variables."""
+    """The sentence has each wrong entry and each repeated name, nothing right, and no hint at Services' variables."""
     text = "tcp://h, a=tcp://h:1, a=http://h, x=ftp://h, http://h:9, http://h:9/other"
     problems = read({"TARGETS": text})[1]
     assert [str(problem).partition("; wrong: ")[2] for problem in problems] == [
@@ -168,14 +168,14 @@ def test_all_mistakes_in_one_sentence() -> None:
 
 
 def test_a_long_entry_is_cut() -> None:
-    """A sentence stays one."""
+    """A long entry is cut, so that the sentence stays short."""
     problems = read({"TARGETS": "x" * 10_000})[1]
     assert len(problems[0]) < 500
 
 
 @pytest.mark.parametrize(("network", "plane"), [("pod", "other"), ("host", "host-other")])
 def test_hosts(network: str, plane: str) -> None:
-    """Beside the Service each is a host of its own with one target, by name and plane, of no family."""
+    """Each target is a host of its own next to the Service, by name and plane, without a family."""
     text = "api=tcp://10.96.0.1:443,smoker-server=https://web/x"
     settings = settings_of({"TARGETS": text, "NETWORK": network})
     api, shop = (Path("external", name, plane) for name in ("api", "smoker-server"))
@@ -188,7 +188,7 @@ def test_hosts(network: str, plane: str) -> None:
 
 
 def test_a_round_of_each(listen: Callable[[Serve], int]) -> None:
-    """One result each, called by its name, in lines and JSON too; a failure is no more than that."""
+    """Each target has one result by its name, in lines and JSON; a failure is one, too."""
     page = listen(answering(b"HTTP/1.1 302 X\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n"))
     api = listen(until_closed)
     with refusing() as nobody:

@@ -1,4 +1,4 @@
-"""How long a CPU limit held us back, out of files as kernels write them."""
+"""How long a CPU limit has throttled us, from files as kernels write them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ V1 = "nr_periods 40\nnr_throttled 12\nthrottled_time 1250000000\n"
 
 
 def given(folder: Path, membership: str, files: dict[str, str]) -> float | None:
-    """What is found where /proc/self/cgroup and /sys/fs/cgroup are these."""
+    """Return the result for these contents of /proc/self/cgroup and /sys/fs/cgroup."""
     for name, text in files.items():
         path = folder / "fs" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,23 +35,23 @@ def given(folder: Path, membership: str, files: dict[str, str]) -> float | None:
     ],
 )
 def test_both_versions_inside_and_outside(tmp_path: Path, membership: str, files: dict[str, str]) -> None:
-    """Seconds, whatever the unit of the file and wherever it is mounted."""
+    """The result is in seconds, whatever the unit of the file and its mount point."""
     assert given(tmp_path, membership, files) == pytest.approx(1.25)
 
 
 @pytest.mark.parametrize("files", [{}, {"cpu.stat": V2_ROOT}, {"cpu.stat": "throttled_usec many\n"}])
 def test_nothing_known_is_none_and_not_zero(tmp_path: Path, files: dict[str, str]) -> None:
-    """No file, no limit, no number."""
+    """Without a file or a limit there is no number."""
     assert given(tmp_path, "0::/\n", files) is None
 
 
 def test_no_proc_at_all(tmp_path: Path) -> None:
-    """Another system."""
+    """On another system there is no number."""
     assert throttled(tmp_path, tmp_path / "nothing") is None
 
 
 def test_a_file_that_has_gone_is_looked_for_anew(tmp_path: Path) -> None:
-    """Where it was the last time is a guess."""
+    """A file that has disappeared is searched for again."""
     assert given(tmp_path, "0::/a\n", {"a/cpu.stat": V2}) == pytest.approx(1.25)
     (tmp_path / "fs/a/cpu.stat").unlink()
     assert given(tmp_path, "0::/b\n", {"b/cpu.stat": V2.replace("1250000", "500000")}) == pytest.approx(0.5)

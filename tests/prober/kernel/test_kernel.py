@@ -1,4 +1,4 @@
-"""What the kernel knows of a socket: TCP_INFO, stamps, the error queue."""
+"""The kernel's data about a socket: TCP_INFO, time stamps, the error queue."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _poll = monkey.get_original("select", "poll")
 
 
 def udp(host: str) -> socket.socket:
-    """A socket on loopback that does not block."""
+    """Return a non-blocking socket on loopback."""
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
     sock.bind((host, 0))
     sock.setblocking(False)
@@ -39,7 +39,7 @@ def udp(host: str) -> socket.socket:
 
 @contextlib.contextmanager
 def pair(host: str) -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Two connected UDP sockets with all socket options that the kernel offers."""
+    """Return two connected UDP sockets with all socket options that the kernel offers."""
     with udp(host) as one, udp(host) as other:
         one.connect(other.getsockname())
         other.connect(one.getsockname())
@@ -51,7 +51,7 @@ def pair(host: str) -> Iterator[tuple[socket.socket, socket.socket]]:
 
 @contextlib.contextmanager
 def refused(host: str) -> Iterator[socket.socket]:
-    """A socket connected to a port without a listener; another socket, connected to itself, holds that port."""
+    """Return a socket connected to a port without a listener; another socket, connected to itself, holds that port."""
     with udp(host) as deaf, udp(host) as sock:
         deaf.connect(deaf.getsockname())
         sock.connect(deaf.getsockname())
@@ -60,14 +60,14 @@ def refused(host: str) -> Iterator[socket.socket]:
 
 
 def events(sock: socket.socket) -> int:
-    """What the kernel would wake us for."""
+    """Return the events for which the kernel would wake us."""
     poll = _poll()
     poll.register(sock.fileno(), select.POLLIN)
     return sum(found for _, found in poll.poll(0))
 
 
 def drained(sock: socket.socket, count: int) -> Drained:
-    """`count` stamps or errors from the queue."""
+    """Return `count` stamps or errors from the queue."""
     found = Drained()
 
     def enough() -> bool:
@@ -84,7 +84,7 @@ def drained(sock: socket.socket, count: int) -> Drained:
 
 
 def raw_info(length: int = 232, state: int = 1, rtt: int = 0, retransmits: int = 0, least: int = 0xFFFFFFFF) -> bytes:
-    """A struct tcp_info (linux/tcp.h); what is not asked for is all ones, so that it is missed if it is read."""
+    """Return a struct tcp_info (linux/tcp.h). Other fields are all ones, so that a wrong read shows."""
     raw = bytearray(b"\xff" * 300)
     raw[0] = state
     raw[68:72] = struct.pack("=I", rtt)
@@ -108,13 +108,13 @@ def raw_info(length: int = 232, state: int = 1, rtt: int = 0, retransmits: int =
     ],
 )
 def test_tcp_info_is_read_from_its_offsets(raw: bytes, expected: TcpInfo) -> None:
-    """A time of 0, and a least time of all ones, is no sample: None and not 0."""
+    """An RTT of 0, and a least RTT of all ones, are no sample: None and not 0."""
     assert tcp_info.decode(raw) == expected
 
 
 @pytest.mark.parametrize(("length", "least"), [(104, None), (151, None), (152, 0.0012), (232, 0.0012), (300, 0.0012)])
 def test_an_older_kernels_tcp_info_is_shorter(length: int, least: float | None) -> None:
-    """The struct only ever grew at its end: what is not there is not known, what is there is read."""
+    """The struct only grew at its end: present fields are read, missing ones are unknown."""
     assert tcp_info.decode(raw_info(length, rtt=1500, least=1200)) == TcpInfo(
         established=True, rtt=0.0015, min_rtt=least, retransmits=0
     )
@@ -122,13 +122,13 @@ def test_an_older_kernels_tcp_info_is_shorter(length: int, least: float | None) 
 
 @pytest.mark.parametrize("length", [0, 1, 71, 103])
 def test_a_tcp_info_without_what_counts_is_none(length: int) -> None:
-    """Half a struct says nothing."""
+    """Half a struct is None."""
     assert tcp_info.decode(raw_info(length, rtt=1500)) is None
 
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_a_real_connection_has_a_sample(host: str) -> None:
-    """The handshake alone gives one."""
+    """The handshake alone gives a sample."""
     with echo("tcp", host) as port, socket.create_connection((host, port)) as sock:
         info = tcp_info.read(sock)
     assert info is not None
@@ -139,13 +139,13 @@ def test_a_real_connection_has_a_sample(host: str) -> None:
 
 
 def test_a_socket_that_is_not_connected_has_none() -> None:
-    """There is a struct, and no sample in it."""
+    """Its struct contains no sample."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
         assert tcp_info.read(sock) == TcpInfo(established=False, rtt=None, min_rtt=None, retransmits=0)
 
 
 def test_no_tcp_no_tcp_info() -> None:
-    """None for a datagram socket and for one that is closed."""
+    """A datagram socket and a closed socket have None."""
     with udp("127.0.0.1") as sock:
         assert tcp_info.read(sock) is None
     assert tcp_info.read(sock) is None
@@ -156,7 +156,7 @@ def test_no_tcp_no_tcp_info() -> None:
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_a_datagram_leaves_before_it_arrives(host: str) -> None:
-    """Both stamps are the kernel's, of one clock, and lie between two looks at it."""
+    """Both stamps are the kernel's by one clock, between two readings of it."""
     with pair(host) as (one, other):
         other.settimeout(PLENTY)
         numbers = iter(range(1_000_000))
@@ -176,7 +176,7 @@ def test_a_datagram_leaves_before_it_arrives(host: str) -> None:
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_stamps_are_numbered_from_0(host: str) -> None:
-    """Each datagram sent has the next number, and left after the one before it."""
+    """Each sent datagram has the next number, and left after the one before it."""
     with pair(host) as (one, _other):
         for _ in range(20):
             one.send(b"x")
@@ -186,7 +186,7 @@ def test_stamps_are_numbered_from_0(host: str) -> None:
 
 
 def test_each_socket_has_numbers_of_its_own() -> None:
-    """And what arrives does not count."""
+    """Each socket counts its own datagrams, and received ones do not count."""
     with pair("127.0.0.1") as (one, other):
         for _ in range(3):
             one.send(b"x")
@@ -196,7 +196,7 @@ def test_each_socket_has_numbers_of_its_own() -> None:
 
 
 def test_an_empty_queue_wakes_nobody() -> None:
-    """A timestamp on the queue ends a wait; after the drain it does not, and there is no second one."""
+    """A time stamp on the queue ends a wait. After the drain it does not, and there is no second stamp."""
     with pair("127.0.0.1") as (one, _other):
         one.send(b"x")
         eventually("the stamp is there", lambda: events(one) & select.POLLERR)
@@ -206,7 +206,7 @@ def test_an_empty_queue_wakes_nobody() -> None:
 
 
 def timespecs(*values: int) -> bytes:
-    """Three struct timespec, the first of which is the software stamp."""
+    """Return three struct timespec, the first of which is the software stamp."""
     return struct.pack("=6q", *(*values, 0, 0, 0, 0, 0, 0)[:6])
 
 
@@ -225,13 +225,13 @@ def timespecs(*values: int) -> bytes:
     ],
 )
 def test_the_stamp_among_control_messages(ancillary: list[tuple[int, int, bytes]], expected: int | None) -> None:
-    """Nanoseconds, or None where there is none: a stamp of 0 is none."""
+    """The stamp is nanoseconds, or None if there is none: a stamp of 0 is none."""
     assert timestamping.stamp(ancillary) == expected
 
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_what_the_kernel_refuses_is_said(host: str) -> None:
-    """A socket that cannot have it, here one that is closed, is no reason to fail."""
+    """A socket without the option, here a closed one, is reported and is no failure."""
     with udp(host) as sock:
         pass
     assert not timestamping.enable(sock)
@@ -250,7 +250,7 @@ def test_what_the_kernel_refuses_is_said(host: str) -> None:
     ],
 )
 def test_an_icmp_error_names_who_sent_it(host: str, error: IcmpError) -> None:
-    """Port unreachable in both families, with its type, its code and the offender."""
+    """Port unreachable is read in both families, with type, code and sender."""
     with refused(host) as sock:
         sock.send(b"x")
         assert drained(sock, 1) == Drained(errors=[error])
@@ -259,7 +259,7 @@ def test_an_icmp_error_names_who_sent_it(host: str, error: IcmpError) -> None:
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_an_icmp_error_and_a_stamp_are_told_apart(host: str) -> None:
-    """Both are on one queue."""
+    """Both are on one queue and are distinguished."""
     with refused(host) as sock:
         assert timestamping.enable(sock)
         sock.send(b"x")
@@ -268,7 +268,7 @@ def test_an_icmp_error_and_a_stamp_are_told_apart(host: str) -> None:
 
 
 def test_what_was_drained_does_not_fail_the_next_call() -> None:
-    """The error is off the socket with the last one of its queue: it can send again."""
+    """After the drain the error is off the socket, and it can send again."""
     with refused("127.0.0.1") as sock:
         for _ in range(3):
             sock.send(b"x")
@@ -286,7 +286,7 @@ def test_what_was_drained_does_not_fail_the_next_call() -> None:
     ],
 )
 def test_an_icmp_error_in_words(error: IcmpError, text: str) -> None:
-    """The kernel's word for it, then ICMP's numbers and the offender."""
+    """The words are the kernel's, then ICMP's numbers and the sender."""
     assert error.text("10.0.0.9") == text
 
 
@@ -294,12 +294,12 @@ V4, V6 = (socket.IPPROTO_IP, 11), (socket.IPPROTO_IPV6, 25)
 
 
 def extended(number: int, origin: int, kind: int = 3, code: int = 1, data: int = 0) -> bytes:
-    """A struct sock_extended_err (linux/errqueue.h)."""
+    """Return a struct sock_extended_err (linux/errqueue.h)."""
     return struct.pack("=IBBBBII", number, origin, kind, code, 0, 0, data)
 
 
 def offender(host: str) -> bytes:
-    """A struct sockaddr_in or sockaddr_in6."""
+    """Return a struct sockaddr_in or sockaddr_in6."""
     if ":" in host:
         return struct.pack("=HHI16sI", socket.AF_INET6, 0, 0, socket.inet_pton(socket.AF_INET6, host), 0)
     return struct.pack("=HH4s8x", socket.AF_INET, 0, socket.inet_aton(host))
@@ -328,7 +328,7 @@ def offender(host: str) -> bytes:
     ],
 )
 def test_the_errors_among_control_messages(level: tuple[int, int], data: bytes, expected: IcmpError | None) -> None:
-    """What is no error of ICMP's, or no whole one, is passed over."""
+    """Anything but a whole ICMP error is skipped."""
     found = Drained()
     error_queue.sort([(*level, data)], found)
     assert found == Drained(errors=[expected] if expected else [])
@@ -336,7 +336,7 @@ def test_the_errors_among_control_messages(level: tuple[int, int], data: bytes, 
 
 @pytest.mark.parametrize("level", [V4, V6])
 def test_a_stamp_is_found_wherever_it_stands(level: tuple[int, int]) -> None:
-    """Before or after the message that numbers it, and with others between."""
+    """A stamp is found before and after the message with its number, and among others."""
     stamp = (socket.SOL_SOCKET, 37, timespecs(1, 2))
     number = (*level, extended(42, TIMESTAMPING, data=7))
     other = (socket.IPPROTO_IP, 8, bytes(12))
@@ -347,7 +347,7 @@ def test_a_stamp_is_found_wherever_it_stands(level: tuple[int, int]) -> None:
 
 
 def test_garbage_is_passed_over() -> None:
-    """Whatever control messages hold, in whatever order, nothing is raised."""
+    """Control messages with any content, in any order, raise nothing."""
     chance = random.Random(2)
     levels = (V4, V6, (socket.SOL_SOCKET, 37), (socket.SOL_SOCKET, 1), (99, 99))
     for _ in range(3000):
@@ -399,7 +399,7 @@ def test_a_ttl_that_expired(kind: int, code: int, *, six: bool, expected: bool) 
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_the_ttl_of_what_arrives(host: str) -> None:
-    """What the sender has set, of IPv6 the hop limit; other control messages do not disturb."""
+    """The TTL is the sender's, for IPv6 the hop limit; other control messages do not matter."""
     with pair(host) as (one, other):
         assert ttl.enable(other)
         six = ":" in host
@@ -414,6 +414,6 @@ def test_the_ttl_of_what_arrives(host: str) -> None:
 
 
 def test_no_ttl_is_none() -> None:
-    """Not 0, which would be one."""
+    """Without a TTL the result is None and not 0."""
     assert ttl.received([]) is None
     assert ttl.received([(socket.IPPROTO_IP, ttl.IP_TTL, b"\x01")]) is None

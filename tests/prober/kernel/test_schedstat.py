@@ -1,4 +1,4 @@
-"""How long a thread has slept, and how long it had something to do."""
+"""How long a thread has slept, and how long it was busy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _sleep = monkey.get_original("time", "sleep")  # of the whole thread
 
 @pytest.fixture
 def hanging() -> Iterator[tuple[Thread, Callable[[], None]]]:
-    """A thread that waits for a byte, and what ends it."""
+    """Yield a thread that waits for a byte, and the function that ends it."""
     ours, theirs = os.pipe()
     made: list[Thread] = []
 
@@ -43,7 +43,7 @@ def hanging() -> Iterator[tuple[Thread, Callable[[], None]]]:
 
 
 def test_a_thread_that_sleeps_has_nothing_to_do(hanging: tuple[Thread, Callable[[], None]]) -> None:
-    """It waits for others, and however busy we are meanwhile, its account stands still."""
+    """While it waits its account does not grow, however busy the others are."""
     thread, _let_go = hanging
     eventually("it sleeps", lambda: not thread.runnable())
     before = thread.busy()
@@ -52,7 +52,7 @@ def test_a_thread_that_sleeps_has_nothing_to_do(hanging: tuple[Thread, Callable[
 
 
 def test_a_thread_that_works_is_busy() -> None:
-    """What it has of a CPU is in its account, and that it can run is seen."""
+    """Its CPU time is in its account, and its readiness is visible."""
     thread = Thread()
     before = thread.busy()
     spin(0.2)
@@ -69,7 +69,7 @@ def test_a_stopwatch_stands_while_there_is_something_to_do() -> None:
 
 
 def test_two_accounts_are_left_out() -> None:
-    """Each of them, and never so much that time runs backwards."""
+    """Both accounts are subtracted, but never so much that time runs backwards."""
     thread = Thread()
     both = Stopwatch(thread.busy, thread.busy)
     spin(0.2)
@@ -77,7 +77,7 @@ def test_two_accounts_are_left_out() -> None:
 
 
 def test_a_delay_is_no_work() -> None:
-    """What a thread has of a CPU is not what it waits for one."""
+    """CPU time is not time spent waiting for a CPU."""
     thread = Thread()
     busy, delayed = thread.busy(), thread.delayed()
     spin(0.2)
@@ -93,7 +93,7 @@ def test_a_thread_that_has_ended(hanging: tuple[Thread, Callable[[], None]]) -> 
 
 
 def test_a_kernel_that_does_not_tell(tmp_path: Path) -> None:
-    """Then all time is the network's, as by the clock."""
+    """Without the kernel's account all time is the network's, as by the clock."""
     thread = Thread(tmp_path)
     waited = Stopwatch(thread.busy)
     spin(0.05)

@@ -1,4 +1,4 @@
-"""The time a probe gives the network."""
+"""The time that a probe gives the network."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 def test_it_ends_a_wait_for_silence(pair: tuple[socket.socket, socket.socket]) -> None:
-    """A wait for ever ends with `DeadlineExceeded`, a TimeoutError that says how long the wait was."""
+    """A wait without an answer ends with `DeadlineExceeded`, a TimeoutError that contains the length of the wait."""
     with pytest.raises(DeadlineExceeded, match=r"^no answer within 0\.02 s$") as caught:
         Deadline(0.02).readable(pair[0])
     assert isinstance(caught.value, TimeoutError)
 
 
 def test_it_is_one_over_several_waits(pair: tuple[socket.socket, socket.socket]) -> None:
-    """A peer that sends byte by byte does not extend the deadline with each byte."""
+    """A peer that sends byte by byte does not extend the deadline."""
     ours, theirs = pair
     deadline, waits = Deadline(0.2), 0
 
@@ -58,7 +58,7 @@ def test_it_is_one_over_several_waits(pair: tuple[socket.socket, socket.socket])
 
 
 def test_what_has_arrived_counts_however_late_we_are(pair: tuple[socket.socket, socket.socket]) -> None:
-    """The answer came in time, the process was held up until long after: the kernel is asked, and it is there."""
+    """If the answer came in time and the process was held up until long after, the kernel has it and it counts."""
     ours, theirs = pair
 
     def answer_and_hold_up() -> None:
@@ -71,7 +71,7 @@ def test_what_has_arrived_counts_however_late_we_are(pair: tuple[socket.socket, 
 
 
 def test_time_between_waits_is_ours(pair: tuple[socket.socket, socket.socket]) -> None:
-    """A process that is held up before it waits still gives the network its time."""
+    """A process that is held up before it waits still gives the network its full time."""
     ours, theirs = pair
     deadline = Deadline(0.1)
     _block(0.15)
@@ -81,7 +81,7 @@ def test_time_between_waits_is_ours(pair: tuple[socket.socket, socket.socket]) -
 
 
 def test_what_we_had_to_do_is_not_the_networks(pair: tuple[socket.socket, socket.socket]) -> None:
-    """The answer is there at once, its probe gets to see it late: nearly the whole budget is left for the rest."""
+    """If the answer comes at once and the probe sees it late, nearly the whole budget is left for the rest."""
     ours, theirs = pair
     deadline = Deadline(1.0)
 
@@ -95,7 +95,7 @@ def test_what_we_had_to_do_is_not_the_networks(pair: tuple[socket.socket, socket
 
 
 def test_what_the_network_took_is_gone(pair: tuple[socket.socket, socket.socket]) -> None:
-    """A wait in which we had nothing to do counts in full."""
+    """A wait in which the process was idle counts in full."""
     ours, theirs = pair
     deadline = Deadline(PLENTY)
     gevent.spawn_later(0.5, theirs.send, b"x")
@@ -105,7 +105,7 @@ def test_what_the_network_took_is_gone(pair: tuple[socket.socket, socket.socket]
 
 @pytest.mark.parametrize("took", [0.499, 0.5, 0.6])
 def test_a_late_answer_leaves_a_little_for_the_rest(pair: tuple[socket.socket, socket.socket], took: float) -> None:
-    """After a wait that took it all, or all but a little, what follows at once is not called a timeout."""
+    """After a wait that took all or nearly all of the budget, an immediate answer to the rest is no timeout."""
     ours, theirs = pair
     deadline = Deadline(0.5)
     deadline.answered(took)
@@ -115,7 +115,7 @@ def test_a_late_answer_leaves_a_little_for_the_rest(pair: tuple[socket.socket, s
 
 
 def test_a_peer_that_never_stops_is_not_waited_for(pair: tuple[socket.socket, socket.socket]) -> None:
-    """There is always something to read, nothing is ever waited for, and it ends."""
+    """A peer that always sends never makes the probe wait, and still the probe ends."""
     ours, theirs = pair
     theirs.send(b"x")
     deadline = Deadline(0.05)
@@ -131,7 +131,7 @@ def test_a_peer_that_never_stops_is_not_waited_for(pair: tuple[socket.socket, so
 
 
 class NeverOnCpu:
-    """An account by which all time is ours, as if we never had a CPU."""
+    """An account in which all time is ours, as if we never had a CPU."""
 
     busy = delayed = staticmethod(time.monotonic)
 
@@ -139,7 +139,7 @@ class NeverOnCpu:
 def test_it_ends_though_no_time_is_the_networks(
     pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where every wait is answered and we are always late, there is an end of it: by the clock, and somewhat later."""
+    """Even if every wait is answered and we are always late, the probe ends by the clock, somewhat later."""
     monkeypatch.setattr(of_deadline, "EVENT_LOOP", NeverOnCpu)
     monkeypatch.setattr(of_deadline, "LATEST", 0.1)
     ours, theirs = pair
@@ -167,7 +167,7 @@ def test_it_ends_though_no_time_is_the_networks(
 def test_who_answers_at_once_is_heard(
     pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However late we are, a wait is not nothing: the peer has not even been asked."""
+    """However late we are, a wait takes some time: otherwise the peer would not even have been asked."""
     monkeypatch.setattr(of_deadline, "LATEST", 0.0)
     ours, theirs = pair
     deadline = Deadline(0.5)
@@ -179,7 +179,7 @@ def test_who_answers_at_once_is_heard(
 
 
 def test_we_can_be_late_to_see_each_answer(pair: tuple[socket.socket, socket.socket]) -> None:
-    """Held up in one wait after the other: none of the answers is called late."""
+    """If the process is held up in one wait after the other, none of the answers counts as late."""
     ours, theirs = pair
     deadline = Deadline(0.05)
 
@@ -194,7 +194,7 @@ def test_we_can_be_late_to_see_each_answer(pair: tuple[socket.socket, socket.soc
 
 
 def test_a_socket_that_can_be_written_is(pair: tuple[socket.socket, socket.socket]) -> None:
-    """A socket that is connected and one that is refused are both writable."""
+    """A connected socket and a refused one are both writable."""
     begun = time.monotonic()
     Deadline(PLENTY).writable(pair[0])
     assert time.monotonic() - begun < PLENTY
@@ -202,6 +202,6 @@ def test_a_socket_that_can_be_written_is(pair: tuple[socket.socket, socket.socke
 
 @pytest.mark.parametrize("seconds", [0, -1])
 def test_it_lies_in_the_future(seconds: float) -> None:
-    """No time at all is a mistake."""
+    """A budget of no time is an error."""
     with pytest.raises(ValueError, match="future"):
         Deadline(seconds)

@@ -1,4 +1,4 @@
-"""Names: looked up afresh for each probe, and never able to stop anything but the probe that waits for them."""
+"""Names: looked up afresh for each probe, and never able to delay anything but the probe that waits for them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _block = monkey.get_original("time", "sleep")  # holds up the whole process, as 
 
 
 class Names:
-    """A resolver in place of the system's, which would leave loopback. It is called in a lookup's own thread."""
+    """A resolver instead of the system's, which would leave loopback. A look-up's own thread calls it."""
 
     def __init__(self) -> None:
         self.known: dict[str, str] = {}
@@ -48,7 +48,7 @@ class Names:
         return [(family, kind, 0, "", sockaddr), (socket.AF_INET, kind, 0, "", ("127.9.9.9", port))]
 
     def close(self, threads: list[ThreadPool]) -> None:
-        """Let go whatever hangs, and wait until it has."""
+        """Release all hanging look-ups, and wait until they have ended."""
         os.close(self._release)
         for pool in threads:
             pool.join()
@@ -58,7 +58,7 @@ class Names:
 
 @pytest.fixture
 def without_latest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A probe that is not judged ends long after every test's patience."""
+    """Let a probe's last resort by the clock lie beyond every test's patience."""
     monkeypatch.setattr(deadline, "LATEST", PLENTY)
 
 
@@ -74,7 +74,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[Names]:
 
 @pytest.mark.parametrize("kind", ["tcp", "udp", "http"])
 def test_a_name_without_an_address_is_a_resolve_error(names: Names, kind: str) -> None:
-    """No such name: `resolve_error`, the name in the error, and no further phase."""
+    """An unknown name is `resolve_error` with the name in the error, and no further phase."""
     result = probe(kind, 8080, host="no-such-service")
     assert (result.outcome, result.address) == (Outcome.RESOLVE_ERROR, "")
     assert result.error == "resolve: no-such-service: name or service not known"
@@ -83,21 +83,21 @@ def test_a_name_without_an_address_is_a_resolve_error(names: Names, kind: str) -
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".example"])
 def test_a_name_that_cannot_be_one_is_a_resolve_error(host: str) -> None:
-    """What the system's own resolver refuses to ask for (an empty label, one of over 63 bytes) is no defect of ours."""
+    """A name that the system's resolver refuses (an empty label, one over 63 bytes) is not a defect of ours."""
     result = probe("tcp", 8080, host=host)
     assert result.outcome is Outcome.RESOLVE_ERROR
     assert result.error.startswith(f"resolve: {host}: ")
 
 
 def test_the_systems_resolver_is_asked() -> None:
-    """`localhost` is in /etc/hosts, which DNS knows nothing of."""
+    """`localhost` is found in /etc/hosts, which DNS does not know."""
     found = resolve.resolve(target("tcp", 8080, "localhost"), Deadline(PLENTY))
     assert found.literal in ("127.0.0.1", "::1")
     assert found.sockaddr[1] == 8080
 
 
 def test_each_probe_looks_the_name_up(names: Names) -> None:
-    """Three probes are three lookups, and a name that has moved is followed at once."""
+    """Three probes make three look-ups, and follow a name that has moved at once."""
     names.known["echo"] = HOST
     port = free_port()
     with echo("tcp", HOST, port), echo("tcp", "127.0.0.2", port):
@@ -120,7 +120,7 @@ def test_a_name_that_stops_resolving_and_comes_back(names: Names, echoes: dict[s
 
 
 def test_the_first_address_is_taken_and_no_other(names: Names) -> None:
-    """The resolver's order is RFC 6724's; a second address is not tried when the first one fails."""
+    """The first address in the resolver's order (RFC 6724) is used; a second one is not tried when it fails."""
     names.known["echo"] = HOST
     with echo("tcp", "127.9.9.9") as port:  # the second address of every name; nothing listens at the first
         result = probe("tcp", port, host="echo")
@@ -132,7 +132,7 @@ def test_the_first_address_is_taken_and_no_other(names: Names) -> None:
 def test_a_resolver_that_hangs_is_a_resolve_error_at_the_deadline(
     names: Names, echoes: dict[str, int], kind: str
 ) -> None:
-    """Its deadline frees the probe that waits for a name; those that need none go on meanwhile."""
+    """The deadline ends the probe that waits for a name; probes without names continue meanwhile."""
     names.hanging.add("echo")
     waiting = gevent.spawn(probe, kind, 8080, host="echo", timeout=SHORT)
     meanwhile = probe(kind, echoes[kind])
@@ -145,7 +145,7 @@ def test_a_resolver_that_hangs_is_a_resolve_error_at_the_deadline(
 
 @pytest.mark.usefixtures("without_latest")
 def test_a_resolver_that_hangs_while_we_work(names: Names) -> None:
-    """However much we have to do meanwhile, it is the resolver that does not answer."""
+    """However busy this process is meanwhile, a resolver that does not answer is `resolve_error`."""
     names.hanging.add("echo")
 
     def work() -> None:
@@ -161,7 +161,10 @@ def test_a_resolver_that_hangs_while_we_work(names: Names) -> None:
 
 
 def test_a_lookup_that_was_answered_while_we_stood_still(names: Names, echoes: dict[str, int]) -> None:
-    """Its thread was done in time, the process was held up beyond the deadline: that is no timeout of the resolver."""
+    """A look-up whose thread was done in time is no timeout of the resolver.
+
+    Here the process was held up beyond the deadline.
+    """
     names.known["echo"] = HOST
     for _ in range(3):
         gevent.spawn(_block, 2 * ENOUGH)  # runs as soon as the look-up is waited for
@@ -169,7 +172,7 @@ def test_a_lookup_that_was_answered_while_we_stood_still(names: Names, echoes: d
 
 
 def test_time_that_a_lookup_had_no_cpu_is_given_back(names: Names, echoes: dict[str, int]) -> None:
-    """It is not the resolver's, and the rest of the probe has its time, too."""
+    """Time without a CPU is not the resolver's, and the rest of the probe gets it back."""
     names.known["echo"] = HOST
     names.busy = 2 * ENOUGH
     result = probe("tcp", echoes["tcp"], host="echo", timeout=ENOUGH)
@@ -179,7 +182,7 @@ def test_time_that_a_lookup_had_no_cpu_is_given_back(names: Names, echoes: dict[
 
 @pytest.mark.usefixtures("without_latest")
 def test_no_more_is_given_back(names: Names) -> None:
-    """What the resolver takes after it counts."""
+    """Only that much is given back: the resolver's own time counts."""
     names.hanging.add("echo")
     names.busy = 3 * SHORT
     result = probe("tcp", 8080, host="echo", timeout=SHORT)
@@ -188,7 +191,7 @@ def test_no_more_is_given_back(names: Names) -> None:
 
 
 def test_a_lookup_that_never_gets_a_cpu_ends(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long that lasts, a probe does not."""
+    """A probe ends although its look-up never gets a CPU."""
     monkeypatch.setattr(deadline, "LATEST", SHORT)
     names.busy = 2.0
     result = probe("tcp", 8080, host="echo", timeout=SHORT)
@@ -196,7 +199,7 @@ def test_a_lookup_that_never_gets_a_cpu_ends(names: Names, monkeypatch: pytest.M
 
 
 def test_a_thread_that_is_free_while_we_work(names: Names, echoes: dict[str, int]) -> None:
-    """More names than threads, all answered soon and noticed late: no lookup exceeds its deadline."""
+    """With more names than threads, all answered soon and noticed late, no look-up exceeds its deadline."""
     names.known["echo"] = HOST
     names.slow = 0.02
 
@@ -211,7 +214,7 @@ def test_a_thread_that_is_free_while_we_work(names: Names, echoes: dict[str, int
 
 
 def test_a_hanging_lookup_does_not_delay_another_name(names: Names, echoes: dict[str, int]) -> None:
-    """Lookups are independent of each other as long as there are threads left for them."""
+    """Look-ups are independent as long as threads are free."""
     names.hanging.add("slow")
     names.known["echo"] = HOST
     waiting = [gevent.spawn(probe, "tcp", 8080, host="slow", timeout=SHORT) for _ in range(resolve.THREADS - 1)]
@@ -222,7 +225,7 @@ def test_a_hanging_lookup_does_not_delay_another_name(names: Names, echoes: dict
 
 @pytest.mark.usefixtures("without_latest")
 def test_when_every_lookup_hangs_the_deadline_still_holds(names: Names, echoes: dict[str, int]) -> None:
-    """With all threads taken a lookup cannot even begin: `resolve_error`, in time, and addresses are still probed."""
+    """If all threads are used, a look-up is `resolve_error` in time, and addresses are still probed."""
     names.hanging.add("slow")
     waiting = [gevent.spawn(probe, "tcp", 8080, host="slow", timeout=SHORT) for _ in range(resolve.THREADS + 4)]
     results = [greenlet.get() for greenlet in waiting]
@@ -235,7 +238,7 @@ def test_when_every_lookup_hangs_the_deadline_still_holds(names: Names, echoes: 
 
 
 def test_a_lookup_that_ends_late_harms_nobody(names: Names, echoes: dict[str, int]) -> None:
-    """An answer after its probe has ended is dropped, and its thread serves the next lookup."""
+    """An answer after its probe has ended is dropped, and its thread serves the next look-up."""
     names.hanging.add("echo")
     late = [probe("tcp", echoes["tcp"], host="echo", timeout=SHORT / 5).outcome for _ in range(3)]
     names.hanging.clear()
@@ -257,13 +260,13 @@ def test_a_lookup_that_ends_late_harms_nobody(names: Names, echoes: dict[str, in
     ],
 )
 def test_an_address_needs_no_lookup(names: Names, host: str, literal: str, sockaddr: tuple[object, ...]) -> None:
-    """An IP address, a link-local one with its interface too, is used as it stands: no resolver is asked."""
+    """An IP address, also a link-local one with its interface, is used unchanged without a look-up."""
     found = resolve.resolve(target("tcp", 80, host), Deadline(PLENTY))
     assert (found.literal, found.sockaddr, names.asked) == (literal, sockaddr, [])
 
 
 def test_an_internationalised_name_is_looked_up_by_its_a_labels(names: Names) -> None:
-    """As IDNA 2008 has them; an error names what the user wrote."""
+    """The A-labels are those of IDNA 2008; an error contains the name as the user wrote it."""
     names.known["xn--strae-oqa.test"] = HOST
     assert resolve.resolve(target("tcp", 80, "straße.test"), Deadline(PLENTY)).literal == HOST
     with pytest.raises(ResolveError, match=r"größe\.test: name or service not known"):
@@ -272,7 +275,7 @@ def test_an_internationalised_name_is_looked_up_by_its_a_labels(names: Names) ->
 
 
 def test_an_interface_that_is_not_there(names: Names, records: list[str]) -> None:
-    """A link-local address on no interface of ours is not the network's fault, nor a defect that deserves a stack."""
+    """A link-local address on an unknown interface is neither the network's fault nor a defect with a stack trace."""
     result = probe("tcp", 8080, host="fe80::1%nope")
     assert result.outcome is Outcome.LOCAL_ERROR
     assert result.error.startswith("resolve: ")

@@ -1,4 +1,4 @@
-"""Which direction of a path is lost."""
+"""The direction in which a path loses packets."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def heard() -> Arrivals:
 
 
 def silent(outcome: Outcome = Outcome.TIMEOUT, target: Target = PEER) -> Result:
-    """A result of a probe that has just ended."""
+    """Return a result of a probe that has just ended without an answer."""
     error = "" if outcome.ok else "wait: no answer within 5 s"
     return Result(target, "node-1", time.time(), outcome, 0.0, address=target.host, error=error)
 
 
 def directions_of(heard: Arrivals, what: str, target: Target = PEER) -> list[str]:
-    """The direction of each result: `.` is one without an answer, `+` a success, `h` that the peer was heard."""
+    """Return the direction of each result: `.` has no answer, `+` is a success, `h` means that the peer was heard."""
     direction, found = Direction(heard), []
     for each in what:
         if each == "h":
@@ -70,7 +70,7 @@ def test_when_a_direction_is_known(heard: Arrivals, what: str, directions: list[
 
 
 def test_how_it_is_said(heard: Arrivals) -> None:
-    """In the line, in JSON and in words."""
+    """The direction appears in the line, in JSON and in words."""
     direction = Direction(heard)
     for _ in range(IN_A_ROW - 1):
         direction.of(silent())
@@ -82,7 +82,7 @@ def test_how_it_is_said(heard: Arrivals) -> None:
 
 
 def test_others_tell_nothing(heard: Arrivals) -> None:
-    """Only a peer that is heard and does not answer has a direction: behind a Service's address is another pod."""
+    """Only a peer that is heard and does not answer has a direction: a Service's address may lead to another pod."""
     direction = Direction(heard)
     for _ in range(IN_A_ROW):
         assert direction.of(silent()).direction == ""
@@ -92,12 +92,12 @@ def test_others_tell_nothing(heard: Arrivals) -> None:
 
 @pytest.mark.parametrize("kind", ["tcp", "http"])
 def test_connections_tell_nothing(heard: Arrivals, kind: str) -> None:
-    """A protocol can be blocked and datagrams not: that is no direction."""
+    """TCP and HTTP have no direction: one protocol can be blocked while datagrams pass."""
     assert directions_of(heard, ".h.h.h.", Target(kind, "10.0.0.2", 8081, peer_path())) == [""] * 4
 
 
 def test_only_so_many_are_remembered(heard: Arrivals, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forged addresses fill no memory; the addresses heard last are kept."""
+    """Forged addresses do not fill the memory: the addresses heard last are kept."""
     monkeypatch.setattr(module, "MOST", 2)
     for address in ("a", "b", "a", "c"):
         heard.answered(address)
@@ -106,7 +106,7 @@ def test_only_so_many_are_remembered(heard: Arrivals, monkeypatch: pytest.Monkey
 
 @contextlib.contextmanager
 def responder(heard: Arrivals, never: set[int]) -> Iterator[int]:
-    """The UDP echo that answers peers; its port."""
+    """The UDP echo that answers peers; returns its port."""
     sock = udp_sockets(HOST, 0)[0]
     (echo,) = servers(Process(), {"peer_udp_port": [sock]}, CollectorRegistry(), never, heard)
     echo.start()
@@ -117,7 +117,7 @@ def responder(heard: Arrivals, never: set[int]) -> Iterator[int]:
 
 
 def test_the_responder_tells(heard: Arrivals) -> None:
-    """Each datagram that is answered has arrived, by the address it came from."""
+    """Each answered datagram is recorded with the address from which it came."""
     with responder(heard, set()) as port:
         before = time.monotonic()
         assert not heard.between(HOST, before, math.inf)

@@ -1,4 +1,4 @@
-"""Peers out of EndpointSlices."""
+"""Peers from EndpointSlices."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def found(*slices: Any) -> frozenset[Peer]:
 
 
 def test_a_ready_endpoint_is_a_peer() -> None:
-    """Its node, zone, network, pod, address and ports, by the ports' names."""
+    """A peer has node, zone, network, pod, address, and ports by their names."""
     assert found(slice_of(endpoint("10.0.0.1"))) == {peer("10.0.0.1")}
 
 
 def test_two_families_are_one_peer() -> None:
-    """A slice for each: IPv4 is first, whichever slice is."""
+    """A peer with a slice per family has IPv4 first, whichever slice comes first."""
     both = [slice_of(endpoint("fd00::1"), family="IPv6"), slice_of(endpoint("10.0.0.1"))]
     for slices in (both, both[::-1]):
         assert found(*slices) == {peer("10.0.0.1", "fd00::1")}
@@ -71,12 +71,12 @@ def test_ipv6_alone() -> None:
 
 
 def test_a_pod_in_two_slices_is_one_peer() -> None:
-    """While the cluster moves it from one to the other it stands in both."""
+    """A pod that is in two slices while the cluster moves it is one peer."""
     assert found(slice_of(endpoint("10.0.0.1")), slice_of(endpoint("10.0.0.1"))) == {peer("10.0.0.1")}
 
 
 def test_the_network_is_its_services() -> None:
-    """A node has a peer on each network; a Service that was not named has none."""
+    """A node has a peer on each network. An unknown Service has none."""
     slices = [slice_of(endpoint(f"10.0.0.{n}"), service=name) for n, name in enumerate([*SERVICES, "stranger"])]
     assert found(*slices) == {peer("10.0.0.0"), peer("10.0.0.1", network=HOST)}
 
@@ -97,12 +97,12 @@ def test_the_network_is_its_services() -> None:
     ],
 )
 def test_who_is_ready(conditions: Any, counts: bool) -> None:
-    """An endpoint without the condition is ready; a terminating one is no peer, though it still serves."""
+    """An endpoint without the condition is ready. A terminating one is not a peer, although it still serves."""
     assert bool(found(slice_of(endpoint("10.0.0.1", conditions=conditions)))) is counts
 
 
 def test_two_pods_of_a_node() -> None:
-    """In a rollout both may be ready: it is the one last by name, in any order, with its own addresses."""
+    """If both pods are ready in a rollout, the last one by name is the peer, with its own addresses."""
     slices = [
         slice_of(endpoint("10.0.0.1", pod="pod-a")),
         slice_of(endpoint("10.0.0.2", pod="pod-b")),
@@ -114,13 +114,13 @@ def test_two_pods_of_a_node() -> None:
 
 @pytest.mark.parametrize("missing", ["tcp-echo", "udp-echo", "http-echo", "stamp"])
 def test_a_slice_without_one_of_the_ports(missing: str) -> None:
-    """Its endpoints cannot be probed in full, and are no peers."""
+    """Endpoints of a slice without one of the ports are not peers."""
     ports = [port for port in NAMED if port["name"] != missing]
     assert found(slice_of(endpoint("10.0.0.1"), ports=ports)) == frozenset()
 
 
 def test_ports_are_a_slices_own() -> None:
-    """Pods of a rollout that moves the ports stand in slices of their own."""
+    """In a rollout that moves ports, pods with new ports are in slices of their own."""
     moved = [port | {"port": 9000 + number} for number, port in enumerate(NAMED)]
     old, new = endpoint("10.0.0.1"), endpoint("10.0.0.2", "node-2", "pod-b")
     by_node = {each.node: each.ports for each in found(slice_of(old), slice_of(new, ports=moved))}
@@ -142,7 +142,7 @@ def test_ports_are_a_slices_own() -> None:
     ],
 )
 def test_an_endpoint_that_is_nobody(change: dict[str, Any]) -> None:
-    """Without an address of the slice's family, or without a node; its neighbours count."""
+    """An endpoint without an address of the slice's family, or without a node, is ignored; others count."""
     slices = slice_of(endpoint("10.0.0.1") | change, endpoint("10.0.0.2", "node-2"))
     assert found(slices) == {peer("10.0.0.2", node="node-2")}
 
@@ -166,18 +166,18 @@ def test_an_endpoint_that_is_nobody(change: dict[str, Any]) -> None:
     ],
 )
 def test_a_slice_that_holds_nobody(change: dict[str, Any]) -> None:
-    """What is missing or of another type is not there, and raises nothing."""
+    """Missing fields and those of another type are ignored and raise nothing."""
     assert found(slice_of(endpoint("10.0.0.1")) | change) == frozenset()
 
 
 @pytest.mark.parametrize("nonsense", [None, 7, "x", [], {}])
 def test_what_is_no_slice(nonsense: Any) -> None:
-    """Not even an object."""
+    """A value that is not an object gives no peers."""
     assert endpoints(nonsense) == ()
 
 
 def test_nothing_that_a_slice_holds_raises() -> None:
-    """Any value in place of any other, a thousand times by chance (always the same)."""
+    """Any value in any place raises nothing: a thousand random ones, always the same."""
     chance = random.Random(4711)
     values: list[Any] = [None, True, 7, -1, 1e300, "", "x", [], [None], {}, {"name": []}, {"a": {}}]
 
@@ -195,26 +195,26 @@ def test_nothing_that_a_slice_holds_raises() -> None:
 
 
 def test_an_unnamed_pod_and_no_zone() -> None:
-    """A slice by hand has neither: an endpoint with an address and a node is a peer all the same."""
+    """An endpoint without pod name and zone, as in a slice made by hand, is a peer."""
     bare = {"addresses": ["10.0.0.1"], "nodeName": "node-1"}
     assert found(slice_of(bare)) == {Peer("node-1", "", POD, "", ("10.0.0.1",), PORTS)}
 
 
 @pytest.fixture
 def fake() -> Iterator[Fake]:
-    """`fake(*script)`: an API that does what the script says."""
+    """`fake(*script)` returns an API that follows the script."""
     with faking() as one:
         yield one
 
 
 def test_peers_are_told_when_they_change(fake: Fake, tmp_path: Path) -> None:
-    """One call for the list and one for each change; an event that changes nothing makes no call."""
+    """The list makes one call and so does each change; an event without a change makes none."""
     one, two = endpoint("10.0.0.1"), endpoint("10.0.0.2", "node-2", "pod-b")
     leaving = two | {"conditions": {"ready": False, "serving": True, "terminating": True}}
     told: list[frozenset[Peer]] = []
 
     def one_by_one(sock: socket.socket) -> bool:
-        """Events, each once the call for the one before has come."""
+        """Send each event once the call for the one before has come."""
         sock.sendall(CHUNKED)
         changes = [((one, two), 1), ((two, one), 2), ((one, leaving), 2), ((one,), 3)]
         events = [({"type": "MODIFIED", "object": slice_of(*each)}, before) for each, before in changes]
@@ -277,7 +277,7 @@ def test_the_last_peers_hold_while_the_api_is_away(fake: Fake, tmp_path: Path) -
 
 
 def test_what_could_not_be_told_is_told_again(fake: Fake, tmp_path: Path) -> None:
-    """If the listener fails it is called again: otherwise no peer would be probed until the next change."""
+    """If the listener fails it is called again; otherwise no peer would be probed until the next change."""
     told: list[frozenset[Peer]] = []
 
     def changed(peers: frozenset[Peer]) -> None:

@@ -1,4 +1,4 @@
-"""From what the API says to what is probed, and what a prober says of that."""
+"""From the API's answers to the probed paths, and what a prober reports about them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def slice_of(service: str, port: int, *nodes: str) -> dict[str, Any]:
 
 
 def view(made: Made) -> MeshView:
-    """Return the mesh as the snapshot shows it."""
+    """Return the mesh as in the snapshot."""
     found = made.store.snapshot().mesh
     assert found is not None
     return found
@@ -42,7 +42,7 @@ def view(made: Made) -> MeshView:
 
 @pytest.mark.parametrize("step", [1000.0, -1000.0])
 def test_since_when_the_api_does_not_answer(tmp_path: Path, step: float) -> None:
-    """`stale_since` is as long ago as it was, by the wall clock of now."""
+    """`stale_since` is the same time ago after the wall clock was set."""
     clock = Stepped()
     settings = settings_of(variables_for({}) | VARIABLES)
     made = Made(settings, clock=clock)
@@ -59,7 +59,7 @@ def test_since_when_the_api_does_not_answer(tmp_path: Path, step: float) -> None
 
 
 def test_how_the_api_refuses_is_in_the_snapshot(tmp_path: Path) -> None:
-    """The word, the status and the cause."""
+    """The snapshot has the word, the status and the cause."""
     settings = settings_of(variables_for({}) | VARIABLES)
     made = Made(settings)
     with faking() as fake:
@@ -75,7 +75,7 @@ def test_how_the_api_refuses_is_in_the_snapshot(tmp_path: Path) -> None:
 
 
 def test_what_a_prober_knows_of_its_mesh(tmp_path: Path) -> None:
-    """Nodes and probers are counted apart, each path is expected, and no peer's answer is answered."""
+    """Nodes and probers are counted separately, each path is expected, and a peer's answer is not answered."""
     never = {7}
     settings = settings_of(variables_for({}) | VARIABLES)
     made = Made(settings)

@@ -11,7 +11,7 @@ PORTS = Ports(1, 2, 3, 4)
 
 
 def test_all_of_them_are_told_at_once() -> None:
-    """Each has its node, zone and address, and answers on the given ports; there is no call before the start."""
+    """One call has all peers with node, zone, address and ports. There is no call before the start."""
     told: list[frozenset[Peer]] = []
     named = parse("node-1@a=127.0.1.1:9464 node-2=[::1]:9464")
     peers = NamedPeers(named, network="pod", ports=PORTS, changed=told.append)

@@ -42,14 +42,14 @@ def names(peers: Iterable[Peer], me: OwnIdentity, count: int = 0) -> set[tuple[s
 
 
 def test_every_other_node_and_never_itself() -> None:
-    """With a count of 0 every ordered pair is probed, once."""
+    """With a count of 0 every ordered pair is probed once."""
     peers = [peer(node) for node in NODES]
     pairs = {(node, target) for node in NODES for target, *_ in names(peers, own(node))}
     assert pairs == {(a, b) for a in NODES for b in NODES if a != b}
 
 
 def test_as_many_as_are_asked_for() -> None:
-    """With a count of two, each probes two and is probed by two."""
+    """With a count of two, each node probes two and is probed by two."""
     peers = [peer(node) for node in NODES]
     pairs = [(node, target) for node in NODES for target, *_ in names(peers, own(node), 2)]
     for node in NODES:
@@ -57,7 +57,10 @@ def test_as_many_as_are_asked_for() -> None:
 
 
 def test_planes_are_compared() -> None:
-    """A pod probes pods and nodes, a node's prober both too; the own node's other prober is the control."""
+    """A pod probes pods and nodes, and so does a prober on the host network.
+
+    The other prober of the own node is the control.
+    """
     peers = [peer(node, network) for node in NODES[:2] for network in (POD, HOST)]
     assert names(peers, own("node-1")) == {
         ("node-2", "pod", "ipv4"),
@@ -72,7 +75,7 @@ def test_planes_are_compared() -> None:
 
 
 def test_two_families_are_two_paths() -> None:
-    """Each probe goes to the peer's own port, at each of its addresses; the path has names alone."""
+    """Each probe goes to the peer's own port at each address; the path has only names."""
     found = paths([peer("node-2", HOST, ("10.0.0.2", "fd00::2"))], own("node-1"), 10)
     udp = [target for each in found.values() for target in each if target.probe == "udp"]
     assert [(target.host, target.port) for target in udp] == [("10.0.0.2", 18081), ("fd00::2", 18081)]
@@ -83,7 +86,7 @@ def test_two_families_are_two_paths() -> None:
 
 
 def test_only_what_is_wanted_is_probed() -> None:
-    """Without UDP there is no train either."""
+    """Only the selected probes run; without UDP there is no train either."""
     for probes, followed in (("tcp", 0), ("http,udp", 2)):
         (targets,) = paths([peer("node-2")], own("node-1"), 10, probes).values()
         assert {target.probe for target in targets} == set(probes.split(","))
@@ -91,5 +94,5 @@ def test_only_what_is_wanted_is_probed() -> None:
 
 
 def test_a_successor_on_the_own_node_is_no_peer() -> None:
-    """While this pod is replaced, the one that comes is the same place on the same network."""
+    """While this pod is replaced, the new pod has the same place on the same network and is no peer."""
     assert paths([peer("node-1")], OwnIdentity("node-1", POD), 0) == {}

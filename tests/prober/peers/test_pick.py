@@ -18,7 +18,7 @@ LAYOUTS = ["one", "equal", "unequal", "lonely", "none"]
 
 
 def zones_of(layout: str, size: int) -> dict[str, str]:
-    """`size` nodes and their zones."""
+    """Return `size` nodes and their zones."""
     if layout == "lonely":  # two zones of one node each
         return {f"node-{each}": "bc"[each : each + 1] or "a" for each in range(size)}
     zones = {"one": ["a"], "equal": [*"abc"], "unequal": [*"aaaaabaaaaaabaaaaaabaaaaaac"], "none": [""]}[layout]
@@ -30,7 +30,7 @@ cases = pytest.mark.parametrize(("layout", "count"), list(product(LAYOUTS, COUNT
 
 @cases
 def test_as_many_in_as_out(layout: str, count: int) -> None:
-    """A node probes exactly `count` others, or all where there are no more, and as many probe it; never itself."""
+    """A node probes exactly `count` others, or all if there are fewer, and as many probe it; never itself."""
     for size in SIZES:
         graph = picks(zones_of(layout, size), count)
         many = min(count or size, size - 1)
@@ -41,13 +41,13 @@ def test_as_many_in_as_out(layout: str, count: int) -> None:
 
 @cases
 def test_connected(layout: str, count: int) -> None:
-    """Every node reaches every other along the edges, even with one peer each."""
+    """Every node reaches every other along the edges, also with one peer each."""
     assert all(strongly_connected(picks(zones_of(layout, size), count)) for size in SIZES)
 
 
 @pytest.mark.parametrize("layout", ["equal", "none"])
 def test_connected_without_some(layout: str) -> None:
-    """Fewer than `count` dead nodes, whichever, leave the rest connected."""
+    """Any set of fewer than `count` dead nodes leaves the rest connected."""
     graph = picks(zones_of(layout, 100), 10)
     for trial in range(50):
         dead = set(random.Random(trial).sample(sorted(graph), 9))
@@ -57,7 +57,7 @@ def test_connected_without_some(layout: str) -> None:
 
 @cases
 def test_alone(layout: str, count: int) -> None:
-    """A node alone finds what it has in the whole, whatever the order in which it learned of the others."""
+    """A single node computes the same as the whole, in whatever order it learned of the others."""
     for size in (2, 3, 12, 40, 300):
         zones = zones_of(layout, size)
         shuffled = dict(random.Random(size).sample(list(zones.items()), size))
@@ -66,12 +66,12 @@ def test_alone(layout: str, count: int) -> None:
 
 
 def test_promised() -> None:
-    """The choice is the same in every release: while one replaces another, both are to lay the same ring."""
+    """The choice is the same in every release: during an upgrade both releases must compute the same ring."""
     assert sorted(pick("node-0", zones_of("equal", 30), 4)) == ["node-10", "node-20", "node-22", "node-3"]
 
 
 def moved(layout: str, size: int, count: int) -> Iterable[int]:
-    """Edges among the others that change for each of the nodes if it joins, which is the same as if it leaves."""
+    """Return the edges between others that change for each of the nodes if it joins, as many as if it leaves."""
     zones = zones_of(layout, size)
     graph = picks(zones, count)
     for own in zones:
@@ -81,14 +81,14 @@ def moved(layout: str, size: int, count: int) -> Iterable[int]:
 @pytest.mark.parametrize("count", [1, 2, 3, 10])
 @pytest.mark.parametrize("layout", ["one", "none"])
 def test_few_moves(layout: str, count: int) -> None:
-    """In one zone a node that joins or leaves changes `count` edges of others: none can do with less."""
+    """In one zone a node that joins or leaves changes `count` edges of others, which is the minimum."""
     assert set(moved(layout, 100, count)) == {count}
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 10])
 @pytest.mark.parametrize("layout", ["equal", "unequal", "lonely"])
 def test_few_moves_with_zones(layout: str, count: int) -> None:
-    """In zones its neighbours move, too: each is taken out and put in again, which changes six times `count` at most.
+    """With zones its neighbours move, too, which changes at most six times `count`.
 
     Exchanges add eight for each pair of zones.
     """
@@ -100,7 +100,7 @@ def test_few_moves_with_zones(layout: str, count: int) -> None:
 @pytest.mark.parametrize("count", [3, 4, 10])
 @pytest.mark.parametrize("layout", ["equal", "unequal", "lonely"])
 def test_pairs_of_zones(layout: str, count: int) -> None:
-    """Every zone is probed from every zone, itself too, where `count` is at least the number of zones.
+    """Every zone is probed from every zone, including itself, if `count` is at least the number of zones.
 
     Not always with three peers or less in fewer than ten nodes: there is too little to exchange.
     """
@@ -112,7 +112,7 @@ def test_pairs_of_zones(layout: str, count: int) -> None:
 
 
 def test_every_zone() -> None:
-    """With zones alike and peers to spare nearly every node probes every zone; a small zone is probed by many."""
+    """With equal zones and enough peers nearly every node probes every zone; many nodes probe a small zone."""
     for size in (30, 100, 300, 1000):
         zones = zones_of("equal", size)
         whole = sum({zones[peer] for peer in peers} == set("abc") for peers in picks(zones, 10).values())
@@ -123,7 +123,7 @@ def test_every_zone() -> None:
 
 
 def test_many_zones() -> None:
-    """More zones than peers: nothing is exchanged, and the rest is as ever."""
+    """With more zones than peers nothing is exchanged, and the other properties hold."""
     zones = {f"node-{each}": f"zone-{each % 20}" for each in range(100)}
     graph = picks(zones, 10)
     assert {len(probers) for probers in turned(graph).values()} == {10}

@@ -26,7 +26,7 @@ def peer(start: Start) -> tuple[Process, dict[str, int]]:
 
 
 def test_each_protocol_and_trains(peer: tuple[Process, dict[str, int]]) -> None:
-    """Every probe that an echo service answers it answers too, and each packet of a train; what it did is counted."""
+    """It answers every probe that an echo service answers, and each packet of a train, and counts them."""
     process, ports = peer
     for name in ECHOED:
         assert probe(name, ports[name]).outcome is Outcome.SUCCESS
@@ -56,7 +56,7 @@ def test_without_ports_nobody_is_answered(start: Start) -> None:
     ],
 )
 def test_peers_need_a_cluster(start: Start, variables: dict[str, str], words: str) -> None:
-    """One sentence says what is missing; exit code 2."""
+    """One sentence names what is missing; the exit code is 2."""
     environ = {"DISCOVERY": "endpointslice", "KUBERNETES_SERVICE_HOST": "", "NAMESPACE": "", **variables}
     process = start("smoker-prober", "run", ready=False, **environ)
     assert process.popen.wait(PLENTY) == 2

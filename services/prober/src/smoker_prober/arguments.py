@@ -58,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
     once.add_argument(
         "--hub-auth",
         metavar="FOLDER",
-        help="with --hub: where the file token is, or username and password, for a hub that wants them",
+        help="with --hub: the folder with the file token, or username and password, if the hub needs a login",
     )
     once.add_argument(
         "--wait",
@@ -79,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
     once.add_argument("--json", action="store_true", help="print JSON")
     shown = commands.add_parser("report", help="print the last hour of each path, from the prober on this machine")
     shown.add_argument("--json", action="store_true", help="print JSON")
-    check = commands.add_parser("check", help="say what is wrong in a plan, with the lines, or what it has probed")
+    check = commands.add_parser("check", help="print the mistakes in a plan with their lines, or what it would probe")
     check.add_argument("file", metavar="FILE", help="the file, or - for stdin")
     probe_arguments.add_to(commands, _argument)
     return made

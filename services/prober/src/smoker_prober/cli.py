@@ -102,7 +102,7 @@ def _mistake(chosen: argparse.Namespace) -> str:
 
 
 def _check(file: str) -> int:
-    """Say what is wrong in a plan, a mistake a line, or what will be probed by it."""
+    """Print the mistakes in a plan, one per line, or what it would probe."""
     mistakes, lines = check(file, os.environ)
     for mistake in mistakes:
         print(log.escaped(mistake), file=sys.stderr)

@@ -21,7 +21,7 @@ class Now:
 
 @pytest.mark.parametrize("failures", [1, MOST, 100])
 def test_confirmations_have_a_budget(monkeypatch: pytest.MonkeyPatch, failures: int) -> None:
-    """However many probes fail in an interval, `MOST` are repeated at most; the next interval has room again."""
+    """At most `MOST` failed probes are repeated per interval; the next interval has a new budget."""
     monkeypatch.setattr(confirm, "AFTER", 0.0)
     monkeypatch.setattr(confirm, "SPREAD", 0.0)
     now, repeated = Now(), list[int]()
@@ -48,5 +48,5 @@ def test_a_confirmation_waits() -> None:
 
 
 def test_a_short_interval_confirms_by_itself() -> None:
-    """With an interval so short that the next round is the confirmation, nothing is repeated."""
+    """If the interval is so short that the next round confirms, nothing is repeated."""
     assert not Confirmations(1).later(lambda: None)

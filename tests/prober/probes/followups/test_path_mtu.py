@@ -28,7 +28,7 @@ def to(port: int, host: str = HOST) -> Address:
 
 
 def answering_if(passes: Callable[[int], bool], most: int = 65_535) -> contextlib.AbstractContextManager[int]:
-    """An echo that hears IPv4 packets of sizes that pass, and no others, and gives `most` bytes back; its port."""
+    """Run an echo that hears only IPv4 packets of passing sizes, and returns at most `most` bytes. Yield its port."""
 
     def answer(sock: socket.socket, data: bytes, client: Client) -> None:
         if passes(len(data) + IPV4):
@@ -39,13 +39,13 @@ def answering_if(passes: Callable[[int], bool], most: int = 65_535) -> contextli
 
 @pytest.fixture
 def ethernet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The loopback interface claims an MTU of 1,500 bytes."""
+    """Let the loopback interface claim an MTU of 1,500 bytes."""
     monkeypatch.setattr(kernel, "known", lambda _sock: 1500)
 
 
 @pytest.mark.parametrize("host", [HOST, "::1"])
 def test_the_whole_size_is_answered(host: str) -> None:
-    """One packet, as large as jumbo frames at most, though loopback takes more."""
+    """One packet is sent, at most as large as jumbo frames, although loopback takes more."""
     with echo("udp", host) as port:
         assert path_mtu.run(to(port, host), PLENTY) == PathMtu(LARGEST, LARGEST)
 
@@ -53,14 +53,14 @@ def test_the_whole_size_is_answered(host: str) -> None:
 @pytest.mark.parametrize(("hole", "passes"), [(1472, 1464), (1450, 1440), (1281, 1280), (600, 576), (576, 128)])
 @pytest.mark.usefixtures("ethernet")
 def test_a_black_hole(hole: int, passes: int) -> None:
-    """Packets from some size on are lost: the largest tried that is smaller passes."""
+    """Packets from some size on are lost, and the largest tried size that passes is reported."""
     with answering_if(lambda size: size < hole) as port:
         assert path_mtu.run(to(port), ENOUGH) == PathMtu(1500, passes)
 
 
 @pytest.mark.usefixtures("ethernet")
 def test_loss_is_no_black_hole() -> None:
-    """The largest is lost three times, then a third of all sizes by chance: no size is blamed."""
+    """The largest is lost three times, then a third of all sizes by chance: no size is reported."""
     chance, heard = random.Random(7), [0]
 
     def passes(size: int) -> bool:
@@ -82,7 +82,7 @@ def test_an_echo_that_cuts_its_answers(most: int) -> None:
 
 
 def test_a_way_whose_size_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kernel that does not tell: nothing is sent."""
+    """If the kernel does not know the size, nothing is sent."""
     monkeypatch.setattr(kernel, "known", lambda _sock: None)
     heard: list[int] = []
     with answering_if(lambda size: bool(heard.append(size)) or True) as port:  # type: ignore[func-returns-value]
@@ -92,7 +92,7 @@ def test_a_way_whose_size_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("ethernet")
 def test_one_that_answers_nothing_any_more() -> None:
-    """The echo has gone since it answered the small packet: the sizes say nothing."""
+    """If the echo has gone since it answered the small packet, the sizes give no verdict."""
     with answering_if(lambda _size: False) as port:
         assert path_mtu.run(to(port), ENOUGH) is None
     with refusing(socket.SOCK_DGRAM) as port:
@@ -100,7 +100,7 @@ def test_one_that_answers_nothing_any_more() -> None:
 
 
 def test_a_router_that_says_how_much_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel learns of a smaller MTU after the first packet has left: that size is tried, and it is no fault."""
+    """The kernel learns of a smaller MTU after the first packet: that size is tried, and it is no fault."""
     heard: list[int] = []
 
     def passes(size: int) -> bool:
@@ -119,7 +119,7 @@ def test_no_way_there() -> None:
 
 @pytest.mark.parametrize("host", [HOST, "::1"])
 def test_what_the_kernel_knows(host: str) -> None:
-    """The interface's MTU of a connected socket, nothing of one that is not; and nothing is fragmented."""
+    """A connected socket has its interface's MTU, an unconnected one none, and nothing is fragmented."""
     with echo("udp", host) as port:
         address = to(port, host)
         with socket.socket(address.family, socket.SOCK_DGRAM) as sock:
@@ -149,7 +149,10 @@ def udp_result(udp: Round) -> Result:
 
 @pytest.mark.usefixtures("ethernet")
 def test_a_round_fails_while_large_packets_are_lost() -> None:
-    """PING was answered, and the result is a failure that says what passes; so is the next, though it is not due."""
+    """PING is answered, and the result is a failure with the size that passes.
+
+    So is the next, although no check is due.
+    """
     with answering_if(lambda size: size < 1400) as port:
         udp = round_of(port, 1000)
         for _ in range(2):
@@ -170,7 +173,10 @@ def test_a_round_fails_while_large_packets_are_lost() -> None:
     ],
 )
 def test_when_large_packets_are_sent(every: float, rounds_with: list[bool]) -> None:
-    """In the first round, then in one of `every`, in each if the interval is no longer; never if it is 0."""
+    """They are sent in the first round, then in one of `every`.
+
+    They are sent in each if the interval is no longer, and never if it is 0.
+    """
     with echo("udp") as port:
         udp = round_of(port, every)
         assert [udp_result(udp).path_mtu is not None for _ in range(5)] == rounds_with
@@ -178,7 +184,7 @@ def test_when_large_packets_are_sent(every: float, rounds_with: list[bool]) -> N
 
 @pytest.mark.usefixtures("ethernet")
 def test_until_they_pass_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once some were lost each round asks, one that could not tell does not end that; one that passed does."""
+    """After a loss each round checks. A check without a verdict does not end that, one that passed does."""
     says = [PathMtu(1500, 1400), None, PathMtu(1500, 1500), PathMtu(1500, 1500)]
     monkeypatch.setattr(path_mtu, "run", lambda *_: says.pop(0))
     with echo("udp") as port:
@@ -189,7 +195,7 @@ def test_until_they_pass_again(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_none_where_nobody_answered() -> None:
-    """A probe that failed is followed by nothing, and large packets are due still."""
+    """After a failed probe no large packet is sent, and it stays due."""
     with refusing(socket.SOCK_DGRAM) as port:
         udp = round_of(port, 1000)
         assert udp_result(udp).outcome is Outcome.REFUSED
