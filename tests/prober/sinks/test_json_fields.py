@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from smoker_common import log
+from smoker_diagnosis.flows import Flows
 from smoker_diagnosis.path_mtu import PathMtu
 from smoker_diagnosis.train import Train
 from smoker_prober.probes import PROBES
@@ -23,6 +24,8 @@ from tests.prober.targets import peer_path, target
 
 SECTION = (ROOT / "docs" / "logs.md").read_text().partition("## Fields of a JSON line")[2].partition("\n## ")[0]
 ROW = re.compile(r"^\| `(\w+)` \| ([\w, ]+) \| ", re.MULTILINE)
+#: Fields of a result that no line shows.
+UNWRITTEN = ("address", "received", "began", "offender")
 TRAIN = Train(10, 4, 1, 1, 1, 2, 2, (0.001,), 0.001, unreadable=1)
 
 
@@ -45,17 +48,23 @@ def details_of(probe: str) -> Details | None:
 
 def written(probe: str, capsys: pytest.CaptureFixture[str]) -> set[str]:
     """Return the fields of the line of a result in which everything is known."""
-    more: dict[str, Any] = {"train": TRAIN, "path_mtu": PathMtu(1450, 1400)} if probe == "udp" else {}
-    where = dataclasses.replace(target(probe), path=peer_path(zone="b"))
-    phases = dict.fromkeys(PHASES, 0.001)
+    udp: dict[str, Any] = {"train": TRAIN, "path_mtu": PathMtu(1450, 1400), "flows": Flows(16, 4)}
     known: dict[str, Any] = {
+        "target": dataclasses.replace(target(probe), path=peer_path(zone="b")),
+        "source": "node-1",
+        "start": 0.0,
+        "outcome": Outcome.TIMEOUT,
+        "duration": 0.01,
+        "phases": dict.fromkeys(PHASES, 0.001),
         "rtt": Rtt(0.001, Method.KERNEL),
         "retransmits": 1,
+        "details": details_of(probe),
         "direction": OUT,
         "confirms": True,
         "error": "lost",
     }
-    sink.write(Result(where, "node-1", 0.0, Outcome.TIMEOUT, 0.01, phases, details=details_of(probe), **known, **more))
+    assert {each.name for each in dataclasses.fields(Result)} == {*known, *udp, *UNWRITTEN}, "a new field of a result"
+    sink.write(Result(**known, **(udp if probe == "udp" else {})))
     return set(json.loads(capsys.readouterr().out))
 
 
