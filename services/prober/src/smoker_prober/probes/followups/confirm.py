@@ -22,21 +22,45 @@ SPREAD = 1.0  # seconds beyond it, at random: failures of one moment are not rep
 MOST = 12  # confirmations an interval
 
 
+class Budget:
+    """Allows `MOST` confirmations in any `interval` seconds, which may be set anew."""
+
+    def __init__(self, interval: float) -> None:
+        self.interval = interval
+        self._begun: deque[float] = deque(maxlen=MOST)
+
+    def has_room(self, now: float) -> bool:
+        """Return whether one more may begin at `now`: none with so short an interval that the next round confirms."""
+        full = len(self._begun) == MOST and now - self._begun[0] < self.interval
+        return not full and self.interval >= AFTER + SPREAD
+
+    def spend(self, now: float) -> None:
+        """Record that one begins at `now`."""
+        self._begun.append(now)
+
+
 class Confirmations:
     """Runs confirmations, each after a pause, within the budget of `interval` seconds, which may be set anew."""
 
     def __init__(self, interval: float, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.interval, self._clock = interval, clock
-        self._begun: deque[float] = deque(maxlen=MOST)
+        self._budget, self._clock = Budget(interval), clock
         self._pool = Pool(MOST)
+
+    @property
+    def interval(self) -> float:
+        """Seconds of the budget."""
+        return self._budget.interval
+
+    @interval.setter
+    def interval(self, seconds: float) -> None:
+        self._budget.interval = seconds
 
     def later(self, confirm: Callable[[], None]) -> bool:
         """Run `confirm` in some seconds. Return whether the budget has room for it."""
         now = self._clock()
-        full = len(self._begun) == MOST and now - self._begun[0] < self.interval
-        if full or self._pool.full() or self.interval < AFTER + SPREAD:
-            return False  # with so short an interval the next round is the confirmation
-        self._begun.append(now)
+        if self._pool.full() or not self._budget.has_room(now):
+            return False
+        self._budget.spend(now)
         self._pool.start(gevent.Greenlet(_after, AFTER + random.uniform(0, SPREAD), confirm))  # noqa: S311  not secret
         return True
 
