@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import socket
 from collections.abc import Iterator
 
@@ -11,7 +12,7 @@ import pytest
 from gevent.event import Event
 from gevent.server import StreamServer
 
-from smoker_common.fetch import Fetched, FetchError, Line
+from smoker_common.fetch import Fetched, FetchError, Line, _Answer
 from smoker_common.listen import tcp_listener
 
 HOST, PATH = "127.0.0.1", "/api"
@@ -119,3 +120,20 @@ def test_a_request_on_a_connection_that_is_closed_meanwhile(peer: Peer, line: Li
     with pytest.raises(FetchError):
         asking.get(timeout=PLENTY)
     assert peer.connections == 1
+
+
+def test_an_answer_is_freed_at_once(peer: Peer, line: Line) -> None:
+    """Nothing of an answer waits for the garbage collector: with thousands of probers it would be their bodies."""
+    gc.collect()
+    gc.disable()
+    try:
+        before = answers()  # of other tests, whose exceptions hold them
+        line.fetch_news(PATH, tag="", seconds=PLENTY, limit=LIMIT)
+        assert answers() == before
+    finally:
+        gc.enable()
+
+
+def answers() -> int:
+    """Return how many answers there are in memory."""
+    return sum(isinstance(each, _Answer) for each in gc.get_objects())

@@ -47,3 +47,15 @@ def test_equal_words_of_all_states_are_one_object() -> None:
     heard = [each.node for state in states for each in state.heard]
     assert heard
     assert len({id(word) for word in heard}) == len(set(heard))
+
+
+def test_places_of_pods_are_one_object() -> None:
+    """Probers that list the same echo and DNS pods share one list in memory; one that lists others keeps its own."""
+    echoes, dns = {"tcp": ["node-1", "node-2"]}, {"node-1": "kube-system/coredns-1"}
+    same = [State(node=node, at=1.0, interval=30.0, timeout=5.0, echoes=echoes, dns_pods=dns) for node in ("a", "b")]
+    first, second = (decode(encode(state)) for state in same)
+    assert first.echoes is second.echoes
+    assert first.dns_pods is second.dns_pods
+    other = decode(encode(msgspec.structs.replace(same[0], echoes={"tcp": ["node-3"]})))
+    assert other.echoes == {"tcp": ["node-3"]}
+    assert first.echoes == echoes

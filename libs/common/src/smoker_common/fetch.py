@@ -100,6 +100,8 @@ class Line:
         finally:
             if self._closed or attempt.answer is None or not attempt.answer.reusable:
                 self.drop()
+            if attempt.answer is not None:
+                attempt.answer.release()
         return Fetched(b"".join(answer.body) if answer.status == OK else None, answer.tag or tag)
 
     def close(self) -> None:
@@ -209,6 +211,10 @@ class _Answer:
             raise _WrongAnswer(f"closed the connection before the end of its answer, after {self.arrived} bytes")
         self._status = self.status
         self.complete = True  # RFC 9112 section 6.3: a body without a length ends with the connection
+
+    def release(self) -> None:
+        """Drop the parser, whose reference to this answer keeps both, and the body, until the garbage is collected."""
+        del self._parser
 
     def on_message_begin(self) -> None:
         self._over = self._over or self.complete

@@ -32,6 +32,7 @@ ROUNDS = 3  # a result older than this many intervals is outdated
 TIMEOUTS = 3  # probes of one round that may come before it
 FLAPS = 4  # short streaks of failures in its history from which a path is unsteady,
 OFTEN = 0.1  # if they are this share of its results
+PROBERS = 16_384  # that are one object in all parts
 LAYOUTS = 8192  # places of paths that cells share: most probers list their paths in the same order
 
 
@@ -54,7 +55,7 @@ class Part:
     partial: list[Cell] = field(default_factory=list)  # on which some flows always fail
     planes: Counter[str] = field(default_factory=Counter)
     to: dict[str, list[Cell]] = field(default_factory=dict)  # by target
-    far: set[Prober] = field(default_factory=set)  # the probers at the far ends
+    far: tuple[Prober, ...] = ()  # the probers at the far ends
     known: int = 0
     unsteady: list[Cell] = field(default_factory=list)
     past: int = 0
@@ -208,7 +209,7 @@ def part_of(state: State, now: float) -> Part:
     for each in part.cells:
         part.planes[each.plane] += 1
         part.to.setdefault(each.target, []).append(each)
-        part.far.add(far_prober(each))
+    part.far = tuple({far_prober(each) for each in part.cells})
     part.count()
     return part
 
@@ -288,7 +289,14 @@ def _set(cell: Cell, bit: int, path: PathState, place: int, *, bad: bool) -> Non
 
 
 def far_prober(cell: Cell) -> Prober:
-    return cell.target, HOST if cell.plane.endswith(HOST) else POD
+    """Return the prober at the target of `cell`."""
+    return _prober(cell.target, HOST if cell.plane.endswith(HOST) else POD)
+
+
+@lru_cache(maxsize=PROBERS)
+def _prober(node: str, network: str) -> Prober:
+    """Return one object for the same prober."""
+    return node, network
 
 
 @lru_cache(maxsize=LAYOUTS)

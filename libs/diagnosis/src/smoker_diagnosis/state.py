@@ -6,6 +6,7 @@ the difference between two instants of one document, so no other machine's wall 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from sys import intern
 from typing import Any, Literal
 
@@ -16,6 +17,8 @@ VERSION = 1
 WORDS = ("target", "plane", "family", "probe", "zone", "last", "offender")  # fields of a path that repeat
 ZERO = 0.0  # shared: each float that is decoded is an object of its own
 NO_FAILURES: dict[str, int] = {}  # shared, and never changed
+SMALL = 256  # Python has one object for each integer up to this
+PLACES = ("echoes", "dns_pods")  # fields of a state that most probers know alike
 LARGEST = 64 * 1024 * 1024  # bytes of a document that `decode` reads
 
 Role = Literal["service", "peer", "dns", "external", "cluster"]
@@ -164,9 +167,11 @@ class _Head(msgspec.Struct):
 
 
 _FLOATS = tuple(field.name for field in msgspec.structs.fields(PathState) if field.type is float)
+_INTEGERS = ("mtu", "sent")  # the large ones
 _encoder = msgspec.json.Encoder()
 _head = msgspec.json.Decoder(_Head)
 _decoder = msgspec.json.Decoder(State)
+_places: dict[str, Any] = {}  # by field of `PLACES`: its last value
 
 
 def encode(state: State) -> bytes:
@@ -192,6 +197,14 @@ def decode(document: bytes, before: State | None = None) -> State:
 
 def _shared(state: State, before: State | None) -> State:
     """Return `state` with equal values as one object: thousands of states contain few different ones."""
+    for field in ("cluster", "node", "zone"):
+        force_setattr(state, field, intern(getattr(state, field)))
+    for field in PLACES:
+        found = getattr(state, field)
+        if found == _places.get(field):
+            force_setattr(state, field, _places[field])
+        else:
+            _places[field] = found
     known: set[int] = set()  # identities of what `before` has made one object already
     if before is not None:
         _reuse(state.paths, before.paths)
@@ -213,8 +226,17 @@ def _share_path(path: PathState) -> None:
     for field in _FLOATS:
         if not getattr(path, field):
             force_setattr(path, field, ZERO)
+    for field in _INTEGERS:
+        if getattr(path, field) > SMALL:
+            force_setattr(path, field, _one(getattr(path, field)))
     if not path.failures:
         force_setattr(path, "failures", NO_FAILURES)
+
+
+@lru_cache(maxsize=1024)
+def _one(number: int) -> int:
+    """Return one object for equal numbers."""
+    return number
 
 
 def _reuse(new: list[Any], old: list[Any]) -> None:
