@@ -6,7 +6,8 @@ import dataclasses
 import json
 from dataclasses import dataclass
 
-PORTS = {"tcp": 8080, "udp": 8081, "train": 862}  #: of the far end, by probe
+PORTS = {"tcp": 8080, "udp": 8081, "train": 862, "dns": 53, "tls": 443}  #: of the far end, by probe
+NAME = "bench.example."  #: in the far end's DNS and in its certificate
 GO = "go\n"  #: the word to begin
 
 
@@ -17,13 +18,14 @@ class Job:
     The first address is for warming up and not among the results.
     """
 
-    probe: str  #: tcp, udp or train
+    probe: str  #: a key of `PORTS`
     addresses: list[str]
     together: int  #: so many at once; when all have ended, `pause` seconds, then the next
     pause: float
     timeout: float
     packets: int = 0  #: of a train
     spread: float = 0.0  #: of a train, seconds
+    ca: str = ""  #: the file of the CA that the far end's certificate is from
 
     @property
     def port(self) -> int:
@@ -49,7 +51,7 @@ class Probed:
     address: str
     outcome: str
     duration: float = 0.0  #: of the whole probe, by the clock
-    clock: float = 0.0  #: around what the truth is of: connect (TCP), send and wait (UDP)
+    clock: float = 0.0  #: around what the truth is of: connect (TCP, TLS), send and wait (UDP, DNS)
     rtts: tuple[float, ...] = ()  #: reported: one, none where it failed, many of a train
     method: str = ""
     sent: int = 0  #: packets of a train

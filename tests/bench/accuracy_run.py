@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import time
@@ -10,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.prober.probes.pki import Authority
+
 from .accuracy_frames import Packet
-from .accuracy_job import GO, Job, Probed
-from .accuracy_lab import Captured, Lab, Wire
+from .accuracy_job import GO, NAME, Job, Probed
+from .accuracy_lab import Captured, Child, Lab, Wire
 from .accuracy_quota import Group, Throttled, limited
 from .build import BUILD, HERE, OUTPUT, BenchError, make
 
@@ -59,6 +62,7 @@ class Runner:
     lab: Lab
     clock: Path | None
     until: float  #: an instant of the monotonic clock: nothing begins after it
+    authority: Authority  #: of the far end's certificate
     _next: int = 0
     _groups: int = 0
 
@@ -67,7 +71,8 @@ class Runner:
         begin, count = self._next, load.together * load.bursts + 1
         self._next += count
         addresses = [wire.address(number) for number in range(begin, begin + count)]
-        return Job(load.probe, addresses, load.together, load.pause, load.timeout, load.packets, load.spread)
+        ca = str(self.authority.file)
+        return Job(load.probe, addresses, load.together, load.pause, load.timeout, load.packets, load.spread, ca)
 
     def run(self, wire: Wire, load: Load, programs: Sequence[str] = (WORKER,)) -> Seen:
         """Run one program after the other, with an echo that has all the CPU it can use."""
@@ -75,7 +80,7 @@ class Runner:
         seen = Seen()
         with contextlib.ExitStack() as stack:
             near = stack.enter_context(self.lab.capture(self.lab.prober, wire))
-            stack.enter_context(self.lab.child(self.lab.far, ECHO)).wait_ready()
+            stack.enter_context(self._echo()).wait_ready()
             for program in programs:
                 self._do(program, wire, load, seen)
         seen.near = near.packets
@@ -87,7 +92,7 @@ class Runner:
         found: list[tuple[Seen, Captured, Captured]] = []
         with contextlib.ExitStack() as stack:
             group = stack.enter_context(self._group(quota))
-            echo = stack.enter_context(self.lab.child(self.lab.far, ECHO))
+            echo = stack.enter_context(self._echo())
             echo.wait_ready()
             if group:
                 self._keep_busy(stack, *others)
@@ -111,6 +116,14 @@ class Runner:
         child.say(Job(load.probe, addresses, load.together, load.pause, load.timeout).dumps())
         child.wait_ready()
         child.say(GO)
+
+    def _echo(self) -> contextlib.AbstractContextManager[Child]:
+        return self.lab.child(self.lab.far, ECHO, str(self.certificate))
+
+    @functools.cached_property
+    def certificate(self) -> Path:
+        """The far end's certificate."""
+        return self.authority.issue("far", san=f"DNS:{NAME.removesuffix('.')}")
 
     def _begin(self) -> None:
         if time.monotonic() > self.until:

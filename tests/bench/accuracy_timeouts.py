@@ -28,7 +28,7 @@ def measure(runner: Runner, say: Callable[[str], None]) -> tuple[str, list[str]]
     for probe in ("tcp", "udp"):
         say(f"false timeouts: {probe}")
         try:
-            seen = runner.run(DIRECT, Load(probe, TOGETHER, BURSTS, QUOTA, timeout=LIMIT), programs(runner))
+            seen = runner.run(DIRECT, Load(probe, TOGETHER, BURSTS, QUOTA, timeout=LIMIT), programs(runner, probe))
         except BenchError as why:
             broken.append(f"false timeouts, {probe}: {why}")
             continue

@@ -10,17 +10,19 @@ monkey.patch_all()
 
 import socket
 import sys
+from typing import Any
 
 import gevent
 
 from smoker_prober.network.resolve import Address
-from smoker_prober.probes import run
+from smoker_prober.probes import dns, run, tls
 from smoker_prober.probes.followups import train
 from smoker_prober.target import Target, service_path
 
-from .accuracy_job import GO, Job, Probed
+from .accuracy_job import GO, NAME, Job, Probed
 
-CLOCKED = {"tcp": ("connect",), "udp": ("send", "wait")}
+#: By probe, the phases that last as long as the exchange whose RTT it reports.
+CLOCKED = {"tcp": ("connect",), "udp": ("send", "wait"), "dns": ("send", "wait"), "tls": ("connect",)}
 
 
 def probe(job: Job, address: str) -> Probed:
@@ -28,8 +30,15 @@ def probe(job: Job, address: str) -> Probed:
     return _train(job, address) if job.probe == "train" else _probe(job, address)
 
 
+def _options(job: Job) -> Any:
+    if job.probe == "dns":
+        return dns.Options(name=NAME)
+    return tls.Options(server_name=NAME.removesuffix("."), ca=job.ca) if job.probe == "tls" else None
+
+
 def _probe(job: Job, address: str) -> Probed:
-    result = run(Target(job.probe, address, job.port, service_path(address, job.port)), "bench", job.timeout)
+    target = Target(job.probe, address, job.port, service_path(address, job.port), _options(job))
+    result = run(target, "bench", job.timeout)
     return Probed(
         address,
         str(result.outcome),
