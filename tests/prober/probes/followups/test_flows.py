@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -171,6 +173,25 @@ def test_peers_have_them_unless_the_plan_turns_them_off(variables: dict[str, str
         not variables,
     ]
     assert not any(isinstance(each, base.Flows) for each in of_service[0].followups)
+
+
+@pytest.mark.parametrize("wanted", ["true", "false"])
+def test_they_are_imported_only_where_the_plan_asks_for_them(wanted: str) -> None:
+    """A plan without flows and kept flow has targets and rounds, and neither module is imported."""
+    program = f"""
+import os, sys
+os.environ |= {{"FLOWS": "{wanted}", "KEPT_FLOW": "{wanted}", "SERVER_HOST": "127.0.0.1"}}
+import smoker_prober.assembly
+from smoker_prober.config.service import hosts
+from smoker_prober.round import Round
+from smoker_prober.settings import read
+settings, _ = read(os.environ)
+rounds = [Round.of(settings, targets) for targets in hosts(settings).values()]
+print(*sorted(name.rpartition(".")[2] for name in sys.modules if name.startswith("smoker_prober.probes.followups.")))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=PLENTY, check=True)
+    assert ("kept_flow" in done.stdout.split(), "flows" in done.stdout.split()) == (wanted == "true",) * 2
+    assert "train" in done.stdout.split()
 
 
 def test_a_failed_probe_is_noted_by_the_round() -> None:
