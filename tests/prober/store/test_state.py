@@ -164,6 +164,23 @@ def test_a_lost_train_says_no_direction() -> None:
     assert (path.lost, path.requests_lost, path.replies_lost) == (10, 0, 0)
 
 
+def test_a_peer_has_failed_if_nothing_worked_since_the_first_failure() -> None:
+    """Paths that were not probed since then do not count; one failure can be chance, and a later success ends it."""
+    state = sink()
+    for probe in ("tcp", "udp", "http"):
+        state.keep(made(probe=probe, began=990.0))
+    assert not state.failing("node-2", "pod")
+    state.keep(made(Outcome.TIMEOUT, began=1000.0))
+    assert not state.failing("node-2", "pod")
+    state.keep(made(Outcome.TIMEOUT, began=1002.0, confirms=True))
+    assert state.failing("node-2", "pod")
+    assert not state.failing("node-2", "host")
+    state.keep(made(Outcome.LOCAL_ERROR, probe="udp", began=1003.0))
+    assert state.failing("node-2", "pod")
+    state.keep(made(probe="http", began=1005.0))
+    assert not state.failing("node-2", "pod")
+
+
 CLEAN, LOSSY = Train(10, 0, 0, 0, 0, 0, 0, (), None), Train(10, 6, 0, 0, 0, 2, 4, (), None)
 
 
@@ -229,10 +246,12 @@ def test_the_error_of_the_last_failure() -> None:
 def test_a_forgotten_path_is_gone() -> None:
     """And is no reason to say that a node fails."""
     state = sink()
-    state.keep(made(Outcome.TIMEOUT))
+    for probe in ("tcp", "udp"):
+        state.keep(made(Outcome.TIMEOUT, probe=probe))
     assert state.failing("node-2", "pod")
     assert not state.failing("node-2", "host")
-    state.forget("tcp", PEER)
+    for probe in ("tcp", "udp"):
+        state.forget(probe, PEER)
     assert read(state).paths == []
     assert not state.failing("node-2", "pod")
 

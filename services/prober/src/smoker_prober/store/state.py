@@ -28,6 +28,7 @@ ERROR = 200  # characters of an error
 SAMPLES = 20  # round-trip times that the percentiles cover
 STARVED = 0.25  # share of time that this process waited for a CPU
 LOOK = 5.0  # seconds between two looks at that
+TWICE = 2  # failures that are more than chance
 HISTORY = 120  # rounds that say how often a path fails: an hour with the default interval
 FLOWS = 90.0  # seconds, beside three intervals, for which flows that fail count: they are checked once a minute
 SHORT = 2.5  # intervals from the first failure of a streak to the success that ends it; a longer one is no chance
@@ -219,16 +220,23 @@ class States:
         self._changes += 1
 
     def failing(self, node: str, network: str) -> bool:
-        """Return whether every path to the prober on `node` and `network` fails, and there is one."""
+        """Return whether the prober on `node` and `network` has failed: since a first failure, no path to it worked.
+
+        Not every path has been probed since then: a node can become not ready before a round is over.
+        """
         seen = [
-            state.last != Outcome.SUCCESS
+            state
             for state in self._paths.values()
             if state.role == PEER
             and state.target == node
-            and state.last
+            and state.last not in ("", Outcome.LOCAL_ERROR)
             and _network_at_the_end(state.plane) == network
         ]
-        return bool(seen) and all(seen)
+        failed = [state for state in seen if state.last != Outcome.SUCCESS]
+        if sum(state.streak for state in failed) < TWICE:
+            return False
+        first = min(state.since for state in failed)
+        return all(state.at <= first for state in seen if state.last == Outcome.SUCCESS)
 
     def document(self, zone: str, mesh_state: Callable[[], MeshState]) -> tuple[str, bytes]:
         """Return the ETag and the state as JSON."""
