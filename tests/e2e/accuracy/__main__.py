@@ -6,6 +6,7 @@ The release must be installed already (make e2e-accuracy does that). E2E_FAULTS 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -96,17 +97,22 @@ def table(outcomes: Sequence[Outcome]) -> str:
         times = " | ".join("" if seconds is None else f"{seconds:.0f} s" for seconds in (each.seconds, each.closed))
         lines.append(f"| {each.row.name} | {each.row.nika} | {each.word} | {times} | {said} |")
     right = sum(each.word == "right" for each in outcomes)
-    opened = _spread("open after", [each.seconds for each in outcomes])
+    opened = _spread("open after", [each.seconds for each in outcomes if each.row.right])
     closed = _spread("closed after", [each.closed for each in outcomes if each.seconds is not None])
     return "\n".join([*lines, "", f"{right} of {len(outcomes)} right{opened}{closed}"])
 
 
 def _spread(what: str, found: Sequence[float | None]) -> str:
-    times = sorted(each for each in found if each is not None)
+    """Return median and percentile of all rows. A row without the event is slower than every other one."""
+    times = sorted(math.inf if each is None else each for each in found)
     if not times:
         return ""
-    high = times[max(0, -(-95 * len(times) // 100) - 1)]  # nearest rank
-    return f"; {what}: median {times[len(times) // 2]:.0f} s, p95 {high:.0f} s, longest {times[-1]:.0f} s"
+    median, high = (times[max(0, math.ceil(share * len(times)) - 1)] for share in (0.5, 0.95))  # nearest rank
+    return f"; {what}: median {_seconds(median)}, p95 {_seconds(high)}, longest {_seconds(times[-1])}"
+
+
+def _seconds(time: float) -> str:
+    return "not in time" if math.isinf(time) else f"{time:.0f} s"
 
 
 def main() -> int:
@@ -115,6 +121,7 @@ def main() -> int:
     parser.add_argument("--release", default="smoker")
     parser.add_argument("--namespace", default="smoker")
     parser.add_argument("--row", default="", help="only rows whose name has this in it")
+    parser.add_argument("--patience", type=float, default=FOR, help="seconds to name a fault")
     chosen = parser.parse_args()
     lab = Lab(Release(chosen.release, Namespace(chosen.namespace), "helm"), nodes())
     outcomes = []
@@ -123,7 +130,7 @@ def main() -> int:
             continue
         if not await_health(lab):
             print(f"not healthy before {row.name}: {list(map(headline, lab.open()))}", file=sys.stderr)
-        outcomes.append(one(row, lab))
+        outcomes.append(one(row, lab, chosen.patience))
         print(
             f"{row.name}: {outcomes[-1].word} {outcomes[-1].seconds or 0:.1f} s {outcomes[-1].said}",
             file=sys.stderr,
