@@ -1,6 +1,6 @@
 // Bundle the libraries of the hub's page into a folder: `node dev/page/vendor.mjs FOLDER`. The same input gives the same bytes.
 import { build } from "esbuild";
-import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -20,7 +20,7 @@ const UI_TYPES = `${UI.slice(0, UI.indexOf("import"))}export type { Signal, Read
 import { h } from "preact";
 export declare const html: (strings: TemplateStringsArray, ...values: any[]) => ReturnType<typeof h>;
 `.trimStart();
-const LICENSES = ["preact", "@preact/signals", "@preact/signals-core", "htm", "uplot"];
+const LICENSES = ["preact", "@preact/signals", "@preact/signals-core", "htm"];
 
 /** @param {string} name */
 const license = async (name) => `== ${name}\n\n${await readFile(join(here, "node_modules", name, "LICENSE"), "utf8")}`;
@@ -29,8 +29,5 @@ const options = { bundle: true, format: "esm", minify: true, target: "es2022", l
 
 await mkdir(folder, { recursive: true });
 await build({ ...options, stdin: { contents: UI, resolveDir: here }, outfile: join(folder, "ui.js") });
-await build({ ...options, stdin: { contents: 'export { default } from "uplot";', resolveDir: here }, outfile: join(folder, "uplot.js") });
 await writeFile(join(folder, "ui.d.ts"), UI_TYPES);
-await writeFile(join(folder, "uplot.d.ts"), 'export { default } from "uplot";\n');
 await writeFile(join(folder, "LICENSES"), (await Promise.all(LICENSES.map(license))).join("\n"));
-await copyFile(join(here, "node_modules/uplot/dist/uPlot.min.css"), join(folder, "uplot.css"));

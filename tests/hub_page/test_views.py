@@ -112,6 +112,42 @@ def test_a_name_of_63_characters(chromium: Any, small: SimulatedHub, width: int)
             assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+HOUR: dict[str, Any] = {
+    "since": 1_700_000_000,
+    "until": 1_700_003_600,
+    "at": list(range(1_700_000_040, 1_700_003_600, 60)),
+    "paths": [4] * 60,
+    "failing": [3 if 20 <= minute < 30 else 0 for minute in range(60)],
+    "rtt": [0 if 40 <= minute < 45 else 300 + 10 * (minute % 7) for minute in range(60)],
+}
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_chart_of_a_node(chromium: Any, broken: SimulatedHub, width: int) -> None:
+    """A line with a gap where no sample is, a block of steps where paths fail, and the values under the pointer."""
+    with opened(chromium) as tab:
+        tab.page.set_viewport_size({"width": width, "height": 740})
+        tab.page.route("**/api/v1/rollups*", lambda route: route.fulfill(json=HOUR))
+        tab.page.goto(f"{broken.address}?view=node&name=node-1")
+        chart = tab.page.locator(".chart svg")
+        chart.wait_for()
+        line, steps = (chart.locator(f"path.{name}").get_attribute("d") for name in ("rtt", "failing"))
+        assert (line.count("M"), line.count("L"), steps.count("M")) == (2, 53, 10)
+        labels = chart.locator("text").all_text_contents()
+        assert {"0 ms", "0.4 ms", "3"} <= set(labels)
+        assert sum(":" in each for each in labels) >= 2
+        box = chart.bounding_box()
+        assert box["width"] <= width
+        for minute, words in (
+            (25, ("RTT, median 0.34 ms", "failing paths 3")),
+            (42, ("RTT, median \u2013", "failing paths 0")),
+        ):
+            # The margins beside the drawing are 58 and 34 pixels.
+            tab.page.mouse.move(box["x"] + 58 + (box["width"] - 92) * (40 + 60 * minute) / 3600, box["y"] + 80)
+            for word in words:
+                tab.page.wait_for_selector(f".legend :text('{word}')")
+
+
 def test_a_hostile_name_is_text(tab: Tab, broken: SimulatedHub) -> None:
     """Markup and bidirectional controls in a node's name are shown as text."""
     tab.page.goto(broken.address)

@@ -28,8 +28,8 @@ PARAMETERS = tuple(
     Parameter(name, "a filter of the page")
     for name in ("view", "name", "id", "from", "to", "plane", "family", "probe", "zone", "show", "at")
 )
-#: What a browser loads only once a view needs it, and the types, which it never does.
-LATER = frozenset({"app/chart.js", "app/types.js", "vendor/uplot.js", "vendor/uplot.css"})
+#: The types, which a browser never loads.
+LATER = frozenset({"app/types.js"})
 
 
 def document(summary: Summary, findings: Findings, nodes: Sequence[Node]) -> str:

@@ -1,67 +1,92 @@
-// The chart of a node's minutes, drawn by uPlot. It is a separate module, so a browser loads it only to show a chart.
-import uPlot from "../vendor/uplot.js";
+// The chart of a node's minutes: the median RTT as a line, failing paths as steps. Two scales, and the values under the pointer.
+import { html, useEffect, useRef, useState } from "../vendor/ui.js";
+import { clock, digits } from "./words.js";
 
 /** @typedef {import("./types.js").Rollups} Minutes */
 
-const HEIGHT = 190; // pixels
+const HEIGHT = 190, TOP = 8, BOTTOM = 22, LEFT = 58, RIGHT = 34; // pixels; the margins have the labels
+const LABELS = 80; // least pixels from one label of the time to the next
+const STEPS = [60, 300, 900, 1_800, 3_600, 10_800, 21_600, 43_200, 86_400]; // seconds from one of these labels to the next
 
-style();
+/** @param {{ minutes: Minutes, label: string }} props */
+export function Chart({ minutes, label }) {
+  const box = useRef(/** @type {HTMLDivElement | null} */ (null));
+  const [width, setWidth] = useState(0);
+  const [under, setUnder] = useState(-1); // number of the minute under the pointer; -1: none
+  useEffect(() => {
+    if (!box.current) return;
+    const observer = new ResizeObserver(([entry]) => setWidth(Math.floor(entry.contentRect.width)));
+    observer.observe(box.current);
+    return () => observer.disconnect();
+  }, []);
+  const { at, failing, rtt } = minutes;
+  const shown = at[under] === undefined ? null : under;
+  return html`
+    <div class="chart" ref=${box}>
+      ${width > LEFT + RIGHT && html`<${Drawing} minutes=${minutes} label=${label} width=${width} under=${shown} choose=${setUnder} />`}
+      <p class="legend soft" aria-hidden="true">
+        <span>${shown === null ? "" : clock(at[shown])}</span>
+        <span class="rtt">RTT, median ${shown === null || !rtt[shown] ? "–" : `${digits(rtt[shown] / 1000)} ms`}</span>
+        <span class="failing">failing paths ${shown === null ? "–" : failing[shown]}</span></p>
+    </div>`;
+}
 
-/** Load the style sheet of the library. */
-function style() {
-  const sheet = document.createElement("link");
-  sheet.rel = "stylesheet";
-  sheet.href = new URL("../vendor/uplot.css", import.meta.url).href;
-  document.head.append(sheet);
+/** @param {{ minutes: Minutes, label: string, width: number, under: number | null, choose: (place: number) => void }} props */
+function Drawing({ minutes, label, width, under, choose }) {
+  const { since, until, at, failing, rtt } = minutes;
+  const [inner, floor] = [width - LEFT - RIGHT, HEIGHT - BOTTOM];
+  const ms = ticks(Math.max(...rtt) / 1000, 0.01), paths = ticks(Math.max(...failing), 1);
+  /** @param {number} moment */
+  const x = (moment) => LEFT + ((moment - since) / (until - since)) * inner;
+  /** @param {number} value @param {number[]} scale */
+  const y = (value, scale) => floor - (value / scale[scale.length - 1]) * (floor - TOP);
+  /** @param {number} place */
+  const end = (place) => Math.min(until, at[place] + 60, at[place + 1] ?? until);
+  const line = at.map((moment, place) => (rtt[place] ? `${rtt[place - 1] ? "L" : "M"}${x(moment).toFixed(1)} ${y(rtt[place] / 1000, ms).toFixed(1)}h.1` : "")).join("");
+  const steps = at.map((moment, place) => (failing[place] ? `M${x(moment).toFixed(1)} ${floor}V${y(failing[place], paths).toFixed(1)}H${Math.max(x(moment) + 1, x(end(place))).toFixed(1)}V${floor}z` : "")).join("");
+  /** @param {PointerEvent} event */
+  const move = (event) => {
+    const frame = /** @type {Element} */ (event.currentTarget).getBoundingClientRect();
+    const moment = since + ((event.clientX - frame.left - LEFT) / inner) * (until - since);
+    choose(at.reduce((best, one, place) => (Math.abs(one - moment) < Math.abs(at[best] - moment) ? place : best), 0));
+  };
+  return html`
+    <svg width=${width} height=${HEIGHT} role="img" aria-label=${label} onPointerMove=${move} onPointerLeave=${() => choose(-1)}>
+      ${ms.map((value) => html`<path class="grid" d=${`M${LEFT} ${y(value, ms)}h${inner}`} /><text x=${LEFT - 8} y=${y(value, ms) + 4} text-anchor="end">${value} ms</text>`)}
+      ${paths.map((value) => html`<text x=${width - RIGHT + 8} y=${y(value, paths) + 4}>${value}</text>`)}
+      ${times(since, until, inner).map(([moment, text]) => html`<text x=${x(moment)} y=${HEIGHT - 5} text-anchor="middle">${text}</text>`)}
+      <path class="failing" d=${steps} /><path class="rtt" d=${line} />
+      ${under !== null && html`<path class="pointer" d=${`M${x(at[under])} ${TOP}V${floor}`} />`}
+    </svg>`;
 }
 
 /**
- * Draw the minutes into a box. Return a function that removes the chart.
- * @param {HTMLElement} box
- * @param {Minutes} minutes
+ * Return the labels of a scale from 0 to at least `most`, one, two or five of a power of ten apart.
+ * @param {number} most
+ * @param {number} least  From one label to the next.
  */
-export function draw(box, minutes) {
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  let chart = make(box, minutes);
-  const again = () => {
-    chart.destroy();
-    chart = make(box, minutes);
-  };
-  const observer = new ResizeObserver(() => chart.setSize({ width: box.clientWidth, height: HEIGHT }));
-  observer.observe(box);
-  dark.addEventListener("change", again);
-  return () => {
-    observer.disconnect();
-    dark.removeEventListener("change", again);
-    chart.destroy();
-  };
+function ticks(most, least) {
+  const rough = most / 4, power = 10 ** Math.floor(Math.log10(rough || 1));
+  const step = Math.max(least, [1, 2, 5, 10].map((part) => part * power).find((each) => each >= rough) ?? least);
+  const many = Math.max(1, Math.ceil(most / step - 1e-9));
+  return Array.from({ length: many + 1 }, (_, place) => Number((place * step).toPrecision(12)));
 }
 
-/** @param {HTMLElement} box @param {Minutes} minutes */
-function make(box, { since, until, at, failing, rtt }) {
-  const style = getComputedStyle(box);
-  /** @param {string} name */
-  const colour = (name) => style.getPropertyValue(name).trim();
-  const [ink, line, bad, calm] = [colour("--soft"), colour("--line"), colour("--fail"), colour("--focus")];
-  const font = `11px ${style.fontFamily}`;
-  const axis = { stroke: ink, font, grid: { stroke: line, width: 1 }, ticks: { show: false } };
-  /** @type {import("../vendor/uplot.js").default.Options} */
-  const options = {
-    width: box.clientWidth,
-    height: HEIGHT,
-    cursor: { drag: { x: false, y: false }, points: { size: 6 } },
-    legend: { live: true },
-    scales: { x: { range: [since, until] }, paths: { range: (_, __, high) => [0, Math.max(1, high)] }, ms: { range: (_, __, high) => [0, Math.max(0.1, high * 1.15)] } },
-    axes: [
-      { ...axis, grid: { show: false }, values: [[86_400, "{DD}.{MM}."], [3_600, "{HH}:{mm}"], [60, "{HH}:{mm}"]].map(([step, text]) => [step, text, null, null, null, null, null, null, 1]) },
-      { ...axis, scale: "ms", size: 52, values: (_, values) => values.map((value) => `${value} ms`) },
-      { ...axis, scale: "paths", side: 1, size: 46, grid: { show: false }, incrs: [1, 2, 5, 10, 20, 50, 100, 1_000, 10_000] },
-    ],
-    series: [
-      { value: (_, moment) => (moment === null ? "–" : new Date(moment * 1000).toLocaleTimeString("en-GB")) },
-      { label: "RTT, median", scale: "ms", stroke: calm, width: 1.5, points: { show: false }, value: (_, value) => (value === null ? "–" : `${value.toFixed(2)} ms`) },
-      { label: "failing paths", scale: "paths", stroke: bad, fill: `color-mix(in srgb, ${bad} 18%, transparent)`, width: 1.5, points: { show: false }, paths: uPlot.paths.stepped?.({ align: 1 }), value: (_, value) => (value === null ? "–" : String(value)) },
-    ],
-  };
-  return new uPlot(options, [at, rtt.map((value) => (value ? value / 1000 : null)), failing], box);
+/**
+ * Return moments and their labels: full minutes, hours or days of the local time.
+ * @param {number} since
+ * @param {number} until
+ * @param {number} pixels
+ * @returns {[number, string][]}
+ */
+function times(since, until, pixels) {
+  const step = STEPS.find((each) => ((until - since) / each) * LABELS <= pixels) ?? STEPS[STEPS.length - 1];
+  const ahead = new Date(since * 1000).getTimezoneOffset() * -60;
+  /** @type {[number, string][]} */
+  const found = [];
+  for (let moment = Math.ceil((since + ahead) / step) * step - ahead; moment <= until && found.length < 100; moment += step) {
+    const options = /** @type {Intl.DateTimeFormatOptions} */ (step < 86_400 ? { hour: "2-digit", minute: "2-digit" } : { day: "2-digit", month: "2-digit" });
+    found.push([moment, new Date(moment * 1000).toLocaleString("en-GB", options)]);
+  }
+  return found;
 }

@@ -1,5 +1,6 @@
 // A node minute by minute: failing paths and round-trip time.
-import { html, useEffect, useRef } from "../vendor/ui.js";
+import { html } from "../vendor/ui.js";
+import { Chart } from "./chart.js";
 import { useResource } from "./load.js";
 import { Spans, useSpan } from "./span.js";
 import { clock, counted, digits, shown } from "./words.js";
@@ -16,7 +17,7 @@ export function Rollups({ name }) {
       <${Spans} />
       ${found.at.length < 2
         ? html`<p class="soft">The history has less than two minutes of this period.</p>`
-        : html`<${Drawing} minutes=${found} label=${summed(name, found)} /><p class="soft hint below">${summed(name, found)}</p>`}
+        : html`<${Chart} minutes=${found} label=${summed(name, found)} /><p class="soft hint below">${summed(name, found)}</p>`}
     </section>`;
 }
 
@@ -26,21 +27,4 @@ function summed(name, { at, failing, rtt }) {
   const when = clock(at[failing.indexOf(worst)]);
   const median = [...rtt].sort((one, two) => one - two)[rtt.length >> 1];
   return `Paths from ${shown(name)}: ${worst ? `at most ${counted(worst, "path")} failed, at ${when}` : "none failed"}; RTT mostly ${digits(median / 1000)} ms.`;
-}
-
-/** The chart. Its library is loaded only here. @param {{ minutes: Minutes, label: string }} props */
-function Drawing({ minutes, label }) {
-  const box = useRef(/** @type {HTMLDivElement | null} */ (null));
-  useEffect(() => {
-    let over = false;
-    let end = () => {};
-    import("./chart.js").then(({ draw }) => {
-      if (!over && box.current) end = draw(box.current, minutes);
-    });
-    return () => {
-      over = true;
-      end();
-    };
-  }, [minutes]);
-  return html`<div class="chart" ref=${box} role="img" aria-label=${label}></div>`;
 }
