@@ -29,7 +29,7 @@ for targets in hosts(found).values():
     round.Round.of(found, targets)
 pages = int(open("/proc/self/statm").read().split()[1])
 rss = pages * os.sysconf("SC_PAGE_SIZE")
-print(json.dumps({"modules": sorted({name.partition(".")[0] for name in sys.modules}), "rss": rss}))
+print(json.dumps({"modules": sorted({*sys.modules, *(name.partition(".")[0] for name in sys.modules)}), "rss": rss}))
 """
 
 
@@ -64,3 +64,9 @@ def test_a_page_without_options_needs_none_of_them() -> None:
     """A page over HTTP/1.1 is the standard library's."""
     modules, _rss = started("a=https://127.0.0.1:1/x,b=tcp://127.0.0.1:1")
     assert not modules & NEEDED.keys()
+
+
+def test_the_search_of_hops_comes_with_the_first_trace(bare: tuple[set[str], int]) -> None:
+    """A prober whose paths all work does not load it."""
+    assert "smoker_prober.probes.trace" in bare[0]
+    assert "smoker_prober.probes.hops" not in bare[0]

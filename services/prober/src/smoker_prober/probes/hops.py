@@ -53,7 +53,6 @@ class Search:
 
     def __init__(self, address: Address, seconds: float, *, never: Collection[int] = ()) -> None:
         self._address, self._never = address, never
-        self._seconds = seconds
         self._patience = seconds / (GAP * TRIES + 1)
         self._until = time.monotonic() + seconds
         self._peer = str(address.sockaddr[0])
