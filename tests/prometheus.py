@@ -1,4 +1,4 @@
-"""A Prometheus of a test's own, on loopback, of Debian's package: begun, asked over its HTTP API, ended."""
+"""Run a Prometheus of Debian's package on loopback for a test, and ask its HTTP API."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tests.promtool import installed, running
 
 
 def ask(url: str, path: str, **parameters: str | float) -> Any:
-    """The data of an answer of the API. Raises OSError where there is none (HTTPError is one)."""
+    """Return the data of an answer of the API. Raises OSError without one (HTTPError is one)."""
     with DIRECT.open(f"{url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}", timeout=10) as answer:
         return json.load(answer)["data"]
 
 
 @contextlib.contextmanager
 def serving(folder: Path, config: Mapping[str, Any], rules: str) -> Iterator[str]:
-    """The URL of a Prometheus with this configuration and these rules. Afterwards it is gone, but for its files."""
+    """Yield the URL of a Prometheus with this configuration and these rules. Only its files are left afterwards."""
     (folder / "rules.yaml").write_text(rules)
     (folder / "prometheus.yaml").write_text(yaml.safe_dump({**config, "rule_files": ["rules.yaml"]}))
     address = f"127.0.0.1:{free_port()}"

@@ -31,7 +31,7 @@ def promtool(*arguments: str | Path, text: str = "", folder: Path | None = None)
 
 @contextlib.contextmanager
 def running(command: Sequence[str | Path], log: Path, answers: Callable[[], object]) -> Iterator[None]:
-    """Run a server until the block ends, from when `answers` is true; what that raises as OSError is no answer."""
+    """Run a server until the block ends, from when `answers` is true; an OSError of it means no answer."""
     with log.open("wb") as out:
         popen = subprocess.Popen(command, stdout=out, stderr=out)
 

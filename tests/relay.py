@@ -30,7 +30,7 @@ Kind = Literal["pass", "drop", "delay", "trickle", "truncate", "reset", "duplica
 
 @dataclass(frozen=True)
 class Fault:
-    """What a relay does to the answers; made by the names below."""
+    """What a relay does to the answers; the functions below make it."""
 
     kind: Kind
     seconds: float = 0.0  # of delay and trickle
@@ -44,22 +44,22 @@ CORRUPT = Fault("corrupt")  # each bit flipped
 
 
 def delay(seconds: float) -> Fault:
-    """Each block or datagram comes so much later."""
+    """Delay each block or datagram by so many seconds."""
     return Fault("delay", seconds=seconds)
 
 
 def trickle(seconds: float) -> Fault:
-    """TCP only: byte by byte, with a pause before each."""
+    """TCP only: send byte by byte, with a pause before each."""
     return Fault("trickle", seconds=seconds)
 
 
 def truncate(count: int) -> Fault:
-    """TCP: `count` bytes of the answer, then FIN. UDP: that much of each datagram."""
+    """TCP: `count` bytes of the answer, then FIN. UDP: `count` bytes of each datagram."""
     return Fault("truncate", count=count)
 
 
 def reset(count: int) -> Fault:
-    """TCP only: `count` bytes of the answer, then RST. It waits for an answer: the request has arrived by then."""
+    """TCP only: `count` bytes of the answer, then RST. It waits for an answer, so the request has arrived."""
     return Fault("reset", count=count)
 
 
@@ -68,7 +68,7 @@ def _flipped(data: bytes) -> bytes:
 
 
 class TcpRelay:
-    """Takes connections on a port of its own and relays each to `target`. A target that is gone shows as FIN."""
+    """Accepts connections on its own port and relays each to `target`. A missing target appears as FIN."""
 
     def __init__(self, target: Address, fault: Fault = PASS, host: str = HOST) -> None:
         self.target, self.fault = target, fault
@@ -89,7 +89,7 @@ class TcpRelay:
 
     @property
     def open(self) -> int:
-        """Connections that are open now."""
+        """Return the connections that are open now."""
         return len(self._pool)
 
     def _serve(self, client: socket.socket, _address: Address) -> None:
@@ -108,7 +108,7 @@ class TcpRelay:
                     requests.kill()
 
     def _answer(self, upstream: socket.socket, client: socket.socket) -> bool:
-        """Relay the answer up to FIN. Returns False where closing the client's connection is to reset it."""
+        """Relay the answer up to FIN. Return False if closing the client's connection should reset it."""
         sent = 0
         while data := upstream.recv(BLOCK):
             fault = self.fault
@@ -133,7 +133,7 @@ class TcpRelay:
 
 
 def _copy(source: socket.socket, sink: socket.socket) -> None:
-    """Copy a stream to its end, and the end."""
+    """Copy a stream until its end, and then the end."""
     with contextlib.suppress(OSError):
         while data := source.recv(BLOCK):
             sink.sendall(data)
@@ -141,7 +141,7 @@ def _copy(source: socket.socket, sink: socket.socket) -> None:
 
 
 class UdpRelay:
-    """Takes datagrams on a port of its own and relays them to `target`. A target that is gone shows as silence."""
+    """Takes datagrams on its own port and relays them to `target`. A missing target appears as silence."""
 
     def __init__(self, target: Address, fault: Fault = PASS, host: str = HOST) -> None:
         self.target, self.fault = target, fault
@@ -197,7 +197,7 @@ class UdpRelay:
 
 @contextlib.contextmanager
 def refusing(kind: socket.SocketKind = socket.SOCK_STREAM, host: str = HOST) -> Iterator[int]:
-    """A port that refuses, by RST or ICMP, and that nobody else can take meanwhile."""
+    """Yield a port that refuses, by RST or ICMP, and that no other process can take meanwhile."""
     with socket.socket(socket.AF_INET, kind) as sock:
         sock.bind((host, 0))
         port: int = sock.getsockname()[1]

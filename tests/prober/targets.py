@@ -65,13 +65,13 @@ def probe(kind: str, port: int, *, host: str = HOST, timeout: float = PLENTY) ->
 
 
 class Stepped(Clock):
-    """Clocks that a test moves: both go on, and the wall clock can be stepped."""
+    """Clocks that a test moves: both run, and the wall clock can be set."""
 
     def __init__(self) -> None:
         self._now, self._wall = 5_000.0, 1_800_000_000.0
 
     def passes(self, seconds: float, step: float = 0.0) -> None:
-        """Let `seconds` pass, and set the wall clock forward by `step` beside that."""
+        """Let `seconds` pass, and set the wall clock forward by another `step`."""
         self._now, self._wall = self._now + seconds, self._wall + seconds + step
 
     def now(self) -> float:
@@ -82,20 +82,20 @@ class Stepped(Clock):
 
 
 def spin(seconds: float) -> None:
-    """Use a CPU for so long."""
+    """Use a CPU for so many seconds."""
     end = time.thread_time() + seconds
     while time.thread_time() < end:
         pass
 
 
 def variables_for(ports: Mapping[str, int], timeout: float = PLENTY) -> dict[str, str]:
-    """An environment in which these ports, by probe, are probed."""
+    """Return an environment in which these ports, by probe, are probed."""
     wanted = {f"{kind.upper()}_PORT": str(port) for kind, port in ports.items()}
     return wanted | {"SERVER_HOST": HOST, "NODE_NAME": NODE, "TEST_TIMEOUT": str(timeout)}
 
 
 def settings_of(variables: Mapping[str, str]) -> Settings:
-    """The settings in an environment without mistakes."""
+    """Return the settings of an environment without mistakes."""
     settings, problems = read(variables)
     assert not problems
     return settings
@@ -103,7 +103,7 @@ def settings_of(variables: Mapping[str, str]) -> Settings:
 
 @contextlib.contextmanager
 def echo(kind: str, host: str = HOST, port: int = 0) -> Iterator[int]:
-    """The real echo of `kind` on loopback; its port."""
+    """Run the real echo of `kind` on loopback; yield its port."""
     sock = udp_sockets(host, port)[0] if kind == "udp" else tcp_listener(host, port)
     number: int = sock.getsockname()[1]
     server = {"tcp": TcpEcho, "udp": UdpEcho, "http": HttpEcho}[kind](sock)
@@ -117,7 +117,7 @@ def echo(kind: str, host: str = HOST, port: int = 0) -> Iterator[int]:
 
 @contextlib.contextmanager
 def hearing(answer: Callable[[socket.socket, bytes, Client], None], port: int = 0) -> Iterator[int]:
-    """A UDP socket on loopback that does `answer(sock, data, client)` for each datagram; its port."""
+    """Run a UDP socket on loopback that calls `answer(sock, data, client)` for each datagram; yield its port."""
 
     def serve() -> None:
         while True:
@@ -134,7 +134,7 @@ def hearing(answer: Callable[[socket.socket, bytes, Client], None], port: int = 
 
 @contextlib.contextmanager
 def listening(serve: Serve, host: str = HOST) -> Iterator[int]:
-    """A TCP server that does to each connection what `serve` does, and then closes it; its port."""
+    """Run a TCP server that calls `serve` for each connection and then closes it; yield its port."""
 
     def handle(sock: socket.socket, _address: object) -> None:
         with sock, contextlib.suppress(OSError):  # the prober may go first
@@ -150,7 +150,7 @@ def listening(serve: Serve, host: str = HOST) -> Iterator[int]:
 
 
 def answering(data: bytes) -> Serve:
-    """Take the request, send `data`, then FIN, and stay until the prober has closed too."""
+    """Take the request, send `data` and FIN, and stay until the prober has closed, too."""
 
     def serve(sock: socket.socket) -> None:
         sock.recv(4096)

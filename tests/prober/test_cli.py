@@ -34,7 +34,7 @@ Captured = pytest.CaptureFixture[str]
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> pytest.MonkeyPatch:
-    """An environment of ours alone, in which the real echoes are probed."""
+    """An environment without other variables, in which the real echoes are probed."""
     for declared in DECLARED:
         monkeypatch.delenv(declared.variable, raising=False)
     monkeypatch.delenv("FORCE_COLOR", raising=False)
@@ -44,7 +44,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> p
 
 
 def test_once_all_good(capsys: Captured, echoes: dict[str, int]) -> None:
-    """A table of the three probes on stdout, nothing on stderr, exit code 0."""
+    """It prints a table of the three probes on stdout, nothing on stderr, with exit code 0."""
     assert command(["once"]) == 0
     out, err = capsys.readouterr()
     head, *rows, empty, sentence = out.splitlines()
@@ -54,7 +54,7 @@ def test_once_all_good(capsys: Captured, echoes: dict[str, int]) -> None:
 
 
 def test_once_with_a_failure(capsys: Captured, environment: pytest.MonkeyPatch) -> None:
-    """One probe that fails is exit code 1; the others are still done."""
+    """One failed probe is exit code 1; the others are still done."""
     with refusing() as port:
         environment.setenv("TCP_PORT", str(port))
         assert command(["once"]) == 1
@@ -81,7 +81,7 @@ def test_once_settles_before_the_round_that_counts(
 def test_once_settled_fails_with_the_network(
     capsys: Captured, environment: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch, echoes: dict[str, int]
 ) -> None:
-    """A fault that comes and goes is not waited away: after one answer of each probe, the next round is the verdict."""
+    """An intermittent fault is not waited for: after one answer of each probe, the next round decides."""
     with TcpRelay((HOST, echoes["tcp"]), PASS) as relay:
         environment.setenv("TCP_PORT", str(relay.port))
         settle = cli._settle
@@ -99,7 +99,7 @@ def test_once_settled_fails_with_the_network(
 def test_ctrl_c_ends_it_without_a_traceback(
     listen: Callable[[Serve], int], variables: dict[str, str], tmp_path: Path, arguments: list[str], code: int
 ) -> None:
-    """Ctrl-C in a probe without an answer: `once` prints nothing more, `probe` prints its summary."""
+    """After Ctrl-C in a probe without an answer `once` prints nothing more, `probe` its summary."""
     asked = Event()
     go = Event()
 
@@ -130,7 +130,7 @@ def test_once_settles_for_so_long_only(capsys: Captured, environment: pytest.Mon
 
 @pytest.mark.parametrize("good", [True, False])
 def test_once_as_json(capsys: Captured, environment: pytest.MonkeyPatch, echoes: dict[str, int], *, good: bool) -> None:
-    """stdout is one JSON document and nothing else, whatever was found; the exit code is the table's."""
+    """stdout is one JSON document, whatever was found; the exit code is the table's."""
     with TcpRelay((HOST, echoes["http"]), CORRUPT) as relay:
         environment.setenv("HTTP_PORT", str(echoes["http"] if good else relay.port))
         assert command(["once", "--json"]) == (0 if good else 1)
@@ -145,7 +145,7 @@ def test_once_as_json(capsys: Captured, environment: pytest.MonkeyPatch, echoes:
 
 @pytest.mark.parametrize("arguments", [["once"], ["once", "--json"], ["probe", "tcp", HOST, "80"]])
 def test_wrong_settings(capsys: Captured, environment: pytest.MonkeyPatch, arguments: list[str]) -> None:
-    """Exit code 2, nothing on stdout, and one sentence with all mistakes and what is allowed."""
+    """It ends with exit code 2, nothing on stdout, and one sentence with all mistakes and what is allowed."""
     environment.setenv("TEST_TIMEOUT", "never")
     environment.setenv("TCP_PORT", "tcp://10.0.0.1:8080")
     assert command(arguments) == 2
@@ -160,7 +160,7 @@ def test_wrong_settings(capsys: Captured, environment: pytest.MonkeyPatch, argum
 
 @pytest.mark.parametrize("kind", ["tcp", "udp", "http"])
 def test_probe_by_hand(capsys: Captured, echoes: dict[str, int], kind: str) -> None:
-    """One line, as the prober writes it, and a sum; exit code 0."""
+    """It prints one line, as the prober writes it, and a sum, with exit code 0."""
     assert command(["probe", kind, HOST, str(echoes[kind])]) == 0
     line, total = capsys.readouterr().out.splitlines()
     assert f"[NODE:node-1] [{kind.upper()}] SUCCESS latency=" in line
@@ -168,7 +168,7 @@ def test_probe_by_hand(capsys: Captured, echoes: dict[str, int], kind: str) -> N
 
 
 def test_probe_counts(capsys: Captured, echoes: dict[str, int]) -> None:
-    """`--count N` is N probes, each a line and each a connection of its own."""
+    """`--count N` is N probes, each with a line and a connection of its own."""
     with TcpRelay((HOST, echoes["tcp"])) as relay:
         assert command(["probe", "tcp", HOST, str(relay.port), "--count", "4", "--interval", "0"]) == 0
         assert relay.connections == 4
@@ -178,7 +178,7 @@ def test_probe_counts(capsys: Captured, echoes: dict[str, int]) -> None:
 
 
 def test_probe_that_fails(capsys: Captured) -> None:
-    """The line and the sum on stdout, the cause on stderr; exit code 1."""
+    """The line and the sum are on stdout, the cause on stderr, with exit code 1."""
     with refusing() as port:
         assert command(["probe", "http", HOST, str(port)]) == 1
     out, err = capsys.readouterr()
@@ -188,7 +188,7 @@ def test_probe_that_fails(capsys: Captured) -> None:
 
 
 def test_probe_with_a_timeout_of_its_own(capsys: Captured, echoes: dict[str, int]) -> None:
-    """`--timeout` goes before TEST_TIMEOUT."""
+    """`--timeout` overrides TEST_TIMEOUT."""
     with TcpRelay((HOST, echoes["tcp"]), DROP) as relay:
         assert command(["probe", "tcp", HOST, str(relay.port), "--timeout", str(SHORT)]) == 1
     assert capsys.readouterr().err == f"wait: no answer within {SHORT:g} s\n"
@@ -202,7 +202,7 @@ def test_probe_with_a_timeout_of_its_own(capsys: Captured, echoes: dict[str, int
     ],
 )
 def test_probe_shows_nothing_raw(capsys: Captured, listen: Callable[[Serve], int], answer: bytes, told: str) -> None:
-    """What a target says cannot move the engineer's cursor nor forge a line."""
+    """Bytes of a target cannot move the user's cursor nor forge a line."""
     assert command(["probe", "http", HOST, str(listen(answering(answer)))]) == 1
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 2
@@ -234,7 +234,7 @@ def test_probe_shows_nothing_raw(capsys: Captured, listen: Callable[[Serve], int
     ],
 )
 def test_wrong_arguments(capsys: Captured, arguments: list[str], told: str) -> None:
-    """Exit code 2, nothing on stdout, and what would have been allowed."""
+    """It ends with exit code 2, nothing on stdout, and what is allowed."""
     with pytest.raises(SystemExit) as ended:
         command(arguments)
     assert ended.value.code == 2
@@ -245,7 +245,7 @@ def test_wrong_arguments(capsys: Captured, arguments: list[str], told: str) -> N
 
 @pytest.mark.parametrize("text", [*BAD, *BAD_BY_IDNA, *BAD_BY_NUMBER], ids=ascii)
 def test_what_can_be_no_host_is_a_wrong_argument(capsys: Captured, text: str) -> None:
-    """`probe` and `--mesh` say which argument it is, what it is and what is allowed; nothing is probed."""
+    """`probe` and `--mesh` name the argument, its value and what is allowed; nothing is probed."""
     wrong = {
         f"argument HOST: {text!r} is not a host, which is a name": ["probe", "tcp", "--", text, "80"],
         f"argument --mesh: {f'{text}:80'!r} is not HOST:PORT, where": ["once", f"--mesh={text}:80"],
@@ -259,14 +259,14 @@ def test_what_can_be_no_host_is_a_wrong_argument(capsys: Captured, text: str) ->
 
 
 def test_a_host_in_brackets_is_probed(capsys: Captured) -> None:
-    """An IPv6 address as it stands in a URL is one; it is looked up nowhere."""
+    """An IPv6 address in brackets, as in a URL, is an address and not looked up."""
     with echo("tcp", "::1") as port:
         assert command(["probe", "tcp", "[::1]", str(port)]) == 0
     assert "1 probe, 1 answered" in capsys.readouterr().out
 
 
 def test_help_lists_every_variable(capsys: Captured) -> None:
-    """Each with what is allowed; and the exit codes."""
+    """Help lists each variable with what is allowed, and the exit codes."""
     with pytest.raises(SystemExit) as ended:
         command(["--help"])
     assert ended.value.code == 0
@@ -280,7 +280,7 @@ def test_help_lists_every_variable(capsys: Captured) -> None:
 
 
 def test_version(capsys: Captured) -> None:
-    """`--version` tells the package's."""
+    """`--version` prints the package's version."""
     with pytest.raises(SystemExit) as ended:
         command(["--version"])
     assert (ended.value.code, capsys.readouterr().out) == (0, f"smoker-prober {version('smoker-prober')}\n")

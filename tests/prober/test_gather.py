@@ -1,4 +1,4 @@
-"""What all probers know together, and what `once --mesh` says of it."""
+"""The knowledge of all probers together, and the output of `once --mesh`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ERROR = "wait: no answer within 5 s"
 
 
 def path(target: str, probe: str = "tcp", *, bad: bool = False, role: Any = "peer", **more: Any) -> PathState:
-    """A path as a state has it; a bad one has failed for two rounds."""
+    """Return a path as in a state; a bad one has failed for two rounds."""
     facts: dict[str, Any] = {"last": "success", "at": 95.0, "attempts": 3}
     if bad:
         facts |= {"last": "timeout", "failures": {"timeout": 2}, "streak": 2, "since": 65.0, "error": ERROR}
@@ -37,7 +37,7 @@ def path(target: str, probe: str = "tcp", *, bad: bool = False, role: Any = "pee
 
 
 def state(node: str, *paths: PathState, peers: int | None = None, **more: Any) -> State:
-    """The state of a prober that also probes the echo services."""
+    """Return the state of a prober that also probes the echo services."""
     number = len({each.target for each in paths}) if peers is None else peers
     fixed = path("smoker-server:8080", role="service")
     facts: dict[str, Any] = {"at": 100.0, "interval": 30.0, "timeout": 5.0, "api": "ok", "peers": number} | more
@@ -45,7 +45,7 @@ def state(node: str, *paths: PathState, peers: int | None = None, **more: Any) -
 
 
 def mesh(bad: str = "", **more: Any) -> list[State]:
-    """A full mesh of four nodes; every path to or from `bad` fails."""
+    """Return a full mesh of four nodes; every path to or from `bad` fails."""
     return [
         state(one, *(path(other, bad=bad in (one, other), **more) for other in NODES if other != one)) for one in NODES
     ]
@@ -57,13 +57,16 @@ def gathered(*states: State, tolerated: tuple[str, ...] = ()) -> Gathered:
 
 @contextlib.contextmanager
 def prober(said: bytes) -> Iterator[int]:
-    """An admin port that answers with this document."""
+    """Run an admin port that answers with this document."""
     with listening(answering(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(said), said))) as port:
         yield port
 
 
 def test_a_whole_mesh_is_well() -> None:
-    """One sentence. Paths to the echo services count; other targets do not, for they are not Smoker's."""
+    """The output is one sentence.
+
+    Paths to the echo services count; other targets do not, because they are not Smoker's.
+    """
     states = mesh()
     states[0].paths.append(path("api", role="external", bad=True, streak=1))
     found = gathered(*states)
@@ -77,7 +80,7 @@ def test_a_whole_mesh_is_well() -> None:
 
 
 def test_the_fault_comes_first() -> None:
-    """A sentence, the finding with its evidence and the next step, then the failing paths."""
+    """The sentence comes first, then the finding with evidence and next step, then the failing paths."""
     found = gathered(*mesh("b"))
     first, headline, *rest = as_text(found).splitlines()
     assert not found.ok
@@ -109,7 +112,7 @@ def test_a_single_failure_names_nobody() -> None:
 
 
 def test_a_path_without_a_result_is_told() -> None:
-    """It comes after those that fail, and the mesh is not well yet."""
+    """It comes after those that fail, and the mesh is not healthy yet."""
     states = mesh()
     states[0] = state("a", path("b", last="", at=0.0, attempts=0), path("c"), path("d"))
     found = gathered(*states)
@@ -118,7 +121,10 @@ def test_a_path_without_a_result_is_told() -> None:
 
 
 def test_loss_fails_unless_it_is_tolerated() -> None:
-    """Every probe is answered; the packets that follow them are not. It is shown in any case."""
+    """If every probe is answered and packets of trains are lost, the command fails unless loss is tolerated.
+
+    The loss is always shown.
+    """
     losing = [
         state(
             one,
@@ -135,7 +141,7 @@ def test_loss_fails_unless_it_is_tolerated() -> None:
 
 
 def test_a_table_that_would_help_nobody_is_cut() -> None:
-    """Of thousands of rows the first are shown, and how many more there are."""
+    """Of thousands of rows the first are shown, and the number of the others."""
     bad = [path(f"n{number}", bad=True) for number in range(SHOWN + 7)]
     lines = as_text(gathered(state("a", *bad), state("b", path("a")))).splitlines()
     assert sum(line.startswith("a ") for line in lines) == SHOWN
@@ -158,14 +164,14 @@ def test_a_table_that_would_help_nobody_is_cut() -> None:
     ],
 )
 def test_what_is_missing_is_said(states: list[State], words: str) -> None:
-    """A prober knows too few, is known and does not answer, or has no mesh."""
+    """A prober that knows too few peers, does not answer, or has no mesh is named."""
     found = gathered(*states)
     assert not found.ok
     assert words in as_text(found).splitlines()
 
 
 def test_names_from_outside_are_text() -> None:
-    """What a stranger calls a node cannot move a terminal's cursor or forge a line."""
+    """A node's name from outside cannot move a terminal's cursor nor forge a line."""
     states = [state("a", path("b\x1b[2J\nHEALTHY", bad=True)), state("c\x1b[2J", path("a", bad=True))]
     told = as_text(gathered(*states))
     assert "\x1b" not in told
@@ -183,7 +189,7 @@ def test_names_from_outside_are_text() -> None:
     ],
 )
 def test_one_that_is_malformed_costs_only_its_own_answer(said: bytes, why: str) -> None:
-    """The others' states are there, and one sentence names it."""
+    """The other states are there, and one sentence names the malformed one."""
     one, two = encode(state("a", path("b"))), encode(state("b", path("a")))
     with prober(one) as first, prober(two) as second, prober(said) as bad:
         found = gather([("127.0.0.1", port) for port in (first, bad, second)])
@@ -194,7 +200,7 @@ def test_one_that_is_malformed_costs_only_its_own_answer(said: bytes, why: str) 
 
 
 def test_many_that_are_malformed_are_one_sentence() -> None:
-    """Where all of them say the same."""
+    """Equal errors of all probers are one sentence."""
     with contextlib.ExitStack() as probers:
         ports = [probers.enter_context(prober(b'{"version": 2}')) for _ in range(5)]
         found = gather([("127.0.0.1", port) for port in ports])
@@ -225,14 +231,14 @@ def test_silence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the prober's command line to its end."""
+    """Run the prober's command line until it ends."""
     environ = os.environ | variables
     line = [str(BIN / "smoker-prober"), *arguments]
     return subprocess.run(line, env=environ, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_the_command_asks_real_probers(start: Start, variables: dict[str, str]) -> None:
-    """`once --mesh` says at once what the probers hold, then does its own round, and fails with either."""
+    """`once --mesh` prints the probers' knowledge at once, runs its own round, and fails with either."""
     port = start("smoker-prober", "run", **variables).ports["ADMIN_PORT"]
     meshes = ("--mesh", f"127.0.0.1:{port}", "--mesh", "127.0.0.1:1")
     done = command("once", *meshes, **(variables | {"TEST_TIMEOUT": "1"}))
@@ -245,7 +251,7 @@ def test_the_command_asks_real_probers(start: Start, variables: dict[str, str]) 
 
 
 def test_nobody_answers_the_command() -> None:
-    """One sentence and exit code 2, without a round of its own, which a dead DNS would make long."""
+    """It prints one sentence with exit code 2, without a round, which a dead DNS would make long."""
     done = command("once", "--mesh", "127.0.0.1:1", SERVER_HOST="nobody.invalid")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (

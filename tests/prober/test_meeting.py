@@ -1,4 +1,4 @@
-"""A prober whose peers come and go."""
+"""A prober with peers that come and go."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def peer(port: int, node: str = "node-2") -> tuple[Target, ...]:
 
 
 class Kept(Made):
-    """A prober without fixed hosts and what it has found so far."""
+    """A prober without fixed hosts, and its results so far."""
 
     @property
     def paths(self) -> dict[str, PathWindow]:
-        """The snapshot's paths, by target."""
+        """Return the snapshot's paths, by target."""
         return {path.target: path for path in self.store.snapshot().paths}
 
     def of(self, target: str, field: str) -> Any:
-        """Return a field of the target's path; None while there is no such path."""
+        """Return a field of the target's path; None without such a path."""
         return getattr(self.paths.get(target), field, None)
 
     def rounds(self) -> float:
-        """Rounds that have ended."""
+        """Return how many rounds have ended."""
         return self.registry.get_sample_value("smoker_prober_rounds_total") or 0
 
 
@@ -51,7 +51,7 @@ def kept() -> Iterator[Kept]:
 
 
 def test_a_peer_is_probed_at_once_and_forgotten_when_it_leaves(kept: Kept) -> None:
-    """No restart, no interval to wait; nothing of it stays: no window, no series."""
+    """It needs no restart and no wait for an interval. Afterwards neither window nor series is left."""
     with echo("tcp") as port:
         kept.prober.set_peers({"node-2": peer(port)})
         eventually("it was probed", lambda: kept.of("node-2", "last") == "success")
@@ -61,7 +61,7 @@ def test_a_peer_is_probed_at_once_and_forgotten_when_it_leaves(kept: Kept) -> No
 
 
 def test_a_new_peers_first_failures_do_not_count(kept: Kept) -> None:
-    """It may not listen yet, or not every node has a route to it: failures count from its third round on."""
+    """Failures count from its third round on: before, it may not listen yet, or nodes may have no route to it."""
     kept.prober.set_peers({"node-2": peer(UNANSWERED)})
     eventually("its failures count", lambda: kept.of("node-2", "failed"))
     assert kept.rounds() >= NEW
@@ -74,7 +74,7 @@ def test_a_new_peers_first_failures_do_not_count(kept: Kept) -> None:
 
 
 def test_a_successor_is_new_again_and_keeps_the_path(kept: Kept) -> None:
-    """The pod of a node was replaced: another address, the same path, which is never gone in between."""
+    """A new pod on the node has another address and the same path, which exists without a gap."""
     with echo("tcp") as first, echo("tcp") as second:
         kept.prober.set_peers({"node-2": peer(first)})
         eventually("it was probed", lambda: "node-2" in kept.paths)

@@ -1,4 +1,4 @@
-"""`once --hub`: what the hub's verdict makes of the exit code and of the lines, and how long it is waited for."""
+"""`once --hub`: exit code and lines by the hub's verdict, and how long it waits."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def serving(hub: Hub, guard: Guard | None = None) -> Iterator[int]:
 
 @contextlib.contextmanager
 def a_hub(states: list[Any], looks: int = 2) -> Iterator[tuple[Hub, list[Prober], ManualClock]]:
-    """A hub that has looked at probers with these states."""
+    """Return a hub that has looked at probers with these states."""
     with probers(states) as found:
         clock = ManualClock()
         hub = hub_of(found, clock)
@@ -57,7 +57,7 @@ def a_hub(states: list[Any], looks: int = 2) -> Iterator[tuple[Hub, list[Prober]
 
 
 def test_a_good_verdict_comes_at_once() -> None:
-    """What the client reads is what the hub sends, and nothing is waited for."""
+    """The client reads what the hub sends, without a wait."""
     with a_hub(GOOD) as (hub, _, _), serving(hub) as port:
         found = ask(HOST, port, LONG)
         assert (found.ok, found.as_text()) == (True, found.sentence)
@@ -65,7 +65,7 @@ def test_a_good_verdict_comes_at_once() -> None:
 
 
 def test_a_fault_ends_the_wait_with_the_next_look() -> None:
-    """A fault from before the first answer may have healed; one that a later look still has ends the wait."""
+    """A fault from before the first answer may be over. One that a later look still has ends the wait."""
     with a_hub(BROKEN) as (hub, _, clock), serving(hub) as port:
         asking = gevent.spawn(ask, HOST, port, LONG)
         with pytest.raises(gevent.Timeout), gevent.Timeout(1.0):
@@ -80,7 +80,7 @@ def test_a_fault_ends_the_wait_with_the_next_look() -> None:
 
 
 def test_a_fault_that_heals_meanwhile_is_waited_for() -> None:
-    """A finding that clears is no fault: the verdict is good once it has closed."""
+    """A finding that is clearing is no fault: the verdict is good once it has closed."""
     with a_hub(BROKEN) as (hub, found, clock), serving(hub) as port:
         asking = gevent.spawn(ask, HOST, port, LONG)
         for prober, state in zip(found, GOOD, strict=True):
@@ -92,7 +92,7 @@ def test_a_fault_that_heals_meanwhile_is_waited_for() -> None:
 
 
 def test_a_mesh_that_is_not_whole_is_waited_for() -> None:
-    """Before the hub's first look the check fails once its time is over; with enough time it waits for that look."""
+    """Before the hub's first look the check fails when its time is over; with enough time it waits for that look."""
     with a_hub(GOOD, looks=0) as (hub, _, _), serving(hub) as port:
         assert not ask(HOST, port, 0.1).ok
         asking = gevent.spawn(ask, HOST, port, LONG)
@@ -102,7 +102,7 @@ def test_a_mesh_that_is_not_whole_is_waited_for() -> None:
 
 
 def test_a_hub_that_comes_late_is_waited_for() -> None:
-    """Until it listens nothing answers, which is an error only at the end of the time."""
+    """Until the hub listens there is no answer, which is an error only at the end of the time."""
     with a_hub(GOOD) as (hub, _, _):
         with serving(hub) as port:
             pass
@@ -120,7 +120,7 @@ def test_a_hub_that_comes_late_is_waited_for() -> None:
 
 @pytest.mark.parametrize("files", [{"token": "t0ken\n"}, {"username": "ops", "password": "pä:ss\n"}])
 def test_credentials(tmp_path: Path, files: dict[str, str]) -> None:
-    """A hub that wants a token, or a user and a password, gets those of the folder; without them it answers 401."""
+    """A hub with a login gets the folder's token, or user and password; without them it answers 401."""
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     with a_hub(GOOD) as (hub, _, _), serving(hub, Guard(tmp_path)) as port:
@@ -130,7 +130,7 @@ def test_credentials(tmp_path: Path, files: dict[str, str]) -> None:
 
 
 def test_credentials_that_are_not_there(tmp_path: Path) -> None:
-    """An empty folder is named, and nothing is sent; neither is a token that would end the header."""
+    """An empty folder is named and nothing is sent, nor is a token that would end the header."""
     with pytest.raises(FetchError, match=r"has no file token that can be read, nor username and password"):
         ask(HOST, 1, folder=str(tmp_path))
     (tmp_path / "token").write_text("a\r\nX-Other: b")
@@ -141,14 +141,14 @@ def test_credentials_that_are_not_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("body", [b"[]", b"{}", b"HEALTHY", b"[" * 10_000])
 def test_what_is_no_verdict(body: bytes) -> None:
-    """Another program at that port is named with what it sends."""
+    """Another program at that port is named with its answer."""
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
     with listening(answering(answer)) as port, pytest.raises(FetchError, match="does not send a verdict"):
         ask(HOST, port)
 
 
 def test_several_findings_have_a_line_each() -> None:
-    """A single one is named by the sentence already; what is missing follows, and every path that fails."""
+    """A single finding is in the sentence already. Missing probers follow, and every failing path."""
     one = {"headline": "FAULT a", "phase": "open", "last_seen": 1.0, "evidence": ["e"], "next": ["n"]}
     two = {**one, "headline": "WARNING \x1bb"}
     path = {"source": "a", "target": "b", "probe": "tcp", "plane": "pod", "family": "", "outcome": ""}
@@ -182,7 +182,10 @@ def _http(body: bytes) -> bytes:
 
 
 def test_the_command(start: Start, variables: dict[str, str]) -> None:
-    """Sentence, evidence, own round; 0 where both are good, 1 with a fault, 2 where no hub answers; JSON has both."""
+    """It prints sentence, evidence and own round, and ends with 0, 1 for a fault, or 2 without a hub.
+
+    JSON has everything.
+    """
     start("smoker-prober", "run", **variables)
     with a_hub(GOOD) as (hub, _, _), serving(hub) as port:
         done = _command("--hub", f"{HOST}:{port}", "--wait", "5", **variables)

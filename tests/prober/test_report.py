@@ -19,7 +19,7 @@ def made(probe: str, port: int, outcome: Outcome = Outcome.SUCCESS, *, host: str
 
 
 def test_the_table_of_a_good_round() -> None:
-    """A row a result under a head, columns in line, the address that a name led to, and a sentence."""
+    """It has a row per result under a head, aligned columns, the address of a name, and a sentence."""
     found = [
         made("tcp", 8080, address="10.0.0.1"),
         made("udp", 8081, duration=0.25, address="10.0.0.1"),
@@ -36,12 +36,12 @@ def test_the_table_of_a_good_round() -> None:
 
 
 def test_a_round_of_one_probe() -> None:
-    """Where the settings leave only one, the sentence is of one."""
+    """If the settings leave one probe, the sentence is in the singular."""
     assert table([made("tcp", 8080)], "node-1").splitlines()[-1] == "The only probe from node-1 was answered."
 
 
 def test_the_table_of_a_bad_round() -> None:
-    """A failure shows its outcome and cause, with the address if the name had one; the sentence names what failed."""
+    """A failure has outcome and cause, with the address of a name, and the sentence names what failed."""
     unknown = "resolve: echo: name or service not known"
     found = [
         made("tcp", 8080, Outcome.RESOLVE_ERROR, error=unknown),
@@ -66,14 +66,14 @@ def test_the_table_of_a_bad_round() -> None:
 
 
 def test_nothing_a_target_says_moves_the_cursor() -> None:
-    """What cannot be printed is escaped."""
+    """Unprintable characters are escaped."""
     text = table([made("tcp", 8080, Outcome.BAD_REPLY, error="wait: \x1b[2J\r\nAll is well")], "node-1")
     assert r"wait: \x1b[2J\r\nAll is well" in text
     assert all(line.isprintable() for line in text.splitlines())
 
 
 def test_json() -> None:
-    """The node, whether all is good, and the flat results."""
+    """JSON has the node, whether everything is good, and the flat results."""
     found = [made("tcp", 8080), made("http", 8082, Outcome.TIMEOUT)]
     assert as_object(found, "node-1") == {
         "node": "node-1",
@@ -99,7 +99,7 @@ LATE = made("tcp", 80, Outcome.TIMEOUT, duration=5.0)
     ],
 )
 def test_the_sum_of_a_series(found: list[Result], text: str) -> None:
-    """How many were answered and how fast; what was not answered has no latency."""
+    """The sum has the number of answers and their latency; probes without an answer have none."""
     assert summary(found) == text
 
 
@@ -125,7 +125,7 @@ def test_the_sum_of_a_series(found: list[Result], text: str) -> None:
     ],
 )
 def test_why_there_is_no_news_of_peers(api: dict[str, Any], sentence: str) -> None:
-    """A refusal is no silence; a snapshot without these fields is an older prober's, and a cause moves no cursor."""
+    """A refusal is not silence. A snapshot without these fields is of an older prober, and a cause is escaped."""
     mesh = MeshView(known=2, probers=2, probed=2, paths=2, stale_since=1_000_000.0, **api)
     snapshot = Snapshot(node="a", zone="", network="pod", time=2_000_000.0, mesh=mesh, paths=[])
     last = windows(snapshot).splitlines()[-1]

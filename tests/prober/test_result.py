@@ -1,4 +1,4 @@
-"""What a probe found: frozen facts."""
+"""The results of probes: frozen facts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GOOD: dict[str, Any] = {
 
 
 def test_the_words_of_the_outcomes_are_promises() -> None:
-    """They appear in log lines and metric labels, so none may change by accident."""
+    """They are in log lines and metric labels, so none may change by accident."""
     assert [outcome.value for outcome in Outcome] == [
         "success",
         "timeout",
@@ -52,19 +52,19 @@ def test_the_words_of_the_outcomes_are_promises() -> None:
     ],
 )
 def test_a_result_that_cannot_be_is_refused(wrong: dict[str, Any], why: str) -> None:
-    """Facts are checked when they are made, so their readers need not check."""
+    """Facts are checked when they are made, so readers need not check them."""
     with pytest.raises(ValueError, match=why):
         Result(**GOOD | wrong)
 
 
 def test_a_result_does_not_change() -> None:
-    """It is passed from sink to sink."""
+    """Sinks pass it on, so it is immutable."""
     with pytest.raises(dataclasses.FrozenInstanceError):
         Result(**GOOD).duration = 1.0  # type: ignore[misc]
 
 
 def test_fields_of_a_success() -> None:
-    """Flat, in milliseconds, without what is unknown or goes without saying."""
+    """Fields are flat, in milliseconds, without unknown or obvious ones."""
     phases = dict.fromkeys(PHASES, 0.0012345)
     assert Result(**GOOD, phases=phases).fields == {
         "node": "node-1",
@@ -82,7 +82,7 @@ def test_fields_of_a_success() -> None:
 
 
 def test_fields_of_what_the_kernel_measured() -> None:
-    """The RTT with its method; segments sent again only where there were any."""
+    """They have the RTT with its method, and retransmits if there were any."""
     fields = Result(**GOOD, rtt=Rtt(0.0012346, Method.TCP_INFO), retransmits=1).fields
     assert (fields["rtt_ms"], fields["method"], fields["retransmits"]) == (1.235, "tcp_info", 1)
     with pytest.raises(ValueError, match="RTT below 0"):
@@ -90,13 +90,13 @@ def test_fields_of_what_the_kernel_measured() -> None:
 
 
 def test_fields_of_large_packets() -> None:
-    """The size that the path should take, and the largest that passes."""
+    """They have the size that the path should take, and the largest that passes."""
     fields = Result(**GOOD, path_mtu=PathMtu(1450, 1400)).fields
     assert (fields["mtu"], fields["passes"]) == (1450, 1400)
 
 
 def test_fields_of_a_failure() -> None:
-    """Those of a success, and what failed; HTTP's status if there was one."""
+    """They are those of a success plus what failed, and HTTP's status if there was one."""
     failed = GOOD | {"outcome": Outcome.BAD_REPLY, "error": "transfer: status 503 for GET /", "details": Details(503)}
     assert Result(**failed).fields == {
         "node": "node-1",
@@ -134,7 +134,7 @@ def test_fields_of_a_failure() -> None:
     ],
 )
 def test_milliseconds(seconds: float, text: str) -> None:
-    """Whole from 10 ms on; below that up to three decimals and no more of them than needed."""
+    """They are whole from 10 ms on, and have up to three decimals below."""
     assert milliseconds(seconds) == text
 
 

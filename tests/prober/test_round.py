@@ -1,4 +1,4 @@
-"""A round: TCP, then UDP, then HTTP; and one that is called off."""
+"""A round: TCP, then UDP, then HTTP; and a round that is cancelled."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.relay import DROP, PASS, TcpRelay, UdpRelay, refusing
 
 @pytest.fixture
 def scheduled(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Settings], Prober]]:
-    """The schedule that `run` runs; its results go to stdout."""
+    """Return the schedule of `run`; its results go to stdout."""
     made: list[Prober] = []
     monkeypatch.delenv("FORCE_COLOR", raising=False)
 
@@ -42,18 +42,18 @@ def scheduled(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Settings], 
 
 
 def one_round(settings: Settings) -> Iterator[Result]:
-    """The results of a round of what the settings say."""
+    """Return the results of a round by the settings."""
     (targets,) = hosts(settings).values()
     return rounds.Round.of(settings, targets).results()
 
 
 def words(lines: str) -> list[list[str]]:
-    """Of each line the probe and what became of it: `["[TCP]", "SUCCESS"]`."""
+    """Return the probe and its outcome of each line: `["[TCP]", "SUCCESS"]`."""
     return [line.split()[3:5] for line in lines.splitlines()]
 
 
 def test_tcp_then_udp_then_http(settings: Settings) -> None:
-    """One result each, in this order, each probe begun when the one before it is over."""
+    """There is one result each, in this order, and each probe begins when the one before has ended."""
     found = list(one_round(settings))
     assert [(result.probe, result.outcome.value) for result in found] == [
         ("tcp", "success"),
@@ -65,7 +65,7 @@ def test_tcp_then_udp_then_http(settings: Settings) -> None:
 
 
 def test_each_probe_has_the_whole_timeout(echoes: dict[str, int]) -> None:
-    """A probe that was silent to its deadline takes nothing from the next ones."""
+    """A probe without an answer takes no time from the next ones."""
     with TcpRelay((HOST, echoes["tcp"]), DROP) as relay:
         found = list(one_round(settings_of(variables_for(echoes | {"tcp": relay.port}, ENOUGH))))
     assert [result.outcome.value for result in found] == ["timeout", "success", "success"]
@@ -74,7 +74,7 @@ def test_each_probe_has_the_whole_timeout(echoes: dict[str, int]) -> None:
 def test_a_result_is_logged_as_soon_as_it_is_known(
     scheduled: Callable[[Settings], Prober], echoes: dict[str, int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The line of the TCP probe does not wait for the round to end."""
+    """The line of the TCP probe does not wait for the end of the round."""
     with UdpRelay((HOST, echoes["udp"]), DROP) as relay:
         scheduled(settings_of(variables_for(echoes | {"udp": relay.port})))
         eventually("the UDP probe is under way", lambda: relay.datagrams)
@@ -84,7 +84,7 @@ def test_a_result_is_logged_as_soon_as_it_is_known(
 def test_closed_during_a_round_no_further_probe_begins(
     scheduled: Callable[[Settings], Prober], echoes: dict[str, int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The running probe ends and has a line; UDP and HTTP are not probed any more; the drain returns."""
+    """The running probe ends with a line, UDP and HTTP are not probed, and the drain returns."""
     with (
         TcpRelay((HOST, echoes["tcp"]), DROP) as tcp,
         UdpRelay((HOST, echoes["udp"]), PASS) as udp,
@@ -102,7 +102,7 @@ def test_closed_during_a_round_no_further_probe_begins(
 def test_a_probe_that_is_cut_leaves_no_line(
     scheduled: Callable[[Settings], Prober], echoes: dict[str, int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What was cut by our own end says nothing about the network, and its connection is closed."""
+    """A probe that our own end cut says nothing about the network; its connection is closed."""
     with TcpRelay((HOST, echoes["tcp"]), DROP) as relay:
         schedule = scheduled(settings_of(variables_for(echoes | {"tcp": relay.port})))
         eventually("the TCP probe is under way", lambda: relay.connections)
@@ -113,7 +113,7 @@ def test_a_probe_that_is_cut_leaves_no_line(
 
 
 def test_targets_that_vanish_and_come_back(echoes: dict[str, int]) -> None:
-    """A round says what it finds, and remembers nothing of the rounds before."""
+    """A round reports its own results, and remembers nothing of rounds before."""
     with refusing() as closed:
         here = settings_of(variables_for(echoes))
         gone = settings_of(variables_for(echoes | {"tcp": closed, "http": closed}))
@@ -122,7 +122,7 @@ def test_targets_that_vanish_and_come_back(echoes: dict[str, int]) -> None:
 
 
 def test_rounds_of_many_targets_do_not_wait_for_each_other(echoes: dict[str, int]) -> None:
-    """Nothing in a round is shared: fifty of them at once are fifty good ones."""
+    """Rounds share nothing: fifty at once are fifty good ones."""
     settings = settings_of(variables_for(echoes))
     begin = Event()
 

@@ -1,4 +1,4 @@
-"""`smoker-prober run` as a process of its own: its lines, its endpoints, what it lives through."""
+"""`smoker-prober run` as a separate process: its lines, its endpoints, and what it survives."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OFTEN = {"TEST_INTERVAL": "0.1", "PYTHONWARNINGS": "error"}
 
 
 def told(process: Process) -> list[tuple[str, str]]:
-    """Probe and end of each line on stdout, which must be a result's, whole."""
+    """Return probe and end of each line on stdout, which must be a whole result."""
     lines = process.stdout.splitlines(keepends=True)
     found = [RESULT.fullmatch(line.removesuffix("\n")) for line in lines if line.endswith("\n")]
     assert all(found), process.stdout
@@ -33,7 +33,7 @@ def told(process: Process) -> list[tuple[str, str]]:
 
 
 def wait_for(process: Process, begin: int, probe: str, end: str) -> None:
-    """Until a line of `probe` after the first `begin` lines starts with `end`."""
+    """Wait until a line of `probe` after the first `begin` lines starts with `end`."""
 
     def is_there() -> bool:
         return any(name == probe and what.startswith(end) for name, what in told(process)[begin:])
@@ -42,7 +42,7 @@ def wait_for(process: Process, begin: int, probe: str, end: str) -> None:
 
 
 def test_the_lines_of_a_healthy_network(start: Start, variables: dict[str, str]) -> None:
-    """stdout has result lines and nothing else, TCP, UDP and HTTP in turn; stderr the rest; SIGTERM is exit code 0."""
+    """stdout has only result lines of TCP, UDP and HTTP in turn, stderr the rest. SIGTERM gives exit code 0."""
     process = start("smoker-prober", "run", **variables, **OFTEN)
     eventually("there were four rounds", lambda: len(told(process)) >= 12)
     assert process.stop() == 0
@@ -73,7 +73,7 @@ def test_json_lines(start: Start, variables: dict[str, str]) -> None:
 
 
 def test_liveness_and_readiness(start: Start, variables: dict[str, str], listen: Callable[[Serve], int]) -> None:
-    """Alive from the start; ready when the first round has ended; not ready, but alive, while it stops."""
+    """It is alive from the start and ready after the first round. While it stops it is alive and not ready."""
     go_on = Event()
     begun: list[bytes] = []
 
@@ -99,7 +99,7 @@ def test_liveness_and_readiness(start: Start, variables: dict[str, str], listen:
 
 
 def test_it_survives_whatever_its_targets_do(start: Start, variables: dict[str, str], echoes: dict[str, int]) -> None:
-    """Silence, garbage, half an answer, a reset: each has its word in a line, and good lines follow."""
+    """Silence, garbage, half an answer and a reset each have their word in a line, and good lines follow."""
     with (
         TcpRelay((HOST, echoes["tcp"])) as tcp,
         UdpRelay((HOST, echoes["udp"])) as udp,
@@ -126,7 +126,7 @@ def test_it_survives_whatever_its_targets_do(start: Start, variables: dict[str, 
 
 
 def test_it_survives_targets_that_vanish_and_come_back(start: Start) -> None:
-    """Servers that stop are `refused` from the next round on; on the same ports again, they are found again."""
+    """Servers that stop are `refused` from the next round on. On the same ports again, they succeed."""
     ports: dict[str, int] = {}
     with contextlib.ExitStack() as servers:
         for probe in PROBES:
@@ -162,7 +162,7 @@ def test_all_mistakes_in_one_sentence(start: Start, variables: dict[str, str]) -
 
 @pytest.mark.parametrize("good", [True, False])
 def test_once_as_a_module(start: Start, variables: dict[str, str], *, good: bool) -> None:
-    """`python -m smoker_prober once` is the same command; its exit code is the process's."""
+    """`python -m smoker_prober once` is the same command with its exit code."""
     nowhere = "127.255.255.255"  # loopback's broadcast address: nothing goes there
     wanted = variables | ({} if good else {"SERVER_HOST": nowhere})
     process = start("python", "-m", "smoker_prober", "once", ready=False, **wanted, PYTHONWARNINGS="error")

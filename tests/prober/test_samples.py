@@ -1,4 +1,4 @@
-"""The results of one path, as the hub asks for them."""
+"""The results of one path, as the hub reads them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ QUERY = "probe=tcp&target={target}&plane={plane}&family="
 
 
 def ask(query: str, method: str = "GET") -> tuple[int, Any, bytes]:
-    """Status, headers and body of a prober that has three results."""
+    """Return status, headers and body of a prober with three results."""
     clock = Stepped()
     store = kept(clock)
     store.keep(made(rtt=Rtt(0.001, Method.TCP_INFO)))
@@ -31,7 +31,7 @@ def ask(query: str, method: str = "GET") -> tuple[int, Any, bytes]:
 
 
 def test_the_results_of_a_path_with_their_ages() -> None:
-    """Age, outcome, round trip, packets sent and lost; the oldest first."""
+    """Each has age, outcome, round trip, and packets sent and lost, the oldest first."""
     status, headers, body = ask(QUERY)
     assert (status, headers["Content-Type"]) == (200, "application/json")
     assert json.loads(body) == {"version": 1, "samples": [[2.0, "success", 0.001, 0, 0], [0.0, "timeout", None, 0, 0]]}
@@ -51,5 +51,5 @@ def test_the_results_of_a_path_with_their_ages() -> None:
     ],
 )
 def test_what_is_refused(query: str, method: str, status: int) -> None:
-    """A path that it does not know, and anything but the four parameters."""
+    """An unknown path, and other parameters than the four, are refused."""
     assert ask(query, method)[0] == status

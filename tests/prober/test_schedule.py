@@ -1,4 +1,4 @@
-"""When the rounds are: the arithmetic of it, without a clock."""
+"""The times of rounds: arithmetic without a clock."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NODES = {
 
 @pytest.mark.parametrize("names", NODES.values(), ids=NODES)
 def test_a_thousand_nodes_do_not_fire_together(names: list[str]) -> None:
-    """Their phases are spread evenly: no tenth of the interval has more than twice its share, nor less than half."""
+    """Their phases are spread evenly: no tenth of the interval has more than twice or less than half of its share."""
     bins = [0] * 10
     for name in names:
         bins[int(phase(name, 30.0) / 3.0)] += 1
@@ -28,14 +28,14 @@ def test_a_thousand_nodes_do_not_fire_together(names: list[str]) -> None:
 
 
 def test_the_phase_is_the_nodes() -> None:
-    """The same at each start and on each machine, within the interval, in proportion to it."""
+    """The phase is the same at each start and on each machine, in proportion to the interval."""
     assert phase("node-1", 30.0) == pytest.approx(30 * phase("node-1", 1.0))
     assert [round(phase(name, 30.0), 3) for name in ("node-1", "node-2", "")] == [8.702, 18.155, 25.484]
     assert all(0 <= phase(name, 0.1) <= 0.1 for name in NODES["numbered"])
 
 
 def test_the_next_tick_is_the_first_after_now() -> None:
-    """Always later than now, by one interval at most, and on the grid, for any interval, phase and time."""
+    """It is later than now by at most one interval, and on the grid, for any interval, phase and time."""
     chance = random.Random(2)  # the same numbers each time
     for _ in range(20_000):
         interval = chance.choice([0.1, 1 / 3, 1.0, 5.0, 30.0, 86400.0, chance.uniform(0.1, 1000)])
@@ -69,7 +69,7 @@ def test_ticks(now: float, interval: float, offset: float, tick: float) -> None:
 
 @pytest.mark.parametrize("interval", [0.1, 1 / 3, 30.0])
 def test_ten_thousand_ticks_do_not_drift(interval: float) -> None:
-    """Rounds that begin late and take their time leave the grid where it was: none is lost, none comes twice."""
+    """Rounds that begin late and take time do not move the grid: none is lost or repeated."""
     chance = random.Random(3)
     offset = phase("node-1", interval)
     first = due = next_tick(1_763_029_800.0, interval, offset)
@@ -79,19 +79,19 @@ def test_ten_thousand_ticks_do_not_drift(interval: float) -> None:
 
 
 def test_a_round_that_overruns_leaves_ticks_out() -> None:
-    """After a round of 75 s the next one is at the next tick, and the two it missed are not made up for."""
+    """After a round of 75 s the next one is at the next tick, and the two missed ones are skipped."""
     assert next_tick(10.0 + 75.0, 30.0, 10.0) == 100.0
 
 
 def places(node: str, rounds: int) -> Counter[float]:
-    """The offsets in an interval of 30 s at which the rounds of a node begin, and how many begin at each."""
+    """Return the offsets at which a node's rounds begin within 30 s, and how many begin at each."""
     names = [str(number) for number in range(rounds)]
     schedule = Schedule(dict.fromkeys(names, lambda: None), interval=30.0, longest=1.0, node=node)
     return Counter(round((schedule.next(name, 0.0) + schedule._wall) % 30.0, 4) for name in names)
 
 
 def test_a_few_rounds_begin_together() -> None:
-    """At the node's own moment."""
+    """A few rounds begin together at the node's own moment."""
     for node in ("node-1", "node-2"):
         assert places(node, 1) == {round(phase(node, 30.0), 4): 1}
         assert places(node, TOGETHER) == {round(phase(node, 30.0), 4): TOGETHER}

@@ -1,4 +1,4 @@
-"""A schedule that turns: rounds, their failures, its end."""
+"""A running schedule: rounds, their failures, its end."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Make = Callable[..., Schedule]
 
 
 def tick(at: float) -> int:
-    """The number of the tick that a round at `at` belongs to."""
+    """Return the number of the tick to which a round at `at` belongs."""
     return int((at - phase(NODE, INTERVAL)) / INTERVAL + EARLY)
 
 
 @pytest.fixture
 def turn() -> Iterator[Make]:
-    """`turn(one_round)`: a schedule that has started and ends with the test."""
+    """`turn(one_round)` returns a started schedule that ends with the test."""
     started: list[Schedule] = []
 
     def start(one_round: Callable[[], None], interval: float = INTERVAL) -> Schedule:
@@ -46,7 +46,7 @@ def turn() -> Iterator[Make]:
 
 
 def test_the_first_round_is_at_once(turn: Make) -> None:
-    """The first line does not wait for an interval."""
+    """The first round does not wait for an interval."""
     done = Event()
     turn(done.set, interval=86_400.0)
     assert done.wait(PLENTY)
@@ -62,7 +62,7 @@ def test_every_further_round_is_on_the_grid(turn: Make) -> None:
 
 
 class Simulation:
-    """In place of a schedule's clock, event and pool: a long wait takes `error` seconds more than it should."""
+    """Replaces a schedule's clock, event and pool: a long wait takes `error` seconds too many."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, rounds: int, error: float) -> None:
         self.now, self.rounds, self.error = 100.0, rounds, error
@@ -81,10 +81,10 @@ class Simulation:
         return 1_763_029_800.0
 
     def clear(self) -> None:
-        """Of the event."""
+        """Do nothing."""
 
     def set(self) -> None:
-        """Of the event."""
+        """End the schedule."""
 
     def wait(self, seconds: float) -> None:
         self.now += seconds + (self.error if seconds > 1 else 0.0)
@@ -98,7 +98,7 @@ class Simulation:
 
 @pytest.mark.parametrize("error", [-0.001, 0.0, 0.001, 20.0])
 def test_no_tick_is_lost_and_none_comes_twice(monkeypatch: pytest.MonkeyPatch, error: float) -> None:
-    """Timers early by a moment or late by much: a thousand rounds are a thousand ticks; none drifts off the grid."""
+    """With early and late timers a thousand rounds are a thousand ticks on the grid."""
     simulation = Simulation(monkeypatch, 1000, error)
     simulation.schedule._turn()
     assert len(simulation.starts) == 1000
@@ -107,7 +107,7 @@ def test_no_tick_is_lost_and_none_comes_twice(monkeypatch: pytest.MonkeyPatch, e
 
 
 def test_the_second_round_is_at_the_nodes_place_on_the_grid() -> None:
-    """It comes at the node's next tick, which may be much sooner than an interval after the first round."""
+    """It comes at the node's next tick, which may be much sooner than an interval later."""
     interval, times = 60.0, [time.time()]
     soon = next(
         name
@@ -125,7 +125,7 @@ def test_the_second_round_is_at_the_nodes_place_on_the_grid() -> None:
 
 
 def test_it_tells_how_late_each_round_began(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After its time, never before: the first is on time whenever it is; a wait that takes too long shows."""
+    """The lateness is never negative: the first round is on time, and a long wait shows."""
     simulation = Simulation(monkeypatch, 3, 0.25)
     simulation.schedule._turn()
     assert simulation.late == pytest.approx([0.0, 0.25, 0.25], abs=1e-6)
@@ -148,7 +148,7 @@ def test_rounds_do_not_overlap(turn: Make) -> None:
 
 
 def test_an_overrun_leaves_rounds_out_and_says_so(turn: Make, records: list[str]) -> None:
-    """A round of three and a half intervals is followed by the fourth tick, none is made up for; a warning says so."""
+    """A round of three and a half intervals is followed by the fourth tick, and a warning says so."""
     times: list[float] = []
 
     def slow() -> None:
@@ -163,14 +163,14 @@ def test_an_overrun_leaves_rounds_out_and_says_so(turn: Make, records: list[str]
 
 
 def test_rounds_in_time_warn_of_nothing(turn: Make, records: list[str]) -> None:
-    """A round that is over before the next tick is worth no line."""
+    """A round that ends before the next tick logs nothing."""
     schedule = turn(lambda: None, interval=1.0)
     eventually("there were two rounds", lambda: schedule.ended >= 2)
     assert records == []
 
 
 def test_a_round_that_raises_is_logged_and_the_rounds_go_on(turn: Make, records: list[str]) -> None:
-    """A defect in one round does not end the prober."""
+    """An exception in one round does not end the prober."""
 
     def defective() -> None:
         raise ZeroDivisionError
@@ -181,7 +181,7 @@ def test_a_round_that_raises_is_logged_and_the_rounds_go_on(turn: Make, records:
 
 
 def test_closed_between_rounds_it_ends_at_once(turn: Make) -> None:
-    """Nothing is in flight: nothing is waited for, nothing cut, and no further round begins."""
+    """Nothing is in progress, so nothing is waited for or cut, and no further round begins."""
     schedule = turn(lambda: None, interval=86_400.0)
     eventually("the first round is over", lambda: schedule.ended == 1)
     schedule.close()
@@ -207,7 +207,7 @@ def test_a_round_in_flight_is_waited_for(turn: Make) -> None:
 
 
 def test_a_round_that_does_not_end_is_cut(turn: Make) -> None:
-    """A drain has its time; what is still in flight then is ended, and counted."""
+    """A drain has a time limit; rounds that run longer are ended and counted."""
     begun, cut = Event(), Event()
 
     def hangs() -> None:
@@ -226,7 +226,7 @@ def test_a_round_that_does_not_end_is_cut(turn: Make) -> None:
 
 
 def test_one_that_never_started_has_nothing_in_flight() -> None:
-    """A service that is stopped while it starts drains too."""
+    """A service that is stopped while it starts drains, too."""
     schedule = Schedule({"echo": lambda: None}, interval=1.0, longest=1.0, node=NODE)
     assert schedule.drain(PLENTY) == 0
 
@@ -242,7 +242,7 @@ def test_ready_when_the_first_round_has_ended(turn: Make) -> None:
 
 
 def test_stuck_when_no_round_begins_any_more(turn: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A round that hangs for longer than interval, round and patience is a schedule that does not turn."""
+    """A round that hangs for longer than interval, round and patience makes the schedule stuck."""
     go_on = Event()
     schedule = turn(go_on.wait)
     assert schedule.stuck() == ""
@@ -261,7 +261,7 @@ def test_each_round_that_begins_is_a_sign_of_life(turn: Make, monkeypatch: pytes
 
 
 def test_a_long_interval_is_not_stuck(turn: Make) -> None:
-    """Between two rounds that are far apart, liveness is not in doubt."""
+    """Between two rounds that are far apart, it is alive."""
     schedule = turn(lambda: None, interval=86_400.0)
     eventually("the first round is over", lambda: schedule.ended == 1)
     assert schedule.stuck() == ""
@@ -287,7 +287,7 @@ class ManyRounds:
 
 @pytest.fixture
 def many() -> Iterator[Callable[..., ManyRounds]]:
-    """`many(number, one)`: a running schedule of `number` rounds that ends with the test."""
+    """`many(number, one)` returns a running schedule of `number` rounds that ends with the test."""
     made: list[ManyRounds] = []
 
     def start(*arguments: Any) -> ManyRounds:
@@ -302,7 +302,7 @@ def many() -> Iterator[Callable[..., ManyRounds]]:
 
 
 def test_many_rounds_each_have_their_turn(many: Callable[..., ManyRounds]) -> None:
-    """Fifty targets: each is asked again and again, none twice in an interval's half, none left out."""
+    """Fifty targets are each probed again and again, none twice within half an interval, none left out."""
     found = many(50)
     eventually("there were five of each", lambda: found.schedule.ended >= 250)
     counts = Counter(name for name, _ in found.begun)
@@ -311,7 +311,7 @@ def test_many_rounds_each_have_their_turn(many: Callable[..., ManyRounds]) -> No
 
 
 def test_many_rounds_are_spread_over_the_interval() -> None:
-    """A thousand targets of one node are not asked in one burst: no tenth of the interval has twice its share."""
+    """A thousand targets are not probed in one burst: no tenth of the interval has twice its share."""
     schedule = ManyRounds(1000, interval=30.0).schedule
     bins = Counter(int(schedule.next(f"peer-{n}", 100.0) % 30.0 / 3.0) for n in range(1000))
     assert sum(bins.values()) == 1000
@@ -320,7 +320,7 @@ def test_many_rounds_are_spread_over_the_interval() -> None:
 
 
 def test_one_that_hangs_holds_no_other_up(many: Callable[..., ManyRounds], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The round of a silent target runs beside the others; one that lasts too long is logged."""
+    """The round of a silent target does not delay others, and is logged if it lasts too long."""
     first: list[bool] = []
 
     def hangs_once() -> None:
@@ -336,7 +336,7 @@ def test_one_that_hangs_holds_no_other_up(many: Callable[..., ManyRounds], monke
 
 
 def test_so_many_are_under_way_at_once(many: Callable[..., ManyRounds], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rest waits: a zone that is gone does not take all memory."""
+    """At most so many rounds run at once, so that a missing zone does not use all memory."""
     monkeypatch.setattr(schedules, "AT_ONCE", 3)
     go_on = Event()
     found = many(10, go_on.wait)

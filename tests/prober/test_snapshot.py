@@ -1,4 +1,4 @@
-"""A snapshot as another program reads it: whatever a peer sends, it is a snapshot or one sentence."""
+"""A snapshot as another program reads it: anything a peer sends is a snapshot or one sentence."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ JUNK: list[Any] = [
 
 
 def real(node: str = "node-1", other: str = "node-2") -> dict[str, Any]:
-    """A snapshot as a prober makes it, with a mesh, a peer and the echo services."""
+    """Return a snapshot of a prober with a mesh, a peer and the echo services."""
     store = Store(Identity(node))
     store.zone = "zone-a"
     store.mesh = lambda: MeshView(known=1, probers=1, probed=1, paths=1, stale_since=None)
@@ -58,14 +58,14 @@ def real(node: str = "node-1", other: str = "node-2") -> dict[str, Any]:
 
 @contextlib.contextmanager
 def prober(said: Any) -> Iterator[int]:
-    """An admin port whose snapshot is this (JSON, or bytes as they are)."""
+    """Run an admin port with this snapshot (JSON, or bytes unchanged)."""
     body = said if isinstance(said, bytes) else json.dumps(said).encode()
     with listening(answering(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))) as port:
         yield port
 
 
 def places(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """Each place of a JSON value."""
+    """Yield each place of a JSON value."""
     below = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, each in below:
         yield (*place, key)
@@ -84,7 +84,7 @@ def read(found: Any) -> Snapshot:
 
 
 def refusal(found: Any) -> str:
-    """Return why `found` is no snapshot; empty where it is one."""
+    """Return why `found` is not a snapshot; empty if it is one."""
     try:
         read(found)
     except SnapshotError as wrong:
@@ -93,14 +93,14 @@ def refusal(found: Any) -> str:
 
 
 def used(snapshot: Snapshot) -> None:
-    """Do what the report does with a snapshot: each line can be printed, and so can its JSON."""
+    """Do what the report does with a snapshot: print each line and its JSON."""
     assert all(line.isprintable() for line in windows(snapshot).splitlines())
     assert json.dumps(snapshot.as_object)
     assert {path.failing for path in snapshot.paths} <= {True, False}
 
 
 def test_what_a_prober_says_is_a_snapshot() -> None:
-    """It comes back as it was; fields of a later prober are ignored."""
+    """It is read unchanged; fields of a later prober are ignored."""
     original = real()
     found = copy.deepcopy(original) | {"later": [{}]}
     found["paths"][0]["later"] = None
@@ -121,7 +121,7 @@ def test_an_older_prober() -> None:
 
 
 def test_each_field_has_to_be_there() -> None:
-    """Whichever is missing, it is named."""
+    """Any missing field is named."""
     found = real()
     for place in list(places(found)):
         if isinstance(place[-1], int) or place[-1] in ("role", "api", "api_status", "api_cause"):
@@ -153,7 +153,7 @@ def test_each_field_has_to_be_there() -> None:
     ],
 )
 def test_where_it_is_malformed(place: tuple[str | int, ...], value: Any, shown: str) -> None:
-    """The sentence names the place and never quotes what the sender wrote."""
+    """The sentence names the place and never quotes the sender."""
     broken = real()
     at(broken, place[:-1])[place[-1]] = value
     with pytest.raises(SnapshotError, match=r"^sends a malformed snapshot: ") as caught:
@@ -184,7 +184,7 @@ def test_another_version(version: int) -> None:
 
 @pytest.mark.parametrize("found", [*JUNK, {"version": 1}, {"kind": "Status"}])
 def test_what_is_no_snapshot_at_all(found: Any) -> None:
-    """Whatever JSON it is."""
+    """Any other JSON is refused."""
     with pytest.raises(SnapshotError):
         read(found)
 
@@ -205,7 +205,7 @@ def test_what_is_no_json(document: bytes) -> None:
 
 
 def test_whatever_a_peer_makes_of_it() -> None:
-    """Thousands of mutations of a real one: each is refused with one sentence, or all that is made of it goes well."""
+    """Thousands of mutations of a real one are refused with one sentence, or can be used."""
     chance, original, refused = random.Random(12), real(), 0
     for _ in range(3000):
         broken = copy.deepcopy(original)

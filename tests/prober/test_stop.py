@@ -26,7 +26,7 @@ sys.exit(command(["run"]))
 
 
 def test_a_silent_probe_does_not_hold_up_the_end(start: Start, echoes: dict[str, int]) -> None:
-    """SIGTERM, SIGINT, a lookup that hangs in its thread: exit code 0 after the grace, long before the probe's timeout.
+    """With SIGTERM or SIGINT, also during a hanging look-up, it ends with 0 after the grace, long before the timeout.
 
     The probe that was cut has no line: it says nothing about the network.
     """
@@ -48,7 +48,7 @@ def test_a_silent_probe_does_not_hold_up_the_end(start: Start, echoes: dict[str,
 
 
 def test_a_probe_that_ends_within_the_grace_is_told(start: Start, echoes: dict[str, int]) -> None:
-    """The probe in flight may end: its line is the last one, and those after it in the round are not begun."""
+    """The running probe may end: its line is the last one, and no other begins."""
     with TcpRelay((HOST, echoes["tcp"]), DROP) as tcp, TcpRelay((HOST, echoes["http"])) as http:
         wanted = variables_for(echoes | {"tcp": tcp.port, "http": http.port}, timeout=0.5)
         process = start("smoker-prober", "run", ready=False, TEST_INTERVAL=3600, **wanted)
@@ -60,7 +60,7 @@ def test_a_probe_that_ends_within_the_grace_is_told(start: Start, echoes: dict[s
 
 
 def test_between_two_rounds_it_ends_at_once(start: Start, variables: dict[str, str]) -> None:
-    """Nothing is in flight, so nothing is waited for, however long the interval."""
+    """Nothing is in progress, so nothing is waited for, however long the interval."""
     process = start("smoker-prober", "run", TEST_INTERVAL=3600, **variables)
     assert process.stop() == 0
     assert len(process.stdout.splitlines()) == 3
@@ -68,7 +68,7 @@ def test_between_two_rounds_it_ends_at_once(start: Start, variables: dict[str, s
 
 
 def test_a_series_by_hand_can_be_interrupted(start: Start, echoes: dict[str, int]) -> None:
-    """Ctrl-C ends `probe --count` with the sum of what there was until then."""
+    """Ctrl-C ends `probe --count` with the sum so far."""
     arguments = ("probe", "tcp", HOST, str(echoes["tcp"]), "--count", "100000", "--interval", "0.02")
     process = start("smoker-prober", *arguments, ready=False)
     eventually("three lines are there", lambda: process.stdout.count("\n") >= 3)

@@ -1,4 +1,4 @@
-"""What a release would do: its commands, and what must be right before the first of them."""
+"""What a release would do: its commands, and the checks before the first of them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_images() -> None:
 
 
 def test_chart() -> None:
-    """The chart goes to the same registry, by Helm, with what the user adds."""
+    """The chart goes to the same registry, by Helm, with the user's options."""
     assert commands(helm_push_args="--plain-http")[1][:2] == ["helm", "push"]
     assert commands(helm_push_args="--plain-http")[1][-2:] == ["oci://registry.example/team/charts", "--plain-http"]
 
@@ -84,7 +84,7 @@ def test_signatures() -> None:
     ],
 )
 def test_problems(changed: dict[str, str], complaint: str) -> None:
-    """What is missing is named before anything is built or pushed."""
+    """Missing settings are named before anything is built or pushed."""
     done = release(**changed)
     assert done.returncode == 1
     assert complaint in done.stderr

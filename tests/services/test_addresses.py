@@ -1,4 +1,4 @@
-"""Services that listen on several addresses, and on no other."""
+"""Services that listen on several given addresses, and on no other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PACKET = bytes(44)  # what an echo gives back and a reflector answers
 
 
 def answers(kind: socket.SocketKind, host: str, port: int) -> bool:
-    """Whether something answers there."""
+    """Return whether something answers at an address."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as sock:
         sock.settimeout(10)
         try:
@@ -29,7 +29,7 @@ def answers(kind: socket.SocketKind, host: str, port: int) -> bool:
 
 @pytest.mark.parametrize("program", ["tcp", "udp", "http"])
 def test_an_echo_on_two_addresses(start: Start, program: str) -> None:
-    """Both are served, a third is not; the admin port too; what both did is counted together."""
+    """Both addresses are served, a third is not, and so is the admin port. Their counts are added up."""
     variable = f"{program.upper()}_PORT"
     stamp = {"STAMP_PORT": 0} if program == "udp" else {}
     process = start(f"smoker-{program}-echo", **{variable: 0}, **stamp, LISTEN_ADDRESS=BOTH)
@@ -44,7 +44,7 @@ def test_an_echo_on_two_addresses(start: Start, program: str) -> None:
 
 
 def test_a_prober_on_two_addresses(start: Start) -> None:
-    """A prober answers peers on both of its addresses, over each protocol, and on no other."""
+    """A prober answers peers on both of its addresses over each protocol, and on no other."""
     kinds = {
         "TCP": socket.SOCK_STREAM,
         "UDP": socket.SOCK_DGRAM,
@@ -60,7 +60,7 @@ def test_a_prober_on_two_addresses(start: Start) -> None:
 
 
 def test_an_address_that_cannot_be_had_is_named(start: Start) -> None:
-    """One sentence says which of the addresses is none of this host's; exit code 2."""
+    """One sentence names the address that this host does not have; the exit code is 2."""
     process = start("smoker-tcp-echo", TCP_PORT=0, LISTEN_ADDRESS="127.0.0.1 192.0.2.1", ready=False)
     assert process.popen.wait(PATIENCE) == 2
     where = (

@@ -1,4 +1,4 @@
-"""The three echo services as processes: what they say, how they begin and how they end."""
+"""The three echo services as processes: their output, start and end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ECHOES = {"smoker-tcp-echo": "TCP_PORT", "smoker-udp-echo": "UDP_PORT", "smoker-
 
 
 def talk(kind: str, port: int) -> None:
-    """One exchange with an echo."""
+    """Do one exchange with an echo."""
     if kind == "HTTP_PORT":
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/a%0d%0ab", timeout=10) as answer:
             answer.read()
@@ -31,7 +31,7 @@ def talk(kind: str, port: int) -> None:
 
 
 def refuses(port: int) -> bool:
-    """Whether nobody takes a connection on `port`."""
+    """Return whether a connection to `port` is refused."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=10).close()
     except ConnectionRefusedError:
@@ -41,7 +41,7 @@ def refuses(port: int) -> bool:
 
 @pytest.mark.parametrize(("program", "variable"), ECHOES.items())
 def test_ready_then_stopped_by_a_signal(start: Start, program: str, variable: str) -> None:
-    """Alive and ready soon; on SIGTERM it says so and exits 0; nothing on stdout."""
+    """It is alive and ready soon. On SIGTERM it logs that and exits with 0, with nothing on stdout."""
     echo = start(program, **{variable: 0})
     assert echo.get("/livez") == (200, "ok\n")
     assert echo.stop() == 0
@@ -51,14 +51,17 @@ def test_ready_then_stopped_by_a_signal(start: Start, program: str, variable: st
 
 
 def test_sigint_ends_it_too(start: Start) -> None:
-    """Ctrl-C is an orderly end, without a traceback."""
+    """Ctrl-C ends it without a traceback."""
     echo = start("smoker-tcp-echo", TCP_PORT=0)
     assert echo.stop(signal.SIGINT) == 0
     assert "Traceback" not in echo.stderr
 
 
 def test_a_stop_is_not_ready_takes_no_new_work_and_waits_for_the_old(start: Start) -> None:
-    """After SIGTERM: /readyz 503 at once, then no connection is taken, the open one is still served, then exit 0."""
+    """After SIGTERM /readyz is 503 at once.
+
+    No connection is accepted, the open one is still served, and it exits with 0.
+    """
     echo = start("smoker-tcp-echo", TCP_PORT=0)
     with socket.create_connection(("127.0.0.1", echo.ports["TCP_PORT"]), timeout=10) as sock:
         sock.sendall(b"a")
@@ -73,7 +76,7 @@ def test_a_stop_is_not_ready_takes_no_new_work_and_waits_for_the_old(start: Star
 
 
 def test_what_does_not_end_is_cut_after_the_grace(start: Start) -> None:
-    """A client that stays for ever does not keep a pod from ending."""
+    """A client that never leaves does not keep a pod from ending."""
     echo = start("smoker-tcp-echo", TCP_PORT=0)
     with socket.create_connection(("127.0.0.1", echo.ports["TCP_PORT"]), timeout=20) as sock:
         sock.sendall(b"a")
@@ -86,7 +89,7 @@ def test_what_does_not_end_is_cut_after_the_grace(start: Start) -> None:
 
 @pytest.mark.parametrize(("program", "variable"), ECHOES.items())
 def test_each_exchange_is_a_line_with_client_and_bytes(start: Start, program: str, variable: str) -> None:
-    """Client address and bytes; nothing a client sends is in it as it came."""
+    """A line has client address and bytes, and no raw bytes of a client."""
     if program == "smoker-http-echo":
         echo = start(program, LOG_FORMAT="json", HTTP_PORT=0)
         with pytest.raises(urllib.error.HTTPError, match="404") as raised:
@@ -108,7 +111,7 @@ def test_each_exchange_is_a_line_with_client_and_bytes(start: Start, program: st
 
 
 def test_health_checks_are_logged_at_debug(start: Start) -> None:
-    """Kubelet's questions are lines at DEBUG and none at INFO."""
+    """Kubelet's requests are lines at DEBUG and none at INFO."""
     for level, logged in (("INFO", False), ("DEBUG", True)):
         echo = start("smoker-http-echo", HTTP_PORT=0, LOG_LEVEL=level)
         with urllib.request.urlopen(f"http://127.0.0.1:{echo.ports['HTTP_PORT']}/health", timeout=10) as answer:
@@ -118,7 +121,7 @@ def test_health_checks_are_logged_at_debug(start: Start) -> None:
 
 
 def test_under_load_the_log_is_a_sum(start: Start) -> None:
-    """300 datagrams at a rate of 3 lines a second: a few lines and a sum, not 300."""
+    """300 datagrams at a rate of 3 lines a second give a few lines and a sum."""
     echo = start("smoker-udp-echo", UDP_PORT=0, LOG_RATE=3)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(10)
@@ -131,7 +134,7 @@ def test_under_load_the_log_is_a_sum(start: Start) -> None:
 
 
 def test_all_mistakes_in_one_sentence(start: Start) -> None:
-    """Bad variables and a taken port are named together, once; exit code 2."""
+    """Wrong variables and a port in use are reported together, once; exit code 2."""
     taken = free_port()
     with socket.create_server(("127.0.0.1", taken)):
         echo = start("smoker-tcp-echo", TCP_PORT=taken, IDLE_TIMEOUT="soon", LOG_LEVEL="LOUD", ready=False)
@@ -142,7 +145,7 @@ def test_all_mistakes_in_one_sentence(start: Start) -> None:
 
 
 def test_only_mistakes_are_named(start: Start) -> None:
-    """A port whose variable is unfit is not opened by its default; two that are the same are told so."""
+    """A port with a wrong variable is not opened by its default. Two equal ports are reported."""
     with socket.create_server(("127.0.0.1", 8080)):
         echo = start("smoker-tcp-echo", TCP_PORT="abc", ready=False)
         assert echo.popen.wait(20) == 2
@@ -167,7 +170,7 @@ while time.monotonic() < until:
 
 
 def test_a_flood_of_requests_holds_nobody_up(start: Start) -> None:
-    """While one client pipelines without end, checks are answered and SIGTERM ends the service in order."""
+    """While one client pipelines without end, health checks are answered and SIGTERM ends the service properly."""
     echo = start("smoker-http-echo", HTTP_PORT=0)
     with subprocess.Popen(
         [sys.executable, "-c", FLOOD, str(echo.ports["HTTP_PORT"])], stderr=subprocess.DEVNULL
@@ -182,7 +185,7 @@ def test_a_flood_of_requests_holds_nobody_up(start: Start) -> None:
 
 @pytest.mark.parametrize("program", ECHOES)
 def test_help_and_unknown_arguments(program: str) -> None:
-    """--help lists the variables on stdout and exits 0; an argument is a mistake, exit 2."""
+    """--help prints the variables on stdout and exits with 0; an argument is a mistake, exit code 2."""
     helped = subprocess.run([BIN / program, "--help"], capture_output=True, text=True, timeout=20, check=False)
     assert (helped.returncode, helped.stderr) == (0, "")
     assert ECHOES[program] in helped.stdout

@@ -72,7 +72,7 @@ Run = Callable[..., "Running"]
 
 
 class Running:
-    """A command, perhaps as PID 1 of a PID namespace."""
+    """A command, possibly as PID 1 of a PID namespace."""
 
     def __init__(self, folder: Path, arguments: list[str], *, first: bool, environ: dict[str, str]) -> None:
         self._folder, self._first = folder, first
@@ -86,21 +86,24 @@ class Running:
 
     @property
     def _pid(self) -> int:
-        """The command's own, seen from here."""
+        """Return the command's process id as seen from here."""
         if not self._first:
             return self.popen.pid
         children = Path(f"/proc/{self.popen.pid}/task/{self.popen.pid}/children")
         return int(eventually("unshare has a child", children.read_text))
 
     def terminate(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal; the exit code."""
+        """Send a signal. Return the exit code."""
         os.kill(self._pid, number)
         return self.popen.wait(PATIENCE)
 
 
 @pytest.fixture(params=[False, True], ids=["child", "PID 1"])
 def run(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Run]:
-    """`run(arguments, variables)`: a process, killed afterwards. As PID 1 it needs unshare(1), and fails without."""
+    """`run(arguments, variables)` returns a process, killed afterwards.
+
+    As PID 1 it needs unshare(1), and fails without.
+    """
     assert not request.param or shutil.which("unshare"), "unshare (util-linux) is needed"
     processes: list[Running] = []
 
@@ -121,7 +124,7 @@ PROBER = str(BIN / "smoker-prober")
 
 @pytest.fixture
 def silent() -> Iterator[TcpRelay]:
-    """A server that accepts and never answers."""
+    """Run a server that accepts and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server, TcpRelay(server.getsockname()[:2], DROP) as relay:
         yield relay
 
@@ -132,7 +135,7 @@ def silent() -> Iterator[TcpRelay]:
     ids=" ".join,
 )
 def test_in_the_middle_of_a_wait_for_the_network(run: Run, silent: TcpRelay, arguments: list[str]) -> None:
-    """A probe, a report that nobody answers: exit code 143, and not a word."""
+    """During a probe, or a report without an answer, SIGTERM gives exit code 143 and no output."""
     port = silent.port
     probed = {"TCP_PORT": port, "ADMIN_PORT": port, "SERVER_HOST": "127.0.0.1", "TEST_TIMEOUT": 3600}
     process = run(PROBER, *(each.format(port=port) for each in arguments), LISTEN_ADDRESS="127.0.0.1", **probed)
@@ -142,7 +145,7 @@ def test_in_the_middle_of_a_wait_for_the_network(run: Run, silent: TcpRelay, arg
 
 
 def test_in_the_middle_of_a_settling(run: Run) -> None:
-    """Between two rounds of `once --settle`."""
+    """SIGTERM ends it between two rounds of `once --settle`."""
     closed = free_port()
     probed = {"TCP_PORT": closed, "UDP_PORT": closed, "HTTP_PORT": closed, "SERVER_HOST": "127.0.0.1"}
     process = run(PROBER, "once", "--settle", "3600", **probed)
@@ -152,7 +155,7 @@ def test_in_the_middle_of_a_settling(run: Run) -> None:
 
 
 def test_in_the_middle_of_a_look_up(run: Run) -> None:
-    """A resolver that never answers: the thread that asks it holds up nothing."""
+    """A resolver that never answers does not delay the end."""
     process = run(sys.executable, "-c", RESOLVING, "once", SERVER_HOST="echo", TEST_TIMEOUT=3600)
     eventually("it resolves", lambda: "resolving" in process.said)
     assert process.terminate() == 143
@@ -160,7 +163,7 @@ def test_in_the_middle_of_a_look_up(run: Run) -> None:
 
 
 def test_in_the_middle_of_asking_the_mesh(run: Run, silent: TcpRelay) -> None:
-    """A prober that never answers `once --mesh`."""
+    """SIGTERM ends `once --mesh` while a prober does not answer."""
     closed = free_port()
     probed = {"TCP_PORT": closed, "UDP_PORT": closed, "HTTP_PORT": closed, "SERVER_HOST": "127.0.0.1"}
     process = run(PROBER, "once", "--mesh", f"127.0.0.1:{silent.port}", **probed)
@@ -185,7 +188,7 @@ def test_in_the_middle_of_asking_the_mesh(run: Run, silent: TcpRelay) -> None:
     ids=lambda each: " ".join(each) if isinstance(each, list) else None,
 )
 def test_while_it_starts(run: Run, arguments: list[str], code: int) -> None:
-    """In the middle of the imports: at once and without a traceback; a service that was to serve ends with 0."""
+    """SIGTERM during the imports ends it at once without a traceback; a service ends with 0."""
     process = run(sys.executable, "-c", STARTING, *arguments)
     eventually("it imports", lambda: "importing" in process.said)
     assert process.terminate() == code
@@ -193,7 +196,7 @@ def test_while_it_starts(run: Run, arguments: list[str], code: int) -> None:
 
 
 def test_ctrl_c_while_it_starts(run: Run) -> None:
-    """No traceback of an import."""
+    """Ctrl-C during the imports prints no traceback."""
     process = run(sys.executable, "-c", STARTING, "smoker_prober", "once")
     eventually("it imports", lambda: "importing" in process.said)
     assert process.terminate(signal.SIGINT) == 130
@@ -201,7 +204,7 @@ def test_ctrl_c_while_it_starts(run: Run) -> None:
 
 
 def test_a_service_as_pid_1(run: Run) -> None:
-    """`run` ends with 0, as it always did."""
+    """`run` ends with 0 as PID 1."""
     process = run(PROBER, "run", SERVER_HOST="127.0.0.1", LISTEN_ADDRESS="127.0.0.1", ADMIN_PORT=free_port())
     eventually("it runs", lambda: "smoker-prober started" in process.said)
     assert process.terminate() == 0
@@ -210,7 +213,7 @@ def test_a_service_as_pid_1(run: Run) -> None:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["once"]], ids=" ".join)
 def test_while_nobody_reads_its_answer(run: Run, tmp_path: Path, arguments: list[str]) -> None:
-    """The reader of a full pipe waits, as a pager does: SIGTERM ends the command at once."""
+    """With a full pipe and a reader that waits, as a pager does, SIGTERM ends the command at once."""
     closed = free_port()
     probed = {"TCP_PORT": closed, "UDP_PORT": closed, "HTTP_PORT": closed, "SERVER_HOST": "127.0.0.1"}
     process = run(sys.executable, "-c", FULL, *arguments, **probed)

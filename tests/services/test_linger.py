@@ -16,7 +16,7 @@ LONG = 600  # seconds: nobody waits for its end
 
 @pytest.fixture(params=["smoker-tcp-echo", "smoker-prober"])
 def lingering(start: Start, request: pytest.FixtureRequest) -> tuple[Process, int]:
-    """A service that answers TCP, was told to stop and lingers; and the port."""
+    """Run a service that answers TCP, was told to stop and lingers; yield it and the port."""
     port = free_port(socket.SOCK_STREAM)
     if request.param == "smoker-prober":
         closed = {f"{name}_PORT": free_port(socket.SOCK_STREAM) for name in ("TCP", "UDP", "HTTP")}
@@ -30,7 +30,7 @@ def lingering(start: Start, request: pytest.FixtureRequest) -> tuple[Process, in
 
 
 def test_it_answers_and_begins_nothing(lingering: tuple[Process, int]) -> None:
-    """Not ready, but alive and serving; a prober's rounds have ended."""
+    """It is not ready, but alive and serving, and a prober's rounds have ended."""
     process, port = lingering
     assert probe("tcp", port).outcome is Outcome.SUCCESS
     assert process.get("/livez") == (200, "ok\n")
@@ -42,7 +42,7 @@ def test_it_answers_and_begins_nothing(lingering: tuple[Process, int]) -> None:
 
 
 def test_a_second_signal_is_enough(lingering: tuple[Process, int]) -> None:
-    """Whoever asks again does not want to wait: Ctrl-C twice on a laptop."""
+    """A second signal, as Ctrl-C twice on a laptop, ends the linger time."""
     process, port = lingering
     assert process.stop(signal.SIGINT) == 0
     assert probe("tcp", port).outcome is Outcome.REFUSED

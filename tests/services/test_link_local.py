@@ -1,4 +1,4 @@
-"""Services that listen on a link-local address, in a network of the test's own."""
+"""Services that listen on a link-local address, in a network namespace of the test."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ until smoker-prober report; do sleep 0.2; done
 
 
 def test_echoes_answer_on_a_link_local_address() -> None:
-    """Each binds with the scope id of the interface, over TCP and UDP, and is probed at that address."""
+    """Each binds with the interface's scope id, over TCP and UDP, and is probed at that address."""
     found = in_namespace(SERVE, HERE)
     assert (found.returncode, "All 3 probes" in found.stdout) == (0, True), found.stderr
 
 
 def test_a_prober_answers_on_a_link_local_address() -> None:
-    """The ports for its peers and its admin port are there, too."""
+    """Its ports for peers and its admin port are open there."""
     found = in_namespace(PEER, HERE | {"TEST_INTERVAL": "1"})
     assert (found.returncode, "All 3 probes" in found.stdout) == (0, True), found.stderr
 
 
 def test_an_interface_that_is_not_there() -> None:
-    """One sentence for all ports says so; exit code 2."""
+    """One sentence reports it for all ports; exit code 2."""
     found = in_namespace("smoker-udp-echo", HERE | {"LISTEN_ADDRESS": "fe80::5eed%nope"})
     assert found.returncode == 2
     assert found.stderr == (
@@ -41,7 +41,7 @@ def test_an_interface_that_is_not_there() -> None:
 
 
 def test_an_address_that_is_on_no_interface() -> None:
-    """The interface is there, the address is not: each port says whose fault it is."""
+    """If the interface exists without the address, each port reports it."""
     found = in_namespace("smoker-tcp-echo", HERE | {"LISTEN_ADDRESS": "fe80::bad%here"})
     assert found.returncode == 2
     assert len(re.findall("LISTEN_ADDRESS is no address of this host", found.stderr)) == 2

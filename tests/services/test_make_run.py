@@ -1,4 +1,4 @@
-"""`make run`: what it tells a newcomer to do works."""
+"""`make run`: what it tells a new user to do works."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def five_ports() -> int:
 
 
 class Run:
-    """`make run` on ports of its own, and what it has said."""
+    """`make run` on its own ports, and its output."""
 
     def __init__(self, folder: Path) -> None:
         self._out = folder / "out"
@@ -52,7 +52,7 @@ class Run:
         self.popen.stdin.flush()
 
     def asked(self, path: str) -> str:
-        """What the hub answers; nothing where it does not."""
+        """Return an answer of the hub; nothing without one."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.page}{path}", timeout=5) as answer:
                 return str(answer.read().decode())
@@ -74,13 +74,13 @@ def running(tmp_path: Path) -> Iterator[Run]:
 
 
 def shell(command: str) -> subprocess.CompletedProcess[str]:
-    """What a newcomer types in another terminal."""
+    """Run a command as a new user would in another terminal."""
     environ = {name: value for name, value in os.environ.items() if name != "ADMIN_PORT"}
     return subprocess.run(command, shell=True, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
 
 
 def test_what_it_says_works(running: Run) -> None:
-    """The report is there; the echo that is killed fails alone, and all else goes on; Ctrl-C ends it with 0."""
+    """The report works. Only the killed echo fails, everything else continues, and Ctrl-C ends it with 0."""
     report = eventually("the hint", lambda: re.search(r"\| +(\S.* report) +shows", running.said))[1]
     assert shlex.split(report)[0] == f"ADMIN_PORT={running.admin + 3}"
     eventually("each probe was answered", lambda: all(f"[{name}] SUCCESS" in running.said for name in ("TCP", "UDP")))
@@ -102,7 +102,7 @@ def test_what_it_says_works(running: Run) -> None:
 
 
 def test_a_key_breaks_a_node_and_the_page_names_it(running: Run) -> None:
-    """The page's address is printed; `b` freezes a prober, the hub names its node; `b` again, and that is over."""
+    """The page's address is printed. `b` freezes a prober, the hub names its node, and `b` again ends that."""
     address = eventually("the page's address", lambda: re.search(r"simulated nodes: +(http://\S+)", running.said))[1]
     assert address == f"http://localhost:{running.page}/"
     eventually("all is well", lambda: '"healthy"' in running.asked("/api/v1/summary"))
@@ -121,7 +121,7 @@ def test_a_key_breaks_a_node_and_the_page_names_it(running: Run) -> None:
 
 
 def test_an_admin_port_that_is_none() -> None:
-    """One sentence, exit code 2."""
+    """An invalid port gives one sentence and exit code 2."""
     environ = os.environ | {"ADMIN_PORT": "high"}
     done = subprocess.run([sys.executable, RUN], env=environ, capture_output=True, text=True, check=False, timeout=30)
     assert (done.returncode, done.stdout) == (2, "")

@@ -1,4 +1,4 @@
-"""`/metrics` of every service: what is documented, what Prometheus takes, and what really happened."""
+"""`/metrics` of every service: its documentation, Prometheus' checks, and its values."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Families = dict[str, tuple[str, set[str]]]
 
 
 def served(text: str) -> Families:
-    """Of each metric that a service serves its type and its labels."""
+    """Return type and labels of each metric of a service."""
     found: Families = {}
     for family in text_string_to_metric_families(text):
         name = family.name + ("_total" if family.type == "counter" else "")
@@ -42,14 +42,14 @@ def served(text: str) -> Families:
 
 
 def value(process: Process, series: str) -> float | None:
-    """The value of one series, given as it is written; None where there is none."""
+    """Return the value of one series; None without it."""
     lines = process.get("/metrics")[1].splitlines()
     return next((float(line.rsplit(" ", 1)[1]) for line in lines if line.rsplit(" ", 1)[0] == series), None)
 
 
 @pytest.fixture
 def every(start: Start, tmp_path: Path) -> dict[str, Process]:
-    """The four services; the prober has asked the others, a train included."""
+    """The four services; the prober has probed the others, including a train."""
     tcp, http = start("smoker-tcp-echo", TCP_PORT=0), start("smoker-http-echo", HTTP_PORT=0)
     udp = start("smoker-udp-echo", UDP_PORT=0, STAMP_PORT=0)
     ports = tcp.ports | udp.ports | http.ports
@@ -76,13 +76,13 @@ def test_what_is_served_is_what_is_documented(every: dict[str, Process]) -> None
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_prometheus_own_checker_has_nothing_to_say(every: dict[str, Process], program: str) -> None:
-    """Names, units and types are the custom's (`promtool check metrics`)."""
+    """Names, units and types follow the conventions (`promtool check metrics`)."""
     checked = promtool("check", "metrics", text=every[program].get("/metrics")[1])
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
 def test_the_numbers_are_what_happened(every: dict[str, Process]) -> None:
-    """Both sides of a path tell the same: what the prober sent has arrived."""
+    """Both sides of a path agree: what the prober sent has arrived."""
     tcp, udp, http, prober = every.values()
     where = f'target="127.0.0.1:{tcp.ports["TCP_PORT"]}"'
     success = f'smoker_probe_total{{outcome="success",probe="tcp",{where}}}'
@@ -98,7 +98,10 @@ def test_the_numbers_are_what_happened(every: dict[str, Process]) -> None:
 
 
 def test_an_open_connection_counts_at_once(start: Start) -> None:
-    """Connections and bytes are not counted only when a connection ends; what is never answered is refused."""
+    """Connections and bytes are counted before a connection ends.
+
+    Datagrams that are never answered count as refused.
+    """
     tcp = start("smoker-tcp-echo", TCP_PORT=0)
     with socket.create_connection(("127.0.0.1", tcp.ports["TCP_PORT"]), timeout=10) as sock:
         sock.sendall(b"PING")
@@ -115,7 +118,7 @@ def test_an_open_connection_counts_at_once(start: Start) -> None:
     [(b"GET /nowhere HTTP/1.1\r\n\r\n", "status_4xx"), (b"what is this\r\n\r\n", "malformed")],
 )
 def test_what_http_refuses_has_its_reason(start: Start, request_line: bytes, reason: str) -> None:
-    """A path that is not there is answered 404; what is no HTTP is not a request."""
+    """An unknown path is answered with 404; data that is not HTTP is no request."""
     http = start("smoker-http-echo", HTTP_PORT=0)
     with socket.create_connection(("127.0.0.1", http.ports["HTTP_PORT"]), timeout=10) as sock:
         sock.sendall(request_line.replace(b"\r\n\r\n", b"\r\nHost: x\r\n\r\n", 1))
@@ -126,7 +129,7 @@ def test_what_http_refuses_has_its_reason(start: Start, request_line: bytes, rea
 
 
 def test_a_scraper_gets_the_format_it_asks_for(start: Start) -> None:
-    """OpenMetrics where it is asked for, else the text format; it cannot change anything."""
+    """It gets OpenMetrics on request, else the text format, and cannot change anything."""
     tcp = start("smoker-tcp-echo", TCP_PORT=0)
     with socket.create_connection(("127.0.0.1", tcp.ports["ADMIN_PORT"]), timeout=10) as sock:
         asked = b"GET /metrics HTTP/1.0\r\nAccept: application/openmetrics-text; version=1.0.0\r\n\r\n"
@@ -138,7 +141,7 @@ def test_a_scraper_gets_the_format_it_asks_for(start: Start) -> None:
 
 
 def test_the_prober_counts_what_fails(start: Start) -> None:
-    """A target that refuses is counted as that, has no RTT, and its loss is whole."""
+    """A target that refuses is counted as refused, without an RTT and with a loss of 1."""
     closed = free_port()
     ports = {"TCP_PORT": closed, "UDP_PORT": closed, "HTTP_PORT": closed}
     prober = start("smoker-prober", "run", SERVER_HOST="127.0.0.1", NODE_NAME="n", TEST_INTERVAL=86400, **ports)

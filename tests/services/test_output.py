@@ -95,7 +95,7 @@ def running(folder: Path, *arguments: str, out: int | IO[bytes], **variables: ob
 
 
 def talk(variable: str, port: int) -> None:
-    """One exchange with an echo, which makes it write a line."""
+    """Do one exchange with an echo, which makes it write a line."""
     if variable == "HTTP_PORT":
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=PATIENCE) as answer:
             assert answer.read() == b"OK"
@@ -118,7 +118,7 @@ def is_up(process: Process) -> bool:
 
 @pytest.mark.parametrize(("program", "variable"), ECHOES.items())
 def test_an_echo_whose_log_nobody_reads_answers(tmp_path: Path, unread: Unread, program: str, variable: str) -> None:
-    """Both streams are full from its first line on: it answers clients and kubelet, and SIGTERM ends it with 0."""
+    """With both streams full it answers clients and kubelet, and SIGTERM ends it with 0."""
     stamp = {"STAMP_PORT": 0} if variable == "UDP_PORT" else {}
     with running(tmp_path, program, out=unread.write_end, **{variable: 0}, **stamp) as echo:
         eventually("it is ready", lambda: is_up(echo))
@@ -129,7 +129,7 @@ def test_an_echo_whose_log_nobody_reads_answers(tmp_path: Path, unread: Unread, 
 
 
 def test_a_prober_whose_lines_nobody_reads_probes_on_and_answers(tmp_path: Path, unread: Unread) -> None:
-    """Result lines and log lines wait for nobody: rounds go on, /livez answers."""
+    """Lines that nobody reads do not delay rounds or /livez."""
     closed = free_port()
     probed = {"TCP_PORT": closed, "UDP_PORT": closed, "HTTP_PORT": closed}
     quick = {"TEST_INTERVAL": 0.1, "TEST_TIMEOUT": 0.05}
@@ -155,7 +155,10 @@ sys.exit(echo.command())
 
 
 def test_what_is_dropped_is_counted_and_told_once_it_flows(tmp_path: Path, unread: Unread) -> None:
-    """The oldest lines go, whole; the newest stay, in order; the metric and one line say how many were dropped."""
+    """Whole old lines are dropped and the newest stay in order.
+
+    The metric and one line have the number of dropped lines.
+    """
     with running(tmp_path, "python", "-c", FLOOD, out=unread.write_end, TCP_PORT=0, LOG_FORMAT="json") as echo:
         eventually("it is ready", lambda: is_up(echo))
         series = 'smoker_log_dropped_lines_total{stream="stderr"}'
@@ -183,7 +186,7 @@ def test_what_is_dropped_is_counted_and_told_once_it_flows(tmp_path: Path, unrea
 
 @pytest.mark.parametrize("sink", ["/dev/full", "closed"])
 def test_a_service_that_cannot_write_serves_on(tmp_path: Path, unread: Unread, sink: str) -> None:
-    """A full disk, a reader that is gone: lines are dropped and counted, and nothing else happens."""
+    """With a full disk or without a reader lines are dropped and counted, and nothing else changes."""
     unread.close_reader()
     with contextlib.ExitStack() as opened:
         out = opened.enter_context(open(sink, "wb")) if sink != "closed" else unread.write_end
@@ -209,7 +212,7 @@ def prober(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_command_into_a_closed_pipe_ends_quietly(prober: dict[str, str], unread: Unread, command: list[str]) -> None:
-    """As after SIGPIPE: exit code 141, and not a word."""
+    """As after SIGPIPE, it ends with exit code 141 and no output."""
     unread.close_reader()
     done = subprocess.run(
         [BIN / command[0], *command[1:]],
@@ -225,7 +228,7 @@ def test_a_command_into_a_closed_pipe_ends_quietly(prober: dict[str, str], unrea
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_command_whose_answer_cannot_be_written_says_so(prober: dict[str, str], command: list[str]) -> None:
-    """A full disk: exit code 2 and one sentence on stderr, no traceback."""
+    """A full disk gives exit code 2 and one sentence on stderr, without a traceback."""
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
             [BIN / command[0], *command[1:]],
@@ -244,7 +247,7 @@ def test_a_command_whose_answer_cannot_be_written_says_so(prober: dict[str, str]
 )
 @pytest.mark.parametrize("sink", ["unread", "/dev/full"])
 def test_no_command_waits_for_its_stderr(prober: dict[str, str], unread: Unread, command: list[str], sink: str) -> None:
-    """The answer on stdout and the exit code are those that they are with a stderr that someone reads."""
+    """Answer on stdout and exit code are the same whether or not stderr is read."""
 
     def run(err: int | IO[bytes]) -> tuple[int, int]:
         done = subprocess.run(
@@ -262,7 +265,7 @@ def test_no_command_waits_for_its_stderr(prober: dict[str, str], unread: Unread,
 
 
 def test_a_slow_reader_gets_the_whole_answer(unread: Unread) -> None:
-    """A command waits for a reader such as a pager, with the pipe full: its answer is never cut."""
+    """A command waits for a slow reader with a full pipe, and its answer is never cut."""
     whole = subprocess.run([BIN / "smoker-prober", "--help"], stdout=subprocess.PIPE, check=True).stdout.decode()
     assert len(whole) > PAGE
     with subprocess.Popen([BIN / "smoker-prober", "--help"], stdout=unread.write_end) as popen:
@@ -272,7 +275,7 @@ def test_a_slow_reader_gets_the_whole_answer(unread: Unread) -> None:
 
 
 def test_make_run_ends_with_its_reader() -> None:
-    """`make run | head -1`: everything is stopped, and there is no traceback."""
+    """`make run | head -1` stops everything without a traceback."""
     environ = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"}
     popen = subprocess.Popen(
         [sys.executable, ROOT / "dev" / "run.py"], env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE

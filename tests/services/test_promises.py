@@ -1,4 +1,4 @@
-"""What is written twice is compared: settings, documents, packages."""
+"""Things that are written twice are compared: settings, documents, packages."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PROCESS = ("prober",)  # services whose settings stand in process.py, beside a c
 
 
 def settings_of(service: str) -> type[ServiceSettings]:
-    """The settings class of a service."""
+    """Return the settings class of a service."""
     of_process = service in PROCESS
     module = importlib.import_module(f"smoker_{service.replace('-', '_')}.{'process' if of_process else 'settings'}")
     found: type[ServiceSettings] = module.Process if of_process else module.Settings
@@ -42,7 +42,7 @@ def settings_of(service: str) -> type[ServiceSettings]:
 
 
 def defaults_of(service: str) -> dict[str, Any]:
-    """The variables that a service reads, with their defaults."""
+    """Return the variables that a service reads, with their defaults."""
     found = {declaration(field).variable: field.default for field in fields(settings_of(service))}
     return found | {key.variable: key.default for key in keys() if key.variable and service in PROCESS}
 
@@ -63,7 +63,7 @@ def test_defaults_are_the_promised_ones(service: str) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_each_readme_lists_its_variables(service: str) -> None:
-    """A service's README has a row for each variable it reads, with the default, and for no other."""
+    """A service's README has a row with the default for exactly the variables that it reads."""
     text = (ROOT / "services" / service / "README.md").read_text()
     rows = dict(re.findall(r"^\| `([A-Z_]+)` \| ([^|]*) \|", text, re.MULTILINE))
     declared = defaults_of(service)
@@ -90,14 +90,14 @@ def test_packages_have_one_version_and_one_licence(folder: str) -> None:
 
 
 def test_the_lock_names_versions_and_no_address() -> None:
-    """constraints.txt has exact versions, a line each, and nothing of where they came from."""
+    """constraints.txt has exact versions, one per line, and no address."""
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     assert lines
     assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line)] == []
 
 
 def test_the_make_targets_are_all_there() -> None:
-    """`make help` lists what the README and the contributors rely on."""
+    """`make help` lists the targets that README and contributors use."""
     text = (ROOT / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z0-9-]+):.*## ", text, re.MULTILINE))
     wanted = "setup run test check build images docker-build manifests deploy undeploy logs-server logs-client e2e"

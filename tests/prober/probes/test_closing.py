@@ -1,4 +1,4 @@
-"""However a probe ends, its socket is closed when it does, and not when the garbage collector comes by."""
+"""A probe closes its socket when it ends, however it ends, and not when the garbage collector runs."""
 
 from __future__ import annotations
 

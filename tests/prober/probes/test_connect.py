@@ -1,4 +1,4 @@
-"""The connect probe: a TCP handshake, and nothing more."""
+"""The connect probe: only a TCP handshake."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Listen = Callable[[Serve], int]
 
 @pytest.mark.parametrize("host", [HOST, "::1"])
 def test_a_handshake_is_a_success(host: str) -> None:
-    """Over both families: the address, the network's round trip by the kernel, and no phase but those two."""
+    """Over both families there are the address, the kernel's round trip, and only two phases."""
     with echo("tcp", host) as port:
         result = probe("connect", port, host=host)
     assert (result.outcome, result.address, result.error) == (Outcome.SUCCESS, host, "")
@@ -32,14 +32,14 @@ def test_a_handshake_is_a_success(host: str) -> None:
 
 
 def test_nothing_is_sent(listen: Listen) -> None:
-    """The target sees a connection and its end."""
+    """The target sees only a connection and its end."""
     said: AsyncResult[bytes] = AsyncResult()
     result = probe("connect", listen(lambda sock: said.set(sock.recv(4096))))
     assert (result.outcome, said.get(timeout=PLENTY)) == (Outcome.SUCCESS, b"")
 
 
 def test_nobody_needs_to_accept() -> None:
-    """The kernel does the handshake: another probe asks whether a program answers behind it."""
+    """The kernel does the handshake: whether a program answers behind it is another probe's test."""
     with socket.create_server((HOST, 0)) as listener:
         result = probe("connect", listener.getsockname()[1])
     assert result.outcome is Outcome.SUCCESS
@@ -53,7 +53,7 @@ def test_nobody_listening_is_refused() -> None:
 
 
 def test_no_route_is_unreachable() -> None:
-    """The kernel has no route: no TCP goes to the broadcast address of loopback."""
+    """The kernel has no route for TCP to the broadcast address of loopback."""
     result = probe("connect", 443, host="127.255.255.255")
     assert (result.outcome, result.error) == (Outcome.UNREACHABLE, "connect: network is unreachable")
 
@@ -68,7 +68,7 @@ def test_a_silent_target_is_a_timeout() -> None:
 
 
 def test_echoes_owe_more(settings: Settings) -> None:
-    """A host with echoes has a target for each of those probes, in the order of a round."""
+    """A host with echoes has a target for each of their probes, in the order of a round."""
     assert [target.probe for target in service(settings, HOST)] == [*ECHOED]
     assert {*ECHOED, "connect"} <= PROBES.keys()
 
@@ -94,7 +94,7 @@ def test_its_series_come_with_its_first_result() -> None:
 
 
 def test_its_failure_is_no_train_lost() -> None:
-    """A handshake that fails says nothing of the loss of packets."""
+    """A failed handshake says nothing about packet loss."""
     registry = CollectorRegistry()
     metrics = Metrics(registry, interval=30.0)
     with refusing() as port:

@@ -1,4 +1,4 @@
-"""The beginning of the TCP and the HTTP probe: a connection, and what the kernel says of it."""
+"""The beginning of the TCP and the HTTP probe: a connection, and the kernel's data about it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def kernel_says(monkeypatch: pytest.MonkeyPatch) -> Says:
 
 @pytest.mark.parametrize("host", [HOST, "::1"])
 def test_a_connection_and_its_round_trip(host: str) -> None:
-    """A connected socket that does not block, with the handshake's RTT by the kernel, over both families."""
+    """The socket is connected and does not block; the RTT is the handshake's by the kernel, over both families."""
     with echo("tcp", host) as port:
         ours = attempt(port, host)
         with connect(ours) as sock:
@@ -55,7 +55,7 @@ def test_a_connection_and_its_round_trip(host: str) -> None:
 
 @pytest.mark.parametrize("kind", ["tcp", "http"])
 def test_both_probes_have_it(kind: str) -> None:
-    """The round trip of the network is in the result, and how it was measured."""
+    """The result has the network's round trip and how it was measured."""
     with echo(kind) as port:
         result = probe(kind, port)
     assert result.outcome is Outcome.SUCCESS
@@ -65,7 +65,7 @@ def test_both_probes_have_it(kind: str) -> None:
 
 
 def test_a_process_held_up_is_not_the_network() -> None:
-    """The handshake is done while the process stands still: the duration shows it, the RTT does not."""
+    """If the process stands still during the handshake, the duration shows it and the RTT does not."""
     with echo("tcp") as port:
         ours = attempt(port)
         gevent.spawn(_block, HELD_UP)  # runs as soon as the connect waits
@@ -76,7 +76,7 @@ def test_a_process_held_up_is_not_the_network() -> None:
 
 
 def test_held_up_beyond_the_deadline_it_is_connected_all_the_same() -> None:
-    """The kernel did its part in time."""
+    """The handshake was done in time by the kernel, so it counts."""
     with echo("tcp") as port:
         ours = attempt(port, timeout=SHORT)
         gevent.spawn(_block, HELD_UP)
@@ -85,7 +85,7 @@ def test_held_up_beyond_the_deadline_it_is_connected_all_the_same() -> None:
 
 
 def test_refused() -> None:
-    """RST to the SYN, with its errno; there is no round trip to report."""
+    """RST to the SYN is refused with its errno, without a round trip."""
     with refusing() as port:
         ours = attempt(port)
         with pytest.raises(ConnectionRefusedError, match="Connection refused") as caught, connect(ours):
@@ -105,7 +105,7 @@ def test_unreachable() -> None:
 
 
 def test_silent() -> None:
-    """A listener whose queue is full takes no SYN: the deadline ends the wait, and nothing was measured."""
+    """A listener whose queue is full ignores the SYN: the deadline ends the wait, and nothing is measured."""
     with socket.create_server((HOST, 0), backlog=0) as listener:
         port = listener.getsockname()[1]
         with socket.create_connection((HOST, port)):  # the one that the queue holds
@@ -116,7 +116,7 @@ def test_silent() -> None:
 
 
 def test_the_clock_stands_in(kernel_says: Says) -> None:
-    """Where there is no TCP_INFO, the time that the connect took is the round trip, and the result says so."""
+    """Without TCP_INFO the RTT is the time of the connect, and the result says so."""
     kernel_says(None)
     with echo("tcp") as port:
         ours = attempt(port)
@@ -129,7 +129,7 @@ def test_the_clock_stands_in(kernel_says: Says) -> None:
 
 
 def test_the_clock_stands_in_for_a_sample(kernel_says: Says) -> None:
-    """A struct without a sample is the same, as long as no SYN was lost."""
+    """A struct without a sample has the same effect, unless a SYN was lost."""
     kernel_says(TcpInfo(established=True, rtt=None, min_rtt=None, retransmits=0))
     with echo("tcp") as port:
         result = probe("tcp", port)
@@ -138,7 +138,7 @@ def test_the_clock_stands_in_for_a_sample(kernel_says: Says) -> None:
 
 
 def test_a_lost_syn_is_no_latency(kernel_says: Says) -> None:
-    """Without TCP timestamps the kernel has no sample then, and the clock would say a second: there is no RTT."""
+    """Without TCP timestamps the kernel has no sample, and the clock would show a second, so there is no RTT."""
     kernel_says(TcpInfo(established=True, rtt=None, min_rtt=None, retransmits=1))
     with echo("tcp") as port:
         result = probe("tcp", port)
@@ -148,7 +148,7 @@ def test_a_lost_syn_is_no_latency(kernel_says: Says) -> None:
 
 
 def test_a_lost_syn_with_a_sample(kernel_says: Says) -> None:
-    """With TCP timestamps there is a sample, of the SYN that arrived; the retransmit is counted beside it."""
+    """With TCP timestamps there is a sample of the SYN that arrived; the retransmit is counted, too."""
     kernel_says(TcpInfo(established=True, rtt=0.002, min_rtt=0.001, retransmits=2))
     with echo("tcp") as port:
         result = probe("tcp", port)
@@ -157,14 +157,14 @@ def test_a_lost_syn_with_a_sample(kernel_says: Says) -> None:
 
 
 def test_what_fails_later_has_no_round_trip(listen: Callable[[Callable[[socket.socket], None]], int]) -> None:
-    """A failed probe has no RTT, though the handshake had one: nothing of it looks like an answer."""
+    """A failed probe has no RTT although the handshake had one."""
     result = probe("tcp", listen(lambda sock: None))
     assert not result.outcome.ok
     assert result.rtt is None
 
 
 def test_the_socket_is_closed_whatever_happens() -> None:
-    """An error inside passes through, and leaves no descriptor behind."""
+    """An exception inside is passed on and leaves no descriptor open."""
     with echo("tcp") as port, pytest.raises(KeyError), connect(attempt(port)) as sock:
         raise KeyError
     assert sock.fileno() == -1

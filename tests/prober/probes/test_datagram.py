@@ -1,4 +1,4 @@
-"""Source ports: an echo answers no datagram that comes from a port on which echoes answer, or from below 1024."""
+"""Source ports: an echo does not answer datagrams from ports of echoes or from ports below 1024."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ UDP, STAMP, PEER = 8081, 8062, 9999
 
 @pytest.fixture
 def kernel_gives(monkeypatch: pytest.MonkeyPatch) -> Give:
-    """`kernel_gives(ports)`: these source ports, one after the other."""
+    """`kernel_gives(ports)`: the kernel assigns these source ports, one after the other."""
 
     def give(ports: Iterable[int]) -> None:
         following = iter(ports)
@@ -41,7 +41,7 @@ def kernel_gives(monkeypatch: pytest.MonkeyPatch) -> Give:
 
 
 def test_ports_that_no_echo_answers_are_given_back(kernel_gives: Give) -> None:
-    """Below 1024, the target's own, one of those that are known: the next port is taken, and none is kept."""
+    """A port below 1024, the target's own and known ports of echoes are given back for the next one."""
     good, peer, echo, stamp = (free_port(socket.SOCK_DGRAM) for _ in range(4))
     never = never_answered(settings_of({"UDP_PORT": str(echo), "STAMP_PORT": str(stamp)})) | {peer}
     target = address(HOST, free_port(socket.SOCK_DGRAM))
@@ -52,7 +52,7 @@ def test_ports_that_no_echo_answers_are_given_back(kernel_gives: Give) -> None:
 
 
 def test_there_may_be_no_other_port(kernel_gives: Give) -> None:
-    """It is asked for a bounded number of times; the probe then is a local error in words, a train finds nothing."""
+    """The number of tries is bounded. Then the probe is a local error in words, and a train finds nothing."""
     to, never = address(HOST, 9), range(1024, 2048)
     kernel_gives(range(1024, 1024 + TRIES))
     assert train.run(to, 5, 0.0, PLENTY, never) is None
@@ -71,7 +71,7 @@ HERE = {"LISTEN_ADDRESS": HOST, "SERVER_HOST": HOST, "PROBES": "udp", "STAMP_POR
 
 
 def test_probes_trains_and_large_packets_have_ports_that_are_answered() -> None:
-    """Where the kernel has 1020 to 1026 and just 1025 is answered, every packet of ten rounds is answered."""
+    """If the kernel has 1020 to 1026 and only 1025 is answered, every packet of ten rounds is answered."""
     rounds = (
         "smoker-udp-echo & smoker-prober once --settle 20 >&2; for i in {1..10}; do smoker-prober once --json; done"
     )
@@ -82,7 +82,7 @@ def test_probes_trains_and_large_packets_have_ports_that_are_answered() -> None:
 
 
 def test_a_range_without_a_port_that_is_answered() -> None:
-    """It is our own fault and not the network's."""
+    """It is a local error and not the network's."""
     found = in_namespace(RANGE.format("1020 1024") + "smoker-prober once", HERE)
     assert (found.returncode, "local_error" in found.stdout) == (1, True), found.stderr
 
@@ -90,7 +90,7 @@ def test_a_range_without_a_port_that_is_answered() -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 @pytest.mark.parametrize("kind", ["tcp", "http", "connect"])
 def test_a_connection_to_itself_is_refused(kind: str, host: str) -> None:
-    """If the kernel has only the target's port to give, the socket would meet itself: nothing listens there."""
+    """If the only port is the target's, the socket would connect to itself, and nothing listens there: refused."""
     ask = f"smoker-prober probe {kind} {host} 40000 --count 5 --interval 0"
     found = in_namespace(RANGE.format("40000 40000") + ask, {})
     assert found.returncode == 1

@@ -1,4 +1,4 @@
-"""The DNS probe: what it asks, which answers count, and how each failure is called."""
+"""The DNS probe: its queries, the answers that count, and the outcome of each failure."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_name_is_looked_up_over_udp() -> None:
 
 
 def test_a_name_is_looked_up_over_tcp() -> None:
-    """By choice, with the handshake's RTT; several types go over one connection."""
+    """TCP by choice has the handshake's RTT; several types use one connection."""
     with serving() as (port, asked):
         result = look_up(port, transport="tcp", type=("A", "AAAA"))
     assert result.outcome is Outcome.SUCCESS, result.error
@@ -79,7 +79,7 @@ def test_an_error_of_the_server(rcode: str) -> None:
 
 
 def test_a_code_that_is_expected() -> None:
-    """A name that must not exist: NXDOMAIN is the success, an answer is none."""
+    """For a name that must not exist NXDOMAIN is a success, and an answer is not."""
     expect = Expect(rcode="NXDOMAIN")
     with serving(udp=lambda query: answer(query, rcode="NXDOMAIN")) as (port, _):
         assert look_up(port, expect=expect).outcome is Outcome.SUCCESS
@@ -88,20 +88,20 @@ def test_a_code_that_is_expected() -> None:
 
 
 def test_a_name_without_such_records() -> None:
-    """NOERROR without a record is `resolve_error`: a program finds nothing either."""
+    """NOERROR without a record is `resolve_error`, because a program would find nothing either."""
     with serving() as (port, _):
         result = look_up(port, type=("MX",))
     assert (result.outcome, result.error) == (Outcome.RESOLVE_ERROR, f"{NAME} has no MX record")
 
 
 def test_one_of_two_types_is_enough() -> None:
-    """Where a name has addresses of one family only, the other type's empty answer is no failure."""
+    """If a name has addresses of one family only, the other type's empty answer is no failure."""
     with serving() as (port, _):
         assert look_up(port, type=("A", "MX")).outcome is Outcome.SUCCESS
 
 
 def test_answers_that_are_expected() -> None:
-    """All of them must be there, in any order and case; others may be there, too."""
+    """All expected answers must be there, in any order and case; others may be there, too."""
     with serving() as (port, _):
         assert look_up(port, expect=Expect(answers=("10.0.0.2",))).outcome is Outcome.SUCCESS
         result = look_up(port, expect=Expect(answers=("10.0.0.2", "10.9.9.9")))
@@ -110,7 +110,7 @@ def test_answers_that_are_expected() -> None:
 
 
 def test_an_alias_is_followed() -> None:
-    """The answers are those at the end of the aliases; the TTL is the lowest along them."""
+    """The answers are those at the end of the aliases, and the TTL is the lowest of all."""
 
     def alias(query: dns.message.Message) -> bytes:
         made = dns.message.make_response(query)
@@ -125,7 +125,7 @@ def test_an_alias_is_followed() -> None:
 
 
 def test_a_silent_server() -> None:
-    """No answer before the deadline is `timeout`, and the details say what was asked of whom."""
+    """No answer before the deadline is `timeout`, and the details have query and server."""
     with serving(udp=lambda _query: None) as (port, _):
         result = look_up(port, timeout=SHORT)
     assert result.outcome is Outcome.TIMEOUT
@@ -135,7 +135,7 @@ def test_a_silent_server() -> None:
 
 @pytest.mark.parametrize("lost", ["A", "AAAA"])
 def test_one_of_two_queries_of_one_socket_is_lost(lost: str) -> None:
-    """The result names the type without an answer, and that the other, of the same socket, had one."""
+    """The result names the type without an answer, and says that the other query of the socket had one."""
 
     def one(query: dns.message.Message) -> bytes | None:
         return None if query.question[0].rdtype == dns.rdatatype.from_text(lost) else answer(query)
@@ -151,7 +151,7 @@ def test_one_of_two_queries_of_one_socket_is_lost(lost: str) -> None:
 
 
 def test_both_queries_leave_from_one_port() -> None:
-    """A race of two packets of one connection needs one source port: the second does not wait for an answer."""
+    """The race needs two packets from one port, so the second query does not wait for an answer."""
     ports: list[int] = []
 
     def note(_sock: socket.socket, _data: bytes, client: Client) -> None:
@@ -182,14 +182,14 @@ def _of_another_name(query: dns.message.Message) -> bytes:
     ],
 )
 def test_an_answer_to_something_else_does_not_count(forged: object, why: str) -> None:
-    """Number and question must be those of the query (RFC 5452 section 9.1); the probe waits for the right answer."""
+    """Number and question must be the query's (RFC 5452 section 9.1); the probe waits for the right answer."""
     with serving(udp=forged) as (port, _):  # type: ignore[arg-type]
         result = look_up(port, timeout=ENOUGH)
     assert (result.outcome, result.error) == (Outcome.BAD_REPLY, f"wait: {why}")
 
 
 def test_the_right_answer_counts_after_a_forged_one() -> None:
-    """A forged answer before it, and a second copy after it, change nothing."""
+    """A forged answer before it, and a second copy after it, have no effect."""
 
     def both(sock: socket.socket, data: bytes, client: Client) -> None:
         right = answer(dns.message.from_wire(data))
@@ -201,7 +201,7 @@ def test_the_right_answer_counts_after_a_forged_one() -> None:
 
 
 def test_an_answer_from_another_address_does_not_count() -> None:
-    """Only the server that was asked can answer: the kernel drops the datagrams of others."""
+    """Only the queried server can answer: the kernel drops other datagrams."""
 
     def elsewhere(_sock: socket.socket, data: bytes, client: Client) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
@@ -238,7 +238,10 @@ def test_a_connection_that_ends_before_the_answer() -> None:
     ],
 )
 def test_a_target_by_url(monkeypatch: pytest.MonkeyPatch, text: str, host: str, options: Options) -> None:
-    """The server (or the pod's own), the name and the options; the target is called as it says, or host:port."""
+    """A URL has the server (or the pod's own), the name and options.
+
+    The target's name is the given one, or host:port.
+    """
     monkeypatch.setattr(resolv_conf, "read", lambda: resolv_conf.ResolvConf(("10.9.9.9",), "cluster.local"))
     port = 5353 if ":5353" in text else 53
     assert externals.parse(f"ns={text}") == {"ns": External("dns", host, port, options)}
@@ -261,13 +264,13 @@ def test_a_target_by_url(monkeypatch: pytest.MonkeyPatch, text: str, host: str, 
     ],
 )
 def test_a_url_that_is_refused(text: str) -> None:
-    """No name, no such type or option, twice the name, no port."""
+    """No name, an unknown type or option, a repeated name, and no port are refused."""
     with pytest.raises(ValueError, match="dns"):
         externals.parse(text)
 
 
 def test_the_name_of_the_cluster_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a name the probe asks for the API server's, in the domain that resolv.conf has."""
+    """Without a name the probe looks up the API server's, in the domain of resolv.conf."""
     names: list[str] = []
 
     def note(query: dns.message.Message) -> bytes:
@@ -297,7 +300,7 @@ def test_the_name_of_the_cluster_is_the_default(monkeypatch: pytest.MonkeyPatch)
     ],
 )
 def test_resolv_conf(tmp_path: Path, text: str, found: tuple[tuple[str, ...], str]) -> None:
-    """Servers that are addresses, and the domain behind `svc.`; without them the resolver's own defaults."""
+    """Servers are addresses, and the domain follows `svc.`; without them the resolver's defaults apply."""
     file = tmp_path / "resolv.conf"
     file.write_text(text)
     assert resolv_conf.read(file) == found
@@ -305,7 +308,7 @@ def test_resolv_conf(tmp_path: Path, text: str, found: tuple[tuple[str, ...], st
 
 
 def test_a_prober_without_dns_targets_does_not_import_the_library() -> None:
-    """What is not used costs nothing: dnspython takes memory and time."""
+    """dnspython takes memory and time, so it is imported only with such targets."""
     code = "import smoker_prober.__main__, sys; sys.exit('dns' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
 
@@ -313,7 +316,7 @@ def test_a_prober_without_dns_targets_does_not_import_the_library() -> None:
 @pytest.mark.skipif(UNBOUND is None, reason="unbound is not installed")
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_a_server_that_others_wrote(tmp_path: Path, transport: str) -> None:
-    """unbound answers what it is configured with, over both transports, and says NXDOMAIN of other names."""
+    """unbound answers its configured names over both transports, and NXDOMAIN for others."""
     assert UNBOUND is not None
     with unbound(UNBOUND, tmp_path) as port:
         expect = Expect(answers=("10.0.0.1",))

@@ -1,4 +1,4 @@
-"""Reading DNS answers of servers that mean harm: the decoder's own two errors, and bounded work."""
+"""Reading DNS answers of malicious servers: the decoder's own two errors, and bounded work."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def right() -> bytes:
 
 
 def read(data: bytes) -> Reply | None:
-    """Read an answer; None where the decoder refuses it by an error of its own."""
+    """Read an answer; None if the decoder refuses it with one of its own errors."""
     try:
         dns_message.number_of(data)
         return dns_message.reply(data, QUESTION)
@@ -53,13 +53,13 @@ BYTE = BIASED | st.integers(0, 255)
 
 
 def test_a_right_answer_is_read() -> None:
-    """The records of the type that was asked for, and the least TTL."""
+    """The records of the queried type and the lowest TTL are read."""
     assert read(RIGHT) == Reply("NOERROR", False, ("10.0.0.1", "10.0.0.2"), 30)
 
 
 @given(st.lists(st.tuples(st.integers(2, len(RIGHT) - 1), BYTE), max_size=12), st.integers(0, len(RIGHT)))
 def test_an_answer_with_wrong_bytes(changes: list[tuple[int, int]], length: int) -> None:
-    """Whatever bytes of a right answer are changed or cut off, it is read or refused."""
+    """An answer with any bytes changed or cut off is read or refused."""
     data = bytearray(RIGHT)
     for place, value in changes:
         data[place] = value
@@ -77,7 +77,7 @@ def test_any_bytes_after_the_question(counts: tuple[int, int, int], flags: int, 
 
 @given(st.integers(0, 65_535), st.lists(BYTE, max_size=80).map(bytes), st.sampled_from([1, 3, 4, 254, 255, 65_280]))
 def test_a_record_of_any_type(kind: int, data: bytes, class_: int) -> None:
-    """Each of the types that dnspython knows, with any content."""
+    """Each type that dnspython knows, with any content, is read or refused."""
     record = b"\xc0\x0c" + struct.pack("!HHIH", kind, class_, 30, len(data)) + data
     for counts in ((1, 0, 0), (0, 0, 1)):
         read(head(*counts) + _QUESTIONED + record)
@@ -93,13 +93,13 @@ def test_a_loop_of_pointers_ends() -> None:
 
 @pytest.mark.parametrize("counts", [(dns_message.MOST, 0, 0), (0, 0, 65_535), (65_535, 65_535, 65_535)])
 def test_an_answer_of_too_many_records_is_refused_unread(counts: tuple[int, int, int]) -> None:
-    """The header says how many there are: beyond `MOST` none of them is read."""
+    """The header has the number of records: beyond `MOST` none is read."""
     with pytest.raises(BadReply, match="records"):
         dns_message.reply(head(*counts) + _QUESTIONED, QUESTION)
 
 
 def test_the_work_for_the_worst_answer_is_bounded() -> None:
-    """The most records, each with a name of 127 labels by pointers: a bounded number of steps and of bytes."""
+    """The most records, each with 127 labels by pointers, take a bounded number of steps and bytes."""
     labels = b"".join(b"\x01a" for _ in range(126)) + b"\x00"
     place = 12 + len(_QUESTIONED)
     first = labels + struct.pack("!HHIH", 1, 1, 0, 4) + bytes(4)

@@ -1,4 +1,4 @@
-"""Each probe against each fault of a relay in front of the real echo."""
+"""Each probe with each fault of a relay in front of the real echo."""
 
 from __future__ import annotations
 
@@ -73,7 +73,10 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_fault_has_its_outcome_and_its_phase(case: Case, echoes: dict[str, int]) -> None:
-    """What the path does decides the outcome; the error names phase and cause; later phases are not begun; no retry."""
+    """The path's fault decides the outcome.
+
+    The error names phase and cause, later phases do not begin, and nothing is retried.
+    """
     with (UdpRelay if case.kind == "udp" else TcpRelay)((HOST, echoes[case.kind]), case.fault) as relay:
         result = probe(case.kind, relay.port, timeout=case.timeout)
         attempts = relay.datagrams if isinstance(relay, UdpRelay) else relay.connections

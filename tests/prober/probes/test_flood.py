@@ -1,4 +1,4 @@
-"""A peer that never stops sending: nothing ever waits, and the deadline holds all the same."""
+"""A peer that never stops sending: nothing ever waits, and still the deadline holds."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def flood(request: pytest.FixtureRequest) -> Iterator[tuple[int, subprocess.Pope
 
 
 def test_a_flood_ends_at_the_deadline(flood: tuple[int, subprocess.Popen[str]]) -> None:
-    """Endless `100 Continue`, trailers or chunks: no success, and the flood is cut before it ends by itself."""
+    """Endless `100 Continue`, trailers or chunks are no success, and are cut before they end by themselves."""
     port, process = flood
     result = probe("http", port, timeout=0.5)
     assert result.outcome in (Outcome.TIMEOUT, Outcome.BAD_REPLY)

@@ -1,4 +1,4 @@
-"""The gRPC probe against grpcio's own health server, in a process of its own."""
+"""The gRPC probe with grpcio's own health server, in a separate process."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def ask(port: int, options: Options | None = None) -> Result:
 def test_the_health_of_a_service(
     ports: tuple[int, int], service: str, outcome: Outcome, health: str, error: str
 ) -> None:
-    """SERVING is a success, and anything else a bad reply that says what it is; the RTT is the kernel's."""
+    """SERVING is a success, and anything else a bad reply that contains it; the RTT is the kernel's."""
     result = ask(ports[0], Options(service=service))
     assert (result.outcome, result.fields["health"], result.error) == (outcome, health, error)
     assert tuple(result.phases) == tuple(phase for phase in PHASES if phase != "tls")
@@ -81,7 +81,7 @@ def test_the_health_of_a_service(
 
 
 def test_a_server_without_a_health_service(ports: tuple[int, int]) -> None:
-    """It is reached and says so."""
+    """It is reached, and the result says that it has no health service."""
     result = ask(ports[1])
     assert (result.outcome, result.fields["health"]) == (Outcome.BAD_REPLY, "UNIMPLEMENTED")
     assert result.error == "transfer: the server answers UNIMPLEMENTED: it has no health service"
@@ -129,7 +129,7 @@ def test_messages_that_are_refused(body: bytes, error: str) -> None:
 
 
 def test_messages() -> None:
-    """The request is what protobuf writes, and of the answer unknown fields are skipped."""
+    """The request equals protobuf's, and unknown fields of the answer are skipped."""
     assert request("") == b"\x00\x00\x00\x00\x00"
     assert request("shop") == b"\x00\x00\x00\x00\x06\x0a\x04shop"
     assert request("x" * 150)[5:8] == b"\x0a\x96\x01"
@@ -138,7 +138,7 @@ def test_messages() -> None:
 
 
 def test_no_grpc() -> None:
-    """A server of HTTP/2 that is none of gRPC is a bad reply."""
+    """A server of HTTP/2 without gRPC is a bad reply."""
 
     def web(connection: H2Connection, stream: int, got: Headers) -> None:
         page(404, b"")(connection, stream, got)

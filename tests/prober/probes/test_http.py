@@ -1,4 +1,4 @@
-"""The HTTP probe: GET / by urllib3, 200; of a URL its page, with TLS too."""
+"""The HTTP probe: GET / of an echo with status 200, or the page of a URL, also over TLS."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
 
 
 def test_an_echo_is_a_success(echoes: dict[str, int]) -> None:
-    """Against the real echo: success, its address, its status, the two bytes of its body."""
+    """With the real echo it succeeds with address, status, and the two bytes of the body."""
     result = probe("http", echoes["http"])
     assert (result.outcome, result.address, result.fields.get("status"), result.received, result.error) == (
         Outcome.SUCCESS,
@@ -63,7 +63,7 @@ def test_over_ipv6() -> None:
 
 
 def test_the_request(listen: Listen) -> None:
-    """It asks for / by the target's name and port, and wants no second request on the connection."""
+    """It requests / with the target's name and port, and no second request on the connection."""
     said: list[bytes] = []
 
     def serve(sock: socket.socket) -> None:
@@ -78,7 +78,7 @@ def test_the_request(listen: Listen) -> None:
 
 
 def test_nobody_listening_is_refused() -> None:
-    """RST to the SYN is `refused`, without a status, and the error says that it was the connect."""
+    """RST to the SYN is `refused` without a status, and the error names the connect."""
     with refusing() as port:
         result = probe("http", port)
     assert (result.outcome, result.fields.get("status"), result.error) == (
@@ -90,14 +90,14 @@ def test_nobody_listening_is_refused() -> None:
 
 
 def test_no_way_there_is_unreachable() -> None:
-    """What urllib3 wraps is still found: without a route it is `unreachable`."""
+    """The kernel's error is found inside urllib3's: without a route it is `unreachable`."""
     result = probe("http", 8082, host="127.255.255.255")  # the broadcast address of loopback: no TCP goes there
     assert (result.outcome, result.error) == (Outcome.UNREACHABLE, "connect: network is unreachable")
 
 
 @pytest.mark.parametrize("status", [101, 201, 204, 206, 304, 400, 404, 418, 429, 500, 503, 599, 999])
 def test_another_status_is_a_bad_reply(listen: Listen, status: int) -> None:
-    """Only 200 is good: a page that says that something is wrong is an answer, but not the one that was owed."""
+    """Only 200 is a success of an echo."""
     result = probe("http", listen(answering(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status)))
     assert (result.outcome, result.fields.get("status")) == (Outcome.BAD_REPLY, status)
     assert result.error == f"transfer: status {status} for GET /"
@@ -132,7 +132,7 @@ def test_a_redirect_is_not_followed(listen: Listen) -> None:
     ids=itertools.count(),
 )
 def test_any_whole_200_is_a_success(listen: Listen, answer: bytes) -> None:
-    """However its end is marked: by a length, by chunks or by FIN. The body is counted and not looked into."""
+    """Its end may be marked by a length, by chunks or by FIN. The body is counted and not examined."""
     result = probe("http", listen(answering(answer)))
     assert (result.outcome, result.fields.get("status"), result.error) == (Outcome.SUCCESS, 200, "")
 
@@ -183,7 +183,7 @@ BROKEN = "transfer: the body broke off "
     ids=itertools.count(),
 )
 def test_anything_else_is_a_bad_reply(listen: Listen, answer: bytes, status: int | None, error: str) -> None:
-    """Garbage, half an answer, too much of one: a bad reply, with the status if there was one, said in a short line."""
+    """Garbage, half an answer and too much are a bad reply with the status, if any, in a short line."""
     result = probe("http", listen(answering(answer)))
     assert (result.outcome, result.fields.get("status")) == (Outcome.BAD_REPLY, status)
     assert result.error.startswith(error)
@@ -192,7 +192,7 @@ def test_anything_else_is_a_bad_reply(listen: Listen, answer: bytes, status: int
 
 
 def test_a_reset_inside_the_body_is_reset(listen: Listen) -> None:
-    """RST after the status is `reset`, in the phase `transfer`, with the status that came before."""
+    """RST after the status is `reset` in the phase `transfer`, with the status."""
 
     def serve(sock: socket.socket) -> None:
         sock.recv(4096)
@@ -228,7 +228,7 @@ def _endless(block: bytes, pause: float) -> Iterator[bytes]:
     ids=["status", "headers", "interim", "until-fin", "length", "chunked", "503", "interim-body"],
 )
 def test_one_deadline_ends_whatever_trickles(listen: Listen, begin: bytes, rest: bytes, phase: str) -> None:
-    """Bytes that keep coming, each well within the deadline, do not move it."""
+    """Bytes that keep coming do not extend the deadline."""
 
     def serve(sock: socket.socket) -> None:
         sock.recv(4096)
@@ -243,7 +243,7 @@ def test_one_deadline_ends_whatever_trickles(listen: Listen, begin: bytes, rest:
 @pytest.mark.parametrize("interim", [EARLY, b"HTTP/1.1 100 Continue\r\n\r\n"])
 @pytest.mark.parametrize("again", [True, False])
 def test_interim_answers_alone_are_a_bad_reply(listen: Listen, interim: bytes, *, again: bool) -> None:
-    """One and then silence, or one after the other until the deadline: it was answered, but not with what was owed."""
+    """Interim answers without a final one are a bad reply, with silence after them or without end."""
 
     def serve(sock: socket.socket) -> None:
         sock.recv(4096)
@@ -258,7 +258,7 @@ def test_interim_answers_alone_are_a_bad_reply(listen: Listen, interim: bytes, *
 
 
 def test_a_flood_of_headers_ends_at_once(listen: Listen) -> None:
-    """Headers without end are a bad reply after the 256th, not a matter of the deadline."""
+    """Headers without end are a bad reply after the 256th, before the deadline."""
 
     def serve(sock: socket.socket) -> None:
         sock.recv(4096)
@@ -271,7 +271,7 @@ def test_a_flood_of_headers_ends_at_once(listen: Listen) -> None:
 
 
 def test_a_body_without_end_is_read_no_further_than_it_may_be(listen: Listen) -> None:
-    """A flood is a bad reply after one byte too many, not a matter of the deadline or of memory."""
+    """A body without end is a bad reply after one byte too many, without use of time or memory."""
 
     def serve(sock: socket.socket) -> None:
         sock.recv(4096)
@@ -284,7 +284,7 @@ def test_a_body_without_end_is_read_no_further_than_it_may_be(listen: Listen) ->
 
 
 def test_a_silent_connection_that_is_never_accepted() -> None:
-    """A listener whose process sleeps takes the connection and the request: the wait ends at the deadline."""
+    """A listener whose process sleeps accepts connection and request: the deadline ends the wait."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
         sock.bind((HOST, 0))
         sock.listen()
@@ -293,7 +293,7 @@ def test_a_silent_connection_that_is_never_accepted() -> None:
 
 
 def test_a_closing_answer_needs_no_closing_prober(listen: Listen) -> None:
-    """An answer whose length is known is over with its last byte, though the connection stays open."""
+    """An answer with a known length ends with its last byte, although the connection stays open."""
 
     def serve(sock: socket.socket) -> None:
         sock.recv(4096)
@@ -313,17 +313,17 @@ _block = monkey.get_original("time", "sleep")  # holds up the whole process, as 
 
 @pytest.fixture
 def trusted(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
-    """`trusted(file)`: the system trusts the certificates in it, from now on."""
+    """`trusted(file)`: from now on the system trusts the certificates in it."""
     return lambda file: monkeypatch.setenv("SSL_CERT_FILE", str(file))
 
 
 def get(port: int, url: Options = PAGE, *, host: str = HOST, timeout: float = PLENTY) -> Result:
-    """One probe of a URL."""
+    """Probe a URL once."""
     return run(Target("http", host, port, service_path(host, port), url), NODE, timeout)
 
 
 def over_tls(serve: Serve, called: Callable[[str], None] = lambda _name: None) -> Serve:
-    """The same with the tests' certificate; `called` gets the name in the handshake (SNI)."""
+    """Probe over TLS with the tests' certificate; `called` gets the name in the handshake (SNI)."""
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(MINE)
     server.sni_callback = lambda _sock, name, _context: called(name)
@@ -337,21 +337,21 @@ def over_tls(serve: Serve, called: Callable[[str], None] = lambda _name: None) -
 
 @pytest.mark.parametrize("status", [200, 201, 204, 206, 299, 301, 302, 304, 308])
 def test_a_url_is_content_with_a_page_or_where_it_has_gone(listen: Listen, status: int) -> None:
-    """2xx and 3xx are success: the server has been reached."""
+    """2xx and 3xx are a success of a URL: the server was reached."""
     result = get(listen(answering(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status)))
     assert (result.outcome, result.fields.get("status"), result.error) == (Outcome.SUCCESS, status, "")
 
 
 @pytest.mark.parametrize("status", [101, 400, 401, 404, 429, 500, 503, 999])
 def test_any_other_status_of_a_url_is_a_bad_reply(listen: Listen, status: int) -> None:
-    """The error says for which page."""
+    """The error names the page."""
     result = get(listen(answering(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status)))
     assert (result.outcome, result.fields.get("status")) == (Outcome.BAD_REPLY, status)
     assert result.error == f"transfer: status {status} for GET /page?x=1"
 
 
 def test_a_urls_redirect_is_not_followed(listen: Listen) -> None:
-    """A redirect is a success of the server that sends it; the probe does not follow it."""
+    """A redirect is a success of the server that sends it, and is not followed."""
     visits: list[object] = []
     elsewhere = listen(visits.append)
     moved = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%d/\r\nContent-Length: 0\r\n\r\n" % elsewhere
@@ -360,7 +360,7 @@ def test_a_urls_redirect_is_not_followed(listen: Listen) -> None:
 
 
 def test_a_large_page_is_read_no_further_than_it_may_be(listen: Listen) -> None:
-    """Of a page without end the beginning is enough: only an echo owes a short one."""
+    """The beginning of an endless page is enough: only an echo must send a short one."""
 
     def serve(sock: socket.socket) -> None:
         sock.recv(4096)
@@ -373,7 +373,7 @@ def test_a_large_page_is_read_no_further_than_it_may_be(listen: Listen) -> None:
 
 
 def test_half_a_page_is_a_bad_reply(listen: Listen) -> None:
-    """A body that breaks off is one of a URL too."""
+    """A body that breaks off is a bad reply also of a URL."""
     result = get(listen(answering(OK + b"Content-Length: 10\r\n\r\nOK")))
     assert (result.outcome, result.error) == (Outcome.BAD_REPLY, BROKEN + "8 bytes before its end")
 
@@ -427,7 +427,7 @@ def test_the_request_by_url(
 
 
 def test_a_page_over_tls(listen: Listen, trusted: Callable[[Path], None]) -> None:
-    """A certificate that the system trusts: a success, the handshake a phase of its own, the RTT still TCP's."""
+    """With a trusted certificate it is a success with the handshake as its own phase and TCP's RTT."""
     trusted(MINE)
     result = get(listen(over_tls(answering(OK + b"Content-Length: 2\r\n\r\nOK"))), SECURE)
     assert (result.outcome, result.fields.get("status"), result.received, result.error) == (Outcome.SUCCESS, 200, 2, "")
@@ -438,7 +438,7 @@ def test_a_page_over_tls(listen: Listen, trusted: Callable[[Path], None]) -> Non
 
 @pytest.mark.parametrize("size", [0, 1, 16_384, 16_385, 60_000])
 def test_a_page_of_any_size_over_tls(listen: Listen, trusted: Callable[[Path], None], size: int) -> None:
-    """Nothing is lost between records, those that came with the first bytes and the later ones."""
+    """No record is lost, neither those with the first bytes nor later ones."""
     trusted(MINE)
     answer = OK + b"Content-Length: %d\r\n\r\n" % size + b"x" * size
     result = get(listen(over_tls(answering(answer))), SECURE)
@@ -446,14 +446,14 @@ def test_a_page_of_any_size_over_tls(listen: Listen, trusted: Callable[[Path], N
 
 
 def test_a_redirect_over_tls(listen: Listen, trusted: Callable[[Path], None]) -> None:
-    """The same rules."""
+    """The same rules apply over TLS."""
     trusted(MINE)
     result = get(listen(over_tls(answering(b"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n"))), SECURE)
     assert (result.outcome, result.fields.get("status")) == (Outcome.SUCCESS, 302)
 
 
 def test_nobody_to_trust_is_a_tls_error(listen: Listen, trusted: Callable[[Path], None]) -> None:
-    """A certificate that the system does not trust: the error says why, nothing is asked, and its date is not read."""
+    """For an untrusted certificate the error has the reason, nothing is requested, and its date is not read."""
     asked: list[bytes] = []
     trusted(MINE.with_name("ca_old.pem"))
     result = get(listen(over_tls(lambda sock: asked.append(sock.recv(4096)))), SECURE)
@@ -465,7 +465,7 @@ def test_nobody_to_trust_is_a_tls_error(listen: Listen, trusted: Callable[[Path]
 
 
 def test_a_certificate_of_somebody_else_is_a_tls_error(trusted: Callable[[Path], None]) -> None:
-    """It is trusted, but for another address."""
+    """A trusted certificate for another address is a TLS error."""
     trusted(MINE)
     with listening(over_tls(until_closed), "127.0.0.2") as port:
         result = get(port, SECURE, host="127.0.0.2")
@@ -477,14 +477,14 @@ def test_a_certificate_of_somebody_else_is_a_tls_error(trusted: Callable[[Path],
     "answer", [b"", b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x16\x03\x03"]
 )
 def test_no_tls_is_a_tls_error(listen: Listen, answer: bytes) -> None:
-    """A server that speaks another protocol, or closes in the middle of the handshake."""
+    """A server with another protocol, or that closes during the handshake, is a TLS error."""
     result = get(listen(answering(answer)), SECURE)
     assert result.outcome is Outcome.TLS_ERROR
     assert result.error.startswith("tls: ")
 
 
 def test_a_reset_in_the_handshake_is_reset(listen: Listen) -> None:
-    """RST is TCP's, whatever TLS was about to say."""
+    """RST during the handshake is `reset`."""
 
     def serve(sock: socket.socket) -> None:
         sock.recv(4096)
@@ -495,7 +495,7 @@ def test_a_reset_in_the_handshake_is_reset(listen: Listen) -> None:
 
 
 def test_an_answer_in_pieces_while_we_stood_still(listen: Listen) -> None:
-    """The rest of it came in time, the process was held up beyond the deadline: the kernel is asked, for each piece."""
+    """Pieces that came in time count although the process was held up beyond the deadline."""
 
     def serve(sock: socket.socket) -> None:
         sock.recv(4096)
@@ -513,7 +513,7 @@ def test_an_answer_in_pieces_while_we_stood_still(listen: Listen) -> None:
 
 
 def test_silence_in_the_handshake_is_a_timeout(listen: Listen) -> None:
-    """The one deadline holds for it too."""
+    """The deadline also covers the handshake."""
     result = get(listen(until_closed), SECURE, timeout=SHORT)
     assert (result.outcome, result.error) == (Outcome.TIMEOUT, f"tls: no answer within {SHORT:g} s")
 
@@ -528,7 +528,7 @@ def test_silence_after_the_handshake_is_a_timeout(listen: Listen, trusted: Calla
 def test_held_up_beyond_the_deadline_it_is_answered_all_the_same(
     listen: Listen, trusted: Callable[[Path], None]
 ) -> None:
-    """The answer has arrived in time, tickets before it: that the process stood still meanwhile is our own matter."""
+    """An answer that arrived in time counts although the process stood still, also with tickets before it."""
 
     def serve(sock: socket.socket) -> None:
         sock.recv(4096)
@@ -544,5 +544,5 @@ def test_held_up_beyond_the_deadline_it_is_answered_all_the_same(
 
 
 def test_a_ca_as_clusters_have_them() -> None:
-    """One without the extension that OpenSSL's strict mode wants is trusted, as by every other client."""
+    """A CA without the extension that OpenSSL's strict mode demands is trusted, as by other clients."""
     assert not context().verify_flags & ssl.VERIFY_X509_STRICT

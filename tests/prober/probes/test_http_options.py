@@ -1,4 +1,4 @@
-"""What the HTTP probe can be told: method, headers, expectations, HTTP/2."""
+"""The options of the HTTP probe: method, headers, expectations, HTTP/2."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def ok(status: int = 200, body: bytes = b"OK") -> bytes:
 
 
 def test_the_request_is_as_it_was_told(listen: Listen) -> None:
-    """The method, headers of one's own, and one of ours replaced, each once."""
+    """The request has the method, the given headers, and one that replaces ours, each once."""
     said: list[bytes] = []
 
     def serve(sock: socket.socket) -> None:
@@ -66,14 +66,17 @@ def test_the_request_is_as_it_was_told(listen: Listen) -> None:
     ],
 )
 def test_the_status_that_is_expected(listen: Listen, expected: str, status: int, outcome: Outcome) -> None:
-    """Only these are a success; without any, 200 to 399 of a URL."""
+    """Only expected statuses are a success; without any, 200 to 399 of a URL."""
     expect = Expect(status=statuses(expected)) if expected else Expect()
     result = ask(listen(answering(ok(status))), Options(expect=expect))
     assert (result.outcome, result.fields["status"]) == (outcome, status)
 
 
 def test_the_body_that_is_expected(listen: Listen) -> None:
-    """The pattern matches anywhere in what is read of the body; the error has the pattern and none of the page."""
+    """The pattern matches anywhere in the part of the body that is read.
+
+    The error has the pattern and nothing of the page.
+    """
     good = ask(listen(answering(ok(body=b'{"status": "ok"}'))), Options(expect=Expect(body='"status": *"ok"')))
     bad = ask(listen(answering(ok(body=b"secret"))), Options(expect=Expect(body="^fine$")))
     assert good.outcome is Outcome.SUCCESS
@@ -81,7 +84,7 @@ def test_the_body_that_is_expected(listen: Listen) -> None:
 
 
 def test_a_pattern_that_never_ends_does_not_stop_the_prober(listen: Listen) -> None:
-    """One that backtracks without end is cut short, and the result says so."""
+    """A pattern that backtracks without end is stopped, and the result says so."""
     endless = ask(listen(answering(ok(body=b"x" * 50_000))), Options(expect=Expect(body="(x+x+)+y")))
     assert (endless.outcome, endless.error) == (
         Outcome.BAD_REPLY,
@@ -99,13 +102,13 @@ def test_a_pattern_that_never_ends_does_not_stop_the_prober(listen: Listen) -> N
     ],
 )
 def test_options_that_are_refused(kind: Any, text: str) -> None:
-    """What is no status, no header that may be sent, or no pattern is refused where it is read."""
+    """An invalid status, a header that may not be sent, and an invalid pattern are refused."""
     with pytest.raises(InvalidValue):
         kind(text)
 
 
 def test_options_in_a_file() -> None:
-    """A file has headers as a map, and expectations as a group."""
+    """A file has headers as a map and expectations as a group."""
     plan, mistakes = read(
         b"targets:\n"
         b"  - {name: a, url: 'https://h/x', http: {method: post, headers: {X-A: b c, Accept: text/html}, version: 2,\n"
@@ -126,7 +129,7 @@ def test_options_in_a_file() -> None:
 
 
 def test_http2_without_tls(listen: Listen) -> None:
-    """With version 2 and http:// the client speaks HTTP/2 at once; the request is what it was told."""
+    """With version 2 and http:// the client uses HTTP/2 at once with the given request."""
     asked: list[Headers] = []
 
     def answer(connection: H2Connection, stream: int, got: Headers) -> None:
@@ -166,7 +169,7 @@ def test_http2_over_tls(listen: Listen, version: str, served: str, spoken: str |
 
 
 def test_a_server_without_http2_is_a_tls_error(listen: Listen) -> None:
-    """With version 2 one that chooses no protocol fails, and nothing is asked."""
+    """With version 2 a server that chooses no protocol fails, and nothing is requested."""
     asked: list[bytes] = []
     serve = over_tls(lambda sock: asked.append(sock.recv(99)), MINE)
     result = ask(listen(serve), Options(tls=True, version="2", ca=str(MINE)))
@@ -175,7 +178,7 @@ def test_a_server_without_http2_is_a_tls_error(listen: Listen) -> None:
 
 
 def test_a_large_page_over_http2(listen: Listen) -> None:
-    """It is read no further than it may be: the window opens as it is read."""
+    """A large page is read only up to the limit: the window opens as it is read."""
 
     def serve(sock: socket.socket) -> None:
         connection = H2Connection(H2Configuration(client_side=False))
@@ -196,7 +199,7 @@ def test_a_large_page_over_http2(listen: Listen) -> None:
 
 
 def test_a_page_over_http2_that_does_not_end(listen: Listen) -> None:
-    """The one deadline holds for the body, too."""
+    """The deadline also covers the body."""
 
     def answer(connection: H2Connection, stream: int, _got: Headers) -> None:
         connection.send_headers(stream, [(":status", "200")])
@@ -243,7 +246,7 @@ FRAME = st.builds(
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=60)
 @given(st.lists(st.one_of(FRAME, st.binary(max_size=30)), max_size=6))
 def test_any_frames_end_in_a_result(frames: list[bytes]) -> None:
-    """Frames at random, well formed or not, are a bad reply or a page: no error of ours, and no wait without end."""
+    """Random frames are a bad reply or a page: no error of ours, and no endless wait."""
     with listening(sending(b"\x00\x00\x00\x04\x00\x00\x00\x00\x00" + b"".join(frames))) as port:
         result = ask(port, SECOND)
     assert result.outcome in (Outcome.BAD_REPLY, Outcome.SUCCESS, Outcome.RESET), result.error

@@ -30,7 +30,7 @@ class Options:
 
 
 def test_each_option_has_a_key() -> None:
-    """A field's name in camelCase, that of a nested one after its group's; a field without a declaration is none."""
+    """An option's key is the field's name in camelCase, after its group's; a field without a declaration has none."""
     assert list(declared(Options)) == [
         Declared("recordType", ("record_type",), KIND, "A", "what is asked for"),
         Declared("expect.leastAnswers", ("expect", "least_answers"), NUMBER, 1, "how many answers are enough"),
@@ -52,7 +52,7 @@ def test_all_mistakes_are_named_together() -> None:
 
 @pytest.mark.parametrize("query", ["", "recordType", "recordType=A&recordType=A", "scheme=x", "&".join(["a=1"] * 99)])
 def test_a_query_that_is_refused(query: str) -> None:
-    """An empty one, a key without a value, twice the same, a field that is no option, too many."""
+    """An empty query, a key without a value or repeated, an unknown field, and too many are refused."""
     with pytest.raises(ValueError, match=r"."):
         of_query(Options, query)
 
@@ -74,7 +74,7 @@ def test_no_scheme_has_two_probes() -> None:
 
 
 def test_the_port_of_a_url() -> None:
-    """The URL's own, or that of its scheme; a probe without a usual port needs one."""
+    """The port is the URL's own or its scheme's; a probe without a usual port needs one."""
     assert PROBES["http"].of_url(Url("https", "h"))[0] == 443
     assert PROBES["http"].of_url(Url("http", "h", 8080))[0] == 8080
     with pytest.raises(ValueError, match="needs a port"):
@@ -83,7 +83,7 @@ def test_the_port_of_a_url() -> None:
 
 
 def test_a_probe_without_options_has_no_path_and_no_query() -> None:
-    """What a URL cannot mean is refused, not ignored."""
+    """A path or query without a meaning is refused and not ignored."""
     for url in (Url("tcp", "h", 1, "/"), Url("tcp", "h", 1, None, "x=1")):
         with pytest.raises(ValueError, match=r"path|no options"):
             PROBES["connect"].of_url(url)

@@ -13,7 +13,7 @@ from tests.prober.targets import target
 
 
 def silent(attempt: Attempt) -> None:
-    """A probe without an answer."""
+    """Return a probe without an answer."""
     with attempt.phase("wait"):
         raise DeadlineExceeded("no answer within 1 s")
 
@@ -22,7 +22,7 @@ def silent(attempt: Attempt) -> None:
     ("waited", "outcome"), [(0.0, Outcome.TIMEOUT), (0.5, Outcome.TIMEOUT), (0.9, Outcome.LOCAL_ERROR)]
 )
 def test_a_timeout_without_cpu_is_ours(monkeypatch: pytest.MonkeyPatch, waited: float, outcome: Outcome) -> None:
-    """It is a local error, with the reason, where most of the time was a wait for a CPU; else it is a timeout."""
+    """It is a local error with the reason if most of the time was a wait for a CPU, else a timeout."""
     accounts = itertools.chain([10.0], itertools.repeat(10.0 + waited))
     monkeypatch.setattr(EVENT_LOOP, "delayed", lambda: next(accounts))
     result = run(Probe(silent, "tcp", "nothing"), target("tcp", 1, "127.0.0.1"), "node-1", 1.0)

@@ -17,7 +17,7 @@ Listen = Callable[[Serve], int]
 
 
 def test_an_echo_is_a_success(echoes: dict[str, int]) -> None:
-    """Against the real echo: success, its address, the four bytes."""
+    """With the real echo it succeeds with the address and the four bytes."""
     result = probe("tcp", echoes["tcp"])
     assert (result.outcome, result.address, result.received, result.fields.get("status"), result.error) == (
         Outcome.SUCCESS,
@@ -39,7 +39,7 @@ def test_over_ipv6() -> None:
 
 
 def test_each_probe_is_a_connection_of_its_own(listen: Listen) -> None:
-    """Three probes are three connections; each carries PING alone, and then FIN."""
+    """Three probes are three connections, each with PING and then FIN."""
     seen: list[tuple[int, bytes]] = []
 
     def serve(sock: socket.socket) -> None:
@@ -56,7 +56,7 @@ def test_each_probe_is_a_connection_of_its_own(listen: Listen) -> None:
 
 
 def test_nobody_listening_is_refused() -> None:
-    """RST to the SYN is `refused`, and the error says that it was the connect."""
+    """RST to the SYN is `refused`, and the error names the connect."""
     with refusing() as port:
         result = probe("tcp", port)
     assert (result.outcome, result.error) == (Outcome.REFUSED, "connect: connection refused")
@@ -64,7 +64,7 @@ def test_nobody_listening_is_refused() -> None:
 
 
 def test_no_way_there_is_unreachable() -> None:
-    """Without a route the kernel says so at once, and the error says that it was the connect."""
+    """Without a route the kernel reports it at once, and the error names the connect."""
     result = probe("tcp", 8080, host="127.255.255.255")  # the broadcast address of loopback: no TCP goes there
     assert (result.outcome, result.error) == (Outcome.UNREACHABLE, "connect: network is unreachable")
 
@@ -81,7 +81,7 @@ def test_no_way_there_is_unreachable() -> None:
     ],
 )
 def test_another_answer_is_a_bad_reply(listen: Listen, answer: bytes, error: str) -> None:
-    """A wrong byte is a bad reply at once, though the connection stays open; the error shows what came, escaped."""
+    """A wrong byte is a bad reply at once, although the connection stays open. The error shows the bytes, escaped."""
 
     def serve(sock: socket.socket) -> None:
         sock.recv(64)
@@ -93,7 +93,7 @@ def test_another_answer_is_a_bad_reply(listen: Listen, answer: bytes, error: str
 
 
 def test_garbage_without_end_is_a_bad_reply(listen: Listen) -> None:
-    """A target that never stops sending is left alone at its first wrong byte."""
+    """A target that never stops sending is left at its first wrong byte."""
 
     def serve(sock: socket.socket) -> None:
         while True:
@@ -105,7 +105,7 @@ def test_garbage_without_end_is_a_bad_reply(listen: Listen) -> None:
 
 
 def test_a_reset_before_anything_is_reset(listen: Listen) -> None:
-    """A target that accepts and resets at once is `reset`, not `refused`: something listens there."""
+    """A target that accepts and then resets is `reset` and not `refused`: something listens there."""
 
     def serve(sock: socket.socket) -> None:
         sock.recv(64)
@@ -116,7 +116,7 @@ def test_a_reset_before_anything_is_reset(listen: Listen) -> None:
 
 
 def test_an_answer_in_pieces_is_an_answer(listen: Listen) -> None:
-    """TCP keeps no boundaries: PI and then NG is PING."""
+    """TCP has no boundaries: PI and then NG is PING."""
 
     def serve(sock: socket.socket) -> None:
         sock.recv(64)
@@ -130,5 +130,5 @@ def test_an_answer_in_pieces_is_an_answer(listen: Listen) -> None:
 
 
 def test_what_follows_a_whole_answer_is_not_waited_for(listen: Listen) -> None:
-    """The probe is over with the fourth byte: a connection that stays open costs nothing."""
+    """The probe ends with the fourth byte, although the connection stays open."""
     assert probe("tcp", listen(answering(b"PING"))).outcome is Outcome.SUCCESS

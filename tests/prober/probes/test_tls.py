@@ -1,4 +1,4 @@
-"""The TLS probe against OpenSSL's own server, with certificates good and bad."""
+"""The TLS probe with OpenSSL's own server and good and bad certificates."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def found(result: Result) -> Details:
 
 
 def test_a_good_certificate(ca: Authority, good: Path) -> None:
-    """A success, with the kernel's RTT, and what the handshake and the certificate say."""
+    """It is a success with the kernel's RTT and the data of handshake and certificate."""
     with s_server(good) as port:
         result = shake(port, Options(ca=str(ca.file)))
     assert (result.outcome, result.error) == (Outcome.SUCCESS, "")
@@ -88,7 +88,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
 
 @pytest.mark.parametrize("which", BAD)
 def test_a_bad_certificate(tmp_path: Path, which: str) -> None:
-    """TLS fails with a cause in one word and in a sentence, and what the certificate says is known all the same."""
+    """TLS fails with a cause in one word and in a sentence; the certificate's data are known."""
     given_, cause, words = BAD[which]
     authority = Authority(tmp_path / "ca")
     with s_server(authority.issue("bad", **given_)) as port:
@@ -104,7 +104,7 @@ def test_a_bad_certificate(tmp_path: Path, which: str) -> None:
 
 
 def test_a_certificate_without_a_trusted_issuer(ca: Authority, good: Path, tmp_path: Path) -> None:
-    """One by another CA, and one that is its own CA: each has its own word."""
+    """One by another CA and one that is its own CA have different words."""
     other = Authority(tmp_path / "other", "other-ca")
     with s_server(good) as port:
         unknown = found(shake(port, Options(ca=str(other.file))))
@@ -128,7 +128,7 @@ def test_the_name_can_be_another(ca: Authority, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("served", "least", "cause"), [("-tls1_2", "1.3", "version"), ("-tls1_1", "1.2", "version")])
 def test_an_old_version(ca: Authority, good: Path, served: str, least: str, cause: str) -> None:
-    """A server without the least version fails, and the details say which one it has."""
+    """A server below the least version fails, and the details have its version."""
     with s_server(good, served) as port:
         result = shake(port, Options(ca=str(ca.file), min_version=least))
     details = found(result)
@@ -140,7 +140,7 @@ def test_an_old_version(ca: Authority, good: Path, served: str, least: str, caus
 
 
 def test_the_protocol_behind_it(ca: Authority, good: Path) -> None:
-    """With `alpn` the server must choose one of the protocols; one that it chose is in the details."""
+    """With `alpn` the server must choose one of the protocols, which is in the details."""
     file = str(ca.file)
     with s_server(good, "-alpn", "h2") as port:
         chosen = shake(port, Options(ca=file, alpn=("h2", "http/1.1")))
@@ -157,14 +157,14 @@ def test_the_protocol_behind_it(ca: Authority, good: Path) -> None:
     [(b"SSH-2.0-OpenSSH_9.6\r\n", "no_tls"), (b"HTTP/1.1 400 Bad Request\r\n\r\n", "no_tls"), (b"", "closed")],
 )
 def test_no_tls(answer: bytes, cause: str) -> None:
-    """A server of another protocol, and one that closes: no certificate is known."""
+    """A server of another protocol, and one that closes, have no known certificate."""
     with listening(answering(answer)) as port:
         result = shake(port, Options())
     assert (result.outcome, found(result).cause, found(result).not_after) == (Outcome.TLS_ERROR, cause, None)
 
 
 def test_a_second_look_that_is_not_answered(good: Path) -> None:
-    """Where the certificate cannot be read again within the deadline, the first failure is what counts."""
+    """If the certificate cannot be read again within the deadline, the first failure counts."""
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(good)
     connections: list[socket.socket] = []
@@ -183,7 +183,7 @@ def test_a_second_look_that_is_not_answered(good: Path) -> None:
 
 
 def test_a_bundle_that_is_missing(good: Path, tmp_path: Path) -> None:
-    """A CA file that cannot be read is our own mistake, and not the network's."""
+    """A CA file that cannot be read is a local error and not the network's."""
     with s_server(good) as port:
         result = shake(port, Options(ca=str(tmp_path / "none.pem")))
     assert (result.outcome, result.error) == (
@@ -200,7 +200,7 @@ def state_of(result: Result) -> PathState:
 
 
 def test_the_date_in_state_and_metrics(ca: Authority, good: Path) -> None:
-    """The date is a metric; the state, which the hub reads, has it once it is nearer than `expiryWarning`."""
+    """The date is a metric. The hub's state has it once it is nearer than `expiryWarning`."""
     with s_server(good) as port:
         far = shake(port, Options(ca=str(ca.file)))
         near = shake(port, Options(ca=str(ca.file), expiry_warning=91 * DAY))
@@ -216,7 +216,7 @@ def test_the_date_in_state_and_metrics(ca: Authority, good: Path) -> None:
 
 
 def test_by_url() -> None:
-    """TARGETS names such a target by a URL, its options after a question mark."""
+    """TARGETS names such a target by a URL with options after a question mark."""
     (target,) = externals.parse("api=tls://10.96.0.1?serverName=kubernetes.default.svc&expiryWarning=30d").values()
     options = Options(server_name="kubernetes.default.svc", expiry_warning=30 * DAY)
     assert (target.probe, target.port, target.options) == ("tls", 443, options)
@@ -229,7 +229,7 @@ def der(good: Path) -> bytes:
 
 @given(data=st.data())
 def test_any_bytes_are_read_or_refused(der: bytes, data: st.DataObject) -> None:
-    """Bytes at random, and a certificate with some of them changed or cut off: no other exception, and plain texts."""
+    """Random bytes and changed or cut certificates raise no other exception and give plain texts."""
     if data.draw(st.booleans()):
         spoiled = bytearray(der)
         for at, value in data.draw(st.lists(st.tuples(st.integers(0, len(der) - 1), st.integers(0, 255)), max_size=8)):

@@ -31,7 +31,7 @@ def ca(which: str) -> Path:
 
 
 def serving(which: str, names: list[str | None]) -> Callable[[socket.socket], None]:
-    """A page over TLS with the certificate of one CA; each server name (SNI) goes to `names`."""
+    """Serve a page over TLS with the certificate of one CA; each server name (SNI) goes to `names`."""
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(HERE / f"server_{which}.pem")
     server.sni_callback = lambda _sock, name, _context: names.append(name)
@@ -49,7 +49,7 @@ def ask(port: int, host: str = HOST) -> Result:
 
 @pytest.fixture
 def probe() -> Iterator[Probe]:
-    """`probe(which)`: the outcome of a probe of a server whose certificate is by that CA."""
+    """`probe(which)` returns the outcome of a probe of a server whose certificate is by that CA."""
     with listening(serving(OLD, [])) as old, listening(serving(NEW, [])) as new:
         yield lambda which: ask({OLD: old, NEW: new}[which]).outcome
 
@@ -62,7 +62,7 @@ def turned(probe: Probe, rotate: Callable[[], object]) -> None:
 
 
 def test_a_bundle_that_is_written_anew(probe: Probe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In place, of the same size and with the same times: the content counts."""
+    """A bundle rewritten in place, with the same size and times, is read again: the content counts."""
     bundle = tmp_path / "ca.crt"
     size = max(ca(which).stat().st_size for which in (OLD, NEW))
     monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
@@ -122,7 +122,7 @@ def test_a_directory_of_certificates(probe: Probe, tmp_path: Path, monkeypatch: 
 def test_a_bundle_that_cannot_be_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, records: list[str], spoil: Callable[[Path], object], why: str
 ) -> None:
-    """It is an error of ours, in a sentence without a traceback; once the bundle is whole again, the probe is, too."""
+    """It is a local error in a sentence without a traceback, and works once the bundle is right again."""
     bundle = tmp_path / "ca.crt"
     monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
     with listening(serving(OLD, [])) as port:
@@ -139,7 +139,7 @@ def test_a_bundle_that_cannot_be_used(
 
 
 def test_a_bundle_that_stays_is_read_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Reading it takes longer than a probe: the context is the same until the content changes."""
+    """Loading a bundle takes longer than a probe, so the context stays until the content changes."""
     shutil.copy(ca(OLD), bundle := tmp_path / "ca.crt")
     monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
     first = trust.context()
@@ -159,7 +159,7 @@ def test_a_bundle_that_stays_is_read_once(monkeypatch: pytest.MonkeyPatch, tmp_p
     ],
 )
 def test_the_name_in_tls(monkeypatch: pytest.MonkeyPatch, host: str, names: list[str | None]) -> None:
-    """A-labels are sent and verified; an address is verified without its zone and never sent (RFC 6066)."""
+    """A-labels are sent and verified. An address is verified without its zone and never sent (RFC 6066)."""
     found: list[str | None] = []
     monkeypatch.setenv("SSL_CERT_FILE", str(ca(OLD)))
     with listening(serving(OLD, found)) as port:

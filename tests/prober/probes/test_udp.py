@@ -1,4 +1,4 @@
-"""The UDP probe: send PING, take the answer that is ours."""
+"""The UDP probe: send PING, accept only the right answer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def saying(*datagrams: bytes) -> Answer:
 
 
 def test_an_echo_is_a_success(echoes: dict[str, int]) -> None:
-    """Against the real echo: success, its address, the four bytes."""
+    """With the real echo it succeeds with the address and the four bytes."""
     result = probe("udp", echoes["udp"])
     assert (result.outcome, result.address, result.received, result.error) == (Outcome.SUCCESS, HOST, 4, "")
     assert result.fields["ttl"] == 64  # Linux's own, and loopback has no router
@@ -47,7 +47,7 @@ def test_over_ipv6() -> None:
 
 
 def test_icmp_port_unreachable_is_refused() -> None:
-    """A closed port answers by ICMP, and the probe need not wait for its deadline to know."""
+    """A closed port answers by ICMP, and the probe does not wait for its deadline."""
     with refusing(socket.SOCK_DGRAM) as port:
         result = probe("udp", port)
     assert (result.outcome, result.error) == (
@@ -58,7 +58,7 @@ def test_icmp_port_unreachable_is_refused() -> None:
 
 
 def test_no_way_there_is_unreachable_and_not_the_resolvers_doing() -> None:
-    """What the kernel refuses to send fails in the phase `send`."""
+    """A send that the kernel refuses fails in the phase `send`."""
     result = probe("udp", 8081, host="127.255.255.255")  # a broadcast address, which a socket must ask leave for
     assert (result.outcome, result.error) == (Outcome.UNREACHABLE, "send: permission denied")
     assert tuple(result.phases) == ("resolve", "send")
@@ -66,7 +66,7 @@ def test_no_way_there_is_unreachable_and_not_the_resolvers_doing() -> None:
 
 @pytest.mark.parametrize("stray", [b"", b"PONG", b"PINGPING", b"ping", bytes(65_507)], ids=lambda data: str(len(data)))
 def test_a_stray_before_ours_is_ignored(stray: bytes) -> None:
-    """Another datagram of the target's does not hide the answer that comes after it."""
+    """Another datagram of the target does not hide the answer after it."""
     with hearing(saying(stray, b"PING")) as port:
         result = probe("udp", port)
     assert (result.outcome, result.received) == (Outcome.SUCCESS, len(stray) + 4)
@@ -74,7 +74,7 @@ def test_a_stray_before_ours_is_ignored(stray: bytes) -> None:
 
 @pytest.mark.parametrize(("stray", "shown"), [(b"PONG", "b'PONG'"), (b"", "b''"), (b"\n" * 99, repr(b"\n" * 32))])
 def test_only_strays_are_a_bad_reply(stray: bytes, shown: str) -> None:
-    """A target that answers, but never with ours, is not silent: the deadline ends it as a bad reply."""
+    """A target that answers only wrong datagrams is a bad reply at the deadline, and not silent."""
     with hearing(saying(b"?", stray)) as port:
         result = probe("udp", port, timeout=ENOUGH)
     assert (result.outcome, result.error) == (Outcome.BAD_REPLY, f"wait: got {shown} for b'PING'")
@@ -84,7 +84,7 @@ def test_only_strays_are_a_bad_reply(stray: bytes, shown: str) -> None:
 def test_a_wall_clock_that_steps_during_a_probe(
     monkeypatch: pytest.MonkeyPatch, echoes: dict[str, int], step: int
 ) -> None:
-    """The kernel stamps by the wall clock: there is no RTT then, and the duration is that of the monotonic clock."""
+    """The kernel stamps by the wall clock, so there is no RTT then. The duration is the monotonic clock's."""
 
     def stamp(ancillary: Any) -> int:
         return (timestamping.stamp(ancillary) or time.time_ns()) + step * 10**9
@@ -97,7 +97,7 @@ def test_a_wall_clock_that_steps_during_a_probe(
 
 
 def test_without_stamps_the_monotonic_clock_measures(monkeypatch: pytest.MonkeyPatch, echoes: dict[str, int]) -> None:
-    """A wall clock that steps at each look at it changes no RTT."""
+    """A wall clock that steps at each reading changes no RTT."""
     monkeypatch.setattr(timestamping, "stamp", lambda _ancillary: None)
     monkeypatch.setattr(time, "time_ns", iter(range(0, 10**15, 10**12)).__next__)
     begun = time.monotonic()
@@ -107,7 +107,7 @@ def test_without_stamps_the_monotonic_clock_measures(monkeypatch: pytest.MonkeyP
 
 
 def test_nobody_elses_answer_counts() -> None:
-    """PING from another port than the one that was asked is no answer: the kernel drops it."""
+    """PING from another port is no answer: the kernel drops it."""
 
     def answer(_sock: socket.socket, _data: bytes, client: Client) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
@@ -120,7 +120,7 @@ def test_nobody_elses_answer_counts() -> None:
 
 
 def test_duplicates_do_no_harm_to_the_probes_that_follow(echoes: dict[str, int]) -> None:
-    """The second copy of an answer counts for no probe: each has a socket of its own."""
+    """A second copy of an answer counts for no probe, because each has its own socket."""
     with UdpRelay((HOST, echoes["udp"]), DUPLICATE) as relay:
         results = [probe("udp", relay.port) for _ in range(5)]
     assert [(result.outcome, result.received) for result in results] == [(Outcome.SUCCESS, 4)] * 5

@@ -1,4 +1,4 @@
-"""The WebSocket probe against the server of the library websockets, in a process of its own."""
+"""The WebSocket probe with the server of the library websockets, in a separate process."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_server_that_answers(port: int, options: Options) -> None:
 
 
 def test_the_subprotocol(port: int) -> None:
-    """It is in the details; a server that does not have it fails."""
+    """It is in the details. A server without it fails."""
     chosen = ask(port, Options(subprotocol="v2.chat"))
     assert (chosen.outcome, chosen.fields["subprotocol"]) == (Outcome.SUCCESS, "v2.chat")
     other = ask(port, Options(subprotocol="v9"))
@@ -75,7 +75,7 @@ def test_the_subprotocol(port: int) -> None:
 
 
 def test_a_server_that_closes(port: int) -> None:
-    """The line has the close code, the error its reason in plain characters."""
+    """The line has the close code, and the error the reason in plain characters."""
     result = ask(port, Options("/close"))
     assert (result.outcome, result.error) == (
         Outcome.BAD_REPLY,
@@ -85,7 +85,7 @@ def test_a_server_that_closes(port: int) -> None:
 
 
 def test_a_text_that_comes_back_otherwise(port: int) -> None:
-    """It is waited for until the deadline, and then is a bad reply that says what came."""
+    """A wrong text is a bad reply that contains it, after a wait until the deadline."""
     result = ask(port, Options("/mirror", message="text"), timeout=ENOUGH)
     assert (result.outcome, result.error) == (
         Outcome.BAD_REPLY,
@@ -94,7 +94,7 @@ def test_a_text_that_comes_back_otherwise(port: int) -> None:
 
 
 def test_a_flood(port: int) -> None:
-    """No more than its limit is read."""
+    """The probe reads only up to its limit."""
     result = ask(port, Options("/flood", message="text"))
     assert (result.outcome, result.error) == (
         Outcome.BAD_REPLY,
@@ -161,7 +161,7 @@ FRAME = st.builds(lambda first, body: bytes([first, len(body)]) + body, st.integ
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=60)
 @given(st.lists(st.one_of(FRAME, st.binary(max_size=30)), max_size=5), st.sampled_from(["ping", "text"]))
 def test_any_frames_end_in_a_result(frames: list[bytes], message: str) -> None:
-    """Frames at random, well formed or not, are a bad reply or an answer: no error of ours, and no wait without end."""
+    """Random frames are a bad reply or an answer: no error of ours, and no endless wait."""
     with listening(accepting(b"".join(frames))) as port:
         result = ask(port, Options(message=message))
     assert result.outcome in (Outcome.BAD_REPLY, Outcome.SUCCESS, Outcome.RESET), result.error

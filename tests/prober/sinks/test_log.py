@@ -44,14 +44,14 @@ def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 def made(outcome: Outcome = Outcome.SUCCESS, node: str = "node-1", **more: Any) -> Result:
-    """A result; a failure with an error that no line may show."""
+    """Return a result; a failure has an error that no line may show."""
     error = "" if outcome.ok else "wait: something\nlong = winding"
     facts: dict[str, Any] = {"duration": 0.015, "error": error, "target": target(more.pop("probe", "tcp"))} | more
     return Result(source=node, start=0.0, outcome=outcome, **facts)
 
 
 def test_the_two_lines_of_the_specification(zone: str) -> None:
-    """Letter by letter, at the wall clock of the process's own time zone."""
+    """Both lines are exact, by the wall clock in the process's own time zone."""
     hour = {"UTC0": "10", "CET-1": "11"}[zone]
     assert sink.line(made(), AT_10_30_00) == f"[2025-11-13 {hour}:30:00] [NODE:node-1] [TCP] SUCCESS latency=15ms"
     late = made(Outcome.TIMEOUT, "node-2", duration=5.0)
@@ -90,7 +90,7 @@ def test_the_two_lines_of_the_specification(zone: str) -> None:
     ],
 )
 def test_what_follows_the_node(result: Result, end: str) -> None:
-    """The probe in capitals; a latency, or the outcome's word and HTTP's status; never the error's text."""
+    """The probe is in capitals, then a latency, or the outcome's word and HTTP's status; never the error's text."""
     assert sink.line(result, AT_10_30_00).endswith(f"[NODE:node-1] {end}")
 
 
@@ -105,7 +105,7 @@ def test_what_follows_the_node(result: Result, end: str) -> None:
     ],
 )
 def test_a_peer_is_named_at_the_end(path: Path, end: str) -> None:
-    """The promised line, then the peer or target and the path; never an address."""
+    """The promised line comes first, then the peer or target and the path; never an address."""
     asked = Target("tcp", "10.0.0.2", 8080, path)
     good, bad = made(target=asked), made(Outcome.TIMEOUT, target=asked)
     assert sink.line(good, AT_10_30_00).endswith(f"[TCP] SUCCESS latency=15ms{end}")
@@ -113,7 +113,7 @@ def test_a_peer_is_named_at_the_end(path: Path, end: str) -> None:
 
 
 def test_latency_by_the_clock() -> None:
-    """LATENCY=duration shows what a program would have felt, RTT or not."""
+    """LATENCY=duration shows the time that a program would have seen, with or without an RTT."""
     measured = made(rtt=Rtt(0.000_5, Method.TCP_INFO))
     assert sink.line(measured, AT_10_30_00, "duration").endswith("SUCCESS latency=15ms")
 
@@ -121,7 +121,7 @@ def test_latency_by_the_clock() -> None:
 @pytest.mark.parametrize("outcome", Outcome)
 @pytest.mark.parametrize("duration", [0.0, 0.000_001, 0.0095, 0.01, 5.0])
 def test_every_result_has_a_line_of_the_form(outcome: Outcome, duration: float) -> None:
-    """One form for all, so that one expression finds them all."""
+    """One expression matches every line."""
     assert LINE.fullmatch(sink.line(made(outcome, duration=duration), time.time()))
 
 
@@ -129,7 +129,7 @@ def test_every_result_has_a_line_of_the_form(outcome: Outcome, duration: float) 
 def test_results_go_to_stdout_and_nothing_else_does(
     outcome: Outcome, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Results on stdout, a line each, at the time they are written; what the program itself says on stderr."""
+    """Results go to stdout, a line each, when they are known; the program's own messages go to stderr."""
     monkeypatch.delenv("FORCE_COLOR", raising=False)
     log.configure("INFO", "text", results=sys.stdout)
     sink.write(made(outcome))
@@ -153,7 +153,7 @@ def test_json_lines_are_flat(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(("level", "shown"), [("INFO", 2), ("SUCCESS", 2), ("ERROR", 1), ("CRITICAL", 1)])
 def test_the_level_holds_for_results_too(capsys: pytest.CaptureFixture[str], level: str, shown: int) -> None:
-    """A success is a SUCCESS and a failure an ERROR: from `WARNING` on only failures are left, and they always are."""
+    """A success is SUCCESS and a failure ERROR: from `WARNING` on only failures are logged."""
     log.configure(level, "text", results=sys.stdout)
     sink.write(made())
     sink.write(made(Outcome.REFUSED))

@@ -1,4 +1,4 @@
-"""Results as metrics: what is counted, what is shown, and how much of it."""
+"""Results as metrics: what is counted and shown, and the bounds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OF_TCP = len(Outcome) - 1  # outcomes: nothing large follows it
 
 
 class Kept:
-    """A sink and what it says."""
+    """A metrics sink and its values."""
 
     def __init__(self, *results: Result, throttled: float | None = None) -> None:
         self.registry = CollectorRegistry()
@@ -34,29 +34,29 @@ class Kept:
             self.sink.keep(result)
 
     def __call__(self, name: str, **labels: str) -> float | None:
-        """The value of a series; None where there is none."""
+        """Return the value of a series; None if there is none."""
         return self.registry.get_sample_value(name, labels)
 
     def number(self, name: str) -> int:
-        """How many series a metric has."""
+        """Return how many series a metric has."""
         return generate_latest(self.registry).decode().count(f"\n{name}{{")
 
 
 def train(**counts: int) -> Train:
-    """A train of ten with these counts."""
+    """Return a train of ten with these counts."""
     return replace(TRAIN, **{"lost": 0, "requests_lost": 0, **counts})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("probe", "never"), [("tcp", {Outcome.MTU: None}), ("udp", {})])
 def test_results_are_counted_by_outcome(probe: str, never: dict[Outcome, None]) -> None:
-    """Each path has every outcome that it can have from its first result on, so that a rate sees the first failure."""
+    """Each path has every possible outcome from its first result on, so that a rate sees the first failure."""
     kept = Kept(*(made(outcome, probe=probe) for outcome in (Outcome.SUCCESS, Outcome.SUCCESS, Outcome.TIMEOUT)))
     found = {outcome: kept("smoker_probe_total", probe=probe, outcome=outcome.value, **WHERE) for outcome in Outcome}
     assert found == dict.fromkeys(Outcome, 0.0) | {Outcome.SUCCESS: 2.0, Outcome.TIMEOUT: 1.0} | never
 
 
 def test_answers_that_cannot_be_read_are_in_no_fate() -> None:
-    """Where none can be read there is no loss ratio, and no packet is called answered or lost."""
+    """If none can be read there is no loss ratio, and no packet counts as answered or lost."""
     kept = Kept(made(probe="udp", train=train(unreadable=10)))
     assert kept("smoker_probe_unreadable_total", probe="udp", **WHERE) == 10
     assert kept("smoker_probe_loss_ratio", probe="udp", **WHERE) is None
@@ -64,14 +64,14 @@ def test_answers_that_cannot_be_read_are_in_no_fate() -> None:
 
 
 def test_lost_large_packets_are_no_loss() -> None:
-    """The small one was answered; where nothing was, all is lost."""
+    """If only the small packet is answered there is no loss; if nothing is, everything is lost."""
     for outcome, loss in (Outcome.MTU, None), (Outcome.TIMEOUT, 1):
         assert Kept(made(outcome, probe="udp"))("smoker_probe_loss_ratio", probe="udp", **WHERE) == loss
 
 
 @pytest.mark.parametrize("step", [1000.0, -1000.0])
 def test_the_date_of_the_last_success_is_by_the_wall_clock_of_now(step: float) -> None:
-    """A scrape says how long ago it was, whatever the wall clock did since."""
+    """A scrape shows how long ago it was, also after the wall clock was set."""
     clock, registry = Stepped(), CollectorRegistry()
     sink = Metrics(registry, interval=30.0, clock=clock)
     sink.keep(made())
@@ -89,7 +89,7 @@ def test_paths_that_are_expected_are_there_before_any_result() -> None:
 
 
 def test_times_are_of_the_kernel_and_of_the_clock() -> None:
-    """RTT of each result that has one; duration and phases of successes alone."""
+    """Each result with an RTT counts its RTT; only successes count duration and phases."""
     good = made(rtt=Rtt(0.0003, Method.TCP_INFO), duration=0.04, phases={"resolve": 0.03, "connect": 0.01})
     kept = Kept(good, made(Outcome.TIMEOUT, duration=5.0))
     assert kept("smoker_probe_rtt_seconds_sum", probe="tcp") == 0.0003
@@ -101,7 +101,7 @@ def test_times_are_of_the_kernel_and_of_the_clock() -> None:
 
 
 def test_the_last_rtt_goes_when_a_probe_fails() -> None:
-    """An old number beside an outage would look like health."""
+    """An old RTT during an outage would look like health, so it disappears."""
     good = made(rtt=Rtt(0.0003, Method.TCP_INFO))
     assert Kept(good)("smoker_probe_last_rtt_seconds", probe="tcp", **WHERE) == 0.0003
     assert Kept(good, made(Outcome.TIMEOUT))("smoker_probe_last_rtt_seconds", probe="tcp", **WHERE) is None
@@ -117,7 +117,7 @@ def test_the_last_rtt_goes_when_a_probe_fails() -> None:
     ],
 )
 def test_packets_of_trains_by_fate(found: Train, fates: dict[str, int], loss: float) -> None:
-    """Every packet sent has one fate; the fates that did not occur are 0."""
+    """Every packet sent has one fate; other fates are 0."""
     kept = Kept(made(probe="udp", train=replace(found, jitter=0.001, duplicates=2, reordered=1)))
     told = {fate: kept("smoker_probe_packets_total", probe="udp", fate=fate, **WHERE) for fate in FATES}
     assert told == dict.fromkeys(FATES, 0.0) | fates
@@ -128,7 +128,7 @@ def test_packets_of_trains_by_fate(found: Train, fates: dict[str, int], loss: fl
 
 
 def test_loss_of_a_probe_that_failed_is_whole_and_an_error_of_ours_is_none() -> None:
-    """Without an answer to the probe there is no train; a prober without descriptors lost nothing; TCP has no loss."""
+    """A failed probe has a loss of 1, a local error has none, and TCP has no loss."""
     name = "smoker_probe_loss_ratio"
     good, failed = made(probe="udp", train=TRAIN), made(Outcome.TIMEOUT, probe="udp")
     assert Kept(good, failed)(name, probe="udp", **WHERE) == 1.0
@@ -138,14 +138,14 @@ def test_loss_of_a_probe_that_failed_is_whole_and_an_error_of_ours_is_none() -> 
 
 
 def test_retransmits_are_of_tcp() -> None:
-    """Loss that an outcome does not show is counted where there can be any."""
+    """Retransmits are counted for probes over TCP, where an outcome does not show loss."""
     kept = Kept(made(retransmits=2), made(retransmits=1), made(probe="udp"))
     assert kept("smoker_probe_retransmits_total", probe="tcp", **WHERE) == 3
     assert kept("smoker_probe_retransmits_total", probe="udp", **WHERE) is None
 
 
 def test_the_prober_tells_of_itself() -> None:
-    """Rounds, how late they began, its interval; throttling only where the kernel tells."""
+    """It has its rounds, their lateness and its interval; throttling only if the kernel has it."""
     kept = Kept(throttled=1.5)
     kept.sink.began(0.003)
     kept.sink.ended()
@@ -157,7 +157,7 @@ def test_the_prober_tells_of_itself() -> None:
 
 
 def test_the_first_paths_show_all_and_later_ones_only_what_occurred() -> None:
-    """The bound that docs/metrics.md gives: from the thirteenth path on a zero is left out."""
+    """From the thirteenth path on zeros are left out, as docs/metrics.md says."""
     many = [replace(made(), target=target("tcp", port, "peer")) for port in range(1, metrics.WHOLE + 1)]
     assert Kept(*many).number("smoker_probe_total") == metrics.WHOLE * OF_TCP
     one_more = replace(made(), target=target("tcp", 9999, "peer"))
@@ -165,7 +165,7 @@ def test_the_first_paths_show_all_and_later_ones_only_what_occurred() -> None:
 
 
 def test_a_peer_is_known_by_name_and_path() -> None:
-    """Two families of one node are two paths; no label has an address; a peer that has left has no series."""
+    """Two families of one node are two paths. No label has an address, and a peer that left has no series."""
     paths = [peer_path(family=family, zone="zone-b") for family in ("ipv4", "ipv6")]
     kept = Kept(*(replace(made(), target=Target("tcp", "10.0.0.2", 8080, path)) for path in paths))
     labels = {"probe": "tcp", "target": "node-2", "plane": "pod", "target_zone": "zone-b", "outcome": "success"}
@@ -179,7 +179,10 @@ def test_a_peer_is_known_by_name_and_path() -> None:
 
 
 def test_peers_and_the_age_of_their_list() -> None:
-    """A mesh says how many peers it knows and probes, and for how long it has had no news; without one nothing does."""
+    """A mesh has the numbers of known and probed peers and the age of its list.
+
+    Without a mesh there is none of these.
+    """
     assert Kept()("smoker_prober_peers", state="known") is None
     assert Kept()("smoker_prober_discovery_stale_seconds") is None
     clock = Stepped()
@@ -195,7 +198,7 @@ def test_peers_and_the_age_of_their_list() -> None:
 
 
 def test_paths_beyond_the_bound_have_no_series(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are probed, logged and counted in the histograms; the number of paths says that there are more."""
+    """They are probed, logged and counted in the histograms, and the number of paths shows that there are more."""
     monkeypatch.setattr(metrics, "LISTED", 2)
     kept = Kept(*(replace(made(), target=target("tcp", port, "peer")) for port in (1, 2, 3, 4, 4)))
     assert kept("smoker_probe_total", probe="tcp", outcome="success", target="peer:2") == 1
@@ -236,7 +239,7 @@ def test_series_of_a_path_are_as_documented(probe: str, most: int) -> None:
 
 @dataclass(frozen=True)
 class Certificate(Details):
-    """What some probe finds."""
+    """Details that one probe has."""
 
     expires: float
 
@@ -247,7 +250,7 @@ class Certificate(Details):
 
 
 def test_what_only_one_probe_finds_is_a_gauge_of_its_path() -> None:
-    """The last result counts: a result without it, and a path that has left, take the series away."""
+    """The last result counts: a result without it, and a path that left, remove the series."""
     found = replace(made(), details=Certificate(17.0))
     kept = Kept(found)
     labels = {"probe": "tcp", **WHERE}

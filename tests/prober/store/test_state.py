@@ -45,7 +45,7 @@ def sink(**more: Any) -> Store:
 
 
 def made(outcome: Outcome = Outcome.SUCCESS, probe: str = "tcp", began: float = 990.0, **more: Any) -> Result:
-    """A result of the path to the peer."""
+    """Return a result of the path to the peer."""
     error = "" if outcome.ok else "wait: why"
     return Result(
         Target(probe, "10.0.0.2", 8080, PEER), "node-1", 0.0, outcome, 0.002, error=error, began=began, **more
@@ -53,12 +53,12 @@ def made(outcome: Outcome = Outcome.SUCCESS, probe: str = "tcp", began: float = 
 
 
 def read(found: Store) -> State:
-    """The state as the hub reads it."""
+    """Return the state as the hub reads it."""
     return decode(found.document()[1])
 
 
 def test_an_expected_path_is_there_before_its_first_result() -> None:
-    """It says what it is, and that nothing is known yet."""
+    """It is described, and has no data yet."""
     state = sink()
     state.expect("tcp", PEER)
     state.expect("tcp", service_path("smoker-server", 8080))
@@ -76,7 +76,7 @@ def test_an_expected_path_is_there_before_its_first_result() -> None:
 
 
 def test_counts_cover_the_last_three_rounds() -> None:
-    """Older results leave them; a streak begins with its first failure and ends with a success."""
+    """Older results no longer count. A streak begins with its first failure and ends with a success."""
     state = sink()
     for outcome, began in (
         (Outcome.TIMEOUT, 1.0),
@@ -91,7 +91,7 @@ def test_counts_cover_the_last_three_rounds() -> None:
 
 
 def test_a_confirmation_lengthens_the_streak_and_no_rate() -> None:
-    """It says that a failure lasts; how often the path fails is what rounds say."""
+    """It shows that a failure lasts; how often the path fails is counted by rounds."""
     state = sink()
     state.keep(made(Outcome.TIMEOUT, began=1.0))
     state.keep(made(Outcome.TIMEOUT, began=3.0, confirms=True))
@@ -100,7 +100,7 @@ def test_a_confirmation_lengthens_the_streak_and_no_rate() -> None:
 
 
 def test_the_history_counts_short_streaks_that_are_over() -> None:
-    """It covers 120 rounds. A streak counts once it is over, and one of three rounds is an outage and no chance."""
+    """It covers 120 rounds. A streak counts once it is over, unless it has three rounds and is an outage."""
     state = sink()
 
     def history() -> tuple[int, int]:
@@ -125,7 +125,7 @@ def test_the_history_counts_short_streaks_that_are_over() -> None:
 
 
 def test_the_history_counts_trains_that_lost_packets() -> None:
-    """Such a train counts for 120 rounds, and at most so many are remembered."""
+    """Such a train counts for 120 rounds, up to a maximum."""
     state = sink()
     for number in range(130):
         state.keep(made(probe="udp", began=10.0 * number, train=Train(10, 1, 0, 0, 0, 1, 0, (), None)))
@@ -135,7 +135,7 @@ def test_the_history_counts_trains_that_lost_packets() -> None:
 
 
 def test_a_local_error_says_nothing_of_the_path() -> None:
-    """It is the last result, and counts neither as an attempt nor as a failure."""
+    """It is the last result, and neither an attempt nor a failure."""
     state = sink()
     state.keep(made())
     state.keep(made(Outcome.LOCAL_ERROR))
@@ -144,7 +144,7 @@ def test_a_local_error_says_nothing_of_the_path() -> None:
 
 
 def test_packets_sizes_and_times() -> None:
-    """Packets by direction over the last rounds, the verdict on large packets, percentiles of round trips."""
+    """The state has packets by direction, the verdict on large packets, and percentiles of round trips."""
     state = sink()
     train = Train(10, 3, 0, 0, 0, 2, 1, (), None)
     for milliseconds in (1, 2, 3):
@@ -157,7 +157,7 @@ def test_packets_sizes_and_times() -> None:
 
 
 def test_a_lost_train_says_no_direction() -> None:
-    """Without any answer it is not known which half of the round trips was lost."""
+    """Without any answer the direction of the loss is unknown."""
     state = sink()
     state.keep(made(probe="udp", train=Train(10, 10, 0, 0, 0, 10, 0, (), None)))
     (path,) = read(state).paths
@@ -218,7 +218,7 @@ def test_loss_that_is_no_outage_counts(rounds: tuple[Train | None, ...], lost: i
 
 
 def test_the_tag_changes_with_the_state_alone() -> None:
-    """Asked twice it is the same document; a result makes another; another process never has the same tag."""
+    """The tag stays while the state does. A result changes it, and no other process has the same tag."""
     state = sink()
     state.keep(made())
     first = state.document()
@@ -231,7 +231,7 @@ def test_the_tag_changes_with_the_state_alone() -> None:
 
 
 def test_the_error_of_the_last_failure() -> None:
-    """A path says why its last probe failed, in 200 characters at most, and nothing once a probe is answered."""
+    """A path has why its last probe failed, in at most 200 characters, until a probe is answered."""
     state = sink()
     for outcome, error, kept in (
         (Outcome.TIMEOUT, "wait: why", "wait: why"),
@@ -244,7 +244,7 @@ def test_the_error_of_the_last_failure() -> None:
 
 
 def test_a_forgotten_path_is_gone() -> None:
-    """And is no reason to say that a node fails."""
+    """A forgotten path is not in the state and does not make a node fail."""
     state = sink()
     for probe in ("tcp", "udp"):
         state.keep(made(Outcome.TIMEOUT, probe=probe))
@@ -257,7 +257,7 @@ def test_a_forgotten_path_is_gone() -> None:
 
 
 def test_a_prober_without_cpu_says_so() -> None:
-    """A quarter of the time spent waiting for a CPU is too much, and the flag goes when it is over."""
+    """A quarter of the time spent waiting for a CPU sets the flag, which is cleared afterwards."""
     now, waited = Now(), Now()
     state = sink(clock=now, waited=waited)
     now.seconds += 10
@@ -268,7 +268,7 @@ def test_a_prober_without_cpu_says_so() -> None:
 
 
 def test_who_was_heard() -> None:
-    """A peer whose address was heard is there with the instant; one that never was is not."""
+    """A peer whose address was heard is there with the instant; others are not."""
     times = {"10.0.0.2": 5.0}
     state = sink()
     addresses = [("10.0.0.2", "node-2", "pod", "ipv4"), ("10.0.0.3", "node-3", "pod", "ipv4")]
@@ -277,7 +277,7 @@ def test_who_was_heard() -> None:
 
 
 def test_it_is_served_with_a_tag(start: Start) -> None:
-    """`GET /api/v1/state` gives the document and its ETag; a client that has it already gets 304 and no body."""
+    """`GET /api/v1/state` returns the document and its ETag. A client that has it gets a 304 without a body."""
     variables = {"SERVER_HOST": "127.0.0.1", "TEST_TIMEOUT": 0.2, "TCP_PORT": 0, "UDP_PORT": 0, "HTTP_PORT": 0}
     process = start("smoker-prober", "run", **variables)
     url = f"http://127.0.0.1:{process.ports['ADMIN_PORT']}{STATE}"
@@ -292,7 +292,7 @@ def test_it_is_served_with_a_tag(start: Start) -> None:
 
 
 def test_a_connection_without_an_answer() -> None:
-    """That TCP connected stays known until the path works again: it tells a hung peer from a broken path."""
+    """That TCP connected is known until the path works again: it distinguishes a hanging peer from a broken path."""
     state = sink()
     state.keep(made(Outcome.TIMEOUT, phases={"resolve": 0.0, "connect": 0.001, "send": 0.0, "wait": 5.0}))
     assert read(state).paths[0].connected
@@ -304,14 +304,14 @@ def test_a_connection_without_an_answer() -> None:
 
 
 def test_a_datagram_connects_nothing() -> None:
-    """UDP has no handshake: a datagram that was sent says nothing about the peer's kernel."""
+    """UDP has no handshake, so a sent datagram says nothing about the peer's kernel."""
     state = sink()
     state.keep(made(Outcome.TIMEOUT, "udp", phases={"resolve": 0.0, "send": 0.0, "wait": 5.0}))
     assert not read(state).paths[0].connected
 
 
 def test_the_last_failure_stays_for_ten_minutes() -> None:
-    """A success does not hide it, nor does our own error count; each failure has its number and its cause."""
+    """A success does not hide it, and a local error does not count. Each failure has its number and cause."""
     state = sink()
     state.keep(made(began=10.0))
     assert read(state).paths[0].last_failure is None
@@ -369,7 +369,7 @@ def test_the_interval_of_a_target_is_in_its_path() -> None:
 
 
 def test_a_new_pace_is_served_at_once() -> None:
-    """A changed plan is in the state, with another ETag, though no result came meanwhile."""
+    """A changed plan is in the state with another ETag, also without a new result."""
     state = sink()
     before = state.document()
     state.set_pace(10.0, 2.0)

@@ -1,4 +1,4 @@
-"""What a prober remembers: the snapshot, and the report made of it."""
+"""What a prober remembers: the snapshot, and the report made from it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TRAIN = Train(
 
 
 def made(outcome: Outcome = Outcome.SUCCESS, probe: str = "tcp", **rest: object) -> Result:
-    """A result of some path."""
+    """Return a result of some path."""
     facts: dict[str, object] = {
         "start": 0.0,
         "duration": 0.002,
@@ -41,7 +41,7 @@ def kept(clock: Clock | None = None) -> Store:
 
 
 def test_a_snapshot_has_a_path_for_each_probe_and_target() -> None:
-    """Percentiles in milliseconds, loss from trains, failures with their cause; null where nothing is known."""
+    """It has percentiles in milliseconds, loss of trains, failures with their cause, and null for unknown data."""
     store = kept()
     for milliseconds in (1, 2, 3):
         store.keep(made(rtt=Rtt(milliseconds / 1000, Method.TCP_INFO)))
@@ -59,7 +59,7 @@ def test_a_snapshot_has_a_path_for_each_probe_and_target() -> None:
 
 @pytest.mark.parametrize("step", [1000.0, -1000.0, 1e9])
 def test_a_wall_clock_that_steps(step: float) -> None:
-    """An outage is as long as it was, open and over, and dates are by the clock that is right now."""
+    """An outage keeps its length, open or over, and dates are by the present clock."""
     clock = Stepped()
     store = kept(clock)
     store.keep(made())
@@ -80,7 +80,7 @@ def test_a_wall_clock_that_steps(step: float) -> None:
 
 
 def test_a_round_a_day() -> None:
-    """The report shows the last result, however long ago it was."""
+    """The report shows the last result, however old it is."""
     clock = Stepped()
     store = kept(clock)
     store.keep(made(rtt=Rtt(0.0005, Method.KERNEL)))
@@ -90,7 +90,7 @@ def test_a_round_a_day() -> None:
 
 
 def test_an_error_of_our_own_is_no_loss() -> None:
-    """A prober without descriptors says nothing of the network."""
+    """A prober without descriptors says nothing about the network."""
     store = kept()
     store.keep(made())
     store.keep(made(Outcome.LOCAL_ERROR))
@@ -99,7 +99,7 @@ def test_an_error_of_our_own_is_no_loss() -> None:
 
 
 def test_what_findings_are_made_of() -> None:
-    """How often a path has failed in a row, and what its last packets lost."""
+    """The snapshot has the failures in a row and the loss of the last packets."""
     store = kept()
     store.keep(made(probe="udp", train=TRAIN))
     store.keep(made(Outcome.TIMEOUT, probe="udp"))
@@ -108,7 +108,7 @@ def test_what_findings_are_made_of() -> None:
 
 
 def test_lost_large_packets_are_no_loss() -> None:
-    """The small one was answered."""
+    """The small packet was answered, so there is no loss."""
     store = kept()
     store.keep(made(Outcome.MTU, probe="udp"))
     (path,) = store.snapshot().paths
@@ -116,7 +116,7 @@ def test_lost_large_packets_are_no_loss() -> None:
 
 
 def test_the_report_is_a_table() -> None:
-    """A row a path, a dash where nothing is known, and a sentence."""
+    """It has a row per path, a dash for unknown data, and a sentence."""
     store = kept()
     assert windows(store.snapshot()).endswith("No round has ended yet.")
     store.keep(made(probe="udp", train=TRAIN, rtt=Rtt(0.0005, Method.KERNEL)))
@@ -128,13 +128,13 @@ def test_the_report_is_a_table() -> None:
 
 
 def report(variables: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`smoker-prober report` beside a prober with these variables."""
+    """Run `smoker-prober report` next to a prober with these variables."""
     command = [str(BIN / "smoker-prober"), "report", *arguments]
     return subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, timeout=30, check=False)
 
 
 def test_report_asks_the_prober_that_runs(start: Start, variables: dict[str, str]) -> None:
-    """The table and the JSON of a real prober; exit code 0 while all its last probes were answered."""
+    """It prints table and JSON of a real prober; the exit code is 0 while all last probes were answered."""
     prober = start("smoker-prober", "run", TEST_INTERVAL=0.2, **variables)
     beside = {"ADMIN_PORT": str(prober.ports["ADMIN_PORT"]), "LISTEN_ADDRESS": "127.0.0.1"}
     eventually("three paths", lambda: len(json.loads(prober.get("/api/v1/snapshot")[1])["paths"]) == 3)

@@ -1,4 +1,4 @@
-"""A train of STAMP packets, against the real reflector and a path that misbehaves."""
+"""A train of STAMP packets, with the real reflector and a path that misbehaves."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _PlainSocket = monkey.get_original("socket", "socket")  # for a thread that goes
 
 @pytest.fixture(autouse=True)
 def _stamped() -> Iterator[None]:
-    """The kernel begins to stamp a moment after it was first asked to: before the test, and until its end."""
+    """Begin kernel stamps before the test and keep them until its end: the kernel starts them with a delay."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         timestamping.enable(sock)
         yield
@@ -59,14 +59,14 @@ def to(port: int, host: str = HOST) -> Address:
 
 
 def sent(port: int, packets: int = 4, spread: float = 0.0, timeout: float = PLENTY, host: str = HOST) -> Train:
-    """A train that a reflector answers."""
+    """Return a train that a reflector answers."""
     found = train.run(to(port, host), packets, spread, timeout)
     assert found is not None
     return found
 
 
 def counts(found: Train) -> dict[str, int]:
-    """Those that are not 0."""
+    """Return the counts that are not 0."""
     return {name: getattr(found, name) for name in COUNTS if getattr(found, name)}
 
 
@@ -136,7 +136,7 @@ class Relay:
 
 @contextlib.contextmanager
 def relayed(path: Path) -> Iterator[int]:
-    """The port of a relay before the real reflector."""
+    """Yield the port of a relay in front of the real reflector."""
     with (
         reflecting() as reflector,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as near,
@@ -154,7 +154,7 @@ def relayed(path: Path) -> Iterator[int]:
 @pytest.mark.parametrize("host", [HOST, "::1"])
 @pytest.mark.parametrize("spread", [0.0, 0.05])
 def test_all_are_answered(host: str, spread: float) -> None:
-    """No loss, a round trip for each and their jitter, over both families, at once or spread."""
+    """There is no loss, a round trip for each packet, and their jitter, over both families, at once or spread."""
     with reflecting(host) as reflector:
         found = sent(port_of(reflector), 10, spread, host=host)
     assert (found.sent, counts(found), found.loss_ratio) == (10, {}, 0.0)
@@ -165,14 +165,14 @@ def test_all_are_answered(host: str, spread: float) -> None:
 
 
 def test_a_train_of_one() -> None:
-    """A round trip and no jitter."""
+    """A train of one packet has a round trip and no jitter."""
     with reflecting() as reflector:
         found = sent(port_of(reflector), 1)
     assert (found.sent, found.loss_ratio, len(found.rtts), found.jitter) == (1, 0.0, 1, None)
 
 
 def test_each_train_is_a_session() -> None:
-    """It comes from a port of its own, so that the reflector counts from 0 for each."""
+    """Each train comes from a port of its own, so the reflector counts from 0."""
     with relayed(Path(lose_replies={0})) as port:
         assert [counts(sent(port, 3, timeout=ENOUGH)) for _ in range(2)] == [{"lost": 1, "replies_lost": 1}] * 2
 
@@ -205,7 +205,7 @@ def test_each_train_is_a_session() -> None:
     ],
 )
 def test_the_counts_are_those_of_the_path(path: Path, expected: dict[str, int]) -> None:
-    """What the path does to six packets is what the train says, and nothing besides."""
+    """The train reports exactly what the path does to six packets."""
     with relayed(path) as port:
         found = sent(port, 6, 0.03, ENOUGH if expected.get("lost") else PLENTY)
     assert counts(found) == expected
@@ -214,14 +214,14 @@ def test_the_counts_are_those_of_the_path(path: Path, expected: dict[str, int]) 
 
 
 def test_an_answer_that_cannot_be_read_is_not_lost() -> None:
-    """One answer of six is cut and names no packet, so one packet is neither answered nor lost."""
+    """One answer of six is cut and has no number, so one packet is neither answered nor lost."""
     with relayed(Path(cut={1: 27})) as port:
         found = sent(port, 6, 0.03, ENOUGH)
     assert (counts(found), found.unreadable, found.loss_ratio, len(found.rtts)) == ({}, 1, 0.0, 5)
 
 
 def test_answers_that_cannot_be_read_and_packets_that_are_lost() -> None:
-    """Each is counted apart, and the loss is that of the packets with a known fate."""
+    """Both are counted separately, and the loss is that of the packets with a known fate."""
     with relayed(Path(cut={1: 0, 3: 27}, lose_requests={0})) as port:
         found = sent(port, 6, 0.03, ENOUGH)
     assert (counts(found), found.unreadable, found.loss_ratio) == ({"lost": 1, "requests_lost": 1}, 2, 0.25)
@@ -229,7 +229,7 @@ def test_answers_that_cannot_be_read_and_packets_that_are_lost() -> None:
 
 @pytest.mark.parametrize("length", [28, 36, 38, 40, 41, 43, 44, 500])
 def test_a_reflector_of_twamp_light_is_read(length: int) -> None:
-    """It answers every packet, with 41 octets by RFC 5357 and fewer in the field, and knows no session identifier."""
+    """It answers every packet with 41 octets by RFC 5357 or fewer, without a session identifier."""
 
     def answer(sock: socket.socket, data: bytes, client: Any) -> None:
         now = time.time_ns()
@@ -243,7 +243,7 @@ def test_a_reflector_of_twamp_light_is_read(length: int) -> None:
 
 @pytest.mark.parametrize("reply", [b"", b"PONG", bytes(27), bytes(LENGTH), None])
 def test_where_no_answer_can_be_read_there_is_no_loss(reply: bytes | None) -> None:
-    """Something else answers there, an echo (None) for example: the loss is not known, which is neither 0 nor 1."""
+    """If something else answers, an echo for example, the loss is unknown: None, neither 0 nor 1."""
 
     def answer(sock: socket.socket, data: bytes, client: Any) -> None:
         sock.sendto(data if reply is None else reply, client)
@@ -255,7 +255,7 @@ def test_where_no_answer_can_be_read_there_is_no_loss(reply: bytes | None) -> No
 
 
 def test_trains_from_one_port_are_sessions_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The port comes back: the reflector counts from 0 for each train, so that lost requests are not lost replies."""
+    """The reflector counts from 0 for each train from a reused port, so lost requests are not lost replies."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind((HOST, 0))
         near = probe.getsockname()
@@ -278,7 +278,7 @@ def test_trains_from_one_port_are_sessions_of_their_own(monkeypatch: pytest.Monk
 
 
 def test_an_answer_to_an_earlier_train_is_passed_over() -> None:
-    """Its session identifier is another: it is neither an answer nor a duplicate of this train."""
+    """By its session identifier it is neither an answer nor a duplicate of this train."""
 
     def answer(sock: socket.socket, data: bytes, client: Any) -> None:
         asked, now = unpack_sender(data), time.time_ns()
@@ -293,7 +293,7 @@ def test_an_answer_to_an_earlier_train_is_passed_over() -> None:
 
 
 def test_an_answer_after_the_deadline_is_delayed() -> None:
-    """It is no loss and no round trip; the deadline is each packet's own."""
+    """A delayed answer is neither loss nor a round trip; each packet has its own deadline."""
     with relayed(Path(overtaken={0: 1})) as port:
         found = sent(port, 2, spread=0.8, timeout=0.2)  # the second leaves after 0.4 s
     assert counts(found) == {"delayed": 1, "reordered": 1}
@@ -301,18 +301,18 @@ def test_an_answer_after_the_deadline_is_delayed() -> None:
 
 
 def test_nobody_there_is_none() -> None:
-    """ICMP says so, and that is not waited for until the deadline."""
+    """An ICMP error gives no train, without a wait until the deadline."""
     with refusing(socket.SOCK_DGRAM) as port:
         assert train.run(to(port), 5, 0.05, PLENTY) is None
 
 
 def test_no_way_there_is_none() -> None:
-    """Not one packet leaves, to a broadcast address here; that is no exception."""
+    """If no packet can leave, here to a broadcast address, there is no train and no exception."""
     assert train.run(to(8062, "127.255.255.255"), 3, 0.0, PLENTY) is None
 
 
 def test_silence_is_loss() -> None:
-    """The packets may arrive, and no answer comes."""
+    """Without any answer all packets are lost."""
     with hearing(lambda *_: None) as port:
         found = sent(port, 5, 0.02, timeout=0.05)
     assert (found.sent, counts(found)) == (5, {"lost": 5, "requests_lost": 5})
@@ -320,7 +320,7 @@ def test_silence_is_loss() -> None:
 
 
 def test_what_is_no_answer_is_passed_over() -> None:
-    """Datagrams that are too short, and answers to packets that were never sent."""
+    """Datagrams that are too short, and answers to packets that were never sent, are ignored."""
 
     def answer(sock: socket.socket, data: bytes, client: Any) -> None:
         sequence, now = unpack_sender(data).sequence, time.time_ns()
@@ -336,7 +336,7 @@ def test_what_is_no_answer_is_passed_over() -> None:
 
 @pytest.mark.parametrize(("received", "answered"), [(0, -STEPPED), (0, STEPPED), (-STEPPED, 0), (STEPPED, 0)])
 def test_a_reflectors_clock_that_was_stepped_is_not_believed(received: int, answered: int) -> None:
-    """A time in the reflector below nothing, or beyond the whole round trip, is left out of account."""
+    """A time in the reflector that is negative, or longer than the round trip, is ignored."""
 
     def answer(sock: socket.socket, data: bytes, client: Any) -> None:
         sequence, now = unpack_sender(data).sequence, time.time_ns()
@@ -350,7 +350,7 @@ def test_a_reflectors_clock_that_was_stepped_is_not_believed(received: int, answ
 
 
 def test_a_reflector_on_another_clock_is_as_good() -> None:
-    """Only differences of its own clock are used: that it is an hour late does not matter."""
+    """Only differences of its own clock are used, so an error of an hour does not matter."""
 
     def answer(sock: socket.socket, data: bytes, client: Any) -> None:
         theirs = time.time_ns() - STEPPED
@@ -367,7 +367,10 @@ def test_a_reflector_on_another_clock_is_as_good() -> None:
 @pytest.mark.parametrize("step", [STEPPED, -STEPPED])
 @pytest.mark.parametrize("first", [0, 2])
 def test_our_own_wall_clock_steps_in_a_train(monkeypatch: pytest.MonkeyPatch, step: int, first: int) -> None:
-    """From the answer `first` on the kernel's stamps are of another time: nothing is late or lost, no RTT is of it."""
+    """From the answer `first` on the kernel's stamps are of another time.
+
+    Nothing is late or lost, and they give no RTT.
+    """
     stamp, looks = timestamping.stamp, iter(range(100))
 
     def stepped(ancillary: Any) -> int | None:
@@ -383,12 +386,12 @@ def test_our_own_wall_clock_steps_in_a_train(monkeypatch: pytest.MonkeyPatch, st
 
 @pytest.mark.parametrize("packet", [0, 3, 5])
 def test_a_sender_held_up_until_after_the_deadline(packet: int) -> None:
-    """The answer arrives while the process stands still: it is taken, and by the kernel's stamp it was in time."""
+    """An answer that arrives while the process stands still is read, and by the kernel's stamp it was in time."""
     under_way: list[int] = []
     standing: list[bool] = []
 
     def reflect_all() -> None:
-        """In a thread of its own, for it goes on meanwhile."""
+        """Reflect in a separate thread, which continues meanwhile."""
         while data := sock.recvfrom(100):
             question, client = data
             if not question:
@@ -419,7 +422,7 @@ def test_a_sender_held_up_until_after_the_deadline(packet: int) -> None:
 
 
 class DelayingSocket:
-    """A socket on which the process is held up around each send, and on which some fail: a rule forbids them, say."""
+    """A socket on which the process is held up around each send, and on which some sends fail."""
 
     def __init__(
         self,
@@ -463,7 +466,7 @@ def delay_sends(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 def test_a_sender_held_up_before_it_sends(delay_sends: Callable[..., None]) -> None:
-    """Between its clock and the send: the packet left when the kernel says, and the round trip begins there."""
+    """The packet left when the kernel says so, and the round trip begins there."""
     delay_sends(before=HELD_UP / 3)
     with reflecting() as reflector:
         found = sent(port_of(reflector), 3)
@@ -472,7 +475,7 @@ def test_a_sender_held_up_before_it_sends(delay_sends: Callable[..., None]) -> N
 
 
 def test_both_ends_held_up_while_a_packet_is_under_way(delay_sends: Callable[..., None]) -> None:
-    """Sender and reflector are one process here, and it stands still: nothing is lost, and no time of ours is RTT."""
+    """Sender and reflector in one process stand still: nothing is lost, and this time is not in the RTT."""
     delay_sends(after=HELD_UP / 3)
     with reflecting() as reflector:
         found = sent(port_of(reflector), 4, 0.04, timeout=ENOUGH)
@@ -481,7 +484,7 @@ def test_both_ends_held_up_while_a_packet_is_under_way(delay_sends: Callable[...
 
 
 def test_both_ends_held_up_in_the_middle() -> None:
-    """Longer than the train takes: the packets that were to be sent meanwhile are sent, and answered, after it."""
+    """After a halt longer than the train the remaining packets are sent and answered."""
     with reflecting() as reflector:
         gevent.spawn_later(0.03, _block, HELD_UP)
         found = sent(port_of(reflector), 10, 0.1)
@@ -491,7 +494,7 @@ def test_both_ends_held_up_in_the_middle() -> None:
 
 @pytest.mark.parametrize("number", [errno.ENOBUFS, errno.EPERM, errno.ECONNREFUSED])
 def test_a_packet_that_did_not_leave_is_not_lost(delay_sends: Callable[..., None], number: int) -> None:
-    """It is ours. And the kernel's numbers are not ours from there on: no round trip is that of another packet."""
+    """A failed send is ours, and the kernel's later numbers do not give a packet another's round trip."""
     delay_sends(fails={1, 4}, number=number)
     with reflecting() as reflector:
         found = sent(port_of(reflector), 6, 0.06)
@@ -500,7 +503,7 @@ def test_a_packet_that_did_not_leave_is_not_lost(delay_sends: Callable[..., None
 
 
 def test_where_no_packet_leaves_there_is_no_train(delay_sends: Callable[..., None]) -> None:
-    """None, and not a train without loss."""
+    """If no packet leaves the result is None and not a train without loss."""
     delay_sends(fails=range(3), number=errno.EPERM)
     with reflecting() as reflector:
         assert train.run(to(port_of(reflector)), 3, 0.0, PLENTY) is None
@@ -517,7 +520,7 @@ def test_no_descriptor_is_no_exception(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_reflector_that_is_away_for_a_moment() -> None:
-    """One ICMP error between answers does not end the train, nor hurry it: what comes after is sent at its time."""
+    """One ICMP error between answers neither ends the train nor hurries it: later packets are sent in time."""
 
     def go_away() -> None:
         eventually("the first is answered", lambda: first.counts.requests)
@@ -539,7 +542,7 @@ def test_a_reflector_that_is_away_for_a_moment() -> None:
 
 
 def test_anothers_timeout_is_not_ours() -> None:
-    """A timeout that the caller has set passes through."""
+    """A timeout that the caller has set is passed on."""
     theirs = gevent.Timeout(0.05)
     with hearing(lambda *_: None) as port, pytest.raises(gevent.Timeout) as caught, theirs:
         train.run(to(port), 3, 0.03, PLENTY)
@@ -547,7 +550,7 @@ def test_anothers_timeout_is_not_ours() -> None:
 
 
 def test_it_says_whether_the_kernel_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without stamps a clock stands in, for the whole train, and says so."""
+    """Without stamps the clock measures the whole train, and the method says so."""
     with reflecting() as reflector:
         assert sent(port_of(reflector), 5, 0.01).stamped
         monkeypatch.setattr(timestamping, "enable", lambda _sock: False)
