@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -14,6 +18,7 @@ from smoker_prober.probes.followups import base, flows
 from smoker_prober.probes.followups.kept_flow import HELD, Followup
 from smoker_prober.result import KeptFlow, Outcome, Result
 from smoker_prober.round import Round
+from tests import netns
 from tests.prober.targets import ENOUGH, HOST, PLENTY, Client, Stepped, hearing, peer_path, settings_of, target
 
 
@@ -171,3 +176,72 @@ def test_a_round_that_is_replaced_closes_its_flow() -> None:
         assert "kept_port" not in found.fields
         del one_round
         gc.collect()
+
+
+SERVICE = "10.96.0.10"
+ECHO = """
+from gevent import monkey; monkey.patch_all()
+import gevent
+from smoker_common.listen import udp_sockets
+from smoker_echo.udp import UdpEcho
+UdpEcho(udp_sockets("0.0.0.0", 8081)[0]).start()
+print("ready", flush=True)
+gevent.sleep(60)
+"""
+ROUNDS = f"""
+import sys
+from smoker_prober.probes import run
+from smoker_prober.probes.followups import base, kept_flow
+from smoker_prober.target import Target, service_path
+target = Target("udp", "{SERVICE}", 8081, service_path("{SERVICE}", 8081))
+followup = kept_flow.Followup(base.KeptFlow())
+for _ in sys.stdin:
+    found = run(target, "node-1", 4.0)
+    kept = followup(found, 4.0, ()).kept
+    print(found.outcome.value, kept.rounds if kept else None, kept.port if kept else None, flush=True)
+followup.close()
+"""
+
+
+@netns.CHAINED
+@pytest.mark.skipif(shutil.which("iptables") is None, reason="needs iptables: it translates a Service's address")
+def test_an_entry_of_the_kernel_that_is_stale() -> None:
+    """Real connection tracking: the Service moves to another pod, and the kept flow still goes to the old one."""
+    with netns.chain(2) as nodes, contextlib.ExitStack() as stack:
+
+        def program(number: int, text: str) -> subprocess.Popen[str]:
+            command = ["ip", "netns", "exec", nodes.names[number], sys.executable, "-c", text]
+            pipe = subprocess.PIPE
+            started = stack.enter_context(subprocess.Popen(command, text=True, stdin=pipe, stdout=pipe))
+            stack.callback(started.kill)
+            return started
+
+        def translate(how: str, pod: str) -> None:
+            match = ("-p", "udp", "-d", SERVICE, "--dport", "8081", "-j", "DNAT", "--to-destination", pod)
+            nodes.must(0, "iptables", "-w", "-t", "nat", how, "OUTPUT", *match)
+
+        def one_round() -> list[str]:
+            assert prober.stdin is not None
+            assert prober.stdout is not None
+            prober.stdin.write("\n")
+            prober.stdin.flush()
+            return prober.stdout.readline().split()
+
+        old, new = "10.213.1.3", "10.213.1.4"
+        nodes.must(0, "ip", "route", "add", f"{SERVICE}/32", "via", nodes.address(1))
+        for pod in (old, new):
+            nodes.must(1, "ip", "address", "add", f"{pod}/24", "dev", "to0")
+        echo = program(1, ECHO)
+        assert echo.stdout is not None
+        assert echo.stdout.readline() == "ready\n"
+        translate("-A", old)
+        prober = program(0, ROUNDS)
+        outcome, rounds, port = one_round()
+        assert (outcome, rounds) == ("success", "0")
+        translate("-D", old)
+        translate("-A", new)
+        assert one_round() == ["success", "0", port]  # the old pod still answers the flow that it has
+        nodes.must(1, "ip", "address", "del", f"{old}/24", "dev", "to0")
+        assert [one_round() for _ in range(2)] == [["success", "1", port], ["success", "2", port]]
+        nodes.must(1, "ip", "address", "add", f"{old}/24", "dev", "to0")
+        assert one_round() == ["success", "0", port]
