@@ -139,6 +139,11 @@ def test_a_capital_goes_unless_it_is_part_of_a_name(text: str, shown: str) -> No
     assert in_a_sentence(text) == shown
 
 
+def test_a_reason_is_printable() -> None:
+    """A reason holds no control character that a server sent: it goes into states, lines and the hub's page."""
+    assert reason(BadReply("a header 'x\x1b[31m\r\n'"), "wait") == "wait: a header 'x?[31m??'"
+
+
 def test_a_defect_is_a_result_and_is_loud(records: list[str]) -> None:
     """An unexpected exception of a probe is `local_error` with a stack trace in the log. It does not end the prober."""
 
