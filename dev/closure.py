@@ -1,4 +1,4 @@
-"""What the image of a service is made of: `python dev/closure.py others|ours SERVICE`, as requirements for pip.
+"""Print what the image of a service contains: `python dev/closure.py others|ours SERVICE`, as requirements for pip.
 
 ours: the folders of this repository's packages that the service needs, itself among them.
 others: the requirements of all of these that somebody else publishes.

@@ -39,7 +39,7 @@ HINT = """
 Everything runs. In another terminal:
   {report}    shows what the prober has measured so far
   kill {pid}    stops udp-echo for {away:.0f} s: its probe says FAILED, then SUCCESS again
-{page}Ctrl-C here ends it all.
+{page}Ctrl-C here stops everything.
 """
 HUB_PORT = 8083  # default of the page
 NODES = {"node-1": "127.0.1.1", "node-2": "127.0.1.2", "node-3": "127.0.1.3"}
@@ -230,7 +230,7 @@ def wait_for(places: list[tuple[str, int]]) -> None:
 
 
 def ready(host: str, admin: int) -> bool:
-    """Whether the service with this admin port is ready."""
+    """Return whether the service with this admin port is ready."""
     try:
         with DIRECT.open(f"http://{host}:{admin}/readyz", timeout=1) as answer:
             return bool(answer.status == 200)

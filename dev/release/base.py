@@ -1,4 +1,4 @@
-"""Pins the base of the images: `make base` asks its registry for the digest and writes it into dev/release/base.txt.
+"""Pin the base of the images: `make base` asks its registry for the digest and writes it into dev/release/base.txt.
 
 `make base BASE=registry.example/python:3.13-slim` takes another one. The digest is that of the list of platforms.
 """
@@ -15,7 +15,7 @@ PINNED = re.compile(r"[^\s@]+@sha256:[0-9a-f]{64}")
 
 
 def pinned(image: str) -> str:
-    """Return an image's name with the digest that its registry gives now."""
+    """Return an image's name with the present digest in its registry."""
     name = image.partition("@")[0]
     command = ["docker", "buildx", "imagetools", "inspect", name]
     said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=120).stdout

@@ -1,6 +1,6 @@
-"""Writes what the images install, with the hash of every file: `make lock` runs it, with uv in the environment.
+"""Write the packages that the images install, with the hash of every file: `make lock` runs it, with uv installed.
 
-tools.txt has the build tools, packages.txt what the services need from others, in the versions of constraints.txt.
+tools.txt has the build tools, packages.txt the external packages of the services, in the versions of constraints.txt.
 No line names a host, so any index or mirror serves them, and a file that differs is refused.
 """
 

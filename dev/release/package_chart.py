@@ -1,4 +1,4 @@
-"""Packages the chart for a release: `make package VERSION=1.2.3`.
+"""Package the chart for a release: `make package VERSION=1.2.3`.
 
 Links of the chart's README that lead out of the chart lead to the source's address at the tag of the version; without
 an address they become plain text. Chart.yaml names the source and the images, and `imageRegistry` is the release's
@@ -47,7 +47,7 @@ def with_links(readme: str, source: str, version: str) -> str:
 
 
 def metadata(chart: str, source: str, registry: str, version: str) -> str:
-    """Return Chart.yaml with the source's address, where there is one, and the images of this version."""
+    """Return Chart.yaml with the source's address, if there is one, and the images of this version."""
     said = yaml.safe_load(chart)
     if source:
         said |= {"home": source, "sources": [source]}
@@ -77,15 +77,15 @@ def packaged(destination: pathlib.Path, version: str, source: str, registry: str
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Package the chart as a release has it.")
+    parser = argparse.ArgumentParser(description="Package the chart for a release.")
     parser.add_argument("--version", required=True, help="of chart and images, such as 1.2.3")
     parser.add_argument("--source", default="", help="address of the repository, for links and Chart.yaml")
     parser.add_argument("--registry", default="", help="registry and path of the images: the package's imageRegistry")
-    parser.add_argument("--helm", default="helm", help="the command that is Helm")
+    parser.add_argument("--helm", default="helm", help="the command that runs Helm")
     parser.add_argument("destination", type=pathlib.Path, help="folder for the package")
     asked = parser.parse_args()
     if not VERSION.fullmatch(asked.version):
-        sys.exit(f"{asked.version} is no version such as 1.2.3 or 1.2.3-rc.1")
+        sys.exit(f"{asked.version} is not a version such as 1.2.3 or 1.2.3-rc.1")
     asked.destination.mkdir(parents=True, exist_ok=True)
     print(packaged(asked.destination, asked.version, asked.source, asked.registry, asked.helm))
 

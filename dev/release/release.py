@@ -1,4 +1,4 @@
-"""Releases images and chart: `make release VERSION=1.2.3 REGISTRY=registry.example/team`.
+"""Release images and chart: `make release VERSION=1.2.3 REGISTRY=registry.example/team`.
 
 It bakes and pushes the images with both bake files, packages and pushes the chart, and signs all of it if COSIGN_KEY
 names a key. dist/ then has the package, the digests of the images, and SHA256SUMS. `--print` shows the commands and
@@ -26,7 +26,7 @@ PLATFORMS = "linux/amd64,linux/arm64"
 
 
 class Release:
-    """One release: what is asked, and what follows from it."""
+    """One release: the arguments, and the values that follow from them."""
 
     def __init__(self, asked: argparse.Namespace) -> None:
         self.asked = asked
@@ -35,7 +35,7 @@ class Release:
         self.images_file = self.dist / f"images-{asked.version}.json"
 
     def problems(self) -> Iterator[str]:
-        """Yield what must be put right before anything is pushed."""
+        """Yield what must be corrected before anything is pushed."""
         if not VERSION.fullmatch(self.asked.version):
             yield f"VERSION: {self.asked.version!r} is no version such as 1.2.3 or 1.2.3-rc.1"
         if not self.registry:
@@ -43,7 +43,7 @@ class Release:
         if not PINNED.fullmatch(self.asked.base):
             yield f"{BASE.relative_to(ROOT)}: {self.asked.base} has no digest; make base pins it"
         if not self.asked.print and git("status", "--porcelain", "--untracked-files=no"):
-            yield "the checkout has changes that no commit has"
+            yield "the checkout has uncommitted changes"
 
     def environment(self) -> dict[str, str]:
         """Return the variables of the bake files."""
@@ -134,7 +134,7 @@ def main() -> None:
     parser.add_argument("--platforms", default=PLATFORMS)
     parser.add_argument("--attest", default="true", choices=("true", "false"), help="SBOM and provenance")
     parser.add_argument("--base", default=BASE.read_text().strip(), help="base image with digest")
-    parser.add_argument("--helm", default="helm", help="the command that is Helm")
+    parser.add_argument("--helm", default="helm", help="the command that runs Helm")
     parser.add_argument("--helm-push-args", default="", help="for helm push, such as --plain-http")
     parser.add_argument("--cosign-key", default="", help="key to sign with; without one nothing is signed")
     parser.add_argument("--dist", type=pathlib.Path, default=ROOT / "dist")

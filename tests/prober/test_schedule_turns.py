@@ -84,7 +84,7 @@ class Simulation:
         """Do nothing."""
 
     def set(self) -> None:
-        """End the schedule."""
+        """Do nothing."""
 
     def wait(self, seconds: float) -> None:
         self.now += seconds + (self.error if seconds > 1 else 0.0)
