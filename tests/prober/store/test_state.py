@@ -165,14 +165,14 @@ def test_a_lost_train_says_no_direction() -> None:
 
 
 def test_a_peer_has_failed_if_nothing_worked_since_the_first_failure() -> None:
-    """Paths that were not probed since then do not count; one failure can be chance, and a later success ends it."""
+    """Paths that were not probed since then do not count. One refusal is not enough, and a later success ends it."""
     state = sink()
     for probe in ("tcp", "udp", "http"):
         state.keep(made(probe=probe, began=990.0))
     assert not state.failing("node-2", "pod")
-    state.keep(made(Outcome.TIMEOUT, began=1000.0))
+    state.keep(made(Outcome.REFUSED, began=1000.0))
     assert not state.failing("node-2", "pod")
-    state.keep(made(Outcome.TIMEOUT, began=1002.0, confirms=True))
+    state.keep(made(Outcome.TIMEOUT, began=1002.0))
     assert state.failing("node-2", "pod")
     assert not state.failing("node-2", "host")
     state.keep(made(Outcome.LOCAL_ERROR, probe="udp", began=1003.0))

@@ -28,7 +28,8 @@ ERROR = 200  # characters of an error
 SAMPLES = 20  # round-trip times that the percentiles cover
 STARVED = 0.25  # share of time that this process waited for a CPU
 LOOK = 5.0  # seconds between two looks at that
-TWICE = 2  # failures that are more than chance
+TWICE = 2  # failures that are more than a restart
+SILENT = (Outcome.TIMEOUT, Outcome.UNREACHABLE)
 HISTORY = 120  # rounds that say how often a path fails: an hour with the default interval
 FLOWS = 90.0  # seconds, beside three intervals, for which flows that fail count: they are checked once a minute
 SHORT = 2.5  # intervals from the first failure of a streak to the success that ends it; a longer one is no chance
@@ -233,7 +234,8 @@ class States:
             and _network_at_the_end(state.plane) == network
         ]
         failed = [state for state in seen if state.last != Outcome.SUCCESS]
-        if sum(state.streak for state in failed) < TWICE:
+        # A node that dies is silent; a single refusal is a pod that restarts.
+        if not any(state.last in SILENT for state in failed) and sum(state.streak for state in failed) < TWICE:
             return False
         first = min(state.since for state in failed)
         return all(state.at <= first for state in seen if state.last == Outcome.SUCCESS)
