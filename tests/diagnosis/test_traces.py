@@ -85,6 +85,6 @@ def test_a_state_with_a_trace_is_read_back() -> None:
     trace(cluster, lambda link: link.crosses, 2, "fd00::1")
     state = cluster.states()[0]
     assert decode(encode(state)) == state
-    older = encode(state).replace(b',[990.0,2,"fd00::1",false]]', b"]")
-    assert b"fd00::1" not in older
-    assert {path.traced for path in decode(older).paths} == {None}
+    older = msgspec.json.decode(encode(state))
+    older["paths"] = [path[: PathState.__struct_fields__.index("traced")] for path in older["paths"]]
+    assert {path.traced for path in decode(msgspec.json.encode(older)).paths} == {None}
