@@ -37,7 +37,7 @@ class Release:
     def problems(self) -> Iterator[str]:
         """Yield what must be corrected before anything is pushed."""
         if not VERSION.fullmatch(self.asked.version):
-            yield f"VERSION: {self.asked.version!r} is no version such as 1.2.3 or 1.2.3-rc.1"
+            yield f"VERSION: {self.asked.version!r} is not a version such as 1.2.3 or 1.2.3-rc.1"
         if not self.registry:
             yield "REGISTRY: set it to the registry and path for images and chart, such as registry.example/team"
         if not PINNED.fullmatch(self.asked.base):

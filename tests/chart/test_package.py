@@ -105,4 +105,4 @@ def test_versions(tmp_path: Path, version: str) -> None:
     command = [sys.executable, "-m", "dev.release.package_chart", "--version", version, str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     assert (done.returncode, list(tmp_path.iterdir())) == (1, [])
-    assert f"{version} is no version" in done.stderr
+    assert f"{version} is not a version" in done.stderr
