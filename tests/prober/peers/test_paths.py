@@ -86,8 +86,8 @@ def test_two_families_are_two_paths() -> None:
 
 
 def test_only_what_is_wanted_is_probed() -> None:
-    """Only the selected probes run; without UDP there is no train either."""
-    for probes, followed in (("tcp", 0), ("http,udp", 2)):
+    """Only the selected probes run; without UDP there is no train, no large packet and no flows either."""
+    for probes, followed in (("tcp", 0), ("http,udp", 3)):
         (targets,) = paths([peer("node-2")], own("node-1"), 10, probes).values()
         assert {target.probe for target in targets} == set(probes.split(","))
         assert sum(len(target.followups) for target in targets) == followed
