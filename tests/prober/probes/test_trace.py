@@ -183,6 +183,13 @@ def test_a_quotation_says_which_packet_it_is_about() -> None:
     assert (found(made), made.reached) == ([ROUTER, "10.0.0.2"], False)
 
 
+def test_a_router_behind_a_translated_address_has_no_name() -> None:
+    """The error of a router bears the address of the Service: it is one hop, and not the target."""
+    made = search(2)
+    made.heard(icmp(11, 0, 1, PEER), 2)
+    assert (found(made), made.reached, Details(made.hops).last) == ([""], False, 0)
+
+
 def test_without_a_quotation_the_last_packet_counts() -> None:
     """A router that quotes 8 bytes answers the packet in flight."""
     made = search(2)

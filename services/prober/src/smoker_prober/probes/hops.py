@@ -103,9 +103,9 @@ class Search:
 
     def _nothing(self) -> str:
         """Return that the target does not answer, and what did last."""
-        last = max(self._hops, default=0)
+        last = max((number for number, hop in self._hops.items() if hop.address), default=0)
         if not last:
-            return "no hop answers"
+            return "no hop answers with its address"
         return f"no answer beyond hop {last}, {self._hops[last].address}"
 
     def _answers(self, sock: socket.socket, number: int) -> bool:
@@ -169,7 +169,9 @@ class Search:
             self._arrived(number, error.offender or self._peer, error.at)
         elif error.expired:
             if number and error.offender:
-                self._hops.setdefault(number, Hop(error.offender, self._took(number, error.at)))
+                # The NAT of a Service shows its own address in place of the router's.
+                address = "" if error.offender == self._peer else error.offender
+                self._hops.setdefault(number, Hop(address, self._took(number, error.at)))
         elif error.errno != errno.EMSGSIZE:
             if number and error.offender:
                 self._hops.setdefault(number, Hop(error.offender, self._took(number, error.at)))
