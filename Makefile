@@ -15,7 +15,7 @@ LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-
 
 .DEFAULT_GOAL := help
 .PHONY: lock-images check-workflows test-collector programs e2e-install help setup run test test-services test-chart test-page fuzz vendor screenshot check format build images docker-build manifests package release base deploy undeploy logs-server logs-client \
-        e2e e2e-faults e2e-registry e2e-rest e2e-starved e2e-quiet e2e-accuracy e2e-hub-node bench-accuracy bench-probes bench-scale bench-soak bench-mesh bench-cluster bench-diagnosis bench-history bench-hub bench-page lock clean
+        e2e e2e-faults e2e-registry e2e-rest e2e-starved e2e-quiet e2e-accuracy e2e-hub-node bench-accuracy bench-probes bench-scale bench-soak bench-mesh bench-bandwidth bench-cluster bench-diagnosis bench-history bench-hub bench-page lock clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -185,6 +185,9 @@ bench-probes: setup  ## measure CPU and memory of a prober with every kind of pr
 
 bench-soak: setup  ## check whether memory of prober and echoes grows: 20 minutes at 50 times the normal rate
 	$(BIN)/python -m tests.bench.soak $(BENCH_ARGS)
+
+bench-bandwidth: setup  ## compare the bandwidth probe with iperf3, and UDP probes with and without a transfer (needs root, iperf3)
+	$(BIN)/python -m tests.bench.bandwidth $(BENCH_ARGS)
 
 bench-mesh: setup  ## simulate which nodes probe each other with up to 5,000 nodes, and how soon a fault is seen
 	$(BIN)/python -m tests.bench.mesh $(BENCH_ARGS)

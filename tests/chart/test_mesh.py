@@ -12,6 +12,7 @@ from .selection import pods, selected
 PORTS = {"tcp-echo": ("TCP", 8080), "udp-echo": ("UDP", 8081), "http-echo": ("TCP", 8082), "stamp": ("UDP", 8062)}
 VARIABLES = {"tcp-echo": "PEER_TCP_PORT", "udp-echo": "PEER_UDP_PORT", "http-echo": "PEER_HTTP_PORT"}
 VARIABLES |= {"stamp": "PEER_STAMP_PORT"}
+PROBERS = ("prober", "host")
 MOVED = {"tcp": 28080, "udp": 28081, "http": 28082, "stamp": 28062}
 
 
@@ -52,6 +53,40 @@ def test_nodes(helm: Helm) -> None:
     without = helm.render({"hub": {"watchNodes": False}})
     assert not without.of_kind("ClusterRole", "ClusterRoleBinding")
     assert without.env("hub")["WATCH_NODES"] == "false"
+
+
+def test_bandwidth(helm: Helm) -> None:
+    """With bandwidth.enabled the probers in the pod network have its port and the rights to one Lease, and no others."""
+    release = helm.render(merged(HOST, {"bandwidth": {"enabled": True, "port": 28063}}), release="lungs")
+    name = "lungs-smoker-bandwidth"
+    assert release.get("Lease", name).keys() == {"apiVersion", "kind", "metadata"}
+    rules = release.get("Role", "lungs-smoker-prober")["rules"]
+    assert rules[1:] == [
+        {
+            "apiGroups": ["coordination.k8s.io"],
+            "resources": ["leases"],
+            "resourceNames": [name],
+            "verbs": ["get", "update"],
+        }
+    ]
+    found = [(release.env(each)["PEER_BANDWIDTH_PORT"], release.env(each)["BANDWIDTH_LEASE"]) for each in PROBERS]
+    assert found == [("28063", name), ("0", "")]
+    assert ports(release, "prober")["bandwidth"] == ("TCP", 28063)
+    assert "bandwidth" not in ports(release, "host")
+    for values in ({}, merged(NO_MESH, {"bandwidth": {"enabled": True}})):
+        without = helm.render(values)
+        assert not without.of_kind("Lease")
+        assert without.env("prober")["PEER_BANDWIDTH_PORT"] == "0"
+
+
+def test_policy_of_the_bandwidth(helm: Helm) -> None:
+    """The NetworkPolicy opens its port between probers in both directions, and only with bandwidth.enabled."""
+    for enabled in (True, False):
+        release = helm.render({"networkPolicy": {"enabled": True}, "bandwidth": {"enabled": enabled}})
+        spec = release.get("NetworkPolicy", "smoker-prober")["spec"]
+        for direction in ("ingress", "egress"):
+            opened = [each["port"] for rule in spec[direction] for each in rule.get("ports", [])]
+            assert (8063 in opened) is enabled
 
 
 def test_lease(helm: Helm) -> None:

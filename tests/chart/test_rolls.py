@@ -48,6 +48,8 @@ CONCERNS: dict[str, set[str]] = {
     "mesh": PROBERS,
     "dns": set(),
     "mesh.ports": {"prober"},
+    "bandwidth": set(),
+    **{f"bandwidth.{of}": {"prober"} for of in ("enabled", "port")},
     **{key: set() for key in PLANNED},
     "log.level": EVERY - PROBERS,
     **{f"{plane}.ports.{of}": {"udp-echo", *PROBERS} for plane in ("mesh", "hostNetwork") for of in ("udp", "stamp")},

@@ -58,6 +58,7 @@ NUMBERS = [
     ),
     ("udpEcho.answerRate", "ANSWER_RATE", "udp-echo", 1),
     ("hostNetwork.adminPort", "ADMIN_PORT", "prober", 1),
+    ("bandwidth.port", "PEER_BANDWIDTH_PORT", "prober", 1),
     *(
         (f"{key}.ports.{what}", f"PEER_{what.upper()}_PORT", "prober", 1)
         for key in ("mesh", "hostNetwork")

@@ -53,6 +53,8 @@ PROBER = {
     "PEER_UDP_PORT": "8081",
     "PEER_HTTP_PORT": "8082",
     "PEER_STAMP_PORT": "8062",
+    "PEER_BANDWIDTH_PORT": "0",
+    "BANDWIDTH_LEASE": "",
 }
 DEFAULT = {
     "tcp-echo": {

@@ -73,6 +73,8 @@ PEER_TCP_PORT: {{ $mesh.enabled | ternary .ports.tcp 0 }}
 PEER_UDP_PORT: {{ $mesh.enabled | ternary .ports.udp 0 }}
 PEER_HTTP_PORT: {{ $mesh.enabled | ternary .ports.http 0 }}
 PEER_STAMP_PORT: {{ $mesh.enabled | ternary .ports.stamp 0 }}
+PEER_BANDWIDTH_PORT: {{ int64 (.ports.bandwidth | default 0) }}
+BANDWIDTH_LEASE: {{ hasKey .ports "bandwidth" | ternary (include "smoker.bandwidthLease" .root) "" | quote }}
 MAX_CONNECTIONS: {{ int64 $mesh.maxConnections }}
 MAX_CONNECTIONS_PER_CLIENT: {{ int64 $mesh.maxConnectionsPerClient }}
 ANSWER_RATE: {{ int64 $mesh.answerRate }}

@@ -4,6 +4,21 @@
 - {name: udp-echo, number: {{ int64 .udp }}, protocol: UDP}
 - {name: http-echo, number: {{ int64 .http }}, protocol: TCP}
 - {name: stamp, number: {{ int64 .stamp }}, protocol: UDP}
+{{- with .bandwidth }}
+- {name: bandwidth, number: {{ int64 . }}, protocol: TCP}
+{{- end }}
+{{- end -}}
+
+{{/* The mesh ports of the probers in the pod network: with `bandwidth` where they measure it. As JSON. */}}
+{{- define "smoker.podPorts" -}}
+{{- $ports := deepCopy .Values.mesh.ports -}}
+{{- if include "smoker.bandwidthLease" . }}{{ $_ := set $ports "bandwidth" .Values.bandwidth.port }}{{ end -}}
+{{- $ports | toJson -}}
+{{- end -}}
+
+{{/* The Lease whose holder measures the bandwidth to a peer; empty where none does. */}}
+{{- define "smoker.bandwidthLease" -}}
+{{- if and .Values.mesh.enabled .Values.bandwidth.enabled }}{{ include "smoker.name" (dict "root" . "component" "bandwidth") }}{{ end -}}
 {{- end -}}
 
 {{/*

@@ -36,6 +36,8 @@ restarts a pod. The pods carry no checksum of it.
 {{- with .Values.dns.name }}{{ $_ := set $dns "name" . }}{{ end -}}
 {{- with .Values.dns.replicas.service }}{{ $_ := set $dns.replicas "service" . }}{{ end -}}
 {{- $_ := set $plan "dns" $dns -}}
+{{- $_ := set $plan "bandwidth" (dict "enabled" .Values.bandwidth.enabled "every" .Values.bandwidth.intervalSeconds
+  "bytes" (int64 .Values.bandwidth.bytes) "duration" .Values.bandwidth.durationSeconds) -}}
 {{- $plan = mergeOverwrite $plan (deepCopy $prober.config) -}}
 {{- set $plan "targets" (include "smoker.targets" . | fromJsonArray | default list) | toYaml -}}
 {{- end -}}

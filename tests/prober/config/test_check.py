@@ -42,6 +42,7 @@ PARTS = {
     "timeout": ("timeout: 7s", "every 30s, with 7s for each probe:"),
     "service": ("service: {host: other}", "  echo services other: tcp 8080, udp 8081, http 8082"),
     "mesh": ("mesh: {peers: 0}", "  peers: tcp, udp, http of all nodes"),
+    "bandwidth": ("bandwidth: {enabled: true}", "  bandwidth: one peer every 1h, at most 64 MiB or 1s each way"),
     "dns": ("dns: {name: web.shop}", "  DNS: web.shop, asked of the cluster's DNS"),
     "probes": (
         "probes: {udp: {packets: 0, mtuInterval: 0, flows: false, keptFlow: false}}",

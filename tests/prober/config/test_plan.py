@@ -30,6 +30,7 @@ probes:
 service: {host: echoes.example, ports: {tcp: 1, udp: 2, http: 3, stamp: 4}, probes: [http, tcp]}
 mesh: {peers: 1e+03, probes: udp}
 dns: {name: web.shop, replicas: {namespace: dns, service: coredns}}
+bandwidth: {enabled: true, every: 2h, bytes: 65536, duration: 500ms}
 apiServer: true
 targets:
   - {name: api, probe: connect, host: kubernetes.default, port: 443}

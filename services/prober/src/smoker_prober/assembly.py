@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Mapping
 
@@ -13,17 +14,24 @@ from smoker_common import log
 from smoker_common.service import ConfigurationError, Sockets
 from smoker_common.work import Work, WorkGroup
 from smoker_kube.api import Api
+from smoker_kube.token import Token
+from smoker_prober.bandwidth.responder import BandwidthResponder
 from smoker_prober.cluster_dns.pods import DnsPods
 from smoker_prober.config.load import Loaded
 from smoker_prober.config.plan import Plan
 from smoker_prober.config.reload import Reload
 from smoker_prober.config.service import Hosts, hosts
+from smoker_prober.peers.bandwidth import Turns
 from smoker_prober.peers.direction import Arrivals
 from smoker_prober.peers.mesh import Mesh
+from smoker_prober.peers.peer import Peer
 from smoker_prober.peers.responder import never_answered, servers
 from smoker_prober.prober import Prober
 from smoker_prober.process import Process
+from smoker_prober.result import Result
 from smoker_prober.settings import Settings
+from smoker_prober.sinks import log as log_sink
+from smoker_prober.sinks.bandwidth import BandwidthMetrics
 from smoker_prober.sinks.metrics import Metrics
 from smoker_prober.store import Store
 from smoker_prober.store.identity import Identity
@@ -61,6 +69,7 @@ class Assembly(WorkGroup):
         works: list[Work] = [*servers(settings.process, sockets, registry, self._never, arrivals), self._prober]
         self._mesh: Mesh | None = None
         self._dns_pods: DnsPods | None = None
+        self._turns: Turns | None = None
         self._found: dict[str, Hosts] = {}  # what the API server knows: peers, and DNS pods
         if settings.process.peers or settings.process.discovery == "endpointslice":
             api = _api_of(settings.process)
@@ -69,6 +78,9 @@ class Assembly(WorkGroup):
             if api is not None:
                 self._dns_pods = DnsPods(settings, api, self._set_dns_pods)
                 works.append(self._dns_pods)
+            works += [BandwidthResponder(sock, self._mesh.knows) for sock in sockets.get("peer_bandwidth_port", ())]
+            self._turns = self._bandwidth(api, registry)
+            works += [self._turns] if self._turns is not None else []
         works.append(Reload(process.config_file, loaded, self.set_plan, registry))
         _begin_log(settings)
         if process.config_file and loaded.winners:
@@ -91,6 +103,26 @@ class Assembly(WorkGroup):
             self._mesh.set_plan(plan)
         if self._dns_pods is not None:
             self._dns_pods.set_plan(plan)
+        if self._turns is not None:
+            self._turns.set_plan(plan)
+
+    def _bandwidth(self, api: Api | None, registry: CollectorRegistry) -> Turns | None:
+        """Return what measures the bandwidth to peers, where a Lease keeps all but one pair from it."""
+        process, mesh = self._settings.process, self._mesh
+        if api is None or mesh is None or not process.bandwidth_lease:
+            return None
+
+        def peers() -> list[Peer]:
+            return [peer for peer in mesh.near if peer.ports.bandwidth]
+
+        metrics = BandwidthMetrics(registry, lambda: (peer.node for peer in peers()))
+
+        def keep(result: Result) -> None:
+            log_sink.write(result, self._settings.plan.latency)
+            metrics.keep(result)
+
+        token = Token(api, process.namespace, process.bandwidth_lease, socket.gethostname())
+        return Turns(self._settings, token, peers, keep)
 
     def _set_peers(self, peers: Hosts) -> None:
         self._set_found("peers", peers)

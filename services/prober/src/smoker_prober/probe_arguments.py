@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from smoker_common.settings import Kind, host, port, seconds, whole
-from smoker_prober.probes import PROBES
+from smoker_prober.probes import BY_HAND
 from smoker_prober.probes.base import Probe
 from smoker_prober.probes.options import declared, of_texts
 from smoker_prober.target import Target, service_path
@@ -27,7 +27,7 @@ def add_to(commands: Any, argument: Argument) -> None:
     """Add the command `probe` to `commands`. `argument` makes a type for argparse of a kind."""
     probe = commands.add_parser("probe", help="probe one target by hand")
     kinds = probe.add_subparsers(dest="probe", metavar="KIND", required=True, parser_class=_Parser)
-    for name, each in PROBES.items():
+    for name, each in BY_HAND.items():
         _add(
             kinds.add_parser(name, help=each.help, description=f"{each.help[:1].upper()}{each.help[1:]}."),
             each,
@@ -74,7 +74,7 @@ def target_of(chosen: argparse.Namespace) -> Target:
 
     A flag that is given more than once adds a line to its option.
     """
-    probe, prefix = PROBES[chosen.probe], "option "
+    probe, prefix = BY_HAND[chosen.probe], "option "
     texts = {
         name.removeprefix(prefix): "\n".join(values)
         for name, values in vars(chosen).items()

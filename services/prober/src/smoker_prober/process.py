@@ -53,6 +53,16 @@ class Process(ServiceSettings):
     peer_udp_port: int = setting("PEER_UDP_PORT", 0, port_or_none, "the same over UDP", listen="udp")
     peer_http_port: int = setting("PEER_HTTP_PORT", 0, port_or_none, "the same over HTTP", listen="tcp")
     peer_stamp_port: int = setting("PEER_STAMP_PORT", 0, port_or_none, "the same for STAMP packets", listen="udp")
+    peer_bandwidth_port: int = setting(
+        "PEER_BANDWIDTH_PORT",
+        0,
+        port_or_none,
+        "the port on which this prober takes part in measurements of the bandwidth; 0: none",
+        listen="tcp",
+    )
+    bandwidth_lease: str = setting(
+        "BANDWIDTH_LEASE", "", name, "the Lease whose holder measures the bandwidth to a peer; unset: never"
+    )
     max_connections: int = setting("MAX_CONNECTIONS", 512, whole(1, 1_000_000), MAX_CONNECTIONS)
     max_connections_per_client: int = setting(
         "MAX_CONNECTIONS_PER_CLIENT", 128, whole(1, 1_000_000), MAX_CONNECTIONS_PER_CLIENT

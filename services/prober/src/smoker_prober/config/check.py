@@ -10,7 +10,7 @@ from smoker_common.host import authority
 from smoker_common.settings import duration_text
 from smoker_prober.config.document import LARGEST
 from smoker_prober.config.load import content_of, load
-from smoker_prober.config.plan import Plan
+from smoker_prober.config.plan import Bandwidth, Plan
 
 STDIN = "-"
 
@@ -48,6 +48,9 @@ def described(plan: Plan) -> Iterator[str]:
         if flows:
             yield f"  flows after UDP: {', '.join(flows)}"
     yield f"  after two failures in a row: {'a' if plan.trace else 'no'} trace"
+    if plan.bandwidth.enabled:
+        every = duration_text(plan.bandwidth.every)
+        yield f"  bandwidth: one peer every {every}, at most {_limits(plan.bandwidth)} each way"
     if plan.dns.name:
         replicas = plan.dns.replicas
         pods = f" and each pod of {replicas.namespace}/{replicas.service}" if replicas.service else ""
@@ -59,6 +62,10 @@ def described(plan: Plan) -> Iterator[str]:
         own += [f"timeout {duration_text(target.timeout)}"] if target.timeout is not None else []
         more = f" ({', '.join(own)})" if own else ""
         yield f"  target {name}: {target.probe} {authority(target.host, target.port)}{more}"
+
+
+def _limits(bandwidth: Bandwidth) -> str:
+    return f"{bandwidth.bytes / 2**20:g} MiB or {duration_text(bandwidth.duration)}"
 
 
 def _nodes(count: int) -> str:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, make_dataclass
 from typing import Any, NamedTuple
 
 from smoker_common.settings import Kind, duration, host, level, name, one_of, port, some_of, whole
+from smoker_prober.bandwidth.wire import MOST_BYTES, MOST_SECONDS
 from smoker_prober.config import cluster_dns
 from smoker_prober.config import targets as externals
 from smoker_prober.config.target_list import INTERVAL, TIMEOUT, TargetList, with_options
@@ -86,6 +87,18 @@ class Dns:
 
 
 @dataclass(frozen=True)
+class Bandwidth:
+    """The measurements of the bandwidth between peers."""
+
+    enabled: bool = planned(
+        False, option_kinds.switch, "whether to measure the bandwidth to peers, one pair in the cluster at a time"
+    )
+    every: float = planned(3600.0, duration(3600, 604_800), "time between two measurements of one prober")
+    bytes: int = planned(MOST_BYTES, whole(64 * 1024, MOST_BYTES), "most bytes in each direction")
+    duration: float = planned(MOST_SECONDS, duration(0.05, MOST_SECONDS), "longest time of each direction")
+
+
+@dataclass(frozen=True)
 class Udp:
     """What follows a UDP probe of an echo service or a peer."""
 
@@ -144,6 +157,7 @@ class Plan:
     service: Service = planned(Service(), Service, "the echo services")
     mesh: MeshPlan = planned(MeshPlan(), MeshPlan, "the peers")
     dns: Dns = planned(Dns(), Dns, "the cluster's DNS")
+    bandwidth: Bandwidth = planned(Bandwidth(), Bandwidth, "the bandwidth between peers")
     probes: Any = planned(Defaults(), Defaults, "options by probe")  # before `targets`, which begin with them
     trace: bool = planned(
         True,

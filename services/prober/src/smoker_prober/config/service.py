@@ -26,6 +26,7 @@ class Ports(NamedTuple):
     udp: int
     http: int
     stamp: int
+    bandwidth: int = 0  # of peers alone; 0: the peer serves no transfers
 
 
 def hosts(settings: Settings) -> dict[str, tuple[Target, ...]]:

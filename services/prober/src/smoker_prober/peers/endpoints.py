@@ -45,8 +45,10 @@ def endpoints(item: Any) -> tuple[Endpoint, ...]:
     """
     numbers = {of(port, "name", str): of(port, "port", int) for port in of(item, "ports", list)}
     ports = Ports(*(numbers.get(name, 0) for name in PORTS))
-    if not all(0 < port < 65_536 for port in ports):
+    if not all(0 < port < 65_536 for port in ports[: len(PORTS)]):
         return ()
+    bandwidth = numbers.get("bandwidth", 0)
+    ports = ports._replace(bandwidth=bandwidth if 0 < bandwidth < 65_536 else 0)
     return tuple(_ready(item, ports))
 
 

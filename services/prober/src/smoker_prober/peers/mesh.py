@@ -56,12 +56,18 @@ class Mesh(BaseWork):
         self._left: dict[tuple[str, str], Left] = {}  # by node and network
         self._clock = clock or Clock()
         self._probed = self._paths = 0
+        self.near: tuple[Peer, ...] = ()  # peers on the own network, on other nodes, among those that are probed
         self._discovery = self._named(settings.process) if api is None else self._discovered(api)
         store.mesh_state, store.mesh = self._mesh_state, self._view
 
     def _named(self, process: Process) -> Discovery | NamedPeers:
         ports = process.peer_tcp_port, process.peer_udp_port, process.peer_http_port, process.peer_stamp_port
-        return NamedPeers(process.peers, network=process.network, ports=Ports(*ports), changed=self._changed)
+        return NamedPeers(
+            process.peers,
+            network=process.network,
+            ports=Ports(*ports, process.peer_bandwidth_port),
+            changed=self._changed,
+        )
 
     def _discovered(self, api: KubernetesApi) -> Discovery | NamedPeers:
         process = self._settings.process
@@ -117,6 +123,8 @@ class Mesh(BaseWork):
         targets = [target for each in hosts.values() for target in each]
         self._probed = len({target.path.target for target in targets} - {self._own.node})
         self._paths = len(targets)
+        nodes = {target.path.target for target in targets} - {own.node}
+        self.near = tuple(peer for peer in peers if peer.node in nodes and peer.network == own.network)
         self._set_peers(hosts)
 
     def _note_left(self, now: set[tuple[str, str]]) -> None:
@@ -170,6 +178,10 @@ class Mesh(BaseWork):
             api_status=standing.status,
             api_cause=standing.cause,
         )
+
+    def knows(self, address: str) -> bool:
+        """Return whether a prober answers on `address`."""
+        return any(address in peer.addresses for peer in self._discovery.peers)
 
     def start(self) -> None:
         """Begin to watch the EndpointSlices."""

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from smoker_prober.probes import (
+    bandwidth,
     base,
     connect,
     dns,
@@ -28,16 +29,19 @@ PROBES: dict[str, base.Probe] = {
     "grpc": grpc.probe,
     "websocket": websocket.probe,
 }
+#: Probes that no round repeats, because they load the network: by hand, and at times of their own.
+HEAVY: dict[str, base.Probe] = {"bandwidth": bandwidth.probe}
+BY_HAND = PROBES | HEAVY
 ECHOED = ("tcp", "udp", "http")  # the probes that every host with echoes answers: the echo services, each peer
 
 
 def prepare(target: Target) -> None:
     """Import what only probes of `target` need, before the first of them."""
-    prepare = PROBES[target.probe].prepare
+    prepare = BY_HAND[target.probe].prepare
     if prepare is not None:
         prepare(target.options)
 
 
 def run(target: Target, source: str, timeout: float, *, never: Collection[int] = ()) -> Result:
     """Probe `target` once. `base.run` says more."""
-    return base.run(PROBES[target.probe], target, source, timeout, never=never)
+    return base.run(BY_HAND[target.probe], target, source, timeout, never=never)

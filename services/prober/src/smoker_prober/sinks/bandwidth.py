@@ -1,0 +1,71 @@
+"""The last transfer to each peer, as metrics. docs/metrics.md lists them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+from smoker_common.metrics import Value, counter, gauge
+from smoker_prober.probes.bandwidth import BandwidthDetails, Rates
+from smoker_prober.result import Outcome, Result
+
+SUCCESS, FAILURE = "success", "failure"
+
+
+class BandwidthMetrics(Collector):
+    """Keeps the last success of each node that `nodes` returns. It registers itself in `registry`."""
+
+    def __init__(self, registry: CollectorRegistry, nodes: Callable[[], Iterable[str]]) -> None:
+        self._nodes = nodes
+        self._last: dict[str, Result] = {}
+        self._transfers: Counter[str] = Counter()
+        registry.register(self)
+
+    def keep(self, result: Result) -> None:
+        """Take the result of a transfer."""
+        self._transfers[SUCCESS if result.outcome is Outcome.SUCCESS else FAILURE] += 1
+        if result.outcome.ok:
+            self._last[result.target.path.target] = result
+        for gone in self._last.keys() - set(self._nodes()):
+            del self._last[gone]
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield the families."""
+        yield gauge(
+            "smoker_bandwidth_bytes_per_second",
+            "Bytes per second of the last transfer, by the sender's kernel (tcp_info) or the receiver's clock",
+            self._rates(),
+        )
+        yield gauge(
+            "smoker_bandwidth_retransmits",
+            "Segments sent again in the last transfer",
+            [(labels, float(rates.retransmits)) for labels, rates in self._each()],
+        )
+        yield gauge(
+            "smoker_bandwidth_timestamp_seconds",
+            "When the last transfer that succeeded began",
+            [({"target": node}, result.start) for node, result in self._last.items()],
+        )
+        yield counter(
+            "smoker_bandwidth_transfers_total",
+            "Transfers that this prober began",
+            [({"outcome": outcome}, float(self._transfers[outcome])) for outcome in (SUCCESS, FAILURE)],
+        )
+
+    def _each(self) -> Iterator[tuple[dict[str, str], Rates]]:
+        for node, result in self._last.items():
+            if isinstance(result.details, BandwidthDetails):
+                for direction, rates in result.details.directions:
+                    yield {"target": node, "direction": direction}, rates
+
+    def _rates(self) -> list[Value]:
+        return [
+            ({**labels, "method": method}, value)
+            for labels, rates in self._each()
+            for method, value in (("tcp_info", rates.tcp_info), ("clock", rates.clock))
+            if value is not None
+        ]

@@ -1,0 +1,49 @@
+"""How fast a transfer sends, and the rate that it finds: a simulated link decides the round-trip times."""
+
+from __future__ import annotations
+
+from smoker_prober.bandwidth.pace import Pace
+from smoker_prober.kernel.tcp_flow import Flow
+
+LINK, DELAY, LOOK = 12.5e6, 0.0005, 0.005  # bytes per second, seconds, seconds
+UNPACED = 10 * LINK
+
+
+def flow(rate: float, queue: float, *, limited: bool = False) -> Flow:
+    """Return a look at a connection over a link with so many seconds of queue."""
+    return Flow(rtt=DELAY + queue, min_rtt=DELAY, rate=rate, limited=limited, acked=0, retransmits=0)
+
+
+def transfer(pace: Pace, looks: int) -> list[float]:
+    """Return the seconds of queue at each look of a transfer over the link."""
+    queue, sends, queues = 0.0, UNPACED, []
+    for _ in range(looks):
+        delivered = min(sends, LINK) if queue <= 0 else LINK
+        queue = max(queue + (sends - LINK) / LINK * LOOK, 0.0)
+        queues.append(queue)
+        sends = pace.look(flow(delivered, queue)) or sends
+    return queues
+
+
+def test_the_queue_is_short_and_the_rate_is_the_links() -> None:
+    """After the first burst has left, less than 3 ms wait at the link, and the rate found is the link's within 2 %."""
+    pace = Pace()
+    queues = transfer(pace, 200)
+    assert max(queues[:1]) > 0.04, "the first burst fills the queue: otherwise this shows nothing"
+    assert max(queues[100:]) < 0.003
+    assert pace.rate is not None
+    assert abs(pace.rate / LINK - 1) < 0.02
+
+
+def test_without_a_queue_nothing_is_paced() -> None:
+    """A link that is faster than the sender never slows it down."""
+    pace = Pace()
+    assert [pace.look(flow(UNPACED, 0.0)) for _ in range(20)] == [None] * 20
+    assert pace.rate == UNPACED
+
+
+def test_a_rate_that_the_sender_limited_is_none_of_the_networks() -> None:
+    """Where only the sender ever limited the rate, there is none."""
+    pace = Pace()
+    assert pace.look(flow(1e6, 0.0, limited=True)) is None
+    assert pace.rate is None
