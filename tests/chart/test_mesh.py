@@ -56,11 +56,11 @@ def test_nodes(helm: Helm) -> None:
 
 
 def test_bandwidth(helm: Helm) -> None:
-    """With bandwidth.enabled the probers in the pod network have its port and the rights to one Lease, and no others."""
+    """With bandwidth.enabled the probers in the pod network have its port, and may use one Lease."""
     release = helm.render(merged(HOST, {"bandwidth": {"enabled": True, "port": 28063}}), release="lungs")
-    name = "lungs-smoker-bandwidth"
+    name = "lungs-bandwidth"
     assert release.get("Lease", name).keys() == {"apiVersion", "kind", "metadata"}
-    rules = release.get("Role", "lungs-smoker-prober")["rules"]
+    rules = release.get("Role", "lungs-prober")["rules"]
     assert rules[1:] == [
         {
             "apiGroups": ["coordination.k8s.io"],

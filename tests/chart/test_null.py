@@ -17,6 +17,7 @@ from .values_table import CHART
 
 #: Every feature, and nothing else that differs from a default.
 ON: dict[str, Any] = {
+    "bandwidth": {"enabled": True},
     **{key: {"replicas": 2} for key in ("tcpEcho", "udpEcho", "httpEcho")},
     "hub": {"replicas": 2, "ingress": {"enabled": True, "hosts": ["smoker.example"], "withoutLogin": True}},
     "mesh": {"enabled": True},
