@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from smoker_prober.config.api_server import CA
 from tests.e2e.cluster import Namespace, eventually
 from tests.e2e.release import FAST, Release
 
@@ -40,8 +41,32 @@ def restarts(release: Release) -> int:
     return sum(status["restartCount"] for status in statuses)
 
 
+def counters(release: Release) -> dict[tuple[str, str], float]:
+    """The counters of results of every prober, by pod and series."""
+    return {
+        (pod["metadata"]["name"], series): value
+        for pod in release.pods("prober")
+        for series, value in release.metrics(pod["metadata"]["name"]).items()
+        if series.startswith("smoker_probe_total{")
+    }
+
+
+#: One of each kind that the lab has a server for; none has a gRPC server that is not ours.
+TARGETS = {
+    "page": {"url": "http://smoker-server:8082/", "http": {"expect": {"status": "200"}}},
+    "chat": {"url": "ws://smoker-server:8082/ws", "websocket": {"message": "text"}},
+    "api": {"probe": "tls", "host": "kubernetes.default.svc", "tls": {"ca": CA, "minVersion": "1.3"}},
+    "names": {"url": "dns:///kubernetes.default.svc.cluster.local?type=A&transport=tcp"},
+}
+KINDS = {"page": "http", "chat": "websocket", "api": "tls", "names": "dns"}
+
+
 def test_a_plan_changes_without_a_restart(release: Release, nodes: set[str]) -> None:
-    """`helm upgrade` changes interval, peers, level and a target: the same pods, the same windows, nothing FAILED."""
+    """`helm upgrade` changes the whole plan: the same pods, windows and counters, and nothing FAILED.
+
+    The interval, timeout, peers, probes, name for the DNS, level, a threshold and the targets change;
+    a target of each kind is probed from every node.
+    """
 
     def enough() -> Paths:
         found = paths(release)
@@ -49,30 +74,38 @@ def test_a_plan_changes_without_a_restart(release: Release, nodes: set[str]) -> 
         return found
 
     uids, before, mark = release.uids(), eventually("three rounds of each path", 60, enough), release.log()
+    counted = counters(release)
     change = {
         "prober.intervalSeconds": 2,
         "prober.timeoutSeconds": 3,
         "prober.log.level": "DEBUG",
-        "prober.targets": {"page": "http://smoker-server:8082/"},
+        "prober.probes": ["tcp", "udp"],
+        "prober.targets": TARGETS,
+        "prober.config": {"probes": {"tls": {"expiryWarning": "30d"}}},
+        "dns.name": "smoker-server." + release.namespace.name,
         "mesh.peers": 1,
     }
     release.install(change)
     assert release.uids() == uids
+    probed = KINDS | {str(change["dns.name"]): "dns"}  # another name is another path
+    added = {(node, probe, target, "") for node in nodes for target, probe in probed.items()}
 
     def follows() -> Paths:
         found = paths(release)
-        assert {
-            node for node, _probe, target, _family in found if target == "page" and found[node, "http", "page", ""]
-        } == nodes
+        assert {path for path in added if found.get(path)} == added
         return found
 
-    after = eventually("the new target is probed from every node", 30, follows)
+    after = eventually("the new targets are probed from every node", 30, follows)
     assert (release.uids(), restarts(release)) == (uids, 0)
     peers = {(node, target) for node, probe, target, family in after if family and probe == "tcp"}
     assert {node: sum(of == node for of, _peer in peers) for node in nodes} == dict.fromkeys(nodes, 1)
     stayed = before.keys() & after.keys()
     assert len(stayed) >= 3 * len(nodes)
     assert [path for path in stayed if after[path] < before[path]] == []
-    assert after.keys() - stayed == {(node, "http", "page", "") for node in nodes}
+    assert after.keys() - stayed == added
+    assert {probe for _node, probe, target, _family in after if target not in KINDS} == {"tcp", "udp", "dns"}
+    now = counters(release)
+    assert len(counted.keys() & now.keys()) >= 3 * len(nodes)
+    assert [series for series in counted.keys() & now.keys() if now[series] < counted[series]] == []
     failed = [result for result in release.all_results(mark) if result.outcome != "success"]
     assert failed == []
