@@ -25,8 +25,8 @@ OF_PEERS = {"plane", "family", "target_zone", "zone"}
 #: The hub's, which tests/hub/test_api.py has.
 OF_HUB = ("smoker_hub_", "smoker_finding_")
 
-#: Of targets over TLS, which the tests of those probes have.
-OF_TARGETS = ("smoker_tls_",)
+#: Of transfers and of targets over TLS, which the tests of those probes have.
+OF_TARGETS = ("smoker_bandwidth_", "smoker_tls_")
 
 Families = dict[str, tuple[str, set[str]]]
 
