@@ -14,7 +14,7 @@ from smoker_common.listen import tcp_listener
 from smoker_prober.bandwidth import responder, wire
 from smoker_prober.bandwidth.responder import BandwidthResponder, plain
 from smoker_prober.probes import run
-from smoker_prober.probes.bandwidth import BandwidthDetails, Options
+from smoker_prober.probes.bandwidth import Details, Options
 from smoker_prober.result import Outcome, Result
 from tests.conftest import eventually
 from tests.prober.targets import HOST, NODE, PLENTY, SHORT, Serve, target
@@ -47,7 +47,7 @@ def test_both_directions(served: BandwidthResponder) -> None:
     """All bytes arrive in both directions, with a rate by the receiver's clock and the retransmits of each."""
     result = transfer(port_of(served))
     assert (result.outcome, result.error) == (Outcome.SUCCESS, "")
-    assert isinstance(result.details, BandwidthDetails)
+    assert isinstance(result.details, Details)
     found = dict(result.details.directions)
     assert {direction: rates.bytes for direction, rates in found.items()} == {"out": 4 * MIB, "in": 4 * MIB}
     assert all(rates.clock is not None and rates.clock > 0 for rates in found.values())

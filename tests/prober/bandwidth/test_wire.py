@@ -21,7 +21,7 @@ def test_blocks_come_back_as_they_were() -> None:
 
 
 def test_a_request_is_bounded_by_its_reader() -> None:
-    """Whoever asks for more bytes or more time gets the most that a transfer may have."""
+    """A request for more bytes or more time gets the largest allowed transfer."""
     asked = wire.request_of(wire.block("smoker-bandwidth/1 up 999999999999999 999999"))
     assert asked == wire.Request(wire.UP, wire.MOST_BYTES, wire.MOST_SECONDS)
 

@@ -1,1 +1,1 @@
-"""Bandwidth: a bounded transfer between two probers. docs/design/0018-bandwidth.md has the decisions."""
+"""Bandwidth: a bounded transfer between two probers. docs/design/0021-bandwidth.md has the decisions."""

@@ -1,6 +1,6 @@
-"""The bandwidth probe: a bounded transfer to a prober that answers such, in one direction and then in the other.
+"""The bandwidth probe: a bounded transfer to another prober, in one direction and then in the other.
 
-It loads the network, so no round repeats it: docs/design/0018-bandwidth.md says when it runs.
+It loads the network, so no round repeats it: docs/design/0021-bandwidth.md says when it runs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from smoker_prober.bandwidth import transfer, wire
 from smoker_prober.probes.base import Attempt, Probe
 from smoker_prober.probes.connection import connect
 from smoker_prober.probes.options import option
-from smoker_prober.result import Details
+from smoker_prober.result import Details as AnyDetails
 
 PORT = 8063
 OUT, IN = "out", "in"  # from here to the peer, and back
@@ -46,7 +46,7 @@ class Rates(NamedTuple):
 
 
 @dataclass(frozen=True)
-class BandwidthDetails(Details):
+class Details(AnyDetails):
     """What a transfer found in each direction; None where it did not come so far."""
 
     out: Rates | None = None
@@ -97,8 +97,8 @@ def run(attempt: Attempt) -> None:
     """Transfer to the peer, then from it, each over a connection of its own."""
     options = attempt.target.options or Options()
     out = _up(attempt, options)
-    attempt.details = BandwidthDetails(out)
-    attempt.details = BandwidthDetails(out, _down(attempt, options))
+    attempt.details = Details(out)
+    attempt.details = Details(out, _down(attempt, options))
 
 
 def _up(attempt: Attempt, options: Options) -> Rates:

@@ -10,7 +10,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from smoker_common.metrics import Value, counter, gauge
-from smoker_prober.probes.bandwidth import BandwidthDetails, Rates
+from smoker_prober.probes.bandwidth import Details, Rates
 from smoker_prober.result import Outcome, Result
 
 SUCCESS, FAILURE = "success", "failure"
@@ -58,7 +58,7 @@ class BandwidthMetrics(Collector):
 
     def _each(self) -> Iterator[tuple[dict[str, str], Rates]]:
         for node, result in self._last.items():
-            if isinstance(result.details, BandwidthDetails):
+            if isinstance(result.details, Details):
                 for direction, rates in result.details.directions:
                     yield {"target": node, "direction": direction}, rates
 
