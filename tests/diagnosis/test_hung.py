@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
+from msgspec.structs import replace
 
+from smoker_diagnosis.diagnose import diagnose
 from smoker_diagnosis.text import headline
 from tests.diagnosis.mesh import Cluster, named, nodes
 
@@ -30,7 +31,7 @@ def test_one_failure_is_not_enough() -> None:
     mesh = Cluster(nodes(4), host=False)
     link = next(link for link in mesh.paths if link.target == "node-2" and link.crosses)
     mesh.fail(lambda other: other == link, ["tcp"], rounds=1)
-    mesh.paths[link]["tcp"] = msgspec.structs.replace(mesh.paths[link]["tcp"], connected=True)
+    mesh.paths[link]["tcp"] = replace(mesh.paths[link]["tcp"], connected=True)
     assert named(mesh.findings()) == []
 
 
@@ -44,3 +45,14 @@ def test_a_policy_is_no_hung_prober() -> None:
     """If TCP does not connect, the prober is not reported as hanging."""
     mesh = Cluster(nodes(8)).fail(lambda link: link.target == "node-2" and link.plane.endswith("pod") and link.crosses)
     assert "silent" not in {each.kind for each in mesh.findings()}
+
+
+def test_a_prober_without_results_has_just_started() -> None:
+    """Paths without a result are no old results; results that are all old belong to a prober that hangs."""
+    cluster = Cluster(nodes(6), host=False)
+    new = [replace(path, last="", at=0.0) for path in cluster.states()[1].paths]
+    old = [replace(path, at=path.at - 600.0) for path in cluster.states()[1].paths]
+    others = [state for state in cluster.states() if state.node != "node-2"]
+    state = next(state for state in cluster.states() if state.node == "node-2")
+    assert diagnose([*others, replace(state, paths=new)]) == []
+    assert named(diagnose([*others, replace(state, paths=old)])) == HUNG

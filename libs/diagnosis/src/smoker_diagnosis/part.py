@@ -169,10 +169,11 @@ class Part:
 
     @property
     def hung(self) -> bool:
-        """Whether the prober has not probed for so long that it must hang."""
-        if self.until != math.inf or not self.state.paths:  # some result counts
+        """Whether the prober has not probed for so long that it must hang. A new one has no results yet."""
+        if self.until != math.inf:  # some result counts
             return False
-        return self.now.instant - max(path.at for path in self.state.paths) > self.lasts
+        newest = max([path.at for path in self.state.paths if path.last], default=math.inf)
+        return self.now.instant - newest > self.lasts
 
     def age_of(self, cell: Cell) -> float | None:
         """Return the seconds since this prober's responder heard the source of `cell`; None: never."""

@@ -9,11 +9,12 @@ from dataclasses import replace
 import pytest
 
 from smoker_diagnosis.state import Traced, decode
-from smoker_prober.config.service import hosts
+from smoker_prober.config.service import Ports, echoes
 from smoker_prober.probes.followups import trace
 from smoker_prober.probes.trace import Details
 from smoker_prober.result import Outcome, Result
-from smoker_prober.target import Path, Target
+from smoker_prober.settings import Settings
+from smoker_prober.target import Path, Target, service_path
 from tests.conftest import eventually
 from tests.prober.targets import HOST, Made, settings_of
 
@@ -73,7 +74,14 @@ def test_a_failure_that_lasts_is_traced(silent: int, monkeypatch: pytest.MonkeyP
 
 
 def test_off_means_nothing_is_declared() -> None:
-    """With `trace: false` no target carries one; otherwise those of the echo services, to their UDP port."""
-    on, off = (hosts(settings_of({"TRACE": word}))["smoker-server"] for word in ("true", "false"))
-    assert [target.on_failure for target in on] == [(trace.Options(8081),)] * 3
-    assert [target.on_failure for target in off] == [()] * 3
+    """With `trace: false` no target carries one; otherwise those of a peer, to its UDP port, and none of a Service."""
+    on, off = (settings_of({"TRACE": word}) for word in ("true", "false"))
+    ports = Ports(8080, 8081, 8082, 8062)
+
+    def declared(settings: Settings, path: Path) -> list[tuple[object, ...]]:
+        found = echoes(settings.plan, ("tcp", "udp", "http"), HOST, ports, lambda _: path)
+        return [target.on_failure for target in found]
+
+    assert declared(on, PATH) == [(trace.Options(8081),)] * 3
+    assert declared(off, PATH) == [()] * 3
+    assert declared(on, service_path(HOST, 8080)) == [()] * 3

@@ -67,7 +67,10 @@ def service(settings: Settings, host: str) -> tuple[Target, ...]:
 def echoes(
     plan: Plan, probes: Collection[str], host: str, ports: Ports, path_to: Callable[[int], Path]
 ) -> tuple[Target, ...]:
-    """Return a target for each of `probes`, in the order of a round. `path_to` names the path to a port."""
+    """Return a target for each of `probes`, in the order of a round. `path_to` names the path to a port.
+
+    Paths to a Service are not traced: its address is translated on the node, and so are the addresses of the hops.
+    """
     numbers = ports._asdict()
     return tuple(
         Target(
@@ -76,7 +79,7 @@ def echoes(
             numbers[probe],
             path_to(numbers[probe]),
             followups=_after_udp(plan, ports.stamp, path_to(numbers[probe]).role) if probe == "udp" else (),
-            on_failure=_traced(plan, ports.udp),
+            on_failure=_traced(plan, ports.udp) if path_to(numbers[probe]).role == PEER else (),
         )
         for probe in PROBES
         if probe in probes
