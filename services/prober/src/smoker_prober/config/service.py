@@ -94,10 +94,10 @@ def _after_udp(plan: Plan, stamp_port: int, role: Role) -> tuple[Any, ...]:
         found.append(train.Options(stamp_port, udp.packets, train.spread(plan.interval)))
     if udp.flows and role == PEER:
         found.append(Flows())
-    if udp.kept_flow and role == SERVICE:
-        found.append(KeptFlow())
     if udp.mtu_interval:
         found.append(path_mtu.Options(every=max(1, round(udp.mtu_interval / plan.interval))))
+    if udp.kept_flow and role == SERVICE:
+        found.append(KeptFlow())  # last: it keeps its source port
     return tuple(found)
 
 
