@@ -15,6 +15,7 @@ from tests.bench.diagnosis.kinds import ALL_FILES
 from tests.bench.diagnosis.look import Look, take
 from tests.bench.diagnosis.packets import Packet, losses, path_state, rounds, train
 from tests.bench.diagnosis.run import Case
+from tests.bench.diagnosis.table import Table
 from tests.bench.diagnosis.truth import Accept, judge
 from tests.bench.diagnosis.world import INTERVAL, NOW, PACKETS, PROBES, ROUND, World, make
 
@@ -257,10 +258,12 @@ def test_confirmation() -> None:
     assert after.count(("success", 0)) > 25
 
 
-def named(kind: str, *nodes: str, layer: str = "network", one_of: tuple[str, ...] = ()) -> Named:
+def named(
+    kind: str, *nodes: str, layer: str = "network", one_of: tuple[str, ...] = (), confidence: float = 1.0
+) -> Named:
     """Return what a finding may name."""
     others = tuple(("node", (node,), ()) for node in one_of)
-    return Named("fault", kind, nodes, (), frozenset({layer}), (), (), others, 1.0, "")
+    return Named("fault", kind, nodes, (), frozenset({layer}), (), (), others, confidence, "")
 
 
 def test_judge() -> None:
@@ -279,3 +282,19 @@ def test_judge() -> None:
     assert counts() == (0, 0, 0, 1, 0)
     assert counts(named("node", "b")) == (0, 0, 0, 1, 1)
     assert counts(named("node", "a"), named("pair", "a", "b")) == (1, 1, 0, 0, 1)
+
+
+def test_calibration() -> None:
+    """Each name counts once in the row of its confidence, as right or false; one of several places has its own row."""
+    truths = [("a is dead", [Accept("node", ("a",), layers=frozenset({"network"}))], True)]
+    table = Table()
+    found = [
+        named("node", "a", confidence=0.98),
+        named("node", "b", confidence=0.99),
+        named("node", "c", one_of=("a", "c")),
+    ]
+    table.add((5, 0.0, 1, "complete"), ["node dead"], judge(truths, [], found), 0.001)
+    rows = table.render().splitlines()
+    assert "| from 97 % | after two looks | 2 | 50.0 % |" in rows
+    assert "| one of several places | as a warning, after two rounds | 1 | 100.0 % |" in rows
+    assert "| from 90 % | after a round | 0 | - |" in rows

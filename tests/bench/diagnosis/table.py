@@ -7,13 +7,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from smoker_diagnosis.finding import SURE
+from smoker_hub.incidents import CERTAIN
+
 from .faults import KINDS
+from .findings import Named
 from .truth import Verdict
 
 HEALTHY = "healthy"  # how the names of situations without a fault begin
 COMPLETE, HALF = "complete", "half"
 USUAL = 5e-4  # background up to which the goals hold
 SLOWEST = 5000  # nodes
+ONE_OF = "one of several places"
+LATER = "as a warning, after two rounds"
+#: The least confidence of a row of the calibration, and when the hub opens such a finding.
+SURENESS = {0.999: "after two looks", CERTAIN: "after two looks", SURE: "after a round", 0.5: LATER, 0.0: LATER}
 
 
 @dataclass
@@ -78,6 +86,7 @@ class Table:
         self._cells: dict[Key, Cell] = {}
         self._counted: dict[Key, Cell] = {}  # without the kinds that are no goal
         self._kinds: dict[tuple[str, int], Cell] = {}
+        self._confidence: dict[str, list[bool]] = {}  # by row of the calibration: whether each name was right
         self.looks = 0
 
     def add(self, key: Key, kinds: Sequence[str], verdict: Verdict, took: float) -> None:
@@ -88,6 +97,9 @@ class Table:
             self._counted.setdefault(key, Cell()).add(verdict, took)
         if len(kinds) == 1 and key[3] == COMPLETE and key[1] <= USUAL:
             self._kinds.setdefault((kinds[0], key[0]), Cell()).add(verdict, took)
+        false = set(map(id, verdict.false))
+        for named in verdict.named:
+            self._confidence.setdefault(_sureness(named), []).append(id(named) not in false)
 
     def render(self) -> str:
         """Return all tables."""
@@ -98,6 +110,8 @@ class Table:
                 markdown(_HEADER, (_row(key, cell) for key, cell in sorted(self._cells.items()))),
                 "### By fault (one at once, background of 0.05 % at most): place and layer right (place right)",
                 markdown(["fault", *(f"{size:,} nodes" for size in sizes)], self._by_kind(sizes)),
+                "### By confidence: how often a finding that names a place is right",
+                markdown(["confidence", "the hub opens it", "findings", "right"], self._by_confidence()),
                 "### Goals",
                 markdown(
                     ["goal", "asked", "measured", "met"], ([*g[:3], "yes" if g.met else "NO"] for g in self.goals())
@@ -121,6 +135,11 @@ class Table:
                 else:
                     row.append(f"{cell.false_looks} false of {cell.looks}")
             yield row
+
+    def _by_confidence(self) -> Iterator[list[str]]:
+        for row, opens in [*((_from(least), opens) for least, opens in SURENESS.items()), (ONE_OF, LATER)]:
+            right = self._confidence.get(row, [])
+            yield [row, opens, str(len(right)), _percent(sum(right) / len(right)) if right else "-"]
 
     def goals(self) -> list[Goal]:
         """Return the goals for the cells that were measured."""
@@ -164,6 +183,15 @@ def _row(key: Key, cell: Cell) -> list[str]:
     precision = _percent(cell.precision) if cell.names else "-"
     whole = [f"{size:,}", f"{background:g}", str(faults), moment, str(cell.looks), *shares, precision]
     return [*whole, str(cell.false_looks), f"{cell.milliseconds:.1f}"]
+
+
+def _sureness(named: Named) -> str:
+    """Return the row of the calibration in which `named` counts."""
+    return ONE_OF if named.one_of else _from(next(least for least in SURENESS if named.confidence >= least))
+
+
+def _from(least: float) -> str:
+    return f"from {100 * least:g} %"
 
 
 def _goal(name: str, asked: float, measured: float) -> Goal:

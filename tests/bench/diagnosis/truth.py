@@ -180,10 +180,14 @@ class Verdict:
     placed: int = 0  # faults named at their place
     whole: int = 0  # with the right kind, layer and probes
     one_of: int = 0  # faults that are among a "one of", and not named
-    names: int = 0  # findings that accuse something
+    named: list[Named] = field(default_factory=list)  # findings that accuse something
     false: list[Named] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
     partly: list[str] = field(default_factory=list)  # placed, and with a wrong layer
+
+    @property
+    def names(self) -> int:
+        return len(self.named)
 
 
 def judge(
@@ -192,7 +196,7 @@ def judge(
     """Compare findings with truths. A truth is a name, its right answers, and whether it has to be named."""
     verdict = Verdict()
     accusing = [named for named in found if named.names_a_place]
-    verdict.names = len(accusing)
+    verdict.named = accusing
     right: set[int] = set()
     for name, accepts, wanted in truths:
         placed = [named for named in found if any(_at(named, a) for a in accepts) and _certain(named, accepts)]
