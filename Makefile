@@ -15,7 +15,7 @@ LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-
 
 .DEFAULT_GOAL := help
 .PHONY: lock-images check-workflows test-collector programs e2e-install help setup run test test-services test-chart test-page fuzz vendor screenshot check format build images docker-build manifests package release base deploy undeploy logs-server logs-client \
-        e2e e2e-faults e2e-registry e2e-rest e2e-starved e2e-quiet e2e-accuracy e2e-hub-node bench-accuracy bench-probes bench-scale bench-soak bench-mesh bench-bandwidth bench-cluster bench-diagnosis bench-history bench-hub bench-page lock clean
+        e2e e2e-faults e2e-registry e2e-rest e2e-starved e2e-quiet e2e-accuracy e2e-hub-node bench bench-accuracy bench-probes bench-scale bench-soak bench-mesh bench-bandwidth bench-cluster bench-diagnosis bench-history bench-hub bench-page lock clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -176,6 +176,8 @@ e2e-accuracy: setup  ## make faults in the current cluster, one after the other,
 
 e2e-hub-node: setup  ## cut off the hub's own node on the current cluster, with two replicas and with one: seconds until it is named and sent
 	$(BIN)/python -m tests.e2e.hub_node $(E2E_ARGS)
+
+bench: bench-accuracy bench-scale  ## measure the prober: its errors beside a capture of the packets, and its cost by number of hosts
 
 bench-scale: setup  ## measure the prober with 10, 100 and 1,000 hosts: CPU, memory, lateness, delay by a scrape
 	$(BIN)/python -m tests.bench.scale $(BENCH_ARGS)

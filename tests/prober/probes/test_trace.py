@@ -259,3 +259,10 @@ def test_details_in_fields() -> None:
     assert details.fields == {"hop": 3, "last_hop": "10.0.0.3", "hops": "10.0.0.1 0.3ms, *, 10.0.0.3"}
     assert (details.of_failure, Details().of_failure) == ({"hop": 3, "last_hop": "10.0.0.3"}, {})
     assert details.shown == [" 1  10.0.0.1 0.3ms", " 2  *", " 3  10.0.0.3"]
+
+
+def test_a_router_that_answers_twice_in_a_row_counts_once() -> None:
+    """A router without a route answers for its own hop and for the next; in a loop each answer is a hop."""
+    assert Details((Hop("10.0.0.1", 0.1), Hop("10.0.0.2", 0.1), Hop("10.0.0.2", None))).last == 2
+    assert Details((Hop("10.0.0.1", 0.1), Hop("10.0.0.2", 0.1), Hop("10.0.0.1", 0.1))).last == 3
+    assert Details((Hop("", None), Hop("", None))).last == 0

@@ -39,8 +39,14 @@ class Details(AnyDetails):
 
     @property
     def last(self) -> int:
-        """Return the number of the last hop that answers, from 1; 0: none does."""
-        return max((number for number, hop in enumerate(self.hops, 1) if hop.address), default=0)
+        """Return the number of the last hop that answers, from 1; 0: none does.
+
+        A router without a route answers for its own hop and for the next one.
+        """
+        last = max((number for number, hop in enumerate(self.hops, 1) if hop.address), default=0)
+        while last > 1 and self.hops[last - 2].address == self.hops[last - 1].address:
+            last -= 1
+        return last
 
     @property
     def fields(self) -> dict[str, Any]:
