@@ -188,8 +188,8 @@ def test_a_target_for_each_probe() -> None:
     assert {target.probe: str(target) for target in found} == {"tcp": "h:1", "udp": "h:2", "http": "h:3"}
     assert [each for target in found for each in target.followups] == [
         train.Options(8062),
-        KeptFlow(),
         path_mtu.Options(),
+        KeptFlow(),
     ]
     alone, _problems = read({"PROBES": "http,tcp"})
     assert [target.probe for target in service(alone, "h")] == ["tcp", "http"]

@@ -149,7 +149,8 @@ def test_a_route_that_is_missing_ends_the_trace(chained: Chain, *, six: bool) ->
             chained.must(1, "ip", family, "route", "delete", "unreachable", subnet, "metric", "1")
         else:
             chained.must(1, "ip", family, "route", "replace", subnet, "via", via)
-    assert (found["outcome"], found["hop"], found["last_hop"]) == ("unreachable", 1, chained.address(1, six))
+    assert (found["outcome"], found["last_hop"]) == ("unreachable", chained.address(1, six))
+    assert found["hop"] in (1, 2), "a router limits its errors, and may leave out that for its own hop"
     assert chained.address(1, six) in found["error"]
 
 
