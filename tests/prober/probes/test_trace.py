@@ -150,7 +150,7 @@ def test_a_route_that_is_missing_ends_the_trace(chained: Chain, *, six: bool) ->
         else:
             chained.must(1, "ip", family, "route", "replace", subnet, "via", via)
     assert (found["outcome"], found["last_hop"]) == ("unreachable", chained.address(1, six))
-    assert found["hop"] in (1, 2), "a router limits its errors, and may leave out that for its own hop"
+    # The number of that hop is not compared: the kernel limits the errors of a router and may leave out the first ones.
     assert chained.address(1, six) in found["error"]
 
 
