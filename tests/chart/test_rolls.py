@@ -107,6 +107,7 @@ def test_rolls(any_helm: Helm, key: str) -> None:
     base |= {"hub": {"history": {"persistence": on}}} if claim else {}
     otlp = key.startswith("hub.otlp.") and not key.endswith(".endpoint")  # without an endpoint the others do nothing
     base |= {"hub": {"otlp": {"endpoint": "http://collector:4318"}}} if otlp else {}
+    base |= {"bandwidth": on} if key == "bandwidth.port" else {}
     ingress = key.startswith("hub.ingress.")
     open_to_all = {"enabled": not key.endswith(".enabled"), "hosts": ["a.example"], "withoutLogin": True}
     base |= {"hub": {"ingress": open_to_all}} if ingress else {}

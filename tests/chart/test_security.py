@@ -11,7 +11,8 @@ from .render import ALL, HOST, ROWS, Helm, Rendered, merged
 from .values_table import CHART
 
 TEXT = (CHART.parents[1] / "SECURITY.md").read_text()
-EVERYTHING = merged(HOST, {"hub": {"replicas": 2}})
+WITH_LEASES: dict[str, Any] = {"hub": {"replicas": 2}, "bandwidth": {"enabled": True}}
+EVERYTHING = merged(HOST, WITH_LEASES)
 
 
 def section(name: str) -> str:
@@ -71,14 +72,15 @@ def test_rights(helm: Helm) -> None:
 @pytest.mark.parametrize(
     ("value", "values"),
     [
-        ("dns.replicas.service", {"dns": {"replicas": {"service": ""}}, "hub": {"replicas": 2}}),
-        ("replicas", {}),  # one, by default
-        ("watchNodes", {"hub": {"watchNodes": False, "replicas": 2}}),
+        ("dns.replicas.service", {"dns": {"replicas": {"service": ""}}}),
+        ("replicas", {"hub": {"replicas": 1}}),
+        ("bandwidth.enabled", {"bandwidth": {"enabled": False}}),
+        ("watchNodes", {"hub": {"watchNodes": False}}),
     ],
 )
 def test_conditions(helm: Helm, value: str, values: dict[str, Any]) -> None:
     """Without the value that a row of the table names, exactly that row's rights are missing."""
-    assert granted(helm.render(values)) == listed(without=value) != listed()
+    assert granted(helm.render(merged(WITH_LEASES, values))) == listed(without=value) != listed()
 
 
 def test_no_mesh(helm: Helm) -> None:
