@@ -25,7 +25,7 @@ Phase = Literal["suspected", "open", "clearing", "closed"]
 Word = Literal["open", "escalate", "close"]
 
 CERTAIN = 0.97  # confidence from which a finding opens at once: chance comes near now and then, and does not last
-BY_LIKELIHOOD = ("fault", "loss", "mtu", "service", "dns")  # kinds whose confidence says how likely chance is
+BY_LIKELIHOOD = ("fault", "loss", "mtu", "service", "dns", "flows")  # kinds whose confidence says how likely chance is
 LASTS = 2  # rounds for which paths fail before they are a finding without a sure place
 COUNTED = 3  # rounds that the counts of a state cover
 A_ROUND = 35.0  # assumed seconds from one result of a path to the next

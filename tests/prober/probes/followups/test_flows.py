@@ -17,7 +17,7 @@ from smoker_diagnosis.train import Train
 from smoker_prober.config.service import Ports, echoes
 from smoker_prober.network.resolve import Address
 from smoker_prober.probes.followups import base, flows
-from smoker_prober.probes.followups.flows import PACKETS, PASSES, PAUSE, PORTS, Followup
+from smoker_prober.probes.followups.flows import HEALING, PACKETS, PASSES, PAUSE, PORTS, Followup
 from smoker_prober.result import Outcome, Result
 from smoker_prober.round import Round
 from tests.prober.targets import ENOUGH, HOST, PLENTY, Client, Stepped, echo, hearing, peer_path, settings_of, target
@@ -145,6 +145,20 @@ def test_flows_that_fail_are_checked_again_until_they_work() -> None:
         broken.clear()
         assert followup(result(port), PLENTY, ()).flows == Flows(PORTS, 0)
         clock.passes(PAUSE)
+        assert followup(result(port), PLENTY, ()).flows is None
+
+
+def test_flows_that_may_have_healed_are_checked_soon() -> None:
+    """After flows that failed, a train without loss lets the next check come sooner: the failing flows end with it."""
+    clock, broken = Stepped(), [Members(4)]
+    followup = Followup(base.Flows(), clock=clock.now)
+    with hearing(answering(lambda port: not broken or broken[0](port))) as port:
+        assert followup(result(port, lost=2), 2 * ENOUGH, ()).flows == Flows(PORTS, 4)
+        broken.clear()
+        clock.passes(HEALING)
+        assert followup(result(port, lost=2), PLENTY, ()).flows is None
+        assert followup(result(port), PLENTY, ()).flows == Flows(PORTS, 0)
+        clock.passes(HEALING)
         assert followup(result(port), PLENTY, ()).flows is None
 
 

@@ -27,7 +27,8 @@ from smoker_prober.result import Result
 PORTS, PACKETS, PASSES = 16, 3, 2
 LONGEST = 2.0  # seconds for both passes
 APART = 0.05  # seconds between two packets of a flow
-PAUSE = 60.0  # seconds between two checks of a path
+PAUSE = 60.0  # seconds between two checks of a path,
+HEALING = 10.0  # or between these, where flows failed and a train has lost nothing since: they may work again
 AT_ONCE = 8  # checks of this process: each has 16 sockets
 _NUMBER = struct.Struct("!4sI")
 _MARK = b"FLOW"
@@ -35,11 +36,14 @@ _room = BoundedSemaphore(AT_ONCE)
 
 
 class Followup(base.Followup):
-    """Checks the flows of a path, once a minute at most, after some of its packets were lost and while flows fail."""
+    """Checks the flows of a path after some of its packets were lost, and while flows fail.
+
+    It does so once a minute at most, and sooner where the path may have healed: then the failing flows are over, too.
+    """
 
     def __init__(self, _options: base.Flows, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._due = -PAUSE
+        self._checked = -PAUSE
         self._missed = self._failing = False
 
     def missed(self) -> None:
@@ -48,14 +52,16 @@ class Followup(base.Followup):
 
     def __call__(self, result: Result, timeout: float, never: Collection[int]) -> Result:
         """Return `result` with what the flows say, where they were checked."""
-        self._missed = self._missed or (result.train is not None and result.train.lost > 0)
-        if not (self._missed or self._failing) or self._clock() < self._due or not _room.acquire(blocking=False):
+        whole = result.train is not None and not result.train.lost
+        self._missed = self._missed or (result.train is not None and not whole)
+        due = self._clock() - self._checked >= (HEALING if self._failing and whole else PAUSE)
+        if not (self._missed or self._failing) or not due or not _room.acquire(blocking=False):
             return result
         try:
             found = run(address(result.address, result.target.port), timeout, never)
         finally:
             _room.release()
-        self._due, self._missed = self._clock() + PAUSE, False
+        self._checked, self._missed = self._clock(), False
         self._failing = found is not None and found.failing > 0
         return replace(result, flows=found)
 
