@@ -44,6 +44,14 @@ def kept(followup: Followup, port: int, timeout: float = PLENTY) -> KeptFlow | N
     return followup(result(port), timeout, ()).kept
 
 
+def stale(service: Service, followup: Followup, port: int) -> KeptFlow:
+    """Return the flow that is kept. The service answers it once, and then no more."""
+    first = kept(followup, port)
+    assert first is not None
+    service.stale = lambda source: source == first.port
+    return first
+
+
 def test_the_same_source_port_each_round() -> None:
     """The flow that works is one flow, and it costs one packet a round."""
     service, followup = Service(), Followup(base.KeptFlow())
@@ -59,9 +67,7 @@ def test_a_stale_flow_is_counted_until_it_works_again() -> None:
     service, clock = Service(), Stepped()
     followup = Followup(base.KeptFlow(), clock=clock.now)
     with hearing(service) as port:
-        first = kept(followup, port)
-        assert first is not None
-        service.stale = lambda source: source == first.port
+        first = stale(service, followup, port)
         assert kept(followup, port, ENOUGH) == KeptFlow(first.port, 1, 0.0)
         clock.passes(30.0)
         assert kept(followup, port, ENOUGH) == KeptFlow(first.port, 2, 30.0)
@@ -116,9 +122,7 @@ def test_a_fresh_flow_that_fails_ends_the_count() -> None:
     """While fresh flows fail, too, the kept one says nothing."""
     service, followup = Service(), Followup(base.KeptFlow())
     with hearing(service) as port:
-        first = kept(followup, port)
-        assert first is not None
-        service.stale = lambda source: source == first.port
+        first = stale(service, followup, port)
         assert kept(followup, port, ENOUGH) == KeptFlow(first.port, 1, 0.0)
         followup.missed()
         assert kept(followup, port, ENOUGH) == KeptFlow(first.port, 1, 0.0)
@@ -130,9 +134,7 @@ def test_a_failing_flow_is_kept_for_some_minutes() -> None:
     service, clock = Service(), Stepped()
     followup = Followup(base.KeptFlow(), clock=clock.now)
     with hearing(service) as port:
-        first = kept(followup, port)
-        assert first is not None
-        service.stale = lambda source: source == first.port
+        first = stale(service, followup, port)
         kept(followup, port, ENOUGH)
         clock.passes(HELD + 1)
         later = kept(followup, port)

@@ -9,8 +9,10 @@ import contextlib
 import errno
 import socket
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
+
+from gevent.socket import wait_read
 
 from smoker_echo.datagram import LOWEST_PORT
 from smoker_outcome.failure import Reported
@@ -55,6 +57,48 @@ def _connected(address: Address, enable: tuple[Callable[[socket.socket], bool], 
         sock.close()
         raise
     return sock
+
+
+class _TimeIsUp(Exception):
+    """Ends a wait."""
+
+
+def send(sock: socket.socket, payload: bytes) -> bool:
+    """Send a datagram. Return whether it has left: an ICMP error for an earlier one comes first, and is taken."""
+    for _ in range(2):
+        try:
+            sock.send(payload)
+        except OSError:
+            error_queue.drain(sock)
+        else:
+            return True
+    return False
+
+
+def wait(sock: socket.socket, until: float) -> bool:
+    """Wait until something has arrived, or until the instant `until`. Return whether it was in time.
+
+    What has arrived counts in both cases, however late this process was woken.
+    """
+    try:
+        wait_read(sock.fileno(), max(until - time.monotonic(), 0.0), _TimeIsUp())
+    except _TimeIsUp:
+        return False
+    return True
+
+
+def arrived(sock: socket.socket, size: int) -> Iterator[bytes]:
+    """Yield the datagrams that have arrived, at most `size` bytes of each.
+
+    Errors are taken as well: they would otherwise end every wait at once.
+    """
+    error_queue.drain(sock)
+    while True:
+        try:
+            data = sock.recv(size)
+        except OSError:  # nothing more, or an ICMP error: what is behind it ends the next wait
+            return
+        yield data
 
 
 class Arrival(NamedTuple):

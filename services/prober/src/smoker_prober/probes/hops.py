@@ -11,20 +11,17 @@ along one path.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import socket
 import time
 from collections.abc import Collection
 from typing import NamedTuple
 
-from gevent.socket import wait_read
-
 from smoker_outcome.failure import DeadlineExceeded, Reported
 from smoker_prober.kernel import error_queue, timestamping, ttl
 from smoker_prober.kernel.error_queue import IcmpError
 from smoker_prober.network.resolve import Address
-from smoker_prober.probes.datagram import connected
+from smoker_prober.probes.datagram import connected, wait
 from smoker_prober.probes.trace import MOST, Hop
 from smoker_prober.result import Method, Rtt
 
@@ -35,10 +32,6 @@ FAR = 64  # TTL of the packet that may cross all routers; its number is 0
 READS = 16  # datagrams that are read before the next look at the clock
 QUOTE = 64  # bytes of an answer that matter
 _CLOSED = {False: (3, 3), True: (1, 4)}  # "port unreachable", by whether it is ICMPv6
-
-
-class _TimeIsUp(Exception):
-    """Ends a wait."""
 
 
 class _Departure(NamedTuple):
@@ -116,9 +109,8 @@ class Search:
             rest = self._patience
             while not self._known(number) and rest > 0:
                 rest = until - time.monotonic()
-                with contextlib.suppress(_TimeIsUp):
-                    wait_read(sock.fileno(), max(rest, 0.0), _TimeIsUp())
-                self._take(sock, number)  # what has arrived counts, however late this process was woken
+                wait(sock, until)
+                self._take(sock, number)
             if self._known(number):
                 return True
         return False

@@ -1,7 +1,7 @@
 """The trace probe: UDP packets with rising TTL (hop limit), to learn which routers answer on the way to a target.
 
 It needs no privilege: a connected socket with IP_RECVERR gets the routers' ICMP errors from its error queue (ip(7)).
-After a failed probe the prober sends one by itself (followups/after_failure.py).
+After a failed probe the prober sends one by itself (followups/trace.py).
 """
 
 from __future__ import annotations

@@ -15,12 +15,10 @@ from dataclasses import replace
 
 import gevent
 from gevent.lock import BoundedSemaphore
-from gevent.socket import wait_read
 
 from smoker_diagnosis.flows import Flows, judge
-from smoker_prober.kernel import error_queue
 from smoker_prober.network.resolve import Address, address
-from smoker_prober.probes.datagram import connected
+from smoker_prober.probes.datagram import arrived, connected, send, wait
 from smoker_prober.probes.followups import base
 from smoker_prober.result import Result
 
@@ -101,10 +99,6 @@ def _pass(flows: list[_Flow], seconds: float) -> None:
         flow.wait(until)
 
 
-class _TimeIsUp(Exception):
-    """Ends a wait."""
-
-
 class _Flow:
     """The packets from one source port, and their answers."""
 
@@ -115,34 +109,19 @@ class _Flow:
 
     def send(self) -> None:
         """Send one packet."""
-        for _ in range(2):  # an ICMP error for an earlier packet comes first
-            try:
-                self._sock.send(_NUMBER.pack(_MARK, self.sent))
-            except OSError:
-                error_queue.drain(self._sock)
-            else:
-                self.sent += 1
-                return
+        self.sent += send(self._sock, _NUMBER.pack(_MARK, self.sent))
 
     def wait(self, until: float) -> None:
         """Take the answers until all have come, or until the instant `until`."""
         self._take()
-        while len(self.answers) < self.sent:
-            try:
-                wait_read(self._sock.fileno(), max(until - time.monotonic(), 0.0), _TimeIsUp())
-            except _TimeIsUp:
-                self._take()  # what has arrived counts, however late this process was woken
-                return
+        in_time = True
+        while in_time and len(self.answers) < self.sent:
+            in_time = wait(self._sock, until)
             self._take()
 
     def _take(self) -> None:
-        """Take the answers that have arrived, and the errors, which would otherwise end every wait at once."""
-        error_queue.drain(self._sock)
-        while True:
-            try:
-                data = self._sock.recv(_NUMBER.size + 1)
-            except OSError:  # nothing more, or an ICMP error: what is behind it ends the next wait
-                return
+        """Take the answers that have arrived."""
+        for data in arrived(self._sock, _NUMBER.size + 1):
             if len(data) == _NUMBER.size and data.startswith(_MARK):
                 number = _NUMBER.unpack(data)[1]
                 if number < self.sent:

@@ -16,11 +16,9 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from gevent.socket import wait_read
-
 from smoker_prober.kernel import error_queue
 from smoker_prober.network.resolve import Address, address
-from smoker_prober.probes.datagram import connected
+from smoker_prober.probes.datagram import arrived, connected, wait
 from smoker_prober.probes.followups import base, flows
 from smoker_prober.result import KeptFlow, Result
 
@@ -93,10 +91,6 @@ class Followup(base.Followup):
             self.close()
 
 
-class _TimeIsUp(Exception):
-    """Ends a wait."""
-
-
 def _answered(sock: socket.socket, seconds: float) -> bool:
     """Return whether one of some packets is answered within `seconds`."""
     token = _MARK + os.urandom(4)  # an answer to an earlier round does not count
@@ -113,21 +107,8 @@ def _answered(sock: socket.socket, seconds: float) -> bool:
 
 def _heard(sock: socket.socket, token: bytes, until: float) -> bool:
     """Return whether `token` comes back until that instant."""
-    while True:
-        try:
-            wait_read(sock.fileno(), max(until - time.monotonic(), 0.0), _TimeIsUp())
-        except _TimeIsUp:
-            return _take(sock, token)  # what has arrived counts, however late this process was woken
-        if _take(sock, token):
-            return True
-
-
-def _take(sock: socket.socket, token: bytes) -> bool:
-    """Take what has arrived, errors too. Return whether `token` is there."""
-    error_queue.drain(sock)
-    found = False
-    while True:
-        try:
-            found = sock.recv(len(token) + 1) == token or found
-        except OSError:  # nothing more, or an ICMP error: what is behind it ends the next wait
-            return found
+    in_time, heard = True, False
+    while in_time and not heard:
+        in_time = wait(sock, until)
+        heard = token in list(arrived(sock, len(token) + 1))  # all of it is taken
+    return heard

@@ -15,12 +15,10 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import NamedTuple
 
-from gevent.socket import wait_read
-
 from smoker_diagnosis.path_mtu import PathMtu, judge, sizes
-from smoker_prober.kernel import error_queue, path_mtu
+from smoker_prober.kernel import path_mtu
 from smoker_prober.network.resolve import Address, address
-from smoker_prober.probes.datagram import connected
+from smoker_prober.probes.datagram import arrived, connected, send, wait
 from smoker_prober.probes.followups import base
 from smoker_prober.result import Outcome, Result
 
@@ -55,10 +53,6 @@ class Followup(base.Followup):
         if found is None or not found.black_hole:
             return replace(result, path_mtu=found)
         return replace(result, path_mtu=found, outcome=Outcome.MTU, error=str(found))
-
-
-class _TimeIsUp(Exception):
-    """Ends a wait."""
 
 
 def run(address: Address, timeout: float, never: Collection[int] = ()) -> PathMtu | None:
@@ -102,14 +96,7 @@ class _Sizes:
         """Send a packet of `size` bytes. Return whether it has left."""
         if size < self._headers + _SIZE.size:  # the path's MTU is not known
             return False
-        for _ in range(2):  # an ICMP error for an earlier packet comes first
-            try:
-                self._sock.send(self._payload(size))
-            except OSError:
-                error_queue.drain(self._sock)
-            else:
-                return True
-        return False
+        return send(self._sock, self._payload(size))
 
     def _payload(self, size: int) -> bytes:
         """Return the payload of a packet of `size` bytes: the size, then zeros."""
@@ -118,23 +105,15 @@ class _Sizes:
     def _await(self, wanted: set[int], allowed: int) -> bool:
         """Return whether all of `wanted` are answered in time. Stop early if the path takes less than `allowed`."""
         until = time.monotonic() + self._patience
-        while not wanted <= self._answered and self._allowed >= allowed:
-            try:
-                wait_read(self._sock.fileno(), max(until - time.monotonic(), 0.0), _TimeIsUp())
-            except _TimeIsUp:
-                self._take()  # what has arrived counts, however late this process was woken
-                break
+        in_time = True
+        while in_time and not wanted <= self._answered and self._allowed >= allowed:
+            in_time = wait(self._sock, until)
             self._take()
         return wanted <= self._answered
 
     def _take(self) -> None:
-        """Take the answers that have arrived, and the errors, which would otherwise end every wait at once."""
-        error_queue.drain(self._sock)
-        while True:
-            try:
-                data = self._sock.recv(LARGEST + 1)
-            except OSError:  # nothing more, or an ICMP error: what is behind it ends the next wait
-                return
+        """Take the answers that have arrived."""
+        for data in arrived(self._sock, LARGEST + 1):
             size = _SIZE.unpack_from(data)[0] if len(data) >= _SIZE.size else 0
             if data == self._payload(size):
                 self._answered.add(size)

@@ -13,13 +13,12 @@ from statistics import median
 from typing import NamedTuple
 
 import gevent
-from gevent.socket import wait_read
 
 from smoker_diagnosis.train import Answer, Train, judge
 from smoker_echo.stamp_packet import LENGTH, Malformed, SenderPacket, pack_sender, unpack_reflector
 from smoker_prober.kernel import error_queue, timestamping
 from smoker_prober.network.resolve import Address, address
-from smoker_prober.probes.datagram import connected
+from smoker_prober.probes.datagram import connected, wait
 from smoker_prober.probes.followups import base
 from smoker_prober.result import Method, Result, Rtt
 
@@ -56,10 +55,6 @@ class Followup(base.Followup):
         # These RTTs leave out the reflector's own time: a peer that lacks CPU does not make the network look slow.
         method = Method.STAMP if found.stamped else Method.CLOCK
         return replace(result, train=found, rtt=Rtt(median(found.rtts), method))
-
-
-class _TimeIsUp(Exception):
-    """Ends a wait."""
 
 
 class _Arrival(NamedTuple):
@@ -168,16 +163,11 @@ def _await_turn(sock: socket.socket, under_way: _UnderWay, sequence: int, until:
 
 def _receive(sock: socket.socket, under_way: _UnderWay, until: float, *, all_of_it: bool = False) -> None:
     """Take answers until `until`, or until every packet that left has one (`all_of_it`)."""
-    while not (all_of_it and under_way.complete):
-        rest = until - time.monotonic()
-        try:
-            wait_read(sock.fileno(), max(rest, 0.0), _TimeIsUp())
-        except _TimeIsUp:
-            _take(sock, under_way)  # what has arrived counts, however late this process was woken
-            return
+    in_time = True
+    while in_time and not (all_of_it and under_way.complete):
+        in_time = wait(sock, until)
         _take(sock, under_way)
-        if under_way.closed:
-            return
+        in_time = in_time and not under_way.closed
 
 
 def _take(sock: socket.socket, under_way: _UnderWay) -> None:
