@@ -10,7 +10,7 @@ from typing import Any
 from gevent.pywsgi import WSGIServer
 
 from smoker_common.listen import tcp_listener
-from smoker_hub.lease import path
+from smoker_kube.lease import path
 
 HOST = "127.0.0.1"
 NAMESPACE = "net"

@@ -1,10 +1,7 @@
 """Which replica of the hub notifies: the one that holds a Lease.
 
-https://kubernetes.io/docs/concepts/architecture/leases/
-
 Each replica reads the Lease every `RENEW` seconds and the holder renews it. A replica takes the Lease over when the
-record has not changed for `LASTS` seconds of its own steady clock: no two wall clocks are compared. Every write carries
-the `resourceVersion` that was read, so of two writers one is refused.
+record has not changed for `LASTS` seconds of its own clock (smoker_kube.lease).
 
 A holder that cannot reach the API server keeps notifying: a notification that is sent twice has the same id twice, and
 one that nobody sends is lost.
@@ -13,7 +10,6 @@ one that nobody sends is lost.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import gevent
@@ -23,21 +19,14 @@ from urllib3.exceptions import HTTPError
 from smoker_common.clock import Clock
 from smoker_common.work import BaseWork
 from smoker_kube.api import Api, Refused
+from smoker_kube.lease import CONFLICT, DEADLINE, LARGEST, Watched, document, holder_of, now, path
 from smoker_kube.slices import of
 from smoker_kube.standing import FORBIDDEN, NOT_FOUND, sentence, standing_of
 
 RENEW = 2.0  # seconds between two reads, and between two renewals
 LASTS = 10.0  # seconds without a change after which another replica takes the Lease over
-DEADLINE = 5.0  # seconds for one request
-CONFLICT = 409
-LARGEST = 65_536  # bytes of a Lease that is read
 
 _UNREADABLE = (HTTPError, OSError, ValueError)
-
-
-def path(namespace: str) -> str:
-    """Return the path of a namespace's Leases."""
-    return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 
 
 class Lease(BaseWork):
@@ -54,9 +43,7 @@ class Lease(BaseWork):
         clock: Clock | None = None,
     ) -> None:
         self._api, self._path, self._name, self._identity = api, path(namespace), name, identity
-        self._fit, self._clock = fit, clock or Clock()
-        self._seen: tuple[str, str] = ("", "")  # holder and version as last read
-        self._changed = self._clock.now()  # when that was new
+        self._fit, self._watched = fit, Watched(clock or Clock())
         self._held = False
         self._forbidden = False  # whether the account may not use Leases
         self._told = ""
@@ -88,16 +75,13 @@ class Lease(BaseWork):
                 raise
             item = {}
         self._forbidden = False
-        holder = str(of(of(item, "spec", dict), "holderIdentity", str))
-        seen = holder, str(of(of(item, "metadata", dict), "resourceVersion", str))
-        if seen != self._seen:
-            self._seen, self._changed = seen, self._clock.now()
-        free = not holder or self._clock.now() - self._changed >= LASTS
+        holder = holder_of(item)
+        self._watched.see(item)
         if not self._fit():
             if holder == self._identity:
                 self._write(item, "")
             self._hold(held=False)
-        elif holder == self._identity or free:
+        elif holder == self._identity or self._watched.is_free(LASTS):
             self._write(item, self._identity)
             self._hold(held=True)
         else:
@@ -106,24 +90,22 @@ class Lease(BaseWork):
 
     def _write(self, item: Mapping[str, Any], holder: str) -> None:
         """Write the Lease with this holder. Raises `Refused` where another replica wrote since it was read."""
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")  # for people: no replica compares it
+        at = now()
         before = of(item, "spec", dict)
         changed = before.get("holderIdentity") != holder
         spec = {
             **before,
             "holderIdentity": holder,
             "leaseDurationSeconds": int(LASTS),
-            "renewTime": now,
-            "acquireTime": now if changed else before.get("acquireTime", now),
+            "renewTime": at,
+            "acquireTime": at if changed else before.get("acquireTime", at),
             "leaseTransitions": int(of(before, "leaseTransitions", int)) + (1 if changed and before else 0),
         }
-        lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "spec": spec}
         if item:
-            kept = self._api.replace(f"{self._path}/{self._name}", {**lease, "metadata": of(item, "metadata", dict)})
+            kept = self._api.replace(f"{self._path}/{self._name}", document(spec, of(item, "metadata", dict)))
         else:
-            kept = self._api.create(self._path, {**lease, "metadata": {"name": self._name}})
-        self._seen = holder, str(of(of(kept, "metadata", dict), "resourceVersion", str))
-        self._changed = self._clock.now()
+            kept = self._api.create(self._path, document(spec, {"name": self._name}))
+        self._watched.see(kept, holder)
 
     def _hold(self, *, held: bool) -> None:
         if held != self._held:
