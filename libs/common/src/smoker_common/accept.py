@@ -13,7 +13,7 @@ import socket
 import struct
 from _socket import socket as PlainSocket  # closing never blocks: gevent's socket would only add its weight
 from collections import Counter
-from typing import Any
+from typing import Any, TypeVar
 
 import gevent
 from gevent.server import StreamServer
@@ -27,6 +27,8 @@ SHORTAGE = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 PAUSE = 0.1  # seconds without accepting while there is a shortage; the clients wait in the backlog
 MAX_ACCEPT = 100  # connections accepted before those that are open get a turn
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close sends RST and frees all memory at once (socket(7))
+
+Socket = TypeVar("Socket", bound=PlainSocket)
 
 
 class Acceptor(StreamServer, BaseWork):
@@ -65,6 +67,16 @@ class Acceptor(StreamServer, BaseWork):
             return None
         self.accepted += 1
         return accepted
+
+    def accept_as(self, kind: type[Socket]) -> tuple[Socket, tuple[Any, ...]] | None:
+        """Return the next client as a nonblocking socket of this kind, and its address; None as `accept` does."""
+        accepted = self.accept()
+        if accepted is None:
+            return None
+        descriptor, address = accepted
+        sock = kind(self.socket.family, self.socket.type, self.socket.proto, descriptor)
+        sock.setblocking(False)
+        return sock, address
 
     def admit_by(self, admission: Admission | None) -> None:
         """Set the limits on open connections. Without `admission`, the default limits apply."""

@@ -130,13 +130,7 @@ class TcpEcho(Acceptor):
         """Satisfy gevent, which requires a handle. `do_handle` replaces it."""
 
     def do_read(self) -> tuple[PlainSocket, tuple[Any, ...]] | None:  # type: ignore[override]
-        accepted = self.accept()
-        if accepted is None:
-            return None
-        listener = self.socket
-        sock = PlainSocket(listener.family, listener.type, listener.proto, accepted[0])
-        sock.setblocking(False)
-        return sock, accepted[1]
+        return self.accept_as(PlainSocket)
 
     def do_handle(self, sock: PlainSocket, client: tuple[Any, ...]) -> None:
         self.connections.add(Conversation(self, sock, client))

@@ -124,13 +124,13 @@ class Hub(BaseWork):
         found = gevent.get_hub().threadpool.apply(self._diagnosis.look, (collected,))
         a_round = max((state.interval + state.timeout for state in collected.states), default=A_ROUND)
         failing = dict(failures(collected.states))
-        news = failing.items() - self._failing.items()
+        news = any(self._failing.get(path) != at for path, at in failing.items())
         gone = self._diagnosis.gone
-        for change in self.incidents.look(found, now, early=early, news=bool(news), a_round=a_round, gone=gone):
+        for change in self.incidents.look(found, now, early=early, news=news, a_round=a_round, gone=gone):
             words.log_change(change, self.cluster)
             for tell in self._tells:
                 tell(change)
-        if failing.keys() - self._failing.keys():
+        if not failing.keys() <= self._failing.keys():
             self._failed = now
         self._failing = failing
         everybody = heard == collected.asked and all(path.last for state in collected.states for path in state.paths)

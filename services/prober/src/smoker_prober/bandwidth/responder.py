@@ -57,13 +57,7 @@ class BandwidthResponder(Acceptor):
         self.served = 0  # transfers so far
 
     def do_read(self) -> tuple[GeventSocket, tuple[Any, ...]] | None:  # type: ignore[override]
-        accepted = self.accept()
-        if accepted is None:
-            return None
-        listener = self.socket
-        sock = GeventSocket(listener.family, listener.type, listener.proto, accepted[0])
-        sock.setblocking(False)
-        return sock, accepted[1]
+        return self.accept_as(GeventSocket)
 
     def _serve(self, sock: GeventSocket, client: tuple[Any, ...]) -> None:
         """Answer one client, whatever it does, within `LASTS` seconds."""

@@ -72,17 +72,17 @@ def echoes(
     Paths to a Service are not traced: its address is translated on the node, and so are the addresses of the hops.
     """
     numbers = ports._asdict()
+    paths = {probe: path_to(numbers[probe]) for probe in PROBES if probe in probes}
     return tuple(
         Target(
             probe,
             host,
             numbers[probe],
-            path_to(numbers[probe]),
-            followups=_after_udp(plan, ports.stamp, path_to(numbers[probe]).role) if probe == "udp" else (),
-            on_failure=_traced(plan, ports.udp) if path_to(numbers[probe]).role == PEER else (),
+            path,
+            followups=_after_udp(plan, ports.stamp, path.role) if probe == "udp" else (),
+            on_failure=_traced(plan, ports.udp) if path.role == PEER else (),
         )
-        for probe in PROBES
-        if probe in probes
+        for probe, path in paths.items()
     )
 
 

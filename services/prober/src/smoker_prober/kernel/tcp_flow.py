@@ -6,15 +6,14 @@ import socket
 import struct
 from dataclasses import dataclass
 
-from smoker_prober.kernel.tcp_info import TCP_INFO
+from smoker_prober.kernel import tcp_info
+from smoker_prober.kernel.tcp_info import MIN_RTT, NO_MIN_RTT, RTT, TOTAL_RETRANS
 
 MAX_PACING_RATE = 47  # SO_MAX_PACING_RATE (socket(7))
 NOTSENT_LOWAT = 25  # TCP_NOTSENT_LOWAT (tcp(7))
-_SIZE = 232  # bytes asked for; an older kernel fills in fewer
 _U32, _U64 = struct.Struct("=I"), struct.Struct("=Q")
-_LIMITED, _RTT, _RETRANSMITS, _ACKED, _MIN_RTT, _RATE = 7, 68, 100, 120, 148, 160  # offsets
+_LIMITED, _ACKED, _RATE = 7, 120, 160  # offsets
 _APP_LIMITED = 1  # the lowest bit of the byte: a bit field of a little-endian machine
-_NO_MIN_RTT = 0xFFFFFFFF  # before the first sample
 
 
 @dataclass(frozen=True)
@@ -31,19 +30,15 @@ class Flow:
 
 def read(sock: socket.socket) -> Flow | None:
     """Return how `sock` sends; None where the kernel does not say it."""
-    try:
-        raw = sock.getsockopt(socket.IPPROTO_TCP, TCP_INFO, _SIZE)
-    except OSError:
-        return None
-    return decode(raw)
+    return decode(tcp_info.raw(sock))
 
 
 def decode(raw: bytes) -> Flow | None:
     """Decode `raw`, as the kernel gives it; None where it is too short or has no RTT yet."""
     if len(raw) < _RATE + _U64.size:
         return None
-    rtt, least = _U32.unpack_from(raw, _RTT)[0], _U32.unpack_from(raw, _MIN_RTT)[0]
-    if not rtt or least == _NO_MIN_RTT:
+    rtt, least = _U32.unpack_from(raw, RTT)[0], _U32.unpack_from(raw, MIN_RTT)[0]
+    if not rtt or least == NO_MIN_RTT:
         return None
     return Flow(
         rtt=rtt / 1e6,
@@ -51,7 +46,7 @@ def decode(raw: bytes) -> Flow | None:
         rate=float(_U64.unpack_from(raw, _RATE)[0]),
         limited=bool(raw[_LIMITED] & _APP_LIMITED),
         acked=_U64.unpack_from(raw, _ACKED)[0],
-        retransmits=_U32.unpack_from(raw, _RETRANSMITS)[0],
+        retransmits=_U32.unpack_from(raw, TOTAL_RETRANS)[0],
     )
 
 

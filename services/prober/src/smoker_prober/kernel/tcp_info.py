@@ -11,8 +11,8 @@ ESTABLISHED = 1  # enum in net/tcp_states.h
 _SIZE = 232  # bytes asked for; an older kernel fills in fewer
 _STATE = struct.Struct("=B")
 _U32 = struct.Struct("=I")
-_RTT, _TOTAL_RETRANS, _MIN_RTT = 68, 100, 148  # offsets; the header only ever grows at its end
-_NO_MIN_RTT = 0xFFFFFFFF  # tcpi_min_rtt before the first sample
+RTT, TOTAL_RETRANS, MIN_RTT = 68, 100, 148  # offsets; the header only ever grows at its end
+NO_MIN_RTT = 0xFFFFFFFF  # tcpi_min_rtt before the first sample
 
 
 @dataclass(frozen=True)
@@ -27,23 +27,27 @@ class TcpInfo:
 
 def read(sock: socket.socket) -> TcpInfo | None:
     """Return the TCP_INFO of `sock`; None where there is none."""
+    return decode(raw(sock))
+
+
+def raw(sock: socket.socket) -> bytes:
+    """Return the TCP_INFO of `sock` as the kernel gives it; nothing where there is none."""
     try:
-        raw = sock.getsockopt(socket.IPPROTO_TCP, TCP_INFO, _SIZE)
+        return sock.getsockopt(socket.IPPROTO_TCP, TCP_INFO, _SIZE)
     except OSError:
-        return None
-    return decode(raw)
+        return b""
 
 
-def decode(raw: bytes) -> TcpInfo | None:
-    """Decode `raw`, as the kernel gives it; None where it is too short for the fields read here."""
-    if len(raw) < _TOTAL_RETRANS + _U32.size:
+def decode(data: bytes) -> TcpInfo | None:
+    """Decode `data`, as the kernel gives it; None where it is too short for the fields read here."""
+    if len(data) < TOTAL_RETRANS + _U32.size:
         return None
-    rtt = _U32.unpack_from(raw, _RTT)[0]
-    least = _U32.unpack_from(raw, _MIN_RTT)[0] if len(raw) >= _MIN_RTT + _U32.size else _NO_MIN_RTT
+    rtt = _U32.unpack_from(data, RTT)[0]
+    least = _U32.unpack_from(data, MIN_RTT)[0] if len(data) >= MIN_RTT + _U32.size else NO_MIN_RTT
     sampled = rtt > 0
     return TcpInfo(
-        established=_STATE.unpack_from(raw, 0)[0] == ESTABLISHED,
+        established=_STATE.unpack_from(data, 0)[0] == ESTABLISHED,
         rtt=rtt / 1e6 if sampled else None,
-        min_rtt=least / 1e6 if sampled and least != _NO_MIN_RTT else None,
-        retransmits=_U32.unpack_from(raw, _TOTAL_RETRANS)[0],
+        min_rtt=least / 1e6 if sampled and least != NO_MIN_RTT else None,
+        retransmits=_U32.unpack_from(data, TOTAL_RETRANS)[0],
     )

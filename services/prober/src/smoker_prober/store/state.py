@@ -198,15 +198,17 @@ class States:
 
     def fresh_failure(self, result: Result) -> bool:
         """Return whether `result`, kept already, is the first failure of its path in a row and worth a confirmation."""
-        if result.outcome in (Outcome.SUCCESS, Outcome.LOCAL_ERROR, Outcome.MTU):
-            return False
-        return self._kept[result.probe, result.target.path].streak == 1
+        return self._streak(result) == 1
 
     def lasts(self, result: Result) -> bool:
         """Return whether `result`, kept already, is a failure that lasts: the path has failed before it, too."""
+        return self._streak(result) > 1
+
+    def _streak(self, result: Result) -> int:
+        """Return the failures in a row up to `result`; 0 where it says nothing of the target or lost large packets."""
         if result.outcome in (Outcome.SUCCESS, Outcome.LOCAL_ERROR, Outcome.MTU):
-            return False
-        return self._kept[result.probe, result.target.path].streak > 1
+            return 0
+        return self._kept[result.probe, result.target.path].streak
 
     def follow(self, failed: Result, found: Result) -> None:
         """Add what followed `failed` to its path, if it still fails."""
