@@ -113,7 +113,7 @@ def test_variables(scene: Scene, name: str) -> None:
 
 
 def test_who_fails_to_whom(scene: Scene) -> None:
-    """The overview's table lists the broken path and no other."""
+    """The overview's table lists only the broken path."""
     (query,) = (q for q in queries() if q.panel == "Who fails to whom")
 
     def share() -> dict[tuple[str, str], float]:

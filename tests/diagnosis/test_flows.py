@@ -40,7 +40,7 @@ def test_a_bad_member_beside_light_loss() -> None:
 
 @pytest.mark.parametrize("rate", [0.02, 0.1, 0.3, 0.5, 0.7, 0.9])
 def test_random_loss_is_no_bad_member(rate: float) -> None:
-    """In a thousand checks of a path with this rate of loss, no flow is said to fail always."""
+    """A thousand checks of a path with this rate of loss report no flow as always failing."""
     chance = random.Random(f"flows {rate}")
     for _ in range(1000):
         answered = [sum(chance.random() >= rate for _ in range(6)) for _ in range(16)]
@@ -67,7 +67,7 @@ def test_the_probability_is_that_of_all_sets_of_lost_packets(flows: int, packets
 
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=32))
 def test_the_verdict_never_exceeds_what_was_seen(answered: list[int]) -> None:
-    """Only flows without any answer are said to fail, and never all of them."""
+    """The verdict counts only flows without any answer as failing, and never all flows."""
     found = judge(answered, 6)
     assert found.tried == len(answered)
     assert found.failing in (0, answered.count(0))
@@ -116,7 +116,7 @@ def test_several_pairs_are_one_finding_that_names_no_node() -> None:
 
 
 def test_flows_are_evidence_of_a_loss_that_is_found() -> None:
-    """Where a node loses packets, the flows are said beside it, and there is no second finding."""
+    """The finding of a node that loses packets has the flows as evidence. There is no second finding."""
 
     def into(link: Link) -> bool:
         return link.crosses and link.target == "node-2" and link.plane == "pod"

@@ -111,7 +111,7 @@ def test_a_missing_state_makes_no_innocent_node_guilty(
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(document=st.binary(max_size=200))
 def test_any_bytes(document: bytes) -> None:
-    """`decode` raises `StateError` for anything that is not a state, and no other exception."""
+    """`decode` raises only `StateError` for anything that is not a state."""
     with contextlib.suppress(StateError):
         decode(document)
 

@@ -1,4 +1,4 @@
-"""The chart's alerts on a real cluster, by a real Prometheus: the right one fires, and no other.
+"""The chart's alerts on a real cluster, by a real Prometheus: only the right one fires.
 
 The tests depend on each other and share one release. Every duration is a thirtieth of the chart's default, so that
 windows cover as many rounds as they do for users. The only exception is a past of a day.
@@ -78,7 +78,7 @@ def firing(prometheus: Prometheus, *alerts: str, seconds: float = 60) -> None:
 
 
 def passed(prometheus: Prometheus, nodes: set[str], rounds: int) -> None:
-    """Wait for so many more rounds of every node, as Prometheus sees them."""
+    """Wait for this number of further rounds of every node, as Prometheus sees them."""
     begun = time.time()
 
     def enough() -> None:
@@ -135,7 +135,7 @@ def test_target_gone(prometheus: Prometheus, release: Release, since: float, pro
 
 
 def test_node_cut(prometheus: Prometheus, release: Release, nodes: set[str], since: float) -> None:
-    """For a node that reaches nothing, alerts name it for each of its paths, and no other node or target."""
+    """If a node reaches nothing, alerts name this node for each of its paths. They name no other node or target."""
     pod = release.pods("prober")[0]
     node, name = pod["spec"]["nodeName"], pod["metadata"]["name"]
     cut = {f"SmokerProbeFailing {node} {probe} {release.name}-server:{port}" for probe, port in PORTS.items()}

@@ -98,7 +98,7 @@ def failures(found: list[Result]) -> list[Result]:
 
 
 def some_rounds(release: Release, nodes: set[str], rounds: int, without: Collection[str] = ()) -> None:
-    """Wait for so many more rounds of every prober of `nodes`. `without`: as for all_results."""
+    """Wait for this number of further rounds of every prober of `nodes`. `without`: as for all_results."""
     mark = release.log(BOTH, without)
 
     def enough() -> None:
@@ -156,7 +156,7 @@ def without_dns(nodes: set[str]) -> set[str]:
 
 
 def test_link(release: Release, nodes: set[str]) -> None:
-    """If a node's link is down, its row and its column fail on both networks, and no other pair does."""
+    """If a node's link is down, its row and its column fail on both networks. All other pairs work."""
     bad = max(nodes)
     mark = release.log(BOTH)
     with faults.healed():

@@ -143,7 +143,7 @@ def test_an_answer_that_cannot_be_sent_is_told(serve: Serve) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.9", "::1"])
 def test_an_address_that_was_asked_gets_an_echo_of_its_own(serve: Serve, host: str) -> None:
-    """A socket bound to the address answers the second datagram to it, and no other process can take the port."""
+    """A socket bound to the address answers the second datagram to it. Another process cannot take the port."""
     served = serve()
     server = served.servers[1 if ":" in host else 0]
     with served.client(host) as sock:
