@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +214,35 @@ def test_the_date_in_state_and_metrics(ca: Authority, good: Path) -> None:
     (shown,) = (row for row in generate_latest(registry).decode().splitlines() if row.startswith(metric))
     assert float(shown.split()[-1]) == found(far).not_after
     assert rows()["smoker_tls_not_after_timestamp_seconds"].kind == "gauge"
+
+
+def test_a_target_that_is_down_keeps_its_date(ca: Authority, good: Path) -> None:
+    """A probe that reads no certificate leaves the date in state and metrics; the next certificate replaces it."""
+    options = Options(ca=str(ca.file), expiry_warning=91 * DAY)
+    states = States(Identity(NODE), waited=lambda: 0.0, clock=lambda: 100.0)
+    registry = CollectorRegistry()
+    metrics = Metrics(registry, interval=30.0)
+
+    def kept(result: Result) -> tuple[float, float, float | None]:
+        states.keep(result)
+        metrics.keep(result)
+        (path,) = states.state("", MeshState()).paths
+        labels = {"plane": "other", "probe": "tls", "target": "api"}
+        shown = registry.get_sample_value("smoker_tls_not_after_timestamp_seconds", labels)
+        return path.expires, path.expires_in, shown
+
+    with s_server(good) as port:
+        near = shake(port, options)
+    date, left, shown = kept(near)
+    assert (date, shown) == (found(near).not_after, found(near).not_after)
+    down = replace(shake(port, options), began=near.began + DAY)
+    assert down.outcome is Outcome.REFUSED
+    then, less, still = kept(down)
+    assert (then, still) == (date, date)
+    assert less == pytest.approx(left - DAY, abs=0.01)
+    with s_server(ca.issue("renewed", days=300)) as port:
+        renewed = shake(port, options)
+    assert kept(renewed) == (0.0, 0.0, found(renewed).not_after)
 
 
 def test_by_url() -> None:

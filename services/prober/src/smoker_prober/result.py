@@ -85,12 +85,17 @@ class Details:
 
     @property
     def measures(self) -> tuple[Measure, ...]:
-        """Return what the metrics show of it until the next result of its path."""
+        """Return what the metrics show of it until a result that has measures of its own, or a success."""
         return ()
 
     @property
     def partly(self) -> bool:
         """Whether some of several queries that left together were answered, and others not."""
+        return False
+
+    @property
+    def certificate(self) -> bool:
+        """Whether the probe read the target's certificate."""
         return False
 
     @property

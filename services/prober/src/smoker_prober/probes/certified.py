@@ -37,6 +37,11 @@ class Certified(Details):
         return () if self.not_after is None else (Measure(*NOT_AFTER, self.not_after),)
 
     @property
+    def certificate(self) -> bool:
+        """Whether the probe read the target's certificate."""
+        return self.not_after is not None
+
+    @property
     def expiry(self) -> Expiry | None:
         """Return when it expires, where that is soon."""
         if self.not_after is None or self.expires_in is None or self.expires_in > self.expiry_warning:

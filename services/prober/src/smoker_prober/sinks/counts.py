@@ -62,7 +62,9 @@ class Counts:
         if self.retransmits is not None:
             self.retransmits += result.retransmits
         self.rtt = result.rtt.seconds if result.rtt is not None else None
-        self.measures = result.details.measures if result.details is not None else ()
+        measures = result.details.measures if result.details is not None else ()
+        if measures or outcome.ok:  # a target that is down for a moment keeps its certificate, and the alert of it
+            self.measures = measures
         if outcome.ok:
             self.succeeded = now
         self.kept = None if result.kept is None else float(result.kept.rounds)

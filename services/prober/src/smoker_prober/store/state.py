@@ -142,7 +142,7 @@ class States:
             connected=kept.connected,
             error=result.error[:ERROR],
             partly=partly,
-            **_expiry(result),
+            **_expiry(result, before),
             past=kept.past,
             flaps=len(kept.ended or ()),
             lossy=len(kept.lossy or ()),
@@ -307,10 +307,18 @@ def _kept_flow(result: Result) -> KeptFlow | None:
     return KeptFlow(round(result.began - kept.seconds, 3), kept.port, kept.rounds)
 
 
-def _expiry(result: Result) -> dict[str, Any]:
-    """Return when the target's certificate expires, where that is soon."""
-    expiry = result.details.expiry if result.details is not None else None
-    return {} if expiry is None else {"expires": expiry.at, "expires_in": round(expiry.seconds, 3)}
+def _expiry(result: Result, before: PathState) -> dict[str, Any]:
+    """Return when the target's certificate expires, where that is soon.
+
+    A probe that fails before it reads the certificate changes nothing: the finding stays open while the target is down.
+    """
+    details = result.details
+    expiry = details.expiry if details is not None else None
+    if expiry is not None:
+        return {"expires": expiry.at, "expires_in": round(expiry.seconds, 3)}
+    if not before.expires or result.outcome.ok or (details is not None and details.certificate):
+        return {}
+    return {"expires": before.expires, "expires_in": round(before.expires_in - (result.began - before.at), 3)}
 
 
 def _younger(instants: deque[float] | None, first: float) -> deque[float] | None:
