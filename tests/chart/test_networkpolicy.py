@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from smoker_prober.probes import trace
+
 from .render import ALL, HOST, NO_MESH, Helm, HelmError, Object, Rendered, merged, strings
 from .selection import pods, selects
 
@@ -344,6 +346,25 @@ def test_dns_over_tls(helm: Helm, prober: dict[str, Any]) -> None:
     outside = End(address="203.0.113.7")
     assert passes(release, own(release, "prober"), outside, "TCP", 853)
     assert not passes(release, own(release, "prober"), outside, "TCP", 53)
+
+
+@pytest.mark.parametrize(
+    ("prober", "traced"),
+    [
+        ({}, True),
+        ({"trace": False}, False),
+        ({"config": {"trace": False}}, False),
+        ({"trace": False, "config": {"trace": True}}, True),
+    ],
+    ids=["by default", "off", "off in the file", "on in the file"],
+)
+def test_a_trace_leaves(helm: Helm, prober: dict[str, Any], traced: bool) -> None:
+    """Where the plan has traces, the packets of one reach the network of a target; without targets there are none."""
+    release = helm.render(merged(ON, {"prober": {"targets": {"web": "https://w.example/"}, **prober}}))
+    outside = End(address="203.0.113.7")
+    assert passes(release, own(release, "prober"), outside, "UDP", trace.PORT) is traced
+    alone = helm.render(merged(ON, {"prober": prober}))
+    assert not passes(alone, own(alone, "prober"), outside, "UDP", trace.PORT)
 
 
 def test_helm_test_asks_the_hub(helm: Helm) -> None:

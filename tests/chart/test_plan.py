@@ -101,7 +101,7 @@ def test_ports_of_targets(helm: Helm) -> None:
         "certificate": {"url": "tls://h"},
         "other": {"probe": "connect", "host": "h", "port": 7},
     }
-    values = {"networkPolicy": {"enabled": True}, "prober": {"targets": targets}}
+    values = {"networkPolicy": {"enabled": True}, "prober": {"targets": targets, "trace": False}}
     before, after = (ports(helm, each) for each in ({"networkPolicy": {"enabled": True}}, values))
     assert set(after) - set(before) == {("TCP", 443), ("TCP", 6443), ("TCP", 7)} - set(before)
     assert {("TCP", 53), ("UDP", 53), ("TCP", 443), ("TCP", 6443), ("TCP", 7)} <= set(after)
@@ -125,7 +125,7 @@ def test_port_of_a_target_over_tls(helm: Helm, target: dict[str, Any], common: d
     """The policy allows the port that the prober reads from the plan, with and without TLS."""
     config = {"probes": {"http": common}, "targets": [{"name": "page", "probe": "http", "host": "h", **target}]}
     policy = {"enabled": True, "apiPorts": [], "dnsPorts": []}
-    values = {"networkPolicy": policy, "prober": {"config": config}}
+    values = {"networkPolicy": policy, "prober": {"config": config, "trace": False}}
     assert plan_of(helm, values).targets["page"].port == port
     assert set(ports(helm, values)) - set(ports(helm, {"networkPolicy": policy})) == {("TCP", port)}
 

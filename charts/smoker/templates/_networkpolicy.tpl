@@ -98,6 +98,11 @@ to:
 {{- end }}
 {{- end -}}
 
+{{/* The UDP port to which a trace goes after a target has failed; empty without traces. A trace of a peer goes to its echo port. */}}
+{{- define "smoker.tracePort" -}}
+{{- if (include "smoker.plan" . | fromYaml).trace }}{{ int64 (.Files.Get "probes.yaml" | fromYaml).probes.trace.port }}{{ end -}}
+{{- end -}}
+
 {{/*
 The ports of these targets, entries of the plan, as a YAML list of {port, protocol}. A probe over UDP may go on over TCP. A target that is
 named by its probe has the port of the protocol over TLS if its own options say `tls: true` or `transport: tls`, or those of its probe
