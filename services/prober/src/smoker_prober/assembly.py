@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from loguru import logger
 from prometheus_client import CollectorRegistry
@@ -15,13 +16,11 @@ from smoker_common.service import ConfigurationError, Sockets
 from smoker_common.work import Work, WorkGroup
 from smoker_kube.api import Api
 from smoker_kube.token import Token
-from smoker_prober.bandwidth.responder import BandwidthResponder
 from smoker_prober.cluster_dns.pods import DnsPods
 from smoker_prober.config.load import Loaded
 from smoker_prober.config.plan import Plan
 from smoker_prober.config.reload import Reload
 from smoker_prober.config.service import Hosts, hosts
-from smoker_prober.peers.bandwidth import Turns
 from smoker_prober.peers.direction import Arrivals
 from smoker_prober.peers.mesh import Mesh
 from smoker_prober.peers.peer import Peer
@@ -31,10 +30,12 @@ from smoker_prober.process import Process
 from smoker_prober.result import Result
 from smoker_prober.settings import Settings
 from smoker_prober.sinks import log as log_sink
-from smoker_prober.sinks.bandwidth import BandwidthMetrics
 from smoker_prober.sinks.metrics import Metrics
 from smoker_prober.store import Store
 from smoker_prober.store.identity import Identity
+
+if TYPE_CHECKING:
+    from smoker_prober.peers.bandwidth import Turns
 
 
 class Assembly(WorkGroup):
@@ -78,7 +79,7 @@ class Assembly(WorkGroup):
             if api is not None:
                 self._dns_pods = DnsPods(settings, api, self._set_dns_pods)
                 works.append(self._dns_pods)
-            works += [BandwidthResponder(sock, self._mesh.knows) for sock in sockets.get("peer_bandwidth_port", ())]
+            works += self._bandwidth_responders(sockets)
             self._turns = self._bandwidth(api, registry)
             works += [self._turns] if self._turns is not None else []
         works.append(Reload(process.config_file, loaded, self.set_plan, registry))
@@ -106,11 +107,22 @@ class Assembly(WorkGroup):
         if self._turns is not None:
             self._turns.set_plan(plan)
 
+    def _bandwidth_responders(self, sockets: Sockets) -> list[Work]:
+        """Return what answers the measurements of peers, on each socket for that."""
+        found, mesh = sockets.get("peer_bandwidth_port", ()), self._mesh
+        if mesh is None or not found:
+            return []
+        from smoker_prober.bandwidth.responder import BandwidthResponder  # noqa: PLC0415  only where it is measured
+
+        return [BandwidthResponder(sock, mesh.knows) for sock in found]
+
     def _bandwidth(self, api: Api | None, registry: CollectorRegistry) -> Turns | None:
         """Return what measures the bandwidth to peers, where a Lease keeps all but one pair from it."""
         process, mesh = self._settings.process, self._mesh
         if api is None or mesh is None or not process.bandwidth_lease:
             return None
+        from smoker_prober.peers.bandwidth import Turns  # noqa: PLC0415  only where it is measured
+        from smoker_prober.sinks.bandwidth import BandwidthMetrics  # noqa: PLC0415
 
         def peers() -> list[Peer]:
             return [peer for peer in mesh.near if peer.ports.bandwidth]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from smoker_common.settings import duration, whole
 from smoker_outcome.failure import BadReply
-from smoker_prober.bandwidth import transfer, wire
+from smoker_prober.bandwidth import wire
 from smoker_prober.probes.base import Attempt, Probe
 from smoker_prober.probes.connection import connect
 from smoker_prober.probes.options import option
@@ -102,6 +102,8 @@ def run(attempt: Attempt) -> None:
 
 
 def _up(attempt: Attempt, options: Options) -> Rates:
+    from smoker_prober.bandwidth import transfer  # noqa: PLC0415  only transfers need it
+
     with connect(attempt) as sock:
         _ask(attempt, sock, wire.UP, options)
         with attempt.phase("transfer"):
@@ -114,6 +116,8 @@ def _up(attempt: Attempt, options: Options) -> Rates:
 
 
 def _down(attempt: Attempt, options: Options) -> Rates:
+    from smoker_prober.bandwidth import transfer  # noqa: PLC0415  only transfers need it
+
     with connect(attempt) as sock:
         _ask(attempt, sock, wire.DOWN, options)
         with attempt.phase("transfer"):
@@ -129,6 +133,8 @@ def _down(attempt: Attempt, options: Options) -> Rates:
 
 def _ask(attempt: Attempt, sock: socket.socket, direction: str, options: Options) -> None:
     """Ask for a transfer, and raise `BadReply` where the peer does not want it."""
+    from smoker_prober.bandwidth import transfer  # noqa: PLC0415  only transfers need it
+
     wanted = wire.Request(direction, options.bytes, options.duration)
     with attempt.phase("send"):
         transfer.write_block(sock, wire.request(wanted), attempt.deadline)
