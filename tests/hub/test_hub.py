@@ -111,9 +111,11 @@ def test_a_suspicion_is_looked_at_soon() -> None:
     with probers(Cluster(nodes(5)).states()) as found:
         hub = hub_of(found, clock)
         hub.look()
+        hub.took = 0.25
         assert hub.pause == 5.0
         become(found, Cluster(nodes(5)).fail(lambda link: link.touches("node-2")))
         hub.look()
+        hub.took = 0.01
         assert hub.pause == 1.0
         hub.look(early=True)
         assert not hub.incidents.open, "the same results"
@@ -123,18 +125,39 @@ def test_a_suspicion_is_looked_at_soon() -> None:
         assert len(hub.incidents.open) == 1
         clock.instant += 60.0
         hub.look()
+        hub.took = 0.25
         assert hub.pause == 5.0
 
 
 def test_looks_that_are_dear_come_no_sooner() -> None:
-    """The hub spends at most a tenth of its time on early looks."""
+    """Early looks take at most a hundredth of the hub's time at rest, and a tenth while a fault is suspected."""
     clock = ManualClock()
-    with probers(Cluster(nodes(5)).fail(lambda link: link.touches("node-2")).states()) as found:
+    with probers(Cluster(nodes(5)).states()) as found:
         hub = hub_of(found, clock)
+        hub.look()
+        for took, pause in ((0.001, 1.0), (0.025, 2.5), (0.2, 5.0)):
+            hub.took = took
+            assert hub.pause == pause
+        become(found, Cluster(nodes(5)).fail(lambda link: link.touches("node-2")))
         hub.look()
         for took, pause in ((0.01, 1.0), (0.25, 2.5), (2.0, 5.0)):
             hub.took = took
             assert hub.pause == pause
+
+
+def test_early_looks_do_not_make_the_hub_say_sooner_that_it_is_cut_off(records: list[str]) -> None:
+    """Three blind looks at the usual pace are logged; a new pod without a network may look more often in that time."""
+    with probers(Cluster(nodes(5)).states()) as found:
+        hub = hub_of(found, ManualClock())
+        hub.look()
+        for prober in found:
+            prober.raw = ERROR
+        for _ in range(9):
+            hub.look(early=True)
+        assert not [line for line in records if "the hub is cut off" in line]
+        for _ in range(3):
+            hub.look()
+        assert len([line for line in records if "the hub is cut off" in line]) == 1
 
 
 def test_ready_after_the_first_look() -> None:

@@ -2,7 +2,8 @@
 
 Places ─▶ Collector ─▶ Diagnosis ─▶ Incidents ─▶ log lines, notifications; the current state ─▶ API, page, metrics
 
-After a look that suspects a fault or finds new failures, the next look comes soon: two looks open a finding.
+Looks at a small mesh cost little, so they come more often than every `interval`. After a look that suspects a fault or
+finds new failures, the next one comes soon in any case: two looks open a finding.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ from smoker_hub.collect import Collected, Collector
 from smoker_hub.diagnose import Diagnosis
 from smoker_hub.incidents import A_ROUND, Change, Incident, Incidents
 
-BLIND = 3  # blind looks in a row before a log line: a pod that has just started may have no network yet
+BLIND = 3  # blind regular looks in a row before a log line: a pod that has just started may have no network yet
 STUCK = 120.0  # seconds without a look after which the hub counts as stuck
-SOON = 1.0  # seconds from a look that suspects a fault to the next
-CHEAP = 0.1  # largest share of the hub's time for such early looks
+SOON = 1.0  # least seconds from one look to the next
+AT_REST = 0.01  # largest share of the hub's time for looks that come before their interval is over
+CHEAP = 0.1  # the same after a look that suspects a fault
 USUAL = 0.9  # share of the interval: a look that comes sooner is an early one
 AWAITED = 8.0  # seconds for which new failures cause early looks
 
@@ -49,7 +51,7 @@ class Known(Protocol):
 
 
 class Hub(BaseWork):
-    """Looks every `interval` seconds, and reports to `tells` the findings that opened, became worse or closed."""
+    """Looks every `interval` seconds or more often, and reports the findings that opened, became worse or closed."""
 
     def __init__(
         self,
@@ -81,7 +83,7 @@ class Hub(BaseWork):
         self._greenlet: gevent.Greenlet[[], None] | None = None
 
     def look(self, *, early: bool = False) -> None:
-        """Look once. `early`: whether the last look was a moment ago; such a look closes no finding."""
+        """Look once. `early`: whether the interval since the last regular look is not over; it closes no finding."""
         begun = self.clock.now()
         collected = self._collector.look()
         if collected.asked:
@@ -112,8 +114,8 @@ class Hub(BaseWork):
         heard = collected.asked - len(collected.errors)
         self.blind = collected.blind
         if self.blind:
-            self._deaf += 1
-            if self._deaf == BLIND:
+            self._deaf += not early
+            if self._deaf == BLIND and not early:
                 words.log_blind(heard, collected.asked)
             return
         if self._deaf >= BLIND:
@@ -146,8 +148,10 @@ class Hub(BaseWork):
     @property
     def pause(self) -> float:
         """Seconds from the beginning of the last look to the next one."""
+        if self.blind:
+            return self._interval
         expects = self.clock.now() - self._failed < AWAITED or any(each.opens_next for each in self.incidents.suspected)
-        return min(self._interval, max(SOON, self.took / CHEAP)) if expects and not self.blind else self._interval
+        return min(self._interval, max(SOON, self.took / (CHEAP if expects else AT_REST)))
 
     def start(self) -> None:
         """Begin to look."""

@@ -32,7 +32,9 @@ class Settings(ServiceSettings):
     """The settings of the hub, in addition to those of every service."""
 
     http_port: int = setting("HTTP_PORT", 8083, port, "the port of the API and the page", listen="tcp")
-    interval: float = setting("INTERVAL", 5.0, seconds(0.5, 3600), "time from one look at all probers to the next")
+    interval: float = setting(
+        "INTERVAL", 5.0, seconds(0.5, 3600), "longest time from one look at all probers to the next"
+    )
     timeout: float = setting("TIMEOUT", 2.0, seconds(0.1, 60), "time limit for the answer of one prober")
     peers: tuple[peers.NamedPeer, ...] = setting(
         "PEERS", (), peers.kind, "the probers' admin ports, instead of those from the API server"
