@@ -10,12 +10,14 @@ import math
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from smoker_diagnosis.finding import Finding
 from smoker_diagnosis.text import headline, is_fault
 from tests.e2e.accuracy.judge import Verdict, judge
 from tests.e2e.accuracy.lab import Lab
+from tests.e2e.accuracy.noise import noise
 from tests.e2e.accuracy.rows import ROWS, Row
 from tests.e2e.cluster import Namespace, nodes
 from tests.e2e.release import Release
@@ -46,13 +48,16 @@ def one(row: Row, lab: Lab, patience: float = FOR) -> Outcome:
     findings, worst, took = list[Finding](), Verdict("unknown"), None
     try:
         row.make(lab)
-        while time.monotonic() - begun < patience:
-            findings = lab.open()
+        before = 0.0  # seconds until the last question whose answer was not right
+        while (asked := time.monotonic() - begun) < patience:
+            opened = lab.open()
+            findings = [each.finding for each in opened]
             verdict = judge(row, lab, findings)
             worst = verdict if verdict.word == "wrong" else worst
             if verdict.word == "right" and row.right:
-                took = time.monotonic() - begun
+                took = max(before, asked - min(each.since for each in opened if is_fault(each.finding)))
                 break
+            before = asked
             time.sleep(PAUSE)
     finally:
         lab.heal()
@@ -69,20 +74,25 @@ def _closed(lab: Lab) -> float | None:
     """Return the seconds until nothing is open; None if something stays open."""
     begun = time.monotonic()
     while time.monotonic() - begun < CLEAN:
-        if not any(map(is_fault, lab.open())):
+        if not any(is_fault(each.finding) for each in lab.open()):
             return time.monotonic() - begun
         time.sleep(PAUSE)
     return None
 
 
-def await_health(lab: Lab, patience: float = CLEAN) -> bool:
-    """Wait until nothing is found and every prober answers. Return whether that happened."""
+def await_health(lab: Lab, patience: float = CLEAN, *, noisy: bool = False) -> bool:
+    """Wait until nothing is found and every prober answers. Return whether that happened.
+
+    `noisy`: whether probes fail by chance all the time; then failed ones do not matter.
+    """
     until, clean = time.monotonic() + patience, 0
     while time.monotonic() < until:
         states = lab.states()
         whole = len(states) == 2 * len(lab.nodes) and all(state.peers == len(states) - 1 for state in states)
-        failing = any(path.last not in ("", "success") or path.lost for state in states for path in state.paths)
-        clean = clean + 1 if whole and not failing and not any(map(is_fault, lab.open())) else 0
+        failing = not noisy and any(
+            path.last not in ("", "success") or path.lost for state in states for path in state.paths
+        )
+        clean = clean + 1 if whole and not failing and not any(is_fault(each.finding) for each in lab.open()) else 0
         if clean >= LOOKS:
             return True
         time.sleep(PAUSE)
@@ -121,21 +131,29 @@ def main() -> int:
     parser.add_argument("--release", default="smoker")
     parser.add_argument("--namespace", default="smoker")
     parser.add_argument("--row", default="", help="only rows whose name has this in it")
+    parser.add_argument(
+        "--noise",
+        type=float,
+        default=0.0,
+        help="share of packets that every node loses; a path breaks now and then, too",
+    )
     parser.add_argument("--patience", type=float, default=FOR, help="seconds to name a fault")
     chosen = parser.parse_args()
     lab = Lab(Release(chosen.release, Namespace(chosen.namespace), "helm"), nodes())
     outcomes = []
-    for row in ROWS:
-        if chosen.row not in row.name:
-            continue
-        if not await_health(lab):
-            print(f"not healthy before {row.name}: {list(map(headline, lab.open()))}", file=sys.stderr)
-        outcomes.append(one(row, lab, chosen.patience))
-        print(
-            f"{row.name}: {outcomes[-1].word} {outcomes[-1].seconds or 0:.1f} s {outcomes[-1].said}",
-            file=sys.stderr,
-            flush=True,
-        )
+    with noise(lab, chosen.noise) if chosen.noise else nullcontext():
+        for row in ROWS:
+            if chosen.row not in row.name:
+                continue
+            if not await_health(lab, noisy=chosen.noise > 0):
+                left = [headline(each.finding) for each in lab.open()]
+                print(f"not healthy before {row.name}: {left}", file=sys.stderr)
+            outcomes.append(one(row, lab, chosen.patience))
+            print(
+                f"{row.name}: {outcomes[-1].word} {outcomes[-1].seconds or 0:.1f} s {outcomes[-1].said}",
+                file=sys.stderr,
+                flush=True,
+            )
     print(table(outcomes))
     return 0 if all(each.word == "right" for each in outcomes) else 1
 

@@ -22,6 +22,15 @@ ADMIN = {"prober": 9464, "host": 19464}
 AT_ONCE = 8  # requests
 #: Asked from inside the hub's pod: the way to it from elsewhere is what some faults break.
 ASK = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8083/api/v1/findings', timeout=5).read().decode())"
+#: The same, after a line with the date of that node.
+ASK_WITH_DATE = f"import time; print(time.time()); {ASK}"
+
+
+class Open(NamedTuple):
+    """A finding that the hub has open, and the seconds since it opened, by the hub's clock."""
+
+    finding: Finding
+    since: float
 
 
 class DnsPod(NamedTuple):
@@ -198,14 +207,18 @@ class Lab:
         """Undo everything that the row has done."""
         self._undo.close()
 
-    def open(self) -> list[Finding]:
+    def open(self) -> list[Open]:
         """Return the hub's open findings; none if it cannot be asked just now."""
         hub = f"deployment/{self._release.name}-hub"
         try:
-            answer = self._namespace.kubectl("exec", hub, "--", "python3", "-c", ASK, seconds=10)
+            answer = self._namespace.kubectl("exec", hub, "--", "python3", "-c", ASK_WITH_DATE, seconds=10)
         except CommandError:
             return []
-        return [each.finding for each in msgspec.json.decode(answer, type=Findings).open]
+        date, found = answer.split("\n", 1)
+        now = float(date)
+        return [
+            Open(each.finding, now - (each.opened or now)) for each in msgspec.json.decode(found, type=Findings).open
+        ]
 
     def states(self) -> list[State]:
         """Return the states of all probers that the API server's proxy reaches, as the hub would read them."""
