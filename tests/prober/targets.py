@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from smoker_common.clock import Clock
 from smoker_common.listen import tcp_listener, udp_sockets
+from smoker_diagnosis.state import PathState, decode
 from smoker_echo.http import HttpEcho
 from smoker_echo.tcp import TcpEcho
 from smoker_echo.udp import UdpEcho
@@ -57,6 +58,10 @@ class Made:
         self.store = Store(Identity.of(settings), clock=clock)
         metrics = Metrics(self.registry, interval=settings.plan.interval, probes=settings.plan.echoed)
         self.prober = Prober(settings, fixed or {}, store=self.store, metrics=metrics, arrivals=self.arrivals)
+
+    def path(self, name: str) -> PathState:
+        """Return the state of the first path to the target `name`, as the hub reads it."""
+        return next(path for path in decode(self.store.document()[1]).paths if path.target == name)
 
 
 def probe(kind: str, port: int, *, host: str = HOST, timeout: float = PLENTY) -> Result:

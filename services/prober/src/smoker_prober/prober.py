@@ -131,7 +131,10 @@ class Prober:
         return one_round
 
     def _confirm(self, name: str, one_round: Callable[[], None], failed: Result) -> None:
-        """Repeat the probe that `failed`, unless its target has left meanwhile."""
+        """Repeat the probe that `failed`, unless its target has left meanwhile.
+
+        If the next round of the target is far off, repeat it until it succeeds.
+        """
         if self._schedule.closed or not self._schedule.has(name, one_round):
             return
         never = {*self._never, failed.target.port}
@@ -140,6 +143,8 @@ class Prober:
         if self._schedule.has(name, one_round):
             self._keep(replace(found, confirms=True))
             self._after_failure(name, one_round, found)
+            if not found.outcome.ok and (failed.target.interval or 0.0) > self._settings.plan.interval:
+                self._confirmations.later(partial(self._confirm, name, one_round, failed), again=True)
 
     def _after_failure(self, name: str, one_round: Callable[[], None], result: Result) -> None:
         """Begin what follows a failure, kept already, that lasts and says that packets are lost."""

@@ -6,7 +6,9 @@ import pytest
 
 from smoker_prober.probes.followups import confirm
 from smoker_prober.probes.followups.confirm import MOST, Confirmations
-from tests.conftest import eventually
+from smoker_prober.target import Path, Target
+from tests.conftest import eventually, free_port
+from tests.prober.targets import ENOUGH, HOST, Made, echo, settings_of
 
 
 class Now:
@@ -50,3 +52,23 @@ def test_a_confirmation_waits() -> None:
 def test_a_short_interval_confirms_by_itself() -> None:
     """If the interval is so short that the next round confirms, nothing is repeated."""
     assert not Confirmations(1).later(lambda: None)
+
+
+def test_a_target_with_a_long_interval_is_repeated_until_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A target that is probed every ten minutes counts as failing only until it answers, and not for ten minutes.
+
+    Of its rounds there was one: repetitions are none, however often they fail.
+    """
+    monkeypatch.setattr(confirm, "AFTER", 0.01)
+    monkeypatch.setattr(confirm, "SPREAD", 0.0)
+    port = free_port()
+    target = Target("tcp", HOST, port, Path("external", "far", "other"), interval=600.0)
+    made = Made(settings_of({"TEST_INTERVAL": "0.2", "TEST_TIMEOUT": str(ENOUGH)}), {"far": (target,)})
+    made.prober.start()
+    try:
+        eventually("it fails again and again", lambda: made.path("far").streak >= 4)
+        with echo("tcp", port=port):
+            eventually("it works as soon as it answers", lambda: made.path("far").last == "success")
+    finally:
+        made.prober.close()
+    assert made.path("far").past == 1

@@ -1,5 +1,8 @@
 """Repeats a failed probe once, a moment later: that tells a fault from a single lost packet within seconds.
 
+A target with a long interval of its own, such as ten minutes, is then repeated at the usual interval until it answers:
+otherwise a short outage would look like one of ten minutes.
+
 The repetition is a result of its own (`confirm=true`). It counts for the state that the hub reads, but not for rates,
 windows and metrics: they would otherwise weigh failures more than successes.
 
@@ -55,13 +58,14 @@ class Confirmations:
     def interval(self, seconds: float) -> None:
         self._budget.interval = seconds
 
-    def later(self, confirm: Callable[[], None]) -> bool:
-        """Run `confirm` in some seconds. Return whether the budget has room for it."""
+    def later(self, confirm: Callable[[], None], *, again: bool = False) -> bool:
+        """Run `confirm` in some seconds, `again` after an interval. Return whether the budget has room for it."""
         now = self._clock()
         if self._pool.full() or not self._budget.has_room(now):
             return False
         self._budget.spend(now)
-        self._pool.start(gevent.Greenlet(_after, AFTER + random.uniform(0, SPREAD), confirm))  # noqa: S311  not secret
+        pause = (self.interval if again else AFTER) + random.uniform(0, SPREAD)  # noqa: S311  not secret
+        self._pool.start(gevent.Greenlet(_after, pause, confirm))
         return True
 
     @property
