@@ -6,6 +6,7 @@ a function and a line in `DECODERS`.
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,9 +18,13 @@ from smoker_common.http_request import RequestParser
 from smoker_diagnosis import state
 from smoker_echo import stamp_packet
 from smoker_echo import websocket as echo_websocket
+from smoker_kube import lease
 from smoker_outcome.failure import BadReply
+from smoker_prober.bandwidth import wire
+from smoker_prober.cluster_dns import pods
 from smoker_prober.config import load, reader
 from smoker_prober.kernel import error_queue
+from smoker_prober.peers import endpoints
 from smoker_prober.probes import certificate, dns_message, grpc, http, http_options, websocket
 from tests.fuzz import seeds
 from tests.fuzz.answers import WebSocketServer, over
@@ -148,6 +153,29 @@ def websocket_requests(data: bytes) -> None:
         assert client.response_length <= len(frames) + 1024
 
 
+def bandwidth(data: bytes) -> None:
+    """Read a block of a transfer by each of its readers. What a peer asks for is within the limits."""
+    for read in (wire.request_of, wire.done_of, wire.sent_of, wire.word_of):
+        try:
+            found = read(data)
+        except wire.WireError:
+            continue
+        if isinstance(found, wire.Request):
+            assert found.bytes <= wire.MOST_BYTES
+            assert found.seconds <= wire.MOST_SECONDS
+
+
+def api_objects(data: bytes) -> None:
+    """Read an object of the API server as the peers, the DNS pods and the Lease read it."""
+    try:
+        item = json.loads(data)
+    except ValueError:
+        return
+    endpoints.peers([endpoints.sliceof(item, seeds.SERVER).endpoints], {seeds.PROBERS: "pod"})
+    pods.pods([pods.endpoints(item)])
+    lease.holder_of(item)
+
+
 HTTP1 = http_options.Options(version="1.1")
 HTTP2 = http_options.Options(version="2")
 TEXT = websocket.Options(message="text")
@@ -167,4 +195,6 @@ DECODERS = {
     "error-queue": Decoder(control_messages, seeds.ERROR_QUEUE),
     "certificate": Decoder(x509, seeds.CERTIFICATES),
     "http-request": Decoder(http_requests, seeds.REQUESTS),
+    "bandwidth": Decoder(bandwidth, seeds.BANDWIDTH),
+    "api-object": Decoder(api_objects, seeds.API_OBJECTS),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import struct
@@ -16,6 +17,7 @@ from wsproto.frame_protocol import CloseReason, FrameProtocol, Opcode
 
 from smoker_diagnosis.state import encode
 from smoker_echo.stamp_packet import ReflectorPacket, SenderPacket, pack_reflector, pack_sender
+from smoker_prober.bandwidth import wire
 from smoker_prober.kernel import error_queue, timestamping
 from tests.diagnosis.mesh import Cluster, nodes
 
@@ -148,4 +150,39 @@ _MASKED = b"\x81\x84\0\0\0\0PING\x89\x80\0\0\0\0\x88\x82\0\0\0\0\3\xe8"
 WEBSOCKET_REQUESTS = (
     _KEY + b"\r\n" + _MASKED,
     _KEY + b"Sec-WebSocket-Protocol: a, b\r\nSec-WebSocket-Extensions: permessage-deflate; x=y\r\n\r\n\x82\x80\0\0\0\0",
+)
+
+BANDWIDTH = (
+    wire.request(wire.Request(wire.UP, wire.MOST_BYTES, wire.MOST_SECONDS)),
+    wire.request(wire.Request(wire.DOWN, 65_536, 0.05)),
+    wire.done(65_536, 0.05),
+    wire.sent(125e6, 3),
+    wire.block(wire.BUSY),
+)
+
+SERVER, PROBERS = "smoker-server", "smoker-prober"
+_PORTS = {"tcp-echo": 8080, "udp-echo": 8081, "http-echo": 8082, "stamp": 8062, "dns": 53, "bandwidth": 8063}
+
+
+def _slice(service: str, family: str, address: str) -> bytes:
+    endpoint = {
+        "addresses": [address],
+        "nodeName": "node-1",
+        "zone": "a",
+        "targetRef": {"kind": "Pod", "name": "pod-1"},
+    }
+    return json.dumps(
+        {
+            "metadata": {"name": service, "labels": {"kubernetes.io/service-name": service}},
+            "addressType": family,
+            "ports": [{"name": name, "port": port, "protocol": "UDP"} for name, port in _PORTS.items()],
+            "endpoints": [endpoint | {"conditions": {"ready": True, "serving": True, "terminating": False}}],
+        }
+    ).encode()
+
+
+API_OBJECTS = (
+    _slice(PROBERS, "IPv4", "10.0.0.1"),
+    _slice(SERVER, "IPv6", "fd00::1"),
+    json.dumps({"metadata": {"resourceVersion": "7"}, "spec": {"holderIdentity": "node-1"}}).encode(),
 )

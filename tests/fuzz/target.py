@@ -10,7 +10,7 @@ import sys
 import atheris
 from loguru import logger
 
-OURS = ("smoker_common", "smoker_diagnosis", "smoker_echo", "smoker_outcome", "smoker_prober")
+OURS = ("smoker_common", "smoker_diagnosis", "smoker_echo", "smoker_kube", "smoker_outcome", "smoker_prober")
 THEIRS = ("asn1crypto", "dns", "h11", "h2", "hpack", "hyperframe", "wsproto", "yaml")
 
 
