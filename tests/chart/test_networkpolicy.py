@@ -337,8 +337,10 @@ def test_further_targets(helm: Helm) -> None:
             "targets": {"ns": {"probe": "dns", "host": "192.0.2.1"}},
             "config": {"probes": {"dns": {"transport": "tls"}}},
         },
+        {"targets": {"ns": {"url": "dns://192.0.2.1/x.example", "dns": {"transport": "tls"}}}},
+        {"targets": {"ns": "dns://192.0.2.1/x.example"}, "config": {"probes": {"dns": {"transport": "tls"}}}},
     ],
-    ids=["by URL", "by its options", "by those of all"],
+    ids=["by URL", "by its options", "by those of all", "of a URL by its options", "of a URL by those of all"],
 )
 def test_dns_over_tls(helm: Helm, prober: dict[str, Any]) -> None:
     """A server over TLS without a port is reached at 853, not at 53."""

@@ -104,9 +104,9 @@ to:
 {{- end -}}
 
 {{/*
-The ports of these targets, entries of the plan, as a YAML list of {port, protocol}. A probe over UDP may go on over TCP. A target that is
-named by its probe has the port of the protocol over TLS if its own options say `tls: true` or `transport: tls`, or those of its probe
-under `prober.config.probes`; of URLs `transport=tls` in the query says it.
+The ports of these targets, entries of the plan, as a YAML list of {port, protocol}. A probe over UDP may go on over TCP. A target without a
+port has that of the protocol over TLS if its own options say `tls: true` or `transport: tls`, or the query of its URL says `transport=tls`, or
+the options of its probe under `prober.config.probes` do. Those cannot say `tls: true` of a URL, whose scheme says it.
 */}}
 {{- define "smoker.targetPorts" -}}
 {{- $known := .root.Files.Get "probes.yaml" | fromYaml -}}
@@ -114,18 +114,22 @@ under `prober.config.probes`; of URLs `transport=tls` in the query says it.
 {{- range .targets }}
 {{- $of := dict -}}
 {{- $port := .port -}}
-{{- $tls := false -}}
+{{- $probe := .probe -}}
+{{- $asked := "" -}}
 {{- if .url -}}
 {{- $url := urlParse .url -}}
 {{- $of = get $known.schemes $url.scheme | default dict -}}
+{{- $probe = $of.probe -}}
 {{- $port = regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) -}}
-{{- $tls = regexMatch "(^|&)transport=tls(&|$)" ($url.query | default "") -}}
+{{- $asked = regexFind "(tls|tcp|udp)$" (regexFind "(^|&)transport=(tls|tcp|udp)" ($url.query | default "")) -}}
 {{- else -}}
 {{- $of = get $known.probes .probe | default dict -}}
-{{- $own := get . .probe | default dict -}}
-{{- $common := get $defaults .probe | default dict -}}
-{{- $tls = or (ternary $common.tls $own.tls (kindIs "invalid" $own.tls)) (eq ($own.transport | default $common.transport) "tls") -}}
 {{- end -}}
+{{- $own := get . ($probe | default "") | default dict -}}
+{{- $common := get $defaults ($probe | default "") | default dict -}}
+{{- $tls := $own.tls -}}
+{{- if and (kindIs "invalid" $tls) (not .url) }}{{ $tls = $common.tls }}{{ end -}}
+{{- $tls = or $tls (eq ($own.transport | default $asked | default $common.transport | default "") "tls") -}}
 {{- with $port | default (and $tls $of.tlsPort) | default $of.port }}
 - {port: {{ int64 . }}, protocol: TCP}
 {{- if eq $of.transport "udp" }}

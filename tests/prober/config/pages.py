@@ -129,15 +129,16 @@ def ports() -> str:
     ]
     lines += [_transport(name, probe, probe.default_port, _over_tls(probe)) for name, probe in PROBES.items()]
     lines += ["schemes:"]
-    for probe in PROBES.values():
-        # Of two schemes, the second is the one over TLS; with one, the query can say it.
-        tls_port = _over_tls(probe) if len(probe.schemes) == 1 else None
-        lines += [_transport(scheme, probe, _usual(probe, scheme), tls_port) for scheme in probe.schemes]
+    for name, probe in PROBES.items():
+        for scheme in probe.schemes:
+            port, tls_port = _usual(probe, scheme), _over_tls(probe)
+            lines.append(_transport(scheme, probe, port, None if tls_port == port else tls_port, name))
     return "\n".join(lines) + "\n"
 
 
-def _transport(name: str, probe: Probe, port: int | None, tls_port: int | None = None) -> str:
-    found = {"transport": probe.transport, "port": port, "tlsPort": tls_port}
+def _transport(name: str, probe: Probe, port: int | None, tls_port: int | None, of: str | None = None) -> str:
+    """Return a row. `of`: the probe of a scheme, under whose name a target has its options."""
+    found = {"probe": of, "transport": probe.transport, "port": port, "tlsPort": tls_port}
     return f"  {name}: {{{', '.join(f'{key}: {value}' for key, value in found.items() if value is not None)}}}"
 
 

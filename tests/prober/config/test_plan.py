@@ -63,6 +63,7 @@ targets:
   - {name: i, probe: connect, host: i, port: 5, http: {path: /}}
   - {name: J, url: "c=tcp://j:1"}
   - nothing
+  - {name: k, url: "https://k/", http: {tls: false}}
 """
 
 
@@ -108,6 +109,14 @@ def test_every_key_is_read() -> None:
         (b"targets: [{probe: websocket, host: h, websocket: {tls: true}}]", 443),
         (b"targets: [{probe: websocket, host: h}]", 80),
         (b"targets: [{probe: tls, host: h}]", 443),
+        (b'targets: [{url: "dns://h/x.example"}]', 53),
+        (b'targets: [{url: "dns://h/x.example", dns: {transport: tls}}]', 853),
+        (b'targets: [{url: "dns://h:53/x.example", dns: {transport: tls}}]', 53),
+        (b'targets: [{url: "dns://h/x.example"}]\nprobes: {dns: {transport: tls}}', 853),
+        (b'targets: [{url: "dns://h/x.example?transport=tcp"}]\nprobes: {dns: {transport: tls}}', 53),
+        (b'targets: [{url: "http://h/", http: {tls: true}}]', 443),
+        (b'targets: [{url: "http://h/"}]\nprobes: {http: {tls: true}}', 80),
+        (b'targets: [{url: "wss://h/"}]', 443),
     ],
 )
 def test_the_usual_port_is_that_of_the_options(content: bytes, port: int) -> None:
@@ -148,6 +157,7 @@ def test_all_mistakes_at_once_with_their_lines() -> None:
         20,
         20,
         21,
+        22,
     ]
     said = "\n".join(text for _line, text in found)
     for words in (
@@ -170,6 +180,7 @@ def test_all_mistakes_at_once_with_their_lines() -> None:
         "targets[8].name: 'J' is not a name",
         "targets[8].url: 'c=tcp://j:1' is not one of",
         "targets[9]: a map is needed here, with name, probe",
+        "targets[10]: tls: false beside a URL over TLS",
     ):
         assert words in said
 

@@ -35,8 +35,10 @@ def _name(text: str) -> str:
 
 
 def _url(text: str) -> External:
+    """Return the target of a URL; its port is 0 where the URL names none, because further options decide it."""
     try:
-        return externals.of_url(text)[1] if not text.partition(":")[0].count("=") else _no_url(text)
+        found = externals.of_url(text)[1] if not text.partition(":")[0].count("=") else _no_url(text)
+        return found if externals.names_port(text) else found._replace(port=0)
     except InvalidHost as why:
         raise ValueError(str(why)) from why
 
@@ -108,12 +110,14 @@ def _target(reader: Reader, node: Node, at: str, defaults: Any) -> tuple[str, Ex
     keys, of_probes = _entry(reader, node, at)
     url = keys.url
     probe = keys.probe or (url.probe if url is not None else "")
-    host, port = (keys.host, keys.port) if url is None else (url.host, url.port)
+    host, port = (keys.host, keys.port) if url is None else (url.host, url.port or None)
     if probe and not host:
         host = _usual_host(probe)
     for wrong in _contradictions(keys) if len(reader.mistakes) == mistakes else ():
         reader.wrong(node, at, wrong)
     given = _options(reader, probe, of_probes, at, _begin(probe, url, defaults))
+    if url is not None and getattr(url.options, "tls", False) and not getattr(given, "tls", True):
+        reader.wrong(node, at, "tls: false beside a URL over TLS")
     if probe and port is None:
         port = PROBES[probe].usual_port(given)
     if len(reader.mistakes) > mistakes or port is None:

@@ -74,6 +74,12 @@ def of_url(entry: str) -> tuple[str, External]:
     return match["name"] or authority(place, port), External(probe, place, port, options)
 
 
+def names_port(entry: str) -> bool:
+    """Return whether an entry that `of_url` reads names its port."""
+    match = _ENTRY.fullmatch(entry)
+    return match is not None and match["port"] is not None
+
+
 class _Targets(Kind):
     def __call__(self, text: str) -> dict[str, External]:
         """Return the targets by name. Raises `InvalidValue` with what is allowed and each wrong entry."""
