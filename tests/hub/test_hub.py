@@ -8,7 +8,8 @@ import pytest
 from smoker_hub import words
 from smoker_hub.incidents import Change
 from smoker_hub.web.now import summary
-from tests.diagnosis.mesh import Cluster, nodes
+from tests.diagnosis.mesh import Cluster, Link, nodes
+from tests.diagnosis.test_traces import trace
 from tests.hub.stand_ins import ManualClock, Prober, hub_of, probers
 
 ERROR = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"
@@ -19,6 +20,10 @@ def become(found: list[Prober], cluster: Cluster) -> None:
     states = {(state.node, state.network): state for state in cluster.states()}
     for prober in found:
         prober.state = states[prober.state.node, prober.state.network]
+
+
+def dead(link: Link) -> bool:
+    return link.touches("node-2") and "pod" in link.plane
 
 
 def test_a_fault_opens_is_told_and_closes(records: list[str]) -> None:
@@ -46,6 +51,46 @@ def test_a_fault_opens_is_told_and_closes(records: list[str]) -> None:
             hub.look()
         assert [change.kind for change in changes] == ["open", "close"]
         assert [line for line in records if line.startswith("INFO CLOSED node-2: ")]
+
+
+def last_hops(records: list[str]) -> list[str]:
+    return [line for line in records if "last hop that answers: " in line]
+
+
+def test_a_trace_that_comes_after_the_opening_is_one_line_of_evidence(records: list[str]) -> None:
+    """The log says the last hop once, with the id of the finding; no finding opens or is sent again."""
+    clock, changes = ManualClock(), list[Change]()
+    with probers(Cluster(nodes(5)).states()) as found:
+        hub = hub_of(found, clock, changes.append)
+        broken = Cluster(nodes(5)).fail(dead)
+        become(found, broken)
+        hub.look()
+        hub.look()
+        assert last_hops(records) == []
+        trace(broken, lambda link: dead(link) and link.target == "node-2", 1, "10.0.0.1")
+        become(found, broken)
+        for _ in range(3):
+            clock.instant += 5.0
+            hub.look()
+        name = changes[0].incident.id
+        (line,) = last_hops(records)
+        assert line.startswith("INFO EVIDENCE node-2: last hop that answers: 10.0.0.1, hop 1 from node-1 to node-2")
+        assert f"'id': '{name}'" in line
+        assert [change.kind for change in changes] == ["open"]
+
+
+def test_a_trace_that_is_known_at_the_opening_is_among_its_lines(records: list[str]) -> None:
+    """The evidence of the opening has the last hop, and no line repeats it."""
+    clock = ManualClock()
+    broken = Cluster(nodes(5)).fail(dead)
+    trace(broken, lambda link: dead(link) and link.target == "node-2", 1, "10.0.0.1")
+    with probers(broken.states()) as found:
+        hub = hub_of(found, clock)
+        for _ in range(4):
+            hub.look()
+            clock.instant += 5.0
+    (line,) = last_hops(records)
+    assert line.startswith("INFO   evidence: last hop that answers: 10.0.0.1, hop 1 from node-1 to node-2")
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ class Incident:
     lasts: bool = False  # whether it is not sure, and has lasted for longer than a round
     opened_date: float | None = None  # of one that a hub before this one opened: the date stays what it was
     resumed: bool = False  # whether it was open before the hub started, and no look has had it since
+    traced: bool = False  # whether its last hops were part of what the hub said of it
     _looks: int = field(default=0, repr=False)  # looks in a row that had it
     _first: float = field(default=0.0, repr=False)  # instant of the first of these
     _seen: int = field(default=0, repr=False)  # of these, the last ones in a row that were sure of it
@@ -150,7 +151,9 @@ class Incidents:
 
     def resume(self, incidents: Iterable[Incident], lapsed: Iterable[Incident] = ()) -> None:
         """Take over what was open when the hub stopped. The next look closes those of `lapsed`, which have an end."""
-        self._live.update({each.id: each for each in incidents})
+        for each in incidents:
+            each.traced = bool(each.finding.last_hops)
+            self._live[each.id] = each
         self._lapsed += lapsed
 
     def look(
@@ -186,6 +189,7 @@ class Incidents:
             beside = any(each.id != finding.id and leaves_paths(each.finding) for each in self.open)
             word = incident.see(finding, now, a_round, beside=beside, repeated=early and not news)
             if word is not None:
+                incident.traced = bool(finding.last_hops)
                 changes.append(Change(word, incident))
         for incident in [each for key, each in self._live.items() if key not in seen]:
             waits = early or incident.id in healing
@@ -231,6 +235,13 @@ class Incidents:
     def open(self) -> list[Incident]:
         """The incidents that are open or clearing, the oldest first."""
         return [each for each in self._live.values() if each.phase in ("open", "clearing")]
+
+    def newly_traced(self) -> list[Incident]:
+        """Return the open incidents of which a trace has found the last hop since they opened, each only once."""
+        found = [each for each in self.open if each.finding.last_hops and not each.traced]
+        for incident in found:
+            incident.traced = True
+        return found
 
     @property
     def suspected(self) -> list[Incident]:

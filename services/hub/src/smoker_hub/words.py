@@ -37,6 +37,14 @@ def log_change(change: Change, cluster: str) -> None:
         _say("INFO", line, {})
 
 
+def log_last_hops(incident: Incident, cluster: str) -> None:
+    """Log where the traces of an open finding end: they come some seconds after it opened."""
+    finding = incident.finding
+    about = {"id": finding.id} | ({"cluster": cluster} if cluster else {})
+    for each in text.last_hops(finding):
+        _say("INFO", f"EVIDENCE {text.place(finding)}: {each}", about)
+
+
 def log_resumed(incident: Incident, cluster: str) -> None:
     """Log a finding that was open when the hub stopped."""
     log_change(Change("open", incident), cluster)

@@ -43,7 +43,7 @@ def evidence(finding: Finding) -> Iterator[str]:
     if finding.offender:
         yield f"{finding.offender} sends the ICMP error"
     yield from _flows(finding)
-    yield from map(_last_hop, finding.last_hops)
+    yield from last_hops(finding)
     yield from finding.notes
     if finding.kind in ("unknown", "unsteady"):
         yield from (_path(each) for each in finding.failing[:SHOWN])
@@ -108,6 +108,11 @@ def _flows(finding: Finding) -> Iterator[str]:
     others = f"; so do some on {more} more {verb(more, 'path', 'paths')}" if more else ""
     where = f"{most.failing} of {most.of} flows from {most.source} to {most.target} always fail"
     yield f"{where}, the others work: one member of an ECMP group or a bond, or connection tracking{others}"
+
+
+def last_hops(finding: Finding) -> Iterator[str]:
+    """Yield where the traces of the failing paths end."""
+    yield from map(_last_hop, finding.last_hops)
 
 
 def _last_hop(last: LastHop) -> str:
