@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from smoker_diagnosis.text import headline, is_fault
 from tests.e2e.accuracy.judge import Verdict, judge
 from tests.e2e.accuracy.lab import Lab
 from tests.e2e.accuracy.noise import noise
+from tests.e2e.accuracy.page import PAGE, publish
 from tests.e2e.accuracy.rows import ROWS, Row
 from tests.e2e.cluster import Namespace, nodes
 from tests.e2e.release import Release
@@ -125,6 +127,13 @@ def _seconds(time: float) -> str:
     return "not in time" if math.isinf(time) else f"{time:.0f} s"
 
 
+def title(lab: Lab, share: float) -> str:
+    """Return what the table measures: the size of the cluster, the prober's pace, the noise."""
+    state = lab.states()[0]
+    pace = f"{len(lab.nodes)} nodes, an interval of {state.interval:g} s, a timeout of {state.timeout:g} s"
+    return f"{pace}, {100 * share:g} % loss everywhere and single paths that break" if share else pace
+
+
 def main() -> int:
     """Return 0 if every row is right."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -137,8 +146,10 @@ def main() -> int:
         default=0.0,
         help="share of packets that every node loses; a path breaks now and then, too",
     )
+    parser.add_argument("--write", action="store_true", help="put the table into docs/accuracy.md")
     parser.add_argument("--patience", type=float, default=FOR, help="seconds to name a fault")
     chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))  # so that the cluster is healed
     lab = Lab(Release(chosen.release, Namespace(chosen.namespace), "helm"), nodes())
     outcomes = []
     with noise(lab, chosen.noise) if chosen.noise else nullcontext():
@@ -155,6 +166,8 @@ def main() -> int:
                 flush=True,
             )
     print(table(outcomes))
+    if chosen.write:
+        publish(PAGE, title(lab, chosen.noise), table(outcomes))
     return 0 if all(each.word == "right" for each in outcomes) else 1
 
 
