@@ -156,37 +156,38 @@ def test_a_suspicion_is_looked_at_soon() -> None:
     with probers(Cluster(nodes(5)).states()) as found:
         hub = hub_of(found, clock)
         hub.look()
-        hub.took = 0.25
+        hub.used = 0.25
         assert hub.pause == 5.0
         become(found, Cluster(nodes(5)).fail(lambda link: link.touches("node-2")))
         hub.look()
-        hub.took = 0.01
+        hub.used = 0.01
         assert hub.pause == 1.0
         hub.look(early=True)
         assert not hub.incidents.open, "the same results"
+        hub.used = 0.01
         assert hub.pause == 1.0
         become(found, Cluster(nodes(5)).fail(lambda link: link.touches("node-2"), ago=17.0))
         hub.look(early=True)
         assert len(hub.incidents.open) == 1
         clock.instant += 60.0
         hub.look()
-        hub.took = 0.25
+        hub.used = 0.25
         assert hub.pause == 5.0
 
 
 def test_looks_that_are_dear_come_no_sooner() -> None:
-    """Early looks take at most a hundredth of the hub's time at rest, and a tenth while a fault is suspected."""
+    """Early looks take at most a hundredth of a CPU at rest, and a tenth while a fault is suspected."""
     clock = ManualClock()
     with probers(Cluster(nodes(5)).states()) as found:
         hub = hub_of(found, clock)
         hub.look()
-        for took, pause in ((0.001, 1.0), (0.025, 2.5), (0.2, 5.0)):
-            hub.took = took
+        for used, pause in ((0.001, 1.0), (0.025, 2.5), (0.2, 5.0)):
+            hub.used = used
             assert hub.pause == pause
         become(found, Cluster(nodes(5)).fail(lambda link: link.touches("node-2")))
         hub.look()
-        for took, pause in ((0.01, 1.0), (0.25, 2.5), (2.0, 5.0)):
-            hub.took = took
+        for used, pause in ((0.01, 1.0), (0.25, 2.5), (2.0, 5.0)):
+            hub.used = used
             assert hub.pause == pause
 
 

@@ -8,6 +8,7 @@ finds new failures, the next one comes soon in any case: two looks open a findin
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
@@ -26,7 +27,7 @@ from smoker_hub.incidents import A_ROUND, Change, Incident, Incidents
 BLIND = 3  # blind regular looks in a row before a log line: a pod that has just started may have no network yet
 STUCK = 120.0  # seconds without a look after which the hub counts as stuck
 SOON = 1.0  # least seconds from one look to the next
-AT_REST = 0.01  # largest share of the hub's time for looks that come before their interval is over
+AT_REST = 0.01  # largest share of a CPU for looks that come before their interval is over
 CHEAP = 0.1  # the same after a look that suspects a fault
 USUAL = 0.9  # share of the interval: a look that comes sooner is an early one
 AWAITED = 8.0  # seconds for which new failures cause early looks
@@ -72,6 +73,7 @@ class Hub(BaseWork):
         self.looked: float | None = None  # the instant of the last look
         self.looks = 0
         self.took = 0.0  # seconds
+        self.used = 0.0  # seconds of CPU of the last look: a silent prober makes it long, and not dear
         self.blind = False
         self._deaf = 0  # looks in a row with fewer than half of the probers
         self._changes = Changes()
@@ -84,12 +86,12 @@ class Hub(BaseWork):
 
     def look(self, *, early: bool = False) -> None:
         """Look once. `early`: whether the interval since the last regular look is not over; it closes no finding."""
-        begun = self.clock.now()
+        begun, used = self.clock.now(), time.process_time()
         collected = self._collector.look()
         if collected.asked:
             self._take(collected, early=early)
         self.collected, self.looked = collected, self.clock.now()
-        self.took = self.looked - begun
+        self.took, self.used = self.looked - begun, time.process_time() - used
         self.looks += 1
         changed = list(self._changes.look(collected)) if self._follow else []
         for follow in self._follow:
@@ -153,7 +155,7 @@ class Hub(BaseWork):
         if self.blind:
             return self._interval
         expects = self.clock.now() - self._failed < AWAITED or any(each.opens_next for each in self.incidents.suspected)
-        return min(self._interval, max(SOON, self.took / (CHEAP if expects else AT_REST)))
+        return min(self._interval, max(SOON, self.used / (CHEAP if expects else AT_REST)))
 
     def start(self) -> None:
         """Begin to look."""
