@@ -216,6 +216,21 @@ def test_the_date_in_state_and_metrics(ca: Authority, good: Path) -> None:
     assert rows()["smoker_tls_not_after_timestamp_seconds"].kind == "gauge"
 
 
+def test_the_date_of_a_certificate_that_is_not_trusted(ca: Authority, good: Path, tmp_path: Path) -> None:
+    """The hub and the metrics have the date of a certificate of an unknown CA, and of one that has expired."""
+    other = Authority(tmp_path / "other", "other-ca")
+    with s_server(good) as port:
+        unknown = shake(port, Options(ca=str(other.file), expiry_warning=91 * DAY))
+    with s_server(ca.issue("old", days=-1)) as port:
+        expired = shake(port, Options(ca=str(ca.file)))
+    for result in (unknown, expired):
+        assert result.outcome is Outcome.TLS_ERROR
+        assert state_of(result).expires == found(result).not_after
+        (measure,) = found(result).measures
+        assert measure.value == found(result).not_after
+    assert state_of(expired).expires_in < 0 < state_of(unknown).expires_in
+
+
 def test_a_target_that_is_down_keeps_its_date(ca: Authority, good: Path) -> None:
     """A probe that reads no certificate leaves the date in state and metrics; the next certificate replaces it."""
     options = Options(ca=str(ca.file), expiry_warning=91 * DAY)
