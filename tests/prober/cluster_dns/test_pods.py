@@ -25,7 +25,7 @@ from smoker_prober.result import Outcome
 from smoker_prober.target import Path as PathTo
 from smoker_prober.target import Target
 from tests.conftest import eventually
-from tests.kube.fake_api import Step, answer, faking, hold, page
+from tests.kube.fake_api import Step, answer, faking, hold, page, watch
 from tests.prober.probes.name_server import answer as dns_answer
 from tests.prober.probes.name_server import serving
 from tests.prober.targets import HOST, Made, settings_of, variables_for
@@ -159,6 +159,22 @@ def test_pods_come_from_the_api_server(tmp_path: Path, records: list[str]) -> No
     }
     assert watched.pods == [{"node-1": "kube-system/coredns-a", "node-2": "kube-system/coredns-b"}]
     assert records == ["INFO DNS pods changed {'service': 'kube-system/kube-dns', 'known': 2}"]
+
+
+def test_a_service_without_pods_is_said_once(tmp_path: Path, records: list[str]) -> None:
+    """Where the DNS has another Service, one line names the value to set; a pod that comes later is probed."""
+    added = {"type": "ADDED", "object": slice_of(endpoint("node-1", "coredns-a", "10.0.1.1"))}
+    with faking() as fake:
+        api = fake(page(), watch(added))
+        watched = Watched(tmp_path, api.url)
+        watched.work.start()
+        eventually("the pod is known", lambda: watched.hosts)
+        watched.work.close()
+    none, *others = records
+    assert none.startswith("WARNING no ready DNS pods: ")
+    assert "dns.replicas" in none
+    assert "kube-system/kube-dns" in none
+    assert others == ["INFO DNS pods changed {'service': 'kube-system/kube-dns', 'known': 1}"]
 
 
 def test_another_plan_asks_for_other_names_and_other_pods(tmp_path: Path) -> None:

@@ -98,6 +98,7 @@ class DnsPods(BaseWork):
         self._pods: list[DnsPod] = []
         self._watch: Watch[tuple[_Endpoint, ...]] | None = None
         self._started = False
+        self._listed = False  # whether the watch that runs has listed them
 
     def start(self) -> None:
         """Begin to watch the EndpointSlices."""
@@ -108,6 +109,7 @@ class DnsPods(BaseWork):
         dns = self._settings.plan.dns
         if not (self._started and dns.name and dns.replicas.service):
             return
+        self._listed = False
         self._watch = Watch(
             self._api,
             path(dns.replicas.namespace),
@@ -136,13 +138,19 @@ class DnsPods(BaseWork):
             self._apply()
 
     def _changed(self, slices: Mapping[str, tuple[_Endpoint, ...]]) -> None:
-        listed = pods(slices.values())
+        listed, first = pods(slices.values()), not self._listed
+        self._listed = True
+        replicas = self._settings.plan.dns.replicas
+        service = f"{replicas.namespace}/{replicas.service}"
+        if first and not listed:  # on some clusters the Service has another name
+            logger.warning(
+                "no ready DNS pods: the DNS is asked by its Service alone; check dns.replicas", service=service
+            )
         if listed == self._pods:
             return
         self._pods = listed
         self._apply()
-        replicas = self._settings.plan.dns.replicas
-        logger.info("DNS pods changed", service=f"{replicas.namespace}/{replicas.service}", known=len(listed))
+        logger.info("DNS pods changed", service=service, known=len(listed))
 
     def _apply(self) -> None:
         process, dns = self._settings.process, self._settings.plan.dns
