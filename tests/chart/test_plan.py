@@ -11,6 +11,7 @@ from smoker_prober.config.load import read
 from smoker_prober.config.plan import Plan, differences, keys
 
 from .render import ALL, HOST, NO_MESH, Helm, HelmError, merged
+from .schema import SCHEMA, entry, resolved
 
 
 def plan_of(helm: Helm, values: dict[str, Any], release: str = "smoker") -> Plan:
@@ -25,6 +26,54 @@ def plan_of(helm: Helm, values: dict[str, Any], release: str = "smoker") -> Plan
 
 
 DNS = ("dns.name", "dns.replicas.service")
+#: The values that set a key of the plan, whose limits are those of the key.
+VALUES = {
+    "prober.intervalSeconds": "interval",
+    "prober.timeoutSeconds": "timeout",
+    "prober.latency": "latency",
+    "prober.trace": "trace",
+    "prober.probes": "service.probes",
+    "prober.udpPackets": "probes.udp.packets",
+    "prober.mtuIntervalSeconds": "probes.udp.mtuInterval",
+    "prober.flows": "probes.udp.flows",
+    "prober.keptFlow": "probes.udp.keptFlow",
+    "prober.probeApiServer": "apiServer",
+    "mesh.peers": "mesh.peers",
+    "bandwidth.enabled": "bandwidth.enabled",
+    "bandwidth.intervalSeconds": "bandwidth.every",
+    "bandwidth.bytes": "bandwidth.bytes",
+    "bandwidth.durationSeconds": "bandwidth.duration",
+}
+#: Keys of the plan whose values say more than the key: names, ports, levels and targets.
+OTHER = ("service.host", "service.ports", "mesh.probes", "logLevel", "dns", "targets")
+
+
+def limits(node: dict[str, Any]) -> dict[str, Any]:
+    """Return what a part of a schema allows. Of a duration that is the number of seconds."""
+    plain = resolved(node)
+    plain = next((each for each in plain.get("anyOf", ()) if each.get("type") == "number"), plain)
+    of = {name: plain[name] for name in ("minimum", "maximum", "enum") if name in plain}
+    return of | ({"items": plain["items"]["enum"]} if "items" in plain else {})
+
+
+@pytest.mark.parametrize(("value", "key"), VALUES.items())
+def test_limits_of_values(value: str, key: str) -> None:
+    """A value of the chart has the limits and the words of the key of the plan that it sets."""
+    assert limits(entry(value)) == limits(entry_of_plan(key))
+
+
+def entry_of_plan(key: str) -> dict[str, Any]:
+    """Return what the schema of the plan says of a dotted key."""
+    node: dict[str, Any] = SCHEMA["definitions"]["plan"]
+    for step in key.split("."):
+        node = node["properties"][step]
+    return node
+
+
+def test_every_key_of_the_plan_has_a_value() -> None:
+    """Only the options of targets' probes are keys that no value sets; `prober.config` sets them."""
+    planned = {key.name for key in keys() if not key.name.startswith("probes.") or key.name.startswith("probes.udp.")}
+    assert planned - {name for name in planned if name.startswith(OTHER)} == set(VALUES.values())
 
 
 def test_the_default_plan(any_helm: Helm) -> None:
