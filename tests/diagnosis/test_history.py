@@ -30,6 +30,17 @@ def some_of_a_node(link: Link) -> bool:
     return link.target == "node-2" and link.plane == "pod" and link.source in ("node-1", "node-20", "node-19")
 
 
+def test_two_failures_with_working_probes_between_them_name_no_node() -> None:
+    """A UDP path of node-18 has failed for 24 s and another one for 5 s: what worked since the first one counts."""
+    mesh = Cluster(nodes(20), host=False, families=("ipv4", "ipv6"), services=False)
+    mesh.fail(lambda link: link == Link("node-18", "node-19", "pod", "ipv6"), ["udp"], ago=24.0, rounds=1)
+    mesh.fail(lambda link: link == Link("node-11", "node-18", "pod", "ipv4"), ["udp"], ago=5.0, rounds=1)
+    assert mesh.findings() == []
+    both = Cluster(nodes(20), host=False, families=("ipv4", "ipv6"), services=False)
+    both.fail(lambda link: link.touches("node-18"), ["udp"], ago=5.0, rounds=1)
+    assert [each[:3] for each in named(both.findings())] == [("fault", "node", ("node-18",))]
+
+
 def test_what_fails_everywhere_by_chance_blames_no_node() -> None:
     """Three paths to one node that fail once are a fault in a mesh without other failures.
 

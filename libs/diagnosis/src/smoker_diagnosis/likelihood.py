@@ -20,7 +20,7 @@ TRIES = 2  # packets in a row that a TCP probe must lose to fail: it sends again
 ENOUGH = 1.9  # failing paths (two, with room for rounding); with fewer, some must have failed twice:
 TWICE = 0.3  # this share of the failing probes
 TOGETHER = 0.1  # seconds: probes of one turn begin within them, and a fault rarely begins just between them
-OLDER = 0.8  # share of the failures that began since the fault did; a few older ones may have another cause
+OLDER = 0.8  # share of the failures that began since the fault did, rounded up; an older one may have another cause
 
 
 class Odds:
@@ -125,7 +125,7 @@ class Table:
             for bit in cell.failing(ECHO | LARGE)
             if (id(cell), bit) in self._left
         )
-        return ages[int(OLDER * (len(ages) - 1))] if ages else 0.0
+        return ages[math.ceil(OLDER * (len(ages) - 1))] if ages else 0.0
 
     def _count(self) -> None:
         """Count the results by key: there are thousands of results and few keys."""
