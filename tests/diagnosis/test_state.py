@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from smoker_diagnosis.state import State, decode, encode
+from smoker_diagnosis.state import PEER, LastFailure, PathState, State, decode, encode
 from tests.diagnosis.mesh import Cluster, nodes
 
 
@@ -47,6 +47,36 @@ def test_equal_words_of_all_states_are_one_object() -> None:
     heard = [each.node for state in states for each in state.heard]
     assert heard
     assert len({id(word) for word in heard}) == len(set(heard))
+
+
+def test_equal_figures_of_all_states_are_one_object() -> None:
+    """Round-trip times, counts of failures and their causes, which often repeat, are one object each."""
+
+    def prober(node: str, at: float) -> State:
+        failed = LastFailure(at, "timeout", 2, "no answer within 5 s")
+        one = PathState(PEER, "node-9", "pod", "ipv4", "udp", last="timeout", at=at, failures={"timeout": 3})
+        one = msgspec.structs.replace(one, error=failed.error, last_failure=failed, rtt_p50=0.000314, rtt_p99=0.000628)
+        return State(node=node, at=at, interval=30.0, timeout=5.0, paths=[msgspec.structs.replace(one, large_at=at)])
+
+    documents = [encode(prober(f"node-{number}", 1000.0 + number)) for number in range(2)]
+    (first,), (second,) = (decode(each).paths for each in documents)
+    assert (first, second) == tuple(prober(f"node-{number}", 1000.0 + number).paths[0] for number in range(2))
+    for field in ("failures", "error", "rtt_p50", "rtt_p99"):
+        assert getattr(first, field) is getattr(second, field), field
+    assert first.last_failure is not None
+    assert second.last_failure is not None
+    assert first.last_failure.error is second.last_failure.error is second.error
+    assert first.large_at is first.at
+
+
+def test_long_names_of_failures_are_not_kept() -> None:
+    """A document with absurd outcomes is read as it is, and nothing of it outlives its state."""
+    (state, *_) = Cluster(nodes(3)).states()
+    strange = msgspec.structs.replace(state.paths[0], failures={"x" * 100_000: 1, "timeout": 2})
+    document = encode(msgspec.structs.replace(state, paths=[strange]))
+    first, second = decode(document), decode(document)
+    assert first.paths == second.paths == [strange]
+    assert first.paths[0].failures is not second.paths[0].failures
 
 
 def test_places_of_pods_are_one_object() -> None:

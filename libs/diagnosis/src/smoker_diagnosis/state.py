@@ -14,10 +14,11 @@ import msgspec
 from msgspec.structs import force_setattr
 
 VERSION = 1
-WORDS = ("target", "plane", "family", "probe", "zone", "last", "offender")  # fields of a path that repeat
+WORDS = ("target", "plane", "family", "probe", "zone", "last", "offender", "error")  # fields of a path that repeat
+RTTS = ("rtt_p50", "rtt_p99")  # they repeat, too: a prober rounds them to microseconds
 ZERO = 0.0  # shared: each float that is decoded is an object of its own
-NO_FAILURES: dict[str, int] = {}  # shared, and never changed
 SMALL = 256  # Python has one object for each integer up to this
+SHORT = 64  # characters in the outcomes of failures that are shared
 PLACES = ("echoes", "dns_pods")  # fields of a state that most probers know alike
 LARGEST = 64 * 1024 * 1024  # bytes of a document that `decode` reads
 
@@ -226,17 +227,40 @@ def _share_path(path: PathState) -> None:
     for field in _FLOATS:
         if not getattr(path, field):
             force_setattr(path, field, ZERO)
+    for field in RTTS:
+        force_setattr(path, field, _one_rtt(getattr(path, field)))
     for field in _INTEGERS:
         if getattr(path, field) > SMALL:
             force_setattr(path, field, _one(getattr(path, field)))
-    if not path.failures:
-        force_setattr(path, "failures", NO_FAILURES)
+    if path.large_at == path.at:  # the last probe also tried a large packet
+        force_setattr(path, "large_at", path.at)
+    _share_failures(path)
+
+
+def _share_failures(path: PathState) -> None:
+    if sum(map(len, path.failures)) <= SHORT:
+        force_setattr(path, "failures", _one_count(tuple(path.failures.items())))
+    if path.last_failure is not None:
+        for field in ("outcome", "error"):
+            force_setattr(path.last_failure, field, intern(getattr(path.last_failure, field)))
 
 
 @lru_cache(maxsize=1024)
 def _one(number: int) -> int:
     """Return one object for equal numbers."""
     return number
+
+
+@lru_cache(maxsize=8192)
+def _one_rtt(seconds: float) -> float:
+    """Return one object for equal round-trip times."""
+    return seconds
+
+
+@lru_cache(maxsize=1024)
+def _one_count(failures: tuple[tuple[str, int], ...]) -> dict[str, int]:
+    """Return one object for equal counts of failures. It is never changed."""
+    return dict(failures)
 
 
 def _reuse(new: list[Any], old: list[Any]) -> None:
