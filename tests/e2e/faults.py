@@ -41,11 +41,16 @@ def _command() -> list[str]:
     return shlex.split(command)
 
 
-def on(node: str, *command: str) -> None:
-    """Run a command in the network namespace of a node."""
+def on(node: str, *command: str) -> str:
+    """Run a command in the network namespace of a node. Return its output."""
+    return run(*inside(node), *command, seconds=30)
+
+
+def inside(node: str) -> list[str]:
+    """Return what to put before a command that shall run in the network namespace of a node."""
     number = re.search(r"\d+$", node)
     assert number, f"{node} has no number"
-    run(*_command(), "node", number[0], *command, seconds=30)
+    return [*_command(), "node", number[0]]
 
 
 @contextmanager

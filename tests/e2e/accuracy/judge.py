@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from smoker_diagnosis.finding import Finding
-from smoker_diagnosis.text import is_fault
+from smoker_diagnosis.text import is_fault, next_steps
 from tests.e2e.accuracy.lab import Lab
 from tests.e2e.accuracy.rows import Expected, Row
 
@@ -48,8 +48,14 @@ def _names(finding: Finding, right: Expected, lab: Lab) -> bool:
         and (right.probes is None or finding.probes == right.probes)
         and (right.families is None or finding.families == right.families)
         and (not right.flows or bool(finding.flows))
+        and (not right.kept_flow or _ends_flow(finding, lab.kept_port))
         and (not right.dns_pod or finding.pod == f"kube-system/{lab.dns_pods()[0].name}")
     )
+
+
+def _ends_flow(finding: Finding, port: int) -> bool:
+    """Return whether the next step is the command that removes the stale entry of the flow from `port`."""
+    return any(each.startswith(f"conntrack -D -p udp --orig-port-src {port} ") for each in next_steps(finding))
 
 
 def _among(finding: Finding, right: Expected, lab: Lab) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -14,12 +15,15 @@ from smoker_diagnosis.finding import Finding
 from smoker_diagnosis.state import State, StateError, decode
 from smoker_hub.web.views import Findings
 from tests.e2e import faults
+from tests.e2e.accuracy import conntrack
 from tests.e2e.cluster import Namespace, Object, addresses, items
 from tests.e2e.release import Release
 from tests.images.command import CommandError, run
 
+UDP_ECHO = 8081
 ADMIN = {"prober": 9464, "host": 19464}
 AT_ONCE = 8  # requests
+PAUSE = 1.0  # seconds between two looks at the flows of a pod
 #: Asked from inside the hub's pod: the way to it from elsewhere is what some faults break.
 ASK = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8083/api/v1/findings', timeout=5).read().decode())"
 #: The same, after a line with the date of that node.
@@ -60,6 +64,7 @@ class Lab:
             node["metadata"]["name"]: node["metadata"]["labels"].get("topology.kubernetes.io/zone", "")
             for node in items("nodes")
         }
+        self.kept_port = 0  # source port of the flow that `stale_flow` broke
         self._undo = ExitStack()
 
     def places(self, names: frozenset[str]) -> frozenset[str]:
@@ -89,8 +94,37 @@ class Lab:
 
     def pod_address(self, node: str) -> str:
         """Return the address of the prober in a pod of `node`."""
+        return str(self._pod(self.prober_of(node))["status"]["podIP"])
+
+    def _pod(self, name: str) -> Object:
+        found: Object = json.loads(self._namespace.kubectl("get", "pod", name, "--output=json"))
+        return found
+
+    def stale_flow(self, node: str) -> None:
+        """Send the kept flow of the prober in a pod of `node` to an address without a pod, as a stale entry does."""
         pod = self.prober_of(node)
-        return str(json.loads(self._namespace.kubectl("get", "pod", pod, "--output=json"))["status"]["podIP"])
+        self.kept_port = self._kept_port(pod)
+        flow = conntrack.flow(node, self.kept_port, UDP_ECHO)
+        assert flow.source in [each["ip"] for each in self._pod(pod)["status"]["podIPs"]], flow
+        assert flow.pod != flow.service, f"not translated: {flow}"
+        self._undo.callback(conntrack.remove, node, flow)
+        conntrack.make_stale(node, flow)
+
+    def _kept_port(self, pod: str) -> int:
+        """Return the source port of the one flow to a UDP echo that stays open in a pod."""
+        ask = ("exec", pod, "--", "sh", "-c", "cat /proc/net/udp /proc/net/udp6")
+        wanted = f":{UDP_ECHO:04X}"
+
+        def ports() -> set[int]:
+            lines = [line.split() for line in self._namespace.kubectl(*ask).splitlines()]
+            return {int(line[1].rpartition(":")[2], 16) for line in lines if line[2].endswith(wanted)}
+
+        found = ports()
+        for _ in range(2):  # those of the probes last for a moment
+            time.sleep(PAUSE)
+            found &= ports()
+        (port,) = found
+        return port
 
     def on(self, node: str, *command: str) -> None:
         """Run a command in a node's network namespace."""
@@ -183,6 +217,11 @@ class Lab:
         service = json.loads(
             self._namespace.kubectl("get", "service", f"{self._release.name}-{component}", "--output=json")
         )
+        return [str(each) for each in service["spec"]["clusterIPs"]]
+
+    def dns_addresses(self) -> list[str]:
+        """Return the cluster addresses of the DNS."""
+        service = json.loads(run("kubectl", "get", "service", "--namespace=kube-system", "kube-dns", "--output=json"))
         return [str(each) for each in service["spec"]["clusterIPs"]]
 
     def dns_pods(self) -> list[DnsPod]:

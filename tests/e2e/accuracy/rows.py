@@ -27,6 +27,7 @@ class Expected:
     kinds: tuple[str, ...] = ("fault",)
     flows: bool = False  # whether it counts flows that always fail, too
     dns_pod: bool = False  # whether it names the first pod of the DNS, too
+    kept_flow: bool = False  # whether it also gives the command that ends the stale flow
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,18 @@ def _dns_replica(lab: Lab) -> None:
 def _dns_of_a_node(lab: Lab) -> None:
     lab.drop(lab.victim, "FORWARD", "-p", "udp", "--dport", "53")
     lab.drop(lab.victim, "FORWARD", "-p", "tcp", "--dport", "53")
+
+
+def _one_of_two_answers(lab: Lab) -> None:
+    # Every second query for AAAA, known by the end of its question (RFC 1035 section 4.1.2), before its translation.
+    six = ("-m", "string", "--algo", "bm", "--hex-string", "|00001c0001|")
+    some = (*six, "-m", "statistic", "--mode", "nth", "--every", "2", "--packet", "0")
+    for address in lab.dns_addresses():
+        lab.drop(lab.victim, "PREROUTING", "-d", address, "-p", "udp", "--dport", "53", *some, table="mangle")
+
+
+def _stale_flow(lab: Lab) -> None:
+    lab.stale_flow(lab.victim)
 
 
 def _some_flows(lab: Lab) -> None:
@@ -277,6 +290,16 @@ ROWS: tuple[Row, ...] = (
         (right("node", "dns", kinds=("dns",), layers="dns_replica", dns_pod=True),),
     ),
     Row("DNS from a node", _dns_of_a_node, (right("node", "victim", kinds=("dns",), layers="dns"),)),
+    Row(
+        "one of two DNS answers at a node",
+        _one_of_two_answers,
+        (right("node", "victim", kinds=("dns",), layers="dns_race"),),
+    ),
+    Row(
+        "stale connection tracking on a node",
+        _stale_flow,
+        (right("node", "victim", kinds=("conntrack",), layers="conntrack", kept_flow=True),),
+    ),
     Row("IPv6 alone at a node", _ipv6_alone, (right(NODE, "victim", families=("ipv6",)),)),
     Row(
         "two at once: an overlay, and UDP elsewhere",
