@@ -1,4 +1,7 @@
-"""The hub on a real cluster: a fault of a node's overlay appears in its log, at the webhook, and in its history."""
+"""The hub on a real cluster: a fault of a node's overlay appears in its log, at the webhook, and in its history.
+
+A further target that is at fault is named, too: a gRPC server that does not serve.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ import pytest
 
 from tests.e2e import faults
 from tests.e2e.cluster import eventually, fresh_namespace
-from tests.e2e.hub import ask
+from tests.e2e.health import Health, health_server
+from tests.e2e.hub import ask, healthy
 from tests.e2e.prometheus import Prometheus, watching
 from tests.e2e.release import FAST, Release
 from tests.images.command import ROOT
@@ -23,14 +27,21 @@ OVERLAY = ("-p", "udp", "--dport", "8472")
 SENT = 'smoker_hub_notifications_total{outcome="sent",receiver="webhook"}'
 
 
-@pytest.fixture
-def release(images: dict[str, object], helm: str, nodes: set[str]) -> Iterator[Release]:
+@pytest.fixture(scope="module")
+def health(nodes: set[str]) -> Iterator[Health]:
+    with health_server(min(nodes)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def release(images: dict[str, object], helm: str, nodes: set[str], health: Health) -> Iterator[Release]:
     """A release on both networks with a round every 5 s; the http-echo receives the webhook's messages."""
     assert len(nodes) >= 4, "these tests need four nodes"
     own = {
         **INTERVAL,
         "hub.notify": [{"type": "webhook", "url": "http://smoker-server:8082/"}],
         "hostNetwork.enabled": True,
+        "prober.targets": {"orders": {"url": health.url}},
         "metrics.podMonitor.intervalSeconds": 1,  # of the Prometheus here
         "metrics.podMonitor.timeoutSeconds": 1,
     }
@@ -91,11 +102,11 @@ def test_an_overlay_breaks_and_heals(release: Release, prometheus: Prometheus) -
         assert (said.returncode, f"FAULT {node}: " in said.stdout) == (1, True), said
     eventually("the fault is over", 60, lambda: says(release, "CLOSED", node))
 
-    def healthy() -> None:
+    def is_well() -> None:
         said = plugin(release, "status")
         assert (said.returncode, said.stdout[:8], said.stderr) == (0, "HEALTHY ", ""), said
 
-    eventually("all is healthy", 60, healthy)  # while it heals, less of the node can fail for a moment
+    eventually("all is healthy", 60, is_well)  # while it heals, less of the node can fail for a moment
     name = hub["metadata"]["name"]
 
     def sent() -> None:
@@ -115,3 +126,13 @@ def test_an_overlay_breaks_and_heals(release: Release, prometheus: Prometheus) -
     assert ask(release, f"summary?at={moment}")["state"] == "faults"
     matrix = ask(release, f"matrix?at={moment}&plane=pod&to={node}")
     assert set(matrix["state"]) - {"o", "l"}, matrix  # a prober without CPU does not count its failures: u
+
+
+def test_a_grpc_server_that_does_not_serve_is_named(release: Release, health: Health) -> None:
+    """The server of grpcio is healthy from every node. Once it answers NOT_SERVING the hub names the target, alone."""
+    healthy(release)
+    health.set("NOT_SERVING")
+    eventually("the target is named", 60, lambda: says(release, "FAULT", "orders"))
+    (view,) = ask(release, "findings")["open"]
+    found = view["finding"]
+    assert (found["kind"], found["scope"]["nodes"], found["outcomes"]) == ("target", ["orders"], ["bad_reply"])

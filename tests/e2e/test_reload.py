@@ -51,7 +51,7 @@ def counters(release: Release) -> dict[tuple[str, str], float]:
     }
 
 
-#: One of each kind that the lab has a server for; none has a gRPC server that is not ours.
+#: One of each kind that a cluster has a server for; test_hub.py has the server of grpcio.
 TARGETS = {
     "page": {"url": "http://smoker-server:8082/", "http": {"expect": {"status": "200"}}},
     "chat": {"url": "ws://smoker-server:8082/ws", "websocket": {"message": "text"}},
