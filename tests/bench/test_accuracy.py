@@ -69,7 +69,7 @@ def test_a_datagram_cut_by_the_capture_keeps_its_length() -> None:
         ip_packet(UDP, bytes(8), fragment=100),
     ],
 )
-def test_what_is_no_whole_head_of_tcp_or_udp_is_left_out(raw: bytes) -> None:
+def test_packets_without_a_whole_tcp_or_udp_header_are_skipped(raw: bytes) -> None:
     """Router solicitations, ICMP, fragments and the like are none of the bench's."""
     assert parse(0, raw) is None
 
@@ -95,7 +95,7 @@ def test_a_syn_sent_twice_has_no_single_truth() -> None:
     assert (exchange.rtt, exchange.network) == (None, None)
 
 
-def test_an_outstanding_answer_is_no_time_of_the_network() -> None:
+def test_an_answer_that_never_came_gives_no_network_time() -> None:
     """Connected, PING sent, nothing back: not answered, though the handshake was."""
     exchange = exchanges([there(0, SYN), back(MS, SYN | ACK), there(2 * MS, ACK, b"PING")], DIRECT.probed)[FAR]
     assert exchange.rtt == pytest.approx(0.001)
@@ -200,7 +200,7 @@ def test_percentiles_are_values_that_were_measured() -> None:
     assert Spread.of([float(n) for n in range(200)]).p99 == 197
 
 
-def test_jobs_and_results_survive_the_way_between_processes() -> None:
+def test_jobs_and_results_survive_the_transfer_between_processes() -> None:
     """A line of JSON each."""
     job = Job("train", ["198.18.0.1"], 1, 0.0, 1.0, 10, 0.5)
     probed = Probed("198.18.0.1", "success", 1.5, 0.5, (0.1, 0.2), "stamp", 2)
@@ -209,7 +209,7 @@ def test_jobs_and_results_survive_the_way_between_processes() -> None:
     assert '"port": 862' in job.dumps()
 
 
-def test_addresses_stay_in_their_network() -> None:
+def test_generated_addresses_stay_in_their_network() -> None:
     """There are 65,536, and no more."""
     assert [DIRECT.address(0), SLOW.address(65_535)] == ["198.18.0.0", "198.19.255.255"]
     with pytest.raises(BenchError):
@@ -217,13 +217,13 @@ def test_addresses_stay_in_their_network() -> None:
 
 
 @pytest.mark.parametrize(("text", "microseconds"), [("50m", 5_000), ("100m", 10_000), ("0.05", 5_000), ("2", 200_000)])
-def test_a_quota_is_so_much_of_a_period(text: str, microseconds: int) -> None:
+def test_a_quota_is_a_share_of_a_period(text: str, microseconds: int) -> None:
     """As Kubernetes writes CPU, on a period of 100 ms."""
     assert quota.parse_quota(text) == microseconds
 
 
 @pytest.mark.parametrize("text", ["9m", "0", "-1", "m", "fast"])
-def test_what_is_no_quota_is_refused(text: str) -> None:
+def test_an_invalid_quota_is_refused(text: str) -> None:
     """Below a millisecond a period the kernel says EINVAL."""
     with pytest.raises(ValueError, match=r"less CPU|could not convert"):
         quota.parse_quota(text)

@@ -38,7 +38,7 @@ def test_without_failures_every_path_works() -> None:
             assert (path.past, path.flaps, path.lossy) == (120, 0, 0)
 
 
-def test_as_much_fails_as_asked_for() -> None:
+def test_the_requested_share_of_probes_fails() -> None:
     """Of the rounds 1 % fail: half of them in all three probes, the others in one."""
     results, failures = history(hour(1e-2, 0).states)
     assert 0.8 < failures / (results * 1e-2 * 2 / 3) < 1.2

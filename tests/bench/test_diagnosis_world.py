@@ -39,7 +39,7 @@ def one(name: str, world: World, seed: int = 0, background: float = 0.0) -> tupl
 
 @pytest.mark.parametrize("size", [3, 5, 20, 100])
 @pytest.mark.parametrize("number", [HOST_WORLD, POD_WORLD, 2])
-def test_healthy(size: int, number: int) -> None:
+def test_a_healthy_world_has_no_failing_path(size: int, number: int) -> None:
     """A healthy world has no failing path, and each result is of the last two intervals."""
     world = make(size, number)
     for state in world.states:
@@ -51,7 +51,7 @@ def test_healthy(size: int, number: int) -> None:
     assert sum(len(state.heard) for state in world.states) == len(world.links)
 
 
-def test_peers() -> None:
+def test_each_node_probes_ten_peers() -> None:
     """From twelve nodes on, each node probes ten peers and ten probe it; every probe of a path is there."""
     world = make(20, HOST_WORLD)
     targets: dict[str, set[str]] = {}
@@ -62,7 +62,7 @@ def test_peers() -> None:
     assert len(list(paths(world.states))) == len(world.links) * len(PROBES)
 
 
-def test_zones_unequal() -> None:
+def test_zones_have_different_sizes() -> None:
     """Zones are of different sizes, and none is empty."""
     world = make(100, POD_WORLD)
     sizes = sorted(len(world.members(zone)) for zone in set(world.zones.values()))
@@ -70,7 +70,7 @@ def test_zones_unequal() -> None:
     assert sizes[0] < sizes[-1]
 
 
-def test_same_again() -> None:
+def test_the_same_arguments_give_the_same_world() -> None:
     """The same arguments give the same world and the same look."""
     first, second = (one("node dead", make(20, HOST_WORLD), 7, 1e-2)[1] for _ in range(2))
     assert [encode(state) for state in first.states] == [encode(state) for state in second.states]
@@ -80,7 +80,7 @@ def test_same_again() -> None:
     ("name", "planes"),
     [("node dead", {"pod", "host", "pod-host", "host-pod"}), ("node overlay dead", {"pod", "host-pod"})],
 )
-def test_node(name: str, planes: set[str]) -> None:
+def test_a_dead_node_fails_every_path_across_it(name: str, planes: set[str]) -> None:
     """A dead node or overlay fails every path of its planes that crosses to or from the node, and no other path."""
     world = make(20, HOST_WORLD)
     assert not world.shape.pod_host_overlay
@@ -91,7 +91,7 @@ def test_node(name: str, planes: set[str]) -> None:
         assert (path.last == "timeout") == hit, (source, path)
 
 
-def test_pair_one_way() -> None:
+def test_a_one_way_fault_of_a_pair() -> None:
     """Where packets from one node to another are lost, both directions of probing fail, and one far end has heard."""
     world = make(5, POD_WORLD)
     fault, look = one("pair, one way", world)
@@ -109,7 +109,7 @@ def test_pair_one_way() -> None:
         assert last_heard(source, target) < INTERVAL + ROUND
 
 
-def test_new_flows() -> None:
+def test_a_stateful_filter_fails_only_new_flows() -> None:
     """A filter with state fails what comes in, and lets answers pass."""
     world = make(5, POD_WORLD)
     fault, look = one("new flows into a node", world)
@@ -118,13 +118,13 @@ def test_new_flows() -> None:
     assert all(path.last == "success" for source, path in paths(look.states) if source == node)
 
 
-def test_one_probe() -> None:
+def test_a_udp_fault_fails_only_udp() -> None:
     """A fault of UDP fails no TCP and no HTTP."""
     _, look = one("UDP at a node", make(20, POD_WORLD))
     assert {path.probe for _, path in paths(look.states) if path.last != "success"} == {"udp"}
 
 
-def test_large() -> None:
+def test_an_mtu_black_hole_has_the_passing_size() -> None:
     """An MTU black hole is a verdict of UDP paths that work otherwise, with the size that passes."""
     _, look = one("MTU black hole at a node", make(5, POD_WORLD))
     found = [path for _, path in paths(look.states) if path.large == "black_hole"]
@@ -132,13 +132,13 @@ def test_large() -> None:
     assert {(path.last, path.passes, path.mtu) for path in found} == {("mtu", 1280, 1450)}
 
 
-def test_family() -> None:
+def test_an_ipv6_fault_fails_no_ipv4() -> None:
     """A fault of IPv6 fails no IPv4."""
     _, look = one("IPv6 at a node", make(20, POD_WORLD))
     assert {path.family for _, path in paths(look.states) if path.last != "success"} == {"ipv6"}
 
 
-def test_policy() -> None:
+def test_a_policy_closes_pods_and_not_the_host_network() -> None:
     """Where all pods are closed, the host network works and everything into pods of other nodes fails."""
     _, look = one("into all pods closed", make(5, HOST_WORLD))
     for source, path in paths(look.states):
@@ -146,7 +146,7 @@ def test_policy() -> None:
             assert (path.last != "success") == (path.plane in ("pod", "host-pod"))
 
 
-def test_loss_direction() -> None:
+def test_lost_packets_are_counted_by_direction() -> None:
     """Lost packets are counted in the direction in which they were lost."""
     fault, look = one("loss 20% into a node", make(20, POD_WORLD), seed=3)
     (node,) = fault.accept[0].nodes
@@ -157,7 +157,7 @@ def test_loss_direction() -> None:
     assert not sum(path.lost for source, path in paths(look.states) if node not in (source, path.target))
 
 
-def test_train() -> None:
+def test_trains_lose_requests_or_answers() -> None:
     """Loss of all requests, of all answers, and of none."""
     chance = random.Random(1)
     assert train(chance, 0.0, 0.0) == (PACKETS, 0, 0, 0)
@@ -165,7 +165,7 @@ def test_train() -> None:
     assert train(chance, 0.0, 1.0)[1] == PACKETS
 
 
-def test_services() -> None:
+def test_a_dead_service_range_fails_one_node() -> None:
     """A Service range that is dead on one node fails that node's Service paths alone; without DNS no name is found."""
     world = make(5, POD_WORLD)
     fault, look = one("Service range dead on a node", world)
@@ -176,7 +176,7 @@ def test_services() -> None:
     assert {path.last for _, path in paths(look.states, "service")} == {"resolve_error"}
 
 
-def test_not_ready() -> None:
+def test_a_not_ready_node_has_no_paths() -> None:
     """A node that is not ready has no paths, no state, and an entry with those that probed it."""
     fault, look = one("node NotReady and gone from the mesh", make(20, POD_WORLD))
     (node,) = fault.accept[0].nodes
@@ -185,7 +185,7 @@ def test_not_ready() -> None:
     assert {left.node for state in look.states for left in state.left} == {node}
 
 
-def test_half_finished() -> None:
+def test_a_new_fault_has_failed_some_of_its_paths() -> None:
     """Soon after its beginning a fault has failed some of its paths, and the others still say what was before."""
     world, chance = make(20, POD_WORLD), random.Random(2)
     fault = KINDS["node dead"].make(world, chance, set())
@@ -197,7 +197,7 @@ def test_half_finished() -> None:
     assert last == {"success", "timeout"}
 
 
-def test_begin() -> None:
+def test_a_path_is_healthy_until_its_fault_begins() -> None:
     """A path is healthy until its fault begins, and its streak begins after that."""
     packet = Packet("a", "b", True, True, True, "ipv4", "tcp", False)
     table = losses(lambda each: float(each.receiver == "b"), packet)
@@ -210,7 +210,7 @@ def test_begin() -> None:
     assert found.heard < NOW - 45.0
 
 
-def test_noise_rate() -> None:
+def test_chance_failures_have_the_requested_rate() -> None:
     """Failures by chance are as many as asked for, and none without a rate."""
     assert not noise.draw(random.Random(1), 1000, 0.0)
     found = noise.draw(random.Random(1), 10_000, 1e-2)
@@ -219,7 +219,7 @@ def test_noise_rate() -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_every_kind(name: str) -> None:
+def test_every_kind_of_fault_makes_a_valid_look(name: str) -> None:
     """Every kind makes a look, in some world, that can be encoded; a fault says what is right."""
     assert ALL_FILES
     for number in range(10):
@@ -234,13 +234,13 @@ def test_every_kind(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_case(name: str) -> None:
+def test_the_text_identifies_the_look(name: str) -> None:
     """The text of a look says which one it is."""
     case = Case((name, "pair"), 20, 1e-5, "half", "1.7")
     assert Case.parse(str(case)) == case
 
 
-def test_confirmation() -> None:
+def test_a_confirmation_counts_in_the_streak_only() -> None:
     """A repeated probe counts in the streak and in no rate; a path that failed by chance mostly works again."""
     packet = Packet("a", "b", True, True, True, "ipv4", "tcp", False)
     table = losses(lambda each: 1.0, packet)
@@ -266,7 +266,7 @@ def named(
     return Named("fault", kind, nodes, (), frozenset({layer}), (), (), others, confidence, "")
 
 
-def test_judge() -> None:
+def test_verdicts_are_classified() -> None:
     """A right name, a wrong layer, a name among others, a missing and a false one are told apart."""
     accept = [Accept("node", ("a",), layers=frozenset({"network"}))]
     truths = [("a is dead", accept, True)]
@@ -284,7 +284,7 @@ def test_judge() -> None:
     assert counts(named("node", "a"), named("pair", "a", "b")) == (1, 1, 0, 0, 1)
 
 
-def test_calibration() -> None:
+def test_each_name_counts_once_by_its_confidence() -> None:
     """Each name counts once in the row of its confidence, as right or false; one of several places has its own row."""
     truths = [("a is dead", [Accept("node", ("a",), layers=frozenset({"network"}))], True)]
     table = Table()

@@ -35,18 +35,18 @@ def missed(picker: mesh.Picker, nodes: int) -> list[str]:
 
 
 @pytest.mark.parametrize("nodes", [10, 100])
-def test_good(nodes: int) -> None:
+def test_the_real_picker_meets_every_goal(nodes: int) -> None:
     """The real picker does all that is asked."""
     assert not missed(picks, nodes)
 
 
-def test_broken() -> None:
+def test_a_bad_picker_misses_the_goals() -> None:
     """If all nodes probe the same few, most dead nodes go unseen; with a choice by rank a change moves every path."""
     assert {"10 out, 10 in", "strongly connected", "three see a dead node in a round"} <= {*missed(first_in_order, 100)}
     assert missed(next_in_order, 100) == ["a move changes ≤ 30 others' edges"]
 
 
-def test_never_seen() -> None:
+def test_a_fault_on_no_probed_path_is_never_seen() -> None:
     """A fault on no probed path is never seen, and one path is not three."""
     waits = mesh.DetectionTimes()
     waits.add([], 0.0)
@@ -56,7 +56,7 @@ def test_never_seen() -> None:
     assert waits.third == [math.inf, math.inf]
 
 
-def test_clock() -> None:
+def test_simulated_rounds_follow_the_schedule() -> None:
     """A node's rounds in the simulation are when the schedule has them."""
     names = ["y", *(str(number) for number in range(1, mesh.ROUNDS))]
     schedule = Schedule(dict.fromkeys(names, print), interval=INTERVAL, longest=TIMEOUT, node="x")
@@ -65,7 +65,7 @@ def test_clock() -> None:
         assert mesh.fires("x", "y", now + schedule._wall) == pytest.approx(due, abs=1e-6)
 
 
-def test_connected() -> None:
+def test_strong_connection_is_recognized() -> None:
     """A circle is strongly connected; a line and two circles are not."""
     circle = {"x": frozenset("y"), "y": frozenset("z"), "z": frozenset("x")}
     assert mesh.strongly_connected(circle)
@@ -75,7 +75,7 @@ def test_connected() -> None:
     )
 
 
-def test_changed() -> None:
+def test_edges_of_the_new_node_are_not_counted() -> None:
     """Edges to or from the node that came are not counted; the one that it took the place of is."""
     before = {"x": frozenset("y"), "y": frozenset("x")}
     assert mesh.changed(before, {"x": frozenset("n"), "n": frozenset("y"), "y": frozenset("x")}) == 1

@@ -134,7 +134,7 @@ def test_this_release_alone(helm: Helm) -> None:
 @pytest.mark.parametrize(
     ("interval", "scrape"), [(30, 30), (2, 60), (60, 2), (0.5, 1), (1, 1), (3600, 240), ("0.5", 1)]
 )
-def test_windows(helm: Helm, interval: float | str, scrape: int) -> None:
+def test_windows_cover_four_rounds_and_scrapes(helm: Helm, interval: float | str, scrape: int) -> None:
     """Every window covers at least four rounds and four scrapes, and at least a few seconds."""
     scraped = {"intervalSeconds": scrape, "timeoutSeconds": 1}
     prober = {"intervalSeconds": interval, "timeoutSeconds": 0.1}
@@ -194,7 +194,7 @@ def test_never_before_a_window(helm: Helm, alert: str) -> None:
         ("SmokerProberStarved", "proberStarved.latenessSeconds", 2.5, "> 2.5"),
     ],
 )
-def test_thresholds(helm: Helm, alert: str, key: str, value: Any, text: str) -> None:
+def test_thresholds_are_in_their_expressions(helm: Helm, alert: str, key: str, value: Any, text: str) -> None:
     """A threshold of the values is in its alert's expression."""
     found = rendered(helm, nested(f"metrics.prometheusRule.{key}", value))
     assert any(text in rule["expr"] for rule in found if rule["alert"] == alert)
@@ -211,7 +211,7 @@ def test_pieces_of_the_past(helm: Helm, past: int, window: str, interval: str) -
 
 
 @pytest.mark.parametrize("alert", ALERTS)
-def test_patience(helm: Helm, alert: str) -> None:
+def test_each_alert_waits_for_its_value(helm: Helm, alert: str) -> None:
     """Each alert waits for as long as its value says; by default longer than the restart of a pod takes.
 
     But for a fault, because the hub has waited before it opened the finding, and for restarts, which are counted.

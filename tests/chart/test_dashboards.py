@@ -22,12 +22,12 @@ def config_maps(helm: Helm, release: str = "smoker") -> list[Object]:
     return dashboards(helm.render(ON, release=release))
 
 
-def test_off(helm: Helm) -> None:
+def test_there_is_no_dashboard_by_default(helm: Helm) -> None:
     """By default there is no dashboard."""
     assert not dashboards(helm.render())
 
 
-def test_one_each(helm: Helm) -> None:
+def test_every_dashboard_has_its_own_config_map(helm: Helm) -> None:
     """Every dashboard has a ConfigMap of its own, named after release and file, with the unchanged file."""
     found = {one["metadata"]["name"]: one for one in config_maps(helm, "lungs")}
     assert set(found) == {f"lungs-{path.stem}" for path in FILES}

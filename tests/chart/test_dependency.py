@@ -48,12 +48,14 @@ def daemonsets(release: Rendered) -> list[str]:
     ],
     ids=str,
 )
-def test_condition(helm: Helm, parent: Path, values: dict[str, Any], expected: list[str]) -> None:
+def test_a_condition_installs_smoker_or_leaves_it_out(
+    helm: Helm, parent: Path, values: dict[str, Any], expected: list[str]
+) -> None:
     """A parent chart's condition installs Smoker or leaves it out, under its own name and under an alias."""
     assert sorted(daemonsets(helm.render(values, chart=parent))) == expected
 
 
-def test_tags(helm: Helm, parent: Path) -> None:
+def test_tags_decide_without_a_condition(helm: Helm, parent: Path) -> None:
     """Tags choose where a condition's value is not set."""
     about = yaml.safe_load((parent / "Chart.yaml").read_text())
     for dependency in about["dependencies"]:

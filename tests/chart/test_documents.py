@@ -44,13 +44,13 @@ def option(command: list[str], name: str) -> str:
     return command[command.index(name) + 1]
 
 
-def test_table() -> None:
+def test_the_values_table_is_up_to_date() -> None:
     """The README's table matches values.yaml; `python tests/chart/values_table.py --write` writes it."""
     assert with_table(README, table(ROWS)) == README
     assert len(ROWS) > 50
 
 
-def test_defaults() -> None:
+def test_defaults_yaml_is_up_to_date() -> None:
     """The chart's defaults.yaml matches values.yaml; the same command writes it."""
     assert defaults(ROWS) == (CHART / "defaults.yaml").read_text()
 
@@ -72,7 +72,7 @@ def test_descriptions_of_a_shared_level() -> None:
         assert found["properties"][key]["properties"]["port"] == {"description": text, "type": "integer"}
 
 
-def test_variables(helm: Helm) -> None:
+def test_the_table_names_the_variable_of_every_setting(helm: Helm) -> None:
     """The table names the variable of every setting, next to the value that sets it."""
     release = helm.render()
     for component in ("tcp-echo", "udp-echo", "http-echo", "prober", "hub"):
@@ -150,7 +150,7 @@ def test_notes_are_whole(helm: Helm, tmp_path: Path) -> None:
         assert all(len(line) <= 130 for line in text.splitlines())
 
 
-def test_lint(helm: Helm) -> None:
+def test_helm_lint_reports_nothing(helm: Helm) -> None:
     """`helm lint --strict` reports nothing about the chart, with any values of ci/."""
     for values in sorted((CHART / "ci").glob("*-values.yaml")):
         said = helm.run("lint", "--strict", str(CHART), "--values", str(values))
@@ -203,7 +203,7 @@ OBJECTS = {
 }
 
 
-def test_objects(helm: Helm) -> None:
+def test_the_table_lists_every_object(helm: Helm) -> None:
     """The README's table of objects lists exactly the objects that the chart can install."""
     others = {"hub": {"history": {"persistence": {"enabled": True}}}, "metrics": {"serviceMonitor": {"enabled": True}}}
     releases = [helm.render(merged(HOST, OBJECTS)), helm.render(others)]

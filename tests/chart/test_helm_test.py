@@ -24,7 +24,7 @@ OF_RUN = {
 }
 
 
-def test_hook(helm: Helm) -> None:
+def test_the_test_pod_stays_readable(helm: Helm) -> None:
     """`helm test` runs a Pod of a fixed name, which only the next test deletes: its log stays readable."""
     for values, name in (({}, "smoker-test"), (ALL, "lungs-test")):
         annotations = helm.render(values).get("Pod", name)["metadata"]["annotations"]
@@ -58,7 +58,7 @@ def test_own_service(helm: Helm) -> None:
     assert release.env("test")["SERVER_HOST"] == "smoker-server"
 
 
-def test_the_hub(helm: Helm) -> None:
+def test_the_test_asks_the_hub(helm: Helm) -> None:
     """The test then asks the hub until the mesh is whole; without a mesh there is no hub."""
     asks = ["once", "--settle", "10", "--no-targets", "--wait", "--hub"]
     for values in ({}, HOST):
@@ -69,7 +69,7 @@ def test_the_hub(helm: Helm) -> None:
     assert helm.render(NO_MESH).container("test")["args"] == asks[:4]
 
 
-def test_a_hub_that_wants_credentials(helm: Helm) -> None:
+def test_helm_test_passes_credentials_to_a_hub_with_a_login(helm: Helm) -> None:
     """The test pod mounts the hub's Secret, and no variable or argument contains any part of it."""
     release = helm.render({"hub": {"auth": {"existingSecret": "smoker-login"}}})
     test = release.container("test")
@@ -79,7 +79,7 @@ def test_a_hub_that_wants_credentials(helm: Helm) -> None:
     assert mount == {"name": "auth", "mountPath": "/etc/smoker/auth", "readOnly": True}
 
 
-def test_the_mesh(helm: Helm) -> None:
+def test_without_a_hub_the_test_asks_the_probers(helm: Helm) -> None:
     """Without a hub the test asks the probers, on the admin ports of both networks, until everything works."""
     once, wait = ["once", "--settle", "10", "--no-targets"], ["--wait"]
     pods, hosts = [*wait, "--mesh", "smoker-prober:9464"], ["--mesh", "smoker-host:19464"]

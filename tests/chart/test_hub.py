@@ -50,7 +50,7 @@ def test_a_claim_outlives_the_pod(helm: Helm) -> None:
     assert "storageClassName" not in helm.render(claimed()).get("PersistentVolumeClaim", "smoker-hub")["spec"]
 
 
-def test_a_claim_of_the_users_own(helm: Helm) -> None:
+def test_an_existing_claim_is_used(helm: Helm) -> None:
     """The hub uses an existing claim, and the chart makes none."""
     values = claimed(existingClaim="mine")
     assert pod_and_volumes(helm, values)[1]["data"]["persistentVolumeClaim"] == {"claimName": "mine"}
@@ -142,13 +142,13 @@ def test_notifications_link_to_the_ingress(helm: Helm) -> None:
         ({**LOGIN, "ingress": {"enabled": True}}, "hub.ingress.hosts: needs at least one host name with"),
     ],
 )
-def test_an_ingress_that_is_refused(any_helm: Helm, hub: dict[str, Any], why: str) -> None:
+def test_an_ingress_without_host_or_login_is_refused(any_helm: Helm, hub: dict[str, Any], why: str) -> None:
     """An Ingress without a login or without a host is refused in one sentence that names the value."""
     with pytest.raises(HelmError, match=why):
         any_helm.render({"hub": hub})
 
 
-def test_an_ingress_without_a_login_is_meant(helm: Helm) -> None:
+def test_an_ingress_without_a_login_must_be_explicit(helm: Helm) -> None:
     """With withoutLogin the chart accepts an Ingress without a login, for controllers with a login of their own."""
     assert helm.render({"hub": {"ingress": {**INGRESS, "withoutLogin": True}}}).of_kind("Ingress")
 

@@ -21,7 +21,7 @@ def ports(release: Rendered, component: str) -> dict[str, tuple[str, int]]:
     return {p["name"]: (p["protocol"], p["containerPort"]) for p in release.container(component)["ports"]}
 
 
-def test_permission(helm: Helm) -> None:
+def test_probers_may_only_read_endpoint_slices(helm: Helm) -> None:
     """Probers and the hub may read the EndpointSlices of their namespace; probers may also list only the DNS pods."""
     for values, name in (({}, "smoker-prober"), (HOST, "smoker-prober"), ({}, "smoker-hub")):
         release = helm.render(values, namespace="net")
@@ -42,7 +42,7 @@ def test_permission(helm: Helm) -> None:
         assert binding["subjects"] == [{"kind": "ServiceAccount", "name": name, "namespace": "net"}]
 
 
-def test_nodes(helm: Helm) -> None:
+def test_the_hub_may_only_read_nodes(helm: Helm) -> None:
     """The hub may read Nodes and nothing else of the cluster; with hub.watchNodes=false not even those."""
     release = helm.render(namespace="net")
     (role,), (binding,) = release.of_kind("ClusterRole"), release.of_kind("ClusterRoleBinding")
@@ -89,7 +89,7 @@ def test_policy_of_the_bandwidth(helm: Helm) -> None:
             assert (8063 in opened) is enabled
 
 
-def test_lease(helm: Helm) -> None:
+def test_replicas_share_one_lease(helm: Helm) -> None:
     """Two replicas share one Lease, which they may create, read and update; one replica has none."""
     release = helm.render({"hub": {"replicas": 2}}, release="lungs")
     name = release.env("hub")["LEASE_NAME"]
@@ -106,7 +106,7 @@ def test_lease(helm: Helm) -> None:
     assert helm.render().env("hub")["LEASE_NAME"] == ""
 
 
-def test_token(helm: Helm) -> None:
+def test_only_probers_and_hub_mount_a_token(helm: Helm) -> None:
     """Only probers and the hub mount a token, of an account that gives none to a pod that does not ask."""
     release = helm.render(HOST)
     assert release.get("ServiceAccount", "smoker-prober")["automountServiceAccountToken"] is False
@@ -236,7 +236,7 @@ def test_no_port_of_a_node_twice(helm: Helm) -> None:
         (merged(HOST, NO_MESH), r"hostNetwork\.enabled: needs mesh\.enabled, because without peers"),
     ],
 )
-def test_what_cannot_be(helm: Helm, values: dict[str, Any], message: str) -> None:
+def test_values_that_fail_on_nodes_are_refused(helm: Helm, values: dict[str, Any], message: str) -> None:
     """Values that would fail on the nodes are refused before installation, in a sentence with their names."""
     with pytest.raises(HelmError, match=message):
         helm.render(values)

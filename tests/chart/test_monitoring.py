@@ -28,7 +28,7 @@ def port_names(pod: Object) -> set[str]:
     return {port["name"] for container in pod["spec"]["containers"] for port in container.get("ports", [])}
 
 
-def test_off(helm: Helm) -> None:
+def test_there_is_no_monitor_by_default(helm: Helm) -> None:
     """By default there is no object that needs the CRDs of the Prometheus operator, and no pod has annotations."""
     release = helm.render()
     assert not [o for o in release.objects if o["apiVersion"].startswith("monitoring.coreos.com/")]
@@ -127,7 +127,7 @@ def test_relabelings(helm: Helm, key: str) -> None:
     assert after["metricRelabelings"] == drop
 
 
-def test_one_monitor(helm: Helm) -> None:
+def test_two_monitors_together_are_refused(helm: Helm) -> None:
     """A PodMonitor together with a ServiceMonitor is refused: Prometheus would count each pod twice."""
     with pytest.raises(HelmError, match=r"metrics\.serviceMonitor\.enabled: excludes metrics\.podMonitor\.enabled"):
         helm.render(merged(MONITORED, BY_SERVICE))

@@ -83,7 +83,7 @@ def test_own_traffic(helm: Helm, prober: str) -> None:
 
 
 @pytest.mark.parametrize(("protocol", "port"), MESH)
-def test_peers(helm: Helm, protocol: str, port: int) -> None:
+def test_only_probers_reach_probers(helm: Helm, protocol: str, port: int) -> None:
     """Probers reach each other, and nothing else reaches them; without a mesh nothing does."""
     release, other = helm.render(ON), helm.render(ON, release="other")
     prober = own(release, "prober")
@@ -105,7 +105,7 @@ def test_peers_on_both_networks(helm: Helm) -> None:
         assert not passes(helm.render(ON), NODE, own(release, echo), protocol, port)
 
 
-def test_the_nodes_addresses_can_be_said(helm: Helm) -> None:
+def test_node_addresses_can_be_given(helm: Helm) -> None:
     """With nodeCidrs only these addresses get in, and probers reach only these on the host network."""
     release = helm.render({**HOST, "networkPolicy": {"enabled": True, "nodeCidrs": ["198.51.100.0/24", "fd77::/64"]}})
     elsewhere, prober = End(address="203.0.113.1"), own(release, "prober")
@@ -118,7 +118,7 @@ def test_the_nodes_addresses_can_be_said(helm: Helm) -> None:
     assert not passes(release, prober, elsewhere, "TCP", 18080)
 
 
-def test_the_mesh_is_asked(helm: Helm) -> None:
+def test_the_test_pod_may_read_the_probers(helm: Helm) -> None:
     """The test pod and the probers reach the probers' admin ports on both networks, however narrow adminFrom is."""
     peer = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
     release = helm.render({**HOST, "networkPolicy": {"enabled": True, "adminFrom": [peer]}})
@@ -131,7 +131,7 @@ def test_the_mesh_is_asked(helm: Helm) -> None:
         assert not passes(release, stranger, own(release, "prober"), "TCP", 9464)
 
 
-def test_probers_of_the_nodes_ask_too(helm: Helm) -> None:
+def test_probers_on_the_host_network_may_read_the_probers(helm: Helm) -> None:
     """With nodeCidrs the probers on the host network reach admin ports.
 
     A range of all addresses does not widen adminFrom.
@@ -148,7 +148,7 @@ ANY = ["0.0.0.0/0", "::/0"]
 
 
 @pytest.mark.parametrize("cidrs", [ANY, ["::/0", "192.0.2.0/24", "0.0.0.0/0"], ["0::/0", "1.2.3.4/0"]], ids=str)
-def test_any_address_is_no_ip_block(helm: Helm, cidrs: list[str]) -> None:
+def test_a_rule_for_any_address_has_no_ip_block(helm: Helm, cidrs: list[str]) -> None:
     """A range of all addresses renders a rule without peers: on Cilium no ipBlock matches a node."""
     values = {**HOST, "networkPolicy": {"enabled": True, "nodeCidrs": cidrs, "apiCidrs": cidrs}}
     release = helm.render(values)
@@ -191,7 +191,7 @@ def test_api_cidrs(helm: Helm) -> None:
 
 
 @pytest.mark.parametrize("echo", ECHO)
-def test_echoes_go_nowhere(helm: Helm, echo: str) -> None:
+def test_echoes_have_no_egress(helm: Helm, echo: str) -> None:
     """An echo service starts no connection: no egress rule allows one, not even to the DNS."""
     for values in (ON, {**HOST, **ON}, ALL):
         release = helm.render(values)
@@ -224,7 +224,7 @@ def test_ports_follow_the_values(helm: Helm) -> None:
     assert passes(helm.render(monitoring), DNS, own(release, "udp-echo"), "TCP", 19464)
 
 
-def test_others_stay_out(helm: Helm) -> None:
+def test_other_pods_are_denied(helm: Helm) -> None:
     """Other pods and other releases do not reach the echo services, and probers reach nothing else."""
     release, other = helm.render(ON), helm.render(ON, release="other")
     for echo, (protocol, port) in ECHO.items():
@@ -293,7 +293,7 @@ def test_no_rule_without_ports(helm: Helm) -> None:
     "key", ["extraFrom", "extraTo", "adminFrom", "dnsPorts", "apiPorts", "apiCidrs", "nodeCidrs", ""]
 )
 @pytest.mark.parametrize("value", [[], None], ids=str)
-def test_no_list_is_empty(helm: Helm, key: str, value: Any) -> None:
+def test_no_list_of_the_policy_is_empty(helm: Helm, key: str, value: Any) -> None:
     """An empty or null value leaves no empty list in a rule, because an empty list allows every peer or port."""
     policy = merged(ALL, {"networkPolicy": {key: value} if key else dict.fromkeys(ALL["networkPolicy"], value)})
     policy["networkPolicy"]["enabled"] = True
@@ -360,7 +360,7 @@ def test_dns_over_tls(helm: Helm, prober: dict[str, Any]) -> None:
     ],
     ids=["by default", "off", "off in the file", "on in the file"],
 )
-def test_a_trace_leaves(helm: Helm, prober: dict[str, Any], traced: bool) -> None:
+def test_a_trace_may_leave(helm: Helm, prober: dict[str, Any], traced: bool) -> None:
     """Where the plan has traces, the packets of one reach the network of a target; without targets there are none."""
     release = helm.render(merged(ON, {"prober": {"targets": {"web": "https://w.example/"}, **prober}}))
     outside = End(address="203.0.113.7")
@@ -380,7 +380,7 @@ def test_helm_test_asks_the_hub(helm: Helm) -> None:
     assert not passes(other, own(other, "test"), own(helm.render(ON), "hub"), "TCP", 8083)
 
 
-def test_hub(helm: Helm) -> None:
+def test_the_hub_reaches_only_what_it_needs(helm: Helm) -> None:
     """The hub reaches the probers' admin ports, DNS and the API server, and no echo; allowFrom says who reaches it."""
     reader, other = (End({}, {"kubernetes.io/metadata.name": name}) for name in ("desk", "other"))
     for values in ({}, {"networkPolicy": {"adminFrom": [{"podSelector": {"matchLabels": {"app": "other"}}}]}}):

@@ -61,7 +61,7 @@ def test_receivers_of_the_hub(helm: Helm) -> None:
         ({"type": "slack", "urlFromSecret": {"name": "a"}}, "key"),
     ],
 )
-def test_receivers_that_cannot_be(helm: Helm, receiver: dict[str, Any], problem: str) -> None:
+def test_invalid_receivers_are_refused(helm: Helm, receiver: dict[str, Any], problem: str) -> None:
     """The chart refuses invalid receivers with the name of the option."""
     with pytest.raises(HelmError, match=problem):
         helm.render({"hub": {"notify": [receiver]}})

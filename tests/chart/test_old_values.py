@@ -43,7 +43,7 @@ def test_every_old_value_works(helm: Helm, old: Path) -> None:
     assert helm.render(without_renamed(read(old / "ci" / "all-values.yaml"))).objects
 
 
-def test_old_defaults_are_no_obstacle(helm: Helm, old: Path) -> None:
+def test_old_default_values_are_accepted(helm: Helm, old: Path) -> None:
     """What --reuse-values brings along, each default of the older chart, is accepted."""
     assert helm.render(read(old / "values.yaml")).objects
 

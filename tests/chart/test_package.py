@@ -37,7 +37,7 @@ def broken_links(chart: Path) -> list[str]:
     return [link for link in inside if not (chart / link).exists()]
 
 
-def test_links(helm: Helm, tmp_path: Path) -> None:
+def test_links_lead_into_the_package_or_the_source(helm: Helm, tmp_path: Path) -> None:
     """In a release's README each link leads into the package, or to the source at that version if it is known."""
     with_source = package(helm, tmp_path / "a", "--source", f"{SOURCE}/")
     assert broken_links(with_source) == []
@@ -86,7 +86,7 @@ def test_null_registry(helm: Helm, tmp_path: Path) -> None:
         assert helm.render(values, chart=chart).container("hub")["image"] == "registry.example/team/smoker-hub:1.2.3"
 
 
-def test_content(helm: Helm, tmp_path: Path) -> None:
+def test_a_package_has_the_licence_and_no_test_files(helm: Helm, tmp_path: Path) -> None:
     """A package contains the licence, and no file that only this repository's tests use."""
     chart = package(helm, tmp_path)
     assert (chart / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
@@ -94,7 +94,7 @@ def test_content(helm: Helm, tmp_path: Path) -> None:
     assert helm.run("lint", "--strict", str(chart))
 
 
-def test_lint_has_nothing_to_recommend(helm: Helm) -> None:
+def test_helm_lint_reports_nothing(helm: Helm) -> None:
     """`helm lint` has no recommendation, such as an icon, and no error."""
     assert "[" not in helm.run("lint", str(CHART))
 

@@ -82,7 +82,7 @@ def test_the_default_plan(any_helm: Helm) -> None:
     assert differences(plan_of(any_helm, NO_MESH, "lungs"), Plan()) == ["service.host", *DNS]
 
 
-def test_values(any_helm: Helm) -> None:
+def test_each_value_reaches_the_plan(any_helm: Helm) -> None:
     """Each value of the plan reaches it; `prober.config` overrides them, and its targets follow the others."""
     plan = plan_of(any_helm, ALL)
     assert (plan.interval, plan.timeout, plan.mesh.peers, plan.log_level) == (10.0, 1.5, 5, "SUCCESS")
@@ -131,7 +131,7 @@ def test_the_volume(helm: Helm) -> None:
     assert "annotations" not in release.pod("prober")["metadata"]
 
 
-def test_variables_that_would_win(helm: Helm) -> None:
+def test_variables_that_override_the_plan_are_refused(helm: Helm) -> None:
     """No pod of a prober has a variable that overrides the plan; extraEnv may not set one."""
     planned = {key.variable for key in keys() if key.variable}
     for component in ("prober", "host", "test"):
@@ -186,7 +186,7 @@ def ports(helm: Helm, values: dict[str, Any]) -> list[tuple[str, int]]:
     return [(port["protocol"], port["port"]) for port in found]
 
 
-def test_the_plan_is_yaml_that_people_read(helm: Helm) -> None:
+def test_the_plan_is_readable_yaml(helm: Helm) -> None:
     """The plan is YAML and not JSON in a string, so `kubectl get configmap` shows it legibly."""
     (found,) = (o for o in helm.render().of_kind("ConfigMap") if "plan.yaml" in o.get("data", ()))
     assert "interval: 30\n" in found["data"]["plan.yaml"]

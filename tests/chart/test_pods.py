@@ -133,7 +133,7 @@ def test_every_node(helm: Helm) -> None:
     assert not {"affinity", "priorityClassName"} & set(spec)
 
 
-def test_tmp(helm: Helm) -> None:
+def test_only_http_echo_has_a_tmp_volume(helm: Helm) -> None:
     """Only http-echo has a volume at /tmp, of limited size."""
     for values, size in (({}, "256Mi"), (ALL, "1Gi")):
         release = helm.render(values)
@@ -146,7 +146,7 @@ def test_tmp(helm: Helm) -> None:
         ] == [f"Deployment {release.component('http-echo')['metadata']['name']}.spec.template.spec"]
 
 
-def test_arguments(helm: Helm) -> None:
+def test_prober_runs_for_ever_and_the_test_pod_once(helm: Helm) -> None:
     """The DaemonSet runs for ever, the test pod once; the echo services have no arguments."""
     release = helm.render()
     assert release.container("prober")["args"] == ["run"]

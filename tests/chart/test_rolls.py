@@ -94,7 +94,7 @@ def rolled(before: Rendered, after: Rendered) -> set[str]:
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_rolls(any_helm: Helm, key: str) -> None:
+def test_a_value_rolls_only_the_workloads_it_concerns(any_helm: Helm, key: str) -> None:
     """A value changes exactly the pod templates of the workloads that it concerns, and it changes something."""
     of_alert = key.endswith(".enabled") and "prometheusRule." in key and key != "metrics.prometheusRule.enabled"
     on = {"enabled": not key.endswith(".enabled") or of_alert}

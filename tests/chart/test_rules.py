@@ -37,7 +37,7 @@ def test_rules_are_valid(helm: Helm, tmp_path: Path, values: dict[str, Any]) -> 
 
 
 @BY_NAME
-def test_cases(any_helm: Helm, tmp_path: Path, path: Path) -> None:
+def test_exactly_the_listed_alerts_fire(any_helm: Helm, tmp_path: Path, path: Path) -> None:
     """In every case exactly the listed alerts fire, with their labels and summaries."""
     values, cases = read(path)
     release = rendered(any_helm, values)

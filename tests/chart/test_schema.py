@@ -216,7 +216,7 @@ URL = Draft7Validator(SCHEMA["definitions"]["url"])
 
 
 @pytest.mark.parametrize("text", hosts.GOOD, ids=ascii)
-def test_a_host_is_one_for_the_schema_too(text: str) -> None:
+def test_the_schema_accepts_every_valid_host(text: str) -> None:
     """`prober.serverHost` and the URLs of `prober.targets` accept every host that the prober accepts."""
     address = f"[{text}]" if ":" in text and "[" not in text else text
     assert HOST.is_valid(text)
@@ -230,7 +230,7 @@ def test_a_host_is_one_for_the_schema_too(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", hosts.BAD, ids=ascii)
-def test_what_can_be_no_host_is_none_for_the_schema(text: str) -> None:
+def test_the_schema_refuses_an_invalid_host(text: str) -> None:
     """A host that the prober refuses is refused before anything is installed."""
     assert not HOST.is_valid(text)
     assert not URL.is_valid(f"tcp://{text}:1")
@@ -241,7 +241,7 @@ def test_what_can_be_no_host_is_none_for_the_schema(text: str) -> None:
 
 
 @pytest.mark.parametrize("port", ["", "0", "65536", "99999", "100000", "+1", "x"])
-def test_what_can_be_no_port_is_none_for_the_schema(port: str) -> None:
+def test_the_schema_refuses_an_invalid_port(port: str) -> None:
     """A port is 1 to 65535, and nothing else."""
     assert not URL.is_valid(f"tcp://web:{port}")
     assert not URL.is_valid(f"http://web:{port}/")

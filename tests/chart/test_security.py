@@ -62,7 +62,7 @@ def listed(without: str = "") -> set[Right]:
     return found
 
 
-def test_rights(helm: Helm) -> None:
+def test_accounts_have_exactly_the_documented_rights(helm: Helm) -> None:
     """The accounts have exactly the rights of the table of tokens, each in its namespace."""
     found = granted(helm.render(EVERYTHING))
     assert found == listed()
@@ -88,7 +88,7 @@ def test_no_mesh(helm: Helm) -> None:
     assert granted(helm.render({"mesh": {"enabled": False}})) == set()
 
 
-def test_tokens(helm: Helm) -> None:
+def test_only_probers_and_hub_mount_a_token(helm: Helm) -> None:
     """Only the probers and the hub mount a token, as in the table."""
     release = helm.render(EVERYTHING)
     with_token = {
@@ -99,7 +99,7 @@ def test_tokens(helm: Helm) -> None:
     assert with_token == {"prober", "host", "hub"}
 
 
-def test_ports(helm: Helm) -> None:
+def test_the_table_lists_every_listening_port(helm: Helm) -> None:
     """Each value that is the port of a pod is in the table of listening ports, and the table names only values."""
     said = set(re.findall(r"`([a-zA-Z.]+)`", section("What listens")))
     keys = {row.key for row in ROWS}

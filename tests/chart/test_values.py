@@ -295,7 +295,7 @@ def test_scheduling(helm: Helm, component: str) -> None:
 
 
 @pytest.mark.parametrize("component", DEFAULT)
-def test_emptied(helm: Helm, component: str) -> None:
+def test_empty_values_leave_fields_out(helm: Helm, component: str) -> None:
     """Optional fields of a pod are absent if their value is empty; null removes single keys of a default map."""
     key = VALUES_KEY.get(component, component)
     empty: dict[str, Any] = {
@@ -309,7 +309,7 @@ def test_emptied(helm: Helm, component: str) -> None:
 
 
 @pytest.mark.parametrize("component", ECHOES)
-def test_spread(helm: Helm, component: str) -> None:
+def test_replicas_spread_over_nodes(helm: Helm, component: str) -> None:
     """By default replicas run on different nodes if possible. So an echo survives the end of one node."""
     key = VALUES_KEY[component]
     (spread,) = helm.render({key: {"replicas": 2}}).pod(component)["spec"]["topologySpreadConstraints"]

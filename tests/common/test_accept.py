@@ -56,7 +56,7 @@ def lines() -> Any:
     logger.remove(sink)
 
 
-def test_a_shortage_of_descriptors_is_waited_out(lines: list[str]) -> None:
+def test_accepting_resumes_after_a_shortage_of_descriptors(lines: list[str]) -> None:
     """Without descriptors clients wait in the backlog and are served later.
 
     One line is logged at the beginning and one at the end.
@@ -76,7 +76,7 @@ def test_a_shortage_of_descriptors_is_waited_out(lines: list[str]) -> None:
     assert sum("accepting connections again" in line for line in lines) == 1
 
 
-def test_a_client_that_left_the_backlog_is_no_error(lines: list[str]) -> None:
+def test_a_client_that_leaves_the_backlog_causes_no_error(lines: list[str]) -> None:
     """ECONNABORTED and similar errors concern the client and are not errors of the server."""
     server = Greeter(tcp_listener("127.0.0.1", 0))
     server.start()

@@ -17,13 +17,13 @@ def ask(path: str, method: str = "GET", why: str = "") -> tuple[str, bytes, dict
     return answer[0], body, dict(answer[1])
 
 
-def test_ok_and_the_reason_why_not() -> None:
+def test_health_paths_answer_ok_or_the_reason() -> None:
     """The endpoint answers 200, or 503 with the reason."""
     assert ask("/readyz")[:2] == ("200 OK", b"ok\n")
     assert ask("/readyz", why="stopping")[:2] == ("503 Service Unavailable", b"stopping\n")
 
 
-def test_an_unknown_path_names_those_that_are() -> None:
+def test_an_unknown_path_lists_the_known_ones() -> None:
     """An unknown path gets a 404 with the list of paths."""
     status, body, _ = ask("/metricsz")
     assert status == "404 Not Found"

@@ -121,7 +121,7 @@ def test_one_client_cannot_take_all(make: Make, kind: type[Echo], listen: str) -
     "end",
     [b"", b"nonsense\r\n\r\n", b"GET / HT", b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"],
 )
-def test_a_connection_leaves_however_it_ends(make: Make, end: bytes) -> None:
+def test_every_closed_connection_is_uncounted(make: Make, end: bytes) -> None:
     """A connection is no longer counted after any end.
 
     It may be closed at once, refused, cut inside the headers, or closed by the server.
@@ -134,7 +134,7 @@ def test_a_connection_leaves_however_it_ends(make: Make, end: bytes) -> None:
     assert server.counts.refused["max_connections"] == 0
 
 
-def test_a_silent_connection_leaves(make: Make) -> None:
+def test_a_silent_connection_is_uncounted(make: Make) -> None:
     """A client that sends nothing is disconnected at its deadline and makes room."""
     server = make(TcpEcho, 1, 1, idle_timeout=0.1)
     with connect(server) as silent:
@@ -143,7 +143,7 @@ def test_a_silent_connection_leaves(make: Make) -> None:
 
 
 @KINDS
-def test_a_flood_is_a_line_a_second(
+def test_a_flood_is_logged_once_a_second(
     make: Make, kind: type[Echo], lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At most one line per second names the limit, the client, and the number of refusals since the last line."""
@@ -187,7 +187,7 @@ def test_the_admin_port_has_limits_of_its_own(start: Start, program: str, variab
     assert page['smoker_admin_refused_total{reason="max_connections_per_client"}'] == 0
 
 
-def test_the_admin_port_refuses_too(start: Start) -> None:
+def test_the_admin_port_closes_connections_beyond_its_limit(start: Start) -> None:
     """One address may have 64 connections to the admin port.
 
     Another address is still answered, and refusals are counted.

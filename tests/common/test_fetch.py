@@ -67,7 +67,7 @@ def failing(serve: Serve, seconds: float = PLENTY, limit: int = LIMIT) -> FetchE
     return caught.value
 
 
-def test_a_body() -> None:
+def test_the_body_is_returned_unchanged() -> None:
     """The request names the host and asks to close the connection; the body is returned unchanged."""
     with serving(saying(answer(b'{"a": [1, null]}'))) as (port, requests):
         assert fetch(HOST, port, PATH, seconds=PLENTY, limit=LIMIT) == b'{"a": [1, null]}'
@@ -90,7 +90,7 @@ def test_a_body() -> None:
     ],
     ids=["byte by byte", "until the end", "HTTP/1.0", "chunks", "1xx before", "more after"],
 )
-def test_a_body_however_it_comes(pieces: list[bytes]) -> None:
+def test_a_body_arrives_in_any_pieces(pieces: list[bytes]) -> None:
     """A body is read with a length, in chunks, or until the peer closes."""
     with serving(saying(*pieces)) as (port, _):
         assert fetch_json(HOST, port, PATH, seconds=PLENTY, limit=LIMIT) == [1]
@@ -132,7 +132,7 @@ def test_a_peer_that_drips_does_not_extend_the_deadline(head: bytes, drip: bytes
     assert error.answered
 
 
-def test_a_deadline_that_the_peer_lets_pass_closes_the_connection() -> None:
+def test_a_missed_deadline_closes_the_connection() -> None:
     """At the deadline the connection is closed, which the peer sees."""
     closed = gevent.event.Event()
 
@@ -149,7 +149,7 @@ def test_a_deadline_that_the_peer_lets_pass_closes_the_connection() -> None:
 
 @pytest.mark.parametrize("flood", [b"x" * 65_536, b"X: y\r\n" * 10_000, b"HTTP/1.1 100 Continue\r\n\r\n" * 3_000])
 @pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: x\r\n", b""])
-def test_a_peer_that_never_stops(head: bytes, flood: bytes) -> None:
+def test_an_endless_answer_is_cut_at_the_limit(head: bytes, flood: bytes) -> None:
     """Nothing is read beyond the limit: of a body, of headers, of interim answers, or of data that is not HTTP."""
 
     def serve(sock: socket.socket) -> None:
@@ -179,7 +179,7 @@ def test_a_peer_that_never_stops(head: bytes, flood: bytes) -> None:
         ([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"], "closed the connection before"),
     ],
 )
-def test_what_is_no_answer(pieces: list[bytes], why: str) -> None:
+def test_a_malformed_answer_is_an_error(pieces: list[bytes], why: str) -> None:
     """Another status (redirects are not followed), another protocol, and a connection that ends early are errors."""
     error = failing(saying(*pieces))
     assert error.why.startswith(why)
@@ -200,14 +200,14 @@ def test_what_is_no_answer(pieces: list[bytes], why: str) -> None:
         (b"{} {}", "does not send JSON: Extra data"),
     ],
 )
-def test_what_is_no_json(body: bytes, why: str) -> None:
+def test_invalid_json_is_an_error(body: bytes, why: str) -> None:
     """Anything that is not JSON is an error of one sentence on one line."""
     error = failing(saying(answer(body)))
     assert error.why.startswith(why)
     assert len(str(error).splitlines()) == 1
 
 
-def test_a_port_where_nobody_listens() -> None:
+def test_a_closed_port_is_an_error() -> None:
     """A closed port is refused at once."""
     with refusing() as port, pytest.raises(FetchError) as caught:
         fetch(HOST, port, PATH, seconds=PLENTY, limit=LIMIT)
@@ -218,7 +218,7 @@ def test_a_port_where_nobody_listens() -> None:
     "host",
     ["nobody.invalid", "a" * 300, "a..b", "", "two words", "a\r\nX: y", "a\0b", "bücher.invalid", "[::1]", "💥" * 70],
 )
-def test_what_is_no_host(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+def test_an_invalid_host_is_an_error(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     """Any error of the look-up becomes a sentence, also a port out of range."""
     if "invalid" in host:
         monkeypatch.setattr(fetching, "getaddrinfo", unknown)
@@ -231,13 +231,13 @@ def unknown(*_: object, **__: object) -> None:
 
 
 @pytest.mark.parametrize("port", [-1, 65_536, 10**30])
-def test_what_is_no_port(port: int) -> None:
+def test_an_invalid_port_is_an_error(port: int) -> None:
     """An invalid port becomes a sentence, too."""
     with pytest.raises(FetchError):
         fetch(HOST, port, PATH, seconds=PLENTY, limit=LIMIT)
 
 
-def test_the_deadline_is_of_the_look_up_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_deadline_includes_the_name_look_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """The deadline also ends a look-up that hangs."""
     monkeypatch.setattr(fetching, "getaddrinfo", lambda *_, **__: gevent.sleep(PLENTY))
     begun = time.monotonic()
@@ -246,7 +246,7 @@ def test_the_deadline_is_of_the_look_up_too(monkeypatch: pytest.MonkeyPatch) -> 
     assert time.monotonic() - begun < PLENTY
 
 
-def test_anothers_timeout_is_not_ours() -> None:
+def test_a_timeout_of_other_code_is_not_swallowed() -> None:
     """A timeout that the caller has set is passed on to the caller."""
     theirs = gevent.Timeout(0.05)
     with serving(lambda _sock: gevent.sleep(PLENTY)) as (port, _), pytest.raises(gevent.Timeout) as caught, theirs:
@@ -254,7 +254,7 @@ def test_anothers_timeout_is_not_ours() -> None:
     assert caught.value is theirs
 
 
-def test_the_second_address_of_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_second_address_of_a_name_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     """If the first address refuses, the next one is tried."""
     with refusing() as closed, serving(saying(answer(json.dumps("ok").encode()))) as (port, _):
         found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (HOST, number)) for number in (closed, port)]
@@ -262,7 +262,7 @@ def test_the_second_address_of_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
         assert fetch_json("two.example", port, PATH, seconds=PLENTY, limit=LIMIT) == "ok"
 
 
-def test_news_alone_are_sent() -> None:
+def test_an_unchanged_body_is_not_sent_again() -> None:
     """A 304 to a request with an ETag means no body; an unrequested 304 is an error."""
     not_modified = b'HTTP/1.1 304 Not Modified\r\nETag: "b"\r\n\r\n'
     with serving(saying(answer(b"{}", "200 OK", 'ETag: "a"'))) as (port, requests):
@@ -276,7 +276,7 @@ def test_news_alone_are_sent() -> None:
 
 
 @pytest.mark.parametrize("tag", ["", "a\u00e4", "x" * 300])
-def test_a_tag_that_fits_no_header_is_none(tag: str) -> None:
+def test_an_etag_that_is_not_a_valid_header_is_ignored(tag: str) -> None:
     """A peer's ETag is sent back only if it is short and in ASCII."""
     reply = answer(b"{}", "200 OK", f"ETag: {tag}")
     with serving(saying(reply)) as (port, _):

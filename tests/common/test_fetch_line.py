@@ -72,7 +72,7 @@ def test_one_connection_for_many_requests(peer: Peer, line: Line) -> None:
     assert (peer.connections, peer.requests) == (1, 5)
 
 
-def test_a_connection_that_the_peer_has_closed(peer: Peer, line: Line) -> None:
+def test_a_connection_that_the_peer_closed_is_replaced(peer: Peer, line: Line) -> None:
     """A request on a connection that the peer has closed opens a new one and succeeds."""
     peer.most = 2
     assert [ask(line).body for _ in range(5)] == [b"{}"] * 5
@@ -89,7 +89,7 @@ def test_a_connection_that_the_peer_has_closed(peer: Peer, line: Line) -> None:
     ],
     ids=["Connection: close", "a second answer", "an extra byte", "HTTP/1.0"],
 )
-def test_a_connection_that_cannot_be_used_again(peer: Peer, line: Line, raw: bytes) -> None:
+def test_a_connection_that_cannot_be_reused_is_replaced(peer: Peer, line: Line, raw: bytes) -> None:
     """After extra bytes the next request opens a new connection, so that they are not taken for its answer."""
     peer.raw = raw
     assert ask(line).body == b"{}"
@@ -110,7 +110,7 @@ def test_after_a_failure_the_connection_is_new(peer: Peer, line: Line) -> None:
     assert peer.connections == 2
 
 
-def test_a_request_on_a_connection_that_is_closed_meanwhile(peer: Peer, line: Line) -> None:
+def test_a_request_fails_if_the_kept_connection_closes(peer: Peer, line: Line) -> None:
     """If the line is closed during a request, the request fails at once and opens no second connection."""
     peer.mute = True
     with contextlib.closing(line):

@@ -21,7 +21,7 @@ def test_a_host_has_one_normal_form(text: str, normal: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", " a", "a\n", *BAD, *BAD_BY_IDNA, *BAD_BY_NUMBER], ids=ascii)
-def test_what_can_be_no_host_is_refused(text: str) -> None:
+def test_an_invalid_host_is_refused(text: str) -> None:
     """Names, addresses, brackets and zones with any mistake are refused, with what is allowed and what is wrong."""
     with pytest.raises(InvalidHost):
         host(text)
@@ -36,9 +36,9 @@ def test_what_can_be_no_host_is_refused(text: str) -> None:
         ("a/b", "it has a path"),
         ("a:80", "it has a port"),
         ("[::1]:80", "it has a port"),
-        ("[::1", "a bracket lacks its other"),
-        ("1.2.3", "it is no IPv4 address, and no name ends with a number"),
-        ("a..b", "a label of it is empty"),
+        ("[::1", "a bracket has no counterpart"),
+        ("1.2.3", "it is not an IPv4 address, and a name cannot end with a number"),
+        ("a..b", "one of its labels is empty"),
         ("☃.net", "IDNA 2008 does not allow it: codepoint U+2603 at position 1 of '☃' not allowed"),
         ("fe80::1", "a link-local address needs its interface, as in fe80::1%eth0"),
     ],
@@ -75,13 +75,13 @@ def test_a_host_with_its_port(text: str, found: tuple[str, int]) -> None:
     NO_HOST_AND_PORT,
     ids=lambda text: ascii(text)[:20],
 )
-def test_what_is_no_host_with_a_port_is_refused(text: str) -> None:
+def test_an_invalid_host_with_port_is_refused(text: str) -> None:
     """No port, a port of 0 or above 65535, no host, and an IPv6 address without brackets are refused."""
     with pytest.raises(InvalidHost):
         host_and_port(text)
 
 
-def test_an_address_is_no_name() -> None:
+def test_an_address_is_not_a_name() -> None:
     """If only an address is allowed, brackets and a zone are accepted and a name is refused."""
     assert [address(text) for text in ("[::1]", "1.2.3.4", "fe80::1%eth0")] == ["::1", "1.2.3.4", "fe80::1%eth0"]
     for text in ("web", "localhost", "bücher.test", "a.0x1"):
@@ -90,7 +90,7 @@ def test_an_address_is_no_name() -> None:
 
 
 @pytest.mark.parametrize("normal", GOOD.values())
-def test_names_and_addresses_are_told_apart(normal: str) -> None:
+def test_names_and_addresses_are_distinguished(normal: str) -> None:
     """Names and addresses are distinguished by the rule of the sockets."""
     try:
         sockaddr(normal.partition("%")[0], 1)
@@ -113,7 +113,7 @@ def test_names_and_addresses_are_told_apart(normal: str) -> None:
         ("::1", "::1"),
     ],
 )
-def test_the_wire_has_ascii_and_no_zone(normal: str, sent: str) -> None:
+def test_the_host_header_is_ascii_without_a_zone(normal: str, sent: str) -> None:
     """On the wire a name has A-labels by IDNA 2008, and no zone, which only this host knows."""
     assert wire(normal) == sent
 
@@ -140,7 +140,7 @@ def test_a_socket_address_has_the_scope_of_its_zone() -> None:
 
 
 @pytest.mark.parametrize("zone", ["no-such-one", "4294967296", "9" * 30])
-def test_an_interface_that_is_not_there(zone: str) -> None:
+def test_a_missing_interface_is_an_error(zone: str) -> None:
     """An unknown interface is an error of this host, in words."""
     with pytest.raises(OSError, match=f"this host has no interface {zone}"):
         sockaddr(f"fe80::1%{zone}", 80)

@@ -129,7 +129,7 @@ def test_http_1_0_closes(serve: Serve) -> None:
         b"garbage\r\n\r\n",
     ],
 )
-def test_what_smuggles_or_is_no_http_is_refused(serve: Serve, request_head: bytes) -> None:
+def test_request_smuggling_and_malformed_http_are_refused(serve: Serve, request_head: bytes) -> None:
     """The request gets a 400, the connection is closed, and the observer gets the reason."""
     served = serve()
     assert served.ask(request_head).startswith(b"HTTP/1.1 400 ")
@@ -168,7 +168,7 @@ def test_a_bad_chunk_is_400(serve: Serve) -> None:
     assert answer.startswith(b"HTTP/1.1 400 ")
 
 
-def test_a_body_that_is_all_framing_is_400(serve: Serve) -> None:
+def test_a_body_of_tiny_chunks_is_400(serve: Serve) -> None:
     """Chunks of one byte with long extensions, and endless trailers, are refused and not read for ever."""
     served = serve()
     served.server.application = _read_to_the_end
@@ -204,7 +204,7 @@ def test_connect_is_refused_once(serve: Serve) -> None:
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
-def test_a_request_that_never_was_has_no_status_of_another(serve: Serve) -> None:
+def test_an_incomplete_request_does_not_inherit_a_status(serve: Serve) -> None:
     """Half a header after a good request is reported with status 0."""
     served = serve()
     with served.connect() as sock:
@@ -215,7 +215,7 @@ def test_a_request_that_never_was_has_no_status_of_another(serve: Serve) -> None
     assert (served.seen[1]["status"], served.seen[1]["sent"]) == (0, 0)
 
 
-def test_headers_byte_by_byte_are_cut_and_hold_nobody_up(serve: Serve) -> None:
+def test_slow_headers_are_cut_and_delay_no_other_client(serve: Serve) -> None:
     """A client that never ends its headers is disconnected after the timeout, and others are served meanwhile."""
     served = serve(timeout=0.3)
     with served.connect() as slow:
@@ -235,7 +235,7 @@ def test_headers_byte_by_byte_are_cut_and_hold_nobody_up(serve: Serve) -> None:
         assert dripping.dead
 
 
-def test_a_body_byte_by_byte_is_cut(serve: Serve) -> None:
+def test_a_slow_body_is_cut(serve: Serve) -> None:
     """The deadline moves with each block of a body, not with each byte."""
     served = serve(timeout=0.3)
     with served.connect() as slow:
@@ -276,7 +276,7 @@ def _endless(env: dict[str, Any], start: Any) -> Iterator[bytes]:
         yield b"x" * 65536
 
 
-def test_an_idle_connection_is_closed_without_a_word(serve: Serve) -> None:
+def test_an_idle_connection_is_closed_without_an_answer(serve: Serve) -> None:
     """A keep-alive connection without a further request is closed, and that is no error."""
     served = serve(timeout=0.3)
     with served.connect() as sock:
@@ -294,8 +294,8 @@ def test_a_client_that_leaves_is_an_error_with_a_cause(serve: Serve) -> None:
             sock.sendall(request)
     eventually("both are told", lambda: len(served.seen) == 2)
     assert {seen["error"] for seen in served.seen} == {
-        "the client closed inside the headers",
-        "the client closed inside the body",
+        "the client closed the connection inside the headers",
+        "the client closed the connection inside the body",
     }
 
 
@@ -315,7 +315,7 @@ def test_a_refused_body_does_not_destroy_the_answer(serve: Serve) -> None:
     assert answer.endswith(b"hello")
 
 
-def test_a_defect_is_500_and_the_server_lives(serve: Serve) -> None:
+def test_an_unexpected_exception_is_500_and_the_server_continues(serve: Serve) -> None:
     """An exception of the application ends only its own request."""
     served = serve()
     assert served.ask(b"GET /fail HTTP/1.1\r\nHost: x\r\n\r\n").startswith(b"HTTP/1.1 500 ")

@@ -86,7 +86,7 @@ def test_an_unknown_method_of_another_version_is_505() -> None:
         *(b"xn--bcher-kva.test", b"a%20b", b"  a \t"),
     ],
 )
-def test_a_host_is_taken(version: bytes, value: bytes) -> None:
+def test_a_valid_host_field_is_accepted(version: bytes, value: bytes) -> None:
     """Names, addresses, a port and an empty value are accepted.
 
     By RFC 9112 section 3.2 a target may have no authority.
@@ -114,7 +114,7 @@ def test_a_host_is_taken(version: bytes, value: bytes) -> None:
         *(b"[:::]", b"[1.2.3.4]", b"u@a", b"a%2", b"a?b", b"a#b", b"a\\b", "b\u00fc.test".encode(), b"a:123456", b"[]"),
     ],
 )
-def test_what_is_no_host_is_400(version: bytes, value: bytes) -> None:
+def test_an_invalid_host_field_is_400(version: bytes, value: bytes) -> None:
     """An invalid Host value is refused in any version (RFC 9112 section 3.2)."""
     assert status(b"GET / HTTP/%s\r\nHost: %s\r\n\r\n" % (version, value)) == BAD
 
@@ -140,7 +140,7 @@ def test_what_is_no_host_is_400(version: bytes, value: bytes) -> None:
         (b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c", "200"),
     ],
 )
-def test_the_host_field_is_needed_once(head: bytes, expected: str) -> None:
+def test_exactly_one_host_field_is_required(head: bytes, expected: str) -> None:
     """HTTP/1.1 needs exactly one Host field, also with an absolute target; HTTP/1.0 needs none."""
     assert status(head + b"\r\n\r\n") == expected
 

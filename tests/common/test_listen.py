@@ -23,7 +23,7 @@ def test_an_empty_host_serves_both_families() -> None:
                     assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
-def test_udp_has_a_socket_a_family_with_one_port() -> None:
+def test_udp_has_one_socket_per_family_on_one_port() -> None:
     """UDP serves both families with the same port number."""
     sockets = udp_sockets("", 0)
     try:
@@ -93,6 +93,6 @@ def test_endpoints_read_as_people_write_them(address: tuple[object, ...], name: 
         (errno.EAFNOSUPPORT, "cannot be opened"),
     ],
 )
-def test_why_a_port_cannot_be_had(number: int, words: str) -> None:
+def test_an_error_says_why_a_port_cannot_be_opened(number: int, words: str) -> None:
     """Each reason why a port cannot be opened has its own words."""
     assert words in bind_error_text(OSError(number, "text"))

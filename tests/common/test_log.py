@@ -106,7 +106,7 @@ def test_the_level_counts_for_both_streams(streams: Streams) -> None:
     ("variables", "coloured"),
     [({"FORCE_COLOR": "1"}, True), ({}, False), ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, False)],
 )
-def test_colour_follows_the_customs(
+def test_colour_follows_no_color_and_force_color(
     streams: Streams, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], coloured: bool
 ) -> None:
     """FORCE_COLOR colours a pipe; NO_COLOR overrides it."""
@@ -119,7 +119,7 @@ def test_colour_follows_the_customs(
     assert ("\x1b[" in streams.err) is coloured
 
 
-def test_above_the_rate_lines_become_one_sum(streams: Streams) -> None:
+def test_lines_above_the_rate_are_summed_in_one_line(streams: Streams) -> None:
     """1,000 events at a rate of 5 give five lines, and one that counts the other 995 and their bytes."""
     streams.configure()
     requests = log.RequestLog("request", "requests", 5)
@@ -131,7 +131,7 @@ def test_above_the_rate_lines_become_one_sum(streams: Streams) -> None:
     assert streams.err.count("\n") == 6
 
 
-def test_the_sum_keeps_the_last_error(streams: Streams) -> None:
+def test_the_summary_line_keeps_the_last_error(streams: Streams) -> None:
     """The sum contains the last error of the events without a line."""
     streams.configure()
     requests = log.RequestLog("datagram", "datagrams", 0)
@@ -152,7 +152,7 @@ def test_errors_have_a_budget_of_their_own(streams: Streams) -> None:
     assert "client=10.0.0.1:6" in streams.err
 
 
-def test_last_words(streams: Streams) -> None:
+def test_the_sum_is_logged_at_the_end(streams: Streams) -> None:
     """The sum is logged when a service ends."""
     streams.configure()
     requests = log.RequestLog("request", "requests", 0)

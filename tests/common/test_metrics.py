@@ -34,7 +34,7 @@ def test_a_registry_knows_its_program_and_process() -> None:
     assert "_created" not in text
 
 
-def test_families_are_written_as_the_format_wants() -> None:
+def test_metric_families_are_valid_exposition_format() -> None:
     """A counter's name ends in _total also in the TYPE line; a family without samples is valid."""
     registry = metrics.registry(PROGRAM)
     registry.register(ManySeries(2))
@@ -44,7 +44,7 @@ def test_families_are_written_as_the_format_wants() -> None:
     assert gauge("smoker_none", "None", []).type == "gauge"
 
 
-def test_a_large_scrape_gives_others_their_turn() -> None:
+def test_a_large_scrape_yields_to_other_greenlets() -> None:
     """During a scrape of thousands of series other greenlets run after every hundred."""
     registry = metrics.registry(PROGRAM)
     registry.register(ManySeries(20 * metrics.BATCH))

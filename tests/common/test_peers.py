@@ -17,7 +17,7 @@ def test_nodes_zones_and_addresses() -> None:
     assert parse("") == ()
 
 
-def test_a_name_may_be_anything() -> None:
+def test_a_node_name_may_contain_any_character() -> None:
     """The address begins after the last equals sign."""
     assert parse("<a/b=c>=localhost:1")[0].node == "<a/b=c>"
 

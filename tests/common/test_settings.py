@@ -65,7 +65,7 @@ def test_a_list_of_words() -> None:
         assert parse(Example, {"WAYS": text})[0].ways == ways
     for text in (",", "road,air"):
         assert parse(Example, {"WAYS": text})[1] == [
-            f"WAYS={text!r} is not a list by commas or spaces of road, rail, sea"
+            f"WAYS={text!r} is not a comma- or space-separated list of road, rail, sea"
         ]
     assert "default: road,rail" in describe(Example)
 
@@ -105,7 +105,7 @@ def test_seconds_are_finite_and_in_range(text: str) -> None:
         (port, "1", 1),
     ],
 )
-def test_what_is_allowed_is_taken(kind, text, value) -> None:  # type: ignore[no-untyped-def]
+def test_allowed_values_are_accepted(kind, text, value) -> None:  # type: ignore[no-untyped-def]
     """Words in any case, the ends of a range, and addresses of both families are accepted."""
     assert kind(text) == value
 
@@ -147,7 +147,7 @@ def test_durations(text: str, seconds_: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "s", "30 s", "30S", "-1s", "1w", "nan", "1e3", "1h30m", "99ms", "25h", "9" * 400])
-def test_what_is_no_duration(text: str) -> None:
+def test_an_invalid_duration_is_refused(text: str) -> None:
     """Another unit, a sign, a sum or a value out of range is refused with the range."""
     with pytest.raises(InvalidValue, match=r"^a duration from 100ms to 1d, such as 500ms, 30s or 5m \(a bare number"):
         duration(0.1, 86400)(text)

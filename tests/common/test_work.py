@@ -87,7 +87,7 @@ class CountedConnection:
         self._owner.discard(self)
 
 
-def test_the_sweep_tells_what_is_overdue_and_only_that() -> None:
+def test_the_sweep_ends_only_overdue_connections() -> None:
     """The sweep reports exactly the overdue connections.
 
     A defect in one neither stops the sweep nor keeps that connection.

@@ -112,7 +112,7 @@ def test_variables(scene: Scene, name: str) -> None:
     eventually("every variable is complete", lambda: choices() == {variable: expected[variable] for variable in asked})
 
 
-def test_who_fails_to_whom(scene: Scene) -> None:
+def test_the_matrix_shows_failing_pairs(scene: Scene) -> None:
     """The overview's table lists only the broken path."""
     (query,) = (q for q in queries() if q.panel == "Who fails to whom")
 
@@ -155,7 +155,7 @@ def test_what_the_hub_finds(scene: Scene) -> None:
     assert all(of["scope"] and of["severity"] for of, _ in open_ones)
 
 
-def test_ways_to_one_target(scene: Scene) -> None:
+def test_paths_to_one_target(scene: Scene) -> None:
     """Two paths to one target are two lines, by plane and family; a pod's path to the Service has neither."""
     (query,) = (q for q in queries() if (q.dashboard, q.panel) == ("overview", "Slowest paths"))
     wanted = {("tcp", PROBES["tcp"]), ("tcp host-service", PROBES["tcp"]), ("tcp pod ipv4", PEER)}

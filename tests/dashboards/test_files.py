@@ -47,7 +47,7 @@ def test_three_dashboards() -> None:
 
 
 @EVERY_DASHBOARD
-def test_nothing_of_one_grafana(name: str) -> None:
+def test_dashboards_reference_no_particular_grafana(name: str) -> None:
     """A dashboard has only the selected data source, no database number, and the variables that all three share."""
     dashboard = dashboards()[name]
     assert "id" not in dashboard
@@ -97,7 +97,7 @@ def test_layout(name: str) -> None:
 
 
 @EVERY_PANEL
-def test_panels_speak(panel: Json) -> None:
+def test_every_panel_has_a_unit_and_a_description(panel: Json) -> None:
     """Each panel has a unit, and its description says what is good, where to read on, and what an empty panel means."""
     text, defaults = panel["description"], panel["fieldConfig"]["defaults"]
     assert re.search(r"\bgood\b", text, re.IGNORECASE)
@@ -109,7 +109,7 @@ def test_panels_speak(panel: Json) -> None:
 
 
 @EVERY_PANEL
-def test_places_to_read_on(panel: Json) -> None:
+def test_dashboards_link_to_the_documents(panel: Json) -> None:
     """The pages and sections that a description names exist."""
     for page, anchor in re.findall(r"((?:docs|charts)/[\w/]+\.md)(?:#(\w+))?", panel["description"]):
         assert (ROOT / page).exists()
@@ -129,7 +129,7 @@ def test_known_metrics(query: Query) -> None:
 
 
 @pytest.mark.parametrize("query", queries(), ids=str)
-def test_ways_are_kept_apart(query: Query) -> None:
+def test_paths_are_shown_separately(query: Query) -> None:
     """Queries by target also group by plane and family unless these are selected.
 
     So two paths to one peer stay apart.

@@ -77,7 +77,7 @@ def test_a_certificate_that_lasts() -> None:
     assert diagnose(states(to_api(), to_api())) == []
 
 
-def test_a_target_that_fails_by_it() -> None:
+def test_a_target_whose_certificate_expired() -> None:
     """An expired certificate that fails every probe of the target is named beside the target that fails."""
     failing = to_api(-DAY, "tls_error")
     found = diagnose(states(failing, failing))

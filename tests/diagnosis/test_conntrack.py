@@ -38,7 +38,7 @@ def test_a_node_is_named_with_the_flow_and_the_command() -> None:
 
 
 @pytest.mark.parametrize(("rounds", "ago"), [(1, 50.0), (2, 8.0)])
-def test_not_at_once(rounds: int, ago: float) -> None:
+def test_a_stale_flow_is_not_reported_at_once(rounds: int, ago: float) -> None:
     """One round, or two within a moment, can be a rollout that kube-proxy has not followed yet."""
     assert with_kept(Cluster(nodes(4)), "node-2", rounds=rounds, ago=ago).findings() == []
 

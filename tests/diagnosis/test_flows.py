@@ -28,7 +28,7 @@ def test_flows_that_lose_every_packet_while_the_others_lose_none(failing: int) -
 
 
 @pytest.mark.parametrize("answered", [[6] * 16, [0] * 16, [5, 4] * 8, [1] * 16])
-def test_nothing_is_said_where_all_flows_are_alike(answered: list[int]) -> None:
+def test_flows_that_lose_alike_are_no_finding(answered: list[int]) -> None:
     """All flows work, all fail, or all lose some packets: no flow is worse than the others."""
     assert judge(answered, 6) == Flows(16, 0)
 
@@ -39,7 +39,7 @@ def test_a_bad_member_beside_light_loss() -> None:
 
 
 @pytest.mark.parametrize("rate", [0.02, 0.1, 0.3, 0.5, 0.7, 0.9])
-def test_random_loss_is_no_bad_member(rate: float) -> None:
+def test_random_loss_is_not_a_broken_member(rate: float) -> None:
     """A thousand checks of a path with this rate of loss report no flow as always failing."""
     chance = random.Random(f"flows {rate}")
     for _ in range(1000):
@@ -144,7 +144,7 @@ def test_probes_that_fail_because_of_flows_are_not_listed_again() -> None:
     assert not any(each.kind == "unknown" for each in mesh.findings())
 
 
-def test_a_later_look_sees_them_come_and_go() -> None:
+def test_a_later_look_sees_flows_fail_and_recover() -> None:
     """What is kept from look to look follows the last check of a path that otherwise goes on as before."""
     kept = Evidence()
     healthy, broken = Cluster(nodes(5)), with_flows(Cluster(nodes(5)), between("node-1", "node-3"))

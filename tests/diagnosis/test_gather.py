@@ -11,12 +11,12 @@ from smoker_diagnosis.state import VERSION, State, StateError, decode, encode
 from tests.diagnosis.mesh import INTERVAL, Cluster, named, nodes
 
 
-def test_nothing_to_look_at() -> None:
+def test_no_states_yield_no_findings() -> None:
     """Without any state there is no finding."""
     assert diagnose([]) == []
 
 
-def test_missing_states() -> None:
+def test_probers_without_a_state_are_silent() -> None:
     """Probers without a state whose peers reach them are silent, and no node is named."""
     found = Cluster(nodes(20)).findings(without=["node-2"])
     assert {each.kind for each in found} == {"silent"}
@@ -30,7 +30,7 @@ def test_a_fault_explains_a_missing_state() -> None:
     assert named(found) == [("fault", "pair", ("node-2", "node-5"), "overlay")]
 
 
-def test_old_state() -> None:
+def test_an_old_state_is_not_evidence() -> None:
     """An old state is not evidence: its failures name no component."""
     states = Cluster(nodes(8), services=False).fail(lambda link: link.source == "node-2" and link.crosses).states()
     waited: dict[tuple[str, str], float] = {
@@ -39,14 +39,14 @@ def test_old_state() -> None:
     assert {each.kind for each in diagnose(states, waited)} == {"silent"}
 
 
-def test_other_version() -> None:
+def test_a_state_of_another_version_is_refused() -> None:
     """A state of another version is refused, and the error has its number."""
     document = encode(State(node="node-1", at=1.0, interval=30.0, timeout=5.0))
     with pytest.raises(StateError, match=f"version {VERSION + 1}"):
         decode(document.replace(f'"version":{VERSION}'.encode(), f'"version":{VERSION + 1}'.encode()))
 
 
-def test_starved() -> None:
+def test_a_starved_prober_names_no_component() -> None:
     """Failures of a prober that lacked CPU name no component."""
     mesh = Cluster(nodes(8), services=False).fail(lambda link: link.source == "node-2" and link.crosses)
     assert mesh.change("node-2", starved=True).findings() == []

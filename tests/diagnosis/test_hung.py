@@ -41,7 +41,7 @@ def test_a_fault_beside_it() -> None:
     assert sorted(named(mesh.findings())) == sorted([*HUNG, ("fault", "node", ("node-5",), "overlay")])
 
 
-def test_a_policy_is_no_hung_prober() -> None:
+def test_a_policy_is_not_a_hung_prober() -> None:
     """If TCP does not connect, the prober is not reported as hanging."""
     mesh = Cluster(nodes(8)).fail(lambda link: link.target == "node-2" and link.plane.endswith("pod") and link.crosses)
     assert "silent" not in {each.kind for each in mesh.findings()}

@@ -48,7 +48,7 @@ def test_heavy_loss_of_a_node_is_one_finding() -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_never_from_chance(seed: int) -> None:
+def test_chance_loss_is_never_a_finding(seed: int) -> None:
     """Single lost packets all over the mesh (one in a thousand) are no finding."""
     chance = random.Random(seed)
     mesh = Cluster(nodes(20), services=False)

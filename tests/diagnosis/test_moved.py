@@ -33,7 +33,7 @@ def failing(rounds: int = 1) -> list[State]:
     return Cluster(NAMES, host=False).fail_services(NAMES, ["tcp"], rounds=rounds, outcome="refused").states()
 
 
-def test_a_moved_echo_is_told_as_that() -> None:
+def test_a_moved_echo_is_reported_as_moved() -> None:
     """Its pod is gone, probes fail, and it is ready elsewhere: information with both nodes, and no fault."""
     evidence = Evidence()
     assert diagnose(on(healthy(), at=AT, tcp=["node-2"]), evidence=evidence) == []
@@ -67,7 +67,7 @@ def test_an_echo_without_pods_is_a_fault() -> None:
     assert named(found) == [("service", "service", (), "service")]
 
 
-def test_a_move_that_nobody_noticed_is_not_told() -> None:
+def test_a_move_without_failures_is_not_reported() -> None:
     """A move during which no probe failed is not reported."""
     evidence = Evidence()
     diagnose(on(healthy(), at=AT, tcp=["node-2"]), evidence=evidence)

@@ -45,11 +45,11 @@ def test_a_black_hole(hole: int) -> None:
     ],
     ids=["nothing", "everything", "all-but-the-largest", "a-hole-in-the-middle", "losses-anywhere", "only-the-least"],
 )
-def test_no_size_is_at_fault(answered: list[int]) -> None:
+def test_without_an_answer_no_size_is_at_fault(answered: list[int]) -> None:
     """Loss that does not depend on size gives no verdict; a path for only the smallest size is a black hole."""
     found = judge(ALLOWED, TRIED, answered)
     assert found == (PathMtu(ALLOWED, 128) if answered == [128] else None)
 
 
-def test_a_way_that_takes_all_of_it() -> None:
+def test_a_path_that_carries_every_size_is_healthy() -> None:
     assert not PathMtu(1500, 1500).black_hole

@@ -10,7 +10,7 @@ from tests.diagnosis.mesh import Cluster, Link, failed, named, nodes, two_zones
 
 
 @pytest.mark.parametrize("size", [3, 5, 20, 100])
-def test_healthy(size: int) -> None:
+def test_a_healthy_mesh_has_no_finding(size: int) -> None:
     """A healthy mesh has no finding."""
     assert Cluster(nodes(size)).findings() == []
 
@@ -132,7 +132,7 @@ def test_black_hole() -> None:
     ]
 
 
-def test_one_of() -> None:
+def test_places_that_cannot_be_told_apart_are_listed() -> None:
     """If the paths cannot tell places apart, all are listed.
 
     With two nodes these are each node, the path between them, and both.
@@ -152,7 +152,7 @@ def test_half_finished_round() -> None:
     assert [each[:3] for each in named(mesh.findings())] == [("fault", "node", ("node-2",))]
 
 
-def test_refused_by_whom() -> None:
+def test_a_refusal_names_who_refused() -> None:
     """A finding names the sender of the ICMP error if it is one address."""
     mesh = Cluster(nodes(5), services=False).fail(lambda link: link.touches("node-2"), outcome="unreachable")
     for states in mesh.paths.values():

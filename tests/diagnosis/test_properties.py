@@ -84,7 +84,9 @@ def test_more_failures_of_the_true_place_never_lower_it(
 
 @few
 @given(size=sizes, fault=faults, names=st.randoms(use_true_random=False))
-def test_names_mean_nothing(size: int, fault: Callable[[str], Callable[[Link], bool]], names: object) -> None:
+def test_renaming_nodes_changes_nothing(
+    size: int, fault: Callable[[str], Callable[[Link], bool]], names: object
+) -> None:
     """The same mesh with other node names has the same finding about the renamed node."""
     renamed = nodes(size)
     names.shuffle(renamed)  # type: ignore[attr-defined]
@@ -110,7 +112,7 @@ def test_a_missing_state_makes_no_innocent_node_guilty(
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(document=st.binary(max_size=200))
-def test_any_bytes(document: bytes) -> None:
+def test_any_bytes_are_decoded_or_refused(document: bytes) -> None:
     """`decode` raises only `StateError` for anything that is not a state."""
     with contextlib.suppress(StateError):
         decode(document)
@@ -118,7 +120,7 @@ def test_any_bytes(document: bytes) -> None:
 
 @settings(max_examples=50, deadline=None, derandomize=True)
 @given(state=states_of_any_kind)
-def test_round_trip(state: State) -> None:
+def test_a_state_survives_encoding(state: State) -> None:
     """A state is the same after `encode` and `decode`. Half of the document raises `StateError` or nothing."""
     document = encode(state)
     assert decode(document) == state
@@ -179,7 +181,7 @@ def test_a_missing_state_makes_no_innocent_node_guilty_in_a_bounded_mesh(
 
 @few
 @given(mesh=bounded(), fault=faults, names=st.randoms(use_true_random=False))
-def test_names_mean_nothing_in_a_bounded_mesh(
+def test_renaming_nodes_changes_nothing_in_a_bounded_mesh(
     mesh: Cluster, fault: Callable[[str], Callable[[Link], bool]], names: object
 ) -> None:
     """The same bounded mesh with other node names has the same findings about the renamed nodes."""

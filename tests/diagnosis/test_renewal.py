@@ -28,7 +28,7 @@ def test_renewed_evidence_finds_the_same(kind: str) -> None:
         assert diagnose(states, evidence=evidence) == diagnose(states)
 
 
-def test_what_becomes_too_old_counts_no_more(healthy: list[State]) -> None:
+def test_outdated_evidence_no_longer_counts(healthy: list[State]) -> None:
     """States that stay the same while time passes count as if they were read at that moment."""
     evidence = Evidence()
     lasts = part.ROUNDS * healthy[0].interval + part.TIMEOUTS * healthy[0].timeout
@@ -61,7 +61,7 @@ def test_a_look_reads_only_what_changed(healthy: list[State], read: list[tuple[s
     assert set(read) == {(healthy[0].node, healthy[0].paths[0].target)}
 
 
-def test_a_path_that_goes_on_is_not_read(healthy: list[State], read: list[tuple[str, str]]) -> None:
+def test_an_unchanged_path_is_not_read_again(healthy: list[State], read: list[tuple[str, str]]) -> None:
     """A newer success reads nothing, and its instant counts: the path is as old as its last probe."""
     evidence = Evidence()
     path = healthy[0].paths[0]

@@ -30,7 +30,7 @@ def text_of(finding: Finding) -> str:
     return "\n".join(lines(finding))
 
 
-def test_all_is_well() -> None:
+def test_healthy_dns_pods_yield_no_finding() -> None:
     """DNS paths that work are neither a finding nor a target."""
     assert mesh().findings() == []
 
@@ -96,21 +96,21 @@ def test_the_pods_of_a_node_that_reach_none() -> None:
     assert named(found) == [("dns", "node", ("node-7",), "dns")]
 
 
-def test_a_dead_node_is_no_fault_of_its_pod() -> None:
+def test_a_dead_node_does_not_blame_its_dns_pod() -> None:
     """A fault of the network is not reported again as a fault of the DNS."""
     dead = mesh().fail(lambda link: link.touches("node-5")).fail_dns(lambda link: link.touches("node-5"))
     dead.fail_services(["node-5"])
     assert named(dead.findings()) == [("fault", "node", ("node-5",), "network")]
 
 
-def test_a_pair_of_nodes_is_no_fault_of_a_pod() -> None:
+def test_a_broken_pair_of_nodes_does_not_blame_a_dns_pod() -> None:
     """The DNS pod at one end of a broken pair is not named, because it answers all other nodes."""
     broken = mesh().fail(lambda link: link.between("node-1", "node-5"))
     broken.fail_dns(lambda link: (link.source, link.target) == ("node-1", "node-5"))
     assert all(kind != "dns" for kind, *_ in named(broken.findings()))
 
 
-def test_peers_that_just_begin_to_fail_save_the_pod() -> None:
+def test_failing_peers_clear_the_dns_pod() -> None:
     """If peers stop answering at the same moment, the DNS pod is not named, although the node is not named yet."""
     dying = mesh().fail(lambda link: link.touches("node-5"), ["udp"], rounds=1).fail_dns(to("node-5"), rounds=2)
     assert all(each.layer != "dns_replica" for each in dying.findings())
@@ -124,7 +124,7 @@ def test_a_node_whose_peers_beside_the_pods_fail_is_not_cut_off_from_the_dns() -
     assert all(kind != "dns" for kind, *_ in named(cut.findings()))
 
 
-def test_half_answers_where_trains_lose_packets_are_no_race() -> None:
+def test_half_answers_beside_packet_loss_are_not_a_race() -> None:
     """A node whose trains lose packets loses queries, too."""
     lossy = mesh().lose(lambda link: link[:3] == ("node-1", "node-2", "pod"), 1)
     lossy.fail_dns(lambda link: by_service(link) and link.source == "node-1", rounds=1, partly=1)
@@ -143,14 +143,14 @@ def test_a_race_is_a_warning() -> None:
     assert "next: conntrack -S" in text
 
 
-def test_half_answers_of_the_pods_themselves_are_loss_and_no_race() -> None:
+def test_half_answers_of_dns_pods_are_loss_not_a_race() -> None:
     """Queries directly to a pod are not translated. If half of them are lost, too, it is loss and not the race."""
     lost = mesh().fail_dns(by_service, rounds=1, partly=1)
     lost.fail_dns(lambda link: link[:2] == ("node-1", "node-2"), rounds=1, partly=1)
     assert lost.findings() == []
 
 
-def test_a_single_half_answer_is_no_race() -> None:
+def test_a_single_half_answer_is_not_a_race() -> None:
     """One lost packet is no finding."""
     one = mesh().fail_dns(lambda link: link[:3] == ("node-1", "kubernetes.default", "service"), rounds=1, partly=1)
     assert one.findings() == []

@@ -38,7 +38,7 @@ def test_a_percentile_is_the_nearest_rank(values: tuple[float, ...], share: floa
     assert percentile(values, share) == expected
 
 
-def test_floating_point_moves_no_rank() -> None:
+def test_floating_point_does_not_change_the_rank() -> None:
     """Every whole percentile of any number of values equals that in integer arithmetic.
 
     So 55 % of 100 values is the 55th.
@@ -57,7 +57,7 @@ def test_the_percentiles_of_a_full_window() -> None:
 @pytest.mark.parametrize(
     ("values", "share"), [((), 0.5), ((1.0,), 0), ((1.0,), -0.5), ((1.0,), 1.01), ((1.0,), float("nan"))]
 )
-def test_what_has_no_percentile(values: tuple[float, ...], share: float) -> None:
+def test_a_percentile_without_values_is_an_error(values: tuple[float, ...], share: float) -> None:
     """No values, or an invalid share, is an error and not a number."""
     with pytest.raises(ValueError, match="no percentile"):
         percentile(values, share)

@@ -18,7 +18,7 @@ def finding(kind: str = "fault", scope: Scope | None = None, layer: str = "netwo
     return Finding(**given)
 
 
-def test_loss() -> None:
+def test_loss_has_headline_evidence_and_next_step() -> None:
     """Loss has a headline, its evidence with the comparable paths that lose none, and the next command."""
     loss = finding(
         "loss",
@@ -120,7 +120,7 @@ def test_loss() -> None:
     ],
     ids=lambda value: value.kind if isinstance(value, Finding) else "",
 )
-def test_headline(given: Finding, sentence: str) -> None:
+def test_each_kind_has_a_headline(given: Finding, sentence: str) -> None:
     """Each kind of finding has a headline with place, fault and confidence."""
     assert headline(given) == sentence
 
@@ -137,12 +137,12 @@ def test_headline(given: Finding, sentence: str) -> None:
         (Scope("inside_zone", (), ("a",)), "inside zone a"),
     ],
 )
-def test_scope(scope: Scope, words: str) -> None:
+def test_each_scope_has_words(scope: Scope, words: str) -> None:
     """Each kind of scope has words."""
     assert scope_name(scope) == words
 
 
-def test_one_of() -> None:
+def test_up_to_six_places_are_listed() -> None:
     """Places that cannot be told apart are all listed, up to six."""
     scopes = tuple(Scope("node", (name,)) for name in nodes(8))
     assert place(finding(one_of=scopes[:2])) == "one of node-1, node-2"
@@ -160,7 +160,7 @@ def test_unknown_lists_paths() -> None:
     ]
 
 
-def test_summary() -> None:
+def test_the_summary_says_whether_anything_is_wrong() -> None:
     """The first sentence says whether anything is wrong, and how many paths were examined."""
     assert summary([], 90, 10) == "HEALTHY all 90 paths of 10 probers work"
     assert summary([], 90, 10, 1) == "HEALTHY no fault on 90 paths of 10 probers; the last probe of 1 path failed"

@@ -50,7 +50,7 @@ def test_different_last_hops_are_few_sentences() -> None:
 
 
 @pytest.mark.parametrize(("hop", "address", "reached"), [(0, "", False), (3, "10.0.0.3", True)])
-def test_a_trace_that_says_nothing_is_no_sentence(hop: int, address: str, *, reached: bool) -> None:
+def test_a_trace_without_hops_adds_no_sentence(hop: int, address: str, *, reached: bool) -> None:
     """No hop answered, or the target did: then no router is the last one."""
     cluster = Cluster(nodes(5)).fail(dead)
     trace(cluster, dead, hop, address, reached=reached)

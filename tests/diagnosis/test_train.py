@@ -139,7 +139,7 @@ def test_round_trips_are_in_the_order_of_sending() -> None:
     assert judge(range(4), came).rtts == (0.01, 0.02, 0.03)
 
 
-def test_a_time_below_nothing_is_no_sample() -> None:
+def test_a_negative_time_is_not_a_sample() -> None:
     """If a clock was set back and a time is negative, there is no sample, and no 0."""
     assert judge([0], [Answer(0, 0, -5, late=False)]).rtts == ()
 

@@ -38,7 +38,7 @@ def test_a_target_that_all_nodes_do_not_reach_is_named() -> None:
     assert [each.kind for each in with_target(5)] == ["target"]
 
 
-def test_a_single_failure_of_a_target_is_nothing() -> None:
+def test_a_single_failure_of_a_target_is_no_finding() -> None:
     """A single failure of a target may be chance and is no finding."""
     assert with_target(1, rounds=1) == []
 
@@ -70,7 +70,7 @@ def test_services_beside_a_fault_are_not_listed() -> None:
     assert [each.kind for each in mesh.findings()] == ["fault"]
 
 
-def test_what_is_not_sure_is_no_critical_fault() -> None:
+def test_an_unsure_finding_is_not_critical() -> None:
     """A place with a confidence below 90 % is a warning."""
     found = Cluster(nodes(3), host=False).fail(lambda link: link[:2] == ("node-1", "node-2"), rounds=2).findings()
     assert [(each.severity, each.confidence < 0.9) for each in found if not each.one_of] == [("warning", True)]

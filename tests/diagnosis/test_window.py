@@ -56,7 +56,7 @@ def summed(*samples: Sample, now: float = 100.0) -> Summary:
     return window.summary(START + now)
 
 
-def test_an_empty_window_says_nothing() -> None:
+def test_an_empty_window_has_no_values() -> None:
     """Without a sample every value is None and never 0."""
     assert summed() == Summary(
         results=0,
@@ -103,7 +103,7 @@ def test_failures_are_not_in_the_durations() -> None:
     assert found.duration == Spread(*[0.5] * 4)
 
 
-def test_only_so_many_results_are_kept() -> None:
+def test_the_number_of_kept_results_is_bounded() -> None:
     """The window keeps only the last results."""
     window = window_of(10)
     for n in range(100):
@@ -138,7 +138,7 @@ def test_the_loss_of_now() -> None:
 
 
 @pytest.mark.parametrize(("now", "results"), [(3600, 2), (3600.5, 1), (3609, 1), (3610, 1), (3611, 1), (10**7, 1)])
-def test_results_are_kept_for_so_long(now: float, results: int) -> None:
+def test_results_are_kept_for_a_bounded_time(now: float, results: int) -> None:
     """Results are kept for exactly an hour; the last one is kept until the next."""
     window = Window()
     window.add(good(at=0))
@@ -216,7 +216,7 @@ def test_failures_are_kept_for_a_day() -> None:
     assert window.summary(START + FAILURE_SECONDS + 1).failures == ()
 
 
-def test_only_so_many_failures_are_kept() -> None:
+def test_the_number_of_kept_failures_is_bounded() -> None:
     """The newest last, and the oldest go first."""
     window = Window()
     for n in range(FAILURES + 50):
@@ -307,7 +307,7 @@ def test_loss(samples: list[Sample], ratio: float | None) -> None:
     assert summed(*samples).loss_ratio == ratio
 
 
-def test_a_local_error_counts_as_nothing() -> None:
+def test_a_local_error_is_not_counted() -> None:
     """A local error is no loss, no failure of the path and no outage. It is remembered, and it is the last result."""
     found = summed(good(0), local(1), local(2))
     assert (found.results, found.failed, found.loss_ratio, found.longest_outage) == (3, 0, 0.0, 0.0)
@@ -315,7 +315,7 @@ def test_a_local_error_counts_as_nothing() -> None:
     assert found.failures == (local(1), local(2))
 
 
-def test_a_spread_of_nothing() -> None:
+def test_percentiles_of_an_empty_window_are_none() -> None:
     """The spread of no values is None."""
     assert Spread.of([]) is None
     assert Spread.of(iter((3.0, 1.0, 2.0))) == Spread(2.0, 3.0, 3.0, 3.0)

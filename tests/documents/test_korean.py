@@ -43,20 +43,20 @@ def links(text: str) -> Counter[str]:
     return Counter(re.findall(r"\]\(([^)]+)\)", text)) - Counter(["README.md", "README.ko.md"])
 
 
-def test_headings() -> None:
+def test_both_pages_have_the_same_sections() -> None:
     """Both have the same sections, in the same order and depth."""
     assert headings(ENGLISH) == headings(KOREAN)
     assert len(headings(ENGLISH)) > 5
 
 
-def test_blocks() -> None:
+def test_commands_and_samples_are_identical() -> None:
     """Commands, samples and drawings are identical."""
     assert BLOCK.findall(ENGLISH) == BLOCK.findall(KOREAN)
     quoted = re.compile(r"^> +(kubectl .*)$", re.MULTILINE)
     assert quoted.findall(ENGLISH) == quoted.findall(KOREAN) != []
 
 
-def test_tables() -> None:
+def test_tables_have_the_same_cells() -> None:
     """Tables have the same rows and columns, and in each cell the same code, links and figures."""
     for english, korean in zip(tables(ENGLISH), tables(KOREAN), strict=True):
         assert [len(row) for row in english] == [len(row) for row in korean]
@@ -64,7 +64,7 @@ def test_tables() -> None:
             assert [facts(cell) for cell in row[1:]] == [facts(cell) for cell in other[1:]]
 
 
-def test_links() -> None:
+def test_both_pages_lead_to_the_same_pages() -> None:
     """Both lead to the same pages, as often, and each page is there."""
     assert links(ENGLISH) == links(KOREAN)
     for link in links(ENGLISH):
@@ -72,7 +72,7 @@ def test_links() -> None:
             assert (ROOT / link.partition("#")[0]).exists(), link
 
 
-def test_korean() -> None:
+def test_every_paragraph_is_korean() -> None:
     """Each paragraph of the Korean page is Korean: none is left in English."""
     paragraphs = re.split(r"\n\s*\n", re.sub(r"^>? {4,}.*$|^>$", "", without_blocks(KOREAN), flags=re.MULTILINE))
     for paragraph in paragraphs:

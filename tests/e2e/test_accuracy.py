@@ -44,7 +44,7 @@ def lab(images: dict[str, object], helm: str, nodes: set[str]) -> Iterator[Lab]:
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.name in IN_THE_GATE], ids=lambda row: row.name)
-def test_named(lab: Lab, row: Row) -> None:
+def test_the_hub_names_the_fault_and_closes_it(lab: Lab, row: Row) -> None:
     """The hub opens a finding that names the fault with place and layer, names nothing else, and closes it."""
     assert await_health(lab), "the mesh was not healthy before"
     outcome = one(row, lab, patience=60 if row.right else 20)

@@ -26,7 +26,7 @@ def from_a_prober(release: Release, *command: str) -> str:
     return release.namespace.kubectl("exec", name, "--", *command)
 
 
-def test_service(shared: Release) -> None:
+def test_the_service_answers_on_each_family(shared: Release) -> None:
     """The Service has an address of each family that pods have, and all three protocols answer on each."""
     (service,) = shared.namespace.items("services", f"{shared.selector},app.kubernetes.io/component=server")
     addresses = service["spec"]["clusterIPs"]
@@ -41,7 +41,7 @@ def test_service(shared: Release) -> None:
 @pytest.mark.parametrize(
     ("component", "probe", "port"), [("tcp-echo", "tcp", 8080), ("udp-echo", "udp", 8081), ("http-echo", "http", 8082)]
 )
-def test_pods(shared: Release, component: str, probe: str, port: int) -> None:
+def test_each_echo_pod_answers_on_each_address(shared: Release, component: str, probe: str, port: int) -> None:
     """Each echo pod answers on each of its addresses."""
     (pod,) = shared.pods(component)
     for address in pod_addresses(pod):

@@ -90,7 +90,7 @@ def passed(prometheus: Prometheus, nodes: set[str], rounds: int) -> None:
     eventually(f"{rounds} more rounds on every node", 120, enough)
 
 
-def test_well(prometheus: Prometheus, release: Release, nodes: set[str]) -> None:
+def test_no_alert_fires_on_a_healthy_release(prometheus: Prometheus, release: Release, nodes: set[str]) -> None:
     """Prometheus sees every pod with its node, and no alert fires or is pending."""
     begun = time.time()
     passed(prometheus, nodes, WINDOW)
@@ -110,7 +110,9 @@ def test_well(prometheus: Prometheus, release: Release, nodes: set[str]) -> None
     settled(prometheus)
 
 
-def test_pods_replaced(prometheus: Prometheus, release: Release, nodes: set[str], since: float) -> None:
+def test_deleted_echo_pods_fire_no_alert(
+    prometheus: Prometheus, release: Release, nodes: set[str], since: float
+) -> None:
     """Deleted echo pods are back before an alert fires, even if all three are deleted at once."""
     before = release.uids()
     names = [release.pods(f"{probe}-echo")[0]["metadata"]["name"] for probe in PORTS]
@@ -123,7 +125,7 @@ def test_pods_replaced(prometheus: Prometheus, release: Release, nodes: set[str]
 
 
 @pytest.mark.parametrize("probe", PORTS)
-def test_target_gone(prometheus: Prometheus, release: Release, since: float, probe: str) -> None:
+def test_a_missing_echo_fires_its_alert(prometheus: Prometheus, release: Release, since: float, probe: str) -> None:
     """An echo that stays away fires exactly the alert about it, until it is back."""
     echo = f"deployment/{release.name}-{probe}-echo"
     gone = f"SmokerTargetGone {probe} {release.name}-server:{PORTS[probe]}"
@@ -134,7 +136,9 @@ def test_target_gone(prometheus: Prometheus, release: Release, since: float, pro
     assert prometheus.fired(since) == {gone}
 
 
-def test_node_cut(prometheus: Prometheus, release: Release, nodes: set[str], since: float) -> None:
+def test_a_cut_off_node_is_named_by_alerts(
+    prometheus: Prometheus, release: Release, nodes: set[str], since: float
+) -> None:
     """If a node reaches nothing, alerts name this node for each of its paths. They name no other node or target."""
     pod = release.pods("prober")[0]
     node, name = pod["spec"]["nodeName"], pod["metadata"]["name"]

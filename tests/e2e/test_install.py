@@ -27,7 +27,7 @@ def release(images: dict[str, object], each_helm: str) -> Iterator[Release]:
         yield release
 
 
-def test_restricted(release: Release) -> None:
+def test_pods_run_in_a_restricted_namespace(release: Release) -> None:
     """The namespace refuses a pod without a security context. The release's pods run, so they ask for no privileges."""
     with pytest.raises(CommandError, match="violates PodSecurity"):
         release.namespace.kubectl("run", "careless", "--image=smoker-prober", "--dry-run=server")
@@ -46,13 +46,13 @@ def test_prober_on_every_node(release: Release, nodes: set[str]) -> None:
     eventually("a ready prober on every node", 60, ready)
 
 
-def test_success(release: Release, nodes: set[str]) -> None:
+def test_every_probe_succeeds(release: Release, nodes: set[str]) -> None:
     """Every node's TCP, UDP and HTTP probes succeed and keep succeeding."""
     release.becomes("success", nodes)
     release.stays_healthy(nodes)
 
 
-def test_lines(release: Release, nodes: set[str]) -> None:
+def test_each_line_has_the_promised_form(release: Release, nodes: set[str]) -> None:
     """Each line of a prober is a result in the promised form, with the prober's node, or a log line."""
     node_of = {pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in release.pods("prober")}
     for pod, lines in release.log().items():
@@ -69,7 +69,7 @@ def test_lines(release: Release, nodes: set[str]) -> None:
         assert [text for text in texts if not LOG.fullmatch(text)] == []
 
 
-def test_helm_test(release: Release) -> None:
+def test_helm_test_passes_and_shows_its_log(release: Release) -> None:
     """`helm test --logs` passes and shows what it probed."""
     said = release.test()
     assert "Phase:          Succeeded" in said
@@ -77,14 +77,14 @@ def test_helm_test(release: Release) -> None:
     assert re.search(r"HEALTHY all \d+ paths of \d+ probers work", said)
 
 
-def test_again(release: Release) -> None:
+def test_the_same_command_restarts_no_pod(release: Release) -> None:
     """The same command again restarts no pod."""
     before = release.uids()
     release.install()
     assert release.uids() == before
 
 
-def test_uninstall(release: Release) -> None:
+def test_uninstall_leaves_only_the_test_pod(release: Release) -> None:
     """`helm uninstall` leaves only the finished pod of `helm test`, which one command removes."""
     release.uninstall()
     kinds = ",".join(kubectl("api-resources", "--verbs=list", "--namespaced", "--output=name").split())

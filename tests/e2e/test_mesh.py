@@ -181,7 +181,7 @@ def test_link(release: Release, nodes: set[str]) -> None:
     assert {r.pair for r in found if r.plane == "host"} >= {(bad, node) for node in nodes - {bad}}  # told afterwards
     cut_off = {pod["metadata"]["name"] for pod in release.pods("prober") if pod["spec"]["nodeName"] == bad}
     told = [line.text for pod, lines in release.log().items() for line in lines if pod in cut_off]
-    assert any("probing goes on with the last list" in text for text in told)
+    assert any("probing continues with the last list" in text for text in told)
 
 
 def test_api_server_away(release: Release, nodes: set[str]) -> None:

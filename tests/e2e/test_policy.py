@@ -23,7 +23,7 @@ ONE_FAMILY = {"service.ipFamilyPolicy": "SingleStack"}
 PATIENT = {"prober.intervalSeconds": 1, "prober.timeoutSeconds": 5}
 
 
-def test_denied(shared: Release, nodes: set[str]) -> None:
+def test_a_policy_that_denies_makes_probes_time_out(shared: Release, nodes: set[str]) -> None:
     """While a policy closes the echo pods every node's probes time out and `helm test` reports it.
 
     Then both succeed again.
@@ -48,7 +48,9 @@ def closed(namespace: Namespace) -> Iterator[Namespace]:
         yield namespace
 
 
-def test_default_deny(closed: Namespace, images: dict[str, object], helm: str, nodes: set[str]) -> None:
+def test_network_policy_values_open_a_default_deny_namespace(
+    closed: Namespace, images: dict[str, object], helm: str, nodes: set[str]
+) -> None:
     """If policies deny by default, networkPolicy.enabled=true lets everything succeed; without it everything fails."""
     release = Release("smoker", closed, helm, {**PATIENT, **ONE_FAMILY, **images, "networkPolicy.enabled": True})
     release.install()

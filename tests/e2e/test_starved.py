@@ -23,7 +23,7 @@ LATENCY = 60  # rounds after which a latency that has risen would have fired: a 
 NOISE = 0.002  # seconds: what a machine that is shared does to the largest of so many
 
 
-def test_starved(
+def test_a_starved_prober_reports_no_failure(
     images: dict[str, object], helm: str, nodes: set[str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """With 50m of CPU, most of it used by a loop, nothing fails and no latency alert fires.

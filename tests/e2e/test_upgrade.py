@@ -37,7 +37,7 @@ def restarted(release: Release, before: dict[str, set[str]]) -> set[str]:
     return eventually("each component's pods are all old or all new", 60, settled)
 
 
-def test_port(release: Release, nodes: set[str]) -> None:
+def test_a_new_port_restarts_only_its_service(release: Release, nodes: set[str]) -> None:
     """A new port restarts only the service that listens there; the probers follow by their plan."""
     before = release.uids()
     release.install({"tcpEcho.port": 18080})
@@ -65,7 +65,7 @@ def test_mesh_off_and_on(release: Release, nodes: set[str]) -> None:
         eventually("peers are probed, or not", 30, two_rounds)
 
 
-def test_targets(release: Release, nodes: set[str]) -> None:
+def test_further_targets_are_probed(release: Release, nodes: set[str]) -> None:
     """Further targets are probed, too: the API server by address, name and TLS, and a Service; one fails."""
     api = kubectl("--namespace", "default", "get", "service", "kubernetes", "--output=jsonpath={.spec.clusterIP}")
     targets = {
@@ -97,7 +97,7 @@ def test_targets(release: Release, nodes: set[str]) -> None:
         release.install({"prober.targets": {}, "prober.extraEnv": []})
 
 
-def test_json(release: Release, nodes: set[str]) -> None:
+def test_each_json_line_is_a_flat_object(release: Release, nodes: set[str]) -> None:
     """With log.format=json each line of each pod is a flat JSON object, and results have node and outcome."""
     before = release.uids()
     release.install({"log.format": "json"})

@@ -145,7 +145,7 @@ def gone(api: Api, path: str) -> bool:
     return [event["object"].get("code") for event in events if event["type"] == "ERROR"] == [GONE]
 
 
-def test_a_token_that_holds_no_more(
+def test_an_expired_token_is_replaced(
     api: ShortWatches, watched: RecordedWatch, namespace: Namespace, tmp_path: Path
 ) -> None:
     """With an invalid token the list stays in use and is stale. With a valid one in the file everything goes on."""

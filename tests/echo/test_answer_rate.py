@@ -58,7 +58,7 @@ def test_two_servers_on_different_ports_soon_stop(kinds: tuple[type[UdpEcho | St
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_an_address_has_so_many_answers(kind: type[UdpEcho | StampReflector], host: str) -> None:
+def test_answers_to_one_address_are_capped(kind: type[UdpEcho | StampReflector], host: str) -> None:
     """All ports of an address share one limit. Datagrams beyond it are refused and counted.
 
     Another address is answered.
@@ -76,7 +76,7 @@ def test_an_address_has_so_many_answers(kind: type[UdpEcho | StampReflector], ho
                 assert other.recv(100)
 
 
-def test_echoes_of_single_addresses_share_the_cap() -> None:
+def test_echoes_on_single_addresses_share_the_cap() -> None:
     """A socket that an echo opens for an address shares the counts of the socket that opened it."""
     with answering(UdpEcho, "", rate=5) as server, client("127.0.0.1") as sock:
         assert isinstance(server, UdpEcho)

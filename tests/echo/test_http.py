@@ -107,7 +107,7 @@ def test_another_method_is_405_with_allow(ask: Ask, method: str, path: str, allo
     assert (status, headers["Allow"]) == (405, allow)
 
 
-def test_a_keep_alive_connection_serves_on_after_a_body(echo: HttpEcho) -> None:
+def test_a_keep_alive_connection_continues_after_a_body(echo: HttpEcho) -> None:
     """One connection serves POST, GET and POST."""
     connection = http.client.HTTPConnection("127.0.0.1", echo.server_port, timeout=10)
     for method, body, answer in (("POST", b"a" * 100_000, None), ("GET", None, b"OK"), ("POST", b"b", None)):

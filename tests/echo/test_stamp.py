@@ -251,7 +251,7 @@ def test_after_refwait_a_session_begins_anew(serve: Serve, silence: float, numbe
 
 
 @pytest.mark.parametrize("length", [44, 45, 512, 8193, 65_507])
-def test_an_answer_is_as_long_as_its_question(serve: Serve, length: int) -> None:
+def test_an_answer_is_as_long_as_its_request(serve: Serve, length: int) -> None:
     """An answer is as long as its packet, and octets after the base packet, padding or TLVs, come back unchanged."""
     padding = bytes(i % 251 for i in range(length - LENGTH))
     with serve().client() as sock:
@@ -272,7 +272,7 @@ def test_the_senders_octets_come_back_bit_by_bit(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("length", [0, 1, 13])
-def test_what_is_too_short_is_counted_and_not_answered(serve: Serve, length: int) -> None:
+def test_a_short_packet_is_counted_and_not_answered(serve: Serve, length: int) -> None:
     """A packet that is too short is counted, not answered, and takes no number."""
     served = serve()
     with served.client() as sock:
@@ -284,7 +284,7 @@ def test_what_is_too_short_is_counted_and_not_answered(serve: Serve, length: int
     assert served.seen[0][1:] == (length, 0, f"{length} octets are too few for a STAMP packet, its fields have 14")
 
 
-def test_the_observer_is_told(serve: Serve) -> None:
+def test_the_observer_gets_each_answer(serve: Serve) -> None:
     """The observer gets the client, the octets in both directions, and no cause."""
     served = serve()
     with served.client() as sock:
@@ -292,7 +292,7 @@ def test_the_observer_is_told(serve: Serve) -> None:
         assert served.seen == [(sock.getsockname(), 100, 100, "")]
 
 
-def test_two_reflectors_do_not_talk_for_ever() -> None:
+def test_two_reflectors_do_not_loop() -> None:
     """A forged packet from another reflector's port gets no answer and is reported."""
     seen: list[tuple[Any, ...]] = []
     port = free_port(socket.SOCK_DGRAM)
@@ -316,7 +316,7 @@ def test_its_own_port_and_the_standard_echo_are_never_answered(serve: Serve) -> 
     assert served.reflectors[0].never == {7, served.port}
 
 
-def test_an_echo_and_a_reflector_do_not_talk_for_ever(serve: Serve) -> None:
+def test_an_echo_and_a_reflector_do_not_loop(serve: Serve) -> None:
     """A forged datagram from the echo to the reflector gets no answer if the echo's port is in `never`."""
     evil = free_port(socket.SOCK_DGRAM)
     served = serve(never={evil})
@@ -331,7 +331,7 @@ def test_an_echo_and_a_reflector_do_not_talk_for_ever(serve: Serve) -> None:
         echo.close()
 
 
-def test_times_are_in_their_order(serve: Serve) -> None:
+def test_timestamps_are_in_order(serve: Serve) -> None:
     """The four times of an exchange on one host are in order, because they use one clock."""
     with serve().client() as sock:
         for _ in range(20):
@@ -341,7 +341,7 @@ def test_times_are_in_their_order(serve: Serve) -> None:
             assert answer.residence == answer.sent - answer.received
 
 
-def test_the_receive_time_is_the_kernels(serve: Serve) -> None:
+def test_the_kernel_stamps_the_receive_time(serve: Serve) -> None:
     """A reflector that is held up reports when the packet arrived, and not when it read it."""
     with serve().client() as sock:
 
@@ -356,7 +356,7 @@ def test_the_receive_time_is_the_kernels(serve: Serve) -> None:
 
 @pytest.mark.parametrize("ttl", [1, 33, 64, 255])
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_the_ttl_it_arrived_with_is_told(serve: Serve, host: str, ttl: int) -> None:
+def test_the_answer_carries_the_received_ttl(serve: Serve, host: str, ttl: int) -> None:
     """The answer has IPv4's TTL or IPv6's hop limit of the packet."""
     with serve().client(host) as sock:
         if ":" in host:
@@ -387,7 +387,7 @@ class Wrapped:
         return getattr(self._sock, name)
 
 
-def test_an_answer_that_cannot_be_sent_is_told(serve: Serve) -> None:
+def test_an_answer_that_cannot_be_sent_is_reported(serve: Serve) -> None:
     """An answer that cannot be sent is reported and keeps its number: for the sender it is a lost answer."""
 
     class Refusing(Wrapped):
@@ -410,7 +410,7 @@ def test_an_answer_that_cannot_be_sent_is_told(serve: Serve) -> None:
     assert reflector.counts.requests == 1
 
 
-def test_a_datagram_that_cannot_be_read_is_told(serve: Serve) -> None:
+def test_a_datagram_that_cannot_be_read_is_reported(serve: Serve) -> None:
     """A datagram that cannot be read is reported, and the next one is served."""
 
     class Failing(Wrapped):
@@ -430,7 +430,7 @@ def test_a_datagram_that_cannot_be_read_is_told(serve: Serve) -> None:
     assert served.seen[0][3].lower() == "the datagram could not be read: no buffer space available"
 
 
-def test_where_the_kernel_tells_nothing_the_clock_stands_in(serve: Serve) -> None:
+def test_without_kernel_timestamps_the_clock_is_used(serve: Serve) -> None:
     """Without the kernel's stamp, TTL and destination it answers with its clock and a TTL of 0."""
 
     class Telling(Wrapped):
@@ -449,7 +449,7 @@ def test_where_the_kernel_tells_nothing_the_clock_stands_in(serve: Serve) -> Non
     assert answer.sender_sent <= answer.received <= answer.sent
 
 
-def test_a_kernel_without_these_options_is_no_reason_to_fail() -> None:
+def test_a_kernel_without_these_options_is_supported() -> None:
     """A reflector on a kernel without these options works without them."""
 
     class Old:
@@ -461,7 +461,7 @@ def test_a_kernel_without_these_options_is_no_reason_to_fail() -> None:
     StampReflector._ask_for_time_and_ttl(Old())  # type: ignore[arg-type]
 
 
-def test_it_says_whether_it_serves(serve: Serve) -> None:
+def test_the_reflector_is_ready_while_it_listens(serve: Serve) -> None:
     """It is ready while it listens, and never stuck."""
     reflector = serve().reflectors[0]
     assert (reflector.unready(), reflector.stuck()) == ("", "")

@@ -107,7 +107,7 @@ def some_answers(count: int) -> Iterable[ReflectorPacket]:
         )
 
 
-def test_a_question_has_the_layout_of_figure_2() -> None:
+def test_a_request_has_the_layout_of_figure_2() -> None:
     """A sender packet is written and read octet by octet as in figure 2."""
     assert pack_sender(QUESTION) == octets(SENDER)
     assert unpack_sender(octets(SENDER)) == QUESTION
@@ -119,7 +119,7 @@ def test_an_answer_has_the_layout_of_figure_5() -> None:
     assert unpack_reflector(octets(REFLECTOR)) == ANSWER
 
 
-def test_what_must_be_zero_is_not_looked_at() -> None:
+def test_must_be_zero_fields_are_ignored() -> None:
     """Octets that must be zero are ignored: TWAMP's padding may fill them."""
     question, answer = bytearray(octets(SENDER)), bytearray(octets(REFLECTOR))
     question[14:44] = b"\xff" * 30
@@ -129,26 +129,26 @@ def test_what_must_be_zero_is_not_looked_at() -> None:
     assert unpack_reflector(bytes(answer)) == ANSWER
 
 
-def test_an_unknown_error_is_said_as_the_rfc_wants_it() -> None:
+def test_an_unknown_clock_error_is_encoded_by_the_rfc() -> None:
     """An unknown error: not synchronised, NTP's format, a multiplier other than 0 (RFC 4656 section 4.1.2)."""
     assert struct.unpack_from("!H", pack_sender(SenderPacket(0, 0)), 12)[0] == ERROR_ESTIMATE
     assert (ERROR_ESTIMATE >> 15, ERROR_ESTIMATE >> 14 & 1, ERROR_ESTIMATE & 0xFF) == (0, 0, 1)
 
 
-def test_questions_come_back_as_they_were() -> None:
+def test_requests_survive_packing_and_unpacking() -> None:
     """A sender packet with any sequence number, error estimate and nanosecond from 1970 to 2106 is read as written."""
     for question in random_packets(2000):
         assert unpack_sender(pack_sender(question)) == question
 
 
-def test_answers_come_back_as_they_were() -> None:
+def test_answers_survive_packing_and_unpacking() -> None:
     """All eight fields of a reflector packet are read as written."""
     for answer in some_answers(2000):
         assert unpack_reflector(pack_reflector(answer)) == answer
 
 
 @pytest.mark.parametrize("rest", [0, 1, 2, 499_999_999, 500_000_000, 999_999_998, 999_999_999])
-def test_no_nanosecond_is_lost_at_the_edges(rest: int) -> None:
+def test_nanoseconds_are_exact_at_the_edges(rest: int) -> None:
     """No nanosecond is lost at the ends of a second and of an era."""
     for second in (0, 1, ERA_1 // SECOND - 1, ERA_1 // SECOND, LAST // SECOND):
         sent = second * SECOND + rest
@@ -185,7 +185,7 @@ def test_a_train_across_the_era_keeps_its_residence() -> None:
     assert unpack_reflector(pack_reflector(answer)).residence == 1000
 
 
-def test_the_session_identifier_has_its_place() -> None:
+def test_the_session_identifier_is_at_its_offset() -> None:
     """It is in octets 14 and 15 of both packets (RFC 8972 figures 1 and 2), followed by zeros in the sender's."""
     question, answer = replace(QUESTION, ssid=0xABCD), replace(ANSWER, ssid=0xABCD)
     raw = octets(SENDER)[:14] + b"\xab\xcd" + octets(SENDER)[16:]
@@ -211,7 +211,7 @@ def test_an_answer_without_its_fields_is_malformed(length: int) -> None:
 
 
 @pytest.mark.parametrize("length", [44, 100])
-def test_a_sender_packet_that_comes_back_is_no_answer(length: int) -> None:
+def test_a_returned_sender_packet_is_not_an_answer(length: int) -> None:
     """A returned sender packet, as from an echo on the reflector's port, has no receive timestamp and is no answer."""
     with pytest.raises(Malformed, match=r"^a STAMP answer has a receive timestamp$"):
         unpack_reflector(pack_sender(replace(QUESTION, ssid=7), length))
@@ -241,13 +241,13 @@ def test_a_short_answer_is_read(length: int, missing: dict[str, int]) -> None:
         assert unpack_reflector(raw) == replace(ANSWER, **missing)
 
 
-def test_what_follows_the_packet_is_not_looked_at() -> None:
+def test_bytes_after_the_packet_are_ignored() -> None:
     """Padding and TLVs after the packet are ignored, in bytes and in a buffer."""
     assert unpack_sender(memoryview(octets(SENDER) + b"\xff" * 9)) == QUESTION
     assert unpack_reflector(memoryview(octets(REFLECTOR) + b"\xff" * 9)) == ANSWER
 
 
-def test_a_question_is_padded_with_zeros() -> None:
+def test_a_request_is_padded_with_zeros() -> None:
     """A sender packet is padded with zeros to the requested length and never cut."""
     assert pack_sender(QUESTION, 1000) == octets(SENDER) + bytes(956)
     assert pack_sender(QUESTION, 3) == octets(SENDER)
@@ -261,7 +261,7 @@ def test_numbers_wrap() -> None:
 
 
 @pytest.mark.parametrize("padding", [b"", b"x", bytes(range(256))])
-def test_an_answer_copies_what_is_the_senders(padding: bytes) -> None:
+def test_an_answer_copies_the_senders_fields(padding: bytes) -> None:
     """A timestamp finer than a nanosecond, or of another format, is copied bit by bit, and so is what follows it."""
     chance = random.Random(44)
     for _ in range(200):

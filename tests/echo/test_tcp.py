@@ -65,7 +65,7 @@ def test_both_families_are_answered(serve: Serve, host: str) -> None:
         assert sock.recv(10) == b"PING"
 
 
-def test_a_half_closed_client_gets_all_it_is_owed_then_fin(serve: Serve) -> None:
+def test_a_half_closed_client_gets_every_byte_then_fin(serve: Serve) -> None:
     """A client that reads only after it has closed its side gets all of its 8 MiB, then the end."""
     served = serve()
     data = os.urandom(8 * 1024 * 1024)

@@ -86,7 +86,7 @@ def test_its_own_port_and_the_standard_one_are_echo_ports(serve: Serve) -> None:
     assert served.servers[0].never == {7, served.port}
 
 
-def test_two_echoes_do_not_talk_for_ever(serve: Serve) -> None:
+def test_two_echoes_do_not_loop(serve: Serve) -> None:
     """A forged datagram from one echo's port to another echo gets no answer."""
     one = serve()
     for server in one.servers:
@@ -114,7 +114,7 @@ def test_a_flood_is_answered_in_batches_and_in_order(serve: Serve) -> None:
     assert served.servers[0].counts.requests == 200
 
 
-def test_an_answer_that_cannot_be_sent_is_told(serve: Serve) -> None:
+def test_an_answer_that_cannot_be_sent_is_reported(serve: Serve) -> None:
     """A send error is counted for its client, and the next one is served."""
     served = serve()
     server = served.servers[0]
@@ -142,7 +142,7 @@ def test_an_answer_that_cannot_be_sent_is_told(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.9", "::1"])
-def test_an_address_that_was_asked_gets_an_echo_of_its_own(serve: Serve, host: str) -> None:
+def test_each_local_address_gets_its_own_echo(serve: Serve, host: str) -> None:
     """A socket bound to the address answers the second datagram to it. Another process cannot take the port."""
     served = serve()
     server = served.servers[1 if ":" in host else 0]
@@ -162,7 +162,7 @@ def test_an_address_that_was_asked_gets_an_echo_of_its_own(serve: Serve, host: s
                 thief.bind((address, served.port))
 
 
-def test_an_echo_of_its_own_refuses_as_its_parent_does(serve: Serve) -> None:
+def test_the_echo_of_one_address_refuses_like_its_parent(serve: Serve) -> None:
     """Both sockets refuse the ports of echoes."""
     evil = free_port(socket.SOCK_DGRAM)
     served = serve(never={evil})
@@ -174,7 +174,7 @@ def test_an_echo_of_its_own_refuses_as_its_parent_does(serve: Serve) -> None:
     assert served.servers[0].counts.refused == {"echo_port": 1}
 
 
-def test_a_shortage_of_descriptors_costs_nothing_but_speed(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shortage_of_descriptors_only_costs_speed(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """If no socket is available for an address, the first one keeps answering for it."""
     served = serve()
     with served.client() as sock:
@@ -189,7 +189,7 @@ def test_a_shortage_of_descriptors_costs_nothing_but_speed(serve: Serve, monkeyp
     assert served.servers[0].own == {}
 
 
-def test_a_defect_does_not_end_the_service(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_exception_does_not_end_the_service(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """gevent stops watching a socket whose callback raises.
 
     So a defect is reported and caught, and the next datagram is answered.
@@ -209,7 +209,7 @@ def test_a_defect_does_not_end_the_service(serve: Serve, monkeypatch: pytest.Mon
         assert sock.recv(10) == b"two"
 
 
-def test_where_answers_leave_from() -> None:
+def test_answers_leave_from_the_address_that_was_asked() -> None:
     """Answers keep the local address; the interface only for link-local ones.
 
     Multicast has no source (ip(7), RFC 3542).

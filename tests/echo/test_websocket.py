@@ -112,7 +112,7 @@ HEAD = b"GET %s HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket
 KEY = b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
 
-def test_what_is_no_websocket(echo: HttpEcho) -> None:
+def test_an_invalid_websocket_request_is_refused(echo: HttpEcho) -> None:
     """A plain request gets a 426, one without a key a 400, and on other paths an offer is ignored as before."""
     assert said(echo, b"GET /ws HTTP/1.1\r\nHost: x\r\n\r\n").startswith(b"HTTP/1.1 426 Upgrade Required\r\n")
     assert said(echo, HEAD % b"/ws" + b"\r\n").startswith(b"HTTP/1.1 400 Bad Request\r\n")

@@ -29,7 +29,7 @@ def changed(seed: bytes, changes: list[tuple[int, int, bytes]]) -> bytes:
 
 
 @pytest.mark.parametrize("name", DECODERS)
-def test_good_inputs(name: str) -> None:
+def test_every_seed_is_decoded(name: str) -> None:
     """What the fuzzer begins with is decoded."""
     for seed in DECODERS[name].seeds:
         DECODERS[name].run(seed)
@@ -38,14 +38,14 @@ def test_good_inputs(name: str) -> None:
 @pytest.mark.parametrize("name", DECODERS)
 @EXAMPLES
 @given(data=st.data())
-def test_no_exception_but_its_own(name: str, data: st.DataObject) -> None:
+def test_decoders_raise_only_their_own_errors(name: str, data: st.DataObject) -> None:
     """A decoder raises nothing but its own exception for a damaged input and for any bytes."""
     seed = data.draw(st.sampled_from([b"", *DECODERS[name].seeds]))
     DECODERS[name].run(changed(seed, data.draw(st.lists(CHANGE, max_size=5))))
 
 
 @pytest.mark.parametrize("name", DECODERS)
-def test_bounded_memory(name: str) -> None:
+def test_a_decoder_uses_bounded_memory(name: str) -> None:
     """A decoder holds little, also for a good input with the largest numbers in the place of each of its bytes."""
     decoder = DECODERS[name]
     for seed in decoder.seeds:

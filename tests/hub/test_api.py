@@ -66,7 +66,7 @@ def faulty() -> Iterator[Hub]:
         yield hub
 
 
-def test_the_summary_says_it_in_one_sentence(faulty: Hub) -> None:
+def test_the_summary_is_one_sentence(faulty: Hub) -> None:
     """The summary has state, counts and age in addition to the sentence."""
     status, body, headers = ask(faulty, "/api/v1/summary")
     found = json.loads(body)
@@ -120,11 +120,13 @@ def test_text_for_terminals(faulty: Hub, path: str, accept: str, query: str) -> 
         ("/api/v1/nothing", "GET", "", 404, "/api/v1/summary"),
         ("/api/v1/findings/ID", "GET", "", 400, "[0-9a-f]"),
         ("/api/v1/findings/00ff", "GET", "", 404, "00ff"),
-        ("/../etc/passwd", "GET", "", 404, "nothing here"),
+        ("/../etc/passwd", "GET", "", 404, "no such path"),
         ("/api/v1/summary", "POST", "", 405, "GET, HEAD"),
     ],
 )
-def test_what_is_refused_is_a_problem(faulty: Hub, path: str, method: str, query: str, status: int, word: str) -> None:
+def test_refused_requests_get_a_problem_document(
+    faulty: Hub, path: str, method: str, query: str, status: int, word: str
+) -> None:
     """A refusal has the status and the reason in words (RFC 9457)."""
     got, body, headers = ask(faulty, path, method, query=query)
     found = json.loads(body)
@@ -164,7 +166,7 @@ class Tags(html.parser.HTMLParser):
         self.text += data
 
 
-def test_the_page_forbids_what_is_not_its_own(faulty: Hub) -> None:
+def test_the_page_forbids_foreign_content(faulty: Hub) -> None:
     """The page has the sentence, then the finding with the next step, and nothing that its policy would refuse."""
     status, body, headers = ask(faulty, "/")
     page = Tags(body.decode())
@@ -198,7 +200,7 @@ def test_hostile_names_are_text() -> None:
         assert len(series) == 1
 
 
-def test_blind_and_starting_are_said() -> None:
+def test_the_summary_reports_blind_and_starting() -> None:
     """A hub that is cut off or starting is never healthy."""
     hub = hub_of([], ManualClock())
     assert json.loads(ask(hub, "/api/v1/summary")[1])["state"] == "starting"

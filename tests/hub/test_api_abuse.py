@@ -105,7 +105,7 @@ def test_a_thousand_streams() -> None:
         "header",
     ],
 )
-def test_what_is_too_much_is_refused(path: bytes, more: bytes, statuses: set[bytes]) -> None:
+def test_oversized_requests_are_refused(path: bytes, more: bytes, statuses: set[bytes]) -> None:
     """Too much is refused with a status or by closing, and the next client is served."""
     with served() as (_, port):
         assert ask(port, path, HOST, more)[9:12] in statuses

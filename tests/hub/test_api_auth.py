@@ -92,7 +92,7 @@ def test_a_renewed_secret_counts_at_once(folder: Path) -> None:
     assert ask_of(sources, "/api/v1/summary", HTTP_AUTHORIZATION=f"Bearer {TOKEN}")[0] == 401
 
 
-def test_nothing_of_the_secret_is_told(folder: Path, records: list[str]) -> None:
+def test_no_answer_contains_the_secret(folder: Path, records: list[str]) -> None:
     """No export, page, error or log contains any of it."""
     sources = guarded(folder)
     told = [
@@ -105,7 +105,7 @@ def test_nothing_of_the_secret_is_told(folder: Path, records: list[str]) -> None
         assert not any(secret in record for record in records)
 
 
-def test_the_document_says_so(folder: Path, tmp_path: Path) -> None:
+def test_the_openapi_document_declares_the_login(folder: Path, tmp_path: Path) -> None:
     """OpenAPI has the schemes and the 401 only where they apply, and is valid."""
     document = json.loads(ask_of(guarded(folder), "/openapi.json", HTTP_AUTHORIZATION=f"Bearer {TOKEN}")[1])
     assert set(document["components"]["securitySchemes"]) == {"bearer", "basic"}

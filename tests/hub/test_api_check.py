@@ -97,7 +97,7 @@ def test_a_path_without_success_is_not_good(changed: dict[str, Any], sentence: s
         assert (found["ok"], found["sentence"][: len(sentence)], len(found["failing"])) == (False, sentence, failing)
 
 
-def test_a_prober_that_does_not_know_all_others_is_missing_some() -> None:
+def test_a_prober_without_all_peers_is_reported_as_missing() -> None:
     """If a prober does not know all others, as right after an installation, the mesh is not complete."""
     first, *others = whole(Cluster(nodes(3)).states())
     with looking([msgspec.structs.replace(first, peers=1), *others]) as hub:

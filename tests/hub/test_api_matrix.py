@@ -101,7 +101,7 @@ def test_the_worst_rows_stay_within_the_limit(cut: Hub) -> None:
     assert set(states.values()) == {"f"}
 
 
-def test_what_nobody_knows_is_neither_good_nor_bad() -> None:
+def test_unknown_cells_are_neither_good_nor_bad() -> None:
     """A path without a result, one whose prober lacked CPU, and an old result are neither failures nor successes."""
     cluster = Cluster(nodes(4), services=False).fail(lambda link: link.source == "node-1")
     fresh, starved, old, well = (each for each in cluster.states() if each.network == "pod")

@@ -94,7 +94,7 @@ def test_probers_that_do_not_answer_cost_the_others_nothing(monkeypatch: pytest.
         assert (got["asked"], got["answered"], len(got["results"])) == (5, 2, 2)
         assert len(got["results"][0]["error"]) == results.LONGEST
         text = ask_of(sources, "/api/v1/results", accept="text/plain")[1].decode()
-        assert "3 more probers have failures and were not heard." in text
+        assert "3 more probers have failures and did not answer." in text
         assert "\u202e" not in text
 
 

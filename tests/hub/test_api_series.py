@@ -66,7 +66,7 @@ def real(start: Start) -> RealProber:
     return RealProber(start)
 
 
-def test_a_prober_tells_its_last_hour(real: RealProber) -> None:
+def test_a_prober_returns_its_last_hour(real: RealProber) -> None:
     """Without Prometheus each result of the prober is a point; a failure has no round trip."""
     rtt = real.get("", "series", f"path={real.path}")
     assert (rtt["source"], rtt["metric"], len(rtt["at"])) == ("prober", "rtt", len(rtt["value"]))
@@ -92,7 +92,7 @@ def test_a_prober_that_is_gone_has_no_series(real: RealProber) -> None:
     assert real.ask("", "series", f"path={real.path}")[0] == 404
 
 
-def test_prometheus_tells_more(real: RealProber, tmp_path: Path) -> None:
+def test_prometheus_returns_more_than_an_hour(real: RealProber, tmp_path: Path) -> None:
     """If its address is set each metric comes from a real Prometheus, with the labels that the scrape adds."""
     target = {"targets": [f"{HOST}:{real.prober.ports['ADMIN_PORT']}"], "labels": {"node": NODE}}
     job = {"job_name": "smoker", "scrape_interval": "1s", "scrape_timeout": "1s", "static_configs": [target]}
@@ -117,7 +117,7 @@ def test_prometheus_tells_more(real: RealProber, tmp_path: Path) -> None:
         (b"SSH-2.0-x\r\n", "does not answer"),
     ],
 )
-def test_a_prometheus_that_is_none(raw: bytes, word: str) -> None:
+def test_a_server_that_is_not_prometheus_is_an_error(raw: bytes, word: str) -> None:
     """Another server gives a 502 with a cause; a redirect is not followed."""
 
     def serve() -> None:
@@ -139,7 +139,7 @@ def test_a_prometheus_that_is_none(raw: bytes, word: str) -> None:
     assert word in json.loads(body)["detail"]
 
 
-def test_names_cannot_leave_their_quotes() -> None:
+def test_names_are_escaped_in_queries() -> None:
     """A target with quotes, backslashes and line ends is one label value of the query."""
     name = f'"}} or vector(1) # \\ {HOSTILE}'
     path = PathOf(NODE, "pod", PathName("external", name, "other", "", "tcp", ""))

@@ -138,7 +138,7 @@ def test_a_client_that_comes_back_gets_what_it_missed() -> None:
         again.close()
 
 
-def test_much_change_is_one_word() -> None:
+def test_many_changes_become_one_event() -> None:
     """If too many cells change, or paths come or go, a client fetches the matrix again."""
     names = nodes(30)
     with probers(Cluster(names, peers=29, host=False).states()) as found, streaming(found) as (hub, stream, _):

@@ -17,7 +17,7 @@ from tests.hub.leases import NAMESPACE, leases
 
 
 @pytest.mark.parametrize("name", ["smoker-hub", ""])
-def test_a_hub_with_a_lease_takes_it(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_hub_with_a_lease_name_takes_the_lease(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Where LEASE_NAME is set, a hub that runs holds the Lease, and its metric says that it notifies."""
     settings, problems = parse(Settings, {"NAMESPACE": NAMESPACE})
     assert not problems

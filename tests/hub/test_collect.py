@@ -18,7 +18,7 @@ def collector(found: list[Prober], clock: ManualClock, timeout: float = 5.0) -> 
     return Collector(FixedAddresses(*(each.address for each in found)), timeout=timeout, clock=clock.now)
 
 
-def test_what_has_not_changed_is_not_sent_again() -> None:
+def test_an_unchanged_state_is_not_sent_again() -> None:
     """The second look gets a 304: the state stays and its age grows."""
     clock = ManualClock()
     with probers(Cluster(nodes(3), host=False).states()) as found:
@@ -57,7 +57,7 @@ def test_a_bad_answer_costs_the_others_nothing(raw: bytes) -> None:
         assert not looked.blind
 
 
-def test_a_slow_one_ends_with_the_deadline() -> None:
+def test_a_slow_prober_ends_with_the_deadline() -> None:
     """A prober that accepts the connection and sends nothing is silent after the time-out."""
     with probers(Cluster(nodes(3), host=False).states()) as found:
         found[0].silent = True
@@ -66,7 +66,7 @@ def test_a_slow_one_ends_with_the_deadline() -> None:
         assert len(looked.states) == 2
 
 
-def test_a_slow_one_holds_up_no_look() -> None:
+def test_a_slow_prober_delays_no_look() -> None:
     """The look ends while its request continues, and its answer counts later."""
     with probers(Cluster(nodes(3), host=False).states()) as found:
         one = collector(found, ManualClock(), timeout=30.0)
@@ -125,7 +125,7 @@ def test_a_new_pod_that_is_not_ready_starts(ready: bool, starts: bool) -> None:
         assert (looked.starting, looked.lost) == (frozenset(), frozenset({KEY}))
 
 
-def test_who_is_gone_is_forgotten() -> None:
+def test_a_prober_that_left_is_forgotten() -> None:
     """An address that is no longer listed is neither asked nor missed."""
     with probers(Cluster(nodes(3), host=False).states()) as found:
         places = FixedAddresses(*(each.address for each in found))
@@ -136,7 +136,7 @@ def test_who_is_gone_is_forgotten() -> None:
         assert (looked.asked, len(looked.states), looked.silent) == (2, 2, {})
 
 
-def test_probers_that_never_started_make_nobody_blind() -> None:
+def test_probers_that_never_started_do_not_make_the_hub_blind() -> None:
     """Pods that are not ready and have never answered are silent, and do not make the hub blind; ready ones do."""
     with probers(Cluster(nodes(3)).states()) as found:
         hosts = [prober for prober in found if prober.state.network == "host"]

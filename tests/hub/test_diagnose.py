@@ -44,7 +44,7 @@ def places(found: list[Finding]) -> list[tuple[str, tuple[str, ...]]]:
     return [(each.kind, each.scope.nodes) for each in found]
 
 
-def test_of_a_deleted_node_nothing_is_said() -> None:
+def test_a_deleted_node_has_no_findings() -> None:
     """A deleted node is not named: its failing paths are the last results of its peers."""
     assert places(look(Diagnosis(Inventory(), ManualClock()), pods_of("node-2").states())) == [("fault", ("node-2",))]
     assert look(Diagnosis(Inventory(node_2=GONE), ManualClock()), pods_of("node-2").states()) == []
@@ -62,7 +62,7 @@ def test_a_finding_closes_at_once_when_its_node_is_deleted() -> None:
         assert [each.kind for each in changes] == ["open", "close"]
 
 
-def test_a_new_node_has_a_minute() -> None:
+def test_a_new_node_has_no_findings_for_a_minute() -> None:
     """A node's failures are not reported in its first minute; others are. The nodes of the first look are not new."""
     clock = ManualClock()
     diagnosis = Diagnosis(Inventory(), clock)
@@ -75,7 +75,7 @@ def test_a_new_node_has_a_minute() -> None:
     assert places(look(Diagnosis(Inventory(), ManualClock()), fresh.states())) == [("fault", ("node-5",))]
 
 
-def test_a_node_that_is_not_ready_is_told_as_such() -> None:
+def test_a_not_ready_node_is_reported_as_not_ready() -> None:
     """The finding says since when and why Kubernetes reports the node as NotReady."""
     (found,) = look(Diagnosis(Inventory(node_2=NOT_READY), ManualClock()), pods_of("node-2").states())
     assert found.notes == ("Kubernetes reports node-2 as NotReady since 2023-11-14 22:13:20 UTC (KubeletNotReady)",)

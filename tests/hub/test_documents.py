@@ -30,7 +30,7 @@ def sample(document: str, first: str) -> list[str]:
     return block[: next(number for number, line in enumerate(block) if not line or line.startswith("```"))]
 
 
-def test_the_samples_are_what_is_printed(records: list[str]) -> None:
+def test_the_samples_in_the_documents_match_the_output(records: list[str]) -> None:
     """The hub's log of a fault that opens and closes, and what `once --mesh` prints of the same finding."""
     clock = ManualClock()
     with probers(overlay_dead().states()) as found:

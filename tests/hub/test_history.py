@@ -77,7 +77,7 @@ def test_the_time_machine_shows_the_moment_again(tmp_path: Path) -> None:
         assert {(path["state"], path["outcome"], path["age"]) for path in failing} == {("f", "timeout", None)}
 
 
-def test_moments_that_nobody_knows_are_told_apart(tmp_path: Path) -> None:
+def test_moments_outside_the_history_are_distinguished(tmp_path: Path) -> None:
     """Before the first look there is nothing, a gap without looks is named, and without a history there is no past."""
     with probers(cluster().states()) as found, keeping(tmp_path, found) as kept:
         first = kept.look()
@@ -161,7 +161,7 @@ def test_an_escalation_is_an_event(tmp_path: Path) -> None:
         assert events["finding_escalated"]["text"].endswith(f", now {incident.finding.severity}")
 
 
-def test_events_are_told_once(tmp_path: Path) -> None:
+def test_events_are_recorded_once(tmp_path: Path) -> None:
     """One event each: the start, a prober that falls silent and answers again, a finding that opens and closes."""
     with probers(cluster().states()) as found, keeping(tmp_path, found) as kept:
         kept.look()

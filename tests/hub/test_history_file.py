@@ -100,7 +100,7 @@ def test_a_full_disk_is_one_line_and_a_fresh_file(tmp_path: Path, records: list[
         assert len(kept.reader.collected(at).states) == 4
 
 
-def test_without_a_place_to_write_the_hub_looks_on(
+def test_without_a_writable_folder_the_hub_keeps_looking(
     tmp_path: Path, records: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There is one line, and the API says that the history cannot be read. Once there is a place, it is used."""
@@ -155,7 +155,7 @@ def test_the_queue_is_bounded(tmp_path: Path, records: list[str]) -> None:
         assert len(kept.reader.collected(at).states) == 4
 
 
-def test_what_is_too_old_goes_and_the_rest_can_be_rebuilt(tmp_path: Path) -> None:
+def test_old_rows_are_deleted_and_the_rest_can_be_rebuilt(tmp_path: Path) -> None:
     """After a week of looks the last two days are left, with the states at their beginning."""
     with probers(mesh().states()) as found, keeping(tmp_path, found, days=2.0) as kept:
         begun = kept.look()

@@ -26,7 +26,7 @@ def dead(link: Link) -> bool:
     return link.touches("node-2") and "pod" in link.plane
 
 
-def test_a_fault_opens_is_told_and_closes(records: list[str]) -> None:
+def test_a_fault_opens_is_logged_and_closes(records: list[str]) -> None:
     """The log says HEALTHY once, then FAULT with the node, its evidence and a next step, then CLOSED."""
     clock, changes = ManualClock(), list[Change]()
     with probers(Cluster(nodes(5)).states()) as found:
@@ -175,7 +175,7 @@ def test_a_suspicion_is_looked_at_soon() -> None:
         assert hub.pause == 5.0
 
 
-def test_looks_that_are_dear_come_no_sooner() -> None:
+def test_expensive_looks_are_not_brought_forward() -> None:
     """Early looks take at most a hundredth of a CPU at rest, and a tenth while a fault is suspected."""
     clock = ManualClock()
     with probers(Cluster(nodes(5)).states()) as found:
@@ -191,7 +191,7 @@ def test_looks_that_are_dear_come_no_sooner() -> None:
             assert hub.pause == pause
 
 
-def test_early_looks_do_not_make_the_hub_say_sooner_that_it_is_cut_off(records: list[str]) -> None:
+def test_early_looks_do_not_hasten_the_blind_state(records: list[str]) -> None:
     """Three blind looks at the usual pace are logged; a new pod without a network may look more often in that time."""
     with probers(Cluster(nodes(5)).states()) as found:
         hub = hub_of(found, ManualClock())
@@ -210,7 +210,7 @@ def test_ready_after_the_first_look() -> None:
     """The hub is not ready before the API server has listed the probers and the first look is over."""
     with probers(Cluster(nodes(2)).states()) as found:
         hub = hub_of(found, ManualClock())
-        assert hub.unready() == "the first look is not over yet"
+        assert hub.unready() == "the first look has not finished yet"
         hub.look()
         assert hub.unready() == ""
         assert hub.stuck() == ""
@@ -224,7 +224,7 @@ def test_a_hub_without_looks_is_stuck() -> None:
     assert hub.stuck() == "the last look was 1000 s ago"
 
 
-def test_two_nodes_are_told_as_one_of_two(records: list[str]) -> None:
+def test_two_nodes_are_reported_as_one_of_two(records: list[str]) -> None:
     """With two nodes no path tells which is dead.
 
     The summary says UNCLEAR, and after two rounds the log says one of two.

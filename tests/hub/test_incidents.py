@@ -33,7 +33,7 @@ def test_it_opens_with_the_second_look_and_closes_with_the_third_that_misses_it(
     assert [each.id for each in incidents.recent()] == ["a1"]
 
 
-def test_a_gap_of_two_looks_is_no_end() -> None:
+def test_a_gap_of_two_looks_does_not_close_a_finding() -> None:
     """A finding that comes back while it is clearing is open again, without a line."""
     incidents = Incidents()
     assert phases(incidents, "xx..x..x") == [[], ["open"], [], [], [], [], [], []]
@@ -60,7 +60,7 @@ NOT_SURE = {
 
 
 @pytest.mark.parametrize("finding", NOT_SURE.values(), ids=NOT_SURE)
-def test_what_is_not_sure_opens_after_two_rounds(finding: Finding) -> None:
+def test_an_unsure_finding_opens_after_two_rounds(finding: Finding) -> None:
     """It is suspected until its paths have failed for two rounds, and then opens as uncertain."""
     incidents = Incidents()
     opened: list[int] = []
@@ -104,7 +104,7 @@ def test_a_choice_of_places_that_changes_is_one_incident() -> None:
     assert [each.id for each in incidents.suspected] == ["b2"]
 
 
-def test_what_becomes_sure_escalates() -> None:
+def test_a_finding_that_becomes_sure_escalates() -> None:
     """A warning with a low confidence becomes critical under its id once it is certain."""
     incidents = Incidents()
     unsure = msgspec.structs.replace(FOUND, severity="warning", confidence=0.8, since=99.0)
@@ -112,7 +112,7 @@ def test_what_becomes_sure_escalates() -> None:
     assert phases(incidents, "x", msgspec.structs.replace(FOUND, since=99.0)) == [["escalate"]]
 
 
-def test_what_is_sure_and_not_certain_must_last_a_round() -> None:
+def test_a_sure_but_not_certain_finding_must_last_a_round() -> None:
     """A confidence that chance sometimes reaches opens only if new results confirm it."""
     sure = msgspec.structs.replace(FOUND, confidence=0.93)
     incidents = Incidents()
@@ -146,7 +146,7 @@ def test_the_memory_of_closed_ones_is_bounded() -> None:
     assert closed[0] == f"{MOST_CLOSED + 4:x}"
 
 
-def test_what_becomes_worse_escalates_once() -> None:
+def test_a_finding_that_becomes_worse_escalates_once() -> None:
     """A warning that becomes critical escalates once, under its id; changes back and forth add nothing."""
     incidents = Incidents()
     warning = msgspec.structs.replace(FOUND, kind="loss", severity="warning")
@@ -165,7 +165,7 @@ def test_looks_that_come_early_close_nothing() -> None:
     assert phases(incidents, "...") == [[], [], ["close"]]
 
 
-def test_what_is_gone_closes_at_once() -> None:
+def test_a_finding_about_a_deleted_node_closes_at_once() -> None:
     """A finding about a deleted node closes without three looks; a suspected one disappears without a line."""
     for looks, expected in (("xx", ["close"]), ("x", [])):
         incidents = Incidents()
@@ -175,7 +175,7 @@ def test_what_is_gone_closes_at_once() -> None:
         assert not incidents.suspected
 
 
-def test_what_chance_does_to_one_node_must_last_a_round() -> None:
+def test_a_chance_pattern_on_one_node_must_last_a_round() -> None:
     """A Service or the DNS that fails for one node opens at once only if chance is ruled out."""
     for kind in ("service", "dns"):
         likely = msgspec.structs.replace(FOUND, kind=kind, layer=kind, confidence=0.95)
@@ -226,7 +226,7 @@ def opened(findings: Sequence[Finding]) -> Incidents:
     ],
     ids=["fewer paths", "fewer probes", "no common cause", "Services", "an echo that stood there", "a DNS pod there"],
 )
-def test_what_heals_leaves_no_new_finding(left: Finding) -> None:
+def test_a_healing_fault_leaves_no_new_finding(left: Finding) -> None:
     """Paths that are left when others work again are no finding; the open one closes when they are gone, too."""
     incidents = opened([cut_off(8, 20.0)])
     aged = [
@@ -268,7 +268,7 @@ def test_another_fault_opens_at_once(other: Finding) -> None:
     assert looks(incidents, [[other], [other]], 25.0) == ["open b2"]
 
 
-def test_what_was_seen_beside_an_open_finding_is_not_left_by_it() -> None:
+def test_failures_seen_beside_an_open_finding_are_not_its_remains() -> None:
     """A second fault of the same node that a look found beside the first opens as usual."""
     incidents = opened([cut_off(8, 20.0)])
     assert looks(incidents, [[cut_off(8, 25.0), smaller(3, 25.0)]], 25.0) == []
@@ -276,7 +276,7 @@ def test_what_was_seen_beside_an_open_finding_is_not_left_by_it() -> None:
 
 
 @pytest.mark.parametrize("place", ["node-1", "node-5"])
-def test_paths_without_a_cause_beside_a_fault_last_two_rounds_as_such(place: str) -> None:
+def test_unexplained_paths_beside_a_fault_must_last_two_rounds(place: str) -> None:
     """They have failed for long, but until now a fault that is open may have explained them."""
     incidents = opened([cut_off(8, 20.0)])
     stray = smaller(1, 25.0, kind="unknown", confidence=0.5, scope=Scope("", (place,)), layer="", probes=())
@@ -287,7 +287,7 @@ def test_paths_without_a_cause_beside_a_fault_last_two_rounds_as_such(place: str
     assert changes == ["90: open b2"]
 
 
-def test_one_of_several_places_hides_no_surer_name() -> None:
+def test_a_choice_of_places_does_not_hide_a_surer_finding() -> None:
     """When an open finding was not sure, a smaller one of its paths may be the true place, and opens at once."""
     choice = (FOUND.scope, Scope(NODE, ("node-2",)))
     incidents = Incidents()

@@ -7,7 +7,7 @@ from smoker_hub.changes import letters_of
 from smoker_hub.judge import letter
 
 
-def test_a_target_with_an_interval_of_its_own_is_stale_by_that() -> None:
+def test_the_interval_of_a_target_decides_when_it_is_stale() -> None:
     """A path is stale two intervals after its last result, by its target's interval or else the prober's."""
     usual = PathState("external", "api", "other", "", "tls", last="success", at=100.0)
     slow = PathState("external", "ca", "other", "", "tls", last="success", at=100.0, interval=3600.0)

@@ -57,7 +57,7 @@ def test_a_holder_that_dies_is_replaced(api: Leases) -> None:
     assert not one.held, "what comes back sees that it was replaced"
 
 
-def test_a_holder_that_ends_gives_it_back(api: Leases) -> None:
+def test_a_holder_that_stops_releases_the_lease(api: Leases) -> None:
     """After a holder has ended, the other holds the Lease at its next turn."""
     clock = ManualClock()
     one, two = replica(api, "one", clock), replica(api, "two", clock)
@@ -81,7 +81,7 @@ def test_of_two_writers_one_is_refused(api: Leases) -> None:
         clock.instant += LASTS
 
 
-def test_a_replica_that_is_cut_off_gives_it_up(api: Leases) -> None:
+def test_a_cut_off_replica_gives_up_the_lease(api: Leases) -> None:
     """A replica that reaches fewer than half of the probers gives up the Lease."""
     clock = ManualClock()
     deaf = {"fit": True}
@@ -107,7 +107,7 @@ def test_without_the_right_every_replica_notifies(api: Leases, records: list[str
     assert (one.held, two.held) == (True, False)
 
 
-def test_an_api_server_that_is_away_changes_nothing(api: Leases, records: list[str]) -> None:
+def test_an_unreachable_api_server_changes_nothing(api: Leases, records: list[str]) -> None:
     """The holder keeps notifying, the other does not begin, and both log once that they cannot ask."""
     clock = ManualClock()
     one, two = replica(api, "one", clock), replica(api, "two", clock)

@@ -47,7 +47,7 @@ def test_a_node_as_data() -> None:
 
 
 @pytest.mark.parametrize("what", [None, 7, {}, {"spec": []}, {"status": {"conditions": [None, {"type": 3}]}}])
-def test_nothing_that_the_api_sends_breaks_it(what: Any) -> None:
+def test_any_content_from_the_api_is_survived(what: Any) -> None:
     """A node that does not report its readiness, as a new one, is not ready."""
     assert node_of(what) == Node(ready=False)
 
@@ -67,7 +67,7 @@ def test_what_changes() -> None:
     ]
 
 
-def test_the_log_says_what_becomes_of_a_node(fake: Fake, records: list[str]) -> None:
+def test_the_log_reports_changes_of_nodes(fake: Fake, records: list[str]) -> None:
     """The first list is not logged; then each change is a line."""
     api = fake(
         page(item("node-1"), item("node-2")),

@@ -65,7 +65,7 @@ def test_a_certificate_is_verified() -> None:
             post(f"https://localhost:{there.split(':')[1]}/", b"{}", {}, seconds=10.0, limit=100, ca=str(CERTIFICATE))
 
 
-def test_a_ca_file_that_is_none_is_told(tmp_path: Path) -> None:
+def test_an_invalid_ca_file_is_reported(tmp_path: Path) -> None:
     """An invalid CA file is reported with its name, before the start and at an attempt."""
     wrong = tmp_path / "ca.pem"
     wrong.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
@@ -105,7 +105,7 @@ def test_an_answer_is_read_up_to_the_limit() -> None:
     assert answer.passing
 
 
-def test_nothing_there_is_a_post_error() -> None:
+def test_a_refused_connection_is_a_post_error() -> None:
     """A closed port, another protocol and a closed connection are errors with their reason."""
     with listening(lambda sock: None) as there:
         with pytest.raises(PostError):

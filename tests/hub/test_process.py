@@ -77,7 +77,7 @@ def test_a_hub_that_is_killed_has_its_history(start: Start, tmp_path: Path) -> N
         assert hub.stop() == 0
 
 
-def test_nothing_of_the_token_is_told(start: Start, tmp_path: Path) -> None:
+def test_the_token_is_never_logged(start: Start, tmp_path: Path) -> None:
     """The export, the log at its finest level and the metrics do not contain the token, whatever clients send."""
     with probers(mesh().states()) as found:
         hub = hub_over(start, found, tmp_path)

@@ -116,7 +116,7 @@ def test_a_fault_that_lasts_is_not_sent_again(tmp_path: Path, records: list[str]
             assert third.box.got == []
 
 
-def test_what_ended_while_the_hub_was_away_closes(tmp_path: Path) -> None:
+def test_a_finding_that_ended_while_the_hub_was_down_closes(tmp_path: Path) -> None:
     """Three looks without the finding close it, and its receiver gets the close."""
     clock = ManualClock()
     with probers(dead().states()) as found:
@@ -131,7 +131,7 @@ def test_what_ended_while_the_hub_was_away_closes(tmp_path: Path) -> None:
             assert second.box.notices[0].view.phase == "closed"
 
 
-def test_messages_that_nobody_took_are_sent_after_the_start(tmp_path: Path) -> None:
+def test_unsent_messages_are_sent_after_a_restart(tmp_path: Path) -> None:
     """An opening with the same Idempotency-Key, and later the close of an ended finding, are sent: neither is lost."""
     clock = ManualClock()
     with probers(dead().states()) as found:
@@ -154,7 +154,7 @@ def test_messages_that_nobody_took_are_sent_after_the_start(tmp_path: Path) -> N
             assert fourth.box.got == []
 
 
-def test_an_escalation_that_nobody_took_is_sent_after_the_start(tmp_path: Path) -> None:
+def test_an_unsent_escalation_is_sent_after_a_restart(tmp_path: Path) -> None:
     """The record has the milder finding that the receiver knows, so the escalation is sent."""
     clock = ManualClock()
     with probers(dead().states()) as found:
@@ -170,7 +170,7 @@ def test_an_escalation_that_nobody_took_is_sent_after_the_start(tmp_path: Path) 
             assert second.box.got == ["escalate"]
 
 
-def test_after_a_long_absence_it_is_another_finding(tmp_path: Path) -> None:
+def test_after_a_long_absence_a_new_finding_opens(tmp_path: Path) -> None:
     """The old finding has closed when the hub stopped, and a new one opens. Each message is sent once."""
     clock = ManualClock()
     with probers(dead().states()) as found:
@@ -226,7 +226,7 @@ def test_a_file_of_the_first_version_is_taken_over(tmp_path: Path, records: list
             assert third.box.got == []
 
 
-def test_a_history_that_cannot_be_read_is_said(tmp_path: Path, records: list[str]) -> None:
+def test_an_unreadable_history_is_logged(tmp_path: Path, records: list[str]) -> None:
     """The hub starts as without a history, and logs why."""
     (tmp_path / NAME).write_bytes(b"no database" * 100)
     with probers(dead().states()) as found, start(tmp_path, found, ManualClock()) as one:
@@ -235,7 +235,7 @@ def test_a_history_that_cannot_be_read_is_said(tmp_path: Path, records: list[str
         assert one.box.got == ["open"]
 
 
-def test_what_was_sent_is_forgotten_where_another_replica_notifies(tmp_path: Path) -> None:
+def test_sent_messages_are_forgotten_if_another_replica_notifies(tmp_path: Path) -> None:
     """Its record of sent messages would be out of date after the next takeover."""
     clock, may = ManualClock(), [True]
     with probers(dead().states()) as found:

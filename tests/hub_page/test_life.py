@@ -13,7 +13,7 @@ from tests.hub_page.conftest import SimulatedHub, Tab, opened, showing
 SENTENCE = "h1.sentence"
 
 
-def test_a_finding_opens_and_closes_before_the_eyes(tab: Tab, healthy: SimulatedHub) -> None:
+def test_a_finding_opens_and_closes_without_a_reload(tab: Tab, healthy: SimulatedHub) -> None:
     """Sentence, card and announcement appear without a reload, and disappear when the fault is over."""
     tab.page.goto(healthy.address)
     tab.page.wait_for_selector(f"{SENTENCE}.healthy")
@@ -32,7 +32,7 @@ def test_a_finding_opens_and_closes_before_the_eyes(tab: Tab, healthy: Simulated
     assert tab.page.evaluate("window.same")
 
 
-def test_without_a_stream_it_asks(tab: Tab, healthy: SimulatedHub) -> None:
+def test_without_a_stream_the_page_polls(tab: Tab, healthy: SimulatedHub) -> None:
     """Without the stream the page reads every few seconds, says so, and still shows a finding."""
     tab.expected = ("ERR_FAILED",)
     tab.page.route("**/api/v1/stream", lambda route: route.abort())
@@ -42,7 +42,7 @@ def test_without_a_stream_it_asks(tab: Tab, healthy: SimulatedHub) -> None:
     tab.page.wait_for_selector(f"{SENTENCE}.faults:has-text('node-3')")
 
 
-def test_a_hub_that_goes_away_is_said(tab: Tab, tmp_path: Path) -> None:
+def test_the_page_reports_an_unreachable_hub(tab: Tab, tmp_path: Path) -> None:
     """The last answer is shown as old with its age, never as fresh. When the hub is back the page is live again."""
     tab.expected = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY")
     with showing(3, tmp_path) as show:
@@ -67,7 +67,7 @@ def test_old_results_are_drawn_as_stale(tab: Tab, healthy: SimulatedHub) -> None
     assert re.fullmatch(r".*: stale, .* \d+ min", cell.text_content())
 
 
-def test_what_nobody_probes_is_said(tab: Tab, large: SimulatedHub) -> None:
+def test_the_page_marks_pairs_that_nobody_probes(tab: Tab, large: SimulatedHub) -> None:
     """A pair without a path is `not probed` on the map, and its view says that this is neither good nor bad."""
     tab.page.goto(f"{large.address}?show=map")
     tab.page.focus(".map-box")
@@ -106,7 +106,7 @@ def test_the_time_machine_shows_the_moment_again(tab: Tab, healthy: SimulatedHub
     assert "at=" not in tab.page.url
 
 
-def test_the_slider_goes_by_keys(tab: Tab, healthy: SimulatedHub) -> None:
+def test_the_slider_works_with_keys(tab: Tab, healthy: SimulatedHub) -> None:
     """An arrow key on the slider shows a moment of the past."""
     tab.page.goto(healthy.address)
     tab.page.get_by_label("Moment", exact=True).focus()
@@ -115,7 +115,7 @@ def test_the_slider_goes_by_keys(tab: Tab, healthy: SimulatedHub) -> None:
     tab.page.wait_for_selector(".banner.past")
 
 
-def test_filters_stand_in_the_address(tab: Tab, healthy: SimulatedHub) -> None:
+def test_filters_are_in_the_address(tab: Tab, healthy: SimulatedHub) -> None:
     """A selection changes the address and the matrix. A reload and another view keep it, and back removes it."""
     tab.page.goto(healthy.address)
     tab.page.select_option("select[name=probe]", "udp")
@@ -131,7 +131,7 @@ def test_filters_stand_in_the_address(tab: Tab, healthy: SimulatedHub) -> None:
     tab.page.wait_for_url("**/?view=events&probe=udp")
 
 
-def test_by_keys_alone(tab: Tab, healthy: SimulatedHub) -> None:
+def test_every_view_is_reachable_with_keys_alone(tab: Tab, healthy: SimulatedHub) -> None:
     """Tab reaches the content, a finding's command and the matrix. Arrows move in it, Enter opens, and Back returns."""
     healthy.command("break node-3")
     page = tab.page
@@ -166,7 +166,7 @@ def _tab_to(page: Any, selector: str) -> None:
     pytest.fail(f"Tab does not reach {selector}")
 
 
-def test_the_map_by_keys(tab: Tab, large: SimulatedHub) -> None:
+def test_the_map_works_with_keys(tab: Tab, large: SimulatedHub) -> None:
     """Arrows move the cursor and the map with it, and Enter opens the path."""
     page = tab.page
     page.goto(f"{large.address}?show=map")
@@ -183,7 +183,7 @@ def test_the_map_by_keys(tab: Tab, large: SimulatedHub) -> None:
     page.wait_for_selector("h1.title:has-text('node-1')")
 
 
-def test_nothing_moves_by_itself(chromium: Any, healthy: SimulatedHub) -> None:
+def test_the_page_has_no_animation_with_reduced_motion(chromium: Any, healthy: SimulatedHub) -> None:
     """No element has an animation, and with reduced motion no transition either."""
     with opened(chromium) as tab:
         tab.page.goto(healthy.address)

@@ -83,7 +83,7 @@ def test_no_tools(image: Image) -> None:
     )
 
 
-def test_byte_code(image: Image) -> None:
+def test_each_module_has_byte_code(image: Image) -> None:
     """Each module has its byte code: with a read-only root each start would compile it again."""
     paths = {path for path in engine.added(image.tag) if ENVIRONMENT / "lib" in path.parents}
     modules = {path for path in paths if path.suffix == ".py"}
@@ -103,13 +103,13 @@ def test_byte_code_of_the_base(image: Image) -> None:
     assert engine.run_once(*run) == "[]\n"
 
 
-def test_size(image: Image) -> None:
+def test_an_image_has_at_most_45_mb(image: Image) -> None:
     """An image has at most 45 MB, compressed as registries and nodes transfer it."""
     size = sum(engine.compressed(image.tag).values())
     assert size <= 45 * MEGABYTE, f"{size / MEGABYTE:.1f} MB"
 
 
-def test_left_out(image: Image) -> None:
+def test_only_listed_files_of_the_base_are_left_out(image: Image) -> None:
     """Of its base an image leaves out only what dev/release/unused.txt names, and that list of packages stays."""
     patterns = [line for line in UNUSED.read_text().splitlines() if line.startswith("/")]
     named = re.compile("|".join(f"(?:{fnmatch.translate(pattern)[:-2]})(?:/.*)?" for pattern in patterns))

@@ -23,7 +23,7 @@ def test_no_frontend() -> None:
     assert not re.search(r"^#\s*syntax\s*=", TEXT, flags=re.MULTILINE)
 
 
-def test_locked() -> None:
+def test_every_download_is_checked_against_its_hash() -> None:
     """Every download of pip is checked against its hash, and cached between builds."""
     runs = [line for line in INSTRUCTIONS.splitlines() if line.startswith("RUN ")]
     commands = [
@@ -45,7 +45,7 @@ def locked(file: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", text, flags=re.MULTILINE))
 
 
-def test_hashes() -> None:
+def test_each_package_is_pinned_with_hashes() -> None:
     """Each package of the images is pinned to a version of constraints.txt, with hashes and without a host."""
     constraints = dict(re.findall(r"^(\S+)==(\S+)$", (ROOT / "constraints.txt").read_text(), flags=re.MULTILINE))
     versions = {re.sub(r"[._]", "-", name).lower(): version for name, version in constraints.items()}

@@ -58,7 +58,7 @@ def flood(container: str, tag: str, port: int, sources: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("port", PORTS.values(), ids=PORTS)
-def test_one_client_takes_nothing_from_others(prober: tuple[str, str], port: int) -> None:
+def test_one_client_does_not_starve_others(prober: tuple[str, str], port: int) -> None:
     """With 20,000 connections of one address, it keeps its share, and every peer and kubelet are answered."""
     figures = flood(*prober, port, 1)
     assert figures["attempts"] == ATTEMPTS

@@ -47,13 +47,13 @@ def started(image: Image, *options: str) -> Iterator[str]:
         engine.docker("rm", "--force", container)
 
 
-def test_user(image: Image) -> None:
+def test_the_user_is_a_number(image: Image) -> None:
     """The user is a number, so that Kubernetes can check that it is not root."""
     assert engine.inspect(image.tag)["Config"]["User"] == "65532:65532"
 
 
 @pytest.mark.parametrize("user", ["65532:65532", "54321:0"], ids=["own-user", "any-user"])
-def test_life(image: Image, user: str) -> None:
+def test_it_starts_with_a_read_only_root_and_no_capabilities(image: Image, user: str) -> None:
     """Without a writable file system, capabilities or a fixed user it starts.
 
     As process 1 it ends with 0 on SIGTERM.
@@ -66,14 +66,14 @@ def test_life(image: Image, user: str) -> None:
         assert "Traceback" not in log(container)
 
 
-def test_help(image: Image) -> None:
+def test_help_lists_every_variable(image: Image) -> None:
     """--help tells its usage and every variable it reads, on stdout."""
     said = engine.run_once(*LOCKED_UP, image.tag, "--help")
     assert said.startswith(f"usage: smoker-{image.service}")
     assert "ADMIN_PORT" in said
 
 
-def test_mistake(image: Image) -> None:
+def test_an_invalid_variable_exits_with_2(image: Image) -> None:
     """An invalid variable ends it with exit code 2 and one sentence."""
     with pytest.raises(CommandError) as caught:
         engine.run_once(*LOCKED_UP, "--env", "ADMIN_PORT=none", image.tag)

@@ -102,7 +102,7 @@ def token(tmp_path: Path) -> Path:
         ("[fd00::1]", "6443", "https://[fd00::1]:6443"),
     ],
 )
-def test_in_a_cluster_it_is_where_the_environment_says(host: str, port: str, url: str) -> None:
+def test_the_environment_names_the_api_server(host: str, port: str, url: str) -> None:
     """The address comes from the kubelet's two variables; an IPv6 address gets its brackets."""
     assert Api.in_cluster({"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port})._url == url
 
@@ -114,7 +114,7 @@ def test_outside_of_a_cluster() -> None:
 
 
 @pytest.mark.parametrize(("host", "port"), [("https://api", "443"), ("10.0.0", "443"), ("10.0.0.1", "https")])
-def test_an_address_that_cannot_be(host: str, port: str) -> None:
+def test_an_invalid_api_server_address_is_refused(host: str, port: str) -> None:
     """An invalid host or port is refused at once, and the error names the two variables."""
     with pytest.raises(
         ConfigurationError, match=r"^KUBERNETES_SERVICE_HOST=.* and KUBERNETES_SERVICE_PORT=.*: one of them is"
@@ -133,11 +133,11 @@ def test_the_token_is_read_for_each_request(fake: Fake, token: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "\n", f"{SECRET} two", f"{SECRET}\r\nHost: elsewhere", f"{SECRET}\u20ac"])
-def test_what_is_no_token_is_never_shown(fake: Fake, token: Path, content: str) -> None:
+def test_an_invalid_token_is_never_shown(fake: Fake, token: Path, content: str) -> None:
     """With half a token, or several lines, nothing is sent, and the error names only the file."""
     server = fake()
     token.write_text(content, encoding="utf-8")
-    with pytest.raises(OSError, match="it holds no token") as caught:
+    with pytest.raises(OSError, match="it contains no token") as caught:
         Api(server.url, token=token).get(PATH)
     assert SECRET not in repr(caught.value)
     assert caught.value.__cause__ is None
@@ -156,7 +156,7 @@ def test_an_answer_that_is_not_what_was_asked_for(fake: Fake, token: Path) -> No
     assert (caught.value.status, caught.value.wait) == (503, None)
 
 
-def test_it_follows_nobody_elsewhere(fake: Fake, token: Path) -> None:
+def test_redirects_are_not_followed(fake: Fake, token: Path) -> None:
     """A redirect is not followed, because its target would receive the token."""
     other = fake()
     with pytest.raises(Refused, match="302"):
@@ -173,7 +173,7 @@ def test_a_proxy_is_not_asked(fake: Fake, token: Path, monkeypatch: pytest.Monke
     assert (len(server.requests), proxy.requests) == (1, [])
 
 
-def test_silence_has_an_end(fake: Fake, token: Path) -> None:
+def test_a_silent_api_server_ends_with_the_deadline(fake: Fake, token: Path) -> None:
     """A server that takes a list or watch request and sends nothing is given up."""
     api = Api(fake(hold, hold).url, token=token, read=0.1, silence=0.1)
     with pytest.raises(ReadTimeoutError):
@@ -182,7 +182,7 @@ def test_silence_has_an_end(fake: Fake, token: Path) -> None:
         api.watch(PATH)
 
 
-def test_a_server_that_goes(fake: Fake, token: Path) -> None:
+def test_a_closed_connection_is_an_error(fake: Fake, token: Path) -> None:
     """A FIN instead of an answer is an error, and the next request opens a new connection."""
     api = Api(fake(cut, page(version="7")).url, token=token)
     with pytest.raises(ProtocolError):
@@ -191,7 +191,7 @@ def test_a_server_that_goes(fake: Fake, token: Path) -> None:
 
 
 @pytest.mark.parametrize("pieces", [0, 1, 7])
-def test_lines_are_whole_however_they_come(fake: Fake, token: Path, pieces: int) -> None:
+def test_lines_are_whole_in_any_pieces(fake: Fake, token: Path, pieces: int) -> None:
     """Several lines in one piece and one line in several pieces are read whole. An unfinished one is dropped."""
     script = watch(b'{"a":1}\n\n{"b"', b":2}\n", b'{"half', end="end", pieces=pieces)
     assert list(lines(Api(fake(script).url, token=token).watch(PATH))) == [b'{"a":1}', b'{"b":2}']
@@ -204,15 +204,15 @@ def test_lines_may_be_long(fake: Fake, token: Path) -> None:
     assert [len(line) > 1_000_000 for line in got] == [True]
 
 
-def test_a_line_without_end(fake: Fake, token: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_line_is_an_error(fake: Fake, token: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A line without end does not fill the memory."""
     monkeypatch.setattr("smoker_kube.api.LONGEST_LINE", 1000)
-    with pytest.raises(ValueError, match="a line without end"):
+    with pytest.raises(ValueError, match="a line that does not end"):
         list(lines(Api(fake(watch(b"x" * 2000)).url, token=token).watch(PATH)))
 
 
 @pytest.mark.parametrize("end", ["cut", "hold"])
-def test_lines_that_break_off(fake: Fake, token: Path, end: str) -> None:
+def test_a_truncated_line_is_dropped(fake: Fake, token: Path, end: str) -> None:
     """Lines that were complete before a close or a silence are read; the next watch gets the rest."""
     answered = Api(fake(watch(b'{"a":1}\n{"b', end=end)).url, token=token, silence=0.2).watch(PATH)
     assert list(lines(answered)) == [b'{"a":1}']
@@ -236,7 +236,7 @@ def test_tls_by_the_clusters_ca(fake: Fake, token: Path, clusters: dict[str, Clu
 
 
 @pytest.mark.parametrize(("serves", "trusted"), [("mine", "other"), ("elsewhere", "elsewhere")])
-def test_somebody_elses_certificate(
+def test_a_certificate_of_another_ca_is_refused(
     fake: Fake, token: Path, clusters: dict[str, Cluster], serves: str, trusted: str
 ) -> None:
     """A certificate of another CA or for another address is refused before the token is sent."""
@@ -250,14 +250,14 @@ def test_somebody_elses_certificate(
     assert server.requests == []
 
 
-def test_what_does_not_speak_tls(token: Path, clusters: dict[str, Cluster]) -> None:
+def test_a_server_without_tls_is_an_error(token: Path, clusters: dict[str, Cluster]) -> None:
     """An answer in plain text where TLS is expected is not silence."""
     with greeting(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port, pytest.raises(HTTPError) as caught:
         Api(f"https://127.0.0.1:{port}", token=token, ca=clusters["mine"].ca).get(PATH)
     assert standing_of(caught.value).answering is Answering.UNTRUSTED
 
 
-def test_what_does_not_speak_http(fake: Fake, token: Path) -> None:
+def test_a_server_without_http_is_an_error(fake: Fake, token: Path) -> None:
     """An answer of another protocol is not silence either."""
     server = fake(lambda sock: bool(sock.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")))
     with pytest.raises(HTTPError) as caught:
@@ -266,7 +266,7 @@ def test_what_does_not_speak_http(fake: Fake, token: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [1000, 999])
-def test_an_answer_has_an_end(fake: Fake, token: Path, size: int) -> None:
+def test_the_size_of_an_answer_is_bounded(fake: Fake, token: Path, size: int) -> None:
     """An answer that is larger than allowed is given up, and the next request has a new connection."""
     large = answer(200, b'"' + b"x" * 998 + b'"')
     api = Api(fake(large, page(version="7")).url, token=token)
@@ -295,10 +295,10 @@ def test_a_ca_that_is_renewed(fake: Fake, token: Path, tmp_path: Path, clusters:
 
 
 @pytest.mark.parametrize("content", [None, "", "no certificate"])
-def test_without_a_ca_nobody_is_trusted(fake: Fake, token: Path, tmp_path: Path, content: str | None) -> None:
+def test_without_a_ca_no_server_is_trusted(fake: Fake, token: Path, tmp_path: Path, content: str | None) -> None:
     """Without the CA file no certificate is trusted, not even one of the system; the error names the file."""
     ca = tmp_path / "ca.crt"
     if content is not None:
         ca.write_text(content)
-    with pytest.raises(OSError, match=r"ca\.crt: (it holds no certificate|No such file)"):
+    with pytest.raises(OSError, match=r"ca\.crt: (it contains no certificate|No such file)"):
         Api("https://127.0.0.1:1", token=token, ca=ca).get(PATH)

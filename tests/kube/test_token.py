@@ -26,7 +26,7 @@ def token(api: Leases, identity: str, clock: ManualClock) -> Token:
     return Token(Api(api.url), NAMESPACE, NAME, identity, clock)
 
 
-def test_one_of_two_holds_it(api: Leases) -> None:
+def test_one_of_two_clients_holds_the_token(api: Leases) -> None:
     """The second client takes it only after the first has given it back."""
     clock = ManualClock()
     one, two = token(api, "one", clock), token(api, "two", clock)
@@ -46,7 +46,7 @@ def test_of_two_writers_one_is_refused(api: Leases) -> None:
     assert api.holder(NAME) == "two"
 
 
-def test_a_holder_that_died_loses_it(api: Leases) -> None:
+def test_a_dead_holder_loses_the_token(api: Leases) -> None:
     """It is free once the record has stood still for LASTS seconds of the other's clock, and not before."""
     clock = ManualClock()
     assert token(api, "one", clock).take()
@@ -59,7 +59,7 @@ def test_a_holder_that_died_loses_it(api: Leases) -> None:
 
 
 @pytest.mark.parametrize("status", [403, 404, 503])
-def test_an_api_that_refuses(api: Leases, status: int) -> None:
+def test_a_refusing_api_gives_no_token(api: Leases, status: int) -> None:
     """Without the API nobody holds it: the caller gets the error."""
     api.status = status
     with pytest.raises(Refused):

@@ -113,7 +113,7 @@ def versions(requests: list[Request]) -> list[str]:
     return [one(request) for request in requests]
 
 
-def test_a_list_and_what_happens_then(fake: Fake, start: Any) -> None:
+def test_a_list_is_followed_by_its_events(fake: Fake, start: Any) -> None:
     """Added, modified and deleted objects are reported at once, reduced to the kept fields."""
     events = (
         event("ADDED", "b", "6", value=2),
@@ -167,7 +167,7 @@ def test_a_list_that_failed_may_still_come_from_the_cache(fake: Fake, start: Any
     assert versions(server.asked(5)) == ["cached"] * 4 + ["5"]
 
 
-def test_a_cache_that_is_behind_is_no_loop(fake: Fake, start: Any) -> None:
+def test_a_stale_cache_causes_no_loop(fake: Fake, start: Any) -> None:
     """If the cache gives a version that is already lost, the next list is a consistent one. So are those after it."""
     server = fake(page(item("old"), version="3"), GONE, page(item("a"), version="9"), GONE, page(version="12"))
     watched = start(server)
@@ -215,7 +215,7 @@ def test_a_watch_that_ends(fake: Fake, start: Any, records: list[str], end: str)
     assert [line for line in records if not line.startswith("DEBUG")] == []
 
 
-def test_a_bookmark_is_told_to_nobody(fake: Fake, start: Any) -> None:
+def test_a_bookmark_is_not_reported(fake: Fake, start: Any) -> None:
     """A bookmark moves the version and is not reported."""
     server = fake(page(version="5"), watch(bookmark("7"), end="end"))
     watched = start(server)
@@ -250,7 +250,7 @@ def test_an_event_ends_the_pauses(fake: Fake, start: Any, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_an_api_that_wants_to_be_left_alone(fake: Fake, start: Any, status: int) -> None:
+def test_retry_after_of_the_api_is_respected(fake: Fake, start: Any, status: int) -> None:
     """Its Retry-After is kept, plus a random part, so that clients do not return at the same time."""
     server = fake(answer(status, retry_after=3), page(version="5"), answer(status, retry_after=99_999_999))
     watched = start(server)
@@ -300,7 +300,7 @@ OF_A_WATCH = [word for word, (_, answering, _) in TROUBLES.items() if answering 
 @pytest.mark.parametrize(
     ("word", "at"), [*((word, "list") for word in TROUBLES), *((word, "watch") for word in OF_A_WATCH)]
 )
-def test_each_trouble_has_its_word_and_its_sentence(
+def test_each_failure_has_its_word_and_its_sentence(
     fake: Fake, start: Any, records: list[str], word: str, at: str
 ) -> None:
     """A refusal has other words than silence, for the list and for the watch. The next answer ends both."""
@@ -321,13 +321,13 @@ def test_a_pod_without_its_token(fake: Fake, tmp_path: Path) -> None:
     """Without its token a pod sends nothing, and that says nothing about the API server."""
     token = tmp_path / "token"
     token.write_text("")
-    with pytest.raises(OSError, match="it holds no token") as caught:
+    with pytest.raises(OSError, match="it contains no token") as caught:
         Api(fake().url, token=token).get(PATH)
-    assert standing_of(caught.value) == (Answering.UNASKED, None, f"{token}: it holds no token")
+    assert standing_of(caught.value) == (Answering.UNASKED, None, f"{token}: it contains no token")
     assert standing_of(OSError(24, "Too many open files")).answering is Answering.UNASKED
 
 
-def test_no_two_troubles_have_one_sentence() -> None:
+def test_no_two_failures_share_a_sentence() -> None:
     """Each kind of failure has its own sentence; an unknown word from a newer prober is no error."""
     kinds = [(kind, None) for kind in Answering] + [(Answering.REFUSED, status) for status in (401, 403, 404, 429, 500)]
     assert len({sentence(kind, status) for kind, status in kinds}) == len(kinds)
@@ -429,7 +429,7 @@ def test_a_listener_that_fails(fake: Fake, start: Any, records: list[str], failu
         answer(200, b"\xff\xfe"),
     ],
 )
-def test_nonsense_is_survived(fake: Fake, start: Any, nonsense: Step) -> None:
+def test_malformed_events_are_survived(fake: Fake, start: Any, nonsense: Step) -> None:
     """After any malformed line the next event is still reported."""
     server = fake(page(version="5"), nonsense, watch(event("ADDED", "a", "6")))
     watched = start(server)
@@ -437,7 +437,7 @@ def test_nonsense_is_survived(fake: Fake, start: Any, nonsense: Step) -> None:
 
 
 @pytest.mark.parametrize("items", [7, {"a": 1}, [None, 3, "x"]])
-def test_a_list_of_nonsense_is_survived(fake: Fake, start: Any, items: Any) -> None:
+def test_a_malformed_list_is_survived(fake: Fake, start: Any, items: Any) -> None:
     """After a malformed list the next one is still reported."""
     bad = answer(200, {"metadata": {"resourceVersion": "5"}, "items": items})
     server = fake(bad, GONE, page(item("a", value=1), version="6"), page(item("a", value=1), version="6"))
@@ -451,7 +451,7 @@ def test_no_items_are_an_empty_list(fake: Fake, start: Any) -> None:
 
 
 @pytest.mark.parametrize("script", [[hold], [page(), hold], [page(), watch()]], ids=["list", "answer", "watch"])
-def test_it_ends_in_the_middle_of_a_read(fake: Fake, start: Any, script: list[Step]) -> None:
+def test_it_can_be_closed_during_a_read(fake: Fake, start: Any, script: list[Step]) -> None:
     """Closed while it waits for a byte, its greenlet ends and its connection is gone."""
     server = fake(*script)
     watched = start(server)
@@ -460,7 +460,7 @@ def test_it_ends_in_the_middle_of_a_read(fake: Fake, start: Any, script: list[St
     eventually("nothing is left", lambda: watched.watch._greenlet.dead and server.open == 0)
 
 
-def test_it_ends_in_the_middle_of_a_pause(fake: Fake, start: Any) -> None:
+def test_it_can_be_closed_during_a_pause(fake: Fake, start: Any) -> None:
     """Closed while it pauses, it ends at once; a second close has no effect."""
     server = fake(answer(500))
     watched = start(server)
@@ -472,6 +472,6 @@ def test_it_ends_in_the_middle_of_a_pause(fake: Fake, start: Any) -> None:
     assert len(server.requests) == 1
 
 
-def test_what_was_never_started_can_be_closed(tmp_path: Path) -> None:
+def test_a_watch_that_never_started_can_be_closed(tmp_path: Path) -> None:
     """A watch that was never started can be closed."""
     RecordedWatch("http://127.0.0.1:1", tmp_path).watch.close()

@@ -193,7 +193,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize(("refusal", "words"), REFUSALS.values(), ids=REFUSALS.keys())
-def test_what_is_missing_is_said_in_a_sentence(stage: Stage, refusal: str, words: str) -> None:
+def test_a_missing_program_is_reported_in_a_sentence(stage: Stage, refusal: str, words: str) -> None:
     """A missing part is one line on stderr, with exit code 2 and nothing on stdout."""
     said = stage.run("findings", REFUSE=refusal)
     assert (said.returncode, said.stdout, said.stderr.count("\n")) == (2, "", 1)
@@ -254,7 +254,7 @@ def test_options_reach_kubectl(stage: Stage) -> None:
         ("status --timeout 1s", "no number of seconds"),
     ],
 )
-def test_mistakes_are_told_without_asking(stage: Stage, arguments: str, words: str) -> None:
+def test_usage_mistakes_are_reported_without_a_request(stage: Stage, arguments: str, words: str) -> None:
     """A mistake has exit code 2 and one sentence, and kubectl is not called."""
     said = stage.run(*arguments.split())
     assert (said.returncode, said.stdout) == (2, "")
@@ -262,7 +262,7 @@ def test_mistakes_are_told_without_asking(stage: Stage, arguments: str, words: s
     assert not (stage.folder / "calls").exists()
 
 
-def test_help_lists_what_there_is(stage: Stage) -> None:
+def test_help_lists_every_command(stage: Stage) -> None:
     """Help lists every command and option of the script, with exit code 0."""
     said = stage.run("--help")
     assert said.returncode == 0
@@ -386,7 +386,7 @@ LOGINS: dict[str, tuple[dict[str, str], list[str]]] = {
 
 @pytest.mark.parametrize("login", LOGINS)
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_hub_that_wants_a_login(guarded: Stage, shell: str, login: str) -> None:
+def test_the_login_is_sent_and_never_shown(guarded: Stage, shell: str, login: str) -> None:
     """The login of the environment or of the Secret is sent. No process or file shows it, and nothing is left."""
     changed, options = LOGINS[login]
     said = guarded.run("status", *options, shell=shell, **changed)

@@ -79,7 +79,7 @@ OTHERS = [
 
 
 @pytest.mark.parametrize(("number", "outcome"), BY_ERRNO.items(), ids=lambda value: errno.errorcode.get(value, value))
-def test_the_kernels_word(number: int, outcome: str) -> None:
+def test_errno_decides_the_outcome(number: int, outcome: str) -> None:
     """Each errno has its outcome, bare or wrapped by urllib3. One that does not concern the network is ours."""
     error = OSError(number, os.strerror(number))
     assert outcome_of(error, "connect") == outcome
@@ -87,17 +87,17 @@ def test_the_kernels_word(number: int, outcome: str) -> None:
 
 
 @pytest.mark.parametrize(("error", "phase", "outcome"), OTHERS, ids=lambda value: str(value).split(":", maxsplit=1)[0])
-def test_everything_else(error: Exception, phase: str, outcome: str) -> None:
+def test_other_errors_are_classified(error: Exception, phase: str, outcome: str) -> None:
     """The resolver's, TLS's, HTTP's and our own errors have their outcomes too."""
     assert outcome_of(error, phase) == outcome
 
 
-def test_every_outcome_can_be() -> None:
+def test_every_outcome_is_reachable() -> None:
     """Every outcome of the enum has an error above that leads to it, except that of large packets."""
     assert {*BY_ERRNO.values(), *(outcome for _, _, outcome in OTHERS)} == set(Outcome) - {Outcome.SUCCESS, Outcome.MTU}
 
 
-def test_what_urllib3_raises_is_known() -> None:
+def test_every_urllib3_error_is_classified() -> None:
     """Both exceptions for a failed connection carry the kernel's error as their cause."""
     for wrapper in (NewConnectionError, ConnectTimeoutError):
         assert issubclass(wrapper, HTTPError)
@@ -111,7 +111,7 @@ def test_what_urllib3_raises_is_known() -> None:
         (REFUSED, "", "Connection refused"),
         (ValueError(), "wait", "wait: ValueError"),
         (OSError("no interface with this name"), "resolve", "resolve: no interface with this name"),
-        (http.client.IncompleteRead(b"OK", 8), "transfer", "transfer: the body broke off before its end"),
+        (http.client.IncompleteRead(b"OK", 8), "transfer", "transfer: the body ended early"),
         (
             http.client.BadStatusLine("\x1b[2J" + "x" * 99),
             "wait",
@@ -134,7 +134,7 @@ def test_the_reason_is_a_short_sentence_part(error: Exception, phase: str, text:
         ("", ""),
     ],
 )
-def test_a_capital_goes_unless_it_is_part_of_a_name(text: str, shown: str) -> None:
+def test_a_capital_is_lowered_unless_it_starts_a_name(text: str, shown: str) -> None:
     """The kernel's sentences follow a colon here, so their capital becomes lower case unless it begins a name."""
     assert in_a_sentence(text) == shown
 
@@ -144,7 +144,7 @@ def test_a_reason_is_printable() -> None:
     assert reason(BadReply("a header 'x\x1b[31m\r\n'"), "wait") == "wait: a header 'x?[31m??'"
 
 
-def test_a_defect_is_a_result_and_is_loud(records: list[str]) -> None:
+def test_an_unexpected_exception_is_a_result_and_is_logged(records: list[str]) -> None:
     """An unexpected exception of a probe is `local_error` with a stack trace in the log. It does not end the prober."""
 
     def defective(_attempt: Attempt) -> None:
@@ -169,7 +169,7 @@ def _no_descriptors() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_no_descriptors")
 @pytest.mark.parametrize("kind", ["tcp", "udp", "http"])
-def test_a_shortage_of_ours_is_a_local_error(kind: str, records: list[str]) -> None:
+def test_a_local_shortage_is_a_local_error(kind: str, records: list[str]) -> None:
     """Without a descriptor there is no probe: `local_error`, neither a defect nor an error of the resolver."""
     result = probe(kind, 8080)
     assert result.outcome is Outcome.LOCAL_ERROR

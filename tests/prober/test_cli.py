@@ -120,7 +120,7 @@ def test_ctrl_c_ends_it_without_a_traceback(
     assert (tmp_path / "out").read_text() == ("" if code == 130 else "0 probes, 0 answered\n")
 
 
-def test_once_settles_for_so_long_only(capsys: Captured, environment: pytest.MonkeyPatch) -> None:
+def test_once_settles_for_a_bounded_time(capsys: Captured, environment: pytest.MonkeyPatch) -> None:
     """A network that stays bad fails when the time is over."""
     with refusing() as port:
         environment.setenv("TCP_PORT", str(port))
@@ -201,7 +201,9 @@ def test_probe_with_a_timeout_of_its_own(capsys: Captured, echoes: dict[str, int
         (b"HTTP/1.1 200 OK\r\nContent-Length: 1, 2\x0b\r\n\r\nOK", r"(1, 2?)"),
     ],
 )
-def test_probe_shows_nothing_raw(capsys: Captured, listen: Callable[[Serve], int], answer: bytes, told: str) -> None:
+def test_probe_prints_only_plain_text(
+    capsys: Captured, listen: Callable[[Serve], int], answer: bytes, told: str
+) -> None:
     """Bytes of a target cannot move the user's cursor nor forge a line."""
     assert command(["probe", "http", HOST, str(listen(answering(answer)))]) == 1
     out, err = capsys.readouterr()
@@ -244,7 +246,7 @@ def test_wrong_arguments(capsys: Captured, arguments: list[str], told: str) -> N
 
 
 @pytest.mark.parametrize("text", [*BAD, *BAD_BY_IDNA, *BAD_BY_NUMBER], ids=ascii)
-def test_what_can_be_no_host_is_a_wrong_argument(capsys: Captured, text: str) -> None:
+def test_an_invalid_host_is_a_wrong_argument(capsys: Captured, text: str) -> None:
     """`probe` and `--mesh` name the argument, its value and what is allowed; nothing is probed."""
     wrong = {
         f"argument HOST: {text!r} is not a host, which is a name": ["probe", "tcp", "--", text, "80"],

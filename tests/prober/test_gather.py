@@ -62,7 +62,7 @@ def prober(said: bytes) -> Iterator[int]:
         yield port
 
 
-def test_a_whole_mesh_is_well() -> None:
+def test_a_complete_healthy_mesh_is_good() -> None:
     """The output is one sentence.
 
     Paths to the echo services count; other targets do not, because they are not Smoker's.
@@ -111,7 +111,7 @@ def test_a_single_failure_names_nobody() -> None:
     assert "1 of 16 paths of 4 probers failed" in as_text(found)
 
 
-def test_a_path_without_a_result_is_told() -> None:
+def test_a_path_without_a_result_is_reported() -> None:
     """It comes after those that fail, and the mesh is not healthy yet."""
     states = mesh()
     states[0] = state("a", path("b", last="", at=0.0, attempts=0), path("c"), path("d"))
@@ -140,7 +140,7 @@ def test_loss_fails_unless_it_is_tolerated() -> None:
     assert "packet loss" in as_text(lenient)
 
 
-def test_a_table_that_would_help_nobody_is_cut() -> None:
+def test_a_long_table_is_cut() -> None:
     """Of thousands of rows the first are shown, and the number of the others."""
     bad = [path(f"n{number}", bad=True) for number in range(SHOWN + 7)]
     lines = as_text(gathered(state("a", *bad), state("b", path("a")))).splitlines()
@@ -163,7 +163,7 @@ def test_a_table_that_would_help_nobody_is_cut() -> None:
         ),
     ],
 )
-def test_what_is_missing_is_said(states: list[State], words: str) -> None:
+def test_missing_probers_are_reported(states: list[State], words: str) -> None:
     """A prober that knows too few peers, does not answer, or has no mesh is named."""
     found = gathered(*states)
     assert not found.ok
@@ -188,7 +188,7 @@ def test_names_from_outside_are_text() -> None:
         (b"{}", "does not send a state that can be read"),
     ],
 )
-def test_one_that_is_malformed_costs_only_its_own_answer(said: bytes, why: str) -> None:
+def test_a_malformed_answer_costs_no_other_answer(said: bytes, why: str) -> None:
     """The other states are there, and one sentence names the malformed one."""
     one, two = encode(state("a", path("b"))), encode(state("b", path("a")))
     with prober(one) as first, prober(two) as second, prober(said) as bad:
@@ -199,7 +199,7 @@ def test_one_that_is_malformed_costs_only_its_own_answer(said: bytes, why: str) 
     assert not found.ok
 
 
-def test_many_that_are_malformed_are_one_sentence() -> None:
+def test_many_malformed_answers_are_one_sentence() -> None:
     """Equal errors of all probers are one sentence."""
     with contextlib.ExitStack() as probers:
         ports = [probers.enter_context(prober(b'{"version": 2}')) for _ in range(5)]
@@ -209,7 +209,7 @@ def test_many_that_are_malformed_are_one_sentence() -> None:
     assert "version 2" in sentence
 
 
-def test_nobody() -> None:
+def test_no_prober_behind_the_name_is_an_error() -> None:
     """A Service behind which nothing listens gives one sentence and no state."""
     with refusing() as port:
         found = gather([("127.0.0.1", port)])
@@ -217,7 +217,7 @@ def test_nobody() -> None:
     assert (list(found.states), found.missing) == ([], [why])
 
 
-def test_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_probers_end_with_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     """If no prober answers in time, the look ends, however many addresses there are."""
     monkeypatch.setattr(gathering, "FIRST", 0.2)
 
@@ -227,7 +227,7 @@ def test_silence(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with listening(reads) as silent:
         found = gather([("127.0.0.1", silent)])
-    assert found.missing == [f"no prober behind 127.0.0.1:{silent} answers (1 address: nothing came within 0.2 s)"]
+    assert found.missing == [f"no prober behind 127.0.0.1:{silent} answers (1 address: nothing arrived within 0.2 s)"]
 
 
 def command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -250,7 +250,7 @@ def test_the_command_asks_real_probers(start: Start, variables: dict[str, str]) 
     assert (as_json["ok"], as_json["mesh"]["ok"], as_json["mesh"]["probers"]) == (True, False, 1)
 
 
-def test_nobody_answers_the_command() -> None:
+def test_once_mesh_without_an_answer_exits_with_2() -> None:
     """It prints one sentence with exit code 2, without a round, which a dead DNS would make long."""
     done = command("once", "--mesh", "127.0.0.1:1", SERVER_HOST="nobody.invalid")
     assert (done.returncode, done.stdout) == (2, "")
@@ -260,7 +260,7 @@ def test_nobody_answers_the_command() -> None:
     assert STATE not in done.stderr
 
 
-def test_no_command_is_a_question() -> None:
+def test_without_a_command_help_is_printed() -> None:
     """`smoker-prober` alone prints its help."""
     done = command()
     assert done.returncode == 0

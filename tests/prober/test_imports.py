@@ -84,7 +84,7 @@ def test_the_search_of_hops_comes_with_the_first_trace(bare: tuple[set[str], int
     assert "smoker_prober.probes.hops" not in bare[0]
 
 
-def test_what_is_off_is_not_loaded(bare: tuple[set[str], int]) -> None:
+def test_disabled_features_are_not_imported(bare: tuple[set[str], int]) -> None:
     """The code of checks of flows is loaded only where they are on, that of transfers only where there is a Lease."""
     modules, _rss = started("", FLOWS="false", KEPT_FLOW="false")
     assert bare[0] >= FOR_FLOWS

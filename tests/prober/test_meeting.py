@@ -83,7 +83,7 @@ def test_a_successor_is_new_again_and_keeps_the_path(kept: Kept) -> None:
         eventually("it is probed on", lambda: kept.paths["node-2"].results > results)
 
 
-def test_what_fails_after_a_peer_has_left_is_no_fault(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failures_after_a_peer_left_do_not_count(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     """A probe that runs when its peer leaves gives no result, however it ends."""
     (target,) = peer(UNANSWERED)
     left = []

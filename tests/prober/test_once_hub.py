@@ -129,7 +129,7 @@ def test_credentials(tmp_path: Path, files: dict[str, str]) -> None:
             ask(HOST, port)
 
 
-def test_credentials_that_are_not_there(tmp_path: Path) -> None:
+def test_missing_credentials_are_reported(tmp_path: Path) -> None:
     """An empty folder is named and nothing is sent, nor is a token that would end the header."""
     with pytest.raises(FetchError, match=r"has no file token that can be read, nor username and password"):
         ask(HOST, 1, folder=str(tmp_path))
@@ -140,7 +140,7 @@ def test_credentials_that_are_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("body", [b"[]", b"{}", b"HEALTHY", b"[" * 10_000])
-def test_what_is_no_verdict(body: bytes) -> None:
+def test_a_malformed_verdict_is_reported(body: bytes) -> None:
     """Another program at that port is named with its answer."""
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
     with listening(answering(answer)) as port, pytest.raises(FetchError, match="does not send a verdict"):

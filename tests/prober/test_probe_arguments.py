@@ -70,7 +70,7 @@ def test_a_mistake_is_one_sentence(line: list[str], sentence: str, capsys: pytes
     assert sentence == "smoker-prober" or len(said.err.splitlines()) == 1
 
 
-def test_what_a_probe_found(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_details_of_a_probe_are_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The details follow the lines: of a certificate its names, its chain and its date, trusted or not."""
     authority = Authority(tmp_path / "ca")
     with s_server(authority.issue("good")) as port:
@@ -84,7 +84,7 @@ def test_what_a_probe_found(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -
     assert "\ncause: unknown_ca\n" in untrusted
 
 
-def test_nothing_is_written_by_hand() -> None:
+def test_help_is_generated_from_the_options() -> None:
     """The command line has no list of probes: no name of one stands in its source."""
     for name in ("arguments.py", "probe_arguments.py"):
         source = Path(parser.__code__.co_filename).with_name(name).read_text()

@@ -158,14 +158,14 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         ("TCP_PORT", "tcp://10.0.0.1:8080", "a whole number from 1 to 65535 (a Service of that name sets it"),
         ("SERVER_HOST", "smoker server", "a host, which is a name"),
         ("SERVER_HOST", "x" * 254, "a host, which is a name"),
-        ("ECHO_PORTS", "7,x", "a list by commas or spaces of whole numbers from 1 to 65535"),
-        ("ECHO_PORTS", "0", "a list by commas or spaces of whole numbers from 1 to 65535"),
+        ("ECHO_PORTS", "7,x", "a comma- or space-separated list of whole numbers from 1 to 65535"),
+        ("ECHO_PORTS", "0", "a comma- or space-separated list of whole numbers from 1 to 65535"),
         ("ANSWER_RATE", "0", "a whole number from 1 to 10000000"),
         ("NODE_NAME", "node\n[NODE:forged]", "a name or an address without spaces"),
         ("LOG_FORMAT", "xml", "one of text, json"),
     ],
 )
-def test_a_mistake_is_told_with_what_is_allowed(variable: str, text: str, allowed: str) -> None:
+def test_a_mistake_is_reported_with_the_allowed_values(variable: str, text: str, allowed: str) -> None:
     """One problem, which names the variable and the range; the default stands in its place."""
     settings, problems = read({variable: text})
     assert len(problems) == 1
@@ -208,7 +208,7 @@ def test_the_longest_round() -> None:
 
 
 @pytest.mark.parametrize("text", [*BAD, *BAD_BY_IDNA, *BAD_BY_NUMBER], ids=ascii)
-def test_a_server_host_that_can_be_no_host(text: str) -> None:
+def test_an_invalid_server_host_is_refused(text: str) -> None:
     """One sentence names the variable, what it holds, what is allowed and what is wrong."""
     settings, problems = read({"SERVER_HOST": text})
     assert settings.plan.service.host == "smoker-server"

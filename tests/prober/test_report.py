@@ -65,7 +65,7 @@ def test_the_table_of_a_bad_round() -> None:
     ]
 
 
-def test_nothing_a_target_says_moves_the_cursor() -> None:
+def test_text_from_targets_cannot_move_the_cursor() -> None:
     """Unprintable characters are escaped."""
     text = table([made("tcp", 8080, Outcome.BAD_REPLY, error="wait: \x1b[2J\r\nAll is well")], "node-1")
     assert r"wait: \x1b[2J\r\nAll is well" in text
@@ -124,7 +124,7 @@ def test_the_sum_of_a_series(found: list[Result], text: str) -> None:
         ({"api": "a word of tomorrow"}, "the API server does not return the list of peers."),
     ],
 )
-def test_why_there_is_no_news_of_peers(api: dict[str, Any], sentence: str) -> None:
+def test_the_report_says_why_peers_are_outdated(api: dict[str, Any], sentence: str) -> None:
     """A refusal is not silence. A snapshot without these fields is of an older prober, and a cause is escaped."""
     mesh = MeshView(known=2, probers=2, probed=2, paths=2, stale_since=1_000_000.0, **api)
     snapshot = Snapshot(node="a", zone="", network="pod", time=2_000_000.0, mesh=mesh, paths=[])

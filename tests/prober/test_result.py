@@ -47,11 +47,11 @@ def test_the_words_of_the_outcomes_are_promises() -> None:
         ({"duration": -0.001}, "a duration below 0"),
         ({"phases": {"wait": -0.001}}, "a duration below 0"),
         ({"phases": {"think": 0.1, "dream": 0.1}}, "no such phase: dream, think"),
-        ({"error": "wait: no answer"}, "an error goes with a failure, and only with one"),
-        ({"outcome": Outcome.TIMEOUT}, "an error goes with a failure, and only with one"),
+        ({"error": "wait: no answer"}, "a failure has an error, and a success has none"),
+        ({"outcome": Outcome.TIMEOUT}, "a failure has an error, and a success has none"),
     ],
 )
-def test_a_result_that_cannot_be_is_refused(wrong: dict[str, Any], why: str) -> None:
+def test_a_contradictory_result_is_refused(wrong: dict[str, Any], why: str) -> None:
     """Facts are checked when they are made, so readers need not check them."""
     with pytest.raises(ValueError, match=why):
         Result(**GOOD | wrong)
@@ -157,7 +157,7 @@ def test_a_target_as_text(host: str, port: int, text: str) -> None:
 
 
 @pytest.mark.parametrize(("host", "port"), [("", 80), ("a", 0), ("a", -1), ("a", 65536)])
-def test_no_target(host: str, port: int) -> None:
+def test_an_invalid_target_is_refused(host: str, port: int) -> None:
     """A target has a host and a port that can be."""
     with pytest.raises(ValueError, match="no target"):
         Target("tcp", host, port, service_path(host, port))

@@ -81,7 +81,7 @@ def test_a_result_is_logged_as_soon_as_it_is_known(
         assert words(capsys.readouterr().out) == [["[TCP]", "SUCCESS"]]
 
 
-def test_closed_during_a_round_no_further_probe_begins(
+def test_closing_during_a_round_starts_no_further_probe(
     scheduled: Callable[[Settings], Prober], echoes: dict[str, int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The running probe ends with a line, UDP and HTTP are not probed, and the drain returns."""

@@ -98,7 +98,9 @@ def test_liveness_and_readiness(start: Start, variables: dict[str, str], listen:
     assert process.popen.wait(PATIENCE) == 0
 
 
-def test_it_survives_whatever_its_targets_do(start: Start, variables: dict[str, str], echoes: dict[str, int]) -> None:
+def test_the_prober_survives_any_behaviour_of_targets(
+    start: Start, variables: dict[str, str], echoes: dict[str, int]
+) -> None:
     """Silence, garbage, half an answer and a reset each have their word in a line, and good lines follow."""
     with (
         TcpRelay((HOST, echoes["tcp"])) as tcp,

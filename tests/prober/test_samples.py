@@ -50,6 +50,6 @@ def test_the_results_of_a_path_with_their_ages() -> None:
         (QUERY, "POST", 405),
     ],
 )
-def test_what_is_refused(query: str, method: str, status: int) -> None:
+def test_invalid_parameters_are_refused(query: str, method: str, status: int) -> None:
     """An unknown path, and other parameters than the four, are refused."""
     assert ask(query, method)[0] == status

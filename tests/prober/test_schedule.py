@@ -27,7 +27,7 @@ def test_a_thousand_nodes_do_not_fire_together(names: list[str]) -> None:
     assert min(bins) >= 50
 
 
-def test_the_phase_is_the_nodes() -> None:
+def test_the_phase_depends_on_the_node() -> None:
     """The phase is the same at each start and on each machine, in proportion to the interval."""
     assert phase("node-1", 30.0) == pytest.approx(30 * phase("node-1", 1.0))
     assert [round(phase(name, 30.0), 3) for name in ("node-1", "node-2", "")] == [8.702, 18.155, 25.484]
@@ -78,7 +78,7 @@ def test_ten_thousand_ticks_do_not_drift(interval: float) -> None:
     assert due == pytest.approx(first + 10_000 * interval, abs=1e-5)
 
 
-def test_a_round_that_overruns_leaves_ticks_out() -> None:
+def test_an_overrunning_round_skips_ticks() -> None:
     """After a round of 75 s the next one is at the next tick, and the two missed ones are skipped."""
     assert next_tick(10.0 + 75.0, 30.0, 10.0) == 100.0
 

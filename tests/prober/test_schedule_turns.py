@@ -97,7 +97,7 @@ class Simulation:
 
 
 @pytest.mark.parametrize("error", [-0.001, 0.0, 0.001, 20.0])
-def test_no_tick_is_lost_and_none_comes_twice(monkeypatch: pytest.MonkeyPatch, error: float) -> None:
+def test_each_tick_comes_exactly_once(monkeypatch: pytest.MonkeyPatch, error: float) -> None:
     """With early and late timers a thousand rounds are a thousand ticks on the grid."""
     simulation = Simulation(monkeypatch, 1000, error)
     simulation.schedule._turn()
@@ -124,7 +124,7 @@ def test_the_second_round_is_at_the_nodes_place_on_the_grid() -> None:
     assert times[2] >= due - EARLY * INTERVAL
 
 
-def test_it_tells_how_late_each_round_began(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_delay_of_each_round_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """The lateness is never negative: the first round is on time, and a long wait shows."""
     simulation = Simulation(monkeypatch, 3, 0.25)
     simulation.schedule._turn()
@@ -147,7 +147,7 @@ def test_rounds_do_not_overlap(turn: Make) -> None:
     assert set(most) == {1}
 
 
-def test_an_overrun_leaves_rounds_out_and_says_so(turn: Make, records: list[str]) -> None:
+def test_an_overrun_skips_rounds_and_logs_it(turn: Make, records: list[str]) -> None:
     """A round of three and a half intervals is followed by the fourth tick, and a warning says so."""
     times: list[float] = []
 
@@ -162,14 +162,14 @@ def test_an_overrun_leaves_rounds_out_and_says_so(turn: Make, records: list[str]
     assert f"'interval': {INTERVAL}" in records[0]
 
 
-def test_rounds_in_time_warn_of_nothing(turn: Make, records: list[str]) -> None:
+def test_rounds_in_time_log_no_warning(turn: Make, records: list[str]) -> None:
     """A round that ends before the next tick logs nothing."""
     schedule = turn(lambda: None, interval=1.0)
     eventually("there were two rounds", lambda: schedule.ended >= 2)
     assert records == []
 
 
-def test_a_round_that_raises_is_logged_and_the_rounds_go_on(turn: Make, records: list[str]) -> None:
+def test_a_failing_round_is_logged_and_rounds_continue(turn: Make, records: list[str]) -> None:
     """An exception in one round does not end the prober."""
 
     def defective() -> None:
@@ -180,7 +180,7 @@ def test_a_round_that_raises_is_logged_and_the_rounds_go_on(turn: Make, records:
     assert [line.split(" {")[0] for line in records[:3]] == ["ERROR a round failed"] * 3
 
 
-def test_closed_between_rounds_it_ends_at_once(turn: Make) -> None:
+def test_closing_between_rounds_ends_at_once(turn: Make) -> None:
     """Nothing is in progress, so nothing is waited for or cut, and no further round begins."""
     schedule = turn(lambda: None, interval=86_400.0)
     eventually("the first round is over", lambda: schedule.ended == 1)
@@ -225,7 +225,7 @@ def test_a_round_that_does_not_end_is_cut(turn: Make) -> None:
     assert schedule.ended == 0
 
 
-def test_one_that_never_started_has_nothing_in_flight() -> None:
+def test_a_schedule_that_never_started_has_nothing_in_flight() -> None:
     """A service that is stopped while it starts drains, too."""
     schedule = Schedule({"echo": lambda: None}, interval=1.0, longest=1.0, node=NODE)
     assert schedule.drain(PLENTY) == 0
@@ -241,7 +241,7 @@ def test_ready_when_the_first_round_has_ended(turn: Make) -> None:
     eventually("it is ready", lambda: not schedule.unready())
 
 
-def test_stuck_when_no_round_begins_any_more(turn: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_schedule_without_new_rounds_is_stuck(turn: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """A round that hangs for longer than interval, round and patience makes the schedule stuck."""
     go_on = Event()
     schedule = turn(go_on.wait)
@@ -319,7 +319,7 @@ def test_many_rounds_are_spread_over_the_interval() -> None:
     assert max(bins.values()) <= 200
 
 
-def test_one_that_hangs_holds_no_other_up(many: Callable[..., ManyRounds], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_round_delays_no_other(many: Callable[..., ManyRounds], monkeypatch: pytest.MonkeyPatch) -> None:
     """The round of a silent target does not delay others, and is logged if it lasts too long."""
     first: list[bool] = []
 
@@ -335,7 +335,9 @@ def test_one_that_hangs_holds_no_other_up(many: Callable[..., ManyRounds], monke
     assert found.schedule.stuck()
 
 
-def test_so_many_are_under_way_at_once(many: Callable[..., ManyRounds], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_running_rounds_is_bounded(
+    many: Callable[..., ManyRounds], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """At most so many rounds run at once, so that a missing zone does not use all memory."""
     monkeypatch.setattr(schedules, "AT_ONCE", 3)
     go_on = Event()
@@ -347,7 +349,7 @@ def test_so_many_are_under_way_at_once(many: Callable[..., ManyRounds], monkeypa
     eventually("each has ended", lambda: found.schedule.ended >= 10)
 
 
-def test_all_that_are_under_way_are_cut(many: Callable[..., ManyRounds]) -> None:
+def test_all_running_rounds_are_cut_at_the_end(many: Callable[..., ManyRounds]) -> None:
     """A drain counts each."""
     found = many(4, Event().wait)
     eventually("all are under way", lambda: len(found.begun) == 4)

@@ -99,7 +99,7 @@ def used(snapshot: Snapshot) -> None:
     assert {path.failing for path in snapshot.paths} <= {True, False}
 
 
-def test_what_a_prober_says_is_a_snapshot() -> None:
+def test_a_prober_serves_a_valid_snapshot() -> None:
     """It is read unchanged; fields of a later prober are ignored."""
     original = real()
     found = copy.deepcopy(original) | {"later": [{}]}
@@ -120,7 +120,7 @@ def test_an_older_prober() -> None:
     used(read(found))
 
 
-def test_each_field_has_to_be_there() -> None:
+def test_every_field_is_required() -> None:
     """Any missing field is named."""
     found = real()
     for place in list(places(found)):
@@ -152,7 +152,7 @@ def test_each_field_has_to_be_there() -> None:
         (("node",), "x" * 600, "$.node"),
     ],
 )
-def test_where_it_is_malformed(place: tuple[str | int, ...], value: Any, shown: str) -> None:
+def test_an_error_names_the_malformed_field(place: tuple[str | int, ...], value: Any, shown: str) -> None:
     """The sentence names the place and never quotes the sender."""
     broken = real()
     at(broken, place[:-1])[place[-1]] = value
@@ -163,7 +163,7 @@ def test_where_it_is_malformed(place: tuple[str | int, ...], value: Any, shown: 
 
 
 @pytest.mark.parametrize("name", ["plane", "last", "target", "probe", "family"])
-def test_what_cannot_be_printed(name: str) -> None:
+def test_unprintable_text_is_escaped(name: str) -> None:
     """The report escapes it."""
     broken = real()
     broken["node"] = broken["zone"] = broken["paths"][1][name] = "\x1b[2J"
@@ -183,28 +183,28 @@ def test_another_version(version: int) -> None:
 
 
 @pytest.mark.parametrize("found", [*JUNK, {"version": 1}, {"kind": "Status"}])
-def test_what_is_no_snapshot_at_all(found: Any) -> None:
+def test_other_documents_are_not_snapshots(found: Any) -> None:
     """Any other JSON is refused."""
     with pytest.raises(SnapshotError):
         read(found)
 
 
 @pytest.mark.parametrize("version", ["1", "\x1b[2J", True, None, [1], 1.5, -1, 10**300])
-def test_a_version_that_is_no_number(version: Any) -> None:
+def test_a_version_that_is_not_a_number(version: Any) -> None:
     """It is no snapshot."""
     with pytest.raises(SnapshotError, match=r"^sends no snapshot of a prober$"):
         read(real() | {"version": version})
 
 
 @pytest.mark.parametrize("document", [b"", b"{", b"\xff", b"[" * 100_000, b'{"version": 1, "node": "\xff"}'])
-def test_what_is_no_json(document: bytes) -> None:
+def test_invalid_json_is_an_error(document: bytes) -> None:
     """It is refused in one sentence."""
     with pytest.raises(SnapshotError) as caught:
         decode(document)
     assert str(caught.value).isprintable()
 
 
-def test_whatever_a_peer_makes_of_it() -> None:
+def test_any_change_to_a_snapshot_is_read_or_refused() -> None:
     """Thousands of mutations of a real one are refused with one sentence, or can be used."""
     chance, original, refused = random.Random(12), real(), 0
     for _ in range(3000):

@@ -47,7 +47,7 @@ def test_a_silent_probe_does_not_hold_up_the_end(start: Start, echoes: dict[str,
         assert "smoker-prober stopped cut=1" in process.stderr
 
 
-def test_a_probe_that_ends_within_the_grace_is_told(start: Start, echoes: dict[str, int]) -> None:
+def test_a_probe_that_ends_within_the_grace_is_logged(start: Start, echoes: dict[str, int]) -> None:
     """The running probe may end: its line is the last one, and no other begins."""
     with TcpRelay((HOST, echoes["tcp"]), DROP) as tcp, TcpRelay((HOST, echoes["http"])) as http:
         wanted = variables_for(echoes | {"tcp": tcp.port, "http": http.port}, timeout=0.5)

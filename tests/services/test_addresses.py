@@ -59,12 +59,11 @@ def test_a_prober_on_two_addresses(start: Start) -> None:
     assert answers(socket.SOCK_STREAM, "::1", process.ports["ADMIN_PORT"])
 
 
-def test_an_address_that_cannot_be_had_is_named(start: Start) -> None:
+def test_an_unavailable_listen_address_is_named(start: Start) -> None:
     """One sentence names the address that this host does not have; the exit code is 2."""
     process = start("smoker-tcp-echo", TCP_PORT=0, LISTEN_ADDRESS="127.0.0.1 192.0.2.1", ready=False)
     assert process.popen.wait(PATIENCE) == 2
-    where = (
-        f"TCP_PORT={process.ports['TCP_PORT']} on 192.0.2.1 cannot be opened: LISTEN_ADDRESS is no address of this host"
-    )
+    where = f"TCP_PORT={process.ports['TCP_PORT']} on 192.0.2.1 cannot be opened"
+    where += ": LISTEN_ADDRESS is not an address of this host"
     assert where in process.stderr
     assert "127.0.0.1" not in process.stderr

@@ -57,7 +57,7 @@ def test_sigint_ends_it_too(start: Start) -> None:
     assert "Traceback" not in echo.stderr
 
 
-def test_a_stop_is_not_ready_takes_no_new_work_and_waits_for_the_old(start: Start) -> None:
+def test_a_stopping_service_is_unready_and_finishes_running_work(start: Start) -> None:
     """After SIGTERM /readyz is 503 at once.
 
     No connection is accepted, the open one is still served, and it exits with 0.
@@ -75,7 +75,7 @@ def test_a_stop_is_not_ready_takes_no_new_work_and_waits_for_the_old(start: Star
     assert "cut=0" in echo.stderr
 
 
-def test_what_does_not_end_is_cut_after_the_grace(start: Start) -> None:
+def test_work_that_does_not_end_is_cut_after_the_grace(start: Start) -> None:
     """A client that never leaves does not keep a pod from ending."""
     echo = start("smoker-tcp-echo", TCP_PORT=0)
     with socket.create_connection(("127.0.0.1", echo.ports["TCP_PORT"]), timeout=20) as sock:
@@ -120,7 +120,7 @@ def test_health_checks_are_logged_at_debug(start: Start) -> None:
         assert ("/readyz" in echo.stderr, "/health" in echo.stderr) == (logged, logged)
 
 
-def test_under_load_the_log_is_a_sum(start: Start) -> None:
+def test_under_load_the_log_is_summarized(start: Start) -> None:
     """300 datagrams at a rate of 3 lines a second give a few lines and a sum."""
     echo = start("smoker-udp-echo", UDP_PORT=0, LOG_RATE=3)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
@@ -153,7 +153,7 @@ def test_only_mistakes_are_named(start: Start) -> None:
     port = free_port()
     echo = start("smoker-tcp-echo", TCP_PORT=port, ADMIN_PORT=port, ready=False)
     assert echo.popen.wait(20) == 2
-    assert f"TCP_PORT={port} is ADMIN_PORT already: they must differ" in echo.stderr
+    assert f"TCP_PORT={port} is also ADMIN_PORT: they must differ" in echo.stderr
     echo = start("smoker-tcp-echo", TCP_PORT=port, LISTEN_ADDRESS="here", ready=False)
     assert echo.popen.wait(20) == 2
     assert echo.stderr.count("LISTEN_ADDRESS") == 1
@@ -169,7 +169,7 @@ while time.monotonic() < until:
 """
 
 
-def test_a_flood_of_requests_holds_nobody_up(start: Start) -> None:
+def test_a_flood_of_requests_delays_no_other_client(start: Start) -> None:
     """While one client pipelines without end, health checks are answered and SIGTERM ends the service properly."""
     echo = start("smoker-http-echo", HTTP_PORT=0)
     with subprocess.Popen(

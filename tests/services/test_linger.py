@@ -29,7 +29,7 @@ def lingering(start: Start, request: pytest.FixtureRequest) -> tuple[Process, in
     return process, port
 
 
-def test_it_answers_and_begins_nothing(lingering: tuple[Process, int]) -> None:
+def test_a_lingering_service_answers_and_starts_nothing(lingering: tuple[Process, int]) -> None:
     """It is not ready, but alive and serving, and a prober's rounds have ended."""
     process, port = lingering
     assert probe("tcp", port).outcome is Outcome.SUCCESS
@@ -41,7 +41,7 @@ def test_it_answers_and_begins_nothing(lingering: tuple[Process, int]) -> None:
     assert process.popen.wait(PATIENCE) == 0
 
 
-def test_a_second_signal_is_enough(lingering: tuple[Process, int]) -> None:
+def test_a_second_signal_ends_the_lingering(lingering: tuple[Process, int]) -> None:
     """A second signal, as Ctrl-C twice on a laptop, ends the linger time."""
     process, port = lingering
     assert process.stop(signal.SIGINT) == 0

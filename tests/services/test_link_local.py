@@ -30,7 +30,7 @@ def test_a_prober_answers_on_a_link_local_address() -> None:
     assert (found.returncode, "All 3 probes" in found.stdout) == (0, True), found.stderr
 
 
-def test_an_interface_that_is_not_there() -> None:
+def test_a_missing_interface_is_an_error() -> None:
     """One sentence reports it for all ports; exit code 2."""
     found = in_namespace("smoker-udp-echo", HERE | {"LISTEN_ADDRESS": "fe80::5eed%nope"})
     assert found.returncode == 2
@@ -44,4 +44,4 @@ def test_an_address_that_is_on_no_interface() -> None:
     """If the interface exists without the address, each port reports it."""
     found = in_namespace("smoker-tcp-echo", HERE | {"LISTEN_ADDRESS": "fe80::bad%here"})
     assert found.returncode == 2
-    assert len(re.findall("LISTEN_ADDRESS is no address of this host", found.stderr)) == 2
+    assert len(re.findall("LISTEN_ADDRESS is not an address of this host", found.stderr)) == 2

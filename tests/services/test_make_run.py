@@ -79,7 +79,7 @@ def shell(command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, shell=True, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
 
 
-def test_what_it_says_works(running: Run) -> None:
+def test_the_printed_commands_work(running: Run) -> None:
     """The report works. Only the killed echo fails, everything else continues, and Ctrl-C ends it with 0."""
     report = eventually("the hint", lambda: re.search(r"\| +(\S.* report) +shows", running.said))[1]
     assert shlex.split(report)[0] == f"ADMIN_PORT={running.admin + 3}"
@@ -120,7 +120,7 @@ def test_a_key_breaks_a_node_and_the_page_names_it(running: Run) -> None:
     assert "node-2 stopped (rc=0)" in running.said
 
 
-def test_an_admin_port_that_is_none() -> None:
+def test_an_invalid_admin_port_is_refused() -> None:
     """An invalid port gives one sentence and exit code 2."""
     environ = os.environ | {"ADMIN_PORT": "high"}
     done = subprocess.run([sys.executable, RUN], env=environ, capture_output=True, text=True, check=False, timeout=30)

@@ -60,7 +60,7 @@ def every(start: Start, tmp_path: Path) -> dict[str, Process]:
     return dict(zip(PROGRAMS, (tcp, udp, http, prober), strict=True))
 
 
-def test_what_is_served_is_what_is_documented(every: dict[str, Process]) -> None:
+def test_the_served_metrics_match_the_documents(every: dict[str, Process]) -> None:
     """Every metric has its row in docs/metrics.md, with its type and labels, and every row its metric."""
     known: Families = {name: (row.kind, set(row.labels) - OF_PEERS) for name, row in rows().items()}
     known = {name: of for name, of in known.items() if not name.startswith((*OF_HUB, *OF_TARGETS))}
@@ -75,13 +75,13 @@ def test_what_is_served_is_what_is_documented(every: dict[str, Process]) -> None
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_prometheus_own_checker_has_nothing_to_say(every: dict[str, Process], program: str) -> None:
+def test_promtool_accepts_the_metrics(every: dict[str, Process], program: str) -> None:
     """Names, units and types follow the conventions (`promtool check metrics`)."""
     checked = promtool("check", "metrics", text=every[program].get("/metrics")[1])
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
-def test_the_numbers_are_what_happened(every: dict[str, Process]) -> None:
+def test_the_counters_match_the_requests(every: dict[str, Process]) -> None:
     """Both sides of a path agree: what the prober sent has arrived."""
     tcp, udp, http, prober = every.values()
     where = f'target="127.0.0.1:{tcp.ports["TCP_PORT"]}"'
@@ -117,7 +117,7 @@ def test_an_open_connection_counts_at_once(start: Start) -> None:
     ("request_line", "reason"),
     [(b"GET /nowhere HTTP/1.1\r\n\r\n", "status_4xx"), (b"what is this\r\n\r\n", "malformed")],
 )
-def test_what_http_refuses_has_its_reason(start: Start, request_line: bytes, reason: str) -> None:
+def test_refused_http_requests_have_a_reason(start: Start, request_line: bytes, reason: str) -> None:
     """An unknown path is answered with 404; data that is not HTTP is no request."""
     http = start("smoker-http-echo", HTTP_PORT=0)
     with socket.create_connection(("127.0.0.1", http.ports["HTTP_PORT"]), timeout=10) as sock:
@@ -128,7 +128,7 @@ def test_what_http_refuses_has_its_reason(start: Start, request_line: bytes, rea
     assert sum(value(http, series) or 0 for series in refused) == 1
 
 
-def test_a_scraper_gets_the_format_it_asks_for(start: Start) -> None:
+def test_the_accept_header_selects_the_format(start: Start) -> None:
     """It gets OpenMetrics on request, else the text format, and cannot change anything."""
     tcp = start("smoker-tcp-echo", TCP_PORT=0)
     with socket.create_connection(("127.0.0.1", tcp.ports["ADMIN_PORT"]), timeout=10) as sock:

@@ -117,7 +117,9 @@ def is_up(process: Process) -> bool:
 
 
 @pytest.mark.parametrize(("program", "variable"), ECHOES.items())
-def test_an_echo_whose_log_nobody_reads_answers(tmp_path: Path, unread: Unread, program: str, variable: str) -> None:
+def test_an_echo_answers_though_its_log_is_not_read(
+    tmp_path: Path, unread: Unread, program: str, variable: str
+) -> None:
     """With both streams full it answers clients and kubelet, and SIGTERM ends it with 0."""
     stamp = {"STAMP_PORT": 0} if variable == "UDP_PORT" else {}
     with running(tmp_path, program, out=unread.write_end, **{variable: 0}, **stamp) as echo:
@@ -128,7 +130,7 @@ def test_an_echo_whose_log_nobody_reads_answers(tmp_path: Path, unread: Unread, 
         assert echo.stop() == 0
 
 
-def test_a_prober_whose_lines_nobody_reads_probes_on_and_answers(tmp_path: Path, unread: Unread) -> None:
+def test_a_prober_continues_though_its_lines_are_not_read(tmp_path: Path, unread: Unread) -> None:
     """Lines that nobody reads do not delay rounds or /livez."""
     closed = free_port()
     probed = {"TCP_PORT": closed, "UDP_PORT": closed, "HTTP_PORT": closed}
@@ -154,7 +156,7 @@ sys.exit(echo.command())
 """
 
 
-def test_what_is_dropped_is_counted_and_told_once_it_flows(tmp_path: Path, unread: Unread) -> None:
+def test_dropped_lines_are_counted_and_reported_later(tmp_path: Path, unread: Unread) -> None:
     """Whole old lines are dropped and the newest stay in order.
 
     The metric and one line have the number of dropped lines.
@@ -185,7 +187,7 @@ def test_what_is_dropped_is_counted_and_told_once_it_flows(tmp_path: Path, unrea
 
 
 @pytest.mark.parametrize("sink", ["/dev/full", "closed"])
-def test_a_service_that_cannot_write_serves_on(tmp_path: Path, unread: Unread, sink: str) -> None:
+def test_a_service_that_cannot_write_continues(tmp_path: Path, unread: Unread, sink: str) -> None:
     """With a full disk or without a reader lines are dropped and counted, and nothing else changes."""
     unread.close_reader()
     with contextlib.ExitStack() as opened:

@@ -109,7 +109,7 @@ def test_an_open_finding_is_repeated_every_minute(alertmanager: str) -> None:
         assert second["startsAt"][:19] == first["startsAt"][:19] or second["fingerprint"] == first["fingerprint"]
 
 
-def test_a_refusal_is_told(alertmanager: str, records: list[str]) -> None:
+def test_a_refusal_is_logged(alertmanager: str, records: list[str]) -> None:
     """The receiver's reason for a refusal is logged, and the message is not sent again."""
     with looking("node-2") as (hub, _), delivery(alertmanager + "/nothing-here", "alertmanager") as one:
         one.put(Message((notice(hub),)))

@@ -12,7 +12,7 @@ from tests.conftest import eventually
 from .receivers import delivery, looking, notice, receiver
 
 
-def test_a_refusal_that_may_pass_is_tried_again_after_longer_pauses(records: list[str]) -> None:
+def test_a_temporary_refusal_is_retried_with_longer_pauses(records: list[str]) -> None:
     """The message is sent in the end. The log says when attempts begin to fail and when they succeed again."""
     pauses: list[float] = []
     with (
@@ -28,7 +28,7 @@ def test_a_refusal_that_may_pass_is_tried_again_after_longer_pauses(records: lis
     assert len([line for line in records if "accepts notifications again" in line]) == 1
 
 
-def test_the_pause_that_a_receiver_asks_for_is_kept() -> None:
+def test_retry_after_is_respected() -> None:
     """Retry-After (RFC 9110 section 10.2.3) is the shortest pause."""
     pauses: list[float] = []
     with (
@@ -41,7 +41,7 @@ def test_the_pause_that_a_receiver_asks_for_is_kept() -> None:
     assert pauses == [17.0]
 
 
-def test_what_is_never_taken_is_counted_and_logged(records: list[str]) -> None:
+def test_a_message_that_is_never_accepted_is_counted_and_logged(records: list[str]) -> None:
     """After the last attempt the message is given up, counted and logged, and the next message is sent."""
     with looking("node-2") as (hub, _), receiver(*[500] * ATTEMPTS, 200) as there, delivery(there.url) as one:
         one.put(Message((notice(hub),)))
@@ -54,7 +54,7 @@ def test_what_is_never_taken_is_counted_and_logged(records: list[str]) -> None:
         assert hub.incidents.open[0].id in line
 
 
-def test_a_refusal_for_good_is_not_repeated(records: list[str]) -> None:
+def test_a_permanent_refusal_is_not_retried(records: list[str]) -> None:
     """A status of 4xx, or a redirect, is final. The receiver's reason is logged, cut and escaped."""
     for status in (400, 302):
         with (
@@ -96,7 +96,7 @@ def test_the_queue_is_bounded(records: list[str]) -> None:
         assert len([line for line in records if "before the hub ended" in line]) == QUEUE
 
 
-def test_the_end_cuts_pauses_short() -> None:
+def test_shutdown_cuts_pauses_short() -> None:
     """When the hub ends, a message that waits for its next attempt is sent at once."""
     paused = Event()
 
@@ -119,7 +119,7 @@ def test_the_end_cuts_pauses_short() -> None:
         assert one.counts == {"sent": 2}
 
 
-def test_what_a_file_says_is_read_for_each_attempt(tmp_path: Path) -> None:
+def test_the_url_file_is_read_for_each_attempt(tmp_path: Path) -> None:
     """A changed URL or Authorization in a Secret is used at the next attempt."""
     url, authorization = tmp_path / "url", tmp_path / "authorization"
     with looking("node-2") as (hub, _), receiver(200) as there:

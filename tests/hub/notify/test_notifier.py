@@ -52,7 +52,7 @@ def test_each_change_is_sent_once() -> None:
         assert one.got == [("open", "node-2"), ("close", "node-2")]
 
 
-def test_a_mild_finding_is_for_those_who_want_it() -> None:
+def test_a_mild_finding_goes_only_to_receivers_that_accept_it() -> None:
     """A receiver of severe findings gets a finding when it becomes severe, and only then its close."""
     with looking("node-2") as (hub, found):
         mild, grave = Kept("info"), Kept("critical")
@@ -100,7 +100,7 @@ def test_an_escalation_is_sent_once_as_an_update() -> None:
         assert (before.finding.severity, view.finding.severity) == ("warning", "critical")
 
 
-def test_an_escalation_before_the_take_over_is_sent_as_an_opening() -> None:
+def test_an_escalation_before_a_take_over_is_sent_as_an_opening() -> None:
     """A hub that begins to notify sends the open findings as they are, and nothing twice."""
     with looking("node-2") as (hub, _):
         milder(hub)
@@ -112,7 +112,7 @@ def test_an_escalation_before_the_take_over_is_sent_as_an_opening() -> None:
         assert one.got == [("open", "node-2")]
 
 
-def test_only_the_hub_that_may_notify_does() -> None:
+def test_only_the_holder_of_the_lease_notifies() -> None:
     """Another replica sends nothing. When it takes over, it sends what is open and what has just closed."""
     clock, holder = ManualClock(), [False]
     with looking("node-2", clock=clock) as (hub, found):

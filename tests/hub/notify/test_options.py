@@ -47,11 +47,11 @@ def test_what_a_receiver_takes() -> None:
         ({"type": "slack", "url": "ftp://x"}, "url that is not http:// or https://"),
         ({"type": "slack", "url": "http://user:secret@x/"}, "without a user"),
         ({"type": "slack", "url": "http://[/"}, "url that is not http://"),
-        ({"type": "slack", "url": 5}, "has a url that is not a text"),
+        ({"type": "slack", "url": 5}, "has a url that is not a string"),
         ({"type": "slack", "url": URL, "labels": {}}, "'labels', which a receiver of the type slack does not take"),
         ({"type": "slack", "url": URL, "signingKeyFile": "/k"}, "'signingKeyFile'"),
         ({"type": "webhook", "url": URL, "minSeverity": "bad"}, "minSeverity that is none of info, warning, critical"),
-        ({"type": "webhook", "url": URL, "minSeverity": []}, "minSeverity that is not a text"),
+        ({"type": "webhook", "url": URL, "minSeverity": []}, "minSeverity that is not a string"),
         ({"type": "webhook", "url": URL, "name": "a b"}, "has a name that is not"),
         ({"type": "alertmanager", "url": URL, "labels": {"severity": "x"}}, "the label severity, which the hub sets"),
         ({"type": "alertmanager", "url": URL, "labels": {"a-b": "x"}}, "the label 'a-b'"),
@@ -88,13 +88,13 @@ def test_all_mistakes_are_named_at_once() -> None:
         (json.dumps([{"type": "slack", "url": URL, "name": "x"}] * 2), "two entries have the name 'x'"),
     ],
 )
-def test_what_is_no_list_is_refused(text: str, word: str) -> None:
+def test_notify_that_is_not_a_list_is_refused(text: str, word: str) -> None:
     """A text that is not a list, and entries with the same name, are refused."""
     with pytest.raises(InvalidValue, match=word):
         receivers(text)
 
 
-def test_files_are_looked_at_before_the_start(tmp_path: Path) -> None:
+def test_files_are_checked_before_the_start(tmp_path: Path) -> None:
     """A file that is missing, empty, or without a URL or a CA is a mistake; a valid one is not."""
     url, key, nothing = tmp_path / "url", tmp_path / "key", tmp_path / "nothing"
     url.write_text("https://hooks.example/T0\n")

@@ -37,7 +37,7 @@ def started(start: Start, peers: str, **more: object) -> Any:
     return start("smoker-hub", HTTP_PORT=0, PEERS=peers, INTERVAL=0.5, CLUSTER_NAME="blue", **more)
 
 
-def test_what_waits_is_sent_at_the_end(start: Start, peers: str) -> None:
+def test_waiting_messages_are_sent_at_shutdown(start: Start, peers: str) -> None:
     """SIGTERM cuts short the pause that a receiver asked for, and the message arrives before the process ends."""
     with receiver(503, 200, fields="Retry-After: 300\r\n") as there:
         hub = started(start, peers, NOTIFY=json.dumps([{"type": "webhook", "url": there.url}]))
@@ -47,7 +47,7 @@ def test_what_waits_is_sent_at_the_end(start: Start, peers: str) -> None:
         assert "smoker-hub stopped cut=0" in hub.stderr
 
 
-def test_both_ways_out_at_once(start: Start, peers: str) -> None:
+def test_notifications_and_otlp_finish_together(start: Start, peers: str) -> None:
     """A webhook and a collector get the finding, and the metrics count both."""
     with receiver(200) as hook, receiver(200) as collector:
         notify = json.dumps([{"type": "webhook", "url": hook.url, "name": "mine"}])

@@ -112,7 +112,7 @@ def test_a_failure_that_is_over_is_sent() -> None:
         assert other.time_unix_nano - one.time_unix_nano == 2 * 10**9
 
 
-def test_what_was_over_before_the_hub_began_is_not_sent() -> None:
+def test_failures_before_the_hub_started_are_not_sent() -> None:
     """A hub that starts sends present failures, and not those of the ten minutes before."""
     with looking(clock=ManualClock()) as (hub, found), receiver(200) as there:
         for prober in found:
@@ -126,7 +126,7 @@ def test_what_was_over_before_the_hub_began_is_not_sent() -> None:
             assert attributes(record)["smoker.failures"] == 1
 
 
-def test_a_prober_of_an_older_version_tells_its_last_result() -> None:
+def test_an_older_prober_reports_its_last_result() -> None:
     """A state of an older prober has no last failure: a path that fails now is sent with its cause."""
     with looking(clock=ManualClock()) as (hub, found), receiver(200) as there, exporting(hub, there):
         hub.look()
@@ -205,7 +205,7 @@ def exporter_record() -> Any:
     return Record(0.0, 0.0, 13, "x", "x", {})
 
 
-def test_the_end_sends_what_waits() -> None:
+def test_shutdown_sends_waiting_records() -> None:
     """At the end waiting records are sent in batches within the size limit."""
     with looking() as (hub, _), receiver(200) as there, exporting(hub, there) as exporter:
         exporter._put([exporter_record()] * (BATCH + 1))

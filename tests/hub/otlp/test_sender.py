@@ -40,7 +40,7 @@ def test_a_record_arrives_whole(packed: bool) -> None:
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-def test_what_may_pass_is_tried_again(status: int, records: list[str]) -> None:
+def test_temporary_errors_are_retried(status: int, records: list[str]) -> None:
     """A batch is sent again after the pause that the collector asks for.
 
     The log says once that it fails, and once that it works.
@@ -54,14 +54,14 @@ def test_what_may_pass_is_tried_again(status: int, records: list[str]) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 413, 500, 302])
-def test_what_is_final_is_not(status: int) -> None:
+def test_final_errors_are_not_retried(status: int) -> None:
     """With any other status the batch has failed, as OTLP demands."""
     with receiver(status) as there:
         sender = send(there)
     assert (len(there.got), sender.counts["failed"]) == (1, 10)
 
 
-def test_it_ends_after_some_attempts() -> None:
+def test_retries_are_bounded() -> None:
     """The pauses double until the batch has failed."""
     pauses: list[float] = []
     with receiver(503) as there:
@@ -70,7 +70,7 @@ def test_it_ends_after_some_attempts() -> None:
     assert all(0.5 * 2**turn <= pause <= 2**turn for turn, pause in enumerate(pauses))
 
 
-def test_nobody_there_is_tried_again() -> None:
+def test_a_refused_connection_is_retried() -> None:
     """A closed port, as while a collector restarts, is tried again."""
     with receiver(200) as there:
         pass
@@ -91,9 +91,9 @@ def test_a_part_that_is_rejected_is_counted_and_logged(records: list[str]) -> No
     assert len(line) < 500
 
 
-def test_an_answer_that_is_no_message_is_told(records: list[str]) -> None:
+def test_a_malformed_answer_is_reported(records: list[str]) -> None:
     """An unreadable answer with a good status is logged, and the batch counts as accepted."""
     with receiver(200, said=b"<html>hello") as there:
         sender = send(there)
     assert sender.counts["sent"] == 10
-    assert any("the answer is no message of OTLP" in line for line in records)
+    assert any("the answer is not an OTLP message" in line for line in records)

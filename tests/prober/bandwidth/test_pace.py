@@ -25,7 +25,7 @@ def transfer(pace: Pace, looks: int) -> list[float]:
     return queues
 
 
-def test_the_queue_is_short_and_the_rate_is_the_links() -> None:
+def test_the_queue_stays_short_at_the_rate_of_the_link() -> None:
     """After the first burst has left, less than 3 ms wait at the link, and the rate found is the link's within 2 %."""
     pace = Pace()
     queues = transfer(pace, 200)
@@ -42,7 +42,7 @@ def test_without_a_queue_nothing_is_paced() -> None:
     assert pace.rate == UNPACED
 
 
-def test_a_rate_that_the_sender_limited_is_none_of_the_networks() -> None:
+def test_a_rate_limited_by_the_sender_is_not_reported() -> None:
     """Where only the sender ever limited the rate, there is none."""
     pace = Pace()
     assert pace.look(flow(1e6, 0.0, limited=True)) is None

@@ -69,7 +69,7 @@ def asked(port: int, request: bytes) -> socket.socket:
     return sock
 
 
-def test_a_second_client_is_told_that_the_first_is_served(served: BandwidthResponder) -> None:
+def test_a_second_client_gets_busy(served: BandwidthResponder) -> None:
     """One transfer at a time: another client fails with the reason, and succeeds after the first has ended."""
     first = asked(port_of(served), wire.request(wire.Request(wire.UP, MIB, 1.0)))
     assert wire.word_of(first.recv(wire.BLOCK)) == wire.OK
@@ -171,8 +171,8 @@ def test_a_server_that_does_not_read(listen: Listen) -> None:
     assert time.monotonic() - begun < NEVER
 
 
-def test_an_echo_is_no_prober(echoes: dict[str, int]) -> None:
+def test_an_echo_is_not_a_bandwidth_responder(echoes: dict[str, int]) -> None:
     """A TCP echo returns the request, which is no answer."""
     result = transfer(echoes["tcp"])
     assert result.outcome is Outcome.BAD_REPLY
-    assert "no answer of a prober" in result.error
+    assert "not an answer of a prober" in result.error

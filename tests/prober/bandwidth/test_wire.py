@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from smoker_prober.bandwidth import wire
 
 
-def test_blocks_come_back_as_they_were() -> None:
+def test_blocks_survive_writing_and_reading() -> None:
     """Each block has 64 bytes, and its reader returns what its writer was given."""
     wanted = wire.Request(wire.DOWN, 1_000_000, 0.25)
     blocks = wire.request(wanted), wire.done(12_345_678, 0.987654), wire.sent(125e6, 7), wire.block(wire.BUSY)

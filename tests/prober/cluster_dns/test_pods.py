@@ -177,7 +177,7 @@ def test_a_service_without_pods_is_said_once(tmp_path: Path, records: list[str])
     assert others == ["INFO DNS pods changed {'service': 'kube-system/kube-dns', 'known': 1}"]
 
 
-def test_another_plan_asks_for_other_names_and_other_pods(tmp_path: Path) -> None:
+def test_a_new_plan_changes_names_and_pods(tmp_path: Path) -> None:
     """A new name is queried at the same pods, new pods are listed again, and without a name none is queried."""
     first = page(slice_of(endpoint("node-1", "coredns-a", "10.0.1.1")))
     second = page(slice_of(endpoint("node-2", "other-b", "10.0.2.1")))
@@ -201,7 +201,7 @@ def test_another_plan_asks_for_other_names_and_other_pods(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("script", [[answer(403)] * 3])
-def test_a_prober_that_may_not_ask_says_so_once(
+def test_a_missing_right_is_logged_once(
     tmp_path: Path, records: list[str], script: list[Step], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A repeated 403 is one line. Everything else continues, and no pod is probed."""

@@ -16,7 +16,7 @@ from tests.prober.probes.pki import Authority, s_server
 from tests.prober.targets import settings_of
 
 
-def test_it_is_probed_where_pods_ask_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_api_server_is_probed_at_its_service_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is probed at the address in the pod's environment, trusted by the account's CA, under its own name."""
     authority = Authority(tmp_path / "ca")
     with s_server(authority.issue("kube-apiserver")) as port:
@@ -31,7 +31,7 @@ def test_it_is_probed_where_pods_ask_it(tmp_path: Path, monkeypatch: pytest.Monk
     assert (result.outcome, result.fields["subject"]) == (Outcome.SUCCESS, "kube-apiserver")
 
 
-def test_it_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_api_server_is_not_probed_if_disabled(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not probed outside a cluster, nor without the setting."""
     wanted = settings_of({"PROBE_API_SERVER": "true"})
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
@@ -41,7 +41,7 @@ def test_it_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "kubernetes other" not in hosts(settings_of({}))
 
 
-def test_a_target_of_that_name_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_target_named_kubernetes_takes_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
     """A target named `kubernetes` in TARGETS replaces it."""
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
     found = hosts(settings_of({"PROBE_API_SERVER": "true", "TARGETS": "kubernetes=tcp://10.96.0.1:443"}))

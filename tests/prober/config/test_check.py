@@ -77,7 +77,7 @@ def shown(file: Path, text: str, capsys: Captured) -> list[str]:
     return out.splitlines()
 
 
-def test_a_right_plan(file: Path, capsys: Captured) -> None:
+def test_a_valid_plan_is_summarized(file: Path, capsys: Captured) -> None:
     """Every part of the plan has its line on stdout, nothing is on stderr, and the exit code is 0."""
     assert shown(file, WHOLE, capsys) == SHOWN.splitlines()
 
@@ -107,7 +107,7 @@ def test_mistakes(file: Path, capsys: Captured) -> None:
     out, err = capsys.readouterr()
     assert out == ""
     first, second = err.splitlines()
-    assert first == f"{file}:1: 'intervall' is no key here; did you mean interval?"
+    assert first == f"{file}:1: 'intervall' is not a key here; did you mean interval?"
     assert second.startswith(f"{file}:2: timeout: '5d' is not a duration")
 
 
@@ -117,12 +117,12 @@ def test_a_file_that_is_missing(file: Path, capsys: Captured) -> None:
     assert capsys.readouterr() == ("", f"{file}: no such file or directory\n")
 
 
-def test_a_variable_that_wins(file: Path, capsys: Captured, no_variables: pytest.MonkeyPatch) -> None:
+def test_overriding_variables_are_listed(file: Path, capsys: Captured, no_variables: pytest.MonkeyPatch) -> None:
     """The first line names the variables that win over the file; a wrong variable is a mistake, too."""
     no_variables.setenv("TEST_INTERVAL", "5")
     first, second, *_rest = shown(file, "interval: 1h", capsys)
     assert (first, second) == (
-        "variables win over the file: TEST_INTERVAL",
+        "environment variables override the file: TEST_INTERVAL",
         "every 5s, with 5s for each probe:",
     )
     no_variables.setenv("TEST_INTERVAL", "x")
@@ -132,7 +132,7 @@ def test_a_variable_that_wins(file: Path, capsys: Captured, no_variables: pytest
 
 @pytest.mark.parametrize(
     ("text", "code", "out", "err"),
-    [(WHOLE, 0, SHOWN, ""), ("mesh: [1]\n", 2, "", "stdin:1: mesh: a map is needed here, with peers, probes\n")],
+    [(WHOLE, 0, SHOWN, ""), ("mesh: [1]\n", 2, "", "stdin:1: mesh: this must be a map with the keys peers, probes\n")],
 )
 def test_standard_input(text: str, code: int, out: str, err: str) -> None:
     """`-` reads the plan from standard input, in a process of its own, and calls it stdin in mistakes."""

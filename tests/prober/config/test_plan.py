@@ -119,7 +119,7 @@ def test_every_key_is_read() -> None:
         (b'targets: [{url: "wss://h/"}]', 443),
     ],
 )
-def test_the_usual_port_is_that_of_the_options(content: bytes, port: int) -> None:
+def test_the_default_port_depends_on_the_options(content: bytes, port: int) -> None:
     """A target without a port has the port of its protocol with or without TLS, wherever the file sets `tls`."""
     plan, mistakes = read(content)
     assert mistakes == []
@@ -127,7 +127,7 @@ def test_the_usual_port_is_that_of_the_options(content: bytes, port: int) -> Non
 
 
 @pytest.mark.parametrize("content", [b"", b"# nothing\n", b"---\n", b"interval:\nmesh: ~\ntargets: null\n"])
-def test_what_is_empty_counts_as_absent(content: bytes) -> None:
+def test_an_empty_value_counts_as_absent(content: bytes) -> None:
     """A file without a value is the default plan, because a template leaves empty values."""
     assert read(content) == (Plan(), [])
 
@@ -161,25 +161,25 @@ def test_all_mistakes_at_once_with_their_lines() -> None:
     ]
     said = "\n".join(text for _line, text in found)
     for words in (
-        "'intervall' is no key here; did you mean interval?",
+        "'intervall' is not a key here; did you mean interval?",
         "timeout: '5d' is not a duration from 1ms to 1h",
         "probes.udp.packets: '10000' is not a whole number from 0 to 1000",
         "service.host: 'a b' is not a host, which is a name",
-        "service.probes: 'tcp,smtp' is not a list by commas or spaces of tcp, udp, http",
-        "mesh: a map is needed here, with peers, probes",
-        "'mesh' stands here twice, first in line 7",
+        "service.probes: 'tcp,smtp' is not a comma- or space-separated list of tcp, udp, http",
+        "mesh: this must be a map with the keys peers, probes",
+        "'mesh' is given twice, first in line 7",
         "logLevel: a map is not one of TRACE, DEBUG",
         "latency: the tag '!mine' is not allowed here",
         "targets[1]: a second target of the name api; the first is in line 12",
         "targets[2]: probe connect beside a URL of the probe http",
-        "targets[3]: port beside url, which says it already",
+        "targets[3]: port beside url, which contains it already",
         "targets[4]: it needs probe or url",
         "targets[5]: it needs host or url",
-        "targets[6]: it needs port, because connect has no usual one",
-        "targets[7]: 'http' has options of another probe than connect",
+        "targets[6]: it needs port, because connect has no default port",
+        "targets[7]: 'http' has options of a probe other than connect",
         "targets[8].name: 'J' is not a name",
         "targets[8].url: 'c=tcp://j:1' is not one of",
-        "targets[9]: a map is needed here, with name, probe",
+        "targets[9]: this must be a map with the keys name, probe",
         "targets[10]: tls: false beside a URL over TLS",
     ):
         assert words in said
@@ -188,20 +188,20 @@ def test_all_mistakes_at_once_with_their_lines() -> None:
 @pytest.mark.parametrize(
     ("content", "line", "words"),
     [
-        (b"interval: 30s\nmesh: {peers: 5\n", 3, "no YAML: while parsing a flow mapping"),
-        (b"a: b: c", 1, "no YAML: mapping values are not allowed"),
-        (b"interval: 1\n---\ninterval: 2\n", 2, "no YAML: expected a single document"),
-        (b"interval: *x\n", 1, "no YAML: found undefined alias"),
+        (b"interval: 30s\nmesh: {peers: 5\n", 3, "not YAML: while parsing a flow mapping"),
+        (b"a: b: c", 1, "not YAML: mapping values are not allowed"),
+        (b"interval: 1\n---\ninterval: 2\n", 2, "not YAML: expected a single document"),
+        (b"interval: *x\n", 1, "not YAML: found undefined alias"),
         (b"a: 1\nb: \xff\n", 2, "a byte that is not UTF-8"),
         (b"a: 1\nb: \x07\n", 2, "a character that YAML does not allow"),
         (b"targets: " + b"[" * (DEEPEST + 1), 1, f"more than {DEEPEST} lists and maps inside each other"),
         (b"[" + b"1," * (MOST + 1) + b"]", 1, f"more than {MOST} values"),
-        (b"#" * (LARGEST + 1), 0, f"it has {LARGEST + 1} bytes; at most {LARGEST} are read"),
-        (b"- 1", 1, "a map is needed here, with interval"),
-        (b"!!python/object:os.system {}", 1, "a map is needed here"),
-        (b"targets: {a: b}", 1, "targets: a list is needed here"),
-        (b"probes: &a {udp: *a}", 1, "probes.udp: 'udp' is no key here"),
-        (b"<<: {interval: 5}", 1, "'<<' is no key here"),
+        (b"#" * (LARGEST + 1), 0, f"it has {LARGEST + 1} bytes; the limit is {LARGEST}"),
+        (b"- 1", 1, "this must be a map with the keys interval"),
+        (b"!!python/object:os.system {}", 1, "this must be a map with the keys"),
+        (b"targets: {a: b}", 1, "targets: this must be a list"),
+        (b"probes: &a {udp: *a}", 1, "probes.udp: 'udp' is not a key here"),
+        (b"<<: {interval: 5}", 1, "'<<' is not a key here"),
         (
             b"targets:\n"
             + b"".join(b"- {probe: connect, host: a, port: %d}\n" % (i + 1) for i in range(MOST_TARGETS + 1)),
@@ -210,7 +210,7 @@ def test_all_mistakes_at_once_with_their_lines() -> None:
         ),
     ],
 )
-def test_what_is_no_plan(content: bytes, line: int, words: str) -> None:
+def test_malformed_plans_are_mistakes_with_a_line(content: bytes, line: int, words: str) -> None:
     """Wrong syntax, bytes, sizes and shapes are mistakes with a line, never an exception."""
     assert any(line == at and words in text for at, text in texts(content)), texts(content)[:3]
 
@@ -237,7 +237,7 @@ def test_numbers_and_words_that_yaml_would_change() -> None:
     ]
 
 
-def test_variables_win() -> None:
+def test_variables_override_the_file() -> None:
     """A variable overrides its keys, and a wrong one is reported together with the mistakes of the file."""
     environ = {"TEST_INTERVAL": "5", "PROBES": "tcp", "TARGETS": "a=tcp://h:1", "SERVER_HOST": " "}
     loaded = load(environ, "plan.yaml", WHOLE)

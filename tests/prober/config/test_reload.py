@@ -96,7 +96,7 @@ def service(echoes: Mapping[str, int], probe: str) -> tuple[str, str]:
     return probe, f"{HOST}:{echoes[probe]}"
 
 
-def test_what_stays_keeps_its_windows_and_counters(run: Callable[..., Running], echoes: dict[str, int]) -> None:
+def test_unchanged_paths_keep_their_windows_and_counters(run: Callable[..., Running], echoes: dict[str, int]) -> None:
     """When interval, probes and targets change, paths of both plans keep counting. Removed ones leave no series."""
     gone = f"targets: [{{name: old, probe: tcp, host: {HOST}, port: {echoes['tcp']}}}]"
     running = run(plan_text(echoes, gone))
@@ -136,7 +136,7 @@ def test_a_plan_with_a_mistake_changes_nothing(
     results = running.results(*tcp)
     eventually("it goes on", lambda: running.results(*tcp) > results + 15)  # beyond another look
     (line,) = lines
-    assert f"{running.file}:4: 'intervall' is no key here" in line
+    assert f"{running.file}:4: 'intervall' is not a key here" in line
     assert "; " + f"{running.file}:5: mesh.peers: '-1' is not a whole number" in line
     assert running.value("smoker_prober_interval_seconds") == 0.1
     assert running.value("smoker_config_last_reload_success_timestamp_seconds") == before
@@ -226,7 +226,7 @@ def test_the_kubelet_and_sighup(start: Start, echoes: dict[str, int], tmp_path: 
     publish("..1", plan_text(echoes))
     (volume / "plan.yaml").symlink_to("..data/plan.yaml")
     process = start("smoker-prober", "run", CONFIG_FILE=volume / "plan.yaml", NODE_NAME=NODE, TEST_TIMEOUT="20")
-    assert "variables win over the file" in process.stderr
+    assert "environment variables override the file" in process.stderr
     more = f"targets: [{{name: more, url: 'tcp://{HOST}:{echoes['tcp']}'}}]"
     publish("..2", plan_text(echoes, more, interval="300ms"))
     eventually("the new target has lines", lambda: "target=more" in process.stdout)

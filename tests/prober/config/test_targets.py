@@ -139,7 +139,7 @@ def test_a_host_in_a_url(text: str, normal: str) -> None:
 
 
 @pytest.mark.parametrize("text", [*BAD, *BAD_BY_IDNA, *BAD_BY_NUMBER], ids=ascii)
-def test_what_can_be_no_host_in_a_url(text: str) -> None:
+def test_an_invalid_host_in_a_url_is_refused(text: str) -> None:
     """An invalid host is refused over each scheme, except text that reads as a port or a path there."""
     if not SPLIT.search(text) and text not in ("host:80", "1.2.3.4:80", "[::1]:80", "a/b", "a/"):
         for url in (f"http://{text}", f"https://{text}/x"):

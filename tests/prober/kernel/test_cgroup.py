@@ -40,7 +40,7 @@ def test_both_versions_inside_and_outside(tmp_path: Path, membership: str, files
 
 
 @pytest.mark.parametrize("files", [{}, {"cpu.stat": V2_ROOT}, {"cpu.stat": "throttled_usec many\n"}])
-def test_nothing_known_is_none_and_not_zero(tmp_path: Path, files: dict[str, str]) -> None:
+def test_unknown_throttling_is_none_not_zero(tmp_path: Path, files: dict[str, str]) -> None:
     """Without a file or a limit there is no number."""
     assert given(tmp_path, "0::/\n", files) is None
 
@@ -50,7 +50,7 @@ def test_no_proc_at_all(tmp_path: Path) -> None:
     assert throttled(tmp_path, tmp_path / "nothing") is None
 
 
-def test_a_file_that_has_gone_is_looked_for_anew(tmp_path: Path) -> None:
+def test_a_file_that_disappeared_is_searched_again(tmp_path: Path) -> None:
     """A file that has disappeared is searched for again."""
     assert given(tmp_path, "0::/a\n", {"a/cpu.stat": V2}) == pytest.approx(1.25)
     (tmp_path / "fs/a/cpu.stat").unlink()

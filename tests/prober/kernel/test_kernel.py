@@ -121,7 +121,7 @@ def test_an_older_kernels_tcp_info_is_shorter(length: int, least: float | None) 
 
 
 @pytest.mark.parametrize("length", [0, 1, 71, 103])
-def test_a_tcp_info_without_what_counts_is_none(length: int) -> None:
+def test_a_tcp_info_without_the_needed_fields_is_none(length: int) -> None:
     """Half a struct is None."""
     assert tcp_info.decode(raw_info(length, rtt=1500)) is None
 
@@ -195,7 +195,7 @@ def test_each_socket_has_numbers_of_its_own() -> None:
         assert sorted(drained(other, 1).sent) == [0]
 
 
-def test_an_empty_queue_wakes_nobody() -> None:
+def test_an_empty_error_queue_wakes_no_waiter() -> None:
     """A time stamp on the queue ends a wait. After the drain it does not, and there is no second stamp."""
     with pair("127.0.0.1") as (one, _other):
         one.send(b"x")
@@ -230,7 +230,7 @@ def test_the_stamp_among_control_messages(ancillary: list[tuple[int, int, bytes]
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_what_the_kernel_refuses_is_said(host: str) -> None:
+def test_an_option_that_the_kernel_refuses_is_reported(host: str) -> None:
     """A socket without the option, here a closed one, is reported and is no failure."""
     with udp(host) as sock:
         pass
@@ -258,7 +258,7 @@ def test_an_icmp_error_names_who_sent_it(host: str, error: IcmpError) -> None:
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_an_icmp_error_and_a_stamp_are_told_apart(host: str) -> None:
+def test_an_icmp_error_and_a_timestamp_are_distinguished(host: str) -> None:
     """Both are on one queue and are distinguished."""
     with refused(host) as sock:
         assert timestamping.enable(sock)

@@ -42,7 +42,7 @@ def hanging() -> Iterator[tuple[Thread, Callable[[], None]]]:
     os.close(theirs)
 
 
-def test_a_thread_that_sleeps_has_nothing_to_do(hanging: tuple[Thread, Callable[[], None]]) -> None:
+def test_a_sleeping_thread_is_not_busy(hanging: tuple[Thread, Callable[[], None]]) -> None:
     """While it waits its account does not grow, however busy the others are."""
     thread, _let_go = hanging
     eventually("it sleeps", lambda: not thread.runnable())
@@ -60,7 +60,7 @@ def test_a_thread_that_works_is_busy() -> None:
     assert thread.runnable()
 
 
-def test_a_stopwatch_stands_while_there_is_something_to_do() -> None:
+def test_a_stopwatch_stops_while_the_thread_is_busy() -> None:
     """Of half a second's work and a fifth of a second's sleep it counts the sleep."""
     waited = Stopwatch(Thread().busy)
     spin(0.5)
@@ -76,7 +76,7 @@ def test_two_accounts_are_left_out() -> None:
     assert both.seconds() == 0.0
 
 
-def test_a_delay_is_no_work() -> None:
+def test_waiting_for_a_cpu_counts_as_delay_not_work() -> None:
     """CPU time is not time spent waiting for a CPU."""
     thread = Thread()
     busy, delayed = thread.busy(), thread.delayed()
@@ -92,7 +92,7 @@ def test_a_thread_that_has_ended(hanging: tuple[Thread, Callable[[], None]]) -> 
     assert not thread.runnable()
 
 
-def test_a_kernel_that_does_not_tell(tmp_path: Path) -> None:
+def test_a_kernel_without_schedstat(tmp_path: Path) -> None:
     """Without the kernel's account all time is the network's, as by the clock."""
     thread = Thread(tmp_path)
     waited = Stopwatch(thread.busy)

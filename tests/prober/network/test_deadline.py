@@ -33,7 +33,7 @@ def test_it_ends_a_wait_for_silence(pair: tuple[socket.socket, socket.socket]) -
     assert isinstance(caught.value, TimeoutError)
 
 
-def test_it_is_one_over_several_waits(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_one_budget_covers_several_waits(pair: tuple[socket.socket, socket.socket]) -> None:
     """A peer that sends byte by byte does not extend the deadline."""
     ours, theirs = pair
     deadline, waits = Deadline(0.2), 0
@@ -57,7 +57,7 @@ def test_it_is_one_over_several_waits(pair: tuple[socket.socket, socket.socket])
     assert waits
 
 
-def test_what_has_arrived_counts_however_late_we_are(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_an_arrived_answer_counts_however_late_the_prober_wakes(pair: tuple[socket.socket, socket.socket]) -> None:
     """If the answer came in time and the process was held up until long after, the kernel has it and it counts."""
     ours, theirs = pair
 
@@ -70,7 +70,7 @@ def test_what_has_arrived_counts_however_late_we_are(pair: tuple[socket.socket, 
     assert ours.recv(1) == b"x"
 
 
-def test_time_between_waits_is_ours(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_time_between_waits_does_not_use_the_budget(pair: tuple[socket.socket, socket.socket]) -> None:
     """A process that is held up before it waits still gives the network its full time."""
     ours, theirs = pair
     deadline = Deadline(0.1)
@@ -80,7 +80,7 @@ def test_time_between_waits_is_ours(pair: tuple[socket.socket, socket.socket]) -
     assert ours.recv(1) == b"x"
 
 
-def test_what_we_had_to_do_is_not_the_networks(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_busy_time_of_the_prober_does_not_use_the_budget(pair: tuple[socket.socket, socket.socket]) -> None:
     """If the answer comes at once and the probe sees it late, nearly the whole budget is left for the rest."""
     ours, theirs = pair
     deadline = Deadline(1.0)
@@ -94,7 +94,7 @@ def test_what_we_had_to_do_is_not_the_networks(pair: tuple[socket.socket, socket
     assert deadline.left > 0.6
 
 
-def test_what_the_network_took_is_gone(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_time_waiting_for_the_network_uses_the_budget(pair: tuple[socket.socket, socket.socket]) -> None:
     """A wait in which the process was idle counts in full."""
     ours, theirs = pair
     deadline = Deadline(PLENTY)
@@ -114,7 +114,7 @@ def test_a_late_answer_leaves_a_little_for_the_rest(pair: tuple[socket.socket, s
     assert ours.recv(1) == b"x"
 
 
-def test_a_peer_that_never_stops_is_not_waited_for(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_a_flooding_peer_does_not_extend_the_deadline(pair: tuple[socket.socket, socket.socket]) -> None:
     """A peer that always sends never makes the probe wait, and still the probe ends."""
     ours, theirs = pair
     theirs.send(b"x")
@@ -136,7 +136,7 @@ class NeverOnCpu:
     busy = delayed = staticmethod(time.monotonic)
 
 
-def test_it_ends_though_no_time_is_the_networks(
+def test_the_deadline_ends_even_if_the_prober_is_always_busy(
     pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even if every wait is answered and we are always late, the probe ends by the clock, somewhat later."""
@@ -164,7 +164,7 @@ def test_it_ends_though_no_time_is_the_networks(
     assert deadline.lasts <= 0
 
 
-def test_who_answers_at_once_is_heard(
+def test_an_immediate_answer_is_received(
     pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However late we are, a wait takes some time: otherwise the peer would not even have been asked."""
@@ -178,7 +178,7 @@ def test_who_answers_at_once_is_heard(
     assert ours.recv(1) == b"x"
 
 
-def test_we_can_be_late_to_see_each_answer(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_late_wake_ups_for_each_answer_are_tolerated(pair: tuple[socket.socket, socket.socket]) -> None:
     """If the process is held up in one wait after the other, none of the answers counts as late."""
     ours, theirs = pair
     deadline = Deadline(0.05)
@@ -201,7 +201,7 @@ def test_a_socket_that_can_be_written_is(pair: tuple[socket.socket, socket.socke
 
 
 @pytest.mark.parametrize("seconds", [0, -1])
-def test_it_lies_in_the_future(seconds: float) -> None:
+def test_a_deadline_must_be_in_the_future(seconds: float) -> None:
     """A budget of no time is an error."""
     with pytest.raises(ValueError, match="future"):
         Deadline(seconds)

@@ -82,7 +82,7 @@ def test_a_name_without_an_address_is_a_resolve_error(names: Names, kind: str) -
 
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".example"])
-def test_a_name_that_cannot_be_one_is_a_resolve_error(host: str) -> None:
+def test_an_invalid_name_is_a_resolve_error(host: str) -> None:
     """A name that the system's resolver refuses (an empty label, one over 63 bytes) is not a defect of ours."""
     result = probe("tcp", 8080, host=host)
     assert result.outcome is Outcome.RESOLVE_ERROR
@@ -119,7 +119,7 @@ def test_a_name_that_stops_resolving_and_comes_back(names: Names, echoes: dict[s
     assert outcomes == ["success", "resolve_error", "success"]
 
 
-def test_the_first_address_is_taken_and_no_other(names: Names) -> None:
+def test_only_the_first_address_is_used(names: Names) -> None:
     """The first address in the resolver's order (RFC 6724) is used; a second one is not tried when it fails."""
     names.known["echo"] = HOST
     with echo("tcp", "127.9.9.9") as port:  # the second address of every name; nothing listens at the first
@@ -181,7 +181,7 @@ def test_time_that_a_lookup_had_no_cpu_is_given_back(names: Names, echoes: dict[
 
 
 @pytest.mark.usefixtures("without_latest")
-def test_no_more_is_given_back(names: Names) -> None:
+def test_the_time_given_back_is_bounded(names: Names) -> None:
     """Only that much is given back: the resolver's own time counts."""
     names.hanging.add("echo")
     names.busy = 3 * SHORT
@@ -237,7 +237,7 @@ def test_when_every_lookup_hangs_the_deadline_still_holds(names: Names, echoes: 
     assert len(names.asked) == resolve.THREADS
 
 
-def test_a_lookup_that_ends_late_harms_nobody(names: Names, echoes: dict[str, int]) -> None:
+def test_a_lookup_that_ends_late_has_no_effect(names: Names, echoes: dict[str, int]) -> None:
     """An answer after its probe has ended is dropped, and its thread serves the next look-up."""
     names.hanging.add("echo")
     late = [probe("tcp", echoes["tcp"], host="echo", timeout=SHORT / 5).outcome for _ in range(3)]
@@ -274,7 +274,7 @@ def test_an_internationalised_name_is_looked_up_by_its_a_labels(names: Names) ->
     assert names.asked == ["xn--strae-oqa.test", "xn--gre-6ka8i.test"]
 
 
-def test_an_interface_that_is_not_there(names: Names, records: list[str]) -> None:
+def test_a_missing_interface_is_an_error(names: Names, records: list[str]) -> None:
     """A link-local address on an unknown interface is neither the network's fault nor a defect with a stack trace."""
     result = probe("tcp", 8080, host="fe80::1%nope")
     assert result.outcome is Outcome.LOCAL_ERROR

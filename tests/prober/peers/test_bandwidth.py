@@ -75,7 +75,7 @@ def test_a_turn_measures_under_the_token(api: Leases, peer: Peer) -> None:
     assert (one.holders, api.holder(NAME)) == (["node-1"], "")
 
 
-def test_while_another_holds_the_token_nobody_measures(api: Leases, peer: Peer) -> None:
+def test_no_measurement_while_another_holds_the_token(api: Leases, peer: Peer) -> None:
     """The prober asks for the token again, some seconds apart, and gives the turn up in the end."""
     other = Measured(api, node="node-9")
     assert other.token.take()
@@ -88,7 +88,7 @@ def test_while_another_holds_the_token_nobody_measures(api: Leases, peer: Peer) 
 
 
 @pytest.mark.parametrize("status", [403, 404, 503])
-def test_without_the_api_nobody_measures(api: Leases, peer: Peer, status: int) -> None:
+def test_no_measurement_without_the_api(api: Leases, peer: Peer, status: int) -> None:
     """An API server that refuses the Lease is a turn without a transfer."""
     api.status = status
     one = Measured(api, peer)
@@ -113,7 +113,7 @@ def _elsewhere(peer: Peer) -> Peer:
     return Peer(peer.node, peer.zone, peer.network, peer.pod, peer.addresses, Ports(1, 2, 3, 4, 1))
 
 
-def test_instants_are_the_nodes_own() -> None:
+def test_each_node_measures_at_its_own_instant() -> None:
     """Each node has one instant in each hour, whenever the prober starts; nodes have different ones."""
     with leases() as api:
         one, two = Measured(api, node="node-1").turns, Measured(api, node="node-2").turns

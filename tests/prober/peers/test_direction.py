@@ -69,7 +69,7 @@ def test_when_a_direction_is_known(heard: Arrivals, what: str, directions: list[
     assert directions_of(heard, what) == directions
 
 
-def test_how_it_is_said(heard: Arrivals) -> None:
+def test_the_error_names_the_direction(heard: Arrivals) -> None:
     """The direction appears in the line, in JSON and in words."""
     direction = Direction(heard)
     for _ in range(IN_A_ROW - 1):
@@ -81,7 +81,7 @@ def test_how_it_is_said(heard: Arrivals) -> None:
     assert last.error == "wait: no answer within 5 s; what the peer itself sends arrives here"
 
 
-def test_others_tell_nothing(heard: Arrivals) -> None:
+def test_datagrams_of_other_addresses_do_not_count(heard: Arrivals) -> None:
     """Only a peer that is heard and does not answer has a direction: a Service's address may lead to another pod."""
     direction = Direction(heard)
     for _ in range(IN_A_ROW):
@@ -91,12 +91,12 @@ def test_others_tell_nothing(heard: Arrivals) -> None:
 
 
 @pytest.mark.parametrize("kind", ["tcp", "http"])
-def test_connections_tell_nothing(heard: Arrivals, kind: str) -> None:
+def test_connections_do_not_show_a_direction(heard: Arrivals, kind: str) -> None:
     """TCP and HTTP have no direction: one protocol can be blocked while datagrams pass."""
     assert directions_of(heard, ".h.h.h.", Target(kind, "10.0.0.2", 8081, peer_path())) == [""] * 4
 
 
-def test_only_so_many_are_remembered(heard: Arrivals, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_remembered_arrivals_is_bounded(heard: Arrivals, monkeypatch: pytest.MonkeyPatch) -> None:
     """Forged addresses do not fill the memory: the addresses heard last are kept."""
     monkeypatch.setattr(module, "MOST", 2)
     for address in ("a", "b", "a", "c"):
@@ -116,7 +116,7 @@ def responder(heard: Arrivals, never: set[int]) -> Iterator[int]:
         echo.close()
 
 
-def test_the_responder_tells(heard: Arrivals) -> None:
+def test_the_responder_records_arrivals(heard: Arrivals) -> None:
     """Each answered datagram is recorded with the address from which it came."""
     with responder(heard, set()) as port:
         before = time.monotonic()

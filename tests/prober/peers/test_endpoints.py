@@ -75,7 +75,7 @@ def test_a_pod_in_two_slices_is_one_peer() -> None:
     assert found(slice_of(endpoint("10.0.0.1")), slice_of(endpoint("10.0.0.1"))) == {peer("10.0.0.1")}
 
 
-def test_the_network_is_its_services() -> None:
+def test_the_service_decides_the_network_of_a_peer() -> None:
     """A node has a peer on each network. An unknown Service has none."""
     slices = [slice_of(endpoint(f"10.0.0.{n}"), service=name) for n, name in enumerate([*SERVICES, "stranger"])]
     assert found(*slices) == {peer("10.0.0.0"), peer("10.0.0.1", network=HOST)}
@@ -119,7 +119,7 @@ def test_a_slice_without_one_of_the_ports(missing: str) -> None:
     assert found(slice_of(endpoint("10.0.0.1"), ports=ports)) == frozenset()
 
 
-def test_ports_are_a_slices_own() -> None:
+def test_each_slice_has_its_own_ports() -> None:
     """In a rollout that moves ports, pods with new ports are in slices of their own."""
     moved = [port | {"port": 9000 + number} for number, port in enumerate(NAMED)]
     old, new = endpoint("10.0.0.1"), endpoint("10.0.0.2", "node-2", "pod-b")
@@ -141,7 +141,7 @@ def test_ports_are_a_slices_own() -> None:
         {"nodeName": 7},
     ],
 )
-def test_an_endpoint_that_is_nobody(change: dict[str, Any]) -> None:
+def test_an_endpoint_without_a_node_or_address_is_ignored(change: dict[str, Any]) -> None:
     """An endpoint without an address of the slice's family, or without a node, is ignored; others count."""
     slices = slice_of(endpoint("10.0.0.1") | change, endpoint("10.0.0.2", "node-2"))
     assert found(slices) == {peer("10.0.0.2", node="node-2")}
@@ -165,18 +165,18 @@ def test_an_endpoint_that_is_nobody(change: dict[str, Any]) -> None:
         {"endpoints": [None, 7, "x", [], {}]},
     ],
 )
-def test_a_slice_that_holds_nobody(change: dict[str, Any]) -> None:
+def test_a_slice_without_endpoints(change: dict[str, Any]) -> None:
     """Missing fields and those of another type are ignored and raise nothing."""
     assert found(slice_of(endpoint("10.0.0.1")) | change) == frozenset()
 
 
 @pytest.mark.parametrize("nonsense", [None, 7, "x", [], {}])
-def test_what_is_no_slice(nonsense: Any) -> None:
+def test_a_malformed_slice_is_ignored(nonsense: Any) -> None:
     """A value that is not an object gives no peers."""
     assert endpoints(nonsense) == ()
 
 
-def test_nothing_that_a_slice_holds_raises() -> None:
+def test_no_content_of_a_slice_raises() -> None:
     """Any value in any place raises nothing: a thousand random ones, always the same."""
     chance = random.Random(4711)
     values: list[Any] = [None, True, 7, -1, 1e300, "", "x", [], [None], {}, {"name": []}, {"a": {}}]
@@ -207,7 +207,7 @@ def fake() -> Iterator[Fake]:
         yield one
 
 
-def test_peers_are_told_when_they_change(fake: Fake, tmp_path: Path) -> None:
+def test_changed_peers_are_reported(fake: Fake, tmp_path: Path) -> None:
     """The list makes one call and so does each change; an event without a change makes none."""
     one, two = endpoint("10.0.0.1"), endpoint("10.0.0.2", "node-2", "pod-b")
     leaving = two | {"conditions": {"ready": False, "serving": True, "terminating": True}}
@@ -242,7 +242,7 @@ def test_peers_are_told_when_they_change(fake: Fake, tmp_path: Path) -> None:
     assert request.query["labelSelector"] == f"{SERVICE} in (probers,probers-host)"
 
 
-def test_a_burst_of_changes_is_told_as_one(fake: Fake, tmp_path: Path) -> None:
+def test_a_burst_of_changes_is_reported_once(fake: Fake, tmp_path: Path) -> None:
     """Changes during a call and for a while after it make one call, with the last state."""
     events = [{"type": "MODIFIED", "object": slice_of(endpoint(f"10.0.0.{number}"))} for number in range(2, 102)]
     server = fake(page(slice_of(endpoint("10.0.0.1"))), watch(*events))
@@ -261,7 +261,7 @@ def test_a_burst_of_changes_is_told_as_one(fake: Fake, tmp_path: Path) -> None:
     discovery.close()
 
 
-def test_the_last_peers_hold_while_the_api_is_away(fake: Fake, tmp_path: Path) -> None:
+def test_the_last_peers_are_kept_while_the_api_is_unreachable(fake: Fake, tmp_path: Path) -> None:
     """An API that fails removes no peer."""
     server = fake(page(slice_of(endpoint("10.0.0.1"))), *[answer(500)] * 3)
     api, pauses = Api(server.url, token=tmp_path / "token"), list[float]()
@@ -276,7 +276,7 @@ def test_the_last_peers_hold_while_the_api_is_away(fake: Fake, tmp_path: Path) -
     discovery.close()
 
 
-def test_what_could_not_be_told_is_told_again(fake: Fake, tmp_path: Path) -> None:
+def test_a_failed_report_of_peers_is_repeated(fake: Fake, tmp_path: Path) -> None:
     """If the listener fails it is called again; otherwise no peer would be probed until the next change."""
     told: list[frozenset[Peer]] = []
 

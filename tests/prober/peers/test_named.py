@@ -10,7 +10,7 @@ from smoker_prober.peers.peer import Peer
 PORTS = Ports(1, 2, 3, 4)
 
 
-def test_all_of_them_are_told_at_once() -> None:
+def test_configured_peers_are_reported_at_once() -> None:
     """One call has all peers with node, zone, address and ports. There is no call before the start."""
     told: list[frozenset[Peer]] = []
     named = parse("node-1@a=127.0.1.1:9464 node-2=[::1]:9464")

@@ -48,7 +48,7 @@ def test_every_other_node_and_never_itself() -> None:
     assert pairs == {(a, b) for a in NODES for b in NODES if a != b}
 
 
-def test_as_many_as_are_asked_for() -> None:
+def test_the_requested_number_of_nodes_is_picked() -> None:
     """With a count of two, each node probes two and is probed by two."""
     peers = [peer(node) for node in NODES]
     pairs = [(node, target) for node in NODES for target, *_ in names(peers, own(node), 2)]
@@ -85,7 +85,7 @@ def test_two_families_are_two_paths() -> None:
     ]
 
 
-def test_only_what_is_wanted_is_probed() -> None:
+def test_only_configured_probes_are_used() -> None:
     """Only the selected probes run; without UDP there is no train, no large packet and no flows either."""
     for probes, followed in (("tcp", 0), ("http,udp", 3)):
         (targets,) = paths([peer("node-2")], own("node-1"), 10, probes).values()
@@ -93,6 +93,6 @@ def test_only_what_is_wanted_is_probed() -> None:
         assert sum(len(target.followups) for target in targets) == followed
 
 
-def test_a_successor_on_the_own_node_is_no_peer() -> None:
+def test_a_replacement_pod_on_the_same_node_is_not_a_peer() -> None:
     """While this pod is replaced, the new pod has the same place on the same network and is no peer."""
     assert paths([peer("node-1")], OwnIdentity("node-1", POD), 0) == {}

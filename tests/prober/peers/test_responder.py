@@ -39,7 +39,7 @@ def test_each_protocol_and_trains(peer: tuple[Process, dict[str, int]]) -> None:
     assert "smoker_echo_requests_total" in rows()
 
 
-def test_without_ports_nobody_is_answered(start: Start) -> None:
+def test_without_ports_there_is_no_responder(start: Start) -> None:
     """A prober without peer ports opens only its admin port, and has no series of an echo."""
     process = start("smoker-prober", "run", SERVER_HOST=HOST, TEST_TIMEOUT=0.1)
     assert "smoker_echo_" not in process.get("/metrics")[1]

@@ -42,7 +42,7 @@ def _no_collector() -> Iterator[None]:
         ("http", OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nab", "timeout"),
     ],
 )
-def test_a_probe_that_is_over_has_closed(
+def test_a_finished_probe_has_closed_its_sockets(
     listen: Callable[[Serve], int], kind: str, answer: bytes, outcome: str
 ) -> None:
     """The target sees the end of a connection that it keeps open itself, without a garbage collection of ours."""

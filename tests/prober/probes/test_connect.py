@@ -38,7 +38,7 @@ def test_nothing_is_sent(listen: Listen) -> None:
     assert (result.outcome, said.get(timeout=PLENTY)) == (Outcome.SUCCESS, b"")
 
 
-def test_nobody_needs_to_accept() -> None:
+def test_the_handshake_succeeds_without_accept() -> None:
     """The kernel does the handshake: whether a program answers behind it is another probe's test."""
     with socket.create_server((HOST, 0)) as listener:
         result = probe("connect", listener.getsockname()[1])
@@ -67,7 +67,7 @@ def test_a_silent_target_is_a_timeout() -> None:
     assert (result.outcome, result.error) == (Outcome.TIMEOUT, f"connect: no answer within {SHORT:g} s")
 
 
-def test_echoes_owe_more(settings: Settings) -> None:
+def test_an_echo_host_has_a_target_for_each_probe(settings: Settings) -> None:
     """A host with echoes has a target for each of their probes, in the order of a round."""
     assert [target.probe for target in service(settings, HOST)] == [*ECHOED]
     assert {*ECHOED, "connect"} <= PROBES.keys()
@@ -93,7 +93,7 @@ def test_its_series_come_with_its_first_result() -> None:
     assert f'smoker_probe_retransmits_total{{probe="connect",target="{HOST}:{port}"}} 0.0' in page
 
 
-def test_its_failure_is_no_train_lost() -> None:
+def test_a_failed_connect_counts_no_lost_train() -> None:
     """A failed handshake says nothing about packet loss."""
     registry = CollectorRegistry()
     metrics = Metrics(registry, interval=30.0)

@@ -64,7 +64,7 @@ def test_both_probes_have_it(kind: str) -> None:
     assert result.retransmits == 0
 
 
-def test_a_process_held_up_is_not_the_network() -> None:
+def test_a_delayed_process_does_not_lengthen_the_rtt() -> None:
     """If the process stands still during the handshake, the duration shows it and the RTT does not."""
     with echo("tcp") as port:
         ours = attempt(port)
@@ -75,7 +75,7 @@ def test_a_process_held_up_is_not_the_network() -> None:
     assert ours.rtt.seconds < HELD_UP <= ours.phases["connect"]
 
 
-def test_held_up_beyond_the_deadline_it_is_connected_all_the_same() -> None:
+def test_a_connection_counts_even_if_the_prober_wakes_late() -> None:
     """The handshake was done in time by the kernel, so it counts."""
     with echo("tcp") as port:
         ours = attempt(port, timeout=SHORT)
@@ -115,7 +115,7 @@ def test_silent() -> None:
     assert (ours.rtt, ours.phase_name) == (None, "connect")
 
 
-def test_the_clock_stands_in(kernel_says: Says) -> None:
+def test_without_tcp_info_the_clock_is_used(kernel_says: Says) -> None:
     """Without TCP_INFO the RTT is the time of the connect, and the result says so."""
     kernel_says(None)
     with echo("tcp") as port:
@@ -128,7 +128,7 @@ def test_the_clock_stands_in(kernel_says: Says) -> None:
     assert ours.retransmits == 0
 
 
-def test_the_clock_stands_in_for_a_sample(kernel_says: Says) -> None:
+def test_without_a_sample_the_clock_is_used(kernel_says: Says) -> None:
     """A struct without a sample has the same effect, unless a SYN was lost."""
     kernel_says(TcpInfo(established=True, rtt=None, min_rtt=None, retransmits=0))
     with echo("tcp") as port:
@@ -137,7 +137,7 @@ def test_the_clock_stands_in_for_a_sample(kernel_says: Says) -> None:
     assert result.rtt.method is Method.CLOCK
 
 
-def test_a_lost_syn_is_no_latency(kernel_says: Says) -> None:
+def test_a_lost_syn_gives_no_latency(kernel_says: Says) -> None:
     """Without TCP timestamps the kernel has no sample, and the clock would show a second, so there is no RTT."""
     kernel_says(TcpInfo(established=True, rtt=None, min_rtt=None, retransmits=1))
     with echo("tcp") as port:
@@ -156,14 +156,14 @@ def test_a_lost_syn_with_a_sample(kernel_says: Says) -> None:
     assert (result.fields["rtt_ms"], result.fields["method"]) == (2.0, "tcp_info")
 
 
-def test_what_fails_later_has_no_round_trip(listen: Callable[[Callable[[socket.socket], None]], int]) -> None:
+def test_a_probe_that_fails_later_has_no_rtt(listen: Callable[[Callable[[socket.socket], None]], int]) -> None:
     """A failed probe has no RTT although the handshake had one."""
     result = probe("tcp", listen(lambda sock: None))
     assert not result.outcome.ok
     assert result.rtt is None
 
 
-def test_the_socket_is_closed_whatever_happens() -> None:
+def test_the_socket_is_always_closed() -> None:
     """An exception inside is passed on and leaves no descriptor open."""
     with echo("tcp") as port, pytest.raises(KeyError), connect(attempt(port)) as sock:
         raise KeyError

@@ -40,7 +40,7 @@ def kernel_gives(monkeypatch: pytest.MonkeyPatch) -> Give:
     return give
 
 
-def test_ports_that_no_echo_answers_are_given_back(kernel_gives: Give) -> None:
+def test_ports_that_no_echo_answers_are_released(kernel_gives: Give) -> None:
     """A port below 1024, the target's own and known ports of echoes are given back for the next one."""
     good, peer, echo, stamp = (free_port(socket.SOCK_DGRAM) for _ in range(4))
     never = never_answered(settings_of({"UDP_PORT": str(echo), "STAMP_PORT": str(stamp)})) | {peer}
@@ -51,7 +51,7 @@ def test_ports_that_no_echo_answers_are_given_back(kernel_gives: Give) -> None:
             assert sock.getsockname()[1] == good
 
 
-def test_there_may_be_no_other_port(kernel_gives: Give) -> None:
+def test_a_range_of_refused_ports_is_a_local_error(kernel_gives: Give) -> None:
     """The number of tries is bounded. Then the probe is a local error in words, and a train finds nothing."""
     to, never = address(HOST, 9), range(1024, 2048)
     kernel_gives(range(1024, 1024 + TRIES))

@@ -175,10 +175,10 @@ def _of_another_name(query: dns.message.Message) -> bytes:
 @pytest.mark.parametrize(
     ("forged", "why"),
     [
-        (lambda query: _renumbered(answer(query)), "got an answer with another number"),
+        (lambda query: _renumbered(answer(query)), "got an answer with another ID"),
         (_of_another_name, "got an answer to another question"),
-        (lambda query: query.to_wire(), "got a DNS message that is no answer to a query"),
-        (lambda _query: b"PING", "got 4 bytes, which are no DNS message"),
+        (lambda query: query.to_wire(), "got a DNS message that is not an answer to a query"),
+        (lambda _query: b"PING", "got 4 bytes, which are not a DNS message"),
     ],
 )
 def test_an_answer_to_something_else_does_not_count(forged: object, why: str) -> None:
@@ -315,7 +315,7 @@ def test_a_prober_without_dns_targets_does_not_import_the_library() -> None:
 
 @pytest.mark.skipif(UNBOUND is None, reason="unbound is not installed")
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
-def test_a_server_that_others_wrote(tmp_path: Path, transport: str) -> None:
+def test_unbound_is_understood(tmp_path: Path, transport: str) -> None:
     """unbound answers its configured names over both transports, and NXDOMAIN for others."""
     assert UNBOUND is not None
     with unbound(UNBOUND, tmp_path) as port:

@@ -115,10 +115,10 @@ def test_by_url() -> None:
     ("body", "error"),
     [
         (b"", "an answer of 0 bytes"),
-        (b"\x01\x00\x00\x00\x02\x08\x01", "no single, uncompressed message"),
-        (b"\x00\x00\x00\x00\x09\x08\x01", "no single, uncompressed message"),
-        (b"\x00\x00\x00\x00\x01\x08", "a message that breaks off"),
-        (b"\x00\x00\x00\x00\x01\x0b", "no message of protocol buffers"),
+        (b"\x01\x00\x00\x00\x02\x08\x01", "not exactly one uncompressed message"),
+        (b"\x00\x00\x00\x00\x09\x08\x01", "not exactly one uncompressed message"),
+        (b"\x00\x00\x00\x00\x01\x08", "a truncated message"),
+        (b"\x00\x00\x00\x00\x01\x0b", "not a protocol buffers message"),
         (b"\x00\x00\x00\x00\x0c\x08" + b"\xff" * 11, "a number of more than ten bytes"),
     ],
 )

@@ -89,7 +89,7 @@ def test_nobody_listening_is_refused() -> None:
     assert tuple(result.phases) == ("resolve", "connect")
 
 
-def test_no_way_there_is_unreachable() -> None:
+def test_no_route_is_unreachable() -> None:
     """The kernel's error is found inside urllib3's: without a route it is `unreachable`."""
     result = probe("http", 8082, host="127.255.255.255")  # the broadcast address of loopback: no TCP goes there
     assert (result.outcome, result.error) == (Outcome.UNREACHABLE, "connect: network is unreachable")
@@ -137,10 +137,10 @@ def test_any_whole_200_is_a_success(listen: Listen, answer: bytes) -> None:
     assert (result.outcome, result.fields.get("status"), result.error) == (Outcome.SUCCESS, 200, "")
 
 
-EARLY_ONLY = "wait: nothing came after status 103"
+EARLY_ONLY = "wait: nothing arrived after status 103"
 NO_STATUS = "wait: no status line of HTTP/1: "
 IN_HEADERS = "wait: the connection was closed inside the headers"
-BROKEN = "transfer: the body broke off "
+BROKEN = "transfer: the body ended "
 
 
 @pytest.mark.parametrize(
@@ -173,12 +173,12 @@ BROKEN = "transfer: the body broke off "
         (EARLY * 5000, None, "wait: got more than 262144 bytes before the body"),
         (OK + b"Content-Length: 1, 2\r\n\r\nOK", None, "wait: Content-Length contained multiple unmatching values"),
         (OK + b"Content-Length: 10\r\n\r\n", 200, BROKEN),
-        (OK + b"Content-Length: 10\r\n\r\nOK", 200, BROKEN + "8 bytes before its end"),
+        (OK + b"Content-Length: 10\r\n\r\nOK", 200, BROKEN + "8 bytes early"),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nab", 200, BROKEN),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nOK\r\n", 200, BROKEN),
         (OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nOK", 200, BROKEN),
         (OK + b"\r\n" + b"x" * (MAX_BODY + 1), 200, f"transfer: a body of over {MAX_BODY} bytes for GET /"),
-        (b"HTTP/1.1 503 X\r\nContent-Length: 10\r\n\r\nno", 503, BROKEN + "8 bytes before its end"),
+        (b"HTTP/1.1 503 X\r\nContent-Length: 10\r\n\r\nno", 503, BROKEN + "8 bytes early"),
     ],
     ids=itertools.count(),
 )
@@ -227,7 +227,7 @@ def _endless(block: bytes, pause: float) -> Iterator[bytes]:
     ],
     ids=["status", "headers", "interim", "until-fin", "length", "chunked", "503", "interim-body"],
 )
-def test_one_deadline_ends_whatever_trickles(listen: Listen, begin: bytes, rest: bytes, phase: str) -> None:
+def test_one_deadline_ends_any_slow_answer(listen: Listen, begin: bytes, rest: bytes, phase: str) -> None:
     """Bytes that keep coming do not extend the deadline."""
 
     def serve(sock: socket.socket) -> None:
@@ -254,7 +254,7 @@ def test_interim_answers_alone_are_a_bad_reply(listen: Listen, interim: bytes, *
 
     result = probe("http", listen(serve), timeout=ENOUGH)
     assert (result.outcome, result.fields.get("status")) == (Outcome.BAD_REPLY, None)
-    assert result.error == f"wait: nothing came after status {interim[9:12].decode()}"
+    assert result.error == f"wait: nothing arrived after status {interim[9:12].decode()}"
 
 
 def test_a_flood_of_headers_ends_at_once(listen: Listen) -> None:
@@ -270,7 +270,7 @@ def test_a_flood_of_headers_ends_at_once(listen: Listen) -> None:
     assert (result.outcome, result.error) == (Outcome.BAD_REPLY, "wait: got more than 256 headers")
 
 
-def test_a_body_without_end_is_read_no_further_than_it_may_be(listen: Listen) -> None:
+def test_an_endless_body_is_read_up_to_the_limit(listen: Listen) -> None:
     """A body without end is a bad reply after one byte too many, without use of time or memory."""
 
     def serve(sock: socket.socket) -> None:
@@ -292,7 +292,7 @@ def test_a_silent_connection_that_is_never_accepted() -> None:
     assert (result.outcome, result.error) == (Outcome.TIMEOUT, f"wait: no answer within {SHORT:g} s")
 
 
-def test_a_closing_answer_needs_no_closing_prober(listen: Listen) -> None:
+def test_the_server_may_close_after_its_answer(listen: Listen) -> None:
     """An answer with a known length ends with its last byte, although the connection stays open."""
 
     def serve(sock: socket.socket) -> None:
@@ -336,7 +336,7 @@ def over_tls(serve: Serve, called: Callable[[str], None] = lambda _name: None) -
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 206, 299, 301, 302, 304, 308])
-def test_a_url_is_content_with_a_page_or_where_it_has_gone(listen: Listen, status: int) -> None:
+def test_a_url_accepts_a_page_or_a_redirect(listen: Listen, status: int) -> None:
     """2xx and 3xx are a success of a URL: the server was reached."""
     result = get(listen(answering(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status)))
     assert (result.outcome, result.fields.get("status"), result.error) == (Outcome.SUCCESS, status, "")
@@ -359,7 +359,7 @@ def test_a_urls_redirect_is_not_followed(listen: Listen) -> None:
     assert (result.outcome, result.fields.get("status"), visits) == (Outcome.SUCCESS, 302, [])
 
 
-def test_a_large_page_is_read_no_further_than_it_may_be(listen: Listen) -> None:
+def test_a_large_page_is_read_up_to_the_limit(listen: Listen) -> None:
     """The beginning of an endless page is enough: only an echo must send a short one."""
 
     def serve(sock: socket.socket) -> None:
@@ -375,7 +375,7 @@ def test_a_large_page_is_read_no_further_than_it_may_be(listen: Listen) -> None:
 def test_half_a_page_is_a_bad_reply(listen: Listen) -> None:
     """A body that breaks off is a bad reply also of a URL."""
     result = get(listen(answering(OK + b"Content-Length: 10\r\n\r\nOK")))
-    assert (result.outcome, result.error) == (Outcome.BAD_REPLY, BROKEN + "8 bytes before its end")
+    assert (result.outcome, result.error) == (Outcome.BAD_REPLY, BROKEN + "8 bytes early")
 
 
 @pytest.mark.parametrize(
@@ -452,7 +452,7 @@ def test_a_redirect_over_tls(listen: Listen, trusted: Callable[[Path], None]) ->
     assert (result.outcome, result.fields.get("status")) == (Outcome.SUCCESS, 302)
 
 
-def test_nobody_to_trust_is_a_tls_error(listen: Listen, trusted: Callable[[Path], None]) -> None:
+def test_an_untrusted_certificate_is_a_tls_error(listen: Listen, trusted: Callable[[Path], None]) -> None:
     """For an untrusted certificate the error has the reason, nothing is requested, and its date is not read."""
     asked: list[bytes] = []
     trusted(MINE.with_name("ca_old.pem"))
@@ -464,7 +464,7 @@ def test_nobody_to_trust_is_a_tls_error(listen: Listen, trusted: Callable[[Path]
     assert (tuple(result.phases), asked) == (("resolve", "connect", "tls"), [])
 
 
-def test_a_certificate_of_somebody_else_is_a_tls_error(trusted: Callable[[Path], None]) -> None:
+def test_a_certificate_for_another_name_is_a_tls_error(trusted: Callable[[Path], None]) -> None:
     """A trusted certificate for another address is a TLS error."""
     trusted(MINE)
     with listening(over_tls(until_closed), "127.0.0.2") as port:
@@ -476,7 +476,7 @@ def test_a_certificate_of_somebody_else_is_a_tls_error(trusted: Callable[[Path],
 @pytest.mark.parametrize(
     "answer", [b"", b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x16\x03\x03"]
 )
-def test_no_tls_is_a_tls_error(listen: Listen, answer: bytes) -> None:
+def test_a_server_without_tls_is_a_tls_error(listen: Listen, answer: bytes) -> None:
     """A server with another protocol, or that closes during the handshake, is a TLS error."""
     result = get(listen(answering(answer)), SECURE)
     assert result.outcome is Outcome.TLS_ERROR
@@ -494,7 +494,7 @@ def test_a_reset_in_the_handshake_is_reset(listen: Listen) -> None:
     assert (result.outcome, result.error) == (Outcome.RESET, "tls: connection reset by peer")
 
 
-def test_an_answer_in_pieces_while_we_stood_still(listen: Listen) -> None:
+def test_an_answer_in_pieces_during_a_pause_of_the_prober(listen: Listen) -> None:
     """Pieces that came in time count although the process was held up beyond the deadline."""
 
     def serve(sock: socket.socket) -> None:
@@ -525,9 +525,7 @@ def test_silence_after_the_handshake_is_a_timeout(listen: Listen, trusted: Calla
     assert (result.outcome, result.error) == (Outcome.TIMEOUT, f"wait: no answer within {ENOUGH:g} s")
 
 
-def test_held_up_beyond_the_deadline_it_is_answered_all_the_same(
-    listen: Listen, trusted: Callable[[Path], None]
-) -> None:
+def test_an_answer_counts_even_if_the_prober_wakes_late(listen: Listen, trusted: Callable[[Path], None]) -> None:
     """An answer that arrived in time counts although the process stood still, also with tickets before it."""
 
     def serve(sock: socket.socket) -> None:

@@ -37,7 +37,7 @@ def ok(status: int = 200, body: bytes = b"OK") -> bytes:
     return b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body)
 
 
-def test_the_request_is_as_it_was_told(listen: Listen) -> None:
+def test_the_request_follows_its_options(listen: Listen) -> None:
     """The request has the method, the given headers, and one that replaces ours, each once."""
     said: list[bytes] = []
 

@@ -58,7 +58,7 @@ def test_a_query_that_is_refused(query: str) -> None:
 
 
 @pytest.mark.parametrize("name", PROBES)
-def test_the_declaration_of_a_probe_is_whole(name: str) -> None:
+def test_the_declaration_of_a_probe_is_complete(name: str) -> None:
     """Each probe has a description, its options have defaults, and its URL scheme has a pattern for people."""
     probe = PROBES[name]
     assert probe.help
@@ -67,7 +67,7 @@ def test_the_declaration_of_a_probe_is_whole(name: str) -> None:
     assert bool(probe.schemes) == bool(probe.form)
 
 
-def test_no_scheme_has_two_probes() -> None:
+def test_each_scheme_belongs_to_one_probe() -> None:
     """A URL means one probe."""
     schemes = [scheme for probe in PROBES.values() for scheme in probe.schemes]
     assert len(schemes) == len(set(schemes))

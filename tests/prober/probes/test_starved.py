@@ -21,7 +21,9 @@ def silent(attempt: Attempt) -> None:
 @pytest.mark.parametrize(
     ("waited", "outcome"), [(0.0, Outcome.TIMEOUT), (0.5, Outcome.TIMEOUT), (0.9, Outcome.LOCAL_ERROR)]
 )
-def test_a_timeout_without_cpu_is_ours(monkeypatch: pytest.MonkeyPatch, waited: float, outcome: Outcome) -> None:
+def test_a_timeout_without_cpu_is_a_local_error(
+    monkeypatch: pytest.MonkeyPatch, waited: float, outcome: Outcome
+) -> None:
     """It is a local error with the reason if most of the time was a wait for a CPU, else a timeout."""
     accounts = itertools.chain([10.0], itertools.repeat(10.0 + waited))
     monkeypatch.setattr(EVENT_LOOP, "delayed", lambda: next(accounts))

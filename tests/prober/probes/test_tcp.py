@@ -63,7 +63,7 @@ def test_nobody_listening_is_refused() -> None:
     assert tuple(result.phases) == ("resolve", "connect")
 
 
-def test_no_way_there_is_unreachable() -> None:
+def test_no_route_is_unreachable() -> None:
     """Without a route the kernel reports it at once, and the error names the connect."""
     result = probe("tcp", 8080, host="127.255.255.255")  # the broadcast address of loopback: no TCP goes there
     assert (result.outcome, result.error) == (Outcome.UNREACHABLE, "connect: network is unreachable")
@@ -92,7 +92,7 @@ def test_another_answer_is_a_bad_reply(listen: Listen, answer: bytes, error: str
     assert (result.outcome, result.error) == (Outcome.BAD_REPLY, error)
 
 
-def test_garbage_without_end_is_a_bad_reply(listen: Listen) -> None:
+def test_endless_garbage_is_a_bad_reply(listen: Listen) -> None:
     """A target that never stops sending is left at its first wrong byte."""
 
     def serve(sock: socket.socket) -> None:
@@ -129,6 +129,6 @@ def test_an_answer_in_pieces_is_an_answer(listen: Listen) -> None:
     assert (result.outcome, result.received) == (Outcome.SUCCESS, 4)
 
 
-def test_what_follows_a_whole_answer_is_not_waited_for(listen: Listen) -> None:
+def test_bytes_after_a_whole_answer_are_not_awaited(listen: Listen) -> None:
     """The probe ends with the fourth byte, although the connection stays open."""
     assert probe("tcp", listen(answering(b"PING"))).outcome is Outcome.SUCCESS

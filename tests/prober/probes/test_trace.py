@@ -121,7 +121,7 @@ def test_a_path_that_ends_names_its_last_hop(chained: Chain, *, six: bool) -> No
 
 @CHAINED
 @pytest.mark.parametrize("six", [False, True])
-def test_a_silent_router_is_no_end(chained: Chain, *, six: bool) -> None:
+def test_a_silent_router_does_not_end_the_trace(chained: Chain, *, six: bool) -> None:
     """A router that sends no ICMP errors has a hop without an address, and the hops after it are found."""
     tables, icmp = ("ip6tables", ("icmpv6", "--icmpv6-type")) if six else ("iptables", ("icmp", "--icmp-type"))
     if shutil.which(tables) is None:
@@ -184,7 +184,7 @@ def test_a_quotation_says_which_packet_it_is_about() -> None:
     assert (found(made), made.reached) == ([ROUTER, "10.0.0.2"], False)
 
 
-def test_a_router_behind_a_translated_address_has_no_name() -> None:
+def test_a_router_with_a_translated_address_stays_unnamed() -> None:
     """The error of a router bears the address of the Service: it is one hop, and not the target."""
     made = search(2)
     made.heard(icmp(11, 0, 1, PEER), 2)
@@ -215,7 +215,7 @@ def test_port_unreachable_of_another_is_a_block() -> None:
 
 
 @pytest.mark.parametrize("number", [5, 200])
-def test_an_error_about_no_packet_of_this_search_counts_for_nothing(number: int) -> None:
+def test_an_icmp_error_about_another_packet_is_ignored(number: int) -> None:
     """A number that did not leave is not believed, and neither is another payload."""
     made = search(2)
     made.heard(icmp(11, 0, number), 2)

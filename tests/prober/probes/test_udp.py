@@ -57,7 +57,7 @@ def test_icmp_port_unreachable_is_refused() -> None:
     assert tuple(result.phases) == ("resolve", "send", "wait")
 
 
-def test_no_way_there_is_unreachable_and_not_the_resolvers_doing() -> None:
+def test_no_route_is_unreachable_not_a_resolve_error() -> None:
     """A send that the kernel refuses fails in the phase `send`."""
     result = probe("udp", 8081, host="127.255.255.255")  # a broadcast address, which a socket must ask leave for
     assert (result.outcome, result.error) == (Outcome.UNREACHABLE, "send: permission denied")
@@ -106,7 +106,7 @@ def test_without_stamps_the_monotonic_clock_measures(monkeypatch: pytest.MonkeyP
     assert (result.rtt.method, 0 < result.rtt.seconds <= time.monotonic() - begun) == (Method.CLOCK, True)
 
 
-def test_nobody_elses_answer_counts() -> None:
+def test_only_the_targets_answer_counts() -> None:
     """PING from another port is no answer: the kernel drops it."""
 
     def answer(_sock: socket.socket, _data: bytes, client: Client) -> None:
@@ -119,7 +119,7 @@ def test_nobody_elses_answer_counts() -> None:
     assert (result.outcome, result.received) == (Outcome.TIMEOUT, 0)
 
 
-def test_duplicates_do_no_harm_to_the_probes_that_follow(echoes: dict[str, int]) -> None:
+def test_duplicates_do_not_disturb_later_probes(echoes: dict[str, int]) -> None:
     """A second copy of an answer counts for no probe, because each has its own socket."""
     with UdpRelay((HOST, echoes["udp"]), DUPLICATE) as relay:
         results = [probe("udp", relay.port) for _ in range(5)]

@@ -84,7 +84,7 @@ def test_a_server_that_closes(port: int) -> None:
     assert "FAILED error=bad_reply close_code=4001 target=chat" in line(result, 0.0)
 
 
-def test_a_text_that_comes_back_otherwise(port: int) -> None:
+def test_a_changed_text_is_a_bad_reply(port: int) -> None:
     """A wrong text is a bad reply that contains it, after a wait until the deadline."""
     result = ask(port, Options("/mirror", message="text"), timeout=ENOUGH)
     assert (result.outcome, result.error) == (

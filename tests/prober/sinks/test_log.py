@@ -126,7 +126,7 @@ def test_every_result_has_a_line_of_the_form(outcome: Outcome, duration: float) 
 
 
 @pytest.mark.parametrize("outcome", Outcome)
-def test_results_go_to_stdout_and_nothing_else_does(
+def test_only_results_go_to_stdout(
     outcome: Outcome, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Results go to stdout, a line each, when they are known; the program's own messages go to stderr."""

@@ -55,7 +55,7 @@ def test_results_are_counted_by_outcome(probe: str, never: dict[Outcome, None]) 
     assert found == dict.fromkeys(Outcome, 0.0) | {Outcome.SUCCESS: 2.0, Outcome.TIMEOUT: 1.0} | never
 
 
-def test_answers_that_cannot_be_read_are_in_no_fate() -> None:
+def test_unreadable_answers_are_neither_lost_nor_received() -> None:
     """If none can be read there is no loss ratio, and no packet counts as answered or lost."""
     kept = Kept(made(probe="udp", train=train(unreadable=10)))
     assert kept("smoker_probe_unreadable_total", probe="udp", **WHERE) == 10
@@ -63,7 +63,7 @@ def test_answers_that_cannot_be_read_are_in_no_fate() -> None:
     assert {kept("smoker_probe_packets_total", probe="udp", fate=fate, **WHERE) for fate in FATES} == {0.0}
 
 
-def test_lost_large_packets_are_no_loss() -> None:
+def test_lost_large_packets_do_not_count_as_loss() -> None:
     """If only the small packet is answered there is no loss; if nothing is, everything is lost."""
     for outcome, loss in (Outcome.MTU, None), (Outcome.TIMEOUT, 1):
         assert Kept(made(outcome, probe="udp"))("smoker_probe_loss_ratio", probe="udp", **WHERE) == loss
@@ -88,7 +88,7 @@ def test_paths_that_are_expected_are_there_before_any_result() -> None:
     assert kept("smoker_probe_last_success_timestamp_seconds", probe="tcp", **WHERE) is None
 
 
-def test_times_are_of_the_kernel_and_of_the_clock() -> None:
+def test_rtt_comes_from_the_kernel_and_duration_from_the_clock() -> None:
     """Each result with an RTT counts its RTT; only successes count duration and phases."""
     good = made(rtt=Rtt(0.0003, Method.TCP_INFO), duration=0.04, phases={"resolve": 0.03, "connect": 0.01})
     kept = Kept(good, made(Outcome.TIMEOUT, duration=5.0))
@@ -100,7 +100,7 @@ def test_times_are_of_the_kernel_and_of_the_clock() -> None:
     assert kept("smoker_probe_duration_seconds_count", probe="udp") == 0
 
 
-def test_the_last_rtt_goes_when_a_probe_fails() -> None:
+def test_the_last_rtt_disappears_when_a_probe_fails() -> None:
     """An old RTT during an outage would look like health, so it disappears."""
     good = made(rtt=Rtt(0.0003, Method.TCP_INFO))
     assert Kept(good)("smoker_probe_last_rtt_seconds", probe="tcp", **WHERE) == 0.0003
@@ -127,7 +127,7 @@ def test_packets_of_trains_by_fate(found: Train, fates: dict[str, int], loss: fl
     assert kept("smoker_probe_reordered_total", probe="udp", **WHERE) == 1
 
 
-def test_loss_of_a_probe_that_failed_is_whole_and_an_error_of_ours_is_none() -> None:
+def test_a_failed_probe_counts_all_packets_lost_and_a_local_error_none() -> None:
     """A failed probe has a loss of 1, a local error has none, and TCP has no loss."""
     name = "smoker_probe_loss_ratio"
     good, failed = made(probe="udp", train=TRAIN), made(Outcome.TIMEOUT, probe="udp")
@@ -144,7 +144,7 @@ def test_retransmits_are_of_tcp() -> None:
     assert kept("smoker_probe_retransmits_total", probe="udp", **WHERE) is None
 
 
-def test_the_prober_tells_of_itself() -> None:
+def test_the_prober_exports_metrics_about_itself() -> None:
     """It has its rounds, their lateness and its interval; throttling only if the kernel has it."""
     kept = Kept(throttled=1.5)
     kept.sink.began(0.003)
@@ -249,7 +249,7 @@ class Certificate(Details):
         return (Measure("smoker_certificate_seconds", "When it expires", self.expires),)
 
 
-def test_what_only_one_probe_finds_is_a_gauge_of_its_path() -> None:
+def test_a_measure_of_one_probe_is_a_gauge_of_its_path() -> None:
     """The last result counts: a result without it, and a path that left, remove the series."""
     found = replace(made(), details=Certificate(17.0))
     kept = Kept(found)

@@ -134,7 +134,7 @@ def test_the_history_counts_trains_that_lost_packets() -> None:
     assert read(state).paths[0].lossy == 0
 
 
-def test_a_local_error_says_nothing_of_the_path() -> None:
+def test_a_local_error_does_not_count_for_the_path() -> None:
     """It is the last result, and neither an attempt nor a failure."""
     state = sink()
     state.keep(made())
@@ -156,7 +156,7 @@ def test_packets_sizes_and_times() -> None:
     assert (path.rtt_p50, path.rtt_p99) == (0.002, 0.003)
 
 
-def test_a_lost_train_says_no_direction() -> None:
+def test_a_lost_train_has_no_direction() -> None:
     """Without any answer the direction of the loss is unknown."""
     state = sink()
     state.keep(made(probe="udp", train=Train(10, 10, 0, 0, 0, 10, 0, (), None)))
@@ -196,7 +196,7 @@ def after(*rounds: Train | None) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("rounds", [(CLEAN, LOSSY, None), (LOSSY, None, None), (LOSSY, None)])
-def test_the_train_that_an_outage_meets_is_no_loss(rounds: tuple[Train | None, ...]) -> None:
+def test_the_train_cut_by_an_outage_is_not_loss(rounds: tuple[Train | None, ...]) -> None:
     """The last train before an outage loses packets to the outage: a lossy path would have lost some before it."""
     assert after(*rounds)[1] == 0
 
@@ -212,7 +212,7 @@ def test_the_train_that_an_outage_meets_is_no_loss(rounds: tuple[Train | None, .
         ((LOSSY, None, CLEAN), 6),
     ],
 )
-def test_loss_that_is_no_outage_counts(rounds: tuple[Train | None, ...], lost: int) -> None:
+def test_loss_without_an_outage_counts(rounds: tuple[Train | None, ...], lost: int) -> None:
     """Packets lost by a path that goes on, in several trains, or after a PING that failed before, are loss."""
     assert after(*rounds)[1] == lost
 
@@ -267,7 +267,7 @@ def test_a_prober_without_cpu_says_so() -> None:
     assert not read(state).starved
 
 
-def test_who_was_heard() -> None:
+def test_the_state_lists_the_peers_that_were_heard() -> None:
     """A peer whose address was heard is there with the instant; others are not."""
     times = {"10.0.0.2": 5.0}
     state = sink()

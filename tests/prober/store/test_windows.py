@@ -89,7 +89,7 @@ def test_a_round_a_day() -> None:
     assert row.split() == ["tcp", "smoker-server:8080", "-", "success", "1", "0", "0.0%", *["0.5"] * 4, "-", "0s"]
 
 
-def test_an_error_of_our_own_is_no_loss() -> None:
+def test_a_local_error_is_not_loss() -> None:
     """A prober without descriptors says nothing about the network."""
     store = kept()
     store.keep(made())
@@ -98,7 +98,7 @@ def test_an_error_of_our_own_is_no_loss() -> None:
     assert (path.results, path.failed, path.loss_ratio) == (2, 0, 0.0)
 
 
-def test_what_findings_are_made_of() -> None:
+def test_the_snapshot_has_what_findings_need() -> None:
     """The snapshot has the failures in a row and the loss of the last packets."""
     store = kept()
     store.keep(made(probe="udp", train=TRAIN))
@@ -107,7 +107,7 @@ def test_what_findings_are_made_of() -> None:
     assert (path.failed_in_a_row, path.recent_loss_ratio) == (1, 0.1)
 
 
-def test_lost_large_packets_are_no_loss() -> None:
+def test_lost_large_packets_do_not_count_as_loss() -> None:
     """The small packet was answered, so there is no loss."""
     store = kept()
     store.keep(made(Outcome.MTU, probe="udp"))

@@ -44,7 +44,7 @@ def application(checks: Mapping[str, Check], others: Mapping[str, Application] |
         return served.get(env["PATH_INFO"], nothing)(env, start)
 
     def nothing(env: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
-        return _say(env, start, "404 Not Found", f"nothing here; there is {', '.join(served)}\n")
+        return _say(env, start, "404 Not Found", f"no such path; the paths are {', '.join(served)}\n")
 
     return answer
 
@@ -63,7 +63,9 @@ def document(what: Document) -> Application:
     def answer(env: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         method = env["REQUEST_METHOD"]
         if method not in ("GET", "HEAD"):
-            return _say(env, start, "405 Method Not Allowed", "GET or HEAD\n", PLAIN, ("Allow", "GET, HEAD"))
+            return _say(
+                env, start, "405 Method Not Allowed", "only GET and HEAD are allowed\n", PLAIN, ("Allow", "GET, HEAD")
+            )
         tag, data = what()
         known = {each.strip().removeprefix("W/") for each in env.get("HTTP_IF_NONE_MATCH", "").split(",")}
         if tag in known or "*" in known:
@@ -89,7 +91,9 @@ def _reading(found: Callable[[], tuple[str, str]], kind: str = PLAIN) -> Applica
 
     def answer(env: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         if env["REQUEST_METHOD"] not in ("GET", "HEAD"):
-            return _say(env, start, "405 Method Not Allowed", "GET or HEAD\n", PLAIN, ("Allow", "GET, HEAD"))
+            return _say(
+                env, start, "405 Method Not Allowed", "only GET and HEAD are allowed\n", PLAIN, ("Allow", "GET, HEAD")
+            )
         return _say(env, start, *found(), kind)
 
     return answer

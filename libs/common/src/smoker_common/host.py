@@ -59,7 +59,7 @@ def host_and_port(text: str) -> tuple[str, int]:
     if ":" in before and not before.startswith("["):
         raise InvalidHost("an IPv6 address needs brackets before a port")
     if not (number.isascii() and number.isdigit() and 1 <= int(number[:6]) <= 65535):
-        raise InvalidHost("its port is no number from 1 to 65535")
+        raise InvalidHost("its port is not a number from 1 to 65535")
     return host(before), int(number)
 
 
@@ -112,7 +112,7 @@ def _index(zone: str) -> int:
 
 def _in_brackets(text: str) -> str:
     if not (text.startswith("[") and text.endswith("]")):
-        raise InvalidHost("it has a port" if re.search(r"\]:[0-9]*$", text) else "a bracket lacks its other")
+        raise InvalidHost("it has a port" if re.search(r"\]:[0-9]*$", text) else "a bracket has no counterpart")
     return _ipv6(text[1:-1])
 
 
@@ -121,9 +121,9 @@ def _ipv6(text: str) -> str:
     try:
         found = ipaddress.IPv6Address(bare)
     except ValueError:
-        raise InvalidHost("it is no IPv6 address") from None
+        raise InvalidHost("it is not an IPv6 address") from None
     if percent and not (_ZONE.fullmatch(zone) and not (zone.isdigit() and not 0 < int(zone) <= _LAST_INDEX)):
-        raise InvalidHost("what follows % is no interface")
+        raise InvalidHost("what follows % is not the name of an interface")
     if found.is_link_local and not zone:
         raise InvalidHost(f"a link-local address needs its interface, as in {found}%eth0")
     return f"{socket.inet_ntop(socket.AF_INET6, found.packed)}{percent}{zone}"
@@ -136,18 +136,18 @@ def _name_or_ipv4(text: str) -> str:
         try:
             return str(ipaddress.IPv4Address(name))
         except ValueError:
-            raise InvalidHost("it is no IPv4 address, and no name ends with a number") from None
+            raise InvalidHost("it is not an IPv4 address, and a name cannot end with a number") from None
     if sum(map(len, labels)) + len(labels) - 1 > LONGEST_NAME:
         raise InvalidHost(f"it has more than {LONGEST_NAME} characters")
     for label in labels:
         if not label:
-            raise InvalidHost("a label of it is empty")
+            raise InvalidHost("one of its labels is empty")
         if len(label) > LONGEST_LABEL:
-            raise InvalidHost(f"a label of it has more than {LONGEST_LABEL} characters")
+            raise InvalidHost(f"one of its labels has more than {LONGEST_LABEL} characters")
         if label[0] == "-" or label[-1] == "-":
-            raise InvalidHost("a label of it begins or ends with a hyphen")
+            raise InvalidHost("one of its labels begins or ends with a hyphen")
         if not _LABEL.fullmatch(label):
-            raise InvalidHost("a name has letters, digits, hyphens, underscores and dots only")
+            raise InvalidHost("a name may contain only letters, digits, hyphens, underscores and dots")
     return name
 
 

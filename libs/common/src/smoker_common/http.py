@@ -161,7 +161,7 @@ class Handler(_Pywsgi):  # type: ignore[misc]
             data = self._receive()
             if not data:
                 if parser.inside:
-                    self._over(self.error or "the client closed inside the headers")
+                    self._over(self.error or "the client closed the connection inside the headers")
                 return None
             parser.feed(data)
         self.idle, self.error = False, ""
@@ -200,7 +200,7 @@ class Handler(_Pywsgi):  # type: ignore[misc]
                 self._send_refusal(self._parser.refused)
             raise Broken(self.error)
         if not data:
-            self.error = self.error or "the client closed inside the body"
+            self.error = self.error or "the client closed the connection inside the body"
             raise Broken(self.error)
 
     def get_environ(self) -> dict[str, Any]:

@@ -28,11 +28,11 @@ def fault(version: str, target: str, headers: Sequence[tuple[str, str]]) -> str:
     if len(hosts) > 1:
         return "there is more than one Host field"
     if hosts and not _is_authority(hosts[0].strip(" \t")):
-        return "the Host field is no host"
+        return "the Host field is not a valid host"
     if not target.startswith("/") and (absolute := _ABSOLUTE.match(target)):
         authority = absolute[1]
         if not authority or authority.startswith(":") or not _is_authority(authority):
-            return "the target names no host"
+            return "the request target names no host"
     return ""
 
 

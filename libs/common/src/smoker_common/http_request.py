@@ -32,7 +32,7 @@ class Refused(Exception):
 
 
 def _other_version(version: str) -> Refused:
-    return Refused("505 HTTP Version Not Supported", f"HTTP/{version} is not served here, HTTP/1.1 is")
+    return Refused("505 HTTP Version Not Supported", f"HTTP/{version} is not supported, HTTP/1.1 is")
 
 
 class Request:

@@ -85,6 +85,6 @@ def bind_error_text(error: OSError) -> str:
     """Return why a port could not be opened, for a person."""
     return {
         errno.EADDRINUSE: "is taken by another process",
-        errno.EACCES: "needs a privilege this process has not (ports from 1024 need none)",
-        errno.EADDRNOTAVAIL: "cannot be opened: LISTEN_ADDRESS is no address of this host",
+        errno.EACCES: "needs a privilege that this process does not have (ports from 1024 up need none)",
+        errno.EADDRNOTAVAIL: "cannot be opened: LISTEN_ADDRESS is not an address of this host",
     }.get(error.errno or 0, f"cannot be opened: {error.strerror or error}")

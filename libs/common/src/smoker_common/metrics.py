@@ -80,7 +80,7 @@ class _Build(Collector):
         self._labels = {"program": program, "version": version(program)}
 
     def collect(self) -> Iterable[Metric]:
-        yield gauge("smoker_build_info", "Which program answers; always 1", [(self._labels, 1)])
+        yield gauge("smoker_build_info", "Name and version of the program; always 1", [(self._labels, 1)])
 
 
 class _Dropped(Collector):

@@ -54,4 +54,4 @@ class _Peers(Kind):
             raise InvalidValue(f"{self.allowed}; wrong: {error}") from error
 
 
-kind = _Peers("a list by commas or spaces of NODE=HOST:PORT or NODE@ZONE=HOST:PORT, no node twice", parse)
+kind = _Peers("a comma- or space-separated list of NODE=HOST:PORT or NODE@ZONE=HOST:PORT, no node twice", parse)

@@ -71,7 +71,7 @@ def open_ports(settings: ServiceSettings, unfit: Collection[str] = ()) -> tuple[
             continue
         other = whose.setdefault((declared.listen, number), declared.variable)
         if other != declared.variable:
-            problems.append(f"{declared.variable}={number} is {other} already: they must differ")
+            problems.append(f"{declared.variable}={number} is also {other}: they must differ")
             continue
         sockets[field.name], unopened = _opened(declared, number, settings.listen_addresses)
         problems += unopened

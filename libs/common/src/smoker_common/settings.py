@@ -93,7 +93,7 @@ def some_of(*words: str) -> Kind:
 
     lookup = {word.casefold() for word in words}
     schema = {"type": "array", "minItems": 1, "items": {"type": "string", "enum": list(words)}}
-    return Kind("a list by commas or spaces of " + ", ".join(words), convert, schema)
+    return Kind("a comma- or space-separated list of " + ", ".join(words), convert, schema)
 
 
 def _decimal(text: str) -> int:
@@ -183,7 +183,7 @@ file_path = Kind("the path of a file", _path)
 port = whole(1, 65535)
 port_or_none = whole(0, 65535)
 ports = Kind(
-    "a list by commas or spaces of whole numbers from 1 to 65535",
+    "a comma- or space-separated list of whole numbers from 1 to 65535",
     _ports,
     {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 65535}},
 )
@@ -197,7 +197,7 @@ host_and_port = _HostKind(
 address = _HostKind("an IPv4 or IPv6 address, a link-local one with its interface", hosts.address)
 
 addresses = _HostKind(
-    "a list by commas or spaces of IPv4 or IPv6 addresses, a link-local one with its interface", _addresses
+    "a comma- or space-separated list of IPv4 or IPv6 addresses, a link-local one with its interface", _addresses
 )
 
 
@@ -232,7 +232,7 @@ def declaration(field: dataclasses.Field[Any]) -> Declaration:
 class ServiceSettings:
     """The settings of every service."""
 
-    log_level: str = setting("LOG_LEVEL", "INFO", level, "how much to log")
+    log_level: str = setting("LOG_LEVEL", "INFO", level, "the lowest level to log")
     log_format: str = setting("LOG_FORMAT", "text", log_format, "text, or json: one flat object per line")
     listen_addresses: tuple[str, ...] = setting(
         "LISTEN_ADDRESS", (), addresses, "the addresses to listen on; unset: all, IPv4 and IPv6"
@@ -248,7 +248,7 @@ class ServiceSettings:
 
 #: Help texts that services share. Each service has its own defaults, which fit its memory limit.
 MAX_CONNECTIONS = "most open connections on each echo port; a new one beyond the limit is closed"
-MAX_CONNECTIONS_PER_CLIENT = "the same limit for one client address"
+MAX_CONNECTIONS_PER_CLIENT = "most open connections from one client address"
 
 
 @dataclass(frozen=True)
@@ -256,7 +256,7 @@ class EchoSettings(ServiceSettings):
     """The settings of every echo service."""
 
     log_rate: int = setting(
-        "LOG_RATE", 20, whole(0, 100_000), "requests per second that get a log line each; one line sums up the rest"
+        "LOG_RATE", 20, whole(0, 100_000), "requests logged per second; one line summarizes the rest"
     )
 
 

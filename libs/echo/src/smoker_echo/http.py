@@ -80,11 +80,13 @@ class HttpEcho(HttpServer):
         """Answer one request (the WSGI application)."""
         allowed, method = ALLOWED.get(env["PATH_INFO"]), env["REQUEST_METHOD"]
         if allowed is None:
-            return _say(start, "404 Not Found", method, f"nothing here; there is {' and '.join(ALLOWED)}\n")
+            return _say(start, "404 Not Found", method, f"no such path; the paths are {' and '.join(ALLOWED)}\n")
         if method not in allowed.split(", "):
             return _say(start, "405 Method Not Allowed", method, f"{allowed}\n", ("Allow", allowed))
         if env["PATH_INFO"] == websocket.PATH:
-            return _say(start, "426 Upgrade Required", method, "a WebSocket is here\n", ("Upgrade", "websocket"))
+            return _say(
+                start, "426 Upgrade Required", method, "this path serves only WebSockets\n", ("Upgrade", "websocket")
+            )
         if method in ("POST", "PUT"):
             return self._echo(env, start)
         start("200 OK", list(_OK))
@@ -99,7 +101,7 @@ class HttpEcho(HttpServer):
                 body.write(data)
         except Full:
             body.close()
-            return _say(start, "503 Service Unavailable", "", "too many bodies at one time\n", ("Retry-After", "1"))
+            return _say(start, "503 Service Unavailable", "", "too many bodies at once\n", ("Retry-After", "1"))
         except TooLarge:
             body.close()
             return self._too_large(start)
@@ -111,7 +113,7 @@ class HttpEcho(HttpServer):
         return body
 
     def _too_large(self, start: StartResponse) -> Iterable[bytes]:
-        return _say(start, "413 Content Too Large", "", f"a body is {self.max_body} bytes at most\n")
+        return _say(start, "413 Content Too Large", "", f"a body may have at most {self.max_body} bytes\n")
 
 
 class Full(Exception):

@@ -52,10 +52,14 @@ class EchoMetrics(Collector):
         if "stamp" in counts:
             reflected: list[Value] = [({}, counts["stamp"].requests)]
             yield counter("smoker_echo_reflected_total", "STAMP packets reflected", reflected)
-        yield counter("smoker_echo_received_bytes_total", "Payload that came in", of("received", counts))
-        yield counter("smoker_echo_sent_bytes_total", "Payload that went out", of("sent", counts))
+        yield counter("smoker_echo_received_bytes_total", "Payload bytes received", of("received", counts))
+        yield counter("smoker_echo_sent_bytes_total", "Payload bytes sent", of("sent", counts))
         if refusals := list(_refusals(counts)):
-            yield counter("smoker_echo_refused_total", "What was not served on purpose", refusals)
+            yield counter(
+                "smoker_echo_refused_total",
+                "Requests, datagrams and connections refused on purpose, by reason",
+                refusals,
+            )
         failed = "Connections, datagrams and requests that ended in an error"
         yield counter("smoker_echo_failed_total", failed, of("failed", counts))
 

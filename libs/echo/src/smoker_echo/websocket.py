@@ -110,7 +110,7 @@ class WebSocketEcho:
         elif isinstance(event, events.Message):
             self._message += len(event.data)
             if self._message > self._most:
-                self._say(events.CloseConnection(code=TOO_BIG, reason=f"a message is {self._most} bytes at most"))
+                self._say(events.CloseConnection(code=TOO_BIG, reason=f"a message may have at most {self._most} bytes"))
                 self._open = False
                 self._handler.linger()
                 return

@@ -147,7 +147,7 @@ class Api:
         """Return the current token. Raises `RequestNotSent`, whose text does not contain the token."""
         token = _content(self._token).strip()
         if not token or not all(0x20 < byte < 0x7F for byte in token):  # http.client would put the token into its error
-            raise RequestNotSent(f"{self._token}: it holds no token")
+            raise RequestNotSent(f"{self._token}: it contains no token")
         return token.decode()
 
     def _connections(self) -> urllib3.PoolManager:
@@ -174,7 +174,7 @@ class Api:
         try:
             context.load_verify_locations(self._ca)
         except ssl.SSLError:
-            raise RequestNotSent(f"{self._ca}: it holds no certificate") from None
+            raise RequestNotSent(f"{self._ca}: it contains no certificate") from None
         return context
 
 
@@ -204,7 +204,7 @@ def lines(answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
             *whole, rest = (rest + piece).split(b"\n")
             yield from (line for line in whole if line.strip())
             if len(rest) > LONGEST_LINE:
-                raise ValueError("a line without end")
+                raise ValueError("a line that does not end")
     except (HTTPError, OSError) as broken:
         logger.debug("a watch broke off", cause=reason(broken, ""))
 

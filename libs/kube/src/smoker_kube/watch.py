@@ -33,7 +33,7 @@ FIRST, LONGEST = 0.5, 30.0  # seconds: the maximum of the first pause, and after
 MANY = 6  # failures after which the pause no longer grows
 CACHED = 4 * 1024 * 1024  # bytes of a cached list; a larger one is asked for in pages
 GONE = 410
-KEPT = "probing goes on with the last list"
+KEPT = "probing continues with the last list"
 
 Object = dict[str, Any]
 T = TypeVar("T")

@@ -73,7 +73,7 @@ def reason(error: BaseException, phase: str) -> str:
     if isinstance(error, ssl.SSLError):
         text = sentence_of(error)
     elif isinstance(error, http.client.IncompleteRead):
-        text = "the body broke off before its end"
+        text = "the body ended early"
     elif isinstance(error, http.client.BadStatusLine | http.client.UnknownProtocol) and not isinstance(error, OSError):
         text = f"no status line of HTTP/1: {str(error)[:32]!r}"
     else:

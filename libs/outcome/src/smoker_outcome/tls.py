@@ -49,16 +49,16 @@ _BY_NAME: dict[str, tuple[Cause, str]] = {
     "PACKET_LENGTH_TOO_LONG": ("no_tls", "the answer is not TLS"),
     "RECORD_LAYER_FAILURE": ("no_tls", "the answer is not TLS"),
     "HTTP_REQUEST": ("no_tls", "the answer is not TLS"),
-    "UNSUPPORTED_PROTOCOL": ("version", "the server has no version of TLS that is accepted here"),
-    "ALERT_PROTOCOL_VERSION": ("version", "the server accepts none of the versions of TLS that are offered"),
-    "NO_APPLICATION_PROTOCOL": ("alpn", "the server accepts none of the protocols that are offered (ALPN)"),
+    "UNSUPPORTED_PROTOCOL": ("version", "the server supports no TLS version that this probe accepts"),
+    "ALERT_PROTOCOL_VERSION": ("version", "the server accepts none of the TLS versions offered"),
+    "NO_APPLICATION_PROTOCOL": ("alpn", "the server accepts none of the protocols offered (ALPN)"),
     "UNRECOGNIZED_NAME": ("wrong_name", "the server does not know this name"),
-    "CERTIFICATE_REQUIRED": ("refused", "the server wants a certificate of its client"),
-    "BAD_CERTIFICATE": ("refused", "the server wants a certificate of its client"),
+    "CERTIFICATE_REQUIRED": ("refused", "the server requires a client certificate"),
+    "BAD_CERTIFICATE": ("refused", "the server requires a client certificate"),
     "HANDSHAKE_FAILURE": ("refused", "the server refused the handshake"),
     "KEY_TOO_SMALL": ("weak", "a key of the server is too weak"),
     "BAD_SIGNATURE": ("handshake", "the server's signature is wrong"),
-    "WRONG_SIGNATURE_TYPE": ("weak", "the server's signature is of a kind that is not accepted"),
+    "WRONG_SIGNATURE_TYPE": ("weak", "the server's signature algorithm is not accepted"),
 }
 
 

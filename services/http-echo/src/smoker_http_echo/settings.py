@@ -21,13 +21,16 @@ class Settings(EchoSettings):
 
     http_port: int = setting("HTTP_PORT", 8082, port, "the port the echo listens on", listen="tcp")
     max_body_bytes: int = setting(
-        "MAX_BODY_BYTES", 10 * 1024 * 1024, whole(0, 2**40, "bytes"), "longest body in bytes; a longer one gets a 413"
+        "MAX_BODY_BYTES",
+        10 * 1024 * 1024,
+        whole(0, 2**40, "bytes"),
+        "longest request body in bytes; a longer one gets a 413",
     )
     max_spooled_bytes: int = setting(
         "MAX_SPOOLED_BYTES",
         192 * 1024 * 1024,
         whole(0, 2**40, "bytes"),
-        "most bytes of all bodies together; a request beyond it gets a 503",
+        "most bytes of all request bodies together; a request beyond the limit gets a 503",
     )
     max_connections: int = setting("MAX_CONNECTIONS", 1_000, whole(1, 1_000_000), MAX_CONNECTIONS)
     max_connections_per_client: int = setting(

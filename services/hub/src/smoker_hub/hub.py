@@ -184,8 +184,8 @@ class Hub(BaseWork):
     def unready(self) -> str:
         """Return why the hub is not ready, or an empty string."""
         if not self._places.known:
-            return "the API server has not yet said where the probers are"
-        return "" if self.looked is not None else "the first look is not over yet"
+            return "the API server has not yet returned the list of probers"
+        return "" if self.looked is not None else "the first look has not finished yet"
 
     def stuck(self) -> str:
         """Return why the hub is stuck, or an empty string."""

@@ -52,7 +52,7 @@ class Settings(ServiceSettings):
     lease_name: str = setting(
         "LEASE_NAME", "", name, "the Lease whose holder sends the notifications; empty: every replica sends them"
     )
-    cluster_name: str = setting("CLUSTER_NAME", "", name, "the cluster's name, in every line and finding")
+    cluster_name: str = setting("CLUSTER_NAME", "", name, "the cluster's name, in every log line and finding")
     history_folder: str = setting("HISTORY_FOLDER", "", folder, "the folder of the history; unset: no history")
     history_days: int = setting("HISTORY_DAYS", 7, whole(1, 3650), "how many days the history goes back")
     history_mebibytes: int = setting("HISTORY_MIB", 256, whole(16, 1_048_576), "largest size of the history in MiB")

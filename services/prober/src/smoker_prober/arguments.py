@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
         type=_argument(seconds(0, 3600)),
         default=0.0,
         metavar="S",
-        help="first repeat rounds until each probe was answered once, for at most S seconds (0)",
+        help="first repeat rounds until every probe has succeeded once, for at most S seconds (0)",
     )
     once.add_argument(
         "--mesh",
@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
         "--hub",
         type=_argument(host_and_port),
         metavar="HOST:PORT",
-        help="ask the hub, which knows all probers, and say at once what is at fault",
+        help="ask the hub, which reads all probers, what is at fault",
     )
     once.add_argument(
         "--hub-auth",

@@ -85,7 +85,9 @@ class Assembly(WorkGroup):
         works.append(Reload(process.config_file, loaded, self.set_plan, registry))
         _begin_log(settings)
         if process.config_file and loaded.winners:
-            logger.info("variables win over the file", file=process.config_file, variables=",".join(loaded.winners))
+            logger.info(
+                "environment variables override the file", file=process.config_file, variables=",".join(loaded.winners)
+            )
         super().__init__(works)
 
     def set_plan(self, plan: Plan) -> None:

@@ -42,7 +42,7 @@ class Process(ServiceSettings):
         "DISCOVERY",
         "static",
         one_of("static", "endpointslice"),
-        "where peers come from; static: none, endpointslice: from the API server",
+        "the source of the peers; static: none, endpointslice: the API server",
     )
     namespace: str = setting("NAMESPACE", "", name, "the namespace of the peers' EndpointSlices")
     peer_service: str = setting("PEER_SERVICE", "smoker-prober", name, "the Service of the probers in pods")
@@ -50,14 +50,28 @@ class Process(ServiceSettings):
     peer_tcp_port: int = setting(
         "PEER_TCP_PORT", 0, port_or_none, "the port on which this prober answers peers over TCP; 0: none", listen="tcp"
     )
-    peer_udp_port: int = setting("PEER_UDP_PORT", 0, port_or_none, "the same over UDP", listen="udp")
-    peer_http_port: int = setting("PEER_HTTP_PORT", 0, port_or_none, "the same over HTTP", listen="tcp")
-    peer_stamp_port: int = setting("PEER_STAMP_PORT", 0, port_or_none, "the same for STAMP packets", listen="udp")
+    peer_udp_port: int = setting(
+        "PEER_UDP_PORT", 0, port_or_none, "the port on which this prober answers peers over UDP; 0: none", listen="udp"
+    )
+    peer_http_port: int = setting(
+        "PEER_HTTP_PORT",
+        0,
+        port_or_none,
+        "the port on which this prober answers peers over HTTP; 0: none",
+        listen="tcp",
+    )
+    peer_stamp_port: int = setting(
+        "PEER_STAMP_PORT",
+        0,
+        port_or_none,
+        "the port on which this prober reflects STAMP packets; 0: none",
+        listen="udp",
+    )
     peer_bandwidth_port: int = setting(
         "PEER_BANDWIDTH_PORT",
         0,
         port_or_none,
-        "the port on which this prober takes part in measurements of the bandwidth; 0: none",
+        "the port on which this prober serves bandwidth measurements; 0: none",
         listen="tcp",
     )
     bandwidth_lease: str = setting(

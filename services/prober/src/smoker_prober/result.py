@@ -137,7 +137,7 @@ class Result:
         if self.rtt is not None and self.rtt.seconds < 0:
             raise ValueError(f"an RTT below 0: {self}")
         if self.outcome.ok == bool(self.error):
-            raise ValueError(f"an error goes with a failure, and only with one: {self}")
+            raise ValueError(f"a failure has an error, and a success has none: {self}")
 
     @property
     def probe(self) -> str:

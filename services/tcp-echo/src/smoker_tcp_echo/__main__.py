@@ -39,7 +39,7 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
 def command() -> int:
     """Run the command and return its exit code."""
     capture_output(PROGRAM)
-    return main(PROGRAM, "Sends every byte on a TCP port back.", Settings, build)
+    return main(PROGRAM, "Echoes every byte it receives on a TCP port.", Settings, build)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
 def command() -> int:
     """Run the command and return its exit code."""
     capture_output(PROGRAM)
-    return main(PROGRAM, "Sends every datagram on a UDP port back.", Settings, build)
+    return main(PROGRAM, "Echoes every datagram it receives on a UDP port.", Settings, build)
 
 
 if __name__ == "__main__":

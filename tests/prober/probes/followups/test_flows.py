@@ -84,7 +84,7 @@ def test_bounds() -> None:
     assert sorted(heard.values()) == [PACKETS * PASSES] * PORTS
 
 
-def test_a_silent_or_closed_target_says_nothing_about_flows() -> None:
+def test_a_silent_or_closed_target_gives_no_verdict_on_flows() -> None:
     """Every flow fails: the path itself does, and no flow is worse than the others."""
     with hearing(answering(lambda _port: False)) as port:
         assert flows.run(to(port), ENOUGH) == Flows(PORTS, 0)
@@ -162,7 +162,7 @@ def test_flows_that_may_have_healed_are_checked_soon() -> None:
         assert followup(result(port), PLENTY, ()).flows is None
 
 
-def test_no_more_than_some_checks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_concurrent_checks_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond that number a path waits for its next round: the sockets of a process are bounded."""
     monkeypatch.setattr(flows, "_room", BoundedSemaphore(1))
     followup = Followup(base.Flows(), clock=Stepped().now)

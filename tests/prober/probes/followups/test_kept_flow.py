@@ -76,7 +76,7 @@ def test_a_stale_flow_is_counted_until_it_works_again() -> None:
     followup.close()
 
 
-def test_one_lost_packet_is_no_stale_flow() -> None:
+def test_one_lost_packet_is_not_a_stale_flow() -> None:
     """The flow is asked three times before a round counts."""
     service, followup, dropped = Service(), Followup(base.KeptFlow()), list[int]()
     with hearing(service) as port:
@@ -92,7 +92,7 @@ def test_one_lost_packet_is_no_stale_flow() -> None:
     followup.close()
 
 
-def test_a_pod_that_does_not_answer_is_no_stale_flow() -> None:
+def test_an_unresponsive_pod_is_not_a_stale_flow() -> None:
     """One of several pods is silent: some fresh flows fail as well, so the round does not count."""
     service, followup = Service(), Followup(base.KeptFlow())
     with hearing(service) as port:
@@ -105,7 +105,7 @@ def test_a_pod_that_does_not_answer_is_no_stale_flow() -> None:
     followup.close()
 
 
-def test_a_flow_that_never_worked_is_none() -> None:
+def test_a_flow_that_never_worked_is_not_stale() -> None:
     """The first packet of a flow is lost: another flow begins in the next round."""
     service, followup = Service(), Followup(base.KeptFlow())
     with hearing(service) as port:

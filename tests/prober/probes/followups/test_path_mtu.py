@@ -59,7 +59,7 @@ def test_a_black_hole(hole: int, passes: int) -> None:
 
 
 @pytest.mark.usefixtures("ethernet")
-def test_loss_is_no_black_hole() -> None:
+def test_loss_is_not_a_black_hole() -> None:
     """The largest is lost three times, then a third of all sizes by chance: no size is reported."""
     chance, heard = random.Random(7), [0]
 
@@ -81,7 +81,7 @@ def test_an_echo_that_cuts_its_answers(most: int) -> None:
     assert found == (PathMtu(1500, 1500) if most == 1500 - IPV4 else None)
 
 
-def test_a_way_whose_size_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_of_unknown_mtu_is_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     """If the kernel does not know the size, nothing is sent."""
     monkeypatch.setattr(kernel, "known", lambda _sock: None)
     heard: list[int] = []
@@ -91,7 +91,7 @@ def test_a_way_whose_size_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("ethernet")
-def test_one_that_answers_nothing_any_more() -> None:
+def test_a_target_that_stops_answering_gives_no_verdict() -> None:
     """If the echo has gone since it answered the small packet, the sizes give no verdict."""
     with answering_if(lambda _size: False) as port:
         assert path_mtu.run(to(port), ENOUGH) is None
@@ -99,7 +99,7 @@ def test_one_that_answers_nothing_any_more() -> None:
         assert path_mtu.run(to(port), ENOUGH) is None
 
 
-def test_a_router_that_says_how_much_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_icmp_error_with_an_mtu_is_not_a_black_hole(monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel learns of a smaller MTU after the first packet: that size is tried, and it is no fault."""
     heard: list[int] = []
 
@@ -113,7 +113,7 @@ def test_a_router_that_says_how_much_it_takes(monkeypatch: pytest.MonkeyPatch) -
     assert heard == [1500, 1300]
 
 
-def test_no_way_there() -> None:
+def test_an_unreachable_target_is_not_checked() -> None:
     assert path_mtu.run(to(9, "127.255.255.255"), ENOUGH) is None  # a broadcast address
 
 
@@ -194,7 +194,7 @@ def test_until_they_pass_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(says) == 1
 
 
-def test_none_where_nobody_answered() -> None:
+def test_no_large_packet_if_the_probe_failed() -> None:
     """After a failed probe no large packet is sent, and it stays due."""
     with refusing(socket.SOCK_DGRAM) as port:
         udp = round_of(port, 1000)

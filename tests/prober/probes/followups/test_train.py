@@ -277,7 +277,7 @@ def test_trains_from_one_port_are_sessions_of_their_own(monkeypatch: pytest.Monk
     assert (counts(first), counts(second)) == ({}, {"lost": 1, "requests_lost": 1})
 
 
-def test_an_answer_to_an_earlier_train_is_passed_over() -> None:
+def test_an_answer_to_an_earlier_train_is_skipped() -> None:
     """By its session identifier it is neither an answer nor a duplicate of this train."""
 
     def answer(sock: socket.socket, data: bytes, client: Any) -> None:
@@ -300,13 +300,13 @@ def test_an_answer_after_the_deadline_is_delayed() -> None:
     assert (len(found.rtts), found.loss_ratio) == (1, 0.0)
 
 
-def test_nobody_there_is_none() -> None:
+def test_a_closed_port_gives_no_train() -> None:
     """An ICMP error gives no train, without a wait until the deadline."""
     with refusing(socket.SOCK_DGRAM) as port:
         assert train.run(to(port), 5, 0.05, PLENTY) is None
 
 
-def test_no_way_there_is_none() -> None:
+def test_an_unreachable_target_gives_no_train() -> None:
     """If no packet can leave, here to a broadcast address, there is no train and no exception."""
     assert train.run(to(8062, "127.255.255.255"), 3, 0.0, PLENTY) is None
 
@@ -319,7 +319,7 @@ def test_silence_is_loss() -> None:
     assert (found.loss_ratio, found.rtts, found.jitter) == (1.0, (), None)
 
 
-def test_what_is_no_answer_is_passed_over() -> None:
+def test_packets_that_are_not_answers_are_skipped() -> None:
     """Datagrams that are too short, and answers to packets that were never sent, are ignored."""
 
     def answer(sock: socket.socket, data: bytes, client: Any) -> None:
@@ -335,7 +335,7 @@ def test_what_is_no_answer_is_passed_over() -> None:
 
 
 @pytest.mark.parametrize(("received", "answered"), [(0, -STEPPED), (0, STEPPED), (-STEPPED, 0), (STEPPED, 0)])
-def test_a_reflectors_clock_that_was_stepped_is_not_believed(received: int, answered: int) -> None:
+def test_a_stepped_reflector_clock_is_ignored(received: int, answered: int) -> None:
     """A time in the reflector that is negative, or longer than the round trip, is ignored."""
 
     def answer(sock: socket.socket, data: bytes, client: Any) -> None:
@@ -349,7 +349,7 @@ def test_a_reflectors_clock_that_was_stepped_is_not_believed(received: int, answ
     assert all(0 < rtt < PLENTY for rtt in found.rtts)
 
 
-def test_a_reflector_on_another_clock_is_as_good() -> None:
+def test_a_reflector_with_another_clock_works() -> None:
     """Only differences of its own clock are used, so an error of an hour does not matter."""
 
     def answer(sock: socket.socket, data: bytes, client: Any) -> None:
@@ -385,7 +385,7 @@ def test_our_own_wall_clock_steps_in_a_train(monkeypatch: pytest.MonkeyPatch, st
 
 
 @pytest.mark.parametrize("packet", [0, 3, 5])
-def test_a_sender_held_up_until_after_the_deadline(packet: int) -> None:
+def test_a_sender_delayed_beyond_the_deadline(packet: int) -> None:
     """An answer that arrives while the process stands still is read, and by the kernel's stamp it was in time."""
     under_way: list[int] = []
     standing: list[bool] = []
@@ -465,7 +465,7 @@ def delay_sends(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return replace
 
 
-def test_a_sender_held_up_before_it_sends(delay_sends: Callable[..., None]) -> None:
+def test_a_sender_delayed_before_it_sends(delay_sends: Callable[..., None]) -> None:
     """The packet left when the kernel says so, and the round trip begins there."""
     delay_sends(before=HELD_UP / 3)
     with reflecting() as reflector:
@@ -474,7 +474,7 @@ def test_a_sender_held_up_before_it_sends(delay_sends: Callable[..., None]) -> N
     assert all(0 < rtt < HELD_UP / 3 for rtt in found.rtts)
 
 
-def test_both_ends_held_up_while_a_packet_is_under_way(delay_sends: Callable[..., None]) -> None:
+def test_both_ends_delayed_while_a_packet_is_in_flight(delay_sends: Callable[..., None]) -> None:
     """Sender and reflector in one process stand still: nothing is lost, and this time is not in the RTT."""
     delay_sends(after=HELD_UP / 3)
     with reflecting() as reflector:
@@ -483,7 +483,7 @@ def test_both_ends_held_up_while_a_packet_is_under_way(delay_sends: Callable[...
     assert all(0 < rtt < HELD_UP / 3 for rtt in found.rtts)
 
 
-def test_both_ends_held_up_in_the_middle() -> None:
+def test_both_ends_delayed_in_the_middle() -> None:
     """After a halt longer than the train the remaining packets are sent and answered."""
     with reflecting() as reflector:
         gevent.spawn_later(0.03, _block, HELD_UP)
@@ -509,7 +509,7 @@ def test_where_no_packet_leaves_there_is_no_train(delay_sends: Callable[..., Non
         assert train.run(to(port_of(reflector)), 3, 0.0, PLENTY) is None
 
 
-def test_no_descriptor_is_no_exception(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shortage_of_descriptors_raises_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A prober without free descriptors keeps running."""
 
     def refuse(_: Address, **_never: object) -> socket.socket:
@@ -519,7 +519,7 @@ def test_no_descriptor_is_no_exception(monkeypatch: pytest.MonkeyPatch) -> None:
     assert train.run(to(8062), 3, 0.0, PLENTY) is None
 
 
-def test_a_reflector_that_is_away_for_a_moment() -> None:
+def test_a_reflector_that_is_briefly_unreachable() -> None:
     """One ICMP error between answers neither ends the train nor hurries it: later packets are sent in time."""
 
     def go_away() -> None:
@@ -541,7 +541,7 @@ def test_a_reflector_that_is_away_for_a_moment() -> None:
     assert found.lost
 
 
-def test_anothers_timeout_is_not_ours() -> None:
+def test_a_timeout_of_other_code_is_not_swallowed() -> None:
     """A timeout that the caller has set is passed on."""
     theirs = gevent.Timeout(0.05)
     with hearing(lambda *_: None) as port, pytest.raises(gevent.Timeout) as caught, theirs:

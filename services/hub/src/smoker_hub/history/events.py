@@ -51,7 +51,7 @@ class HistoryEvents:
         for node in sorted(nodes - nodes_before):
             yield HistoryEvent("node_appeared", node, f"{node} has a prober")
         for node in sorted(nodes_before - nodes):
-            yield HistoryEvent("node_left", node, f"{node} has no prober any more")
+            yield HistoryEvent("node_left", node, f"{node} no longer has a prober")
         for key in sorted(now - before):
             yield HistoryEvent("prober_appeared", _name(key), f"the prober on {_name(key)} is known")
         for key in sorted(before - now):

@@ -24,9 +24,9 @@ class HistoryMetrics(Collector):
         size = "Size of the history with its write-ahead log"
         yield gauge("smoker_hub_history_bytes", size, [({}, float(history.size.bytes))])
         oldest: list[tuple[dict[str, str], float]] = [] if history.size.oldest is None else [({}, history.size.oldest)]
-        about = "Date of the oldest look that is kept, since the epoch"
+        about = "Time of the oldest look that is kept, in seconds since the epoch"
         yield gauge("smoker_hub_history_oldest_timestamp_seconds", about, oldest)
-        lost = "Entries of the history that were dropped because too many waited"
+        lost = "Entries of the history that were dropped because its queue was full"
         yield counter("smoker_hub_history_dropped_total", lost, [({}, float(history.counts["dropped"]))])
-        anew = "Times that the history began anew because its file was corrupt or full"
+        anew = "How often an empty history replaced a corrupt or full one"
         yield counter("smoker_hub_history_renewed_total", anew, [({}, float(history.counts["began"]))])

@@ -76,7 +76,7 @@ def _mistakes(entry: Mapping[str, Any]) -> Iterator[str]:
         yield f"has {key[:60]!r}, which a receiver of the type {kind} does not take"
     for key in sorted(entry.keys() & takes - {"labels"}):
         if not isinstance(entry[key], str):
-            yield f"has a {key} that is not a text"
+            yield f"has a {key} that is not a string"
     name = entry.get("name", "")
     if name and not (isinstance(name, str) and NAME.fullmatch(name)):
         yield "has a name that is not of at most 63 letters, digits, '.', '_' and '-'"

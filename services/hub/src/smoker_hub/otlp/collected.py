@@ -129,7 +129,7 @@ def gauges(hub: Hub) -> list[Gauge]:
         Gauge(
             "smoker.node.paths.failing",
             "{path}",
-            "those whose last result is a failure",
+            "paths whose last result is a failure",
             [(about[n], float(r.failing)) for n, r in found.items()],
         ),
         Gauge(

@@ -99,7 +99,7 @@ def decode(signal: Signal, body: bytes) -> Partial:
         of_metrics = metrics_service.ExportMetricsServiceResponse.FromString(body).partial_success
         return Partial(of_metrics.rejected_data_points, of_metrics.error_message)
     except Exception as error:  # protobuf's DecodeError is of another class in each of its implementations
-        raise ValueError("the answer is no message of OTLP") from error
+        raise ValueError("the answer is not an OTLP message") from error
 
 
 def _resource(about: Mapping[str, Value]) -> resource.Resource:

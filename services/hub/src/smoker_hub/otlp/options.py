@@ -124,6 +124,6 @@ def _headers(text: str) -> dict[str, str]:
         name, equals, value = pair.partition("=")
         shown = unquote(value.strip())
         if not equals or not TOKEN.fullmatch(name.strip()) or not shown.isprintable() or not shown.isascii():
-            raise ValueError("is not a list of NAME=VALUE by commas")
+            raise ValueError("is not a comma-separated list of NAME=VALUE")
         found[name.strip()] = shown
     return found

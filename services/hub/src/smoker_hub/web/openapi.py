@@ -71,7 +71,7 @@ def _operation(route: Route, schema: Any) -> dict[str, Any]:
         responses["200"]["headers"] = {"ETag": {"schema": {"type": "string"}}}
         responses["304"] = {"description": "the client has it already (If-None-Match)"}
     past = bool({"at", "since"} & {each.name for each in route.parameters})
-    refusals = REFUSALS | ({"404": "there is none of that name, or no history"} if route.parts or past else {})
+    refusals = REFUSALS | ({"404": "nothing has that name, or there is no history"} if route.parts or past else {})
     refusals |= ({"503": "the history cannot be read"} if past else {}) | dict(route.refusals)
     responses |= {status: _refusal(why) for status, why in sorted(refusals.items())}
     parameters = [_parameter(each, "path") for each in route.parts] + [

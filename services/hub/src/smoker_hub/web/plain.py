@@ -113,9 +113,9 @@ def results(found: Results) -> str:
     for each in found.results:
         where = (each.source, each.target, each.plane or "service", each.family or "-", each.probe)
         rows.append((date(each.at), *where, each.outcome, each.error))
-    lines = list(_table(rows)) if found.results else ["No prober has a failure to tell."]
+    lines = list(_table(rows)) if found.results else ["No prober reports a failure."]
     if missing := found.asked - found.answered + found.not_asked:
-        lines.append(f"{missing} more probers have failures and were not heard.")
+        lines.append(f"{missing} more probers have failures and did not answer.")
     return _text([*lines, *([f"{found.left_out} older failures are left out."] if found.left_out else [])])
 
 

@@ -164,7 +164,7 @@ def find(routes: Sequence[Route], path: str) -> tuple[Route, dict[str, Any]]:
     for route in routes:
         if found := route.pattern.fullmatch(decoded):
             return route, {part.name: part.read(found[part.name]) for part in route.parts}
-    raise Problem(HTTPStatus.NOT_FOUND, f"nothing here; there is /, {', '.join(route.path for route in routes)}")
+    raise Problem(HTTPStatus.NOT_FOUND, f"no such path; the paths are /, {', '.join(route.path for route in routes)}")
 
 
 def read(query: str, known: Sequence[Parameter]) -> dict[str, Any]:
@@ -178,7 +178,7 @@ def read(query: str, known: Sequence[Parameter]) -> dict[str, Any]:
             there = ", ".join(named) or "none"
             raise Problem(HTTPStatus.BAD_REQUEST, f"there is no parameter {key[:SHOWN]!r} here; there is {there}")
         if key in found:
-            raise Problem(HTTPStatus.BAD_REQUEST, f"the parameter {key} comes twice")
+            raise Problem(HTTPStatus.BAD_REQUEST, f"the parameter {key} is given twice")
         found[key] = named[key].read(value)
     for each in known:
         if each.required and each.name not in found:

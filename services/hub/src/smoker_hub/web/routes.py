@@ -35,7 +35,7 @@ TO = Parameter("to", "only paths to this target: a node, or the name of another 
 BY = Parameter("by", "what rows and columns are", values=("node", "zone"), default="node")
 CELLS = Parameter(
     "limit",
-    "cells at most; rows with the worst cells stay",
+    "most cells in the answer; the rows with the worst cells are kept",
     kind="integer",
     low=1,
     high=matrix.MOST,
@@ -44,18 +44,20 @@ CELLS = Parameter(
 LAST = Parameter("Last-Event-ID", "the id of the last event that came; what followed it is sent, if it is still kept")
 LATEST = 100_000_000_000  # seconds since the epoch
 AT = Parameter("at", "the moment that is shown, in seconds since the epoch; without it now", kind="number", high=LATEST)
-SINCE = Parameter("since", "from this moment on; a day before the end without it", kind="number", high=LATEST)
-UNTIL = Parameter("until", "up to this moment; now without it", kind="number", high=LATEST)
-CHANGES = Parameter("limit", "entries at most", kind="integer", low=1, high=past.MOST, default=past.USUAL)
+SINCE = Parameter("since", "from this moment on; default: a day before the end", kind="number", high=LATEST)
+UNTIL = Parameter("until", "up to this moment; default: now", kind="number", high=LATEST)
+CHANGES = Parameter("limit", "most entries in the answer", kind="integer", low=1, high=past.MOST, default=past.USUAL)
 PATH = Parameter("id", "the id of a path", pattern="[0-9a-f]{12}")
 NAME = Parameter("name", "the node or zone", required=True)
 SERIES_OF = replace(PATH, name="path", required=True)
 METRIC = Parameter("metric", "what is shown", values=series.METRICS, default="rtt")
-SINCE_AN_HOUR = replace(SINCE, help="from this moment on; an hour before the end without it")
-POINTS = Parameter("points", "points at most", kind="integer", low=1, high=series.MOST, default=series.USUAL)
-FAILED = Parameter("failed", "only failed results; there are no others here", values=("true",), default="true")
-RESULTS = Parameter("limit", "results at most", kind="integer", low=1, high=results.MOST, default=results.USUAL)
-PATHS = Parameter("limit", "paths at most", kind="integer", low=1, high=paths.MOST, default=paths.USUAL)
+SINCE_AN_HOUR = replace(SINCE, help="from this moment on; default: an hour before the end")
+POINTS = Parameter("points", "most points in the answer", kind="integer", low=1, high=series.MOST, default=series.USUAL)
+FAILED = Parameter("failed", "only failed results; the hub keeps no others", values=("true",), default="true")
+RESULTS = Parameter(
+    "limit", "most results in the answer", kind="integer", low=1, high=results.MOST, default=results.USUAL
+)
+PATHS = Parameter("limit", "most paths in the answer", kind="integer", low=1, high=paths.MOST, default=paths.USUAL)
 
 ROUTES: tuple[Route, ...] = (
     Route(

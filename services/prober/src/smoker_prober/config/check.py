@@ -25,7 +25,7 @@ def check(file: str, environ: Mapping[str, str]) -> tuple[list[str], list[str]]:
     loaded = load(environ, name, content)
     if loaded.problems:
         return list(loaded.problems), []
-    won = [f"variables win over the file: {', '.join(loaded.winners)}"] if loaded.winners else []
+    won = [f"environment variables override the file: {', '.join(loaded.winners)}"] if loaded.winners else []
     return [], [*won, *described(loaded.plan)]
 
 

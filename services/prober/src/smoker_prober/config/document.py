@@ -37,7 +37,7 @@ class Mistake(NamedTuple):
 def compose(content: bytes) -> tuple[Node | None, list[Mistake]]:
     """Return the root of the document in `content`, None where it is empty or wrong, and what is wrong with it."""
     if len(content) > LARGEST:
-        return None, [Mistake(0, f"it has {len(content)} bytes; at most {LARGEST} are read")]
+        return None, [Mistake(0, f"it has {len(content)} bytes; the limit is {LARGEST}")]
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
@@ -53,7 +53,7 @@ def compose(content: bytes) -> tuple[Node | None, list[Mistake]]:
         line = text.count("\n", 0, error.position) + 1
         return None, [Mistake(line, "a character that YAML does not allow")]
     except yaml.YAMLError as error:  # pragma: no cover  the two above are all that PyYAML raises
-        return None, [Mistake(0, f"no YAML: {error}")]
+        return None, [Mistake(0, f"not YAML: {error}")]
     return root, []
 
 
@@ -74,7 +74,7 @@ def _bounded(text: str) -> Mistake | None:
 
 def _syntax(error: yaml.MarkedYAMLError) -> Mistake:
     what = ", ".join(filter(None, (error.context, error.problem))) or "no YAML"
-    return Mistake(_line(error.problem_mark or error.context_mark), f"no YAML: {what}")
+    return Mistake(_line(error.problem_mark or error.context_mark), f"not YAML: {what}")
 
 
 def _line(mark: Any) -> int:

@@ -53,7 +53,7 @@ class EchoPorts:
 class Service:
     """The echo services."""
 
-    host: str = planned("smoker-server", host, "the host of the echo services", "SERVER_HOST")
+    host: str = planned("smoker-server", host, "the host of the echo Services", "SERVER_HOST")
     ports: EchoPorts = planned(EchoPorts(), EchoPorts, "their ports")
     probes: tuple[str, ...] = planned(
         ECHOED, _ECHOES, "the kinds of probes sent to the echo services and peers; a train follows udp", "PROBES"
@@ -153,7 +153,7 @@ class Plan:
         "the latency in result lines: the network's round-trip time, or the duration of the probe",
         "LATENCY",
     )
-    log_level: str = planned("INFO", level, "how much to log", "LOG_LEVEL")
+    log_level: str = planned("INFO", level, "the lowest level to log", "LOG_LEVEL")
     service: Service = planned(Service(), Service, "the echo services")
     mesh: MeshPlan = planned(MeshPlan(), MeshPlan, "the peers")
     dns: Dns = planned(Dns(), Dns, "the cluster's DNS")

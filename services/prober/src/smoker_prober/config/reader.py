@@ -84,7 +84,7 @@ class Reader:
         if is_null(node):
             return
         if not isinstance(node, yaml.MappingNode) or not plain(node):
-            self.wrong(node, at, f"a map is needed here, with {_listed(known)}")
+            self.wrong(node, at, f"this must be a map with the keys {_listed(known)}")
             return
         seen: dict[str, int] = {}
         for key, value in node.value:
@@ -92,9 +92,9 @@ class Reader:
                 return
             name = key.value if isinstance(key, yaml.ScalarNode) else ""
             if name in seen:
-                self.wrong(key, at, f"{shown(name)} stands here twice, first in line {seen[name]}")
+                self.wrong(key, at, f"{shown(name)} is given twice, first in line {seen[name]}")
             elif name not in known:
-                self.wrong(key, at, f"{shown(name)} is no key here{_nearest(name, known)}")
+                self.wrong(key, at, f"{shown(name)} is not a key here{_nearest(name, known)}")
             elif not is_null(value):
                 yield name, value
             seen.setdefault(name, line_of(key))
@@ -104,7 +104,7 @@ class Reader:
         if is_null(node):
             return
         if not isinstance(node, yaml.SequenceNode) or not plain(node):
-            self.wrong(node, at, "a list is needed here")
+            self.wrong(node, at, "this must be a list")
             return
         for number, item in enumerate(node.value):
             yield f"{at}[{number}]", item

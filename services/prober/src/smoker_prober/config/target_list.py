@@ -58,16 +58,16 @@ class Entry:
             _name,
             {"type": "string", "pattern": f"^{NAME}$"},
         ),
-        "its name in lines, series and findings; without one host:port",
+        "its name in logs, metrics and findings; default: host:port",
     )
-    probe: str = option("", one_of(*PROBES), "how it is probed; a URL says it, too")
+    probe: str = option("", one_of(*PROBES), "the kind of probe; a URL sets it by its scheme")
     url: External | None = option(
         None, Kind(f"one of {externals.forms()}", _url), "the target, in place of host and port"
     )
     host: str = option("", settings.host, "its name or address")
-    port: int | None = option(None, settings.port, "its port; many probes have a usual one")
-    interval: float | None = option(None, INTERVAL, "between two probes of it, in place of the plan's")
-    timeout: float | None = option(None, TIMEOUT, "for one probe of it, in place of the plan's")
+    port: int | None = option(None, settings.port, "its port; many kinds of probes have a default")
+    interval: float | None = option(None, INTERVAL, "time between two probes of this target; default: the plan's")
+    timeout: float | None = option(None, TIMEOUT, "time limit of one probe of this target; default: the plan's")
 
 
 class _Found(NamedTuple):
@@ -131,7 +131,7 @@ def _contradictions(keys: Entry) -> Iterator[str]:
     if url is not None:
         for key in ("host", "port"):
             if getattr(keys, key):
-                yield f"{key} beside url, which says it already"
+                yield f"{key} beside url, which contains it already"
         if probe and probe != url.probe:
             yield f"probe {probe} beside a URL of the probe {url.probe}"
     elif not probe:
@@ -139,7 +139,7 @@ def _contradictions(keys: Entry) -> Iterator[str]:
     elif not (keys.host or _usual_host(probe)):
         yield "it needs host or url"
     elif keys.port is None and PROBES[probe].default_port is None:
-        yield f"it needs port, because {probe} has no usual one"
+        yield f"it needs port, because {probe} has no default port"
 
 
 def _usual_host(probe: str) -> str:
@@ -188,7 +188,7 @@ def _options(reader: Reader, probe: str, of_probes: Mapping[str, Node], at: str,
         if key == probe:
             found = reader.group(begin, node, f"{at}.{key}")
         elif probe:
-            reader.wrong(node, at, f"{shown(key)} has options of another probe than {probe}")
+            reader.wrong(node, at, f"{shown(key)} has options of a probe other than {probe}")
     return found
 
 

@@ -96,7 +96,7 @@ def forms() -> str:
 
 
 kind = _Targets(
-    f"a list by commas or spaces of {forms()}, with name= before it or called host:port, none like another; a name: "
-    "at most 63 of a-z, 0-9, - and ., a letter or digit at both ends",
+    f"a comma- or space-separated list of {forms()}, each optionally as name=target "
+    "(default name: host:port), no name twice; a name: at most 63 of a-z, 0-9, - and ., a letter or digit at both ends",
     parse,
 )

@@ -112,7 +112,7 @@ class _Look:
             if not addresses:
                 yield f"{service[0]} has no address: {self._unknown.get(service[0], 'the look-up has not ended')}"
                 continue
-            why = failures[0].why if failures else f"nothing came within {FIRST:g} s"
+            why = failures[0].why if failures else f"nothing arrived within {FIRST:g} s"
             why = why.removeprefix("does not answer: ")
             count = f"{len(addresses)} address{'es' if len(addresses) > 1 else ''}"
             yield f"no prober behind {authority(*service)} answers ({count}: {why})"

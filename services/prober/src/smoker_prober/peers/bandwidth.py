@@ -95,7 +95,7 @@ class Turns(BaseWork):
             with gevent.Timeout(LONGEST, TimeoutError(f"no end within {LONGEST:g} s")):
                 self._keep(run(self._target(peer), self._process.node_name, TIMEOUT))
         except TimeoutError as late:
-            logger.warning("a measurement of the bandwidth was given up", target=peer.node, cause=str(late))
+            logger.warning("a bandwidth measurement was given up", target=peer.node, cause=str(late))
         finally:
             self._give_back()
 
@@ -112,7 +112,7 @@ class Turns(BaseWork):
                     self._told = ""
                     return True
             except UNREADABLE as broken:
-                self._tell(f"the bandwidth is not measured, for the Lease cannot be used: {reason(broken, '')}")
+                self._tell(f"the bandwidth is not measured because the Lease cannot be used: {reason(broken, '')}")
                 return False
             self._pause(random.uniform(*PAUSE))  # noqa: S311  no secret: it keeps clients apart
         logger.info("the bandwidth is not measured this time: other nodes measure theirs", tries=TRIES)
@@ -122,7 +122,7 @@ class Turns(BaseWork):
         try:
             self._token.give_back()
         except UNREADABLE as broken:
-            self._tell(f"the Lease of the bandwidth cannot be given back, and lapses: {reason(broken, '')}")
+            self._tell(f"the Lease of the bandwidth cannot be released; it expires by itself: {reason(broken, '')}")
 
     def _tell(self, what: str) -> None:
         """Log each kind of failure once, until the Lease can be used again."""

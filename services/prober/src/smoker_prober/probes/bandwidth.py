@@ -148,7 +148,7 @@ def _read(reader: Any, data: bytes) -> Any:
     try:
         return reader(data)
     except wire.WireError as wrong:
-        raise BadReply(f"no answer of a prober: {wrong}") from None
+        raise BadReply(f"not an answer of a prober: {wrong}") from None
 
 
 probe = Probe(

@@ -54,7 +54,7 @@ def _texts(text: str) -> tuple[str, ...]:
 
 NAME = Kind("a name of at most 253 letters, digits, hyphens, underscores and dots", _name)
 ANSWERS = Kind(
-    f"a list by commas or spaces of 1 to {SHOWN} answers",
+    f"a comma- or space-separated list of 1 to {SHOWN} answers",
     _texts,
     {"type": "array", "minItems": 1, "maxItems": SHOWN, "items": {"type": "string", "pattern": r"^[^,\s]+$"}},
 )
@@ -64,7 +64,7 @@ ANSWERS = Kind(
 class Expect:
     """What an answer must have."""
 
-    rcode: str = option("NOERROR", one_of(*RCODES), "the code of the answer")
+    rcode: str = option("NOERROR", one_of(*RCODES), "the expected response code")
     answers: tuple[str, ...] = option((), ANSWERS, "addresses or names that must be among the answers")
 
 
@@ -72,15 +72,15 @@ class Expect:
 class Options:
     """What is asked, and how."""
 
-    name: str = option("", NAME, "what is looked up; unset: kubernetes.default.svc of the cluster's domain")
+    name: str = option("", NAME, "the name to look up; default: kubernetes.default.svc of the cluster's domain")
     type: tuple[str, ...] = option(
         ("A",), some_of(*dns_message.TYPES), "the types of records; several are asked for at once, from one socket"
     )
     transport: str = option(
         "udp", one_of("udp", "tcp", "tls"), "udp, with TCP after an answer that was cut short; tcp; or tls, at port 853"
     )
-    server_name: str = option("", option_kinds.host, "the name in the server's certificate; without it the host")
-    ca: str = option("", option_kinds.file, "a file with the only CAs to trust; without it the system's")
+    server_name: str = option("", option_kinds.host, "the name in the server's certificate; default: the host")
+    ca: str = option("", option_kinds.file, "a file with the CAs to trust; default: the system's")
     expect: Expect = option(Expect(), Expect, "what the answer must have")
 
     @property
@@ -190,7 +190,7 @@ class _LookUp:
         for each in self.questions:
             if each.number == number:
                 return each
-        raise Unasked("got an answer with another number")
+        raise Unasked("got an answer with another ID")
 
     def _note(self) -> None:
         """Bring the details up to date."""
@@ -282,7 +282,7 @@ def from_url(url: Url) -> Options:
     if not name:
         return options
     if options.name:
-        raise ValueError("the name stands in the path and in the query")
+        raise ValueError("the name is given in the path and in the query")
     return replace(options, name=_name(name))
 
 

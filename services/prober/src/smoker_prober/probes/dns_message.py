@@ -68,10 +68,10 @@ def questions(name: str, kinds: tuple[str, ...]) -> list[Question]:
 def number_of(data: bytes) -> int:
     """Return the number of a message. Raises `Unasked` if it is too short to have one, or is no answer."""
     if len(data) < _HEADER.size:
-        raise Unasked(f"got {len(data)} bytes, which are no DNS message")
+        raise Unasked(f"got {len(data)} bytes, which are not a DNS message")
     number, flags, *_ = _HEADER.unpack_from(data)
     if not flags & _QR or flags & _OPCODE:
-        raise Unasked("got a DNS message that is no answer to a query")
+        raise Unasked("got a DNS message that is not an answer to a query")
     return int(number)
 
 

@@ -43,11 +43,11 @@ class Options:
     """Which health is asked for, and how the server is reached."""
 
     service: str = option(
-        "", Kind("the name of a service", _service), "the service whose health is asked for; without it the server's"
+        "", Kind("the name of a service", _service), "the service whose health to ask for; default: the whole server"
     )
-    tls: bool = option(False, option_kinds.switch, "whether over TLS; grpcs:// says so, too")
-    server_name: str = option("", option_kinds.host, "the name in the certificate; without it the host")
-    ca: str = option("", option_kinds.file, "a file with the only CAs to trust; without it the system's")
+    tls: bool = option(False, option_kinds.switch, "whether to use TLS; grpcs:// sets it")
+    server_name: str = option("", option_kinds.host, "the name in the server's certificate; default: the host")
+    ca: str = option("", option_kinds.file, "a file with the CAs to trust; default: the system's")
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def answer(body: bytes) -> int:
     compressed, length = _PREFIX.unpack_from(body)
     message = body[_PREFIX.size :]
     if compressed or length != len(message):
-        raise BadReply("no single, uncompressed message")
+        raise BadReply("not exactly one uncompressed message")
     state, at = 0, 0
     while at < len(message):
         key, at = _read_varint(message, at)
@@ -127,9 +127,9 @@ def answer(body: bytes) -> int:
         elif kind in (1, 5):
             at += 8 if kind == 1 else 4
         else:
-            raise BadReply("no message of protocol buffers")
+            raise BadReply("not a protocol buffers message")
     if at != len(message):
-        raise BadReply("a message that breaks off")
+        raise BadReply("a truncated message")
     return state
 
 
@@ -146,7 +146,7 @@ def _read_varint(data: bytes, at: int) -> tuple[int, int]:
     number = 0
     for shift in range(0, 70, 7):
         if at >= len(data):
-            raise BadReply("a message that breaks off")
+            raise BadReply("a truncated message")
         byte = data[at]
         at += 1
         number |= (byte & 0x7F) << shift

@@ -109,7 +109,7 @@ def _over_http1(attempt: Attempt, sock: socket.socket, asked: Options) -> tuple[
         attempt.received = len(body)
         count_retransmits(attempt, sock)  # while it is open
         if attempt.received <= MAX_BODY and answer.length_remaining:
-            raise BadReply(f"the body broke off {answer.length_remaining} bytes before its end")
+            raise BadReply(f"the body ended {answer.length_remaining} bytes early")
     return answer.status, body
 
 

@@ -102,7 +102,7 @@ def _head(lines: _Lines, attempt: Attempt) -> bytes:
         framing = _framing(lines)
         if not 100 <= code < 200 or code == 101:
             return b"".join([status, *framing, b"\r\n"])
-        attempt.stray = f"nothing came after status {code}"
+        attempt.stray = f"nothing arrived after status {code}"
 
 
 def _code(status: bytes) -> int:

@@ -38,7 +38,7 @@ class _Headers(Kind):
         if isinstance(node.value, str):
             return reader.value(self, node, at)  # type: ignore[no-any-return]
         if not all(isinstance(pair, tuple) for pair in node.value):
-            raise reader.wrong(node, at, "a map is needed here, from the name of a header to its value")
+            raise reader.wrong(node, at, "this must be a map from the name of a header to its value")
         pairs = [(reader.text(name, at, self), reader.text(value, at, self)) for name, value in node.value]
         try:
             return _headers("\n".join(f"{name}: {value}" for name, value in pairs))
@@ -99,7 +99,7 @@ pattern = Kind(f"a regular expression of at most {LONGEST_PATTERN} characters", 
 class Expect:
     """What the answer must have. Without a status, 200 of an echo, and 200 to 399 of a URL."""
 
-    status: Ranges = option((), statuses, "the statuses that are a success; without them 200-399")
+    status: Ranges = option((), statuses, "the statuses that count as success; default: 200-399")
     body: str = option("", pattern, "a regular expression that the beginning of the body must match somewhere")
 
 
@@ -119,13 +119,13 @@ class Options(WebPort):
     """The request: the path with its query, as it is sent, and whether over TLS, which the URL's scheme says."""
 
     path: str = option("/", path, "what is asked for")
-    tls: bool = option(False, option_kinds.switch, "whether over TLS; https:// says so, too")
+    tls: bool = option(False, option_kinds.switch, "whether to use TLS; https:// sets it")
     method: str = option("GET", one_of(*METHODS), "the method of the request")
     headers: Headers = option((), headers, "headers of the request")
     version: str = option(
         "1.1", one_of("1.1", "2", "any"), "the version of HTTP; any: what the server chooses, over TLS (ALPN)"
     )
-    ca: str = option("", option_kinds.file, "a file with the only CAs to trust; without it the system's")
+    ca: str = option("", option_kinds.file, "a file with the CAs to trust; default: the system's")
     expect: Expect = option(Expect(), Expect, "what the answer must have")
 
 

@@ -37,7 +37,7 @@ file = Kind("the path of a file", _file)
 switch = Kind("true or false", _switch, {"type": "boolean"})
 _protocol_schema = {"type": "string", "pattern": "^[-A-Za-z0-9_./+]{1,32}$"}
 protocols = Kind(
-    f"a list by commas or spaces of at most {MOST_PROTOCOLS} protocols, such as h2,http/1.1",
+    f"a comma- or space-separated list of at most {MOST_PROTOCOLS} protocols, such as h2,http/1.1",
     _protocols,
     {"type": "array", "minItems": 1, "maxItems": MOST_PROTOCOLS, "items": _protocol_schema},
 )

@@ -31,11 +31,11 @@ MOST = 10  # certificates of a chain that are read
 class Options:
     """How the handshake is made, and what is expected of it."""
 
-    server_name: str = option("", option_kinds.host, "the name in the certificate; without it the host")
-    ca: str = option("", option_kinds.file, "a file with the only CAs to trust; without it the system's")
+    server_name: str = option("", option_kinds.host, "the name in the server's certificate; default: the host")
+    ca: str = option("", option_kinds.file, "a file with the CAs to trust; default: the system's")
     min_version: str = option("1.2", one_of("1.2", "1.3"), "the oldest version of TLS that is accepted")
     alpn: tuple[str, ...] = option((), option_kinds.protocols, "protocols, of which the server must choose one")
-    expiry_warning: float = option(WARNING, duration(0, 3650 * DAY), "how long before expiry a finding says so")
+    expiry_warning: float = option(WARNING, duration(0, 3650 * DAY), "how long before expiry a finding warns")
 
 
 @dataclass(frozen=True, kw_only=True)

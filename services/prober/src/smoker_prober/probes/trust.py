@@ -111,4 +111,4 @@ def _load(made: ssl.SSLContext, file: str) -> None:
     try:
         made.load_verify_locations(file)
     except OSError:  # among them ssl.SSLError
-        raise BadBundle(f"the CA bundle {file} holds something else than certificates, or none") from None
+        raise BadBundle(f"the CA bundle {file} does not hold certificates only") from None

@@ -37,13 +37,15 @@ class Options(http_options.WebPort):
     """The request and the answer that must come. The URL's scheme says whether over TLS."""
 
     path: str = option("/", http_options.path, "what is asked for")
-    tls: bool = option(False, option_kinds.switch, "whether over TLS; wss:// says so, too")
+    tls: bool = option(False, option_kinds.switch, "whether to use TLS; wss:// sets it")
     subprotocol: str = option("", Kind("the name of a subprotocol", _protocol), "the subprotocol that must be chosen")
     message: str = option(
-        "ping", one_of("ping", "text"), "what must come back: the pong of a ping, or a text from a server that echoes"
+        "ping",
+        one_of("ping", "text"),
+        "what must come back: the pong of a ping, or the text from a server that echoes it",
     )
-    server_name: str = option("", option_kinds.host, "the name in the certificate; without it the host")
-    ca: str = option("", option_kinds.file, "a file with the only CAs to trust; without it the system's")
+    server_name: str = option("", option_kinds.host, "the name in the server's certificate; default: the host")
+    ca: str = option("", option_kinds.file, "a file with the CAs to trust; default: the system's")
 
 
 @dataclass(frozen=True)

@@ -73,11 +73,11 @@ class Metrics(Collector):
             return Histogram(name, what, labels, buckets=buckets, registry=registry)
 
         rtt = histogram("smoker_probe_rtt_seconds", "The network's round-trip time", "probe")
-        duration = histogram("smoker_probe_duration_seconds", "What a program would have felt", "probe")
-        phase = ("smoker_probe_phase_seconds", "What a program would have felt, by phase", ("probe", "phase"))
+        duration = histogram("smoker_probe_duration_seconds", "Duration of a probe, name resolution included", "probe")
+        phase = ("smoker_probe_phase_seconds", "Duration of each phase of a probe", ("probe", "phase"))
         self._rtt, self._duration = _Children(rtt, probes), _Children(duration, probes)
         self._phase = _Children(Summary(*phase, registry=registry))
-        late = ("smoker_prober_lateness_seconds", "How much after its time a round began")
+        late = ("smoker_prober_lateness_seconds", "Delay between a round's scheduled time and its start")
         self._lateness = histogram(*late, buckets=LATENESS)
         registry.register(self)
 
@@ -132,15 +132,20 @@ class Metrics(Collector):
         outcomes = self._by_word(paths, "outcome", OUTCOMES, attrgetter("outcomes"))
         yield counter("smoker_probe_total", "Results", outcomes)
         last = "smoker_probe_last_success_timestamp_seconds"
-        yield gauge(last, "When the last success was known", _set(paths, self._succeeded))
+        yield gauge(last, "Time of the last success, in seconds since the epoch", _set(paths, self._succeeded))
         for name, what, value in GAUGES:
             yield gauge(name, what, _set(paths, value))
         trained = [path for path in paths if path.fates]
         fates = self._by_word(trained, "fate", FATES, attrgetter("fates"))
         yield counter("smoker_probe_packets_total", "Packets of trains", fates)
         for name, what, count, among in (
-            ("smoker_probe_duplicates_total", "Answers that came more than once", "duplicates", trained),
-            ("smoker_probe_reordered_total", "Answers that came after a later one", "reordered", trained),
+            ("smoker_probe_duplicates_total", "Answers that arrived more than once", "duplicates", trained),
+            (
+                "smoker_probe_reordered_total",
+                "Answers that arrived after the answer to a later packet",
+                "reordered",
+                trained,
+            ),
             ("smoker_probe_unreadable_total", "Packets whose answers could not be read", "unreadable", trained),
             ("smoker_probe_retransmits_total", "Segments that TCP sent again", "retransmits", paths),
         ):
@@ -148,16 +153,16 @@ class Metrics(Collector):
         yield from _measured(paths)
         yield counter("smoker_prober_rounds_total", "Rounds that have ended", [({}, self._rounds)])
         yield gauge("smoker_prober_interval_seconds", "From one round to the next", [({}, self.interval)])
-        yield gauge("smoker_prober_info", "Where the prober stands", [(self._where(), 1)])
+        yield gauge("smoker_prober_info", "Node and zone of the prober; always 1", [(self._where(), 1)])
         known = len(self._paths) + len(self._unlisted)
-        yield gauge("smoker_prober_paths", "Paths that are known", [({}, known)])
+        yield gauge("smoker_prober_paths", "Paths that the prober measures", [({}, known)])
         if (mesh := self._mesh()) is not None:
             peers: list[Value] = [({"state": "known"}, mesh.known), ({"state": "probed"}, mesh.probed)]
             yield gauge("smoker_prober_peers", "Other nodes that have a prober", peers)
             stale = (
                 0.0 if mesh.stale_since is None else max(0.0, self._clock.date(self._clock.now()) - mesh.stale_since)
             )
-            what = "For how long the list of peers has had no news from the API server"
+            what = "Time since the API server last confirmed the list of peers"
             yield gauge("smoker_prober_discovery_stale_seconds", what, [({}, round(stale, 3))])
         if (throttled := self._throttled()) is not None:
             what = "Time for which the CPU limit held the prober back"
