@@ -75,8 +75,8 @@ test-page: setup $(PAGE_READY) $(VENV)/.ready-page  ## test the hub's page: its 
 	$(PAGE)/node_modules/.bin/tsc --project $(PAGE)
 	$(BIN)/python -m pytest $(OF_PAGE) --timeout 150 --durations 5
 
-screenshot: setup $(VENV)/.ready-page  ## draw docs/page.png again (needs chromium)
-	$(BIN)/python -m tests.hub_page.screenshot docs/page.png
+screenshot: setup $(VENV)/.ready-page  ## draw the pictures of the page in docs again (needs chromium)
+	$(BIN)/python -m tests.hub_page.screenshot docs
 
 check: setup  ## lint, format, types, imports, Dockerfile, shell
 	$(BIN)/ruff check $(SOURCES)

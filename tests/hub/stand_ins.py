@@ -62,6 +62,7 @@ class Prober:
     def __init__(self, state: State) -> None:
         self.state, self.raw, self.silent = state, b"", False
         self.pages: dict[bytes, bytes] = {}  # by path, what it serves beside its state
+        self.page: Callable[[bytes], bytes | None] = self.pages.get
         self.requests: list[bytes] = []
         self.listener = tcp_listener(HOST, 0)
         self.server = StreamServer(self.listener, self._serve)
@@ -79,7 +80,7 @@ class Prober:
             if self.raw:
                 sock.sendall(self.raw)
                 return
-            body = self.pages.get(self.requests[-1].split(b" ")[1]) or encode(self.state)
+            body = self.page(self.requests[-1].split(b" ")[1]) or encode(self.state)
             tag = f'"{hash(body):x}"'
             if f"If-None-Match: {tag}".encode() in self.requests[-1]:
                 sock.sendall(f"HTTP/1.1 304 Not Modified\r\n{CLOSE}ETag: {tag}\r\n\r\n".encode())

@@ -12,20 +12,25 @@ from gevent import monkey
 monkey.patch_all()
 
 import hashlib
+import json
 import sys
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
+from urllib.parse import parse_qs, urlsplit
 
 import gevent
 import msgspec
 from gevent.fileobject import FileObject
 
-from smoker_diagnosis.state import State
+from smoker_diagnosis.state import PathState, State
 from tests.diagnosis.mesh import Cluster, nodes
 from tests.hub.stand_ins import Prober, probers
 
 ZONES = ("eu-1a", "eu-1b", "eu-1c")
 EVERY = 2.0  # seconds after which the probers have new results
+HOUR, ROUND = 3_600, 30  # seconds that a prober keeps its results, and from one to the next
+LOSING = 900  # seconds for which a path that loses packets has lost some
 LONG = f"node-4-{'x' * 56}"  # 63 characters: as long as a label of Kubernetes can be
 HOSTILE = "<img/src=x/onerror=alert(1)>\u202egnp.exe"
 
@@ -88,6 +93,28 @@ class Stage:
         return [msgspec.structs.replace(state, time=time.time()) for state in self.cluster.states()]
 
 
+def samples(prober: Prober, path: bytes) -> bytes | None:
+    """Return the last hour of the path that a request for /api/v1/samples names, or None for another request."""
+    url = urlsplit(path.decode())
+    if url.path != "/api/v1/samples":
+        return None
+    name = [parse_qs(url.query, keep_blank_values=True)[key][0] for key in ("probe", "target", "plane", "family")]
+    found = next(each for each in prober.state.paths if [each.probe, each.target, each.plane, each.family] == name)
+    failing = found.at - found.since + ROUND if found.streak else 0.0
+    rows = [_sample(found, age, failing) for age in range(HOUR - ROUND, 0, -ROUND)]
+    return json.dumps({"version": 1, "samples": rows}).encode()
+
+
+def _sample(path: PathState, age: int, failing: float) -> list[object]:
+    """Return a result `age` seconds ago of a path that has failed for `failing` seconds. The round trips vary."""
+    if age <= failing:
+        return [age, path.last, None, 0, 0]
+    sent = 10 if path.probe == "udp" else 0
+    lost = 3 if path.lost and sent and age < LOSING and age % 4 == 0 else 0
+    (chance,) = hashlib.blake2b(f"{path.target}{path.probe}{age}".encode(), digest_size=1).digest()
+    return [age, "success", path.rtt_p50 * (0.9 + chance / 1_280), sent, lost]
+
+
 def peers(found: Iterable[Prober]) -> str:
     """Return the value of PEERS that names the probers on pod networks."""
     return ",".join(f"{each.address.node}={each.address.host}:{each.address.port}" for each in found)
@@ -101,6 +128,8 @@ def main(count: int, *, plain: bool) -> None:
         return [state for state in stage.states() if state.network == "pod"]
 
     with probers(pods()) as found:
+        for prober in found:
+            prober.page = partial(samples, prober)
 
         def show() -> None:
             for prober, state in zip(found, pods(), strict=True):

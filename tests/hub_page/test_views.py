@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -142,10 +143,43 @@ def test_the_chart_of_a_node(chromium: Any, broken: SimulatedHub, width: int) ->
             (25, ("RTT, median 0.34 ms", "failing paths 3")),
             (42, ("RTT, median \u2013", "failing paths 0")),
         ):
-            # The margins beside the drawing are 58 and 34 pixels.
-            tab.page.mouse.move(box["x"] + 58 + (box["width"] - 92) * (40 + 60 * minute) / 3600, box["y"] + 80)
+            # The margins beside the drawing are 58 and 44 pixels.
+            tab.page.mouse.move(box["x"] + 58 + (box["width"] - 102) * (40 + 60 * minute) / 3600, box["y"] + 80)
             for word in words:
                 tab.page.wait_for_selector(f".legend :text('{word}')")
+
+
+@pytest.mark.parametrize("probe", ["TCP", "UDP"])
+def test_the_chart_of_a_path(chromium: Any, broken: SimulatedHub, probe: str) -> None:
+    """The prober's last hour is a line of round trips; when the path fails, the line ends and steps begin."""
+    with opened(chromium) as tab:
+        tab.page.goto(f"{broken.address}?view=path&from=node-1&to=node-2")
+        tab.page.locator("table.paths td a", has_text=probe).first.click()
+        chart = tab.page.locator(".chart svg")
+        tab.page.wait_for_selector(f"h2:has-text('{probe}')")
+        chart.wait_for()
+        assert "At most 100 % failed or lost, at " in chart.get_attribute("aria-label")
+        assert chart.get_attribute("aria-label").endswith("From the prober, which keeps its last hour.")
+        line, steps = (chart.locator(f"path.{name}").get_attribute("d") for name in ("rtt", "failing"))
+        assert line.count("M") == 1
+        assert 110 <= line.count("L") <= 118
+        assert 1 <= steps.count("M") <= 9
+        assert {"0 %", "100 %"} <= set(chart.locator("text").all_text_contents())
+        box = chart.bounding_box()
+        tab.page.mouse.move(box["x"] + box["width"] - 46, box["y"] + 80)
+        tab.page.wait_for_selector(".legend :text('failed or lost 100 %')")
+
+
+def test_a_path_without_a_chart(tab: Tab, broken: SimulatedHub) -> None:
+    """If Prometheus or the prober does not answer, the view gives the reason, and the page stays live."""
+    tab.expected = ("502",)
+    detail = {"title": "Bad Gateway", "status": 502, "detail": "Prometheus does not answer: no connection"}
+    answer = {"status": 502, "body": json.dumps(detail), "content_type": "application/problem+json"}
+    tab.page.route("**/api/v1/series*", lambda route: route.fulfill(**answer))
+    tab.page.goto(f"{broken.address}?view=path&from=node-1&to=node-2")
+    tab.page.wait_for_selector("main :text('There is no chart: Prometheus does not answer: no connection.')")
+    tab.page.wait_for_selector("section svg.band")
+    assert tab.page.locator(".mode.lost").count() == 0
 
 
 def test_a_hostile_name_is_text(tab: Tab, broken: SimulatedHub) -> None:

@@ -1,74 +1,100 @@
-// The chart of a node's minutes: the median RTT as a line, failing paths as steps. Two scales, and the values under the pointer.
+// A chart: round trips as a line, failures as steps. Two scales, and the values under the pointer.
 import { html, useEffect, useRef, useState } from "../vendor/ui.js";
 import { clock, digits } from "./words.js";
 
-/** @typedef {import("./types.js").Rollups} Minutes */
+/** @typedef {{ at: number, value: number }} Point */
+/**
+ * @typedef {object} Curves
+ * @property {number} since
+ * @property {number} until
+ * @property {number} step  Seconds that a point stands for. The line has a gap where points are missing for longer.
+ * @property {Point[]} rtt  Milliseconds; 0 where nothing was measured.
+ * @property {Point[]} failing  In `unit`.
+ */
+/** @typedef {{ rtt: string, failing: string, unit: string }} Names  The words of the legend, and the unit of failures. */
 
-const HEIGHT = 190, TOP = 8, BOTTOM = 22, LEFT = 58, RIGHT = 34; // pixels; the margins have the labels
+const HEIGHT = 190, TOP = 8, BOTTOM = 22, LEFT = 58, RIGHT = 44; // pixels; the margins have the labels
+const GAP = 2.5; // steps without a point after which the line has a gap
 const LABELS = 80; // least pixels from one label of the time to the next
 const STEPS = [60, 300, 900, 1_800, 3_600, 10_800, 21_600, 43_200, 86_400]; // seconds from one of these labels to the next
 
-/** @param {{ minutes: Minutes, label: string }} props */
-export function Chart({ minutes, label }) {
+/** @param {{ curves: Curves, label: string, names: Names }} props */
+export function Chart({ curves, label, names }) {
   const box = useRef(/** @type {HTMLDivElement | null} */ (null));
   const [width, setWidth] = useState(0);
-  const [under, setUnder] = useState(-1); // number of the minute under the pointer; -1: none
+  const [under, setUnder] = useState(/** @type {number | null} */ (null)); // the moment under the pointer
   useEffect(() => {
     if (!box.current) return;
     const observer = new ResizeObserver(([entry]) => setWidth(Math.floor(entry.contentRect.width)));
     observer.observe(box.current);
     return () => observer.disconnect();
   }, []);
-  const { at, failing, rtt } = minutes;
-  const shown = at[under] === undefined ? null : under;
+  const failing = valueAt(curves.failing, under, curves.step), rtt = valueAt(curves.rtt, under, curves.step);
   return html`
     <div class="chart" ref=${box}>
-      ${width > LEFT + RIGHT && html`<${Drawing} minutes=${minutes} label=${label} width=${width} under=${shown} choose=${setUnder} />`}
+      ${width > LEFT + RIGHT && html`<${Drawing} curves=${curves} label=${label} unit=${names.unit} width=${width} under=${under} choose=${setUnder} />`}
       <p class="legend soft" aria-hidden="true">
-        <span>${shown === null ? "" : clock(at[shown])}</span>
-        <span class="rtt">RTT, median ${shown === null || !rtt[shown] ? "–" : `${digits(rtt[shown] / 1000)} ms`}</span>
-        <span class="failing">failing paths ${shown === null ? "–" : failing[shown]}</span></p>
+        <span>${under === null ? "" : clock(under)}</span>
+        <span class="rtt">${names.rtt} ${rtt ? `${digits(rtt)} ms` : "–"}</span>
+        <span class="failing">${names.failing} ${failing === null ? "–" : `${Math.round(failing)}${names.unit}`}</span></p>
     </div>`;
 }
 
-/** @param {{ minutes: Minutes, label: string, width: number, under: number | null, choose: (place: number) => void }} props */
-function Drawing({ minutes, label, width, under, choose }) {
-  const { since, until, at, failing, rtt } = minutes;
+/** @param {{ curves: Curves, label: string, unit: string, width: number, under: number | null, choose: (moment: number | null) => void }} props */
+function Drawing({ curves, label, unit, width, under, choose }) {
+  const { since, until, step, failing, rtt } = curves;
   const [inner, floor] = [width - LEFT - RIGHT, HEIGHT - BOTTOM];
-  const ms = ticks(Math.max(...rtt) / 1000, 0.01), paths = ticks(Math.max(...failing), 1);
+  const ms = ticks(most(rtt), 0.01), right = ticks(most(failing), 1);
   /** @param {number} moment */
   const x = (moment) => LEFT + ((moment - since) / (until - since)) * inner;
   /** @param {number} value @param {number[]} scale */
   const y = (value, scale) => floor - (value / scale[scale.length - 1]) * (floor - TOP);
   /** @param {number} place */
-  const end = (place) => Math.min(until, at[place] + 60, at[place + 1] ?? until);
-  const line = at.map((moment, place) => (rtt[place] ? `${rtt[place - 1] ? "L" : "M"}${x(moment).toFixed(1)} ${y(rtt[place] / 1000, ms).toFixed(1)}h.1` : "")).join("");
-  const steps = at.map((moment, place) => (failing[place] ? `M${x(moment).toFixed(1)} ${floor}V${y(failing[place], paths).toFixed(1)}H${Math.max(x(moment) + 1, x(end(place))).toFixed(1)}V${floor}z` : "")).join("");
+  const goesOn = (place) => rtt[place - 1]?.value && rtt[place].at - rtt[place - 1].at < GAP * step;
+  const line = rtt.map(({ at, value }, place) => (value ? `${goesOn(place) ? "L" : "M"}${x(at).toFixed(1)} ${y(value, ms).toFixed(1)}h.1` : "")).join("");
+  const steps = failing.map(({ at, value }) => (value ? `M${x(at).toFixed(1)} ${floor}V${y(value, right).toFixed(1)}H${Math.max(x(at) + 1, x(Math.min(until, at + step))).toFixed(1)}V${floor}z` : "")).join("");
   /** @param {PointerEvent} event */
   const move = (event) => {
     const frame = /** @type {Element} */ (event.currentTarget).getBoundingClientRect();
     const moment = since + ((event.clientX - frame.left - LEFT) / inner) * (until - since);
-    choose(at.reduce((best, one, place) => (Math.abs(one - moment) < Math.abs(at[best] - moment) ? place : best), 0));
+    choose((nearest(failing, moment) ?? nearest(rtt, moment))?.at ?? null);
   };
   return html`
-    <svg width=${width} height=${HEIGHT} role="img" aria-label=${label} onPointerMove=${move} onPointerLeave=${() => choose(-1)}>
+    <svg width=${width} height=${HEIGHT} role="img" aria-label=${label} onPointerMove=${move} onPointerLeave=${() => choose(null)}>
       ${ms.map((value) => html`<path class="grid" d=${`M${LEFT} ${y(value, ms)}h${inner}`} /><text x=${LEFT - 8} y=${y(value, ms) + 4} text-anchor="end">${value} ms</text>`)}
-      ${paths.map((value) => html`<text x=${width - RIGHT + 8} y=${y(value, paths) + 4}>${value}</text>`)}
+      ${right.map((value) => html`<text x=${width - RIGHT + 8} y=${y(value, right) + 4}>${value}${unit}</text>`)}
       ${times(since, until, inner).map(([moment, text]) => html`<text x=${x(moment)} y=${HEIGHT - 5} text-anchor="middle">${text}</text>`)}
       <path class="failing" d=${steps} /><path class="rtt" d=${line} />
-      ${under !== null && html`<path class="pointer" d=${`M${x(at[under])} ${TOP}V${floor}`} />`}
+      ${under !== null && html`<path class="pointer" d=${`M${x(under)} ${TOP}V${floor}`} />`}
     </svg>`;
 }
 
+/** @param {Point[]} points */
+const most = (points) => points.reduce((best, { value }) => Math.max(best, value), 0);
+
+/** @param {Point[]} points @param {number} moment */
+const nearest = (points, moment) => points.reduce((/** @type {Point | undefined} */ best, one) => (best && Math.abs(one.at - moment) >= Math.abs(best.at - moment) ? best : one), undefined);
+
 /**
- * Return the labels of a scale from 0 to at least `most`, one, two or five of a power of ten apart.
- * @param {number} most
+ * Return the largest value within half a step of a moment, or null if there is none.
+ * @param {Point[]} points
+ * @param {number | null} moment
+ * @param {number} step
+ */
+function valueAt(points, moment, step) {
+  const near = moment === null ? [] : points.filter(({ at }) => Math.abs(at - moment) <= step / 2);
+  return near.length ? most(near) : null;
+}
+
+/**
+ * Return the labels of a scale from 0 to at least `top`, one, two or five of a power of ten apart.
+ * @param {number} top
  * @param {number} least  From one label to the next.
  */
-function ticks(most, least) {
-  const rough = most / 4, power = 10 ** Math.floor(Math.log10(rough || 1));
+function ticks(top, least) {
+  const rough = top / 4, power = 10 ** Math.floor(Math.log10(rough || 1));
   const step = Math.max(least, [1, 2, 5, 10].map((part) => part * power).find((each) => each >= rough) ?? least);
-  const many = Math.max(1, Math.ceil(most / step - 1e-9));
+  const many = Math.max(1, Math.ceil(top / step - 1e-9));
   return Array.from({ length: many + 1 }, (_, place) => Number((place * step).toPrecision(12)));
 }
 

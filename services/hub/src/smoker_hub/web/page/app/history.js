@@ -4,7 +4,7 @@ import { useResource } from "./load.js";
 import { LOOKS } from "./letters.js";
 import { Waiting } from "./parts.js";
 import { at, go, here } from "./route.js";
-import { Spans, useSpan } from "./span.js";
+import { useSpan } from "./span.js";
 import { clock, counted, duration, outcome } from "./words.js";
 
 /** @typedef {import("./types.js").PathHistory} History */
@@ -20,7 +20,6 @@ export function PathHistory({ id }) {
   if (resource.error.value || !found) return html`<${Waiting} error=${resource.error.value} />`;
   const parts = partsOf(found);
   return html`
-    <${Spans} />
     ${!parts.length && html`<p class="soft">The history has no data for this path yet.</p>`}
     ${parts.length > 0 && html`<${Band} parts=${parts} history=${found} />`}
     <ol class="changes">${[...parts].reverse().slice(0, SHOWN).map((part) => html`

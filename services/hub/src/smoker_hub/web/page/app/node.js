@@ -26,7 +26,7 @@ export function NodeView({ name }) {
       <${Probers} probers=${detail.probers} />
       ${detail.findings.length > 0 && html`<section aria-labelledby="named"><h2 id="named">Findings that name this node</h2>
         ${detail.findings.map((each) => html`<${Card} key=${each.id} found=${each} />`)}</section>`}
-      <${Rollups} name=${name} />
+      <${Rollups} key=${name} name=${name} />
       <div class="halves">
         <${Peers} name=${name} direction="from" title="To its peers" />
         <${Peers} name=${name} direction="to" title="From its peers" />

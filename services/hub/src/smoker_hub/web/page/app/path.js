@@ -1,10 +1,12 @@
-// All paths from one node to another, and the history of one of them as a chart.
+// All paths from one node to another; of one of them a chart and the history.
 import { html } from "../vendor/ui.js";
 import { useResource } from "./load.js";
 import { Name, NodeLink, Waiting } from "./parts.js";
 import { PathTable } from "./path-table.js";
 import { PathHistory } from "./history.js";
 import { link, query } from "./route.js";
+import { PathChart } from "./series.js";
+import { Spans } from "./span.js";
 import { counted, family, plane, shown } from "./words.js";
 
 /** @typedef {import("./types.js").Path} Path */
@@ -26,6 +28,8 @@ export function PathView({ from, to, id }) {
       ${found.left_out > 0 && html`<p class="soft">${counted(found.left_out, "more path")} are not listed.</p>`}
       ${chosen && html`
         <section aria-labelledby="history"><h2 id="history">${chosen.probe.toUpperCase()}, ${plane(chosen.plane)}${chosen.family && `, ${family(chosen.family)}`}</h2>
+          <${Spans} />
+          <${PathChart} key=${`chart ${chosen.id}`} path=${chosen} />
           <${PathHistory} key=${chosen.id} id=${chosen.id} />
         </section>`}`}`;
 }

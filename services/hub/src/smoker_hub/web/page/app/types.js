@@ -145,6 +145,13 @@
  * @property {number[]} paths
  * @property {number[]} failing
  * @property {number[]} rtt  Microseconds.
+ *
+ * @typedef {object} Series  The points of a metric of a path, in columns.
+ * @property {"prometheus" | "prober"} source
+ * @property {number} since
+ * @property {number} until
+ * @property {number[]} at
+ * @property {number[]} value  Seconds (`rtt`) or a ratio.
  */
 
 export {};
