@@ -116,7 +116,8 @@ def _target(reader: Reader, node: Node, at: str, defaults: Any) -> tuple[str, Ex
     for wrong in _contradictions(keys) if len(reader.mistakes) == mistakes else ():
         reader.wrong(node, at, wrong)
     given = _options(reader, probe, of_probes, at, _begin(probe, url, defaults))
-    if url is not None and getattr(url.options, "tls", False) and not getattr(given, "tls", True):
+    over_tls = url is not None and url.probe == probe and getattr(url.options, "tls", False)
+    if over_tls and not getattr(given, "tls", True):
         reader.wrong(node, at, "tls: false beside a URL over TLS")
     if probe and port is None:
         port = PROBES[probe].usual_port(given)
