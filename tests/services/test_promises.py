@@ -102,13 +102,3 @@ def test_the_make_targets_are_all_there() -> None:
     targets = set(re.findall(r"^([a-z0-9-]+):.*## ", text, re.MULTILINE))
     wanted = "setup run test check build images docker-build manifests deploy undeploy logs-server logs-client e2e"
     assert {*wanted.split(), "bench", "lock", "clean"} <= targets
-
-
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_links_lead_to_existing_files(document: Path) -> None:
-    """Every link in a document to a file of this repository leads to an existing file."""
-    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", document.read_text())
-    assert [link for link in links if "://" not in link and not (document.parent / link).exists()] == []
