@@ -23,7 +23,7 @@ import gevent
 import msgspec
 from gevent.fileobject import FileObject
 
-from smoker_diagnosis.state import PathState, State
+from smoker_diagnosis.state import Bandwidth, PathState, State
 from tests.diagnosis.mesh import Cluster, nodes
 from tests.hub.stand_ins import Prober, probers
 
@@ -90,7 +90,15 @@ class Stage:
 
     def states(self) -> list[State]:
         """Return the probers' present states."""
-        return [msgspec.structs.replace(state, time=time.time()) for state in self.cluster.states()]
+        return [
+            msgspec.structs.replace(state, time=time.time(), bandwidth=self._bandwidth(state))
+            for state in self.cluster.states()
+        ]
+
+    def _bandwidth(self, state: State) -> list[Bandwidth]:
+        """Return a transfer to the next node, of twelve minutes ago."""
+        following = self.names[(self.names.index(state.node) + 1) % len(self.names)]
+        return [Bandwidth(following, "pod", "ipv4", state.at - 720.0, 117.6e6, 117.5e6, 3)]
 
 
 def samples(prober: Prober, path: bytes) -> bytes | None:

@@ -20,7 +20,7 @@ VIEWS = {
     "strips": ("?show=strips", "table.strips tbody tr:first-child th:has-text('NODE')"),
     "map": ("?show=map", ".list li a:has-text('NODE')"),
     "node": ("?view=node&name=NODE", "section:has(#failing) td:has-text('no answer')"),
-    "path": ("?view=path&from=PEER&to=NODE", "table.paths td .state.fail"),
+    "path": ("?view=path&from=PEER&to=NODE", "div:has(td .state.fail) ~ p.bandwidth:has-text('941 Mbit/s')"),
     "finding": ("FINDING", "svg.graph circle.accused"),
     "events": ("?view=events", ".events li.critical:has-text('NODE')"),
     "filtered": ("?probe=udp&plane=pod&zone=eu-1b", "select[name=zone]"),

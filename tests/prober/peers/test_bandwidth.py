@@ -8,15 +8,20 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from smoker_common.listen import tcp_listener
+from smoker_diagnosis.state import decode
 from smoker_kube.api import Api
 from smoker_kube.token import Token
 from smoker_prober.bandwidth.responder import BandwidthResponder
 from smoker_prober.config.service import Ports
 from smoker_prober.peers.bandwidth import TRIES, Turns
 from smoker_prober.peers.peer import Peer
+from smoker_prober.probes.bandwidth import Details
 from smoker_prober.result import Outcome, Result
 from smoker_prober.settings import Settings, read
 from smoker_prober.sinks.bandwidth import BandwidthMetrics
+from smoker_prober.store import Store
+from smoker_prober.store.identity import Identity
+from smoker_prober.store.transfers import Transfers
 from tests.hub.leases import NAMESPACE, Leases, leases
 from tests.prober.targets import HOST
 
@@ -126,18 +131,43 @@ def test_each_node_measures_at_its_own_instant() -> None:
 def test_metrics(api: Leases, peer: Peer) -> None:
     """The rates of both directions, by method, stay until the peer leaves; each transfer counts."""
     nodes, registry = ["node-2"], CollectorRegistry()
-    metrics = BandwidthMetrics(registry, lambda: nodes)
+    transfers = Transfers(lambda: nodes)
+    metrics = BandwidthMetrics(registry, transfers.last)
+
+    def keep(result: Result) -> None:
+        transfers.keep(result)
+        metrics.keep(result)
+
     one = Measured(api, peer)
     one.turns.turn()
-    metrics.keep(one.results[0])
+    keep(one.results[0])
     rate = ("smoker_bandwidth_bytes_per_second", {"target": "node-2", "direction": "in", "method": "clock"})
     assert (registry.get_sample_value(*rate) or 0) > 0
     assert registry.get_sample_value("smoker_bandwidth_transfers_total", {"outcome": "success"}) == 1
     gone = Measured(api, _elsewhere(peer))
     gone.turns.turn()
-    metrics.keep(gone.results[0])
+    keep(gone.results[0])
     assert (registry.get_sample_value(*rate) or 0) > 0, "a failure hides no earlier rate"
     assert registry.get_sample_value("smoker_bandwidth_transfers_total", {"outcome": "failure"}) == 1
     nodes.clear()
-    metrics.keep(gone.results[0])
     assert registry.get_sample_value(*rate) is None
+
+
+def test_the_state_has_the_last_transfer(api: Leases, peer: Peer) -> None:
+    """The hub gets both rates of the last success with its instant, until the peer is no longer probed."""
+    nodes = ["node-2"]
+    transfers, store = Transfers(lambda: nodes), Store(Identity("node-1"))
+    store.bandwidth = transfers.state
+    one, gone = Measured(api, peer), Measured(api, _elsewhere(peer))
+    one.turns.turn()
+    gone.turns.turn()
+    for result in (*one.results, *gone.results):
+        transfers.keep(result)
+    (found,) = decode(store.document()[1]).bandwidth
+    assert (found.node, found.plane, found.family) == ("node-2", "pod", "ipv4")
+    assert found.at == round(one.results[0].began, 3)
+    measured = one.results[0].details
+    assert isinstance(measured, Details)
+    assert (found.out, found.back) == tuple(round(rates.best or 0) for _, rates in measured.directions)
+    nodes.clear()
+    assert transfers.state() == ()

@@ -130,6 +130,22 @@ class Heard(msgspec.Struct, frozen=True, array_like=True, gc=False):
     at: float
 
 
+class Bandwidth(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The last transfer between a prober and a peer. Rates are in bytes per second, 0 where not known.
+
+    On the wire it is an array: a new field goes to the end, with a default.
+    """
+
+    node: str  # of the peer
+    plane: str
+    family: str
+    at: float  # when it began
+    out: float  # to the peer
+    back: float  # from the peer
+    out_retransmits: int = 0  # segments that TCP sent again
+    back_retransmits: int = 0
+
+
 class Left(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A peer that Kubernetes still lists as not ready, and that is therefore no longer probed."""
 
@@ -159,6 +175,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     left: list[Left] = []
     echoes: dict[str, list[str]] = {}  # by probe, the nodes on which its echo service has ready pods, where known
     dns_pods: dict[str, str] = {}  # by the target of a path of role "dns": `namespace/name` of the pod there
+    bandwidth: list[Bandwidth] = []  # one for each peer, plane and family at most
 
 
 class _Head(msgspec.Struct):
@@ -210,14 +227,15 @@ def _shared(state: State, before: State | None) -> State:
     if before is not None:
         _reuse(state.paths, before.paths)
         _reuse(state.heard, before.heard)
-        known = {*map(id, before.paths), *map(id, before.heard)}
+        _reuse(state.bandwidth, before.bandwidth)
+        known = {*map(id, before.paths), *map(id, before.heard), *map(id, before.bandwidth)}
     for path in state.paths:
         if id(path) not in known:
             _share_path(path)
-    for heard in state.heard:
-        if id(heard) not in known:
+    for each in (*state.heard, *state.bandwidth):
+        if id(each) not in known:
             for field in ("node", "plane", "family"):
-                force_setattr(heard, field, intern(getattr(heard, field)))
+                force_setattr(each, field, intern(getattr(each, field)))
     return state
 
 

@@ -125,14 +125,18 @@ class Assembly(WorkGroup):
             return None
         from smoker_prober.peers.bandwidth import Turns  # noqa: PLC0415  only where it is measured
         from smoker_prober.sinks.bandwidth import BandwidthMetrics  # noqa: PLC0415
+        from smoker_prober.store.transfers import Transfers  # noqa: PLC0415
 
         def peers() -> list[Peer]:
             return [peer for peer in mesh.near if peer.ports.bandwidth]
 
-        metrics = BandwidthMetrics(registry, lambda: (peer.node for peer in peers()))
+        transfers = Transfers(lambda: (peer.node for peer in peers()))
+        metrics = BandwidthMetrics(registry, transfers.last)
+        self.store.bandwidth = transfers.state
 
         def keep(result: Result) -> None:
             log_sink.write(result, self._settings.plan.latency)
+            transfers.keep(result)
             metrics.keep(result)
 
         token = Token(api, process.namespace, process.bandwidth_lease, socket.gethostname())

@@ -11,12 +11,13 @@ import msgspec
 from smoker_diagnosis.state import PEER, PathState, State
 from smoker_hub import judge
 from smoker_hub.collect import Collected
-from smoker_hub.web import now, then
+from smoker_hub.web import bandwidth, now, then
 from smoker_hub.web.router import Problem, Values
 from smoker_hub.web.sources import Sources
-from smoker_hub.web.views import NodeDetail, Path, Paths
+from smoker_hub.web.views import Bandwidth, NodeDetail, Path, Paths
 
 USUAL, MOST = 500, 2_000  # paths of one answer
+BANDWIDTH = "bandwidth"  # the probe whose results are no paths
 FAILING = 100  # paths that a node lists
 BATCH = 50  # probers after which other greenlets may run
 
@@ -27,11 +28,15 @@ def answer(sources: Sources, values: Values) -> Paths:
     """Return the paths that the parameters name. Raises `Problem`."""
     moment = then.moment(sources, values)
     filters = {"target": values["to"]} | {name: values[name] for name in ("plane", "family", "probe")}
-    wanted = [(name, value) for name, value in filters.items() if value is not None]
+    wanted = {name: value for name, value in filters.items() if value is not None}
     found = all_of(moment.collected, values["from"])
-    for name, value in wanted:
+    for name, value in wanted.items():
         found = _only(found, name, value)
-    return Paths(moment.at, *listed(moment, found, values["limit"]))
+    rates: list[Bandwidth] = []
+    if wanted.pop("probe", BANDWIDTH) == BANDWIDTH:
+        ends = wanted if values["from"] is None else {**wanted, "source": values["from"]}
+        rates = bandwidth.newest(moment, ends, values["limit"])
+    return Paths(moment.at, *listed(moment, found, values["limit"]), rates)
 
 
 def node(sources: Sources, values: Values) -> NodeDetail:

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from smoker_common.log import escaped
 from smoker_diagnosis.text import duration
 from smoker_hub.web.past_views import Events
-from smoker_hub.web.views import Check, Findings, Matrix, Node, Path, Paths, Results, Summary, View
+from smoker_hub.web.views import Bandwidth, Check, Findings, Matrix, Node, Path, Paths, Results, Summary, View
 
 WIDEST = 40  # names of a matrix with one letter per cell
+MBIT_10 = 1.25e6  # bytes per second, below which a rate is shown with three digits
 LONGEST = 1_000  # lines of a matrix without
 STATES = {"o": "works", "l": "loses packets or fails now and then", "p": "partly fails", "f": "fails", "s": "stale"}
 STATES |= {"u": "no result"}
@@ -80,11 +81,17 @@ def matrix(found: Matrix) -> str:
 
 
 def paths(found: Paths) -> str:
-    """Return a table of the paths, the worst first."""
-    if not found.paths:
-        return _text(["No path is known."])
+    """Return a table of the paths, the worst first, and a line for each measured bandwidth."""
+    table = _path_table(found.paths) if found.paths else ["No path is known."]
     more = [f"{found.left_out} more paths are left out."] if found.left_out else []
-    return _text([*_path_table(found.paths), *more])
+    return _text([*table, *more, *map(_bandwidth, found.bandwidth)])
+
+
+def _bandwidth(found: Bandwidth) -> str:
+    again = f", {found.retransmits} segments sent again" if found.retransmits else ""
+    where = f"{found.source} to {found.target}, {found.plane}, {found.family}"
+    rate = f"{found.rate * 8 / 1e6:.3g}" if found.rate < MBIT_10 else f"{found.rate * 8 / 1e6:.0f}"
+    return f"Bandwidth {where}: {rate} Mbit/s{again}, measured {duration(found.age)} ago by {found.measured_by}"
 
 
 def _path_table(found: Sequence[Path]) -> Iterator[str]:

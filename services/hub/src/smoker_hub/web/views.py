@@ -122,12 +122,34 @@ class Path(msgspec.Struct, frozen=True, kw_only=True):
     offender: str
 
 
+class Bandwidth(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest measured bandwidth from one node to another.
+
+    `rate`: bytes per second. `retransmits`: segments that TCP sent again. `age`: since the transfer began.
+    `measured_by`: the node of the prober that measured, which is the source or the target.
+    """
+
+    source: str
+    target: str
+    plane: str
+    family: str
+    rate: float
+    retransmits: int
+    age: float
+    measured_by: str
+
+
 class Paths(msgspec.Struct, frozen=True):
-    """Paths, the worst first. `left_out`: how many more there are."""
+    """Paths, the worst first. `left_out`: how many more there are.
+
+    `bandwidth`: between the same ends, the newest first, where it is measured (`bandwidth.enabled`). No moment of the
+    past has any.
+    """
 
     at: float | None
     paths: list[Path]
     left_out: int
+    bandwidth: list[Bandwidth] = []
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):

@@ -44,6 +44,11 @@ class Rates(NamedTuple):
     bytes: int
     retransmits: int
 
+    @property
+    def best(self) -> float | None:
+        """Return the kernel's rate where there is one, else the clock's."""
+        return self.clock if self.tcp_info is None else self.tcp_info
+
 
 @dataclass(frozen=True)
 class Details(AnyDetails):
@@ -74,12 +79,11 @@ class Details(AnyDetails):
 
     @property
     def of_success(self) -> dict[str, Any]:
-        """Return what the line shows: the kernel's rate where there is one, else the clock's."""
+        """Return what the line shows: the best known rate of each direction."""
         shown: dict[str, Any] = {}
         for direction, rates in self.directions:
-            best = rates.clock if rates.tcp_info is None else rates.tcp_info
-            if best is not None:
-                shown[direction] = f"{megabits(best):g}Mbit/s"
+            if rates.best is not None:
+                shown[direction] = f"{megabits(rates.best):g}Mbit/s"
             if rates.retransmits:
                 shown[f"{direction}_retransmits"] = rates.retransmits
         return shown

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
@@ -17,21 +17,16 @@ SUCCESS, FAILURE = "success", "failure"
 
 
 class BandwidthMetrics(Collector):
-    """Keeps the last success of each node that `nodes` returns. It registers itself in `registry`."""
+    """Shows the transfers that `last` returns, by node, and counts all. It registers itself in `registry`."""
 
-    def __init__(self, registry: CollectorRegistry, nodes: Callable[[], Iterable[str]]) -> None:
-        self._nodes = nodes
-        self._last: dict[str, Result] = {}
-        self._transfers: Counter[str] = Counter()
+    def __init__(self, registry: CollectorRegistry, last: Callable[[], Mapping[str, Result]]) -> None:
+        self._last = last
+        self._counts: Counter[str] = Counter()
         registry.register(self)
 
     def keep(self, result: Result) -> None:
-        """Take the result of a transfer."""
-        self._transfers[SUCCESS if result.outcome is Outcome.SUCCESS else FAILURE] += 1
-        if result.outcome.ok:
-            self._last[result.target.path.target] = result
-        for gone in self._last.keys() - set(self._nodes()):
-            del self._last[gone]
+        """Count the result of a transfer."""
+        self._counts[SUCCESS if result.outcome is Outcome.SUCCESS else FAILURE] += 1
 
     def collect(self) -> Iterable[Metric]:
         """Yield the families."""
@@ -48,16 +43,16 @@ class BandwidthMetrics(Collector):
         yield gauge(
             "smoker_bandwidth_timestamp_seconds",
             "When the last transfer that succeeded began",
-            [({"target": node}, result.start) for node, result in self._last.items()],
+            [({"target": node}, result.start) for node, result in self._last().items()],
         )
         yield counter(
             "smoker_bandwidth_transfers_total",
             "Transfers that this prober began",
-            [({"outcome": outcome}, float(self._transfers[outcome])) for outcome in (SUCCESS, FAILURE)],
+            [({"outcome": outcome}, float(self._counts[outcome])) for outcome in (SUCCESS, FAILURE)],
         )
 
     def _each(self) -> Iterator[tuple[dict[str, str], Rates]]:
-        for node, result in self._last.items():
+        for node, result in self._last().items():
             if isinstance(result.details, Details):
                 for direction, rates in result.details.directions:
                     yield {"target": node, "direction": direction}, rates

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from smoker_common.clock import Clock
+from smoker_diagnosis.state import Bandwidth
 from smoker_diagnosis.window import Sample
 from smoker_prober.network.deadline import EVENT_LOOP
 from smoker_prober.result import Result
@@ -21,7 +22,8 @@ class Store:
     """The sink behind the two documents of a prober: the state, for the hub, and the snapshot, for the report.
 
     The mesh sets `zone` once it knows the zone of this node. It also sets `mesh_state` and `mesh`, which return
-    what the mesh knows now. `waited` returns the seconds for which this process waited for a CPU.
+    what the mesh knows now. `bandwidth` returns the last transfers to peers, where they are measured. `waited` returns
+    the seconds for which this process waited for a CPU.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class Store:
         self.mesh_state: Callable[[], MeshState] = MeshState
         self.mesh: Callable[[], MeshView | None] = lambda: None
         self.dns_pods: Mapping[str, str] = {}  # by the target of a path of role "dns": namespace and name of its pod
+        self.bandwidth: Callable[[], tuple[Bandwidth, ...]] = tuple
         clock = clock or Clock()
         self._windows = Windows(clock)
         self._states = States(identity, waited=waited, clock=clock.now)
@@ -83,7 +86,7 @@ class Store:
 
     def _beside(self) -> MeshState:
         """Return what this prober knows beside its results."""
-        return replace(self.mesh_state(), dns_pods=dict(self.dns_pods))
+        return replace(self.mesh_state(), dns_pods=dict(self.dns_pods), bandwidth=self.bandwidth())
 
     def samples(self, probe: str, target: str, plane: str, family: str) -> list[tuple[float, Sample]] | None:
         """Return the results of a path of the last hour, each with its age, the oldest first. None: no such path."""

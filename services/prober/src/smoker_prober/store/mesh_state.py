@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from smoker_diagnosis.state import Api, Heard, Left
+from smoker_diagnosis.state import Api, Bandwidth, Heard, Left
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +17,4 @@ class MeshState:
     left: tuple[Left, ...] = ()
     echoes: dict[str, list[str]] = field(default_factory=dict)
     dns_pods: dict[str, str] = field(default_factory=dict)
+    bandwidth: tuple[Bandwidth, ...] = ()

@@ -269,6 +269,7 @@ class States:
             left=list(mesh_state.left),
             echoes=mesh_state.echoes,
             dns_pods=mesh_state.dns_pods,
+            bandwidth=list(mesh_state.bandwidth),
         )
 
     def _look(self) -> None:

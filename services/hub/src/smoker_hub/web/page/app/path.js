@@ -1,13 +1,13 @@
 // All paths from one node to another; of one of them a chart and the history.
 import { html } from "../vendor/ui.js";
 import { useResource } from "./load.js";
-import { Name, NodeLink, Waiting } from "./parts.js";
+import { Age, Name, NodeLink, Waiting } from "./parts.js";
 import { PathTable } from "./path-table.js";
 import { PathHistory } from "./history.js";
 import { link, query } from "./route.js";
 import { PathChart } from "./series.js";
 import { Spans } from "./span.js";
-import { counted, family, plane, shown } from "./words.js";
+import { counted, family, megabits, plane, shown } from "./words.js";
 
 /** @typedef {import("./types.js").Path} Path */
 /** @typedef {import("./types.js").Paths} Paths */
@@ -25,6 +25,8 @@ export function PathView({ from, to, id }) {
     ${!found || resource.error.value ? html`<${Waiting} error=${resource.error.value} />` : html`
       ${!found.paths.length && html`<p class="note">No prober probes this pair${Object.values(filters).some(Boolean) ? " with these filters" : ""}. Not probed is neither good nor bad.</p>`}
       ${found.paths.length > 0 && html`<${PathTable} paths=${found.paths} when=${resource.when.value} caption=${`Paths from ${shown(from)} to ${shown(to)}`} ends=${false} />`}
+      ${found.bandwidth?.map((each) => html`
+        <p class="bandwidth">Bandwidth of the ${plane(each.plane)}, ${family(each.family)}: <b>${megabits(each.rate)}</b><span class="soft">${each.retransmits > 0 && ` with ${counted(each.retransmits, "segment")} sent again`}, measured from <${Name} name=${each.measured_by} />, <${Age} seconds=${each.age} when=${resource.when.value} /> ago</span></p>`)}
       ${found.left_out > 0 && html`<p class="soft">${counted(found.left_out, "more path")} are not listed.</p>`}
       ${chosen && html`
         <section aria-labelledby="history"><h2 id="history">${chosen.probe.toUpperCase()}, ${plane(chosen.plane)}${chosen.family && `, ${family(chosen.family)}`}</h2>

@@ -90,9 +90,20 @@
  * @property {number} rtt_p50
  * @property {number} rtt_p99
  *
+ * @typedef {object} Bandwidth
+ * @property {string} source
+ * @property {string} target
+ * @property {string} plane
+ * @property {string} family
+ * @property {number} rate
+ * @property {number} retransmits
+ * @property {number} age
+ * @property {string} measured_by
+ *
  * @typedef {object} Paths
  * @property {Path[]} paths
  * @property {number} left_out
+ * @property {Bandwidth[]} [bandwidth]
  *
  * @typedef {object} NodeDetail
  * @property {string} node

@@ -36,6 +36,14 @@ export function digits(ms) {
 }
 
 /**
+ * Return a bandwidth: `941 Mbit/s`, `9.41 Mbit/s`.
+ * @param {number} rate  Bytes per second.
+ */
+export function megabits(rate) {
+  return `${digits((rate * 8) / 1e6)} Mbit/s`;
+}
+
+/**
  * Return a share of packets: `12 %`, `0.4 %`.
  * @param {number} ratio
  */
