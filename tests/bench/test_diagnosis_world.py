@@ -13,7 +13,7 @@ from tests.bench.diagnosis.faults import KINDS, Fault
 from tests.bench.diagnosis.findings import Named
 from tests.bench.diagnosis.kinds import ALL_FILES
 from tests.bench.diagnosis.look import Look, take
-from tests.bench.diagnosis.packets import Packet, losses, path_state, rounds, train
+from tests.bench.diagnosis.packets import Act, Packet, losses, path_state, rounds, train
 from tests.bench.diagnosis.run import Case
 from tests.bench.diagnosis.table import Table
 from tests.bench.diagnosis.truth import Accept, judge
@@ -201,7 +201,7 @@ def test_a_path_is_healthy_until_its_fault_begins() -> None:
     """A path is healthy until its fault begins, and its streak begins after that."""
     packet = Packet("a", "b", True, True, True, "ipv4", "tcp", False)
     table = losses(lambda each: float(each.receiver == "b"), packet)
-    found = rounds(random.Random(1), 10.0, [(NOW - 45.0, table, "timeout")])
+    found = rounds(random.Random(1), 10.0, [Act(NOW - 45.0, table, "timeout")])
     for results in found.results.values():
         assert [each.outcome for each in results] == [
             "timeout" if each.began >= NOW - 45.0 else "success" for each in results
@@ -245,7 +245,7 @@ def test_a_confirmation_counts_in_the_streak_only() -> None:
     packet = Packet("a", "b", True, True, True, "ipv4", "tcp", False)
     table = losses(lambda each: 1.0, packet)
     healthy = next(path for _, path in paths(make(3, POD_WORLD).states))
-    found = rounds(random.Random(1), 20.0, [(NOW - 25.0, table, "timeout")], confirm=True)
+    found = rounds(random.Random(1), 20.0, [Act(NOW - 25.0, table, "timeout")], confirm=True)
     path = path_state(healthy, found.results["tcp"], 0.0)
     assert (path.attempts, path.failed, path.streak) == (3, 1, 2)
     after = []

@@ -1,21 +1,25 @@
-"""A healthy mesh for hours: the states of all probers as they change from look to look, with failures by chance.
+"""A mesh for hours: the states of all probers as they change from look to look, with failures by chance and faults.
 
 World ─▶ Days (rounds, results, states at an instant) ─▶ the hub itself (its looks, its diagnosis, its incidents)
 """
 
 from __future__ import annotations
 
+import math
 import random
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
 from smoker_diagnosis.state import PathState, State
 
-from . import noise
-from .packets import CONFIRMED, WINDOW, Found, path_state, rounds
-from .world import ALLOWED, DURATION, INTERVAL, NOW, PACKETS, PROBES, ROUND, TIMEOUT, World
+from . import noise, service
+from .faults import Fault
+from .look import struck
+from .packets import CONFIRMED, WINDOW, Act, Found, path_state, rounds
+from .world import ALLOWED, DURATION, INTERVAL, NOW, PACKETS, PROBES, ROUND, TIMEOUT, Prober, World
 
 KEPT = 12  # results of a path that are kept while one of the last three failed or lost packets
 WHOLE = 1.1  # seconds after which a round without a failure is over
@@ -44,7 +48,7 @@ class Round:
     state: int  # its number
     place: int  # of its TCP path in the list of the state's paths
     flaps: bool = False
-    service: bool = False
+    service: Prober | None = None  # the prober of a round to the echo services
 
 
 @dataclass(slots=True)
@@ -66,7 +70,10 @@ class Days:
     """
 
     def __init__(self, world: World, background: float, flapping: int, chance: random.Random) -> None:
-        self._background, self._chance, self.now = background, chance, NOW
+        self._world, self._background, self._chance, self.now = world, background, chance, NOW
+        self._faults: list[Fault] = []
+        self._lasts = (math.inf, math.inf)  # from when until when the faults last
+        self._acts: dict[tuple[int, int], list[Act]] = {}  # what they do, by state and place of a path
         self.states: list[State] = list(world.states)
         self.flapping = [
             world.links[n] for n in chance.sample(range(len(world.links)), min(flapping, len(world.links)))
@@ -83,7 +90,18 @@ class Days:
             self._plan(NOW - link.ago + INTERVAL, Round(number, link.place, id(link) in flaps))
         for prober, ago in world.service_ago.items():
             place = world.service_place[prober]
-            self._plan(NOW - ago + INTERVAL, Round(world.place[prober], place, service=True))
+            self._plan(NOW - ago + INTERVAL, Round(world.place[prober], place, service=prober))
+
+    def strike(self, faults: Iterable[Fault], begin: float, end: float) -> None:
+        """Let `faults` affect the mesh from the instant `begin`, which is to come, until `end`."""
+        self._faults, self._lasts = list(faults), (begin, end)
+        for fault in self._faults:
+            fault.begin = begin
+        active, _ = struck(self._world, self._faults)
+        for number, acts in active.items():
+            link = self._world.links[number]
+            place = self._world.place[link.source, link.ends[0]], link.place
+            self._acts[place] = [act._replace(end=end) for act in acts]
 
     def waited(self) -> dict[tuple[str, str], float]:
         """Return the seconds since each state was made, by node and network."""
@@ -114,20 +132,25 @@ class Days:
     def _run(self, when: float, each: Round) -> None:
         """Run one round, and plan the next."""
         self._plan(when + INTERVAL, each)
-        what = self._by_chance(each)
-        if not what:
+        what, acts = self._by_chance(each), self._acts.get((each.state, each.place), [])
+        meets = bool(self._faults) and self._lasts[0] < when + ROUND and when < self._lasts[1]
+        if not what and not (meets and (acts or each.service)):
             self._over.setdefault(int(when + WHOLE), []).append((when, each))
             return
-        shift = when - (NOW - ENOUGH)
-        of_probe = (
-            self._service(what)
-            if each.service
-            else rounds(self._chance, ENOUGH, (), {0: what}, 1, confirm=True).results
-        )
+        of_probe = self._service(when, each.service, what) if each.service else self._link(when, acts, what)
         for offset, probe in enumerate(PROBES):
             for found in of_probe[probe]:
-                moved = found._replace(began=found.began + shift, ended=found.ended + shift)
-                self._ends.setdefault(int(moved.ended), []).append((moved, each.state, each.place + offset))
+                self._ends.setdefault(int(found.ended), []).append((found, each.state, each.place + offset))
+
+    def _link(self, when: float, acts: Iterable[Act], what: str) -> dict[str, list[Found]]:
+        """Return the results of a round between two nodes that begins at `when`."""
+        shift = when - (NOW - ENOUGH)
+        moved = [act._replace(begin=act.begin - shift, end=act.end - shift) for act in acts]
+        ran = rounds(self._chance, ENOUGH, moved, {0: what} if what else None, 1, confirm=True)
+        return {
+            probe: [each._replace(began=each.began + shift, ended=each.ended + shift) for each in found]
+            for probe, found in ran.results.items()
+        }
 
     def _by_chance(self, each: Round) -> str:
         """Return which probes of a round fail by chance; empty for none."""
@@ -138,21 +161,28 @@ class Days:
             return "all" if chance.random() < 0.5 else chance.choice(PROBES)
         return noise.PACKETS if not each.service and chance.random() < self._background else ""
 
-    def _service(self, what: str) -> dict[str, list[Found]]:
-        """Return the results of a round to the echo services, as if it had begun at `NOW` - `ENOUGH`."""
-        when, found = NOW - ENOUGH, dict[str, list[Found]]()
+    def _service(self, when: float, prober: Prober, what: str) -> dict[str, list[Found]]:
+        """Return the results of a round to the echo services that begins at `when`."""
+        found = dict[str, list[Found]]()
         why = self._chance.choice(("timeout", "timeout", "resolve_error"))
         for probe in PROBES:
-            if what not in ("all", probe):
-                found[probe] = [_good(probe, when)]
-            else:
-                found[probe] = [Found(when, when + TIMEOUT, why)]
-                again = when + TIMEOUT + CONFIRMED
-                fails = self._chance.random() < AGAIN
-                ended, outcome = (again + TIMEOUT, why) if fails else (again + 0.01, "success")
-                found[probe].append(Found(again, ended, outcome, confirms=True))
-            when = found[probe][0].ended
+            by_chance = what in ("all", probe)
+            first = Found(when, when + TIMEOUT, why) if by_chance else self._ask(when, prober, probe)
+            found[probe] = [first]
+            if first.outcome != "success":
+                later = first.ended + CONFIRMED
+                again = self._ask(later, prober, probe)
+                if by_chance and self._chance.random() < AGAIN:
+                    again = Found(later, later + TIMEOUT, why)
+                found[probe].append(again._replace(sent=0, lost=0, passes=None, confirms=True))
+            when = first.ended
         return found
+
+    def _ask(self, when: float, prober: Prober, probe: str) -> Found:
+        begin, end = self._lasts
+        if not begin <= when < end:
+            return _good(probe, when)
+        return service.one(self._world, prober, probe, self._faults, when, self._chance)
 
     def _succeed(self, when: float, each: Round) -> None:
         for offset, probe in enumerate(PROBES):

@@ -9,9 +9,9 @@ import argparse
 import random
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import islice, product
 from typing import cast
 
 from loguru import logger
@@ -53,7 +53,9 @@ class Seen:
     flapping: int = 0  # findings that opened for the path that flaps
 
 
-class _Clock(Clock):
+class SimulatedClock(Clock):
+    """A clock that stands still until a simulation moves it."""
+
     instant = NOW
 
     def now(self) -> float:
@@ -93,7 +95,7 @@ class _Diagnosis(Diagnosis):
 def watch(size: int, number: int, background: float, flapping: int, looks: int, seed: int = 1) -> Seen:
     """Return the hub's findings about the world `number` of `size` nodes in so many regular looks."""
     chance = random.Random(f"{seed} {size} {number} {background} {flapping}")
-    days, clock, seen = Days(make(size, number), background, flapping, chance), _Clock(), Seen()
+    days, clock, seen = Days(make(size, number), background, flapping, chance), SimulatedClock(), Seen()
     right = {place("pair", (link.source, link.target), ()) for link in days.flapping}
     right |= {place("node", (link.source,), ()) for link in days.flapping if link.local}
     probers, diagnosis = _Probers(days), _Diagnosis(clock=clock)
@@ -105,11 +107,7 @@ def watch(size: int, number: int, background: float, flapping: int, looks: int, 
 
     collector = cast("Collector", probers)
     hub = Hub(probers, collector, interval=INTERVAL, cluster="", tells=[tell], diagnosis=diagnosis, clock=clock)
-    regular = NOW - INTERVAL
-    while seen.looks + seen.early < looks:
-        early = clock.instant - regular < USUAL * INTERVAL
-        regular = regular if early else clock.instant
-        hub.look(early=early)
+    for early in islice(looks_of(hub, days, clock), looks):
         seen.looks, seen.early = seen.looks + (not early), seen.early + early
         false = [
             each for each in map(findings.read, diagnosis.found) if each.names_a_place and _place(each) not in right
@@ -121,10 +119,20 @@ def watch(size: int, number: int, background: float, flapping: int, looks: int, 
                 seen.opened.append(each)
             seen.flapping += each.names_a_place and _place(each) in right
         opened.clear()
+    return seen
+
+
+def looks_of(hub: Hub, days: Days, clock: SimulatedClock) -> Iterator[bool]:
+    """Look at the mesh when the hub would, without end. Yield after each look whether it was an early one."""
+    regular = clock.instant - INTERVAL
+    while True:
+        early = clock.instant - regular < USUAL * INTERVAL
+        regular = regular if early else clock.instant
+        hub.look(early=early)
+        yield early
         pause = hub.pause
         days.advance(pause)
         clock.instant += pause
-    return seen
 
 
 def _place(named: findings.Named) -> tuple[str, tuple[str, ...], tuple[str, ...]]:

@@ -12,7 +12,7 @@ from smoker_diagnosis.state import Heard, PathState, State
 
 from . import noise as chances
 from .faults import Fault
-from .packets import Active, Losses, Packet, losses, path_state, rounds
+from .packets import Act, Active, Packet, losses, path_state, rounds
 from .service import service_results
 from .truth import Accept, equivalents
 from .world import INTERVAL, NOW, PROBES, ROUND, Link, World
@@ -54,7 +54,7 @@ def take(
     """Return the look at `world` with `faults`. `moment`: "complete" or "half"; `confirm`: see `rounds`."""
     _begin(faults, moment, chance)
     look = Look([], tuple(sorted({node for fault in faults for node in fault.not_ready})), [], [])
-    active, hits = _active(world, faults)
+    active, hits = struck(world, faults)
     missing = _missing(world, faults, chance, look)
     noise = chances.draw(chance, len(world.links), background)
     for number in _flapping(world, faults, chance):
@@ -72,7 +72,7 @@ def take(
             for edit in edits:
                 changed = edit(world, changed, chance)
             look.states.append(changed)
-    _truths(world, faults, hits, look)
+    add_truths(world, faults, hits, look)
     if moment == "half":
         _unseen(world, faults, hits, paths, look)
     return look
@@ -101,9 +101,9 @@ def _replaced(before: list, changed: Mapping[int, object]) -> list:  # type: ign
     return [each for each in after if each is not None]
 
 
-def _active(world: World, faults: Sequence[Fault]) -> tuple[dict[int, Active], list[set[int]]]:
+def struck(world: World, faults: Sequence[Fault]) -> tuple[dict[int, Active], list[set[int]]]:
     """Return which faults affect each link, by its number, and which links each fault affects, by `id`."""
-    active: dict[int, list[tuple[float, Losses, str]]] = {}
+    active: dict[int, list[Act]] = {}
     hits: list[set[int]] = []
     numbers = {id(link): number for number, link in enumerate(world.links)}
     for fault in faults:
@@ -115,7 +115,7 @@ def _active(world: World, faults: Sequence[Fault]) -> tuple[dict[int, Active], l
         for link in near:
             table = losses(fault.drop, request(world, link))
             if table:
-                active.setdefault(numbers[id(link)], []).append((fault.begin, table, fault.silent))
+                active.setdefault(numbers[id(link)], []).append(Act(fault.begin, table, fault.silent))
                 hit.add(id(link))
     return active, hits  # type: ignore[return-value]
 
@@ -133,9 +133,20 @@ def _missing(world: World, faults: Sequence[Fault], chance: random.Random, look:
     }
     if all(fault.reachable for fault in faults) or chance.random() >= BY_HUB:
         return missing
-    others = [node for node in world.zones if not any(fault.near and node in fault.near for fault in faults)]
-    hub = chance.choice(others or list(world.zones))
+    hub = away_from(world, faults, chance)
     look.notes.append(f"the hub runs on {hub}")
+    return missing | cut_off(world, faults, hub)
+
+
+def away_from(world: World, faults: Sequence[Fault], chance: random.Random) -> str:
+    """Return a node for the hub: one without a fault, if there is one."""
+    others = [node for node in world.zones if not any(fault.near and node in fault.near for fault in faults)]
+    return chance.choice(others or list(world.zones))
+
+
+def cut_off(world: World, faults: Sequence[Fault], hub: str) -> set[int]:
+    """Return the numbers of the states that cannot be fetched from the node `hub`."""
+    missing: set[int] = set()
     for (node, network), number in world.place.items():
         overlay = node != hub and world.overlay("pod" if network == "pod" else "pod-host")
         ask = Packet(hub, node, True, network == "pod", overlay, "ipv4", "tcp", False)
@@ -163,7 +174,7 @@ def _run(
     for number in sorted({*active, *noise}):
         link = world.links[number]
         acts = active.get(number, ())
-        oldest = min((begin for begin, _, _ in acts), default=NOW)
+        oldest = min((act.begin for act in acts), default=NOW)
         count = min(max(4, int((NOW - oldest) / INTERVAL) + 4), chances.BACK)
         run = rounds(chance, link.ago, acts, noise.get(number), count, confirm=confirm)
         source, target = (link.source, link.ends[0]), (link.target, link.ends[1])
@@ -223,7 +234,8 @@ def _unseen(world: World, faults: Sequence[Fault], hits: list[set[int]], paths: 
             look.truths[number] = (name, accepts, False)
 
 
-def _truths(world: World, faults: Sequence[Fault], hits: list[set[int]], look: Look) -> None:
+def add_truths(world: World, faults: Sequence[Fault], hits: list[set[int]], look: Look) -> None:
+    """Add the right findings about `faults` to the look; `hits`: by fault, the links that it affects, by `id`."""
     seen: set[tuple[str, str]] = {(state.node, state.network) for state in look.states}
     for fault, hit in zip(faults, hits, strict=True):
         accepts = list(fault.accept)

@@ -5,6 +5,7 @@ Fault.drop(Packet) ─▶ Losses (per kind of packet and direction) ─▶ round
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,7 +70,18 @@ class Packet(NamedTuple):
 
 Drop = Callable[[Packet], float]  # the probability that a packet is lost
 Losses = Mapping[str, tuple[float, float]]  # by kind: of the request, of the reply
-Active = Sequence[tuple[float, Losses, str]]  # faults of one path: begin, losses, outcome of what gets no answer
+
+
+class Act(NamedTuple):
+    """What one fault does to one path."""
+
+    begin: float
+    losses: Losses
+    silent: str  # the outcome of what gets no answer
+    end: float = math.inf
+
+
+Active = Sequence[Act]  # the faults of one path
 
 
 class Found(NamedTuple):
@@ -104,8 +116,8 @@ def at(active: Active, kind: str, when: float) -> tuple[float, float, str]:
     """Return the losses of both directions at an instant, and the outcome if nothing is answered."""
     request = reply = 0.0
     outcome = "timeout"
-    for begin, table, silent in active:
-        if when >= begin and kind in table:
+    for begin, table, silent, end in active:
+        if begin <= when < end and kind in table:
             one, other = table[kind]
             request, reply = 1 - (1 - request) * (1 - one), 1 - (1 - reply) * (1 - other)
             outcome = silent

@@ -29,7 +29,7 @@ def service_results(
         for probe in PROBES:
             if when > NOW:
                 break
-            result = _one(world, prober, probe, [fault for fault in faults if fault.begin <= when], when, chance)
+            result = one(world, prober, probe, [fault for fault in faults if fault.begin <= when], when, chance)
             if noise and noise.get(back) in ("all", probe):
                 result = Found(when, when + TIMEOUT, "timeout")
             bad = bad or result.outcome != "success" or result.lost > 0
@@ -37,15 +37,16 @@ def service_results(
                 found[probe].append(result)
                 if confirm and result.outcome != "success":
                     later = result.ended + CONFIRMED
-                    again = _one(world, prober, probe, [x for x in faults if x.begin <= later], later, chance)
+                    again = one(world, prober, probe, [x for x in faults if x.begin <= later], later, chance)
                     found[probe].extend([again._replace(confirms=True)] if again.ended <= NOW else [])
             when = result.ended
     return found if bad else None
 
 
-def _one(
+def one(
     world: World, prober: tuple[str, str], probe: str, faults: Sequence[Fault], when: float, chance: random.Random
 ) -> Found:
+    """Return the result of one probe that begins at `when`, while `faults` last."""
     node, _ = prober
     if not _resolved(world, prober, faults, chance):
         return Found(when, when + TIMEOUT, "resolve_error")
