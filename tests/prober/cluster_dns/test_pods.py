@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from smoker_prober.result import Outcome
 from smoker_prober.target import Path as PathTo
 from smoker_prober.target import Target
 from tests.conftest import eventually
-from tests.kube.fake_api import Step, answer, faking, hold, page, watch
+from tests.kube.fake_api import Step, answer, faking, hold, page
 from tests.prober.probes.name_server import answer as dns_answer
 from tests.prober.probes.name_server import serving
 from tests.prober.targets import HOST, Made, settings_of, variables_for
@@ -161,20 +161,34 @@ def test_pods_come_from_the_api_server(tmp_path: Path, records: list[str]) -> No
     assert records == ["INFO DNS pods changed {'service': 'kube-system/kube-dns', 'known': 2}"]
 
 
-def test_a_service_without_pods_is_said_once(tmp_path: Path, records: list[str]) -> None:
+class Listing:
+    """A watch that lists no slice, twice, and then one with a pod."""
+
+    def __init__(self, *_: object, changed: Callable[[Mapping[str, Any]], None], **__: object) -> None:
+        self._changed = changed
+
+    def start(self) -> None:
+        for slices in ({}, {}, {"kube-dns-x": endpoints(slice_of(endpoint("node-1", "coredns-a", "10.0.1.1")))}):
+            self._changed(slices)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def test_a_service_without_pods_is_said_once(
+    tmp_path: Path, records: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where the DNS has another Service, one line names the value to set; a pod that comes later is probed."""
-    added = {"type": "ADDED", "object": slice_of(endpoint("node-1", "coredns-a", "10.0.1.1"))}
-    with faking() as fake:
-        api = fake(page(), watch(added))
-        watched = Watched(tmp_path, api.url)
-        watched.work.start()
-        eventually("the pod is known", lambda: watched.hosts)
-        watched.work.close()
+    monkeypatch.setattr("smoker_prober.cluster_dns.pods.Watch", Listing)
+    watched = Watched(tmp_path, "http://127.0.0.1")
+    watched.work.start()
+    watched.work.close()
     none, *others = records
     assert none.startswith("WARNING no ready DNS pods: ")
     assert "dns.replicas" in none
     assert "kube-system/kube-dns" in none
     assert others == ["INFO DNS pods changed {'service': 'kube-system/kube-dns', 'known': 1}"]
+    assert watched.hosts[-1].keys() == {"dns node-1"}
 
 
 def test_a_new_plan_changes_names_and_pods(tmp_path: Path) -> None:
