@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from heapq import nlargest
 
 from smoker_diagnosis.component import (
     OF_SCOPE,
@@ -17,6 +18,7 @@ from smoker_diagnosis.component import (
 )
 from smoker_diagnosis.evidence import Cell, Mesh, Row
 from smoker_diagnosis.likelihood import ENOUGH, Odds, Table
+from smoker_diagnosis.results import Index
 
 FIRST = 16  # scopes that are always examined
 FAR = 0.25  # a scope below this share of the best gain is not examined
@@ -33,39 +35,46 @@ class Candidate:
     gain: float
 
 
-class Candidates:
-    """Finds components for failing paths, among those of the scopes that `scopes` yields for a path."""
+@dataclass(slots=True)
+class _Failing:
+    """The failing paths of a scope that nothing explains yet."""
 
-    def __init__(self, mesh: Mesh, priors: Priors, scopes: Callable[[Cell], Iterator[Scope]] = scopes_of) -> None:
-        self._mesh, self._priors, self._scopes = mesh, priors, scopes
+    most: float = 0.0  # that a component can gain from them
+    paths: int = 0
+    twice: int = 0  # of these, the ones that failed more than once in a row
+
+
+class Candidates:
+    """Finds components for failing paths, among those of the scopes that `scopes` yields for a path.
+
+    Searches follow one another, and each has a few failures less than the one before. So all is kept by scope, and only
+    the scopes of these failures are looked at again.
+    """
+
+    def __init__(
+        self, mesh: Mesh, priors: Priors, index: Index, scopes: Callable[[Cell], Iterator[Scope]] = scopes_of
+    ) -> None:
+        self._mesh, self._priors, self._index, self._scopes = mesh, priors, index, scopes
         self._left: Mapping[Row, Cell] = {}  # the failures of the search before
         self._odds: Odds | None = None
-        self._kept: dict[Scope, list[Candidate]] = {}  # what that search found, by scope
+        self._failing: dict[Scope, _Failing] = {}
+        self._kept: dict[Scope, list[Candidate]] = {}  # what the search before found, by scope
         self._zones = Counter(mesh.zones.values())
+        self._prices = {
+            kind: priors.of(Component(Scope(kind), layers[0])) for kind, layers in OF_SCOPE.items()
+        }  # the lowest ones
 
     def find(self, left: Mapping[Row, Cell], odds: Odds) -> list[Candidate]:
         """Return the best component of each scope for the failures in `left`, with those close to it; best first."""
-        self._forget(left, odds)
-        worth: dict[Scope, float] = {}
-        paths: Counter[Scope] = Counter()
-        again: set[Scope] = set()  # scopes with a path that failed twice
-        for cell in {key: cell for (key, _), cell in left.items()}.values():
-            most = odds.most(cell)
-            twice = any(failure.streak > 1 for failure in cell.failed.values())
-            for scope in self._scopes(cell):
-                worth[scope] = worth.get(scope, 0.0) + most
-                paths[scope] += 1
-                if twice:
-                    again.add(scope)
+        self._update(left, odds)
+        first = self._first()
         found: list[Candidate] = []
         best, examined = 0.0, 0
-        for number, scope in enumerate(sorted(worth, key=lambda scope: (-worth[scope], scope))):
-            most = worth[scope] - self._priors.of(Component(scope, OF_SCOPE[scope.kind][0]))
-            if most < 0 or (number >= FIRST and most < FAR * best):
+        for scope in sorted(filter(self._possible, self._failing), key=self._rank):
+            failing = self._failing[scope]
+            if scope not in first and failing.most - self._prices[scope.kind] < FAR * best:
                 continue  # at its best it would explain little
-            if paths[scope] < ENOUGH and scope not in again:
-                continue  # a single failure names no place
-            if not enough_paths(self._mesh, scope, paths[scope], self._zones):
+            if not enough_paths(self._mesh, scope, failing.paths, self._zones):
                 continue
             examined += 1
             if examined > MOST_SCOPES:
@@ -73,24 +82,52 @@ class Candidates:
             if scope not in self._kept:
                 self._kept[scope] = self._of_scope(scope, left, odds)
             found += self._kept[scope]
-            best = max(best, max((each.gain for each in found), default=0.0))
+            best = max([best, *(each.gain for each in self._kept[scope])])
         return sorted(found, key=lambda each: (-each.gain, each.component))
 
-    def _forget(self, left: Mapping[Row, Cell], odds: Odds) -> None:
-        """Drop what the search before found for the scopes of failures that are explained, or left, since then."""
+    def _first(self) -> Collection[Scope]:
+        """Return the scopes whose failing paths weigh most."""
+        least = min(nlargest(FIRST, [each.most for each in self._failing.values()]), default=0.0)
+        return sorted((scope for scope, each in self._failing.items() if each.most >= least), key=self._rank)[:FIRST]
+
+    def _rank(self, scope: Scope) -> tuple[float, Scope]:
+        return -self._failing[scope].most, scope
+
+    def _possible(self, scope: Scope) -> bool:
+        """Return whether a component of `scope` could gain anything; a single failure names no place."""
+        failing = self._failing[scope]
+        return failing.most >= self._prices[scope.kind] and (failing.paths >= ENOUGH or failing.twice > 0)
+
+    def _update(self, left: Mapping[Row, Cell], odds: Odds) -> None:
+        """Count the failures that the search before did not have, and take out those that are explained since then."""
         if odds is not self._odds:
-            self._kept.clear()
-        elif self._kept:
-            before = self._left
-            changed = {row[0]: cell for row, cell in before.items() if row not in left}
-            changed |= {row[0]: cell for row, cell in left.items() if row not in before}
-            for cell in changed.values():
-                for scope in self._scopes(cell):
-                    self._kept.pop(scope, None)
+            self._kept, self._failing, self._left = {}, {}, {}
+        before = self._left
+        gone = {row[0]: before[row] for row in before.keys() - left.keys()}
+        come = {row[0]: left[row] for row in left.keys() - before.keys()}
+        now, then = {key for key, _ in left}, {key for key, _ in before}
+        for key, cell in (gone | come).items():
+            more = (key in now) - (key in then)  # paths: -1, 0 or 1
+            most = more * odds.most(cell) if more else 0.0
+            twice = more * any(failure.streak > 1 for failure in cell.failed.values())
+            for scope in self._scopes(cell):
+                self._kept.pop(scope, None)
+                if more:
+                    self._count(scope, most, more, twice)
         self._left, self._odds = left, odds
 
+    def _count(self, scope: Scope, most: float, paths: int, twice: int) -> None:
+        failing = self._failing.get(scope)
+        if failing is None:
+            failing = self._failing[scope] = _Failing()
+        failing.most += most
+        failing.paths += paths
+        failing.twice += twice
+        if not failing.paths:
+            del self._failing[scope]
+
     def _of_scope(self, scope: Scope, left: Mapping[Row, Cell], odds: Odds) -> list[Candidate]:
-        table = Table(self._mesh, scope, left.keys(), odds)
+        table = Table(scope, self._index.of(scope), left.keys(), odds)
         found = []
         for component in table.components():
             gain, enough = table.gain(component)

@@ -117,11 +117,13 @@ def cells_of(mesh: Mesh, scope: Scope) -> Iterator[Cell]:
     elif scope.kind == ALL:
         yield from mesh.cells
     else:
-        yield from (cell for cell in mesh.cells if not cell.local and _of_zones(scope, cell))
+        yield from (
+            cell for cell in mesh.cells if not cell.local and has_zones(scope, cell.source_zone, cell.target_zone)
+        )
 
 
-def _of_zones(scope: Scope, cell: Cell) -> bool:
-    here, there = cell.source_zone, cell.target_zone
+def has_zones(scope: Scope, here: str, there: str) -> bool:
+    """Return whether the paths from the zone `here` to the zone `there` belong to `scope`, which is one of zones."""
     if scope.kind == INSIDE_ZONE:
         return here == there == scope.zones[0]
     if scope.kind == ZONE:

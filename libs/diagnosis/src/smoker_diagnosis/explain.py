@@ -16,6 +16,7 @@ from smoker_diagnosis.candidates import Candidate, Candidates
 from smoker_diagnosis.component import Component, Priors, Scope, scopes_of
 from smoker_diagnosis.evidence import ECHO, LARGE, Cell, Mesh, Row
 from smoker_diagnosis.likelihood import Odds, Rows, Table
+from smoker_diagnosis.results import Index
 from smoker_diagnosis.sets import best_set
 
 BACKGROUND = 5e-4  # share of paths that fail by chance, before anything is known
@@ -63,14 +64,14 @@ class Reach:
         scopes: Callable[[Cell], Iterator[Scope]] = scopes_of,
     ) -> None:
         self._mesh, self._rates = mesh, rates or {}
-        self._priors = Priors(mesh)
+        self._priors, self._index = Priors(mesh), Index(mesh, self._rates)
         self._tables: dict[Scope, Table] = {}
         self._rows: dict[Component, Rows] = {}
         self._bad = {(id(cell), bit): cell for cell in mesh.failing for bit in cell.failing(ECHO | LARGE)}
         for row in explained:
             self._bad.pop(row, None)
         self._expect(self._by_history())
-        self._candidates = Candidates(mesh, self._priors, scopes)
+        self._candidates = Candidates(mesh, self._priors, self._index, scopes)
 
     def explain(self) -> list[Blamed]:
         """Return the best explanation; empty if no component gains anything."""
@@ -164,7 +165,7 @@ class Reach:
         """
         for number, one in enumerate(chosen if len(chosen) > 1 else ()):
             rest = [*chosen[:number], *chosen[number + 1 :]]
-            table = Table(self._mesh, one.scope, self._left(rest), self._odds)
+            table = Table(one.scope, self._index.of(one.scope), self._left(rest), self._odds)
             gains = {each: table.gain(each)[0] - self._price(each) for each in table.components()}
             near = sorted((each for each in gains if each not in rest), key=lambda each: (-gains[each], each))
             chosen[number] = max((one, *near[:REFINED]), key=lambda each: self._score([*rest, each]))
@@ -191,9 +192,10 @@ class Reach:
     def _of(self, component: Component) -> Rows:
         rows = self._rows.get(component)
         if rows is None:
-            table = self._tables.get(component.scope)
+            scope = component.scope
+            table = self._tables.get(scope)
             if table is None:
-                table = self._tables[component.scope] = Table(self._mesh, component.scope, self._bad.keys(), self._odds)
+                table = self._tables[scope] = Table(scope, self._index.of(scope), self._bad.keys(), self._odds)
             rows = self._rows[component] = table.rows(component)
         return rows
 

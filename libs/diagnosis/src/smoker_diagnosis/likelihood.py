@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from smoker_diagnosis.component import MAY, MUST, NO, OF_SCOPE, Component, Scope, cells_of, fails
-from smoker_diagnosis.evidence import ECHO, HTTP, LARGE, TCP, UDP, Cell, Mesh, Row
+from smoker_diagnosis.component import MAY, MUST, NO, OF_SCOPE, Component, Scope, fails
+from smoker_diagnosis.evidence import ECHO, HTTP, LARGE, TCP, UDP, Cell, Row
+from smoker_diagnosis.results import Key, Results
 
 HARD = 0.97  # share of its paths that a broken component fails
 MAYBE = 0.5  # the same for paths that may or may not fail with it
@@ -65,20 +66,6 @@ class Worth(NamedTuple):
     again: dict[int, float]  # for each further failure in a row
 
 
-class Key(NamedTuple):
-    """The properties of a result by which layers, families and probes differ."""
-
-    plane: str
-    local: bool
-    source_in: bool  # whether the source is the scope's node
-    target_in: bool
-    family: str
-    bit: int
-    bad: bool
-    rate: float  # of packets that the path loses
-    probes: int  # bits of the small probes of the same path: the failing ones of a failing result, else the known ones
-
-
 @dataclass(slots=True)
 class Sum:
     """The numbers of results with the same key that are evidence for and against a component."""
@@ -109,47 +96,23 @@ class Rows:
 class Table:
     """The results of a scope: failures that nothing else explains yet, and successes since these began."""
 
-    def __init__(self, mesh: Mesh, scope: Scope, left: Collection[Row], odds: Odds) -> None:
-        self._scope, self._left, self._odds = scope, left, odds
-        self._cells = list(cells_of(mesh, scope))
-        self._began = self._beginning()
+    def __init__(self, scope: Scope, results: Sequence[Results], left: Collection[Row], odds: Odds) -> None:
+        self._scope, self._odds = scope, odds
         self._sums: dict[Key, Sum] = {}
-        self._count()
+        failing = [(key, cell) for each in results for key, cell in each.failing if (id(cell), key.bit) in left]
+        for key, cell in failing:
+            self._sum(key).fail(cell, key.bit)
+        began = _began(sorted(cell.failing_for(key.bit) for key, cell in failing))
+        for each in results:  # a success from before the fault is no evidence
+            for key, good in each.worked(began + TOGETHER):
+                if good:
+                    self._sum(key).good += good
 
-    def _beginning(self) -> float:
-        """Return the seconds since the fault began."""
-        ages = sorted(
-            cell.failing_for(bit)
-            for cell in self._cells
-            if cell.bad
-            for bit in cell.failing(ECHO | LARGE)
-            if (id(cell), bit) in self._left
-        )
-        return ages[math.ceil(OLDER * (len(ages) - 1))] if ages else 0.0
-
-    def _count(self) -> None:
-        """Count the results by key: there are thousands of results and few keys."""
-        nodes, rates, sums = self._scope.nodes, self._odds.rates, self._sums
-        node = nodes[0] if len(nodes) == 1 else ""
-        for cell in self._cells:
-            ends = (cell.plane, cell.local, cell.source == node, cell.target == node, cell.family)
-            rate = rates.get(id(cell), 0.0) if rates else 0.0
-            since = cell.now.instant - self._began - TOGETHER  # a success from before the fault is no evidence
-            known = cell.known & (ECHO | LARGE)
-            while known:
-                bit = known & -known
-                known ^= bit
-                bad = bool(cell.bad & bit)
-                if ((id(cell), bit) not in self._left) if bad else cell.at(bit) < since:
-                    continue
-                key = Key(*ends, bit, bad, rate, (cell.bad if bad else cell.known) & ECHO)
-                found = sums.get(key)
-                if found is None:
-                    found = sums[key] = Sum()
-                if bad:
-                    found.fail(cell, bit)
-                else:
-                    found.good += 1
+    def _sum(self, key: Key) -> Sum:
+        found = self._sums.get(key)
+        if found is None:
+            found = self._sums[key] = Sum()
+        return found
 
     def components(self) -> Iterator[Component]:
         """Yield the components of this scope that the failures suggest."""
@@ -196,6 +159,11 @@ class Table:
             for cell in each.failing:
                 found[id(cell), bit] = fails + _again(cell.failed[bit].streak) * again
         return Rows(found, against)
+
+
+def _began(ages: Sequence[float]) -> float:
+    """Return the seconds since the fault began. `ages`: of its failures, in order."""
+    return ages[math.ceil(OLDER * (len(ages) - 1))] if ages else 0.0
 
 
 def _again(streak: int) -> int:

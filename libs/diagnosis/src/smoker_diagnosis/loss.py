@@ -26,6 +26,7 @@ from smoker_diagnosis.component import (
     Scope,
     cells_of,
     fails,
+    narrow_scopes_of,
     scopes_of,
     wide_scopes_of,
 )
@@ -161,10 +162,13 @@ def _scored(
 ) -> Iterator[_Scored]:
     """Yield the components that may lose packets, with their gain."""
     best = 0.0
-    bounds = _bounds(mesh, out, background, kinds)
+    bounds = {
+        scope: most
+        for scope, most in _bounds(mesh, out, background, kinds).items()
+        if most - priors.of(Component(scope, OVERLAY)) >= GAIN
+    }
     for scope in sorted(bounds, key=lambda each: (-bounds[each], each)):
-        most = bounds[scope] - priors.of(Component(scope, OVERLAY))
-        if most < GAIN or most < best - FAR:
+        if bounds[scope] - priors.of(Component(scope, OVERLAY)) < best - FAR:
             continue
         cells = [cell for cell in cells_of(mesh, scope) if cell.sent and not cell.local and id(cell) not in out]
         families = {cell.family for cell in cells}
@@ -191,17 +195,28 @@ def _bounds(mesh: Mesh, out: Collection[int], background: float, kinds: frozense
     """Return the highest gain of each scope from its lossy paths."""
     bounds: dict[Scope, float] = {}
     paths = Counter[Scope]()
-    for cell in mesh.losing:
-        if id(cell) in out:
-            continue
-        most = _worth(cell, max(cell.lost / cell.sent, LEAST), background)
-        if most > 0:
-            for scope in (wide_scopes_of if kinds <= WIDE else scopes_of)(cell):
-                if scope.kind in kinds:
-                    bounds[scope] = bounds.get(scope, 0.0) + most
-                    paths[scope] += 1
+    for cell, gains in _between(mesh, out, background):
+        most, many = sum(gains), len(gains)
+        for scope in (wide_scopes_of if kinds <= WIDE else narrow_scopes_of if kinds <= SMALL else scopes_of)(cell):
+            if scope.kind in kinds:
+                bounds[scope] = bounds.get(scope, 0.0) + most
+                paths[scope] += many
     sizes = Counter(mesh.zones.values())
     return {scope: most for scope, most in bounds.items() if enough_paths(mesh, scope, paths[scope], sizes)}
+
+
+def _between(mesh: Mesh, out: Collection[int], background: float) -> Iterable[tuple[Cell, list[float]]]:
+    """Return one path of each source and target between which packets are lost, and the highest gain of each path.
+
+    Such paths have the same scopes, so a loss of everything needs no sum for each path and scope.
+    """
+    found: dict[tuple[str, str], tuple[Cell, list[float]]] = {}
+    for cell in mesh.losing:
+        if id(cell) not in out:
+            most = _worth(cell, max(cell.lost / cell.sent, LEAST), background)
+            if most > 0:
+                found.setdefault((cell.source, cell.target), (cell, []))[1].append(most)
+    return found.values()
 
 
 def _lossy(scored: Sequence[_Scored]) -> Lossy:
