@@ -7,6 +7,7 @@ from pathlib import Path
 
 from smoker_diagnosis import text
 from tests.diagnosis.mesh import Cluster, nodes
+from tests.diagnosis.test_traces import trace
 from tests.hub.stand_ins import ManualClock, hub_of, probers
 from tests.hub.test_hub import become
 
@@ -31,7 +32,7 @@ def sample(document: str, first: str) -> list[str]:
 
 
 def test_the_samples_in_the_documents_match_the_output(records: list[str]) -> None:
-    """The hub's log of a fault that opens and closes, and what `once --mesh` prints of the same finding."""
+    """The hub's log of a fault that opens, is traced and closes, and what `once --mesh` prints of the same finding."""
     clock = ManualClock()
     with probers(overlay_dead().states()) as found:
         hub = hub_of(found, clock, cluster="")
@@ -39,6 +40,10 @@ def test_the_samples_in_the_documents_match_the_output(records: list[str]) -> No
         hub.look()
         (incident,) = hub.incidents.open
         opened = text.lines(incident.finding)
+        traced = overlay_dead()
+        trace(traced, lambda link: link.plane == "pod" and link.touches(DEAD), 1, "10.244.1.1")
+        become(found, traced)
+        hub.look()
         become(found, Cluster(nodes(3)))
         for _ in range(3):
             clock.instant += 5.0
