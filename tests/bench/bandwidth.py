@@ -39,8 +39,9 @@ inside ip link set there up
 burst=$(( RATE * 250 > 32000 ? RATE * 250 : 32000 ))
 tc qdisc add dev here root tbf rate ${RATE}mbit burst $burst latency ${QUEUE}ms
 inside tc qdisc add dev there root tbf rate ${RATE}mbit burst $burst latency ${QUEUE}ms
-inside "$PYTHON" -m tests.bench.bandwidth_end serve $THERE &
-inside iperf3 -s -B $THERE >/dev/null &
+net=/proc/$other/ns/net  # no function below: in the background it would be a shell, whose end leaves its child alive
+nsenter --net=$net "$PYTHON" -m tests.bench.bandwidth_end serve $THERE >/dev/null &
+nsenter --net=$net iperf3 -s -B $THERE >/dev/null &
 until (exec 3<>/dev/tcp/$THERE/$PORT) 2>/dev/null; do sleep 0.1; done
 "$PYTHON" -m tests.bench.bandwidth_end measure $THERE $TRANSFERS
 """
