@@ -1,6 +1,8 @@
 """On the current cluster: measure how soon an installation and its mesh are complete, and what the pods cost at rest.
 
-python -m tests.bench.cluster [--interval 5]    (E2E_LOAD loads the images, as for `make e2e`)
+python -m tests.bench.cluster [--interval 5] [--case "mesh, all probes"]
+
+E2E_LOAD loads the images, as for `make e2e`.
 """
 
 from __future__ import annotations
@@ -11,11 +13,14 @@ import os
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
+from smoker_prober.config.api_server import CA
 from tests.bench import table
 from tests.chart import helm_binary
 from tests.e2e import cluster
+from tests.e2e.health import health_server
 from tests.e2e.release import Release, loaded_images
 
 SETTLED, REST = 30, 60  # seconds before the prober counts as at rest, and over which it is looked at
@@ -41,6 +46,15 @@ CASES: dict[str, dict[str, object]] = {
     "mesh, TCP, UDP": TCP_AND_UDP,
     "mesh, no trains": {"prober.udpPackets": 0},
     "mesh": {},
+}
+#: Targets of every other kind: those that the cluster answers by itself, and a gRPC server on a node.
+ALL_PROBES = "mesh, all probes"
+TARGETS = {
+    "page": {"url": "http://smoker-server:8082/"},
+    "chat": {"url": "ws://smoker-server:8082/ws"},
+    "api": {"probe": "tls", "host": "kubernetes.default.svc", "tls": {"ca": CA}},
+    "names": {"url": "dns:///kubernetes.default.svc.cluster.local?type=A&transport=tcp"},
+    "open": {"probe": "connect", "host": "kubernetes.default.svc", "port": 443},
 }
 
 
@@ -86,7 +100,9 @@ def measure(chosen: dict[str, object], helm: str) -> list[str]:
         installed = time.monotonic()
         if chosen.get("mesh.enabled", True):  # it ends as soon as every path has an answer
             once = ("smoker-prober", "once", "--mesh", "smoker-prober:9464")
-            release.namespace.kubectl("exec", "daemonset/smoker-prober", "--", *once, seconds=120)
+            ask = partial(release.namespace.kubectl, "exec", "daemonset/smoker-prober", "--", *once, seconds=120)
+            # A prober that starts before an echo does has failures, which a long interval keeps for a while.
+            cluster.eventually("every path works", 120, ask)
         whole = time.monotonic()
         pods, hubs = (
             {pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in release.pods(name)}
@@ -115,17 +131,21 @@ def main() -> int:
     """Run the bench."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--interval", default="5", help="seconds from one round to the next (5)")
-    parser.add_argument("--case", action="append", choices=list(CASES), help="measure this one alone; can be repeated")
+    parser.add_argument("--peers", type=int, default=0, help="that each prober probes (0: all)")
+    parser.add_argument("--case", action="append", choices=[*CASES, ALL_PROBES], help="this alone; can be repeated")
     options = parser.parse_args()
     interval = float(options.interval)
     helm = helm_binary.helm(helm_binary.MAJORS[0])
     images, rows = loaded_images(), []
-    for what, changed in CASES.items():
-        if what not in (options.case or CASES):
-            continue
-        chosen: dict[str, object] = {"prober.intervalSeconds": interval, "mesh.peers": 0, **changed, **images}
-        rows.append([what, "", *measure(chosen, helm)])
     nodes = cluster.nodes()
+    base: dict[str, object] = {"prober.intervalSeconds": interval, "mesh.peers": options.peers, **images}
+    for what, changed in CASES.items():
+        if what in (options.case or CASES):
+            rows.append([what, "", *measure(base | changed, helm)])
+    if ALL_PROBES in (options.case or ()):  # needs E2E_FAULTS, to run a server on a node
+        with health_server(min(nodes)) as health:
+            targets = TARGETS | {"orders": {"url": health.url}}
+            rows.append([ALL_PROBES, "", *measure(base | {"prober.targets": targets, "bandwidth.enabled": True}, helm)])
     cluster.await_end()
     print(f"machine load {os.getloadavg()[0]:.1f}; {len(nodes)} nodes, all on this machine if it is a local cluster")
     print(table.render(f"A prober in a cluster, a round every {interval:g} s; medians of its probers", HEADER, rows))
