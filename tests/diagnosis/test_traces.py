@@ -57,6 +57,30 @@ def test_a_trace_without_hops_adds_no_sentence(hop: int, address: str, *, reache
     assert sentences(cluster.findings()) == []
 
 
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (["10.0.0.1", "10.0.0.2", "10.0.0.3"], "when that path worked, 10.0.0.2, 10.0.0.3 came next"),
+        (["*", "10.0.0.2"], "when that path worked, 10.0.0.2 came next"),
+        (["10.0.0.1"], "no hop beyond it answered when that path worked, either"),
+        (["10.0.0.9", "10.0.0.2"], "when that path worked, the hops were 10.0.0.9, 10.0.0.2"),
+        ([], ""),
+    ],
+)
+def test_the_difference_to_a_trace_while_the_path_worked(before: list[str], said: str) -> None:
+    """The sentence says what came next, that nothing did, or that the route was another one."""
+    cluster = Cluster(nodes(5)).fail(dead)
+    traced = Traced(AT - 10.0, 1, "10.0.0.1", hops=["10.0.0.1"], before=before)
+    for link, states in cluster.paths.items():
+        if dead(link) and link.target == "node-3":
+            # One path alone knows its hops from before: the sentence is about that one.
+            known = traced if link.source == "node-2" else msgspec.structs.replace(traced, before=[])
+            states["tcp"] = msgspec.structs.replace(states["tcp"], traced=known)
+    source = "node-2" if before else "node-1"
+    end = f"; {said}" if said else ""
+    assert sentences(cluster.findings()) == [f"{WORDS}10.0.0.1, hop 1 from {source} to node-3 and on 3 more paths{end}"]
+
+
 def test_a_path_that_works_again_has_no_trace() -> None:
     """What an earlier look knew of a trace is gone with the failure."""
     cluster, kept = Cluster(nodes(5)).fail(dead), Evidence()

@@ -1,4 +1,7 @@
-"""Two probers with real routers between them: the last hop that answers is in the state, and in what `once` prints."""
+"""Two probers with real routers between them: the last hop that answers is in the state, and in what `once` prints.
+
+So are the hops behind it that answered while the path worked.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from tests.netns import CHAINED, Chain, chain
 ADMIN = "9464"
 PORTS = {"PEER_TCP_PORT": "18080", "PEER_UDP_PORT": "18081", "PEER_HTTP_PORT": "18082", "PEER_STAMP_PORT": "18062"}
 QUICK = {"TEST_INTERVAL": "1", "TEST_TIMEOUT": "0.5", "PROBES": "udp", "UDP_PACKETS": "0", "MTU_INTERVAL": "0"}
+QUICK["LOG_LEVEL"] = "DEBUG"
 NEAR, BROKEN, FAR = 0, 2, 3  # namespaces: two ends, and the router that drops
 PATIENCE = 60.0  # seconds
 
@@ -50,7 +54,7 @@ def to_peer(made: Chain) -> list[tuple[str, str]]:
 
 @CHAINED
 def test_a_finding_names_the_last_hop_that_answers(tmp_path: Path) -> None:
-    """While the path works there is no trace. Once a router drops all datagrams, it is the last hop in the evidence."""
+    """While the path works its state has no trace. A router that drops datagrams is the last hop in the evidence."""
     with chain(4) as made:
         router = made.address(BROKEN, six=True)
         one, two = (f"[{each}]:{ADMIN}" for each in ("fd00:213:1::1", made.address(FAR, six=True)))
@@ -59,9 +63,13 @@ def test_a_finding_names_the_last_hop_that_answers(tmp_path: Path) -> None:
             prober(made, FAR, tmp_path, "node-2", f"node-1={one}"),
         ):
             eventually("the path works", lambda: to_peer(made) == [("success", "")])
+            log = tmp_path / "node-1.log"
+            eventually("its hops are known", lambda: "a path that works was traced" in log.read_text())
             made.must(BROKEN, "ip6tables", "-A", "FORWARD", "-p", "udp", "-j", "DROP")
             eventually("a trace follows", lambda: to_peer(made) == [("timeout", router)])
             ask = [sys.executable, "-m", "smoker_prober", "once", "--mesh", two, "--mesh", f"127.0.0.1:{ADMIN}"]
             said = made.run(NEAR, "env", "SERVER_HOST=127.0.0.1", "PROBES=udp", *ask).stdout
-    assert f"evidence: last hop that answers: {router}, hop 2 from node-1 to node-2" in said
-    assert "[TRACE] FAILED error=timeout hop=2" in (tmp_path / "node-1.log").read_text()
+    far = made.address(FAR, six=True)
+    end = f"hop 2 from node-1 to node-2; when that path worked, {far} came next"
+    assert f"evidence: last hop that answers: {router}, {end}" in said
+    assert "[TRACE] FAILED error=timeout hop=2" in log.read_text()

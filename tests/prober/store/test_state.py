@@ -384,9 +384,10 @@ def test_a_trace_stays_until_the_path_works() -> None:
     assert not state.lasts(failure)
     state.keep(failure)
     assert state.lasts(failure)
-    hops = trace.Details((trace.Hop("10.0.0.1", 0.001), trace.Hop()))
+    before = ("10.0.0.1", "*", "10.0.0.3")
+    hops = trace.Details((trace.Hop("10.0.0.1", 0.001), trace.Hop()), before=before)
     state.follow(failure, made(Outcome.TIMEOUT, "trace", 995.0, details=hops))
-    expected = Traced(995.0, 1, "10.0.0.1")
+    expected = Traced(995.0, 1, "10.0.0.1", hops=["10.0.0.1"], before=["10.0.0.1", "*", "10.0.0.3"])
     assert [path.traced for path in read(state).paths] == [expected]
     state.keep(made(Outcome.TIMEOUT, began=1020.0))
     assert [path.traced for path in read(state).paths] == [expected]

@@ -60,6 +60,8 @@ class Traced(msgspec.Struct, frozen=True, array_like=True, gc=False):
     hop: int = 0  # the last hop that answers, from 1; 0: none does
     address: str = ""  # of that hop
     reached: bool = False  # whether the target answered
+    hops: list[str] = []  # the address of each up to the last that answers; `*`: it does not
+    before: list[str] = []  # the same of the last trace while the path worked; empty: not known
 
 
 class KeptFlow(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -12,6 +12,7 @@ from smoker_diagnosis.evidence import Cell
 from smoker_diagnosis.state import Traced
 
 SHOWN = 3  # routers
+SILENT = "*"  # in place of the address of a hop that does not answer
 
 
 class LastHop(msgspec.Struct, frozen=True):
@@ -22,6 +23,14 @@ class LastHop(msgspec.Struct, frozen=True):
     source: str  # of the first of these paths
     target: str
     paths: int
+    hops: tuple[str, ...] = ()  # of the first of these paths, up to the last that answers; `*`: one that does not
+    before: tuple[str, ...] = ()  # the same while that path worked; empty: not known
+
+    @property
+    def same_route(self) -> bool:
+        """Return whether the packets took the hops that they took while the path worked, as far as they come."""
+        pairs = zip(self.hops, self.before, strict=False)
+        return len(self.before) >= len(self.hops) and all(SILENT in pair or pair[0] == pair[1] for pair in pairs)
 
 
 def of_cells(cells: Iterable[Cell]) -> tuple[LastHop, ...]:
@@ -31,9 +40,14 @@ def of_cells(cells: Iterable[Cell]) -> tuple[LastHop, ...]:
 
 def last_hops(traces: Iterable[tuple[str, str, Traced | None]]) -> tuple[LastHop, ...]:
     """Return the last hops of these traces, given with source and target; that of the most paths first."""
-    of: dict[tuple[int, str], list[tuple[str, str]]] = {}
+    of: dict[tuple[int, str], list[tuple[str, str, Traced]]] = {}
     for source, target, traced in traces:
         if traced is not None and traced.hop and not traced.reached:
-            of.setdefault((traced.hop, traced.address), []).append((source, target))
-    found = [LastHop(address, hop, *min(paths), len(paths)) for (hop, address), paths in of.items()]
+            of.setdefault((traced.hop, traced.address), []).append((source, target, traced))
+    found = []
+    for (hop, address), paths in of.items():
+        # The one whose hops are known from before says most.
+        source, target, traced = min(paths, key=lambda each: (not each[2].before, each[0], each[1]))
+        hops = tuple(traced.hops), tuple(traced.before)
+        found.append(LastHop(address, hop, source, target, len(paths), *hops))
     return tuple(sorted(found, key=lambda each: (-each.paths, each.hop, each.address))[:SHOWN])

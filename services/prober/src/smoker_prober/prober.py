@@ -19,6 +19,7 @@ from smoker_prober.probes import run
 from smoker_prober.probes.followups import ON_FAILURE
 from smoker_prober.probes.followups.apart import Apart
 from smoker_prober.probes.followups.confirm import Confirmations
+from smoker_prober.probes.followups.good_trace import GoodTraces
 from smoker_prober.result import Result
 from smoker_prober.schedule import Schedule
 from smoker_prober.settings import Settings
@@ -54,7 +55,7 @@ class Prober:
         self._log = Log(plan.latency)
         self._sinks: tuple[Sink, ...] = (self._log, metrics, store)
         self._confirmations = Confirmations(plan.interval)
-        self._apart = Apart()
+        self._apart, self._good = Apart(), GoodTraces()
         self._hosts: Hosts = {}
         self._rounds: dict[str, Callable[[], None]] = {}
         self._fixed, self._peers = dict(fixed), dict[str, tuple[Target, ...]]()
@@ -103,6 +104,8 @@ class Prober:
                 sink.forget(*key)
             for key in now:
                 sink.expect(*key)
+        for path in {path for _probe, path in before} - {path for _probe, path in now}:
+            self._good.forget(path)
         self._schedule.set(self._rounds, _intervals(hosts))
 
     def _round(self, name: str, targets: tuple[Target, ...], *, new: bool) -> Callable[[], None]:
@@ -118,6 +121,8 @@ class Prober:
                     return  # the peer left meanwhile: a failure since then is no fault
                 if result.outcome.ok or not quiet:
                     self._keep(result)
+                    if result.outcome.ok:
+                        self._good.worked(result, self._never)
                     if self._store.fresh_failure(result):
                         self._confirmations.later(partial(self._confirm, name, one_round, result))
                     self._after_failure(name, one_round, result)
@@ -148,6 +153,8 @@ class Prober:
 
     def _after_failure(self, name: str, one_round: Callable[[], None], result: Result) -> None:
         """Begin what follows a failure, kept already, that lasts and says that packets are lost."""
+        if not result.outcome.ok:
+            self._good.failed(result.target.path)
         for options in result.target.on_failure if self._store.lasts(result) else ():
             followup = partial(ON_FAILURE[type(options)], options, result, never=self._never)
             self._apart.later(
@@ -161,6 +168,7 @@ class Prober:
         found = followup() if self._schedule.has(name, one_round) else None
         if found is None or not self._schedule.has(name, one_round):
             return
+        found = self._good.beside(found)
         self._log.keep(found)
         self._store.follow(failed, found)
 
@@ -172,6 +180,7 @@ class Prober:
         """Begin no more probes."""
         self._confirmations.close()
         self._apart.close()
+        self._good.close()
         self._schedule.close()
 
     close = retire

@@ -118,7 +118,19 @@ def last_hops(finding: Finding) -> Iterator[str]:
 def _last_hop(last: LastHop) -> str:
     more = last.paths - 1
     others = f" and on {more} more {verb(more, 'path', 'paths')}" if more else ""
-    return f"last hop that answers: {last.address}, hop {last.hop} from {last.source} to {last.target}{others}"
+    place = f"hop {last.hop} from {last.source} to {last.target}{others}"
+    return f"last hop that answers: {last.address}, {place}{_before(last)}"
+
+
+def _before(last: LastHop) -> str:
+    """Return what was different while the path worked."""
+    if not last.before:
+        return ""
+    if not last.same_route:
+        return f"; when that path worked, the hops were {', '.join(last.before)}"
+    if len(last.before) == len(last.hops):
+        return "; no hop beyond it answered when that path worked, either"
+    return f"; when that path worked, {', '.join(last.before[len(last.hops) :])} came next"
 
 
 def _path(seen: Seen) -> str:

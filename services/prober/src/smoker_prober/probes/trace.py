@@ -36,6 +36,12 @@ class Details(AnyDetails):
 
     hops: tuple[Hop, ...] = ()
     reached: bool = False
+    before: tuple[str, ...] = ()  # addresses of the hops while the path worked, where they are known
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Return the address of each hop up to the last that answers; `*` for one that does not."""
+        return tuple(hop.address or SILENT for hop in self.hops[: self.last])
 
     @property
     def last(self) -> int:
@@ -50,9 +56,10 @@ class Details(AnyDetails):
 
     @property
     def fields(self) -> dict[str, Any]:
-        """Return the hops as text, the number of the last one that answers, and its address."""
-        hops = {"hops": ", ".join(map(str, self.hops))}
-        return self.of_failure | hops if self.last else {}
+        """Return the hops as text, now and before, the number of the last one that answers, and its address."""
+        found: dict[str, Any] = {"hops": ", ".join(map(str, self.hops))} if self.last else {}
+        found |= {"hops_before": ", ".join(self.before)} if self.before else {}
+        return self.of_failure | found
 
     @property
     def of_success(self) -> dict[str, Any]:

@@ -216,9 +216,10 @@ class States:
         kept = self._kept.get(key)
         if kept is None or not kept.streak or not isinstance(found.details, Trace):
             return
-        last = found.details.last
-        address = found.details.hops[last - 1].address if last else ""
-        kept.traced = Traced(round(found.began, 3), last, address, found.details.reached)
+        trace, last = found.details, found.details.last
+        address = trace.hops[last - 1].address if last else ""
+        hops, before = list(trace.addresses), list(trace.before)
+        kept.traced = Traced(round(found.began, 3), last, address, trace.reached, hops, before)
         self._paths[key] = msgspec.structs.replace(self._paths[key], traced=kept.traced)
         self._changes += 1
 

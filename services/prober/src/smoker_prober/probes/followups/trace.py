@@ -24,6 +24,10 @@ def run(options: Options, failed: Result, *, never: Collection[int]) -> Result |
     """Return the trace after `failed`; None where it would say nothing."""
     if failed.outcome not in LOST or failed.connected or not failed.address:
         return None
-    path = failed.target.path
-    target = Target("trace", failed.address, options.port, path)
-    return base.run(trace.probe, target, failed.source, LONGEST, never={*never, options.port})
+    return of(options, failed, never=never)
+
+
+def of(options: Options, result: Result, *, never: Collection[int]) -> Result:
+    """Return the trace of the path of `result`, to the address that its probe asked."""
+    target = Target("trace", result.address, options.port, result.target.path)
+    return base.run(trace.probe, target, result.source, LONGEST, never={*never, options.port})
