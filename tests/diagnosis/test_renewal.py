@@ -9,6 +9,7 @@ from smoker_diagnosis import part
 from smoker_diagnosis.diagnose import diagnose
 from smoker_diagnosis.evidence import TCP, Cell, Prober
 from smoker_diagnosis.gather import Evidence
+from smoker_diagnosis.read import read as read_path
 from smoker_diagnosis.state import PathState, State, decode, encode
 from tests.bench.diagnosis.faults import KINDS
 from tests.bench.diagnosis.run import Case, look_at
@@ -42,13 +43,11 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """The paths that a look reads: source and target of each, in its order."""
     of: list[tuple[str, str]] = []
 
-    add = part._add
+    def note(cell: Cell, path: PathState, place: int, lasts: float, *, starved: bool) -> None:
+        of.append((cell.source, path.target))
+        read_path(cell, path, place, lasts, starved=starved)
 
-    def note(cell: Cell, path: PathState, place: int, its: part.Part) -> None:
-        of.append((its.state.node, path.target))
-        add(cell, path, place, its)
-
-    monkeypatch.setattr("smoker_diagnosis.part._add", note)
+    monkeypatch.setattr("smoker_diagnosis.part.read", note)
     return of
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from smoker_diagnosis.dead import dead_cells
 from smoker_diagnosis.evidence import Cell, Mesh
 from smoker_diagnosis.explain import Blamed
-from smoker_diagnosis.loss import Lossy, dead_cells, find_loss, rates_of
+from smoker_diagnosis.loss import Lossy, find_loss, rates_of
 from smoker_diagnosis.services import Service, find_services
 from smoker_diagnosis.wide import explained
 

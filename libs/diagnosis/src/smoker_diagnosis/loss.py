@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from smoker_diagnosis.candidates import enough_paths
 from smoker_diagnosis.component import (
@@ -30,15 +29,12 @@ from smoker_diagnosis.component import (
     scopes_of,
     wide_scopes_of,
 )
-from smoker_diagnosis.evidence import UDP, Cell, Mesh
-from smoker_diagnosis.explain import Blamed
+from smoker_diagnosis.evidence import Cell, Mesh
+from smoker_diagnosis.worth import worth
 
 BACKGROUND = 2e-3  # share of the paths that lose packets by chance, before anything is known
 WEIGHT_OF_PRIOR = 200  # weight of this guess, in paths
 LEAST = 0.01  # a lower rate of loss is not reported
-BURST = 3  # packets that are lost together by chance
-MOST_A_PATH = 11.0  # most gain of a component from one path
-LEAST_A_PATH = -3.5
 MOST_BACKGROUND = 0.2
 WINDOW = 3  # trains of a path that are counted
 FEW = 8  # paths of a component; with fewer the loss may be chance
@@ -52,10 +48,8 @@ SMALL = frozenset({NODE, PAIR})
 WIDE = frozenset({ZONE, ZONE_PAIR, INSIDE_ZONE, ALL})
 SCOPES = SMALL | WIDE
 MANY = 4000  # lossy paths from which wide components are searched first
-CLEAR = 3  # packets lost in trains from which a path counts as lossy rather than dead
 DILUTED = 3.0  # rounds that are counted; the loss may be in one of them
 MOST_RATE = 0.9
-SLACK = 1.0  # seconds from a train that a fault met to the first probe that failed: no two probes begin together
 HEAVY = 0.2  # rate from which look-ups and Service probes also fail at times
 
 
@@ -78,32 +72,6 @@ class _Scored:
     score: float
     rate: float
     cells: list[Cell]
-
-
-def dead_cells(mesh: Mesh, blamed: Iterable[Blamed]) -> set[int]:
-    """Return the identities of the paths whose UDP a hard fault explains: their packets are no evidence of loss."""
-    found: set[int] = set()
-    for each in blamed:
-        of_udp = {key for key, bit in each.rows if bit == UDP}
-        lost = sum(cell.lost for cell in mesh.losing if id(cell) in of_udp)
-        if lost < CLEAR:
-            found |= of_udp
-        if of_udp:
-            found.update(_under_way(mesh, each))
-    return found
-
-
-def _under_way(mesh: Mesh, blamed: Blamed) -> Iterator[int]:
-    """Yield the paths within a hard fault that it has met with a train under way, and that were not probed since.
-
-    Until their next round nobody knows whether they lose some packets or all.
-    """
-    component = blamed.component
-    bad = [cell for cell in mesh.failing if any((id(cell), bit) in blamed.rows for bit in cell.failing(component.bits))]
-    began = max((cell.failing_for(bit) for cell in bad for bit in cell.failing(component.bits)), default=0.0)
-    for cell in mesh.losing:
-        if not cell.bad & UDP and cell.age(UDP) > began - SLACK and component.scope in scopes_of(cell):
-            yield id(cell)
 
 
 def find_loss(mesh: Mesh, dead: Collection[int]) -> list[Lossy]:
@@ -181,10 +149,10 @@ def _scored(
                 members = [cell for cell in cells if _loses(component, cell) == MUST]
                 rate = _rate(members)
                 if rate >= LEAST:
-                    score = sum(_worth(cell, rate, background) for cell in members)
+                    score = sum(worth(cell, rate, background) for cell in members)
                     # A loss on a path that may cross the overlay, if only in one direction, is evidence for it.
                     maybe = [cell for cell in cells if cell.lost and _loses(component, cell) == MAY]
-                    score += sum(max(_worth(cell, rate / 2, background), 0.0) for cell in maybe)
+                    score += sum(max(worth(cell, rate / 2, background), 0.0) for cell in maybe)
                     members += maybe
                     score -= priors.of(component)
                     best = max(best, score)
@@ -213,7 +181,7 @@ def _between(mesh: Mesh, out: Collection[int], background: float) -> Iterable[tu
     found: dict[tuple[str, str], tuple[Cell, list[float]]] = {}
     for cell in mesh.losing:
         if id(cell) not in out:
-            most = _worth(cell, max(cell.lost / cell.sent, LEAST), background)
+            most = worth(cell, max(cell.lost / cell.sent, LEAST), background)
             if most > 0:
                 found.setdefault((cell.source, cell.target), (cell, []))[1].append(most)
     return found.values()
@@ -251,22 +219,6 @@ def _rate(cells: Iterable[Cell]) -> float:
         sent += cell.sent
         lost += cell.lost
     return lost / sent if sent else 0.0
-
-
-def _worth(cell: Cell, rate: float, background: float) -> float:
-    """Return how much likelier the losses of `cell` are at `rate` than by chance, as a logarithm.
-
-    At a rate they are binomial. By chance a path loses a few packets at once, and rarely.
-    """
-    return _worth_of(cell.sent, cell.lost, min(rate, 0.99), background)
-
-
-@lru_cache(maxsize=4096)
-def _worth_of(sent: int, lost: int, rate: float, background: float) -> float:
-    ways = math.lgamma(sent + 1) - math.lgamma(lost + 1) - math.lgamma(sent - lost + 1)
-    at_rate = ways + lost * math.log(rate) + (sent - lost) * math.log(1 - rate)
-    by_chance = -(-lost // BURST) * math.log(background) if lost else math.log(1 - background)
-    return min(max(at_rate - by_chance, LEAST_A_PATH), MOST_A_PATH)
 
 
 def rates_of(mesh: Mesh, lossy: Iterable[Lossy]) -> dict[int, float]:

@@ -44,7 +44,7 @@ def other_paths(old: State, new: State) -> Iterator[int]:
 def goes_on(old: PathState, new: PathState) -> bool:
     """Return whether a path that worked still works, and differs in nothing but instants, times and a longer history.
 
-    It compares all that `part.py` reads of a path that works. Words are compared as objects, which is faster: `decode`
+    It compares all that `read.py` reads of a path that works. Words are compared as objects, which is faster: `decode`
     makes one object of equal ones. A path for which this returns False is only read again.
     """
     return (

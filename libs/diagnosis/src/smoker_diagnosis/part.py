@@ -8,32 +8,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from smoker_diagnosis.evidence import (
-    BITS,
-    DNS,
-    HOST,
-    LARGE,
-    LOCAL_ERROR,
-    MTU,
-    POD,
-    RESOLVE,
-    UDP,
-    Cell,
-    Failure,
-    Now,
-    Other,
-    Places,
-    Prober,
-)
+from smoker_diagnosis.evidence import BITS, HOST, POD, Cell, Now, Other, Prober
 from smoker_diagnosis.news import goes_on, other_paths, same_place, same_prober
+from smoker_diagnosis.read import FLAPS, counts, read, read_look_ups
 from smoker_diagnosis.state import PEER, RESOLVER, SERVICE, PathState, State
 
 ROUNDS = 3  # a result older than this many intervals is outdated
 TIMEOUTS = 3  # probes of one round that may come before it
-FLAPS = 4  # short streaks of failures in its history from which a path is unsteady,
-OFTEN = 0.1  # if they are this share of its results
 PROBERS = 16_384  # that are one object in all parts
-LAYOUTS = 8192  # places of paths that cells share: most probers list their paths in the same order
 
 
 @dataclass(slots=True)
@@ -126,7 +108,7 @@ class Part:
         of = self.lasts
         paths = zip(self.state.paths, self.of_path, strict=True)
         return of + min(
-            [path.at for path, cell in paths if cell and path.at + of >= self.now.instant and _counts(path)],
+            [path.at for path, cell in paths if cell and path.at + of >= self.now.instant and counts(path)],
             default=math.inf,
         )
 
@@ -142,7 +124,7 @@ class Part:
     def add(self, cell: Cell, place: int) -> None:
         """Add the results of the path at `place` to its cell."""
         path = self.state.paths[place]
-        (_add_look_ups if path.role == RESOLVER else _add)(cell, path, place, self)
+        (read_look_ups if path.role == RESOLVER else read)(cell, path, place, self.lasts, starved=self.state.starved)
 
     def count(self) -> None:
         """Sum up the cells."""
@@ -215,80 +197,6 @@ def part_of(state: State, now: float) -> Part:
     return part
 
 
-def _counts(path: PathState) -> bool:
-    """Return whether the last result of `path` says something about now, if it is not outdated."""
-    return bool(path.last) and path.last != LOCAL_ERROR
-
-
-def _add(cell: Cell, path: PathState, place: int, part: Part) -> None:
-    """Add the results of `path` to its cell, except outdated and local ones, and failures for lack of CPU."""
-    if path.sent:
-        cell.trains += path.past
-        cell.lossy += path.lossy
-        cell.sent += path.sent
-        cell.lost += path.lost
-        cell.requests_lost += path.requests_lost
-        cell.replies_lost += path.replies_lost
-    if not _counts(path) or part.now.instant > path.at + part.lasts:
-        return
-    cell.flows, cell.kept = path.flows or cell.flows, path.kept or cell.kept
-    cell.past, cell.flaps = cell.past + path.past, cell.flaps + path.flaps
-    if path.role == SERVICE:
-        _count_attempts(cell, path)
-    if path.flaps >= FLAPS and path.flaps >= OFTEN * path.past:
-        cell.unsteady |= BITS[path.probe]
-        return
-    ok, starved = path.last == "success", part.state.starved
-    if starved and not ok:
-        return
-    bit = BITS[path.probe]
-    if bit == UDP and path.lost and not starved:  # where trains lose packets, an unanswered PING is one more
-        cell.sent += path.attempts
-        cell.lost += path.failures.get("timeout", 0)
-    if path.large and (ok or path.last == MTU):
-        cell.mtu, cell.passes = path.mtu, path.passes
-        _set(cell, LARGE, path, place, bad=path.large == "black_hole")
-    if path.last == RESOLVE:  # the name was not found, so nothing is known about its target
-        _set(cell, DNS, path, place, bad=True)
-    else:  # the large packet was lost; the small ones were answered
-        _set(cell, bit, path, place, bad=not ok and path.last != MTU)
-
-
-def _add_look_ups(cell: Cell, path: PathState, place: int, part: Part) -> None:
-    """Add the results of a path to a DNS server to its cell, within the same bounds."""
-    if not _counts(path) or part.now.instant > path.at + part.lasts:
-        return
-    cell.tries, cell.misses, cell.partly = {DNS: path.attempts}, {DNS: path.failed}, path.partly
-    ok = path.last == "success"
-    if ok or not part.state.starved:
-        _set(cell, DNS, path, place, bad=not ok)
-
-
-def _count_attempts(cell: Cell, path: PathState) -> None:
-    """Count the attempts of the last rounds at a Service. Each began with a look-up of its name."""
-    unresolved = path.failures.get(RESOLVE, 0)
-    for bit, tries, misses in (
-        (DNS, path.attempts, unresolved),
-        (BITS[path.probe], path.attempts - unresolved, path.failed - unresolved),
-    ):
-        cell.tries = {**cell.tries, bit: cell.tries.get(bit, 0) + tries}
-        cell.misses = {**cell.misses, bit: cell.misses.get(bit, 0) + misses}
-
-
-def _set(cell: Cell, bit: int, path: PathState, place: int, *, bad: bool) -> None:
-    cell.known |= bit
-    cell.places = _with(cell.places, bit, place)
-    if bad:
-        cell.bad |= bit
-        before = cell.failed[bit].streak if bit in cell.failed else 0  # the look-ups of all probes count together
-        failure = Failure(path.last, min(path.since, cell.at(bit)), max(path.streak, 1) + before)
-        cell.failed = {**cell.failed, bit: failure}
-        cell.offender = path.offender or cell.offender
-        cell.connected |= bit if path.connected else 0
-        if path.traced is not None and (cell.traced is None or path.traced.at > cell.traced.at):
-            cell.traced = path.traced
-
-
 def far_prober(cell: Cell) -> Prober:
     """Return the prober at the target of `cell`."""
     return _prober(cell.target, HOST if cell.plane.endswith(HOST) else POD)
@@ -298,9 +206,3 @@ def far_prober(cell: Cell) -> Prober:
 def _prober(node: str, network: str) -> Prober:
     """Return one object for the same prober."""
     return node, network
-
-
-@lru_cache(maxsize=LAYOUTS)
-def _with(places: Places, bit: int, place: int) -> Places:
-    """Return `places` with another one for `bit`. Equal ones are one object."""
-    return (*places[:bit], place, *places[bit + 1 :])

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import NamedTuple
 
 from smoker_diagnosis.component import ALL, NODE, SERVICE, Scope
 from smoker_diagnosis.evidence import DNS, ECHO, HTTP, TCP, UDP, Cell, Mesh
@@ -19,6 +18,7 @@ from smoker_diagnosis.explain import Blamed
 from smoker_diagnosis.follows import Follows
 from smoker_diagnosis.loss import Lossy
 from smoker_diagnosis.resolvers import LAYER_REPLICA, Resolvers
+from smoker_diagnosis.usual import HALF, UsualRate
 
 MOST_OF = 0.8  # share of paths that counts as all
 SOME = (0.15, 0.85)  # share of look-ups that fail where one DNS server of several does
@@ -27,8 +27,6 @@ CHANCE = 1e-2  # that some node is named for failures by chance
 FOLLOWS = 1e-5  # that a node is named for failures that pods on another faulty node explain
 TOGETHER = 3  # look-ups of a round, one a probe: they fail by chance together
 CERTAIN = 2  # failures in a row, where a single path is all that fails
-FEW, MANY = 0.5, 4  # failures and attempts added to those seen: no failure in a few attempts is no rate of 0
-HALF = 0.5  # assumed share of a Service's pods on one unreachable node
 
 LAYER_DNS, LAYER_SERVICE = "dns", "service"
 
@@ -56,7 +54,7 @@ def find_services(mesh: Mesh, blamed: Iterable[Blamed], lossy: Iterable[Lossy]) 
     if not failing and not any(cell.bad for cell in mesh.resolvers):
         return [], []
     follows = Follows(mesh, blamed, lossy)
-    usual = _UsualRate(mesh, follows)
+    usual = UsualRate(mesh, follows)
     resolvers = Resolvers(mesh, follows)
     found = _dns(mesh, follows, usual, one_of_several=not resolvers.broken)
     found += _direct(resolvers, found)
@@ -93,7 +91,7 @@ def _merged(echoes: list[Service], mesh: Mesh) -> list[Service]:
     return [Service(Scope(SERVICE), LAYER_SERVICE, ECHO, cells, len(mesh.services), 0.97)]
 
 
-def _on_nodes(mesh: Mesh, follows: Follows, usual: _UsualRate, failing: Collection[Cell]) -> list[Service]:
+def _on_nodes(mesh: Mesh, follows: Follows, usual: UsualRate, failing: Collection[Cell]) -> list[Service]:
     """Return the nodes that reach no Service: kube-proxy, or its replacement, does not work there."""
     found, sources = [], Counter(cell.source for cell in mesh.services)
     shares = {bit: follows.share(bit, failing) for bit in (TCP, UDP, HTTP)}
@@ -126,53 +124,6 @@ def _met(shares: Mapping[int, float], many: int, follows: Follows, cell: Cell) -
             return False
         unlikely += cell.failed[bit].streak * -math.log(share)
     return unlikely < -math.log(FOLLOWS / many)
-
-
-class _UsualRate:
-    """The share of attempts from other nodes that fail by chance or because of another fault.
-
-    The last results also count on their own: a fault may be younger than the rounds before.
-    """
-
-    def __init__(self, mesh: Mesh, follows: Follows) -> None:
-        self._mesh, self._follows = mesh, follows
-        self._of: dict[int, tuple[_Count, dict[str, _Count]]] = {}
-
-    def share(self, cell: Cell, bit: int) -> float:
-        """Return the share without the node that `cell` begins on."""
-        if bit not in self._of:
-            self._of[bit] = self._counts(bit)
-        whole, by_source = self._of[bit]
-        own = by_source.get(cell.source, _Count(0, 0, 0, 0))
-        tries, misses, results, failing = (all_ - part for all_, part in zip(whole, own, strict=True))
-        last = (failing + FEW) / (results + MANY) if failing else 0.0
-        usual = max((misses + FEW) / (tries + MANY), last)
-        return max(usual, HALF) if bit == DNS and cell.source in self._follows.near else usual
-
-    def _counts(self, bit: int) -> tuple[_Count, dict[str, _Count]]:
-        by_source: dict[str, _Count] = {}
-        for one in self._mesh.services:
-            if self._follows.source(one, bit):
-                continue
-            results, failing = int(bool(one.known & bit)), int(bool(one.bad & bit))
-            if bit == DNS:  # of the last look-ups, one a probe
-                results = len(one.tries) - 1
-                failing = results - (one.known & ECHO).bit_count() if one.bad & DNS else 0
-            own = _Count(one.tries.get(bit, 0), one.misses.get(bit, 0), results, failing)
-            before = by_source.get(one.source)
-            by_source[one.source] = _sum((before, own)) if before else own
-        return _sum(by_source.values()), by_source
-
-
-class _Count(NamedTuple):
-    tries: int
-    misses: int
-    results: int
-    failing: int
-
-
-def _sum(counts: Iterable[_Count]) -> _Count:
-    return _Count(*(sum(each) for each in zip(_Count(0, 0, 0, 0), *counts, strict=True)))
 
 
 def _unlikely(usual: float, times: int, many: int, chance: float = CHANCE) -> bool:
@@ -208,7 +159,7 @@ def _direct(resolvers: Resolvers, found: Sequence[Service]) -> list[Service]:
     return more
 
 
-def _dns(mesh: Mesh, follows: Follows, usual: _UsualRate, *, one_of_several: bool) -> list[Service]:
+def _dns(mesh: Mesh, follows: Follows, usual: UsualRate, *, one_of_several: bool) -> list[Service]:
     """Return the fault of the whole DNS, of one of its servers, or of the nodes that cannot reach it."""
     own = [cell for cell in mesh.services if cell.bad & DNS and not follows.source(cell, DNS)]
     others = [cell for cell in mesh.services if cell.known & (DNS | ECHO) and not follows.source(cell, DNS)]
