@@ -15,7 +15,7 @@ from typing import Any
 import gevent
 
 from smoker_prober.network.resolve import Address
-from smoker_prober.probes import dns, run, tls
+from smoker_prober.probes import dns_options, run, tls
 from smoker_prober.probes.followups import train
 from smoker_prober.target import Target, service_path
 
@@ -32,7 +32,7 @@ def probe(job: Job, address: str) -> Probed:
 
 def _options(job: Job) -> Any:
     if job.probe == "dns":
-        return dns.Options(name=NAME)
+        return dns_options.Options(name=NAME)
     return tls.Options(server_name=NAME.removesuffix("."), ca=job.ca) if job.probe == "tls" else None
 
 

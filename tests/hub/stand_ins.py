@@ -40,11 +40,11 @@ class FixedAddresses:
     """Places that a test gives."""
 
     def __init__(self, *addresses: Address) -> None:
-        self.addresses, self.heard_of = list(addresses), True
+        self.addresses, self.has_listed = list(addresses), True
 
     @property
     def known(self) -> bool:
-        return self.heard_of
+        return self.has_listed
 
     def __call__(self) -> list[Address]:
         return self.addresses

@@ -11,7 +11,7 @@ import pytest
 from smoker_prober.arguments import parser
 from smoker_prober.cli import command
 from smoker_prober.probe_arguments import flag_of, target_of
-from smoker_prober.probes import PROBES, dns, http, tls
+from smoker_prober.probes import PROBES, dns_options, http, tls
 from smoker_prober.probes.options import declared
 from tests.prober.targets import HOST
 
@@ -40,7 +40,7 @@ def test_flags_are_options() -> None:
     assert target.options == http.Options(tls=True, headers=(("A", "b"), ("C", "d")), expect=expect)
     assert target.port == 443
     target = target_of(parser().parse_args(["probe", "dns", HOST, "--name", "x.example", "--type", "A,AAAA"]))
-    assert target.options == dns.Options("x.example.", ("A", "AAAA"))
+    assert target.options == dns_options.Options("x.example.", ("A", "AAAA"))
     target = target_of(parser().parse_args(["probe", "tls", HOST, "444", "--expiry-warning", "30d"]))
     assert (target.port, target.options) == (444, tls.Options(expiry_warning=30 * 86_400))
 

@@ -20,7 +20,7 @@ from smoker_prober.config.cluster_dns import NAME, by_pod, by_service, full_name
 from smoker_prober.config.service import Hosts, hosts
 from smoker_prober.network import resolv_conf
 from smoker_prober.prober import Prober
-from smoker_prober.probes import dns
+from smoker_prober.probes import dns_options
 from smoker_prober.result import Outcome
 from smoker_prober.target import Path as PathTo
 from smoker_prober.target import Target
@@ -107,7 +107,7 @@ def test_what_is_asked() -> None:
 
     Paths name the Service, or the pod's node.
     """
-    options = dns.Options("kubernetes.default.svc.cluster.test.", ("A", "AAAA"))
+    options = dns_options.Options("kubernetes.default.svc.cluster.test.", ("A", "AAAA"))
     assert by_service("kubernetes.default", "pod") == Target(
         "dns", HOST, 53, PathTo("dns", "kubernetes.default", "service"), options
     )

@@ -15,7 +15,7 @@ from smoker_prober.config.load import load, load_file, read
 from smoker_prober.config.plan import Plan, differences, keys
 from smoker_prober.config.target_list import MOST as MOST_TARGETS
 from smoker_prober.config.targets import External
-from smoker_prober.probes import dns, http
+from smoker_prober.probes import dns_options, http
 from tests.prober.config import pages
 
 WHOLE = b"""
@@ -93,7 +93,10 @@ def test_every_key_is_read() -> None:
         "shop": External("http", "shop.example", 443, http.Options("/health", tls=True), 3600.0, 9.0),
         "root": External("http", "shop.example", 443, http.Options("/", tls=True)),
         "10.96.0.10:53": External(
-            "dns", "10.96.0.10", 53, dns.Options("example.org.", ("A", "AAAA"), expect=dns.Expect("NXDOMAIN"))
+            "dns",
+            "10.96.0.10",
+            53,
+            dns_options.Options("example.org.", ("A", "AAAA"), expect=dns_options.Expect("NXDOMAIN")),
         ),
     }
 

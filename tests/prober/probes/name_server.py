@@ -16,8 +16,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from smoker_prober.probes import dns as dns_probe
-from smoker_prober.probes import run
+from smoker_prober.probes import dns_options, run
 from smoker_prober.result import Result
 from smoker_prober.target import Path as PathTo
 from smoker_prober.target import Target
@@ -86,7 +85,7 @@ def serving(udp: Answer = answer, tcp: Answer = answer) -> Iterator[tuple[int, A
 
 def look_up(port: int, *, timeout: float = PLENTY, host: str = HOST, **options: object) -> Result:
     """Probe once, with these options."""
-    made = dns_probe.Options(**{"name": NAME, **options})  # type: ignore[arg-type]
+    made = dns_options.Options(**{"name": NAME, **options})  # type: ignore[arg-type]
     target = Target("dns", host, port, PathTo("external", "ns", "other"), made)
     return run(target, NODE, timeout)
 

@@ -16,7 +16,7 @@ from smoker_prober.config import targets as externals
 from smoker_prober.config.targets import External
 from smoker_prober.network import resolv_conf
 from smoker_prober.probes import PROBES, run
-from smoker_prober.probes.dns import Expect, Options
+from smoker_prober.probes.dns_options import Expect, Options
 from smoker_prober.probes.options import Url
 from smoker_prober.result import Method, Outcome
 from smoker_prober.sinks import log

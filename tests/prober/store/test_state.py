@@ -14,7 +14,7 @@ from smoker_diagnosis.path_mtu import PathMtu
 from smoker_diagnosis.state import FailingFlows, LastFailure, State, Traced, decode
 from smoker_diagnosis.state import KeptFlow as FailingKeptFlow
 from smoker_diagnosis.train import Train
-from smoker_prober.peers.direction import heard_of
+from smoker_prober.peers.direction import last_heard
 from smoker_prober.probes import trace
 from smoker_prober.result import KeptFlow, Method, Outcome, Result, Rtt
 from smoker_prober.store import Store
@@ -272,7 +272,7 @@ def test_the_state_lists_the_peers_that_were_heard() -> None:
     times = {"10.0.0.2": 5.0}
     state = sink()
     addresses = [("10.0.0.2", "node-2", "pod", "ipv4"), ("10.0.0.3", "node-3", "pod", "ipv4")]
-    state.mesh_state = lambda: MeshState(heard=heard_of(times.get, addresses))
+    state.mesh_state = lambda: MeshState(heard=last_heard(times.get, addresses))
     assert [(each.node, each.at) for each in read(state).heard] == [("node-2", 5.0)]
 
 

@@ -27,7 +27,7 @@ class Admission:
         self.most, self.most_of_client = most, most_of_client
         self.open = 0
         self._clients: dict[str, int] = {}  # open connections by address; an address without any has no entry
-        self._untold, self._told = 0, float("-inf")
+        self._unlogged, self._logged_at = 0, float("-inf")
 
     def enter(self, client: str) -> str:
         """Count a new connection from `client` and return an empty string, or return the reason to refuse it."""
@@ -49,8 +49,8 @@ class Admission:
 
     def tell(self, client: str, reason: str, tell: Tell) -> None:
         """Call `tell` about a refused connection, unless it was called less than LINE seconds ago."""
-        self._untold += 1
+        self._unlogged += 1
         now = time.monotonic()
-        if now - self._told >= LINE:
-            untold, self._untold, self._told = self._untold, 0, now
-            tell(client, reason, untold)
+        if now - self._logged_at >= LINE:
+            unlogged, self._unlogged, self._logged_at = self._unlogged, 0, now
+            tell(client, reason, unlogged)

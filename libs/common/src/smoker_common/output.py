@@ -67,8 +67,8 @@ class NonBlockingStream(io.TextIOBase):
         self._writing = False  # whether the thread has some
         self._torn = b""  # the rest of a line that a full disk cut
         self._written = self._seen = 0  # writes so far, and at the last check
-        self.dropped = self._told = 0  # lines dropped, and how many of them were logged
-        self._telling = self._stalled = False
+        self.dropped = self._reported = 0  # lines dropped, and how many of them were logged
+        self._reporting = self._stalled = False
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
@@ -104,8 +104,8 @@ class NonBlockingStream(io.TextIOBase):
         if newline and _thread_id() == self._home:
             if self.waits:
                 self._wait()
-            elif self.dropped > self._told and not self._telling:
-                self._telling, self._seen = True, self._written
+            elif self.dropped > self._reported and not self._reporting:
+                self._reporting, self._seen = True, self._written
                 gevent.spawn_later(AGAIN, self._tell)
         return len(text)
 
@@ -157,12 +157,12 @@ class NonBlockingStream(io.TextIOBase):
         if not flows:
             gevent.spawn_later(AGAIN, self._tell)
             return
-        self._telling = False
+        self._reporting = False
         self.report_dropped()
 
     def report_dropped(self) -> None:
         """Log how many lines were dropped since the last report, if there were any."""
-        lines, self._told = self.dropped - self._told, self.dropped
+        lines, self._reported = self.dropped - self._reported, self.dropped
         if lines:
             logger.warning(f"{lines} lines of {self.name} were dropped: it had no reader, or could not be written")
 

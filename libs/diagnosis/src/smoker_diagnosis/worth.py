@@ -22,7 +22,7 @@ def worth(cell: Cell, rate: float, background: float) -> float:
 
 @lru_cache(maxsize=4096)
 def _worth_of(sent: int, lost: int, rate: float, background: float) -> float:
-    ways = math.lgamma(sent + 1) - math.lgamma(lost + 1) - math.lgamma(sent - lost + 1)
-    at_rate = ways + lost * math.log(rate) + (sent - lost) * math.log(1 - rate)
+    combinations = math.lgamma(sent + 1) - math.lgamma(lost + 1) - math.lgamma(sent - lost + 1)  # logarithm
+    at_rate = combinations + lost * math.log(rate) + (sent - lost) * math.log(1 - rate)
     by_chance = -(-lost // BURST) * math.log(background) if lost else math.log(1 - background)
     return min(max(at_rate - by_chance, LEAST_A_PATH), MOST_A_PATH)

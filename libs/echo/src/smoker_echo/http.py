@@ -47,7 +47,7 @@ class HttpEcho(HttpServer):
         super().__init__(
             listener, self.answer, observer=self._count, timeout=timeout, allow=ALLOWED["/"], admission=admission
         )
-        self._told = observer
+        self._on_request = observer
         self._counts = Counts()
         self.max_body, self.max_spooled = max_body, max_spooled
         self.spooled = 0  # bytes of bodies held now
@@ -65,8 +65,8 @@ class HttpEcho(HttpServer):
             counts.refused["malformed" if handler.refused and handler.error else f"status_{code // 100}xx"] += 1
         counts.requests += code > 0 and (code >= 400 or not handler.error)
         counts.failed += bool(handler.error) and code < 400
-        if self._told is not None:
-            self._told(handler)
+        if self._on_request is not None:
+            self._on_request(handler)
 
     def takes(self, request: Request) -> bool:
         """Return whether a request opens a WebSocket."""

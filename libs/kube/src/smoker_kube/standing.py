@@ -74,7 +74,7 @@ def sentence(answering: str, status: int | None = None, what: str = "EndpointSli
             return _REFUSALS[status].format(what=what)
         ill = status is not None and status >= http.HTTPStatus.INTERNAL_SERVER_ERROR
         return f"the API server {'answers with an internal error' if ill else 'refuses to answer'}"
-    known = {word.value: told for word, told in _SENTENCES.items()}
+    known = {word.value: text for word, text in _SENTENCES.items()}
     return known.get(answering, "the API server does not return the list of peers")
 
 
@@ -86,7 +86,7 @@ def standing_of(error: Exception) -> Standing:
         return Standing(Answering.UNREADABLE, cause=NO_KUBERNETES)
     cause = cause_of(error) if isinstance(error, HTTPError) else error
     if isinstance(cause, http.client.RemoteDisconnected | ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return Standing(Answering.UNANSWERED, cause=reason(cause, ""))  # closed before it had said anything
+        return Standing(Answering.UNANSWERED, cause=reason(cause, ""))  # closed before it sent anything
     answering = {
         Outcome.TLS_ERROR: Answering.UNTRUSTED,
         Outcome.BAD_REPLY: Answering.UNREADABLE,

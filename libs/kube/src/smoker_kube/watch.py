@@ -85,7 +85,7 @@ class Watch(Generic[T]):
         self.standing = WAITING
         self._cached = True  # whether a list may come from the API server's cache
         self._alone = alone
-        self._told: set[str] = set()  # sentences logged since the API last answered
+        self._logged: set[str] = set()  # sentences logged since the API last answered
 
     def start(self) -> None:
         self._greenlet = gevent.spawn(self._run)
@@ -180,20 +180,20 @@ class Watch(Generic[T]):
             self._changed(self._items)
 
     def _answered(self) -> None:
-        if self._told:
+        if self._logged:
             logger.info("the API server answers again")
-            self._told.clear()
+            self._logged.clear()
         self.stale, self.standing = None, OK
 
     def _failed(self, standing: Standing) -> None:
         """Log each sentence once, until the API server answers again."""
         self.stale, self.standing = self._clock() if self.stale is None else self.stale, standing
-        told = sentence(standing.answering, standing.status, self._what)
+        line = sentence(standing.answering, standing.status, self._what)
         if not self._alone and standing.answering == Answering.UNANSWERED:
             return
-        if told not in self._told:
-            logger.warning(f"{told}; {self._meanwhile}", cause=standing.cause, path=self._path, known=len(self._items))
-            self._told.add(told)
+        if line not in self._logged:
+            logger.warning(f"{line}; {self._meanwhile}", cause=standing.cause, path=self._path, known=len(self._items))
+            self._logged.add(line)
 
     def _refused(self, refused: Refused) -> None:
         if refused.status == FORBIDDEN:

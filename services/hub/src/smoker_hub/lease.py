@@ -46,7 +46,7 @@ class Lease(BaseWork):
         self._fit, self._watched = fit, Watched(clock or Clock())
         self._held = False
         self._forbidden = False  # whether the account may not use Leases
-        self._told = ""
+        self._logged = ""
         self._greenlet: gevent.Greenlet[[], None] | None = None
 
     @property
@@ -117,17 +117,17 @@ class Lease(BaseWork):
         standing = standing_of(broken)
         self._forbidden = standing.status == FORBIDDEN
         if self._forbidden:
-            told = "this pod's account may not use Leases (its Role is missing or not bound); every replica notifies"
+            line = "this pod's account may not use Leases (its Role is missing or not bound); every replica notifies"
         else:
-            told = f"{sentence(standing.answering, standing.status, 'Leases')}; the same replica keeps notifying"
-        if told != self._told:
-            logger.warning(told, cause=standing.cause)
-            self._told = told
+            line = f"{sentence(standing.answering, standing.status, 'Leases')}; the same replica keeps notifying"
+        if line != self._logged:
+            logger.warning(line, cause=standing.cause)
+            self._logged = line
 
     def _answered(self) -> None:
-        if self._told:
+        if self._logged:
             logger.info("the Lease can be used again")
-            self._told = ""
+            self._logged = ""
 
     def start(self) -> None:
         """Begin to take turns."""

@@ -67,8 +67,8 @@ def _main(finding: Finding) -> Iterator[str]:
     kinds = f" ({listed([outcome(each) for each in finding.outcomes])})" if finding.outcomes else ""
     end = _ENDS.get(finding.scope.kind) if not finding.one_of and finding.kind in ("fault", "loss", "mtu") else None
     ends = f" {end} {finding.scope.nodes[0]}" if end else ""
-    told = f"{_counted(finding.counts)}{ends} {verb(whole, *_FAIL.get(finding.kind, ('fails', 'fail')))}{kinds}"
-    yield f"{told}; {beside}" if (beside := _beside(finding)) else told
+    text = f"{_counted(finding.counts)}{ends} {verb(whole, *_FAIL.get(finding.kind, ('fails', 'fail')))}{kinds}"
+    yield f"{text}; {beside}" if (beside := _beside(finding)) else text
 
 
 def _beside(finding: Finding) -> str:

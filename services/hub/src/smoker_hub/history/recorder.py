@@ -169,15 +169,15 @@ class History(BaseWork):
 
     def _anew(self) -> None:
         """Create a new file; if that fails, try again after a while."""
-        said = False
+        logged = False
         while True:
             try:
                 self._thread.call(self._store.replace_file)
             except (sqlite3.Error, OSError) as error:
                 self.works = False
-                if not said:
+                if not logged:
                     logger.error("the history is off: no file can be created", path=str(self.path), cause=str(error))
-                said = True
+                logged = True
                 self._idle.set()
                 gevent.sleep(AGAIN)
                 continue

@@ -149,8 +149,8 @@ class Delivery:
             return str(error), True, 0.0
         if answer.taken:
             return "", False, 0.0
-        said = answer.body.decode(errors="replace").strip()[:SHOWN]
-        return f"status {answer.status}" + (f": {said}" if said else ""), answer.passing, answer.wait
+        reason = answer.body.decode(errors="replace").strip()[:SHOWN]
+        return f"status {answer.status}" + (f": {reason}" if reason else ""), answer.passing, answer.wait
 
     def _base(self) -> str:
         """Return the URL. Raises `UnusableFile`."""

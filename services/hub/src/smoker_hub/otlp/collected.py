@@ -25,27 +25,27 @@ class FailedResults:
 
     def __init__(self) -> None:
         self._states: dict[Key, State] = {}
-        self._told: dict[Key, dict[str, LastFailure]] = {}  # the last failure of each path that has one
+        self._failures: dict[Key, dict[str, LastFailure]] = {}  # the last failure of each path that has one
 
     def look(self, hub: Hub) -> Iterator[Record]:
         """Yield a record for each new failed result."""
         states: dict[Key, State] = {(state.node, state.network): state for state in hub.collected.states}
-        for gone in self._told.keys() - states.keys() - hub.collected.silent.keys():
-            del self._told[gone]
+        for gone in self._failures.keys() - states.keys() - hub.collected.silent.keys():
+            del self._failures[gone]
         for key, state in states.items():
             if self._states.get(key) is not state:
                 yield from self._of(hub, key, state)
         self._states = states
 
     def _of(self, hub: Hub, key: Key, state: State) -> Iterator[Record]:
-        before, date = self._told.get(key), hub.clock.wall_time()
-        told: dict[str, LastFailure] = {}
+        before, date = self._failures.get(key), hub.clock.wall_time()
+        failures: dict[str, LastFailure] = {}
         for path in state.paths:
             failure = _last_failure(path)
             if failure is None:
                 continue
             name = judge.identity(*key, path)
-            told[name] = failure
+            failures[name] = failure
             known = None if before is None else before.get(name)
             if known is not None and known.at == failure.at:
                 continue
@@ -56,7 +56,7 @@ class FailedResults:
             about = _about(state, path, failure) | {"smoker.failures": max(more, 1)}
             body = f"{state.node} does not reach {path.target} ({path.probe} {path.plane}): {failure.outcome}"
             yield Record(date - ago, date, WARN, "smoker.result.failed", body, about)
-        self._told[key] = told
+        self._failures[key] = failures
 
 
 def _last_failure(path: PathState) -> LastFailure | None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from smoker_common.settings import Kind
 from smoker_diagnosis.state import RESOLVER, SERVICE
 from smoker_prober.network import resolv_conf
-from smoker_prober.probes import dns
+from smoker_prober.probes import dns_options
 from smoker_prober.target import POD, Path, Target
 
 TYPES = ("A", "AAAA")
 
 
 def _name(text: str) -> str:
-    absolute = dns.NAME(text)
+    absolute = dns_options.NAME(text)
     return str(absolute if text.endswith(".") else absolute.removesuffix("."))
 
 
@@ -32,10 +32,12 @@ def by_service(name: str, network: str) -> Target:
     """Return the target that asks the name server of this pod for `name`."""
     plane = SERVICE if network == POD else f"{network}-{SERVICE}"
     path = Path(RESOLVER, name.removesuffix("."), plane)
-    return Target("dns", resolv_conf.server(), dns.PORT, path, dns.Options(full_name(name), TYPES))
+    return Target("dns", resolv_conf.server(), dns_options.PORT, path, dns_options.Options(full_name(name), TYPES))
 
 
 def by_pod(name: str, network: str, *, place: str, address: str, port: int, zone: str = "") -> Target:
     """Return the target that asks one DNS pod for `name`. `place` is its node, and a number where that has several."""
     plane = POD if network == POD else f"{network}-{POD}"
-    return Target("dns", address, port, Path(RESOLVER, place, plane, "", zone), dns.Options(full_name(name), TYPES))
+    return Target(
+        "dns", address, port, Path(RESOLVER, place, plane, "", zone), dns_options.Options(full_name(name), TYPES)
+    )

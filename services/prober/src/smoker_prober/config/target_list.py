@@ -174,12 +174,12 @@ def _begin(probe: str, url: External | None, defaults: Any) -> Any:
     begin = getattr(defaults, probe, usual)
     if url is None or url.options is None or url.probe != probe:  # `_contradictions` names a URL of another probe
         return begin
-    said = {
+    given = {
         field.name: getattr(url.options, field.name)
         for field in dataclasses.fields(usual)
         if field.name in BY_URL or getattr(url.options, field.name) != getattr(usual, field.name)
     }
-    return dataclasses.replace(begin, **said)
+    return dataclasses.replace(begin, **given)
 
 
 def _options(reader: Reader, probe: str, of_probes: Mapping[str, Node], at: str, begin: Any) -> Any:

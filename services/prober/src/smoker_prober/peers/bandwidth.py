@@ -48,7 +48,7 @@ class Turns(BaseWork):
         self._process, self._plan = settings.process, settings.plan.bandwidth
         self._token, self._peers, self._keep, self._pause = token, peers, keep, pause
         self._changed = Event()  # the plan, since the last instant was computed
-        self._told = ""
+        self._logged = ""
         self._greenlet: gevent.Greenlet[[], None] | None = None
 
     def set_plan(self, plan: Plan) -> None:
@@ -109,7 +109,7 @@ class Turns(BaseWork):
         for _ in range(TRIES):
             try:
                 if self._token.take():
-                    self._told = ""
+                    self._logged = ""
                     return True
             except UNREADABLE as broken:
                 self._tell(f"the bandwidth is not measured because the Lease cannot be used: {reason(broken, '')}")
@@ -126,6 +126,6 @@ class Turns(BaseWork):
 
     def _tell(self, what: str) -> None:
         """Log each kind of failure once, until the Lease can be used again."""
-        if what != self._told:
+        if what != self._logged:
             logger.warning(what)
-            self._told = what
+            self._logged = what

@@ -74,7 +74,9 @@ class Direction:
         return replace(result, direction=OUT, error=f"{result.error}; what the peer itself sends arrives here")
 
 
-def heard_of(times: Callable[[str], float | None], addresses: Iterable[tuple[str, str, str, str]]) -> tuple[Heard, ...]:
+def last_heard(
+    times: Callable[[str], float | None], addresses: Iterable[tuple[str, str, str, str]]
+) -> tuple[Heard, ...]:
     """Return when peers were last heard. `addresses`: address, node, plane and family of each peer's path to us."""
     found = []
     for address, node, plane, family in addresses:

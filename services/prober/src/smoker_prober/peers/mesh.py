@@ -17,7 +17,7 @@ from smoker_kube.api import Api as KubernetesApi
 from smoker_kube.standing import Answering
 from smoker_prober.config.plan import Plan
 from smoker_prober.config.service import Hosts, Ports, echoes
-from smoker_prober.peers.direction import Arrivals, heard_of
+from smoker_prober.peers.direction import Arrivals, last_heard
 from smoker_prober.peers.endpoints import Discovery
 from smoker_prober.peers.named import NamedPeers
 from smoker_prober.peers.paths import OwnIdentity, family, paths
@@ -150,7 +150,7 @@ class Mesh(BaseWork):
         return MeshState(
             api=self._api_word(),
             peers=len(probers),
-            heard=heard_of(self._arrivals.last, heard),
+            heard=last_heard(self._arrivals.last, heard),
             left=tuple(left for key, left in sorted(self._left.items()) if key in self._discovery.not_ready),
             echoes=self._discovery.echoes,
         )

@@ -10,83 +10,24 @@ program then waits five seconds for it. The probe says which type was not answer
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
-from urllib.parse import unquote
 
 from smoker_common.host import authority
-from smoker_common.settings import Kind, one_of, some_of
 from smoker_outcome.failure import BadReply, DeadlineExceeded, ResolveError
 from smoker_prober.network import resolv_conf
-from smoker_prober.probes import dns_message, option_kinds
+from smoker_prober.probes import dns_message
 from smoker_prober.probes.base import Attempt, Probe
 from smoker_prober.probes.certified import Certified, expiry_of
 from smoker_prober.probes.connection import count_retransmits
 from smoker_prober.probes.datagram import Exchange, connected
 from smoker_prober.probes.dns_message import Question, Reply, Unasked
+from smoker_prober.probes.dns_options import PORT, SHOWN, Options, from_url
 from smoker_prober.probes.handshake import Security
 from smoker_prober.probes.handshake import connected as connected_stream
-from smoker_prober.probes.options import Url, of_query, option
 from smoker_prober.probes.stream import receive, send
 
-PORT = 53
-TLS_PORT = 853  # RFC 7858 section 3.1
-SHOWN = 16  # answers in a result
-RCODES = ("NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED")
-_NAME = re.compile(r"(?=.{1,254}$)([a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\.?")
 _LENGTH = 2  # bytes before a message over TCP (RFC 1035 section 4.2.2)
-
-
-def _name(text: str) -> str:
-    name = text.lower()
-    if not _NAME.fullmatch(name):
-        raise ValueError(text)
-    return name.removesuffix(".") + "."
-
-
-def _texts(text: str) -> tuple[str, ...]:
-    found = tuple(re.split(r"[,\s]+", text.strip().lower()))
-    if not all(found) or len(found) > SHOWN or not text.isprintable():
-        raise ValueError(text)
-    return found
-
-
-NAME = Kind("a name of at most 253 letters, digits, hyphens, underscores and dots", _name)
-ANSWERS = Kind(
-    f"a comma- or space-separated list of 1 to {SHOWN} answers",
-    _texts,
-    {"type": "array", "minItems": 1, "maxItems": SHOWN, "items": {"type": "string", "pattern": r"^[^,\s]+$"}},
-)
-
-
-@dataclass(frozen=True)
-class Expect:
-    """What an answer must have."""
-
-    rcode: str = option("NOERROR", one_of(*RCODES), "the expected response code")
-    answers: tuple[str, ...] = option((), ANSWERS, "addresses or names that must be among the answers")
-
-
-@dataclass(frozen=True)
-class Options:
-    """What is asked, and how."""
-
-    name: str = option("", NAME, "the name to look up; default: kubernetes.default.svc of the cluster's domain")
-    type: tuple[str, ...] = option(
-        ("A",), some_of(*dns_message.TYPES), "the types of records; several are asked for at once, from one socket"
-    )
-    transport: str = option(
-        "udp", one_of("udp", "tcp", "tls"), "udp, with TCP after an answer that was cut short; tcp; or tls, at port 853"
-    )
-    server_name: str = option("", option_kinds.host, "the name in the server's certificate; default: the host")
-    ca: str = option("", option_kinds.file, "a file with the CAs to trust; default: the system's")
-    expect: Expect = option(Expect(), Expect, "what the answer must have")
-
-    @property
-    def default_port(self) -> int:
-        """Return the port of the transport."""
-        return TLS_PORT if self.transport == "tls" else PORT
 
 
 @dataclass(frozen=True)
@@ -273,17 +214,6 @@ def run(attempt: Attempt) -> None:
     except DeadlineExceeded as error:
         look_up.silent(error)
     look_up.judge()
-
-
-def from_url(url: Url) -> Options:
-    """Return the options that a URL says: the name is its path, the rest its query. Raises ValueError."""
-    options = of_query(Options, url.query) or Options()
-    name = unquote((url.path or "")[1:])
-    if not name:
-        return options
-    if options.name:
-        raise ValueError("the name is given in the path and in the query")
-    return replace(options, name=_name(name))
 
 
 def _prepare(_options: object) -> None:
