@@ -16,6 +16,7 @@ from smoker_hub.history.recorder import History
 from smoker_hub.history.store import Size
 from smoker_hub.hub import Hub
 from smoker_hub.metrics import HubMetrics
+from smoker_hub.nodes import Node
 from smoker_hub.notify.delivery import Delivery
 from smoker_hub.notify.notifier import Notifier
 from smoker_hub.notify.options import receivers
@@ -27,6 +28,7 @@ from smoker_hub.web.sources import Sources
 from smoker_hub.web.stream import Stream
 from tests.diagnosis.mesh import Cluster, nodes
 from tests.hub.stand_ins import WALL, ManualClock, hub_of, probers
+from tests.hub.test_diagnose import Inventory
 from tests.metrics_page import rows
 
 Got = tuple[int, bytes, dict[str, str]]
@@ -175,6 +177,21 @@ def test_the_page_forbids_foreign_content(faulty: Hub) -> None:
     assert not {"style", "iframe", "form"} & set(page.tags)
     sentence = page.text.index("FAULT node-2: ")
     assert sentence < page.text.index("FAULT node-2: ", sentence + 1) < page.text.index("Nodes")
+
+
+def test_hostile_words_of_the_api_server_are_text() -> None:
+    """Markup, bidirectional controls and line ends in the reason of a node's condition are shown as text."""
+    reason = Inventory(node_2=Node(False, HOSTILE))
+    with probers(Cluster(nodes(4)).fail(lambda link: link.touches("node-2")).states()) as found:
+        hub = hub_of(found, ManualClock(), nodes=reason)
+        hub.look()
+        hub.look()
+        assert any(HOSTILE in note for each in hub.incidents.open for note in each.finding.notes)
+        page = ask(hub, "/")[1].decode()
+        assert "img" not in Tags(page).tags
+        texts = [ask(hub, f"/api/v1/{view}", query="format=text")[1].decode() for view in ("findings", "summary")]
+        assert "\\u202eevil\\n" in texts[0]
+        assert not any("\u202e" in text for text in (page, *texts))
 
 
 def test_hostile_names_are_text() -> None:

@@ -3,7 +3,8 @@
     python -m tests.bench.hub [--probers 10,1000] [--looks 10]
 
 The probers are served over HTTP on loopback by processes of their own. Each state changes from look to look, as in a
-cluster: a sixth of its paths has a new result after five seconds.
+cluster: a sixth of its paths has a new result after five seconds. On a busy machine looks take longer, and still find
+as many new results.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
     python -m tests.bench.hub.probers MANY SHARE OF    # prober SHARE, SHARE + OF, SHARE + 2 OF … of MANY
 
-It writes its port to stdout and ends with its stdin.
+It writes its port to stdout and ends with its stdin. For a prober, `LOOK` seconds pass from one request to the next: a
+look finds the same number of new results, however busy the machine is.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from __future__ import annotations
 import resource
 import socket
 import sys
-import time
+from collections import Counter
 
 import gevent
 from gevent.server import StreamServer
 
 from smoker_common.listen import tcp_listener
-from tests.bench.hub.world import Prober, number_of
+from tests.bench.hub.world import LOOK, Prober, number_of
 
 
 def main(many: int, share: int, of: int) -> None:
@@ -24,13 +25,14 @@ def main(many: int, share: int, of: int) -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     probers = {number: Prober(number, many) for number in range(share, many, of)}
-    begun = time.monotonic()
+    asked: Counter[int] = Counter()
 
     def serve(sock: socket.socket, _address: object) -> None:
-        prober = probers[number_of(sock.getsockname()[0].removeprefix("::ffff:"))]
+        number = number_of(sock.getsockname()[0].removeprefix("::ffff:"))
         with sock:
             while request := sock.recv(4096):
-                tag, body = prober.document(time.monotonic() - begun)
+                asked[number] += 1
+                tag, body = probers[number].document(LOOK * asked[number])
                 if f"If-None-Match: {tag}\r\n".encode() in request:
                     sock.sendall(f"HTTP/1.1 304 Not Modified\r\nETag: {tag}\r\n\r\n".encode())
                     continue
