@@ -2,7 +2,7 @@
 
 A mesh runs for an hour, a fault begins, lasts for three minutes and ends. The hub's own code looks at it all the while.
 
-python -m tests.bench.diagnosis.life [--sizes 5,20] [--background 0.01] [--flapping 1,2,3] [--class pair] [--write]
+python -m tests.bench.diagnosis.life [--sizes 5,20] [--background 0.01] [--flapping 1,2,3] [--class pair]
 """
 
 from __future__ import annotations
@@ -134,7 +134,10 @@ class _Truth:
 
 
 def lives(case: Case) -> Life | None:
-    """Run the case; None if the mesh cannot have the fault, or if states or the cluster's own news make it up."""
+    """Run the case. Return None if the mesh cannot have the fault.
+
+    Faults that consist of changed or missing states, and not of lost packets, are left out as well.
+    """
     world, chance = make(case.size, case.mesh), random.Random(str(case))
     fault = KINDS[case.kind].make(world, chance, set())
     if fault is None or fault.change or fault.edit or fault.gone or not fault.wanted:
