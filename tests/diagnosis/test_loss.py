@@ -7,7 +7,7 @@ import random
 import msgspec
 import pytest
 
-from tests.diagnosis.mesh import AT, Cluster, named, nodes
+from tests.diagnosis.mesh import AT, TRAIN, Cluster, named, nodes
 
 
 def test_three_per_cent_into_a_node() -> None:
@@ -54,6 +54,34 @@ def test_chance_loss_is_never_a_finding(seed: int) -> None:
     mesh = Cluster(nodes(20), services=False)
     mesh.lose(lambda link: link.crosses and chance.random() < 0.03, 1)
     assert mesh.findings() == []
+
+
+def lossy_mesh(many: int, rate: float, seed: int, more: float = 0.0) -> Cluster:
+    """Return a mesh that loses single packets everywhere but between hosts, and `more` of those into node-2."""
+    chance = random.Random(seed)
+    mesh = Cluster(nodes(many), services=False, families=("ipv4", "ipv6"))
+    for link, states in mesh.paths.items():
+        if link.crosses:
+            at = 0.0 if link.plane == "host" else rate + more * (link.target == "node-2")
+            lost = sum(chance.random() < at for _ in range(3 * TRAIN))
+            states["udp"] = msgspec.structs.replace(states["udp"], sent=3 * TRAIN, lost=lost)
+    return mesh
+
+
+@pytest.mark.parametrize("rate", [0.005, 0.01, 0.02])
+@pytest.mark.parametrize("many", [5, 12])
+def test_no_place_is_blamed_for_what_the_whole_mesh_loses(many: int, rate: float) -> None:
+    """Where every path loses the same share of packets, at most "every node" is named, never the unluckiest one."""
+    places = [each.scope.kind for seed in range(15) for each in lossy_mesh(many, rate, seed).findings()]
+    assert set(places) == (set() if rate < 0.01 else {"all"})
+
+
+def test_a_lossy_node_is_named_in_a_lossy_mesh() -> None:
+    """Loss of 3 % into a node is named while the whole mesh loses 0.5 %, and nothing else is."""
+    for seed in range(5):
+        assert [each[:3] for each in named(lossy_mesh(12, 0.005, seed, more=0.03).findings())] == [
+            ("loss", "node", ("node-2",))
+        ]
 
 
 def test_small_mesh_is_its_own_background() -> None:

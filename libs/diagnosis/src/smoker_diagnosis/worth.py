@@ -12,17 +12,23 @@ MOST_A_PATH = 11.0  # most gain of a component from one path
 LEAST_A_PATH = -3.5
 
 
-def worth(cell: Cell, rate: float, background: float) -> float:
+def worth(cell: Cell, rate: float, background: float, usual: float = 0.0) -> float:
     """Return how much likelier the losses of `cell` are at `rate` than by chance, as a logarithm.
 
-    At a rate they are binomial. By chance a path loses a few packets at once, and rarely.
+    At a rate they are binomial. By chance a path loses a few packets at once, and rarely, or some at the `usual` rate.
     """
-    return _worth_of(cell.sent, cell.lost, min(rate, 0.99), background)
+    return _worth_of(cell.sent, cell.lost, min(rate, 0.99), background, usual)
 
 
 @lru_cache(maxsize=4096)
-def _worth_of(sent: int, lost: int, rate: float, background: float) -> float:
-    combinations = math.lgamma(sent + 1) - math.lgamma(lost + 1) - math.lgamma(sent - lost + 1)  # logarithm
-    at_rate = combinations + lost * math.log(rate) + (sent - lost) * math.log(1 - rate)
+def _worth_of(sent: int, lost: int, rate: float, background: float, usual: float) -> float:
     by_chance = -(-lost // BURST) * math.log(background) if lost else math.log(1 - background)
-    return min(max(at_rate - by_chance, LEAST_A_PATH), MOST_A_PATH)
+    if usual > 0:
+        by_chance = max(by_chance, _binomial(sent, lost, usual)) if lost else _binomial(sent, lost, usual)
+    return min(max(_binomial(sent, lost, rate) - by_chance, LEAST_A_PATH), MOST_A_PATH)
+
+
+def _binomial(sent: int, lost: int, rate: float) -> float:
+    """Return the logarithm of the probability that `lost` of `sent` packets are lost at `rate`."""
+    combinations = math.lgamma(sent + 1) - math.lgamma(lost + 1) - math.lgamma(sent - lost + 1)  # logarithm
+    return combinations + lost * math.log(rate) + (sent - lost) * math.log(1 - rate)
