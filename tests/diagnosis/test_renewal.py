@@ -7,15 +7,18 @@ import pytest
 
 from smoker_diagnosis import part
 from smoker_diagnosis.diagnose import diagnose
-from smoker_diagnosis.evidence import TCP, Cell, Prober
+from smoker_diagnosis.evidence import TCP, Cell, Mesh, Prober
 from smoker_diagnosis.gather import Evidence
+from smoker_diagnosis.news import News, news_of
 from smoker_diagnosis.read import read as read_path
 from smoker_diagnosis.state import PathState, State, decode, encode
 from tests.bench.diagnosis.faults import KINDS
 from tests.bench.diagnosis.run import Case, look_at
+from tests.diagnosis import looks
 
 SIZE = 20  # nodes
 NEWER = 0.5  # seconds
+FAULTS = [kind for kind in KINDS if not kind.startswith("healthy")]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -36,6 +39,76 @@ def test_outdated_evidence_no_longer_counts(healthy: list[State]) -> None:
     for passed in (0.0, lasts / 2, 0.9 * lasts, lasts, 2 * lasts):
         waited: dict[Prober, float] = {(state.node, state.network): passed for state in healthy}
         assert diagnose(healthy, waited, evidence=evidence) == diagnose(healthy, waited)
+
+
+def test_news_that_the_hub_hands_on_change_no_finding() -> None:
+    """Looks with the news of each state find what looks that compare the states find, and looks without a past."""
+    given, compares = Evidence(), Evidence()
+    known: dict[Prober, State] = {}
+    leading = findings = 0
+    for documents in looks.documents(5, 0, 48, FAULTS):
+        news: dict[Prober, News] = {}
+        for who, document in documents.items():
+            before = known.get(who)
+            known[who] = decode(document, before)
+            changes = None if before is None else news_of(before, known[who])
+            if changes is not None:
+                news[who] = changes
+        states = [known[who] for who in sorted(documents)]
+        found = diagnose(states, evidence=given, news=news)
+        assert found == diagnose(states, evidence=compares)
+        # The order of a finding's paths depends on when each prober first answered.
+        assert [(each.id, each.counts) for each in found] == [(each.id, each.counts) for each in diagnose(states)]
+        leading += len(news)
+        findings += len(found)
+    assert leading
+    assert findings
+
+
+def test_a_success_after_outdated_results_counts(healthy: list[State]) -> None:
+    """A path that was not probed for long, and works as before when it is, counts again."""
+    evidence = Evidence()
+    path = healthy[0].paths[0]
+    stale = msgspec.structs.replace(healthy[0], paths=[msgspec.structs.replace(path, at=path.at - 1000.0)])
+    assert evidence.mesh([stale]).known == 0
+    fresh = decode(encode(msgspec.structs.replace(stale, at=stale.at + NEWER, paths=[path])), stale)
+    news = news_of(stale, fresh)
+    assert news is not None
+    assert evidence.mesh([fresh], news={(fresh.node, fresh.network): news}).known == 1
+
+
+def test_zones_are_those_of_now(healthy: list[State]) -> None:
+    """When a node changes its zone, leaves or comes back, all paths have the zones that a look without a past finds."""
+    evidence = Evidence()
+    node = healthy[0].node
+    moved = [msgspec.structs.replace(state, zone="zone-new") if state.node == node else state for state in healthy]
+    unknown = [msgspec.structs.replace(state, zone="", paths=without_zones(state)) for state in healthy]
+    for states in (healthy, moved, healthy[1:], healthy, unknown[1:], unknown, moved):
+        assert zones_of(evidence.mesh(states)) == zones_of(Evidence().mesh(states))
+
+
+def without_zones(state: State) -> list[PathState]:
+    """Return the paths of `state` to targets of unknown zones."""
+    return [msgspec.structs.replace(path, zone="") for path in state.paths]
+
+
+def zones_of(mesh: Mesh) -> set[tuple[str, ...]]:
+    """Return the ends of all paths of `mesh`, with their zones."""
+    cells = [cell for node in mesh.own for cell in mesh.leaving(node)]
+    return {(each.source, each.target, each.source_zone, each.target_zone) for each in cells}
+
+
+def test_news_of_other_states_are_not_used(healthy: list[State]) -> None:
+    """If a look was left out, the news since the state in between do not count: the missed failure is found."""
+    evidence = Evidence()
+    evidence.mesh(healthy)
+    missed = with_news(healthy[0], last="timeout", streak=1)
+    last = decode(encode(msgspec.structs.replace(missed, at=missed.at + 5.0)), missed)
+    news = news_of(missed, last)
+    assert news is not None
+    assert news.changed == ()
+    who = last.node, last.network
+    assert evidence.mesh([last, *healthy[1:]], news={who: news}).failing
 
 
 @pytest.fixture

@@ -35,6 +35,21 @@ def test_an_unchanged_state_is_not_sent_again() -> None:
         assert changed in one.look().states
 
 
+def test_a_look_gets_the_news_of_each_state() -> None:
+    """A state comes with the paths that changed since the one before; a first state comes without news."""
+    with probers(Cluster(nodes(3), host=False).states()) as found:
+        one = collector(found, ManualClock())
+        first = one.look()
+        assert first.news == {}
+        state = found[0].state
+        paths = [*state.paths[:-1], msgspec.structs.replace(state.paths[-1], last="timeout", streak=1)]
+        found[0].state = msgspec.structs.replace(state, at=state.at + 5.0, paths=paths)
+        second = one.look()
+        assert set(second.news) == {KEY}
+        assert second.news[KEY].leads(first.states[0], second.states[0])
+        assert second.news[KEY].changed == (len(paths) - 1,)
+
+
 BAD = {
     "another program": b"SSH-2.0-x\r\n",
     "an error": b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n",

@@ -16,6 +16,7 @@ from smoker_diagnosis.finding import Finding, is_sure
 from smoker_diagnosis.gather import Evidence
 from smoker_diagnosis.look import look_at
 from smoker_diagnosis.moved import stays
+from smoker_diagnosis.news import News
 from smoker_diagnosis.resolvers import LAYER_REPLICA
 from smoker_diagnosis.rules import RULES
 from smoker_diagnosis.state import State
@@ -28,6 +29,7 @@ def diagnose(
     silent: Mapping[Prober, float] | None = None,
     evidence: Evidence | None = None,
     leaves: Callable[[str], bool] = stays,
+    news: Mapping[Prober, News] | None = None,
 ) -> list[Finding]:
     """Return the findings, the most severe first; none in a healthy mesh.
 
@@ -36,10 +38,11 @@ def diagnose(
     that has been silent for less than a round is not named.
     `leaves(node)`: whether pods leave that node, because it is drained or gone: that explains a Service which fails.
     `evidence`: what an earlier look kept of the same states; pass the same object to each look to save time.
+    `news`: by node and network, `news_of` the state before and this one, where the caller has compared them already.
     """
     listed = list(states)
     cluster = next((state.cluster for state in listed if state.cluster), "")
-    mesh = (evidence or Evidence()).mesh(listed, waited, leaves)
+    mesh = (evidence or Evidence()).mesh(listed, waited, leaves, news)
     if silent is not None:
         patience = max((state.interval + state.timeout for state in listed), default=0.0)
         mesh.silent = {prober for prober in mesh.silent if silent.get(prober, 0.0) > patience}

@@ -6,11 +6,12 @@ State ─▶ Part (the cells of one prober, renewed from look to look) ─▶ Me
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from smoker_diagnosis.evidence import BITS, TCP, UDP, Cell, Mesh, Prober
 from smoker_diagnosis.moved import Moves, stays
+from smoker_diagnosis.news import News
 from smoker_diagnosis.part import Part, far_prober, part_of
 from smoker_diagnosis.state import State
 
@@ -46,15 +47,15 @@ class Evidence:
         states: Iterable[State],
         waited: Mapping[Prober, float] | None = None,
         leaves: Callable[[str], bool] = stays,
+        news: Mapping[Prober, News] | None = None,
     ) -> Mesh:
         """Return the evidence in `states`.
 
         `waited`: by node and network, the age of a state in seconds, if it was not fetched just now.
         `leaves(node)`: whether pods leave that node, because it is drained or gone.
+        `news`: by node and network, what changed since the state before, where the caller has compared them.
         """
-        if self._renew(states, waited or {}):
-            self._layout = _layout_of(self._parts)
-        layout = self._layout
+        layout = self._renewed_layout(*self._renew(states, waited or {}, news or {}))
         mesh = Mesh(
             own=layout.own,
             to=self._to,
@@ -78,26 +79,36 @@ class Evidence:
             _note_arrival(cell, self._parts)
         return mesh
 
-    def _renew(self, states: Iterable[State], waited: Mapping[Prober, float]) -> bool:
-        """Renew the parts, in the order of `states`. Return whether one of them is new or gone."""
+    def _renew(
+        self, states: Iterable[State], waited: Mapping[Prober, float], news: Mapping[Prober, News]
+    ) -> tuple[list[Part], bool]:
+        """Renew the parts, in the order of `states`. Return those that are new, and whether some are gone."""
         before, self._parts = self._parts, {}
-        other = False
+        new: list[Part] = []
         for state in states:
             who = state.node, state.network
             now = state.at + waited.get(who, 0.0)
             part = before.get(who)
-            if part is None or not part.renew(state, now):
-                other = True
+            if part is None or not part.renew(state, now, news.get(who)):
                 part = part_of(state, now)
+                new.append(part)
                 self._forget(before.get(who))
                 self._far.update(part.far)
                 for target, cells in part.to.items():
                     self._to.setdefault(target, {})[who] = cells
             self._parts[who] = part
-        for gone in before.keys() - self._parts.keys():
-            other = True
-            self._forget(before[gone])
-        return other
+        gone = before.keys() - self._parts.keys()
+        for each in gone:
+            self._forget(before[each])
+        return new, bool(gone)
+
+    def _renewed_layout(self, new: Sequence[Part], gone: bool) -> Layout:
+        """Return the layout with the parts `new`, where `gone` also without some."""
+        if new or gone:
+            before, self._layout = self._layout, _layout_of(self._parts)
+            zones = self._layout.zones
+            _set_zones(new if zones == before.zones else self._parts.values(), zones)
+        return self._layout
 
     def _forget(self, part: Part | None) -> None:
         """Take the paths of `part` out of those by target."""
@@ -112,7 +123,7 @@ class Evidence:
 
 
 def _layout_of(parts: Mapping[Prober, Part]) -> Layout:
-    """Return the layout of all paths, and set the zones of their cells."""
+    """Return the layout of all paths."""
     layout = Layout(directed=_directed(parts))
     for (node, _), part in parts.items():
         layout.count += len(part.cells)
@@ -123,11 +134,15 @@ def _layout_of(parts: Mapping[Prober, Part]) -> Layout:
             layout.zones.setdefault(target, zone)
         if part.state.zone or node not in layout.zones:
             layout.zones[node] = part.state.zone
-    for (node, _), part in parts.items():
-        here = layout.zones.get(node, "")
-        for cell in part.cells:
-            cell.source_zone, cell.target_zone = here, layout.zones.get(cell.target, "")
     return layout
+
+
+def _set_zones(parts: Iterable[Part], zones: Mapping[str, str]) -> None:
+    """Set the zones of the cells of `parts`."""
+    for part in parts:
+        here = zones.get(part.state.node, "")
+        for cell in part.cells:
+            cell.source_zone, cell.target_zone = here, zones.get(cell.target, "")
 
 
 def _join(mesh: Mesh, part: Part) -> None:

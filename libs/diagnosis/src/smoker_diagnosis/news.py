@@ -1,7 +1,7 @@
 """Compare two states of one prober: which paths say something new.
 
 Most paths of a look work as they did in the look before. Their newer instants need no reading: cells take them from the
-prober's state.
+prober's state. The hub compares each state when it arrives, so that a look only reads the paths that are listed here.
 """
 
 from __future__ import annotations
@@ -9,8 +9,44 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import compress, count
 from operator import is_not
+from typing import NamedTuple
+from weakref import ReferenceType, ref
 
+from smoker_diagnosis.read import FLAPS
 from smoker_diagnosis.state import PathState, State
+
+Places = tuple[int, ...]  # in the paths of a state
+
+
+class News(NamedTuple):
+    """The paths whose cells change from one state of a prober to a newer one. All others go on as before."""
+
+    before: ReferenceType[State]  # weak: the older state is only kept for as long as its part needs it
+    after: State
+    changed: Places  # paths to read again
+    longer: Places  # paths that go on as before, with more results in their history
+
+    def leads(self, old: State, new: State) -> bool:
+        """Return whether these are the news from `old` to `new`."""
+        return self.after is new and self.before() is old
+
+
+def news_of(old: State, new: State) -> News | None:
+    """Return the news in `new` since `old`; None if the states do not have the same paths in the same order."""
+    if not same_prober(old, new):
+        return None
+    changed: list[int] = []
+    longer: list[int] = []
+    for place in other_paths(old, new):
+        one, other = old.paths[place], new.paths[place]
+        if other.flaps < FLAPS and goes_on(one, other):
+            if other.past != one.past:
+                longer.append(place)
+        elif one != other:
+            if not same_place(one, other):
+                return None
+            changed.append(place)
+    return News(ref(old), new, tuple(changed), tuple(longer))
 
 
 def same_prober(old: State, new: State) -> bool:

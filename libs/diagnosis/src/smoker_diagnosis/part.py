@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from smoker_diagnosis.evidence import BITS, HOST, POD, Cell, Now, Other, Prober
-from smoker_diagnosis.news import goes_on, other_paths, same_place, same_prober
-from smoker_diagnosis.read import FLAPS, counts, read, read_look_ups
+from smoker_diagnosis.news import News, news_of
+from smoker_diagnosis.read import counts, read, read_look_ups
 from smoker_diagnosis.state import PEER, RESOLVER, SERVICE, PathState, State
 
 ROUNDS = 3  # a result older than this many intervals is outdated
@@ -46,27 +46,28 @@ class Part:
     lossy: int = 0
     sent: int = 0
     lost: int = 0
-    until: float = math.inf  # no result becomes outdated before this instant
+    until: float = math.inf  # no result becomes outdated before this instant,
+    outdated: list[int] = field(default_factory=list)  # except those of these paths: they already are
     heard: dict[tuple[str, str, str], float] | None = None  # instants by node, plane and family; made when needed
 
-    def renew(self, state: State, now: float) -> bool:
+    def renew(self, state: State, now: float, news: News | None = None) -> bool:
         """Update the part with a newer state of the same paths, at the instant `now` of its prober's clock.
 
-        Only paths that do not go on as before are read again. Return False where the part cannot be renewed; it is
-        then of no more use.
+        Only paths that do not go on as before are read again. `news`: those of `state`, if they are known; otherwise
+        the states are compared here. Return False where the part cannot be renewed; it is then of no more use.
         """
         if now < self.now.instant:
             return False
         changed: set[Cell] | None = set()
         if state is not self.state:
-            changed = self._changed(state)
+            changed = self._changed(state, news)
             if changed is None:
                 return False
             self.state, self.now.paths, self.heard = state, state.paths, None
             if self.other_places:
                 self.others = [Other(state.node, state.paths[place]) for place in self.other_places]
         if now > self.until:
-            self.until = self._lasts_until()
+            self._note_ages()
             if now > self.until:
                 return False
         self.now.instant = now
@@ -74,23 +75,20 @@ class Part:
             self._read(changed)
         return True
 
-    def _changed(self, state: State) -> set[Cell] | None:
+    def _changed(self, state: State, news: News | None) -> set[Cell] | None:
         """Return the cells that must be read again; None if the paths of `state` are not the same as before."""
-        before = self.state
-        if not same_prober(before, state):
+        if news is None or not news.leads(self.state, state):
+            news = news_of(self.state, state)
+        if news is None:
             return None
-        changed: set[Cell] = set()
-        for place in other_paths(before, state):
-            old, new, cell = before.paths[place], state.paths[place], self.of_path[place]
-            if self.lasts + old.at >= self.now.instant and new.flaps < FLAPS and goes_on(old, new):
-                if new.past != old.past and cell is not None:
-                    self._lengthen(cell, new, new.past - old.past)
-            elif old != new:
-                if not same_place(old, new):
-                    return None
-                if cell is not None:  # paths of other roles have no cell: they are always read again
-                    changed.add(cell)
-        return changed
+        before = self.state.paths
+        for place in news.longer:
+            cell, path = self.of_path[place], state.paths[place]
+            if cell is not None:
+                self._lengthen(cell, path, path.past - before[place].past)
+        again = [place for place in self.outdated if before[place] != state.paths[place]]
+        # Paths of other roles have no cell: they are always read again.
+        return {cell for place in (*news.changed, *again) if (cell := self.of_path[place]) is not None}
 
     def _lengthen(self, cell: Cell, path: PathState, more: int) -> None:
         """Add results to the history of `path`, which worked."""
@@ -103,14 +101,16 @@ class Part:
             self.past += 0 if cell.unsteady else more
             self.trains += 0 if cell.local else train
 
-    def _lasts_until(self) -> float:
-        """Return the instant at which the oldest result that counts becomes outdated."""
-        of = self.lasts
-        paths = zip(self.state.paths, self.of_path, strict=True)
-        return of + min(
-            [path.at for path, cell in paths if cell and path.at + of >= self.now.instant and counts(path)],
-            default=math.inf,
-        )
+    def _note_ages(self) -> None:
+        """Note which results are outdated, and the instant at which the oldest of the others becomes outdated."""
+        self.until, self.outdated = math.inf, []
+        for place, (path, cell) in enumerate(zip(self.state.paths, self.of_path, strict=True)):
+            if cell is not None and counts(path):
+                end = path.at + self.lasts
+                if end < self.now.instant:
+                    self.outdated.append(place)
+                elif end < self.until:
+                    self.until = end
 
     def _read(self, changed: Collection[Cell]) -> None:
         """Read the paths of `changed` again."""
@@ -128,7 +128,7 @@ class Part:
 
     def count(self) -> None:
         """Sum up the cells."""
-        self.until = self._lasts_until()
+        self._note_ages()
         self.failing, self.losing, self.unsteady, self.partial = [], [], [], []
         known = past = flaps = trains = lossy = sent = lost = 0
         for cell in self.cells:  # thousands of probers have hundreds each: so there is one loop

@@ -157,7 +157,7 @@ class Left(msgspec.Struct, frozen=True, array_like=True, gc=False):
     failing: bool  # whether its paths failed before that
 
 
-class State(msgspec.Struct, frozen=True, kw_only=True):
+class State(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     """One prober's state."""
 
     version: int = VERSION

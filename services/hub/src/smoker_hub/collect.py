@@ -17,6 +17,7 @@ from gevent.pool import Pool
 from loguru import logger
 
 from smoker_common.fetch import Fetched, FetchError, Line
+from smoker_diagnosis.news import News, news_of
 from smoker_diagnosis.state import LARGEST, State, StateError, decode
 
 STATE = "/api/v1/state"
@@ -46,6 +47,7 @@ class _Known:
     line: Line
     ready: bool = True
     state: State | None = None
+    news: News | None = None  # in this state since the one before
     tag: str = ""
     received: float = 0.0  # when this state was received
     answered: float = 0.0  # when it last answered (a 304 counts); at first, when it was first asked
@@ -70,6 +72,7 @@ class Collected:
 
     states: list[State] = field(default_factory=list)
     waited: Mapping[Key, float] = field(default_factory=dict)  # seconds since a state was received
+    news: Mapping[Key, News] = field(default_factory=dict)  # in a state since the one before
     silent: Mapping[Key, float] = field(default_factory=dict)  # seconds since a silent prober last answered
     errors: Mapping[Key, str] = field(default_factory=dict)  # why it is silent
     lost: frozenset[Key] = frozenset()  # probers that have been silent for long enough to count
@@ -160,6 +163,7 @@ class Collector:
             state = decode(found.body, known.state)
             if (state.node, state.network) != (address.node, address.network):
                 raise StateError(f"this is the state of another prober, on {state.node} ({state.network})")
+            known.news = None if known.state is None else news_of(known.state, state)
             known.state, known.tag, known.received = state, found.tag, now
         known.answered, known.error, known.fresh = now, "", False
 
@@ -175,6 +179,7 @@ class Collector:
         return Collected(
             states=[known.state for known in counted.values() if known.state is not None],
             waited={key: now - known.received for key, known in counted.items()},
+            news={key: known.news for key, known in counted.items() if known.news is not None},
             silent=silent,
             errors={key: self._known[key].error for key in silent},
             lost=lost,

@@ -40,6 +40,7 @@ class Diagnosis:
             silent=silent,
             evidence=self._evidence,
             leaves=self._loses_pods,
+            news=collected.news,
         )
         cluster = next((state.cluster for state in collected.states if state.cluster), "")
         return [self._noted(each, cluster) for each in found if not self._explained(each)]
