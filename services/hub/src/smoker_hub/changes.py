@@ -56,7 +56,12 @@ class Changes:
             late, before = collected.waited.get(key, 0.0), self._known.get(key)
             if before is not None and before.state is state and late < state.interval:
                 continue  # nothing new, and not old enough to be stale
-            now = _Known(state, letters_of(state, late), hash(tuple(map(NAME, state.paths))))
+            news = collected.news.get(key)
+            if before is not None and news is not None and news.leads(before.state, state):
+                layout = before.layout  # news are about the same paths
+            else:
+                layout = hash(tuple(map(NAME, state.paths)))
+            now = _Known(state, letters_of(state, late), layout)
             self._known[key] = now
             if before is None or before.letters != now.letters or before.layout != now.layout:
                 yield _change(key, now, before)

@@ -139,8 +139,7 @@ class Hub(BaseWork):
         if not failing.keys() <= self._failing.keys():
             self._failed = now
         self._failing = failing
-        everybody = heard == collected.asked and all(path.last for state in collected.states for path in state.paths)
-        if not self._well and everybody and not found and not failing and paths_of(collected):
+        if not self._well and heard == collected.asked and not found and not failing and all_probed(collected):
             self._well = True
             words.log_healthy(paths_of(collected), collected.asked, self.cluster)
 
@@ -196,6 +195,11 @@ class Hub(BaseWork):
 def paths_of(collected: Collected) -> int:
     """Return the number of paths in `states`."""
     return sum(len(state.paths) for state in collected.states)
+
+
+def all_probed(collected: Collected) -> bool:
+    """Return whether there are paths, and each of them has a result."""
+    return paths_of(collected) > 0 and all(path.last for state in collected.states for path in state.paths)
 
 
 def failures(states: Iterable[State]) -> Iterable[tuple[Failing, float]]:
