@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from smoker_diagnosis.component import INTO, NODE, OUT_OF, Scope
+from smoker_diagnosis.component import ALL, INTO, NODE, OUT_OF, PAIR, Scope
 from smoker_diagnosis.finding import Count, Finding, Seen
 from smoker_hub.incidents import CLOSES, MOST_CLOSED, Incidents
 
@@ -241,6 +241,72 @@ def test_a_healing_fault_leaves_no_new_finding(left: Finding) -> None:
     assert not incidents.suspected
     assert [(each.id, each.phase) for each in incidents.open] == [("a1", "clearing")]
     assert looks(incidents, [[], [], []], 40.0) == ["close a1"]
+
+
+def lossy(paths: int, **changes: Any) -> Finding:
+    """Return a loss of node-1 on `paths` pod paths of 8."""
+    return cut_off(paths, 0.0, **{"kind": "loss", "share": 0.5, **changes})
+
+
+_PAIR = {"id": "b2", "scope": Scope(PAIR, ("node-1", "node-2"))}
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        lossy(2, **_PAIR),
+        lossy(2, **_PAIR, one_of=(Scope(PAIR, ("node-1", "node-2")), FOUND.scope), confidence=0.6),
+        lossy(5, id="b2", layer="network"),
+    ],
+    ids=["a pair", "a pair or the node", "another layer"],
+)
+def test_a_healing_loss_leaves_no_new_finding(left: Finding) -> None:
+    """Counts keep lost packets for three rounds: so long, fewer paths of a lossy node are no finding of their own."""
+    incidents = opened([lossy(8)])
+    assert looks(incidents, [[left]] * 18, 25.0) == []  # until 110 s
+    assert [(each.id, each.finding.scope, each.phase) for each in incidents.open] == [("a1", FOUND.scope, "clearing")]
+    assert looks(incidents, [[], [], []], 115.0) == ["close a1"]
+
+
+def test_a_loss_that_outlasts_the_counts_of_another_opens() -> None:
+    """A pair that loses packets for more than three rounds after its node did so has a fault of its own."""
+    incidents = opened([lossy(8)])
+    assert looks(incidents, [[lossy(2, **_PAIR)] for _ in range(25, 135, 5)], 25.0) == ["open b2", "close a1"]
+    assert [(each.id, each.opened) for each in incidents.open] == [("b2", 120.0)]  # three rounds after 20 s, twice seen
+
+
+def test_a_loss_elsewhere_opens_at_once() -> None:
+    """Paths that lose packets and do not touch the node that heals are news."""
+    elsewhere = Seen("node-5", "node-6", "pod", "ipv4", "train", "9 of 30 packets lost")
+    other = lossy(2, id="b2", scope=Scope(PAIR, ("node-5", "node-6")), failing=(elsewhere,))
+    assert looks(opened([lossy(8)]), [[other], [other]], 25.0) == ["open b2"]
+
+
+@pytest.mark.parametrize(
+    "chance",
+    [cut_off(2, 9.0, **_PAIR), cut_off(3, 9.0, id="b2", kind="dns", scope=Scope(ALL), layer="dns")],
+    ids=["a pair of the node", "the DNS"],
+)
+def test_a_fault_at_a_node_with_heavy_loss_must_last_a_round(chance: Finding) -> None:
+    """Where half of the packets are lost, a few probes in a row fail by chance. What lasts is a fault of its own."""
+    assert looks(opened([lossy(8)]), [[lossy(8), chance]] * 6 + [[lossy(8)]] * 3, 25.0) == []
+    incidents = opened([lossy(8)])
+    assert looks(incidents, [[lossy(8), chance]] * 8, 25.0) == ["open b2"]
+    assert incidents.open[1].opened == 60.0
+
+
+@pytest.mark.parametrize(
+    ("beside", "other"),
+    [
+        (lossy(8, share=0.03), cut_off(2, 9.0, **_PAIR)),
+        (lossy(8), cut_off(2, 9.0, id="b2", scope=Scope(PAIR, ("node-5", "node-6")))),
+        (cut_off(8, 9.0), cut_off(3, 9.0, id="b2", kind="dns", scope=Scope(ALL), layer="dns")),
+    ],
+    ids=["little loss", "other nodes", "no loss"],
+)
+def test_a_fault_that_heavy_loss_does_not_cause_opens_at_once(beside: Finding, other: Finding) -> None:
+    """Only what touches a node that loses many packets waits for a round."""
+    assert looks(opened([beside]), [[beside, other]] * 2, 25.0) == ["open b2"]
 
 
 def test_a_second_fault_that_outlasts_the_first_opens_after_a_round() -> None:

@@ -6,7 +6,8 @@ finding (a low confidence, one of several places, paths without a common cause) 
 failed for longer than two rounds. An open finding clears when a look no longer finds it, and closes after three such
 looks in a row; early looks do not count. A finding that becomes worse escalates. Only opening, escalating and closing
 are logged and sent: a path that fails once is not. While an open finding heals, what is left of it is no new finding:
-for up to a round it keeps the open one from closing, and whatever fails for longer is a finding of its own.
+for up to a round (a loss: three rounds) it keeps the open one from closing, and what fails for longer is a finding of
+its own. A hard fault at a node that loses many packets opens only if it lasts for longer than a round, too.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import msgspec
 
 from smoker_diagnosis.component import INTO, NODE, OUT_OF
 from smoker_diagnosis.finding import Finding, is_sure
-from smoker_hub.remains import leaves_paths, remains_of
+from smoker_hub.remains import COUNTED, leaves_paths, left_for, may_follow, remains_of
 
 Phase = Literal["suspected", "open", "clearing", "closed"]
 Word = Literal["open", "escalate", "close"]
@@ -27,7 +28,6 @@ Word = Literal["open", "escalate", "close"]
 CERTAIN = 0.97  # confidence from which a finding opens at once: chance comes near now and then, and does not last
 BY_LIKELIHOOD = ("fault", "loss", "mtu", "service", "dns", "flows")  # kinds whose confidence says how likely chance is
 LASTS = 2  # rounds for which paths fail before they are a finding without a sure place
-COUNTED = 3  # rounds that the counts of a state cover
 A_ROUND = 35.0  # assumed seconds from one result of a path to the next
 OPENS, CLOSES = 2, 3  # looks in a row with it, and without it
 GRAVITY = {"info": 0, "warning": 1, "critical": 2}
@@ -81,13 +81,21 @@ class Incident:
         return not {before.scope, *before.one_of}.isdisjoint((finding.scope, *finding.one_of))
 
     def see(
-        self, finding: Finding, now: float, a_round: float = A_ROUND, *, beside: bool = False, repeated: bool = False
+        self,
+        finding: Finding,
+        now: float,
+        a_round: float = A_ROUND,
+        *,
+        beside: bool = False,
+        repeated: bool = False,
+        follows: bool = False,
     ) -> Word | None:
         """Count a look that has the finding. Return whether it opened or became worse with this look.
 
         `a_round`: seconds from one result of a path to the next. A sure, not certain finding opens if it lasts longer.
         `beside`: whether another finding is open that may have explained its paths until now. `repeated`: whether it
-        is an early look, and no probe has failed since the look before.
+        is an early look, and no probe has failed since the look before. `follows`: whether it may be chance at a node
+        that loses packets; then it must last for longer than a round.
         """
         before = self.finding
         self.finding, self.last_seen, self._missed, self.resumed = finding, now, 0, False
@@ -95,7 +103,7 @@ class Incident:
         sure = is_sure(finding)
         counts = not repeated or finding.kind != "fault" or self._seen == 0
         self._seen, self._since = (self._seen + counts, self._since if self._seen else now) if sure else (0, now)
-        certain = finding.confidence >= CERTAIN or finding.kind not in BY_LIKELIHOOD
+        certain = not follows and (finding.confidence >= CERTAIN or finding.kind not in BY_LIKELIHOOD)
         if self.phase == "clearing":
             self.phase = "open"
         opens = self._seen >= OPENS and (certain or now - self._since > a_round)
@@ -174,7 +182,7 @@ class Incidents:
         changes = [Change("close", each) for each in self._lapsed]
         self._closed += self._lapsed
         self._lapsed = []
-        named = list(self._with_known_ids(findings))
+        named = list(self._with_known_ids(findings, now, a_round))
         seen = {finding.id for finding in named}
         healing: set[str] = set()  # ids of open findings of which something is left
         for finding in named:
@@ -187,7 +195,8 @@ class Incidents:
             if incident is None:
                 incident = self._live[finding.id] = Incident(finding, now, now)
             beside = any(each.id != finding.id and leaves_paths(each.finding) for each in self.open)
-            word = incident.see(finding, now, a_round, beside=beside, repeated=early and not news)
+            repeated, follows = early and not news, may_follow(finding, named)
+            word = incident.see(finding, now, a_round, beside=beside, repeated=repeated, follows=follows)
             if word is not None:
                 incident.traced = bool(finding.last_hops)
                 changes.append(Change(word, incident))
@@ -207,7 +216,7 @@ class Incidents:
         """Return the open incident that heals and leaves `finding`; None if `finding` is news.
 
         `seen`: the ids of the findings of this look. What was seen beside an open incident is not left by it, and after
-        a round without the incident each of its paths has been probed again.
+        a round without the incident each of its paths has been probed again (after three, no lost packet counts).
         """
         known = self._live.get(finding.id)
         if known is not None and known.opened is not None:
@@ -215,16 +224,21 @@ class Incidents:
         for each in self.open:
             ago = now - each.last_seen
             beside = known is not None and known.last_seen >= each.last_seen
-            if each.id not in seen and not beside and ago <= a_round and remains_of(each.finding, ago, finding):
+            if each.id in seen or beside or ago > a_round * left_for(each.finding, finding):
+                continue
+            if remains_of(each.finding, ago, finding):
                 return each
         return None
 
-    def _with_known_ids(self, findings: Iterable[Finding]) -> Iterator[Finding]:
-        """Yield the findings. One whose choice of places or direction has changed keeps the id that it had."""
+    def _with_known_ids(self, findings: Iterable[Finding], now: float, a_round: float) -> Iterator[Finding]:
+        """Yield the findings. One whose choice of places or direction has changed keeps the id that it had.
+
+        A choice of places that a loss of one sure place leaves while it heals is not that loss.
+        """
         listed = list(findings)
         ids = {finding.id for finding in listed}
         for finding in listed:
-            if finding.id not in self._live:
+            if finding.id not in self._live and self._leaving(finding, ids, now, a_round) is None:
                 known = next((each for key, each in self._live.items() if key not in ids and each.same(finding)), None)
                 if known is not None:
                     ids.add(known.id)

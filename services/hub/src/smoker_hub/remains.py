@@ -1,26 +1,38 @@
 """What an open finding leaves while its fault heals: some paths work again, others have not been probed since.
 
 For up to a round the paths that have not been probed again look like a smaller fault of the same place. They are no
-news as long as each of them has failed without a break since before the finding was last seen.
+news as long as each of them has failed without a break since before the finding was last seen. Lost packets count for
+some rounds: for so long a loss of a whole node leaves what looks like a loss on some of its paths.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
+from smoker_diagnosis.component import INTO, NODE, OUT_OF
 from smoker_diagnosis.finding import Finding, Seen, is_sure
 
 OF_SERVICES = ("service", "dns")
 LEAVES = ("fault", "mtu", *OF_SERVICES)  # kinds that leave something: their evidence is failing paths of one place
 LEFT = (*LEAVES, "unknown")
+COUNTED = 3  # rounds that the counts of a state cover
+HEAVY = 0.1  # share of the packets that a node loses from which its probes fail at times
 
 
 def remains_of(before: Finding, ago: float, now: Finding) -> bool:
     """Return whether `now` has only paths that `before`, last seen `ago` seconds ago, leaves while it heals.
 
     `now` is smaller than `before`, its paths touch the place of `before`, and each of them began to fail before
-    `before` was last seen. A path that has begun to fail since then belongs to a fault of its own.
+    `before` was last seen. A path that has begun to fail since then belongs to a fault of its own. Of a loss nobody
+    knows when it began: only the place and the number of paths count.
     """
+    if before.kind == now.kind == "loss":
+        nodes = set(before.scope.nodes)
+        return (
+            is_sure(before)
+            and _smaller(now, before)
+            and all(not nodes or _touches(each, nodes) for each in now.failing)
+        )
     if not leaves_paths(before) or now.kind not in LEFT or not now.failing:
         return False
     if before.kind in OF_SERVICES and now.kind in ("fault", "mtu"):  # the network explains more than a Service
@@ -28,6 +40,29 @@ def remains_of(before: Finding, ago: float, now: Finding) -> bool:
     nodes = set(before.scope.nodes)
     return _smaller(now, before) and all(
         each.since >= ago and (not nodes or _touches(each, nodes)) for each in now.failing
+    )
+
+
+def left_for(before: Finding, now: Finding) -> int:
+    """Return the number of rounds for which `before` may leave `now`."""
+    return COUNTED if before.kind == now.kind == "loss" else 1
+
+
+def may_follow(finding: Finding, found: Iterable[Finding]) -> bool:
+    """Return whether `finding` may be chance at a node that loses packets for sure, by one of the others in `found`.
+
+    There, probes fail at random: for a while a pair of the node, or look-ups of several nodes, seem to fail always.
+    """
+    if finding.kind not in LEAVES:
+        return False
+    nodes = set(finding.scope.nodes)
+    return any(
+        each.kind == "loss"
+        and each.share >= HEAVY
+        and each.scope.kind in (NODE, INTO, OUT_OF)
+        and is_sure(each)
+        and (nodes.intersection(each.scope.nodes) if nodes else finding.kind in OF_SERVICES)
+        for each in found
     )
 
 
