@@ -47,6 +47,7 @@ def right(scopes: str, *places: str, layers: str = "", **more: object) -> Expect
 
 NODE = "node into out_of"
 PAIR = "pair one_way"
+EVERYWHERE = right("all", kinds=("loss",))  # the noise is a loss of all nodes, and may be named
 DNS = right("all node", kinds=("dns",), layers="dns")
 
 
