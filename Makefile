@@ -15,7 +15,7 @@ LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-
 
 .DEFAULT_GOAL := help
 .PHONY: lock-images check-workflows test-collector programs e2e-install help setup run test test-services test-chart test-page fuzz vendor screenshot check format build images docker-build manifests package release base deploy undeploy logs-server logs-client \
-        e2e e2e-faults e2e-registry e2e-rest e2e-starved e2e-quiet e2e-accuracy e2e-hub-node bench bench-accuracy bench-probes bench-scale bench-soak bench-mesh bench-bandwidth bench-cluster bench-diagnosis bench-history bench-hub bench-page lock clean
+        e2e e2e-faults e2e-registry e2e-bandwidth e2e-rest e2e-starved e2e-quiet e2e-accuracy e2e-hub-node bench bench-accuracy bench-probes bench-scale bench-soak bench-mesh bench-bandwidth bench-cluster bench-diagnosis bench-history bench-hub bench-page lock clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -162,6 +162,9 @@ e2e-rest: setup
 
 e2e-registry: setup  ## release to a registry on loopback and install from it on the current cluster (needs docker-registry)
 	$(E2E) tests/e2e/registry_proof.py
+
+e2e-bandwidth: setup  ## let all probers of the current cluster measure the bandwidth at once: one pair at a time does, and nothing fails
+	$(E2E) tests/e2e/bandwidth_proof.py
 
 e2e-starved: setup  # measures probers without CPU: other load on the machine would falsify it
 	$(E2E) $(OF_CPU)
