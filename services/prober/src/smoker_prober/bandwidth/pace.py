@@ -1,8 +1,9 @@
 """How fast a transfer may send, so that it leaves no queue in front of others, and what rate it found.
 
 A TCP sender fills the queue of the slowest link, and everybody's packets wait there. The round-trip time shows the
-queue. So the sender is paced below the rate of delivery while the round-trip time is high, and a little above it while
-the time is low: the link stays busy, and the queue short.
+queue. So the sender begins slowly and doubles its pace at each look until it sees a queue. From then on it is paced
+below the rate of delivery while the round-trip time is high, and a little above it while the time is low: the link
+stays busy, and the queue short.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections import deque
 
 from smoker_prober.kernel.tcp_flow import Flow
 
+START, FASTEST = 500_000.0, 12.5e9  # bytes per second: the first pace, and one that no link here reaches
 QUEUE = 0.001  # seconds that the smoothed round-trip time may lie above the least one
 DRAIN, PROBE = 0.85, 1.1  # of the rate of delivery, while there is a queue and while there is none
 RECENT = 8  # looks whose median the pace follows: one sample can be a burst of acknowledgements
@@ -25,7 +27,8 @@ class Pace:
         self._recent: deque[float] = deque(maxlen=RECENT)
         self._free: list[float] = []
         self._busy: list[float] = []  # with a queue: then the network, and not the pace, limited the rate
-        self._paced = False
+        self._paced = False  # by what the link delivers
+        self._begins = START
 
     def look(self, flow: Flow) -> float | None:
         """Take a look at the transfer. Return the bytes per second to send from now on; None: as until now."""
@@ -34,7 +37,10 @@ class Pace:
             self._recent.append(flow.rate)
             (self._busy if queued else self._free).append(flow.rate)
         self._paced |= queued
-        if not self._paced or not self._recent:
+        if not self._paced:
+            self._begins = min(2 * self._begins, FASTEST)
+            return self._begins
+        if not self._recent:
             return None
         return statistics.median(self._recent) * (DRAIN if queued else PROBE)
 

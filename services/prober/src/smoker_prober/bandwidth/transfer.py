@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 import gevent
 
-from smoker_prober.bandwidth.pace import Pace
+from smoker_prober.bandwidth.pace import START, Pace
 from smoker_prober.bandwidth.wire import BLOCK
 from smoker_prober.kernel import tcp_flow
 
@@ -69,7 +69,8 @@ def send(sock: socket.socket, most: int, seconds: float, waits: Waits) -> Sent:
 
 
 def prepare(sock: socket.socket) -> None:
-    """Keep little in the socket, and let everybody else's packets leave this machine first."""
+    """Begin slowly, keep little in the socket, and let everybody else's packets leave this machine first."""
+    tcp_flow.pace(sock, START)
     sock.setsockopt(socket.IPPROTO_TCP, tcp_flow.NOTSENT_LOWAT, UNSENT)
     with contextlib.suppress(OSError):  # an order of packets that this machine does not keep
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, BULK)
