@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from smoker_diagnosis.text import place
+from smoker_diagnosis.text import headline, place
 from tests.diagnosis.mesh import Cluster, Link, failed, named, nodes, two_zones
 
 
@@ -130,6 +130,21 @@ def test_black_hole() -> None:
     assert [(each.kind, each.scope.nodes, each.mtu, each.passes) for each in found] == [
         ("mtu", ("node-2",), 1450, 1280)
     ]
+
+
+def test_a_black_hole_below_the_overlay_needs_a_path_between_nodes() -> None:
+    """Not every round sends a large packet. Until one between two nodes is lost, the finding names both layers."""
+    mesh = Cluster(nodes(8), services=False)
+    for link, states in mesh.paths.items():
+        if link.plane == "host":
+            states["udp"] = msgspec.structs.replace(states["udp"], large="")
+    mesh.black_hole(lambda link: link.between("node-2", "node-3") and link.plane != "host")
+    (found,) = mesh.findings()
+    assert (found.kind, found.scope.nodes, set(found.layers)) == ("mtu", ("node-2", "node-3"), {"network", "overlay"})
+    assert "on the pod network or the node network below it" in headline(found)
+    mesh.black_hole(lambda link: link.between("node-2", "node-3"))
+    (found,) = mesh.findings()
+    assert found.layers == ("network",)
 
 
 def test_places_that_cannot_be_told_apart_are_listed() -> None:

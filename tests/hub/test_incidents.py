@@ -371,3 +371,15 @@ def test_a_direction_that_becomes_both_is_one_incident() -> None:
     assert looks(Incidents(), [[into], [cut_off(8, 25.0)], [cut_off(8, 30.0)]], 20.0) == ["open a1"]
     elsewhere = cut_off(8, 25.0, scope=Scope(NODE, ("node-3",)))
     assert looks(opened([into]), [[elsewhere], [elsewhere]], 25.0) == ["open a1"]
+
+
+def test_a_layer_that_becomes_known_is_no_news() -> None:
+    """A finding on one of two layers keeps its id when one of them is known; on an excluded layer it is news."""
+    unclear = msgspec.structs.replace(FOUND, kind="mtu", layer="network", layers=("network", "overlay"))
+    known = msgspec.structs.replace(unclear, id="b2", layer="overlay", layers=("overlay",))
+    incidents = Incidents()
+    assert [len(incidents.look([unclear], second)) for second in (0.0, 5.0)] == [0, 1]
+    assert [incidents.look([known], second) for second in (10.0, 15.0)] == [[], []]
+    assert [(each.id, each.finding.layer) for each in incidents.open] == [(unclear.id, "overlay")]
+    other = msgspec.structs.replace(unclear, id="c3", layers=("network",))
+    assert [len(incidents.look([other], second)) for second in (20.0, 25.0)] == [0, 1]

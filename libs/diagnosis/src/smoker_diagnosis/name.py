@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from smoker_diagnosis import direction, traces
-from smoker_diagnosis.component import MUST, NO, Component, cells_of, fails
+from smoker_diagnosis.component import MUST, NETWORK, NO, OVERLAY, Component, cells_of, fails
 from smoker_diagnosis.evidence import ECHO, LARGE, NAMES, Cell, Mesh
 from smoker_diagnosis.explain import Blamed
 from smoker_diagnosis.finding import SHOWN_FAILING, SHOWN_WORKING, Count, Finding, Seen, finding_of, flows_of, seen
@@ -32,7 +32,7 @@ def of_blamed(look: Look, each: Blamed) -> Finding:
         "mtu" if large else "fault",
         component.scope,
         component.layer,
-        layers=each.layers,
+        layers=_layers(each, failing) if large else each.layers,
         probes=component.probes,
         families=component.families,
         one_of=each.one_of,
@@ -50,6 +50,15 @@ def of_blamed(look: Look, each: Blamed) -> Finding:
         working=tuple(seen(working[:SHOWN_WORKING], component.bits)),
         flows=flows_of(cells),
     )
+
+
+def _layers(each: Blamed, failing: Iterable[Cell]) -> tuple[str, ...]:
+    """Return the layers on which large packets may be lost.
+
+    Not every round sends a large packet. Until one between two nodes is lost, it may be lost on the overlay alone.
+    """
+    below = each.component.layer != NETWORK or any(cell.plane == "host" for cell in failing)
+    return each.layers if below else tuple(dict.fromkeys((*each.layers, OVERLAY)))
 
 
 def of_loss(look: Look, each: Lossy) -> Finding:

@@ -68,13 +68,15 @@ class Incident:
         return self.phase == "suspected" and self._seen > 0
 
     def same(self, finding: Finding) -> bool:
-        """Return whether `finding` is this one: with other places to choose from, or open and now in both directions.
+        """Return whether `finding` is this one: other places to choose from, the layer known now, or both directions.
 
         As long as the last state of a silent prober counts, its node seems to be cut off in one direction.
         """
         before = self.finding
-        if (before.kind, before.layer) != (finding.kind, finding.layer):
+        if before.kind != finding.kind:
             return False
+        if before.layer != finding.layer:
+            return before.scope == finding.scope and not finding.one_of and finding.layer in before.layers
         if not finding.one_of:
             widens = before.scope.kind in (INTO, OUT_OF, NODE) and finding.scope.kind == NODE
             return widens and self.opened is not None and before.scope.nodes == finding.scope.nodes

@@ -28,13 +28,13 @@ _LAYERS = {
     OUT_OF_PODS: "traffic out of pods (NetworkPolicy)",
     HOSTS: "the host network only (a firewall of the node)",
 }
-_EITHER = "the pod network or the node network below it (hostNetwork.enabled tells them apart)"
+_EITHER, _TOLD_APART = "the pod network or the node network below it", " (hostNetwork.enabled tells them apart)"
 
 
 def layer(finding: Finding) -> str:
     """Return the layer in words, or the layers that the paths cannot tell apart."""
     if OVERLAY in finding.layers and NETWORK in finding.layers:
-        return _EITHER
+        return _EITHER if finding.kind == "mtu" else _EITHER + _TOLD_APART  # the next large packets tell, too
     return _LAYERS.get(finding.layer, finding.layer)
 
 
