@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smoker_prober.bandwidth.pace import FASTEST, START, Pace
+from smoker_prober.bandwidth.pace import GROWTH, START, Pace
 from smoker_prober.kernel.tcp_flow import Flow
 
 LINK, DELAY, LOOK = 12.5e6, 0.0005, 0.005  # bytes per second, seconds, seconds
@@ -38,17 +38,17 @@ def test_the_queue_stays_short_at_the_rate_of_the_link() -> None:
     assert abs(pace.rate / LINK - 1) < 0.02
 
 
-def test_without_a_queue_the_pace_doubles_until_it_limits_nothing() -> None:
+def test_without_a_queue_the_pace_grows_until_it_limits_nothing() -> None:
     """A link that is faster than the sender slows it down for a few looks only."""
     pace = Pace()
     paces = [pace.look(flow(UNPACED, 0.0)) for _ in range(20)]
-    assert paces[:3] == [2 * START, 4 * START, 8 * START]
-    assert paces[-1] == FASTEST
+    assert paces[:3] == [GROWTH * START, GROWTH**2 * START, GROWTH**3 * START]
+    assert paces[-1] == GROWTH * UNPACED
     assert pace.rate == UNPACED
 
 
 def test_a_rate_limited_by_the_sender_is_not_reported() -> None:
     """Where only the sender ever limited the rate, there is none."""
     pace = Pace()
-    assert pace.look(flow(1e6, 0.0, limited=True)) == 2 * START
+    assert pace.look(flow(1e6, 0.0, limited=True)) == GROWTH * START
     assert pace.rate is None

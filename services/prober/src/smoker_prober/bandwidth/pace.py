@@ -1,7 +1,7 @@
 """How fast a transfer may send, so that it leaves no queue in front of others, and what rate it found.
 
 A TCP sender fills the queue of the slowest link, and everybody's packets wait there. The round-trip time shows the
-queue. So the sender begins slowly and doubles its pace at each look until it sees a queue. From then on it is paced
+queue. So the sender begins slowly and sends half as much again after each look until it sees a queue. Then it is paced
 below the rate of delivery while the round-trip time is high, and a little above it while the time is low: the link
 stays busy, and the queue short.
 """
@@ -14,6 +14,7 @@ from collections import deque
 from smoker_prober.kernel.tcp_flow import Flow
 
 START, FASTEST = 500_000.0, 12.5e9  # bytes per second: the first pace, and one that no link here reaches
+GROWTH = 1.5  # from one look to the next, of what was delivered: a link that is full delivers no more
 QUEUE = 0.001  # seconds that the smoothed round-trip time may lie above the least one
 DRAIN, PROBE = 0.85, 1.1  # of the rate of delivery, while there is a queue and while there is none
 RECENT = 8  # looks whose median the pace follows: one sample can be a burst of acknowledgements
@@ -38,7 +39,8 @@ class Pace:
             (self._busy if queued else self._free).append(flow.rate)
         self._paced |= queued
         if not self._paced:
-            self._begins = min(2 * self._begins, FASTEST)
+            delivered = flow.rate if flow.rate and not flow.limited else self._begins
+            self._begins = min(GROWTH * max(min(delivered, self._begins), START), FASTEST)
             return self._begins
         if not self._recent:
             return None
