@@ -43,7 +43,7 @@ real, found = bandwidth.run, []
 def run(*arguments):
     begun = time.time()
     result = real(*arguments)
-    found.append((begun, time.time(), result.outcome.value, result.details.fields() if result.details else {}))
+    found.append((begun, time.time(), result.outcome.value, result.details.fields if result.details else {}))
     return result
 
 bandwidth.run = run
