@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
+from smoker_diagnosis.component import ALL
 from smoker_diagnosis.finding import Finding
 from smoker_diagnosis.text import headline, is_fault
 from tests.e2e.accuracy.judge import Verdict, judge
@@ -41,7 +42,7 @@ class Outcome:
     said: tuple[str, ...]
 
 
-def one(row: Row, lab: Lab, patience: float = FOR) -> Outcome:
+def one(row: Row, lab: Lab, patience: float = FOR, *, noisy: bool = False) -> Outcome:
     """Make the fault of `row`, and ask the hub until it names it or `patience` is over.
 
     Heal, and wait until the finding is closed.
@@ -63,7 +64,7 @@ def one(row: Row, lab: Lab, patience: float = FOR) -> Outcome:
             time.sleep(PAUSE)
     finally:
         lab.heal()
-    closed = _closed(lab)
+    closed = _closed(lab, noisy)
     said = tuple(map(headline, [*findings, *worst.wrong]))
     if took is not None:
         return Outcome(row, "right" if worst.word != "wrong" else "right, after a wrong name", took, closed, said)
@@ -72,11 +73,17 @@ def one(row: Row, lab: Lab, patience: float = FOR) -> Outcome:
     return Outcome(row, "wrong" if worst.word == "wrong" else judge(row, lab, findings).word, None, closed, said)
 
 
-def _closed(lab: Lab) -> float | None:
+def _faults(lab: Lab, noisy: bool) -> bool:
+    """Return whether the hub has a fault open, other than the loss of every node that noise is."""
+    found = [each.finding for each in lab.open() if is_fault(each.finding)]
+    return any(not (noisy and each.kind == "loss" and each.scope.kind == ALL) for each in found)
+
+
+def _closed(lab: Lab, noisy: bool) -> float | None:
     """Return the seconds until nothing is open; None if something stays open."""
     begun = time.monotonic()
     while time.monotonic() - begun < CLEAN:
-        if not any(is_fault(each.finding) for each in lab.open()):
+        if not _faults(lab, noisy):
             return time.monotonic() - begun
         time.sleep(PAUSE)
     return None
@@ -94,7 +101,7 @@ def await_health(lab: Lab, patience: float = CLEAN, *, noisy: bool = False) -> b
         failing = not noisy and any(
             path.last not in ("", "success") or path.lost for state in states for path in state.paths
         )
-        clean = clean + 1 if whole and not failing and not any(is_fault(each.finding) for each in lab.open()) else 0
+        clean = clean + 1 if whole and not failing and not _faults(lab, noisy) else 0
         if clean >= LOOKS:
             return True
         time.sleep(PAUSE)
@@ -160,7 +167,7 @@ def main() -> int:
                 left = [headline(each.finding) for each in lab.open()]
                 print(f"not healthy before {row.name}: {left}", file=sys.stderr)
             true = replace(row, also=(*row.also, EVERYWHERE)) if chosen.noise else row
-            outcomes.append(one(true, lab, chosen.patience))
+            outcomes.append(one(true, lab, chosen.patience, noisy=chosen.noise > 0))
             print(
                 f"{row.name}: {outcomes[-1].word} {outcomes[-1].seconds or 0:.1f} s {outcomes[-1].said}",
                 file=sys.stderr,
