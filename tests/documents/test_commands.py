@@ -89,7 +89,7 @@ def test_each_command_option_and_file_exists(page: Path) -> None:
 
 
 def test_wrong_commands_are_noticed(tmp_path: Path) -> None:
-    """A page with a missing target, subcommand, option and file has a mistake for each, and no other."""
+    """Each name on a page that does not exist is a mistake: target, subcommand, option or file. The others are none."""
     page = tmp_path / "page.md"
     page.write_text(
         "`make nothing` and `make test`, `smoker-prober ask` and `smoker-prober once --mesh a:1 --never`.\n\n"

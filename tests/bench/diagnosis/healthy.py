@@ -65,16 +65,16 @@ class SimulatedClock(Clock):
         return self.instant
 
 
-class _Probers:
+class Probers:
     """Stands in for the hub's collector: every prober answers at once."""
 
     known = True
 
     def __init__(self, days: Days) -> None:
-        self._days = days
+        self.days = days
 
     def look(self) -> Collected:
-        return Collected(self._days.states, self._days.waited(), asked=len(self._days.states))
+        return Collected(self.days.states, self.days.waited(), asked=len(self.days.states))
 
     def start(self) -> None: ...
 
@@ -98,7 +98,7 @@ def watch(size: int, number: int, background: float, flapping: int, looks: int, 
     days, clock, seen = Days(make(size, number), background, flapping, chance), SimulatedClock(), Seen()
     right = {place("pair", (link.source, link.target), ()) for link in days.flapping}
     right |= {place("node", (link.source,), ()) for link in days.flapping if link.local}
-    probers, diagnosis = _Probers(days), _Diagnosis(clock=clock)
+    probers, diagnosis = Probers(days), _Diagnosis(clock=clock)
     opened: list[Finding] = []
 
     def tell(change: Change) -> None:

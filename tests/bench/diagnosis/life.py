@@ -28,7 +28,7 @@ from . import findings
 from .days import Days
 from .faults import KINDS, Fault
 from .findings import Named
-from .healthy import INTERVAL, MESHES, SimulatedClock, looks_of
+from .healthy import INTERVAL, MESHES, Probers, SimulatedClock, looks_of
 from .kinds import ALL_FILES
 from .look import Look, add_truths, away_from, cut_off, struck
 from .table import markdown, numbers
@@ -68,22 +68,21 @@ class Life:
     closed: float | None = None  # seconds from its end until no finding about it was open
 
 
-class _Probers:
+class _Probers(Probers):
     """Stands in for the hub's collector: while a fault cuts probers off from the hub, they do not answer it."""
 
-    known = True
-
     def __init__(self, days: Days, keys: Sequence[Prober], silent: set[int], begin: float, end: float) -> None:
-        self._days, self._keys, self._silent, self._lasts = days, keys, silent, (begin, end)
+        super().__init__(days)
+        self._keys, self._silent, self._lasts = keys, silent, (begin, end)
         self._states: dict[Prober, tuple[State, float]] = {}  # the last one of each, and its age when it answered
         self._answered: dict[Prober, float] = {}
 
     def look(self) -> Collected:
-        now, ages = self._days.now, self._days.waited()
+        now, ages = self.days.now, self.days.waited()
         away = self._silent if self._lasts[0] <= now < self._lasts[1] else set[int]()
         for number, key in enumerate(self._keys):
             if number not in away:
-                self._states[key], self._answered[key] = (self._days.states[number], ages[key]), now
+                self._states[key], self._answered[key] = (self.days.states[number], ages[key]), now
         silent = {key: now - self._answered[key] for number, key in enumerate(self._keys) if number in away}
         lost = frozenset(key for key, age in silent.items() if age > PATIENCE)
         kept = [key for key in self._keys if key not in lost]
@@ -97,10 +96,6 @@ class _Probers:
             missed=len(silent),
             nodes=frozenset(node for node, _ in self._keys),
         )
-
-    def start(self) -> None: ...
-
-    def close(self) -> None: ...
 
 
 class _Truth:

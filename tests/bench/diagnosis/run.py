@@ -15,6 +15,7 @@ from pathlib import Path
 from loguru import logger
 
 from smoker_diagnosis.gather import Evidence
+from tests.marked import put_inside
 
 from . import findings, healthy
 from .faults import KINDS, Fault
@@ -142,15 +143,6 @@ def tell(case: Case, look: Look, where: World, found: list[findings.Named], verd
     print(f"  missed: {verdict.missed}; only placed: {verdict.partly}; among a one-of: {verdict.one_of}", flush=True)
 
 
-def publish(page: Path, text: str) -> None:
-    """Put `text` between the two marks of `page`."""
-    before, begin, rest = page.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise SystemExit(f"{page} has no place for the tables: it needs a line {BEGIN} and a line {END}")
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
-
-
 def main() -> int:
     """Run the bench."""
     parser = argparse.ArgumentParser(prog="tests.bench.diagnosis", description=(__doc__ or "").partition("\n")[0])
@@ -196,7 +188,7 @@ def main() -> int:
         text += f"\n\n### Healthy for hours\n\n{markdown(healthy.HEADER, rows)}"
     print(f"{text}\nThey took {time.perf_counter() - begun:.0f} s.")
     if chosen.write:
-        publish(ACCURACY, text)
+        put_inside(ACCURACY, BEGIN, END, text)
     return 0 if all(goal.met for goal in table.goals()) and not opened else 1
 
 

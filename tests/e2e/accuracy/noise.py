@@ -10,9 +10,9 @@ from threading import Event, Thread
 
 from tests.e2e import faults
 from tests.e2e.accuracy.lab import Lab
+from tests.e2e.accuracy.rows import OVERLAY
 from tests.images.command import CommandError
 
-OVERLAY = ("-p", "udp", "--dport", "8472")
 PROBES = (("tcp", "8080"), ("udp", "8081"), ("tcp", "8082"))  # protocol and port
 COMMENT = ("-m", "comment", "--comment", "noise")  # not that of the faults, so that healing one leaves the noise
 EVERY = 8.0  # seconds from one broken path to the next

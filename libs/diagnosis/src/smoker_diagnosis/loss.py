@@ -33,14 +33,13 @@ from smoker_diagnosis.component import (
     wide_scopes_of,
 )
 from smoker_diagnosis.evidence import Cell, Mesh
-from smoker_diagnosis.mesh_loss import LAYERS, Usual
+from smoker_diagnosis.mesh_loss import LAYERS, WINDOW, Usual
 from smoker_diagnosis.worth import worth
 
 BACKGROUND = 2e-3  # share of the paths that lose packets by chance, before anything is known
 WEIGHT_OF_PRIOR = 200  # weight of this guess, in paths
 LEAST = 0.01  # a lower rate of loss is not reported
 MOST_BACKGROUND = 0.2
-WINDOW = 3  # trains of a path that are counted
 FEW = 8  # paths of a component; with fewer the loss may be chance
 COINCIDENCES = 1.0  # times the logarithm of a higher background: more random losses are more often adjacent
 GAIN = 3.0  # what a component must gain beyond its price
@@ -84,7 +83,7 @@ def find_loss(mesh: Mesh, dead: Collection[int]) -> list[Lossy]:
         return []
     usual = Usual(mesh, dead)
     found = _find(mesh, dead, BACKGROUND, SCOPES, usual)
-    cells = [cell for each in found for cell in each.cells if len(each.cells) >= FEW]
+    cells = _explained(found)
     in_bursts = WINDOW * (_by_history(mesh, cells) - usual.lossy_trains)
     if found and in_bursts > 2 * BACKGROUND:
         usual = Usual(mesh, dead)
@@ -97,13 +96,18 @@ def _beyond_chance(mesh: Mesh, dead: Collection[int]) -> list[Lossy]:
     found = _better(mesh, dead, BACKGROUND)
     if not found:
         return found
-    cells = [cell for each in found for cell in each.cells if len(each.cells) >= FEW]
+    cells = _explained(found)
     explained = {*dead, *map(id, cells)}
     paths = sum(id(cell) not in explained for cell in mesh.losing)
     background = (paths + BACKGROUND * WEIGHT_OF_PRIOR) / (mesh.known + WEIGHT_OF_PRIOR)
     background = max(background, WINDOW * _by_history(mesh, cells))
     # More is lost by chance than assumed: search again with that rate.
     return _better(mesh, dead, min(background, MOST_BACKGROUND)) if background > 2 * BACKGROUND else found
+
+
+def _explained(found: Iterable[Lossy]) -> list[Cell]:
+    """Return the paths of the components in `found`, except of those so small that their loss may be chance."""
+    return [cell for each in found for cell in each.cells if len(each.cells) >= FEW]
 
 
 def _by_history(mesh: Mesh, without: Iterable[Cell]) -> float:

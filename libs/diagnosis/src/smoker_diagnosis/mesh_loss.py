@@ -11,7 +11,7 @@ from smoker_diagnosis.component import MUST, NETWORK, OVERLAY, fails
 from smoker_diagnosis.evidence import Cell, Mesh
 
 FEWEST = 300  # packets outside the places that say what is usual
-TRAINS = 3  # of a path that are counted
+WINDOW = 3  # trains of a path that are counted
 CLEAN = 0.001  # a lower rate is no loss of the whole mesh
 EVEN = 1.5  # variance of the losses of paths, in means: losses that are independent of each other have 1
 LAYERS = (OVERLAY, NETWORK)
@@ -51,7 +51,7 @@ class Usual:
         """Return the share of the trains that lose packets, if each packet is lost at the usual rate."""
         sent, paths = self._sent[NETWORK], self._paths[NETWORK]
         rate = max(self._lost[NETWORK], 0) / sent if sent > 0 else 0.0
-        return 1 - (1 - rate) ** (sent / paths / TRAINS) if sent > 0 and paths > 0 else 0.0
+        return 1 - (1 - rate) ** (sent / paths / WINDOW) if sent > 0 and paths > 0 else 0.0
 
     @property
     def is_even(self) -> bool:
