@@ -57,6 +57,11 @@ class _Known:
     asking: bool = False
 
     @property
+    def starved(self) -> bool:
+        """Return whether the prober lacked CPU by its last state."""
+        return self.state is not None and self.state.starved
+
+    @property
     def patience(self) -> float:
         """Seconds for which the prober may be silent: one round and one probe."""
         return USUAL if self.state is None else self.state.interval + self.state.timeout
@@ -103,8 +108,11 @@ class Collector:
         self._asking = 0  # requests under way
         self._ended = Event()  # set when one of them has ended
 
-    def look(self) -> Collected:
-        """Ask every prober once, and return the states known now."""
+    def look(self, *, early: bool = False) -> Collected:
+        """Ask every prober once, and return the states known now.
+
+        `early`: whether to leave out those that lack CPU. Each answer takes CPU from their probes and responders.
+        """
         wanted = {(each.node, each.network): each for each in self._addresses()}
         for gone in self._known.keys() - wanted.keys():
             self._known.pop(gone).line.close()
@@ -114,7 +122,7 @@ class Collector:
             if known is None or (known.line.host, known.line.port) != (address.host, address.port):
                 known = self._moved(key, address, begun)
             known.ready = address.ready
-            if not known.asking:
+            if not known.asking and not (early and known.starved):
                 known.asking = True
                 self._asking += 1
                 self._pool.spawn(self._ask, known, address)
