@@ -14,7 +14,7 @@ FOLLOW    ?=
 LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-requests 100 $(if $(FOLLOW),--follow)
 
 .DEFAULT_GOAL := help
-.PHONY: lock-images check-workflows test-collector programs e2e-install help setup run test test-services test-chart test-page fuzz vendor screenshot check format build images docker-build manifests package release base deploy undeploy logs-server logs-client \
+.PHONY: lock-images check-workflows test-collector test-prometheus programs e2e-install help setup run test test-services test-chart test-page fuzz vendor screenshot check format build images docker-build manifests package release base deploy undeploy logs-server logs-client \
         e2e e2e-faults e2e-registry e2e-bandwidth e2e-rest e2e-starved e2e-quiet e2e-accuracy e2e-hub-node bench bench-accuracy bench-probes bench-scale bench-soak bench-mesh bench-bandwidth bench-cluster bench-diagnosis bench-history bench-hub bench-page lock clean
 
 help:  ## list the commands
@@ -86,6 +86,7 @@ check: setup  ## lint, format, types, imports, Dockerfile, shell
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/shellcheck bin/kubectl-smoker dev/install-programs
 
+PROMETHEUS3 = v0.316.0
 GO = $(or $(shell command -v go),$(error this target needs Go 1.26 or newer, or a Go that gets it by itself))
 
 check-workflows: setup  ## the workflows of .github: what they run and what they may do (needs Go)
@@ -96,6 +97,10 @@ check-workflows: setup  ## the workflows of .github: what they run and what they
 test-collector: setup  ## send what the hub exports to a real OpenTelemetry collector (needs Go)
 	$(GO) -C dev/collector build -o $(CURDIR)/$(BIN)/otelcol .
 	OTELCOL=$(BIN)/otelcol $(BIN)/python -m pytest -m collector tests/hub/otlp
+
+test-prometheus: setup  ## send what the hub exports to a real Prometheus 3 (needs Go, builds it for 10 to 20 minutes the first time)
+	GOBIN=$(CURDIR)/$(BIN) $(GO) install -tags netgo,remove_all_sd github.com/prometheus/prometheus/cmd/prometheus@$(PROMETHEUS3)
+	PROMETHEUS3=$(BIN)/prometheus $(BIN)/python -m pytest tests/hub/otlp/prometheus_proof.py
 
 programs:  ## install the programs that the tests need and this machine lacks (Debian, as root)
 	dev/install-programs

@@ -8,12 +8,13 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 import yaml
 
+from smoker_hub.hub import Hub
 from smoker_hub.otlp.exporter import Exporter
 from smoker_hub.otlp.options import read
 from tests.conftest import eventually, free_port
@@ -46,23 +47,34 @@ def collector(folder: Path) -> Iterator[tuple[int, Path]]:
         yield port, log
 
 
+def exporting(hub: Hub, variables: Mapping[str, str]) -> Exporter:
+    """Start the export of what `hub` finds, with the metrics every 50 ms."""
+    otlp, mistakes = read({**variables, "OTEL_METRIC_EXPORT_INTERVAL": "50"})
+    assert mistakes == []
+    exporter = Exporter(hub, otlp)
+    hub.follow(exporter.tell, exporter.look)
+    exporter.start()
+    return exporter
+
+
+def took_all(exporter: Exporter) -> None:
+    """Stop the export, and check that something was sent and that nothing was refused or lost."""
+    assert exporter.drain(10.0) == 0
+    for sender in exporter._senders.values():
+        assert sender.counts["sent"] > 0
+        assert not {"rejected", "failed", "dropped"} & {key for key, count in sender.counts.items() if count}
+
+
 @pytest.mark.parametrize("compression", ["gzip", "none"])
 def test_a_collector_takes_logs_and_metrics(tmp_path: Path, compression: str) -> None:
     """It shows the finding, a failed result and the roll-ups; nothing is rejected."""
     with collector(tmp_path) as (port, log), looking() as (hub, found):
         base = "OTEL_EXPORTER_OTLP_"
         variables = {f"{base}ENDPOINT": f"http://127.0.0.1:{port}", f"{base}COMPRESSION": compression}
-        otlp, mistakes = read({**variables, "OTEL_METRIC_EXPORT_INTERVAL": "50"})
-        assert mistakes == []
-        exporter = Exporter(hub, otlp)
-        hub.follow(exporter.tell, exporter.look)
-        exporter.start()
+        exporter = exporting(hub, variables)
         become(found, "node-2")
         hub.look()
         hub.look()
         wanted = ("FAULT node-2: ", "smoker.result.failed", "smoker.node.paths.failing", "Str(node-2)", "Str(timeout)")
         eventually("all of it is there", lambda: all(word in log.read_text() for word in wanted))
-        assert exporter.drain(10.0) == 0
-        for sender in exporter._senders.values():
-            assert sender.counts["sent"] > 0
-            assert not {"rejected", "failed", "dropped"} & {key for key, count in sender.counts.items() if count}
+        took_all(exporter)
