@@ -7,7 +7,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from smoker_hub.collect import STARTING, Address, Collector
+from smoker_hub.collect import RESTARTING, Address, Collector
 from tests.diagnosis.mesh import INTERVAL, TIMEOUT, Cluster, nodes
 from tests.hub.stand_ins import HOST, FixedAddresses, ManualClock, Prober, probers
 
@@ -147,12 +147,47 @@ def test_a_new_pod_that_is_not_ready_starts(ready: bool, starts: bool) -> None:
         places.addresses[0] = replace(places.addresses[0], host="127.0.0.2", ready=ready)  # nobody listens there
         clock.instant += INTERVAL + TIMEOUT + 1.0
         looked = one.look()
-        assert looked.starting == ({KEY} if starts else set())
+        assert looked.restarting == ({KEY} if starts else set())
         assert looked.lost == (set() if starts else {KEY})
         assert [state.node for state in looked.states] == ["node-2", "node-3"]
-        clock.instant += STARTING + 1.0
+        clock.instant += RESTARTING + 1.0
         looked = one.look()
-        assert (looked.starting, looked.lost) == (frozenset(), frozenset({KEY}))
+        assert (looked.restarting, looked.lost) == (frozenset(), frozenset({KEY}))
+
+
+def test_the_next_pod_at_the_same_address_starts() -> None:
+    """On the node's network the next pod of a rollout has the old one's address. While it starts it is not silent."""
+    clock = ManualClock()
+    with probers(Cluster(nodes(3), host=False).states()) as found:
+        places = FixedAddresses(*(replace(each.address, pod="old") for each in found))
+        one = Collector(places, timeout=5.0, clock=clock.now)
+        one.look()
+        found[0].raw = BAD["another program"]
+        places.addresses[0] = replace(places.addresses[0], pod="new", ready=False)
+        clock.instant += INTERVAL + TIMEOUT + 1.0
+        looked = one.look()
+        assert (set(looked.restarting), set(looked.lost)) == ({KEY}, set())
+        places.addresses[0] = replace(places.addresses[0], ready=True)
+        looked = one.look()
+        assert (set(looked.restarting), set(looked.lost)) == (set(), {KEY})
+
+
+def test_a_pod_that_ends_is_not_silent() -> None:
+    """A terminating pod that stops answering says nothing about the network, for a minute since its last answer."""
+    clock = ManualClock()
+    with probers(Cluster(nodes(3), host=False).states()) as found:
+        places = FixedAddresses(*(each.address for each in found))
+        one = Collector(places, timeout=5.0, clock=clock.now)
+        one.look()
+        found[0].raw = BAD["another program"]
+        places.addresses[0] = replace(places.addresses[0], ready=False, ends=True)
+        clock.instant += INTERVAL + TIMEOUT + 1.0
+        looked = one.look()
+        assert (set(looked.restarting), set(looked.lost)) == ({KEY}, set())
+        assert [state.node for state in looked.states] == ["node-2", "node-3"]
+        clock.instant += RESTARTING
+        looked = one.look()
+        assert (set(looked.restarting), set(looked.lost)) == (set(), {KEY})
 
 
 def test_a_prober_that_left_is_forgotten() -> None:

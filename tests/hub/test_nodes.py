@@ -98,7 +98,7 @@ def test_without_the_right_the_hub_works(fake: Fake, records: list[str]) -> None
         eventually(
             "the refusal", lambda: any("forbids this pod's account to list and watch Nodes" in r for r in records)
         )
-        assert places() == [Address("node-1", "pod", "10.0.0.1", 9464)]
+        assert places() == [Address("node-1", "pod", "10.0.0.1", 9464, pod="p1")]
         assert not nodes.known
     finally:
         places.close()

@@ -32,9 +32,9 @@ def test_both_networks_ready_or_not() -> None:
         slice_of(endpoint("192.0.2.1"), service="hosts"),
         slice_of(endpoint("10.9.9.9"), service="strangers"),
     ) == [
-        Address("node-1", "host", "192.0.2.1", 19464),
-        Address("node-1", "pod", "10.0.0.1", 9464),
-        Address("node-2", "pod", "10.0.0.2", 9464, ready=False),
+        Address("node-1", "host", "192.0.2.1", 19464, pod="p1"),
+        Address("node-1", "pod", "10.0.0.1", 9464, pod="p1"),
+        Address("node-2", "pod", "10.0.0.2", 9464, ready=False, pod="p1"),
     ]
 
 
@@ -42,14 +42,20 @@ def test_in_a_rollout_the_pod_that_stays_is_asked() -> None:
     """The terminating pod is not asked, whatever its name or readiness."""
     assert found(
         slice_of(endpoint("10.0.0.1", pod="z", terminating=True), endpoint("10.0.0.2", pod="a", ready=False))
-    ) == [Address("node-1", "pod", "10.0.0.2", 9464, ready=False)]
+    ) == [Address("node-1", "pod", "10.0.0.2", 9464, ready=False, pod="a")]
+
+
+def test_a_pod_that_ends_alone_is_asked_as_such() -> None:
+    """Until its successor has an address, a terminating pod is the node's prober, and the hub knows that it ends."""
+    ending = slice_of(endpoint("10.0.0.1", ready=False, terminating=True))
+    assert found(ending) == [Address("node-1", "pod", "10.0.0.1", 9464, ready=False, ends=True, pod="p1")]
 
 
 def test_of_two_families_ipv4_is_asked() -> None:
     """Each prober has one address; of two families it is IPv4."""
     both = found(slice_of(endpoint("fd00::1"), family="IPv6"), slice_of(endpoint("10.0.0.1")))
-    assert both == [Address("node-1", "pod", "10.0.0.1", 9464)]
-    assert found(slice_of(endpoint("fd00::1"), family="IPv6")) == [Address("node-1", "pod", "fd00::1", 9464)]
+    assert both == [Address("node-1", "pod", "10.0.0.1", 9464, pod="p1")]
+    assert found(slice_of(endpoint("fd00::1"), family="IPv6")) == [Address("node-1", "pod", "fd00::1", 9464, pod="p1")]
 
 
 @pytest.mark.parametrize(

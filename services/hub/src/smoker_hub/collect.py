@@ -24,7 +24,7 @@ STATE = "/api/v1/state"
 AT_ONCE = 512  # probers that are asked at once
 QUIET = 0.5  # seconds without any answer after which a look ends
 USUAL = 35.0  # seconds for which a prober of unknown interval may be silent
-STARTING = 60.0  # seconds for which a new pod that is not ready may be silent
+RESTARTING = 60.0  # seconds for which a pod that ends, or a new one that is not ready, may be silent
 
 Key = tuple[str, str]  # node and network of a prober
 
@@ -38,6 +38,8 @@ class Address:
     host: str
     port: int
     ready: bool = True  # according to the API server
+    ends: bool = False  # whether the API server has been told to delete the pod
+    pod: str = ""  # its name: on the node's network the next pod has the same address
 
 
 @dataclass(slots=True)
@@ -45,14 +47,16 @@ class _Known:
     """The last state of one prober. Instants are seconds of the steady clock."""
 
     line: Line
+    pod: str = ""
     ready: bool = True
+    ends: bool = False
     state: State | None = None
     news: News | None = None  # in this state since the one before
     tag: str = ""
     received: float = 0.0  # when this state was received
     answered: float = 0.0  # when it last answered (a 304 counts); at first, when it was first asked
-    began: float = 0.0  # when it was first asked at this address
-    fresh: bool = True  # whether it has never answered at this address
+    began: float = 0.0  # when this pod was first asked at this address
+    fresh: bool = True  # whether this pod has never answered at this address
     error: str = ""
     asking: bool = False
 
@@ -66,9 +70,11 @@ class _Known:
         """Seconds for which the prober may be silent: one round and one probe."""
         return USUAL if self.state is None else self.state.interval + self.state.timeout
 
-    def starts(self, now: float) -> bool:
-        """Return whether it is the pod of a rollout that does not answer yet, because it still starts."""
-        return bool(self.error) and self.fresh and not self.ready and now - self.began <= STARTING
+    def restarts(self, now: float) -> bool:
+        """Return whether it is silent because its pod ends, or because its new pod still starts."""
+        if not self.error or now - max(self.began, self.answered) > RESTARTING:
+            return False
+        return self.ends or (self.fresh and not self.ready)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,7 @@ class Collected:
     silent: Mapping[Key, float] = field(default_factory=dict)  # seconds since a silent prober last answered
     errors: Mapping[Key, str] = field(default_factory=dict)  # why it is silent
     lost: frozenset[Key] = frozenset()  # probers that have been silent for long enough to count
-    starting: frozenset[Key] = frozenset()  # silent probers that start: their silence says nothing
+    restarting: frozenset[Key] = frozenset()  # silent probers whose pod starts or ends: their silence says nothing
     asked: int = 0
     missed: int = 0  # silent probers that are ready or have answered before; the others never started
     nodes: frozenset[str] = frozenset()  # those of all probers that were asked, also where no answer came yet
@@ -119,9 +125,13 @@ class Collector:
         begun = self._clock()
         for key, address in wanted.items():
             known = self._known.get(key)
-            if known is None or (known.line.host, known.line.port) != (address.host, address.port):
+            if known is None or (known.line.host, known.line.port, known.pod) != (
+                address.host,
+                address.port,
+                address.pod,
+            ):
                 known = self._moved(key, address, begun)
-            known.ready = address.ready
+            known.ready, known.ends = address.ready, address.ends
             if not known.asking and not (early and known.starved):
                 known.asking = True
                 self._asking += 1
@@ -139,9 +149,9 @@ class Collector:
         self._known.clear()
 
     def _moved(self, key: Key, address: Address, now: float) -> _Known:
-        """Return the entry of a prober that is new or has a new address. Its last state is kept."""
+        """Return the entry of a prober that is new or has a new pod or address. Its last state is kept."""
         before = self._known.get(key)
-        known = self._known[key] = _Known(Line(address.host, address.port), answered=now, began=now)
+        known = self._known[key] = _Known(Line(address.host, address.port), address.pod, answered=now, began=now)
         if before is not None:
             known.state, known.tag, known.received = before.state, before.tag, before.received
             known.answered, known.error = before.answered, before.error
@@ -178,9 +188,9 @@ class Collector:
     def _collected(self) -> Collected:
         now = self._clock()
         silent = {key: now - known.answered for key, known in self._known.items() if known.error}
-        starting = frozenset(key for key in silent if self._known[key].starts(now))
-        lost = frozenset(key for key, age in silent.items() if age > self._known[key].patience) - starting
-        out = lost | starting
+        restarting = frozenset(key for key in silent if self._known[key].restarts(now))
+        lost = frozenset(key for key, age in silent.items() if age > self._known[key].patience) - restarting
+        out = lost | restarting
         counted = {
             key: known for key, known in sorted(self._known.items()) if key not in out and known.state is not None
         }
@@ -191,7 +201,7 @@ class Collector:
             silent=silent,
             errors={key: self._known[key].error for key in silent},
             lost=lost,
-            starting=starting,
+            restarting=restarting,
             asked=len(self._known),
             missed=sum(self._known[key].ready or self._known[key].state is not None for key in silent),
             nodes=frozenset(node for node, _ in self._known),

@@ -33,7 +33,7 @@ class Diagnosis:
     def look(self, collected: Collected) -> list[Finding]:
         """Return the findings of now, the most severe first."""
         self._note_appeared(collected, self._clock.now())
-        silent = {key: age for key, age in collected.silent.items() if key not in collected.starting}
+        silent = {key: age for key, age in collected.silent.items() if key not in collected.restarting}
         found = diagnose(
             collected.states,
             collected.waited,

@@ -37,7 +37,7 @@ def addresses_of(slices: Iterable[Iterable[PlacedEndpoint]], services: Services)
         if key not in best or best[key][0] < rank:
             best[key] = rank, each
     return [
-        Address(node, network, each.address, services[each.service][1], each.ready)
+        Address(node, network, each.address, services[each.service][1], each.ready, each.terminating, each.pod)
         for (node, network), (_, each) in sorted(best.items())
     ]
 
