@@ -56,20 +56,21 @@ def test_the_request_follows_its_options(listen: Listen) -> None:
 
 
 @pytest.mark.parametrize(
-    ("expected", "status", "outcome"),
+    ("expected", "status", "outcome", "error"),
     [
-        ("401", 401, Outcome.SUCCESS),
-        ("401", 200, Outcome.BAD_REPLY),
-        ("2xx,404", 404, Outcome.SUCCESS),
-        ("200-299", 301, Outcome.BAD_REPLY),
-        ("", 301, Outcome.SUCCESS),
+        ("401", 401, Outcome.SUCCESS, ""),
+        ("401", 200, Outcome.BAD_REPLY, "transfer: status 200 for GET /, expected 401"),
+        ("2xx,404", 404, Outcome.SUCCESS, ""),
+        ("2xx,404", 500, Outcome.BAD_REPLY, "transfer: status 500 for GET /, expected 200-299, 404"),
+        ("", 301, Outcome.SUCCESS, ""),
+        ("", 500, Outcome.BAD_REPLY, "transfer: status 500 for GET /"),
     ],
 )
-def test_the_status_that_is_expected(listen: Listen, expected: str, status: int, outcome: Outcome) -> None:
-    """Only expected statuses are a success; without any, 200 to 399 of a URL."""
+def test_the_status_that_is_expected(listen: Listen, expected: str, status: int, outcome: Outcome, error: str) -> None:
+    """Only expected statuses are a success; without any, 200 to 399 of a URL. The error names those of the target."""
     expect = Expect(status=statuses(expected)) if expected else Expect()
     result = ask(listen(answering(ok(status))), Options(expect=expect))
-    assert (result.outcome, result.fields["status"]) == (outcome, status)
+    assert (result.outcome, result.fields["status"], result.error) == (outcome, status, error)
 
 
 def test_the_body_that_is_expected(listen: Listen) -> None:

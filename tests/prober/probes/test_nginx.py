@@ -132,7 +132,7 @@ def test_a_page_that_is_no_websocket(nginx: Nginx) -> None:
         options = websocket.Options("/", tls=port != nginx.ports.plain, ca=nginx.ca)
         found = probed("websocket", port, options)
         assert (found.outcome, found.fields["status"]) == (Outcome.BAD_REPLY, 200)
-        assert found.error.endswith("status 200 for a WebSocket at /")
+        assert found.error.endswith("status 200 instead of 101 for a WebSocket at /")
 
 
 def test_the_handshake(nginx: Nginx) -> None:

@@ -124,8 +124,16 @@ ACCEPT = (
 @pytest.mark.parametrize(
     ("answer", "status", "error"),
     [
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK", 200, "wait: status 200 for a WebSocket at /"),
-        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", 404, "wait: status 404 for a WebSocket at /"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK",
+            200,
+            "wait: status 200 instead of 101 for a ",
+        ),
+        (
+            b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+            404,
+            "wait: status 404 instead of 101 for a ",
+        ),
         (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", None, "wait: no valid WebSocket: "),
         (ACCEPT, None, "wait: no valid WebSocket: "),
         (b"", None, "wait: the connection was closed without a close frame"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
@@ -31,6 +32,7 @@ Kind = Literal[
 Severity = Literal["critical", "warning", "info"]
 
 SHOWN_FAILING, SHOWN_WORKING = 20, 5  # most paths in a finding
+SHOWN_CAUSES, LONGEST_CAUSE = 3, 200  # causes, and characters of one
 
 
 SURE = 0.9  # confidence from which a place is named without a doubt
@@ -46,6 +48,14 @@ class Seen(msgspec.Struct, frozen=True):
     probe: str
     outcome: str  # "success" for a working one
     since: float = 0.0  # seconds for which it has failed
+    error: str = ""  # the cause that the probe reported, in words for people; empty: not known
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """A cause that probes reported, in words for people, and the number of paths on which they did."""
+
+    error: str
+    paths: int
 
 
 class SeenFlows(msgspec.Struct, frozen=True):
@@ -101,6 +111,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     last_hops: tuple[LastHop, ...] = ()  # at which traces of the failing paths end
     follows: int = 0  # paths to the echo services that fail because of it
     notes: tuple[str, ...] = ()
+    causes: tuple[Cause, ...] = ()  # of the failing probes of a target, the most frequent first
 
 
 def is_sure(finding: Finding) -> bool:
@@ -117,6 +128,12 @@ def identity(cluster: str, kind: str, scope: Scope, layer: str) -> str:
 def finding_of(cluster: str, kind: Kind, scope: Scope, layer: str, **more: Any) -> Finding:
     """Return a finding with its id."""
     return Finding(id=identity(cluster, kind, scope, layer), kind=kind, scope=scope, layer=layer, **more)
+
+
+def causes_of(errors: Iterable[str]) -> tuple[Cause, ...]:
+    """Return the causes that most of the failing paths report, given the error of each path."""
+    counted = Counter(error[:LONGEST_CAUSE] for error in errors if error)
+    return tuple(Cause(*each) for each in sorted(counted.items(), key=lambda each: (-each[1], each[0]))[:SHOWN_CAUSES])
 
 
 def flows_of(cells: Iterable[Cell]) -> tuple[SeenFlows, ...]:

@@ -69,7 +69,7 @@ def _of_targets(look: Look) -> Iterator[Seen]:
         if other.fails and source not in look.named and path.target not in look.targets:
             # Not up to now: a target can have an interval of hours, in which nobody knows.
             since = path.at - path.since
-            yield Seen(source, path.target, path.plane, path.family, path.probe, path.last, since)
+            yield Seen(source, path.target, path.plane, path.family, path.probe, path.last, since, path.error)
 
 
 def _traces(look: Look, stray: Iterable[Seen]) -> Iterator[tuple[str, str, Traced | None]]:

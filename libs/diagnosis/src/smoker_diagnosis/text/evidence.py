@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from smoker_diagnosis.component import INTO, NODE, OUT_OF
-from smoker_diagnosis.finding import Count, Finding, Seen
-from smoker_diagnosis.text.words import FAMILIES, PLANES, duration, listed, outcome, paths, verb
+from smoker_diagnosis.finding import LONGEST_CAUSE, Count, Finding, Seen
+from smoker_diagnosis.text.words import ANSWERED, FAMILIES, PLANES, duration, listed, outcome, paths, verb
 from smoker_diagnosis.traces import LastHop
 
 SHOWN = 10  # paths without a common cause that are listed
@@ -37,6 +37,9 @@ def evidence(finding: Finding) -> Iterator[str]:
     if finding.kind == "conntrack":
         yield from _kept(finding)
         return
+    if finding.kind == "target":
+        yield from _target(finding)
+        return
     yield from _main(finding)
     if finding.follows:
         yield f"{paths(finding.follows)} to the echo Services {verb(finding.follows, 'fails', 'fail')} because of it"
@@ -56,6 +59,19 @@ def _peers(finding: Finding) -> str:
     if "mute" in finding.notes:
         return f"on {count.failing} of {count.of} paths to it TCP connects and no answer comes"
     return f"{count.of - count.failing} of {count.of} paths to it work"
+
+
+def _target(finding: Finding) -> Iterator[str]:
+    """Yield how many paths to the target fail, with which causes, and where traces end."""
+    for count in finding.counts:
+        ends = f"to it {verb(count.of, 'fails', 'fail')} ({listed([outcome(each) for each in finding.outcomes])})"
+        yield f"{count.failing} of {count.of} {verb(count.of, 'path', 'paths')} {ends}"
+    probe = listed([each.upper() for each in finding.probes])
+    for cause in finding.causes:
+        yield f"{probe} on {paths(cause.paths)}: {cause.error}"
+    if finding.outcomes and ANSWERED.issuperset(finding.outcomes):
+        yield "the target, or a proxy in front of it, answers: the network carries packets there and back"
+    yield from last_hops(finding)
 
 
 def _main(finding: Finding) -> Iterator[str]:
@@ -136,4 +152,5 @@ def _before(last: LastHop) -> str:
 def _path(seen: Seen) -> str:
     family = f" over {FAMILIES.get(seen.family, seen.family)}" if seen.family else ""
     plane = PLANES.get(seen.plane, seen.plane)
-    return f"{seen.source} to {seen.target} ({plane}{family}, {seen.probe.upper()}): {outcome(seen.outcome)}"
+    error = f" ({seen.error[:LONGEST_CAUSE]})" if seen.error else ""
+    return f"{seen.source} to {seen.target} ({plane}{family}, {seen.probe.upper()}): {outcome(seen.outcome)}{error}"

@@ -79,7 +79,18 @@ def _silent(finding: Finding) -> str:
 
 
 def _target(finding: Finding) -> str:
-    return f"smoker-prober report   (in a prober's pod: its last failures of {finding.scope.nodes[0]})"
+    name = finding.scope.nodes[0]
+    in_pod = f"(in a prober's pod, with the host of {name}:"
+    match finding.outcomes:
+        case ("tls_error",):
+            return f"smoker-prober probe tls HOST PORT   {in_pod} the certificate and its chain)"
+        case ("bad_reply",) | ("bad_reply", "tls_error"):
+            return f"read the log of the server of {name}, and compare it with what the target expects"
+        case ("refused",):
+            return f"check that the server of {name} runs and listens on the target's port; a firewall can refuse, too"
+        case ("resolve_error",):
+            return f"check that the host name of {name} exists; smoker-prober probe dns SERVER --name HOST asks for it"
+    return f"smoker-prober probe trace HOST   {in_pod} every hop, and the last that answers)"
 
 
 def _certificate(finding: Finding) -> str:

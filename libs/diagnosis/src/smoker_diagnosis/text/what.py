@@ -99,7 +99,8 @@ def _moved(finding: Finding) -> str:
 
 
 def _target(finding: Finding) -> str:
-    return f"fails from every node that probes it ({listed([outcome(each) for each in finding.outcomes])})"
+    every = "every" if all(each.failing == each.of for each in finding.counts) else "nearly every"
+    return f"fails from {every} node that probes it ({listed([outcome(each) for each in finding.outcomes])})"
 
 
 def _certificate(finding: Finding) -> str:

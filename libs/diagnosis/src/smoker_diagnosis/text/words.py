@@ -15,6 +15,7 @@ OUTCOMES = {
     "mtu": "large packets are lost",
     "success": "works",
 }
+ANSWERED = frozenset(("tls_error", "bad_reply"))  # outcomes of a probe that something answered
 
 
 def duration(seconds: float) -> str:

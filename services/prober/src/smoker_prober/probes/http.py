@@ -17,7 +17,7 @@ from smoker_prober.probes.certified import Certified, expiry_of
 from smoker_prober.probes.connection import count_retransmits
 from smoker_prober.probes.handshake import Security, chosen_alpn, connected, require_alpn
 from smoker_prober.probes.http_answer import Answer
-from smoker_prober.probes.http_options import PATIENCE, matches
+from smoker_prober.probes.http_options import PATIENCE, in_words, matches
 from smoker_prober.probes.http_options import Options as Options  # noqa: PLC0414  beside its probe
 from smoker_prober.probes.options import Url
 from smoker_prober.target import Target
@@ -71,7 +71,8 @@ def run(attempt: Attempt) -> None:
     expect, what = asked.expect, f"{asked.method} {asked.path}"
     wanted = expect.status or (((200, 200),) if url is None else ((200, 399),))
     if not any(low <= status <= high for low, high in wanted):
-        raise BadReply(f"status {status} for {what}")
+        expected = f", expected {in_words(expect.status)}" if expect.status else ""
+        raise BadReply(f"status {status} for {what}{expected}")
     if url is None and attempt.received > MAX_BODY:
         raise BadReply(f"a body of over {MAX_BODY} bytes for {what}")
     if expect.body:

@@ -75,6 +75,11 @@ def _statuses(text: str) -> Ranges:
     return tuple(found)
 
 
+def in_words(ranges: Ranges) -> str:
+    """Return ranges of statuses as a person writes them."""
+    return ", ".join(f"{low}" if low == high else f"{low}-{high}" for low, high in ranges)
+
+
 def _pattern(text: str) -> str:
     import regex  # noqa: PLC0415  1 MiB, for those who need it
 

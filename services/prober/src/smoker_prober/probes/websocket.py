@@ -92,7 +92,7 @@ class _Conversation:
                     return event.subprotocol or ""
                 if isinstance(event, events.RejectConnection):
                     attempt.details = Details(status=event.status_code, **expiry_of(self._sock))
-                    raise BadReply(f"status {event.status_code} for a WebSocket at {options.path}")
+                    raise BadReply(f"status {event.status_code} instead of 101 for a WebSocket at {options.path}")
         raise AssertionError("events end with an exception")
 
     def exchange(self) -> None:
