@@ -1,23 +1,24 @@
 """The hub on a real cluster: a fault of a node's overlay appears in its log, at the webhook, and in its history.
 
-A further target that is at fault is named, too: a gRPC server that does not serve.
+Further targets that fail are named, too: of each kind one, with its cause.
 """
 
 from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.e2e import faults
-from tests.e2e.cluster import eventually, fresh_namespace
+from tests.e2e import faults, wrong_targets
+from tests.e2e.cluster import Object, eventually, fresh_namespace
 from tests.e2e.health import Health, health_server
 from tests.e2e.hub import ask, healthy
 from tests.e2e.prometheus import Prometheus, watching
 from tests.e2e.release import FAST, Release
+from tests.e2e.wrong_targets import GOOD, WRONG, Wrong
 from tests.images.command import ROOT
 
 pytestmark = pytest.mark.cluster
@@ -31,6 +32,12 @@ SENT = 'smoker_hub_notifications_total{outcome="sent",receiver="webhook"}'
 def health(nodes: set[str]) -> Iterator[Health]:
     with health_server(min(nodes)) as server:
         yield server
+
+
+@pytest.fixture
+def expired(nodes: set[str], tmp_path: Path) -> Iterator[Wrong]:
+    with wrong_targets.expired(min(nodes), tmp_path) as target:
+        yield target
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +64,12 @@ def log(release: Release) -> list[str]:
 
 
 def says(release: Release, *words: str) -> None:
-    assert [line for line in log(release) if all(word in line for word in words)], "\n".join(log(release)[-5:])
+    """Check that a line of the hub has all of these words."""
+    find(log(release), *words)
+
+
+def find(lines: Sequence[str], *words: str) -> None:
+    assert [line for line in lines if all(word in line for word in words)], (words, lines[-5:])
 
 
 def plugin(release: Release, command: str) -> subprocess.CompletedProcess[str]:
@@ -128,11 +140,66 @@ def test_an_overlay_breaks_and_heals(release: Release, prometheus: Prometheus) -
     assert set(matrix["state"]) - {"o", "l"}, matrix  # a prober without CPU does not count its failures: u
 
 
-def test_a_grpc_server_that_does_not_serve_is_named(release: Release, health: Health) -> None:
-    """The server of grpcio is healthy from every node. Once it answers NOT_SERVING the hub names the target, alone."""
+def opened(release: Release) -> dict[str, Object]:
+    """Return the open findings that name a target, by its name."""
+    found = [view["finding"] for view in ask(release, "findings")["open"]]
+    return {each["scope"]["nodes"][0]: each for each in found if each["kind"] == "target"}
+
+
+def fail_as(wrong: Mapping[str, Wrong], release: Release) -> None:
+    """Check that these targets are named, and no others, each with its outcome and cause."""
+    found = opened(release)
+    assert found.keys() == wrong.keys()
+    for name, each in wrong.items():
+        assert {*found[name]["outcomes"]} <= {*each.outcomes}, found[name]
+        causes = [cause["error"] for cause in found[name]["causes"]]
+        assert causes, found[name]
+        assert all(cause.startswith(each.cause) for cause in causes), causes
+
+
+def work(names: Collection[str], release: Release, letters: str = "o") -> None:
+    """Check that the hub has paths to these targets from every prober, in one of these states."""
+    probers = len(release.pods("prober")) + len(release.pods("host"))
+    states: dict[str, list[str]] = {name: [] for name in names}
+    for path in ask(release, "paths?limit=2000")["paths"]:
+        states.get(path["target"], []).append(path["state"])
+    assert all(len(each) == probers and {*each} <= {*letters} for each in states.values()), states
+
+
+def test_targets_of_each_kind_that_fail_are_named(release: Release, health: Health, expired: Wrong) -> None:
+    """Targets come and change by `helm upgrade` without a restart. The hub names each that fails, with its cause.
+
+    Of kinds http, websocket, tls and grpc some work; the others are named until they are mended or leave.
+    """
     healthy(release)
+    before = release.uids(), release.restarts()
+    orders = {"url": health.url}
+    wrong = {
+        **WRONG,
+        "orders": Wrong(orders, ("bad_reply",), "transfer: the health is NOT_SERVING", orders),
+        "shop": expired,
+        "nowhere": wrong_targets.unused(release.pods("prober")[0]["status"]["podIP"]),
+    }
     health.set("NOT_SERVING")
-    eventually("the target is named", 60, lambda: says(release, "FAULT", "orders"))
-    (view,) = ask(release, "findings")["open"]
-    found = view["finding"]
-    assert (found["kind"], found["scope"]["nodes"], found["outcomes"]) == ("target", ["orders"], ["bad_reply"])
+    release.install({"prober.targets": {**GOOD, **{name: each.target for name, each in wrong.items()}}})
+    eventually("each is named with its cause", 60, lambda: fail_as(wrong, release))
+    eventually("the others work", 30, lambda: work(GOOD, release))
+    lines = log(release)
+    for name, each in wrong.items():
+        find(lines, f"FAULT target {name}: fails from ", "node that probes it")  # not yet from each, perhaps
+        find(lines, "evidence: ", each.cause)
+    find(lines, "WARNING", "target shop: its certificate expired on ")
+    eventually("its trace has ended", 30, lambda: says(release, "last hop that answers: ", " to nowhere"))
+    health.set("SERVING")
+    mended = {name: each.mended for name, each in wrong.items() if each.mended}
+    release.install({"prober.targets": {**GOOD, **mended}})
+
+    def closed() -> None:
+        assert ask(release, "findings")["open"] == []
+
+    eventually("none is named any more", 60, closed)
+    lines = log(release)
+    for name in wrong:
+        find(lines, f"CLOSED target {name}: ")
+    eventually("those that stay work", 30, lambda: work({**GOOD, **mended}, release, "ol"))  # "l": after failures
+    assert (release.uids(), release.restarts()) == before

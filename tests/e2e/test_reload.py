@@ -35,12 +35,6 @@ def paths(release: Release) -> Paths:
     return found
 
 
-def restarts(release: Release) -> int:
-    """Return how often containers of this release have restarted."""
-    statuses = [status for pod in release.pods() for status in pod["status"].get("containerStatuses", ())]
-    return sum(status["restartCount"] for status in statuses)
-
-
 def counters(release: Release) -> dict[tuple[str, str], float]:
     """The counters of results of every prober, by pod and series."""
     return {
@@ -96,7 +90,7 @@ def test_a_plan_changes_without_a_restart(release: Release, nodes: set[str]) -> 
         return found
 
     after = eventually("the new targets are probed from every node", 30, follows)
-    assert (release.uids(), restarts(release)) == (uids, 0)
+    assert (release.uids(), release.restarts()) == (uids, 0)
     peers = {(node, target) for node, probe, target, family in after if family and probe == "tcp"}
     assert {node: sum(of == node for of, _peer in peers) for node in nodes} == dict.fromkeys(nodes, 1)
     stayed = before.keys() & after.keys()

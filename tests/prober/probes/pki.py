@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import re
 import subprocess
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 EC = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
 
@@ -39,19 +41,34 @@ class Authority:
         return file
 
 
+def _drain(stream: IO[bytes]) -> None:
+    """Read to the end: the server writes some lines for each connection, and a full pipe would stop it."""
+    for _line in stream:
+        pass
+
+
 @contextlib.contextmanager
-def s_server(certificate: Path, *options: str) -> Iterator[int]:
-    """Run `openssl s_server` with a certificate, weak or not; its port on loopback."""
+def s_server(certificate: Path, *options: str, host: str = "127.0.0.1", inside: Sequence[str] = ()) -> Iterator[int]:
+    """Run `openssl s_server` with a certificate, weak or not, and yield its port.
+
+    `inside`: the beginning of a command that runs the rest elsewhere, such as in another network namespace.
+    """
     weak = ("-cipher", "DEFAULT@SECLEVEL=0", "-ciphersuites", "TLS_AES_128_GCM_SHA256")
-    command = ["openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", str(certificate), *weak, *options]
+    command = [*inside, "openssl", "s_server", "-accept", f"{host}:0", "-cert", str(certificate), *weak, *options]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as server:
         assert server.stdout is not None
         said = b""
         try:
             for line in server.stdout:
                 said += line
-                if match := re.match(rb"ACCEPT 127\.0\.0\.1:([0-9]+)", line):
-                    yield int(match[1])
+                if match := re.match(b"ACCEPT %s:([0-9]+)" % re.escape(host.encode()), line):
+                    rest = threading.Thread(target=_drain, args=(server.stdout,))
+                    rest.start()
+                    try:
+                        yield int(match[1])
+                    finally:
+                        server.kill()
+                        rest.join()
                     break
             else:
                 raise AssertionError(f"openssl s_server did not start: {said.decode()}")
