@@ -1,7 +1,7 @@
 """Compare the bandwidth probe with iperf3, and the RTT of UDP probes with and without a transfer beside them.
 
-`make bench-bandwidth` (as root, with Debian's iperf3): two network namespaces, and between them a link whose rate and
-delay limit both directions.
+`make bench-bandwidth` (as root, with Debian's iperf3): two network namespaces, and between them a router, which
+limits the rate in both directions.
 """
 
 from __future__ import annotations
@@ -22,23 +22,38 @@ from .bandwidth_end import BANDWIDTH
 RATES = (20, 100, 500, 1000)  # Mbit/s
 QUEUE = 50  # ms that the link holds: as a switch does
 NEAR = 0.1  # of iperf3
-HERE, THERE = "10.63.0.1", "10.63.0.2"
-#: Two namespaces: the shell's own, and one that a sleeping process holds.
+HERE, THERE = "10.63.0.1", "10.63.1.1"
+HERE_ROUTER, THERE_ROUTER = "10.63.0.2", "10.63.1.2"
+#: Three namespaces: the shell's own, a router's and the other end's; a sleeping process holds each of the latter two.
+#: The queue is at the router. One on the sender's own node would be bounded by the kernel (TCP small queues), and a UDP
+#: probe would wait in it before the kernel's stamp.
 SCRIPT = """
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+unshare --net sleep 600 & router=$!
 unshare --net sleep 600 & other=$!
-until [ "$(readlink /proc/$other/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.05; done
+for each in $router $other; do
+    until [ "$(readlink /proc/$each/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.05; done
+done
+routes() { nsenter --net=/proc/$router/ns/net "$@"; }
 inside() { nsenter --net=/proc/$other/ns/net "$@"; }
 ip link set lo up
-ip link add here type veth peer name there netns $other
-ip address add $HERE/24 dev here
+ip link add here type veth peer name near netns $router
+ip address add $HERE peer $HERE_ROUTER dev here
 ip link set here up
+ip route add default via $HERE_ROUTER
 inside ip link set lo up
-inside ip address add $THERE/24 dev there
+inside ip link add there type veth peer name far netns $router
+inside ip address add $THERE peer $THERE_ROUTER dev there
 inside ip link set there up
+inside ip route add default via $THERE_ROUTER
+routes ip address add $HERE_ROUTER peer $HERE dev near
+routes ip address add $THERE_ROUTER peer $THERE dev far
+routes ip link set near up
+routes ip link set far up
+routes sysctl -qw net.ipv4.ip_forward=1
 burst=$(( RATE * 250 > 32000 ? RATE * 250 : 32000 ))
-tc qdisc add dev here root tbf rate ${RATE}mbit burst $burst latency ${QUEUE}ms
-inside tc qdisc add dev there root tbf rate ${RATE}mbit burst $burst latency ${QUEUE}ms
+routes tc qdisc add dev near root tbf rate ${RATE}mbit burst $burst latency ${QUEUE}ms
+routes tc qdisc add dev far root tbf rate ${RATE}mbit burst $burst latency ${QUEUE}ms
 net=/proc/$other/ns/net  # no function below: in the background it would be a shell, whose end leaves its child alive
 nsenter --net=$net "$PYTHON" -m tests.bench.bandwidth_end serve $THERE >/dev/null &
 nsenter --net=$net iperf3 -s -B $THERE >/dev/null &
@@ -49,7 +64,8 @@ until (exec 3<>/dev/tcp/$THERE/$PORT) 2>/dev/null; do sleep 0.1; done
 
 def measure(rate: int, transfers: int) -> dict[str, Any]:
     """Return what `bandwidth_end` says of a link of `rate` Mbit/s."""
-    variables = {"RATE": rate, "QUEUE": QUEUE, "HERE": HERE, "THERE": THERE, "TRANSFERS": transfers, "PORT": BANDWIDTH}
+    variables: dict[str, int | str] = {"RATE": rate, "QUEUE": QUEUE, "TRANSFERS": transfers, "PORT": BANDWIDTH}
+    variables |= {"HERE": HERE, "HERE_ROUTER": HERE_ROUTER, "THERE": THERE, "THERE_ROUTER": THERE_ROUTER}
     environ = {name: str(value) for name, value in variables.items()}
     environ |= {**os.environ, "PYTHON": sys.executable}
     command = ["unshare", "--net", "bash", "-euc", SCRIPT]

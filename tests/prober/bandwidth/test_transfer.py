@@ -12,7 +12,10 @@ import pytest
 
 from smoker_common.listen import tcp_listener
 from smoker_prober.bandwidth import responder, wire
-from smoker_prober.bandwidth.responder import BandwidthResponder, plain
+from smoker_prober.bandwidth.pace import SEGMENTS
+from smoker_prober.bandwidth.responder import BandwidthResponder, Limit, plain
+from smoker_prober.bandwidth.transfer import UNPACED, send
+from smoker_prober.kernel import tcp_flow
 from smoker_prober.probes import run
 from smoker_prober.probes.bandwidth import Details, Options
 from smoker_prober.result import Outcome, Result
@@ -20,6 +23,7 @@ from tests.conftest import eventually
 from tests.prober.targets import HOST, NODE, PLENTY, SHORT, Serve, target
 
 MIB = 1024 * 1024
+SIZE = MIB // 2  # bytes that leave within the first pieces, however little CPU there is
 Listen = Callable[[Serve], int]
 NEVER = 60.0  # seconds: an end that does not come by itself
 
@@ -38,7 +42,7 @@ def port_of(server: BandwidthResponder) -> int:
     return int(server.socket.getsockname()[1])
 
 
-def transfer(port: int, timeout: float = PLENTY, size: int = 4 * MIB) -> Result:
+def transfer(port: int, timeout: float = PLENTY, size: int = SIZE) -> Result:
     """Transfer `size` bytes in each direction."""
     return run(replace(target("bandwidth", port, HOST), options=Options(size, 1.0)), NODE, timeout)
 
@@ -49,7 +53,7 @@ def test_both_directions(served: BandwidthResponder) -> None:
     assert (result.outcome, result.error) == (Outcome.SUCCESS, "")
     assert isinstance(result.details, Details)
     found = dict(result.details.directions)
-    assert {direction: rates.bytes for direction, rates in found.items()} == {"out": 4 * MIB, "in": 4 * MIB}
+    assert {direction: rates.bytes for direction, rates in found.items()} == {"out": SIZE, "in": SIZE}
     assert all(rates.clock is not None and rates.clock > 0 for rates in found.values())
     assert {"out_bytes", "out_retransmits", "in_bytes", "in_retransmits"} <= result.fields.keys()
     eventually("the server has served both", lambda: served.served == 2)
@@ -60,6 +64,37 @@ def test_the_line_has_both_rates(served: BandwidthResponder) -> None:
     details = transfer(port_of(served)).details
     assert details is not None
     assert [details.of_success[way].endswith("Mbit/s") for way in ("out", "in")] == [True, True]
+
+
+class Recorded(socket.socket):
+    """A socket that keeps what is sent over it: bytes and flags of each call."""
+
+    sends: list[tuple[int, int]]
+
+    def send(self, data: memoryview, flags: int = 0) -> int:  # type: ignore[override]
+        """Send as the socket does."""
+        self.sends.append((len(data), flags))
+        return super().send(data, flags)
+
+
+def test_a_transfer_leaves_in_small_pieces(served: BandwidthResponder) -> None:
+    """Each piece is a record of its own, which the kernel does not join with others; the first ten segments go by twos.
+
+    The kernel sends what it joins as one burst, up to 64 KiB, whatever the pace.
+    """
+    with Recorded(socket.AF_INET) as sock:
+        sock.sends = []
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1000)
+        sock.connect((HOST, port_of(served)))
+        sock.sendall(wire.request(wire.Request(wire.UP, MIB, 1.0)))
+        assert wire.word_of(sock.recv(wire.BLOCK, socket.MSG_WAITALL)) == wire.OK
+        sock.setblocking(False)
+        sock.sends.clear()
+        send(sock, MIB, 1.0, Limit(PLENTY))
+        flow = tcp_flow.read(sock)
+        assert flow is not None
+    assert {flags for _, flags in sock.sends} == {socket.MSG_EOR}
+    assert {size for size, _ in sock.sends[:UNPACED]} == {SEGMENTS * flow.mss}
 
 
 def asked(port: int, request: bytes) -> socket.socket:

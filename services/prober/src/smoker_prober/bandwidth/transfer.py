@@ -6,17 +6,20 @@ import contextlib
 import socket
 import time
 from collections.abc import Iterator
+from itertools import chain, repeat
 from typing import NamedTuple, Protocol
 
 import gevent
 
-from smoker_prober.bandwidth.pace import START, Pace
+from smoker_prober.bandwidth.pace import SEGMENTS, START, Pace
 from smoker_prober.bandwidth.wire import BLOCK
 from smoker_prober.kernel import tcp_flow
 
-PIECE = 128 * 1024  # bytes of a send or a read; after each of them other greenlets run
+PIECE = 128 * 1024  # bytes of a send or a read at most; after each of them other greenlets run
 UNSENT = 128 * 1024  # bytes that wait in the socket: what is left there when the time is over must leave, too
 LOOK = 0.005  # seconds between two looks at TCP_INFO
+#: The kernel does not pace the first ten segments of a connection (tcp_update_skb_after_send in net/ipv4/tcp_output.c).
+UNPACED = 10 // SEGMENTS  # first pieces, which leave one in `LOOK` seconds
 #: Linux' pfifo_fast and its kin send these after everything else (tc-prio(8)).
 BULK = 2
 _ZEROS = memoryview(bytes(PIECE))
@@ -56,11 +59,13 @@ def send(sock: socket.socket, most: int, seconds: float, waits: Waits) -> Sent:
     """Send zeros over a nonblocking socket: `most` bytes, for `seconds` at most. Raises as `waits`, or `OSError`."""
     prepare(sock)
     pace, left, until = Pace(), most, time.monotonic() + seconds
+    _look(sock, pace)
+    pause = chain(repeat(LOOK, UNPACED), repeat(0.0))
     with _looking(sock, pace):
         while left > 0 and time.monotonic() < until:
             try:
-                left -= sock.send(_ZEROS[: min(left, PIECE)])
-                gevent.sleep(0)
+                left -= sock.send(_ZEROS[: min(left, pace.piece)], socket.MSG_EOR)
+                gevent.sleep(next(pause))
             except BlockingIOError:
                 waits.writable(sock)
     _look(sock, pace)
@@ -94,9 +99,9 @@ def _looking(sock: socket.socket, pace: Pace) -> Iterator[None]:
 
 def _look(sock: socket.socket, pace: Pace) -> None:
     flow = tcp_flow.read(sock)
-    rate = None if flow is None else pace.look(flow)
-    if rate is not None:
-        tcp_flow.pace(sock, rate)
+    if flow is not None:
+        pace.look(flow, time.monotonic())
+        tcp_flow.pace(sock, pace.bytes_per_second)
 
 
 def receive(sock: socket.socket, most: int, seconds: float, waits: Waits) -> Received:

@@ -1,4 +1,4 @@
-"""TCP_INFO of a sender: how fast its bytes are delivered (tcp(7), struct tcp_info in linux/tcp.h)."""
+"""TCP_INFO of a sender: how its bytes travel (tcp(7), struct tcp_info in linux/tcp.h)."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ import struct
 from dataclasses import dataclass
 
 from smoker_prober.kernel import tcp_info
-from smoker_prober.kernel.tcp_info import MIN_RTT, NO_MIN_RTT, RTT, TOTAL_RETRANS
+from smoker_prober.kernel.tcp_info import MIN_RTT, NO_MIN_RTT, TOTAL_RETRANS
 
 MAX_PACING_RATE = 47  # SO_MAX_PACING_RATE (socket(7))
 NOTSENT_LOWAT = 25  # TCP_NOTSENT_LOWAT (tcp(7))
 _U32, _U64 = struct.Struct("=I"), struct.Struct("=Q")
-_LIMITED, _ACKED, _RATE = 7, 120, 160  # offsets
-_APP_LIMITED = 1  # the lowest bit of the byte: a bit field of a little-endian machine
+_MSS, _UNACKED, _ACKED, _RATE = 16, 24, 120, 160  # offsets
 
 
 @dataclass(frozen=True)
 class Flow:
-    """One look at a sending connection: seconds, bytes, and bytes per second."""
+    """One look at a sending connection."""
 
-    rtt: float  # smoothed
-    min_rtt: float
-    rate: float  # at which the last bytes were delivered; 0.0 before the first sample
-    limited: bool  # whether the sender, not the network, limited that rate
+    min_rtt: float  # seconds: the least round-trip time of the last minutes
+    mss: int  # bytes of a segment
+    unacked: int  # segments that are on the way
     acked: int  # bytes so far
+    rate: float  # bytes per second at which the last ones were delivered; 0.0 before the first sample
     retransmits: int  # segments sent again so far
 
 
@@ -37,15 +36,15 @@ def decode(raw: bytes) -> Flow | None:
     """Decode `raw`, as the kernel gives it; None where it is too short or has no RTT yet."""
     if len(raw) < _RATE + _U64.size:
         return None
-    rtt, least = _U32.unpack_from(raw, RTT)[0], _U32.unpack_from(raw, MIN_RTT)[0]
-    if not rtt or least == NO_MIN_RTT:
+    least, mss = _U32.unpack_from(raw, MIN_RTT)[0], _U32.unpack_from(raw, _MSS)[0]
+    if not mss or least == NO_MIN_RTT:
         return None
     return Flow(
-        rtt=rtt / 1e6,
         min_rtt=least / 1e6,
-        rate=float(_U64.unpack_from(raw, _RATE)[0]),
-        limited=bool(raw[_LIMITED] & _APP_LIMITED),
+        mss=mss,
+        unacked=_U32.unpack_from(raw, _UNACKED)[0],
         acked=_U64.unpack_from(raw, _ACKED)[0],
+        rate=float(_U64.unpack_from(raw, _RATE)[0]),
         retransmits=_U32.unpack_from(raw, TOTAL_RETRANS)[0],
     )
 
