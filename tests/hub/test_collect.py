@@ -146,6 +146,8 @@ def test_a_new_pod_that_is_not_ready_starts(ready: bool, starts: bool) -> None:
         one.look()
         places.addresses[0] = replace(places.addresses[0], host="127.0.0.2", ready=ready)  # nobody listens there
         clock.instant += INTERVAL + TIMEOUT + 1.0
+        one.look()
+        clock.instant += INTERVAL + TIMEOUT + 1.0
         looked = one.look()
         assert looked.restarting == ({KEY} if starts else set())
         assert looked.lost == (set() if starts else {KEY})
@@ -169,7 +171,9 @@ def test_the_next_pod_at_the_same_address_starts() -> None:
         assert (set(looked.restarting), set(looked.lost)) == ({KEY}, set())
         places.addresses[0] = replace(places.addresses[0], ready=True)
         looked = one.look()
-        assert (set(looked.restarting), set(looked.lost)) == (set(), {KEY})
+        assert (looked.silent, set(looked.restarting), set(looked.lost)) == ({KEY: 0.0}, set(), set())
+        clock.instant += INTERVAL + TIMEOUT + 1.0
+        assert set(one.look().lost) == {KEY}, "a new pod that is ready has as much time as any other"
 
 
 def test_a_pod_that_ends_is_not_silent() -> None:

@@ -70,11 +70,14 @@ class _Known:
         """Seconds for which the prober may be silent: one round and one probe."""
         return USUAL if self.state is None else self.state.interval + self.state.timeout
 
+    def silent_for(self, now: float) -> float:
+        """Return the seconds since this pod last answered, or was first asked."""
+        return now - max(self.began, self.answered)
+
     def restarts(self, now: float) -> bool:
         """Return whether it is silent because its pod ends, or because its new pod still starts."""
-        if not self.error or now - max(self.began, self.answered) > RESTARTING:
-            return False
-        return self.ends or (self.fresh and not self.ready)
+        restarting = self.ends or (self.fresh and not self.ready)
+        return bool(self.error) and restarting and self.silent_for(now) <= RESTARTING
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ class Collected:
     states: list[State] = field(default_factory=list)
     waited: Mapping[Key, float] = field(default_factory=dict)  # seconds since a state was received
     news: Mapping[Key, News] = field(default_factory=dict)  # in a state since the one before
-    silent: Mapping[Key, float] = field(default_factory=dict)  # seconds since a silent prober last answered
+    silent: Mapping[Key, float] = field(default_factory=dict)  # seconds since its pod last answered or was first asked
     errors: Mapping[Key, str] = field(default_factory=dict)  # why it is silent
     lost: frozenset[Key] = frozenset()  # probers that have been silent for long enough to count
     restarting: frozenset[Key] = frozenset()  # silent probers whose pod starts or ends: their silence says nothing
@@ -187,7 +190,7 @@ class Collector:
 
     def _collected(self) -> Collected:
         now = self._clock()
-        silent = {key: now - known.answered for key, known in self._known.items() if known.error}
+        silent = {key: known.silent_for(now) for key, known in self._known.items() if known.error}
         restarting = frozenset(key for key in silent if self._known[key].restarts(now))
         lost = frozenset(key for key, age in silent.items() if age > self._known[key].patience) - restarting
         out = lost | restarting
