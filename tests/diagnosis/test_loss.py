@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import msgspec
 import pytest
 
-from tests.diagnosis.mesh import AT, TRAIN, Cluster, named, nodes
+from tests.diagnosis.mesh import AT, TRAIN, Cluster, Link, named, nodes
 
 
 def test_three_per_cent_into_a_node() -> None:
@@ -109,3 +110,60 @@ def test_a_train_that_a_fault_meets_is_no_loss_of_its_own() -> None:
 def test_loss_after_the_first_failures_is_named() -> None:
     """A path that was probed since the first failures, and lost part of a train, says that the node loses packets."""
     assert met_by_a_fault(2.0) == [("loss", ("node-2",))]
+
+
+def ended(mesh: Cluster, where: Callable[[Link], bool], ago: float = 40.0, *, lost: int = 20) -> Cluster:
+    """Let the trains of the paths in `where` lose `lost` of 30 packets, the last time `ago` seconds before now.
+
+    The last probe of each path began 20 seconds before now.
+    """
+    mesh.lose(where, lost)
+    for link, states in mesh.paths.items():
+        if where(link):
+            states["udp"] = msgspec.structs.replace(states["udp"], lost_at=AT - ago)
+    return mesh
+
+
+def test_a_loss_is_over_once_each_path_has_had_a_train_without_it() -> None:
+    """The packets of 95 % loss stay in the counts for three rounds. One train of each path since then ends it."""
+    assert ended(Cluster(nodes(5), services=False), lambda link: link.touches("node-2"), lost=19).findings() == []
+
+
+@pytest.mark.parametrize(
+    "lasting",
+    [
+        lambda link: link.between("node-2", "node-3"),
+        lambda link: link == Link("node-2", "node-3", "pod"),
+    ],
+    ids=["a pair", "one path"],
+)
+def test_a_loss_lasts_while_one_of_its_paths_has_had_no_train_since(lasting: Callable[[Link], bool]) -> None:
+    """The last train of this path lost packets: what has been sent elsewhere since the others did so ends nothing."""
+    mesh = ended(Cluster(nodes(5), services=False), lambda link: link.touches("node-2"))
+    found = ended(mesh, lasting, 20.0).findings()
+    assert [(each.kind, each.scope.nodes) for each in found] == [("loss", ("node-2",))]
+
+
+def test_a_little_loss_is_over_after_more_packets() -> None:
+    """A node that loses one packet in thirty often has a round without any: it takes more packets to end that."""
+    where: Callable[[Link], bool] = lambda link: link.touches("node-2")  # noqa: E731
+    few = ended(Cluster(nodes(5), services=False, host=False), where, lost=1)
+    many = ended(Cluster(nodes(20), services=False), where, lost=1)
+    assert [each.kind for each in few.findings()] == ["loss"]
+    assert many.findings() == []
+
+
+def test_an_unanswered_ping_since_the_last_train_is_loss() -> None:
+    """A path that loses packets and whose last PING is not answered goes on losing them."""
+    where: Callable[[Link], bool] = lambda link: link.touches("node-2")  # noqa: E731
+    mesh = ended(Cluster(nodes(20), services=False), where)
+    assert mesh.findings() == []
+    mesh.fail(lambda link: link == Link("node-2", "node-3", "pod"), ["udp"], rounds=1)
+    assert [each.kind for each in mesh.findings()] == ["loss"]
+
+
+def test_a_prober_that_does_not_say_when_it_lost_packets_ends_no_loss() -> None:
+    """An older prober reports no instant: its loss lasts for as long as it is in the counts."""
+    mesh = ended(Cluster(nodes(5), services=False), lambda link: link.touches("node-2"))
+    mesh.lose(lambda link: link.between("node-2", "node-3"), 20)
+    assert ended(mesh, lambda link: link.between("node-2", "node-3"), AT).findings() != []

@@ -295,6 +295,13 @@ def test_a_fault_at_a_node_with_heavy_loss_must_last_a_round(chance: Finding) ->
     assert incidents.open[1].opened == 60.0
 
 
+def test_a_fault_beside_heavy_loss_waits_while_the_loss_clears() -> None:
+    """Probes that failed by chance fail until their next round, longer than the loss itself is found."""
+    incidents = opened([lossy(8)])
+    assert looks(incidents, [[cut_off(2, 1.0, **_PAIR)]] * 2, 25.0) == []
+    assert looks(incidents, [[]], 35.0) == ["close a1"]
+
+
 @pytest.mark.parametrize(
     ("beside", "other"),
     [

@@ -19,12 +19,13 @@ from . import noise, service
 from .faults import Fault
 from .look import struck
 from .packets import CONFIRMED, WINDOW, Act, Found, path_state, rounds
-from .world import ALLOWED, DURATION, INTERVAL, NOW, PACKETS, PROBES, ROUND, TIMEOUT, Prober, World
+from .world import ALLOWED, DURATION, INTERVAL, NOW, PACKETS, PROBES, ROUND, SPREAD, TIMEOUT, Prober, World
 
 KEPT = 12  # results of a path that are kept while one of the last three failed or lost packets
-WHOLE = 1.1  # seconds after which a round without a failure is over
+WHOLE = SPREAD + 0.1  # seconds after which a round without a failure is over
 ENOUGH = ROUND * 3  # seconds in which any round is over
 HISTORY = 120  # rounds of which a prober remembers how often a path failed
+CONFIRMS = INTERVAL >= 3 * SPREAD + CONFIRMED  # whether a failed probe is repeated: not in quick rounds
 SHORT = 2.5  # intervals of a streak that may be chance
 AGAIN = 0.2  # chance that a Service path that failed by chance fails at the confirmation, too
 
@@ -66,10 +67,12 @@ class Days:
     """The states of `world` as time passes.
 
     `background`: the share of rounds of a path that fail by chance. `flapping`: the number of paths that fail in four
-    of ten rounds.
+    of ten rounds. `aged`: whether the probers have a full history of healthy rounds at the beginning.
     """
 
-    def __init__(self, world: World, background: float, flapping: int, chance: random.Random) -> None:
+    def __init__(
+        self, world: World, background: float, flapping: int, chance: random.Random, *, aged: bool = False
+    ) -> None:
         self._world, self._background, self._chance, self.now = world, background, chance, NOW
         self._faults: list[Fault] = []
         self._lasts = (math.inf, math.inf)  # from when until when the faults last
@@ -81,7 +84,7 @@ class Days:
         flaps = {id(link) for link in self.flapping}
         self._kept = [_Kept(list(state.paths), state.at - NOW) for state in world.states]
         for kept in self._kept:
-            kept.tracks = [Track(path, deque(maxlen=KEPT)) for path in kept.paths]
+            kept.tracks = [Track(path, deque(maxlen=KEPT), HISTORY * aged) for path in kept.paths]
         self._begin: dict[int, list[tuple[float, Round]]] = {}  # by second: rounds that begin then
         self._over: dict[int, list[tuple[float, Round]]] = {}  # by second: rounds without a failure that are over
         self._ends: dict[int, list[tuple[Found, int, int]]] = {}  # by second: results, of which state and place
@@ -131,13 +134,15 @@ class Days:
 
     def _run(self, when: float, each: Round) -> None:
         """Run one round, and plan the next."""
-        self._plan(when + INTERVAL, each)
         what, acts = self._by_chance(each), self._acts.get((each.state, each.place), [])
         meets = bool(self._faults) and self._lasts[0] < when + ROUND and when < self._lasts[1]
         if not what and not (meets and (acts or each.service)):
             self._over.setdefault(int(when + WHOLE), []).append((when, each))
+            self._plan(when + INTERVAL, each)
             return
         of_probe = self._service(when, each.service, what) if each.service else self._link(when, acts, what)
+        ended = max(found.ended for results in of_probe.values() for found in results if not found.confirms)
+        self._plan(when + INTERVAL * max(1, math.ceil((ended - when) / INTERVAL)), each)  # rounds never overlap
         for offset, probe in enumerate(PROBES):
             for found in of_probe[probe]:
                 self._ends.setdefault(int(found.ended), []).append((found, each.state, each.place + offset))
@@ -146,7 +151,7 @@ class Days:
         """Return the results of a round between two nodes that begins at `when`."""
         shift = when - (NOW - ENOUGH)
         moved = [act._replace(begin=act.begin - shift, end=act.end - shift) for act in acts]
-        ran = rounds(self._chance, ENOUGH, moved, {0: what} if what else None, 1, confirm=True)
+        ran = rounds(self._chance, ENOUGH, moved, {0: what} if what else None, 1, confirm=CONFIRMS)
         return {
             probe: [each._replace(began=each.began + shift, ended=each.ended + shift) for each in found]
             for probe, found in ran.results.items()
@@ -169,7 +174,7 @@ class Days:
             by_chance = what in ("all", probe)
             first = Found(when, when + TIMEOUT, why) if by_chance else self._ask(when, prober, probe)
             found[probe] = [first]
-            if first.outcome != "success":
+            if first.outcome != "success" and CONFIRMS:
                 later = first.ended + CONFIRMED
                 again = self._ask(later, prober, probe)
                 if by_chance and self._chance.random() < AGAIN:

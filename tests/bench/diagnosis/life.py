@@ -68,7 +68,7 @@ class Life:
     closed: float | None = None  # seconds from its end until no finding about it was open
 
 
-class _Probers(Probers):
+class SilencedProbers(Probers):
     """Stands in for the hub's collector: while a fault cuts probers off from the hub, they do not answer it."""
 
     def __init__(self, days: Days, keys: Sequence[Prober], silent: set[int], begin: float, end: float) -> None:
@@ -98,21 +98,22 @@ class _Probers(Probers):
         )
 
 
-class _Truth:
-    """Judges the findings of one life."""
+class Truth:
+    """Judges the findings about `faults`."""
 
-    def __init__(self, world: World, fault: Fault, away: set[int], flapping: Sequence[Accept]) -> None:
-        _, hits = struck(world, [fault])
+    def __init__(self, world: World, faults: Sequence[Fault], away: set[int], flapping: Sequence[Accept]) -> None:
+        _, hits = struck(world, faults)
         self._look = Look([], (), [], list(flapping))
         for without in (set[int](), away):  # what the hub cannot fetch it cannot tell apart
             states = [state for number, state in enumerate(world.states) if number not in without]
             seen = Look(states, (), [], [])
-            add_truths(world, [fault], hits, seen)
+            add_truths(world, faults, hits, seen)
             self._look.truths.extend(seen.truths)
             self._look.tolerated.extend(seen.tolerated)
         accepts = [accept for _, each, _ in self._look.truths for accept in each]
         self._zones = {zone for accept in accepts for zone in accept.zones}
-        self._nodes = {node for accept in accepts for node in accept.nodes} | (fault.near or set(world.nodes))
+        self._nodes = {node for accept in accepts for node in accept.nodes}
+        self._nodes.update(*(fault.near or world.nodes for fault in faults))
         self._nodes |= {node for node, zone in world.zones.items() if zone in self._zones}
         self._known: dict[Named, str] = {}
 
@@ -147,9 +148,9 @@ def lives(case: Case) -> Life | None:
     days.strike([fault], begin, end)
     pairs = [Accept("pair", (link.source, link.target)) for link in days.flapping if not link.local]
     pairs += [Accept("node", (link.source,)) for link in days.flapping if link.local]
-    truth = _Truth(world, fault, away, pairs)
+    truth = Truth(world, [fault], away, pairs)
     keys = [(state.node, state.network) for state in world.states]
-    probers = _Probers(days, keys, away, begin, end)
+    probers = SilencedProbers(days, keys, away, begin, end)
     hub = Hub(probers, cast("Collector", probers), interval=INTERVAL, cluster="", clock=clock)
     for _ in looks_of(hub, days, clock):
         words = set()

@@ -291,6 +291,8 @@ def path_state(healthy: PathState, results: Sequence[Found], clock: float, *, ro
     passes = verdicts[-1] if verdicts else 0
     large: Large = "" if not verdicts else "ok" if passes >= ALLOWED else "black_hole"
     ok = any(result.outcome == "success" for result in window)
+    lossy = [result.began + clock for result in window if result.lost or result.outcome == "timeout"]
+    lost = sum(result.lost for result in window)
     return PathState(
         *who,
         last=last.outcome,
@@ -300,7 +302,7 @@ def path_state(healthy: PathState, results: Sequence[Found], clock: float, *, ro
         streak=streak,
         since=since,
         sent=sum(result.sent for result in window),
-        lost=sum(result.lost for result in window),
+        lost=lost,
         requests_lost=sum(result.requests_lost for result in window),
         replies_lost=sum(result.replies_lost for result in window),
         large=large,
@@ -308,4 +310,5 @@ def path_state(healthy: PathState, results: Sequence[Found], clock: float, *, ro
         passes=passes if large == "black_hole" else 0,
         rtt_p50=0.001 if ok else 0.0,
         rtt_p99=0.002 if ok else 0.0,
+        lost_at=max(lossy) if lost else 0.0,
     )

@@ -7,6 +7,7 @@ It imports the contract and the prober's own choice of peers, and nothing of the
 
 from __future__ import annotations
 
+import os
 import random
 from dataclasses import dataclass, field
 
@@ -14,9 +15,10 @@ from smoker_diagnosis.state import PEER, SERVICE, Heard, PathState, State
 from smoker_prober.peers.pick import picks
 
 NOW = 100_000.0  # seconds on the simulation's clock when the states are read
-INTERVAL, TIMEOUT = 30.0, 5.0  # seconds, the defaults
-ROUND = 3 * TIMEOUT + 1.0 + TIMEOUT  # seconds that a round takes at most: three probes and a train
-PACKETS, SPREAD = 10, 1.0  # of a train; seconds
+PACE = "PACE"  # the environment variable that sets another interval and timeout, as `5/1`
+INTERVAL, TIMEOUT = map(float, os.environ.get(PACE, "30/5").split("/"))  # seconds, the defaults
+PACKETS, SPREAD = 10, min(1.0, INTERVAL / 5)  # of a train; seconds
+ROUND = 3 * TIMEOUT + SPREAD + TIMEOUT  # seconds that a round takes at most: three probes and a train
 ALLOWED = 1450  # bytes that every path should take
 PROBES = ("tcp", "udp", "http")
 PORTS = {"tcp": 8080, "udp": 8081, "http": 8082}

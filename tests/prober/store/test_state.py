@@ -156,6 +156,17 @@ def test_packets_sizes_and_times() -> None:
     assert (path.rtt_p50, path.rtt_p99) == (0.002, 0.003)
 
 
+def test_the_state_says_when_packets_were_lost_last() -> None:
+    """An unanswered PING counts like a lossy train; where no packet is counted as lost, there is no instant."""
+    state, found = sink(), list[float]()
+    for number, lost in enumerate((2, None, 0, 0, 0)):
+        train = None if lost is None else Train(10, lost, 0, 0, 0, lost, 0, (), None)
+        outcome = Outcome.TIMEOUT if train is None else Outcome.SUCCESS
+        state.keep(made(outcome, probe="udp", began=900.0 + number, train=train))
+        found.append(read(state).paths[0].lost_at)
+    assert found == [900.0, 0.0, 901.0, 0.0, 0.0]
+
+
 def test_a_lost_train_has_no_direction() -> None:
     """Without any answer the direction of the loss is unknown."""
     state = sink()

@@ -50,7 +50,7 @@ def diagnose(
     found = [name.of_blamed(look, each) for each in look.blamed]
     if found and look.following:
         found[0] = msgspec.structs.replace(found[0], follows=len(look.following))
-    found += [name.of_loss(look, each) for each in look.lossy]
+    found += [name.of_loss(look, each) for each in look.lossy if not each.healed]
     found += [name.of_service(look, each) for each in look.services]
     look.named.update(node for each in found for node in _blamed_nodes(each))
     for rule in RULES:

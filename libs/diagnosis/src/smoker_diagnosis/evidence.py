@@ -40,6 +40,7 @@ class Now:
 
     instant: float = 0.0  # the time of its clock
     paths: Sequence[PathState] = ()  # of its state
+    interval: float = 0.0  # seconds from one of its rounds to the next
 
 
 def _nothing() -> Mapping[int, Any]:
@@ -115,6 +116,23 @@ class Cell:
     def failing_for(self, bit: int) -> float:
         """Return the seconds since the first failure in a row of `bit` began."""
         return self.now.instant - self.failed[bit].since
+
+    @property
+    def lost_for(self) -> float | None:
+        """Return the seconds since the last probe began that lost packets; None where that is not known."""
+        path = self.now.paths[self.places[UDP]] if self.known & UDP else None
+        if path is None or not path.lost_at:
+            return None
+        return self.now.instant - (path.at if self.bad & UDP else path.lost_at)
+
+    def packets_since(self, seconds: float) -> float:
+        """Return how many packets the trains had that began less than `seconds` ago, one train a round."""
+        begun = seconds - self.age(UDP) if self.known & UDP else -1.0
+        if begun <= 0 or self.now.interval <= 0:
+            return 0.0
+        path = self.now.paths[self.places[UDP]]
+        trains = min(1 + int(begun / self.now.interval), path.attempts)
+        return trains * path.sent / max(path.attempts, 1)
 
     def failing(self, bits: int) -> Iterator[int]:
         """Yield the bits of `bits` whose probes fail."""

@@ -33,6 +33,7 @@ from smoker_diagnosis.component import (
     wide_scopes_of,
 )
 from smoker_diagnosis.evidence import Cell, Mesh
+from smoker_diagnosis.healing import is_over
 from smoker_diagnosis.mesh_loss import LAYERS, WINDOW, Usual
 from smoker_diagnosis.worth import worth
 
@@ -67,6 +68,11 @@ class Lossy:
     layers: tuple[str, ...]
     one_of: tuple[Scope, ...]
     cells: list[Cell]  # the paths within it that have packets
+
+    @property
+    def healed(self) -> bool:
+        """Return whether the loss is over, and only still in the counts."""
+        return is_over(self.cells)
 
 
 @dataclass(slots=True)

@@ -95,6 +95,7 @@ def goes_on(old: PathState, new: PathState) -> bool:
         and old.zone is new.zone
         and old.sent == new.sent
         and old.lost == new.lost
+        and old.lost_at == new.lost_at
         and old.flaps == new.flaps
         and old.lossy == new.lossy
         and old.large is new.large

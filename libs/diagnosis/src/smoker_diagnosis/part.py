@@ -167,7 +167,7 @@ class Part:
 
 def part_of(state: State, now: float) -> Part:
     """Return the part of `state` at the instant `now` of its prober's clock."""
-    part = Part(state, Now(now, state.paths), ROUNDS * state.interval + TIMEOUTS * state.timeout)
+    part = Part(state, Now(now, state.paths, state.interval), ROUNDS * state.interval + TIMEOUTS * state.timeout)
     found: dict[tuple[str, str, str, str], Cell] = {}
     for place, path in enumerate(state.paths):
         cell = None

@@ -116,6 +116,7 @@ class PathState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     flows: FailingFlows | None = None  # where a check has found some
     traced: Traced | None = None  # of this streak of failures, where a trace followed one
     kept: KeptFlow | None = None  # of a path to a Service, where its kept flow fails
+    lost_at: float = 0.0  # where packets are counted as lost: when the last probe that lost any began
 
     @property
     def failed(self) -> int:

@@ -197,7 +197,7 @@ class Incidents:
             if incident is None:
                 incident = self._live[finding.id] = Incident(finding, now, now)
             beside = any(each.id != finding.id and leaves_paths(each.finding) for each in self.open)
-            repeated, follows = early and not news, may_follow(finding, named)
+            repeated, follows = early and not news, may_follow(finding, (*named, *(each.finding for each in self.open)))
             word = incident.see(finding, now, a_round, beside=beside, repeated=repeated, follows=follows)
             if word is not None:
                 incident.traced = bool(finding.last_hops)

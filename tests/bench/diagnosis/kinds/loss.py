@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from tests.bench.diagnosis.faults import Fault, a_node, a_pair, between, kind, layered, some_zones
+from tests.bench.diagnosis.faults import Fault, a_node, a_pair, at, between, kind, layered, some_zones
 from tests.bench.diagnosis.truth import LOSS, Accept
 from tests.bench.diagnosis.world import World
 
@@ -66,6 +66,17 @@ def trains(world: World, chance: random.Random, taken: set[str]) -> Fault | None
         lambda p: 0.95 if p.kind == "train" and uses(p) and node in (p.sender, p.receiver) else 0.0,
         frozenset({node}),
     )
+
+
+@kind("loss 95% of all packets at a node", goal=False, together=False)
+def almost_all(world: World, chance: random.Random, taken: set[str]) -> Fault | None:
+    """Now and then a probe succeeds, so it looks like a hard fault as well."""
+    node = a_node(world, chance, taken)
+    if node is None:
+        return None
+    layers, uses = layered(world, chance)
+    accept = [Accept(kind, (node,), layers=frozenset({LOSS}) | layers) for kind in ("node", "into", "out_of")]
+    return Fault(f"95 % loss at {node}", accept, at(node, uses, 0.95), frozenset({node}))
 
 
 @kind("loss 8% between zones", together=False)

@@ -44,6 +44,7 @@ class _Round(NamedTuple):
     requests_lost: int
     replies_lost: int
     partly: int  # 1 if some queries that left together were answered, and others not
+    began: float
 
 
 @dataclass(slots=True)
@@ -108,7 +109,7 @@ class States:
             self._count(kept, result, before.last)
         counted = _without_onset(kept)
         sent, lost, requests, replies, partly = (
-            (sum(each) for each in list(zip(*counted, strict=True))[1:]) if counted else (0,) * 5
+            (sum(each) for each in list(zip(*counted, strict=True))[1:6]) if counted else (0,) * 5
         )
         failures: dict[str, int] = {}
         for each in kept.rounds:
@@ -151,6 +152,7 @@ class States:
             flows=kept.flows,
             traced=kept.traced,
             kept=_kept_flow(result),
+            lost_at=round(max(each.began for each in counted if _loses(each)), 3) if lost else 0.0,
         )
         self._changes += 1
 
@@ -159,10 +161,11 @@ class States:
         if not result.confirms:  # a confirmation says that a failure lasts, and nothing about how often paths fail
             partly = int(result.details is not None and result.details.partly)
             if train is None:
-                kept.rounds.append(_Round(result.outcome.value, 0, 0, 0, 0, partly))
+                kept.rounds.append(_Round(result.outcome.value, 0, 0, 0, 0, partly, result.began))
             else:
                 halves = (train.requests_lost, train.replies_lost) if train.lost < train.known else (0, 0)
-                kept.rounds.append(_Round(result.outcome.value, train.known, train.lost, *halves, 0))
+                packets = train.known, train.lost, *halves
+                kept.rounds.append(_Round(result.outcome.value, *packets, 0, result.began))
             kept.past = min(kept.past + 1, HISTORY)
         interval = self._identity.interval
         first = result.began - HISTORY * interval
@@ -297,8 +300,13 @@ def _without_onset(kept: _Kept) -> list[_Round]:
     failed = [each.outcome != Outcome.SUCCESS for each in rounds]
     if len(lossy) == 1 and all(failed[lossy[0] + 1 :]) and failed[-1] and not any(failed[: lossy[0]]):
         last = rounds[lossy[0]]
-        rounds[lossy[0]] = _Round(last.outcome, 0, 0, 0, 0, last.partly)
+        rounds[lossy[0]] = _Round(last.outcome, 0, 0, 0, 0, last.partly, last.began)
     return rounds
+
+
+def _loses(each: _Round) -> bool:
+    """Return whether the round lost packets: an unanswered PING is one, too."""
+    return each.lost > 0 or each.outcome == Outcome.TIMEOUT
 
 
 def _kept_flow(result: Result) -> KeptFlow | None:
