@@ -29,7 +29,6 @@ IN_THE_GATE = (
     "an echo without pods",
     "one DNS replica",
     "IPv6 alone at a node",
-    "healthy: a rollout of the probers",
 )
 
 
