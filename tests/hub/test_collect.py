@@ -169,11 +169,12 @@ def test_the_next_pod_at_the_same_address_starts() -> None:
         clock.instant += INTERVAL + TIMEOUT + 1.0
         looked = one.look()
         assert (set(looked.restarting), set(looked.lost)) == ({KEY}, set())
+        clock.instant += INTERVAL + TIMEOUT + 1.0
         places.addresses[0] = replace(places.addresses[0], ready=True)
         looked = one.look()
         assert (looked.silent, set(looked.restarting), set(looked.lost)) == ({KEY: 0.0}, set(), set())
         clock.instant += INTERVAL + TIMEOUT + 1.0
-        assert set(one.look().lost) == {KEY}, "a new pod that is ready has as much time as any other"
+        assert set(one.look().lost) == {KEY}, "once it is ready it has as much time as any other"
 
 
 def test_a_pod_that_ends_is_not_silent() -> None:

@@ -56,6 +56,7 @@ class _Known:
     received: float = 0.0  # when this state was received
     answered: float = 0.0  # when it last answered (a 304 counts); at first, when it was first asked
     began: float = 0.0  # when this pod was first asked at this address
+    became_ready: float = 0.0  # when the API server called it ready, or when it was first asked
     fresh: bool = True  # whether this pod has never answered at this address
     error: str = ""
     asking: bool = False
@@ -71,13 +72,13 @@ class _Known:
         return USUAL if self.state is None else self.state.interval + self.state.timeout
 
     def silent_for(self, now: float) -> float:
-        """Return the seconds since this pod last answered, or was first asked."""
-        return now - max(self.began, self.answered)
+        """Return the seconds since this pod last answered, or became ready, or was first asked."""
+        return now - max(self.became_ready, self.answered)
 
     def restarts(self, now: float) -> bool:
         """Return whether it is silent because its pod ends, or because its new pod still starts."""
         restarting = self.ends or (self.fresh and not self.ready)
-        return bool(self.error) and restarting and self.silent_for(now) <= RESTARTING
+        return bool(self.error) and restarting and now - max(self.began, self.answered) <= RESTARTING
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,8 @@ class Collector:
                 address.pod,
             ):
                 known = self._moved(key, address, begun)
+            if known.fresh and address.ready and not known.ready:
+                known.became_ready = begun
             known.ready, known.ends = address.ready, address.ends
             if not known.asking and not (early and known.starved):
                 known.asking = True
@@ -154,7 +157,8 @@ class Collector:
     def _moved(self, key: Key, address: Address, now: float) -> _Known:
         """Return the entry of a prober that is new or has a new pod or address. Its last state is kept."""
         before = self._known.get(key)
-        known = self._known[key] = _Known(Line(address.host, address.port), address.pod, answered=now, began=now)
+        known = _Known(Line(address.host, address.port), address.pod, answered=now, began=now, became_ready=now)
+        self._known[key] = known
         if before is not None:
             known.state, known.tag, known.received = before.state, before.tag, before.received
             known.answered, known.error = before.answered, before.error
