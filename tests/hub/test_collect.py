@@ -173,6 +173,7 @@ def test_the_next_pod_at_the_same_address_starts() -> None:
         places.addresses[0] = replace(places.addresses[0], ready=True)
         looked = one.look()
         assert (looked.silent, set(looked.restarting), set(looked.lost)) == ({KEY: 0.0}, set(), set())
+        assert [state.node for state in looked.states] == ["node-2", "node-3"], "the old pod's state counts no more"
         clock.instant += INTERVAL + TIMEOUT + 1.0
         assert set(one.look().lost) == {KEY}, "once it is ready it has as much time as any other"
 

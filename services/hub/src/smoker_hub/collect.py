@@ -197,7 +197,8 @@ class Collector:
         silent = {key: known.silent_for(now) for key, known in self._known.items() if known.error}
         restarting = frozenset(key for key in silent if self._known[key].restarts(now))
         lost = frozenset(key for key, age in silent.items() if age > self._known[key].patience) - restarting
-        out = lost | restarting
+        old = {key for key in silent if now - self._known[key].answered > self._known[key].patience}
+        out = restarting | old  # a new pod may have longer, but its predecessor's state is old
         counted = {
             key: known for key, known in sorted(self._known.items()) if key not in out and known.state is not None
         }
