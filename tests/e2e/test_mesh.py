@@ -225,9 +225,10 @@ def test_starved(release: Release, nodes: set[str]) -> None:
     Comes before the tests with a Prometheus: that reads the metrics every second, and at this limit the answers alone
     would use up what the loop leaves.
     """
-    usual = dict(release.values)
+    usual = dict(release.values)  # for the tests after it
     small = {"prober.udpPackets": 0, "prober.intervalSeconds": 5, "prober.resources.limits.cpu": "50m"}
     release.install({**QUIET, AT_ONCE: "100%", **small})
+    release.values = usual
     some_rounds(release, nodes, 2)
     hub.healthy(release)
     mark, since = release.log(BOTH), time.time()
@@ -238,7 +239,6 @@ def test_starved(release: Release, nodes: set[str]) -> None:
     assert throttled(release, pod) - before > 10, "it was not starved"
     assert hub.blamed(release, since) == []
     assert failures(release.all_results(mark, BOTH)) == []
-    release.values = usual  # the next test installs what it needs
 
 
 def throttled(release: Release, pod: str) -> float:

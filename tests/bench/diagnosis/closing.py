@@ -18,6 +18,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple, cast
 
 from loguru import logger
@@ -208,8 +209,8 @@ def _measure(pace: str, chosen: argparse.Namespace) -> tuple[list[list[str]], bo
             listed = list(cases(chosen, size))
             if not beside:
                 found = [each for each in pool.map(healing, listed, chunksize=1) if each is not None]
-                for each in found:
-                    print(*report(each), sep="\n", end="\n" * bool(list(report(each))), file=sys.stderr, flush=True)
+                for line in chain.from_iterable(map(report, found)):
+                    print(line, file=sys.stderr, flush=True)
                 rows.append(row(pace, size, found))
             else:
                 twos = [each._replace(beside=name) for each in listed if KINDS[each.kind].together for name in beside]

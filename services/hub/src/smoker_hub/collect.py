@@ -41,22 +41,25 @@ class Address:
     ends: bool = False  # whether the API server has been told to delete the pod
     pod: str = ""  # its name: on the node's network the next pod has the same address
 
+    @property
+    def identity(self) -> tuple[str, int, str]:
+        """Return what tells this pod from the node's next one."""
+        return self.host, self.port, self.pod
+
 
 @dataclass(slots=True)
 class _Known:
     """The last state of one prober. Instants are seconds of the steady clock."""
 
+    address: Address
     line: Line
-    pod: str = ""
-    ready: bool = True
-    ends: bool = False
     state: State | None = None
     news: News | None = None  # in this state since the one before
     tag: str = ""
     received: float = 0.0  # when this state was received
     answered: float = 0.0  # when it last answered (a 304 counts); at first, when it was first asked
     began: float = 0.0  # when this pod was first asked at this address
-    became_ready: float = 0.0  # when the API server called it ready, or when it was first asked
+    became_ready: float = 0.0  # when this pod was first asked, or later the API server called it ready
     fresh: bool = True  # whether this pod has never answered at this address
     error: str = ""
     asking: bool = False
@@ -77,7 +80,7 @@ class _Known:
 
     def restarts(self, now: float) -> bool:
         """Return whether it is silent because its pod ends, or because its new pod still starts."""
-        restarting = self.ends or (self.fresh and not self.ready)
+        restarting = self.address.ends or (self.fresh and not self.address.ready)
         return bool(self.error) and restarting and now - max(self.began, self.answered) <= RESTARTING
 
 
@@ -88,7 +91,7 @@ class Collected:
     states: list[State] = field(default_factory=list)
     waited: Mapping[Key, float] = field(default_factory=dict)  # seconds since a state was received
     news: Mapping[Key, News] = field(default_factory=dict)  # in a state since the one before
-    silent: Mapping[Key, float] = field(default_factory=dict)  # seconds since its pod last answered or was first asked
+    silent: Mapping[Key, float] = field(default_factory=dict)  # seconds, as `_Known.silent_for` counts them
     errors: Mapping[Key, str] = field(default_factory=dict)  # why it is silent
     lost: frozenset[Key] = frozenset()  # probers that have been silent for long enough to count
     restarting: frozenset[Key] = frozenset()  # silent probers whose pod starts or ends: their silence says nothing
@@ -129,19 +132,15 @@ class Collector:
         begun = self._clock()
         for key, address in wanted.items():
             known = self._known.get(key)
-            if known is None or (known.line.host, known.line.port, known.pod) != (
-                address.host,
-                address.port,
-                address.pod,
-            ):
+            if known is None or known.address.identity != address.identity:
                 known = self._moved(key, address, begun)
-            if known.fresh and address.ready and not known.ready:
+            if known.fresh and address.ready and not known.address.ready:
                 known.became_ready = begun
-            known.ready, known.ends = address.ready, address.ends
+            known.address = address
             if not known.asking and not (early and known.starved):
                 known.asking = True
                 self._asking += 1
-                self._pool.spawn(self._ask, known, address)
+                self._pool.spawn(self._ask, known)
         while self._asking:
             self._ended.clear()
             if not self._ended.wait(QUIET):
@@ -157,18 +156,18 @@ class Collector:
     def _moved(self, key: Key, address: Address, now: float) -> _Known:
         """Return the entry of a prober that is new or has a new pod or address. Its last state is kept."""
         before = self._known.get(key)
-        known = _Known(Line(address.host, address.port), address.pod, answered=now, began=now, became_ready=now)
-        self._known[key] = known
+        line = Line(address.host, address.port)
+        known = self._known[key] = _Known(address, line, answered=now, began=now, became_ready=now)
         if before is not None:
             known.state, known.tag, known.received = before.state, before.tag, before.received
             known.answered, known.error = before.answered, before.error
             before.line.close()
         return known
 
-    def _ask(self, known: _Known, address: Address) -> None:
+    def _ask(self, known: _Known) -> None:
         try:
             found = known.line.fetch_news(STATE, tag=known.tag, seconds=self._timeout, limit=LARGEST)
-            self._take(known, found, address)
+            self._take(known, found)
         except FetchError as failure:
             known.error = failure.why
         except StateError as wrong:
@@ -182,8 +181,8 @@ class Collector:
             self._asking -= 1
             self._ended.set()
 
-    def _take(self, known: _Known, found: Fetched, address: Address) -> None:
-        now = self._clock()
+    def _take(self, known: _Known, found: Fetched) -> None:
+        now, address = self._clock(), known.address
         if found.body is not None:
             state = decode(found.body, known.state)
             if (state.node, state.network) != (address.node, address.network):
@@ -211,6 +210,6 @@ class Collector:
             lost=lost,
             restarting=restarting,
             asked=len(self._known),
-            missed=sum(self._known[key].ready or self._known[key].state is not None for key in silent),
+            missed=sum(self._known[key].address.ready or self._known[key].state is not None for key in silent),
             nodes=frozenset(node for node, _ in self._known),
         )
