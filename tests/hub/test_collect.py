@@ -35,21 +35,6 @@ def test_an_unchanged_state_is_not_sent_again() -> None:
         assert changed in one.look().states
 
 
-def test_an_early_look_leaves_out_probers_without_cpu() -> None:
-    """An early look asks all but the prober that said it lacked CPU, whose state stays; a regular look asks it, too."""
-    with probers(Cluster(nodes(3), host=False).states()) as found:
-        one = collector(found, ManualClock())
-        found[0].state = msgspec.structs.replace(found[0].state, starved=True)
-        for early, asked in ((True, 1), (True, 1), (False, 2)):
-            looked = one.look(early=early)
-            assert (len(found[0].requests), len(looked.states), looked.errors) == (asked, 3, {})
-        assert [len(prober.requests) for prober in found[1:]] == [3, 3]
-        found[0].state = msgspec.structs.replace(found[0].state, starved=False)
-        for early, asked in ((False, 3), (True, 4)):
-            one.look(early=early)
-            assert len(found[0].requests) == asked, "it has CPU again"
-
-
 def test_a_look_gets_the_news_of_each_state() -> None:
     """A state comes with the paths that changed since the one before; a first state comes without news."""
     with probers(Cluster(nodes(3), host=False).states()) as found:

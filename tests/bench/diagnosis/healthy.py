@@ -73,7 +73,7 @@ class Probers:
     def __init__(self, days: Days) -> None:
         self.days = days
 
-    def look(self, *, early: bool = False) -> Collected:
+    def look(self) -> Collected:
         return Collected(self.days.states, self.days.waited(), asked=len(self.days.states))
 
     def start(self) -> None: ...

@@ -77,7 +77,7 @@ class SilencedProbers(Probers):
         self._states: dict[Prober, tuple[State, float]] = {}  # the last one of each, and its age when it answered
         self._answered: dict[Prober, float] = {}
 
-    def look(self, *, early: bool = False) -> Collected:
+    def look(self) -> Collected:
         now, ages = self.days.now, self.days.waited()
         away = self._silent if self._lasts[0] <= now < self._lasts[1] else set[int]()
         for number, key in enumerate(self._keys):

@@ -65,11 +65,6 @@ class _Known:
     asking: bool = False
 
     @property
-    def starved(self) -> bool:
-        """Return whether the prober lacked CPU by its last state."""
-        return self.state is not None and self.state.starved
-
-    @property
     def patience(self) -> float:
         """Seconds for which the prober may be silent: one round and one probe."""
         return USUAL if self.state is None else self.state.interval + self.state.timeout
@@ -121,11 +116,8 @@ class Collector:
         self._asking = 0  # requests under way
         self._ended = Event()  # set when one of them has ended
 
-    def look(self, *, early: bool = False) -> Collected:
-        """Ask every prober once, and return the states known now.
-
-        `early`: whether to leave out those that lack CPU. Each answer takes CPU from their probes and responders.
-        """
+    def look(self) -> Collected:
+        """Ask every prober once, and return the states known now."""
         wanted = {(each.node, each.network): each for each in self._addresses()}
         for gone in self._known.keys() - wanted.keys():
             self._known.pop(gone).line.close()
@@ -137,7 +129,7 @@ class Collector:
             if known.fresh and address.ready and not known.address.ready:
                 known.became_ready = begun
             known.address = address
-            if not known.asking and not (early and known.starved):
+            if not known.asking:
                 known.asking = True
                 self._asking += 1
                 self._pool.spawn(self._ask, known)

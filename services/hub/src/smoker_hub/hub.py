@@ -87,7 +87,7 @@ class Hub(BaseWork):
     def look(self, *, early: bool = False) -> None:
         """Look once. `early`: whether the interval since the last regular look is not over; it closes no finding."""
         begun, used = self.clock.now(), time.process_time()
-        collected = self._collector.look(early=early)
+        collected = self._collector.look()
         if collected.asked:
             self._take(collected, early=early)
         self.collected, self.looked = collected, self.clock.now()
