@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -8,7 +8,21 @@ from tests.chart import helm_binary
 from tests.e2e import cluster
 from tests.e2e.cluster import Namespace, fresh_namespace
 from tests.e2e.release import FAST, Release, loaded_images
+from tests.e2e.why import last_lines
 from tests.images.command import CommandError
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Print the hub's last lines beside a failure."""
+    report = yield
+    if call.when == "call" and report.failed:
+        for value in getattr(item, "funcargs", {}).values():
+            if isinstance(value, Release):
+                report.sections.append((f"hub of {value.name}", last_lines(value, "hub")))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -71,6 +71,11 @@ class Release:
             self._refresh(before)
         return said
 
+    def rolled_out(self) -> None:
+        """Wait until every prober is new and ready: Helm 3 returns while `maxUnavailable` of them are not."""
+        how = ("--selector", self.selector, "--timeout=120s")
+        self.namespace.kubectl("rollout", "status", "daemonset", *how, seconds=130)
+
     def _plan(self) -> str:
         """Return the plan in the API server; empty without one."""
         found = self.namespace.items("configmaps", f"{self.selector},app.kubernetes.io/component=plan")

@@ -58,6 +58,7 @@ def upgraded(release: Release, old: Path, nodes: set[str], folder: Path) -> None
     with Following(release, folder) as lines:
         reuse = ("--reset-then-reuse-values", "--wait", "--timeout=120s")
         release.helm("upgrade", release.name, "charts/smoker", *reuse)
+        release.rolled_out()
         lines.follow()
         release.stays_healthy(nodes, rounds=3)
         said = lines.all()
