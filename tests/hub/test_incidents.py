@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from smoker_diagnosis.component import ALL, INTO, NODE, OUT_OF, PAIR, Scope
+from smoker_diagnosis.component import ALL, INTO, NODE, OUT_OF, PAIR, SERVICE, Scope
 from smoker_diagnosis.finding import Count, Finding, Seen
 from smoker_hub.incidents import CLOSES, MOST_CLOSED, Incidents
 
@@ -358,6 +358,41 @@ def test_unexplained_paths_beside_a_fault_must_last_two_rounds(place: str) -> No
         unknown = msgspec.structs.replace(stray, since=float(now))
         changes += [f"{now}: {each}" for each in looks(incidents, [[cut_off(4, now), unknown]], now)]
     assert changes == ["90: open b2"]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        smaller(3, 9.0),
+        smaller(3, 9.0, kind="service", scope=Scope(SERVICE), layer="service", counts=(Count("service", 2, 4),)),
+    ],
+    ids=["a pair", "a Service"],
+)
+def test_what_was_named_before_the_whole_fault_showed_ends_with_its_name(first: Finding) -> None:
+    """The first paths of a broken node look like a pair. Once the node is open, the pair is part of it."""
+    incidents = Incidents()
+    whole = cut_off(8, 15.0, follows=3)
+    assert looks(incidents, [[first], [first], [whole], [whole]], 15.0) == ["open b2", "open a1", "close b2"]
+    (closed,) = incidents.recent()
+    assert closed.part_of in closed.finding.notes
+    assert closed.part_of == "its paths are part of the fault at node-1"
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        smaller(3, 9.0, failing=(Seen("node-5", "node-6", "pod", "ipv4", "tcp", "timeout", 9.0),)),
+        smaller(3, 9.0, failing=(Seen("node-1", "node-2", "host", "ipv4", "tcp", "timeout", 9.0),)),
+        smaller(3, 9.0, kind="service", counts=(Count("service", 4, 4),)),
+        smaller(3, 9.0, kind="silent", layer="prober"),
+    ],
+    ids=["another place", "another network", "a Service with more", "no paths"],
+)
+def test_what_a_larger_finding_does_not_explain_stays_open(first: Finding) -> None:
+    """It closes as usual, after three looks without it."""
+    whole = cut_off(8, 15.0, follows=3)
+    assert looks(Incidents(), [[first], [first], *[[whole]] * 4], 15.0) == ["open b2", "open a1", "close b2"]
+    assert looks(Incidents(), [[first], [first], *[[whole]] * 2], 15.0) == ["open b2", "open a1"]
 
 
 def test_a_choice_of_places_does_not_hide_a_surer_finding() -> None:

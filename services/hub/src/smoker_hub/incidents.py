@@ -7,7 +7,8 @@ failed for longer than two rounds. An open finding clears when a look no longer 
 looks in a row; early looks do not count. A finding that becomes worse escalates. Only opening, escalating and closing
 are logged and sent: a path that fails once is not. While an open finding heals, what is left of it is no new finding:
 for up to a round (a loss: three rounds) it keeps the open one from closing, and what fails for longer is a finding of
-its own. A hard fault at a node that loses many packets opens only if it lasts for longer than a round, too.
+its own. A finding ends at once when a larger one is open that explains all of its paths. A hard fault at a node that
+loses many packets opens only if it lasts for longer than a round, too.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from typing import Literal
 
 import msgspec
 
+from smoker_diagnosis import text
 from smoker_diagnosis.component import INTO, NODE, OUT_OF
 from smoker_diagnosis.finding import Finding, is_sure
-from smoker_hub.remains import COUNTED, leaves_paths, left_for, may_follow, remains_of
+from smoker_hub.remains import COUNTED, is_part_of, leaves_paths, left_for, may_follow, remains_of
 
 Phase = Literal["suspected", "open", "clearing", "closed"]
 Word = Literal["open", "escalate", "close"]
@@ -48,6 +50,7 @@ class Incident:
     lasts: bool = False  # whether it is not sure, and has lasted for longer than a round
     opened_date: float | None = None  # of one that a hub before this one opened: the date stays what it was
     resumed: bool = False  # whether it was open before the hub started, and no look has had it since
+    part_of: str = ""  # why a larger finding closed it, in words
     traced: bool = False  # whether its last hops were part of what the hub said of it
     _looks: int = field(default=0, repr=False)  # looks in a row that had it
     _first: float = field(default=0.0, repr=False)  # instant of the first of these
@@ -137,6 +140,11 @@ class Incident:
             return False
         return self.end(now)
 
+    def join(self, larger: Finding) -> None:
+        """Note that the finding `larger` explains all of its paths."""
+        self.part_of = text.part_of(larger)
+        self.finding = msgspec.structs.replace(self.finding, notes=(*self.finding.notes, self.part_of))
+
     def end(self, now: float) -> bool:
         """Close the finding. Return whether it was open."""
         was_open, self.phase, self.closed = self.opened is not None, "closed", now
@@ -202,9 +210,14 @@ class Incidents:
             if word is not None:
                 incident.traced = bool(finding.last_hops)
                 changes.append(Change(word, incident))
+        open_now = [each.finding for each in self.open if each.id in seen]
         for incident in [each for key, each in self._live.items() if key not in seen]:
             waits = early or incident.id in healing
-            closed = incident.end(now) if gone(incident.finding) else incident.miss(now, early=waits)
+            larger = next((each for each in open_now if is_part_of(incident.finding, each)), None)
+            if larger is not None:
+                incident.join(larger)
+            ends = larger is not None or gone(incident.finding)
+            closed = incident.end(now) if ends else incident.miss(now, early=waits)
             if closed:
                 changes.append(Change("close", incident))
             if incident.phase == "closed":

@@ -43,6 +43,24 @@ def remains_of(before: Finding, ago: float, now: Finding) -> bool:
     )
 
 
+def is_part_of(small: Finding, whole: Finding) -> bool:
+    """Return whether `whole` explains every path of `small`, which was named when fewer paths had failed.
+
+    A fault shows path by path, as each is probed again: what a node does to its first paths can look like a pair.
+    """
+    if not leaves_paths(whole) or small.kind not in LEFT:
+        return False
+    paths = sum(count.failing for count in small.counts)
+    if small.kind in OF_SERVICES:
+        return whole.kind not in OF_SERVICES and 0 < paths <= whole.follows
+    nodes, planes = set(whole.scope.nodes), {count.plane for count in whole.counts if count.failing}
+    return (
+        bool(small.failing)
+        and _smaller(small, whole)
+        and all(each.plane in planes and (not nodes or _touches(each, nodes)) for each in small.failing)
+    )
+
+
 def left_for(before: Finding, now: Finding) -> int:
     """Return the number of rounds for which `before` may leave `now`."""
     return COUNTED if before.kind == now.kind == "loss" else 1

@@ -28,7 +28,8 @@ def log_change(change: Change, cluster: str) -> None:
     about = {"id": finding.id} | ({"cluster": cluster} if cluster else {})
     if change.kind == "close":
         lasted = text.duration((incident.closed or 0.0) - incident.first_seen)
-        _say("INFO", f"CLOSED {text.place(finding)}: {text.what(finding)}, after {lasted}", about)
+        why = f": {incident.part_of}" if incident.part_of else ""
+        _say("INFO", f"CLOSED {text.place(finding)}: {text.what(finding)}, after {lasted}{why}", about)
         return
     level = _LEVELS[finding.severity]
     head, *rest = text.lines(finding)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from smoker_diagnosis.finding import Finding, is_sure
 from smoker_diagnosis.text.evidence import evidence, last_hops
 from smoker_diagnosis.text.next_steps import next_steps
-from smoker_diagnosis.text.place import place, scope_name
+from smoker_diagnosis.text.place import part_of, place, scope_name
 from smoker_diagnosis.text.what import layer, what
 from smoker_diagnosis.text.words import duration, paths, percent, verb
 
@@ -26,6 +26,7 @@ __all__ = [
     "layer",
     "lines",
     "next_steps",
+    "part_of",
     "paths",
     "place",
     "scope_name",

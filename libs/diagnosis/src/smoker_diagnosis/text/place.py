@@ -53,3 +53,8 @@ def place(finding: Finding) -> str:
     places = sorted(finding.one_of, key=lambda scope: scope.kind == ALL)  # the least specific comes last
     names = ", ".join(scope_name(scope) for scope in places[:SHOWN])
     return f"one of {names}{f' and {more} more' if more > 0 else ''}"
+
+
+def part_of(larger: Finding) -> str:
+    """Return why a finding has ended whose paths `larger` explains."""
+    return f"its paths are part of the fault at {place(larger)}"
