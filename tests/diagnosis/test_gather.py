@@ -7,8 +7,9 @@ import pytest
 
 from smoker_diagnosis.diagnose import diagnose
 from smoker_diagnosis.gather import Evidence
-from smoker_diagnosis.state import VERSION, State, StateError, decode, encode
-from tests.diagnosis.mesh import INTERVAL, Cluster, named, nodes
+from smoker_diagnosis.state import VERSION, Left, State, StateError, decode, encode
+from smoker_diagnosis.text import evidence
+from tests.diagnosis.mesh import AT, INTERVAL, Cluster, named, nodes
 
 
 def test_no_states_yield_no_findings() -> None:
@@ -64,6 +65,23 @@ def test_not_ready_node() -> None:
         ("not_ready", "node", ("node-2",), "network")
     ]
     assert Cluster(nodes(8), services=False).leave("node-2", failing=False).findings() == []
+
+
+def test_a_node_that_was_not_ready_before_most_peers_probed_it_again() -> None:
+    """One peer that saw it fail is enough if its own probers have not answered for longer than a round."""
+    mesh = Cluster(nodes(8), services=False).leave("node-2", failing=False)
+    mesh.change("node-1", left=[Left("node-2", "pod", AT - 60.0, True)])
+    states = mesh.states()
+    assert diagnose(states, silent={("node-2", "pod"): 10.0}) == []
+    (found,) = diagnose(states, silent={("node-2", "pod"): 60.0})
+    assert (found.kind, found.scope.nodes) == ("not_ready", ("node-2",))
+    assert list(evidence(found)) == [
+        "2 of 14 probers could not reach it when it became NotReady",
+        "its prober does not answer the hub",
+    ]
+    for node in mesh.nodes:
+        mesh.change(node, left=[Left("node-2", "pod", AT - 60.0, False)])
+    assert diagnose(mesh.states(), silent={("node-2", "pod"): 60.0}) == []
 
 
 def test_a_node_that_is_gone() -> None:

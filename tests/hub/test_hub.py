@@ -8,6 +8,7 @@ import pytest
 from smoker_hub import words
 from smoker_hub.incidents import Change
 from smoker_hub.web.now import summary
+from tests.conftest import eventually
 from tests.diagnosis.mesh import Cluster, Link, nodes
 from tests.diagnosis.test_traces import trace
 from tests.hub.stand_ins import ManualClock, Prober, hub_of, probers
@@ -51,6 +52,26 @@ def test_a_fault_opens_is_logged_and_closes(records: list[str]) -> None:
             hub.look()
         assert [change.kind for change in changes] == ["open", "close"]
         assert [line for line in records if line.startswith("INFO CLOSED node-2: ")]
+
+
+def test_a_prober_that_has_not_answered_yet_is_not_healthy(records: list[str]) -> None:
+    """The first look of a hub ends before a prober that hangs has failed to answer."""
+    clock = ManualClock()
+    with probers(Cluster(nodes(5)).states()) as found:
+        hung = next(prober for prober in found if prober.state.node == "node-2")
+        hung.silent = True
+        hub = hub_of(found, clock, timeout=1.0)  # longer than a look waits
+        hub.look()
+        assert (len(hub.collected.states), len(found), hub.collected.errors) == (9, 10, {})
+        assert records == []
+        hung.silent = False
+
+        def says_so() -> bool:
+            hub.look()
+            return bool(records)
+
+        eventually("it has answered", says_so)
+        assert records[0].startswith("INFO HEALTHY all ")
 
 
 def last_hops(records: list[str]) -> list[str]:

@@ -5,6 +5,7 @@ states ─▶ evidence ─▶ hard faults ─▶ loss ─▶ Services and DNS �
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
@@ -35,7 +36,7 @@ def diagnose(
 
     `waited`: by node and network, the age of a state in seconds, if it was not fetched just now.
     `silent`: by node and network, seconds since that prober last answered, where the caller keeps count; then a prober
-    that has been silent for less than a round is not named.
+    that has been silent for less than a round is not named, and one that is silent speaks against its node.
     `leaves(node)`: whether pods leave that node, because it is drained or gone: that explains a Service which fails.
     `evidence`: what an earlier look kept of the same states; pass the same object to each look to save time.
     `news`: by node and network, `news_of` the state before and this one, where the caller has compared them already.
@@ -46,6 +47,8 @@ def diagnose(
     if silent is not None:
         patience = max((state.interval + state.timeout for state in listed), default=0.0)
         mesh.silent = {prober for prober in mesh.silent if silent.get(prober, 0.0) > patience}
+        lost = (node for (node, _), age in silent.items() if age > patience)
+        mesh.unheard = Counter(node for node in lost if node not in mesh.answering)
     look = look_at(mesh, cluster)
     found = [name.of_blamed(look, each) for each in look.blamed]
     if found and look.following:

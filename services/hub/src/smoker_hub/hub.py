@@ -139,7 +139,8 @@ class Hub(BaseWork):
         if not failing.keys() <= self._failing.keys():
             self._failed = now
         self._failing = failing
-        if not self._well and heard == collected.asked and not found and not failing and all_probed(collected):
+        all_known = heard == collected.asked == len(collected.states)  # one that hangs may not have answered yet
+        if not self._well and all_known and not found and not failing and all_probed(collected):
             self._well = True
             words.log_healthy(paths_of(collected), collected.asked, self.cluster)
 

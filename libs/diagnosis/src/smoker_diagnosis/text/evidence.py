@@ -20,10 +20,11 @@ _ENDS = {NODE: "to or from", INTO: "to", OUT_OF: "from"}
 
 def evidence(finding: Finding) -> Iterator[str]:
     """Yield the evidence for the finding: sentences without their full stop."""
-    if finding.kind in ("not_ready", "silent"):
+    if finding.kind == "not_ready":
+        yield from _not_ready(finding)
+        return
+    if finding.kind == "silent":
         yield _peers(finding)
-        if finding.kind == "not_ready":
-            yield from finding.notes
         return
     if finding.kind == "certificate":
         count = finding.counts[0]
@@ -52,10 +53,16 @@ def evidence(finding: Finding) -> Iterator[str]:
         yield from (_path(each) for each in finding.failing[:SHOWN])
 
 
+def _not_ready(finding: Finding) -> Iterator[str]:
+    peers, *own = finding.counts
+    yield f"{peers.failing} of {peers.of} probers could not reach it when it became NotReady"
+    for silent in own:
+        yield f"its {verb(silent.of, 'prober does', f'{silent.of} probers do')} not answer the hub"
+    yield from finding.notes
+
+
 def _peers(finding: Finding) -> str:
     count = finding.counts[0]
-    if finding.kind == "not_ready":
-        return f"{count.failing} of {count.of} probers could not reach it when it became NotReady"
     if "mute" in finding.notes:
         return f"on {count.failing} of {count.of} paths to it TCP connects and no answer comes"
     return f"{count.of - count.failing} of {count.of} paths to it work"
