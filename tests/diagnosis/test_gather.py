@@ -8,7 +8,7 @@ import pytest
 from smoker_diagnosis.diagnose import diagnose
 from smoker_diagnosis.gather import Evidence
 from smoker_diagnosis.state import VERSION, Left, State, StateError, decode, encode
-from smoker_diagnosis.text import evidence
+from smoker_diagnosis.text import evidence, headline
 from tests.diagnosis.mesh import AT, INTERVAL, Cluster, named, nodes
 
 
@@ -67,21 +67,27 @@ def test_not_ready_node() -> None:
     assert Cluster(nodes(8), services=False).leave("node-2", failing=False).findings() == []
 
 
-def test_a_node_that_was_not_ready_before_most_peers_probed_it_again() -> None:
-    """One peer that saw it fail is enough if its own probers have not answered for longer than a round."""
+def test_a_node_that_became_not_ready_before_its_peers_probed_it_again() -> None:
+    """No peer saw it fail, or few did: it is named if none of its own probers answers the hub."""
     mesh = Cluster(nodes(8), services=False).leave("node-2", failing=False)
     mesh.change("node-1", left=[Left("node-2", "pod", AT - 60.0, True)])
-    states = mesh.states()
-    assert diagnose(states, silent={("node-2", "pod"): 10.0}) == []
-    (found,) = diagnose(states, silent={("node-2", "pod"): 60.0})
+    assert mesh.findings() == []
+    (found,) = diagnose(mesh.states(), down={"node-2": 2})
     assert (found.kind, found.scope.nodes) == ("not_ready", ("node-2",))
     assert list(evidence(found)) == [
         "2 of 14 probers could not reach it when it became NotReady",
-        "its prober does not answer the hub",
+        "its 2 probers do not answer the hub",
     ]
+    assert headline(found).startswith("FAULT node-2: NotReady, and its probers do not answer; ")
     for node in mesh.nodes:
-        mesh.change(node, left=[Left("node-2", "pod", AT - 60.0, False)])
-    assert diagnose(mesh.states(), silent={("node-2", "pod"): 60.0}) == []
+        mesh.change(node, left=[])
+    (found,) = diagnose(mesh.states(), down={"node-2": 1})
+    assert list(evidence(found)) == ["its prober does not answer the hub"]
+
+
+def test_a_node_that_its_peers_still_reach_is_not_down() -> None:
+    """Its probers are silent, and paths to it work: that is no fault of the node."""
+    assert diagnose(Cluster(nodes(8)).states(without=["node-2"]), down={"node-2": 1}, silent={}) == []
 
 
 def test_a_node_that_is_gone() -> None:

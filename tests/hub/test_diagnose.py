@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
-from smoker_diagnosis.finding import Finding
+from smoker_diagnosis.finding import Count, Finding
 from smoker_diagnosis.moved import HOLDS
 from smoker_diagnosis.state import State
 from smoker_hub.collect import Collected
@@ -79,6 +80,30 @@ def test_a_not_ready_node_is_reported_as_not_ready() -> None:
     """The finding says since when and why Kubernetes reports the node as NotReady."""
     (found,) = look(Diagnosis(Inventory(node_2=NOT_READY), ManualClock()), pods_of("node-2").states())
     assert found.notes == ("Kubernetes reports node-2 as NotReady since 2023-11-14 22:13:20 UTC (KubeletNotReady)",)
+
+
+@pytest.mark.parametrize(
+    ("node", "lost", "named"),
+    [
+        (NOT_READY, "pod host", True),
+        (NOT_READY._replace(cordoned=True), "pod host", False),
+        (READY, "pod host", False),
+        (GONE, "pod host", False),
+        (NOT_READY, "pod", False),
+    ],
+    ids=["not ready", "cordoned", "ready", "deleted", "one of two probers"],
+)
+def test_a_not_ready_node_whose_probers_are_silent(node: Node | None, lost: str, named: bool) -> None:
+    """A hub that started after the node died has no other sign of it: nobody probes it any more."""
+    mesh = Cluster(nodes(5)).leave("node-2", failing=False)
+    keys = frozenset(("node-2", network) for network in lost.split())
+    states = mesh.states()
+    if "host" not in lost:
+        states.append(msgspec.structs.replace(states[0], node="node-2", network="host", paths=[]))
+    collected = Collected(states=states, asked=10, lost=keys, silent=dict.fromkeys(keys, 99.0))
+    found = Diagnosis(Inventory(node_2=node), ManualClock()).look(collected)
+    assert places(found) == ([("not_ready", ("node-2",))] if named else [])
+    assert [list(each.counts)[-1] for each in found] == ([Count("probers", 2, 2)] if named else [])
 
 
 def test_a_fault_stays_the_same_when_kubernetes_notices(records: list[str]) -> None:

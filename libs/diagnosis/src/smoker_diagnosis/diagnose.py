@@ -5,7 +5,6 @@ states ─▶ evidence ─▶ hard faults ─▶ loss ─▶ Services and DNS �
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
@@ -28,6 +27,7 @@ def diagnose(
     waited: Mapping[Prober, float] | None = None,
     *,
     silent: Mapping[Prober, float] | None = None,
+    down: Mapping[str, int] | None = None,
     evidence: Evidence | None = None,
     leaves: Callable[[str], bool] = stays,
     news: Mapping[Prober, News] | None = None,
@@ -36,7 +36,8 @@ def diagnose(
 
     `waited`: by node and network, the age of a state in seconds, if it was not fetched just now.
     `silent`: by node and network, seconds since that prober last answered, where the caller keeps count; then a prober
-    that has been silent for less than a round is not named, and one that is silent speaks against its node.
+    that has been silent for less than a round is not named.
+    `down`: by node that Kubernetes reports as not ready, and none of whose probers answers the caller: how many.
     `leaves(node)`: whether pods leave that node, because it is drained or gone: that explains a Service which fails.
     `evidence`: what an earlier look kept of the same states; pass the same object to each look to save time.
     `news`: by node and network, `news_of` the state before and this one, where the caller has compared them already.
@@ -47,8 +48,7 @@ def diagnose(
     if silent is not None:
         patience = max((state.interval + state.timeout for state in listed), default=0.0)
         mesh.silent = {prober for prober in mesh.silent if silent.get(prober, 0.0) > patience}
-        lost = (node for (node, _), age in silent.items() if age > patience)
-        mesh.unheard = Counter(node for node in lost if node not in mesh.answering)
+    mesh.down = down or {}
     look = look_at(mesh, cluster)
     found = [name.of_blamed(look, each) for each in look.blamed]
     if found and look.following:

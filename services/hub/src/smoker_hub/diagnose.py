@@ -5,6 +5,9 @@ Collected ─▶ smoker_diagnosis ─▶ without deleted and new nodes ─▶ fi
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+
 import msgspec
 
 from smoker_common.clock import Clock
@@ -14,7 +17,7 @@ from smoker_diagnosis.finding import Finding, identity
 from smoker_diagnosis.gather import Evidence
 from smoker_hub import words
 from smoker_hub.collect import Collected
-from smoker_hub.nodes import Inventory
+from smoker_hub.nodes import Inventory, Node
 
 NEW = 60.0  # seconds for which a new node has no findings
 OF_NODES = {NODE, INTO, OUT_OF, PAIR, ONE_WAY}  # kinds of scopes whose `nodes` are nodes
@@ -38,6 +41,7 @@ class Diagnosis:
             collected.states,
             collected.waited,
             silent=silent,
+            down=self._down(collected),
             evidence=self._evidence,
             leaves=self._loses_pods,
             news=collected.news,
@@ -68,6 +72,20 @@ class Diagnosis:
 
     def _deleted(self, node: str) -> bool:
         return self._nodes is not None and self._nodes.known and self._nodes.get(node) is None
+
+    def _down(self, collected: Collected) -> Mapping[str, int]:
+        """Return how many probers are silent of each node that is NotReady, where none of them answers.
+
+        A cordoned node is left out: people shut it down.
+        """
+        if self._nodes is None or not self._nodes.known:
+            return {}
+        answering = {state.node for state in collected.states}
+        silent = Counter(node for node, _ in collected.lost if node not in answering)
+        return {node: count for node, count in silent.items() if self._is_down(self._nodes.get(node))}
+
+    def _is_down(self, node: Node | None) -> bool:
+        return node is not None and not node.ready and not node.cordoned
 
     def _loses_pods(self, node: str) -> bool:
         """Return whether pods may be leaving the node: it is cordoned, not ready or deleted."""

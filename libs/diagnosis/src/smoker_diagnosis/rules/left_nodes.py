@@ -1,7 +1,7 @@
 """Nodes that are NotReady and failed before that: their paths are no longer probed.
 
-A node can become NotReady before most of its peers have probed it again. Then it counts that none of its own probers
-answers the caller any more: the hub may have started after the fault, and know nothing from before.
+A node can become NotReady before its peers have probed it again. Then it is enough that none of its own probers answers
+the caller any more: the hub may have started after the fault, and know nothing from before.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ MOST = 0.5  # share of the peers that must have seen it fail
 
 def find(look: Look) -> Iterator[Finding]:
     """Yield the findings."""
-    for node, reports in sorted(look.mesh.left.items()):
-        failing, unheard = sum(reports), look.mesh.unheard[node]
-        enough = 1 if unheard else max(1, MOST * len(reports))
-        if node in look.named or node in look.mesh.answering or failing < enough:
+    mesh = look.mesh
+    for node in sorted(mesh.left.keys() | mesh.down.keys()):
+        reports, silent = mesh.left.get(node, []), mesh.down.get(node, 0)
+        failed = sum(reports) >= max(1, MOST * len(reports))
+        if node in look.named or node in mesh.answering or node in mesh.to or not (failed or silent):
             continue
-        counts = [Count("peers", failing, len(reports))]
-        if unheard:
-            counts.append(Count("probers", unheard, unheard))
+        counts = [Count("peers", sum(reports), len(reports))] if reports else []
+        if silent:
+            counts.append(Count("probers", silent, silent))
         yield finding_of(
             look.cluster,
             "not_ready",
             Scope(NODE, (node,)),
             NETWORK,
             layers=(NETWORK, OVERLAY),
-            confidence=0.95 if len(reports) > 1 or unheard else 0.8,
+            confidence=0.95 if len(reports) > 1 or silent else 0.8,
             counts=tuple(counts),
         )

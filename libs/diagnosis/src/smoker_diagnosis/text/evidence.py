@@ -54,10 +54,11 @@ def evidence(finding: Finding) -> Iterator[str]:
 
 
 def _not_ready(finding: Finding) -> Iterator[str]:
-    peers, *own = finding.counts
-    yield f"{peers.failing} of {peers.of} probers could not reach it when it became NotReady"
-    for silent in own:
-        yield f"its {verb(silent.of, 'prober does', f'{silent.of} probers do')} not answer the hub"
+    for count in finding.counts:
+        if count.plane == "peers":
+            yield f"{count.failing} of {count.of} probers could not reach it when it became NotReady"
+        else:
+            yield f"its {verb(count.of, 'prober does', f'{count.of} probers do')} not answer the hub"
     yield from finding.notes
 
 

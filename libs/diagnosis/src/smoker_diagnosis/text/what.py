@@ -81,8 +81,10 @@ def _service(finding: Finding) -> str:
     return f"{probes or 'every echo'} fails from every node; {nobody}"
 
 
-def _not_ready(_: Finding) -> str:
-    return "NotReady, and unreachable before that; its paths are no longer probed"
+def _not_ready(finding: Finding) -> str:
+    seen = any(each.plane == "peers" and 2 * each.failing >= each.of for each in finding.counts)
+    sign = "unreachable before that" if seen or not finding.counts else "its probers do not answer"
+    return f"NotReady, and {sign}; its paths are no longer probed"
 
 
 def _silent(finding: Finding) -> str:
