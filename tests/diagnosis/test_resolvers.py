@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from smoker_diagnosis.finding import Finding
 from smoker_diagnosis.text import lines
-from tests.diagnosis.mesh import Cluster, Link, Where, named, nodes
+from tests.diagnosis.mesh import AT, Cluster, Link, Where, named, nodes
 
 PODS = ("node-2", "node-5")
 
@@ -94,6 +95,46 @@ def test_the_pods_of_a_node_that_reach_none() -> None:
     """The pods of a node can be cut off from the DNS while the node is not."""
     found = mesh().fail_dns(lambda link: link.source == "node-7" and not link.plane.startswith("host")).findings()
     assert named(found) == [("dns", "node", ("node-7",), "dns")]
+
+
+def asked(cluster: Cluster, where: Where, ago: float) -> Cluster:
+    """Let the last look-up of the paths in `where` be `ago` seconds old."""
+    for link, state in cluster.to_dns.items():
+        if where(link):
+            cluster.to_dns[link] = msgspec.structs.replace(state, at=AT - ago)
+    return cluster
+
+
+@pytest.mark.parametrize(("ago", "awaits"), [(49.0, ()), (51.0, ("dns_pods",)), (61.0, ())])
+def test_look_ups_that_fail_at_random_await_the_pods(ago: float, awaits: tuple[str, ...]) -> None:
+    """A pod that was not asked since may be the broken one, unless its next result is overdue."""
+    cluster = asked(mesh(), to(*PODS), ago)
+    cluster.fail_services(nodes(5), ["udp", "tcp"], rounds=2, outcome="resolve_error")
+    (found,) = cluster.findings()
+    assert (found.scope.kind, found.layer, found.awaits) == ("all", "dns", awaits)
+
+
+@pytest.mark.parametrize(("ago", "awaits"), [(49.0, ()), (51.0, ("dns_pods",))])
+def test_a_broken_pod_awaits_an_answer_of_the_others(ago: float, awaits: tuple[str, ...]) -> None:
+    """Until another pod has answered somebody since, the whole DNS may be down."""
+    (found,) = asked(mesh().fail_dns(to("node-5"), rounds=2), to("node-2"), ago).findings()
+    assert (found.layer, found.awaits) == ("dns_replica", awaits)
+    answered = asked(mesh().fail_dns(to("node-5"), rounds=2), to("node-2"), 51.0)
+    (found,) = asked(answered, lambda link: link[:2] == ("node-1", "node-2"), 15.0).findings()
+    assert found.awaits == ()
+
+
+def test_the_whole_dns_awaits_nothing() -> None:
+    """Where every look-up fails, no pod can change the name."""
+    cluster = asked(mesh(), to(*PODS), 51.0).fail_services(nodes(8), outcome="resolve_error")
+    assert [(each.layer, each.awaits) for each in cluster.findings()] == [("dns", ())]
+
+
+def test_look_ups_that_fail_beside_a_broken_pod_are_not_unexplained() -> None:
+    """Now and then a node's look-ups meet the broken pod several times in a row."""
+    cluster = mesh().fail_dns(to("node-5"))
+    cluster.fail_services(["node-1", "node-3"], ["udp"], rounds=4, outcome="resolve_error")
+    assert [each.kind for each in cluster.findings()] == ["dns"]
 
 
 def test_a_dead_node_does_not_blame_its_dns_pod() -> None:

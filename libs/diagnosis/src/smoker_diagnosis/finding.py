@@ -30,6 +30,7 @@ Kind = Literal[
     "unknown",
 ]
 Severity = Literal["critical", "warning", "info"]
+Check = Literal["dns_pods"]
 
 SHOWN_FAILING, SHOWN_WORKING = 20, 5  # most paths in a finding
 SHOWN_CAUSES, LONGEST_CAUSE = 3, 200  # causes, and characters of one
@@ -112,6 +113,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     follows: int = 0  # paths to the echo services that fail because of it
     notes: tuple[str, ...] = ()
     causes: tuple[Cause, ...] = ()  # of the failing probes of a target, the most frequent first
+    awaits: tuple[Check, ...] = ()  # checks without a result since the fault began that may change its name
 
 
 def is_sure(finding: Finding) -> bool:

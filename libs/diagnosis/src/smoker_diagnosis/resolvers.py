@@ -15,6 +15,7 @@ from smoker_diagnosis.follows import Follows
 
 LAYER_REPLICA, LAYER_RACE = "dns_replica", "dns_race"
 MOST_OF = 0.8  # share of the probers that counts as all
+OVERDUE = 2.0  # intervals without a result from which none is expected soon
 NETWORK = 0.5  # share of a node's failing peer paths from which its DNS pod is not named
 
 
@@ -80,6 +81,18 @@ class Resolvers:
     def all_broken(self) -> bool:
         """Whether there are several pods, and all of them are broken."""
         return len(self._of) > 1 and len(self.broken) == len(self._of)
+
+    def will_show(self, ago: float) -> bool:
+        """Return whether a pod that was not asked for `ago` seconds soon will be: it may turn out to be broken."""
+        ages = ((cell.age(DNS), OVERDUE * cell.now.interval) for cells in self._of.values() for cell in cells)
+        return any(ago <= age < overdue for age, overdue in ages)
+
+    def may_be_all(self, replica: Replica) -> bool:
+        """Return whether a pod that seems to work has answered nobody since `replica` began to fail."""
+        ago = max(cell.failing_for(DNS) for cell in replica.cells)
+        broken = {id(cell) for each in self.broken for cell in each.cells}
+        others = [cells for cells in self._of.values() if broken.isdisjoint(map(id, cells))]
+        return any(all(cell.bad & DNS or cell.age(DNS) >= ago for cell in cells) for cells in others)
 
     @cached_property
     def cut_off(self) -> dict[str, list[Cell]]:

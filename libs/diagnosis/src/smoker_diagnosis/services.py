@@ -46,6 +46,12 @@ class Service:
     plane: str = "service"  # of these paths
     pod: str = ""
     well: int = 0  # comparable paths that work
+    awaits: bool = False  # whether DNS pods that were not asked since it began may change the name
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is everywhere, and every attempt fails."""
+        return self.scope.kind == ALL and self.share == 1.0
 
 
 def find_services(mesh: Mesh, blamed: Iterable[Blamed], lossy: Iterable[Lossy]) -> tuple[list[Service], list[Cell]]:
@@ -57,6 +63,8 @@ def find_services(mesh: Mesh, blamed: Iterable[Blamed], lossy: Iterable[Lossy]) 
     usual = UsualRate(mesh, follows)
     resolvers = Resolvers(mesh, follows)
     found = _dns(mesh, follows, usual, one_of_several=not resolvers.broken)
+    for dns in found:
+        dns.awaits = not dns.whole and resolvers.will_show(max(cell.failing_for(DNS) for cell in dns.cells))
     found += _direct(resolvers, found)
     echoes = [each for bit in (TCP, UDP, HTTP) if (each := _echo(mesh, follows, failing, bit)) is not None]
     found += _merged(echoes, mesh)
@@ -149,6 +157,7 @@ def _direct(resolvers: Resolvers, found: Sequence[Service]) -> list[Service]:
             plane="dns",
             pod=each.pod,
             well=resolvers.count - sum(one.of for one in resolvers.broken),
+            awaits=resolvers.may_be_all(each),
         )
         for each in resolvers.broken
     ]

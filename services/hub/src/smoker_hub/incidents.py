@@ -1,14 +1,15 @@
 """The life of a finding: suspected, open, clearing, closed.
 
 A finding opens when two looks in a row find it with certainty, or are sure of it for longer than a round. For a fault,
-an early look counts only if a probe has failed since the look before: the same results say nothing new. An unsure
-finding (a low confidence, one of several places, paths without a common cause) opens as such, once the paths have
-failed for longer than two rounds. An open finding clears when a look no longer finds it, and closes after three such
-looks in a row; early looks do not count. A finding that becomes worse escalates. Only opening, escalating and closing
-are logged and sent: a path that fails once is not. While an open finding heals, what is left of it is no new finding:
-for up to a round (a loss: three rounds) it keeps the open one from closing, and what fails for longer is a finding of
-its own. A finding ends at once when a larger one is open that explains all of its paths. A hard fault at a node that
-loses many packets opens only if it lasts for longer than a round, too.
+an early look counts only if a probe has failed since the look before: the same results say nothing new. While a check
+is due that may change its name, a finding opens only once it has been seen for longer than a round. An unsure finding
+(a low confidence, one of several places, paths without a common cause) opens as such, once the paths have failed for
+longer than two rounds. An open finding clears when a look no longer finds it, and closes after three such looks in a
+row; early looks do not count. A finding that becomes worse escalates. Only opening, escalating and closing are logged
+and sent: a path that fails once is not. While an open finding heals, what is left of it is no new finding: for up to a
+round (a loss: three rounds) it keeps the open one from closing, and what fails for longer is a finding of its own. A
+finding ends at once when a larger one is open that explains all of its paths. A hard fault at a node that loses many
+packets opens only if it lasts for longer than a round, too.
 """
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ class Incident:
             lasted = max(failed_for, now - self._first - COUNTED * a_round)
             self.lasts = lasted > a_round
             opens = self._looks >= OPENS and lasted > LASTS * a_round
-        if self.phase == "suspected" and opens:
+        if self.phase == "suspected" and opens and not (finding.awaits and now - self.first_seen <= a_round):
             self.phase, self.opened, self._worst = "open", now, GRAVITY[finding.severity]
             return "open"
         worse = GRAVITY[finding.severity] > self._worst or (finding.kind, before.kind) == ("not_ready", "fault")

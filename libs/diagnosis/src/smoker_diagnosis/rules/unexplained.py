@@ -11,6 +11,7 @@ from smoker_diagnosis.component import Scope
 from smoker_diagnosis.evidence import DNS, ECHO, IN_A_ROW, LARGE, Cell
 from smoker_diagnosis.finding import SHOWN_FAILING, Count, Finding, Seen, finding_of, identity, seen
 from smoker_diagnosis.look import Look
+from smoker_diagnosis.resolvers import LAYER_REPLICA
 from smoker_diagnosis.state import Traced
 from smoker_diagnosis.traces import last_hops
 
@@ -59,7 +60,9 @@ def _of_services(look: Look) -> Iterator[Seen]:
     explained = {id(cell) for cell in look.following} | {id(cell) for each in look.services for cell in each.cells}
     dns = [] if any(each.bits & DNS for each in look.services) else look.mesh.resolvers
     cells = (cell for cell in (*look.mesh.services, *dns) if id(cell) not in explained)
-    return seen(_often(cells, ECHO | DNS), ECHO | DNS)
+    # A broken DNS pod fails look-ups everywhere, now these and now those.
+    bits = ECHO if any(each.layer == LAYER_REPLICA for each in look.services) else ECHO | DNS
+    return seen(_often(cells, bits), bits)
 
 
 def _of_targets(look: Look) -> Iterator[Seen]:
