@@ -114,6 +114,14 @@ def test_look_ups_that_fail_at_random_await_the_pods(ago: float, awaits: tuple[s
     assert (found.scope.kind, found.layer, found.awaits) == ("all", "dns", awaits)
 
 
+def test_look_ups_that_fail_at_random_await_the_second_failure_of_a_pod() -> None:
+    """A pod that has failed once on each path is asked again in seconds."""
+    cluster = mesh().fail_dns(to("node-5"), rounds=1)
+    cluster.fail_services(nodes(5), ["udp", "tcp"], rounds=2, outcome="resolve_error")
+    (found,) = cluster.findings()
+    assert (found.scope.kind, found.layer, found.awaits) == ("all", "dns", ("dns_pods",))
+
+
 @pytest.mark.parametrize(("ago", "awaits"), [(49.0, ()), (51.0, ("dns_pods",))])
 def test_a_broken_pod_awaits_an_answer_of_the_others(ago: float, awaits: tuple[str, ...]) -> None:
     """Until another pod has answered somebody since, the whole DNS may be down."""

@@ -83,9 +83,13 @@ class Resolvers:
         return len(self._of) > 1 and len(self.broken) == len(self._of)
 
     def will_show(self, ago: float) -> bool:
-        """Return whether a pod that was not asked for `ago` seconds soon will be: it may turn out to be broken."""
-        ages = ((cell.age(DNS), OVERDUE * cell.now.interval) for cells in self._of.values() for cell in cells)
-        return any(ago <= age < overdue for age, overdue in ages)
+        """Return whether a pod may soon turn out to be broken: it was not asked for `ago` seconds, or failed once."""
+
+        def is_due(cell: Cell) -> bool:
+            once = bool(cell.bad & DNS) and cell.failed[DNS].streak < IN_A_ROW
+            return (once or cell.age(DNS) >= ago) and cell.age(DNS) < OVERDUE * cell.now.interval
+
+        return any(is_due(cell) for cells in self._of.values() for cell in cells)
 
     def may_be_all(self, replica: Replica) -> bool:
         """Return whether a pod that seems to work has answered nobody since `replica` began to fail."""
