@@ -7,7 +7,7 @@ import pytest
 
 from smoker_diagnosis.finding import Count, Finding
 from smoker_diagnosis.moved import HOLDS
-from smoker_diagnosis.state import State
+from smoker_diagnosis.state import PathState, State
 from smoker_hub.collect import Collected
 from smoker_hub.diagnose import NEW, Diagnosis
 from smoker_hub.incidents import Change
@@ -80,6 +80,25 @@ def test_a_not_ready_node_is_reported_as_not_ready() -> None:
     """The finding says since when and why Kubernetes reports the node as NotReady."""
     (found,) = look(Diagnosis(Inventory(node_2=NOT_READY), ManualClock()), pods_of("node-2").states())
     assert found.notes == ("Kubernetes reports node-2 as NotReady since 2023-11-14 22:13:20 UTC (KubeletNotReady)",)
+
+
+@pytest.mark.parametrize(
+    ("past", "seconds", "named"),
+    [(1, 30.0, False), (9, 30.0, True), (1, 60.0, True), (0, 30.0, True)],
+    ids=["starts", "worked before", "for a minute", "no history"],
+)
+def test_an_echo_that_has_not_answered_yet_may_start(past: int, seconds: float, named: bool) -> None:
+    """Right after an installation the probers can be ready before the echoes: that is no fault of their Service."""
+    states = [
+        msgspec.structs.replace(state, paths=[_since(path, past, state.at - seconds) for path in state.paths])
+        for state in Cluster(nodes(4)).fail_services(nodes(4), ["udp"]).states()
+    ]
+    assert places(look(Diagnosis(Inventory(), ManualClock()), states)) == ([("service", ())] if named else [])
+
+
+def _since(path: PathState, past: int, begin: float) -> PathState:
+    """Return a path with as many results in its history, and, if it fails, that began to fail then."""
+    return msgspec.structs.replace(path, past=past, since=begin if path.streak else path.since)
 
 
 @pytest.mark.parametrize(

@@ -375,7 +375,7 @@ def test_what_was_named_before_the_whole_fault_showed_ends_with_its_name(first: 
     assert looks(incidents, [[first], [first], [whole], [whole]], 15.0) == ["open b2", "open a1", "close b2"]
     (closed,) = incidents.recent()
     assert closed.part_of in closed.finding.notes
-    assert closed.part_of == "its paths are part of the fault at node-1"
+    assert closed.part_of == "it is part of a larger fault: node-1"
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,11 @@ class Cell:
         """Return the seconds since the first failure in a row of `bit` began."""
         return self.now.instant - self.failed[bit].since
 
+    def fails_from_start(self, bit: int) -> bool:
+        """Return whether no probe of the failing `bit` has worked since the prober started, as far as it says."""
+        path = self.now.paths[self.places[bit]]
+        return 0 < path.past <= path.streak
+
     @property
     def lost_for(self) -> float | None:
         """Return the seconds since the last probe began that lost packets; None where that is not known."""

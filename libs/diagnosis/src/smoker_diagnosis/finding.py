@@ -114,6 +114,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     causes: tuple[Cause, ...] = ()  # of the failing probes of a target, the most frequent first
     awaits: tuple[Check, ...] = ()  # checks without a result since the fault began that may change its name
+    from_start: bool = False  # whether none of a Service's failing paths has worked since its prober started
 
 
 def is_sure(finding: Finding) -> bool:

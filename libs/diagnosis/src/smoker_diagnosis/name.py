@@ -111,6 +111,7 @@ def of_service(look: Look, each: Service) -> Finding:
         last_hops=traces.of_cells(each.cells),
         notes=(each.note,) if each.note else (),
         awaits=("dns_pods",) if each.awaits else (),
+        from_start=all(cell.fails_from_start(bit) for cell, bit in failures),
     )
 
 

@@ -19,7 +19,7 @@ from smoker_hub import words
 from smoker_hub.collect import Collected
 from smoker_hub.nodes import Inventory, Node
 
-NEW = 60.0  # seconds for which a new node has no findings
+NEW = 60.0  # seconds for which a new node has no findings, and an echo that has not answered yet may start
 OF_NODES = {NODE, INTO, OUT_OF, PAIR, ONE_WAY}  # kinds of scopes whose `nodes` are nodes
 OF_A_NODE = {NODE, INTO, OUT_OF}
 OLD = float("-inf")
@@ -60,7 +60,9 @@ class Diagnosis:
         self._came = {node: self._came.get(node, since) for node in here}
 
     def _explained(self, finding: Finding) -> bool:
-        """Return whether the cluster explains the finding: a deleted or new node."""
+        """Return whether the cluster explains the finding: a deleted or new node, or an echo that starts."""
+        if finding.kind == "service" and finding.from_start and finding.since < NEW:
+            return True
         if finding.kind == "unknown":
             ends = [{seen.source, seen.target} for seen in finding.failing]
             return bool(ends) and all(any(map(self._passing, each)) for each in ends)

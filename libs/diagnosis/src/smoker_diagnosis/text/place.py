@@ -57,4 +57,4 @@ def place(finding: Finding) -> str:
 
 def part_of(larger: Finding) -> str:
     """Return why a finding has ended whose paths `larger` explains."""
-    return f"its paths are part of the fault at {place(larger)}"
+    return f"it is part of a larger fault: {place(larger)}"
