@@ -14,7 +14,7 @@ FOLLOW    ?=
 LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-requests 100 $(if $(FOLLOW),--follow)
 
 .DEFAULT_GOAL := help
-.PHONY: lock-images check-workflows test-collector test-prometheus programs e2e-install help setup run test test-services test-chart test-page fuzz vendor screenshot check format build images docker-build manifests package release base deploy undeploy logs-server logs-client \
+.PHONY: lock-images check-workflows test-collector test-prometheus programs e2e-install help setup run test test-services test-prober test-chart test-page fuzz vendor screenshot check format build images docker-build manifests package release base deploy undeploy logs-server logs-client \
         e2e e2e-faults e2e-registry e2e-bandwidth e2e-rest e2e-starved e2e-quiet e2e-accuracy e2e-hub-node bench bench-accuracy bench-probes bench-scale bench-soak bench-mesh bench-bandwidth bench-cluster bench-diagnosis bench-history bench-hub bench-page lock clean
 
 help:  ## list the commands
@@ -35,20 +35,24 @@ run: setup  ## start the three echoes and a prober on this machine and show thei
 
 test: setup  ## every test that needs no cluster
 	$(BIN)/coverage erase
-	@$(MAKE) --no-print-directory --keep-going --jobs 2 test-services test-chart
+	@$(MAKE) --no-print-directory --keep-going --jobs 3 test-services test-prober test-chart
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
 AT_ITS_END = log=$$(mktemp); $(1) >$$log 2>&1; status=$$?; cat $$log; rm $$log; exit $$status
-TESTS = $(BIN)/coverage run -m pytest -m 'not cluster and not engine and not collector'
-OF_CHART = tests/chart tests/dashboards tests/diagnosis  # about as long as all other tests
+TESTS = -m pytest -m 'not cluster and not engine and not collector'
+OF_PROBER = tests/prober tests/diagnosis
+OF_CHART = tests/chart tests/dashboards
 OF_PAGE = tests/hub_page
 
-test-services: setup  # all tests except those of the chart, the diagnosis and the page
-	$(TESTS) tests $(patsubst %,--ignore %,$(OF_CHART) $(OF_PAGE))
+test-services: setup  # all tests except those of the two lanes beside it and of the page; together they fill two CPUs
+	$(BIN)/coverage run $(TESTS) tests $(patsubst %,--ignore %,$(OF_PROBER) $(OF_CHART) $(OF_PAGE))
 
-test-chart: setup  # with the diagnosis; runs beside the other tests, and prints its output at its end
-	@$(call AT_ITS_END,$(TESTS) $(OF_CHART))
+test-prober: setup  # with the diagnosis
+	@$(call AT_ITS_END,$(BIN)/coverage run $(TESTS) $(OF_PROBER))
+
+test-chart: setup  # without coverage, which makes them slower: the other tests reach the lines that these do
+	@$(call AT_ITS_END,$(BIN)/python $(TESTS) $(OF_CHART))
 
 PAGE = dev/page
 PAGE_READY = $(PAGE)/node_modules/.ready
