@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from smoker_diagnosis.text import headline, place
-from tests.diagnosis.mesh import Cluster, Link, failed, named, nodes, two_zones
+from tests.diagnosis.mesh import AT, Cluster, Link, failed, named, nodes, two_zones
 
 
 @pytest.mark.parametrize("size", [3, 5, 20, 100])
@@ -145,6 +145,22 @@ def test_a_black_hole_below_the_overlay_needs_a_path_between_nodes() -> None:
     mesh.black_hole(lambda link: link.between("node-2", "node-3"))
     (found,) = mesh.findings()
     assert found.layers == ("network",)
+
+
+def test_the_layer_is_open_until_two_nodes_have_probed_each_other() -> None:
+    """At first a broken overlay fails what the node network would fail, too: the paths between the nodes come later."""
+    mesh = Cluster(nodes(5), services=False)
+    for link, states in mesh.paths.items():
+        if link.between("node-1", "node-2"):  # no probe since the fault began, 25 s ago
+            mesh.paths[link] = {probe: msgspec.structs.replace(each, at=AT - 40.0) for probe, each in states.items()}
+    mesh.fail(lambda link: link.between("node-1", "node-2") and link.plane == "pod-host", rounds=1, ago=25.0)
+    (early,) = mesh.findings()
+    assert (early.scope.nodes, early.layers) == (("node-1", "node-2"), ("network", "overlay"))
+    assert "no connection on the pod network or the node network below it" in headline(early)
+    assert "hostNetwork" not in headline(early)
+    mesh.fail(lambda link: link.between("node-1", "node-2") and link.plane == "host", rounds=1, ago=2.0)
+    (later,) = mesh.findings()
+    assert (later.id, later.layers) == (early.id, ("network",))
 
 
 def test_places_that_cannot_be_told_apart_are_listed() -> None:

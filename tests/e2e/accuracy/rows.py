@@ -65,9 +65,9 @@ def _overlay_one_way(lab: Lab) -> None:
 
 
 def _overlay_between_zones(lab: Lab) -> None:
+    others = ",".join(map(lab.address, lab.zone(1)))  # at once: pairs that break one after the other are pairs
     for node in lab.zone(0):
-        for other in lab.zone(1):
-            lab.drop(node, "INPUT", *OVERLAY, "-s", lab.address(other))
+        lab.drop(node, "INPUT", *OVERLAY, "-s", others)
 
 
 def _loss(share: float) -> Callable[[Lab], None]:

@@ -32,7 +32,7 @@ def of_blamed(look: Look, each: Blamed) -> Finding:
         "mtu" if large else "fault",
         component.scope,
         component.layer,
-        layers=_layers(each, failing) if large else each.layers,
+        layers=_layers(each, failing),
         probes=component.probes,
         families=component.families,
         one_of=each.one_of,
@@ -53,9 +53,10 @@ def of_blamed(look: Look, each: Blamed) -> Finding:
 
 
 def _layers(each: Blamed, failing: Iterable[Cell]) -> tuple[str, ...]:
-    """Return the layers on which large packets may be lost.
+    """Return the layers that may be at fault.
 
-    Not every round sends a large packet. Until one between two nodes is lost, it may be lost on the overlay alone.
+    Until a probe (or, for large packets, one of these) between two nodes fails, it may be the overlay alone: those
+    paths may not have been probed since the fault began.
     """
     below = each.component.layer != NETWORK or any(cell.plane == "host" for cell in failing)
     return each.layers if below else tuple(dict.fromkeys((*each.layers, OVERLAY)))

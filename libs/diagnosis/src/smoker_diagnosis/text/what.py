@@ -34,7 +34,8 @@ _EITHER, _TOLD_APART = "the pod network or the node network below it", " (hostNe
 def layer(finding: Finding) -> str:
     """Return the layer in words, or the layers that the paths cannot tell apart."""
     if OVERLAY in finding.layers and NETWORK in finding.layers:
-        return _EITHER if finding.kind == "mtu" else _EITHER + _TOLD_APART  # the next large packets tell, too
+        probed = finding.kind == "mtu" or any("host" in each.plane for each in finding.counts)
+        return _EITHER if probed else _EITHER + _TOLD_APART  # otherwise the next probes between two nodes tell, too
     return _LAYERS.get(finding.layer, finding.layer)
 
 
