@@ -84,10 +84,7 @@ class Diagnosis:
             return {}
         answering = {state.node for state in collected.states}
         silent = Counter(node for node, _ in collected.lost if node not in answering)
-        return {node: count for node, count in silent.items() if self._is_down(self._nodes.get(node))}
-
-    def _is_down(self, node: Node | None) -> bool:
-        return node is not None and not node.ready and not node.cordoned
+        return {node: count for node, count in silent.items() if _is_down(self._nodes.get(node))}
 
     def _loses_pods(self, node: str) -> bool:
         """Return whether pods may be leaving the node: it is cordoned, not ready or deleted."""
@@ -110,3 +107,7 @@ class Diagnosis:
 
 def _nodes(scope: Scope) -> tuple[str, ...]:
     return scope.nodes if scope.kind in OF_NODES else ()
+
+
+def _is_down(node: Node | None) -> bool:
+    return node is not None and not node.ready and not node.cordoned

@@ -27,20 +27,12 @@ def remains_of(before: Finding, ago: float, now: Finding) -> bool:
     knows when it began: only the place and the number of paths count.
     """
     if before.kind == now.kind == "loss":
-        nodes = set(before.scope.nodes)
-        return (
-            is_sure(before)
-            and _smaller(now, before)
-            and all(not nodes or _touches(each, nodes) for each in now.failing)
-        )
+        return is_sure(before) and _is_within(now, before)
     if not leaves_paths(before) or now.kind not in LEFT or not now.failing:
         return False
     if before.kind in OF_SERVICES and now.kind in ("fault", "mtu"):  # the network explains more than a Service
         return False
-    nodes = set(before.scope.nodes)
-    return _smaller(now, before) and all(
-        each.since >= ago and (not nodes or _touches(each, nodes)) for each in now.failing
-    )
+    return _is_within(now, before) and all(each.since >= ago for each in now.failing)
 
 
 def is_part_of(small: Finding, whole: Finding) -> bool:
@@ -53,12 +45,8 @@ def is_part_of(small: Finding, whole: Finding) -> bool:
     paths = sum(count.failing for count in small.counts)
     if small.kind in OF_SERVICES:
         return whole.kind not in OF_SERVICES and 0 < paths <= whole.follows
-    nodes, planes = set(whole.scope.nodes), {count.plane for count in whole.counts if count.failing}
-    return (
-        bool(small.failing)
-        and _smaller(small, whole)
-        and all(each.plane in planes and (not nodes or _touches(each, nodes)) for each in small.failing)
-    )
+    planes = {count.plane for count in whole.counts if count.failing}
+    return bool(small.failing) and _is_within(small, whole) and planes.issuperset(each.plane for each in small.failing)
 
 
 def left_for(before: Finding, now: Finding) -> int:
@@ -87,6 +75,12 @@ def may_follow(finding: Finding, found: Iterable[Finding]) -> bool:
 def leaves_paths(finding: Finding) -> bool:
     """Return whether the finding explains failing paths for sure, so that some may be left when it heals."""
     return finding.kind in LEAVES and is_sure(finding)
+
+
+def _is_within(small: Finding, whole: Finding) -> bool:
+    """Return whether `small` has fewer paths than `whole`, and all of them touch its place."""
+    nodes = set(whole.scope.nodes)
+    return _smaller(small, whole) and all(not nodes or _touches(each, nodes) for each in small.failing)
 
 
 def _touches(path: Seen, nodes: Collection[str]) -> bool:
