@@ -91,6 +91,7 @@ def test_the_queue_is_bounded(records: list[str]) -> None:
         for _ in range(QUEUE + 1):
             one.put(Message((notice(hub),)))
         assert one.counts["dropped"] == 1
+        eventually("the oldest one left is being sent", lambda: there.got)
         assert one.drain(0.01) == QUEUE
         assert one.counts["dropped"] == QUEUE + 1
         assert len([line for line in records if "before the hub ended" in line]) == QUEUE
