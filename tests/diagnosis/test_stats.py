@@ -1,4 +1,4 @@
-"""Percentiles and jitter."""
+"""Percentiles, jitter and rare events."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from smoker_diagnosis.stats import jitter, percentile
+from smoker_diagnosis.stats import at_least, jitter, percentile
 
 FIVE = (15, 20, 35, 40, 50)
 TEN = (3, 6, 7, 8, 8, 10, 13, 15, 16, 20)
@@ -95,3 +95,12 @@ def test_jitter_takes_what_can_be_read_once() -> None:
     once, thousandfold = jitter(rtt for rtt in rtts), jitter([1000 * rtt for rtt in rtts])
     assert once is not None
     assert thousandfold == pytest.approx(1000 * once)
+
+
+@pytest.mark.parametrize(
+    ("many", "mean", "expected"),
+    [(0, 0.0, 1.0), (1, 0.0, 0.0), (1, 1.0, 0.632121), (3, 2.0, 0.323324), (10, 1.0, 1.11425e-7), (90, 0.5, 0.0)],
+)
+def test_the_probability_of_rare_events(many: int, mean: float, expected: float) -> None:
+    """The upper tail of a Poisson distribution, compared with published values."""
+    assert at_least(many, mean) == pytest.approx(expected, rel=1e-4, abs=1e-12)

@@ -9,10 +9,13 @@ from collections.abc import Collection, Iterable, Sequence
 
 from smoker_diagnosis.component import MUST, NETWORK, OVERLAY, fails
 from smoker_diagnosis.evidence import Cell, Mesh
+from smoker_diagnosis.stats import at_least
 
 FEWEST = 300  # packets outside the places that say what is usual
 WINDOW = 3  # trains of a path that are counted
 CLEAN = 0.001  # a lower rate is no loss of the whole mesh
+MOST_BURSTS = 0.1  # share of the paths that may lose some packets at once
+CHANCE = 0.05  # probability that a mesh without bursts has a path that loses as many packets
 EVEN = 1.5  # variance of the losses of paths, in means: losses that are independent of each other have 1
 LAYERS = (OVERLAY, NETWORK)
 
@@ -55,14 +58,21 @@ class Usual:
 
     @property
     def is_even(self) -> bool:
-        """Return whether all paths lose packets, one by one and about as often: the variance is about the mean."""
-        if self.rate_without(OVERLAY, ()) < CLEAN:
+        """Return whether all paths lose packets, one by one and about as often: the variance is about the mean.
+
+        A few paths that lose far more at once are bursts, and do not count.
+        """
+        if self._sent[OVERLAY] < FEWEST:
             return False
-        lost = [cell.lost for cell in self._losing.values() if _carries(OVERLAY, cell.plane)]
+        lost = sorted(cell.lost for cell in self._losing.values() if _carries(OVERLAY, cell.plane))
         paths = max(self._paths[OVERLAY], len(lost), 1)
-        mean = sum(lost) / paths
-        variance = sum(each * each for each in lost) / paths - mean * mean
-        return variance <= EVEN * mean
+        total, squares = sum(lost), sum(each * each for each in lost)
+        bursts = int(MOST_BURSTS * paths)
+        while lost and bursts and paths * at_least(lost[-1], (total - lost[-1]) / paths) < CHANCE:
+            burst = lost.pop()
+            total, squares, bursts = total - burst, squares - burst * burst, bursts - 1
+        mean = total / paths
+        return total >= CLEAN * self._sent[OVERLAY] and squares / paths - mean * mean <= EVEN * mean
 
 
 def _carries(layer: str, plane: str) -> bool:

@@ -1,4 +1,4 @@
-"""Percentiles (nearest rank) and RTT jitter (RFC 3550)."""
+"""Percentiles (nearest rank), RTT jitter (RFC 3550) and the probability of rare events (Poisson)."""
 
 from __future__ import annotations
 
@@ -29,3 +29,9 @@ def jitter(rtts: Iterable[float]) -> float | None:
             found = (found or 0.0) + (abs(rtt - before) - (found or 0.0)) / 16
         before = rtt
     return found
+
+
+def at_least(many: int, mean: float) -> float:
+    """Return the probability of `many` or more independent rare events where `mean` are expected (Poisson)."""
+    below = math.fsum(math.exp(each * math.log(mean) - math.lgamma(each + 1)) for each in range(many)) if mean else 1.0
+    return max(1 - math.exp(-mean) * below, 0.0) if many else 1.0

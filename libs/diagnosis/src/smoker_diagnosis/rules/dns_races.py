@@ -2,34 +2,35 @@
 
 C libraries ask for A and AAAA in this manner. Both packets begin the same connection, so the kernel makes its
 translation to a DNS pod twice and drops the second packet. Only queries to the Service are translated: if queries
-directly to the pods are lost as well, it is packet loss.
+directly to the pods are lost as often, it is packet loss.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from smoker_diagnosis.component import ALL, NODE, Scope
-from smoker_diagnosis.evidence import DNS
+from smoker_diagnosis.evidence import DNS, Mesh
 from smoker_diagnosis.finding import SHOWN_FAILING, Count, Finding, Seen, finding_of
 from smoker_diagnosis.look import Look
 from smoker_diagnosis.resolvers import LAYER_RACE, is_service
+from smoker_diagnosis.stats import at_least
 
 LEAST = 2  # look-ups: one can be a lost packet
+CHANCE = 1e-3  # the probability from which packet loss explains as many
 
 
 def find(look: Look) -> Iterator[Finding]:
     """Yield the finding, where no loss of packets explains it."""
     by_service = [cell for cell in look.mesh.resolvers if is_service(cell)]
-    straight = sum(cell.partly for cell in look.mesh.resolvers if not is_service(cell))
     raced = [cell for cell in by_service if cell.partly]
     count = sum(cell.partly for cell in raced)
-    if count < LEAST or straight or look.lossy or look.blamed:
+    if count < LEAST or look.blamed:
         return
     sources = {cell.source for cell in raced}
-    if any({cell.source, cell.target} & sources for cell in look.mesh.losing):  # packets are lost there, perhaps these
-        return
     tries = sum(cell.tries.get(DNS, 0) for cell in by_service if cell.source in sources)
+    if at_least(count, tries * _share_by_loss(look.mesh, sources)) > CHANCE:
+        return
     yield finding_of(
         look.cluster,
         "dns",
@@ -45,3 +46,15 @@ def find(look: Look) -> Iterator[Finding]:
             Seen(cell.source, cell.target, cell.plane, cell.family, "dns", "timeout") for cell in raced[:SHOWN_FAILING]
         ),
     )
+
+
+def _share_by_loss(mesh: Mesh, sources: Collection[str]) -> float:
+    """Return the share of look-ups by `sources` in which packet loss takes one of both queries, or its answer.
+
+    It is seen in the trains between these nodes and their peers, and in the queries directly to the pods.
+    """
+    paths = {id(cell): cell for node in sources for cell in (*mesh.leaving(node), *mesh.entering(node))}.values()
+    sent, lost = sum(cell.sent for cell in paths), sum(cell.lost for cell in paths)
+    straight = [cell for cell in mesh.resolvers if not is_service(cell) and cell.source in sources]
+    tries, partly = sum(cell.tries.get(DNS, 0) for cell in straight), sum(cell.partly for cell in straight)
+    return (2 * lost / sent if sent else 0.0) + (partly / tries if tries else 0.0)
