@@ -44,6 +44,7 @@ MOST_BACKGROUND = 0.2
 FEW = 8  # paths of a component; with fewer the loss may be chance
 COINCIDENCES = 1.0  # times the logarithm of a higher background: more random losses are more often adjacent
 GAIN = 3.0  # what a component must gain beyond its price
+GAIN_BESIDE = 8.0  # what a place must gain where the whole mesh loses packets: each look compares many places with it
 FAR = 40.0  # a scope whose bound is lower than the best score by more is not examined
 NEAR = 3.0  # a component that fits worse than the best by less than this may be the true one
 SAME = 0.5  # layers that differ by less are reported together
@@ -141,16 +142,16 @@ def _find(
 ) -> list[Lossy]:
     """Return the components of these `kinds` that lose packets; with `usual`, more than the rest of the mesh does."""
     out, priors, found = set(dead), Priors(mesh), list[Lossy]()
-    least = GAIN + COINCIDENCES * math.log(background / BACKGROUND)
+    more = COINCIDENCES * math.log(background / BACKGROUND)
     # A loss everywhere is found without all nodes and pairs that it touches.
     some = [kinds & WIDE, kinds] if len(mesh.losing) > MANY and kinds & WIDE else [kinds]
     while len(found) < MOST:
         search = _Search(mesh, out, priors, background, some[0], usual)
         scored = sorted(_scored(search), key=lambda each: (-each.score, each.component))
         if usual is not None:  # a place that loses more than the rest comes before the rest
-            places = [each for each in scored if each.component.scope.kind != ALL]
-            scored = places if places and places[0].score >= least else scored
-        if not scored or scored[0].score < least:
+            places = [each for each in scored if each.component.scope.kind != ALL and each.score >= GAIN_BESIDE + more]
+            scored = places or [each for each in scored if each.component.scope.kind == ALL]
+        if not scored or scored[0].score < GAIN + more:
             if len(some) == 1:
                 break
             some.pop(0)
