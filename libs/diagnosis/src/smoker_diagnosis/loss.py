@@ -194,7 +194,7 @@ def _scored(search: _Search) -> Iterator[_Scored]:
             for only in narrow:
                 component = Component(scope, layer, families=only)
                 members = [cell for cell in cells if _loses(component, cell) == MUST]
-                rate = _rate(members)
+                rate = share_lost(members)
                 if rate >= LEAST:
                     relative = search.usual if scope.kind != ALL else None
                     usual = min(relative.rate_without(layer, members), rate) if relative else 0.0
@@ -263,7 +263,8 @@ def _loses(component: Component, cell: Cell) -> int:
     return fails(component.layer, cell.plane, local=False, source_in=True, target_in=True)
 
 
-def _rate(cells: Iterable[Cell]) -> float:
+def share_lost(cells: Iterable[Cell]) -> float:
+    """Return the share of the packets on `cells` that were lost, 0 where none was sent."""
     sent = lost = 0
     for cell in cells:
         sent += cell.sent

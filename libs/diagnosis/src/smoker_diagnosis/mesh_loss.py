@@ -5,6 +5,7 @@ Where every path loses one packet in a hundred, a node at which it is a little m
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
 from smoker_diagnosis.component import MUST, NETWORK, OVERLAY, fails
@@ -64,13 +65,16 @@ class Usual:
         """
         if self._sent[OVERLAY] < FEWEST:
             return False
-        lost = sorted(cell.lost for cell in self._losing.values() if _carries(OVERLAY, cell.plane))
-        paths = max(self._paths[OVERLAY], len(lost), 1)
-        total, squares = sum(lost), sum(each * each for each in lost)
+        lost = Counter(cell.lost for cell in self._losing.values() if _carries(OVERLAY, cell.plane))
+        paths = max(self._paths[OVERLAY], lost.total(), 1)
+        total = sum(each * many for each, many in lost.items())
+        squares = sum(each * each * many for each, many in lost.items())
         bursts = int(MOST_BURSTS * paths)
-        while lost and bursts and paths * at_least(lost[-1], (total - lost[-1]) / paths) < CHANCE:
-            burst = lost.pop()
-            total, squares, bursts = total - burst, squares - burst * burst, bursts - 1
+        for each in sorted(lost, reverse=True):
+            if not bursts or paths * at_least(each, (total - each) / paths) >= CHANCE:
+                break
+            many = min(lost[each], bursts)  # without one of them the others are even less likely
+            total, squares, bursts = total - many * each, squares - many * each * each, bursts - many
         mean = total / paths
         return total >= CLEAN * self._sent[OVERLAY] and squares / paths - mean * mean <= EVEN * mean
 

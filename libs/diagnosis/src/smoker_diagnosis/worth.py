@@ -8,7 +8,7 @@ from functools import lru_cache
 from smoker_diagnosis.evidence import Cell
 
 BURST = 3  # packets that are lost together by chance
-MOST_BURSTS = 2  # that the losses of a path are counted as
+BURSTS_A_PATH = 2  # as which the losses of a path count at most
 MOST_A_PATH = 11.0  # most gain of a component from one path
 LEAST_A_PATH = -3.5
 
@@ -23,7 +23,7 @@ def worth(cell: Cell, rate: float, background: float, usual: float = 0.0) -> flo
 
 @lru_cache(maxsize=4096)
 def _worth_of(sent: int, lost: int, rate: float, background: float, usual: float) -> float:
-    by_chance = min(-(-lost // BURST), MOST_BURSTS) * math.log(background) if lost else math.log(1 - background)
+    by_chance = min(-(-lost // BURST), BURSTS_A_PATH) * math.log(background) if lost else math.log(1 - background)
     if usual > 0:
         by_chance = max(by_chance, _binomial(sent, lost, usual)) if lost else _binomial(sent, lost, usual)
     return min(max(_binomial(sent, lost, rate) - by_chance, LEAST_A_PATH), MOST_A_PATH)

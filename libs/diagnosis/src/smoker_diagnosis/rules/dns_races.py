@@ -13,6 +13,7 @@ from smoker_diagnosis.component import ALL, NODE, Scope
 from smoker_diagnosis.evidence import DNS, Mesh
 from smoker_diagnosis.finding import SHOWN_FAILING, Count, Finding, Seen, finding_of
 from smoker_diagnosis.look import Look
+from smoker_diagnosis.loss import share_lost
 from smoker_diagnosis.resolvers import LAYER_RACE, is_service
 from smoker_diagnosis.stats import at_least
 
@@ -54,7 +55,6 @@ def _share_by_loss(mesh: Mesh, sources: Collection[str]) -> float:
     It is seen in the trains between these nodes and their peers, and in the queries directly to the pods.
     """
     paths = {id(cell): cell for node in sources for cell in (*mesh.leaving(node), *mesh.entering(node))}.values()
-    sent, lost = sum(cell.sent for cell in paths), sum(cell.lost for cell in paths)
     straight = [cell for cell in mesh.resolvers if not is_service(cell) and cell.source in sources]
     tries, partly = sum(cell.tries.get(DNS, 0) for cell in straight), sum(cell.partly for cell in straight)
-    return (2 * lost / sent if sent else 0.0) + (partly / tries if tries else 0.0)
+    return 2 * share_lost(paths) + (partly / tries if tries else 0.0)
