@@ -92,13 +92,10 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
     hub.follow(notifier.compare_soon)
     registry.register(HubMetrics(hub, notifies))
     registry.register(notifier)
-    works: list[Work] = [
-        hub,
-        api.Server(
-            sockets["http_port"][0], Sources(hub=hub, stream=stream, reader=reader, addresses=places, guard=guard)
-        ),
-        notifier,
-    ]
+    sources = Sources(
+        hub=hub, stream=stream, reader=reader, prometheus=settings.prometheus_url, addresses=places, guard=guard
+    )
+    works: list[Work] = [hub, api.Server(sockets["http_port"][0], sources), notifier]
     works += [each for each in (history, lease) if each is not None]
     works += _exporter(hub, exports, registry, notifies)
     return WorkGroup(works)
