@@ -104,3 +104,11 @@ def test_jitter_takes_what_can_be_read_once() -> None:
 def test_the_probability_of_rare_events(many: int, mean: float, expected: float) -> None:
     """The upper tail of a Poisson distribution, compared with published values."""
     assert at_least(many, mean) == pytest.approx(expected, rel=1e-4, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("many", "mean", "expected"), [(480, 930.0, 1.0), (1100, 760.0, 0.0), (1000, 1000.0, 0.504205)]
+)
+def test_many_events_are_as_good_as_few(many: int, mean: float, expected: float) -> None:
+    """A mean of hundreds, as in a mesh of a thousand nodes, overflows nothing."""
+    assert at_least(many, mean) == pytest.approx(expected, rel=1e-4, abs=1e-12)

@@ -33,5 +33,8 @@ def jitter(rtts: Iterable[float]) -> float | None:
 
 def at_least(many: int, mean: float) -> float:
     """Return the probability of `many` or more independent rare events where `mean` are expected (Poisson)."""
-    below = math.fsum(math.exp(each * math.log(mean) - math.lgamma(each + 1)) for each in range(many)) if mean else 1.0
-    return max(1 - math.exp(-mean) * below, 0.0) if many else 1.0
+    if not many or not mean:
+        return 0.0 if many else 1.0
+    # The mean is within the exponent: the power of a large one is larger than any float.
+    below = math.fsum(math.exp(each * math.log(mean) - mean - math.lgamma(each + 1)) for each in range(many))
+    return max(1 - below, 0.0)
