@@ -1,0 +1,59 @@
+"""One row of `make e2e-accuracy`, with a hub that answers what a test says; it needs no cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import pytest
+
+from smoker_diagnosis.component import NODE, OVERLAY, Scope
+from smoker_diagnosis.finding import Finding, finding_of
+from tests.e2e.accuracy import __main__ as accuracy
+from tests.e2e.accuracy.lab import Lab, Open
+from tests.e2e.accuracy.rows import Row, right
+
+VICTIM, INNOCENT = "node-1", "node-2"
+FAULT = Row("a fault", lambda _: None, (right("node", "victim", layers="overlay"),))
+
+
+class Hub:
+    """Answers each question with the next of `looks`, and with nothing once the fault is healed."""
+
+    def __init__(self, *looks: Sequence[Finding]) -> None:
+        self._looks = list(looks)
+
+    def places(self, names: frozenset[str]) -> frozenset[str]:
+        return frozenset({VICTIM} if names else ())
+
+    def open(self) -> list[Open]:
+        return [Open(each, since=0.0) for each in (self._looks.pop(0) if self._looks else ())]
+
+    def heal(self) -> None:
+        self._looks.clear()
+
+
+def at(node: str) -> Finding:
+    """Return a sure finding that the overlay of `node` is broken."""
+    return finding_of("cluster", "fault", Scope(NODE, (node,)), OVERLAY)
+
+
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accuracy, "PAUSE", 0.0)
+
+
+def outcome(*looks: Sequence[Finding]) -> accuracy.Outcome:
+    return accuracy.one(FAULT, cast(Lab, Hub(*looks)))
+
+
+def test_the_right_name_alone_is_right() -> None:
+    """Looks without a finding before it do not matter."""
+    assert outcome([], [at(VICTIM)]).word == "right"
+
+
+def test_a_wrong_name_before_the_right_one_is_kept() -> None:
+    """Such a row is not right, and its text has the wrong name."""
+    found = outcome([at(INNOCENT)], [at(VICTIM)])
+    assert found.word == "right, after a wrong name"
+    assert any(INNOCENT in each for each in found.said)
