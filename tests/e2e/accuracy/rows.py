@@ -48,7 +48,7 @@ def right(scopes: str, *places: str, layers: str = "", **more: object) -> Expect
 NODE = "node into out_of"
 PAIR = "pair one_way"
 EVERYWHERE = right("all", kinds=("loss",))  # the noise is a loss of all nodes, and may be named
-DNS = right("all node", kinds=("dns",), layers="dns")
+DNS = right("all", kinds=("dns",), layers="dns")
 
 
 def _overlay_of_a_node(lab: Lab) -> None:
@@ -275,7 +275,7 @@ ROWS: tuple[Row, ...] = (
         "policy: out of all probers",
         _policy(("Egress",), PODS_OF_SMOKER),
         (right("all", layers="out_of_pods overlay pods"),),
-        also=(DNS,),
+        also=(right("all node", kinds=("dns",), layers="dns"),),  # of each node, as soon as it finds out
     ),
     Row(
         "policy: one pod",
