@@ -17,6 +17,8 @@ from tests.conftest import eventually
 from tests.hub.stand_ins import ManualClock, Prober, hub_of
 from tests.hub.test_api import ask_of
 
+RENEWED = "a new one begins"  # is logged with each new file
+
 
 class Kept(NamedTuple):
     """A hub with a history, and the clock that a test moves."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -22,19 +22,17 @@ from smoker_common.work import BaseWork
 from smoker_hub import incidents
 from smoker_hub.changes import PathsChange, letters_of
 from smoker_hub.collect import Key
-from smoker_hub.history import rows
+from smoker_hub.history import findings, rows
 from smoker_hub.history.events import HistoryEvent, HistoryEvents
 from smoker_hub.history.store import Job, Size, Store, is_busy
 from smoker_hub.history.threads import Threads
 from smoker_hub.hub import Hub
 from smoker_hub.web import now
-from smoker_hub.web.views import View
 
 WAITING = 200  # jobs that may wait; beyond that the oldest is dropped
 MINUTE = 60.0  # seconds between two roll-ups, and between two stored looks without a change
 AGAIN = 60.0  # seconds after which creating the file is tried again
 BUSY = 1.0  # seconds after which a file locked by another process is tried again
-REOPENED = 600.0  # seconds within which a finding continues after a restart
 
 
 #: The kind of event by what happened to a finding.
@@ -54,7 +52,7 @@ class History(BaseWork):
         self._happenings = HistoryEvents()
         self._summary, self._stored, self._minute = b"", 0.0, 0
         self._silent: frozenset[Key] = frozenset()
-        self._whole = False  # whether the next look must be stored completely, because the file is new
+        self._whole = False  # whether the next look must be stored completely: the file is new, or jobs were dropped
         self._greenlet: gevent.Greenlet[[], None] | None = None
         self._kept: frozenset[str] = frozenset()  # ids of the findings that go on from before the start
         self._last: list[Event] = []  # what is set when others have put their last jobs
@@ -65,7 +63,7 @@ class History(BaseWork):
     def tell(self, change: incidents.Change) -> None:
         """Record a finding that opened, became worse or closed, and the event."""
         view = now.view(self._hub, change.incident)
-        self.put(partial(_put_finding, view=view))
+        self.put(partial(findings.put, view=view))
         kind, text = EVENTS[change.kind], f"{view.place}: {view.what}"
         if change.kind == "escalate":
             text += f", now {view.finding.severity}"
@@ -79,7 +77,8 @@ class History(BaseWork):
         if at is None:
             return
         if self._whole:
-            self._whole, changes = False, _everything(hub)
+            self._whole, self._summary, changes = False, b"", _everything(hub)
+            self.put(partial(findings.put_open, views=[now.view(hub, each) for each in hub.incidents.open]))
         silent = frozenset(hub.collected.silent)
         left = self._silent - silent - {(state.node, state.network) for state in hub.collected.states}
         changes = [*changes, *(PathsChange(key, None, "", (), layout=True) for key in sorted(left))]
@@ -155,13 +154,12 @@ class History(BaseWork):
             self._news.set()
             return
         logger.error("the history cannot be written; a new one begins", cause=str(error) or type(error).__name__)
-        self._whole = True
         self._anew()
 
     def _begin(self) -> None:
         try:
             self._thread.call(self._store.open)
-            self._thread.call(self._store.run, [partial(_cut, kept=self._kept)])
+            self._thread.call(self._store.run, [partial(findings.cut, kept=self._kept)])
             self.works = True
         except (sqlite3.Error, OSError) as error:
             logger.error("the history cannot be read; a new one begins", cause=str(error))
@@ -182,7 +180,7 @@ class History(BaseWork):
                 gevent.sleep(AGAIN)
                 continue
             self.counts["began"] += 1
-            self.works = True
+            self.works = self._whole = True
             return
 
     def _prune(self, at: float) -> Job:
@@ -202,37 +200,6 @@ def _everything(hub: Hub) -> list[PathsChange]:
         late = hub.collected.waited.get(key, 0.0)
         found.append(PathsChange(key, state, letters_of(state, late), (), layout=True))
     return found
-
-
-def _cut(db: sqlite3.Connection, kept: Collection[str]) -> None:
-    """Close what was open when the hub stopped and does not go on (`kept`): at the last look that is stored.
-
-    It goes on all the same if it opens again soon: then it was open, and the hub could not read that at the start.
-    """
-    (last,) = db.execute("SELECT max(at) FROM looks").fetchone()
-    cut = [name for (name,) in db.execute("SELECT DISTINCT id FROM findings WHERE closed IS NULL") if name not in kept]
-    update = "UPDATE findings SET closed = max(opened, ?), cut = 1 WHERE closed IS NULL AND id = ?"
-    db.executemany(update, [(last or 0.0, name) for name in cut])
-
-
-def _put_finding(db: sqlite3.Connection, view: View) -> None:
-    body = msgspec.json.encode(view)
-    opened = view.opened if view.opened is not None else view.first_seen
-    if view.closed is None:
-        again = "SELECT opened FROM findings WHERE id = ? AND cut AND closed > ? ORDER BY opened DESC LIMIT 1"
-        if found := db.execute(again, (view.id, opened - REOPENED)).fetchone():
-            update = "UPDATE findings SET closed = NULL, cut = 0, last = ? WHERE id = ? AND opened = ?"
-            db.execute(update, (body, view.id, found[0]))
-            return
-        worse = db.execute("UPDATE findings SET last = ? WHERE id = ? AND closed IS NULL", (body, view.id))
-        if not worse.rowcount:
-            db.execute("INSERT OR REPLACE INTO findings VALUES (?, ?, NULL, 0, ?, ?)", (view.id, opened, body, body))
-        return
-    closed = "UPDATE findings SET closed = ?, last = ? WHERE id = ? AND closed IS NULL"
-    if not db.execute(closed, (view.closed, body, view.id)).rowcount:
-        db.execute(
-            "INSERT OR REPLACE INTO findings VALUES (?, ?, ?, 0, ?, ?)", (view.id, opened, view.closed, body, body)
-        )
 
 
 def _put_events(db: sqlite3.Connection, at: float, found: Sequence[HistoryEvent]) -> None:
