@@ -7,10 +7,12 @@ from typing import cast
 
 import pytest
 
-from smoker_diagnosis.component import NODE, OVERLAY, Scope
+from smoker_diagnosis.component import NETWORK, NODE, OVERLAY, Scope
 from smoker_diagnosis.finding import Finding, finding_of
 from tests.e2e.accuracy import __main__ as accuracy
+from tests.e2e.accuracy.judge import SEVERAL_LAYERS
 from tests.e2e.accuracy.lab import Lab, Open
+from tests.e2e.accuracy.results import Outcome
 from tests.e2e.accuracy.rows import Row, right
 
 VICTIM, INNOCENT = "node-1", "node-2"
@@ -33,9 +35,9 @@ class Hub:
         self._looks.clear()
 
 
-def at(node: str) -> Finding:
-    """Return a sure finding that the overlay of `node` is broken."""
-    return finding_of("cluster", "fault", Scope(NODE, (node,)), OVERLAY)
+def at(node: str, *layers: str) -> Finding:
+    """Return a sure finding that the overlay of `node` is broken, or one of `layers`."""
+    return finding_of("cluster", "fault", Scope(NODE, (node,)), OVERLAY, layers=layers)
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +45,7 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accuracy, "PAUSE", 0.0)
 
 
-def outcome(*looks: Sequence[Finding]) -> accuracy.Outcome:
+def outcome(*looks: Sequence[Finding]) -> Outcome:
     return accuracy.one(FAULT, cast(Lab, Hub(*looks)))
 
 
@@ -57,3 +59,9 @@ def test_a_wrong_name_before_the_right_one_is_kept() -> None:
     found = outcome([at(INNOCENT)], [at(VICTIM)])
     assert found.word == "right, after a wrong name"
     assert any(INNOCENT in each for each in found.said)
+
+
+def test_what_the_finding_did_not_say_is_kept() -> None:
+    """The row is right, and its outcome says that the layer was not told apart."""
+    found = outcome([at(VICTIM, OVERLAY, NETWORK)])
+    assert (found.word, found.lacks) == ("right", (SEVERAL_LAYERS,))

@@ -6,13 +6,11 @@ The release must be installed already (make e2e-accuracy does that). E2E_FAULTS 
 from __future__ import annotations
 
 import argparse
-import math
 import signal
 import sys
 import time
-from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from smoker_diagnosis.component import ALL
 from smoker_diagnosis.finding import Finding
@@ -21,6 +19,7 @@ from tests.e2e.accuracy.judge import Verdict, judge
 from tests.e2e.accuracy.lab import Lab
 from tests.e2e.accuracy.noise import noise
 from tests.e2e.accuracy.page import PAGE, publish
+from tests.e2e.accuracy.results import Outcome, table
 from tests.e2e.accuracy.rows import EVERYWHERE, ROWS, Row
 from tests.e2e.cluster import Namespace, nodes
 from tests.e2e.release import Release
@@ -31,24 +30,13 @@ CLEAN = 90.0  # seconds to be healthy again
 PAUSE = 1.0  # seconds between two looks
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """The outcome of a row."""
-
-    row: Row
-    word: str
-    seconds: float | None  # until the right finding was open
-    closed: float | None  # seconds from healing until no finding was open
-    said: tuple[str, ...]
-
-
 def one(row: Row, lab: Lab, patience: float = FOR, *, noisy: bool = False) -> Outcome:
     """Make the fault of `row`, and ask the hub until it names it or `patience` is over.
 
     Heal, and wait until the finding is closed.
     """
     begun = time.monotonic()
-    findings, worst, took = list[Finding](), Verdict("unknown"), None
+    findings, verdict, worst, took = list[Finding](), Verdict("unknown"), Verdict("unknown"), None
     try:
         row.make(lab)
         before = 0.0  # seconds until the last question whose answer was not right
@@ -65,12 +53,13 @@ def one(row: Row, lab: Lab, patience: float = FOR, *, noisy: bool = False) -> Ou
     finally:
         lab.heal()
     closed = _closed(lab, noisy)
-    said = tuple(map(headline, [*findings, *worst.wrong]))
+    said = tuple(dict.fromkeys(map(headline, [*findings, *worst.wrong])))
     if took is not None:
-        return Outcome(row, "right" if worst.word != "wrong" else "right, after a wrong name", took, closed, said)
+        word = "right" if worst.word != "wrong" else "right, after a wrong name"
+        return Outcome(row, word, took, closed, said, verdict.lacks)
     if not row.right:
         return Outcome(row, "wrong" if worst.word == "wrong" else "right", None, closed, said)
-    return Outcome(row, "wrong" if worst.word == "wrong" else judge(row, lab, findings).word, None, closed, said)
+    return Outcome(row, "wrong" if worst.word == "wrong" else verdict.word, None, closed, said)
 
 
 def _faults(lab: Lab, noisy: bool) -> bool:
@@ -108,32 +97,6 @@ def await_health(lab: Lab, patience: float = CLEAN, *, noisy: bool = False) -> b
     return False
 
 
-def table(outcomes: Sequence[Outcome]) -> str:
-    """Return the outcomes as a Markdown table, and their sum."""
-    lines = ["| fault | NIKA | verdict | open after | closed after | what was said |", "|---|---|---|---|---|---|"]
-    for each in outcomes:
-        said = "<br>".join(each.said) or "nothing"
-        times = " | ".join("" if seconds is None else f"{seconds:.0f} s" for seconds in (each.seconds, each.closed))
-        lines.append(f"| {each.row.name} | {each.row.nika} | {each.word} | {times} | {said} |")
-    right = sum(each.word == "right" for each in outcomes)
-    opened = _spread("open after", [each.seconds for each in outcomes if each.row.right])
-    closed = _spread("closed after", [each.closed for each in outcomes if each.seconds is not None])
-    return "\n".join([*lines, "", f"{right} of {len(outcomes)} right{opened}{closed}"])
-
-
-def _spread(what: str, found: Sequence[float | None]) -> str:
-    """Return median and percentile of all rows. A row without the event is slower than every other one."""
-    times = sorted(math.inf if each is None else each for each in found)
-    if not times:
-        return ""
-    median, high = (times[max(0, math.ceil(share * len(times)) - 1)] for share in (0.5, 0.95))  # nearest rank
-    return f"; {what}: median {_seconds(median)}, p95 {_seconds(high)}, longest {_seconds(times[-1])}"
-
-
-def _seconds(time: float) -> str:
-    return "not in time" if math.isinf(time) else f"{time:.0f} s"
-
-
 def title(lab: Lab, share: float) -> str:
     """Return what the table measures: the size of the cluster, the prober's pace, the noise."""
     state = lab.states()[0]
@@ -169,7 +132,7 @@ def main() -> int:
             true = replace(row, also=(*row.also, EVERYWHERE)) if chosen.noise else row
             outcomes.append(one(true, lab, chosen.patience, noisy=chosen.noise > 0))
             print(
-                f"{row.name}: {outcomes[-1].word} {outcomes[-1].seconds or 0:.1f} s {outcomes[-1].said}",
+                f"{row.name}: {outcomes[-1].verdict} {outcomes[-1].seconds or 0:.1f} s {outcomes[-1].said}",
                 file=sys.stderr,
                 flush=True,
             )

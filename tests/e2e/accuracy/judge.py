@@ -5,36 +5,69 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from smoker_diagnosis.component import INTO, ONE_WAY, OUT_OF
 from smoker_diagnosis.finding import Finding
 from smoker_diagnosis.text import is_fault, next_steps
 from tests.e2e.accuracy.lab import Lab
 from tests.e2e.accuracy.rows import Expected, Row
 
 SURE = 0.9  # confidence from which a finding opens
+#: What a right finding can lack. In the table each stands behind the word "right".
+NO_DIRECTION, SEVERAL_LAYERS = "without the direction", "one of several layers"
+LACKS = (NO_DIRECTION, SEVERAL_LAYERS)
+_IN, _OUT = "in", "out"
+_OF_SCOPE = {INTO: _IN, ONE_WAY: _IN, OUT_OF: _OUT}  # direction of packets at the last node of the scope
 
 
 @dataclass(frozen=True)
 class Verdict:
     """The verdict on one look: `word` is right, one of, unknown or wrong.
 
-    `wrong` are the findings that name something else.
+    `wrong` are the findings that name something else. `lacks`: what the right ones do not say.
     """
 
     word: str
     wrong: tuple[Finding, ...] = ()
+    lacks: tuple[str, ...] = ()
 
 
 def judge(row: Row, lab: Lab, findings: Sequence[Finding]) -> Verdict:
     """Return the verdict on `findings`. An uncertain finding names nothing."""
     sure = [each for each in findings if is_fault(each) and each.confidence >= SURE]
-    named = [any(_names(each, right, lab) for each in sure) for right in row.right]
+    named = [[each for each in sure if _names(each, right, lab)] for right in row.right]
     wrong = tuple(each for each in sure if not any(_names(each, right, lab) for right in (*row.right, *row.also)))
     if wrong:
         return Verdict("wrong", wrong)
     if all(named):
-        return Verdict("right")
+        lacks = {lack for right, found in zip(row.right, named, strict=True) for lack in _lacks(found, right, lab)}
+        return Verdict("right", lacks=tuple(each for each in LACKS if each in lacks))
     partly = any(_among(each, right, lab) for each in findings for right in row.right)
     return Verdict("one of" if partly else "unknown")
+
+
+def _lacks(findings: Sequence[Finding], right: Expected, lab: Lab) -> list[str]:
+    """Return what the most complete of these findings, all of which name `right`, does not say."""
+    return min(
+        (
+            ([NO_DIRECTION] if right.into and not _direction(each, right, lab) else [])
+            + ([SEVERAL_LAYERS] if not {each.layer, *each.layers} <= set(right.layers) else [])
+            for each in findings
+        ),
+        key=len,
+    )
+
+
+def _direction(finding: Finding, right: Expected, lab: Lab) -> str:
+    """Return whether the finding blames packets "in" to the node that `right` names or "out" of it.
+
+    Empty: it does not say.
+    """
+    said = finding.direction if finding.direction in (_IN, _OUT) else _OF_SCOPE.get(finding.scope.kind, "")
+    if not said or not finding.scope.nodes:
+        return ""
+    if finding.scope.nodes[-1] in lab.places(frozenset({right.into})):
+        return said
+    return _OUT if said == _IN else _IN  # it speaks of the other node of a pair
 
 
 def _names(finding: Finding, right: Expected, lab: Lab) -> bool:
@@ -45,6 +78,7 @@ def _names(finding: Finding, right: Expected, lab: Lab) -> bool:
         and finding.scope.kind in right.scopes
         and (not right.places or places <= lab.places(right.places))
         and bool({finding.layer, *finding.layers} & set(right.layers))
+        and (not right.into or _direction(finding, right, lab) != _OUT)
         and (right.probes is None or finding.probes == right.probes)
         and (right.families is None or finding.families == right.families)
         and (not right.flows or bool(finding.flows))

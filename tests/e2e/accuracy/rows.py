@@ -25,6 +25,7 @@ class Expected:
     probes: tuple[str, ...] | None = None  # None: whichever
     families: tuple[str, ...] | None = None
     kinds: tuple[str, ...] = ("fault",)
+    into: str = ""  # the node that the broken packets enter, if only one direction is broken: none may name the other
     flows: bool = False  # whether it counts flows that always fail, too
     dns_pod: bool = False  # whether it names the first pod of the DNS, too
     kept_flow: bool = False  # whether it also gives the command that ends the stale flow
@@ -47,6 +48,7 @@ def right(scopes: str, *places: str, layers: str = "", **more: object) -> Expect
 
 NODE = "node into out_of"
 PAIR = "pair one_way"
+LOSS_INTO_A_NODE = right("node", "victim", layers="overlay", kinds=("loss",), into="victim")
 EVERYWHERE = right("all", kinds=("loss",))  # the noise is a loss of all nodes, and may be named
 DNS = right("all", kinds=("dns",), layers="dns")
 
@@ -230,19 +232,23 @@ def _stray_path(lab: Lab) -> None:
 ROWS: tuple[Row, ...] = (
     Row("overlay of a node", _overlay_of_a_node, (right(NODE, "victim", layers="overlay"),), nika="host_vxlan_down"),
     Row("overlay of a pair", _overlay_of_a_pair, (right(PAIR, "victim", "second", layers="overlay"),)),
-    Row("overlay of a pair, one way", _overlay_one_way, (right(PAIR, "victim", "second", layers="overlay"),)),
+    Row(
+        "overlay of a pair, one way",
+        _overlay_one_way,
+        (right(PAIR, "victim", "second", layers="overlay", into="victim"),),
+    ),
     Row("overlay between zones", _overlay_between_zones, (right("zone_pair zone", "zones", layers="overlay"),)),
-    Row("loss of 20 % into a node", _loss(0.2), (right("node", "victim", layers="overlay", kinds=("loss",)),)),
-    Row("loss of 8 % into a node", _loss(0.08), (right("node", "victim", layers="overlay", kinds=("loss",)),)),
+    Row("loss of 20 % into a node", _loss(0.2), (LOSS_INTO_A_NODE,)),
+    Row("loss of 8 % into a node", _loss(0.08), (LOSS_INTO_A_NODE,)),
     Row(
         "loss of 20 % of a pair",
         _loss_of_a_pair,
-        (right("pair", "victim", "second", layers="overlay", kinds=("loss",)),),
+        (right("pair", "victim", "second", layers="overlay", kinds=("loss",), into="victim"),),
     ),
     Row(
         "some flows into a node",
         _some_flows,
-        (right(NODE, "victim", layers="overlay", kinds=("fault", "loss"), flows=True),),
+        (right(NODE, "victim", layers="overlay", kinds=("fault", "loss"), flows=True, into="victim"),),
     ),
     Row("UDP alone at a node", _udp_alone, (right(NODE, "victim", probes=("udp",)),)),
     Row(
@@ -263,7 +269,7 @@ ROWS: tuple[Row, ...] = (
         _link_down,
         (right(NODE, "victim", layers="network overlay", kinds=("fault", "not_ready")),),
     ),
-    Row("host firewall of a node", _host_firewall, (right(NODE, "victim", layers="hosts"),)),
+    Row("host firewall of a node", _host_firewall, (right(NODE, "victim", layers="hosts", into="victim"),)),
     Row(
         "policy: into all probers",
         _policy(("Ingress",), PODS_OF_SMOKER),
@@ -280,10 +286,10 @@ ROWS: tuple[Row, ...] = (
     Row(
         "policy: one pod",
         _one_pod_closed,
-        (right(NODE, "victim", layers="into_pods pods overlay"),),
+        (right(NODE, "victim", layers="into_pods pods overlay", into="victim"),),
         nika="k8s_networkpolicy_deny",
     ),
-    Row("rejected at a node", _rejected, (right(NODE, "victim"),)),
+    Row("rejected at a node", _rejected, (right(NODE, "victim", into="victim"),)),
     Row("an echo without pods", _echo_without_pods, (right("service", kinds=("service",), layers="service"),)),
     Row("all of DNS", _dns_dead, (DNS,), nika="k8s_coredns_isolated"),
     Row(
