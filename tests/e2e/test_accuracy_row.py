@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -40,13 +41,26 @@ def at(node: str, *layers: str) -> Finding:
     return finding_of("cluster", "fault", Scope(NODE, (node,)), OVERLAY, layers=layers)
 
 
+class Clock:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def monotonic(self) -> float:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        self._now += seconds
+
+
 @pytest.fixture(autouse=True)
-def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accuracy, "PAUSE", 0.0)
+def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accuracy, "time", Clock())
 
 
-def outcome(*looks: Sequence[Finding]) -> Outcome:
-    return accuracy.one(FAULT, cast(Lab, Hub(*looks)))
+def outcome(*looks: Sequence[Finding], row: Row = FAULT, patience: float = 60.0) -> Outcome:
+    return accuracy.one(row, cast(Lab, Hub(*looks)), patience)
 
 
 def test_the_right_name_alone_is_right() -> None:
@@ -65,3 +79,10 @@ def test_what_the_finding_did_not_say_is_kept() -> None:
     """The row is right, and its outcome says that the layer was not told apart."""
     found = outcome([at(VICTIM, OVERLAY, NETWORK)])
     assert (found.word, found.lacks) == ("right", (SEVERAL_LAYERS,))
+
+
+def test_a_row_can_have_more_time() -> None:
+    """The patience of a row is a multiple of that of the command."""
+    late = [[], [], [at(VICTIM)]]  # looks, a second apart
+    assert outcome(*late, patience=2.0).word == "unknown"
+    assert outcome(*late, patience=2.0, row=replace(FAULT, patience=2)).word == "right"
