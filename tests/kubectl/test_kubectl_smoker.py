@@ -200,6 +200,37 @@ def test_a_missing_program_is_reported_in_a_sentence(stage: Stage, refusal: str,
     assert words in said.stderr
 
 
+# What kubectl writes where an aggregated API has no pod, such as metrics-server's.
+WARNING = (
+    "E1129 10:00:00.000000   12345 memcache.go:287] couldn't get resource list for metrics.k8s.io/v1beta1: "
+    "the server is currently unable to handle the request"
+)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_warning_of_kubectl_is_no_part_of_the_answer(stage: Stage, shell: str) -> None:
+    """kubectl's stderr does not get into the hub's name, the text, the JSON or the file of an export."""
+    stage.env["WARNING"] = WARNING
+    assert stage.run("status", "-n", "net", shell=shell).stdout.startswith("HEALTHY ")
+    stage.become(*CUT_OFF)
+    found = [
+        stage.run(*command.split(), shell=shell) for command in ("findings -o json", "path node-1 node-2", "export f")
+    ]
+    assert [(one.returncode, one.stderr) for one in found] == [(1, ""), (1, ""), (0, "")]
+    assert json.loads(found[0].stdout)["open"]
+    assert json.loads((stage.folder / "f").read_text())["findings"]
+    assert not any("memcache" in one.stdout for one in found)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_failure_after_a_warning_has_its_own_sentence(stage: Stage, shell: str) -> None:
+    """The sentence is about the failure, also where kubectl has to be ended."""
+    for refusal, words in (REFUSALS["no list"], REFUSALS["a token"], ("raw=hangs", "does not answer within 1 s")):
+        said = stage.run("status", "--timeout", "1", shell=shell, WARNING=WARNING, REFUSE=refusal)
+        assert (said.returncode, said.stdout, "memcache" in said.stderr) == (2, "", False)
+        assert words in said.stderr
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("word", ["get services", "raw"])
 def test_a_cluster_that_hangs_ends_with_the_time_limit(stage: Stage, word: str, shell: str) -> None:
@@ -395,6 +426,13 @@ def test_the_login_is_sent_and_never_shown(guarded: Stage, shell: str, login: st
     assert all(secret not in json.dumps(call) for call in guarded.calls for secret in (TOKEN, PASSWORD))
     assert not any("--raw" in call for call in guarded.calls)
     assert {path.name for path in guarded.folder.iterdir()} == {"auth", "calls"}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_warning_of_kubectl_is_no_part_of_the_login(guarded: Stage, shell: str) -> None:
+    """What kubectl writes to stderr beside a Secret gets into no user name."""
+    said = guarded.run("status", "--secret", "b", shell=shell, SECRET=SECRETS, WARNING=WARNING)
+    assert (said.returncode, said.stderr) == (0, "")
 
 
 def test_every_command_logs_in(guarded: Stage) -> None:
