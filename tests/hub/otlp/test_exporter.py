@@ -161,24 +161,6 @@ def test_roll_ups_of_nodes_are_metrics() -> None:
     assert all(0 <= value <= 1 for _, value in found["smoker.node.failure.ratio"])
 
 
-def test_another_replica_sends_nothing_and_repeats_nothing() -> None:
-    """What a replica saw while it could not send is not new once it can."""
-    may = [False]
-    with looking() as (hub, found), receiver(200) as there, exporting(hub, there, may_notify=lambda: may[0]):
-        become(found, "node-2")
-        hub.look()
-        hub.look()
-        may[0] = True
-        again(found)
-        hub.look()
-        become(found, "node-2", "node-3")
-        hub.look()
-        eventually("what is new is there", lambda: of_event(there, "smoker.result.failed"))
-        told = [attributes(record) for record in of_event(there, "smoker.result.failed")]
-        assert all("node-3" in (one["smoker.source"], one["smoker.target"]) for one in told)
-        assert of_event(there, "smoker.finding.open") == []
-
-
 def test_the_queue_is_bounded_and_counted(records: list[str]) -> None:
     """While a collector hangs the oldest records are dropped. Records that are left at the end are counted, too."""
     with looking() as (hub, _), receiver(0) as there, exporting(hub, there) as exporter:

@@ -85,7 +85,7 @@ def _about(state: State, path: PathState, failure: LastFailure) -> dict[str, Val
 
 
 def of_change(hub: Hub, change: Change) -> Record:
-    """Return the record of a finding that opened or closed."""
+    """Return the record of a finding that opened, became worse or closed."""
     view, observed = now.view(hub, change.incident), hub.clock.wall_time()
     finding = view.finding
     attributes: dict[str, Value] = {
@@ -103,7 +103,8 @@ def of_change(hub: Hub, change: Change) -> Record:
         body = f"CLOSED {view.place}: {view.what}"
         return Record(view.closed or observed, observed, INFO, "smoker.finding.close", body, attributes)
     severity = {"critical": ERROR, "warning": WARN}.get(finding.severity, INFO)
-    return Record(view.opened or observed, observed, severity, "smoker.finding.open", view.headline, attributes)
+    when = observed if change.kind == "escalate" else view.opened or observed
+    return Record(when, observed, severity, f"smoker.finding.{change.kind}", view.headline, attributes)
 
 
 def gauges(hub: Hub) -> list[Gauge]:

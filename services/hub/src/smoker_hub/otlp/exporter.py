@@ -18,6 +18,7 @@ from smoker_common.metrics import counter
 from smoker_common.work import BaseWork
 from smoker_hub.hub import Hub
 from smoker_hub.incidents import Change
+from smoker_hub.notify.notifier import GAP
 from smoker_hub.otlp import collected
 from smoker_hub.otlp.encode import Gauge, Record, Value, encode_logs, encode_metrics
 from smoker_hub.otlp.options import Options, Otlp, Signal
@@ -29,7 +30,10 @@ POINTS = 5_000  # points of one request
 
 
 class Exporter(BaseWork, Collector):
-    """Exports while `may_notify` returns true, so that only one of several replicas does."""
+    """Exports while `may_notify` returns true, so that only one of several replicas does.
+
+    A replica that begins to export in the place of another one sends what is open.
+    """
 
     def __init__(self, hub: Hub, otlp: Otlp, *, may_notify: Callable[[], bool] = lambda: True) -> None:
         self._hub, self._otlp, self._may_notify = hub, otlp, may_notify
@@ -50,22 +54,42 @@ class Exporter(BaseWork, Collector):
             for signal, of_signal in options.items()
             if of_signal is not None
         }
+        self._sends = (
+            may_notify()
+        )  # whether findings are sent as they change; without a Lease there is no other replica
         self._in_flight = 0  # records of the batch that is being sent
         self._greenlets: list[gevent.Greenlet[[], None]] = []
 
     def tell(self, change: Change) -> None:
-        """Send a finding that opened or closed."""
-        self._put([collected.of_change(self._hub, change)])
+        """Send a finding that opened, became worse or closed."""
+        self._sends = self._sends and self._may_notify()  # the next look sends what this one leaves out
+        if self._sends:
+            self._put([collected.of_change(self._hub, change)])
 
     def look(self, _changed: Sequence[object] = ()) -> None:
-        """Send the failed results of the last look."""
-        if "logs" in self._senders:
-            self._put(self._failed.look(self._hub))
+        """Send the failed results of the last look; after another replica, first what is open."""
+        if "logs" not in self._senders:
+            return
+        began = self._may_notify() and not self._sends
+        self._sends = self._may_notify()
+        failed = list(self._failed.look(self._hub))  # results that another replica has sent do not count as new later
+        if began:
+            self._put(self._taken_over())
+        if self._sends:
+            self._put(failed)
+
+    def _taken_over(self) -> Iterator[Record]:
+        """Yield what the replica that sent before may not have sent: findings that are open or closed a moment ago."""
+        hub = self._hub
+        since = hub.clock.now() - GAP
+        for incident in hub.incidents.recent():
+            if (incident.closed or 0.0) >= since:
+                yield collected.of_change(hub, Change("close", incident))
+        for incident in hub.incidents.open:
+            yield collected.of_change(hub, Change("open", incident))
 
     def _put(self, records: Iterable[Record]) -> None:
-        if "logs" not in self._senders or not self._may_notify():
-            for _ in records:  # results that another replica has sent do not count as new later
-                pass
+        if "logs" not in self._senders:
             return
         for record in records:
             self._waiting.append(record)
