@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
+import msgspec
 import pytest
 
 from smoker_diagnosis.component import NETWORK, NODE, OVERLAY, Scope
 from smoker_diagnosis.finding import Finding, finding_of
+from smoker_diagnosis.traces import LastHop
 from tests.e2e.accuracy import __main__ as accuracy
-from tests.e2e.accuracy.judge import SEVERAL_LAYERS
+from tests.e2e.accuracy.judge import NO_HOP, SEVERAL_LAYERS
 from tests.e2e.accuracy.lab import Lab, Open
 from tests.e2e.accuracy.results import Outcome
 from tests.e2e.accuracy.rows import Row, right
@@ -86,3 +88,13 @@ def test_a_row_can_have_more_time() -> None:
     late = [[], [], [at(VICTIM)]]  # looks, a second apart
     assert outcome(*late, patience=2.0).word == "unknown"
     assert outcome(*late, patience=2.0, row=replace(FAULT, patience=2)).word == "right"
+
+
+def test_a_row_can_wait_for_the_last_hop() -> None:
+    """The seconds are those until the finding opened; without the hop the row is not right."""
+    row = replace(FAULT, right=(replace(FAULT.right[0], hop=True),))
+    found = msgspec.structs.replace(at(VICTIM), last_hops=(LastHop("10.0.0.1", 2, "node-3", VICTIM, 1),))
+    right = outcome([], [at(VICTIM)], [at(VICTIM)], [found], row=row)
+    assert (right.word, right.seconds) == ("right", 1.0), "asked for the second time"
+    missing = outcome([], *[[at(VICTIM)]] * 9, row=row, patience=4.0)
+    assert (missing.word, missing.seconds) == (NO_HOP, 1.0)

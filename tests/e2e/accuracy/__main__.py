@@ -15,7 +15,7 @@ from dataclasses import replace
 from smoker_diagnosis.component import ALL
 from smoker_diagnosis.finding import Finding
 from smoker_diagnosis.text import headline, is_fault
-from tests.e2e.accuracy.judge import Verdict, judge
+from tests.e2e.accuracy.judge import NO_HOP, Verdict, judge
 from tests.e2e.accuracy.lab import Lab
 from tests.e2e.accuracy.noise import noise
 from tests.e2e.accuracy.page import PAGE, publish
@@ -36,7 +36,8 @@ def one(row: Row, lab: Lab, patience: float = FOR, *, noisy: bool = False) -> Ou
     Heal, and wait until the finding is closed.
     """
     begun, patience = time.monotonic(), patience * row.patience
-    findings, verdict, worst, took = list[Finding](), Verdict("unknown"), Verdict("unknown"), None
+    findings, took = list[Finding](), None
+    verdict = worst = Verdict("unknown")
     try:
         row.make(lab)
         before = 0.0  # seconds until the last question whose answer was not right
@@ -45,21 +46,21 @@ def one(row: Row, lab: Lab, patience: float = FOR, *, noisy: bool = False) -> Ou
             findings = [each.finding for each in opened]
             verdict = judge(row, lab, findings)
             worst = verdict if verdict.word == "wrong" else worst
-            if verdict.word == "right" and row.right:
+            if verdict.word not in ("right", NO_HOP):
+                before, took = asked, None
+            elif row.right and took is None:
                 took = max(before, asked - min(each.since for each in opened if is_fault(each.finding)))
+            if verdict.word == "right" and row.right:
                 break
-            before = asked
             time.sleep(PAUSE)
     finally:
         lab.heal()
     closed = _closed(lab, noisy)
     said = tuple(dict.fromkeys(map(headline, [*findings, *worst.wrong])))
-    if took is not None:
-        word = "right" if worst.word != "wrong" else "right, after a wrong name"
-        return Outcome(row, word, took, closed, said, verdict.lacks)
-    if not row.right:
-        return Outcome(row, "wrong" if worst.word == "wrong" else "right", None, closed, said)
-    return Outcome(row, "wrong" if worst.word == "wrong" else verdict.word, None, closed, said)
+    word = verdict.word
+    if worst.word == "wrong":
+        word = "right, after a wrong name" if word == "right" and row.right else "wrong"
+    return Outcome(row, word, None if word == "wrong" else took, closed, said, verdict.lacks)
 
 
 def _faults(lab: Lab, noisy: bool) -> bool:

@@ -15,13 +15,14 @@ SURE = 0.9  # confidence from which a finding opens
 #: What a right finding can lack. In the table each stands behind the word "right".
 NO_DIRECTION, SEVERAL_LAYERS = "without the direction", "one of several layers"
 LACKS = (NO_DIRECTION, SEVERAL_LAYERS)
+NO_HOP = "named without the last hop"  # not right yet: the trace of a failing path ends after the finding opens
 _IN, _OUT = "in", "out"
 _OF_SCOPE = {INTO: _IN, ONE_WAY: _IN, OUT_OF: _OUT}  # direction of packets at the last node of the scope
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict on one look: `word` is right, one of, unknown or wrong.
+    """The verdict on one look: `word` is right, named without the last hop, one of, unknown or wrong.
 
     `wrong` are the findings that name something else. `lacks`: what the right ones do not say.
     """
@@ -39,6 +40,8 @@ def judge(row: Row, lab: Lab, findings: Sequence[Finding]) -> Verdict:
     if wrong:
         return Verdict("wrong", wrong)
     if all(named):
+        if any(right.hop and not _has_hop(found) for right, found in zip(row.right, named, strict=True)):
+            return Verdict(NO_HOP)
         lacks = {lack for right, found in zip(row.right, named, strict=True) for lack in _lacks(found, right, lab)}
         return Verdict("right", lacks=tuple(each for each in LACKS if each in lacks))
     partly = any(_among(each, right, lab) for each in findings for right in row.right)
@@ -85,6 +88,10 @@ def _names(finding: Finding, right: Expected, lab: Lab) -> bool:
         and (not right.kept_flow or _ends_flow(finding, lab.kept_port))
         and (not right.dns_pod or finding.pod == f"kube-system/{lab.dns_pods()[0].name}")
     )
+
+
+def _has_hop(findings: Sequence[Finding]) -> bool:
+    return any(each.last_hops for each in findings)
 
 
 def _ends_flow(finding: Finding, port: int) -> bool:
