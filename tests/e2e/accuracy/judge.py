@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from smoker_diagnosis.component import INTO, ONE_WAY, OUT_OF
-from smoker_diagnosis.finding import Finding
+from smoker_diagnosis.finding import SURE, Finding
 from smoker_diagnosis.text import is_fault, next_steps
 from tests.e2e.accuracy.lab import Lab
 from tests.e2e.accuracy.rows import Expected, Row
 
-SURE = 0.9  # confidence from which a finding opens
 #: What a right finding can lack. In the table each stands behind the word "right".
 NO_DIRECTION, SEVERAL_LAYERS = "without the direction", "one of several layers"
 LACKS = (NO_DIRECTION, SEVERAL_LAYERS)

@@ -227,7 +227,7 @@ def _cordoned(lab: Lab) -> None:
 
 
 def _stray_path(lab: Lab) -> None:
-    """Drop one packet in two hundred, like the noise of a real network."""
+    """Drop one packet in 500, like the noise of a real network."""
     some = ("-m", "statistic", "--mode", "random", "--probability", "0.002")
     lab.drop(lab.victim, "INPUT", *OVERLAY, *some)
 
