@@ -15,6 +15,7 @@ import pytest
 
 from tests.conftest import DIRECT, Process, Start, eventually
 from tests.diagnosis.mesh import Cluster, nodes
+from tests.hub.history_hand import RENEWED
 from tests.hub.stand_ins import HOST, Prober, probers
 from tests.hub.test_hub import become
 
@@ -61,7 +62,7 @@ def seen_open(start: Start, found: list[Prober], folder: Path, times: int) -> tu
     assert events.count("hub_started") == times
     time.sleep(random.random() * 0.5)  # any instant between two looks
     hub.stop(signal.SIGKILL)
-    assert "anew" not in hub.stderr + hub.stdout
+    assert RENEWED not in hub.stderr + hub.stdout
     return view["opened"], moment
 
 
@@ -75,6 +76,7 @@ def test_a_hub_that_is_killed_has_its_history(start: Start, tmp_path: Path) -> N
         eventually("it is over", lambda: ask(hub, "summary")["state"] == "healthy")
         assert ask(hub, f"matrix?at={seen[-1][1]}&to={DEAD}")["state"] == "fff"
         assert hub.stop() == 0
+        assert RENEWED not in hub.stderr + hub.stdout
 
 
 def test_the_token_is_never_logged(start: Start, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from smoker_hub.notify.options import receivers
 from smoker_hub.notify.receiver import Notice
 from smoker_hub.notify.webhook import DELIVERY
 from tests.diagnosis.mesh import Cluster, nodes
-from tests.hub.history_hand import Kept, keeping
+from tests.hub.history_hand import RENEWED, Kept, keeping
 from tests.hub.stand_ins import ManualClock, Prober, probers
 from tests.hub.test_hub import become
 
@@ -220,7 +220,7 @@ def test_a_file_of_the_first_version_is_taken_over(tmp_path: Path, records: list
             second.look(2)
             assert second.box.got == ["open"]
             assert second.box.key(0) == first.box.key(0)
-        assert not [line for line in records if "anew" in line]
+        assert not [line for line in records if RENEWED in line]
         with start(tmp_path, found, clock) as third:
             third.look(2)
             assert third.box.got == []
