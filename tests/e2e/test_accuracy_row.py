@@ -98,3 +98,13 @@ def test_a_row_can_wait_for_the_last_hop() -> None:
     assert (right.word, right.seconds) == ("right", 1.0), "asked for the second time"
     missing = outcome([], *[[at(VICTIM)]] * 9, row=row, patience=4.0)
     assert (missing.word, missing.seconds) == (NO_HOP, 1.0)
+
+
+def test_some_rows_do_not_replace_the_table(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--write` with `--row` is refused before anything breaks."""
+    monkeypatch.setattr("sys.argv", ["accuracy", "--row", "pair", "--write"])
+    with pytest.raises(SystemExit):
+        accuracy.arguments()
+    assert "those of --row would replace the whole table" in capsys.readouterr().err

@@ -16,6 +16,7 @@ from loguru import logger
 
 from smoker_diagnosis.gather import Evidence
 from tests.marked import put_inside
+from tests.origin import origin
 
 from . import findings, healthy
 from .faults import KINDS, Fault
@@ -172,7 +173,7 @@ def main() -> int:
     if chosen.look:
         judged(Case.parse(chosen.look), "all", confirm=chosen.confirm)
         return 0
-    table = Table()
+    table, made = Table(), origin("tests.bench.diagnosis", sys.argv[1:], ACCURACY)
     begun = time.perf_counter()
     for size, background, faults, moment in plan(chosen):
         print(f"{size} nodes, background {background:g}, {faults} faults, {moment}", file=sys.stderr, flush=True)
@@ -186,7 +187,8 @@ def main() -> int:
         sizes = [int(size) for size in chosen.sizes if FEW_NODES <= size <= healthy.MOST]
         rows, opened = healthy.table(sizes, healthy.BACKGROUNDS, chosen.hours, chosen.seed)
         text += f"\n\n### Healthy for hours\n\n{markdown(healthy.HEADER, rows)}"
-    print(f"{text}\nThey took {time.perf_counter() - begun:.0f} s.")
+    text += f"\n\nAll of these tables: {made}"
+    print(f"{text}\n\nThey took {time.perf_counter() - begun:.0f} s.")
     if chosen.write:
         put_inside(ACCURACY, BEGIN, END, text)
     return 0 if all(goal.met for goal in table.goals()) and not opened else 1

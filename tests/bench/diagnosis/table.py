@@ -5,10 +5,10 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from smoker_diagnosis.finding import SURE
 from smoker_hub.incidents import CERTAIN
+from tests.goals import Goal, goals_table
 
 from .faults import KINDS
 from .findings import Named
@@ -67,15 +67,6 @@ class Cell:
         return 1000 * statistics.median(self.seconds) if self.seconds else 0.0
 
 
-class Goal(NamedTuple):
-    """A goal and the measured figure."""
-
-    name: str
-    asked: str
-    measured: str
-    met: bool
-
-
 Key = tuple[int, float, int, str]  # nodes, background, faults, moment
 
 
@@ -113,9 +104,7 @@ class Table:
                 "### By confidence: how often a finding that names a place is right",
                 markdown(["confidence", "the hub opens it", "findings", "right"], self._by_confidence()),
                 "### Goals",
-                markdown(
-                    ["goal", "asked", "measured", "met"], ([*g[:3], "yes" if g.met else "NO"] for g in self.goals())
-                ),
+                goals_table(self.goals()),
             ]
         )
 

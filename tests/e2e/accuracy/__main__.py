@@ -9,12 +9,15 @@ import argparse
 import signal
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 
 from smoker_diagnosis.component import ALL
 from smoker_diagnosis.finding import Finding
+from smoker_diagnosis.state import State
 from smoker_diagnosis.text import headline, is_fault
+from tests.e2e.accuracy.goals import goals
 from tests.e2e.accuracy.judge import NO_HOP, Verdict, judge
 from tests.e2e.accuracy.lab import Lab
 from tests.e2e.accuracy.noise import noise
@@ -23,6 +26,8 @@ from tests.e2e.accuracy.results import Outcome, table
 from tests.e2e.accuracy.rows import EVERYWHERE, ROWS, Row
 from tests.e2e.cluster import Namespace, nodes
 from tests.e2e.release import Release
+from tests.goals import goals_table
+from tests.origin import origin
 
 LOOKS = 2  # in a row that must be clean before a row begins
 FOR = 45.0  # seconds to name a fault, and to stay silent where there is none
@@ -98,15 +103,28 @@ def await_health(lab: Lab, patience: float = CLEAN, *, noisy: bool = False) -> b
     return False
 
 
-def title(lab: Lab, share: float) -> str:
+def title(nodes: int, state: State, share: float) -> str:
     """Return what the table measures: the size of the cluster, the prober's pace, the noise."""
-    state = lab.states()[0]
-    pace = f"{len(lab.nodes)} nodes, an interval of {state.interval:g} s, a timeout of {state.timeout:g} s"
+    pace = f"{nodes} nodes, an interval of {state.interval:g} s, a timeout of {state.timeout:g} s"
     return f"{pace}, {100 * share:g} % loss everywhere and single paths that break" if share else pace
 
 
-def main() -> int:
-    """Return 0 if every row is right."""
+def run(lab: Lab, rows: Iterable[Row], share: float, patience: float) -> Iterator[Outcome]:
+    """Break the cluster row by row while every node loses `share` of its packets. Yield the outcomes."""
+    with noise(lab, share) if share else nullcontext():
+        for row in rows:
+            if not await_health(lab, noisy=share > 0):
+                left = [headline(each.finding) for each in lab.open()]
+                print(f"not healthy before {row.name}: {left}", file=sys.stderr)
+            true = replace(row, also=(*row.also, EVERYWHERE)) if share else row
+            outcome = one(true, lab, patience, noisy=share > 0)
+            words = f"{row.name}: {outcome.verdict} {outcome.seconds or 0:.1f} s {outcome.said}"
+            print(words, file=sys.stderr, flush=True)
+            yield outcome
+
+
+def arguments() -> argparse.Namespace:
+    """Return the arguments of the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--release", default="smoker")
     parser.add_argument("--namespace", default="smoker")
@@ -117,31 +135,28 @@ def main() -> int:
         default=0.0,
         help="share of packets that every node loses; a path breaks now and then, too",
     )
-    parser.add_argument("--write", action="store_true", help="put the table into docs/accuracy.md")
+    parser.add_argument("--write", action="store_true", help="put the table and the goals into docs/accuracy.md")
     parser.add_argument(
         "--patience", type=float, default=FOR, help="seconds to name a fault; some rows have a multiple"
     )
     chosen = parser.parse_args()
+    if chosen.write and chosen.row:
+        parser.error("--write needs all rows: those of --row would replace the whole table")
+    return chosen
+
+
+def main() -> int:
+    """Return 0 if every row is right."""
+    chosen, made = arguments(), origin("tests.e2e.accuracy", sys.argv[1:], PAGE)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))  # so that the cluster is healed
     lab = Lab(Release(chosen.release, Namespace(chosen.namespace), "helm"), nodes())
-    outcomes = []
-    with noise(lab, chosen.noise) if chosen.noise else nullcontext():
-        for row in ROWS:
-            if chosen.row not in row.name:
-                continue
-            if not await_health(lab, noisy=chosen.noise > 0):
-                left = [headline(each.finding) for each in lab.open()]
-                print(f"not healthy before {row.name}: {left}", file=sys.stderr)
-            true = replace(row, also=(*row.also, EVERYWHERE)) if chosen.noise else row
-            outcomes.append(one(true, lab, chosen.patience, noisy=chosen.noise > 0))
-            print(
-                f"{row.name}: {outcomes[-1].verdict} {outcomes[-1].seconds or 0:.1f} s {outcomes[-1].said}",
-                file=sys.stderr,
-                flush=True,
-            )
-    print(table(outcomes))
+    state = lab.states()[0]
+    outcomes = list(run(lab, [row for row in ROWS if chosen.row in row.name], chosen.noise, chosen.patience))
+    reached = goals_table(goals(outcomes, state.interval, state.timeout))
+    text = "\n\n".join([table(outcomes), reached, made])
+    print(text)
     if chosen.write:
-        publish(PAGE, title(lab, chosen.noise), table(outcomes))
+        publish(PAGE, title(len(lab.nodes), state, chosen.noise), text)
     return 0 if all(each.word == "right" for each in outcomes) else 1
 
 

@@ -32,7 +32,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
     lines = ["| fault | NIKA | verdict | open after | closed after | what was said |", "|---|---|---|---|---|---|"]
     for each in outcomes:
         said = "<br>".join(each.said) or "nothing"
-        times = " | ".join("" if seconds is None else f"{seconds:.0f} s" for seconds in (each.seconds, each.closed))
+        times = " | ".join("" if time is None else seconds(time) for time in (each.seconds, each.closed))
         lines.append(f"| {each.row.name} | {each.row.nika} | {each.verdict} | {times} | {said} |")
     right = [each for each in outcomes if each.word == "right"]
     counted = {lack: sum(lack in each.lacks for each in right) for lack in LACKS}
@@ -44,12 +44,18 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
 def _spread(what: str, found: Sequence[float | None]) -> str:
     """Return median and percentile of all rows. A row without the event is slower than every other one."""
-    times = sorted(math.inf if each is None else each for each in found)
+    times = [math.inf if each is None else each for each in found]
     if not times:
         return ""
-    median, high = (times[max(0, math.ceil(share * len(times)) - 1)] for share in (0.5, 0.95))  # nearest rank
-    return f"; {what}: median {_seconds(median)}, p95 {_seconds(high)}, longest {_seconds(times[-1])}"
+    median, high, longest = (seconds(nearest_rank(times, share)) for share in (0.5, 0.95, 1.0))
+    return f"; {what}: median {median}, p95 {high}, longest {longest}"
 
 
-def _seconds(time: float) -> str:
+def nearest_rank(times: Sequence[float], share: float) -> float:
+    """Return the percentile of `times` by nearest rank."""
+    return sorted(times)[max(0, math.ceil(share * len(times)) - 1)]
+
+
+def seconds(time: float) -> str:
+    """Return a time in words."""
     return "not in time" if math.isinf(time) else f"{time:.0f} s"
