@@ -9,10 +9,12 @@ import subprocess
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gevent
+import msgspec
 import pytest
 
 from smoker_common.listen import tcp_listener
@@ -336,6 +338,47 @@ def test_watch_prints_what_opens_and_closes(stage: Stage) -> None:
         eventually("its closing is there", lambda: " node-4: " in text().partition("CLOSED ")[2])
         assert text().count("FAULT node-4") == 1
         assert "CLOSED" not in text().partition("FAULT")[0]
+    finally:
+        popen.terminate()
+        popen.wait(PATIENCE)
+
+
+def test_watch_prints_each_opening_and_closing_of_one_fault(stage: Stage) -> None:
+    """The id is the same when a fault comes again; its second opening and closing are printed, too, each once."""
+    clock = stage.hub.clock
+    assert isinstance(clock, ManualClock)
+    popen, text = followed(stage, "watch", "--interval", "1")
+
+    def printed(words: str, count: int) -> bool:
+        return text().count(words) == count
+
+    try:
+        eventually("the sentence is there", lambda: "HEALTHY " in text())
+        for count in (1, 2):
+            clock.instant += 120
+            stage.become("node-4")
+            eventually("the fault is there", partial(printed, "FAULT node-4", count))
+            clock.instant += 120
+            stage.become(looks=4)
+            eventually("its close is there", partial(printed, "CLOSED ", count))
+        calls = len(stage.calls)
+        eventually("two more looks are there", lambda: len(stage.calls) > calls + 2)
+        assert (text().count("FAULT node-4"), text().count("CLOSED ")) == (2, 2)
+    finally:
+        popen.terminate()
+        popen.wait(PATIENCE)
+
+
+def test_watch_prints_a_fault_that_becomes_worse(stage: Stage) -> None:
+    """A warning that becomes a fault is printed again."""
+    stage.become("node-4")
+    (incident,) = stage.hub.incidents.open
+    incident.finding = msgspec.structs.replace(incident.finding, severity="warning")
+    popen, text = followed(stage, "watch", "--interval", "1")
+    try:
+        eventually("the warning is there", lambda: "\nWARNING node-4: " in text())
+        stage.hub.look()
+        eventually("the fault is there", lambda: "\nFAULT node-4: " in text())
     finally:
         popen.terminate()
         popen.wait(PATIENCE)
