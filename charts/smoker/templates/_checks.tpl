@@ -24,14 +24,7 @@
 {{- if and $values.hostNetwork.enabled (not $values.mesh.enabled) -}}
 {{- fail "hostNetwork.enabled: needs mesh.enabled, because without peers a second prober on each node has nothing to compare" -}}
 {{- end -}}
-{{- range $key, $value := dict "interval" "prober.intervalSeconds" "timeout" "prober.timeoutSeconds" -}}
-{{- if hasKey $values.prober.config $key -}}
-{{- fail (printf "prober.config.%s: use %s, which also sets the windows of the alerts" $key $value) -}}
-{{- end -}}
-{{- end -}}
-{{- if dig "service" "ports" "" $values.prober.config -}}
-{{- fail "prober.config.service.ports: use tcpEcho.port, udpEcho.port, udpEcho.stampPort and httpEcho.port, which also set the Service" -}}
-{{- end -}}
+{{- include "smoker.planChecks" . -}}
 {{- $surge := dig "rollingUpdate" "maxSurge" 0 $values.prober.updateStrategy | toString -}}
 {{- if and $values.hostNetwork.enabled (not (has $surge (list "0" "0%"))) -}}
 {{- fail "prober.updateStrategy.rollingUpdate.maxSurge: must be 0 with hostNetwork.enabled, because a node has each port once" -}}
@@ -54,6 +47,25 @@
 {{- end -}}
 {{- if not (regexMatch "^[a-z]" (include "smoker.base" .)) -}}
 {{- fail "fullnameOverride: must be set, because the name of a Service begins with a letter and this release's name does not" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Refuses what `prober.config` says beside the value that other objects follow too, and a name that two targets have. */}}
+{{- define "smoker.planChecks" -}}
+{{- range $key, $value := dict "interval" "prober.intervalSeconds" "timeout" "prober.timeoutSeconds" -}}
+{{- if hasKey $.Values.prober.config $key -}}
+{{- fail (printf "prober.config.%s: use %s, which also sets the windows of the alerts" $key $value) -}}
+{{- end -}}
+{{- end -}}
+{{- if dig "service" "ports" "" .Values.prober.config -}}
+{{- fail "prober.config.service.ports: use tcpEcho.port, udpEcho.port, udpEcho.stampPort and httpEcho.port, which also set the Service" -}}
+{{- end -}}
+{{- $names := list -}}
+{{- range include "smoker.targets" . | fromJsonArray -}}
+{{- if and .name (has .name $names) -}}
+{{- fail (printf "prober.config.targets: two targets have the name %s, here or in prober.targets; each needs a name of its own" .name) -}}
+{{- end -}}
+{{- $names = append $names .name -}}
 {{- end -}}
 {{- end -}}
 

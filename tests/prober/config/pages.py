@@ -3,7 +3,7 @@
 docs/plan.schema.json           the JSON Schema of the file
 docs/configuration.md           the table of its keys
 services/prober/README.md       the table of the variables
-charts/smoker/values.schema.json    `prober.config`, which is merged over the chart's plan
+charts/smoker/values.schema.json    `prober.config`, which is merged over the chart's plan, and the URLs of targets
 charts/smoker/probes.yaml       transports and usual ports, for network policies
 """
 
@@ -19,48 +19,20 @@ from typing import Any
 from smoker_common.settings import Declaration, Kind, declaration, duration_text
 from smoker_prober.config.plan import Plan
 from smoker_prober.config.reader import options
-from smoker_prober.config.target_list import Entry, TargetList, with_options
+from smoker_prober.config.target_list import Entry, with_options
 from smoker_prober.probes import PROBES
 from smoker_prober.probes.base import Probe
 from smoker_prober.probes.options import Url, key_of
 from smoker_prober.process import Process
 from smoker_prober.settings import plan_variables
 from tests.chart.values_table import compact, with_table
+from tests.prober.config import plan_schema
 
 ROOT = Path(__file__).parents[3]
 SCHEMA, PAGE = ROOT / "docs" / "plan.schema.json", ROOT / "docs" / "configuration.md"
 README, VALUES = ROOT / "services" / "prober" / "README.md", ROOT / "charts" / "smoker" / "values.schema.json"
 PORTS = ROOT / "charts" / "smoker" / "probes.yaml"
 BEGIN, END = "<!-- made: begin -->\n", "<!-- made: end -->\n"
-DIALECT = "http://json-schema.org/draft-07/schema#"
-
-
-def schema() -> dict[str, Any]:
-    """Return the JSON Schema of the file."""
-    return {"$schema": DIALECT, "title": "The plan of a Smoker prober", **_group(Plan())}
-
-
-def _group(group: Any) -> dict[str, Any]:
-    properties = {
-        key_of(field.name): _entry(option.kind, option.help, getattr(group, field.name))
-        for field, option in options(group)
-    }
-    return {"type": "object", "additionalProperties": False, "properties": properties}
-
-
-def _entry(kind: Any, help: str, default: Any) -> dict[str, Any]:
-    about = {"description": help}
-    if isinstance(kind, TargetList):
-        return {"type": "array", "items": _target(), **about}
-    return {**(dict(kind.schema) if isinstance(kind, Kind) else _group(default)), **about}
-
-
-def _target() -> dict[str, Any]:
-    entry = _group(Entry())
-    of_probes = {
-        name: {**_group(PROBES[name].options()), "description": f"options of {name}"} for name in with_options()
-    }
-    return {**entry, "properties": entry["properties"] | of_probes}
 
 
 def keys_table() -> str:
@@ -115,9 +87,12 @@ def _variable(declared: Declaration, default: Any) -> str:
 
 
 def with_plan(values: str) -> str:
-    """Return the schema of the chart's values with the definition of the plan replaced."""
+    """Return the schema of the chart's values with the definitions of the plan and of URLs replaced."""
     root = json.loads(values)
-    root["definitions"]["plan"] = {key: value for key, value in schema().items() if key not in ("$schema", "title")}
+    definitions = root["definitions"]
+    definitions["plan"] = plan_schema.plan()
+    definitions["url"]["pattern"] = plan_schema.urls()
+    definitions["url"]["anyOf"][0]["pattern"] = plan_schema.without_host()
     return compact(root) + "\n"
 
 
@@ -161,11 +136,12 @@ def _usual(probe: Probe, scheme: str) -> int | None:
 
 def pages() -> dict[Path, str]:
     """Return each file as it should be."""
+    values = with_plan(VALUES.read_text())
     return {
-        SCHEMA: compact(schema()) + "\n",
+        SCHEMA: compact(plan_schema.schema(values)) + "\n",
         PAGE: with_table(PAGE.read_text(), keys_table(), BEGIN, END),
         README: with_table(README.read_text(), variables_table(), BEGIN, END),
-        VALUES: with_plan(VALUES.read_text()),
+        VALUES: values,
         PORTS: ports(),
     }
 

@@ -15,7 +15,7 @@ from smoker_prober.config.plan import Plan, keys
 from smoker_prober.config.reader import MISTAKES
 from smoker_prober.config.target_list import Entry
 from smoker_prober.probes import PROBES
-from tests.prober.config.pages import schema
+from tests.prober.config import plan_schema
 
 EXAMPLES = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 OTHERS = ["<<", "30s", "-1", "1e3", "tcp", "http", "connect", "https://a/b", "a b", "~", "on", "12:30"]
@@ -99,4 +99,4 @@ def test_aliases_of_a_list(targets: int, types: int) -> None:
 
 def test_the_words_are_those_of_the_schema() -> None:
     """The fuzzer knows every key at the top of the file."""
-    assert schema()["properties"].keys() <= set(WORDS)
+    assert plan_schema.plan()["properties"].keys() <= set(WORDS)

@@ -47,6 +47,9 @@ def _no_url(text: str) -> External:
     raise ValueError(text)
 
 
+URL = Kind(f"one of {externals.forms()}", _url)
+
+
 @dataclass(frozen=True)
 class Entry:
     """The keys of an entry, beside the options of its probe, which stand under the probe's name."""
@@ -61,9 +64,7 @@ class Entry:
         "its name in logs, metrics and findings; default: host:port",
     )
     probe: str = option("", one_of(*PROBES), "the kind of probe; a URL sets it by its scheme")
-    url: External | None = option(
-        None, Kind(f"one of {externals.forms()}", _url), "the target, in place of host and port"
-    )
+    url: External | None = option(None, URL, "the target, in place of host and port")
     host: str = option("", settings.host, "its name or address")
     port: int | None = option(None, settings.port, "its port; many kinds of probes have a default")
     interval: float | None = option(None, INTERVAL, "time between two probes of this target; default: the plan's")

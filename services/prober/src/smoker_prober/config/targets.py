@@ -16,11 +16,11 @@ from smoker_prober.probes import PROBES
 from smoker_prober.probes.options import Url
 
 BY_SCHEME = {scheme: name for name, probe in PROBES.items() for scheme in probe.schemes}
-_SIGNS = r"-\w.~!$&'()*+;=:@%/"  # of a path: RFC 3986, but for the comma
+SIGNS = r"-\w.~!$&'()*+;=:@%/"  # of a path: RFC 3986, but for the comma
 _ENTRY = re.compile(
     r"(?:(?P<name>[a-z0-9](?:[-a-z0-9.]{0,61}[a-z0-9])?)=)?"
     rf"(?P<scheme>{'|'.join(BY_SCHEME)})://(?P<host>\[[^\]]*\]|[^][:/?#@]+)?(?::(?P<port>[0-9]{{1,5}}))?"
-    rf"(?P<path>/[{_SIGNS}]*)?(?:\?(?P<query>[{_SIGNS}?]*))?",  # no fragment: it is not sent
+    rf"(?P<path>/[{SIGNS}]*)?(?:\?(?P<query>[{SIGNS}?]*))?",  # no fragment: it is not sent
     re.ASCII,
 )
 _SHOWN = 60  # characters of a wrong entry
