@@ -144,6 +144,25 @@ def test_a_path_has_a_verdict_of_its_own(stage: Stage) -> None:
     assert stage.calls[-1][-1].endswith("/paths?from=%6e%6f%64%65%2d%31&to=%61%26%62%20%63")
 
 
+@pytest.mark.parametrize(
+    ("letter", "changed"), [("u", {"last": ""}), ("s", {"at": -1000.0})], ids=["no result", "an old result"]
+)
+def test_a_path_without_a_recent_result_has_no_verdict(stage: Stage, letter: str, changed: dict[str, Any]) -> None:
+    """The exit code is 2 where no path fails and one has no recent result, and 1 where another fails."""
+    node_1 = next(each for each in stage.probers if (each.state.node, each.state.network) == ("node-1", "pod"))
+    paths = [msgspec.structs.replace(each, **changed) if each.probe == "tcp" else each for each in node_1.state.paths]
+    node_1.state = msgspec.structs.replace(node_1.state, paths=paths)
+    stage.hub.look()
+    unknown = stage.run("path", "node-1", "node-3", "-o", "json")
+    assert {each["state"] for each in json.loads(unknown.stdout)["paths"]} == {letter, "o"}
+    assert (unknown.returncode, unknown.stderr.count("\n")) == (2, 1)
+    assert "no path from node-1 to node-3 fails, but some have no result yet" in unknown.stderr
+    paths = [msgspec.structs.replace(each, last="timeout") if each.probe == "udp" else each for each in paths]
+    node_1.state = msgspec.structs.replace(node_1.state, paths=paths)
+    stage.hub.look()
+    assert stage.run("path", "node-1", "node-3").returncode == 1
+
+
 def test_junit(stage: Stage) -> None:
     """A suite passes in health, and has a failed case for each finding."""
     well = ET.fromstring(stage.run("status", "-o", "junit").stdout)
