@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from types import MappingProxyType
@@ -146,6 +146,15 @@ class Cell:
             bit = bad & -bad
             yield bit
             bad ^= bit
+
+
+def share_lost(cells: Iterable[Cell]) -> float:
+    """Return the share of the packets on `cells` that were lost, 0 where none was sent."""
+    sent = lost = 0
+    for cell in cells:
+        sent += cell.sent
+        lost += cell.lost
+    return lost / sent if sent else 0.0
 
 
 class Other(NamedTuple):

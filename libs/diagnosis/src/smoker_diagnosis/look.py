@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from smoker_diagnosis.component import ALL
 from smoker_diagnosis.dead import dead_cells
 from smoker_diagnosis.evidence import Cell, Mesh
 from smoker_diagnosis.explain import Blamed
@@ -25,6 +26,15 @@ class Look:
     stray: list[Cell]  # paths without an explanation
     named: set[str] = field(default_factory=set)  # nodes that are named so far
     targets: set[str] = field(default_factory=set)  # further targets that are named so far
+
+    def blames(self, node: str) -> bool:
+        """Return whether a hard fault is named that may keep packets of `node` from its peers."""
+        zone = self.mesh.zones.get(node, "")
+        return any(
+            node in scope.nodes or zone in scope.zones or scope.kind == ALL
+            for each in self.blamed
+            for scope in each.one_of or (each.component.scope,)
+        )
 
 
 def look_at(mesh: Mesh, cluster: str) -> Look:

@@ -32,7 +32,7 @@ from smoker_diagnosis.component import (
     scopes_of,
     wide_scopes_of,
 )
-from smoker_diagnosis.evidence import Cell, Mesh
+from smoker_diagnosis.evidence import Cell, Mesh, share_lost
 from smoker_diagnosis.healing import is_over
 from smoker_diagnosis.mesh_loss import LAYERS, WINDOW, Usual
 from smoker_diagnosis.worth import worth
@@ -261,15 +261,6 @@ def _loses(component: Component, cell: Cell) -> int:
     if component.families and cell.family not in component.families:
         return NO
     return fails(component.layer, cell.plane, local=False, source_in=True, target_in=True)
-
-
-def share_lost(cells: Iterable[Cell]) -> float:
-    """Return the share of the packets on `cells` that were lost, 0 where none was sent."""
-    sent = lost = 0
-    for cell in cells:
-        sent += cell.sent
-        lost += cell.lost
-    return lost / sent if sent else 0.0
 
 
 def rates_of(mesh: Mesh, lossy: Iterable[Lossy]) -> dict[int, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from smoker_diagnosis.component import ALL, NODE, Scope
+from smoker_diagnosis.component import NODE, Scope
 from smoker_diagnosis.evidence import ECHO, HOST
 from smoker_diagnosis.finding import Count, Finding, finding_of
 from smoker_diagnosis.look import Look
@@ -23,18 +23,11 @@ def find(look: Look) -> Iterator[Finding]:
         hung = (node, network) in mesh.hung
         if node in look.named or node in mesh.left or not (reached or hung):
             continue
-        if not hung and any(_concerns(each.component.scope, node, look) for each in look.blamed):
+        if not hung and look.blames(node):
             continue  # the hub may be at the other end of that fault
         count = Count("peers", len(cells) - len(reached), len(cells))
         sure = 0.95 if hung or len(reached) > 1 else 0.8
         yield _finding(look, node, count, (network, "hung" if hung else "silent"), sure)
-
-
-def _concerns(scope: Scope, node: str, look: Look) -> bool:
-    """Return whether a fault of `scope` can keep the prober of `node` from being asked."""
-    if scope.nodes:
-        return node in scope.nodes
-    return scope.kind == ALL or look.mesh.zones.get(node, "") in scope.zones
 
 
 def _finding(look: Look, node: str, count: Count, notes: tuple[str, str], confidence: float) -> Finding:
