@@ -21,8 +21,9 @@ def test_dead_node_beside_a_stray_path(size: int) -> None:
     mesh = Cluster(nodes(size), host=size <= 100, services=False).fail(lambda link: link.touches("node-2"))
     mesh.fail(lambda link: link[:3] == ("node-4", "node-5", "pod"), ["tcp"], rounds=2)
     found = mesh.findings()
-    assert named(found)[0][:3] == ("fault", "node", ("node-2",))
-    assert all(each.scope.nodes in (("node-2",), ("node-4", "node-5")) for each in found if each.kind != "unknown")
+    assert named(found) == [("fault", "node", ("node-2",), "network")]
+    (unknown,) = (each for each in found if each.kind == "unknown")
+    assert [(each.source, each.target, each.probe) for each in unknown.failing] == [("node-4", "node-5", "tcp")]
 
 
 def test_dead_node_without_its_state() -> None:

@@ -196,11 +196,14 @@ Break = Callable[[Cluster, str], Broken]
 
 
 def accuses(finding: Finding, broken: Broken, mesh: Cluster) -> bool:
-    """Return whether one of the finding's places has a node or zone of the fault. A silent prober accuses nobody."""
+    """Return whether one of the finding's places has a node or zone of the fault. A silent prober accuses nobody.
+
+    No fault here breaks everything, so "every node" accuses innocent ones.
+    """
     zones = {mesh.zones[node] for node in broken.nodes}
     places = (finding.scope, *finding.one_of)
     return finding.kind in ("silent", "unknown") or any(
-        broken.nodes & {*place.nodes} or zones & {*place.zones} or place.kind == "all" for place in places
+        broken.nodes & {*place.nodes} or zones & {*place.zones} for place in places
     )
 
 
