@@ -109,6 +109,14 @@ def test_answers_that_are_expected() -> None:
     assert result.error == f"10.9.9.9 is not among the answers for {NAME}: 10.0.0.1,10.0.0.2"
 
 
+@pytest.mark.parametrize("text", ["fd00::1", "FD00:0:0::1", "fd00:0000:0:0:0:0:0:1", "fd00::0.0.0.1"])
+def test_an_expected_address_in_any_form(text: str) -> None:
+    """An IPv6 address is expected in whatever form it is written."""
+    with serving() as (port, _):
+        result = look_up(port, type=("AAAA",), expect=Expect(answers=(text,)))
+    assert result.outcome is Outcome.SUCCESS, result.error
+
+
 def test_an_alias_is_followed() -> None:
     """The answers are those at the end of the aliases, and the TTL is the lowest of all."""
 

@@ -22,7 +22,7 @@ from smoker_prober.probes.certified import Certified, expiry_of
 from smoker_prober.probes.connection import count_retransmits
 from smoker_prober.probes.datagram import Exchange, connected
 from smoker_prober.probes.dns_message import Question, Reply, Unasked
-from smoker_prober.probes.dns_options import PORT, SHOWN, Options, from_url
+from smoker_prober.probes.dns_options import PORT, SHOWN, Options, comparable, from_url
 from smoker_prober.probes.handshake import Security
 from smoker_prober.probes.handshake import connected as connected_stream
 from smoker_prober.probes.stream import receive, send
@@ -169,8 +169,8 @@ class _LookUp:
         answers = [text for each in self._replies.values() for text in each.answers]
         if expect.rcode == "NOERROR" and not answers:
             raise ResolveError(f"{self.name} has no {' or '.join(self.options.type)} record")
-        known = {text.lower().removesuffix(".") for text in answers}
-        missing = [text for text in expect.answers if text.removesuffix(".") not in known]
+        known = {comparable(text) for text in answers}
+        missing = [text for text in expect.answers if comparable(text) not in known]
         if missing:
             raise BadReply(f"{', '.join(missing)} is not among the answers for {self.name}: {_listed(answers)}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
@@ -29,6 +30,14 @@ def _texts(text: str) -> tuple[str, ...]:
     if not all(found) or len(found) > SHOWN or not text.isprintable():
         raise ValueError(text)
     return found
+
+
+def comparable(text: str) -> str:
+    """Return an answer in the one form of its address (RFC 5952) or name: in lower case, without the last dot."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return text.lower().removesuffix(".")
 
 
 NAME = Kind("a name of at most 253 letters, digits, hyphens, underscores and dots", _name)
