@@ -78,15 +78,18 @@ class WebSocketServer(Answered):
         return len(data)
 
 
-def probed(name: str, module: Any, options: Any, sock: Answered) -> None:
-    """Run the probe `name` against `sock`: its result must be of the network, never an error of the prober itself."""
+def probed(name: str, module: Any, options: Any, sock: Answered, connect: str = "connected") -> None:
+    """Run the probe `name` against `sock`: its result must be of the network, never an error of the prober itself.
+
+    `connect` is the function of `module` that connects.
+    """
 
     @contextlib.contextmanager
     def connected(*_: object) -> Iterator[Answered]:
         yield sock
 
     target = Target(name, "127.0.0.1", 1, Path("external", "fuzzed", "other"), options)
-    with mock.patch.object(module, "connected", connected), mock.patch.object(base, "Deadline", Patient):
+    with mock.patch.object(module, connect, connected), mock.patch.object(base, "Deadline", Patient):
         result = base.run(PROBES[name], target, "node", TIMEOUT)
     assert result.outcome is not Outcome.LOCAL_ERROR, result.error
     assert len(result.error) < 2000
@@ -98,11 +101,13 @@ def pieces(data: bytes) -> tuple[bytes, int]:
     return data[1:], data[0] if data else 0
 
 
-def over(name: str, module: Any, options: Any, server: type[Answered] = Answered) -> Callable[[bytes], None]:
+def over(
+    name: str, module: Any, options: Any, server: type[Answered] = Answered, connect: str = "connected"
+) -> Callable[[bytes], None]:
     """Return a function that takes the bytes of a server's answer and runs the probe against it."""
 
     def run(data: bytes) -> None:
         answer, size = pieces(data)
-        probed(name, module, options, server(answer, size))
+        probed(name, module, options, server(answer, size), connect)
 
     return run

@@ -6,12 +6,14 @@ a function and a line in `DECODERS`.
 
 from __future__ import annotations
 
+import itertools
 import json
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import cast
+from unittest import mock
 
 from smoker_common.http import Handler
 from smoker_common.http_request import RequestParser
@@ -25,11 +27,9 @@ from smoker_prober.cluster_dns import pods
 from smoker_prober.config import load, reader
 from smoker_prober.kernel import error_queue
 from smoker_prober.peers import endpoints
-from smoker_prober.probes import certificate, dns_message, grpc, http, http_options, websocket
+from smoker_prober.probes import certificate, dns, dns_message, dns_options, grpc, http, http_options, websocket
 from tests.fuzz import seeds
-from tests.fuzz.answers import WebSocketServer, over
-
-QUESTION = dns_message.Question(seeds.NUMBER, seeds.NAME, "A", b"")
+from tests.fuzz.answers import WebSocketServer, over, pieces
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,22 @@ class Decoder:
 
 
 def dns_answer(data: bytes) -> None:
-    """Read an answer to a query."""
+    """Read an answer to a query. The first byte chooses the type that was asked for."""
+    answer, kind = pieces(data)
+    question = dns_message.Question(seeds.NUMBER, seeds.NAME, dns_message.TYPES[kind % len(dns_message.TYPES)], b"")
     try:
-        dns_message.number_of(data)
-        reply = dns_message.reply(data, QUESTION)
+        dns_message.number_of(answer)
+        reply = dns_message.reply(answer, question)
     except (dns_message.Unasked, BadReply):
         return
     assert len(reply.answers) <= dns_message.MOST
     assert all(len(text) <= dns_message.LONGEST for text in reply.answers)
+
+
+def dns_stream(data: bytes) -> None:
+    """Look up two types over TCP, where each message has its length before it. The queries have known numbers."""
+    with mock.patch("secrets.randbits", side_effect=itertools.count(seeds.NUMBER)):
+        over("dns", dns, STREAM, connect="connected_stream")(data)
 
 
 def grpc_reply(data: bytes) -> None:
@@ -179,9 +187,11 @@ def api_objects(data: bytes) -> None:
 HTTP1 = http_options.Options(version="1.1")
 HTTP2 = http_options.Options(version="2")
 TEXT = websocket.Options(message="text")
+STREAM = dns_options.Options(seeds.NAME, ("A", "AAAA"), "tcp")
 
 DECODERS = {
     "dns": Decoder(dns_answer, seeds.DNS),
+    "dns-stream": Decoder(dns_stream, seeds.DNS_STREAMS),
     "http1": Decoder(over("http", http, HTTP1), seeds.HTTP1),
     "http2": Decoder(over("http", http, HTTP2), seeds.HTTP2),
     "grpc": Decoder(over("grpc", grpc, None), seeds.GRPC),

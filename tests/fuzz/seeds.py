@@ -19,6 +19,7 @@ from smoker_diagnosis.state import encode
 from smoker_echo.stamp_packet import ReflectorPacket, SenderPacket, pack_reflector, pack_sender
 from smoker_prober.bandwidth import wire
 from smoker_prober.kernel import error_queue, timestamping
+from smoker_prober.probes import dns_message
 from tests.diagnosis.mesh import Cluster, nodes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,21 +28,41 @@ CONTROL = struct.Struct("=HHH")  # level, type and length of a control message, 
 WHOLE = b"\0"  # what arrives, arrives at once (`answers.pieces`)
 
 
-def _dns(*records: tuple[str, str], flags: int = 0, kind: str = "A") -> bytes:
-    answer = dns.message.make_response(dns.message.make_query(NAME, kind, id=NUMBER))
+def _dns(*records: tuple[str, str, str], flags: int = 0, kind: str = "A", number: int = NUMBER) -> bytes:
+    """Return an answer with these records: names, types and texts."""
+    answer = dns.message.make_response(dns.message.make_query(NAME, kind, id=number))
     answer.flags |= flags
-    for name, text in records:
-        kind = "CNAME" if text.endswith(".") else "A"
-        answer.answer.append(dns.rrset.from_text(name, 30, "IN", kind, text))
+    for name, type_, text in records:
+        answer.answer.append(dns.rrset.from_text(name, 30, "IN", type_, text))
     return answer.to_wire()
 
 
-DNS = (
-    _dns((NAME, "192.0.2.1")),
-    _dns((NAME, "alias.example."), ("alias.example.", "192.0.2.1")),
-    _dns(flags=dns.flags.TC),
-    _dns((NAME, "192.0.2.1"), kind="AAAA"),
+_RECORDS = {
+    "A": "192.0.2.1",
+    "AAAA": "2001:db8::1",
+    "CNAME": "alias.example.",
+    "MX": "10 mail.example.",
+    "NS": "ns.example.",
+    "PTR": "host.example.",
+    "SOA": "ns.example. admin.example. 1 7200 900 1209600 300",
+    "SRV": "0 5 443 host.example.",
+    "TXT": '"a" "b"',
+}
+_ALIASED = ((NAME, "CNAME", "alias.example."), ("alias.example.", "A", "192.0.2.1"))
+DNS = (  # before each the number of the type that is asked for
+    *(bytes([at]) + _dns((NAME, kind, _RECORDS[kind]), kind=kind) for at, kind in enumerate(dns_message.TYPES)),
+    b"\0" + _dns(*_ALIASED),
+    b"\0" + _dns(flags=dns.flags.TC),
+    b"\0" + _dns((NAME, "A", "192.0.2.1"), kind="AAAA"),
 )
+
+
+def _stream(*messages: bytes) -> bytes:
+    return b"".join(len(each).to_bytes(2) + each for each in messages)
+
+
+_BOTH = _stream(_dns(*_ALIASED), _dns((NAME, "AAAA", "2001:db8::1"), kind="AAAA", number=NUMBER + 1))
+DNS_STREAMS = (WHOLE + _BOTH, b"\1" + _BOTH, WHOLE + _stream(_dns(), b"") + _BOTH, WHOLE + b"\xff\xff")
 
 HTTP1 = (
     WHOLE + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import tracemalloc
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from smoker_prober.probes import base, dns_message
+from smoker_prober.result import Result
 from tests.fuzz.decoders import DECODERS
 
 EXAMPLES = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
@@ -33,6 +36,37 @@ def test_every_seed_is_decoded(name: str) -> None:
     """What the fuzzer begins with is decoded."""
     for seed in DECODERS[name].seeds:
         DECODERS[name].run(seed)
+
+
+def test_answers_of_every_type_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The seeds of `dns` have a record of each type, and its decoder asks for that type."""
+    read: list[tuple[str, tuple[str, ...]]] = []
+    real = dns_message.reply
+
+    def reply(data: bytes, question: dns_message.Question) -> dns_message.Reply:
+        found = real(data, question)
+        read.append((question.kind, found.answers))
+        return found
+
+    monkeypatch.setattr(dns_message, "reply", reply)
+    for seed in DECODERS["dns"].seeds:
+        DECODERS["dns"].run(seed)
+    assert {kind for kind, answers in read if answers} == set(dns_message.TYPES)
+
+
+def test_messages_of_a_stream_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first seed of `dns-stream` answers both queries, so its look-up is a success, whatever the pieces."""
+    ended: list[Result] = []
+    real = base.run
+
+    def run(*given: Any) -> Result:
+        ended.append(real(*given))
+        return ended[-1]
+
+    monkeypatch.setattr(base, "run", run)
+    for seed in DECODERS["dns-stream"].seeds[:2]:
+        DECODERS["dns-stream"].run(seed)
+    assert [each.fields["answers"] for each in ended] == ["192.0.2.1,2001:db8::1"] * 2
 
 
 @pytest.mark.parametrize("name", DECODERS)
