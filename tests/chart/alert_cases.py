@@ -43,6 +43,7 @@ OF_PATHS = (
 OF_PROBERS = (
     "SmokerProberMissing",
     "SmokerProberStarved",
+    "SmokerPlanRefused",
     "SmokerDiscoveryStale",
     "SmokerTooFewPeers",
     "SmokerEchoRestarting",

@@ -1,4 +1,4 @@
-{{/* Does every node have a prober, and are its measurements reliable? */}}
+{{/* Does every node have a prober with the newest plan, and are its measurements reliable? */}}
 {{- define "smoker.proberRules" -}}
 {{- $rules := .Values.metrics.prometheusRule -}}
 {{- $window := include "smoker.longWindow" . -}}
@@ -87,6 +87,26 @@
       {{`A tenth of the rounds on {{ $labels.node }} begins {{ $value | humanizeDuration }} late or later: the prober lacks CPU. Its
       durations include that time, so they say little about the network; round-trip times and outcomes are still right.`}}
     {{- with include "smoker.runbook" (dict "root" . "alert" "SmokerProberStarved") }}
+    {{- . | nindent 4 }}
+    {{- end }}
+{{- end }}
+{{- if $rules.planRefused.enabled }}
+- alert: SmokerPlanRefused
+  expr: |
+    # One alert, because a plan with a mistake is one for every prober: on how many nodes a prober has refused the newest one.
+    count(
+      min by (node) (smoker_config_last_reload_successful{ {{- include "smoker.ofProbers" . }}}) == 0
+    )
+  for: {{ int64 $rules.planRefused.forSeconds }}s
+  labels:
+    {{- include "smoker.alertLabels" (dict "root" . "rule" $rules.planRefused) | nindent 4 }}
+  annotations:
+    summary: >-
+      {{`the newest plan is refused on {{ $value }} nodes`}}
+    description: >-
+      {{`The probers on {{ $value }} nodes refuse the newest plan and go on with the one before. A prober that restarts has no plan and
+      does not start. The log of a prober names each mistake.`}}
+    {{- with include "smoker.runbook" (dict "root" . "alert" "SmokerPlanRefused") }}
     {{- . | nindent 4 }}
     {{- end }}
 {{- end }}
