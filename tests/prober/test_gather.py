@@ -79,6 +79,16 @@ def test_a_complete_healthy_mesh_is_good() -> None:
     assert [each.kind for each in silent.findings] == ["target"]
 
 
+def test_a_certificate_that_expires_does_not_count() -> None:
+    """A warning about a certificate that expires within 14 days is shown and leaves the mesh good, as in the hub."""
+    states = mesh()
+    states[0].paths.append(path("api", "tls", role="external", expires=2e9, expires_in=10 * 86_400.0))
+    found = gathered(*states)
+    assert [(each.kind, each.severity) for each in found.findings] == [("certificate", "warning")]
+    assert found.ok
+    assert "WARNING target api: its certificate expires on " in as_text(found)
+
+
 def test_the_fault_comes_first() -> None:
     """The sentence comes first, then the finding with evidence and next step, then the failing paths."""
     found = gathered(*mesh("b"))

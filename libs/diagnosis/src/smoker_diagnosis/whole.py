@@ -1,4 +1,4 @@
-"""Find what is missing from a complete mesh: probers that do not answer, or do not know all others."""
+"""Judge a mesh as a whole: which findings count, and what is missing: probers that do not answer or know all others."""
 
 from __future__ import annotations
 
@@ -6,10 +6,20 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
 from smoker_diagnosis.evidence import HOST, POD
+from smoker_diagnosis.finding import Finding
 from smoker_diagnosis.state import PEER, SERVICE, State
 
 MESH = (PEER, SERVICE)  # roles of the paths that belong to the mesh; other targets are the user's own
+_OF_USERS = ("target", "certificate")  # kinds of findings about other targets
 _TO_NODES = (HOST, f"{POD}-{HOST}")  # planes that end at a prober on a node's network
+
+
+def counts(finding: Finding) -> bool:
+    """Return whether the mesh is bad because of `finding`: a fault of it, or failures without a common cause.
+
+    Targets and their certificates are no part of the mesh, and information is no fault.
+    """
+    return finding.kind not in _OF_USERS and finding.severity != "info"
 
 
 def missing_of(states: Sequence[State], silent: Collection[tuple[str, str]] = ()) -> Iterator[str]:

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from itertools import islice
 
 from smoker_diagnosis import text
-from smoker_diagnosis.whole import MESH, missing_of
+from smoker_diagnosis.whole import MESH, counts, missing_of
 from smoker_hub import judge
 from smoker_hub.hub import Hub
-from smoker_hub.incidents import Incident
 from smoker_hub.web import now, paths, then
 from smoker_hub.web.router import Values
 from smoker_hub.web.sources import Sources
@@ -25,7 +24,7 @@ def answer(sources: Sources, _values: Values) -> Check:
     of_mesh = [each for each in paths.all_of(moment.collected) if each[1].role in MESH]
     failing = [each for each in of_mesh if judge.fails(each[1])]
     waiting = [each for each in of_mesh if each[1].last in judge.NO_RESULT]
-    counted = [each for each in hub.incidents.open if counts(each)]
+    counted = [each for each in hub.incidents.open if counts(each.finding)]
     missing = list(islice(_missing(hub), LISTED))
     listed, left_out = paths.listed(moment, [*failing, *waiting], LISTED)
     looked = summary.state not in ("blind", "starting")
@@ -48,15 +47,6 @@ def answer(sources: Sources, _values: Values) -> Check:
         failing=listed,
         left_out=left_out,
     )
-
-
-def counts(incident: Incident) -> bool:
-    """Return whether the verdict is bad because of `incident`: a fault of the mesh, or failures without a common cause.
-
-    Targets and their certificates are no part of the mesh.
-    """
-    finding = incident.finding
-    return finding.kind not in ("target", "certificate") and (finding.kind == "unknown" or text.is_fault(finding))
 
 
 def _missing(hub: Hub) -> Iterator[str]:

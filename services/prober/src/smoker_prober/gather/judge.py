@@ -9,7 +9,7 @@ from functools import cached_property
 from smoker_diagnosis.diagnose import diagnose
 from smoker_diagnosis.finding import Finding
 from smoker_diagnosis.state import PathState, State
-from smoker_diagnosis.whole import MESH
+from smoker_diagnosis.whole import MESH, counts
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,5 @@ class Gathered:
     @property
     def ok(self) -> bool:
         """Whether nothing fails, nothing is missing, and no finding counts."""
-        # Other targets are the user's own, and unsteady paths are about the past: both are shown and never count.
-        counts = [each for each in self.findings if each.kind not in {*self.tolerated, "target", "unsteady"}]
-        return not (self.missing or self.failing or self.waiting or counts)
+        counted = [each for each in self.findings if counts(each) and each.kind not in self.tolerated]
+        return not (self.missing or self.failing or self.waiting or counted)
