@@ -1,4 +1,4 @@
-"""The samples of docs/hub.md, docs/troubleshooting.md and docs/mesh.md match the program's output."""
+"""The samples in docs/hub.md, troubleshooting.md and mesh.md match the output, and the list of text forms the routes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from smoker_diagnosis import text
+from smoker_hub.web.routes import ROUTES
 from tests.diagnosis.mesh import Cluster, nodes
 from tests.diagnosis.test_traces import trace
 from tests.hub.stand_ins import ManualClock, hub_of, probers
@@ -57,3 +58,13 @@ def test_the_samples_in_the_documents_match_the_output(records: list[str]) -> No
     assert printed == [line for line in records if "HEALTHY" not in line]
     assert sample("troubleshooting.md", f"FAULT {DEAD}: ") == sample("hub.md", f"FAULT {DEAD}: ")
     assert [line.removeprefix("    ") for line in sample("mesh.md", f"    FAULT {DEAD}: ")] == opened
+
+
+def test_the_forms_in_text_are_listed() -> None:
+    """docs/hub.md names each route that has a text form, in the order of the routes."""
+    with_text = [
+        route.path.removeprefix("/api/v1/").replace("{id}", "ID") for route in ROUTES if route.text is not None
+    ]
+    listed = re.search(r"text with `\?format=text` or `Accept: text/plain` \(([^)]*)\)", (DOCS / "hub.md").read_text())
+    assert listed is not None
+    assert listed[1].split(", ") == with_text

@@ -1,8 +1,8 @@
 """Stand-in probers in a process of their own: `python -m tests.hub_page.stage COUNT` prints PEERS for a hub and obeys.
 
 `python -m tests.hub_page.stage COUNT plain` has no hostile name.
-A line on stdin changes what they say: `break NODE`, `lose NODE`, `cut NODE NODE`, `apart ZONE`, `old NODE`, `heal`.
-Each is answered with `done`. The end of stdin ends it.
+A line on stdin changes what they say: `break NODE`, `lose NODE [PACKETS]`, `cut NODE NODE`, `apart ZONE`, `old NODE`,
+`heal`. Each is answered with `done`. The end of stdin ends it.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Stage:
         cluster = self.cluster
         actions: dict[str, Callable[[], object]] = {
             "break": lambda: cluster.fail(lambda link: link.touches(*about)),
-            "lose": lambda: cluster.lose(lambda link: link.touches(*about) and link.plane == "pod", 7),
+            "lose": lambda: self._lose(*about),
             "cut": lambda: cluster.fail(lambda link: link.between(about[0], about[1])),
             "apart": lambda: cluster.fail(
                 lambda link: (self.zones[link.source] == about[0]) != (self.zones[link.target] == about[0])
@@ -77,6 +77,10 @@ class Stage:
             "heal": self._heal,
         }
         actions[verb]()
+
+    def _lose(self, node: str, packets: str = "7") -> None:
+        """Make a node lose so many of 30 packets."""
+        self.cluster.lose(lambda link: link.touches(node) and link.plane == "pod", int(packets))
 
     def _age(self, node: str) -> None:
         """Make the last results of a node's prober ten minutes old."""

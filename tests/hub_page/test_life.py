@@ -32,6 +32,19 @@ def test_a_finding_opens_and_closes_without_a_reload(tab: Tab, healthy: Simulate
     assert tab.page.evaluate("window.same")
 
 
+def test_a_finding_that_becomes_worse_is_announced(tab: Tab, healthy: SimulatedHub) -> None:
+    """A loss that grows from a warning to a critical fault is announced once more, and is no new finding."""
+    tab.page.goto(healthy.address)
+    tab.page.wait_for_selector(f"{SENTENCE}.healthy")
+    healthy.command("lose node-3 1")
+    tab.page.wait_for_selector("article.warning:has-text('node-3')")
+    tab.page.wait_for_selector("#announcer:has-text('New finding. node-3')", state="attached")
+    healthy.command("lose node-3 7")
+    tab.page.wait_for_selector("article.critical:has-text('node-3')")
+    tab.page.wait_for_selector("#announcer:has-text('Worse, critical. node-3')", state="attached")
+    assert "New finding" not in tab.page.text_content("#announcer")
+
+
 def test_without_a_stream_the_page_polls(tab: Tab, healthy: SimulatedHub) -> None:
     """Without the stream the page reads every few seconds, says so, and still shows a finding."""
     tab.expected = ("ERR_FAILED",)

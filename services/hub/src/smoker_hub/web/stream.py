@@ -1,6 +1,6 @@
 """The stream of server-sent events, for pages and `kubectl smoker watch`.
 
-a look ─▶ summary, changed cells; a finding that opened or closed ─▶ one event ─▶ the queue of each client
+a look ─▶ summary, changed cells; a finding that opened, became worse or closed ─▶ one event ─▶ the queue of each client
 
 The numbers of clients, of events that wait for a client, and of events that are kept for reconnecting clients are
 bounded. A client that stops reading is disconnected: its queue overflows, or a write takes too long.
@@ -57,7 +57,7 @@ class Stream:
         return len(self._clients)
 
     def tell(self, change: incidents.Change) -> None:
-        """Send a finding that opened or closed."""
+        """Send a finding that opened, became worse or closed."""
         self._send("finding", Notification(change.kind, now.view(self._hub, change.incident)))
 
     def look(self, changes: Sequence[PathsChange]) -> None:

@@ -79,7 +79,7 @@ class Node(msgspec.Struct, frozen=True):
 
 
 class Notification(msgspec.Struct, frozen=True):
-    """A finding that opened or closed."""
+    """A finding that opened, became worse (`escalate`) or closed."""
 
     event: Literal["open", "escalate", "close"]
     finding: View

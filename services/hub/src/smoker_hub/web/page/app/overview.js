@@ -5,7 +5,7 @@ import { useResource } from "./load.js";
 import { Matrix } from "./matrix.js";
 import { Waiting } from "./parts.js";
 import { at } from "./route.js";
-import { capital, counted, shown } from "./words.js";
+import { capital, counted, GRAVITY, shown } from "./words.js";
 import { Zones } from "./zones.js";
 
 /** @typedef {import("./types.js").Finding} Finding */
@@ -13,7 +13,6 @@ import { Zones } from "./zones.js";
 /** @typedef {import("./types.js").Summary} Summary */
 
 const FULL = 4; // findings that are shown in full
-const GRAVITY = ["critical", "warning", "info"];
 
 export function Overview() {
   const summary = /** @type {import("./load.js").Resource<Summary>} */ (useResource("summary"));

@@ -1,5 +1,8 @@
 // Write numbers, times and names as people read them.
 
+/** The severities, the gravest first. */
+export const GRAVITY = ["critical", "warning", "info"];
+
 /**
  * Return seconds in words: `45 s`, `12 min`, `3 h`, `2 d`.
  * @param {number} seconds
