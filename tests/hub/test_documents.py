@@ -1,4 +1,4 @@
-"""The samples in docs/hub.md, troubleshooting.md and mesh.md match the output, and the list of text forms the routes."""
+"""Samples in docs/hub.md, troubleshooting.md and mesh.md match the output, and the list of text forms the routes."""
 
 from __future__ import annotations
 
