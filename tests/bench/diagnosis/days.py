@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from smoker_diagnosis.state import PathState, State
+from smoker_diagnosis.state import RESOLVER, PathState, State
 
-from . import noise, service
+from . import lookups, noise, service
 from .faults import Fault
 from .look import struck
 from .packets import CONFIRMED, WINDOW, Act, Found, path_state, rounds
@@ -50,6 +50,7 @@ class Round:
     place: int  # of its TCP path in the list of the state's paths
     flaps: bool = False
     service: Prober | None = None  # the prober of a round to the echo services
+    dns: bool = False  # whether it is a look-up at a DNS server
 
 
 @dataclass(slots=True)
@@ -67,11 +68,19 @@ class Days:
     """The states of `world` as time passes.
 
     `background`: the share of rounds of a path that fail by chance. `flapping`: the number of paths that fail in four
-    of ten rounds. `aged`: whether the probers have a full history of healthy rounds at the beginning.
+    of ten rounds. `aged`: whether the probers have a full history of healthy rounds at the beginning. `seed`: of the
+    look-ups, so that a world with them has the same failures elsewhere as without.
     """
 
     def __init__(
-        self, world: World, background: float, flapping: int, chance: random.Random, *, aged: bool = False
+        self,
+        world: World,
+        background: float,
+        flapping: int,
+        chance: random.Random,
+        *,
+        aged: bool = False,
+        seed: int = 1,
     ) -> None:
         self._world, self._background, self._chance, self.now = world, background, chance, NOW
         self._faults: list[Fault] = []
@@ -93,7 +102,12 @@ class Days:
             self._plan(NOW - link.ago + INTERVAL, Round(number, link.place, id(link) in flaps))
         for prober, ago in world.service_ago.items():
             place = world.service_place[prober]
-            self._plan(NOW - ago + INTERVAL, Round(world.place[prober], place, service=prober))
+            number = world.place[prober]
+            self._plan(NOW - ago + INTERVAL, Round(number, place, service=prober))
+            for place, path in enumerate(world.states[number].paths):
+                if path.role == RESOLVER:
+                    self._plan(NOW - ago + INTERVAL, Round(number, place, dns=True))
+        self._of_dns = random.Random(f"look-ups {seed}")
 
     def strike(self, faults: Iterable[Fault], begin: float, end: float) -> None:
         """Let `faults` affect the mesh from the instant `begin`, which is to come, until `end`."""
@@ -134,6 +148,11 @@ class Days:
 
     def _run(self, when: float, each: Round) -> None:
         """Run one round, and plan the next."""
+        if each.dns:
+            self._plan(when + INTERVAL, each)
+            for found in lookups.look_up(self._of_dns, when, self._background, confirm=CONFIRMS):
+                self._ends.setdefault(int(found.ended), []).append((found, each.state, each.place))
+            return
         what, acts = self._by_chance(each), self._acts.get((each.state, each.place), [])
         meets = bool(self._faults) and self._lasts[0] < when + ROUND and when < self._lasts[1]
         if not what and not (meets and (acts or each.service)):

@@ -23,7 +23,7 @@ from smoker_hub.diagnose import Diagnosis
 from smoker_hub.hub import USUAL, Hub
 from smoker_hub.incidents import Change
 
-from . import findings
+from . import findings, lookups
 from .days import Days
 from .table import markdown, numbers
 from .truth import place
@@ -95,7 +95,8 @@ class _Diagnosis(Diagnosis):
 def watch(size: int, number: int, background: float, flapping: int, looks: int, seed: int = 1) -> Seen:
     """Return the hub's findings about the world `number` of `size` nodes in so many regular looks."""
     chance = random.Random(f"{seed} {size} {number} {background} {flapping}")
-    days, clock, seen = Days(make(size, number), background, flapping, chance), SimulatedClock(), Seen()
+    days = Days(lookups.added(make(size, number)), background, flapping, chance, seed=seed)
+    clock, seen = SimulatedClock(), Seen()
     right = {place("pair", (link.source, link.target), ()) for link in days.flapping}
     right |= {place("node", (link.source,), ()) for link in days.flapping if link.local}
     probers, diagnosis = Probers(days), _Diagnosis(clock=clock)

@@ -96,6 +96,7 @@ class Found(NamedTuple):
     replies_lost: int = 0
     passes: int | None = None  # bytes of the largest packet that passed; None: not asked, or no verdict
     confirms: bool = False  # whether it repeats a failed one: it counts in no rate
+    partly: bool = False  # whether one of two queries was answered
 
 
 def losses(drop: Drop, request: Packet) -> dict[str, tuple[float, float]]:
@@ -311,4 +312,5 @@ def path_state(healthy: PathState, results: Sequence[Found], clock: float, *, ro
         rtt_p50=0.001 if ok else 0.0,
         rtt_p99=0.002 if ok else 0.0,
         lost_at=max(lossy) if lost else 0.0,
+        partly=sum(result.partly for result in window),
     )
