@@ -8,6 +8,7 @@ from smoker_diagnosis.component import ALL
 from smoker_diagnosis.dead import dead_cells
 from smoker_diagnosis.evidence import Cell, Mesh
 from smoker_diagnosis.explain import Blamed
+from smoker_diagnosis.flow_loss import find_flow_loss
 from smoker_diagnosis.loss import Lossy, find_loss, rates_of
 from smoker_diagnosis.services import Service, find_services
 from smoker_diagnosis.wide import explained
@@ -40,10 +41,10 @@ class Look:
 def look_at(mesh: Mesh, cluster: str) -> Look:
     """Explain the evidence: first hard faults, then loss, then what is left of the Services."""
     blamed, stray = explained(mesh)
-    lossy: list[Lossy] = []
+    lossy = find_flow_loss(mesh) if mesh.partial else []
     if mesh.losing:
-        lossy = find_loss(mesh, dead_cells(mesh, blamed))
-        if lossy:  # a path that loses packets also fails at times: search again with that rate
-            blamed, stray = explained(mesh, rates_of(mesh, lossy))
+        lossy += find_loss(mesh, {id(cell) for each in lossy for cell in each.cells} | dead_cells(mesh, blamed))
+    if lossy:  # a path that loses packets also fails at times: search again with that rate
+        blamed, stray = explained(mesh, rates_of(mesh, lossy))
     services, following = find_services(mesh, blamed, lossy)
     return Look(cluster, mesh, blamed, lossy, services, following, stray)

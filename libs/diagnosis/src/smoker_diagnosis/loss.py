@@ -73,11 +73,11 @@ class Lossy:
     @property
     def healed(self) -> bool:
         """Return whether the loss is over, and only still in the counts."""
-        return is_over(self.cells)
+        return not any(cell.flows for cell in self.cells) and is_over(self.cells)
 
 
 @dataclass(slots=True)
-class _Scored:
+class Scored:
     component: Component
     score: float
     rate: float
@@ -156,7 +156,7 @@ def _find(
                 break
             some.pop(0)
             continue
-        found.append(_lossy(scored))
+        found.append(lossy_of(scored))
         out.update(id(cell) for cell in found[-1].cells)
         if usual is not None and found[-1].component.scope.kind != ALL:
             usual.leave_out(found[-1].cells)
@@ -173,7 +173,7 @@ class _Search:
     usual: Usual | None
 
 
-def _scored(search: _Search) -> Iterator[_Scored]:
+def _scored(search: _Search) -> Iterator[Scored]:
     """Yield the components that may lose packets, with their gain."""
     mesh, out, priors, background = search.mesh, search.out, search.priors, search.background
     best = 0.0
@@ -193,20 +193,20 @@ def _scored(search: _Search) -> Iterator[_Scored]:
         for layer in LAYERS:
             for only in narrow:
                 component = Component(scope, layer, families=only)
-                members = [cell for cell in cells if _loses(component, cell) == MUST]
+                members = [cell for cell in cells if loses(component, cell) == MUST]
                 rate = share_lost(members)
                 if rate >= LEAST:
                     relative = search.usual if scope.kind != ALL else None
                     usual = min(relative.rate_without(layer, members), rate) if relative else 0.0
                     score = sum(worth(cell, rate, background, usual) for cell in members)
                     # A loss on a path that may cross the overlay, if only in one direction, is evidence for it.
-                    maybe = [cell for cell in cells if cell.lost and _loses(component, cell) == MAY]
+                    maybe = [cell for cell in cells if cell.lost and loses(component, cell) == MAY]
                     if not usual:
                         score += sum(max(worth(cell, rate / 2, background), 0.0) for cell in maybe)
                     members += maybe
                     score -= priors.of(component)
                     best = best if search.usual is not None and scope.kind == ALL else max(best, score)
-                    yield _Scored(component, score, rate, members)
+                    yield Scored(component, score, rate, members)
 
 
 def _bounds(mesh: Mesh, out: Collection[int], background: float, kinds: frozenset[str]) -> dict[Scope, float]:
@@ -237,7 +237,7 @@ def _between(mesh: Mesh, out: Collection[int], background: float) -> Iterable[tu
     return found.values()
 
 
-def _lossy(scored: Sequence[_Scored]) -> Lossy:
+def lossy_of(scored: Sequence[Scored]) -> Lossy:
     """Return the best of `scored` with the alternatives that fit equally well."""
     best = scored[0]
     component = best.component
@@ -257,7 +257,7 @@ def _lossy(scored: Sequence[_Scored]) -> Lossy:
     return Lossy(component, best.rate, best.score, confidence, tuple(layers), one_of, best.cells)
 
 
-def _loses(component: Component, cell: Cell) -> int:
+def loses(component: Component, cell: Cell) -> int:
     if component.families and cell.family not in component.families:
         return NO
     return fails(component.layer, cell.plane, local=False, source_in=True, target_in=True)
@@ -271,7 +271,7 @@ def rates_of(mesh: Mesh, lossy: Iterable[Lossy]) -> dict[int, float]:
     rates: dict[int, float] = {}
     for each in lossy:
         for cell in cells_of(mesh, each.component.scope):
-            how = NO if cell.local else _loses(each.component, cell)
+            how = NO if cell.local else loses(each.component, cell)
             if how == MUST or (how == MAY and cell.lost):
                 rates[id(cell)] = max(min(DILUTED * each.rate, MOST_RATE), rates.get(id(cell), 0.0))
     return rates

@@ -134,8 +134,8 @@ class Hub(BaseWork):
             words.log_change(change, self.cluster)
             for tell in self._tells:
                 tell(change)
-        for incident in self.incidents.newly_traced():
-            words.log_last_hops(incident, self.cluster)
+        for incident, kinds in self.incidents.with_late_evidence():
+            words.log_late_evidence(incident, kinds, self.cluster)
         if not failing.keys() <= self._failing.keys():
             self._failed = now
         self._failing = failing

@@ -23,11 +23,12 @@ import msgspec
 from smoker_diagnosis import text
 from smoker_diagnosis.component import INTO, NODE, OUT_OF
 from smoker_diagnosis.finding import Finding, is_sure
-from smoker_hub.remains import COUNTED, is_part_of, leaves_paths, left_for, may_follow, remains_of
+from smoker_hub.remains import COUNTED, is_part_of, leaves_paths, left_for, may_follow, remains_of, shows_flows
 
 Phase = Literal["suspected", "open", "clearing", "closed"]
 Word = Literal["open", "escalate", "close"]
 
+LATE = ("flows", "last_hops")  # evidence of checks and traces that follow a failure: it may come after the name
 CERTAIN = 0.97  # confidence from which a finding opens at once: chance comes near now and then, and does not last
 BY_LIKELIHOOD = ("fault", "loss", "mtu", "service", "dns", "flows")  # kinds whose confidence says how likely chance is
 LASTS = 2  # rounds for which paths fail before they are a finding without a sure place
@@ -35,6 +36,11 @@ A_ROUND = 35.0  # assumed seconds from one result of a path to the next
 OPENS, CLOSES = 2, 3  # looks in a row with it, and without it
 GRAVITY = {"info": 0, "warning": 1, "critical": 2}
 MOST_CLOSED = 200  # closed incidents that are kept
+
+
+def late_evidence(finding: Finding) -> set[str]:
+    """Return the kinds of late evidence that the finding has."""
+    return {kind for kind in LATE if getattr(finding, kind)}
 
 
 @dataclass(slots=True)
@@ -52,7 +58,7 @@ class Incident:
     opened_date: float | None = None  # of one that a hub before this one opened: the date stays what it was
     resumed: bool = False  # whether it was open before the hub started, and no look has had it since
     part_of: str = ""  # why a larger finding closed it, in words
-    traced: bool = False  # whether its last hops were part of what the hub said of it
+    told: set[str] = field(default_factory=set)  # kinds of late evidence that the hub has logged
     _looks: int = field(default=0, repr=False)  # looks in a row that had it
     _first: float = field(default=0.0, repr=False)  # instant of the first of these
     _seen: int = field(default=0, repr=False)  # of these, the last ones in a row that were sure of it
@@ -78,7 +84,7 @@ class Incident:
         """
         before = self.finding
         if before.kind != finding.kind:
-            return False
+            return self.opened is not None and shows_flows(before, finding)
         if before.layer != finding.layer:
             return before.scope == finding.scope and not finding.one_of and finding.layer in before.layers
         if not finding.one_of:
@@ -171,7 +177,7 @@ class Incidents:
     def resume(self, incidents: Iterable[Incident], lapsed: Iterable[Incident] = ()) -> None:
         """Take over what was open when the hub stopped. The next look closes those of `lapsed`, which have an end."""
         for each in incidents:
-            each.traced = bool(each.finding.last_hops)
+            each.told = late_evidence(each.finding)
             self._live[each.id] = each
         self._lapsed += lapsed
 
@@ -209,7 +215,7 @@ class Incidents:
             repeated, follows = early and not news, may_follow(finding, (*named, *(each.finding for each in self.open)))
             word = incident.see(finding, now, a_round, beside=beside, repeated=repeated, follows=follows)
             if word is not None:
-                incident.traced = bool(finding.last_hops)
+                incident.told = late_evidence(finding)
                 changes.append(Change(word, incident))
         open_now = [each.finding for each in self.open if each.id in seen]
         for incident in [each for key, each in self._live.items() if key not in seen]:
@@ -266,12 +272,13 @@ class Incidents:
         """The incidents that are open or clearing, the oldest first."""
         return [each for each in self._live.values() if each.phase in ("open", "clearing")]
 
-    def newly_traced(self) -> list[Incident]:
-        """Return the open incidents of which a trace has found the last hop since they opened, each only once."""
-        found = [each for each in self.open if each.finding.last_hops and not each.traced]
-        for incident in found:
-            incident.traced = True
-        return found
+    def with_late_evidence(self) -> Iterator[tuple[Incident, set[str]]]:
+        """Yield the open incidents that have evidence of another kind than when they opened, each kind only once."""
+        for incident in self.open:
+            news = late_evidence(incident.finding) - incident.told
+            if news:
+                incident.told |= news
+                yield incident, news
 
     @property
     def suspected(self) -> list[Incident]:

@@ -49,6 +49,16 @@ def is_part_of(small: Finding, whole: Finding) -> bool:
     return bool(small.failing) and _is_within(small, whole) and planes.issuperset(each.plane for each in small.failing)
 
 
+def shows_flows(before: Finding, now: Finding) -> bool:
+    """Return whether `now` shows that only some flows of the place of `before` fail: that is still the same fault.
+
+    Until the flows are checked, or when many probes have hit the broken ones, the whole place seems to fail.
+    """
+    kinds = {before.kind, now.kind}
+    same_place = set(before.scope.nodes) == set(now.scope.nodes) != set()
+    return kinds <= {"fault", "loss", "flows"} and same_place and not now.one_of and bool(before.flows or now.flows)
+
+
 def left_for(before: Finding, now: Finding) -> int:
     """Return the number of rounds for which `before` may leave `now`."""
     return COUNTED if before.kind == now.kind == "loss" else 1

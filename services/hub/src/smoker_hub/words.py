@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from loguru import logger
@@ -38,11 +39,11 @@ def log_change(change: Change, cluster: str) -> None:
         _say("INFO", line, {})
 
 
-def log_last_hops(incident: Incident, cluster: str) -> None:
-    """Log where the traces of an open finding end: they come some seconds after it opened."""
+def log_late_evidence(incident: Incident, kinds: Collection[str], cluster: str) -> None:
+    """Log what checks of flows or traces have found of an open finding: they come some seconds after it opened."""
     finding = incident.finding
     about = {"id": finding.id} | ({"cluster": cluster} if cluster else {})
-    for each in text.last_hops(finding):
+    for each in text.late_evidence(finding, kinds):
         _say("INFO", f"EVIDENCE {text.place(finding)}: {each}", about)
 
 

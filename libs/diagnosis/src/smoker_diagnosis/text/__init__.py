@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from smoker_diagnosis.finding import Finding, is_sure
-from smoker_diagnosis.text.evidence import evidence, last_hops
+from smoker_diagnosis.text.evidence import evidence, late_evidence
 from smoker_diagnosis.text.next_steps import next_steps
 from smoker_diagnosis.text.place import part_of, place, scope_name
 from smoker_diagnosis.text.what import layer, what
@@ -22,7 +22,7 @@ __all__ = [
     "evidence",
     "headline",
     "is_fault",
-    "last_hops",
+    "late_evidence",
     "layer",
     "lines",
     "next_steps",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from smoker_diagnosis.component import INTO, NODE, OUT_OF
 from smoker_diagnosis.finding import LONGEST_CAUSE, Count, Finding, Seen
@@ -47,7 +47,7 @@ def evidence(finding: Finding) -> Iterator[str]:
     if finding.offender:
         yield f"{finding.offender} sends the ICMP error"
     yield from _flows(finding)
-    yield from last_hops(finding)
+    yield from _last_hops(finding)
     yield from finding.notes
     if finding.kind in ("unknown", "unsteady"):
         yield from (_path(each) for each in finding.failing[:SHOWN])
@@ -79,7 +79,7 @@ def _target(finding: Finding) -> Iterator[str]:
         yield f"{probe} on {paths(cause.paths)}: {cause.error}"
     if finding.outcomes and ANSWERED.issuperset(finding.outcomes):
         yield "the target, or a proxy in front of it, answers: the network carries packets there and back"
-    yield from last_hops(finding)
+    yield from _last_hops(finding)
 
 
 def _main(finding: Finding) -> Iterator[str]:
@@ -134,7 +134,15 @@ def _flows(finding: Finding) -> Iterator[str]:
     yield f"{where}, the others work: one member of an ECMP group or a bond, or connection tracking{others}"
 
 
-def last_hops(finding: Finding) -> Iterator[str]:
+def late_evidence(finding: Finding, kinds: Collection[str]) -> Iterator[str]:
+    """Yield what the checks of flows and the traces have found, for each of these `kinds`: "flows", "last_hops"."""
+    if "flows" in kinds:
+        yield from _flows(finding)
+    if "last_hops" in kinds:
+        yield from _last_hops(finding)
+
+
+def _last_hops(finding: Finding) -> Iterator[str]:
     """Yield where the traces of the failing paths end."""
     yield from map(_last_hop, finding.last_hops)
 

@@ -1,0 +1,123 @@
+"""Find the node whose flows to several peers fail: one member of an ECMP group or of a bond is broken there.
+
+Each probe and each train has a source port of its own, and so loses every packet or none. Such losses are not
+independent, as those that loss.py counts are: on a few paths they look like a broken pair, or a dead node. Here every
+result since the first check of flows that found some counts once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from smoker_diagnosis.component import MAY, MUST, NODE, PAIR, Component, Priors, Scope, cells_of, scopes_of
+from smoker_diagnosis.evidence import ECHO, UDP, Cell, Mesh
+from smoker_diagnosis.loss import GAIN, Lossy, Scored, loses, lossy_of
+from smoker_diagnosis.mesh_loss import LAYERS
+
+BY_CHANCE = 0.01  # share of the results that fail without a cause
+CHECK = 13.8  # evidence of a check: the logarithm of one in a million (flows.CHANCE)
+LEAST_A_PATH = -3.5  # what a path without failures can say against a place: flows differ from pair to pair
+MOST_UNCHECKED = 2.0  # what one whose flows a check has not found to fail can say for it: it may fail by chance
+SLACK = 1.0  # seconds: the probes of a round do not begin together
+DEAD = 2  # failures in a row of every probe: such a path fails whole, whatever a check has found before
+
+
+def find_flow_loss(mesh: Mesh) -> list[Lossy]:
+    """Return the nodes and pairs whose flows fail, or one of several places where that is not known yet.
+
+    A pair on which nothing but the check fails is left to the rule of failing flows, which blames neither end.
+    """
+    found: list[Lossy] = []
+    out: set[int] = set()  # identities of the paths that are explained
+    partial = [cell for cell in mesh.partial if not cell.local and not _dead(cell)]
+    while partial:
+        scored = sorted(_scored(mesh, partial, out), key=lambda each: (-each.score, each.component))
+        if not scored or scored[0].score < GAIN:
+            break
+        place = lossy_of(_doubted(scored))
+        out.update(id(cell) for cell in place.cells)
+        partial = [cell for cell in partial if id(cell) not in out]
+        if place.component.scope.kind == NODE or place.one_of or any(cell.lost or cell.bad for cell in place.cells):
+            found.append(place)
+    return found
+
+
+def _doubted(scored: Sequence[Scored]) -> list[Scored]:
+    """Return `scored` with a node as the best only as far as it explains more than the pairs that have failing flows.
+
+    The broken member can be between racks: then some pairs of the node fail, and the others work.
+    """
+    best, *others = scored
+    if best.component.scope.kind != NODE:
+        return list(scored)
+    node = best.component.scope.nodes[0]
+    pairs = {each.component.scope: each for each in reversed(others) if each.component.scope.kind == PAIR}
+    touching = [each for scope, each in pairs.items() if node in scope.nodes and each.score > 0]
+    together = sum(each.score for each in touching)
+    most = max(touching, key=lambda each: each.score, default=best)
+    as_good = Scored(most.component, together, most.rate, most.cells)
+    return sorted([best, as_good, *others], key=lambda each: (-each.score, each.component)) if touching else list(scored)
+
+
+def _scored(mesh: Mesh, partial: Sequence[Cell], out: Collection[int]) -> Iterator[Scored]:
+    priors = Priors(mesh)
+    seconds = SLACK + max(cell.now.instant - cell.flows.at for cell in partial if cell.flows is not None)
+    scopes = {scope for cell in partial for scope in scopes_of(cell) if scope.kind in (NODE, PAIR)}
+    for scope in sorted(scopes):
+        cells = [cell for cell in cells_of(mesh, scope) if cell.known & ECHO and not cell.local and id(cell) not in out]
+        for layer in LAYERS:
+            component = Component(scope, layer)
+            members = [cell for cell in cells if _belongs(component, cell)]
+            share = _share(members)
+            if share:
+                score = sum(_worth(cell, share, seconds) for cell in members) - priors.of(component)
+                yield Scored(component, score, share, members)
+
+
+def _belongs(component: Component, cell: Cell) -> bool:
+    how = loses(component, cell)
+    return how == MUST or (how == MAY and (cell.flows is not None or cell.bad > 0))
+
+
+def _share(cells: Iterable[Cell]) -> float:
+    """Return the share of the flows of `cells` that fail, by the checks."""
+    checks = [cell.flows for cell in cells if cell.flows is not None]
+    tried = sum(check.tried for check in checks)
+    return sum(check.failing for check in checks) / tried if tried else 0.0
+
+
+def _worth(cell: Cell, share: float, seconds: float) -> float:
+    """Return how much likelier the results of the last `seconds` are if this share of the flows fails than by chance."""
+    failed = worked = 0
+    for bit in _bits(cell.known & ECHO):
+        path = cell.now.paths[cell.places[bit]]
+        rounds = _rounds(cell, bit, seconds)
+        misses = min(sum(path.failures.values()), rounds)
+        failed, worked = failed + misses, worked + rounds - misses
+        if bit == UDP and path.sent:  # each train has a source port of its own
+            trains = rounds - misses
+            lost = min(round(trains * path.lost / path.sent), trains)
+            failed, worked = failed + lost, worked + trains - lost
+    of_results = failed * math.log(share / BY_CHANCE) + worked * math.log(1 - share)
+    if cell.flows is None:
+        return max(min(of_results, MOST_UNCHECKED), LEAST_A_PATH)
+    return max(CHECK + of_results, LEAST_A_PATH)
+
+
+def _rounds(cell: Cell, bit: int, seconds: float) -> int:
+    """Return how many of the rounds that are counted began in the last `seconds`."""
+    begun = seconds - cell.age(bit)
+    if begun < 0 or cell.now.interval <= 0:
+        return 0
+    return min(1 + int(begun / cell.now.interval), cell.now.paths[cell.places[bit]].attempts)
+
+
+def _bits(bits: int) -> Iterator[int]:
+    while bits:
+        yield bits & -bits
+        bits &= bits - 1
+
+
+def _dead(cell: Cell) -> bool:
+    return cell.bad & ECHO == ECHO and all(cell.failed[bit].streak >= DEAD for bit in _bits(ECHO))

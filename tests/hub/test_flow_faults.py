@@ -1,0 +1,43 @@
+"""Where some flows always fail, the hub names one place, once, and no other."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.hub.test_first_names import DNS, between, touching
+from tests.hub.timeline import Fault, Lost, Opened, Timeline, looks
+
+FOUR = ("node-1", "node-2", "node-3", "node-4")
+SIX = (*FOUR, "node-5", "node-6")
+SECONDS = 180.0
+
+
+def opened(nodes: tuple[str, ...], lost: Lost, seed: int) -> list[Opened]:
+    """Return what the hub opens within three minutes of a fault of flows, while some rounds fail by chance."""
+    found = looks(Timeline(nodes, (DNS[0],), Fault(flow=lost), seed=seed, background=0.003), SECONDS)
+    return [each for each in found if each.finding.kind != "unsteady"]
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5])
+@pytest.mark.parametrize("seed", [2, 5, 10])
+def test_a_node_is_the_only_place(share: float, seed: int) -> None:
+    """Before the flows are known, the same lost packets make a pair, then a dead node, then another pair likely."""
+    found = opened(FOUR, touching("node-3", share), seed)
+    assert {each.finding.scope.nodes for each in found} == {("node-3",)}
+    assert len(found) <= 2
+
+
+@pytest.mark.parametrize("seed", [8, 16, 18])
+def test_the_nodes_of_a_pair_are_not_named(seed: int) -> None:
+    """A path of one of its nodes that fails by chance does not make that node the place."""
+    found = opened(FOUR, between("node-3", "node-4", 0.3), seed)
+    assert {each.finding.scope.nodes for each in found} == {("node-3", "node-4")}
+
+
+@pytest.mark.parametrize("seed", [0, 3, 9])
+def test_two_pairs_of_a_node_are_not_the_node(seed: int) -> None:
+    """The broken member is between racks: the pairs that fail are named, and not the node that they share."""
+    one, other = between("node-3", "node-4", 0.5), between("node-3", "node-1", 0.5)
+    found = opened(SIX, lambda flow: one(flow) or other(flow), seed)
+    assert found
+    assert {each.finding.scope.nodes for each in found} <= {("node-3", "node-4"), ("node-1", "node-3")}
