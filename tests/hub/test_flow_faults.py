@@ -41,3 +41,13 @@ def test_two_pairs_of_a_node_are_not_the_node(seed: int) -> None:
     found = opened(SIX, lambda flow: one(flow) or other(flow), seed)
     assert found
     assert {each.finding.scope.nodes for each in found} <= {("node-3", "node-4"), ("node-1", "node-3")}
+
+
+@pytest.mark.parametrize("seed", [2, 7])
+def test_flows_that_fail_everywhere_are_one_loss_of_every_node(seed: int) -> None:
+    """A member of the network between all nodes is broken: no node is the place.
+
+    In other time lines the flows of one node are known first, and that node is named for a while.
+    """
+    found = opened((*FOUR, "node-5"), lambda flow: flow.port < 0.2, seed)
+    assert {(each.finding.kind, each.finding.scope.kind) for each in found} == {("loss", "all")}

@@ -8,17 +8,19 @@ result since the first check of flows that found some counts once.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from smoker_diagnosis.component import MAY, MUST, NODE, PAIR, Component, Priors, Scope, cells_of, scopes_of
+from smoker_diagnosis.component import ALL, MAY, MUST, NODE, PAIR, Component, Priors, Scope, cells_of, scopes_of
 from smoker_diagnosis.evidence import ECHO, UDP, Cell, Mesh
-from smoker_diagnosis.loss import GAIN, Lossy, Scored, loses, lossy_of
+from smoker_diagnosis.loss import GAIN, MOST, NEAR, Lossy, Scored, loses, lossy_of
 from smoker_diagnosis.mesh_loss import LAYERS
 
 BY_CHANCE = 0.01  # share of the results that fail without a cause
 CHECK = 13.8  # evidence of a check: the logarithm of one in a million (flows.CHANCE)
 LEAST_A_PATH = -3.5  # what a path without failures can say against a place: flows differ from pair to pair
 MOST_UNCHECKED = 2.0  # what one whose flows a check has not found to fail can say for it: it may fail by chance
+LEAST_SHARE = 0.1  # of all paths, whose flows must fail before everywhere is examined
 SLACK = 1.0  # seconds: the probes of a round do not begin together
 DEAD = 2  # failures in a row of every probe: such a path fails whole, whatever a check has found before
 
@@ -26,21 +28,48 @@ DEAD = 2  # failures in a row of every probe: such a path fails whole, whatever 
 def find_flow_loss(mesh: Mesh) -> list[Lossy]:
     """Return the nodes and pairs whose flows fail, or one of several places where that is not known yet.
 
-    A pair on which nothing but the check fails is left to the rule of failing flows, which blames neither end.
+    A pair on which nothing but the check fails is left to the rule of failing flows, which blames neither end. So are
+    flows that fail at more places than could break at once.
     """
+    partial = [cell for cell in mesh.partial if not cell.local and not _dead(cell)]
+    if not partial:
+        return []
+    places = _places(mesh, partial)
+    everywhere = _everywhere(mesh, partial)
+    together = sum(each.gain for each in places)
+    if everywhere is not None and everywhere.gain > together - NEAR:
+        if everywhere.gain < together + NEAR:
+            everywhere.one_of = (everywhere.component.scope, *(each.component.scope for each in places))
+        return [everywhere]
+    if len(places) == MOST:
+        return []
+    return [
+        each
+        for each in places
+        if each.component.scope.kind == NODE or each.one_of or any(cell.lost or cell.bad for cell in each.cells)
+    ]
+
+
+def _places(mesh: Mesh, partial: Sequence[Cell]) -> list[Lossy]:
+    """Return the nodes and pairs that explain the flows of `partial`, the best one first."""
     found: list[Lossy] = []
     out: set[int] = set()  # identities of the paths that are explained
-    partial = [cell for cell in mesh.partial if not cell.local and not _dead(cell)]
-    while partial:
-        scored = sorted(_scored(mesh, partial, out), key=lambda each: (-each.score, each.component))
+    while partial and len(found) < MOST:
+        scored = sorted(_scored(mesh, partial, out), key=_rank)
         if not scored or scored[0].score < GAIN:
             break
-        place = lossy_of(_doubted(scored))
-        out.update(id(cell) for cell in place.cells)
+        found.append(lossy_of(_doubted(scored)))
+        out.update(id(cell) for cell in found[-1].cells)
         partial = [cell for cell in partial if id(cell) not in out]
-        if place.component.scope.kind == NODE or place.one_of or any(cell.lost or cell.bad for cell in place.cells):
-            found.append(place)
     return found
+
+
+def _everywhere(mesh: Mesh, partial: Sequence[Cell]) -> Lossy | None:
+    """Return the explanation that flows fail everywhere, where enough of the paths show it."""
+    if len(partial) < LEAST_SHARE * mesh.count:
+        return None
+    scored = sorted(_of_scope(mesh, Scope(ALL), _seconds(partial), ()), key=_rank)
+    return lossy_of(scored) if scored else None
 
 
 def _doubted(scored: Sequence[Scored]) -> list[Scored]:
@@ -50,29 +79,43 @@ def _doubted(scored: Sequence[Scored]) -> list[Scored]:
     """
     best, *others = scored
     if best.component.scope.kind != NODE:
-        return list(scored)
+        return [best, *others]
     node = best.component.scope.nodes[0]
     pairs = {each.component.scope: each for each in reversed(others) if each.component.scope.kind == PAIR}
     touching = [each for scope, each in pairs.items() if node in scope.nodes and each.score > 0]
-    together = sum(each.score for each in touching)
-    most = max(touching, key=lambda each: each.score, default=best)
-    as_good = Scored(most.component, together, most.rate, most.cells)
-    return sorted([best, as_good, *others], key=lambda each: (-each.score, each.component)) if touching else list(scored)
+    if not touching:
+        return [best, *others]
+    most = max(touching, key=lambda each: each.score)
+    as_good = Scored(most.component, sum(each.score for each in touching), most.rate, most.cells)
+    return sorted([best, as_good, *others], key=_rank)
+
+
+def _rank(scored: Scored) -> tuple[float, Component]:
+    return -scored.score, scored.component
 
 
 def _scored(mesh: Mesh, partial: Sequence[Cell], out: Collection[int]) -> Iterator[Scored]:
-    priors = Priors(mesh)
-    seconds = SLACK + max(cell.now.instant - cell.flows.at for cell in partial if cell.flows is not None)
-    scopes = {scope for cell in partial for scope in scopes_of(cell) if scope.kind in (NODE, PAIR)}
-    for scope in sorted(scopes):
-        cells = [cell for cell in cells_of(mesh, scope) if cell.known & ECHO and not cell.local and id(cell) not in out]
-        for layer in LAYERS:
-            component = Component(scope, layer)
-            members = [cell for cell in cells if _belongs(component, cell)]
-            share = _share(members)
-            if share:
-                score = sum(_worth(cell, share, seconds) for cell in members) - priors.of(component)
-                yield Scored(component, score, share, members)
+    touched = Counter(scope for cell in partial for scope in scopes_of(cell) if scope.kind in (NODE, PAIR))
+    nodes = [scope.nodes[0] for scope, _ in touched.most_common() if scope.kind == NODE]
+    first = {*nodes[:MOST]}  # with thousands of nodes, only those with most of these paths are examined
+    for scope in sorted(scope for scope in touched if first.intersection(scope.nodes)):
+        yield from _of_scope(mesh, scope, _seconds(partial), out)
+
+
+def _seconds(partial: Iterable[Cell]) -> float:
+    """Return the seconds since the oldest of the checks: for so long the flows have failed at least."""
+    return SLACK + max(cell.now.instant - cell.flows.at for cell in partial if cell.flows is not None)
+
+
+def _of_scope(mesh: Mesh, scope: Scope, seconds: float, out: Collection[int]) -> Iterator[Scored]:
+    cells = [cell for cell in cells_of(mesh, scope) if cell.known & ECHO and not cell.local and id(cell) not in out]
+    for layer in LAYERS:
+        component = Component(scope, layer)
+        members = [cell for cell in cells if _belongs(component, cell)]
+        share = _share(members)
+        if share:
+            score = sum(_worth(cell, share, seconds) for cell in members) - Priors(mesh).of(component)
+            yield Scored(component, score, share, members)
 
 
 def _belongs(component: Component, cell: Cell) -> bool:
@@ -88,7 +131,7 @@ def _share(cells: Iterable[Cell]) -> float:
 
 
 def _worth(cell: Cell, share: float, seconds: float) -> float:
-    """Return how much likelier the results of the last `seconds` are if this share of the flows fails than by chance."""
+    """Return how much likelier the last `seconds` are if this share of the flows fails than by chance (logarithm)."""
     failed = worked = 0
     for bit in _bits(cell.known & ECHO):
         path = cell.now.paths[cell.places[bit]]
