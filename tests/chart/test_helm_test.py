@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from smoker_prober.arguments import parser
+
 from .render import ALL, HOST, NO_HUB, NO_MESH, Helm
 
 #: What a prober needs that stays, answers and has peers; one round does not.
@@ -88,6 +90,16 @@ def test_without_a_hub_the_test_asks_the_probers(helm: Helm) -> None:
     ports = {"adminPort": 9000, "hostNetwork": {"enabled": True, "adminPort": 9001}, **NO_HUB}
     moved = helm.render(ports, release="lungs")
     assert moved.container("test")["args"] == [*once, *wait, "--mesh", "lungs-prober:9000", "--mesh", "lungs-host:9001"]
+
+
+def test_tolerated_findings_reach_the_command(helm: Helm) -> None:
+    """The hub or the probers are asked without the tolerated kinds; without a mesh there is nothing to tolerate."""
+    tolerate = {"test": {"tolerate": ["loss"]}}
+    for values, asks in (({}, ["--hub", "smoker-hub:8083"]), (NO_HUB, ["--mesh", "smoker-prober:9464"])):
+        arguments = helm.render({**values, **tolerate}).container("test")["args"]
+        assert arguments[-4:] == [*asks, "--tolerate", "loss"]
+        assert parser().parse_args(arguments).tolerate == ["loss"]
+    assert "--tolerate" not in helm.render({**NO_MESH, **tolerate}).container("test")["args"]
 
 
 def test_not_on_every_node(helm: Helm) -> None:

@@ -34,6 +34,8 @@ BAD: list[tuple[str, Any]] = [
     ("httpEcho.maxBodyBytes", -1),
     ("httpEcho.maxSpooledBytes", "much"),
     ("httpEcho.tmpSizeLimit", "256 MB"),
+    ("test.tolerate", "loss"),
+    ("test.tolerate", ["dns"]),
     ("prober.intervalSeconds", 0),
     ("prober.intervalSeconds", "30"),
     ("prober.timeoutSeconds", -5),

@@ -125,6 +125,8 @@ def test_before_the_first_look_nothing_is_good() -> None:
     with looking(whole(Cluster(nodes(3)).states()), looks=0) as hub:
         found = check(hub)
         assert (found["ok"], found["sentence"]) == (False, "STARTING no prober is known yet")
+        assert found["missing"] == ["no prober is known yet"]
+        assert check(hub, accept="text/plain") == f"{found['sentence']}\n"
 
 
 def test_a_target_of_the_user_does_not_count() -> None:

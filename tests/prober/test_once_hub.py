@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import gevent
+import msgspec
 import pytest
 
 from smoker_common.fetch import FetchError
@@ -28,6 +29,7 @@ from tests.prober.test_gather import command
 
 HOST = "127.0.0.1"
 GOOD = whole(Cluster(nodes(4)).states())
+LOSSY = whole(Cluster(nodes(4)).lose(lambda link: link.touches("node-2"), 9).states())
 BROKEN = whole(Cluster(nodes(4)).fail(lambda link: link.touches("node-2")).states())
 LONG = 60.0  # seconds that no test waits for
 
@@ -77,6 +79,41 @@ def test_a_fault_ends_the_wait_with_the_next_look() -> None:
     first, second, *_ = found.as_text().splitlines()
     assert (first.startswith("FAULT node-2: "), second.startswith("  evidence: ")) == (True, True)
     assert "FROM    TO      PROBE" in found.as_text()
+
+
+def test_loss_fails_unless_it_is_tolerated() -> None:
+    """Tolerated loss is shown and makes no verdict bad, nor does it end the wait for what is missing."""
+    with a_hub(LOSSY) as (hub, found, clock), serving(hub) as port:
+        assert not ask(HOST, port).ok
+        lenient = ask(HOST, port, tolerated=("loss",))
+        assert (lenient.ok, [each.finding.kind for each in lenient.findings]) == (True, ["loss"])
+        assert "packet loss" in lenient.as_text()
+        found[0].state = msgspec.structs.replace(found[0].state, peers=1)
+        hub.look()
+        assert not ask(HOST, port, tolerated=("loss",)).ok
+        asking = gevent.spawn(ask, HOST, port, LONG, tolerated=("loss",))
+        for _ in range(2):
+            clock.instant += 5.0
+            hub.look()
+            assert not asking.ready()
+        found[0].state = LOSSY[0]
+        hub.look()
+        assert asking.get(timeout=10).ok
+
+
+def test_a_fault_beside_tolerated_loss_counts() -> None:
+    """A finding of another kind fails the verdict."""
+    with a_hub(BROKEN) as (hub, _, _), serving(hub) as port:
+        assert not ask(HOST, port, tolerated=("loss",)).ok
+
+
+def test_a_hub_that_has_not_looked_says_what_is_missing() -> None:
+    """Loss from before the hub's restart is tolerated, and the verdict is bad until a prober is known."""
+    with a_hub(GOOD, looks=0) as (hub, _, _), a_hub(LOSSY) as (before, _, _), serving(hub) as port:
+        hub.incidents.resume(before.incidents.open)
+        found = ask(HOST, port, tolerated=("loss",))
+        assert (found.ok, [each.finding.kind for each in found.findings]) == (False, ["loss"])
+        assert found.missing == ["no prober is known yet"]
 
 
 def test_a_fault_that_heals_meanwhile_is_waited_for() -> None:
@@ -149,7 +186,8 @@ def test_a_malformed_verdict_is_reported(body: bytes) -> None:
 
 def test_several_findings_have_a_line_each() -> None:
     """A single finding is in the sentence already. Missing probers follow, and every failing path."""
-    one = {"headline": "FAULT a", "phase": "open", "last_seen": 1.0, "evidence": ["e"], "next": ["n"]}
+    one: dict[str, Any] = {"headline": "FAULT a", "phase": "open", "last_seen": 1.0, "evidence": ["e"], "next": ["n"]}
+    one["finding"] = {"kind": "fault"}
     two = {**one, "headline": "WARNING \x1bb"}
     path = {"source": "a", "target": "b", "probe": "tcp", "plane": "pod", "family": "", "outcome": ""}
     document = {"ok": False, "at": 1.0, "sentence": "FAULT a, and 1 more finding", "findings": [one, two]}

@@ -92,8 +92,8 @@ def _mistake(chosen: argparse.Namespace) -> str:
     """Return which arguments of `once` do not go together, or an empty string."""
     if chosen.mesh and chosen.hub:
         return "--mesh and --hub do not go together: the hub asks all probers"
-    if chosen.tolerate and not chosen.mesh:
-        return "--tolerate goes with --mesh HOST:PORT"
+    if chosen.tolerate and not (chosen.mesh or chosen.hub):
+        return "--tolerate goes with --mesh HOST:PORT or --hub HOST:PORT"
     if chosen.hub_auth and not chosen.hub:
         return "--hub-auth goes with --hub HOST:PORT"
     if chosen.wait is not None and not (chosen.mesh or chosen.hub):

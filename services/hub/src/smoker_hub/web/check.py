@@ -52,6 +52,8 @@ def answer(sources: Sources, _values: Values) -> Check:
 def _missing(hub: Hub) -> Iterator[str]:
     """Yield what is missing from a whole mesh, each a sentence without its full stop."""
     collected = hub.collected
+    if not collected.asked:
+        yield "no prober is known yet"
     for key in sorted(collected.silent):
         yield f"the prober on {key[0]} ({key[1]}) does not answer the hub: {collected.errors.get(key, 'no answer yet')}"
     yield from missing_of(collected.states, collected.silent.keys())

@@ -29,7 +29,8 @@ def finding(found: View) -> str:
 
 def check(found: Check) -> str:
     """Return the sentence, the findings in full, what is missing, and a table of the failing paths."""
-    lines = [found.sentence, *(line for each in found.findings for line in _lines(each)), *found.missing]
+    lines = [found.sentence, *(line for each in found.findings for line in _lines(each))]
+    lines += [why for why in found.missing if why not in found.sentence]
     if found.failing:
         lines += ["", *_path_table(found.failing)]
     return _text([*lines, *([f"{found.left_out} more paths are left out."] if found.left_out else [])])

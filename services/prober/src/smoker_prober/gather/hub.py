@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,12 @@ PAUSE = 0.5  # seconds between two questions
 HEADER = ("FROM", "TO", "PROBE", "PLANE", "FAMILY", "OUTCOME")
 
 
+class Facts(msgspec.Struct, frozen=True):
+    """A finding as data."""
+
+    kind: str
+
+
 class Finding(msgspec.Struct, frozen=True):
     """What is at fault, in sentences. `last_seen`: the date of the last look that had it, by the hub's clock."""
 
@@ -35,6 +41,7 @@ class Finding(msgspec.Struct, frozen=True):
     last_seen: float
     evidence: list[str]
     next: list[str]
+    finding: Facts
 
 
 class FailingPath(msgspec.Struct, frozen=True):
@@ -59,6 +66,15 @@ class Verdict(msgspec.Struct, frozen=True):
     failing: list[FailingPath]
     left_out: int
 
+    def counted(self, tolerated: Collection[str]) -> list[Finding]:
+        """Return the findings that are of none of the kinds in `tolerated`."""
+        return [each for each in self.findings if each.finding.kind not in tolerated]
+
+    def tolerating(self, tolerated: Collection[str]) -> Verdict:
+        """Return the verdict as it is if findings of the kinds in `tolerated` do not count. They stay in it."""
+        ok = not (self.counted(tolerated) or self.missing or self.failing or self.left_out)
+        return msgspec.structs.replace(self, ok=True) if self.findings and ok else self
+
     def as_object(self) -> dict[str, Any]:
         """Return the verdict for JSON."""
         return dict(msgspec.to_builtins(self))
@@ -82,24 +98,28 @@ class Verdict(msgspec.Struct, frozen=True):
             yield f"… and {self.left_out} more."
 
 
-def ask(host: str, port: int, patience: float = 0.0, folder: str | None = None) -> Verdict:
+def ask(
+    host: str, port: int, patience: float = 0.0, folder: str | None = None, tolerated: Collection[str] = ()
+) -> Verdict:
     """Return the verdict of the hub at `host` and `port`. Raises `FetchError`.
 
     With `patience` ask again until the verdict is good, for that many seconds at most. A fault ends it sooner, if the
     hub still sees it in a look after the first answer. `folder`: where the credentials are, if the hub wants some.
+    `tolerated`: kinds of findings that are shown and do not count.
     """
     until, pause = time.monotonic() + patience, Event()
     first: float | None = None  # the date of the first answer, by the hub's clock
     while True:
         over = time.monotonic() >= until
         try:
-            found = _verdict(host, port, folder)
+            found = _verdict(host, port, folder).tolerating(tolerated)
         except FetchError:
             if over:
                 raise
         else:
             first = found.at if first is None else first
-            lasting = any(each.phase == "open" and each.last_seen > first for each in found.findings)
+            counted = found.counted(tolerated)
+            lasting = any(each.phase == "open" and each.last_seen > first for each in counted)
             if found.ok or lasting or over:
                 return found
         pause.wait(PAUSE)

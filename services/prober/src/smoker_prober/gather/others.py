@@ -38,7 +38,7 @@ def ask(
     if its_hub is not None:
         host, port = its_hub
         try:
-            verdict = hub.ask(host, port, patience, credentials)
+            verdict = hub.ask(host, port, patience, credentials, tolerated)
         except FetchError as failure:
             return Answer(ok=False, mistakes=[str(failure)], what="ask the hub")
         print(verdict.as_text(), end="\n\n", file=out, flush=True)
