@@ -108,6 +108,12 @@ TWICE = "prober.config.targets: two targets have the name a, here or in prober.t
         ({"config": {"interval": "2m"}}, "prober.config.interval: use prober.intervalSeconds"),
         ({"config": {"timeout": 1}}, "prober.config.timeout: use prober.timeoutSeconds"),
         ({"config": {"service": {"ports": {"tcp": 7}}}}, "prober.config.service.ports: use tcpEcho.port"),
+        ({"config": {"service": {"host": "h"}}}, "prober.config.service.host: use prober.serverHost"),
+        ({"config": {"bandwidth": {"enabled": True}}}, "prober.config.bandwidth.enabled: use bandwidth.enabled"),
+        ({"config": {"dns": {"name": "a.b."}}}, "prober.config.dns.name: use dns.name"),
+        ({"config": {"dns": {"replicas": {"namespace": "d"}}}}, "dns.replicas.namespace: use dns.replicas.namespace"),
+        ({"config": {"dns": {"replicas": {"service": "d"}}}}, "dns.replicas.service: use dns.replicas.service"),
+        ({"config": {"apiServer": True}}, "prober.config.apiServer: use prober.probeApiServer"),
         ({"targets": {"a": {"probe": "grpc", "host": "h"}}}, "port"),
         ({"targets": {"a": {"probe": "http"}}}, "host"),
         ({"targets": {"a": {"url": "https://h/", "host": "h"}}}, "a[./]host"),
@@ -128,7 +134,7 @@ TWICE = "prober.config.targets: two targets have the name a, here or in prober.t
 def test_a_mistake_is_refused(helm: Helm, values: dict[str, Any], words: str) -> None:
     """The chart refuses before installation what a prober would refuse in the file.
 
-    It also refuses keys that another value sets.
+    It also refuses keys that another value sets, which other objects follow.
     """
     with pytest.raises(HelmError, match=words):
         helm.render({"prober": values})

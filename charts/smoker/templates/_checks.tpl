@@ -50,15 +50,24 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Refuses what `prober.config` says beside the value that other objects follow too, and a name that two targets have. */}}
+{{/* Refuses a key of `prober.config` that other objects follow too, because these follow its value; and a name that two targets have. */}}
 {{- define "smoker.planChecks" -}}
-{{- range $key, $value := dict "interval" "prober.intervalSeconds" "timeout" "prober.timeoutSeconds" -}}
-{{- if hasKey $.Values.prober.config $key -}}
-{{- fail (printf "prober.config.%s: use %s, which also sets the windows of the alerts" $key $value) -}}
+{{- $config := .Values.prober.config -}}
+{{- range $key, $use := dict
+  "interval" "prober.intervalSeconds, which also sets the windows of the alerts"
+  "timeout" "prober.timeoutSeconds, which also sets the windows of the alerts"
+  "service.host" "prober.serverHost, which also decides whether the alert SmokerTargetGone exists"
+  "service.ports" "tcpEcho.port, udpEcho.port, udpEcho.stampPort and httpEcho.port, which also set the Service"
+  "bandwidth.enabled" "bandwidth.enabled, which also makes the Lease and opens the port"
+  "dns.name" "dns.name, which also makes the Role for the pods of the DNS"
+  "dns.replicas.namespace" "dns.replicas.namespace, which also makes the Role for the pods of the DNS"
+  "dns.replicas.service" "dns.replicas.service, which also makes the Role for the pods of the DNS"
+  "apiServer" "prober.probeApiServer, which also needs mesh.enabled: without a mesh no prober has the API server's CA" -}}
+{{- $group := $config -}}
+{{- range splitList "." $key | initial -}}{{ $group = get $group . | default dict }}{{- end -}}
+{{- if hasKey $group (splitList "." $key | last) -}}
+{{- fail (printf "prober.config.%s: use %s" $key $use) -}}
 {{- end -}}
-{{- end -}}
-{{- if dig "service" "ports" "" .Values.prober.config -}}
-{{- fail "prober.config.service.ports: use tcpEcho.port, udpEcho.port, udpEcho.stampPort and httpEcho.port, which also set the Service" -}}
 {{- end -}}
 {{- $names := list -}}
 {{- range include "smoker.targets" . | fromJsonArray -}}

@@ -60,6 +60,7 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """An environment without the variables that win over the file."""
     for variable in filter(None, (key.variable for key in keys())):
         monkeypatch.delenv(variable, raising=False)
+    monkeypatch.delenv("BANDWIDTH_LEASE", raising=False)
     return monkeypatch
 
 
@@ -93,6 +94,14 @@ def test_each_part_is_shown(part: str, file: Path, capsys: Captured) -> None:
 def test_no_part_is_left_out() -> None:
     """Each top-level key of a plan is a case of the test above, or concerns how results are shown."""
     assert {key.name.partition(".")[0] for key in keys()} == PARTS.keys() | NOT_PROBED
+
+
+def test_bandwidth_needs_a_lease(file: Path, capsys: Captured, no_variables: pytest.MonkeyPatch) -> None:
+    """Without a Lease no prober measures the bandwidth: the output names the variable that is missing."""
+    missing = "    only where BANDWIDTH_LEASE names a Lease, which is unset here (in the chart: bandwidth.enabled)"
+    assert missing in shown(file, "bandwidth: {enabled: true}", capsys)
+    no_variables.setenv("BANDWIDTH_LEASE", "smoker-bandwidth")
+    assert missing not in shown(file, "bandwidth: {enabled: true}", capsys)
 
 
 def test_pods_without_a_name_to_look_up(file: Path, capsys: Captured) -> None:

@@ -26,11 +26,11 @@ def check(file: str, environ: Mapping[str, str]) -> tuple[list[str], list[str]]:
     if loaded.problems:
         return list(loaded.problems), []
     won = [f"environment variables override the file: {', '.join(loaded.winners)}"] if loaded.winners else []
-    return [], [*won, *described(loaded.plan)]
+    return [], [*won, *described(loaded.plan, environ.get("BANDWIDTH_LEASE", "").strip())]
 
 
-def described(plan: Plan) -> Iterator[str]:
-    """Yield lines that say what a prober with this plan probes."""
+def described(plan: Plan, lease: str) -> Iterator[str]:
+    """Yield lines that say what a prober with this plan probes. `lease`: of BANDWIDTH_LEASE, empty: unset."""
     interval, timeout = duration_text(plan.interval), duration_text(plan.timeout)
     yield f"every {interval}, with {timeout} for each probe:"
     ports = plan.service.ports
@@ -51,6 +51,8 @@ def described(plan: Plan) -> Iterator[str]:
     if plan.bandwidth.enabled:
         every = duration_text(plan.bandwidth.every)
         yield f"  bandwidth: one peer every {every}, at most {_limits(plan.bandwidth)} each way"
+        if not lease:
+            yield "    only where BANDWIDTH_LEASE names a Lease, which is unset here (in the chart: bandwidth.enabled)"
     if plan.dns.name:
         replicas = plan.dns.replicas
         pods = f" and each pod of {replicas.namespace}/{replicas.service}" if replicas.service else ""
