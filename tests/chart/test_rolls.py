@@ -124,6 +124,15 @@ def test_a_new_udp_port_rolls_the_probers(any_helm: Helm) -> None:
         assert rolled(any_helm.render(), any_helm.render(nested(key, 28081))) == {"udp-echo", "prober"}
 
 
+def test_log_level_says_what_it_restarts() -> None:
+    """The description of `log.level` names the pods that a change restarts, and the value that restarts none."""
+    (text,) = (row.text for row in ROWS if row.key == "log.level")
+    assert CONCERNS["log.level"] == {*ECHOES, "hub"}
+    assert "A change restarts the echo services and the hub." in text
+    assert CONCERNS["prober.log.level"] == set()
+    assert "without a restart: `prober.log.level`" in text
+
+
 def test_more_replicas_roll_nothing(any_helm: Helm) -> None:
     """One replica and several differ in how a pod ends; two and three do not."""
     for replicas, expected in ((1, {"tcp-echo"}), (2, set()), (3, set())):
