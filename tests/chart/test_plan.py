@@ -12,6 +12,7 @@ from smoker_prober.config.plan import Plan, differences, keys
 
 from .render import ALL, HOST, NO_MESH, Helm, HelmError, merged
 from .schema import SCHEMA, entry, resolved
+from .values_table import CHART
 
 
 def plan_of(helm: Helm, values: dict[str, Any], release: str = "smoker") -> Plan:
@@ -156,12 +157,21 @@ def test_the_volume(helm: Helm) -> None:
 
 
 def test_variables_that_override_the_plan_are_refused(helm: Helm) -> None:
-    """No pod of a prober has a variable that overrides the plan; extraEnv may not set one."""
+    """No pod of a prober has a variable that overrides the plan; extraEnv may not, and names the value to use."""
     planned = {key.variable for key in keys() if key.variable}
     for component in ("prober", "host", "test"):
         assert not {one["name"] for one in helm.render(HOST).container(component)["env"]} & planned
-    for variable in sorted(planned):
-        with pytest.raises(HelmError, match=f"prober.extraEnv: {variable} is set by the chart already"):
+    use = yaml.safe_load((CHART / "probes.yaml").read_text())["variables"]
+    assert use.keys() == planned
+    assert {use["TEST_INTERVAL"], use["TCP_PORT"], use["HTTP_PORT"], use["LOG_LEVEL"], use["DNS_SERVICE"]} == {
+        "prober.intervalSeconds",
+        "tcpEcho.port",
+        "httpEcho.port",
+        "prober.log.level",
+        "dns.replicas.service",
+    }
+    for variable, value in use.items():
+        with pytest.raises(HelmError, match=f"extraEnv: {variable} wins over the plan; use the value {value}"):
             helm.render({"prober": {"extraEnv": [{"name": variable, "value": "1"}]}})
 
 

@@ -355,7 +355,6 @@ def test_extra_environment(helm: Helm, component: str) -> None:
         ("tcpEcho", "TCP_PORT"),
         ("udpEcho", "LOG_LEVEL"),
         ("httpEcho", "LINGER"),
-        ("prober", "TEST_INTERVAL"),
         ("prober", "NODE_NAME"),
         ("prober", "PEER_TCP_PORT"),
     ],

@@ -19,8 +19,8 @@ Server-side apply refuses a list with the same name twice, so extraEnv may not c
 {{- $fieldEnv := .fieldEnv | default dict -}}
 {{- $secretEnv := .secretEnv | default dict -}}
 {{- $log := dict "LOG_FORMAT" $shared.log.format -}}
-{{- $planned := list -}}
-{{- if .plan }}{{ $planned = include "smoker.planVariables" . | fromJsonArray -}}
+{{- $planned := dict -}}
+{{- if .plan }}{{ $planned = (.root.Files.Get "probes.yaml" | fromYaml).variables -}}
 {{- else }}{{ $log = merge $log (dict "LOG_LEVEL" (.values.log.level | default $shared.log.level)) }}{{ end -}}
 {{- $env := merge .env (dict "ADMIN_PORT" $shared.adminPort) $log -}}
 {{- range $name, $value := $env }}
@@ -36,7 +36,10 @@ Server-side apply refuses a list with the same name twice, so extraEnv may not c
   valueFrom: {secretKeyRef: {{ toJson $ref }}}
 {{- end }}
 {{- range .values.extraEnv }}
-{{- if or (has .name $planned) (hasKey $env .name) (hasKey $fieldEnv .name) (hasKey $secretEnv .name) }}
+{{- if hasKey $planned .name }}
+{{- fail (printf "%s.extraEnv: %s wins over the plan; use the value %s" $key .name (get $planned .name)) }}
+{{- end }}
+{{- if or (hasKey $env .name) (hasKey $fieldEnv .name) (hasKey $secretEnv .name) }}
 {{- fail (printf "%s.extraEnv: %s is set by the chart already; the table in README.md says by which value" $key .name) }}
 {{- end }}
 - {{ toYaml . | nindent 2 | trim }}

@@ -3,12 +3,6 @@ The plan: what probers probe, how often and how. It is a ConfigMap that probers 
 restarts a pod. The pods carry no checksum of it.
 */}}
 
-{{/* The variables that would win over the plan. The chart sets none of them. */}}
-{{- define "smoker.planVariables" -}}
-{{- list "SERVER_HOST" "TCP_PORT" "UDP_PORT" "HTTP_PORT" "STAMP_PORT" "PROBES" "UDP_PACKETS" "MTU_INTERVAL" "FLOWS" "KEPT_FLOW" "TRACE" "LATENCY" "TEST_INTERVAL"
-  "TEST_TIMEOUT" "MESH_PEERS" "DNS_NAME" "DNS_SERVICE" "DNS_NAMESPACE" "TARGETS" "LOG_LEVEL" "PROBE_API_SERVER" | toJson -}}
-{{- end -}}
-
 {{/* The targets of `prober.targets` and `prober.config.targets`, as a JSON list of entries. */}}
 {{- define "smoker.targets" -}}
 {{- $targets := list -}}

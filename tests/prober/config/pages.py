@@ -4,7 +4,7 @@ docs/plan.schema.json           the JSON Schema of the file
 docs/configuration.md           the table of its keys
 services/prober/README.md       the table of the variables
 charts/smoker/values.schema.json    `prober.config`, which is merged over the chart's plan, and the URLs of targets
-charts/smoker/probes.yaml       transports and usual ports, for network policies
+charts/smoker/probes.yaml       transports and usual ports, for network policies; the variables that win over the plan
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from smoker_common.settings import Declaration, Kind, declaration, duration_text
-from smoker_prober.config.plan import Plan
+from smoker_prober.config.plan import Plan, keys
 from smoker_prober.config.reader import options
 from smoker_prober.config.target_list import Entry, with_options
 from smoker_prober.probes import PROBES
@@ -25,13 +25,16 @@ from smoker_prober.probes.base import Probe
 from smoker_prober.probes.options import Url, key_of
 from smoker_prober.process import Process
 from smoker_prober.settings import plan_variables
-from tests.chart.values_table import compact, with_table
+from tests.chart.values_table import CHART, compact, rows, with_table
 from tests.prober.config import plan_schema
 
 ROOT = Path(__file__).parents[3]
 SCHEMA, PAGE = ROOT / "docs" / "plan.schema.json", ROOT / "docs" / "configuration.md"
-README, VALUES = ROOT / "services" / "prober" / "README.md", ROOT / "charts" / "smoker" / "values.schema.json"
-PORTS = ROOT / "charts" / "smoker" / "probes.yaml"
+README, VALUES, CHART_FILE = (
+    ROOT / "services" / "prober" / "README.md",
+    CHART / "values.schema.json",
+    CHART / "probes.yaml",
+)
 BEGIN, END = "<!-- made: begin -->\n", "<!-- made: end -->\n"
 
 
@@ -96,10 +99,12 @@ def with_plan(values: str) -> str:
     return compact(root) + "\n"
 
 
-def ports() -> str:
-    """Return the transport and the usual port of each probe and each scheme of a URL, as YAML."""
+def for_chart() -> str:
+    """Return the transport and the usual port of each probe and scheme, and the plan's variables, as YAML."""
     lines = [
-        "# Made from the probes by `python -m tests.prober.config.pages --write`; _networkpolicy.tpl reads it.",
+        "# Made from the prober by `python -m tests.prober.config.pages --write`.",
+        "# _networkpolicy.tpl reads the ports. _env.tpl refuses the variables, because they win over the plan,",
+        "# and names the value to use.",
         "probes:",
     ]
     lines += [_transport(name, probe, probe.default_port, _over_tls(probe)) for name, probe in PROBES.items()]
@@ -108,7 +113,15 @@ def ports() -> str:
         for scheme in probe.schemes:
             port, tls_port = _usual(probe, scheme), _over_tls(probe)
             lines.append(_transport(scheme, probe, port, None if tls_port == port else tls_port, name))
+    lines += ["variables:"]
+    lines += [f"  {variable}: {_value_of(variable)}" for variable in sorted({key.variable for key in keys()} - {""})]
     return "\n".join(lines) + "\n"
+
+
+def _value_of(variable: str) -> str:
+    """Return the chart's value whose comment names a variable: the prober's own, else an echo's."""
+    found = [row.key for row in rows((CHART / "values.yaml").read_text()) if f"(`{variable}`)" in row.text]
+    return min(found, key=lambda key: (not key.startswith("prober."), key.startswith("hub.")))
 
 
 def _transport(name: str, probe: Probe, port: int | None, tls_port: int | None, of: str | None = None) -> str:
@@ -142,7 +155,7 @@ def pages() -> dict[Path, str]:
         PAGE: with_table(PAGE.read_text(), keys_table(), BEGIN, END),
         README: with_table(README.read_text(), variables_table(), BEGIN, END),
         VALUES: values,
-        PORTS: ports(),
+        CHART_FILE: for_chart(),
     }
 
 
