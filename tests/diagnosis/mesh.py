@@ -131,12 +131,12 @@ class Cluster:
                     states[probe] = failed(states[probe], rounds, outcome, 20.0)
         return self
 
-    def lose(self, where: Where, lost: int, *, requests: int = 0, replies: int = 0) -> Cluster:
-        """Make the trains of the paths in `where` lose `lost` of 30 packets."""
+    def lose(self, where: Where, lost: int, *, sent: int = TRAIN, requests: int = 0, replies: int = 0) -> Cluster:
+        """Make the trains of the paths in `where` lose `lost` of 30 packets, or of `sent`."""
         for link, states in self.paths.items():
             if where(link):
                 states["udp"] = msgspec.structs.replace(
-                    states["udp"], lost=lost, requests_lost=requests, replies_lost=replies
+                    states["udp"], sent=sent, lost=lost, requests_lost=requests, replies_lost=replies
                 )
         return self
 

@@ -64,8 +64,54 @@ def test_a_dead_node_explains_it() -> None:
     assert [(each.kind, each.scope.nodes) for each in mesh.findings()] == [("fault", ("node-5",))]
 
 
+def on(mesh: Cluster, *places: str) -> Cluster:
+    """Have the pods of the UDP echo on these nodes, as every prober knows."""
+    for node in mesh.nodes:
+        mesh.change(node, echoes={"udp": list(places)})
+    return mesh
+
+
+def test_a_dead_node_without_the_echo_does_not_explain_it() -> None:
+    """The echo stands elsewhere: neither the flow nor its source has anything to do with that node."""
+    mesh = with_kept(on(Cluster(nodes(6)), "node-3"), "node-2").fail(lambda link: link.touches("node-5"))
+    assert [(each.kind, each.scope.nodes) for each in mesh.findings()] == [
+        ("fault", ("node-5",)),
+        ("conntrack", ("node-2",)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "place", "stale"), [("node-2", "node-3", True), ("node-2", "node-5", False), ("node-5", "node-3", False)]
+)
+def test_a_broken_pair_explains_it_at_its_ends_alone(source: str, place: str, stale: bool) -> None:
+    """A flow from one of both nodes, or to an echo there, may use that path; another one does not."""
+    mesh = with_kept(on(Cluster(nodes(6)), place), source).fail(lambda link: link.between("node-5", "node-6"))
+    assert [each.kind for each in mesh.findings()] == ["fault", *(["conntrack"] if stale else [])]
+
+
+def test_an_echo_that_just_left_the_node_at_fault_explains_it() -> None:
+    """The endpoints lose the pod of a dead node; the flow still goes to it until kube-proxy has followed."""
+    kept = Evidence()
+    diagnose(on(Cluster(nodes(6)), "node-5").states(), evidence=kept)
+    mesh = with_kept(on(Cluster(nodes(6)), "node-3"), "node-2").fail(lambda link: link.touches("node-5"))
+    assert [each.kind for each in diagnose(mesh.states(), evidence=kept)] == ["fault"]
+
+
+def test_little_loss_everywhere_does_not_explain_it() -> None:
+    """Of a hundred packets one is lost: two rounds in a row are not lost by that."""
+    mesh = with_kept(Cluster(nodes(6)), "node-2").lose(lambda link: link.crosses, 1, sent=90)
+    assert [(each.kind, each.scope.nodes) for each in mesh.findings()] == [("loss", ()), ("conntrack", ("node-2",))]
+
+
+@pytest.mark.parametrize(("rounds", "stale"), [(2, False), (4, True)])
+def test_more_loss_everywhere_explains_few_rounds(rounds: int, stale: bool) -> None:
+    """Of ten packets one is lost: that explains two rounds, and not four."""
+    mesh = with_kept(Cluster(nodes(6)), "node-2", rounds=rounds).lose(lambda link: link.crosses, 3)
+    assert any(each.kind == "conntrack" for each in mesh.findings()) == stale
+
+
 def test_loss_explains_it() -> None:
-    """So does loss of packets at any node."""
+    """So does heavy loss at any node, where nobody knows on which the echo stands."""
     mesh = with_kept(Cluster(nodes(10)), "node-2").lose(lambda link: link.touches("node-5"), 12)
     assert [each.kind for each in mesh.findings()] == ["loss"]
 

@@ -70,6 +70,23 @@ def test_services_beside_a_fault_are_not_listed() -> None:
     assert [each.kind for each in mesh.findings()] == ["fault"]
 
 
+@pytest.mark.parametrize(("place", "listed"), [("node-3", True), ("node-2", False)])
+def test_services_beside_a_fault_without_their_pods_are_listed(place: str, listed: bool) -> None:
+    """A node at fault explains a failing Service only if the echo stands there."""
+    mesh = Cluster(nodes(8)).fail(lambda link: link.touches("node-2")).fail_services(["node-5", "node-6"], ["udp"])
+    for node in mesh.nodes:
+        mesh.change(node, echoes={"udp": [place]})
+    assert [each.kind for each in mesh.findings()] == ["fault", *(["unknown"] if listed else [])]
+
+
+@pytest.mark.parametrize(("count", "rounds", "listed"), [(5, 3, True), (20, 3, True), (20, 2, False)])
+def test_a_service_that_keeps_failing_beside_little_loss_is_listed(count: int, rounds: int, listed: bool) -> None:
+    """Of a hundred packets one is lost: of forty paths one fails twice in a row by that, but none three times."""
+    mesh = Cluster(nodes(count)).lose(lambda link: link.crosses, 1, sent=90)
+    found = mesh.fail_services(["node-1"], ["udp"], rounds=rounds).findings()
+    assert [each.kind for each in found] == ["loss", *(["unknown"] if listed else [])]
+
+
 def test_an_unsure_finding_is_not_critical() -> None:
     """A place with a confidence below 90 % is a warning."""
     found = Cluster(nodes(3), host=False).fail(lambda link: link[:2] == ("node-1", "node-2"), rounds=2).findings()

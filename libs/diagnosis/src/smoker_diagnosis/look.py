@@ -30,12 +30,16 @@ class Look:
 
     def blames(self, node: str) -> bool:
         """Return whether a hard fault is named that may keep packets of `node` from its peers."""
+        return any(self._may_concern(each, node) for each in self.blamed)
+
+    def loss_at(self, node: str) -> float:
+        """Return the highest rate of loss that is found at `node`."""
+        return max((each.rate for each in self.lossy if self._may_concern(each, node)), default=0.0)
+
+    def _may_concern(self, found: Blamed | Lossy, node: str) -> bool:
         zone = self.mesh.zones.get(node, "")
-        return any(
-            node in scope.nodes or zone in scope.zones or scope.kind == ALL
-            for each in self.blamed
-            for scope in each.one_of or (each.component.scope,)
-        )
+        scopes = found.one_of or (found.component.scope,)
+        return any(node in scope.nodes or zone in scope.zones or scope.kind == ALL for scope in scopes)
 
 
 def look_at(mesh: Mesh, cluster: str) -> Look:

@@ -2,16 +2,17 @@
 
 The entry translates the flow to a pod that is gone. kube-proxy removes such entries when the endpoints of a Service
 change. One that stays loses every packet of the flow for as long as packets are sent. Loss, or one of several pods that
-does not answer, can look alike: a node is named only where nothing else is found, and where no fresh probe of the
-Service from that node has failed.
+does not answer, can look alike: a node is named only where nothing is found at it or where the pods are, and where no
+fresh probe of the Service from that node has failed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from smoker_diagnosis.behind_services import Explained
 from smoker_diagnosis.component import NODE, Scope
-from smoker_diagnosis.evidence import Cell
+from smoker_diagnosis.evidence import UDP, Cell
 from smoker_diagnosis.finding import SHOWN_FAILING, Count, Finding, Seen, finding_of
 from smoker_diagnosis.look import Look
 
@@ -22,11 +23,9 @@ LASTS = 10.0  # seconds: kube-proxy has removed the entries of pods that are gon
 
 def find(look: Look) -> Iterator[Finding]:
     """Yield one finding for each node, where nothing else explains it."""
-    if look.blamed or look.lossy or look.services or look.named:
-        return
-    of: dict[str, list[Cell]] = {}
+    explained, of = Explained(look), dict[str, list[Cell]]()
     for cell in look.mesh.services:
-        if _stale(cell):
+        if cell.kept is not None and _stale(cell) and not explained.explains(cell.source, UDP, cell.kept.rounds):
             of.setdefault(cell.source, []).append(cell)
     for node, cells in sorted(of.items())[:SHOWN_FAILING]:
         kept = [cell.kept for cell in cells if cell.kept is not None]

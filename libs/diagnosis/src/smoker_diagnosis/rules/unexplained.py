@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from smoker_diagnosis.behind_services import Explained
 from smoker_diagnosis.component import Scope
 from smoker_diagnosis.evidence import DNS, ECHO, IN_A_ROW, LARGE, Cell
 from smoker_diagnosis.finding import SHOWN_FAILING, Count, Finding, Seen, finding_of, identity, seen
@@ -53,16 +54,24 @@ def _often(cells: Iterable[Cell], bits: int) -> Iterator[Cell]:
 def _of_services(look: Look) -> Iterator[Seen]:
     """Yield the paths to the echo services and to the DNS servers, where nothing is found that can explain them.
 
-    An echo or a DNS server can stand on a node that is at fault.
+    An echo or a DNS server can stand on a node that is at fault, and of many paths some fail by loss of packets.
     """
-    if look.blamed or look.lossy or look.named:
-        return iter(())
+    found, paths = Explained(look), len(look.mesh.services) + len(look.mesh.resolvers)
     explained = {id(cell) for cell in look.following} | {id(cell) for each in look.services for cell in each.cells}
     dns = [] if any(each.bits & DNS for each in look.services) else look.mesh.resolvers
     cells = (cell for cell in (*look.mesh.services, *dns) if id(cell) not in explained)
     # A broken DNS pod fails look-ups everywhere, now these and now those.
     bits = ECHO if any(each.layer == LAYER_REPLICA for each in look.services) else ECHO | DNS
-    return seen(_often(cells, bits), bits)
+    return seen(
+        (
+            cell
+            for cell in _often(cells, bits)
+            if not all(
+                found.explains(cell.source, bit, cell.failed[bit].streak, paths=paths) for bit in cell.failing(bits)
+            )
+        ),
+        bits,
+    )
 
 
 def _of_targets(look: Look) -> Iterator[Seen]:
