@@ -7,12 +7,17 @@ import urllib.request
 from typing import NamedTuple
 
 from smoker_common.listen import tcp_listener
-from smoker_hub.hub import Hub
 from smoker_hub.web.api import Server
 from smoker_hub.web.sources import Sources
-from smoker_hub.web.stream import Stream
 
-FIRST = ("", "api/v1/summary", "api/v1/findings", "api/v1/matrix?by=zone", "api/v1/matrix")
+FIRST = (
+    "",
+    "api/v1/summary",
+    "api/v1/findings",
+    "api/v1/events",
+    "api/v1/matrix?by=zone",
+    "api/v1/matrix",
+)
 MATRIX = FIRST[-1]
 SECONDS = 30.0  # for one answer
 TIMES = 3
@@ -26,10 +31,10 @@ class Answers(NamedTuple):
     matrix: int
 
 
-def measure(hub: Hub, stream: Stream) -> Answers:
-    """Serve the hub's API and request what a browser requests. The slowest of several runs counts."""
+def measure(sources: Sources) -> Answers:
+    """Serve the API of `sources` and request what a browser requests. The slowest of several runs counts."""
     listener = tcp_listener("127.0.0.1", 0)
-    server = Server(listener, Sources(hub=hub, stream=stream))
+    server = Server(listener, sources)
     server.start()
     try:
         base = f"http://127.0.0.1:{listener.getsockname()[1]}/"

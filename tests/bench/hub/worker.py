@@ -1,8 +1,8 @@
-"""The process of the hub: it collects and diagnoses as `smoker-hub` does, with the given probers.
+"""The process of the hub: it collects, diagnoses and keeps a history as `smoker-hub` does, with the given probers.
 
-    python -m tests.bench.hub.worker MANY LOOKS PORT[,PORT…]
+    python -m tests.bench.hub.worker MANY LOOKS PORT[,PORT…] [SECONDS]
 
-It writes a line of JSON to stdout for each look, and one for the answers to its page.
+It looks every `SECONDS`, and writes a line of JSON to stdout for each look, and one for the answers to its page.
 """
 
 import smoker_hub.__main__  # noqa: F401  it patches, before all else
@@ -11,6 +11,7 @@ import smoker_hub.__main__  # noqa: F401  it patches, before all else
 import json
 import resource
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,12 +19,16 @@ import gevent
 from loguru import logger
 
 from smoker_hub.collect import Address, Collector
+from smoker_hub.history.reader import Reader
+from smoker_hub.history.recorder import History
 from smoker_hub.hub import Hub, paths_of
+from smoker_hub.web.sources import Sources
 from smoker_hub.web.stream import Stream
 from tests.bench.hub import answers
 from tests.bench.hub.world import LOOK, address, name
 
 TIMEOUT = 2.0  # seconds, as by default
+DRAIN = 30.0  # seconds in which the history is written at the end
 
 
 class Places:
@@ -52,32 +57,43 @@ def memory(what: str) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{what}:"))
 
 
-def main(many: int, looks: int, ports: list[int]) -> None:
-    """Look every `LOOK` seconds, and write the cost of each look."""
+def memory_now() -> dict[str, int]:
+    """Return the memory of this process, in KiB."""
+    return {"rss": memory("Rss"), "pss": memory("Pss")}
+
+
+def main(many: int, looks: int, ports: list[int], folder: Path, seconds: float = LOOK) -> None:
+    """Look every `seconds`, and write the cost of each look. The history is in `folder`."""
     logger.remove()
     logger.add(sys.stderr, level="WARNING")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     places = Places(many, ports)
-    hub = Hub(places, Collector(places, timeout=TIMEOUT), interval=LOOK, cluster="bench")
+    hub = Hub(places, Collector(places, timeout=TIMEOUT), interval=seconds, cluster="bench")
     stream = Stream(hub)
     hub.follow(stream.tell, stream.look)
+    history = History(hub, folder)
+    hub.follow(history.tell, history.look)
+    history.start()
     for _ in range(looks):
         begun, used = hub.clock.now(), cpu()
         hub.look()
+        took, after = hub.clock.now() - begun, memory_now()
+        gevent.sleep(max(seconds - (hub.clock.now() - begun), 0.0))
+        written = memory_now()  # the history is written between two looks
         row = {
             "cpu": cpu() - used,
-            "took": hub.clock.now() - begun,
-            "rss": memory("Rss"),
-            "pss": memory("Pss"),
+            "took": took,
+            **{what: max(after[what], written[what]) for what in after},
             "heard": hub.collected.asked - len(hub.collected.silent),
             "paths": paths_of(hub.collected),
             "open": len(hub.incidents.open),
         }
         write(row)
-        gevent.sleep(max(LOOK - (hub.clock.now() - begun), 0.0))
-
-    write({"answers": answers.measure(hub, stream)})
+    found = answers.measure(Sources(hub=hub, stream=stream, reader=Reader(history.path), addresses=places))
+    end = memory_now()
+    lost = history.drain(DRAIN) + history.counts["dropped"]
+    write({"answers": found, **end, "history": history.path.stat().st_size, "lost": lost})
 
 
 def write(row: Mapping[str, object]) -> None:
@@ -93,4 +109,6 @@ def cpu() -> float:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), [int(port) for port in sys.argv[3].split(",")])
+    chosen = float(sys.argv[4]) if sys.argv[4:] else LOOK
+    with tempfile.TemporaryDirectory() as kept:
+        main(int(sys.argv[1]), int(sys.argv[2]), [int(port) for port in sys.argv[3].split(",")], Path(kept), chosen)
