@@ -1,7 +1,8 @@
-"""docs/extending.md adds a probe by a diff: it fits the source, touches four places, and its test passes."""
+"""docs/extending.md adds a probe by a diff: it fits the source, touches five places, and its tests pass."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -10,11 +11,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft7Validator
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "extending.md"
 PROBES = "services/prober/src/smoker_prober/probes"
 TOUCHED = [
+    "docs/logs.md",
     "services/prober/README.md",
     f"{PROBES}/__init__.py",
     f"{PROBES}/banner.py",
@@ -23,9 +27,19 @@ TOUCHED = [
 COPIED = (
     "pyproject.toml",
     "services/prober",
+    "charts/smoker",
+    *(f"docs/{name}" for name in ("configuration.md", "logs.md", "plan.schema.json")),
+    *(f"tests/{name}" for name in ("conftest.py", "no_skips.py", "images/command.py", "chart/values_table.py")),
     *(
-        f"tests/{name}"
-        for name in ("conftest.py", "no_skips.py", "prober/conftest.py", "prober/targets.py", "prober/probes_table.py")
+        f"tests/prober/{name}"
+        for name in (
+            "config/pages.py",
+            "config/plan_schema.py",
+            "conftest.py",
+            "probes_table.py",
+            "sinks/test_json_fields.py",
+            "targets.py",
+        )
     ),
 )
 
@@ -62,18 +76,31 @@ def run(tree: Path, *arguments: str) -> None:
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 
 
-def test_it_touches_four_places() -> None:
-    """A file, a line and its import, a row, and a test."""
+def test_it_touches_five_places() -> None:
+    """A file, a line and its import, a row for the probe and one for its field, and a test."""
     assert re.findall(r"^diff --git a/(\S+) b/", the_diff(), re.MULTILINE) == TOUCHED
-    lines = the_diff().split("diff --git ")[2].splitlines()
+    lines = the_diff().split("diff --git ")[3].splitlines()
     assert [each for each in lines if re.match(r"[-+](?![-+])", each)] == [
         "+    banner,",
         '+    "banner": banner.probe,',
     ]
 
 
-def test_its_test_passes(tree: Path) -> None:
-    """The new probe works by hand and by URL, and its row is the one that the command makes."""
-    run(tree, "-m", "pytest", "-q", "tests/prober/probes/test_banner.py")
+def test_its_tests_pass(tree: Path) -> None:
+    """The new probe works by hand and by URL, its field has a row, and its own row is what the command makes."""
+    run(tree, "-m", "pytest", "-q", "tests/prober/probes/test_banner.py", "tests/prober/sinks/test_json_fields.py")
     run(tree, "-c", "from tests.prober.probes_table import README, written; assert README.read_text() == written()")
     run(tree, "-m", "smoker_prober", "probe", "banner", "--help")
+
+
+def test_the_chart_knows_it(tree: Path) -> None:
+    """After the command the chart takes targets of the new probe by URL, and the network policy knows their port."""
+    run(tree, "-m", "tests.prober.config.pages", "--write")
+    schema = json.loads((tree / "charts" / "smoker" / "values.schema.json").read_text())
+    targets = Draft7Validator(
+        {**schema["properties"]["prober"]["properties"]["targets"], "definitions": schema["definitions"]}
+    )
+    assert targets.is_valid({"mail": "banner://h:25?protocol=220", "ssh": {"url": "banner://h"}})
+    assert not targets.is_valid({"mail": {"url": "banner://h", "tls": {}}})
+    ports = yaml.safe_load((tree / "charts" / "smoker" / "probes.yaml").read_text())
+    assert ports["schemes"]["banner"] == {"probe": "banner", "transport": "tcp", "port": 22}
