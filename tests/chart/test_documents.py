@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.notes import commands_in
+
 from .render import ALL, HOST, NO_MESH, ROWS, Helm, merged
 from .schema import entry
 from .selection import selected
@@ -36,8 +38,10 @@ def notes(helm: Helm, folder: Path, values: dict[str, Any], release: str = "smok
 
 
 def commands(text: str) -> list[list[str]]:
-    """Return the commands in the notes: lines indented by four."""
-    return [shlex.split(line) for line in text.splitlines() if line.startswith("    ")]
+    """Return the commands in the notes: lines indented by four. No other line is one."""
+    shown = [line.removeprefix("    ") for line in text.splitlines() if line.startswith("    ")]
+    assert shown == commands_in(text)
+    return [shlex.split(line) for line in shown]
 
 
 def option(command: list[str], name: str) -> str:
@@ -92,12 +96,13 @@ def test_values_without_a_comment_are_noticed() -> None:
 
 
 def test_notes_commands(helm: Helm, tmp_path: Path) -> None:
-    """The notes contain five commands, which end by themselves and use this release's namespace."""
+    """The notes contain six commands, which use this release's namespace; all but the forwarding end by themselves."""
     for values in ({}, ALL):
         found = commands(notes(helm, tmp_path, values, "lungs", "net"))
         assert [command[:2] for command in found] == [
             ["helm", "test"],
             ["kubectl", "logs"],
+            ["kubectl", "port-forward"],
             ["kubectl", "logs"],
             ["kubectl", "get"],
             ["kubectl", "get"],
@@ -110,7 +115,7 @@ def test_notes_commands(helm: Helm, tmp_path: Path) -> None:
 
 def test_notes_selectors(helm: Helm, tmp_path: Path) -> None:
     """The selectors in the notes select this release's probers, all its pods, and its Service's endpoints."""
-    _, hub, logs, get_pods, slices = commands(notes(helm, tmp_path, {}, "lungs"))
+    _, hub, forward, logs, get_pods, slices = commands(notes(helm, tmp_path, {}, "lungs"))
     release, other = helm.render(release="lungs"), helm.render(release="other")
     everything = {"tcp-echo", "udp-echo", "http-echo", "prober", "hub", "test"}
     for command, components in ((logs, {"prober"}), (get_pods, everything)):
@@ -119,6 +124,8 @@ def test_notes_selectors(helm: Helm, tmp_path: Path) -> None:
         assert not selected(selector, other)
     assert hub[-1] == "deploy/lungs-hub"
     assert release.get("Deployment", "lungs-hub")
+    assert forward[-2:] == ["service/lungs-hub", "8083:http"]
+    assert release.get("Service", "lungs-hub")
     assert option(slices, "-l") == "kubernetes.io/service-name=lungs-server"
     assert release.get("Service", "lungs-server")
 
