@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import msgspec
 import pytest
 
+from smoker_diagnosis.component import NODE, Scope
+from smoker_diagnosis.diagnose import diagnose
+from smoker_diagnosis.gather import Evidence
+from smoker_diagnosis.state import HalfAnswers, PathState, decode, encode
 from smoker_diagnosis.text import lines
-from tests.diagnosis.mesh import TRAIN, Cluster, Link, failed, named, nodes
+from tests.diagnosis.mesh import AT, INTERVAL, TRAIN, Cluster, Link, failed, named, nodes
 
 PODS = ("node-2", "node-5")
-ROUNDS = 3
+ROUNDS, LOOK_UPS = 3, 40
 
 
 def mesh(count: int = 8) -> Cluster:
@@ -29,21 +34,44 @@ def race(found: Cluster, *sources: str) -> Cluster:
     return found.fail_dns(lambda link: by_service(link) and link.source in sources, rounds=1, partly=1)
 
 
-def lossy(count: int, rate: float, seed: int) -> Cluster:
-    """Return a mesh in which every packet between two nodes, and every query to the DNS, is lost at this rate."""
+def lossy(count: int, rate: float, seed: int, *, raced: str = "", over: int = 0, counted: bool = True) -> Cluster:
+    """Return a mesh in which every packet between two nodes, and every query to the DNS, is lost at this rate.
+
+    Half of the queries for AAAA from `raced` to the Service are lost, too. Nothing was lost in the last `over` rounds.
+    `counted`: whether the probers count half answers in more than the last rounds.
+    """
     chance = random.Random(seed)
     found = Cluster(nodes(count), dns=PODS, services=False)
     for link, states in found.paths.items():
         if link.crosses:
-            lost = sum(chance.random() < rate for _ in range(ROUNDS * TRAIN))
+            lost = sum(chance.random() < rate for _ in range(ROUNDS * TRAIN)) if not over else 0
             states["udp"] = msgspec.structs.replace(states["udp"], sent=ROUNDS * TRAIN, lost=lost)
     for link, state in found.to_dns.items():
-        lost_queries = [(chance.random() < rate) + (chance.random() < rate) for _ in range(ROUNDS)]
-        if any(lost_queries):
-            failures = {"timeout": sum(map(bool, lost_queries))}
-            path = failed(state, 1, "timeout", 20.0)
-            found.to_dns[link] = msgspec.structs.replace(path, failures=failures, partly=lost_queries.count(1))
+        race = 0.5 if by_service(link) and link.source == raced else 0.0
+        lost_queries = [
+            (chance.random() < rate) + (chance.random() < max(rate, race)) if number < LOOK_UPS - over else 0
+            for number in range(LOOK_UPS)
+        ]
+        found.to_dns[link] = looked_up(state, lost_queries, counted=counted)
     return found
+
+
+def looked_up(state: PathState, lost_queries: Sequence[int], *, counted: bool) -> PathState:
+    """Return a path to the DNS after look-ups that lost so many of two queries each, the newest last."""
+    last = lost_queries[-ROUNDS:]
+    path = failed(state, 1, "timeout", 20.0) if last[-1] else state
+    failures = {"timeout": sum(map(bool, last))} if any(last) else {}
+    path = msgspec.structs.replace(path, failures=failures, partly=last.count(1))
+    if not counted:
+        return path
+    ages = [number for number, lost in enumerate(reversed(lost_queries)) if lost == 1]
+    at = AT - 20.0 - INTERVAL * ages[0] if ages else 0.0
+    return msgspec.structs.replace(path, halves=HalfAnswers(len(ages), len(lost_queries), at))
+
+
+def raced(found: Cluster) -> list[Scope]:
+    """Return where a race is named."""
+    return [each.scope for each in found.findings() if each.layer == "dns_race"]
 
 
 def test_half_answers_beside_packet_loss_are_not_a_race() -> None:
@@ -84,17 +112,71 @@ def test_a_single_half_answer_is_not_a_race() -> None:
 
 @pytest.mark.parametrize(("count", "rate"), [(20, 0.005), (100, 0.003)])
 @pytest.mark.parametrize("seed", range(4))
-def test_a_large_mesh_that_loses_packets_has_no_race(count: int, rate: float, seed: int) -> None:
+@pytest.mark.parametrize("counted", [False, True])
+def test_a_large_mesh_that_loses_packets_has_no_race(count: int, rate: float, seed: int, counted: bool) -> None:
     """Of many nodes some always have several half answers by chance: it is more than one tests them by."""
-    assert all(each.layer != "dns_race" for each in lossy(count, rate, seed).findings())
+    assert raced(lossy(count, rate, seed, counted=counted)) == []
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.003, 0.006])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_race_is_named_beside_packet_loss(rate: float, seed: int) -> None:
+    """Three rounds are too few there. Over forty, half of the look-ups are far more than loss takes."""
+    assert raced(lossy(4, rate, seed, raced="node-1")) == [Scope(NODE, ("node-1",))]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_loss_that_is_over_was_no_race(seed: int) -> None:
+    """No packet is lost now; the queries to the pods show that some were, when some to the Service were."""
+    assert raced(lossy(20, 0.02, seed, over=ROUNDS)) == []
+
+
+def test_earlier_half_answers_count_only_beside_queries_to_the_pods() -> None:
+    """Where the DNS pods are not known, nothing shows a loss that is over: the last rounds alone count."""
+    found = lossy(20, 0.02, 1, over=ROUNDS)
+    found.to_dns = {link: state for link, state in found.to_dns.items() if by_service(link)}
+    assert raced(found) == []
+
+
+@pytest.mark.parametrize(("over", "scopes"), [(2, [Scope(NODE, ("node-1",))]), (10, [])])
+def test_a_race_is_over_before_its_half_answers_are_forgotten(over: int, scopes: list[Scope]) -> None:
+    """Four whole answers in a row happen by chance if half of them are; twenty do not."""
+    assert raced(lossy(4, 0.0, 1, raced="node-1", over=over)) == scopes
+
+
+def test_half_answers_that_are_forgotten_no_longer_count() -> None:
+    """A look that keeps the evidence of the one before reads the count again, though every look-up is answered."""
+    kept, before = Evidence(), lossy(4, 0.0, 1, raced="node-1", over=4)
+    looks = [
+        diagnose([decode(encode(state)) for state in found.states()], evidence=kept)
+        for found in (before, lossy(4, 0.0, 1))
+    ]
+    assert [[each.layer for each in findings] for findings in looks] == [["dns_race"], []]
+
+
+def test_few_half_answers_of_many_are_no_race() -> None:
+    """Two of eighty look-ups of a node in twenty minutes are lost in any network now and then."""
+    found = mesh()
+    for link, state in found.to_dns.items():
+        half = by_service(link) and link.source == "node-1"
+        found.to_dns[link] = looked_up(state, [0, int(half), *[0] * 38], counted=True)
+    assert raced(found) == []
+
+
+def test_nodes_whose_probers_are_older_are_judged_by_three_rounds() -> None:
+    """A state without the longer count is read as before; one with it does not hide that node."""
+    found = race(lossy(4, 0.0, 1), "node-1")
+    for link, state in found.to_dns.items():
+        if link.source == "node-1":
+            found.to_dns[link] = msgspec.structs.replace(state, halves=None)
+    assert raced(found) == [Scope(NODE, ("node-1",))]
 
 
 def test_a_node_that_loses_half_of_the_look_ups_stands_out_of_a_large_mesh() -> None:
     """Half answers of other nodes by chance do not hide it, and do not make a fault of every node of it."""
-    found = lossy(100, 0.0005, 1)
+    found = lossy(100, 0.0005, 1, counted=False)
     found.fail_dns(lambda link: by_service(link) and link.source == "node-60", rounds=2, partly=2)
-    (raced,) = (each for each in found.findings() if each.layer == "dns_race")
-    assert (raced.scope.kind, raced.scope.nodes) == ("node", ("node-60",))
+    assert raced(found) == [Scope(NODE, ("node-60",))]
 
 
 def test_a_race_beside_a_fault_of_other_nodes_is_named() -> None:

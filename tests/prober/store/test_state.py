@@ -11,11 +11,11 @@ import pytest
 
 from smoker_diagnosis.flows import Flows
 from smoker_diagnosis.path_mtu import PathMtu
-from smoker_diagnosis.state import FailingFlows, LastFailure, State, Traced, decode
+from smoker_diagnosis.state import FailingFlows, HalfAnswers, LastFailure, State, Traced, decode
 from smoker_diagnosis.state import KeptFlow as FailingKeptFlow
 from smoker_diagnosis.train import Train
 from smoker_prober.peers.direction import last_heard
-from smoker_prober.probes import trace
+from smoker_prober.probes import dns, trace
 from smoker_prober.result import KeptFlow, Method, Outcome, Result, Rtt
 from smoker_prober.store import Store
 from smoker_prober.store.identity import Identity
@@ -413,3 +413,28 @@ def test_a_trace_of_a_path_that_left_is_dropped() -> None:
     state = sink()
     state.follow(made(Outcome.TIMEOUT), made(Outcome.TIMEOUT, "trace", details=trace.Details()))
     assert read(state).paths == []
+
+
+def test_half_answers_are_counted_over_forty_rounds() -> None:
+    """Beside packet loss three rounds do not tell a race: the look-ups of the cluster's DNS are counted for longer."""
+    state, cluster_dns = sink(), Path("dns", "kubernetes.default", "service")
+    half = dns.Details("10.96.0.10", "kubernetes.default", "udp", rcode="NOERROR", unanswered="AAAA")
+
+    def look_up(began: float, **more: Any) -> HalfAnswers | None:
+        outcome = Outcome.TIMEOUT if more.get("details") is half else Outcome.SUCCESS
+        state.keep(replace(made(outcome, "dns", began, **more), target=Target("dns", "10.96.0.10", 53, cluster_dns)))
+        return read(state).paths[0].halves
+
+    assert look_up(0.0, details=half) == HalfAnswers(1, 1, 0.0)
+    assert look_up(2.0, details=half, confirms=True) == HalfAnswers(1, 1, 0.0)  # as everywhere: it counts no rounds
+    assert look_up(30.0, details=half) == HalfAnswers(2, 2, 30.0)
+    counts = [look_up(30.0 * number) for number in range(2, 42)]
+    assert counts[37:] == [HalfAnswers(2, 40, 30.0), HalfAnswers(2, 40, 30.0), HalfAnswers(1, 40, 30.0)]
+    assert look_up(30.0 * 42) == HalfAnswers(0, 40)
+
+
+def test_other_paths_have_no_half_answers() -> None:
+    """Only look-ups of the cluster's DNS are compared with those directly to its pods."""
+    state = sink()
+    state.keep(made())
+    assert read(state).paths[0].halves is None

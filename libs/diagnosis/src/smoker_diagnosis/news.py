@@ -108,4 +108,5 @@ def goes_on(old: PathState, new: PathState) -> bool:
         and (old.failures is new.failures or old.failures == new.failures)
         and (old.flows is new.flows or old.flows == new.flows)
         and (old.kept is new.kept or old.kept == new.kept)
+        and (old.halves is new.halves or old.halves == new.halves)
     )

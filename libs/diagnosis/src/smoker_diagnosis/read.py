@@ -60,6 +60,7 @@ def read_look_ups(cell: Cell, path: PathState, place: int, lasts: float, *, star
     if not counts(path) or cell.now.instant > path.at + lasts:
         return
     cell.tries, cell.misses, cell.partly = {DNS: path.attempts}, {DNS: path.failed}, path.partly
+    cell.halves = path.halves
     ok = path.last == "success"
     if ok or not starved:
         _set(cell, DNS, path, place, bad=not ok)

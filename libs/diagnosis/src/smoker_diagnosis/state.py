@@ -72,6 +72,14 @@ class KeptFlow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     rounds: int  # failures in a row
 
 
+class HalfAnswers(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Look-ups of which only some queries were answered that left together, over more rounds than the other counts."""
+
+    count: int
+    of: int  # look-ups
+    at: float = 0.0  # when the last of them began; 0: there is none
+
+
 class PathState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a prober knows of one path and probe. Counts cover the last rounds (three by default).
 
@@ -117,6 +125,7 @@ class PathState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     traced: Traced | None = None  # of this streak of failures, where a trace followed one
     kept: KeptFlow | None = None  # of a path to a Service, where its kept flow fails
     lost_at: float = 0.0  # where packets are counted as lost: when the last probe that lost any began
+    halves: HalfAnswers | None = None  # of a path to the cluster's DNS
 
     @property
     def failed(self) -> int:

@@ -10,7 +10,7 @@ a node that happens to have some by chance says nothing about the mesh, and ther
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from smoker_diagnosis.component import ALL, NODE, Scope
@@ -20,21 +20,30 @@ from smoker_diagnosis.look import Look
 from smoker_diagnosis.resolvers import LAYER_RACE, is_service
 from smoker_diagnosis.stats import at_least
 
+Counted = Callable[[Cell], tuple[int, int]]  # half answers, and look-ups
+
 LEAST = 2  # look-ups: one can be a lost packet
 CHANCE = 1e-3  # the probability from which packet loss explains as many
+USUAL = 5e-4  # share of the look-ups that are half answered in any network, before anything is known
+OVER = 1e-3  # the probability of so many whole answers in a row from which the race is over
 
 
 def find(look: Look) -> Iterator[Finding]:
     """Yield the finding, where neither loss of packets nor a fault at its nodes explains it."""
-    if not any(cell.partly for cell in look.mesh.resolvers):
+    if not any(cell.partly or (cell.halves and cell.halves.count) for cell in look.mesh.resolvers):
         return
-    by_service = _by_node(look, service=True)
-    raced = _raced(look.mesh, by_service, _by_node(look, service=False))
-    if not raced:
-        return
-    own = [cell for node in (by_service if len(raced) > 1 else raced) for cell in by_service[node]]
-    failing = [cell for node in raced for cell in by_service[node] if cell.partly]
-    yield finding_of(
+    by_service, straight = _by_node(look, service=True), _by_node(look, service=False)
+    for counted in (_in_more_rounds, _in_last_rounds):
+        raced = _raced(look.mesh, by_service, straight, counted)
+        own = [cell for node in (by_service if len(raced) > 1 else raced) for cell in by_service[node]]
+        if raced and not (counted is _in_more_rounds and _is_over(own)):
+            yield _finding(look, raced, own, counted)
+            return
+
+
+def _finding(look: Look, raced: Sequence[str], own: Sequence[Cell], counted: Counted) -> Finding:
+    failing = [cell for cell in own if counted(cell)[0] and cell.source in raced]
+    return finding_of(
         look.cluster,
         "dns",
         Scope(ALL) if len(raced) > 1 else Scope(NODE, tuple(raced)),
@@ -42,7 +51,7 @@ def find(look: Look) -> Iterator[Finding]:
         layers=(LAYER_RACE,),
         severity="warning",
         confidence=0.9,
-        share=_share(own),
+        share=_share(own, counted),
         outcomes=("timeout",),
         counts=(Count("dns", len(failing), len(own)),),
         failing=tuple(
@@ -50,6 +59,23 @@ def find(look: Look) -> Iterator[Finding]:
             for cell in failing[:SHOWN_FAILING]
         ),
     )
+
+
+def _in_last_rounds(cell: Cell) -> tuple[int, int]:
+    return cell.partly, cell.tries.get(DNS, 0)
+
+
+def _in_more_rounds(cell: Cell) -> tuple[int, int]:
+    """Return the counts that tell a race from packet loss; an older prober has none."""
+    return (cell.halves.count, cell.halves.of) if cell.halves is not None else (0, 0)
+
+
+def _is_over(cells: Iterable[Cell]) -> bool:
+    """Return whether so many whole answers would be unlikely since the last half one if the race went on."""
+    known = [(cell, cell.halves) for cell in cells if cell.halves is not None and cell.now.interval > 0]
+    rounds = min((cell.now.instant - each.at) / cell.now.interval for cell, each in known if each.count)
+    share = _share((cell for cell, _ in known), _in_more_rounds)
+    return bool((1 - share) ** (rounds * len(known)) < OVER)
 
 
 def _by_node(look: Look, *, service: bool) -> dict[str, list[Cell]]:
@@ -61,17 +87,24 @@ def _by_node(look: Look, *, service: bool) -> dict[str, list[Cell]]:
     return {node: cells for node, cells in of.items() if not look.blames(node)}
 
 
-def _raced(mesh: Mesh, by_service: Mapping[str, list[Cell]], straight: Mapping[str, list[Cell]]) -> list[str]:
+def _raced(
+    mesh: Mesh, by_service: Mapping[str, list[Cell]], straight: Mapping[str, list[Cell]], counted: Counted
+) -> list[str]:
     """Return the nodes with more half answers than packet loss explains; several stand for every node."""
-    usual = 2 * (mesh.lost / mesh.sent if mesh.sent else 0.0) + _share(chain.from_iterable(straight.values()))
-    halved = {node: many for node, cells in by_service.items() if (many := _halved(cells))}
-    expected = {node: _tries(cells) * usual for node, cells in by_service.items()}
+    usual = _by_loss(
+        mesh.lost / mesh.sent if mesh.sent else 0.0, _share(chain.from_iterable(straight.values()), counted)
+    )
+    sums = {node: _sum(cells, counted) for node, cells in by_service.items()}
+    if counted is _in_more_rounds:  # nothing but queries to the pods shows earlier loss
+        sums = {node: each for node, each in sums.items() if _sum(straight.get(node, ()), counted)[1]}
+    halved = {node: many for node, (many, _) in sums.items() if many}
+    expected = {node: tries * usual for node, (_, tries) in sums.items()}
     for node in halved:  # its own loss may be higher
-        expected[node] = max(expected[node], _tries(by_service[node]) * _share_by_loss(mesh, node, straight))
+        paths = (cell for cell in (*mesh.leaving(node), *mesh.entering(node)) if not cell.local)
+        share = _by_loss(share_lost(paths), _share(straight.get(node, ()), counted))
+        expected[node] = max(expected[node], sums[node][1] * share)
     raced = [
-        node
-        for node, many in halved.items()
-        if many >= LEAST and len(by_service) * at_least(many, expected[node]) <= CHANCE
+        node for node, many in halved.items() if many >= LEAST and len(sums) * at_least(many, expected[node]) <= CHANCE
     ]
     others = [node for node in halved if node not in raced]
     many = sum(halved[node] for node in others)
@@ -80,24 +113,22 @@ def _raced(mesh: Mesh, by_service: Mapping[str, list[Cell]], straight: Mapping[s
     return raced
 
 
-def _share_by_loss(mesh: Mesh, node: str, straight: Mapping[str, list[Cell]]) -> float:
-    """Return the share of look-ups by `node` in which packet loss takes one of both queries, or its answer.
+def _by_loss(packets: float, straight: float) -> float:
+    """Return the share of look-ups in which loss takes one of both queries, or its answer: rather too many.
 
-    It is seen in the trains between the node and its peers, and in the queries directly to the pods.
+    `packets`: the share that the trains lose. `straight`: the share of half answers to queries directly to the pods;
+    it alone shows a loss that is over, and from few look-ups.
     """
-    paths = (cell for cell in (*mesh.leaving(node), *mesh.entering(node)) if not cell.local)
-    return 2 * share_lost(paths) + _share(straight.get(node, ()))
+    return USUAL + straight + max(2 * packets, straight)
 
 
-def _share(cells: Iterable[Cell]) -> float:
+def _sum(cells: Iterable[Cell], counted: Counted) -> tuple[int, int]:
+    """Return the half answers, and the look-ups."""
+    each = [counted(cell) for cell in cells]
+    return sum(many for many, _ in each), sum(tries for _, tries in each)
+
+
+def _share(cells: Iterable[Cell], counted: Counted) -> float:
     """Return the share of the look-ups on `cells` of which one query was answered."""
-    own = list(cells)
-    return _halved(own) / max(_tries(own), _halved(own), 1)
-
-
-def _tries(cells: Iterable[Cell]) -> int:
-    return sum(cell.tries.get(DNS, 0) for cell in cells)
-
-
-def _halved(cells: Iterable[Cell]) -> int:
-    return sum(cell.partly for cell in cells)
+    halved, tries = _sum(cells, counted)
+    return halved / max(tries, halved, 1)

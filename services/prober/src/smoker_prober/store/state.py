@@ -14,7 +14,19 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from smoker_diagnosis.state import PEER, FailingFlows, KeptFlow, Large, LastFailure, PathState, State, Traced, encode
+from smoker_diagnosis.state import (
+    PEER,
+    RESOLVER,
+    FailingFlows,
+    HalfAnswers,
+    KeptFlow,
+    Large,
+    LastFailure,
+    PathState,
+    State,
+    Traced,
+    encode,
+)
 from smoker_prober.probes.trace import Details as Trace
 from smoker_prober.result import Outcome, Result
 from smoker_prober.store.identity import Identity
@@ -31,6 +43,7 @@ LOOK = 5.0  # seconds between two looks at that
 TWICE = 2  # failures that are more than a restart
 SILENT = (Outcome.TIMEOUT, Outcome.UNREACHABLE)
 HISTORY = 120  # rounds that say how often a path fails: an hour with the default interval
+LOOK_UPS = 40  # rounds in which half answers of the cluster's DNS are counted: three are too few beside packet loss
 FLOWS = 90.0  # seconds, beside three intervals, for which flows that fail count: they are checked once a minute
 SHORT = 2.5  # intervals from the first failure of a streak to the success that ends it; a longer one is no chance
 
@@ -63,6 +76,7 @@ class _Kept:
     past: int = 0  # results of the history
     lossy: deque[float] | None = None  # instants at which a train lost packets; most paths have none
     ended: deque[float] | None = None  # instants at which a short streak of failures ended; most paths have none
+    halved: deque[float] | None = None  # instants of look-ups that were half answered; most paths have none
     last_failure: LastFailure | None = None
     flows: FailingFlows | None = None  # in the last check
     traced: Traced | None = None  # in this streak of failures
@@ -153,6 +167,7 @@ class States:
             traced=kept.traced,
             kept=_kept_flow(result),
             lost_at=round(max(each.began for each in counted if _loses(each)), 3) if lost else 0.0,
+            halves=_half_answers(kept) if before.role == RESOLVER else None,
         )
         self._changes += 1
 
@@ -160,6 +175,7 @@ class States:
         train = result.train
         if not result.confirms:  # a confirmation says that a failure lasts, and nothing about how often paths fail
             partly = int(result.details is not None and result.details.partly)
+            kept.halved = _with(kept.halved, result.began) if partly else kept.halved
             if train is None:
                 kept.rounds.append(_Round(result.outcome.value, 0, 0, 0, 0, partly, result.began))
             else:
@@ -170,6 +186,7 @@ class States:
         interval = self._identity.interval
         first = result.began - HISTORY * interval
         kept.ended, kept.lossy = _younger(kept.ended, first), _younger(kept.lossy, first)
+        kept.halved = _younger(kept.halved, result.began - LOOK_UPS * interval)
         if train is not None and train.lost:
             kept.lossy = _with(kept.lossy, result.began)
         if result.outcome.ok:
@@ -315,6 +332,12 @@ def _kept_flow(result: Result) -> KeptFlow | None:
     if kept is None or not kept.rounds:
         return None
     return KeptFlow(round(result.began - kept.seconds, 3), kept.port, kept.rounds)
+
+
+def _half_answers(kept: _Kept) -> HalfAnswers:
+    """Return how many of the look-ups in the last rounds were half answered."""
+    halved = kept.halved or ()
+    return HalfAnswers(len(halved), min(kept.past, LOOK_UPS), round(halved[-1], 3) if halved else 0.0)
 
 
 def _expiry(result: Result, before: PathState) -> dict[str, Any]:
