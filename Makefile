@@ -30,7 +30,7 @@ $(VENV)/.ready: Makefile constraints.txt requirements-dev.txt $(PACKAGES:%=%/pyp
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --no-build-isolation $(PACKAGES:%=--editable %)
 	@touch $@
 
-run: setup  ## start the three echoes and a prober on this machine and show their lines until Ctrl-C
+run: setup  ## run the echoes, a prober and a hub with three simulated nodes here until Ctrl-C; it prints the page's address, and b and Enter freezes a node
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python dev/run.py
 
 test: setup  ## every test that needs no cluster

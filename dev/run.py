@@ -117,7 +117,7 @@ def exit_code(error: OSError) -> int:
 
 
 def start(wanted: dict[str, str]) -> int:
-    """Run all four with `wanted` on top of the environment. Returns the exit code."""
+    """Run echoes, prober, hub and its nodes with `wanted` on top of the environment. Return the exit code."""
     asked = wanted.get("ADMIN_PORT") or str(ADMIN_PORT)
     if not (asked.isascii() and asked.isdigit()):
         sys.stderr.write(f"make run: ADMIN_PORT={asked!r} is not a port.\n")

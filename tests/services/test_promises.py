@@ -102,3 +102,10 @@ def test_the_make_targets_are_all_there() -> None:
     targets = set(re.findall(r"^([a-z0-9-]+):.*## ", text, re.MULTILINE))
     wanted = "setup run test check build images docker-build manifests deploy undeploy logs-server logs-client e2e"
     assert {*wanted.split(), "bench", "lock", "clean"} <= targets
+
+
+def test_the_help_of_make_run_names_what_runs() -> None:
+    """`make help` says that `make run` starts echoes, a prober and a hub, where the page is, and which key to press."""
+    (told,) = re.findall(r"^run:.*## (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    (key,) = re.findall(r'^KEY = "(.)"$', (ROOT / "dev" / "run.py").read_text(), re.MULTILINE)
+    assert [word for word in ("echoes", "prober", "hub", "page", f"{key} and Enter") if word not in told] == []
