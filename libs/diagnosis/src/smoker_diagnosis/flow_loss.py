@@ -68,7 +68,7 @@ def _everywhere(mesh: Mesh, partial: Sequence[Cell]) -> Lossy | None:
     """Return the explanation that flows fail everywhere, where enough of the paths show it."""
     if len(partial) < LEAST_SHARE * mesh.count:
         return None
-    scored = sorted(_of_scope(mesh, Scope(ALL), _seconds(partial), ()), key=_rank)
+    scored = sorted(_of_scope(mesh, Scope(ALL), Priors(mesh), _seconds(partial), ()), key=_rank)
     return lossy_of(scored) if scored else None
 
 
@@ -98,8 +98,9 @@ def _scored(mesh: Mesh, partial: Sequence[Cell], out: Collection[int]) -> Iterat
     touched = Counter(scope for cell in partial for scope in scopes_of(cell) if scope.kind in (NODE, PAIR))
     nodes = [scope.nodes[0] for scope, _ in touched.most_common() if scope.kind == NODE]
     first = {*nodes[:MOST]}  # with thousands of nodes, only those with most of these paths are examined
+    priors, seconds = Priors(mesh), _seconds(partial)
     for scope in sorted(scope for scope in touched if first.intersection(scope.nodes)):
-        yield from _of_scope(mesh, scope, _seconds(partial), out)
+        yield from _of_scope(mesh, scope, priors, seconds, out)
 
 
 def _seconds(partial: Iterable[Cell]) -> float:
@@ -107,14 +108,14 @@ def _seconds(partial: Iterable[Cell]) -> float:
     return SLACK + max(cell.now.instant - cell.flows.at for cell in partial if cell.flows is not None)
 
 
-def _of_scope(mesh: Mesh, scope: Scope, seconds: float, out: Collection[int]) -> Iterator[Scored]:
+def _of_scope(mesh: Mesh, scope: Scope, priors: Priors, seconds: float, out: Collection[int]) -> Iterator[Scored]:
     cells = [cell for cell in cells_of(mesh, scope) if cell.known & ECHO and not cell.local and id(cell) not in out]
     for layer in LAYERS:
         component = Component(scope, layer)
         members = [cell for cell in cells if _belongs(component, cell)]
         share = _share(members)
         if share:
-            score = sum(_worth(cell, share, seconds) for cell in members) - Priors(mesh).of(component)
+            score = sum(_worth(cell, share, seconds) for cell in members) - priors.of(component)
             yield Scored(component, score, share, members)
 
 
