@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from smoker_diagnosis.component import ALL, MAY, MUST, NODE, PAIR, Component, Priors, Scope, cells_of, scopes_of
 from smoker_diagnosis.evidence import ECHO, UDP, Cell, Mesh
-from smoker_diagnosis.loss import GAIN, MOST, NEAR, Lossy, Scored, loses, lossy_of
+from smoker_diagnosis.loss import GAIN, MANY, MOST, NEAR, Lossy, Scored, loses, lossy_of
 from smoker_diagnosis.mesh_loss import LAYERS
 
 BY_CHANCE = 0.01  # share of the results that fail without a cause
@@ -34,7 +34,7 @@ def find_flow_loss(mesh: Mesh) -> list[Lossy]:
     partial = [cell for cell in mesh.partial if not cell.local and not _dead(cell)]
     if not partial:
         return []
-    places = _places(mesh, partial)
+    places = _places(mesh, partial) if len(partial) < MANY else []  # of thousands of paths no few places are the cause
     everywhere = _everywhere(mesh, partial)
     together = sum(each.gain for each in places)
     if everywhere is not None and everywhere.gain > together - NEAR:
