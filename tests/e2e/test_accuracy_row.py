@@ -10,10 +10,10 @@ import msgspec
 import pytest
 
 from smoker_diagnosis.component import NETWORK, NODE, OVERLAY, Scope
-from smoker_diagnosis.finding import Finding, finding_of
+from smoker_diagnosis.finding import Finding, SeenFlows, finding_of
 from smoker_diagnosis.traces import LastHop
 from tests.e2e.accuracy import __main__ as accuracy
-from tests.e2e.accuracy.judge import NO_HOP, SEVERAL_LAYERS
+from tests.e2e.accuracy.judge import NO_FLOWS, NO_HOP, SEVERAL_LAYERS
 from tests.e2e.accuracy.lab import Lab, Open
 from tests.e2e.accuracy.results import Outcome
 from tests.e2e.accuracy.rows import Row, right
@@ -98,6 +98,15 @@ def test_a_row_can_wait_for_the_last_hop() -> None:
     assert (right.word, right.seconds) == ("right", 1.0), "asked for the second time"
     missing = outcome([], *[[at(VICTIM)]] * 9, row=row, patience=4.0)
     assert (missing.word, missing.seconds) == (NO_HOP, 1.0)
+
+
+def test_a_row_can_wait_for_the_check_of_flows() -> None:
+    """The place that opens before the check of its flows has come is not a wrong name."""
+    row = replace(FAULT, right=(replace(FAULT.right[0], flows=True),))
+    found = msgspec.structs.replace(at(VICTIM), flows=(SeenFlows("node-3", VICTIM, "pod", "ipv4", 8, 16),))
+    right = outcome([], [at(VICTIM)], [found], row=row)
+    assert (right.word, right.seconds) == ("right", 1.0)
+    assert outcome([], *[[at(VICTIM)]] * 9, row=row, patience=4.0).word == NO_FLOWS
 
 
 def test_some_rows_do_not_replace_the_table(

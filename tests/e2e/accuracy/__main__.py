@@ -18,7 +18,7 @@ from smoker_diagnosis.finding import Finding
 from smoker_diagnosis.state import State
 from smoker_diagnosis.text import headline, is_fault
 from tests.e2e.accuracy.goals import goals
-from tests.e2e.accuracy.judge import NO_HOP, Verdict, judge
+from tests.e2e.accuracy.judge import LATE, Verdict, judge
 from tests.e2e.accuracy.lab import Lab
 from tests.e2e.accuracy.noise import noise
 from tests.e2e.accuracy.page import PAGE, publish
@@ -51,7 +51,7 @@ def one(row: Row, lab: Lab, patience: float = FOR, *, noisy: bool = False) -> Ou
             findings = [each.finding for each in opened]
             verdict = judge(row, lab, findings)
             worst = verdict if verdict.word == "wrong" else worst
-            if verdict.word not in ("right", NO_HOP):
+            if verdict.word not in ("right", *LATE):
                 before, took = asked, None
             elif row.right and took is None:
                 took = max(before, asked - min(each.since for each in opened if is_fault(each.finding)))
