@@ -14,6 +14,37 @@ def test_without_an_endpoint_nothing_is_set(helm: Helm) -> None:
     assert "otlp" not in [volume["name"] for volume in release.pod("hub")["spec"].get("volumes", [])]
 
 
+def test_one_signal_alone_has_its_own_endpoint(helm: Helm) -> None:
+    """The endpoint of one signal is used unchanged, and the other signal goes to the common endpoint, or nowhere."""
+    url = "http://prometheus.monitoring:9090/api/v1/otlp/v1/metrics"
+    found, mistakes = read(helm.render({"hub": {"otlp": {"metricsEndpoint": url}}}).env("hub"))
+    assert (mistakes, found.logs) == ([], None)
+    assert found.metrics is not None
+    assert (found.metrics.url, found.metrics.gzip, found.interval) == (url, True, 60.0)
+    common = {"endpoint": "http://collector:4318", "logsEndpoint": "http://loki:3100/otlp/v1/logs"}
+    found, mistakes = read(helm.render({"hub": {"otlp": common}}).env("hub"))
+    assert found.logs is not None
+    assert found.metrics is not None
+    assert mistakes == []
+    assert (found.logs.url, found.metrics.url) == ("http://loki:3100/otlp/v1/logs", "http://collector:4318/v1/metrics")
+
+
+def test_the_policy_opens_the_port_of_each_endpoint(helm: Helm) -> None:
+    """The hub's policy lets it reach all three, by the port of the URL or the usual one of its scheme."""
+    urls = {
+        "endpoint": "http://collector:4318",
+        "logsEndpoint": "https://logs.example.com/otlp/v1/logs",
+        "metricsEndpoint": "http://prometheus:9090/api/v1/otlp/v1/metrics",
+    }
+    for value, port in zip(urls, (4318, 443, 9090), strict=True):
+        release = helm.render({"networkPolicy": {"enabled": True}, "hub": {"otlp": {value: urls[value]}}})
+        egress = release.get("NetworkPolicy", "smoker-hub")["spec"]["egress"]
+        assert {"ports": [{"protocol": "TCP", "port": port}]} in egress
+    release = helm.render({"networkPolicy": {"enabled": True}, "hub": {"otlp": urls}})
+    egress = release.get("NetworkPolicy", "smoker-hub")["spec"]["egress"]
+    assert {"ports": [{"protocol": "TCP", "port": port} for port in (4318, 443, 9090)]} in egress
+
+
 def test_the_hub_reads_what_the_chart_says(helm: Helm) -> None:
     """The hub gets both signals, with time-out and interval in milliseconds; the headers come from the Secret."""
     found, mistakes = read(helm.render({"hub": {"otlp": {"endpoint": "http://collector:4318"}}}).env("hub"))

@@ -105,7 +105,7 @@ def test_a_value_rolls_only_the_workloads_it_concerns(any_helm: Helm, key: str) 
     base |= {"hostNetwork": on} if key != "mesh.enabled" else {}
     claim = key.startswith("hub.history.persistence")  # it excludes more than one replica
     base |= {"hub": {"history": {"persistence": on}}} if claim else {}
-    otlp = key.startswith("hub.otlp.") and not key.endswith(".endpoint")  # without an endpoint the others do nothing
+    otlp = key.startswith("hub.otlp.") and not key.lower().endswith("endpoint")  # without one the others do nothing
     base |= {"hub": {"otlp": {"endpoint": "http://collector:4318"}}} if otlp else {}
     base |= {"bandwidth": on} if key == "bandwidth.port" else {}
     ingress = key.startswith("hub.ingress.")

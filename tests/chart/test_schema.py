@@ -34,6 +34,8 @@ BAD: list[tuple[str, Any]] = [
     ("httpEcho.maxBodyBytes", -1),
     ("httpEcho.maxSpooledBytes", "much"),
     ("httpEcho.tmpSizeLimit", "256 MB"),
+    ("hub.otlp.logsEndpoint", "loki:3100"),
+    ("hub.otlp.metricsEndpoint", "http://user@prometheus:9090"),
     ("test.tolerate", "loss"),
     ("test.tolerate", ["dns"]),
     ("prober.intervalSeconds", 0),

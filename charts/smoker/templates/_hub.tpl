@@ -58,8 +58,12 @@ NOTIFY: {{ with (include "smoker.hubNotify" . | fromJson).receivers }}{{ toJson 
 {{/* OpenTelemetry's standard variables for the export of logs and metrics; empty without an endpoint. */}}
 {{- define "smoker.hubOtlpEnv" -}}
 {{- with .Values.hub.otlp -}}
-{{- if .endpoint -}}
-OTEL_EXPORTER_OTLP_ENDPOINT: {{ .endpoint | quote }}
+{{- if or .endpoint .logsEndpoint .metricsEndpoint -}}
+{{- range $variable, $url := dict "ENDPOINT" .endpoint "LOGS_ENDPOINT" .logsEndpoint "METRICS_ENDPOINT" .metricsEndpoint -}}
+{{- with $url -}}
+OTEL_EXPORTER_OTLP_{{ $variable }}: {{ . | quote }}
+{{ end -}}
+{{- end -}}
 OTEL_EXPORTER_OTLP_COMPRESSION: {{ .compression | quote }}
 OTEL_EXPORTER_OTLP_TIMEOUT: {{ mul 1000 (int64 .timeoutSeconds) }}
 OTEL_METRIC_EXPORT_INTERVAL: {{ mul 1000 (int64 .metricsIntervalSeconds) }}
@@ -127,7 +131,7 @@ ports for it: 443, 80, or Alertmanager's 9093. */}}
 {{- if eq .type "alertmanager" }}{{ $ports = append $ports 9093 }}{{ end -}}
 {{- end -}}
 {{- end -}}
-{{- range compact (list .Values.hub.prometheus.url .Values.hub.otlp.endpoint) -}}
+{{- range compact (list .Values.hub.prometheus.url .Values.hub.otlp.endpoint .Values.hub.otlp.logsEndpoint .Values.hub.otlp.metricsEndpoint) -}}
 {{- range include "smoker.urlPorts" (list .) | fromYamlArray }}{{ $ports = append $ports (int64 .) }}{{ end -}}
 {{- end -}}
 {{- $ports | uniq | toJson -}}
