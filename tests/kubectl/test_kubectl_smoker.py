@@ -388,18 +388,87 @@ def test_watch_prints_each_opening_and_closing_of_one_fault(stage: Stage) -> Non
 
 
 def test_watch_prints_a_fault_that_becomes_worse(stage: Stage) -> None:
-    """A warning that becomes a fault is printed again."""
+    """A warning that becomes a fault is printed again; a fault that becomes a warning is not."""
     stage.become("node-4")
     (incident,) = stage.hub.incidents.open
-    incident.finding = msgspec.structs.replace(incident.finding, severity="warning")
+    grave, mild = incident.finding, msgspec.structs.replace(incident.finding, severity="warning")
+    incident.finding = mild
     popen, text = followed(stage, "watch", "--interval", "1")
+
+    def called(count: int) -> bool:
+        return len(stage.calls) > count
+
     try:
         eventually("the warning is there", lambda: "\nWARNING node-4: " in text())
-        stage.hub.look()
-        eventually("the fault is there", lambda: "\nFAULT node-4: " in text())
+        for finding in (grave, mild, grave):
+            incident.finding = finding
+            eventually("two more looks are there", partial(called, len(stage.calls) + 2))
+        assert (text().count("\nWARNING node-4: "), text().count("\nFAULT node-4: ")) == (1, 1)
     finally:
         popen.terminate()
         popen.wait(PATIENCE)
+
+
+FAULT = "FAULT node-3: cut off  since 2026-11-29 {}Z  id=aa11"
+NOT_READY = "FAULT node-3: NotReady, and silent  since 2026-11-29 {}Z  id=aa11"
+WARNED = "WARNING node-3: loses 25 % of its packets  since 2026-11-29 {}Z  id=aa11"
+CLOSED = "No finding is open.\nCLOSED 2026-11-29 {}Z node-3: cut off  id=aa11"
+LOOKS: dict[str, list[tuple[str, int]]] = {  # what each look has, and whether it is printed
+    "two replicas": [
+        (FAULT.format("10:00:01"), 1),
+        (FAULT.format("10:00:04"), 0),
+        (FAULT.format("10:00:01"), 0),
+        (CLOSED.format("10:09:01"), 1),
+        (CLOSED.format("10:09:03"), 0),
+        (CLOSED.format("10:09:01"), 0),
+    ],
+    "a replica that is a look behind": [
+        (FAULT.format("10:00:01"), 1),
+        (CLOSED.format("10:09:01"), 1),
+        (FAULT.format("10:00:04"), 0),
+        (CLOSED.format("10:09:03"), 0),
+        (FAULT.format("10:20:01"), 1),
+        (CLOSED.format("10:09:03"), 0),
+        (FAULT.format("10:20:03"), 0),
+        (CLOSED.format("10:29:00"), 1),
+    ],
+    "milder and worse": [
+        (WARNED.format("10:00:01"), 1),
+        (FAULT.format("10:00:01"), 1),
+        (WARNED.format("10:00:01"), 0),
+        (FAULT.format("10:00:01"), 0),
+        (NOT_READY.format("10:00:01"), 1),
+        (FAULT.format("10:00:01"), 0),
+        (CLOSED.format("10:09:01"), 1),
+        (WARNED.format("10:20:01"), 1),
+    ],
+    "closed before the first look": [(CLOSED.format("09:00:00"), 0), (FAULT.format("10:00:01"), 1)],
+    "open again beside its earlier close": [
+        (FAULT.format("10:00:01") + "\n" + CLOSED.format("09:00:00"), 1),
+        (FAULT.format("10:00:01") + "\n" + CLOSED.format("09:00:00"), 0),
+    ],
+}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("looks", LOOKS.values(), ids=LOOKS.keys())
+def test_watch_prints_each_change_once_whichever_replica_answers(looks: list[tuple[str, int]], shell: str) -> None:
+    """Of two replicas' texts a finding is printed when it opens, becomes worse than printed, or closes, once each."""
+    _, begin, rest = SCRIPT.read_text().partition("\nprint_news() {\n")
+    function = begin + rest.partition("\n}\n")[0] + "\n}\n"
+    program = function + "known=\nfor found; do printf '%s\\n' look; print_news; done"
+    command = [
+        shell,
+        *(["sh"] if shell.endswith("busybox") else []),
+        "-euc",
+        program,
+        "sh",
+        *(text for text, _ in looks),
+    ]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (said.returncode, said.stderr) == (0, "")
+    printed = [part.count("node-3") for part in said.stdout.split("look\n")[1:]]
+    assert printed == [count for _, count in looks]
 
 
 def test_watch_as_json_is_the_stream(stage: Stage) -> None:
