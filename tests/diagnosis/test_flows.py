@@ -169,3 +169,12 @@ def test_the_state_carries_them() -> None:
     old = msgspec.json.decode(encode(states[0]))
     old["paths"] = [path[: PathState.__struct_fields__.index("flows")] for path in old["paths"]]
     assert not any(path.flows for path in decode(msgspec.json.encode(old)).paths)
+
+
+def test_a_dead_node_is_no_loss_of_flows_where_http_is_not_probed() -> None:
+    """What a check has found before every probe failed says nothing about now."""
+    mesh = with_flows(Cluster(nodes(5), services=False), lambda link: link.touches("node-2"))
+    mesh.fail(lambda link: link.touches("node-2"), rounds=2)
+    for paths in mesh.paths.values():
+        paths.pop("http", None)
+    assert [(each.kind, each.scope.nodes) for each in mesh.findings()] == [("fault", ("node-2",))]

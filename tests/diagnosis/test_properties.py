@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from smoker_diagnosis.diagnose import diagnose
 from smoker_diagnosis.finding import Finding
-from smoker_diagnosis.state import PathState, State, StateError, decode, encode
+from smoker_diagnosis.state import FailingFlows, HalfAnswers, KeptFlow, PathState, State, StateError, decode, encode
 from tests.diagnosis.mesh import Cluster, Link, named, nodes, two_zones
 
 few = settings(max_examples=12, deadline=None, derandomize=True)
@@ -35,7 +35,12 @@ path_states = st.builds(
     streak=counts,
     since=seconds,
     sent=counts,
+    lost=counts,
     large=st.sampled_from(["", "ok", "black_hole"]),
+    partly=st.integers(-2, 5),
+    flows=st.none() | st.builds(FailingFlows, seconds, st.integers(-1, 16), st.integers(-1, 16)),
+    kept=st.none() | st.builds(KeptFlow, seconds, counts, st.integers(-1, 5)),
+    halves=st.none() | st.builds(HalfAnswers, st.integers(-1, 50), st.integers(-1, 40), seconds),
 )
 states_of_any_kind = st.builds(
     State,

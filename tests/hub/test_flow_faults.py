@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.hub.test_first_names import DNS, between, touching
-from tests.hub.timeline import Fault, Lost, Opened, Timeline, looks
+from tests.hub.timeline import BEGIN, Fault, Flow, Lost, Opened, Timeline, changes, looks
 
 FOUR = ("node-1", "node-2", "node-3", "node-4")
 SIX = (*FOUR, "node-5", "node-6")
@@ -51,3 +51,20 @@ def test_flows_that_fail_everywhere_are_one_loss_of_every_node(seed: int) -> Non
     """
     found = opened((*FOUR, "node-5"), lambda flow: flow.port < 0.2, seed)
     assert {(each.finding.kind, each.finding.scope.kind) for each in found} == {("loss", "all")}
+
+
+@pytest.mark.parametrize("seed", [2, 5, 10])
+def test_a_node_that_dies_is_told_although_its_flows_are_named(seed: int) -> None:
+    """The finding of its flows becomes worse once everything has failed for longer than a round."""
+    half, whole = touching("node-3", 0.5), touching("node-3")
+    dies = BEGIN + 120.0
+
+    def lost(flow: Flow) -> bool:
+        return (whole if timeline.now > dies else half)(flow)
+
+    timeline = Timeline(FOUR, (DNS[0],), Fault(flow=lost), seed=seed, background=0.003)
+    told = [each for each in changes(timeline, 240.0) if each.kind == "escalate"]
+    assert [(each.incident.finding.kind, each.incident.finding.scope.nodes) for each in told] == [
+        ("fault", ("node-3",))
+    ]
+    assert told[0].incident.last_seen >= dies

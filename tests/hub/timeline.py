@@ -24,7 +24,7 @@ from smoker_diagnosis.state import PEER, RESOLVER, SERVICE, FailingFlows, Heard,
 from smoker_hub.collect import Collected
 from smoker_hub.diagnose import Diagnosis
 from smoker_hub.hub import USUAL, Failing, failures
-from smoker_hub.incidents import Incidents
+from smoker_hub.incidents import Change, Incidents
 
 INTERVAL, TIMEOUT = 30.0, 5.0
 CONFIRMED = 2.5  # seconds from a failure to its confirmation
@@ -232,6 +232,14 @@ def looks(timeline: Timeline, seconds: float, *, waits: bool = True) -> Iterator
 
     `waits`: whether it waits for checks that may change a name.
     """
+    for each in changes(timeline, seconds, waits=waits):
+        if each.kind == "open":
+            now = timeline.now
+            yield Opened(now - BEGIN, now - each.incident.first_seen, each.incident.finding)
+
+
+def changes(timeline: Timeline, seconds: float, *, waits: bool = True) -> Iterator[Change]:
+    """Do the same, and yield each change as it comes."""
     clock, incidents = _Clock(), Incidents()
     diagnosis, before, regular = Diagnosis(clock=clock), dict[Failing, float](), 0.0
     while timeline.now < BEGIN + seconds:
@@ -246,5 +254,5 @@ def looks(timeline: Timeline, seconds: float, *, waits: bool = True) -> Iterator
         found = diagnosis.look(Collected(states, asked=len(states)))
         found = found if waits else [replace(each, awaits=()) for each in found]
         for each in incidents.look(found, now, early=early, news=news, a_round=INTERVAL + TIMEOUT):
-            if each.kind == "open" and now >= BEGIN:
-                yield Opened(now - BEGIN, now - each.incident.first_seen, each.incident.finding)
+            if now >= BEGIN:
+                yield each

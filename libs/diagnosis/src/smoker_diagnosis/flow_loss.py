@@ -164,4 +164,5 @@ def _bits(bits: int) -> Iterator[int]:
 
 
 def _dead(cell: Cell) -> bool:
-    return cell.bad & ECHO == ECHO and all(cell.failed[bit].streak >= DEAD for bit in _bits(ECHO))
+    bits = cell.known & ECHO
+    return cell.bad & bits == bits and all(cell.failed[bit].streak >= DEAD for bit in _bits(bits))

@@ -23,16 +23,16 @@ def read(cell: Cell, path: PathState, place: int, lasts: float, *, starved: bool
     `place`: of the path in its prober's state. `lasts`: seconds after which a result is outdated. `starved`: whether
     the prober lacked CPU.
     """
-    if path.sent:
+    if path.sent > 0:
         cell.trains += path.past
         cell.lossy += path.lossy
         cell.sent += path.sent
-        cell.lost += path.lost
+        cell.lost += min(max(path.lost, 0), path.sent)
         cell.requests_lost += path.requests_lost
         cell.replies_lost += path.replies_lost
     if not counts(path) or cell.now.instant > path.at + lasts:
         return
-    cell.flows, cell.kept = path.flows or cell.flows, path.kept or cell.kept
+    _read_follow_ups(cell, path)
     cell.past, cell.flaps = cell.past + path.past, cell.flaps + path.flaps
     if path.role == SERVICE:
         _count_attempts(cell, path)
@@ -45,7 +45,7 @@ def read(cell: Cell, path: PathState, place: int, lasts: float, *, starved: bool
     bit = BITS[path.probe]
     if bit == UDP and path.lost and not starved:  # where trains lose packets, an unanswered PING is one more
         cell.sent += path.attempts
-        cell.lost += path.failures.get("timeout", 0)
+        cell.lost += min(path.failures.get("timeout", 0), path.attempts)
     if path.large and (ok or path.last == MTU):
         cell.mtu, cell.passes = path.mtu, path.passes
         _set(cell, LARGE, path, place, bad=path.large == "black_hole")
@@ -59,11 +59,22 @@ def read_look_ups(cell: Cell, path: PathState, place: int, lasts: float, *, star
     """Add the results of a path to a DNS server to its cell, within the same bounds."""
     if not counts(path) or cell.now.instant > path.at + lasts:
         return
-    cell.tries, cell.misses, cell.partly = {DNS: path.attempts}, {DNS: path.failed}, path.partly
-    cell.halves = path.halves
+    cell.tries, cell.misses = {DNS: path.attempts}, {DNS: path.failed}
+    cell.partly = min(max(path.partly, 0), path.attempts)
+    halves = path.halves
+    if halves is not None and 0 <= halves.count <= halves.of and halves.at <= cell.now.instant:
+        cell.halves = halves
     ok = path.last == "success"
     if ok or not starved:
         _set(cell, DNS, path, place, bad=not ok)
+
+
+def _read_follow_ups(cell: Cell, path: PathState) -> None:
+    """Add what the checks of flows have found. Counts that no check can find are no evidence."""
+    if path.flows is not None and 0 < path.flows.failing < path.flows.tried:
+        cell.flows = path.flows
+    if path.kept is not None and path.kept.rounds > 0:
+        cell.kept = path.kept
 
 
 def _count_attempts(cell: Cell, path: PathState) -> None:

@@ -11,6 +11,7 @@ BURST = 3  # packets that are lost together by chance
 BURSTS_A_PATH = 2  # as which the losses of a path count at most
 MOST_A_PATH = 11.0  # most gain of a component from one path
 LEAST_A_PATH = -3.5
+MOST_RATE = 0.99
 
 
 def worth(cell: Cell, rate: float, background: float, usual: float = 0.0) -> float:
@@ -18,7 +19,7 @@ def worth(cell: Cell, rate: float, background: float, usual: float = 0.0) -> flo
 
     At a rate they are binomial. By chance a path loses a few packets at once, and rarely, or some at the `usual` rate.
     """
-    return _worth_of(cell.sent, cell.lost, min(rate, 0.99), background, usual)
+    return _worth_of(cell.sent, cell.lost, min(rate, MOST_RATE), background, min(usual, MOST_RATE))
 
 
 @lru_cache(maxsize=4096)

@@ -59,12 +59,14 @@ class Incident:
     resumed: bool = False  # whether it was open before the hub started, and no look has had it since
     part_of: str = ""  # why a larger finding closed it, in words
     told: set[str] = field(default_factory=set)  # kinds of late evidence that the hub has logged
+    ids: set[str] = field(default_factory=set)  # of findings of another kind that are this one, too
     _looks: int = field(default=0, repr=False)  # looks in a row that had it
     _first: float = field(default=0.0, repr=False)  # instant of the first of these
     _seen: int = field(default=0, repr=False)  # of these, the last ones in a row that were sure of it
     _since: float = field(default=0.0, repr=False)  # instant of the first of these
     _missed: int = field(default=0, repr=False)
     _worst: int = field(default=0, repr=False)  # gravity that was told
+    _partly: bool = field(default=False, repr=False)  # whether it was a loss, or some flows, since it was last told
     _unseen: float | None = field(default=None, repr=False)  # instant of the first look without it, where it resumes
 
     @property
@@ -113,6 +115,7 @@ class Incident:
         self.finding, self.last_seen, self._missed, self.resumed = finding, now, 0, False
         self._looks, self._first = self._looks + 1, self._first if self._looks else now
         sure = is_sure(finding)
+        self._seen = self._seen if before.kind == finding.kind else 0  # what it has become counts anew
         counts = not repeated or finding.kind != "fault" or self._seen == 0
         self._seen, self._since = (self._seen + counts, self._since if self._seen else now) if sure else (0, now)
         certain = not follows and (finding.confidence >= CERTAIN or finding.kind not in BY_LIKELIHOOD)
@@ -129,7 +132,11 @@ class Incident:
             self.phase, self.opened, self._worst = "open", now, GRAVITY[finding.severity]
             return "open"
         worse = GRAVITY[finding.severity] > self._worst or (finding.kind, before.kind) == ("not_ready", "fault")
+        self._partly |= finding.kind in ("loss", "flows")
+        if self._partly and finding.kind == "fault":  # for a moment all probes can hit the flows that fail
+            worse = self._seen >= OPENS and now - self._since > a_round
         if self.phase == "open" and worse:
+            self._partly = False
             self._worst = max(self._worst, GRAVITY[finding.severity])
             self.escalations += 1
             return "escalate"
@@ -260,9 +267,14 @@ class Incidents:
         listed = list(findings)
         ids = {finding.id for finding in listed}
         for finding in listed:
-            if finding.id not in self._live and self._leaving(finding, ids, now, a_round) is None:
-                known = next((each for key, each in self._live.items() if key not in ids and each.same(finding)), None)
+            if finding.id not in self._live:
+                others = [each for key, each in self._live.items() if key not in ids]
+                known = next((each for each in others if finding.id in each.ids), None)
+                if known is None and self._leaving(finding, ids, now, a_round) is None:
+                    known = next((each for each in others if each.same(finding)), None)
                 if known is not None:
+                    if known.finding.kind != finding.kind:
+                        known.ids.add(finding.id)
                     ids.add(known.id)
                     finding = msgspec.structs.replace(finding, id=known.id)  # noqa: PLW2901  the same, renamed
             yield finding
