@@ -9,7 +9,8 @@ row; early looks do not count. A finding that becomes worse escalates. Only open
 and sent: a path that fails once is not. While an open finding heals, what is left of it is no new finding: for up to a
 round (a loss: three rounds) it keeps the open one from closing, and what fails for longer is a finding of its own. A
 finding ends at once when a larger one is open that explains all of its paths. A hard fault at a node that loses many
-packets opens only if it lasts for longer than a round, too.
+packets opens only if it lasts for longer than a round, too. An open finding goes on when a check shows that only some
+flows of its place fail; it escalates when everything fails there for longer than a round.
 """
 
 from __future__ import annotations
@@ -82,7 +83,8 @@ class Incident:
     def same(self, finding: Finding) -> bool:
         """Return whether `finding` is this one: other places to choose from, the layer known now, or both directions.
 
-        As long as the last state of a silent prober counts, its node seems to be cut off in one direction.
+        As long as the last state of a silent prober counts, its node seems to be cut off in one direction. An open one
+        is also the same if its flows show that only some of them fail.
         """
         before = self.finding
         if before.kind != finding.kind:
@@ -115,7 +117,8 @@ class Incident:
         self.finding, self.last_seen, self._missed, self.resumed = finding, now, 0, False
         self._looks, self._first = self._looks + 1, self._first if self._looks else now
         sure = is_sure(finding)
-        self._seen = self._seen if before.kind == finding.kind else 0  # what it has become counts anew
+        if self.opened is not None and before.kind != finding.kind:
+            self._seen = 0  # what it has become counts anew
         counts = not repeated or finding.kind != "fault" or self._seen == 0
         self._seen, self._since = (self._seen + counts, self._since if self._seen else now) if sure else (0, now)
         certain = not follows and (finding.confidence >= CERTAIN or finding.kind not in BY_LIKELIHOOD)
