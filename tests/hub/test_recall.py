@@ -14,7 +14,7 @@ import msgspec
 from smoker_hub.history.recall import AWAY, recall
 from smoker_hub.history.sent import SentRecord
 from smoker_hub.history.store import NAME
-from smoker_hub.incidents import A_ROUND
+from smoker_hub.incident import A_ROUND
 from smoker_hub.notify.delivery import Delivery, Message
 from smoker_hub.notify.notifier import Notifier
 from smoker_hub.notify.options import receivers

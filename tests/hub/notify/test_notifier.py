@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from smoker_hub.incidents import GRAVITY
+from smoker_hub.incident import GRAVITY
 from smoker_hub.notify.delivery import Delivery
 from smoker_hub.notify.notifier import GAP, Notifier
 from smoker_hub.notify.options import receivers

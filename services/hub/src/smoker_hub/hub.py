@@ -22,7 +22,8 @@ from smoker_hub import words
 from smoker_hub.changes import Changes, PathsChange
 from smoker_hub.collect import Collected, Collector
 from smoker_hub.diagnose import Diagnosis
-from smoker_hub.incidents import A_ROUND, Change, Incident, Incidents
+from smoker_hub.incident import A_ROUND, Incident
+from smoker_hub.incidents import Change, Incidents
 
 BLIND = 3  # blind regular looks in a row before a log line: a pod that has just started may have no network yet
 STUCK = 120.0  # seconds without a look after which the hub counts as stuck

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from loguru import logger
 
 from smoker_diagnosis import text
-from smoker_hub.incidents import Change, Incident
+from smoker_hub.incident import Incident
+from smoker_hub.incidents import Change
 from smoker_hub.nodes import Node, NodeChange
 
 _LEVELS = {"critical": "ERROR", "warning": "WARNING", "info": "INFO"}

@@ -16,7 +16,7 @@ from loguru import logger
 
 from smoker_common.clock import Clock
 from smoker_hub.history.reader import HistoryError, Reader
-from smoker_hub.incidents import GRAVITY, Incident, Phase
+from smoker_hub.incident import GRAVITY, Incident, Phase
 from smoker_hub.notify.notifier import Known
 from smoker_hub.web.views import View
 

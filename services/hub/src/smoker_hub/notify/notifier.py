@@ -26,7 +26,7 @@ from smoker_hub.web.views import View
 
 if TYPE_CHECKING:
     from smoker_hub.hub import Hub
-    from smoker_hub.incidents import Incident
+    from smoker_hub.incident import Incident
 
 TICK = 1.0  # seconds between two comparisons, beside those that a change brings
 GAP = 60.0  # seconds before a hub begins to notify; what closed within them may not have been sent by another replica

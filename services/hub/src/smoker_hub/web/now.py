@@ -11,7 +11,7 @@ from smoker_diagnosis.state import State
 from smoker_hub import judge
 from smoker_hub.collect import Collected, Key
 from smoker_hub.hub import Hub, paths_of
-from smoker_hub.incidents import Incident
+from smoker_hub.incident import Incident
 from smoker_hub.web.router import Problem
 from smoker_hub.web.views import Findings, Health, Node, Prober, Summary, View
 
