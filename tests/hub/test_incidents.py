@@ -426,3 +426,11 @@ def test_a_layer_that_becomes_known_is_no_news() -> None:
     assert [(each.id, each.finding.layer) for each in incidents.open] == [(unclear.id, "overlay")]
     other = msgspec.structs.replace(unclear, id="c3", layers=("network",))
     assert [len(incidents.look([other], second)) for second in (20.0, 25.0)] == [0, 1]
+
+
+def test_a_suspected_fault_that_becomes_not_ready_opens_with_the_second_look() -> None:
+    """Kubernetes notices the node between two looks: that does not delay its name."""
+    incidents = Incidents()
+    assert incidents.look([FOUND], 0.0) == []
+    (change,) = incidents.look([replace(FOUND, kind="not_ready")], 1.0)
+    assert change.kind == "open"

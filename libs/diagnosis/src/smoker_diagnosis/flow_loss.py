@@ -1,8 +1,8 @@
 """Find the node whose flows to several peers fail: one member of an ECMP group or of a bond is broken there.
 
 Each probe and each train has a source port of its own, and so loses every packet or none. Such losses are not
-independent, as those that loss.py counts are: on a few paths they look like a broken pair, or a dead node. Here every
-result since the first check of flows that found some counts once.
+independent, as those that loss.py counts are: on a few paths they look like a broken pair, or a dead node. Here each
+of the last three rounds since the oldest check that found some counts once.
 """
 
 from __future__ import annotations

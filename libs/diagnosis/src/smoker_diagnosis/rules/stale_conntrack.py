@@ -2,8 +2,8 @@
 
 The entry translates the flow to a pod that is gone. kube-proxy removes such entries when the endpoints of a Service
 change. One that stays loses every packet of the flow for as long as packets are sent. Loss, or one of several pods that
-does not answer, can look alike: a node is named only where nothing is found at it or where the pods are, and where no
-fresh probe of the Service from that node has failed.
+does not answer, can look alike: a node is named only where no fault, and no loss that explains it, is found at it or
+where the pods are, and where no fresh probe of the Service from that node has failed.
 """
 
 from __future__ import annotations
