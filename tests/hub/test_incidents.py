@@ -432,5 +432,5 @@ def test_a_suspected_fault_that_becomes_not_ready_opens_with_the_second_look() -
     """Kubernetes notices the node between two looks: that does not delay its name."""
     incidents = Incidents()
     assert incidents.look([FOUND], 0.0) == []
-    (change,) = incidents.look([replace(FOUND, kind="not_ready")], 1.0)
+    (change,) = incidents.look([msgspec.structs.replace(FOUND, kind="not_ready")], 1.0)
     assert change.kind == "open"
