@@ -57,7 +57,7 @@ def lossy(count: int, rate: float, seed: int, *, raced: str = "", over: int = 0,
 
 
 def looked_up(state: PathState, lost_queries: Sequence[int], *, counted: bool) -> PathState:
-    """Return a path to the DNS after look-ups that lost so many of two queries each, the newest last."""
+    """Return a path to the DNS. `lost_queries`: how many of two queries each look-up lost, the newest last."""
     last = lost_queries[-ROUNDS:]
     path = failed(state, 1, "timeout", 20.0) if last[-1] else state
     failures = {"timeout": sum(map(bool, last))} if any(last) else {}

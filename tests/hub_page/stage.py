@@ -79,7 +79,7 @@ class Stage:
         actions[verb]()
 
     def _lose(self, node: str, packets: str = "7") -> None:
-        """Make a node lose so many of 30 packets."""
+        """Make a node lose this number of 30 packets."""
         self.cluster.lose(lambda link: link.touches(node) and link.plane == "pod", int(packets))
 
     def _age(self, node: str) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from smoker_hub.hub import Hub
 from smoker_hub.incidents import Change
 from smoker_hub.notify.notifier import GAP
 from tests.conftest import eventually
 from tests.hub.notify.receivers import Receiver, become, looking, receiver
-from tests.hub.stand_ins import ManualClock
+from tests.hub.stand_ins import ManualClock, Prober
 
 from .messages import attributes
 from .test_exporter import again, all_records, exporting, of_event
@@ -21,6 +22,14 @@ def findings(there: Receiver) -> list[tuple[str, Any]]:
         (each.event_name.removeprefix("smoker.finding."), attributes(each)["smoker.finding.place"])
         for each in of_findings
     ]
+
+
+def close(hub: Hub, found: list[Prober], there: Receiver) -> None:
+    """End the fault of node-2, and wait until the receiver has its close."""
+    become(found)
+    for _ in range(3):
+        hub.look()
+    eventually("its close is there", lambda: ("close", "node-2") in findings(there))
 
 
 def test_a_take_over_sends_open_findings_and_repeats_no_results() -> None:
@@ -42,10 +51,7 @@ def test_a_take_over_sends_open_findings_and_repeats_no_results() -> None:
         eventually("what is new is there", lambda: of_event(there, "smoker.result.failed"))
         told = [attributes(record) for record in of_event(there, "smoker.result.failed")]
         assert all("node-3" in (one["smoker.source"], one["smoker.target"]) for one in told)
-        become(found)
-        for _ in range(3):
-            hub.look()
-        eventually("its close is there", lambda: ("close", "node-2") in findings(there))
+        close(hub, found, there)
         assert findings(there).count(("open", "node-2")) == 1
 
 
@@ -58,10 +64,7 @@ def test_a_finding_that_opens_with_the_take_over_is_sent_once() -> None:
         may[0] = True
         hub.look()
         eventually("it is there", lambda: findings(there))
-        become(found)
-        for _ in range(3):
-            hub.look()
-        eventually("its close is there", lambda: ("close", "node-2") in findings(there))
+        close(hub, found, there)
         assert findings(there) == [("open", "node-2"), ("close", "node-2")]
 
 
@@ -76,10 +79,7 @@ def test_a_finding_that_opens_while_the_lease_is_lost_is_sent_later() -> None:
         assert hub.incidents.open
         may[0] = True
         hub.look()
-        become(found)
-        for _ in range(3):
-            hub.look()
-        eventually("its close is there", lambda: ("close", "node-2") in findings(there))
+        close(hub, found, there)
         assert findings(there) == [("open", "node-2"), ("close", "node-2")]
 
 

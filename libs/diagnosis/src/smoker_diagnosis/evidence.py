@@ -131,22 +131,32 @@ class Cell:
             return None
         return self.now.instant - (path.at if self.bad & UDP else path.lost_at)
 
+    def rounds_since(self, bit: int, seconds: float) -> int:
+        """Return how many of the counted rounds of `bit` began less than `seconds` ago."""
+        begun = seconds - self.age(bit) if self.known & bit else -1.0
+        if begun <= 0 or self.now.interval <= 0:
+            return 0
+        return min(1 + int(begun / self.now.interval), self.now.paths[self.places[bit]].attempts)
+
     def packets_since(self, seconds: float) -> float:
         """Return how many packets the trains had that began less than `seconds` ago, one train a round."""
-        begun = seconds - self.age(UDP) if self.known & UDP else -1.0
-        if begun <= 0 or self.now.interval <= 0:
+        trains = self.rounds_since(UDP, seconds)
+        if not trains:
             return 0.0
         path = self.now.paths[self.places[UDP]]
-        trains = min(1 + int(begun / self.now.interval), path.attempts)
         return trains * path.sent / max(path.attempts, 1)
 
     def failing(self, bits: int) -> Iterator[int]:
-        """Yield the bits of `bits` whose probes fail."""
-        bad = self.bad & bits
-        while bad:
-            bit = bad & -bad
-            yield bit
-            bad ^= bit
+        """Return the bits of `bits` whose probes fail."""
+        return each_bit(self.bad & bits)
+
+
+def each_bit(bits: int) -> Iterator[int]:
+    """Yield each bit of `bits`, the lowest first."""
+    while bits:
+        bit = bits & -bits
+        yield bit
+        bits ^= bit
 
 
 def share_lost(cells: Iterable[Cell]) -> float:

@@ -11,16 +11,17 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
+from smoker_diagnosis.candidates import LEAST_SHARE
 from smoker_diagnosis.component import ALL, MAY, MUST, NODE, PAIR, Component, Priors, Scope, cells_of, scopes_of
-from smoker_diagnosis.evidence import ECHO, UDP, Cell, Mesh
-from smoker_diagnosis.loss import GAIN, MANY, MOST, NEAR, Lossy, Scored, loses, lossy_of
+from smoker_diagnosis.evidence import ECHO, UDP, Cell, Mesh, each_bit
+from smoker_diagnosis.flows import CHANCE
+from smoker_diagnosis.loss import GAIN, MANY, MOST, NEAR, Lossy, Scored, loses, lossy_of, rank
 from smoker_diagnosis.mesh_loss import LAYERS
+from smoker_diagnosis.worth import LEAST_A_PATH
 
 BY_CHANCE = 0.01  # share of the results that fail without a cause
-CHECK = 13.8  # evidence of a check: the logarithm of one in a million (flows.CHANCE)
-LEAST_A_PATH = -3.5  # what a path without failures can say against a place: flows differ from pair to pair
+CHECK = -math.log(CHANCE)  # evidence of a check
 MOST_UNCHECKED = 2.0  # what one whose flows a check has not found to fail can say for it: it may fail by chance
-LEAST_SHARE = 0.1  # of all paths, whose flows must fail before everywhere is examined
 SLACK = 1.0  # seconds: the probes of a round do not begin together
 DEAD = 2  # failures in a row of every probe: such a path fails whole, whatever a check has found before
 
@@ -55,7 +56,7 @@ def _places(mesh: Mesh, partial: Sequence[Cell]) -> list[Lossy]:
     found: list[Lossy] = []
     out: set[int] = set()  # identities of the paths that are explained
     while partial and len(found) < MOST:
-        scored = sorted(_scored(mesh, partial, out), key=_rank)
+        scored = sorted(_scored(mesh, partial, out), key=rank)
         if not scored or scored[0].score < GAIN:
             break
         found.append(lossy_of(_doubted(scored)))
@@ -68,30 +69,26 @@ def _everywhere(mesh: Mesh, partial: Sequence[Cell]) -> Lossy | None:
     """Return the explanation that flows fail everywhere, where enough of the paths show it."""
     if len(partial) < LEAST_SHARE * mesh.count:
         return None
-    scored = sorted(_of_scope(mesh, Scope(ALL), Priors(mesh), _seconds(partial), ()), key=_rank)
+    scored = sorted(_of_scope(mesh, Scope(ALL), Priors(mesh), _seconds(partial), ()), key=rank)
     return lossy_of(scored) if scored else None
 
 
-def _doubted(scored: Sequence[Scored]) -> list[Scored]:
+def _doubted(scored: Sequence[Scored]) -> Sequence[Scored]:
     """Return `scored` with a node as the best only as far as it explains more than the pairs that have failing flows.
 
     The broken member can be between racks: then some pairs of the node fail, and the others work.
     """
     best, *others = scored
     if best.component.scope.kind != NODE:
-        return [best, *others]
+        return scored
     node = best.component.scope.nodes[0]
     pairs = {each.component.scope: each for each in reversed(others) if each.component.scope.kind == PAIR}
     touching = [each for scope, each in pairs.items() if node in scope.nodes and each.score > 0]
     if not touching:
-        return [best, *others]
+        return scored
     most = max(touching, key=lambda each: each.score)
     as_good = Scored(most.component, sum(each.score for each in touching), most.rate, most.cells)
-    return sorted([best, as_good, *others], key=_rank)
-
-
-def _rank(scored: Scored) -> tuple[float, Component]:
-    return -scored.score, scored.component
+    return sorted([*scored, as_good], key=rank)
 
 
 def _scored(mesh: Mesh, partial: Sequence[Cell], out: Collection[int]) -> Iterator[Scored]:
@@ -134,9 +131,9 @@ def _share(cells: Iterable[Cell]) -> float:
 def _worth(cell: Cell, share: float, seconds: float) -> float:
     """Return how much likelier the last `seconds` are if this share of the flows fails than by chance (logarithm)."""
     failed = worked = 0
-    for bit in _bits(cell.known & ECHO):
+    for bit in each_bit(cell.known & ECHO):
         path = cell.now.paths[cell.places[bit]]
-        rounds = _rounds(cell, bit, seconds)
+        rounds = cell.rounds_since(bit, seconds)
         misses = min(sum(path.failures.values()), rounds)
         failed, worked = failed + misses, worked + rounds - misses
         if bit == UDP and path.sent:  # each train has a source port of its own
@@ -149,20 +146,6 @@ def _worth(cell: Cell, share: float, seconds: float) -> float:
     return max(CHECK + of_results, LEAST_A_PATH)
 
 
-def _rounds(cell: Cell, bit: int, seconds: float) -> int:
-    """Return how many of the rounds that are counted began in the last `seconds`."""
-    begun = seconds - cell.age(bit)
-    if begun < 0 or cell.now.interval <= 0:
-        return 0
-    return min(1 + int(begun / cell.now.interval), cell.now.paths[cell.places[bit]].attempts)
-
-
-def _bits(bits: int) -> Iterator[int]:
-    while bits:
-        yield bits & -bits
-        bits &= bits - 1
-
-
 def _dead(cell: Cell) -> bool:
     bits = cell.known & ECHO
-    return cell.bad & bits == bits and all(cell.failed[bit].streak >= DEAD for bit in _bits(bits))
+    return cell.bad & bits == bits and all(cell.failed[bit].streak >= DEAD for bit in cell.failing(bits))

@@ -11,9 +11,9 @@ import math
 from collections.abc import Collection
 
 from smoker_diagnosis.evidence import UDP, Cell
+from smoker_diagnosis.worth import MOST_RATE
 
 CHANCE = 1e-4  # probability, while the loss lasts, that none of the packets since the last loss is lost
-MOST_RATE = 0.99
 
 
 def is_over(cells: Collection[Cell]) -> bool:

@@ -78,10 +78,17 @@ class Lossy:
 
 @dataclass(slots=True)
 class Scored:
+    """A component that may lose packets, and how well it fits."""
+
     component: Component
     score: float
     rate: float
     cells: list[Cell]
+
+
+def rank(scored: Scored) -> tuple[float, Component]:
+    """Return the key that sorts the best one first."""
+    return -scored.score, scored.component
 
 
 def find_loss(mesh: Mesh, dead: Collection[int]) -> list[Lossy]:
@@ -147,7 +154,7 @@ def _find(
     some = [kinds & WIDE, kinds] if len(mesh.losing) > MANY and kinds & WIDE else [kinds]
     while len(found) < MOST:
         search = _Search(mesh, out, priors, background, some[0], usual)
-        scored = sorted(_scored(search), key=lambda each: (-each.score, each.component))
+        scored = sorted(_scored(search), key=rank)
         if usual is not None:  # a place that loses more than the rest comes before the rest
             places = [each for each in scored if each.component.scope.kind != ALL and each.score >= GAIN_BESIDE + more]
             scored = places or [each for each in scored if each.component.scope.kind == ALL]

@@ -37,7 +37,7 @@ OPENS, CLOSES = 2, 3  # looks in a row with it, and without it
 GRAVITY = {"info": 0, "warning": 1, "critical": 2}
 
 
-def late_evidence(finding: Finding) -> set[str]:
+def late_kinds(finding: Finding) -> set[str]:
     """Return the kinds of late evidence that the finding has."""
     return {kind for kind in LATE if getattr(finding, kind)}
 

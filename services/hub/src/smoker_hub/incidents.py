@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from smoker_diagnosis.finding import Finding
-from smoker_hub.incident import A_ROUND, Incident, Word, late_evidence
+from smoker_hub.incident import A_ROUND, Incident, Word, late_kinds
 from smoker_hub.remains import is_part_of, leaves_paths, left_for, may_follow, remains_of
 
 MOST_CLOSED = 200  # closed incidents that are kept
@@ -33,7 +33,7 @@ class Incidents:
     def resume(self, incidents: Iterable[Incident], lapsed: Iterable[Incident] = ()) -> None:
         """Take over what was open when the hub stopped. The next look closes those of `lapsed`, which have an end."""
         for each in incidents:
-            each.told = late_evidence(each.finding)
+            each.told = late_kinds(each.finding)
             self._live[each.id] = each
         self._lapsed += lapsed
 
@@ -71,7 +71,7 @@ class Incidents:
             repeated, follows = early and not news, may_follow(finding, (*named, *(each.finding for each in self.open)))
             word = incident.see(finding, now, a_round, beside=beside, repeated=repeated, follows=follows)
             if word is not None:
-                incident.told = late_evidence(finding)
+                incident.told = late_kinds(finding)
                 changes.append(Change(word, incident))
         open_now = [each.finding for each in self.open if each.id in seen]
         for incident in [each for key, each in self._live.items() if key not in seen]:
@@ -136,7 +136,7 @@ class Incidents:
     def with_late_evidence(self) -> Iterator[tuple[Incident, set[str]]]:
         """Yield the open incidents that have evidence of another kind than when they opened, each kind only once."""
         for incident in self.open:
-            news = late_evidence(incident.finding) - incident.told
+            news = late_kinds(incident.finding) - incident.told
             if news:
                 incident.told |= news
                 yield incident, news

@@ -62,16 +62,12 @@ def _of_services(look: Look) -> Iterator[Seen]:
     cells = (cell for cell in (*look.mesh.services, *dns) if id(cell) not in explained)
     # A broken DNS pod fails look-ups everywhere, now these and now those.
     bits = ECHO if any(each.layer == LAYER_REPLICA for each in look.services) else ECHO | DNS
-    return seen(
-        (
-            cell
-            for cell in _often(cells, bits)
-            if not all(
-                found.explains(cell.source, bit, cell.failed[bit].streak, paths=paths) for bit in cell.failing(bits)
-            )
-        ),
-        bits,
-    )
+
+    def stays(cell: Cell) -> bool:
+        streaks = ((bit, cell.failed[bit].streak) for bit in cell.failing(bits))
+        return not all(found.explains(cell.source, bit, streak, paths=paths) for bit, streak in streaks)
+
+    return seen(filter(stays, _often(cells, bits)), bits)
 
 
 def _of_targets(look: Look) -> Iterator[Seen]:

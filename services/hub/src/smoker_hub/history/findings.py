@@ -15,12 +15,13 @@ REOPENED = 600.0  # seconds within which a finding continues after a restart
 def cut(db: sqlite3.Connection, kept: Collection[str]) -> None:
     """Close the findings that are open in the file and do not go on (`kept`): at the last look that is stored.
 
-    It goes on all the same if it opens again soon: then it was open, and the hub could not read that at the start.
+    One goes on all the same if it opens again soon: at the start of a hub that means that it was open all the time.
     """
     (last,) = db.execute("SELECT max(at) FROM looks").fetchone()
-    cut = [name for (name,) in db.execute("SELECT DISTINCT id FROM findings WHERE closed IS NULL") if name not in kept]
+    named = db.execute("SELECT DISTINCT id FROM findings WHERE closed IS NULL")
+    ends = [name for (name,) in named if name not in kept]
     update = "UPDATE findings SET closed = max(opened, ?), cut = 1 WHERE closed IS NULL AND id = ?"
-    db.executemany(update, [(last or 0.0, name) for name in cut])
+    db.executemany(update, [(last or 0.0, name) for name in ends])
 
 
 def put(db: sqlite3.Connection, view: View) -> None:

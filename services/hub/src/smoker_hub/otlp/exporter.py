@@ -54,9 +54,8 @@ class Exporter(BaseWork, Collector):
             for signal, of_signal in options.items()
             if of_signal is not None
         }
-        self._sends = (
-            may_notify()
-        )  # whether findings are sent as they change; without a Lease there is no other replica
+        # Whether findings are sent as they change. Without a Lease there is no other replica.
+        self._sends = may_notify()
         self._in_flight = 0  # records of the batch that is being sent
         self._greenlets: list[gevent.Greenlet[[], None]] = []
 
@@ -70,13 +69,13 @@ class Exporter(BaseWork, Collector):
         """Send the failed results of the last look; after another replica, first what is open."""
         if "logs" not in self._senders:
             return
-        began = self._may_notify() and not self._sends
-        self._sends = self._may_notify()
+        before, self._sends = self._sends, self._may_notify()
         failed = list(self._failed.look(self._hub))  # results that another replica has sent do not count as new later
-        if began:
+        if not self._sends:
+            return
+        if not before:
             self._put(self._taken_over())
-        if self._sends:
-            self._put(failed)
+        self._put(failed)
 
     def _taken_over(self) -> Iterator[Record]:
         """Yield what the replica that sent before may not have sent: findings that are open or closed a moment ago."""
