@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from smoker_hub.history.recall import AWAY, recall
 from smoker_hub.history.sent import SentRecord
 from smoker_hub.history.store import NAME
 from smoker_hub.incident import A_ROUND
+from smoker_hub.incidents import Change
 from smoker_hub.notify.delivery import Delivery, Message
 from smoker_hub.notify.notifier import Notifier
 from smoker_hub.notify.options import receivers
@@ -155,19 +154,24 @@ def test_unsent_messages_are_sent_after_a_restart(tmp_path: Path) -> None:
 
 
 def test_an_unsent_escalation_is_sent_after_a_restart(tmp_path: Path) -> None:
-    """The record has the milder finding that the receiver knows, so the escalation is sent."""
+    """The escalation is sent, whatever became worse, until its receiver has taken it."""
     clock = ManualClock()
     with probers(dead().states()) as found:
         with start(tmp_path, found, clock) as first:
             first.look(2)
-            notice = first.box.notices[0]
-            mild = msgspec.structs.replace(notice.view.finding, severity="warning")
-            view = msgspec.structs.replace(notice.view, finding=mild)
-            SentRecord(first.kept.history.put).settled("webhook", notice._replace(view=view))
-            first.kept.written()
+            first.box.takes = False
+            (incident,) = first.kept.hub.incidents.open
+            incident.escalations += 1
+            first.kept.history.tell(Change("escalate", incident))
+            first.look()
+            assert first.box.got == ["open", "escalate"]
         with start(tmp_path, found, clock) as second:
             second.look(2)
             assert second.box.got == ["escalate"]
+            assert second.box.notices[0].view.escalations == 1
+        with start(tmp_path, found, clock) as third:
+            third.look(2)
+            assert third.box.got == []
 
 
 def test_after_a_long_absence_a_new_finding_opens(tmp_path: Path) -> None:

@@ -45,6 +45,30 @@ def test_a_finding_that_becomes_worse_is_announced(tab: Tab, healthy: SimulatedH
     assert "New finding" not in tab.page.text_content("#announcer")
 
 
+def test_the_count_of_escalations_decides_what_is_worse(tab: Tab, healthy: SimulatedHub) -> None:
+    """The severity may stay the same. An answer of a replica that has counted less, and the next one, are no news."""
+    escalations = [0]
+
+    def answer(route: Any) -> None:
+        """Count as the test wants, and show which answer this is."""
+        there = route.fetch()
+        found = there.json()
+        for each in found["open"]:
+            each |= {"escalations": escalations[-1], "what": f"answer {len(escalations)}"}
+        route.fulfill(response=there, json=found)
+
+    tab.page.route("**/api/v1/findings", answer)
+    healthy.command("break node-3")
+    tab.page.goto(healthy.address)
+    tab.page.wait_for_selector("article.critical:has-text('answer 1')")
+    for count, said in ((1, "answer 2"), (0, "answer 2"), (1, "answer 2"), (2, "answer 5")):
+        escalations.append(count)
+        tab.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # the page reads again
+        tab.page.wait_for_selector(f"article:has-text('answer {len(escalations)}')")
+        tab.page.wait_for_selector(f"#announcer:has-text('Worse, critical. node-3: {said}')", state="attached")
+    tab.page.unroute_all(behavior="wait")
+
+
 def test_without_a_stream_the_page_polls(tab: Tab, healthy: SimulatedHub) -> None:
     """Without the stream the page reads every few seconds, says so, and still shows a finding."""
     tab.expected = ("ERR_FAILED",)

@@ -388,7 +388,7 @@ def test_watch_prints_each_opening_and_closing_of_one_fault(stage: Stage) -> Non
 
 
 def test_watch_prints_a_fault_that_becomes_worse(stage: Stage) -> None:
-    """A warning that becomes a fault is printed again; a fault that becomes a warning is not."""
+    """A warning that escalates is printed again; a fault that becomes a warning is not."""
     stage.become("node-4")
     (incident,) = stage.hub.incidents.open
     grave, mild = incident.finding, msgspec.structs.replace(incident.finding, severity="warning")
@@ -400,8 +400,8 @@ def test_watch_prints_a_fault_that_becomes_worse(stage: Stage) -> None:
 
     try:
         eventually("the warning is there", lambda: "\nWARNING node-4: " in text())
-        for finding in (grave, mild, grave):
-            incident.finding = finding
+        for finding, escalations in ((grave, 1), (mild, 1), (grave, 1)):
+            incident.finding, incident.escalations = finding, escalations
             eventually("two more looks are there", partial(called, len(stage.calls) + 2))
         assert (text().count("\nWARNING node-4: "), text().count("\nFAULT node-4: ")) == (1, 1)
     finally:
@@ -410,7 +410,9 @@ def test_watch_prints_a_fault_that_becomes_worse(stage: Stage) -> None:
 
 
 FAULT = "FAULT node-3: cut off  since 2026-11-29 {}Z  id=aa11"
-NOT_READY = "FAULT node-3: NotReady, and silent  since 2026-11-29 {}Z  id=aa11"
+FLOWS = "FAULT node-3: 50 % of flows always fail  since 2026-11-29 {}Z  id=aa11"
+WORSE = "FAULT node-3: cut off  since 2026-11-29 {}Z  escalations=1  id=aa11"
+NOT_READY = "FAULT node-3: NotReady, and silent  since 2026-11-29 {}Z  escalations=2  id=aa11"
 WARNED = "WARNING node-3: loses 25 % of its packets  since 2026-11-29 {}Z  id=aa11"
 CLOSED = "No finding is open.\nCLOSED 2026-11-29 {}Z node-3: cut off  id=aa11"
 LOOKS: dict[str, list[tuple[str, int]]] = {  # what each look has, and whether it is printed
@@ -434,13 +436,20 @@ LOOKS: dict[str, list[tuple[str, int]]] = {  # what each look has, and whether i
     ],
     "milder and worse": [
         (WARNED.format("10:00:01"), 1),
-        (FAULT.format("10:00:01"), 1),
+        (WORSE.format("10:00:01"), 1),
         (WARNED.format("10:00:01"), 0),
-        (FAULT.format("10:00:01"), 0),
+        (WORSE.format("10:00:01"), 0),
         (NOT_READY.format("10:00:01"), 1),
-        (FAULT.format("10:00:01"), 0),
+        (WORSE.format("10:00:01"), 0),
         (CLOSED.format("10:09:01"), 1),
         (WARNED.format("10:20:01"), 1),
+        (WORSE.format("10:20:01"), 1),
+    ],
+    "everything fails where some flows did": [
+        (FLOWS.format("10:00:01"), 1),
+        (WORSE.format("10:00:01"), 1),
+        (FLOWS.format("10:00:04"), 0),
+        (WORSE.format("10:00:04"), 0),
     ],
     "closed before the first look": [(CLOSED.format("09:00:00"), 0), (FAULT.format("10:00:01"), 1)],
     "open again beside its earlier close": [

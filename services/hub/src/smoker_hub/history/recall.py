@@ -70,7 +70,7 @@ def _recalled(stored: _Stored, clock: Clock) -> Recalled:
         known = by_id.get(view.id)
         goes_on = known is not None and _same(known.opened_date, view.opened)
         incident = known if known is not None and goes_on else _closed(view, stored, clock)
-        sent.setdefault(receiver, {})[view.id] = Known(incident, -_worse(incident, view), view)
+        sent.setdefault(receiver, {})[view.id] = Known(incident, view.escalations, view)
     return Recalled([] if away else found, found if away else [], sent)
 
 
@@ -80,13 +80,6 @@ def _closed(sent: View, stored: _Stored, clock: Clock) -> Incident:
     incident = _incident(last, clock, "closed")
     incident.closed = _instant(clock, stored.last if last.closed is None else last.closed)
     return incident
-
-
-def _worse(incident: Incident, sent: View) -> bool:
-    """Return whether the finding became worse after `sent`, which its receiver has not been told."""
-    now, before = incident.finding, sent.finding
-    graver = GRAVITY[now.severity] > GRAVITY[before.severity]
-    return graver or (now.kind == "not_ready" and before.kind == "fault")
 
 
 def _same(one: float | None, other: float | None) -> bool:
@@ -105,6 +98,7 @@ def _incident(view: View, clock: Clock, phase: Phase) -> Incident:
         _instant(clock, view.last_seen),
         phase,
         _instant(clock, opened),
+        escalations=view.escalations,
         opened_date=opened,
         resumed=True,
         _worst=GRAVITY[view.finding.severity],

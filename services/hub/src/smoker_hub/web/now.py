@@ -70,6 +70,7 @@ def view(hub: Hub, incident: Incident) -> View:
         last_seen=round(date(incident.last_seen), 3),
         opened=None if incident.opened is None else incident.opened_date or round(date(incident.opened), 3),
         closed=None if incident.closed is None else round(date(incident.closed), 3),
+        escalations=incident.escalations,
         finding=finding,
     )
 

@@ -134,7 +134,8 @@ def date(instant: float) -> str:
 
 def _lines(found: View) -> Iterator[str]:
     since = f"  since {date(found.opened)}" if found.opened is not None else ""
-    yield f"{found.headline}{since}  id={found.id}"
+    worse = f"  escalations={found.escalations}" if found.escalations else ""
+    yield f"{found.headline}{since}{worse}  id={found.id}"
     yield from (f"  evidence: {each}" for each in found.evidence)
     yield from (f"  next: {each}" for each in found.next)
 

@@ -30,7 +30,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
-    """A finding, its life, and its sentences. `next`: commands, each followed by three spaces and what it shows."""
+    """A finding, its life, and its sentences. `next`: commands, each followed by three spaces and what it shows.
+
+    `escalations`: how often it became worse while it was open.
+    """
 
     id: str
     phase: str
@@ -44,6 +47,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     last_seen: float
     opened: float | None
     closed: float | None
+    escalations: int = 0  # absent in a history of an older version
     finding: Finding
 
 

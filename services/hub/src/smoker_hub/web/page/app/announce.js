@@ -2,10 +2,10 @@
 import { html, useEffect, useRef, useState } from "../vendor/ui.js";
 import { useResource } from "./load.js";
 import { mode } from "./live.js";
-import { GRAVITY, shown } from "./words.js";
+import { shown } from "./words.js";
 
 /** @typedef {import("./types.js").Findings} Findings */
-/** @typedef {{ text: string, severity: string, kind: string, worst: number }} Known  `worst`: the gravest so far, as a place in GRAVITY. */
+/** @typedef {{ text: string, severity: string, escalations: number }} Known  `escalations`: the most so far, of all replicas of the hub. */
 
 export function Announcer() {
   const findings = /** @type {import("./load.js").Resource<Findings>} */ (useResource("findings")).data.value;
@@ -18,7 +18,7 @@ export function Announcer() {
     before.current = open;
     if (!old || mode.value === "past") return;
     const news = [...open].filter(([id]) => !old.has(id)).map(([, each]) => `New finding. ${each.text}.`);
-    const worse = [...open].filter(([id, each]) => isWorse(each, old.get(id))).map(([, each]) => `Worse, ${each.severity}. ${each.text}.`);
+    const worse = [...open].filter(([id, each]) => each.escalations > (old.get(id)?.escalations ?? each.escalations)).map(([, each]) => `Worse, ${each.severity}. ${each.text}.`);
     const over = [...old].filter(([id]) => !open.has(id)).map(([, each]) => `Closed. ${each.text}.`);
     const all = [...news, ...worse, ...over];
     if (all.length) say(shown(all.join(" ")));
@@ -29,9 +29,6 @@ export function Announcer() {
 
 /** @param {import("./types.js").Finding} found @param {Known} [was] @returns {Known} */
 function known(found, was) {
-  const { kind, severity } = found.finding;
-  return { text: `${found.place}: ${found.what}`, severity, kind, worst: Math.min(GRAVITY.indexOf(severity), was?.worst ?? GRAVITY.length) };
+  const escalations = Math.max(found.escalations, was?.escalations ?? 0);
+  return { text: `${found.place}: ${found.what}`, severity: found.finding.severity, escalations };
 }
-
-/** Return whether a finding escalated, as the hub counts it. @param {Known} each @param {Known} [was] */
-const isWorse = (each, was) => was !== undefined && (each.worst < was.worst || (was.kind === "fault" && each.kind === "not_ready"));

@@ -50,6 +50,7 @@
  * @property {number} last_seen
  * @property {number | null} opened
  * @property {number | null} closed
+ * @property {number} escalations  How often it became worse while it was open.
  * @property {Fault} finding
  *
  * @typedef {object} Findings
