@@ -24,6 +24,17 @@ def test_probers_without_a_state_are_silent() -> None:
     assert {each.scope.nodes for each in found} == {("node-2",)}
 
 
+@pytest.mark.parametrize(("silent", "kinds"), [(36.0, set[str]()), (60.0, {"silent"})])
+def test_a_probe_from_before_the_silence_does_not_reach_the_prober(silent: float, kinds: set[str]) -> None:
+    """If the last probes of a silent prober's peers began before its silence, the network may have broken since."""
+    states = Cluster(nodes(6)).states(without=["node-2"])
+    waited: dict[tuple[str, str], float] = {
+        (state.node, state.network): 50.0 - (AT - state.paths[0].at) for state in states
+    }  # they began 50 s ago
+    found = diagnose(states, waited, silent={("node-2", "pod"): silent, ("node-2", "host"): silent})
+    assert {each.kind for each in found} == kinds
+
+
 def test_a_fault_explains_a_missing_state() -> None:
     """If a pair is broken, the hub may be at one end, so the prober at the other end is not called silent."""
     mesh = Cluster(nodes(6)).fail(lambda link: link.between("node-2", "node-5") and link.plane != "host")

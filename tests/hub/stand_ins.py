@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Iterator
 
 import gevent
+import msgspec
 from gevent.server import StreamServer
 
 from smoker_common.clock import Clock
@@ -87,6 +88,14 @@ class Prober:
                 return
             head = f"HTTP/1.1 200 OK\r\n{CLOSE}ETag: {tag}\r\nContent-Length: {len(body)}\r\n\r\n"
             sock.sendall(head.encode() + body)
+
+
+def go_on(found: list[Prober], seconds: float) -> None:
+    """Have each prober probe again this much later, with the same results."""
+    for prober in found:
+        state = prober.state
+        paths = [msgspec.structs.replace(path, at=path.at + seconds) for path in state.paths]
+        prober.state = msgspec.structs.replace(state, at=state.at + seconds, paths=paths)
 
 
 @contextlib.contextmanager

@@ -110,13 +110,18 @@ def test_silence_counts_after_an_interval_and_a_timeout() -> None:
         one = collector(found, clock)
         one.look()
         found[0].raw = BAD["an error"]
-        clock.instant += INTERVAL + TIMEOUT
+        clock.instant += 5.0
+        assert one.look().silent == {KEY: 0.0}, "the silence begins with the first question that has no answer"
+        clock.instant += INTERVAL + TIMEOUT - 5.0
         looked = one.look()
         assert (len(looked.states), looked.lost) == (3, frozenset())
-        assert looked.silent == {KEY: INTERVAL + TIMEOUT}
         clock.instant += 1.0
+        assert len(one.look().states) == 2, "the last state is old"
+        clock.instant += 4.0
         looked = one.look()
-        assert (len(looked.states), looked.lost) == (2, frozenset({KEY}))
+        assert (looked.silent, looked.lost) == ({KEY: INTERVAL + TIMEOUT}, frozenset())
+        clock.instant += 1.0
+        assert one.look().lost == frozenset({KEY})
         found[0].raw = b""
         assert one.look().errors == {}
 

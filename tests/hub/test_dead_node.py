@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from smoker_diagnosis.component import NODE
 from smoker_hub.hub import Hub
 from smoker_hub.incidents import Change
@@ -17,7 +15,7 @@ from smoker_hub.notify.options import receivers
 from smoker_kube.api import Api
 from tests.diagnosis.mesh import Cluster, nodes
 from tests.hub.leases import NAMESPACE, leases
-from tests.hub.stand_ins import ManualClock, Prober, hub_of, probers
+from tests.hub.stand_ins import ManualClock, Prober, go_on, hub_of, probers
 
 DEAD = "node-2"
 ERROR = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"
@@ -43,14 +41,6 @@ def die(found: list[Prober], *, seen_from: str) -> None:
         node = prober.state.node
         prober.state = by_prober[node, prober.state.network]
         prober.raw = ERROR if (node == DEAD) != (seen_from == DEAD) else b""
-
-
-def go_on(found: list[Prober], seconds: float) -> None:
-    """Have each prober probe again this much later, with the same results."""
-    for prober in found:
-        state = prober.state
-        paths = [msgspec.structs.replace(path, at=path.at + seconds) for path in state.paths]
-        prober.state = msgspec.structs.replace(state, at=state.at + seconds, paths=paths)
 
 
 def sees(hub: Hub) -> bool:

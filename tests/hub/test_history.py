@@ -18,7 +18,7 @@ from smoker_hub.incidents import Change
 from smoker_hub.web.matrix import USUAL
 from tests.diagnosis.mesh import Cluster, nodes, two_zones
 from tests.hub.history_hand import keeping
-from tests.hub.stand_ins import probers
+from tests.hub.stand_ins import go_on, probers
 from tests.hub.test_api import ask
 from tests.hub.test_hub import ERROR, become
 
@@ -173,6 +173,7 @@ def test_events_are_recorded_once(tmp_path: Path) -> None:
             kept.look()
         found[0].raw = ERROR
         for _ in range(10):
+            go_on(found, 5.0)
             kept.look()
         found[0].raw = b""
         kept.look()

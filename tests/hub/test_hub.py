@@ -11,7 +11,7 @@ from smoker_hub.web.now import summary
 from tests.conftest import eventually
 from tests.diagnosis.mesh import Cluster, Link, nodes
 from tests.diagnosis.test_traces import trace
-from tests.hub.stand_ins import ManualClock, Prober, hub_of, probers
+from tests.hub.stand_ins import ManualClock, Prober, go_on, hub_of, probers
 
 ERROR = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"
 
@@ -166,6 +166,10 @@ def test_a_prober_that_is_new_or_away_for_a_moment_is_no_finding() -> None:
             clock.instant += 5.0
         assert changes == []
         clock.instant += 30.0
+        hub.look()
+        hub.look()
+        assert changes == [], "no peer has reached it since"
+        go_on(found, 60.0)
         hub.look()
         hub.look()
         assert [(each.kind, each.incident.finding.kind) for each in changes] == [("open", "silent")]

@@ -21,7 +21,7 @@ from smoker_hub.notify.receiver import Notice
 from smoker_hub.notify.webhook import DELIVERY
 from tests.diagnosis.mesh import Cluster, nodes
 from tests.hub.history_hand import RENEWED, Kept, keeping
-from tests.hub.stand_ins import ManualClock, Prober, probers
+from tests.hub.stand_ins import ManualClock, Prober, go_on, probers
 from tests.hub.test_hub import become
 
 DEAD = "node-2"
@@ -191,6 +191,13 @@ def test_after_a_long_absence_a_new_finding_opens(tmp_path: Path) -> None:
             assert len(second.get("findings")["open"]) == 1
 
 
+def look_on(hub: Start, found: list[Prober], times: int) -> None:
+    """Look some times, while the probers go on."""
+    for _ in range(times):
+        go_on(found, 5.0)
+        hub.look()
+
+
 def test_a_silent_prober_stays_open_until_its_silence_counts(tmp_path: Path) -> None:
     """A hub knows only a round after its start that a prober is silent, so the finding does not close before."""
     clock = ManualClock()
@@ -198,10 +205,10 @@ def test_a_silent_prober_stays_open_until_its_silence_counts(tmp_path: Path) -> 
         with start(tmp_path, found, clock) as first:
             first.look(2)
             found[0].raw = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"
-            first.look(12)
+            look_on(first, found, 12)
             assert [each.finding.kind for each in first.kept.hub.incidents.open] == ["silent"]
         with start(tmp_path, found, clock) as second:
-            second.look(12)
+            look_on(second, found, 12)
             assert len(second.get("findings")["open"]) == 1
             assert second.box.got == []
         found[0].raw = b""

@@ -76,14 +76,18 @@ class SilencedProbers(Probers):
         self._keys, self._silent, self._lasts = keys, silent, (begin, end)
         self._states: dict[Prober, tuple[State, float]] = {}  # the last one of each, and its age when it answered
         self._answered: dict[Prober, float] = {}
+        self._unanswered: dict[Prober, float] = {}  # when each was first asked in vain
 
     def look(self) -> Collected:
         now, ages = self.days.now, self.days.waited()
         away = self._silent if self._lasts[0] <= now < self._lasts[1] else set[int]()
         for number, key in enumerate(self._keys):
             if number not in away:
+                self._unanswered.pop(key, None)
                 self._states[key], self._answered[key] = (self.days.states[number], ages[key]), now
-        silent = {key: now - self._answered[key] for number, key in enumerate(self._keys) if number in away}
+        silent = {
+            key: now - self._unanswered.setdefault(key, now) for number, key in enumerate(self._keys) if number in away
+        }
         lost = frozenset(key for key, age in silent.items() if age > PATIENCE)
         kept = [key for key in self._keys if key not in lost]
         return Collected(

@@ -35,8 +35,8 @@ def diagnose(
     """Return the findings, the most severe first; none in a healthy mesh.
 
     `waited`: by node and network, the age of a state in seconds, if it was not fetched just now.
-    `silent`: by node and network, seconds since that prober last answered, where the caller keeps count; then a prober
-    that has been silent for less than a round is not named.
+    `silent`: by node and network, seconds since that prober was first asked in vain, where the caller keeps count; then
+    a prober that has been silent for less than a round is not named, and that a peer reached it before does not count.
     `down`: by node that Kubernetes reports as not ready, and none of whose probers answers the caller: how many.
     `leaves(node)`: whether pods leave that node, because it is drained or gone: that explains a Service which fails.
     `evidence`: what an earlier look kept of the same states; pass the same object to each look to save time.
@@ -47,7 +47,8 @@ def diagnose(
     mesh = (evidence or Evidence()).mesh(listed, waited, leaves, news)
     if silent is not None:
         patience = max((state.interval + state.timeout for state in listed), default=0.0)
-        mesh.silent = {prober for prober in mesh.silent if silent.get(prober, 0.0) > patience}
+        known = {prober: silent.get(prober, 0.0) for prober in mesh.silent}
+        mesh.silent = {prober: seconds for prober, seconds in known.items() if seconds > patience}
     mesh.down = down or {}
     look = look_at(mesh, cluster)
     found = [name.of_blamed(look, each) for each in look.blamed]

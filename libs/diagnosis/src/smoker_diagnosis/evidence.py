@@ -225,7 +225,7 @@ class Mesh:
     others: list[Other] = field(default_factory=list)
     zones: dict[str, str] = field(default_factory=dict)  # of nodes
     answering: set[str] = field(default_factory=set)  # nodes with a prober whose state is here
-    silent: set[Prober] = field(default_factory=set)  # probers that others probe, and whose state is not here
+    silent: Mapping[Prober, float] = field(default_factory=dict)  # for seconds: others probe it, its state is not here
     down: Mapping[str, int] = field(default_factory=dict)  # by node that `diagnose` gets as down: its silent probers
     hung: set[Prober] = field(default_factory=set)  # whose state is here and is old
     mute: dict[Prober, tuple[int, int]] = field(

@@ -5,6 +5,7 @@ State ─▶ Part (the cells of one prober, renewed from look to look) ─▶ Me
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -70,7 +71,7 @@ class Evidence:
             _join(mesh, part)
             echoes[id(part.state.echoes)] = part.state.echoes
         mesh.echoes = _by_bit(echoes.values())
-        mesh.silent = {each for each, probers in self._far.items() if probers and each not in self._parts}
+        mesh.silent = {each: math.inf for each, probers in self._far.items() if probers and each not in self._parts}
         mesh.nodes = mesh.answering | self._to.keys() | mesh.left.keys()
         _separate_mute_probers(mesh)
         self._moves.look(mesh.echoes, mesh.services, self._parts, leaves)

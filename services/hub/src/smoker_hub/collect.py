@@ -61,6 +61,7 @@ class _Known:
     began: float = 0.0  # when this pod was first asked at this address
     became_ready: float = 0.0  # when this pod was first asked, or later the API server called it ready
     fresh: bool = True  # whether this pod has never answered at this address
+    unanswered: float = 0.0  # when it was first asked in vain, while it does not answer
     error: str = ""
     asking: bool = False
 
@@ -70,8 +71,11 @@ class _Known:
         return USUAL if self.state is None else self.state.interval + self.state.timeout
 
     def silent_for(self, now: float) -> float:
-        """Return the seconds since this pod last answered, or became ready, or was first asked."""
-        return now - max(self.became_ready, self.answered)
+        """Return the seconds since this pod was first asked in vain, or became ready.
+
+        When it last answered would be too early: a fault that began after that answer may be the cause.
+        """
+        return now - max(self.became_ready, self.unanswered)
 
     def restarts(self, now: float) -> bool:
         """Return whether it is silent because its pod ends, or because its new pod still starts."""
@@ -132,7 +136,7 @@ class Collector:
             if not known.asking:
                 known.asking = True
                 self._asking += 1
-                self._pool.spawn(self._ask, known)
+                self._pool.spawn(self._ask, known, begun)
         while self._asking:
             self._ended.clear()
             if not self._ended.wait(QUIET):
@@ -152,23 +156,27 @@ class Collector:
         known = self._known[key] = _Known(address, line, answered=now, began=now, became_ready=now)
         if before is not None:
             known.state, known.tag, known.received = before.state, before.tag, before.received
-            known.answered, known.error = before.answered, before.error
+            known.answered, known.unanswered, known.error = before.answered, before.unanswered, before.error
             before.line.close()
         return known
 
-    def _ask(self, known: _Known) -> None:
+    def _ask(self, known: _Known, begun: float) -> None:
+        error = ""
         try:
             found = known.line.fetch_news(STATE, tag=known.tag, seconds=self._timeout, limit=LARGEST)
             self._take(known, found)
         except FetchError as failure:
-            known.error = failure.why
+            error = failure.why
         except StateError as wrong:
-            known.error = str(wrong)
+            error = str(wrong)
             known.line.drop()
         except Exception:
             logger.exception("a prober's state could not be read")
-            known.error = "its state could not be read"
+            error = "its state could not be read"
         finally:
+            if error and not known.error:
+                known.unanswered = begun
+            known.error = error
             known.asking = False
             self._asking -= 1
             self._ended.set()
@@ -181,7 +189,7 @@ class Collector:
                 raise StateError(f"this is the state of another prober, on {state.node} ({state.network})")
             known.news = None if known.state is None else news_of(known.state, state)
             known.state, known.tag, known.received = state, found.tag, now
-        known.answered, known.error, known.fresh = now, "", False
+        known.answered, known.fresh = now, False
 
     def _collected(self) -> Collected:
         now = self._clock()

@@ -63,7 +63,7 @@ class Findings(msgspec.Struct, frozen=True):
 
 
 class Prober(msgspec.Struct, frozen=True):
-    """One prober. `silent_seconds`: since it last answered, 0 while it answers; `error`: why it does not."""
+    """One prober. `silent_seconds`: since it was first asked in vain, 0 while it answers; `error`: why it does not."""
 
     network: str
     state: Literal["answering", "silent"]
