@@ -100,6 +100,41 @@ def test_a_lossy_node_is_named_in_a_lossy_mesh() -> None:
         ]
 
 
+@pytest.mark.parametrize(("layer", "rate"), [("overlay", 0.08), ("network", 0.06)])
+@pytest.mark.parametrize("many", [4, 12])
+def test_the_layer_of_a_lossy_node_is_named_in_a_lossy_mesh(many: int, layer: str, rate: float) -> None:
+    """Replies from nodes to pods cross the overlay, too: what they lose does not accuse the node network."""
+    found = [
+        each[:4]
+        for seed in range(6)
+        for each in named(lossy_layer(many, rate, layer, seed).findings())
+        if each[1] != "all"
+    ]
+    assert set(found) == {("loss", "node", ("node-2",), layer)}
+    assert len(found) == 6
+
+
+def lossy_layer(many: int, rate: float, layer: str, seed: int) -> Cluster:
+    """Return a mesh that loses 3 packets of 1,000 into each host and into each pod, and `rate` of those into node-2.
+
+    `layer`: which of these are lost: all of them, or those to a pod, which the overlay carries.
+    """
+    chance = random.Random(seed)
+    mesh = Cluster(nodes(many), services=False, families=("ipv4", "ipv6"))
+
+    def lost(into: str, plane: str) -> bool:
+        usual = 0.006 if plane == "pod" else 0.003
+        hit = into == "node-2" and (layer == "network" or plane == "pod")
+        return chance.random() < (rate + usual if hit else usual)
+
+    for link, states in mesh.paths.items():
+        if link.crosses:
+            source, target = link.plane.partition("-")[0], link.plane.rpartition("-")[2]
+            gone = sum(lost(link.target, target) or lost(link.source, source) for _ in range(TRAIN))
+            states["udp"] = msgspec.structs.replace(states["udp"], sent=TRAIN, lost=gone)
+    return mesh
+
+
 def test_small_mesh_is_its_own_background() -> None:
     """In a mesh of five nodes the loss at one of them is not taken for the usual loss of the mesh."""
     mesh = Cluster(nodes(5), services=False).lose(lambda link: link.touches("node-2"), 1)

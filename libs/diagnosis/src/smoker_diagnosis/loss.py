@@ -7,8 +7,8 @@ than that (mesh_loss.py).
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from smoker_diagnosis.candidates import enough_paths
@@ -197,23 +197,43 @@ def _scored(search: _Search) -> Iterator[Scored]:
         narrow: list[tuple[str, ...]] = [()]
         if len(families) > 1:
             narrow += [(family,) for family in families]
-        for layer in LAYERS:
-            for only in narrow:
-                component = Component(scope, layer, families=only)
-                members = [cell for cell in cells if loses(component, cell) == MUST]
-                rate = share_lost(members)
-                if rate >= LEAST:
-                    relative = search.usual if scope.kind != ALL else None
-                    usual = min(relative.rate_without(layer, members), rate) if relative else 0.0
-                    score = sum(worth(cell, rate, background, usual) for cell in members)
-                    # A loss on a path that may cross the overlay, if only in one direction, is evidence for it.
-                    maybe = [cell for cell in cells if cell.lost and loses(component, cell) == MAY]
-                    if not usual:
-                        score += sum(max(worth(cell, rate / 2, background), 0.0) for cell in maybe)
-                    members += maybe
-                    score -= priors.of(component)
-                    best = best if search.usual is not None and scope.kind == ALL else max(best, score)
-                    yield Scored(component, score, rate, members)
+        for only in narrow:
+            some = [cell for cell in cells if not only or cell.family in only]
+            usual = search.usual.rates_without(some) if search.usual and scope.kind != ALL else {}
+            for layer in LAYERS:
+                fit = _fit(search, Component(scope, layer, families=only), some, usual)
+                if fit is not None:
+                    if search.usual is None or scope.kind != ALL:
+                        best = max(best, fit.score)
+                    yield fit
+
+
+def _fit(search: _Search, component: Component, cells: Sequence[Cell], usual: Mapping[str, float]) -> Scored | None:
+    """Return how well a component explains the losses of `cells`, the paths in its scope. `usual`: rates by plane."""
+    must = [cell for cell in cells if loses(component, cell) == MUST]
+    rate = share_lost(must)
+    if rate < LEAST:
+        return None
+    members, score = must, _worth_of(must, rate, search.background, usual)
+    for way in _ways(component.scope, (cell for cell in cells if loses(component, cell) == MAY)):
+        at_most = min(share_lost(way), rate)  # all of them cross the overlay in one direction, or none does: as likely
+        gain = _worth_of(way, at_most, search.background, usual) - math.log(2) if at_most >= LEAST else 0.0
+        if gain > 0:
+            score += gain
+            members = members + [cell for cell in way if cell.lost]
+    return Scored(component, score - search.priors.of(component), rate, members)
+
+
+def _worth_of(cells: Iterable[Cell], rate: float, background: float, usual: Mapping[str, float]) -> float:
+    return sum(worth(cell, rate, background, min(usual.get(cell.plane, 0.0), rate)) for cell in cells)
+
+
+def _ways(scope: Scope, cells: Iterable[Cell]) -> Iterable[list[Cell]]:
+    """Return the paths of `cells` out of the first place of `scope`, and the others."""
+    place, ways = (*scope.nodes, *scope.zones, "")[0], defaultdict[bool, list[Cell]](list)
+    for cell in cells:
+        ways[place in (cell.source, cell.source_zone)].append(cell)
+    return ways.values()
 
 
 def _bounds(mesh: Mesh, out: Collection[int], background: float, kinds: frozenset[str]) -> dict[Scope, float]:

@@ -5,14 +5,16 @@ Where every path loses one packet in a hundred, a node at which it is a little m
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable
+from functools import cache
 
 from smoker_diagnosis.component import MUST, NETWORK, OVERLAY, fails
 from smoker_diagnosis.evidence import Cell, Mesh
 from smoker_diagnosis.stats import at_least
 
-FEWEST = 300  # packets outside the places that say what is usual
+FEWEST = 300  # packets outside the places that say whether all lose about as many
+ADDED = 100.0  # packets at the rate of the whole mesh, beside those outside a place
 WINDOW = 3  # trains of a path that are counted
 CLEAN = 0.001  # a lower rate is no loss of the whole mesh
 MOST_BURSTS = 0.1  # share of the paths that may lose some packets at once
@@ -22,39 +24,55 @@ LAYERS = (OVERLAY, NETWORK)
 
 
 class Usual:
-    """The packets of all paths, by the layer that carries them, without those of the places that `leave_out` got."""
+    """The packets of all paths, without those of the places that `leave_out` got.
+
+    They are counted by what carries them: the overlay, or their plane where it does not. Such paths are alike.
+    """
 
     def __init__(self, mesh: Mesh, dead: Collection[int]) -> None:
         self._losing = {id(cell): cell for cell in mesh.losing if id(cell) not in dead}
-        self._paths = {layer: sum(n for plane, n in mesh.planes.items() if _carries(layer, plane)) for layer in LAYERS}
+        self._paths, self._sent, self._lost = Counter[str](), defaultdict[str, float](float), Counter[str]()
         # Paths send about the same number of packets, so that not all of them have to be counted.
         of_a_path = mesh.sent / max(mesh.planes.total(), 1)
-        self._sent = {layer: paths * of_a_path for layer, paths in self._paths.items()}
-        self._lost = {
-            layer: sum(cell.lost for cell in self._losing.values() if _carries(layer, cell.plane)) for layer in LAYERS
-        }
+        self._planes = tuple(mesh.planes)
+        for plane, paths in mesh.planes.items():
+            self._paths[_carrier(plane)] += paths
+            self._sent[_carrier(plane)] += paths * of_a_path
+        for cell in self._losing.values():
+            self._lost[_carrier(cell.plane)] += cell.lost
 
     def leave_out(self, cells: Iterable[Cell]) -> None:
         """Leave out the packets of `cells`."""
         for cell in cells:
-            for layer in LAYERS:
-                if _carries(layer, cell.plane):
-                    self._paths[layer] -= 1
-                    self._sent[layer] -= cell.sent
-                    self._lost[layer] -= cell.lost
+            carrier = _carrier(cell.plane)
+            self._paths[carrier] -= 1
+            self._sent[carrier] -= cell.sent
+            self._lost[carrier] -= cell.lost
             self._losing.pop(id(cell), None)
 
-    def rate_without(self, layer: str, cells: Sequence[Cell]) -> float:
-        """Return the rate at which paths over `layer` other than `cells` lose packets; 0 if too few are left to say."""
-        sent = self._sent[layer] - sum(cell.sent for cell in cells)
-        lost = self._lost[layer] - sum(cell.lost for cell in cells)
-        return max(lost, 0) / sent if sent >= FEWEST else 0.0
+    def rates_without(self, cells: Iterable[Cell]) -> dict[str, float]:
+        """Return the rate by plane at which paths lose packets, with those of `cells` left out.
+
+        A few packets at the rate of all of them come in addition: if no more are left, and by chance they lose less
+        than usual, a place would be blamed that loses what all do.
+        """
+        sent, lost = self._sent.copy(), self._lost.copy()
+        for cell in cells:
+            carrier = _carrier(cell.plane)
+            sent[carrier] -= cell.sent
+            lost[carrier] -= cell.lost
+        rates: dict[str, float] = {}
+        for plane in self._planes:
+            carrier = _carrier(plane)
+            of_all = max(self._lost[carrier], 0) / self._sent[carrier] if self._sent[carrier] > 0 else 0.0
+            rates[plane] = (max(lost[carrier], 0) + ADDED * of_all) / (max(sent[carrier], 0.0) + ADDED)
+        return rates
 
     @property
     def lossy_trains(self) -> float:
         """Return the share of the trains that lose packets, if each packet is lost at the usual rate."""
-        sent, paths = self._sent[NETWORK], self._paths[NETWORK]
-        rate = max(self._lost[NETWORK], 0) / sent if sent > 0 else 0.0
+        sent, paths = sum(self._sent.values()), self._paths.total()
+        rate = max(self._lost.total(), 0) / sent if sent > 0 else 0.0
         return 1 - (1 - rate) ** (sent / paths / WINDOW) if sent > 0 and paths > 0 else 0.0
 
     @property
@@ -65,7 +83,7 @@ class Usual:
         """
         if self._sent[OVERLAY] < FEWEST:
             return False
-        lost = Counter(cell.lost for cell in self._losing.values() if _carries(OVERLAY, cell.plane))
+        lost = Counter(cell.lost for cell in self._losing.values() if _carrier(cell.plane) == OVERLAY)
         paths = max(self._paths[OVERLAY], lost.total(), 1)
         total = sum(each * many for each, many in lost.items())
         squares = sum(each * each * many for each, many in lost.items())
@@ -79,5 +97,7 @@ class Usual:
         return total >= CLEAN * self._sent[OVERLAY] and squares / paths - mean * mean <= EVEN * mean
 
 
-def _carries(layer: str, plane: str) -> bool:
-    return fails(layer, plane, local=False, source_in=True, target_in=True) == MUST
+@cache
+def _carrier(plane: str) -> str:
+    """Return what paths of a plane are counted with."""
+    return OVERLAY if fails(OVERLAY, plane, local=False, source_in=True, target_in=True) == MUST else plane
