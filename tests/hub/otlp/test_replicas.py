@@ -83,6 +83,35 @@ def test_a_finding_that_opens_while_the_lease_is_lost_is_sent_later() -> None:
         assert findings(there) == [("open", "node-2"), ("close", "node-2")]
 
 
+def test_a_lease_that_is_regained_repeats_nothing() -> None:
+    """Of an open finding and of a close, this replica sends again only what became worse in between."""
+    may = [True]
+    with looking("node-2") as (hub, found), receiver(200) as there, exporting(hub, there, may_notify=lambda: may[0]):
+
+        def look(*, holds: bool) -> None:
+            may[0] = holds
+            hub.look()
+
+        become(found, "node-3")
+        for _ in range(3):
+            hub.look()
+        expected = [("open", "node-3"), ("close", "node-2")]
+        eventually("both are there", lambda: sorted(findings(there)) == sorted(expected))
+        look(holds=False)
+        look(holds=True)
+        look(holds=False)
+        (incident,) = hub.incidents.open
+        incident.escalations += 1  # while no replica sends
+        for holds in (True, False, True):
+            look(holds=holds)
+        become(found)
+        for _ in range(3):
+            hub.look()
+        expected += [("escalate", "node-3"), ("close", "node-3")]
+        eventually("its close is there", lambda: ("close", "node-3") in findings(there))
+        assert sorted(findings(there)) == sorted(expected)
+
+
 def test_a_close_a_moment_before_the_take_over_is_sent() -> None:
     """The replica that sent the opening may be gone before the close; an older close was sent by another one."""
     for ago, expected in ((GAP - 1.0, [("close", "node-2")]), (GAP + 1.0, [])):

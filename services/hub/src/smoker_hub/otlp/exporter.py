@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from importlib.metadata import version
+from typing import NamedTuple
 
 import gevent
 from gevent.event import Event
@@ -17,6 +18,7 @@ from prometheus_client.registry import Collector
 from smoker_common.metrics import counter
 from smoker_common.work import BaseWork
 from smoker_hub.hub import Hub
+from smoker_hub.incident import Incident
 from smoker_hub.incidents import Change
 from smoker_hub.notify.notifier import GAP
 from smoker_hub.otlp import collected
@@ -29,10 +31,18 @@ BATCH = 512  # records of one request
 POINTS = 5_000  # points of one request
 
 
+class _Sent(NamedTuple):
+    """What this replica last sent of a finding."""
+
+    escalations: int
+    closed: bool
+
+
 class Exporter(BaseWork, Collector):
     """Exports while `may_notify` returns true, so that only one of several replicas does.
 
-    A replica that begins to export in the place of another one sends what is open.
+    A replica that begins to export sends what is open, without what it has sent itself: a Lease can be lost and
+    regained, and no other replica held it in between.
     """
 
     def __init__(self, hub: Hub, otlp: Otlp, *, may_notify: Callable[[], bool] = lambda: True) -> None:
@@ -56,6 +66,7 @@ class Exporter(BaseWork, Collector):
         }
         # Whether findings are sent as they change. Without a Lease there is no other replica.
         self._sends = may_notify()
+        self._sent: dict[tuple[str, float | None], _Sent] = {}  # by the finding's id and when it opened
         self._in_flight = 0  # records of the batch that is being sent
         self._greenlets: list[gevent.Greenlet[[], None]] = []
 
@@ -63,7 +74,7 @@ class Exporter(BaseWork, Collector):
         """Send a finding that opened, became worse or closed."""
         self._sends = self._sends and self._may_notify()  # the next look sends what this one leaves out
         if self._sends:
-            self._put([collected.of_change(self._hub, change)])
+            self._put_changes([change])
 
     def look(self, _changed: Sequence[object] = ()) -> None:
         """Send the failed results of the last look; after another replica, first what is open."""
@@ -74,18 +85,33 @@ class Exporter(BaseWork, Collector):
         if not self._sends:
             return
         if not before:
-            self._put(self._taken_over())
+            self._put_changes(list(self._unsent()))
         self._put(failed)
 
-    def _taken_over(self) -> Iterator[Record]:
-        """Yield what the replica that sent before may not have sent: findings that are open or closed a moment ago."""
-        hub = self._hub
-        since = hub.clock.now() - GAP
-        for incident in hub.incidents.recent():
-            if (incident.closed or 0.0) >= since:
-                yield collected.of_change(hub, Change("close", incident))
-        for incident in hub.incidents.open:
-            yield collected.of_change(hub, Change("open", incident))
+    def _unsent(self) -> Iterator[Change]:
+        """Yield what this replica has not sent, and the one before it perhaps neither.
+
+        That is what is open or closed a moment ago.
+        """
+        incidents, since = self._hub.incidents, self._hub.clock.now() - GAP
+        for incident in incidents.recent():
+            sent = self._sent.get(_key(incident))
+            if (incident.closed or 0.0) >= since and not (sent and sent.closed):
+                yield Change("close", incident)
+        for incident in incidents.open:
+            sent = self._sent.get(_key(incident))
+            if sent is None:
+                yield Change("open", incident)
+            elif incident.escalations > sent.escalations:
+                yield Change("escalate", incident)
+
+    def _put_changes(self, changes: Sequence[Change]) -> None:
+        """Queue the records of `changes`, and note them as sent."""
+        for each in changes:
+            self._sent[_key(each.incident)] = _Sent(each.incident.escalations, each.kind == "close")
+        known = {_key(each) for each in [*self._hub.incidents.open, *self._hub.incidents.recent()]}
+        self._sent = {key: sent for key, sent in self._sent.items() if key in known}
+        self._put(collected.of_change(self._hub, each) for each in changes)
 
     def _put(self, records: Iterable[Record]) -> None:
         if "logs" not in self._senders:
@@ -162,6 +188,10 @@ class Exporter(BaseWork, Collector):
         yield counter(
             "smoker_hub_otlp_total", "Log records and metric points for the OTLP collector, by outcome", counts
         )
+
+
+def _key(incident: Incident) -> tuple[str, float | None]:
+    return incident.id, incident.opened
 
 
 def parts(gauges: Iterable[Gauge]) -> Iterator[list[Gauge]]:
