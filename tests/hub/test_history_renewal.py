@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from pathlib import Path
@@ -14,6 +15,7 @@ from smoker_hub.history.recorder import WAITING
 from smoker_hub.history.store import NAME
 from tests.conftest import eventually
 from tests.diagnosis.mesh import Cluster, nodes
+from tests.hub import stand_ins
 from tests.hub.history_hand import RENEWED, keeping
 from tests.hub.stand_ins import probers
 from tests.hub.test_hub import become
@@ -25,6 +27,12 @@ def mesh() -> Cluster:
 
 def dead() -> Cluster:
     return mesh().fail(lambda link: link.touches("node-2"))
+
+
+def outages(folder: Path) -> list[tuple[float, float | None]]:
+    """Return the dates of each stored outage."""
+    with contextlib.closing(sqlite3.connect(folder / NAME)) as db:
+        return db.execute("SELECT opened, closed FROM findings ORDER BY opened").fetchall()
 
 
 @pytest.mark.parametrize("content", [b"no database", b"SQLite format 3\0" + b"\xff" * 5000, b""])
@@ -128,3 +136,58 @@ def test_a_finding_whose_close_was_dropped_closes(tmp_path: Path) -> None:
         assert len(kept.get("findings", f"at={kept.at}")["open"]) == 1, "the close is lost"
         then = kept.get("findings", f"at={kept.look()}")
         assert (then["open"], len(then["recent"])) == ([], 1)
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["before the close is stored", "after the close is stored"])
+def test_a_finding_that_comes_back_after_a_dropped_close_is_another_one(tmp_path: Path, *, stored: bool) -> None:
+    """It has the same id. Its first outage ends before the second one opens, whether a look between them is stored."""
+    with probers(dead().states()) as found, keeping(tmp_path, found) as kept:
+        kept.look()
+        first = kept.look()
+        become(found, mesh())
+        kept.look()
+        kept.look()
+        kept.hub.look()
+        for _ in range(WAITING):  # no turn for the writer since the look
+            kept.history.put(lambda db: None)
+        if stored:
+            kept.look()
+        become(found, dead())
+        kept.clock.instant += 60.0
+        kept.hub.look()
+        kept.clock.instant += 5.0
+        kept.hub.look()
+        second = kept.at
+        if not stored:
+            for _ in range(WAITING):
+                kept.history.put(lambda db: None)
+        kept.look()
+        (one, its_end), (other, no_end) = outages(tmp_path)
+        assert (one, other, no_end) == (first, second, None)
+        assert its_end is not None
+        assert first <= its_end < second
+
+
+@pytest.mark.parametrize("knows", [True, False], ids=["one that knows it", "one that does not"])
+def test_an_outage_stays_one_over_a_step_of_the_clock_and_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, knows: bool
+) -> None:
+    """The dates that its opening has later, and in another hub, do not make it two."""
+    with probers(dead().states()) as found:
+        with keeping(tmp_path, found) as kept:
+            kept.look()
+            opened = kept.look()
+            clock = kept.clock
+        monkeypatch.setattr(stand_ins, "WALL", stand_ins.WALL + 100.0)
+        with keeping(tmp_path, found, clock, begins=False) as kept:
+            if knows:
+                kept.hub.resume(recall(kept.reader, clock).open)
+                kept.history.keep_open(each.id for each in kept.hub.incidents.open)
+            kept.history.start()
+            kept.look()
+            kept.look()
+            monkeypatch.setattr(stand_ins, "WALL", stand_ins.WALL + 100.0)
+            become(found, mesh())
+            for _ in range(3):
+                closed = kept.look()
+            assert outages(tmp_path) == [(opened, closed)]

@@ -27,7 +27,9 @@ from smoker_hub.history.events import HistoryEvent, HistoryEvents
 from smoker_hub.history.store import Job, Size, Store, is_busy
 from smoker_hub.history.threads import Threads
 from smoker_hub.hub import Hub
+from smoker_hub.incident import Incident
 from smoker_hub.web import now
+from smoker_hub.web.views import View
 
 WAITING = 200  # jobs that may wait; beyond that the oldest is dropped
 MINUTE = 60.0  # seconds between two roll-ups, and between two stored looks without a change
@@ -55,6 +57,7 @@ class History(BaseWork):
         self._whole = False  # whether the next look must be stored completely: the file is new, or jobs were dropped
         self._greenlet: gevent.Greenlet[[], None] | None = None
         self._kept: frozenset[str] = frozenset()  # ids of the findings that go on from before the start
+        self._opened: dict[tuple[str, float | None], float | None] = {}  # by incident: the stored date of its opening
         self._last: list[Event] = []  # what is set when others have put their last jobs
         self.works = False  # whether the file can be written
         self.size = Size(0, None)
@@ -62,7 +65,9 @@ class History(BaseWork):
 
     def tell(self, change: incidents.Change) -> None:
         """Record a finding that opened, became worse or closed, and the event."""
-        view = now.view(self._hub, change.incident)
+        view = self._view(change.incident)
+        if change.kind == "close":
+            del self._opened[_key(change.incident)]
         self.put(partial(findings.put, view=view))
         kind, text = EVENTS[change.kind], f"{view.place}: {view.what}"
         if change.kind == "escalate":
@@ -78,7 +83,7 @@ class History(BaseWork):
             return
         if self._whole:
             self._whole, self._summary, changes = False, b"", _everything(hub)
-            self.put(partial(findings.put_open, views=[now.view(hub, each) for each in hub.incidents.open]))
+            self.put(partial(findings.put_open, views=[self._view(each) for each in hub.incidents.open]))
         silent = frozenset(hub.collected.silent)
         left = self._silent - silent - {(state.node, state.network) for state in hub.collected.states}
         changes = [*changes, *(PathsChange(key, None, "", (), layout=True) for key in sorted(left))]
@@ -95,6 +100,11 @@ class History(BaseWork):
             self._minute = int(at // MINUTE)
             self.put(partial(rows.put_rollups, at=at, states=list(hub.collected.states)))
             self.put(self._prune(at))
+
+    def _view(self, incident: Incident) -> View:
+        """Return the incident as it is stored: a step of the wall clock does not change the date of its opening."""
+        view = now.view(self._hub, incident)
+        return msgspec.structs.replace(view, opened=self._opened.setdefault(_key(incident), view.opened))
 
     def keep_open(self, names: Iterable[str]) -> None:
         """Leave the findings with these ids open when the file is opened: the hub goes on with them."""
@@ -190,6 +200,10 @@ class History(BaseWork):
             self.size = self._store.prune(db, at)
 
         return job
+
+
+def _key(incident: Incident) -> tuple[str, float | None]:
+    return incident.id, incident.opened
 
 
 def _everything(hub: Hub) -> list[PathsChange]:
