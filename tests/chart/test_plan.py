@@ -95,52 +95,6 @@ def test_each_value_reaches_the_plan(any_helm: Helm) -> None:
     assert (plan.latency, plan.service.probes, plan.mesh.probes) == ("duration", ("tcp",), ("tcp", "udp", "http"))
 
 
-TWICE = "prober.config.targets: two targets have the name a, here or in prober.targets; each needs a name of its own"
-
-
-@pytest.mark.parametrize(
-    ("values", "words"),
-    [
-        ({"config": {"intervall": 5}}, "intervall"),
-        ({"config": {"mesh": {"peers": -1}}}, "peers"),
-        ({"config": {"targets": [{"name": "A"}]}}, "config.targets.0.name|config/targets/0/name"),
-        ({"targets": {"a": {"probe": "smtp"}}}, "probe"),
-        ({"targets": {"a": "ftp://h"}}, "targets"),
-        ({"config": {"interval": "2m"}}, "prober.config.interval: use prober.intervalSeconds"),
-        ({"config": {"timeout": 1}}, "prober.config.timeout: use prober.timeoutSeconds"),
-        ({"config": {"service": {"ports": {"tcp": 7}}}}, "prober.config.service.ports: use tcpEcho.port"),
-        ({"config": {"service": {"host": "h"}}}, "prober.config.service.host: use prober.serverHost"),
-        ({"config": {"bandwidth": {"enabled": True}}}, "prober.config.bandwidth.enabled: use bandwidth.enabled"),
-        ({"config": {"dns": {"name": "a.b."}}}, "prober.config.dns.name: use dns.name"),
-        ({"config": {"dns": {"replicas": {"namespace": "d"}}}}, "dns.replicas.namespace: use dns.replicas.namespace"),
-        ({"config": {"dns": {"replicas": {"service": "d"}}}}, "dns.replicas.service: use dns.replicas.service"),
-        ({"config": {"apiServer": True}}, "prober.config.apiServer: use prober.probeApiServer"),
-        ({"targets": {"a": {"probe": "grpc", "host": "h"}}}, "port"),
-        ({"targets": {"a": {"probe": "http"}}}, "host"),
-        ({"targets": {"a": {"url": "https://h/", "host": "h"}}}, "a[./]host"),
-        ({"targets": {"a": {"url": "https://h/", "port": 1}}}, "a[./]port"),
-        ({"targets": {"a": {"url": "tls://h", "http": {"path": "/"}}}}, "a[./]http"),
-        ({"targets": {"a": {"probe": "tls", "host": "h", "http": {"path": "/"}}}}, "a[./]http"),
-        ({"targets": {"a": {"host": "h", "port": 1}}}, "probe"),
-        ({"targets": {"a": {"probe": "tls", "url": "https://h/"}}}, "a[./]probe"),
-        ({"targets": {"a": {"url": "https://h/", "http": {"tls": False}}}}, "a[./]http[./]tls"),
-        ({"targets": {"a": {"url": "ftp://h"}}}, "a[./]url"),
-        ({"targets": {"a": {"probe": "tls", "host": "h:1"}}}, "a[./]host"),
-        ({"config": {"targets": [{"probe": "grpc", "host": "h"}]}}, "port"),
-        ({"config": {"service": {"host": "http://h"}}}, "service[./]host"),
-        ({"targets": {"a": "tls://h"}, "config": {"targets": [{"name": "a", "url": "tls://i"}]}}, TWICE),
-        ({"config": {"targets": [{"name": "a", "url": "tls://h"}, {"name": "a", "url": "tls://i"}]}}, TWICE),
-    ],
-)
-def test_a_mistake_is_refused(helm: Helm, values: dict[str, Any], words: str) -> None:
-    """The chart refuses before installation what a prober would refuse in the file.
-
-    It also refuses keys that another value sets, which other objects follow.
-    """
-    with pytest.raises(HelmError, match=words):
-        helm.render({"prober": values})
-
-
 def test_the_volume(helm: Helm) -> None:
     """Probers and the test pod mount the whole ConfigMap, because a file by subPath never changes.
 

@@ -50,34 +50,6 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Refuses a key of `prober.config` that other objects follow too, because these follow its value; and a name that two targets have. */}}
-{{- define "smoker.planChecks" -}}
-{{- $config := .Values.prober.config -}}
-{{- range $key, $use := dict
-  "interval" "prober.intervalSeconds, which also sets the windows of the alerts"
-  "timeout" "prober.timeoutSeconds, which also sets the windows of the alerts"
-  "service.host" "prober.serverHost, which also decides whether the alert SmokerTargetGone exists"
-  "service.ports" "tcpEcho.port, udpEcho.port, udpEcho.stampPort and httpEcho.port, which also set the Service"
-  "bandwidth.enabled" "bandwidth.enabled, which also makes the Lease and opens the port"
-  "dns.name" "dns.name, which also makes the Role for the pods of the DNS"
-  "dns.replicas.namespace" "dns.replicas.namespace, which also makes the Role for the pods of the DNS"
-  "dns.replicas.service" "dns.replicas.service, which also makes the Role for the pods of the DNS"
-  "apiServer" "prober.probeApiServer, which also needs mesh.enabled: without a mesh no prober has the API server's CA" -}}
-{{- $group := $config -}}
-{{- range splitList "." $key | initial -}}{{ $group = get $group . | default dict }}{{- end -}}
-{{- if hasKey $group (splitList "." $key | last) -}}
-{{- fail (printf "prober.config.%s: use %s" $key $use) -}}
-{{- end -}}
-{{- end -}}
-{{- $names := list -}}
-{{- range include "smoker.targets" . | fromJsonArray -}}
-{{- if and .name (has .name $names) -}}
-{{- fail (printf "prober.config.targets: two targets have the name %s, here or in prober.targets; each needs a name of its own" .name) -}}
-{{- end -}}
-{{- $names = append $names .name -}}
-{{- end -}}
-{{- end -}}
-
 {{/* Fails unless the ports of one prober differ, for TCP and for UDP. Takes key, ports, admin, adminKey. */}}
 {{- define "smoker.distinct" -}}
 {{- if eq (int64 .ports.tcp) (int64 .ports.http) -}}

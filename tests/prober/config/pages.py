@@ -4,7 +4,8 @@ docs/plan.schema.json           the JSON Schema of the file
 docs/configuration.md           the table of its keys
 services/prober/README.md       the table of the variables
 charts/smoker/values.schema.json    `prober.config`, which is merged over the chart's plan, and the URLs of targets
-charts/smoker/probes.yaml       transports and usual ports, for network policies; the variables that win over the plan
+charts/smoker/probes.yaml       transports and usual ports, for network policies; the variables that win over the plan;
+                                limits of durations
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def for_chart() -> str:
     lines = [
         "# Made from the prober by `python -m tests.prober.config.pages --write`.",
         "# _networkpolicy.tpl reads the ports. _env.tpl refuses the variables, because they win over the plan,",
-        "# and names the value to use.",
+        "# and names the value to use. _plan_checks.tpl reads the limits of durations, in seconds.",
         "probes:",
     ]
     lines += [_transport(name, probe, probe.default_port, _over_tls(probe)) for name, probe in PROBES.items()]
@@ -115,7 +116,21 @@ def for_chart() -> str:
             lines.append(_transport(scheme, probe, port, None if tls_port == port else tls_port, name))
     lines += ["variables:"]
     lines += [f"  {variable}: {_value_of(variable)}" for variable in sorted({key.variable for key in keys()} - {""})]
+    lines += ["durations:", "  plan:", *_durations(Plan(), ""), "  targets:", *_durations(Entry(), "")]
+    lines += [line for name in with_options() for line in _durations(PROBES[name].options(), f"{name}.")]
     return "\n".join(lines) + "\n"
+
+
+def _durations(group: Any, before: str) -> Iterator[str]:
+    """Yield the keys that hold a duration, with their limits in seconds and in words."""
+    for field, option in options(group):
+        key = f"{before}{key_of(field.name)}"
+        if not isinstance(option.kind, Kind):
+            yield from _durations(getattr(group, field.name), f"{key}.")
+        elif option.kind.allowed.startswith("a duration"):
+            least, most = (option.kind.schema["anyOf"][0][limit] for limit in ("minimum", "maximum"))
+            limits = f"from {duration_text(least)} to {duration_text(most)}"
+            yield f"    {key}: {{least: {least:g}, most: {most:.12g}, limits: {limits}}}"
 
 
 def _value_of(variable: str) -> str:

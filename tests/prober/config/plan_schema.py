@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -20,6 +21,7 @@ DIALECT = "http://json-schema.org/draft-07/schema#"
 DEFINED = {settings.host: "host", URL: "url"}  # long patterns, which the schema of the values defines
 HOST = r"(\[[^\]/]+\]|[^\]\[:/?#@,\s]+)"  # the definition looks at it more closely
 PORT = ":([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+LABEL = "[A-Za-z0-9_%]([-A-Za-z0-9_%]*[A-Za-z0-9_%])?"  # of a name that is looked up, with %2E and the like
 SIGN = SIGNS.replace(r"\w", "A-Za-z0-9_")  # of a path
 Schema = dict[str, Any]
 
@@ -138,10 +140,13 @@ def _url(probe: Probe, scheme: str) -> str:
 
 
 def _page(probe: Probe, scheme: str) -> str:
-    options = [f"{each.key}={each.default or 'h'}" for each in declared(probe.options)]
-    by_query = bool(options) and _read(probe, scheme, 1, None, options[0]) is not NotImplemented
-    pair = f"[A-Za-z.]+=[{SIGN.replace('&', '')}?]*"
+    options = list(declared(probe.options))
+    first = f"{options[0].key}={options[0].default or 'h'}" if options else ""
+    by_query = bool(options) and _read(probe, scheme, 1, None, first) is not NotImplemented
+    pair = f"({'|'.join(re.escape(each.key) for each in options)})=[{SIGN.replace('&', '')}?]*"
     query = rf"(\?{pair}(&{pair})*)?" if by_query else ""
+    if _read(probe, scheme, 1, "/x..y") is NotImplemented and _read(probe, scheme, 1, "/x.y") is not NotImplemented:
+        return rf"(/({LABEL}(\.{LABEL})*\.?)?)?{query}"
     if _read(probe, scheme, 1, "/x") is not NotImplemented:
         return f"(/[{SIGN}]*)?{query}" if by_query else f"(/[{SIGN}?]*)?"
     return query if _read(probe, scheme, 1, "/") is NotImplemented else f"/?{query}"

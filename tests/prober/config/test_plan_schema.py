@@ -57,10 +57,32 @@ def test_combinations_of_keys(url: str, probe: str) -> None:
         {"probe": "tls", "host": "h:1"},
         {"probe": "tls", "host": "https://h"},
         {"probe": "tls", "host": "h", "tls": {"serverName": "a b"}},
+        {"probe": "tls", "host": "h", "tls": {"ca": "a\tb"}},
+        {"url": "http://h", "http": {"path": "x"}},
+        {"url": "http://h", "http": {"path": "/a b"}},
+        {"url": "http://h", "http": {"path": "/a#b"}},
+        {"url": "http://h", "http": {"headers": {"a b": "c"}}},
+        {"url": "http://h", "http": {"headers": {"Content-Length": "1"}}},
+        {"url": "http://h", "http": {"headers": {"a": "b\u00e9"}}},
+        {"url": "http://h", "http": {"headers": {f"a{n}": "b" for n in range(33)}}},
+        {"url": "http://h", "http": {"expect": {"status": "20"}}},
+        {"url": "http://h", "http": {"expect": {"status": "6xx"}}},
+        {"url": "http://h", "http": {"expect": {"status": 99}}},
+        {"url": "http://h", "http": {"expect": {"body": "x" * 201}}},
+        {"url": "dns://h/a..b"},
+        {"url": "dns://h/-a"},
+        {"url": "dns://h/a/b"},
+        {"url": "dns://h/a?names=b"},
+        {"url": "tls://h?tls.ca=b"},
+        {"probe": "dns", "dns": {"name": "a..b"}},
+        {"probe": "dns", "dns": {"name": "a" * 64}},
+        {"probe": "dns", "dns": {"name": "a." * 128}},
+        {"url": "grpc://h:1", "grpc": {"service": "a b"}},
+        {"url": "ws://h", "websocket": {"subprotocol": "a,b"}},
     ],
 )
 def test_values_that_both_refuse(entry: dict[str, Any]) -> None:
-    """A URL, a host and `tls: false` beside a URL over TLS are judged by both."""
+    """What the schema can say of a value it says: the prober refuses each of these, too."""
     assert not accepted(plan(**entry))
     assert not VALID.is_valid(plan(**entry))
 
@@ -77,7 +99,17 @@ def test_values_that_both_refuse(entry: dict[str, Any]) -> None:
         {"url": "tls://[fd00::1]:1?serverName=h&alpn=h2%2Ch3"},
         {"url": "grpcs://h:1/?service=a.b"},
         {"url": "dns://", "dns": {"name": "x.example"}},
+        {"url": "dns://h/x%2Eexample"},
+        {"url": "dns://h/_sip._udp.Example.?type=SRV"},
+        {"url": "dns://h/a?expect.rcode=NXDOMAIN&type=A"},
+        {"probe": "dns", "dns": {"name": "_sip._udp.Example."}},
         {"probe": "dns"},
+        {"url": "http://h", "http": {"path": "/a,b?c=d&e=%20"}},
+        {"url": "http://h", "http": {"headers": {"Accept": "a/b, c/d", "X-A_b": ""}}},
+        {"url": "http://h", "http": {"expect": {"status": "200, 3xx,400-499", "body": "x" * 200}}},
+        {"url": "http://h", "http": {"expect": {"status": 599}, "ca": "/a b/c.pem"}},
+        {"url": "grpc://h:1", "grpc": {"service": "a.b/C"}},
+        {"url": "ws://h", "websocket": {"subprotocol": "v1.a+b"}},
         {"probe": "tls", "host": "fd00::1", "tls": {"serverName": "x.example"}},
     ],
 )

@@ -189,7 +189,11 @@ ports = Kind(
 )
 level = one_of("TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL")
 log_format = one_of("text", "json")
-name = Kind("a name or an address without spaces, of at most 253 characters", _name)
+name = Kind(
+    "a name or an address without spaces, of at most 253 characters",
+    _name,
+    {"type": "string", "maxLength": 253, "pattern": r"^\S+$"},
+)
 host = _HostKind("a host, which is a name, an IPv4 or an IPv6 address, without scheme, port and path", hosts.host)
 host_and_port = _HostKind(
     "HOST:PORT, where HOST is a name, an IPv4 or, in brackets, an IPv6 address", hosts.host_and_port

@@ -20,7 +20,7 @@ def _name(text: str) -> str:
     return str(absolute if text.endswith(".") else absolute.removesuffix("."))
 
 
-NAME = Kind("a Service as NAME.NAMESPACE, or another name with a dot at its end", _name)
+NAME = Kind("a Service as NAME.NAMESPACE, or another name with a dot at its end", _name, dns_options.NAME.schema)
 
 
 def full_name(name: str) -> str:

@@ -40,7 +40,12 @@ def comparable(text: str) -> str:
         return text.lower().removesuffix(".")
 
 
-NAME = Kind("a name of at most 253 letters, digits, hyphens, underscores and dots", _name)
+LABEL = "[A-Za-z0-9_]([-A-Za-z0-9_]{0,61}[A-Za-z0-9_])?"
+NAME = Kind(
+    "a name of at most 253 letters, digits, hyphens, underscores and dots",
+    _name,
+    {"type": "string", "maxLength": 254, "pattern": rf"^({LABEL}\.)*{LABEL}\.?$"},
+)
 ANSWERS = Kind(
     f"a comma- or space-separated list of 1 to {SHOWN} answers",
     _texts,

@@ -38,13 +38,18 @@ def _service(text: str) -> str:
     return text
 
 
+SERVICE = Kind(
+    "the name of a service",
+    _service,
+    {"type": "string", "maxLength": 200, "pattern": "^[!-~]+$"},
+)
+
+
 @dataclass(frozen=True)
 class Options:
     """Which health is asked for, and how the server is reached."""
 
-    service: str = option(
-        "", Kind("the name of a service", _service), "the service whose health to ask for; default: the whole server"
-    )
+    service: str = option("", SERVICE, "the service whose health to ask for; default: the whole server")
     tls: bool = option(False, option_kinds.switch, "whether to use TLS; grpcs:// sets it")
     server_name: str = option("", option_kinds.host, "the name in the server's certificate; default: the host")
     ca: str = option("", option_kinds.file, "a file with the CAs to trust; default: the system's")

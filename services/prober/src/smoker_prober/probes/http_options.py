@@ -92,12 +92,44 @@ def _pattern(text: str) -> str:
     return text
 
 
-_status_schema = {"anyOf": [{"type": "integer", "minimum": 100, "maximum": 599}, {"type": "string"}]}
-_header_schema = {"anyOf": [{"type": "object", "additionalProperties": {"type": "string"}}, {"type": "string"}]}
-path = Kind("a path that begins with /, with its query", _path)
+def _in_any_case(word: str) -> str:
+    """Return a pattern of `word` in upper and lower case: JSON Schema's patterns have no flags."""
+    return "".join(f"[{sign.upper()}{sign}]" if sign.isalpha() else sign for sign in word)
+
+
+_status = r"[1-5](xx|[0-9]{2}(-[1-5][0-9]{2})?)"
+_status_schema = {
+    "anyOf": [
+        {"type": "integer", "minimum": 100, "maximum": 599},
+        {"type": "string", "pattern": rf"^[,\s]*{_status}([,\s]+{_status})*[,\s]*$"},
+    ]
+}
+_header_schema = {
+    "anyOf": [
+        {
+            "type": "object",
+            "maxProperties": MOST_HEADERS,
+            "propertyNames": {
+                "pattern": "^[-!#$%&'*+.^_`|~0-9A-Za-z]{1,64}$",
+                "not": {"pattern": f"^({'|'.join(map(_in_any_case, _OWN))})$"},
+            },
+            "additionalProperties": {"type": "string", "maxLength": LONGEST_HEADER, "pattern": r"^[\x20-\x7e\t]*$"},
+        },
+        {"type": "string"},
+    ]
+}
+path = Kind(
+    "a path that begins with /, with its query",
+    _path,
+    {"type": "string", "pattern": "^/[-A-Za-z0-9_.~!$&'()*+;=:@%/?,]*$"},
+)
 statuses = Kind("statuses such as 200, 2xx or 200-399, separated by commas", _statuses, _status_schema)
 headers = _Headers("headers, as lines of the form Name: value, or in a file a map", _headers, _header_schema)
-pattern = Kind(f"a regular expression of at most {LONGEST_PATTERN} characters", _pattern)
+pattern = Kind(
+    f"a regular expression of at most {LONGEST_PATTERN} characters",
+    _pattern,
+    {"type": "string", "minLength": 1, "maxLength": LONGEST_PATTERN},
+)
 
 
 @dataclass(frozen=True)

@@ -33,11 +33,15 @@ def _switch(text: str) -> bool:
     return words[text.casefold()]
 
 
-file = Kind("the path of a file", _file)
+file = Kind(
+    "the path of a file",
+    _file,
+    {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": r"^[^\x00-\x1f\x7f]*$"},
+)
 switch = Kind("true or false", _switch, {"type": "boolean"})
-_protocol_schema = {"type": "string", "pattern": "^[-A-Za-z0-9_./+]{1,32}$"}
+protocol_schema = {"type": "string", "pattern": "^[-A-Za-z0-9_./+]{1,32}$"}
 protocols = Kind(
     f"a comma- or space-separated list of at most {MOST_PROTOCOLS} protocols, such as h2,http/1.1",
     _protocols,
-    {"type": "array", "minItems": 1, "maxItems": MOST_PROTOCOLS, "items": _protocol_schema},
+    {"type": "array", "minItems": 1, "maxItems": MOST_PROTOCOLS, "items": protocol_schema},
 )

@@ -32,13 +32,16 @@ def _protocol(text: str) -> str:
     return str(found[0])
 
 
+SUBPROTOCOL = Kind("the name of a subprotocol", _protocol, option_kinds.protocol_schema)
+
+
 @dataclass(frozen=True)
 class Options(http_options.WebPort):
     """The request and the answer that must come. The URL's scheme says whether over TLS."""
 
     path: str = option("/", http_options.path, "what is asked for")
     tls: bool = option(False, option_kinds.switch, "whether to use TLS; wss:// sets it")
-    subprotocol: str = option("", Kind("the name of a subprotocol", _protocol), "the subprotocol that must be chosen")
+    subprotocol: str = option("", SUBPROTOCOL, "the subprotocol that must be chosen")
     message: str = option(
         "ping",
         one_of("ping", "text"),
