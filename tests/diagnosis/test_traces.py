@@ -29,13 +29,14 @@ def dead(link: Link) -> bool:
     return link.plane == "pod" and link.touches("node-3")
 
 
-def test_a_common_last_hop_is_one_sentence() -> None:
+@pytest.mark.parametrize("router", ["10.0.0.1", "fd00::1"])
+def test_a_common_last_hop_is_one_sentence(router: str) -> None:
     """Paths whose traces end at the same router share a sentence; the place is the same as without traces."""
     cluster = Cluster(nodes(5)).fail(dead)
     before = cluster.findings()
-    trace(cluster, lambda link: dead(link) and link.target == "node-3", 2, "10.0.0.1")
+    trace(cluster, lambda link: dead(link) and link.target == "node-3", 2, router)
     found = cluster.findings()
-    assert sentences(found) == [f"{WORDS}10.0.0.1, hop 2 from node-1 to node-3 and on 3 more paths"]
+    assert sentences(found) == [f"{WORDS}{router}, hop 2 from node-1 to node-3 and on 3 more paths"]
     assert named(found) == named(before)
 
 

@@ -20,8 +20,10 @@ OPTIONS = trace.Options(33434)
 HOPS = ("10.0.0.1", "*", "10.0.0.3")
 
 
-def worked(name: str = "node-2", address: str = HOST, on_failure: tuple[object, ...] = (OPTIONS,)) -> Result:
-    target = Target("udp", HOST, 9, Path("peer", name, "pod", "ipv4"), on_failure=on_failure)
+def worked(
+    name: str = "node-2", address: str = HOST, on_failure: tuple[object, ...] = (OPTIONS,), family: str = "ipv4"
+) -> Result:
+    target = Target("udp", HOST, 9, Path("peer", name, "pod", family), on_failure=on_failure)
     return Result(target, "node-1", 0.0, Outcome.SUCCESS, 0.001, address=address)
 
 
@@ -37,14 +39,17 @@ class Traces:
 
     def __init__(self) -> None:
         self.paths: list[str] = []
+        self.hops: tuple[str, ...] = HOPS
+        self.reached = True
         self.go = Event()
         self.go.set()
 
     def __call__(self, _options: trace.Options, result: Result, *, never: object) -> Result:
         self.paths.append(result.target.path.target)
         self.go.wait()
-        hops = tuple(Hop("" if each == "*" else each) for each in HOPS)
-        return replace(after_failure(result), details=Details(hops, reached=True), outcome=Outcome.SUCCESS, error="")
+        hops = tuple(Hop("" if each == "*" else each) for each in self.hops)
+        details = Details(hops, reached=self.reached)
+        return replace(after_failure(result), details=details, outcome=Outcome.SUCCESS, error="")
 
 
 @pytest.fixture
@@ -87,6 +92,35 @@ def test_the_trace_after_a_failure_has_the_hops_from_before(
     assert before(good, worked("node-3")) == ()
     assert before(good, worked(address="127.0.0.2")) == ()
     assert good.beside(after_failure(worked())).fields["hops_before"] == "10.0.0.1, *, 10.0.0.3"
+
+
+def test_each_family_has_a_trace_of_its_own(
+    see: Callable[[Result], GoodTraces], traces: Traces, clock: Stepped
+) -> None:
+    """The two paths to one peer, over IPv4 and IPv6, are compared with their own hops."""
+    see(worked())
+    clock.passes(PAUSE)
+    traces.hops = ("fd00::1", "fd00::3")
+    six = worked(address="::1", family="ipv6")
+    good = see(six)
+    assert (before(good, worked()), before(good, six)) == (HOPS, traces.hops)
+
+
+def test_a_trace_that_ends_early_replaces_none_that_reached_the_target(
+    see: Callable[[Result], GoodTraces], traces: Traces, clock: Stepped
+) -> None:
+    """TCP works while the path loses UDP, of which a trace is made: the hops from before the loss stay known."""
+    see(worked())
+    traces.hops, traces.reached = HOPS[:1], False
+    clock.passes(AGAIN)
+    good = see(worked())
+    assert (len(traces.paths), before(good, worked())) == (2, HOPS)
+    clock.passes(PAUSE)
+    see(worked())
+    assert len(traces.paths) == 2  # the next is due in an hour
+    clock.passes(AGAIN)
+    moved = worked(address="127.0.0.2")
+    assert before(see(moved), moved) == HOPS[:1]
 
 
 def test_a_path_is_traced_once_an_hour(see: Callable[[Result], GoodTraces], traces: Traces, clock: Stepped) -> None:

@@ -47,11 +47,12 @@ def test_without_an_address_and_after_a_handshake_there_is_no_trace() -> None:
     assert trace.run(trace.Options(33434), connected, never=()) is None
 
 
-def test_a_trace_is_a_result_of_the_same_path() -> None:
-    """It goes to the address that the failed probe asked, under the name of its path."""
-    found = trace.run(trace.Options(33434), failed(), never=())
+@pytest.mark.parametrize("address", [HOST, "::1"])
+def test_a_trace_is_a_result_of_the_same_path(address: str) -> None:
+    """It goes to the address that the failed probe asked, of either family, under the name of its path."""
+    found = trace.run(trace.Options(33434), failed(address=address), never=())
     assert found is not None
-    assert (found.probe, found.target.path, found.address, found.source) == ("trace", PATH, HOST, "node-1")
+    assert (found.probe, found.target.path, found.address, found.source) == ("trace", PATH, address, "node-1")
     assert isinstance(found.details, Details)
     assert found.details.reached
 

@@ -1,7 +1,8 @@
 """Traces of paths that work: the trace after a failure is compared with the last one.
 
 A path is traced after its first success, and again an hour later, or when its target has another address. However many
-paths there are, one trace begins within `PAUSE` seconds, and none runs beside another one.
+paths there are, one trace begins within `PAUSE` seconds, and none runs beside another one. A trace that does not reach
+its target replaces none that did: TCP may work on a path that loses all UDP.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class _Known(NamedTuple):
     address: str  # of the target
     begun: float
     hops: tuple[str, ...]
+    reached: bool  # whether the target answered the trace
 
 
 class GoodTraces:
@@ -60,9 +62,14 @@ class GoodTraces:
 
     def _trace(self, options: trace.Options, result: Result, never: Collection[int]) -> None:
         found = trace.of(options, result, never=never)
-        if self._path == result.target.path and isinstance(found.details, Details):
-            self._known[self._path] = _Known(result.address, self._begun, found.details.addresses)
-            logger.debug("a path that works was traced", target=str(result.target), hops=found.details.last)
+        if self._path != result.target.path or not isinstance(found.details, Details):
+            return
+        new = _Known(result.address, self._begun, found.details.addresses, found.details.reached)
+        known = self._known.get(self._path)
+        if known is not None and known.address == new.address and known.reached and not new.reached:
+            new = known._replace(begun=new.begun)
+        self._known[self._path] = new
+        logger.debug("a path that works was traced", target=str(result.target), hops=found.details.last)
 
     def failed(self, path: Path) -> None:
         """Note that a probe of `path` has failed: a trace that runs is not one of a path that works."""
