@@ -351,6 +351,26 @@ def test_dns_over_tls(helm: Helm, prober: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("target", "open_"),
+    [
+        ("dns://192.0.2.1/x.example", {"UDP", "TCP"}),
+        ("dns://192.0.2.1/x.example?transport=tcp", {"TCP"}),
+        ({"probe": "dns", "host": "192.0.2.1", "port": 53, "dns": {"transport": "tls"}}, {"TCP"}),
+        ({"probe": "udp", "host": "192.0.2.1", "port": 53}, {"UDP"}),
+        ({"probe": "trace", "host": "192.0.2.1", "port": 53}, {"UDP"}),
+        ({"probe": "tcp", "host": "192.0.2.1", "port": 53}, {"TCP"}),
+    ],
+    ids=str,
+)
+def test_transport_of_a_target(helm: Helm, target: Any, open_: set[str]) -> None:
+    """The port is open over the transports that the probe uses: DNS over UDP may go on over TCP, and no other does."""
+    values = {"prober": {"targets": {"it": target}, "trace": False}, "networkPolicy": {"dnsPorts": []}}
+    release = helm.render(merged(ON, values))
+    outside = End(address="192.0.2.1")
+    assert {each for each in ("TCP", "UDP") if passes(release, own(release, "prober"), outside, each, 53)} == open_
+
+
+@pytest.mark.parametrize(
     ("prober", "traced"),
     [
         ({}, True),

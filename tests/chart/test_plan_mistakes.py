@@ -90,11 +90,12 @@ def test_a_mistake_is_refused(helm: Helm, values: dict[str, Any], words: str) ->
         [{"url": "https://h/"}, {"url": "http://h/"}, {"probe": "tls", "host": "h", "port": 8443}],
         [{"probe": "dns"}, {"name": "second", "probe": "dns"}],
         [{"url": "dns://a"}, {"url": "dns://a?transport=tls"}],
+        [{"url": "tls://[fe80::1%eth0]"}, {"url": "tls://[fe80::1%25eth1]"}],
         [{"url": "tls://h", "interval": "1d", "timeout": ".5h", "tls": {"expiryWarning": "3650d"}}],
         [{"url": "tls://h", "interval": "100ms", "timeout": "1ms", "tls": {"expiryWarning": "0"}}],
     ],
 )
 def test_what_a_prober_takes_is_no_mistake(any_helm: Helm, targets: list[dict[str, Any]]) -> None:
     """Targets without a name that differ in their host and port, and durations at their limits, are accepted."""
-    config = {"targets": targets}
-    assert len(plan_of(any_helm, {"prober": {"config": config}}).targets) == len(targets)
+    values = {"prober": {"config": {"targets": targets}}, "networkPolicy": {"enabled": True}}
+    assert len(plan_of(any_helm, values).targets) == len(targets)

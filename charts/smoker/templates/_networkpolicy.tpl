@@ -104,7 +104,7 @@ to:
 {{- end -}}
 
 {{/*
-The ports of these targets, entries of the plan, as a YAML list of {port, protocol}. A probe over UDP may go on over TCP. A target without a
+The ports of these targets, entries of the plan, as a YAML list of {port, protocol}. A DNS probe over UDP may go on over TCP. A target without a
 port has that of the protocol over TLS if its own options say `tls: true` or `transport: tls`, or the query of its URL says `transport=tls`, or
 the options of its probe under `prober.config.probes` do. Those cannot say `tls: true` of a URL, whose scheme says it.
 */}}
@@ -117,7 +117,8 @@ the options of its probe under `prober.config.probes` do. Those cannot say `tls:
 {{- $probe := .probe -}}
 {{- $asked := "" -}}
 {{- if .url -}}
-{{- $url := urlParse .url -}}
+{{- /* Without the zone of [fe80::1%eth0], which urlParse cannot read. */}}
+{{- $url := urlParse (regexReplaceAll "%[^\\]/]*\\]" .url "]") -}}
 {{- $of = get $known.schemes $url.scheme | default dict -}}
 {{- $probe = $of.probe -}}
 {{- $port = regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) -}}
@@ -129,10 +130,14 @@ the options of its probe under `prober.config.probes` do. Those cannot say `tls:
 {{- $common := get $defaults ($probe | default "") | default dict -}}
 {{- $tls := $own.tls -}}
 {{- if and (kindIs "invalid" $tls) (not .url) }}{{ $tls = $common.tls }}{{ end -}}
-{{- $tls = or $tls (eq ($own.transport | default $asked | default $common.transport | default "") "tls") -}}
+{{- $transport := and $of.chosen ($own.transport | default $asked | default $common.transport) | default "" -}}
+{{- $tls = or $tls (eq $transport "tls") -}}
+{{- $udp := and (eq $of.transport "udp") (not (has $transport (list "tcp" "tls"))) -}}
 {{- with $port | default (and $tls $of.tlsPort) | default $of.port }}
+{{- if or (eq $of.transport "tcp") $of.chosen }}
 - {port: {{ int64 . }}, protocol: TCP}
-{{- if eq $of.transport "udp" }}
+{{- end }}
+{{- if $udp }}
 - {port: {{ int64 . }}, protocol: UDP}
 {{- end }}
 {{- end }}

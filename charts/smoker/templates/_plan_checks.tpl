@@ -23,11 +23,11 @@
 {{- include "smoker.durationChecks" . -}}
 {{- end -}}
 
-{{/* Refuses a name that two targets have. One without a name has its host and port for a name, as in the prober. */}}
+{{/* Refuses a name that two targets have. */}}
 {{- define "smoker.targetNameChecks" -}}
 {{- $names := list -}}
 {{- range include "smoker.targets" . | fromJsonArray -}}
-{{- $name := .name | default (include "smoker.hostAndPort" (dict "root" $ "target" .)) -}}
+{{- $name := include "smoker.targetName" (dict "root" $ "target" .) -}}
 {{- if and $name (has $name $names) -}}
 {{- fail (printf "prober.config.targets: two targets have the name %s, here or in prober.targets; each needs a name of its own" $name) -}}
 {{- end -}}
@@ -35,13 +35,17 @@
 {{- end -}}
 {{- end -}}
 
-{{/* HOST:PORT of a target; empty without a host, which the prober then finds itself. Takes root, target. */}}
-{{- define "smoker.hostAndPort" -}}
+{{/* The name of a target: its own, or HOST:PORT as in the prober. Empty without both: the prober then finds the host itself. Takes root, target. */}}
+{{- define "smoker.targetName" -}}
+{{- if .target.name -}}
+{{- .target.name -}}
+{{- else -}}
 {{- $host := .target.host | default "" -}}
-{{- with .target.url }}{{ $host = regexReplaceAll ":[0-9]+$" (urlParse .).host "" }}{{ end -}}
+{{- with .target.url }}{{ $host = regexFind "^(\\[[^\\]]*\\]|[^:/?]*)" (regexReplaceAll "^[a-z]+://" . "") }}{{ end -}}
 {{- if and (contains ":" $host) (not (hasPrefix "[" $host)) }}{{ $host = printf "[%s]" $host }}{{ end -}}
 {{- $ports := include "smoker.targetPorts" (dict "root" .root "targets" (list .target)) | fromYamlArray -}}
 {{- if and $host $ports }}{{ printf "%s:%d" (lower $host) (int64 (first $ports).port) }}{{ end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Refuses durations out of their limits. The schema knows those of numbers; this is for text such as 50ms. */}}
@@ -49,7 +53,7 @@
 {{- $known := (.Files.Get "probes.yaml" | fromYaml).durations -}}
 {{- include "smoker.durationsWithin" (dict "at" "prober.config" "group" .Values.prober.config "known" $known.plan) -}}
 {{- range include "smoker.targets" . | fromJsonArray -}}
-{{- $at := printf "target %s" (.name | default (include "smoker.hostAndPort" (dict "root" $ "target" .) | default "without a name")) -}}
+{{- $at := printf "target %s" (include "smoker.targetName" (dict "root" $ "target" .) | default "without a name") -}}
 {{- include "smoker.durationsWithin" (dict "at" $at "group" . "known" $known.targets) -}}
 {{- end -}}
 {{- end -}}

@@ -140,8 +140,13 @@ def _value_of(variable: str) -> str:
 
 
 def _transport(name: str, probe: Probe, port: int | None, tls_port: int | None, of: str | None = None) -> str:
-    """Return a row. `of`: the probe of a scheme, under whose name a target has its options."""
+    """Return a row. `of`: the probe of a scheme, under whose name a target has its options.
+
+    `chosen`: whether the option `transport` can choose another transport.
+    """
+    chosen = "transport" in {field.name for field in dataclasses.fields(probe.options)}
     found = {"probe": of, "transport": probe.transport, "port": port, "tlsPort": tls_port}
+    found |= {"chosen": "true"} if chosen else {}
     return f"  {name}: {{{', '.join(f'{key}: {value}' for key, value in found.items() if value is not None)}}}"
 
 
