@@ -55,6 +55,21 @@ def test_no_pod_is_named_where_the_whole_dns_is_down(seed: int) -> None:
     assert first.finding.layer == "dns_replica"
 
 
+def test_no_node_is_named_where_everything_fails() -> None:
+    """The node whose round comes first is not named, because no probe of the others has worked since."""
+    nodes = tuple(f"node-{number}" for number in range(1, 13))
+    fault = Fault(flow=lambda flow: flow.source != flow.target)
+    names = {
+        waits: [
+            [name(each) for each in looks(Timeline(nodes, DNS, fault, seed=seed), 50.0, waits=waits)]
+            for seed in range(6)
+        ]
+        for waits in (True, False)
+    }
+    assert {tuple(place for place, _, _ in each) for each in names[True]} == {("all",)}
+    assert any(each[0][0] == "node" for each in names[False]), "no time line needs the waiting"
+
+
 @pytest.mark.parametrize(
     ("fault", "seed"),
     [

@@ -30,7 +30,7 @@ Kind = Literal[
     "unknown",
 ]
 Severity = Literal["critical", "warning", "info"]
-Check = Literal["dns_pods"]
+Check = Literal["dns_pods", "other_nodes"]
 
 SHOWN_FAILING, SHOWN_WORKING = 20, 5  # most paths in a finding
 SHOWN_CAUSES, LONGEST_CAUSE = 3, 200  # causes, and characters of one

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from smoker_diagnosis import direction, traces
-from smoker_diagnosis.component import MUST, NETWORK, NO, OVERLAY, Component, cells_of, fails
-from smoker_diagnosis.evidence import ECHO, LARGE, NAMES, Cell, Mesh
+from smoker_diagnosis.component import INTO, MUST, NETWORK, NO, NODE, OUT_OF, OVERLAY, Component, cells_of, fails
+from smoker_diagnosis.evidence import ECHO, LARGE, NAMES, Cell, Mesh, each_bit
 from smoker_diagnosis.explain import Blamed
 from smoker_diagnosis.finding import SHOWN_FAILING, SHOWN_WORKING, Count, Finding, Seen, finding_of, flows_of, seen
+from smoker_diagnosis.likelihood import TOGETHER
 from smoker_diagnosis.look import Look
 from smoker_diagnosis.loss import Lossy
 from smoker_diagnosis.resolvers import LAYER_REPLICA
@@ -27,6 +28,7 @@ def of_blamed(look: Look, each: Blamed) -> Finding:
     failures = [(cell, bit) for cell in failing for bit in cell.failing(component.bits)]
     large = component.bits == LARGE
     offenders = {cell.offender for cell in failing if cell.offender}
+    since = max((cell.failing_for(bit) for cell, bit in failures), default=0.0)
     return finding_of(
         look.cluster,
         "mtu" if large else "fault",
@@ -42,14 +44,34 @@ def of_blamed(look: Look, each: Blamed) -> Finding:
         passes=min((cell.passes for cell in failing if cell.passes), default=0) if large else 0,
         offender=offenders.pop() if len(offenders) == 1 else "",  # several: none of them is the cause
         outcomes=tuple(sorted({cell.failed[bit].outcome for cell, bit in failures})),
-        since=max((cell.failing_for(bit) for cell, bit in failures), default=0.0),
+        since=since,
         counts=_counts(failing, cells),
         beside=_counts([cell for cell in beside if cell.bad & component.bits], beside),
         failing=tuple(seen(failing, component.bits))[:SHOWN_FAILING],
         last_hops=traces.of_cells(failing),
         working=tuple(seen(working[:SHOWN_WORKING], component.bits)),
         flows=flows_of(cells),
+        awaits=("other_nodes",) if _may_be_everywhere(look.mesh, component, since) else (),
     )
+
+
+def _may_be_everywhere(mesh: Mesh, component: Component, since: float) -> bool:
+    """Return whether the fault of a node may be one of every node: no probe of the others since then has worked.
+
+    Rounds of different nodes begin at different times, so a fault that begins everywhere is first seen by one of them.
+    """
+    if component.scope.kind not in (NODE, INTO, OUT_OF):
+        return False
+    (node,), exist = component.scope.nodes, False
+    for cell in mesh.cells:
+        if cell.local or node in (cell.source, cell.target):
+            continue
+        if fails(component.layer, cell.plane, local=False, source_in=True, target_in=True) == MUST:
+            well = cell.known & component.bits & ~cell.bad
+            exist |= bool(well)
+            if any(cell.age(bit) <= since + TOGETHER for bit in each_bit(well)):
+                return False
+    return exist
 
 
 def _layers(each: Blamed, failing: Iterable[Cell]) -> tuple[str, ...]:
