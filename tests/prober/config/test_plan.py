@@ -1,4 +1,4 @@
-"""The plan: a file that is read as a whole, its mistakes by line, and the variables that override it."""
+"""The plan: a file that is read as a whole, and its mistakes by line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import yaml
 from jsonschema import Draft7Validator
 
 from smoker_prober.config.document import DEEPEST, LARGEST, MOST
-from smoker_prober.config.load import load, load_file, read
+from smoker_prober.config.load import load_file, read
 from smoker_prober.config.plan import Plan, differences, keys
 from smoker_prober.config.target_list import MOST as MOST_TARGETS
 from smoker_prober.config.targets import External
@@ -237,20 +237,6 @@ def test_numbers_and_words_that_yaml_would_change() -> None:
         "interval: '12:30'",
         "logLevel: 'on'",
         "mesh.peers: '0o10'",
-    ]
-
-
-def test_variables_override_the_file() -> None:
-    """A variable overrides its keys, and a wrong one is reported together with the mistakes of the file."""
-    environ = {"TEST_INTERVAL": "5", "PROBES": "tcp", "TARGETS": "a=tcp://h:1", "SERVER_HOST": " "}
-    loaded = load(environ, "plan.yaml", WHOLE)
-    assert (loaded.problems, loaded.winners) == ((), ("TEST_INTERVAL", "PROBES", "TARGETS"))
-    assert (loaded.plan.interval, loaded.plan.service.probes, loaded.plan.mesh.probes) == (5.0, ("tcp",), ("tcp",))
-    assert (list(loaded.plan.targets), loaded.plan.service.host) == (["a"], "echoes.example")
-    wrong = load({"TEST_TIMEOUT": "x"}, "plan.yaml", b"interval: y").problems
-    assert [problem.partition(" is not")[0] for problem in wrong] == [
-        "plan.yaml:1: interval: 'y'",
-        "TEST_TIMEOUT='x'",
     ]
 
 
