@@ -9,6 +9,7 @@ import pytest
 from .render import Helm, HelmError
 from .test_plan import plan_of
 
+MANY = [{"name": f"t{number}", "url": "tls://h"} for number in range(1024)]
 TWICE = "prober.config.targets: two targets have the name a, here or in prober.targets; each needs a name of its own"
 
 
@@ -44,6 +45,7 @@ TWICE = "prober.config.targets: two targets have the name a, here or in prober.t
         ({"config": {"service": {"host": "http://h"}}}, "service[./]host"),
         ({"targets": {"a": "tls://h"}, "config": {"targets": [{"name": "a", "url": "tls://i"}]}}, TWICE),
         ({"config": {"targets": [{"name": "a", "url": "tls://h"}, {"name": "a", "url": "tls://i"}]}}, TWICE),
+        ({"targets": {"a": "tls://h"}, "config": {"targets": MANY}}, "more than 1024 targets"),
         ({"config": {"targets": [{"url": "tls://h"}, {"probe": "connect", "host": "H", "port": 443}]}}, "name h:443,"),
         (
             {"config": {"targets": [{"url": "tls://[::1]:7"}, {"probe": "tls", "host": "::1", "port": 7}]}},

@@ -23,8 +23,12 @@
 {{- include "smoker.durationChecks" . -}}
 {{- end -}}
 
-{{/* Refuses a name that two targets have. */}}
+{{/* Refuses more targets than a prober takes, and a name that two of them have. */}}
 {{- define "smoker.targetNameChecks" -}}
+{{- $most := int (.Files.Get "probes.yaml" | fromYaml).mostTargets -}}
+{{- if gt (len (include "smoker.targets" . | fromJsonArray)) $most -}}
+{{- fail (printf "prober.config.targets: with prober.targets there are more than %d targets" $most) -}}
+{{- end -}}
 {{- $names := list -}}
 {{- range include "smoker.targets" . | fromJsonArray -}}
 {{- $name := include "smoker.targetName" (dict "root" $ "target" .) -}}

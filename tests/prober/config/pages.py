@@ -5,7 +5,7 @@ docs/configuration.md           the table of its keys
 services/prober/README.md       the table of the variables
 charts/smoker/values.schema.json    `prober.config`, which is merged over the chart's plan, and the URLs of targets
 charts/smoker/probes.yaml       transports and usual ports, for network policies; the variables that win over the plan;
-                                limits of durations
+                                the number of targets, the limits of durations
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 from smoker_common.settings import Declaration, Kind, declaration, duration_text
 from smoker_prober.config.plan import Plan, keys
 from smoker_prober.config.reader import options
-from smoker_prober.config.target_list import Entry, with_options
+from smoker_prober.config.target_list import MOST, Entry, with_options
 from smoker_prober.probes import PROBES
 from smoker_prober.probes.base import Probe
 from smoker_prober.probes.options import Url, key_of
@@ -105,7 +105,7 @@ def for_chart() -> str:
     lines = [
         "# Made from the prober by `python -m tests.prober.config.pages --write`.",
         "# _networkpolicy.tpl reads the ports. _env.tpl refuses the variables, because they win over the plan,",
-        "# and names the value to use. _plan_checks.tpl reads the limits of durations, in seconds.",
+        "# and names the value to use. _plan_checks.tpl reads the number of targets and the limits of durations.",
         "probes:",
     ]
     lines += [_transport(name, probe, probe.default_port, _over_tls(probe)) for name, probe in PROBES.items()]
@@ -116,7 +116,14 @@ def for_chart() -> str:
             lines.append(_transport(scheme, probe, port, None if tls_port == port else tls_port, name))
     lines += ["variables:"]
     lines += [f"  {variable}: {_value_of(variable)}" for variable in sorted({key.variable for key in keys()} - {""})]
-    lines += ["durations:", "  plan:", *_durations(Plan(), ""), "  targets:", *_durations(Entry(), "")]
+    lines += [
+        f"mostTargets: {MOST}",
+        "durations:",
+        "  plan:",
+        *_durations(Plan(), ""),
+        "  targets:",
+        *_durations(Entry(), ""),
+    ]
     lines += [line for name in with_options() for line in _durations(PROBES[name].options(), f"{name}.")]
     return "\n".join(lines) + "\n"
 
