@@ -10,7 +10,8 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from smoker_common.http import Handler, HttpServer
+from smoker_common.http import HttpServer
+from smoker_common.http_handler import Handler
 from smoker_common.http_request import MAX_HEAD
 from smoker_common.listen import tcp_listener
 from tests.conftest import eventually, serving

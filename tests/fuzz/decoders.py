@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import cast
 from unittest import mock
 
-from smoker_common.http import Handler
+from smoker_common.http_handler import Handler
 from smoker_common.http_request import RequestParser
 from smoker_diagnosis import state
 from smoker_echo import stamp_packet

@@ -14,7 +14,8 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from smoker_common.admission import ALL, CLIENT, Admission
-from smoker_common.http import Application, Handler, HttpServer
+from smoker_common.http import Application, HttpServer
+from smoker_common.http_handler import Handler
 from smoker_common.listen import endpoint
 from smoker_common.metrics import counter
 

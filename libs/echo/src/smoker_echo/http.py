@@ -15,7 +15,9 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from smoker_common.admission import Admission
-from smoker_common.http import BLOCK, TIMEOUT, Handler, HttpServer, Observer
+from smoker_common.http import TIMEOUT, HttpServer, Observer
+from smoker_common.http_body import BLOCK
+from smoker_common.http_handler import Handler
 from smoker_common.http_request import Request
 from smoker_echo import websocket
 from smoker_echo.counts import Counts

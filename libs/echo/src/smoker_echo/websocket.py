@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from smoker_common.http import BLOCK, Handler
+from smoker_common.http_body import BLOCK
+from smoker_common.http_handler import Handler
 from smoker_common.http_request import Request
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from smoker_common.admin import observe as observe_check
 from smoker_common.admission import Admission
-from smoker_common.http import Handler
+from smoker_common.http_handler import Handler
 from smoker_common.log import RequestLog
 from smoker_common.output import capture_output
 from smoker_common.service import Sockets, main
