@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from smoker_common.host import InvalidHost, address, authority, host, host_and_port, is_address, sockaddr, wire
-from smoker_common.settings import InvalidValue
-from smoker_common.settings import host as kind
+from smoker_common.kinds import InvalidValue
+from smoker_common.kinds import host as kind
 from tests.hosts import BAD, BAD_BY_IDNA, BAD_BY_NUMBER, GOOD
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from smoker_common.kinds import InvalidValue
 from smoker_common.peers import NamedPeer, kind, parse
-from smoker_common.settings import InvalidValue
 
 
 def test_nodes_zones_and_addresses() -> None:

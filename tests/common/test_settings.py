@@ -6,23 +6,19 @@ from dataclasses import dataclass, fields
 
 import pytest
 
-from smoker_common.settings import (
+from smoker_common.kinds import (
     InvalidValue,
-    ServiceSettings,
     address,
-    declaration,
-    describe,
     duration,
     duration_text,
     level,
     name,
-    parse,
     port,
     seconds,
-    setting,
     some_of,
     whole,
 )
+from smoker_common.settings import ServiceSettings, declaration, describe, parse, setting
 
 
 @dataclass(frozen=True)

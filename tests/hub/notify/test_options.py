@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from smoker_common.settings import InvalidValue, parse
+from smoker_common.kinds import InvalidValue
+from smoker_common.settings import parse
 from smoker_hub.notify.delivery import Delivery
 from smoker_hub.notify.options import MOST, receivers
 from smoker_hub.settings import Settings

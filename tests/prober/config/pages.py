@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from smoker_common.settings import Declaration, Kind, declaration, duration_text
+from smoker_common.kinds import Kind, duration_text
+from smoker_common.settings import Declaration, declaration
 from smoker_prober.config.plan import Plan, keys
 from smoker_prober.config.reader import options
 from smoker_prober.config.target_list import MOST, Entry, with_options

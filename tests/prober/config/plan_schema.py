@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from smoker_common import settings
-from smoker_common.settings import Kind
+from smoker_common import kinds
+from smoker_common.kinds import Kind
 from smoker_prober.config.plan import Plan
 from smoker_prober.config.reader import options
 from smoker_prober.config.target_list import MOST, URL, Entry, TargetList, with_options
@@ -18,7 +18,7 @@ from smoker_prober.probes.base import Probe
 from smoker_prober.probes.options import Url, declared, key_of
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
-DEFINED = {settings.host: "host", URL: "url"}  # long patterns, which the schema of the values defines
+DEFINED = {kinds.host: "host", URL: "url"}  # long patterns, which the schema of the values defines
 HOST = r"(\[[^\]/]+\]|[^\]\[:/?#@,\s]+)"  # the definition looks at it more closely
 PORT = ":([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 LABEL = "[A-Za-z0-9_%]([-A-Za-z0-9_%]*[A-Za-z0-9_%])?"  # of a name that is looked up, with %2E and the like

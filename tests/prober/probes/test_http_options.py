@@ -13,7 +13,7 @@ from h2.connection import H2Connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from smoker_common.settings import InvalidValue
+from smoker_common.kinds import InvalidValue
 from smoker_prober.config.load import read
 from smoker_prober.probes import run
 from smoker_prober.probes.http import MAX_BODY

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from smoker_common.settings import one_of, whole
+from smoker_common.kinds import one_of, whole
 from smoker_prober.probes import PROBES
 from smoker_prober.probes.options import Declared, NoOptions, Url, declared, of_query, of_texts, option
 

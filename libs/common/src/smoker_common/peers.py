@@ -9,7 +9,7 @@ import re
 from typing import NamedTuple
 
 from smoker_common.host import InvalidHost, host_and_port
-from smoker_common.settings import InvalidValue, Kind
+from smoker_common.kinds import InvalidValue, Kind
 
 LONGEST = 253  # characters of a node's name
 _SHOWN = 60  # characters of a wrong entry

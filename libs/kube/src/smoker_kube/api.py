@@ -19,7 +19,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout
 
-from smoker_common import settings
+from smoker_common import kinds
 from smoker_common.host import authority, wire
 from smoker_common.service import ConfigurationError
 from smoker_outcome.failure import reason
@@ -85,8 +85,8 @@ class Api:
         if not host:
             raise ConfigurationError("there is no API server here, KUBERNETES_SERVICE_HOST is not set: PEERS is needed")
         try:
-            return cls(f"https://{authority(wire(settings.host(host)), settings.port(port))}")
-        except settings.InvalidValue as unfit:
+            return cls(f"https://{authority(wire(kinds.host(host)), kinds.port(port))}")
+        except kinds.InvalidValue as unfit:
             where = f"KUBERNETES_SERVICE_HOST={host!r} and KUBERNETES_SERVICE_PORT={port!r}"
             raise ConfigurationError(f"{where}: one of them is not {unfit}") from None
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from smoker_common import peers
-from smoker_common.settings import Kind, ServiceSettings, name, one_of, port, seconds, setting, whole
+from smoker_common.kinds import Kind, name, one_of, port, seconds, whole
+from smoker_common.settings import ServiceSettings, setting
 from smoker_hub.notify.options import receivers
 from smoker_hub.notify.receiver import Options
 from smoker_hub.post import is_url

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
-from smoker_common.settings import InvalidValue, Kind, host_and_port, seconds
+from smoker_common.kinds import InvalidValue, Kind, host_and_port, seconds
 from smoker_prober import probe_arguments
 from smoker_prober.settings import described
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from smoker_common.settings import Kind, host, port, seconds, whole
+from smoker_common.kinds import Kind, host, port, seconds, whole
 from smoker_prober.probes import BY_HAND
 from smoker_prober.probes.base import Probe
 from smoker_prober.probes.options import declared, of_texts

@@ -6,18 +6,8 @@ import socket
 from dataclasses import dataclass
 
 from smoker_common import peers
-from smoker_common.settings import (
-    MAX_CONNECTIONS,
-    MAX_CONNECTIONS_PER_CLIENT,
-    ServiceSettings,
-    file_path,
-    name,
-    one_of,
-    port_or_none,
-    ports,
-    setting,
-    whole,
-)
+from smoker_common.kinds import file_path, name, one_of, port_or_none, ports, whole
+from smoker_common.settings import MAX_CONNECTIONS, MAX_CONNECTIONS_PER_CLIENT, ServiceSettings, setting
 from smoker_echo.answer_rate import MOST_RATE, RATE
 from smoker_echo.datagram import ECHO_PORTS
 from smoker_prober.target import HOST, POD

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from smoker_common.settings import (
-    MAX_CONNECTIONS,
-    MAX_CONNECTIONS_PER_CLIENT,
-    EchoSettings,
-    port,
-    seconds,
-    setting,
-    whole,
-)
+from smoker_common.kinds import port, seconds, whole
+from smoker_common.settings import MAX_CONNECTIONS, MAX_CONNECTIONS_PER_CLIENT, EchoSettings, setting
 
 
 @dataclass(frozen=True)

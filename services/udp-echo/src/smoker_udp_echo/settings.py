@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from smoker_common.settings import EchoSettings, port, ports, setting, whole
+from smoker_common.kinds import port, ports, whole
+from smoker_common.settings import EchoSettings, setting
 from smoker_echo.answer_rate import MOST_RATE, RATE
 from smoker_echo.datagram import ECHO_PORTS
 

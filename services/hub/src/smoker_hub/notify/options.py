@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from smoker_common.settings import InvalidValue, Kind
+from smoker_common.kinds import InvalidValue, Kind
 from smoker_hub.notify.receiver import DEFAULT_SEVERITY, SEVERITIES, Options, Source
 from smoker_hub.notify.types import NOTIFIERS
 from smoker_hub.post import is_url

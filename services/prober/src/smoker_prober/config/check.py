@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from smoker_common.host import authority
-from smoker_common.settings import duration_text
+from smoker_common.kinds import duration_text
 from smoker_prober.config.document import LARGEST
 from smoker_prober.config.load import content_of, load
 from smoker_prober.config.plan import Bandwidth, Plan

@@ -6,7 +6,7 @@ cluster of either family has an answer.
 
 from __future__ import annotations
 
-from smoker_common.settings import Kind
+from smoker_common.kinds import Kind
 from smoker_diagnosis.state import RESOLVER, SERVICE
 from smoker_prober.network import resolv_conf
 from smoker_prober.probes import dns_options

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, make_dataclass
 from typing import Any, NamedTuple
 
-from smoker_common.settings import Kind, duration, host, level, name, one_of, port, some_of, whole
+from smoker_common.kinds import Kind, duration, host, level, name, one_of, port, some_of, whole
 from smoker_prober.bandwidth.wire import MOST_BYTES, MOST_SECONDS
 from smoker_prober.config import cluster_dns
 from smoker_prober.config import targets as externals

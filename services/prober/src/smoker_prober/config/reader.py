@@ -17,7 +17,8 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import yaml
 
-from smoker_common.settings import InvalidValue, Kind, shown
+from smoker_common.kinds import InvalidValue, Kind
+from smoker_common.settings import shown
 from smoker_prober.config.document import MOST, Mistake, Node, is_null, line_of, plain
 from smoker_prober.probes.options import Option, key_of
 

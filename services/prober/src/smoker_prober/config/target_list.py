@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
-from smoker_common import settings
+from smoker_common import kinds
 from smoker_common.host import InvalidHost, authority
-from smoker_common.settings import Kind, one_of, shown
+from smoker_common.kinds import Kind, one_of
+from smoker_common.settings import shown
 from smoker_prober.config import targets as externals
 from smoker_prober.config.document import Node, line_of
 from smoker_prober.config.reader import Reader, Wrong, options
@@ -25,7 +26,7 @@ from smoker_prober.probes.options import key_of, option
 MOST = 1024  # targets: as many have series of their own
 NAME = r"[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?"
 BY_URL = ("path", "tls")  # which a URL always says, be it only / and nothing
-INTERVAL, TIMEOUT = settings.duration(0.1, 86400), settings.duration(0.001, 3600)
+INTERVAL, TIMEOUT = kinds.duration(0.1, 86400), kinds.duration(0.001, 3600)
 
 
 def _name(text: str) -> str:
@@ -65,8 +66,8 @@ class Entry:
     )
     probe: str = option("", one_of(*PROBES), "the kind of probe; a URL sets it by its scheme")
     url: External | None = option(None, URL, "the target, in place of host and port")
-    host: str = option("", settings.host, "its name or address")
-    port: int | None = option(None, settings.port, "its port; many kinds of probes have a default")
+    host: str = option("", kinds.host, "its name or address")
+    port: int | None = option(None, kinds.port, "its port; many kinds of probes have a default")
     interval: float | None = option(None, INTERVAL, "time between two probes of this target; default: the plan's")
     timeout: float | None = option(None, TIMEOUT, "time limit of one probe of this target; default: the plan's")
 

@@ -11,7 +11,7 @@ import re
 from typing import Any, NamedTuple
 
 from smoker_common.host import InvalidHost, authority, host
-from smoker_common.settings import InvalidValue, Kind
+from smoker_common.kinds import InvalidValue, Kind
 from smoker_prober.probes import PROBES
 from smoker_prober.probes.options import Url
 

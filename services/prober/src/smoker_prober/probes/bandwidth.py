@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from smoker_common.settings import duration, whole
+from smoker_common.kinds import duration, whole
 from smoker_outcome.failure import BadReply
 from smoker_prober.bandwidth import wire
 from smoker_prober.probes.base import Attempt, Probe

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
-from smoker_common.settings import Kind, one_of, some_of
+from smoker_common.kinds import Kind, one_of, some_of
 from smoker_prober.probes import dns_message, option_kinds
 from smoker_prober.probes.options import Url, of_query, option
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from smoker_common.host import authority, wire
-from smoker_common.settings import Kind
+from smoker_common.kinds import Kind
 from smoker_outcome.failure import BadReply
 from smoker_prober.probes import option_kinds
 from smoker_prober.probes.base import Attempt, Probe

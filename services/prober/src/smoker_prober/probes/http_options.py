@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from smoker_common.settings import Kind, one_of
+from smoker_common.kinds import Kind, one_of
 from smoker_prober.probes import option_kinds
 from smoker_prober.probes.options import option
 

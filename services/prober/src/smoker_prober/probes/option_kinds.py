@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from smoker_common import settings
-from smoker_common.settings import Kind
+from smoker_common import kinds
+from smoker_common.kinds import Kind
 
 LONGEST = 4096  # characters of a path
-host = settings.host
+host = kinds.host
 _PROTOCOL = re.compile(r"[-\w./+]{1,32}", re.ASCII)
 MOST_PROTOCOLS = 8
 

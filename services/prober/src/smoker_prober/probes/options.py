@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
-from smoker_common.settings import InvalidValue, Kind
+from smoker_common.kinds import InvalidValue, Kind
 
 O = TypeVar("O")  # noqa: E741  the options of a probe
 MOST = 64  # parameters of a URL

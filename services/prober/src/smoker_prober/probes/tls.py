@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from smoker_common.settings import duration, one_of
+from smoker_common.kinds import duration, one_of
 from smoker_outcome.tls import Cause, cause_of
 from smoker_prober.network.resolve import address
 from smoker_prober.probes import option_kinds

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from smoker_common.host import authority, wire
-from smoker_common.settings import Kind, one_of
+from smoker_common.kinds import Kind, one_of
 from smoker_outcome.failure import BadReply
 from smoker_prober.probes import http_options, option_kinds
 from smoker_prober.probes.base import Attempt, Probe
