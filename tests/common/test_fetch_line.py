@@ -12,7 +12,8 @@ import pytest
 from gevent.event import Event
 from gevent.server import StreamServer
 
-from smoker_common.fetch import Fetched, FetchError, Line, _Answer
+from smoker_common.fetch import Fetched, FetchError, Line
+from smoker_common.http_answer import Answer
 from smoker_common.listen import tcp_listener
 
 HOST, PATH = "127.0.0.1", "/api"
@@ -136,4 +137,4 @@ def test_an_answer_is_freed_at_once(peer: Peer, line: Line) -> None:
 
 def answers() -> int:
     """Return how many answers there are in memory."""
-    return sum(isinstance(each, _Answer) for each in gc.get_objects())
+    return sum(isinstance(each, Answer) for each in gc.get_objects())

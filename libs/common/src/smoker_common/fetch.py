@@ -17,15 +17,13 @@ from typing import Any, NamedTuple, NoReturn
 import gevent
 from gevent.socket import SOCK_STREAM, getaddrinfo
 from gevent.socket import socket as gevent_socket
-from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from smoker_common.host import SockAddr, authority, is_address, sockaddr, wire
 from smoker_common.host import host as normal_form
+from smoker_common.http_answer import OK, Answer, WrongAnswer
 
-OK, NOT_MODIFIED = 200, 304
 BLOCK = 65_536  # bytes
 CLOSE = "Connection: close\r\n"
-LONGEST_TAG = 256  # bytes
 
 
 class Fetched(NamedTuple):
@@ -92,7 +90,7 @@ class Line:
             part = f"; {attempt.arrived} bytes have arrived" if attempt.arrived else ""
             why = f"does not answer within {seconds:g} s{part}"
             raise FetchError(where, why, answered=attempt.arrived > 0) from None
-        except _WrongAnswer as unfit:
+        except WrongAnswer as unfit:
             raise FetchError(where, str(unfit), answered=attempt.arrived > 0) from None
         except (OSError, ValueError, OverflowError) as error:  # the last two: an invalid host or port
             why = getattr(error, "strerror", None) or str(error) or type(error).__name__
@@ -118,16 +116,16 @@ class Line:
             self._sock.close()
             self._sock = None
 
-    def _exchange(self, attempt: _Attempt, path: str, tag: str, limit: int) -> _Answer:
+    def _exchange(self, attempt: _Attempt, path: str, tag: str, limit: int) -> Answer:
         """Send the request and read the whole answer.
 
-        Raises `_WrongAnswer`, `OSError`, `ValueError`, `OverflowError`.
+        Raises `WrongAnswer`, `OSError`, `ValueError`, `OverflowError`.
         """
         if self._sock is not None:
-            attempt.answer = _Answer(tag)
+            attempt.answer = Answer(tag)
             try:
                 return self._ask(self._sock, attempt.answer, path, limit)
-            except (OSError, _WrongAnswer):
+            except (OSError, WrongAnswer):
                 if attempt.arrived:
                     raise
             self.drop()  # the peer closed it after the last request
@@ -135,10 +133,10 @@ class Line:
         if self._closed:
             raise OSError("the connection is closed")
         self._sock = _connected(self.host, self.port)
-        attempt.answer = _Answer(tag)
+        attempt.answer = Answer(tag)
         return self._ask(self._sock, attempt.answer, path, limit)
 
-    def _ask(self, sock: gevent_socket, answer: _Answer, path: str, limit: int) -> _Answer:
+    def _ask(self, sock: gevent_socket, answer: Answer, path: str, limit: int) -> Answer:
         host = authority(wire(normal_form(self.host)), self.port)
         head = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: application/json\r\n"
         if answer.known:
@@ -156,7 +154,7 @@ class Line:
                 answer.end()
             answer.check()
             if answer.arrived > limit:
-                raise _WrongAnswer(f"sends more than {limit} bytes")
+                raise WrongAnswer(f"sends more than {limit} bytes")
             if answer.complete:
                 answer.reusable = bool(data) and self._keep and answer.keeps
                 return answer
@@ -167,96 +165,12 @@ class _Attempt:
     """The progress of one request."""
 
     def __init__(self) -> None:
-        self.answer: _Answer | None = None
+        self.answer: Answer | None = None
 
     @property
     def arrived(self) -> int:
         """Return how many bytes of the answer have arrived."""
         return self.answer.arrived if self.answer is not None else 0
-
-
-class _WrongAnswer(Exception):
-    """The answer is not what was asked for; the text says why, after the name of the peer."""
-
-
-class _Answer:
-    """An answer as it arrives. llhttp calls the `on_…` methods."""
-
-    def __init__(self, known: str) -> None:
-        self.known, self.tag = known, ""  # the ETag that the caller has, and the one that came
-        self.arrived = 0  # bytes
-        self.body: list[bytes] = []
-        self.complete = False
-        self.reusable = False  # whether another request can follow on its connection
-        self._status = 0
-        self._kept = False  # whether the peer keeps the connection
-        self._over = False  # whether bytes came after its end
-        self._parser = HttpResponseParser(self)
-        self._headers_complete = self._sized = False
-
-    def feed(self, data: bytes) -> None:
-        """Parse `data`. Raises `_WrongAnswer`."""
-        self.arrived += len(data)
-        self._over = self._over or self.complete
-        try:
-            self._parser.feed_data(data)
-        except (HttpParserError, HttpParserUpgrade):
-            self._over = True
-            if not self.complete:  # bytes after the answer are ignored
-                raise _WrongAnswer("does not speak HTTP/1.1") from None
-
-    def end(self) -> None:
-        """Record that the peer closed the connection. Raises `_WrongAnswer` if the answer is incomplete."""
-        if not self._headers_complete or self._sized:
-            raise _WrongAnswer(f"closed the connection before the end of its answer, after {self.arrived} bytes")
-        self._status = self.status
-        self.complete = True  # RFC 9112 section 6.3: a body without a length ends with the connection
-
-    def release(self) -> None:
-        """Drop the parser, whose reference to this answer keeps both, and the body, until the garbage is collected."""
-        del self._parser
-
-    def on_message_begin(self) -> None:
-        self._over = self._over or self.complete
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if name.lower() == b"etag" and _is_tag(value):
-            self.tag = value.decode("ascii")
-        self._sized = self._sized or name.lower() in (b"content-length", b"transfer-encoding")
-
-    def on_headers_complete(self) -> None:
-        self._headers_complete = not self._interim()
-
-    def on_body(self, data: bytes) -> None:
-        if not self.complete:
-            self.body.append(data)
-
-    def on_message_complete(self) -> None:
-        if self._interim():
-            self._sized = False
-        else:
-            self._status, self._kept = self.status, self._parser.should_keep_alive()  # llhttp forgets both
-            self.complete = True
-
-    def check(self) -> None:
-        """Raise `_WrongAnswer` if the status is known and is neither 200 nor, for a request with an ETag, 304."""
-        status = self.status
-        if self._headers_complete and status != OK and not (status == NOT_MODIFIED and self.known):
-            raise _WrongAnswer(f"answers with status {status}")
-
-    @property
-    def keeps(self) -> bool:
-        """Return whether the peer keeps the connection open and sent nothing after the answer."""
-        return self._kept and not self._over
-
-    @property
-    def status(self) -> int:
-        """Return the status. It is valid once the status line has arrived."""
-        return self._status if self.complete else int(self._parser.get_status_code())
-
-    def _interim(self) -> bool:
-        """Return whether the status is 1xx: then another answer follows (RFC 9110 section 15.2)."""
-        return self.status < OK
 
 
 def _connected(host: str, port: int) -> gevent_socket:
@@ -284,11 +198,6 @@ def _addresses(normal: str, port: int) -> list[tuple[socket.AddressFamily, SockA
 
 def _url(host: str, port: int, path: str) -> str:
     return f"http://{authority(host, port)}{path}"
-
-
-def _is_tag(value: bytes) -> bool:
-    """Return whether `value` is an ETag (RFC 9110 section 8.8.3) in ASCII that is safe to send back."""
-    return 0 < len(value) <= LONGEST_TAG and all(0x20 < byte < 0x7F for byte in value)
 
 
 def _is_field(value: str) -> bool:
