@@ -20,7 +20,8 @@ from smoker_prober.result import KeptFlow, Method, Outcome, Result, Rtt
 from smoker_prober.store import Store
 from smoker_prober.store.identity import Identity
 from smoker_prober.store.mesh_state import MeshState
-from smoker_prober.store.state import REMEMBERED, STATE
+from smoker_prober.store.record import REMEMBERED
+from smoker_prober.store.state import STATE
 from smoker_prober.target import Path, Target, service_path
 from tests.conftest import Start
 from tests.prober.targets import peer_path
