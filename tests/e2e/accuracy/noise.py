@@ -9,8 +9,8 @@ from contextlib import ExitStack, contextmanager
 from threading import Event, Thread
 
 from tests.e2e import faults
+from tests.e2e.accuracy.faults import OVERLAY
 from tests.e2e.accuracy.lab import Lab
-from tests.e2e.accuracy.rows import OVERLAY
 from tests.images.command import CommandError
 
 PROBES = (("tcp", "8080"), ("udp", "8081"), ("tcp", "8082"))  # protocol and port
