@@ -57,10 +57,13 @@ def take(
     active, hits = struck(world, faults)
     missing = _missing(world, faults, chance, look)
     noise = chances.draw(chance, len(world.links), background)
-    for number in _flapping(world, faults, chance):
+    flapping = _flapping(world, faults, chance)
+    for number in flapping:
         noise[number] = {**noise.get(number, {}), **chances.flapping(chance)}
         look.tolerated.append(Accept("pair", (world.links[number].source, world.links[number].target)))
     paths, heard = _run(world, active, noise, chance, confirm=confirm)
+    for number in flapping:
+        _remember(world, paths, world.links[number])
     _services(world, faults, background, chance, paths, confirm=confirm)
     for fault in faults:
         if fault.change is not None:
@@ -188,6 +191,15 @@ def _run(
         entry = None if before is None else Heard(link.source, link.plane, link.family, before + world.clocks[target])
         heard.setdefault(far, {})[link.heard] = entry
     return paths, heard
+
+
+def _remember(world: World, paths: Changed, link: Link) -> None:
+    """Give a path that has flapped all day the history that its prober has of it."""
+    own = paths[world.place[link.source, link.ends[0]]]
+    for place in range(link.place, link.place + len(PROBES)):
+        state = own.get(place)
+        if state is not None:
+            own[place] = msgspec.structs.replace(state, **chances.HISTORY)
 
 
 def _services(

@@ -10,6 +10,8 @@ from .world import PROBES
 Noise = dict[int, dict[int, str]]  # by number of the path, by rounds ago: what fails
 BACK = 7  # rounds that matter at most
 PACKETS = "packets"
+#: What a prober reports of the last hour of a path that flaps: its results, and the short streaks of failures.
+HISTORY = {"past": 120, "flaps": 20}
 
 
 def draw(chance: random.Random, paths: int, rate: float) -> Noise:
