@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from heapq import nlargest
+from itertools import islice
 
 from smoker_diagnosis.component import (
     OF_SCOPE,
@@ -67,13 +67,17 @@ class Candidates:
     def find(self, left: Mapping[Row, Cell], odds: Odds) -> list[Candidate]:
         """Return the best component of each scope for the failures in `left`, with those close to it; best first."""
         self._update(left, odds)
-        first = self._first()
+        first = set(islice(self._ranked(self._failing), FIRST))
+        lowest = min(self._prices.values())
         found: list[Candidate] = []
         best, examined = 0.0, 0
-        for scope in sorted(filter(self._possible, self._failing), key=self._rank):
+        for scope in self._ranked(filter(self._possible, self._failing)):
             failing = self._failing[scope]
-            if scope not in first and failing.most - self._prices[scope.kind] < FAR * best:
-                continue  # at its best it would explain little
+            if scope not in first:
+                if failing.most - lowest < FAR * best:
+                    break  # nor will any of those that follow
+                if failing.most - self._prices[scope.kind] < FAR * best:
+                    continue  # at its best it would explain little
             if not enough_paths(self._mesh, scope, failing.paths, self._zones):
                 continue
             examined += 1
@@ -85,13 +89,16 @@ class Candidates:
             best = max([best, *(each.gain for each in self._kept[scope])])
         return sorted(found, key=lambda each: (-each.gain, each.component))
 
-    def _first(self) -> Collection[Scope]:
-        """Return the scopes whose failing paths weigh most."""
-        least = min(nlargest(FIRST, [each.most for each in self._failing.values()]), default=0.0)
-        return sorted((scope for scope, each in self._failing.items() if each.most >= least), key=self._rank)[:FIRST]
+    def _ranked(self, scopes: Iterable[Scope]) -> Iterator[Scope]:
+        """Yield `scopes`, those whose failing paths weigh most first.
 
-    def _rank(self, scope: Scope) -> tuple[float, Scope]:
-        return -self._failing[scope].most, scope
+        Tens of thousands of them weigh the same, and sorting them is slow: so it is only done for those that are met.
+        """
+        alike: dict[float, list[Scope]] = {}
+        for scope in scopes:
+            alike.setdefault(self._failing[scope].most, []).append(scope)
+        for most in sorted(alike, reverse=True):
+            yield from sorted(alike[most])
 
     def _possible(self, scope: Scope) -> bool:
         """Return whether a component of `scope` could gain anything; a single failure names no place."""

@@ -128,7 +128,8 @@ def _layout_of(parts: Mapping[Prober, Part]) -> Layout:
     layout = Layout(directed=_directed(parts))
     for (node, _), part in parts.items():
         layout.count += len(part.cells)
-        layout.planes.update(part.planes)
+        for plane, many in part.planes.items():  # Counter.update is slower
+            layout.planes[plane] += many
         layout.own.setdefault(node, []).append(part.cells)
         layout.answering.add(node)
         for target, zone in part.zones.items():

@@ -35,7 +35,7 @@ from smoker_diagnosis.component import (
 from smoker_diagnosis.evidence import Cell, Mesh, share_lost
 from smoker_diagnosis.healing import is_over
 from smoker_diagnosis.mesh_loss import LAYERS, WINDOW, Usual
-from smoker_diagnosis.worth import worth
+from smoker_diagnosis.worth import worth, worth_of_all
 
 BACKGROUND = 2e-3  # share of the paths that lose packets by chance, before anything is known
 WEIGHT_OF_PRIOR = 200  # weight of this guess, in paths
@@ -210,22 +210,24 @@ def _scored(search: _Search) -> Iterator[Scored]:
 
 def _fit(search: _Search, component: Component, cells: Sequence[Cell], usual: Mapping[str, float]) -> Scored | None:
     """Return how well a component explains the losses of `cells`, the paths in its scope. `usual`: rates by plane."""
-    must = [cell for cell in cells if loses(component, cell) == MUST]
+    must = _of_layer(cells, component.layer, MUST)
     rate = share_lost(must)
     if rate < LEAST:
         return None
-    members, score = must, _worth_of(must, rate, search.background, usual)
-    for way in _ways(component.scope, (cell for cell in cells if loses(component, cell) == MAY)):
+    members, score = must, worth_of_all(must, rate, search.background, usual)
+    for way in _ways(component.scope, _of_layer(cells, component.layer, MAY)):
         at_most = min(share_lost(way), rate)  # all of them cross the overlay in one direction, or none does: as likely
-        gain = _worth_of(way, at_most, search.background, usual) - math.log(2) if at_most >= LEAST else 0.0
+        gain = worth_of_all(way, at_most, search.background, usual) - math.log(2) if at_most >= LEAST else 0.0
         if gain > 0:
             score += gain
             members = members + [cell for cell in way if cell.lost]
     return Scored(component, score - search.priors.of(component), rate, members)
 
 
-def _worth_of(cells: Iterable[Cell], rate: float, background: float, usual: Mapping[str, float]) -> float:
-    return sum(worth(cell, rate, background, min(usual.get(cell.plane, 0.0), rate)) for cell in cells)
+def _of_layer(cells: Sequence[Cell], layer: str, how: int) -> list[Cell]:
+    """Return those of `cells` that fail with `layer`, as `how` says: `MUST` or `MAY`."""
+    planes = {plane for plane in {cell.plane for cell in cells} if _hit(layer, plane) == how}
+    return [cell for cell in cells if cell.plane in planes]
 
 
 def _ways(scope: Scope, cells: Iterable[Cell]) -> Iterable[list[Cell]]:
@@ -287,7 +289,11 @@ def lossy_of(scored: Sequence[Scored]) -> Lossy:
 def loses(component: Component, cell: Cell) -> int:
     if component.families and cell.family not in component.families:
         return NO
-    return fails(component.layer, cell.plane, local=False, source_in=True, target_in=True)
+    return _hit(component.layer, cell.plane)
+
+
+def _hit(layer: str, plane: str) -> int:
+    return fails(layer, plane, local=False, source_in=True, target_in=True)
 
 
 def rates_of(mesh: Mesh, lossy: Iterable[Lossy]) -> dict[int, float]:

@@ -20,32 +20,36 @@ class UsualRate:
 
     def __init__(self, mesh: Mesh, follows: Follows) -> None:
         self._mesh, self._follows = mesh, follows
-        self._of: dict[int, tuple[_Count, dict[str, _Count]]] = {}
+        self._of_source: dict[str, list[Cell]] = {}
+        for cell in mesh.services:
+            self._of_source.setdefault(cell.source, []).append(cell)
+        self._whole: dict[int, _Count] = {}  # by bit
 
     def share(self, cell: Cell, bit: int) -> float:
         """Return the share without the node that `cell` begins on."""
-        if bit not in self._of:
-            self._of[bit] = self._counts(bit)
-        whole, by_source = self._of[bit]
-        own = by_source.get(cell.source, _Count(0, 0, 0, 0))
+        if bit not in self._whole:
+            self._whole[bit] = self._count(self._mesh.services, bit)
+        whole, own = self._whole[bit], self._count(self._of_source.get(cell.source, ()), bit)
         tries, misses, results, failing = (all_ - part for all_, part in zip(whole, own, strict=True))
         last = (failing + FEW) / (results + MANY) if failing else 0.0
         usual = max((misses + FEW) / (tries + MANY), last)
         return max(usual, HALF) if bit == DNS and cell.source in self._follows.near else usual
 
-    def _counts(self, bit: int) -> tuple[_Count, dict[str, _Count]]:
-        by_source: dict[str, _Count] = {}
-        for one in self._mesh.services:
+    def _count(self, cells: Iterable[Cell], bit: int) -> _Count:
+        tries = misses = results = failing = 0
+        for one in cells:
             if self._follows.source(one, bit):
                 continue
-            results, failing = int(bool(one.known & bit)), int(bool(one.bad & bit))
+            tries += one.tries.get(bit, 0)
+            misses += one.misses.get(bit, 0)
             if bit == DNS:  # of the last look-ups, one a probe
-                results = len(one.tries) - 1
-                failing = results - (one.known & ECHO).bit_count() if one.bad & DNS else 0
-            own = _Count(one.tries.get(bit, 0), one.misses.get(bit, 0), results, failing)
-            before = by_source.get(one.source)
-            by_source[one.source] = _sum((before, own)) if before else own
-        return _sum(by_source.values()), by_source
+                last = len(one.tries) - 1
+                results += last
+                failing += last - (one.known & ECHO).bit_count() if one.bad & DNS else 0
+            else:
+                results += one.known & bit > 0
+                failing += one.bad & bit > 0
+        return _Count(tries, misses, results, failing)
 
 
 class _Count(NamedTuple):
@@ -53,7 +57,3 @@ class _Count(NamedTuple):
     misses: int
     results: int
     failing: int
-
-
-def _sum(counts: Iterable[_Count]) -> _Count:
-    return _Count(*(sum(each) for each in zip(_Count(0, 0, 0, 0), *counts, strict=True)))

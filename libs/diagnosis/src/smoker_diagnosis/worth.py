@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from smoker_diagnosis.evidence import Cell
@@ -20,6 +22,16 @@ def worth(cell: Cell, rate: float, background: float, usual: float = 0.0) -> flo
     At a rate they are binomial. By chance a path loses a few packets at once, and rarely, or some at the `usual` rate.
     """
     return _worth_of(cell.sent, cell.lost, min(rate, MOST_RATE), background, min(usual, MOST_RATE))
+
+
+def worth_of_all(cells: Iterable[Cell], rate: float, background: float, usual: Mapping[str, float]) -> float:
+    """Return the sum of `worth` of `cells`: of hundreds of thousands, most have lost the same. `usual`: by plane."""
+    alike = Counter([(cell.plane, cell.sent, cell.lost) for cell in cells])
+    rate = min(rate, MOST_RATE)
+    return sum(
+        many * _worth_of(sent, lost, rate, background, min(usual.get(plane, 0.0), rate))
+        for (plane, sent, lost), many in sorted(alike.items())
+    )
 
 
 @lru_cache(maxsize=4096)
