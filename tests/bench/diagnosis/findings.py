@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from smoker_diagnosis.diagnose import diagnose
+from smoker_diagnosis.evidence import Prober
 from smoker_diagnosis.gather import Evidence
+from smoker_diagnosis.news import News, news_of
 from smoker_diagnosis.state import State
 
 #: Kinds of findings that accuse no place of the network: paths without a common cause, silent probers, other targets.
@@ -62,16 +64,25 @@ def read(finding: Any) -> Named:
     )
 
 
-def kept(states: Sequence[State]) -> Evidence:
-    """Return what the engine keeps of `states` for the next look, as the hub does."""
-    evidence = Evidence()
-    evidence.mesh(states)
-    return evidence
+class Kept:
+    """What the hub keeps from look to look: the engine's evidence, and the last state of each prober."""
+
+    def __init__(self, states: Sequence[State]) -> None:
+        self.evidence = Evidence()
+        self.evidence.mesh(states)
+        self._states = {(state.node, state.network): state for state in states}
+
+    def news(self, states: Sequence[State]) -> dict[Prober, News]:
+        """Return the news in `states`. The hub compares each state with the one before when it arrives."""
+        before, self._states = self._states, {(state.node, state.network): state for state in states}
+        compared = {who: news_of(before[who], state) for who, state in self._states.items() if who in before}
+        return {who: news for who, news in compared.items() if news is not None}
 
 
-def diagnosed(states: Sequence[State], evidence: Evidence) -> tuple[list[Named], float]:
-    """Return the engine's findings, and the CPU seconds that it took. `evidence`: that of the look before."""
+def diagnosed(states: Sequence[State], kept: Kept) -> tuple[list[Named], float]:
+    """Return the engine's findings, and the CPU seconds of the look. `kept`: by the looks before."""
+    news = kept.news(states)
     begun = time.process_time()
-    found = diagnose(states, evidence=evidence)
+    found = diagnose(states, evidence=kept.evidence, news=news)
     took = time.process_time() - begun
     return [read(finding) for finding in found], took

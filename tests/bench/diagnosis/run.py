@@ -14,7 +14,6 @@ from pathlib import Path
 
 from loguru import logger
 
-from smoker_diagnosis.gather import Evidence
 from tests.marked import put_inside
 from tests.origin import origin
 
@@ -50,17 +49,17 @@ def world(size: int, number: int) -> World:
 
 
 @functools.lru_cache(maxsize=64)
-def small_kept(size: int, number: int) -> Evidence:
-    return findings.kept(world(size, number).states)
+def small_kept(size: int, number: int) -> findings.Kept:
+    return findings.Kept(world(size, number).states)
 
 
 @functools.lru_cache(maxsize=2)
-def large_kept(size: int, number: int) -> Evidence:
-    return findings.kept(world(size, number).states)
+def large_kept(size: int, number: int) -> findings.Kept:
+    return findings.Kept(world(size, number).states)
 
 
-def kept(size: int, number: int) -> Evidence:
-    """Return what the engine keeps of the healthy world before the look."""
+def kept(size: int, number: int) -> findings.Kept:
+    """Return what is kept of the world before the look: of the healthy one, and of the looks before."""
     return (large_kept if size >= LARGE_MESH else small_kept)(size, number)
 
 
