@@ -71,7 +71,7 @@ def test_a_fault_is_named_with_what_fails() -> None:
 
 
 def test_a_certificate_that_expires_does_not_count() -> None:
-    """A warning about a certificate that expires within 14 days leaves the verdict good."""
+    """A warning about a certificate that expires within 14 days leaves the verdict good, in every form of it."""
     first, *others = whole(Cluster(nodes(3)).states())
     target = PathState("external", "api", "other", "", "tls", last="success", at=first.paths[0].at, attempts=3)
     soon = msgspec.structs.replace(target, expires=2e9, expires_in=10 * 86_400.0)
@@ -80,6 +80,11 @@ def test_a_certificate_that_expires_does_not_count() -> None:
         (incident,) = hub.incidents.open
         assert (incident.finding.kind, incident.finding.severity) == ("certificate", "warning")
         assert (found["ok"], found["findings"]) == (True, [])
+        summary = json.loads(ask(hub, "/api/v1/summary")[1])
+        assert (summary["state"], summary["open"]) == ("healthy", 1)
+        assert summary["sentence"].startswith("HEALTHY no fault on ")
+        assert "; target api: its certificate expires on " in summary["sentence"]
+        assert b' failures="0" ' in ask(hub, "/api/v1/findings", query="format=junit")[1]
 
 
 @pytest.mark.parametrize(

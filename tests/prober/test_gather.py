@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from smoker_diagnosis.state import PathState, State, encode
@@ -86,7 +87,19 @@ def test_a_certificate_that_expires_does_not_count() -> None:
     found = gathered(*states)
     assert [(each.kind, each.severity) for each in found.findings] == [("certificate", "warning")]
     assert found.ok
-    assert "WARNING target api: its certificate expires on " in as_text(found)
+    assert as_text(found).startswith("HEALTHY no fault on ")
+    assert "\nWARNING target api: its certificate expires on " in as_text(found)
+
+
+def test_a_certificate_that_expires_hides_no_failure() -> None:
+    """Beside a path that failed once, the first sentence is that of the failure."""
+    states = mesh()
+    states[0].paths.append(path("api", "tls", role="external", expires=2e9, expires_in=10 * 86_400.0))
+    states[0].paths[0] = msgspec.structs.replace(states[0].paths[0], last="timeout", streak=1, failures={"timeout": 1})
+    found = gathered(*states)
+    assert not found.ok
+    assert as_text(found).partition("\n")[0].endswith(" probers failed: too little to name a fault")
+    assert "\nWARNING target api: its certificate expires on " in as_text(found)
 
 
 def test_the_fault_comes_first() -> None:

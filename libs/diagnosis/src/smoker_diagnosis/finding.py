@@ -122,6 +122,11 @@ def is_sure(finding: Finding) -> bool:
     return finding.confidence >= SURE and not finding.one_of
 
 
+def is_harmless(finding: Finding) -> bool:
+    """Return whether the network is healthy beside the finding: information, or a certificate that expires."""
+    return finding.severity == "info" or finding.kind == "certificate"
+
+
 def identity(cluster: str, kind: str, scope: Scope, layer: str) -> str:
     """Return the id of a finding. It stays the same after a restart and in every replica of the hub."""
     words = "\0".join([cluster, kind, scope.kind, *scope.nodes, *scope.zones, layer])

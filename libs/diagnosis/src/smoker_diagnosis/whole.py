@@ -6,20 +6,19 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
 from smoker_diagnosis.evidence import HOST, POD
-from smoker_diagnosis.finding import Finding
+from smoker_diagnosis.finding import Finding, is_harmless
 from smoker_diagnosis.state import PEER, SERVICE, State
 
 MESH = (PEER, SERVICE)  # roles of the paths that belong to the mesh; other targets are the user's own
-_OF_USERS = ("target", "certificate")  # kinds of findings about other targets
 _TO_NODES = (HOST, f"{POD}-{HOST}")  # planes that end at a prober on a node's network
 
 
 def counts(finding: Finding) -> bool:
     """Return whether the mesh is bad because of `finding`: a fault of it, or failures without a common cause.
 
-    Targets and their certificates are no part of the mesh, and information is no fault.
+    Targets are no part of the mesh. What is harmless to the network is no fault.
     """
-    return finding.kind not in _OF_USERS and finding.severity != "info"
+    return finding.kind != "target" and not is_harmless(finding)
 
 
 def missing_of(states: Sequence[State], silent: Collection[tuple[str, str]] = ()) -> Iterator[str]:

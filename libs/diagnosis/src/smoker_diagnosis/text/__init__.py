@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from smoker_diagnosis.finding import Finding, is_sure
+from smoker_diagnosis.finding import Finding, is_harmless, is_sure
 from smoker_diagnosis.text.evidence import evidence, late_evidence
 from smoker_diagnosis.text.next_steps import next_steps
 from smoker_diagnosis.text.place import part_of, place, scope_name
@@ -84,7 +84,8 @@ def summary(findings: Sequence[Finding], count: int, probers: int, failing: int 
     unknown = [each for each in findings if each.kind == "unknown"]
     if unknown:
         return unclear(unknown[0], count, probers)
-    return f"HEALTHY no fault on {looked}; {_worth_knowing(findings[0])}"
+    gravest = max(findings, key=lambda each: each.severity == "warning")
+    return f"HEALTHY no fault on {looked}; {_worth_knowing(gravest)}"
 
 
 def _worth_knowing(finding: Finding) -> str:
@@ -110,5 +111,5 @@ def counted(findings: Sequence[Finding], count: int, probers: int) -> str:
 
 
 def is_fault(finding: Finding) -> bool:
-    """Return whether the finding is a fault: it has a cause, and is more than information."""
-    return finding.kind != "unknown" and finding.severity != "info"
+    """Return whether the finding is a fault of the network: it has a cause, and is not harmless."""
+    return finding.kind != "unknown" and not is_harmless(finding)

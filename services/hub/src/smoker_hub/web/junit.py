@@ -1,10 +1,11 @@
-"""The findings as JUnit XML, for CI systems: one case per open finding, failed unless its severity is info."""
+"""The findings as JUnit XML, for CI systems: one case per open finding, failed unless it is harmless."""
 
 from __future__ import annotations
 
 from xml.sax.saxutils import escape, quoteattr
 
 from smoker_common.log import escaped
+from smoker_diagnosis.finding import is_harmless
 from smoker_hub.web.views import Findings, Summary, View
 
 HEARD = ("healthy", "faults", "unclear")
@@ -15,7 +16,7 @@ def findings(summary: Summary, found: Findings) -> str:
     heard = summary.state in HEARD
     cases = [_case("the hub hears the probers", "" if heard else f"<error message={_attribute(summary.sentence)}/>")]
     cases += [_of_finding(each) for each in found.open]
-    if heard and all(each.finding.severity == "info" for each in found.open):
+    if heard and all(is_harmless(each.finding) for each in found.open):
         unclear = f"<failure message={_attribute(summary.sentence)}/>" if summary.state != "healthy" else ""
         cases.append(_case("the network is healthy", unclear))
     errors, failures = (sum(f"<{word} " in case for case in cases) for word in ("error", "failure"))
@@ -28,7 +29,7 @@ def findings(summary: Summary, found: Findings) -> str:
 def _of_finding(view: View) -> str:
     lines = [*view.evidence, *(f"next: {step}" for step in view.next)]
     text = escape("\n".join(map(escaped, lines)))
-    if view.finding.severity == "info":
+    if is_harmless(view.finding):
         inside = f"<system-out>{escape(escaped(view.headline))}\n{text}</system-out>"
     else:
         inside = f"<failure message={_attribute(view.headline)} type={_attribute(view.finding.kind)}>{text}</failure>"

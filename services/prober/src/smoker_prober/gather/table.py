@@ -8,6 +8,7 @@ import msgspec
 
 from smoker_common.log import escaped
 from smoker_diagnosis import text
+from smoker_diagnosis.finding import is_harmless
 from smoker_diagnosis.state import PathState, State
 from smoker_prober.gather.judge import Gathered
 from smoker_prober.report import aligned
@@ -33,11 +34,13 @@ def as_text(found: Gathered) -> str:
     """Return the sentence first, then the findings with their evidence, what is missing, and the failing paths."""
     paths, probers, failing, waiting = len(found.paths), len(found.states), found.failing, found.waiting
     first = text.counted if any(map(text.is_fault, found.findings)) else text.summary
-    lines = [first(found.findings, paths, probers) if not found.missing or found.findings else ""]
+    healthy = all(map(is_harmless, found.findings))
+    if failing and healthy:
+        lines = [f"{len(failing)} of {paths} paths of {probers} probers failed: too little to name a fault"]
+    else:
+        lines = ["" if found.missing and healthy else first(found.findings, paths, probers)]
     for finding in found.findings:
         lines += text.lines(finding)
-    if failing and not found.findings:
-        lines = [f"{len(failing)} of {paths} paths of {probers} probers failed: too little to name a fault"]
     lines += [f"{why[:1].upper()}{why[1:]}." for why in found.missing]
     if waiting:
         lines.append(f"{len(waiting)} of {paths} paths have no result yet.")
