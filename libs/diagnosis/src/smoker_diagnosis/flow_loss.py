@@ -15,7 +15,8 @@ from smoker_diagnosis.candidates import LEAST_SHARE
 from smoker_diagnosis.component import ALL, MAY, MUST, NODE, PAIR, Component, Priors, Scope, cells_of, scopes_of
 from smoker_diagnosis.evidence import ECHO, UDP, Cell, Mesh, each_bit
 from smoker_diagnosis.flows import CHANCE
-from smoker_diagnosis.loss import GAIN, MANY, MOST, NEAR, Lossy, Scored, loses, lossy_of, rank
+from smoker_diagnosis.loss import MANY
+from smoker_diagnosis.lossy import GAIN, MOST, NEAR, Lossy, Scored, loses, lossy_of, rank
 from smoker_diagnosis.mesh_loss import LAYERS
 from smoker_diagnosis.worth import LEAST_A_PATH
 

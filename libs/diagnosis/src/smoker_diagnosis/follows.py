@@ -17,7 +17,7 @@ from smoker_diagnosis.component import (
 )
 from smoker_diagnosis.evidence import ECHO, UDP, Cell, Mesh
 from smoker_diagnosis.explain import Blamed
-from smoker_diagnosis.loss import HEAVY, Lossy
+from smoker_diagnosis.lossy import HEAVY, Lossy
 
 _LEAVING = {OVERLAY, NETWORK, PODS, OUT_OF_PODS}  # layers whose fault keeps a node from Services
 _ENTERING = {OVERLAY, NETWORK, PODS, INTO_PODS}  # and layers whose fault keeps all nodes from the pods behind them

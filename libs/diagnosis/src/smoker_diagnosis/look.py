@@ -9,7 +9,8 @@ from smoker_diagnosis.dead import dead_cells
 from smoker_diagnosis.evidence import Cell, Mesh
 from smoker_diagnosis.explain import Blamed
 from smoker_diagnosis.flow_loss import find_flow_loss
-from smoker_diagnosis.loss import Lossy, find_loss, rates_of
+from smoker_diagnosis.loss import find_loss
+from smoker_diagnosis.lossy import Lossy, rates_of
 from smoker_diagnosis.services import Service, find_services
 from smoker_diagnosis.wide import explained
 

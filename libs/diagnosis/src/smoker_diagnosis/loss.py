@@ -17,7 +17,6 @@ from smoker_diagnosis.component import (
     INSIDE_ZONE,
     MAY,
     MUST,
-    NO,
     NODE,
     OVERLAY,
     PAIR,
@@ -27,13 +26,12 @@ from smoker_diagnosis.component import (
     Priors,
     Scope,
     cells_of,
-    fails,
     narrow_scopes_of,
     scopes_of,
     wide_scopes_of,
 )
 from smoker_diagnosis.evidence import Cell, Mesh, share_lost
-from smoker_diagnosis.healing import is_over
+from smoker_diagnosis.lossy import GAIN, MOST, Lossy, Scored, hit, lossy_of, rank
 from smoker_diagnosis.mesh_loss import LAYERS, WINDOW, Usual
 from smoker_diagnosis.worth import worth, worth_of_all
 
@@ -43,52 +41,12 @@ LEAST = 0.01  # a lower rate of loss is not reported
 MOST_BACKGROUND = 0.2
 FEW = 8  # paths of a component; with fewer the loss may be chance
 COINCIDENCES = 1.0  # times the logarithm of a higher background: more random losses are more often adjacent
-GAIN = 3.0  # what a component must gain beyond its price
 GAIN_BESIDE = 8.0  # what a place must gain where the whole mesh loses packets: each look compares many places with it
 FAR = 40.0  # a scope whose bound is lower than the best score by more is not examined
-NEAR = 3.0  # a component that fits worse than the best by less than this may be the true one
-SAME = 0.5  # layers that differ by less are reported together
-MOST = 8  # components that are named at most
 SMALL = frozenset({NODE, PAIR})
 WIDE = frozenset({ZONE, ZONE_PAIR, INSIDE_ZONE, ALL})
 SCOPES = SMALL | WIDE
 MANY = 4000  # lossy paths from which wide components are searched first
-DILUTED = 3.0  # rounds that are counted; the loss may be in one of them
-MOST_RATE = 0.9
-HEAVY = 0.2  # rate from which look-ups and Service probes also fail at times
-
-
-@dataclass(slots=True)
-class Lossy:
-    """A component that loses packets."""
-
-    component: Component
-    rate: float  # of its round trips
-    gain: float
-    confidence: float
-    layers: tuple[str, ...]
-    one_of: tuple[Scope, ...]
-    cells: list[Cell]  # the paths within it that have packets
-
-    @property
-    def healed(self) -> bool:
-        """Return whether the loss is over, and only still in the counts."""
-        return not any(cell.flows for cell in self.cells) and is_over(self.cells)
-
-
-@dataclass(slots=True)
-class Scored:
-    """A component that may lose packets, and how well it fits."""
-
-    component: Component
-    score: float
-    rate: float
-    cells: list[Cell]
-
-
-def rank(scored: Scored) -> tuple[float, Component]:
-    """Return the key that sorts the best one first."""
-    return -scored.score, scored.component
 
 
 def find_loss(mesh: Mesh, dead: Collection[int]) -> list[Lossy]:
@@ -226,7 +184,7 @@ def _fit(search: _Search, component: Component, cells: Sequence[Cell], usual: Ma
 
 def _of_layer(cells: Sequence[Cell], layer: str, how: int) -> list[Cell]:
     """Return those of `cells` that fail with `layer`, as `how` says: `MUST` or `MAY`."""
-    planes = {plane for plane in {cell.plane for cell in cells} if _hit(layer, plane) == how}
+    planes = {plane for plane in {cell.plane for cell in cells} if hit(layer, plane) == how}
     return [cell for cell in cells if cell.plane in planes]
 
 
@@ -264,47 +222,3 @@ def _between(mesh: Mesh, out: Collection[int], background: float) -> Iterable[tu
             if most > 0:
                 found.setdefault((cell.source, cell.target), (cell, []))[1].append(most)
     return found.values()
-
-
-def lossy_of(scored: Sequence[Scored]) -> Lossy:
-    """Return the best of `scored` with the alternatives that fit equally well."""
-    best = scored[0]
-    component = best.component
-    layers = [
-        each.component.layer
-        for each in scored
-        if (each.component.scope, each.component.families) == (component.scope, component.families)
-        and each.score > best.score - SAME
-    ]
-    places: dict[Scope, float] = {}
-    for each in scored:
-        places.setdefault(each.component.scope, each.score)
-    near = tuple(sorted(scope for scope, score in places.items() if score > best.score - NEAR))
-    doubt = sum(math.exp((score - best.score) / 2) for scope, score in places.items() if scope != component.scope)
-    confidence = 1 / (1 + doubt + math.exp(-best.score / 2))
-    one_of = near if len(near) > 1 else ()
-    return Lossy(component, best.rate, best.score, confidence, tuple(layers), one_of, best.cells)
-
-
-def loses(component: Component, cell: Cell) -> int:
-    if component.families and cell.family not in component.families:
-        return NO
-    return _hit(component.layer, cell.plane)
-
-
-def _hit(layer: str, plane: str) -> int:
-    return fails(layer, plane, local=False, source_in=True, target_in=True)
-
-
-def rates_of(mesh: Mesh, lossy: Iterable[Lossy]) -> dict[int, float]:
-    """Return the rate of loss by identity of a path, for all paths within the components in `lossy`.
-
-    The rounds that are counted may have begun before the loss did, so it can be some times what they say.
-    """
-    rates: dict[int, float] = {}
-    for each in lossy:
-        for cell in cells_of(mesh, each.component.scope):
-            how = NO if cell.local else loses(each.component, cell)
-            if how == MUST or (how == MAY and cell.lost):
-                rates[id(cell)] = max(min(DILUTED * each.rate, MOST_RATE), rates.get(id(cell), 0.0))
-    return rates

@@ -12,7 +12,7 @@ from smoker_diagnosis.explain import Blamed
 from smoker_diagnosis.finding import SHOWN_FAILING, SHOWN_WORKING, Count, Finding, Seen, finding_of, flows_of, seen
 from smoker_diagnosis.likelihood import TOGETHER
 from smoker_diagnosis.look import Look
-from smoker_diagnosis.loss import Lossy
+from smoker_diagnosis.lossy import Lossy
 from smoker_diagnosis.resolvers import LAYER_REPLICA
 from smoker_diagnosis.services import LAYER_DNS, Service
 

@@ -16,7 +16,7 @@ from smoker_diagnosis.component import ALL, NODE, SERVICE, Scope
 from smoker_diagnosis.evidence import DNS, ECHO, HTTP, TCP, UDP, Cell, Mesh
 from smoker_diagnosis.explain import Blamed
 from smoker_diagnosis.follows import Follows
-from smoker_diagnosis.loss import Lossy
+from smoker_diagnosis.lossy import Lossy
 from smoker_diagnosis.resolvers import LAYER_REPLICA, Resolvers
 from smoker_diagnosis.usual import HALF, UsualRate
 
