@@ -43,10 +43,13 @@ def test_a_claim_outlives_the_pod(helm: Helm) -> None:
     values = claimed(size="3Gi", storageClass="fast")
     spec, volumes = pod_and_volumes(helm, values)
     assert volumes["data"]["persistentVolumeClaim"] == {"claimName": "smoker-hub"}
+    assert {"name": "data", "mountPath": "/data"} in spec["template"]["spec"]["containers"][0]["volumeMounts"]
+    assert helm.render(values).env("hub")["HISTORY_FOLDER"] == "/data"
     assert spec["strategy"] == {"type": "Recreate"}
     assert spec["template"]["spec"]["securityContext"]["fsGroup"] == 65532
     claim = helm.render(values).get("PersistentVolumeClaim", "smoker-hub")["spec"]
     assert (claim["storageClassName"], claim["resources"]["requests"]["storage"]) == ("fast", "3Gi")
+    assert claim["accessModes"] == ["ReadWriteOnce"]
     assert "storageClassName" not in helm.render(claimed()).get("PersistentVolumeClaim", "smoker-hub")["spec"]
 
 

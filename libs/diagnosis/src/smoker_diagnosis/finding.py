@@ -77,6 +77,11 @@ class Count(msgspec.Struct, frozen=True):
     failing: int
     of: int
 
+    @property
+    def half_fail(self) -> bool:
+        """Whether at least half of them fail."""
+        return 2 * self.failing >= self.of > 0
+
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """A fault: its place, layer, kind, confidence and evidence.

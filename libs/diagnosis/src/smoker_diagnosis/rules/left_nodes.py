@@ -12,18 +12,16 @@ from smoker_diagnosis.component import NETWORK, NODE, OVERLAY, Scope
 from smoker_diagnosis.finding import Count, Finding, finding_of
 from smoker_diagnosis.look import Look
 
-MOST = 0.5  # share of the peers that must have seen it fail
-
 
 def find(look: Look) -> Iterator[Finding]:
     """Yield the findings."""
     mesh = look.mesh
     for node in sorted(mesh.left.keys() | mesh.down.keys()):
         reports, silent = mesh.left.get(node, []), mesh.down.get(node, 0)
-        failed = sum(reports) >= max(1, MOST * len(reports))
-        if node in look.named or node in mesh.answering or node in mesh.to or not (failed or silent):
+        of_peers = Count("peers", sum(reports), len(reports))
+        if node in look.named or node in mesh.answering or node in mesh.to or not (of_peers.half_fail or silent):
             continue
-        counts = [Count("peers", sum(reports), len(reports))] if reports else []
+        counts = [of_peers] if reports else []
         if silent:
             counts.append(Count("probers", silent, silent))
         yield finding_of(

@@ -83,7 +83,7 @@ def _service(finding: Finding) -> str:
 
 
 def _not_ready(finding: Finding) -> str:
-    seen = any(each.plane == "peers" and 2 * each.failing >= each.of for each in finding.counts)
+    seen = any(each.plane == "peers" and each.half_fail for each in finding.counts)
     sign = "unreachable before that" if seen or not finding.counts else "its probers do not answer"
     return f"NotReady, and {sign}; its paths are no longer probed"
 
