@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from smoker_diagnosis.component import NODE, Scope
+from smoker_diagnosis.component import ALL, NODE, Scope
 from smoker_diagnosis.diagnose import diagnose
 from smoker_diagnosis.gather import Evidence
 from smoker_diagnosis.state import HalfAnswers, PathState, decode, encode
@@ -131,6 +131,19 @@ def test_a_loss_that_is_over_was_no_race(seed: int) -> None:
     assert raced(lossy(20, 0.02, seed, over=ROUNDS)) == []
 
 
+@pytest.mark.parametrize(("trains", "scopes"), [(0, [Scope(ALL)]), (6, [])])
+def test_trains_that_lost_packets_earlier_explain_half_answers(trains: int, scopes: list[Scope]) -> None:
+    """Two half answers on each node are no race if of the last 120 trains six lost packets, which is over."""
+    found = lossy(4, 0.0, 1)
+    for link, state in found.to_dns.items():
+        if by_service(link) and link.plane == "service":
+            halves = HalfAnswers(2, LOOK_UPS, AT - 300.0)
+            found.to_dns[link] = msgspec.structs.replace(state, halves=halves)
+    for states in found.paths.values():
+        states["udp"] = msgspec.structs.replace(states["udp"], past=120, lossy=trains)
+    assert raced(found) == scopes
+
+
 def test_earlier_half_answers_count_only_beside_queries_to_the_pods() -> None:
     """Where the DNS pods are not known, nothing shows a loss that is over: the last rounds alone count."""
     found = lossy(20, 0.02, 1, over=ROUNDS)
@@ -142,6 +155,16 @@ def test_earlier_half_answers_count_only_beside_queries_to_the_pods() -> None:
 def test_a_race_is_over_before_its_half_answers_are_forgotten(over: int, scopes: list[Scope]) -> None:
     """Four whole answers in a row happen by chance if half of them are; twenty do not."""
     assert raced(lossy(4, 0.0, 1, raced="node-1", over=over)) == scopes
+
+
+@pytest.mark.parametrize(("first", "scopes"), [(AT - 800.0, []), (0.0, [Scope(NODE, ("node-1",))])])
+def test_a_young_race_is_over_sooner(first: float, scopes: list[Scope]) -> None:
+    """Three half answers in the first four rounds of a race, and then twenty whole ones: of forty they are few."""
+    found = lossy(4, 0.0, 1)
+    for link, state in found.to_dns.items():
+        if by_service(link) and link.source == "node-1":
+            found.to_dns[link] = msgspec.structs.replace(state, halves=HalfAnswers(3, LOOK_UPS, AT - 700.0, first))
+    assert raced(found) == scopes
 
 
 def test_half_answers_that_are_forgotten_no_longer_count() -> None:

@@ -430,7 +430,7 @@ def test_half_answers_are_counted_over_forty_rounds() -> None:
     assert look_up(2.0, details=half, confirms=True) == HalfAnswers(1, 1, 0.0)  # as everywhere: it counts no rounds
     assert look_up(30.0, details=half) == HalfAnswers(2, 2, 30.0)
     counts = [look_up(30.0 * number) for number in range(2, 42)]
-    assert counts[37:] == [HalfAnswers(2, 40, 30.0), HalfAnswers(2, 40, 30.0), HalfAnswers(1, 40, 30.0)]
+    assert counts[37:] == [HalfAnswers(2, 40, 30.0), HalfAnswers(2, 40, 30.0), HalfAnswers(1, 40, 30.0, 30.0)]
     assert look_up(30.0 * 42) == HalfAnswers(0, 40)
 
 

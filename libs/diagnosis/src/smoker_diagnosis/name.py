@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from smoker_diagnosis import direction, traces
-from smoker_diagnosis.component import INTO, MUST, NETWORK, NO, NODE, OUT_OF, OVERLAY, Component, cells_of, fails
-from smoker_diagnosis.evidence import ECHO, LARGE, NAMES, Cell, Mesh, each_bit
+from smoker_diagnosis.component import MUST, NETWORK, NO, OVERLAY, Component, Scope, cells_of, fails
+from smoker_diagnosis.evidence import ECHO, LARGE, NAMES, UDP, Cell, Mesh, each_bit
 from smoker_diagnosis.explain import Blamed
 from smoker_diagnosis.finding import SHOWN_FAILING, SHOWN_WORKING, Count, Finding, Seen, finding_of, flows_of, seen
 from smoker_diagnosis.likelihood import TOGETHER
@@ -29,6 +29,7 @@ def of_blamed(look: Look, each: Blamed) -> Finding:
     large = component.bits == LARGE
     offenders = {cell.offender for cell in failing if cell.offender}
     since = max((cell.failing_for(bit) for cell, bit in failures), default=0.0)
+    planes = {cell.plane for cell, _ in failures}
     return finding_of(
         look.cluster,
         "mtu" if large else "fault",
@@ -51,23 +52,26 @@ def of_blamed(look: Look, each: Blamed) -> Finding:
         last_hops=traces.of_cells(failing),
         working=tuple(seen(working[:SHOWN_WORKING], component.bits)),
         flows=flows_of(cells),
-        awaits=("other_nodes",) if _may_be_everywhere(look.mesh, component, since) else (),
+        awaits=("other_nodes",)
+        if _may_be_everywhere(look.mesh, component.scope, planes, component.bits, since)
+        else (),
     )
 
 
-def _may_be_everywhere(mesh: Mesh, component: Component, since: float) -> bool:
-    """Return whether the fault of a node may be one of every node: no probe of the others since then has worked.
+def _may_be_everywhere(mesh: Mesh, scope: Scope, planes: Collection[str], bits: int, since: float) -> bool:
+    """Return whether a fault of nodes may be one of every node: no probe between others since then has worked.
 
     Rounds of different nodes begin at different times, so a fault that begins everywhere is first seen by one of them.
     """
-    if component.scope.kind not in (NODE, INTO, OUT_OF):
-        return False
-    (node,), exist = component.scope.nodes, False
-    for cell in mesh.cells:
-        if cell.local or node in (cell.source, cell.target):
-            continue
-        if fails(component.layer, cell.plane, local=False, source_in=True, target_in=True) == MUST:
-            well = cell.known & component.bits & ~cell.bad
+    exist = False
+    for cell in mesh.cells if scope.nodes else ():
+        if (
+            cell.plane in planes
+            and not cell.local
+            and cell.source not in scope.nodes
+            and cell.target not in scope.nodes
+        ):
+            well = cell.known & bits & ~cell.bad
             exist |= bool(well)
             if any(cell.age(bit) <= since + TOGETHER for bit in each_bit(well)):
                 return False
@@ -90,6 +94,8 @@ def of_loss(look: Look, each: Lossy) -> Finding:
     losing = sorted((cell for cell in each.cells if cell.lost), key=lambda cell: -cell.lost)
     _, beside = _within(look.mesh, component)
     beside = [cell for cell in beside if cell.sent and not cell.local]
+    checked = {cell.plane: cell.now.instant - cell.flows.at for cell in each.cells if cell.flows}
+    awaits = checked and _may_be_everywhere(look.mesh, component.scope, checked, UDP, max(checked.values()))
     return finding_of(
         look.cluster,
         "loss",
@@ -109,6 +115,7 @@ def of_loss(look: Look, each: Lossy) -> Finding:
             for cell in losing[:SHOWN_FAILING]
         ),
         flows=flows_of(each.cells),
+        awaits=("other_nodes",) if awaits else (),
     )
 
 

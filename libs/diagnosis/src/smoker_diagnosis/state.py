@@ -66,11 +66,15 @@ class KeptFlow(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class HalfAnswers(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Look-ups of which only some queries were answered that left together, over more rounds than the other counts."""
+    """Look-ups of which only some queries were answered that left together, over more rounds than the other counts.
+
+    A new field goes to the end, with a default.
+    """
 
     count: int
     of: int  # look-ups
     at: float = 0.0  # when the last of them began; 0: there is none
+    first: float = 0.0  # when the first of them began; 0: there is none, or an older prober does not say
 
 
 class PathState(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -17,6 +17,7 @@ from smoker_diagnosis.component import ALL, NODE, Scope
 from smoker_diagnosis.evidence import DNS, Cell, Mesh, share_lost
 from smoker_diagnosis.finding import SHOWN_FAILING, Count, Finding, Seen, finding_of
 from smoker_diagnosis.look import Look
+from smoker_diagnosis.mesh_loss import WINDOW
 from smoker_diagnosis.resolvers import LAYER_RACE, is_service
 from smoker_diagnosis.stats import at_least
 
@@ -71,10 +72,17 @@ def _in_more_rounds(cell: Cell) -> tuple[int, int]:
 
 
 def _is_over(cells: Iterable[Cell]) -> bool:
-    """Return whether so many whole answers would be unlikely since the last half one if the race went on."""
+    """Return whether so many whole answers would be unlikely since the last half one if the race went on.
+
+    It began with the first half answer, so it takes a larger share of the look-ups than the counts say.
+    """
     known = [(cell, cell.halves) for cell in cells if cell.halves is not None and cell.now.interval > 0]
-    rounds = min((cell.now.instant - each.at) / cell.now.interval for cell, each in known if each.count)
+    halved = [(cell, each) for cell, each in known if each.count]
+    rounds = min((cell.now.instant - each.at) / cell.now.interval for cell, each in halved)
     share = _share((cell for cell, _ in known), _in_more_rounds)
+    if all(each.first for _, each in halved):
+        lasted = max((cell.now.instant - each.first) / cell.now.interval for cell, each in halved) - rounds
+        share = max(share, sum(each.count for _, each in halved) / ((lasted + 1) * len(known) + 1))
     return bool((1 - share) ** (rounds * len(known)) < OVER)
 
 
@@ -91,17 +99,22 @@ def _raced(
     mesh: Mesh, by_service: Mapping[str, list[Cell]], straight: Mapping[str, list[Cell]], counted: Counted
 ) -> list[str]:
     """Return the nodes with more half answers than packet loss explains; several stand for every node."""
-    usual = _by_loss(
-        mesh.lost / mesh.sent if mesh.sent else 0.0, _share(chain.from_iterable(straight.values()), counted)
-    )
+    longer = counted is _in_more_rounds
+    packets = mesh.lost / mesh.sent if mesh.sent else 0.0
+    a_train = mesh.sent / max(mesh.planes.total(), 1) / WINDOW
+    over = _loss_that_is_over(mesh.lossy, mesh.trains, packets, a_train) if longer else 0.0
+    usual = over + _by_loss(packets, _share(chain.from_iterable(straight.values()), counted))
     sums = {node: _sum(cells, counted) for node, cells in by_service.items()}
-    if counted is _in_more_rounds:  # nothing but queries to the pods shows earlier loss
+    if longer:  # nothing shows earlier loss as well as queries to the pods do
         sums = {node: each for node, each in sums.items() if _sum(straight.get(node, ()), counted)[1]}
     halved = {node: many for node, (many, _) in sums.items() if many}
     expected = {node: tries * usual for node, (_, tries) in sums.items()}
     for node in halved:  # its own loss may be higher
-        paths = (cell for cell in (*mesh.leaving(node), *mesh.entering(node)) if not cell.local)
+        paths = [cell for cell in (*mesh.leaving(node), *mesh.entering(node)) if not cell.local]
         share = _by_loss(share_lost(paths), _share(straight.get(node, ()), counted))
+        if longer:
+            lossy, trains = sum(cell.lossy for cell in paths), sum(cell.trains for cell in paths)
+            share += _loss_that_is_over(lossy, trains, share_lost(paths), a_train)
         expected[node] = max(expected[node], sums[node][1] * share)
     raced = [
         node for node, many in halved.items() if many >= LEAST and len(sums) * at_least(many, expected[node]) <= CHANCE
@@ -120,6 +133,15 @@ def _by_loss(packets: float, straight: float) -> float:
     it alone shows a loss that is over, and from few look-ups.
     """
     return USUAL + straight + max(2 * packets, straight)
+
+
+def _loss_that_is_over(lossy: int, trains: int, packets: float, a_train: float) -> float:
+    """Return which share of the trains lost packets beyond those that do at the present rate: look-ups lose no more.
+
+    `lossy` of so many `trains` of the history lost packets. `packets`: the share that is lost now, of `a_train` packets
+    each.
+    """
+    return max(0.0, lossy / trains - (1 - (1 - packets) ** a_train)) if trains else 0.0
 
 
 def _sum(cells: Iterable[Cell], counted: Counted) -> tuple[int, int]:

@@ -166,8 +166,8 @@ class Record:
 
     def _half_answers(self) -> HalfAnswers:
         """Return how many of the look-ups in the last rounds were half answered."""
-        halved = self.halved or ()
-        return HalfAnswers(len(halved), min(self.past, LOOK_UPS), round(halved[-1], 3) if halved else 0.0)
+        last, first = (round(self.halved[end], 3) if self.halved else 0.0 for end in (-1, 0))
+        return HalfAnswers(len(self.halved or ()), min(self.past, LOOK_UPS), last, first)
 
 
 def _loses(each: Round) -> bool:
