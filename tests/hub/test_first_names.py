@@ -7,7 +7,7 @@ import pytest
 
 from smoker_hub.incidents import Incidents
 from tests.hub.test_incidents import FOUND
-from tests.hub.timeline import INTERVAL, TIMEOUT, Fault, Lost, Opened, Timeline, looks
+from tests.hub.timeline import CONFIRMED, INTERVAL, TIMEOUT, Fault, Lost, Opened, Timeline, looks
 
 NODES = tuple(f"node-{number}" for number in range(1, 7))
 DNS = ("node-2", "node-5")
@@ -84,6 +84,14 @@ def test_a_clean_fault_opens_as_soon_as_without_waiting(fault: Fault, seed: int)
     assert not more
     at_once = looks(Timeline(NODES, DNS, fault, seed=seed), 80.0, waits=False)
     assert [each.after for each in at_once if name(each) == name(right)] == [right.after]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_node_that_reaches_no_dns_opens_before_its_next_round(seed: int) -> None:
+    """Every DNS pod fails twice in a row from there, and has answered others since: the node need not wait for more."""
+    (found,) = looks(Timeline(NODES, DNS, Fault(no_dns_on=frozenset({"node-3"})), seed=seed), 100.0)
+    assert name(found) == ("node", ("node-3",), "dns")
+    assert found.after < INTERVAL + 2 * TIMEOUT + CONFIRMED + TIMEOUT
 
 
 def test_pods_that_are_never_asked_again_delay_a_name_for_a_round_at_most() -> None:

@@ -91,6 +91,10 @@ class Resolvers:
 
         return any(is_due(cell) for cells in self._of.values() for cell in cells)
 
+    def each_answered(self, ago: float) -> bool:
+        """Return whether each pod has answered a query that began less than `ago` seconds ago."""
+        return all(any(not cell.bad & DNS and cell.age(DNS) < ago for cell in cells) for cells in self._of.values())
+
     def may_be_all(self, replica: Replica) -> bool:
         """Return whether a pod that seems to work has answered nobody since `replica` began to fail."""
         ago = max(cell.failing_for(DNS) for cell in replica.cells)
@@ -113,6 +117,11 @@ class Resolvers:
             if dead:
                 found[source] = [cell for own in dead for cell in own]
         return found if len(found) < MOST_OF * len(by_source) else {}
+
+    def is_surely_cut_off(self, node: str) -> bool:
+        """Return whether a node that reaches no DNS server failed twice in a row at each of them."""
+        cells = self.cut_off.get(node, ())
+        return bool(cells) and all(cell.failed[DNS].streak >= IN_A_ROW for cell in cells)
 
     def _unreachable(self, node: str) -> bool:
         """Return whether peers on `node` do not answer either: then it is the network, whatever it is called."""

@@ -64,7 +64,11 @@ def find_services(mesh: Mesh, blamed: Iterable[Blamed], lossy: Iterable[Lossy]) 
     resolvers = Resolvers(mesh, follows)
     found = _dns(mesh, follows, usual, one_of_several=not resolvers.broken)
     for dns in found:
-        dns.awaits = not dns.whole and resolvers.will_show(max(cell.failing_for(DNS) for cell in dns.cells))
+        ago = max(cell.failing_for(DNS) for cell in dns.cells)
+        if dns.scope.kind == NODE and resolvers.is_surely_cut_off(dns.scope.nodes[0]):
+            dns.confidence, dns.awaits = 0.97, not resolvers.each_answered(ago)
+        else:
+            dns.awaits = not dns.whole and resolvers.will_show(ago)
     found += _direct(resolvers, found)
     echoes = [each for bit in (TCP, UDP, HTTP) if (each := _echo(mesh, follows, failing, bit)) is not None]
     found += _merged(echoes, mesh)
@@ -164,7 +168,12 @@ def _direct(resolvers: Resolvers, found: Sequence[Service]) -> list[Service]:
     named = {node for each in found if each.layer == LAYER_DNS for node in each.scope.nodes}
     for node, cells in resolvers.cut_off.items():
         if node not in named:
-            more.append(Service(Scope(NODE, (node,)), LAYER_DNS, DNS, cells, len(cells), 0.95, plane="dns"))
+            surely = resolvers.is_surely_cut_off(node)
+            service = Service(
+                Scope(NODE, (node,)), LAYER_DNS, DNS, cells, len(cells), 0.97 if surely else 0.95, plane="dns"
+            )
+            service.awaits = surely and not resolvers.each_answered(max(cell.failing_for(DNS) for cell in cells))
+            more.append(service)
     return more
 
 
