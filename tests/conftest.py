@@ -29,7 +29,7 @@ from tests.no_skips import pytest_runtest_makereport  # noqa: F401  # a hook
 BIN = Path(sys.executable).parent
 PROGRAMS = Path(__file__).resolve().parents[1] / "dev" / "programs.txt"
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever http_proxy says
-PATIENCE = 20.0  # seconds for a process to do what it must; far more than it needs
+PATIENCE = 45.0  # seconds for a process to do what it must; far more than it needs, and less than a test may take
 
 
 def _stay_on_loopback(event: str, arguments: tuple[Any, ...]) -> None:
