@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from smoker_diagnosis.diagnose import diagnose
 from tests.diagnosis.mesh import AT, TRAIN, Cluster, Link, named, nodes
 
 
@@ -139,6 +140,13 @@ def test_small_mesh_is_its_own_background() -> None:
     """In a mesh of five nodes the loss at one of them is not taken for the usual loss of the mesh."""
     mesh = Cluster(nodes(5), services=False).lose(lambda link: link.touches("node-2"), 1)
     assert [each[:3] for each in named(mesh.findings())] == [("loss", "node", ("node-2",))]
+
+
+def test_single_losses_at_one_node_are_not_those_of_the_mesh() -> None:
+    """Each pod path of a node lost one packet, and no other path any: the mesh loses nothing."""
+    mesh = Cluster(nodes(5), services=False).lose(lambda link: link.touches("node-2") and link.plane == "pod", 1)
+    found = diagnose([state for state in mesh.states() if state.network == "pod"], silent={})
+    assert [each[:3] for each in named(found)] == [("loss", "node", ("node-2",))]
 
 
 def met_by_a_fault(seconds_ago: float) -> list[tuple[str, tuple[str, ...]]]:

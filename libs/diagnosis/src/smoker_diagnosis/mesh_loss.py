@@ -53,14 +53,16 @@ class Usual:
     def rates_without(self, cells: Iterable[Cell]) -> dict[str, float]:
         """Return the rate by plane at which paths lose packets, with those of `cells` left out.
 
-        A few packets at the rate of all of them come in addition: if no more are left, and by chance they lose less
-        than usual, a place would be blamed that loses what all do.
+        It is empty if no other path loses any. A few packets at the rate of all of them come in addition: if no more
+        are left, and by chance they lose less than usual, a place would be blamed that loses what all do.
         """
         sent, lost = self._sent.copy(), self._lost.copy()
         for cell in cells:
             carrier = _carrier(cell.plane)
             sent[carrier] -= cell.sent
             lost[carrier] -= cell.lost
+        if lost.total() <= 0:
+            return {}
         rates: dict[str, float] = {}
         for plane in self._planes:
             carrier = _carrier(plane)
