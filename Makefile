@@ -43,14 +43,14 @@ AT_ITS_END = log=$$(mktemp); $(1) >$$log 2>&1; status=$$?; cat $$log; rm $$log; 
 TESTS = -m pytest -m 'not cluster and not engine and not collector'
 OF_PROBER = tests/prober tests/diagnosis
 OF_CHART = tests/chart tests/dashboards
-SIMULATED = tests/bench $(patsubst %,tests/hub/test_%.py,first_names flow_faults) \
-  $(patsubst %,tests/diagnosis/test_%.py,loss properties renewal wide)
+SIMULATED = tests/bench tests/hub/test_first_names.py tests/hub/test_flow_faults.py tests/diagnosis/test_loss.py \
+  tests/diagnosis/test_properties.py tests/diagnosis/test_renewal.py tests/diagnosis/test_wide.py
 OF_PAGE = tests/hub_page
 
 test-services: setup  # all tests except those of the other lanes and of the page; three lanes at a time fill two CPUs
 	$(BIN)/coverage run $(TESTS) tests $(patsubst %,--ignore %,$(OF_PROBER) $(OF_CHART) $(SIMULATED) $(OF_PAGE))
 
-test-prober: setup  # with the diagnosis
+test-prober: setup  # with the diagnosis, but for its simulated tests
 	@$(call AT_ITS_END,$(BIN)/coverage run $(TESTS) $(OF_PROBER) $(patsubst %,--ignore %,$(SIMULATED)))
 
 test-chart: setup  # without coverage, which makes them slower: the other tests reach the lines that these do

@@ -167,6 +167,16 @@ def test_a_young_race_is_over_sooner(first: float, scopes: list[Scope]) -> None:
     assert raced(found) == scopes
 
 
+def test_more_half_answers_than_rounds_end_no_look() -> None:
+    """After a change to a longer interval a prober can report as many for a while: that is a race that lasts."""
+    found = lossy(4, 0.0, 1)
+    for link, state in found.to_dns.items():
+        if by_service(link) and link.source == "node-1":
+            halves = HalfAnswers(20, LOOK_UPS, AT - 12.5, AT - 27.5)
+            found.to_dns[link] = msgspec.structs.replace(state, halves=halves)
+    assert raced(found) in ([], [Scope(NODE, ("node-1",))])
+
+
 def test_half_answers_that_are_forgotten_no_longer_count() -> None:
     """A look that keeps the evidence of the one before reads the count again, though every look-up is answered."""
     kept, before = Evidence(), lossy(4, 0.0, 1, raced="node-1", over=4)

@@ -189,10 +189,11 @@ def _of_layer(cells: Sequence[Cell], layer: str, how: int) -> list[Cell]:
 
 
 def _ways(scope: Scope, cells: Iterable[Cell]) -> Iterable[list[Cell]]:
-    """Return the paths of `cells` out of the first place of `scope`, and the others."""
-    place, ways = (*scope.nodes, *scope.zones, "")[0], defaultdict[bool, list[Cell]](list)
+    """Return the paths of `cells` out of the first place of `scope`, and the others; together where it has no place."""
+    ways = defaultdict[bool, list[Cell]](list)
     for cell in cells:
-        ways[place in (cell.source, cell.source_zone)].append(cell)
+        here = cell.source in scope.nodes[:1] if scope.nodes else cell.source_zone in scope.zones[:1]
+        ways[here].append(cell)
     return ways.values()
 
 

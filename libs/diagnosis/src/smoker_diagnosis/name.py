@@ -94,8 +94,9 @@ def of_loss(look: Look, each: Lossy) -> Finding:
     losing = sorted((cell for cell in each.cells if cell.lost), key=lambda cell: -cell.lost)
     _, beside = _within(look.mesh, component)
     beside = [cell for cell in beside if cell.sent and not cell.local]
-    checked = {cell.plane: cell.now.instant - cell.flows.at for cell in each.cells if cell.flows}
-    awaits = checked and _may_be_everywhere(look.mesh, component.scope, checked, UDP, max(checked.values()))
+    checks = {(cell.plane, cell.now.instant - cell.flows.at) for cell in each.cells if cell.flows}
+    planes, since = {plane for plane, _ in checks}, max((age for _, age in checks), default=0.0)
+    awaits = bool(checks) and _may_be_everywhere(look.mesh, component.scope, planes, UDP, since)
     return finding_of(
         look.cluster,
         "loss",

@@ -161,10 +161,11 @@ class Collector:
         return known
 
     def _ask(self, known: _Known, begun: float) -> None:
-        error = ""
+        error = "it was not asked to the end"
         try:
             found = known.line.fetch_news(STATE, tag=known.tag, seconds=self._timeout, limit=LARGEST)
             self._take(known, found)
+            error = ""
         except FetchError as failure:
             error = failure.why
         except StateError as wrong:

@@ -83,7 +83,7 @@ def _is_over(cells: Iterable[Cell]) -> bool:
     if all(each.first for _, each in halved):
         lasted = max((cell.now.instant - each.first) / cell.now.interval for cell, each in halved) - rounds
         share = max(share, sum(each.count for _, each in halved) / ((lasted + 1) * len(known) + 1))
-    return bool((1 - share) ** (rounds * len(known)) < OVER)
+    return bool((1 - min(share, 1.0)) ** (rounds * len(known)) < OVER)
 
 
 def _by_node(look: Look, *, service: bool) -> dict[str, list[Cell]]:

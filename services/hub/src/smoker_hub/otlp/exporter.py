@@ -32,7 +32,7 @@ POINTS = 5_000  # points of one request
 
 
 class _Sent(NamedTuple):
-    """What this replica last sent of a finding."""
+    """What this replica last queued of a finding: a full queue or a receiver that is away can still drop it."""
 
     escalations: int
     closed: bool
@@ -41,8 +41,8 @@ class _Sent(NamedTuple):
 class Exporter(BaseWork, Collector):
     """Exports while `may_notify` returns true, so that only one of several replicas does.
 
-    A replica that begins to export sends what is open, without what it has sent itself: a Lease can be lost and
-    regained, and no other replica held it in between.
+    A replica that begins to export sends what is open, without what it has queued itself: a Lease can be lost and
+    regained. What another replica has sent in between is sent again.
     """
 
     def __init__(self, hub: Hub, otlp: Otlp, *, may_notify: Callable[[], bool] = lambda: True) -> None:

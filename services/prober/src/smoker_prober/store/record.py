@@ -167,7 +167,9 @@ class Record:
     def _half_answers(self) -> HalfAnswers:
         """Return how many of the look-ups in the last rounds were half answered."""
         last, first = (round(self.halved[end], 3) if self.halved else 0.0 for end in (-1, 0))
-        return HalfAnswers(len(self.halved or ()), min(self.past, LOOK_UPS), last, first)
+        of = min(self.past, LOOK_UPS)
+        # After a change to a longer interval more of them are young enough.
+        return HalfAnswers(min(len(self.halved or ()), of), of, last, first)
 
 
 def _loses(each: Round) -> bool:
