@@ -143,7 +143,7 @@ def test_small_mesh_is_its_own_background() -> None:
 
 
 def test_single_losses_at_one_node_are_not_those_of_the_mesh() -> None:
-    """Each pod path of a node lost one packet, and no other path any: the mesh loses nothing."""
+    """If only the pod paths of one node lost packets, one each, the node is named and not the mesh."""
     mesh = Cluster(nodes(5), services=False).lose(lambda link: link.touches("node-2") and link.plane == "pod", 1)
     found = diagnose([state for state in mesh.states() if state.network == "pod"], silent={})
     assert [each[:3] for each in named(found)] == [("loss", "node", ("node-2",))]
