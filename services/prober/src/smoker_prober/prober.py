@@ -15,10 +15,9 @@ from smoker_prober import round as rounds
 from smoker_prober.config.plan import Plan
 from smoker_prober.config.service import Hosts
 from smoker_prober.peers.direction import Arrivals, Direction
-from smoker_prober.probes import run
 from smoker_prober.probes.followups import ON_FAILURE
 from smoker_prober.probes.followups.apart import Apart
-from smoker_prober.probes.followups.confirm import Confirmations
+from smoker_prober.probes.followups.confirm import LATER, SPREAD, Confirmations
 from smoker_prober.probes.followups.good_trace import GoodTraces
 from smoker_prober.result import Result
 from smoker_prober.schedule import Schedule
@@ -123,8 +122,11 @@ class Prober:
                     self._keep(result)
                     if result.outcome.ok:
                         self._good.worked(result, self._never)
+                    again = partial(self._confirm, name, one_round, partial(round_.again, result.target))
                     if self._store.fresh_failure(result):
-                        self._confirmations.later(partial(self._confirm, name, one_round, result))
+                        self._confirmations.later(again)
+                    elif round_.doubts(result.target) and self._confirmations.interval > LATER + SPREAD:
+                        self._confirmations.later(again, after=LATER)
                     self._after_failure(name, one_round, result)
                 else:
                     logger.debug("a new peer does not answer yet", peer=name, probe=result.probe, error=result.error)
@@ -135,21 +137,21 @@ class Prober:
 
         return one_round
 
-    def _confirm(self, name: str, one_round: Callable[[], None], failed: Result) -> None:
-        """Repeat the probe that `failed`, unless its target has left meanwhile.
+    def _confirm(self, name: str, one_round: Callable[[], None], again: Callable[[], Result]) -> None:
+        """Probe `again`, unless the target has left meanwhile.
 
         If the next round of the target is far off, repeat it until it succeeds.
         """
         if self._schedule.closed or not self._schedule.has(name, one_round):
             return
-        never = {*self._never, failed.target.port}
-        timeout = failed.target.timeout or self._settings.plan.timeout
-        found = run(failed.target, self._settings.process.node_name, timeout, never=never)
-        if self._schedule.has(name, one_round):
-            self._keep(replace(found, confirms=True))
-            self._after_failure(name, one_round, found)
-            if not found.outcome.ok and (failed.target.interval or 0.0) > self._settings.plan.interval:
-                self._confirmations.later(partial(self._confirm, name, one_round, failed), again=True)
+        found = again()
+        if not self._schedule.has(name, one_round):
+            return
+        self._keep(replace(found, confirms=True))
+        self._after_failure(name, one_round, found)
+        if not found.outcome.ok and (found.target.interval or 0.0) > self._settings.plan.interval:
+            repeat = partial(self._confirm, name, one_round, again)
+            self._confirmations.later(repeat, after=self._confirmations.interval)
 
     def _after_failure(self, name: str, one_round: Callable[[], None], result: Result) -> None:
         """Begin what follows a failure, kept already, that lasts and says that packets are lost."""

@@ -8,6 +8,7 @@ from smoker_prober.config.plan import Plan
 from smoker_prober.network.deadline import LATEST
 from smoker_prober.probes import prepare, run
 from smoker_prober.probes.followups import AFTER, train
+from smoker_prober.probes.followups.base import Followup
 from smoker_prober.result import Result
 from smoker_prober.settings import Settings
 from smoker_prober.target import Target
@@ -37,16 +38,29 @@ class Round:
 
     def results(self) -> Iterator[Result]:
         """Yield the results of one round, each as soon as it is known."""
-        never = {*self._never, *self._own}
         for target, followups in self._steps:
-            timeout = target.timeout or self._timeout
-            result = run(target, self._source, timeout, never=never)
-            for followup in followups:
-                if result.outcome.ok:  # nothing more is sent to a target that does not answer
-                    result = followup(result, timeout, never)
-                else:
-                    followup.missed()
-            yield result
+            yield self._result(target, followups)
+
+    def doubts(self, target: Target) -> bool:
+        """Return whether a follow-up of `target` wants to ask again before the next round."""
+        return bool(self._doubting(target))
+
+    def again(self, target: Target) -> Result:
+        """Probe `target` once more. Of what follows, only what is in doubt follows."""
+        return self._result(target, self._doubting(target))
+
+    def _doubting(self, target: Target) -> list[Followup]:
+        return [each for known, followups in self._steps if known == target for each in followups if each.doubts()]
+
+    def _result(self, target: Target, followups: list[Followup]) -> Result:
+        never, timeout = {*self._never, *self._own}, target.timeout or self._timeout
+        result = run(target, self._source, timeout, never=never)
+        for followup in followups:
+            if result.outcome.ok:  # nothing more is sent to a target that does not answer
+                result = followup(result, timeout, never)
+            else:
+                followup.missed()
+        return result
 
 
 def longest(plan: Plan) -> float:

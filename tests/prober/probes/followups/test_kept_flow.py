@@ -13,13 +13,17 @@ from dataclasses import replace
 
 import pytest
 
+from smoker_diagnosis.rules import stale_conntrack
+from smoker_diagnosis.state import PathState
 from smoker_prober.config.service import Ports, echoes
-from smoker_prober.probes.followups import base, flows
+from smoker_prober.probes.followups import base, confirm, flows
 from smoker_prober.probes.followups.kept_flow import HELD, Followup
 from smoker_prober.result import KeptFlow, Outcome, Result
 from smoker_prober.round import Round
+from smoker_prober.target import Target
 from tests import netns
-from tests.prober.targets import ENOUGH, HOST, PLENTY, Client, Stepped, hearing, peer_path, settings_of, target
+from tests.conftest import eventually
+from tests.prober.targets import ENOUGH, HOST, PLENTY, Client, Made, Stepped, hearing, peer_path, settings_of, target
 
 
 class Service:
@@ -169,15 +173,61 @@ def test_a_round_that_is_replaced_closes_its_flow() -> None:
     """The socket lives as long as the round: a plan that changes leaves none behind (warnings are errors)."""
     service = Service()
     with hearing(service) as port:
-        one_round = Round(
-            (replace(target("udp", port, HOST), followups=(base.KeptFlow(),)),), source="node-1", timeout=PLENTY
-        )
+        one_round = Round((followed(port),), source="node-1", timeout=PLENTY)
         (found,) = one_round.results()
         assert found.outcome.ok
         assert found.kept is not None
         assert "kept_port" not in found.fields
         del one_round
         gc.collect()
+
+
+def followed(port: int) -> Target:
+    """Return the target of a Service with a flow that is kept."""
+    return replace(target("udp", port, HOST), followups=(base.KeptFlow(),))
+
+
+def test_the_second_failure_is_late_enough() -> None:
+    """The diagnosis counts two failures only if they are so far apart."""
+    assert confirm.LATER >= stale_conntrack.LASTS
+
+
+def test_a_round_asks_again_while_one_failure_may_be_chance() -> None:
+    """After its first failure the flow is asked once more, after a fresh probe. From then on only rounds ask it."""
+    service = Service()
+    with hearing(service) as port:
+        wanted = followed(port)
+        one_round = Round((wanted,), source="node-1", timeout=4 * ENOUGH)
+        (first,) = one_round.results()
+        assert first.kept is not None
+        own = first.kept.port
+        service.stale = lambda source: source == own
+        assert not one_round.doubts(wanted)
+        (failed,) = one_round.results()
+        assert (failed.kept and failed.kept.rounds, one_round.doubts(wanted)) == (1, True)
+        again = one_round.again(wanted)
+        assert (again.outcome, again.kept and again.kept.rounds) == (Outcome.SUCCESS, 2)
+        assert not one_round.doubts(wanted)
+
+
+def test_the_prober_asks_again_before_the_next_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two failures are on record after one round: the second as a confirmation, which counts as no round."""
+    monkeypatch.setattr("smoker_prober.prober.LATER", 0.1)
+    service = Service()
+    with hearing(service) as port:
+        made = Made(settings_of({"TEST_INTERVAL": "4", "TEST_TIMEOUT": "2"}), {"echo": (followed(port),)})
+        made.prober.start()
+
+        def path() -> PathState:
+            return made.path(f"{HOST}:{port}")
+
+        eventually("the flow is kept", lambda: path().attempts == 1)
+        source = list(service.heard)[-1]  # after that of the probe
+        service.stale = lambda port: port == source
+        eventually("it failed twice", lambda: (kept := path().kept) is not None and kept.rounds == 2)
+        assert path().attempts == 2
+        made.prober.close()
+        made.prober.drain(0)
 
 
 SERVICE = "10.96.0.10"

@@ -15,6 +15,10 @@ class Followup:
         """Return `result` with what was found. `timeout`: seconds for an answer; `never`: source ports to avoid."""
         raise NotImplementedError
 
+    def doubts(self) -> bool:
+        """Return whether what it found last may be chance, so that it is worth asking again before the next round."""
+        return False
+
     def missed(self) -> None:
         """Note that a probe of the target has failed, so that nothing follows it."""
 

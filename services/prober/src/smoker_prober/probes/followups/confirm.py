@@ -3,6 +3,8 @@
 A target with a long interval of its own, such as ten minutes, is then repeated at the usual interval until it answers:
 otherwise a short outage would look like one of ten minutes.
 
+A kept flow that fails beside fresh ones that work (kept_flow.py) is asked again as well, ten seconds later.
+
 The repetition is a result of its own (`confirm=true`). It counts for the state that the hub reads, but not for rates,
 windows and metrics: they would otherwise weigh failures more than successes.
 
@@ -21,6 +23,7 @@ import gevent
 from gevent.pool import Pool
 
 AFTER = 2.0  # seconds
+LATER = 10.0  # seconds after which a kept flow is asked again: the diagnosis wants two failures so far apart
 SPREAD = 1.0  # seconds beyond it, at random: failures of one moment are not repeated in one moment
 MOST = 12  # confirmations an interval
 
@@ -58,13 +61,13 @@ class Confirmations:
     def interval(self, seconds: float) -> None:
         self._budget.interval = seconds
 
-    def later(self, confirm: Callable[[], None], *, again: bool = False) -> bool:
-        """Run `confirm` in some seconds, `again` after an interval. Return whether the budget has room for it."""
+    def later(self, confirm: Callable[[], None], *, after: float = AFTER) -> bool:
+        """Run `confirm` in `after` seconds or a little later. Return whether the budget has room for it."""
         now = self._clock()
         if self._pool.full() or not self._budget.has_room(now):
             return False
         self._budget.spend(now)
-        pause = (self.interval if again else AFTER) + random.uniform(0, SPREAD)  # noqa: S311  not secret
+        pause = after + random.uniform(0, SPREAD)  # noqa: S311  not secret
         self._pool.start(gevent.Greenlet(_after, pause, confirm))
         return True
 

@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
+from gevent.lock import BoundedSemaphore
+
 from smoker_prober.kernel import error_queue
 from smoker_prober.network.resolve import Address, address
 from smoker_prober.probes.datagram import arrived, connected, wait
@@ -37,6 +39,11 @@ class Followup(base.Followup):
         self._address: Address | None = None
         self._worked = False
         self._rounds, self._since = 0, 0.0  # failures in a row
+        self._one_at_a_time = BoundedSemaphore()  # a round may begin while it is asked again
+
+    def doubts(self) -> bool:
+        """Return whether the flow failed for the first time: the diagnosis counts it from the second time on."""
+        return self._rounds == 1
 
     def missed(self) -> None:
         """Note that a fresh flow failed, too: then the kept one says nothing."""
@@ -44,6 +51,10 @@ class Followup(base.Followup):
 
     def __call__(self, result: Result, timeout: float, never: Collection[int]) -> Result:
         """Return `result` with what the kept flow says."""
+        with self._one_at_a_time:
+            return self._ask(result, timeout, never)
+
+    def _ask(self, result: Result, timeout: float, never: Collection[int]) -> Result:
         wanted, now = address(result.address, result.target.port), self._clock()
         if wanted != self._address or (self._rounds and now - self._since > HELD):
             self.close()
