@@ -24,7 +24,7 @@ from .server import Server, free_port, launched, ready_by_http
 NORMAL, TIMES = 30.0, 50  # seconds between two rounds by default, and how often as many the soak does
 EVERY = 2.0  # seconds between two looks
 SLOPE_GOAL = 1.0  # MiB an hour
-HEADER = ("process", "what", "RSS MiB begin", "end", "MiB/h", "descriptors begin", "end", "verdict")
+HEADER = ("process", "what", "PSS MiB begin", "end", "MiB/h", "descriptors begin", "end", "verdict")
 
 
 @dataclass
@@ -34,19 +34,19 @@ class Track:
     name: str
     server: Server
     times: list[float] = field(default_factory=list)  # hours
-    rss: list[float] = field(default_factory=list)  # MiB
+    pss: list[float] = field(default_factory=list)  # MiB; RSS counts shared pages in full
     descriptors: list[int] = field(default_factory=list)
 
     def look(self, now: float) -> None:
         """Measure it now."""
         self.times.append(now / 3600)
-        self.rss.append(self.server.memory().rss / 1024)
+        self.pss.append(self.server.memory().pss / 1024)
         self.descriptors.append(self.server.descriptors())
 
     @property
     def slope(self) -> float:
         """Return the growth in MiB per hour."""
-        return slope(self.times, self.rss)
+        return slope(self.times, self.pss)
 
     @property
     def kept(self) -> int:
@@ -62,7 +62,7 @@ def slope(times: Sequence[float], values: Sequence[float]) -> float:
 
 def row(track: Track, what: str, *, judged: bool) -> list[str]:
     """Return a line of the table."""
-    ends = [f"{track.rss[0]:.1f}", f"{track.rss[-1]:.1f}", f"{track.slope:+.2f}"]
+    ends = [f"{track.pss[0]:.1f}", f"{track.pss[-1]:.1f}", f"{track.slope:+.2f}"]
     verdict = f"{table.at_most(track.slope, SLOPE_GOAL, ' MiB/h')}; {track.kept:+d} descriptors" if judged else ""
     return [track.name, what, *ends, str(track.descriptors[0]), str(track.descriptors[-1]), verdict]
 
