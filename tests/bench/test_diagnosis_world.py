@@ -294,7 +294,7 @@ def test_each_name_counts_once_by_its_confidence() -> None:
         named("node", "c", one_of=("a", "c")),
     ]
     table.add((5, 0.0, 1, "complete"), ["node dead"], judge(truths, [], found), 0.001)
-    rows = table.render().splitlines()
+    rows = table.render(table.goals()).splitlines()
     assert "| from 97 % | after two looks | 2 | 50.0 % |" in rows
     assert "| one of several places | as a warning, after two rounds | 1 | 100.0 % |" in rows
     assert "| from 90 % | after a round | 0 | - |" in rows

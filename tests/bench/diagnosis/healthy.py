@@ -22,6 +22,7 @@ from smoker_hub.collect import Collected, Collector
 from smoker_hub.diagnose import Diagnosis
 from smoker_hub.hub import USUAL, Hub
 from smoker_hub.incidents import Change
+from tests.goals import Goal
 
 from . import findings, lookups
 from .days import Days
@@ -51,6 +52,15 @@ class Seen:
     sure: int = 0  # of these, looks in which one was sure enough to count
     opened: list[findings.Named] = field(default_factory=list)  # false names that opened
     flapping: int = 0  # findings that opened for the path that flaps
+
+    def plus(self, other: Seen) -> None:
+        """Add the looks at another mesh."""
+        self.looks += other.looks
+        self.early += other.early
+        self.named += other.named
+        self.sure += other.sure
+        self.opened += other.opened
+        self.flapping += other.flapping
 
 
 class SimulatedClock(Clock):
@@ -148,9 +158,9 @@ HEADER = (
 
 def table(
     sizes: Iterable[int], backgrounds: Iterable[float], looks: int, seed: int, flapping: Sequence[int] = FLAPPING
-) -> tuple[list[list[str]], int]:
-    """Return a row for each mesh and the number of false findings that opened; print each of these."""
-    rows, opened = [], 0
+) -> tuple[list[list[str]], Seen]:
+    """Return a row for each mesh and the sums of all; print each false finding that opened."""
+    rows, whole = [], Seen()
     for size, number, background, flaps in product(sizes, MESHES, backgrounds, flapping):
         seen = watch(size, number, background, flaps, looks, seed)
         numbers = (seen.named, seen.sure, len(seen.opened), seen.flapping)
@@ -161,8 +171,24 @@ def table(
         print(" | ".join(rows[-1]), file=sys.stderr, flush=True)
         for each, count in Counter(map(str, seen.opened)).items():
             print(f"  opened {count} times: {each}", file=sys.stderr)
-        opened += len(seen.opened)
-    return rows, opened
+        whole.plus(seen)
+    return rows, whole
+
+
+def goals(whole: Seen) -> list[Goal]:
+    """Return the goals of a healthy mesh: no false name in any look, and none that the hub opens."""
+    looks = whole.looks + whole.early
+    if not looks:
+        return []
+    return [
+        Goal("healthy for hours: looks with a false name", "0", f"{whole.named:,} of {looks:,}", whole.named == 0),
+        Goal(
+            "healthy for hours: false names that the hub opens",
+            "0",
+            f"{len(whole.opened)} in {looks:,} looks",
+            not whole.opened,
+        ),
+    ]
 
 
 def main() -> int:
@@ -180,9 +206,9 @@ def main() -> int:
     chosen = parser.parse_args()
     logger.disable("smoker_hub")
     sizes, flapping = [int(size) for size in chosen.sizes], [int(number) for number in chosen.flapping]
-    rows, opened = table(sizes, chosen.background, chosen.looks, chosen.seed, flapping)
+    rows, whole = table(sizes, chosen.background, chosen.looks, chosen.seed, flapping)
     print(markdown(HEADER, rows))
-    return 1 if opened else 0
+    return 1 if whole.opened else 0
 
 
 if __name__ == "__main__":

@@ -180,17 +180,18 @@ def main() -> int:
             done = judged(case, "wrong" if chosen.failures else "", confirm=chosen.confirm)
             if done is not None:
                 table.add((size, background, faults, moment), case.kinds, *done)
-    text, opened = f"{table.render()}\n\nSeed {chosen.seed}; {table.looks:,} looks.", 0
+    goals, hours = table.goals(), ""
     if chosen.hours:
         logger.disable("smoker_hub")
         sizes = [int(size) for size in chosen.sizes if FEW_NODES <= size <= healthy.MOST]
-        rows, opened = healthy.table(sizes, healthy.BACKGROUNDS, chosen.hours, chosen.seed)
-        text += f"\n\n### Healthy for hours\n\n{markdown(healthy.HEADER, rows)}"
-    text += f"\n\nAll of these tables: {made}"
+        rows, whole = healthy.table(sizes, healthy.BACKGROUNDS, chosen.hours, chosen.seed)
+        goals += healthy.goals(whole)
+        hours = f"\n\n### Healthy for hours\n\n{markdown(healthy.HEADER, rows)}"
+    text = f"{table.render(goals)}\n\nSeed {chosen.seed}; {table.looks:,} looks.{hours}\n\nAll of these tables: {made}"
     print(f"{text}\n\nThey took {time.perf_counter() - begun:.0f} s.")
     if chosen.write:
         put_inside(ACCURACY, BEGIN, END, text)
-    return 0 if all(goal.met for goal in table.goals()) and not opened else 1
+    return 0 if all(goal.met for goal in goals) else 1
 
 
 def plan(chosen: argparse.Namespace) -> Iterator[tuple[int, float, int, str]]:
