@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+from loguru import logger
 
 from tests.bench.diagnosis import healthy, run
 from tests.bench.diagnosis.findings import Named
@@ -18,7 +19,7 @@ FALSE = Named("fault", "node", ("node-1",), (), frozenset({"network"}), (), (), 
 def goals_of(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], seen: Seen) -> tuple[int, list[str]]:
     """Return the exit code and the rows about healthy meshes of a run in which each mesh is seen so for hours."""
     monkeypatch.setattr(healthy, "watch", lambda *_: seen)
-    monkeypatch.setattr(run.logger, "disable", lambda _: None)  # other tests of this process read the hub's log
+    monkeypatch.setattr(logger, "disable", lambda _: None)  # other tests of this process read the hub's log
     options = ["--sizes", "5", "--background", "0", "--faults", "0", "--looks", "1"]
     monkeypatch.setattr(sys, "argv", ["diagnosis", *options])
     code = run.main()
