@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import msgspec
 import pytest
 
+from smoker_diagnosis.finding import is_sure
 from smoker_diagnosis.text import headline, place
-from tests.diagnosis.mesh import AT, Cluster, Link, failed, named, nodes, two_zones
+from tests.diagnosis.mesh import AT, PROBES, Cluster, Link, failed, named, nodes, two_zones
 
 
 @pytest.mark.parametrize("size", [3, 5, 20, 100])
@@ -15,15 +18,30 @@ def test_a_healthy_mesh_has_no_finding(size: int) -> None:
     assert Cluster(nodes(size)).findings() == []
 
 
-@pytest.mark.parametrize("size", [5, 50, 500, 5000])
-def test_dead_node_beside_a_stray_path(size: int) -> None:
-    """A dead node is named although an unrelated path fails, too. That path is listed without a cause."""
-    mesh = Cluster(nodes(size), host=size <= 100, services=False).fail(lambda link: link.touches("node-2"))
-    mesh.fail(lambda link: link[:3] == ("node-4", "node-5", "pod"), ["tcp"], rounds=2)
-    found = mesh.findings()
-    assert named(found) == [("fault", "node", ("node-2",), "network")]
-    (unknown,) = (each for each in found if each.kind == "unknown")
-    assert [(each.source, each.target, each.probe) for each in unknown.failing] == [("node-4", "node-5", "tcp")]
+@pytest.mark.parametrize(
+    ("size", "host", "probe"),
+    [
+        *product([5, 8, 12, 20, 50], [False, True], PROBES),
+        *((500, False, "tcp"), (500, True, "tcp"), (5000, False, "tcp")),
+    ],
+)
+def test_dead_node_beside_a_stray_path(size: int, host: bool, probe: str) -> None:
+    """A dead node alone is sure, although one path elsewhere has failed twice. That path is a warning.
+
+    One protocol may be broken between these two nodes, in one direction alone: with few other paths the warning says
+    so. With more it names no place. It never names a third node, or one of the two alone.
+    """
+    mesh = Cluster(nodes(size), host=host, services=False).fail(lambda link: link.touches("node-2"))
+    mesh.fail(lambda link: link[:3] == ("node-4", "node-5", "pod"), [probe], rounds=2)
+    dead, stray = mesh.findings()
+    assert named([dead]) == [("fault", "node", ("node-2",), "network")]
+    assert is_sure(dead)
+    assert not is_sure(stray)
+    assert stray.severity == "warning"
+    assert [(each.source, each.target, each.probe) for each in stray.failing] == [("node-4", "node-5", probe)]
+    if stray.kind != "unknown":
+        assert stray.scope.kind in ("one_way", "pair")
+        assert (stray.scope.nodes, stray.probes, stray.one_of) == (("node-4", "node-5"), (probe,), ())
 
 
 def test_dead_node_without_its_state() -> None:
