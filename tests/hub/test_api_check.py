@@ -87,6 +87,21 @@ def test_a_certificate_that_expires_does_not_count() -> None:
         assert b' failures="0" ' in ask(hub, "/api/v1/findings", query="format=junit")[1]
 
 
+def test_failing_paths_that_loss_explains_are_counted() -> None:
+    """The verdict says how many failing paths packet loss explains; paths without a result are none of them."""
+    lossy = Cluster(nodes(4)).lose(lambda link: link.touches("node-2"), 9)
+    lossy.fail(lambda link: link == ("node-1", "node-2", "pod", "ipv4"), ("udp", "tcp"), rounds=1)
+    lossy.fail(lambda link: link == ("node-3", "node-4", "pod", "ipv4"), ("udp",), rounds=1)
+    *others, last = whole(lossy.states())
+    with looking([*others, with_path(last, 0, last="")]) as hub:
+        found = check(hub)
+        assert [each["finding"]["kind"] for each in found["findings"]] == ["loss"]
+        assert (found["ok"], len(found["failing"]), found["explained_by_loss"]) == (False, 4, 2)
+        assert "Packet loss explains 2 failing paths." in check(hub, accept="text/plain").splitlines()
+    with looking(whole(Cluster(nodes(3)).states())) as hub:
+        assert check(hub)["explained_by_loss"] == 0
+
+
 @pytest.mark.parametrize(
     ("changed", "sentence", "failing"),
     [

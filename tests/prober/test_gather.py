@@ -163,6 +163,56 @@ def test_loss_fails_unless_it_is_tolerated() -> None:
     assert "packet loss" in as_text(lenient)
 
 
+def _losing(failing: dict[str, Any] | None = None, source: str = "a") -> list[State]:
+    """Return a mesh whose node b loses packets. The UDP path from `source` to b, or to a, fails like `failing`."""
+    udp = {
+        one: {other: path(other, "udp", sent=30, lost=9 * ("b" in (one, other))) for other in NODES} for one in NODES
+    }
+    if failing is not None:
+        target = "b" if source != "b" else "a"
+        udp[source][target] = msgspec.structs.replace(udp[source][target], **failing)
+    return [state(one, *(each for other, each in udp[one].items() if other != one)) for one in NODES]
+
+
+FAILS_ONCE = {"last": "timeout", "failures": {"timeout": 1}, "streak": 1, "since": 95.0, "error": ERROR}
+
+
+def test_a_path_that_tolerated_loss_explains_does_not_count() -> None:
+    """A probe of the lossy place that gets no answer is shown; it fails the command only if loss is not tolerated."""
+    for source in ("a", "b"):
+        states = _losing(FAILS_ONCE, source)
+        assert not gathered(*states).ok
+        lenient = gathered(*states, tolerated=("loss",))
+        assert ([each.kind for each in lenient.findings], len(lenient.failing), lenient.by_loss) == (["loss"], 1, 1)
+        assert lenient.ok
+        assert "Packet loss explains 1 failing path." in as_text(lenient).splitlines()
+        assert as_text(lenient).splitlines()[-1].split()[:3] == [source, "b" if source == "a" else "a", "udp"]
+
+
+@pytest.mark.parametrize(
+    "failing",
+    [
+        {"last": "refused", "failures": {"refused": 1}, "streak": 1},  # an answer is no lost packet
+        {"last": "timeout", "failures": {"timeout": 3}, "streak": 20},  # 0.3 to the power of 20
+    ],
+)
+def test_a_path_that_loss_does_not_explain_counts(failing: dict[str, Any]) -> None:
+    """A path of the lossy place that fails for another reason fails the command, also if loss is tolerated."""
+    found = gathered(*_losing(FAILS_ONCE | failing), tolerated=("loss",))
+    assert (len(found.failing), found.by_loss, found.ok) == (1, 0, False)
+
+
+def test_a_path_beside_tolerated_loss_counts() -> None:
+    """A path between two nodes that lose nothing fails the command, also if loss is tolerated."""
+    states = _losing()
+    states[0] = msgspec.structs.replace(
+        states[0],
+        paths=[msgspec.structs.replace(each, **FAILS_ONCE) if each.target == "c" else each for each in states[0].paths],
+    )
+    found = gathered(*states, tolerated=("loss",))
+    assert (len(found.failing), found.by_loss, found.ok) == (1, 0, False)
+
+
 def test_a_long_table_is_cut() -> None:
     """Of thousands of rows the first are shown, and the number of the others."""
     bad = [path(f"n{number}", bad=True) for number in range(SHOWN + 7)]

@@ -30,6 +30,19 @@ from tests.prober.test_gather import command
 HOST = "127.0.0.1"
 GOOD = whole(Cluster(nodes(4)).states())
 LOSSY = whole(Cluster(nodes(4)).lose(lambda link: link.touches("node-2"), 9).states())
+# One probe of a lossy path, and one of a path beside it, whose last packet got no answer.
+FAILED = whole(
+    Cluster(nodes(4))
+    .lose(lambda link: link.touches("node-2"), 9)
+    .fail(lambda link: link == ("node-1", "node-2", "pod", "ipv4"), ("udp",), rounds=1)
+    .states()
+)
+BESIDE = whole(
+    Cluster(nodes(4))
+    .lose(lambda link: link.touches("node-2"), 9)
+    .fail(lambda link: link == ("node-1", "node-3", "pod", "ipv4"), ("udp",), rounds=1)
+    .states()
+)
 BROKEN = whole(Cluster(nodes(4)).fail(lambda link: link.touches("node-2")).states())
 LONG = 60.0  # seconds that no test waits for
 
@@ -99,6 +112,29 @@ def test_loss_fails_unless_it_is_tolerated() -> None:
         found[0].state = LOSSY[0]
         hub.look()
         assert asking.get(timeout=10).ok
+
+
+def test_a_path_that_tolerated_loss_explains_does_not_count() -> None:
+    """A probe of the lossy place that gets no answer is shown; it fails the verdict only if loss is not tolerated."""
+    with a_hub(FAILED) as (hub, _, _), serving(hub) as port:
+        assert not ask(HOST, port).ok
+        lenient = ask(HOST, port, tolerated=("loss",))
+        assert (lenient.ok, len(lenient.failing), lenient.explained_by_loss) == (True, 1, 1)
+        assert "Packet loss explains 1 failing path." in lenient.as_text().splitlines()
+        assert lenient.as_text().splitlines()[-1].startswith("node-1  node-2  udp ")
+    with a_hub(BESIDE) as (hub, _, _), serving(hub) as port:
+        found = ask(HOST, port, tolerated=("loss",))
+        assert ([each.finding.kind for each in found.findings], found.explained_by_loss) == (["loss"], 0)
+        assert not found.ok
+
+
+def test_a_hub_that_does_not_say_what_loss_explains() -> None:
+    """The verdict of an older hub is read, and each of its failing paths counts."""
+    with a_hub(FAILED) as (hub, _, _), serving(hub) as port:
+        document = json.loads(msgspec.json.encode(ask(HOST, port)))
+    del document["explained_by_loss"]
+    with listening(answering(_http(json.dumps(document).encode()))) as port:
+        assert not ask(HOST, port, tolerated=("loss",)).ok
 
 
 def test_a_fault_beside_tolerated_loss_counts() -> None:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from smoker_diagnosis.by_loss import may_fail
 from smoker_diagnosis.component import NODE
 from smoker_diagnosis.evidence import DNS
 from smoker_diagnosis.look import Look
 from smoker_diagnosis.resolvers import is_service, node_of
-
-CHANCE = 1e-3  # the probability up to which loss of packets does not explain so many failures in a row
 
 
 class Explained:
@@ -34,7 +33,7 @@ class Explained:
             self._at[bit] = self._everywhere(bit) or any(map(self._is_faulty, places)), loss
         faulty, loss = self._at[bit]
         rate = max(loss, self._look.loss_at(source))
-        return faulty or self._is_faulty(source) or paths * rate**times > CHANCE
+        return faulty or self._is_faulty(source) or may_fail(rate, times, paths)
 
     def _is_faulty(self, node: str) -> bool:
         return node in self._named or self._look.blames(node)

@@ -99,6 +99,11 @@ def wide_scopes_of(cell: Cell) -> Iterator[Scope]:
         yield Scope(ZONE_ONE_WAY, (), (here, there))
 
 
+def concerns(scope: Scope, node: str, zone: str) -> bool:
+    """Return whether a fault of `scope` may keep packets of `node`, which is in `zone`, from its peers."""
+    return node in scope.nodes or zone in scope.zones or scope.kind == ALL
+
+
 def cells_of(mesh: Mesh, scope: Scope) -> Iterator[Cell]:
     """Yield every path that a fault of `scope` can affect, each once."""
     if scope.kind == NODE:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from smoker_diagnosis.component import ALL
+from smoker_diagnosis.component import concerns
 from smoker_diagnosis.dead import dead_cells
 from smoker_diagnosis.evidence import Cell, Mesh
 from smoker_diagnosis.explain import Blamed
@@ -40,7 +40,7 @@ class Look:
     def _may_concern(self, found: Blamed | Lossy, node: str) -> bool:
         zone = self.mesh.zones.get(node, "")
         scopes = found.one_of or (found.component.scope,)
-        return any(node in scope.nodes or zone in scope.zones or scope.kind == ALL for scope in scopes)
+        return any(concerns(scope, node, zone) for scope in scopes)
 
 
 def look_at(mesh: Mesh, cluster: str) -> Look:

@@ -73,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         choices=("loss",),
-        help="with --mesh or --hub: show packet loss, but do not fail because of it",
+        help="with --mesh or --hub: show packet loss and the paths that fail because of it, but do not fail",
     )
     once.add_argument("--no-targets", action="store_true", help="probe the echo services only, no external targets")
     once.add_argument("--json", action="store_true", help="print JSON")

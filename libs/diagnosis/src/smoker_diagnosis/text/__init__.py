@@ -13,10 +13,12 @@ from smoker_diagnosis.finding import Finding, is_harmless, is_sure
 from smoker_diagnosis.text.evidence import evidence, late_evidence
 from smoker_diagnosis.text.next_steps import next_steps
 from smoker_diagnosis.text.place import part_of, place, scope_name
+from smoker_diagnosis.text.verdict import by_loss
 from smoker_diagnosis.text.what import layer, what
 from smoker_diagnosis.text.words import duration, paths, percent, verb
 
 __all__ = [
+    "by_loss",
     "counted",
     "duration",
     "evidence",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from smoker_diagnosis import text
+from smoker_diagnosis.by_loss import ByLoss
 from smoker_diagnosis.whole import MESH, counts, missing_of
 from smoker_hub import judge
 from smoker_hub.hub import Hub
@@ -25,6 +26,7 @@ def answer(sources: Sources, _values: Values) -> Check:
     failing = [each for each in of_mesh if judge.fails(each[1])]
     waiting = [each for each in of_mesh if each[1].last in judge.NO_RESULT]
     counted = [each for each in hub.incidents.open if counts(each.finding)]
+    losses = ByLoss([each.finding for each in counted], moment.collected.states)
     missing = list(islice(_missing(hub), LISTED))
     listed, left_out = paths.listed(moment, [*failing, *waiting], LISTED)
     looked = summary.state not in ("blind", "starting")
@@ -46,6 +48,7 @@ def answer(sources: Sources, _values: Values) -> Check:
         missing=missing,
         failing=listed,
         left_out=left_out,
+        explained_by_loss=sum(losses.explains(*each) for each in failing),
     )
 
 

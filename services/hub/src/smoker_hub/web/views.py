@@ -162,8 +162,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     `at`: when the verdict was made. `findings`: the open ones that count: faults, and failures without a common cause,
     but not those of your own targets, nor certificates that expire. `missing`: sentences about probers that do not
     answer or do not know all others. `failing`: paths between probers and to the echo services whose last probe failed,
-    and those without a result.
-    `left_out`: how many more of them there are.
+    and those without a result. `left_out`: how many more of them there are. `explained_by_loss`: how many of those
+    whose last probe failed packet loss among `findings` explains, left out ones included.
     """
 
     ok: bool
@@ -173,6 +173,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     missing: list[str]
     failing: list[Path]
     left_out: int
+    explained_by_loss: int
 
 
 class NodeDetail(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from gevent.event import Event
 from smoker_common.fetch import FetchError, fetch
 from smoker_common.host import authority
 from smoker_common.log import escaped
+from smoker_diagnosis import text
 from smoker_prober.report import aligned
 
 CHECK = "/api/v1/check"
@@ -65,14 +66,19 @@ class Verdict(msgspec.Struct, frozen=True):
     missing: list[str]
     failing: list[FailingPath]
     left_out: int
+    explained_by_loss: int = 0  # of the failing paths; an older hub does not say it
 
     def counted(self, tolerated: Collection[str]) -> list[Finding]:
         """Return the findings that are of none of the kinds in `tolerated`."""
         return [each for each in self.findings if each.finding.kind not in tolerated]
 
     def tolerating(self, tolerated: Collection[str]) -> Verdict:
-        """Return the verdict as it is if findings of the kinds in `tolerated` do not count. They stay in it."""
-        ok = not (self.counted(tolerated) or self.missing or self.failing or self.left_out)
+        """Return the verdict as it is if findings of the kinds in `tolerated` do not count. They stay in it.
+
+        Nor do the failing paths that such a loss explains.
+        """
+        failing = len(self.failing) + self.left_out - (self.explained_by_loss if "loss" in tolerated else 0)
+        ok = not (self.counted(tolerated) or self.missing or failing)
         return msgspec.structs.replace(self, ok=True) if self.findings and ok else self
 
     def as_object(self) -> dict[str, Any]:
@@ -91,6 +97,8 @@ class Verdict(msgspec.Struct, frozen=True):
             yield from (f"  evidence: {each}" for each in finding.evidence)
             yield from (f"  next: {each}" for each in finding.next)
         yield from (f"{why[:1].upper()}{why[1:]}." for why in self.missing if why not in self.sentence)
+        if self.explained_by_loss:
+            yield text.by_loss(self.explained_by_loss)
         if self.failing:
             yield ""
             yield from aligned([HEADER, *map(_row, self.failing)])

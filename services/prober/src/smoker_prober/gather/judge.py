@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from smoker_diagnosis.by_loss import ByLoss
 from smoker_diagnosis.diagnose import diagnose
 from smoker_diagnosis.finding import Finding
 from smoker_diagnosis.state import PathState, State
@@ -16,7 +17,7 @@ from smoker_diagnosis.whole import MESH, counts
 class Gathered:
     """The states of the probers, and what is missing, each a sentence without its end.
 
-    `tolerated` are kinds of findings that do not count.
+    `tolerated` are kinds of findings that do not count. Nor do failing paths that a tolerated loss explains.
     """
 
     states: Sequence[State]
@@ -39,12 +40,19 @@ class Gathered:
         return [(state, path) for state, path in self.paths if path.last not in ("", "success")]
 
     @cached_property
+    def by_loss(self) -> int:
+        """How many of the failing paths packet loss explains."""
+        losses = ByLoss(self.findings, self.states)
+        return sum(losses.explains(*each) for each in self.failing)
+
+    @cached_property
     def waiting(self) -> list[tuple[State, PathState]]:
         """Each path without a result."""
         return [(state, path) for state, path in self.paths if not path.last]
 
     @property
     def ok(self) -> bool:
-        """Whether nothing fails, nothing is missing, and no finding counts."""
+        """Whether nothing is missing, no finding counts, and each failing path is explained by a tolerated one."""
         counted = [each for each in self.findings if counts(each) and each.kind not in self.tolerated]
-        return not (self.missing or self.failing or self.waiting or counted)
+        failing = len(self.failing) - (self.by_loss if "loss" in self.tolerated else 0)
+        return not (self.missing or failing or self.waiting or counted)

@@ -18,7 +18,10 @@ HEADER = ("FROM", "TO", "PROBE", "PLANE", "FAMILY", "OUTCOME", "FOR", "ERROR")
 
 
 def as_object(found: Gathered) -> dict[str, Any]:
-    """Return `{"ok", "probers", "findings", "missing", "failing"}`; each finding has its sentence as `text`."""
+    """Return `{"ok", "probers", "findings", "missing", "failing", "explained_by_loss"}`.
+
+    Each finding has its sentence as `text`. `explained_by_loss`: how many of the failing paths packet loss explains.
+    """
     findings = [msgspec.to_builtins(each) | {"text": text.headline(each)} for each in found.findings]
     keys = [word.lower() for word in HEADER]
     return {
@@ -27,6 +30,7 @@ def as_object(found: Gathered) -> dict[str, Any]:
         "findings": findings,
         "missing": list(found.missing),
         "failing": [dict(zip(keys, _row(*each), strict=True)) for each in [*found.failing, *found.waiting]],
+        "explained_by_loss": found.by_loss,
     }
 
 
@@ -44,6 +48,8 @@ def as_text(found: Gathered) -> str:
     lines += [f"{why[:1].upper()}{why[1:]}." for why in found.missing]
     if waiting:
         lines.append(f"{len(waiting)} of {paths} paths have no result yet.")
+    if found.by_loss:
+        lines.append(text.by_loss(found.by_loss))
     rows = [_row(*each) for each in [*failing, *waiting]]
     if rows:
         lines += ["", *aligned([HEADER, *rows[:SHOWN]])]
