@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from smoker_common.settings import parse
 from smoker_hub.notify.options import receivers
 from smoker_hub.settings import Settings as Hub
 
-from .render import ALL, Helm, HelmError
+from .alert_cases import OF_HUB, alerts
+from .render import ALL, Helm, HelmError, merged, nested
+from .test_documents import notes
 
 
 def test_receivers_of_the_hub(helm: Helm) -> None:
@@ -65,3 +68,54 @@ def test_invalid_receivers_are_refused(helm: Helm, receiver: dict[str, Any], pro
     """The chart refuses invalid receivers with the name of the option."""
     with pytest.raises(HelmError, match=problem):
         helm.render({"hub": {"notify": [receiver]}})
+
+
+RULES_ON = nested("metrics.prometheusRule.enabled", True)
+BESIDE = nested("metrics.prometheusRule.fault.besideAlertmanager", True)
+WEBHOOK = {"type": "webhook", "url": "https://hooks.example.com"}
+ALERTMANAGER = {"type": "alertmanager", "url": "http://alertmanager.monitoring:9093"}
+CRITICAL = {**ALERTMANAGER, "minSeverity": "critical"}
+NOT_INFO, WARNINGS = 'severity!="info"', 'severity="warning"'
+
+
+@pytest.mark.parametrize(
+    ("receivers", "beside", "matcher"),
+    [
+        ([WEBHOOK, {**WEBHOOK, "type": "slack"}], {}, NOT_INFO),
+        ([WEBHOOK, ALERTMANAGER], {}, ""),
+        ([{**ALERTMANAGER, "minSeverity": "warning"}], {}, ""),
+        ([{**ALERTMANAGER, "minSeverity": "info"}], {}, ""),
+        ([CRITICAL, CRITICAL], {}, WARNINGS),
+        ([CRITICAL, ALERTMANAGER], {}, ""),
+        ([ALERTMANAGER, CRITICAL], {}, ""),
+        ([CRITICAL, ALERTMANAGER], BESIDE, NOT_INFO),
+    ],
+)
+def test_a_fault_is_one_alert(
+    helm: Helm, receivers: list[dict[str, str]], beside: dict[str, Any], matcher: str
+) -> None:
+    """The rule SmokerFault leaves out what the hub sends to an Alertmanager itself; a value keeps all of it."""
+    values = merged(merged(RULES_ON, beside), {"hub": {"notify": receivers}})
+    found = {rule["alert"]: rule["expr"] for rule in alerts(helm.render(values))}
+    assert found.keys() & set(OF_HUB) == {*OF_HUB} - (set() if matcher else {"SmokerFault"})
+    assert f",{matcher}," in found.get("SmokerFault", ",,")
+
+
+def test_the_notes_say_who_sends_the_alert(helm: Helm, tmp_path: Path) -> None:
+    """The notes say where the rule SmokerFault leaves findings out, and warn where the hub sends the same alert."""
+
+    def said(receivers: list[dict[str, str]], *more: dict[str, Any]) -> str:
+        values: dict[str, Any] = {"hub": {"notify": receivers}}
+        for each in (RULES_ON, *more):
+            values = merged(values, each)
+        return " ".join(notes(helm, tmp_path, values).split())
+
+    whole, warnings = said([ALERTMANAGER]), said([CRITICAL])
+    assert "The hub sends SmokerFault to Alertmanager itself (hub.notify), so the PrometheusRule leaves it out" in whole
+    assert "critical findings as SmokerFault to Alertmanager itself (hub.notify); the PrometheusRule has" in warnings
+    assert "WARNING: the hub and the PrometheusRule both" in said([ALERTMANAGER], BESIDE)
+    off = nested("metrics.prometheusRule.fault.enabled", False)
+    silent = (said([WEBHOOK]), said([WEBHOOK], BESIDE), said([ALERTMANAGER], off), said([ALERTMANAGER], BESIDE, off))
+    no_rule, no_hub = nested("metrics.prometheusRule.enabled", False), nested("hub.enabled", False)
+    for text in (*silent, said([ALERTMANAGER], no_rule), said([ALERTMANAGER], no_hub)):
+        assert "SmokerFault" not in text

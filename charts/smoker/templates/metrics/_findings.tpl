@@ -6,12 +6,13 @@ The window bridges a restart of the hub, after which a finding opens again once 
 {{- define "smoker.findingRules" -}}
 {{- $rules := .Values.metrics.prometheusRule -}}
 {{- $window := include "smoker.window" . -}}
-{{- if $rules.fault.enabled }}
+{{- $findings := include "smoker.findingsOfTheRule" . -}}
+{{- if and $rules.fault.enabled $findings }}
 - alert: SmokerFault
   expr: |
     # Every replica has the same findings, with the same ids.
     max by (finding, scope, layer, kind, severity) (
-      max_over_time(smoker_finding_open{ {{- include "smoker.ofHub" . }},severity!="info",kind!="certificate"}[{{ $window }}s])
+      max_over_time(smoker_finding_open{ {{- include "smoker.ofHub" . }},{{ $findings }},kind!="certificate"}[{{ $window }}s])
     ) > 0
   for: {{ int64 $rules.fault.forSeconds }}s
   labels:
@@ -64,6 +65,20 @@ The window bridges a restart of the hub, after which a finding opens again once 
     {{- . | nindent 4 }}
     {{- end }}
 {{- end }}
+{{- end -}}
+
+{{/*
+PromQL matcher of the findings for which Prometheus fires SmokerFault; empty: none. It leaves out those that the hub sends to an
+Alertmanager itself as SmokerFault: the labels differ, so Alertmanager would take the two for two alerts.
+*/}}
+{{- define "smoker.findingsOfTheRule" -}}
+{{- $matcher := "severity!=\"info\"" -}}
+{{- range .Values.metrics.prometheusRule.fault.besideAlertmanager | ternary (list) .Values.hub.notify -}}
+{{- if eq .type "alertmanager" -}}
+{{- $matcher = and $matcher (eq (.minSeverity | default "") "critical" | ternary "severity=\"warning\"" "") -}}
+{{- end -}}
+{{- end -}}
+{{- $matcher -}}
 {{- end -}}
 
 {{/*
