@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+import yaml
+
 from smoker_hub.otlp.options import read
+from smoker_hub.tls import Client
 
 from .render import ALL, Helm
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "collecting.md"
 
 
 def test_without_an_endpoint_nothing_is_set(helm: Helm) -> None:
@@ -63,3 +71,24 @@ def test_the_hub_reads_what_the_chart_says(helm: Helm) -> None:
     assert from_secret["OTEL_EXPORTER_OTLP_HEADERS"] == {"secretKeyRef": {"name": "hub-otlp", "key": "headers"}}
     (volume,) = (volume for volume in release.pod("hub")["spec"]["volumes"] if volume["name"] == "otlp")
     assert volume == {"name": "otlp", "configMap": {"name": "otlp-ca"}}
+
+
+def test_the_example_of_a_client_certificate_is_mounted(helm: Helm) -> None:
+    """With the example of docs/collecting.md the hub reads a client certificate from a mounted Secret."""
+    (example,) = (
+        each for each in re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL) if "CLIENT_KEY" in each
+    )
+    release = helm.render(yaml.safe_load(example))
+    found, mistakes = read(release.env("hub"))
+    assert found.logs is not None
+    assert found.logs.client == Client("/etc/otlp-client/tls.crt", "/etc/otlp-client/tls.key")
+    assert found.resource == {"deployment.environment.name": "prod", "team": "net,ops"}
+    assert found.notes == []
+    assert [mistake.split(" ")[0] for mistake in mistakes] == [  # the files are in the pod
+        "OTEL_EXPORTER_OTLP_CERTIFICATE",
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+    ]
+    mounts = {mount["name"]: mount["mountPath"] for mount in release.container("hub")["volumeMounts"]}
+    volumes = {volume["name"]: volume for volume in release.pod("hub")["spec"]["volumes"]}
+    assert mounts["otlp-client"] == "/etc/otlp-client"
+    assert volumes["otlp-client"]["secret"] == {"secretName": "smoker-otlp-client"}

@@ -15,7 +15,8 @@ import pytest
 from gevent.server import StreamServer
 
 from smoker_common.listen import tcp_listener
-from smoker_hub.post import MOST_WAIT, PostError, bad_ca, post, retry_after
+from smoker_hub.post import MOST_WAIT, PostError, post, retry_after
+from smoker_hub.tls import bad_ca
 from tests.hub.stand_ins import HOST
 
 CERTIFICATE = Path(__file__).resolve().parents[1] / "prober" / "probes" / "certificate.pem"  # of 127.0.0.1, and its key

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,9 +47,11 @@ class Receiver:
     said: bytes = b""
     got: list[Request] = field(default_factory=list)
     url: str = ""
+    tls: ssl.SSLContext | None = None
+    clients: list[Any] = field(default_factory=list)  # the certificates that were shown
 
     def serve(self, sock: socket.socket, _address: object) -> None:
-        with sock, contextlib.suppress(OSError), sock.makefile("rb") as stream:
+        with contextlib.suppress(OSError), self._secured(sock) as safe, safe.makefile("rb") as stream:
             path = stream.readline().split()[1].decode()
             headers = {}
             while line := stream.readline().strip():
@@ -59,14 +62,28 @@ class Receiver:
             while not status:
                 gevent.sleep(60)
             head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(self.said)}\r\n{self.fields}Connection: close\r\n\r\n"
-            sock.sendall(head.encode() + self.said)
+            safe.sendall(head.encode() + self.said)
+
+    @contextlib.contextmanager
+    def _secured(self, sock: socket.socket) -> Iterator[socket.socket]:
+        with sock:
+            if self.tls is None:
+                yield sock
+                return
+            with self.tls.wrap_socket(sock, server_side=True) as safe:
+                self.clients.append(safe.getpeercert())
+                yield safe
 
 
 @contextlib.contextmanager
-def receiver(*statuses: int, fields: str = "", said: bytes = b"") -> Iterator[Receiver]:
-    """Yield a receiver that listens."""
+def receiver(
+    *statuses: int, fields: str = "", said: bytes = b"", tls: ssl.SSLContext | None = None
+) -> Iterator[Receiver]:
+    """Yield a receiver that listens, for https with `tls`."""
     listener = tcp_listener(HOST, 0)
-    one = Receiver(statuses or (200,), fields, said, url=f"http://{HOST}:{listener.getsockname()[1]}/hook")
+    scheme = "https" if tls else "http"
+    url = f"{scheme}://{HOST}:{listener.getsockname()[1]}/hook"
+    one = Receiver(statuses or (200,), fields, said, url=url, tls=tls)
     server = StreamServer(listener, one.serve)
     server.start()
     try:

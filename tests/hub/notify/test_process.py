@@ -119,3 +119,14 @@ def test_a_killed_hub_sends_each_change_once(start: Start, there: list[Prober], 
         assert abs(closed["opened"] - opened["opened"]) < 0.1
         keys = {request.headers["idempotency-key"] for request in hook.got}
         assert {key.replace("-close-", "-open-") for key in keys} == {first.headers["idempotency-key"]}
+
+
+def test_a_disabled_export_is_said_once(start: Start, peers: str) -> None:
+    """With OTEL_SDK_DISABLED the collector gets nothing until the end, and one line says why."""
+    with receiver(200) as collector:
+        endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_METRIC_EXPORT_INTERVAL": "20"}
+        hub = started(start, peers, OTEL_SDK_DISABLED="true", **endpoint)
+        eventually("the finding is open", lambda: "smoker_finding_open{" in hub.get("/metrics")[1])
+        assert hub.stop() == 0
+        assert collector.got == []
+    assert hub.stderr.count("OTEL_SDK_DISABLED is true: nothing is sent over OTLP") == 1

@@ -27,6 +27,12 @@ def attributes(of: Any) -> dict[str, Any]:
     return {each.key: value(each.value) for each in of.attributes}
 
 
+def resource(request: Request) -> dict[str, Any]:
+    """Return the attributes of the resource of a request with logs."""
+    (of_resource,) = logs_service.ExportLogsServiceRequest.FromString(body(request)).resource_logs
+    return attributes(of_resource.resource)
+
+
 def records(request: Request) -> list[Any]:
     """Return the log records of a request."""
     (of_resource,) = logs_service.ExportLogsServiceRequest.FromString(body(request)).resource_logs

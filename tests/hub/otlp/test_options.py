@@ -72,3 +72,31 @@ def test_mistakes_are_named_once(variable: str, text: str, words: str) -> None:
     assert mistakes[0].startswith(f"{BASE}{variable} ")
     assert words in mistakes[0]
     assert "secret" not in mistakes[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "needed"),
+    [
+        ("CLIENT_CERTIFICATE", "CLIENT_KEY"),
+        ("CLIENT_KEY", "CLIENT_CERTIFICATE"),
+        ("LOGS_CLIENT_CERTIFICATE", "LOGS_CLIENT_KEY"),
+        ("METRICS_CLIENT_KEY", "METRICS_CLIENT_CERTIFICATE"),
+    ],
+)
+def test_a_client_needs_a_certificate_and_a_key(given: str, needed: str) -> None:
+    """One of the two alone is a mistake that names the other."""
+    (mistake,) = read(ENDPOINT | {BASE + given: "/nothing/here"})[1]
+    assert mistake.startswith(f"{BASE}{given} is set without a ")
+    assert mistake.endswith(f": it needs {BASE}{needed}")
+
+
+def test_files_of_a_client_are_checked_once() -> None:
+    """Files that cannot be used are one mistake, with the variables and the files."""
+    files = {f"{BASE}CLIENT_CERTIFICATE": "/nothing/a", f"{BASE}METRICS_CLIENT_KEY": "/nothing/b"}
+    _, mistakes = read(ENDPOINT | files | {f"{BASE}CLIENT_KEY": "/nothing/c"})
+    both = "{0}CLIENT_CERTIFICATE and {0}{1} do not fit: /nothing/a cannot be used: no such file or directory and {2}"
+    missing = "/nothing/{} cannot be used: no such file or directory"
+    assert mistakes == [
+        both.format(BASE, "CLIENT_KEY", missing.format("c")),
+        both.format(BASE, "METRICS_CLIENT_KEY", missing.format("b")),
+    ]

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from loguru import logger
 from prometheus_client import CollectorRegistry
 
 from smoker_common.service import ConfigurationError, Sockets
@@ -77,6 +78,8 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
     exports, mistakes = otlp.read(os.environ)
     if mistakes := [*mistakes, *(mistake for delivery in deliveries if (mistake := delivery.mistake()))]:
         raise ConfigurationError("; ".join(mistakes))
+    for note in exports.notes:
+        logger.warning(note)
     guard = Guard(Path(settings.auth_folder)) if settings.auth_folder else None
     if guard is not None and (mistake := guard.mistake()):
         raise ConfigurationError(f"AUTH_FOLDER: {mistake}")

@@ -1,16 +1,13 @@
 """One HTTP request of the hub to another server, with a total deadline and a limit on the answer.
 
-Each call makes a connection of its own and follows no redirect. TLS certificates are verified, against the system's CAs
-or against those of one file.
+Each call makes a connection of its own and follows no redirect. TLS certificates are verified (tls.py).
 """
 
 from __future__ import annotations
 
-import ssl
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -19,6 +16,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout
 
+from smoker_hub.tls import Client, context_of
 from smoker_outcome.failure import reason
 
 MOST_WAIT = 300.0  # most seconds of Retry-After that are respected
@@ -58,25 +56,43 @@ def is_url(text: str) -> bool:
         return False
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float, limit: int, ca: str = "") -> Answer:
+def post(
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    seconds: float,
+    limit: int,
+    ca: str = "",
+    client: Client | None = None,
+) -> Answer:
     """Send `body` and return the answer, within `seconds` and with at most `limit` bytes of its body.
 
-    `ca`: the path of a PEM file with the only CAs to trust. Raises `PostError`.
+    `ca`: the path of a PEM file with the only CAs to trust. `client`: the certificate to show. Raises `PostError`.
     """
-    return _send("POST", url, body, headers, seconds=seconds, limit=limit, ca=ca)
+    return _send("POST", url, body, headers, seconds=seconds, limit=limit, ca=ca, client=client)
 
 
 def get(url: str, *, seconds: float, limit: int) -> Answer:
     """Return the answer to a GET, as `post` does."""
-    return _send("GET", url, None, {}, seconds=seconds, limit=limit, ca="")
+    return _send("GET", url, None, {}, seconds=seconds, limit=limit)
 
 
 def _send(
-    method: str, url: str, body: bytes | None, headers: Mapping[str, str], *, seconds: float, limit: int, ca: str
+    method: str,
+    url: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    *,
+    seconds: float,
+    limit: int,
+    ca: str = "",
+    client: Client | None = None,
 ) -> Answer:
     deadline = gevent.Timeout(seconds)
     try:
-        with deadline, urllib3.PoolManager(num_pools=1, retries=False, ssl_context=_trust(url, ca)) as pool:
+        context = context_of(url, ca, client)
+        with deadline, urllib3.PoolManager(num_pools=1, retries=False, ssl_context=context) as pool:
             answer = pool.request(
                 method,
                 url,
@@ -108,31 +124,3 @@ def retry_after(text: str) -> float:
         return min(max(parsedate_to_datetime(text).timestamp() - time.time(), 0.0), MOST_WAIT)
     except (ValueError, OverflowError):
         return 0.0
-
-
-def bad_ca(ca: str) -> str:
-    """Return why the CA file `ca` cannot be used, or an empty string."""
-    try:
-        _trust("https:", ca)
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        return f"the CA file {ca} cannot be used: {why.lower()}"
-    return ""
-
-
-def _trust(url: str, ca: str) -> ssl.SSLContext | None:
-    """Return the context of an https URL. Raises OSError or ValueError where the CA file is not usable."""
-    if not url.startswith("https:"):
-        return None
-    if not ca:
-        return _context("")
-    with open(ca, encoding="ascii", errors="strict") as file:
-        return _context(file.read(1_000_000))
-
-
-@lru_cache(maxsize=8)
-def _context(pem: str) -> ssl.SSLContext:
-    """Return a context that trusts the CAs of `pem`, the system's where it is empty."""
-    context = ssl.create_default_context(cadata=pem or None)
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # it refuses the CAs of many clusters (docs/design/0009)
-    return context

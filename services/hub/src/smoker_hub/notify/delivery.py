@@ -18,7 +18,8 @@ from smoker_common.clock import Clock
 from smoker_diagnosis.finding import Finding
 from smoker_hub.notify.receiver import SEVERITIES, Form, Notice, Options, UnusableFile
 from smoker_hub.notify.types import NOTIFIERS
-from smoker_hub.post import Answer, PostError, bad_ca, is_url, post
+from smoker_hub.post import Answer, PostError, is_url, post
+from smoker_hub.tls import bad_ca
 
 QUEUE = 200  # messages that wait at most; then the oldest is dropped
 ATTEMPTS = 12  # for a message, over some six minutes

@@ -12,7 +12,7 @@ from opentelemetry.proto.logs.v1 import logs_pb2 as logs
 from opentelemetry.proto.metrics.v1 import metrics_pb2 as metrics
 from opentelemetry.proto.resource.v1 import resource_pb2 as resource
 
-from smoker_hub.otlp.options import Signal
+from smoker_hub.otlp.variables import Signal
 
 SCOPE = "smoker"
 Value = str | int | float | bool | Sequence[str]

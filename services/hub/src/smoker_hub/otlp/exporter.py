@@ -23,8 +23,9 @@ from smoker_hub.incidents import Change
 from smoker_hub.notify.notifier import GAP
 from smoker_hub.otlp import collected
 from smoker_hub.otlp.encode import Gauge, Record, Value, encode_logs, encode_metrics
-from smoker_hub.otlp.options import Options, Otlp, Signal
+from smoker_hub.otlp.options import Options, Otlp
 from smoker_hub.otlp.sender import OUTCOMES, Sender
+from smoker_hub.otlp.variables import Signal
 
 QUEUE = 4_096  # records that may wait; beyond that the oldest is dropped
 BATCH = 512  # records of one request
@@ -53,6 +54,7 @@ class Exporter(BaseWork, Collector):
             "service.instance.id": os.environ.get("HOSTNAME", ""),
             "k8s.cluster.name": hub.cluster,
             "k8s.namespace.name": os.environ.get("NAMESPACE", ""),
+            **otlp.resource,
         }
         self._waiting: deque[Record] = deque()
         self._failed = collected.FailedResults()

@@ -14,7 +14,8 @@ from loguru import logger
 
 from smoker_common.log import escaped
 from smoker_hub.otlp.encode import Partial, decode
-from smoker_hub.otlp.options import Options, Signal
+from smoker_hub.otlp.options import Options
+from smoker_hub.otlp.variables import Signal
 from smoker_hub.post import Answer, PostError, post
 
 OUTCOMES = ("sent", "rejected", "failed", "dropped")
@@ -73,7 +74,8 @@ class Sender:
         if self._options.gzip:
             body, headers["Content-Encoding"] = gzip.compress(body, 6), "gzip"
         options = self._options
-        return post(options.url, body, headers, seconds=options.seconds, limit=LIMIT, ca=options.ca_file)
+        seconds, ca, client = options.seconds, options.ca_file, options.client
+        return post(options.url, body, headers, seconds=seconds, limit=LIMIT, ca=ca, client=client)
 
     def _tell(self, why: str) -> str:
         """Log when attempts begin to fail, and when they succeed again. Return `why`."""
