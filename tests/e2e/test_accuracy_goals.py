@@ -16,8 +16,15 @@ HEALTHY = Row("healthy", lambda _: None)
 AFTER = "right, after a wrong name"
 
 
+CLOSED = "faults: closed after the repair, all rows"
+
+
 def outcome(row: Row, word: str = "right", seconds: float | None = 5.0, *lacks: str) -> Outcome:
     return Outcome(row, word, seconds, 8.0, (), lacks)
+
+
+def closed(seconds: float | None, row: Row = FAULT, word: str = "right", opened: float | None = 5.0) -> Outcome:
+    return Outcome(row, word, opened, seconds, ())
 
 
 def measured(outcomes: Sequence[Outcome], pace: tuple[float, float] = FAST) -> dict[str, tuple[str, bool]]:
@@ -33,6 +40,7 @@ def test_all_goals_are_met() -> None:
         "faults: rows with a wrong name": ("0 of 2", True),
         "healthy: rows with a name": ("0 of 1", True),
         "faults: open after, median": ("5 s", True),
+        CLOSED: ("0 of 2 later; p95 8 s", True),
     }
 
 
@@ -54,3 +62,21 @@ def test_the_time_has_goals_for_two_paces() -> None:
     assert usual["faults: open after, p95"] == ("not in time", False)
     assert fast["faults: open after, median"] == ("20 s", False)
     assert not [name for name in measured(times, (1.0, 1.0)) if "open after" in name]
+
+
+def test_every_named_fault_must_close_within_an_interval_and_15_seconds() -> None:
+    """One second more misses the goal, and so does a finding that stays open; a name that is wrong must close, too."""
+    in_time = [closed(19.0), closed(20.0, TWO)]
+    assert measured(in_time)[CLOSED] == ("0 of 2 later; p95 20 s", True)
+    assert measured([*in_time, closed(21.0)])[CLOSED] == ("1 of 3 later; p95 21 s", False)
+    assert measured([*in_time, closed(None)])[CLOSED] == ("1 of 3 later; p95 not in time", False)
+    assert measured([*in_time, closed(21.0, FAULT, "wrong", None)])[CLOSED] == ("1 of 3 later; p95 21 s", False)
+    assert measured([closed(45.0)], USUAL)[CLOSED] == ("0 of 1 later; p95 45 s", True)
+    assert next(goal.asked for goal in goals(in_time, *FAST) if goal.name == CLOSED) == "≤ 20 s"
+
+
+def test_where_nothing_was_open_nothing_has_closed() -> None:
+    """A fault that nothing named and a healthy row do not count: they closed after 0 s."""
+    nothing = [closed(0.0, FAULT, "unknown", None), closed(0.0, HEALTHY, "right", None)]
+    assert CLOSED not in measured(nothing)
+    assert measured([*nothing, closed(30.0)])[CLOSED] == ("1 of 1 later; p95 30 s", False)

@@ -14,6 +14,7 @@ USUAL = (30.0, 5.0)  # the default interval and timeout of probes, in seconds
 MEDIAN, P95 = 20.0, 45.0  # seconds until a finding opens, with these
 FAST = (5.0, 1.0)
 FAST_MEDIAN = 6.0
+CLOSING = 15.0  # seconds, beside one interval, within which a finding must be closed after the repair
 
 
 def goals(outcomes: Sequence[Outcome], interval: float, timeout: float) -> Iterator[Goal]:
@@ -34,6 +35,7 @@ def goals(outcomes: Sequence[Outcome], interval: float, timeout: float) -> Itera
         wrong = sum(map(_wrong, none))
         yield Goal("healthy: rows with a name", "0", f"{wrong} of {len(none)}", wrong == 0)
     yield from _soon([each.seconds for each in (*one, *more)], (interval, timeout))
+    yield from _closed([each for each in (*one, *more) if each.seconds is not None or _wrong(each)], interval)
 
 
 def _soon(times: Sequence[float | None], pace: tuple[float, float]) -> Iterator[Goal]:
@@ -43,6 +45,20 @@ def _soon(times: Sequence[float | None], pace: tuple[float, float]) -> Iterator[
         found = nearest_rank([math.inf if each is None else each for each in times], share)
         name = "median" if share == 0.5 else f"p{100 * share:.0f}"
         yield Goal(f"faults: open after, {name}", f"≤ {limit:.0f} s", seconds(found), found <= limit)
+
+
+def _closed(named: Sequence[Outcome], interval: float) -> Iterator[Goal]:
+    """Yield the goal for the seconds until nothing is open any more, of the rows in which something was."""
+    if named:
+        limit, times = interval + CLOSING, [math.inf if each.closed is None else each.closed for each in named]
+        late = sum(time > limit for time in times)
+        p95 = seconds(nearest_rank(times, 0.95))
+        yield Goal(
+            "faults: closed after the repair, all rows",
+            f"≤ {limit:g} s",
+            f"{late} of {len(times)} later; p95 {p95}",
+            not late,
+        )
 
 
 def _all(name: str, many: int, of: int) -> Goal:
