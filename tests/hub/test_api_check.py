@@ -124,6 +124,7 @@ def test_a_prober_without_all_peers_is_reported_as_missing() -> None:
         found = check(hub)
         why = f"the prober on {first.node} ({first.network}) knows 1 of {len(others)} other probers"
         assert (found["ok"], found["missing"], found["sentence"]) == (False, [why], f"UNCLEAR {why}")
+        assert check(hub, accept="text/plain") == f"UNCLEAR {why}\n"
 
 
 def test_a_silent_prober_is_missing_before_it_is_a_finding() -> None:

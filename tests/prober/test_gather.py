@@ -98,7 +98,8 @@ def test_a_certificate_that_expires_hides_no_failure() -> None:
     states[0].paths[0] = msgspec.structs.replace(states[0].paths[0], last="timeout", streak=1, failures={"timeout": 1})
     found = gathered(*states)
     assert not found.ok
-    assert as_text(found).partition("\n")[0].endswith(" probers failed: too little to name a fault")
+    first = as_text(found).partition("\n")[0]
+    assert first == "UNCLEAR the last probe of 1 of 16 paths failed: too little to name a fault"
     assert "\nWARNING target api: its certificate expires on " in as_text(found)
 
 
@@ -131,16 +132,21 @@ def test_a_single_failure_names_nobody() -> None:
     found = gathered(*states)
     assert not found.ok
     assert found.findings == []
-    assert "1 of 16 paths of 4 probers failed" in as_text(found)
+    first, *table = as_text(found).splitlines()
+    assert first == "UNCLEAR the last probe of 1 of 16 paths failed: too little to name a fault"
+    assert (table[-1].split()[:3], len(table)) == (["a", "b", "tcp"], 3)
 
 
 def test_a_path_without_a_result_is_reported() -> None:
-    """It comes after those that fail, and the mesh is not healthy yet."""
+    """It is named in the first sentence and listed after those that fail: the mesh is not healthy yet."""
     states = mesh()
     states[0] = state("a", path("b", last="", at=0.0, attempts=0), path("c"), path("d"))
     found = gathered(*states)
     assert not found.ok
-    assert "1 of 16 paths have no result yet." in as_text(found).splitlines()
+    assert as_text(found).partition("\n")[0] == "UNCLEAR no result yet from 1 of 16 paths"
+    states[1] = state("b", path("a", bad=True, streak=1, failures={"timeout": 1}), path("c"), path("d"))
+    rows = [line.split() for line in as_text(gathered(*states)).splitlines()[3:]]
+    assert [(*each[:2], each[5]) for each in rows] == [("b", "a", "timeout"), ("a", "b", "no")]
 
 
 def test_loss_fails_unless_it_is_tolerated() -> None:
@@ -226,21 +232,30 @@ def test_a_long_table_is_cut() -> None:
     [
         (
             [state("a", path("b"), peers=2), state("b", path("a"))],
-            "The prober on a (pod) knows 2 other probers, but 1 of them answer here.",
+            "UNCLEAR the prober on a (pod) knows 2 other probers, but 1 of them answer here",
         ),
-        ([state("a", path("b")), state("b", path("a"), peers=0)], "The prober on b (pod) knows 0 of 1 other probers."),
-        ([state("a", api=""), state("b", path("a"))], "The prober on a (pod) has no mesh."),
+        (
+            [state("a", path("b")), state("b", path("a"), peers=0)],
+            "UNCLEAR the prober on b (pod) knows 0 of 1 other probers",
+        ),
+        ([state("a", api=""), state("b", path("a"))], "UNCLEAR the prober on a (pod) has no mesh"),
         (
             [state("a", path("b"), path("c")), state("b", path("a"), path("c"))],
-            "The prober on c (pod) does not answer here, and 2 other probers probe it.",
+            "UNCLEAR the prober on c (pod) does not answer here, and 2 other probers probe it",
         ),
     ],
 )
 def test_missing_probers_are_reported(states: list[State], words: str) -> None:
-    """A prober that knows too few peers, does not answer, or has no mesh is named."""
+    """A prober that knows too few peers, does not answer, or has no mesh is named in the first sentence."""
     found = gathered(*states)
     assert not found.ok
-    assert words in as_text(found).splitlines()
+    assert as_text(found).partition("\n")[0] == words
+
+
+def test_the_first_sentence_is_not_repeated() -> None:
+    """What else is missing follows, each a sentence."""
+    found = Gathered([state("a", path("b")), state("b", path("a"))], ["nothing on c answers", "d is silent"])
+    assert as_text(found).splitlines() == ["UNCLEAR nothing on c answers", "D is silent."]
 
 
 def test_names_from_outside_are_text() -> None:
@@ -316,7 +331,7 @@ def test_the_command_asks_real_probers(start: Start, variables: dict[str, str]) 
     meshes = ("--mesh", f"127.0.0.1:{port}", "--mesh", "127.0.0.1:1")
     done = command("once", *meshes, **(variables | {"TEST_TIMEOUT": "1"}))
     assert done.returncode == 1
-    assert "No prober behind 127.0.0.1:1 answers (1 address: connection refused)." in done.stdout
+    assert done.stdout.startswith("UNCLEAR no prober behind 127.0.0.1:1 answers (1 address: connection refused)\n")
     assert "The prober on node-1 (pod) has no mesh." in done.stdout
     assert done.stdout.rstrip().endswith("All 3 probes from node-1 were answered.")
     as_json = json.loads(command("once", "--json", *meshes, **(variables | {"TEST_TIMEOUT": "1"})).stdout)

@@ -13,11 +13,12 @@ from smoker_diagnosis.finding import Finding, is_harmless, is_sure
 from smoker_diagnosis.text.evidence import evidence, late_evidence
 from smoker_diagnosis.text.next_steps import next_steps
 from smoker_diagnosis.text.place import part_of, place, scope_name
-from smoker_diagnosis.text.verdict import by_loss
+from smoker_diagnosis.text.verdict import NO_RESULT, by_loss, not_whole, whole_sentences
 from smoker_diagnosis.text.what import layer, what
 from smoker_diagnosis.text.words import duration, paths, percent, verb
 
 __all__ = [
+    "NO_RESULT",
     "by_loss",
     "counted",
     "duration",
@@ -28,6 +29,7 @@ __all__ = [
     "layer",
     "lines",
     "next_steps",
+    "not_whole",
     "part_of",
     "paths",
     "place",
@@ -35,6 +37,7 @@ __all__ = [
     "summary",
     "unclear",
     "what",
+    "whole_sentences",
 ]
 
 _SEVERITIES = {"critical": "FAULT", "warning": "WARNING", "info": "INFO"}

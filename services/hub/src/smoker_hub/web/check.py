@@ -33,13 +33,7 @@ def answer(sources: Sources, _values: Values) -> Check:
     ok = looked and not (failing or waiting or counted or missing)
     sentence = summary.sentence
     if looked and not ok and not counted:
-        among = f"of {text.paths(len(of_mesh))}"
-        if failing:
-            sentence = f"UNCLEAR the last probe of {len(failing)} {among} failed: too little to name a fault"
-        elif waiting:
-            sentence = f"UNCLEAR no result yet from {len(waiting)} {among}"
-        else:
-            sentence = f"UNCLEAR {missing[0]}"
+        sentence = text.not_whole(len(failing), len(waiting), missing, len(of_mesh))
     return Check(
         ok=ok,
         at=round(hub.clock.date(hub.clock.now()), 3),

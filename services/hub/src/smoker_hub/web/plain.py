@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 
 from smoker_common.log import escaped
-from smoker_diagnosis.text import by_loss, duration
+from smoker_diagnosis.text import by_loss, duration, whole_sentences
 from smoker_hub.web.past_views import Events
 from smoker_hub.web.views import Bandwidth, Check, Findings, Matrix, Node, Path, Paths, Results, Summary, View
 
@@ -30,7 +30,7 @@ def finding(found: View) -> str:
 def check(found: Check) -> str:
     """Return the sentence, the findings in full, what is missing, and a table of the failing paths."""
     lines = [found.sentence, *(line for each in found.findings for line in _lines(each))]
-    lines += [why for why in found.missing if why not in found.sentence]
+    lines += whole_sentences(found.missing, found.sentence)
     lines += [by_loss(found.explained_by_loss)] * (found.explained_by_loss > 0)
     if found.failing:
         lines += ["", *_path_table(found.failing)]

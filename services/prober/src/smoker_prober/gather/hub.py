@@ -96,7 +96,7 @@ class Verdict(msgspec.Struct, frozen=True):
                 yield finding.headline
             yield from (f"  evidence: {each}" for each in finding.evidence)
             yield from (f"  next: {each}" for each in finding.next)
-        yield from (f"{why[:1].upper()}{why[1:]}." for why in self.missing if why not in self.sentence)
+        yield from text.whole_sentences(self.missing, self.sentence)
         if self.explained_by_loss:
             yield text.by_loss(self.explained_by_loss)
         if self.failing:
@@ -163,5 +163,5 @@ def _read(file: Path) -> bytes:
 
 
 def _row(path: FailingPath) -> tuple[str, ...]:
-    words = (path.source, path.target, path.probe, path.plane, path.family, path.outcome or "no result yet")
+    words = (path.source, path.target, path.probe, path.plane, path.family, path.outcome or text.NO_RESULT)
     return tuple(escaped(each) or "-" for each in words)

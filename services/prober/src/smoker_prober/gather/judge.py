@@ -29,6 +29,11 @@ class Gathered:
         """What is at fault."""
         return diagnose(self.states, silent={})  # a prober that does not answer is in `missing`
 
+    @property
+    def counted(self) -> list[Finding]:
+        """Those that make the mesh bad, if they are not tolerated."""
+        return [each for each in self.findings if counts(each)]
+
     @cached_property
     def paths(self) -> list[tuple[State, PathState]]:
         """Each path to a peer or to the echo services, with the state that has it."""
@@ -53,6 +58,6 @@ class Gathered:
     @property
     def ok(self) -> bool:
         """Whether nothing is missing, no finding counts, and each failing path is explained by a tolerated one."""
-        counted = [each for each in self.findings if counts(each) and each.kind not in self.tolerated]
+        counted = [each for each in self.counted if each.kind not in self.tolerated]
         failing = len(self.failing) - (self.by_loss if "loss" in self.tolerated else 0)
         return not (self.missing or failing or self.waiting or counted)

@@ -8,7 +8,6 @@ import msgspec
 
 from smoker_common.log import escaped
 from smoker_diagnosis import text
-from smoker_diagnosis.finding import is_harmless
 from smoker_diagnosis.state import PathState, State
 from smoker_prober.gather.judge import Gathered
 from smoker_prober.report import aligned
@@ -36,30 +35,30 @@ def as_object(found: Gathered) -> dict[str, Any]:
 
 def as_text(found: Gathered) -> str:
     """Return the sentence first, then the findings with their evidence, what is missing, and the failing paths."""
-    paths, probers, failing, waiting = len(found.paths), len(found.states), found.failing, found.waiting
-    first = text.counted if any(map(text.is_fault, found.findings)) else text.summary
-    healthy = all(map(is_harmless, found.findings))
-    if failing and healthy:
-        lines = [f"{len(failing)} of {paths} paths of {probers} probers failed: too little to name a fault"]
-    else:
-        lines = ["" if found.missing and healthy else first(found.findings, paths, probers)]
+    lines = [first := _first(found)]
     for finding in found.findings:
         lines += text.lines(finding)
-    lines += [f"{why[:1].upper()}{why[1:]}." for why in found.missing]
-    if waiting:
-        lines.append(f"{len(waiting)} of {paths} paths have no result yet.")
+    lines += text.whole_sentences(found.missing, first)
     if found.by_loss:
         lines.append(text.by_loss(found.by_loss))
-    rows = [_row(*each) for each in [*failing, *waiting]]
+    rows = [_row(*each) for each in [*found.failing, *found.waiting]]
     if rows:
         lines += ["", *aligned([HEADER, *rows[:SHOWN]])]
     if len(rows) > SHOWN:
         lines.append(f"… and {len(rows) - SHOWN} more.")
-    return "\n".join(escaped(line) for number, line in enumerate(lines) if line or number)
+    return "\n".join(escaped(line) for line in lines)
+
+
+def _first(found: Gathered) -> str:
+    paths, failing, waiting = len(found.paths), len(found.failing), len(found.waiting)
+    if not found.counted and (failing or waiting or found.missing):
+        return text.not_whole(failing, waiting, found.missing, paths)
+    first = text.counted if any(map(text.is_fault, found.findings)) else text.summary
+    return first(found.findings, paths, len(found.states))
 
 
 def _row(state: State, path: PathState) -> tuple[str, ...]:
     lasts = text.duration(state.at - path.since) if path.streak else ""
-    outcome = path.last or "no result yet"
+    outcome = path.last or text.NO_RESULT
     shown = (state.node, path.target, path.probe, path.plane, path.family, outcome, lasts, path.error)
     return tuple(escaped(each) or "-" for each in shown)
