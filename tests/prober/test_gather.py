@@ -104,12 +104,13 @@ def test_a_certificate_that_expires_hides_no_failure() -> None:
 
 
 def test_the_fault_comes_first() -> None:
-    """The sentence comes first, then the finding with evidence and next step, then the failing paths."""
+    """The sentence comes first, then evidence and next steps, then the failing paths, and the counts last."""
     found = gathered(*mesh("b"))
-    first, headline, *rest = as_text(found).splitlines()
+    headline, *rest, space, last = as_text(found).splitlines()
     assert not found.ok
-    assert first.startswith("1 finding from ")
-    assert headline.startswith("FAULT b")
+    assert headline.startswith("FAULT b: ")
+    assert rest[0].startswith("  evidence: ")
+    assert (space, last) == ("", "1 finding from 16 paths of 4 probers.")
     assert any("6 of 6 pod paths" in line for line in rest)
     assert any(line.strip().startswith("next: kubectl") for line in rest)
     head = next(number for number, line in enumerate(rest) if line.startswith("FROM"))
@@ -123,6 +124,18 @@ def test_the_fault_comes_first() -> None:
         ["c", "b"],
         ["d", "b"],
     ]
+
+
+def test_the_gravest_of_several_faults_comes_first() -> None:
+    """The first sentence names it and counts the others. Each has its own headline, and the counts are last."""
+    states = mesh("b")
+    states[0].paths.append(path("api", "tls", role="external", expires=2e9, expires_in=10 * 86_400.0))
+    lines = as_text(gathered(*states)).splitlines()
+    assert lines[0].startswith("FAULT b: ")
+    assert lines[0].endswith(", and 1 more finding")
+    headlines = [line for line in lines[1:] if line.startswith(("FAULT ", "WARNING "))]
+    assert [each.partition(":")[0] for each in headlines] == ["FAULT b", "WARNING target api"]
+    assert lines[-1] == "2 findings from 16 paths of 4 probers."
 
 
 def test_a_single_failure_names_nobody() -> None:
@@ -192,7 +205,7 @@ def test_a_path_that_tolerated_loss_explains_does_not_count() -> None:
         assert ([each.kind for each in lenient.findings], len(lenient.failing), lenient.by_loss) == (["loss"], 1, 1)
         assert lenient.ok
         assert "Packet loss explains 1 failing path." in as_text(lenient).splitlines()
-        assert as_text(lenient).splitlines()[-1].split()[:3] == [source, "b" if source == "a" else "a", "udp"]
+        assert as_text(lenient).splitlines()[-3].split()[:3] == [source, "b" if source == "a" else "a", "udp"]
 
 
 @pytest.mark.parametrize(
@@ -222,9 +235,11 @@ def test_a_path_beside_tolerated_loss_counts() -> None:
 def test_a_long_table_is_cut() -> None:
     """Of thousands of rows the first are shown, and the number of the others."""
     bad = [path(f"n{number}", bad=True) for number in range(SHOWN + 7)]
-    lines = as_text(gathered(state("a", *bad), state("b", path("a")))).splitlines()
+    found = gathered(state("a", *bad), state("b", path("a")))
+    lines = as_text(found).splitlines()
     assert sum(line.startswith("a ") for line in lines) == SHOWN
-    assert lines[-1] == "… and 7 more."
+    assert lines[-3:-1] == ["… and 7 more.", ""]
+    assert lines[-1].startswith(f"{len(found.findings)} finding")
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def unclear(finding: Finding, count: int, probers: int) -> str:
 
 
 def counted(findings: Sequence[Finding], count: int, probers: int) -> str:
-    """Return how many findings there are, for a list of them that follows."""
+    """Return how many findings there are, for the end of a list of them."""
     many = len(findings)
     looked = f"{paths(count)} of {probers} {verb(probers, 'prober', 'probers')}"
     return f"{many} {verb(many, 'finding', 'findings')} from {looked}"

@@ -34,11 +34,10 @@ def as_object(found: Gathered) -> dict[str, Any]:
 
 
 def as_text(found: Gathered) -> str:
-    """Return the sentence first, then the findings with their evidence, what is missing, and the failing paths."""
-    lines = [first := _first(found)]
-    for finding in found.findings:
-        lines += text.lines(finding)
-    lines += text.whole_sentences(found.missing, first)
+    """Return the sentence first, then evidence and next steps, what is missing, the failing paths, and the counts."""
+    first, findings = _first(found), found.findings
+    lines = [*first, *(line for each in findings for line in text.lines(each))]
+    lines += text.whole_sentences(found.missing, lines[0])
     if found.by_loss:
         lines.append(text.by_loss(found.by_loss))
     rows = [_row(*each) for each in [*found.failing, *found.waiting]]
@@ -46,15 +45,19 @@ def as_text(found: Gathered) -> str:
         lines += ["", *aligned([HEADER, *rows[:SHOWN]])]
     if len(rows) > SHOWN:
         lines.append(f"… and {len(rows) - SHOWN} more.")
+    if any(map(text.is_fault, findings)):  # otherwise the first sentence has the counts
+        lines += [*[""] * bool(rows), f"{text.counted(findings, len(found.paths), len(found.states))}."]
     return "\n".join(escaped(line) for line in lines)
 
 
-def _first(found: Gathered) -> str:
+def _first(found: Gathered) -> list[str]:
+    """Return the first sentence; nothing where it is the headline of a single fault, which follows."""
     paths, failing, waiting = len(found.paths), len(found.failing), len(found.waiting)
     if not found.counted and (failing or waiting or found.missing):
-        return text.not_whole(failing, waiting, found.missing, paths)
-    first = text.counted if any(map(text.is_fault, found.findings)) else text.summary
-    return first(found.findings, paths, len(found.states))
+        return [text.not_whole(failing, waiting, found.missing, paths)]
+    if len(found.findings) == 1 and text.is_fault(found.findings[0]):
+        return []
+    return [text.summary(found.findings, paths, len(found.states))]
 
 
 def _row(state: State, path: PathState) -> tuple[str, ...]:
