@@ -231,6 +231,11 @@ def two_zones(names: Sequence[str], *, first: int) -> dict[str, str]:
     return {name: "a" if number < first else "b" for number, name in enumerate(names)}
 
 
+def three_zones(names: Sequence[str], first: int, second: int) -> dict[str, str]:
+    """Return zone a for the first nodes, zone b for the next ones, and zone c for the others."""
+    return {name: "a" if n < first else "b" if n < first + second else "c" for n, name in enumerate(names)}
+
+
 def named(findings: Iterable[Finding]) -> list[tuple[str, str, tuple[str, ...], str]]:
     """Return kind, kind of scope, nodes or zones, and layer of the findings that name a fault."""
     return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from random import Random
 from typing import NamedTuple
 
@@ -11,10 +11,11 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smoker_diagnosis.component import ALL
 from smoker_diagnosis.diagnose import diagnose
 from smoker_diagnosis.finding import Finding
 from smoker_diagnosis.state import FailingFlows, HalfAnswers, KeptFlow, PathState, State, StateError, decode, encode
-from tests.diagnosis.mesh import Cluster, Link, named, nodes, two_zones
+from tests.diagnosis.mesh import Cluster, Link, named, nodes, three_zones, two_zones
 
 few = settings(max_examples=12, deadline=None, derandomize=True)
 sizes = st.integers(5, 14)
@@ -63,8 +64,10 @@ faults = st.sampled_from(FAULTS)
 
 
 def about(findings: list[Finding], node: str) -> float:
-    """Return the highest confidence of a finding about `node`."""
-    return max((each.confidence for each in findings if node in each.scope.nodes and each.kind == "fault"), default=0.0)
+    """Return the highest confidence of a finding about `node` alone."""
+    return max(
+        (each.confidence for each in findings if each.scope.nodes == (node,) and each.kind == "fault"), default=0.0
+    )
 
 
 @few
@@ -110,11 +113,11 @@ def test_renaming_nodes_changes_nothing(
 def test_a_missing_state_makes_no_innocent_node_guilty(
     size: int, fault: Callable[[str], Callable[[Link], bool]], gone: set[int]
 ) -> None:
-    """Without some states the confidence may be lower, but no place without the faulty node is named."""
+    """Without some states the confidence may be lower, but no other place than the faulty node is named."""
     mesh = Cluster(nodes(size), services=False).fail(fault("node-2"))
     for each in mesh.findings([name for number, name in enumerate(mesh.nodes) if number in gone]):
         if each.kind != "silent":
-            assert "node-2" in each.scope.nodes or any("node-2" in scope.nodes for scope in each.one_of)
+            assert ("node-2",) in {place.nodes for place in each.one_of or (each.scope,)}
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
@@ -140,11 +143,6 @@ def test_a_state_survives_encoding(state: State) -> None:
 def test_any_states(states: list[State]) -> None:
     """The diagnosis of any states is a list of findings that can be encoded."""
     assert msgspec.json.encode(diagnose(states))
-
-
-def three_zones(names: Sequence[str], first: int, second: int) -> dict[str, str]:
-    """Return zone a for the first nodes, zone b for the next ones, and zone c for the others."""
-    return {name: "a" if n < first else "b" if n < first + second else "c" for n, name in enumerate(names)}
 
 
 @st.composite
@@ -191,30 +189,29 @@ def break_pair(mesh: Cluster, node: str) -> Broken:
 
 
 def break_zone(mesh: Cluster, node: str) -> Broken:
-    """Cut the zone of `node` off from the others."""
+    """Cut the zone of `node` off from the others. If there is one other, the place is between both."""
     inside = {name for name, zone in mesh.zones.items() if zone == mesh.zones[node]}
-    return Broken(lambda link: (link.source in inside) != (link.target in inside), frozenset(inside))
+    place = inside if len({*mesh.zones.values()}) > 2 else mesh.nodes
+    return Broken(lambda link: (link.source in inside) != (link.target in inside), frozenset(place))
 
 
 breaks = st.sampled_from([break_node, break_overlay, break_into, break_last_family, break_pair, break_zone])
 Break = Callable[[Cluster, str], Broken]
 
 
-def accuses(finding: Finding, broken: Broken, mesh: Cluster) -> bool:
-    """Return whether one of the finding's places has a node or zone of the fault. A silent prober accuses nobody.
+def names_it(finding: Finding, broken: Broken, mesh: Cluster) -> bool:
+    """Return whether the place of the finding has all nodes of the fault and no other.
 
-    No fault here breaks everything, so "every node" accuses innocent ones.
+    Where it is one of several, one of them must be that place. No fault here is one of every node.
     """
-    zones = {mesh.zones[node] for node in broken.nodes}
-    places = (finding.scope, *finding.one_of)
-    return finding.kind in ("silent", "unknown") or any(
-        broken.nodes & {*place.nodes} or zones & {*place.zones} for place in places
-    )
+    zones = mesh.zones
+    places = [place for place in finding.one_of or (finding.scope,) if place.kind != ALL]
+    return broken.nodes in [{*place.nodes, *(node for node in zones if zones[node] in place.zones)} for place in places]
 
 
 def certainty(findings: Iterable[Finding], broken: Broken) -> float:
-    """Return the highest confidence of a finding about a node of the fault."""
-    return max((each.confidence for each in findings if broken.nodes & {*each.scope.nodes}), default=0.0)
+    """Return the highest confidence of a finding about the nodes of the fault and no other."""
+    return max((each.confidence for each in findings if broken.nodes == {*each.scope.nodes}), default=0.0)
 
 
 @few
@@ -269,11 +266,11 @@ def test_more_failing_paths_never_lower_it_in_a_bounded_mesh(mesh: Cluster, faul
 def test_a_missing_state_makes_no_innocent_node_guilty_in_a_bounded_mesh(
     mesh: Cluster, fault: Break, gone: set[int]
 ) -> None:
-    """Without some states no place is named that has nothing of the faulty node, pair or zone."""
+    """Without some states no other place is named than the faulty node, pair or zone. A silent prober has no place."""
     broken = fault(mesh, "node-2")
     mesh.fail(broken.where)
     for each in mesh.findings([name for number, name in enumerate(mesh.nodes) if number in gone]):
-        assert accuses(each, broken, mesh)
+        assert each.kind in ("silent", "unknown") or names_it(each, broken, mesh)
 
 
 @few
