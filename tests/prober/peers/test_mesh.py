@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from smoker_prober.peers.endpoints import PORTS
 from smoker_prober.peers.mesh import Mesh
 from smoker_prober.snapshot import MeshView
 from tests.conftest import eventually
-from tests.kube.fake_api import answer, faking, page
+from tests.kube.fake_api import answer, faking, page, watch
 from tests.prober.targets import Made, Stepped, settings_of, variables_for
 
 VARIABLES = {"NAMESPACE": "net", "PEER_SERVICE": "pods", "PEER_HOST_SERVICE": "hosts", "NODE_NAME": "node-1"}
@@ -96,3 +97,28 @@ def test_what_a_prober_knows_of_its_mesh(tmp_path: Path) -> None:
     assert {path.last for path in found.paths} == {""}
     assert (found.zone, made.store.where()) == ("zone-node-1", {"network": "pod", "zone": "zone-node-1"})
     assert never == {7, 8081, 8083, 18011, 18013}
+
+
+def test_the_state_says_how_an_echo_moved(tmp_path: Path) -> None:
+    """The node of its pod before, and the instant on the clock of the state, so that a hub can start at any time."""
+    settings = settings_of(variables_for({}) | VARIABLES | {"SERVER_HOST": "echoes"})
+    made = Made(settings)
+
+    def move(sock: socket.socket) -> bool:
+        """Move the pod once the first list is known, and add a peer, so that there is a new document."""
+        eventually("the list is known", lambda: decode(made.store.document()[1]).echoes.get("tcp") == ["node-3"])
+        slices = slice_of("echoes", 8090, "node-2"), slice_of("pods", 8080, "node-1", "node-2", "node-3")
+        return watch(*({"type": "MODIFIED", "object": each} for each in slices))(sock)
+
+    listed = page(slice_of("pods", 8080, "node-1", "node-2"), slice_of("echoes", 8090, "node-3"))
+    with faking() as fake:
+        api = Api(fake(listed, move).url, token=tmp_path / "token")
+        mesh = Mesh(settings, api, made.prober.set_peers, made.store, set(), arrivals=made.arrivals)
+        mesh.start()
+        eventually("it has moved", lambda: decode(made.store.document()[1]).moves)
+        mesh.close()
+    state = decode(made.store.document()[1])
+    assert state.echoes["tcp"] == ["node-2"]
+    found = state.moves["tcp"]
+    assert (found.before, found.since) == (["node-3"], found.at)
+    assert 0 < state.at - found.at < 60

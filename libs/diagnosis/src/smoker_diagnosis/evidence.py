@@ -191,7 +191,7 @@ class Move:
 
     before: frozenset[str]
     after: frozenset[str]
-    seen: Mapping[Prober, float]  # the time of each prober's clock when the move was seen
+    seen: dict[Prober, float]  # the time of each prober's clock when the move was seen
     failed: list[Cell] = field(default_factory=list)  # paths whose last probe failed before the move
 
     def missed(self, bit: int) -> int:

@@ -8,12 +8,15 @@ for `HOLDS` seconds.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
-from smoker_diagnosis.evidence import HOST, NAMES, POD, Cell, Move, Prober
+from smoker_diagnosis.evidence import BITS, HOST, NAMES, POD, Cell, Move, Prober
 from smoker_diagnosis.part import Part
+from smoker_diagnosis.state import EchoMove
 
 HOLDS = 60.0  # seconds that an eviction and a new pod may take, in addition to one round and one probe
+SETTLES = 5.0  # seconds until every node sends to a new pod
 
 Places = frozenset[str]
 Parts = Mapping[Prober, Part]
@@ -24,21 +27,36 @@ def stays(_node: str) -> bool:
     return False
 
 
+@dataclass(slots=True)
+class _Loss:
+    """An echo service that lost its pods on one node."""
+
+    seen: dict[Prober, float]  # each prober's clock at that time
+    evicted: bool = False  # whether pods left this node then, or have since
+
+
 class Moves:
-    """Follows the nodes of each echo service's pods from look to look."""
+    """Follows the nodes of each echo service's pods from look to look.
+
+    A hub that starts during a move has not seen it. The probers have: it takes the move from their states.
+    """
 
     def __init__(self) -> None:
         self._places: dict[int, Places] = {}  # by bit of the probe, as last seen
-        self._evicted: dict[int, Mapping[Prober, float]] = {}  # by bit: each prober's clock when the first pod left
+        self._lost: dict[tuple[int, str], _Loss] = {}  # by bit and node
         self.of: dict[int, Move] = {}
 
     @property
     def evicted(self) -> frozenset[str]:
         """The probes whose echo has lost pods on a node that pods leave."""
-        return frozenset(NAMES[bit] for bit in self._evicted)
+        return frozenset(NAMES[bit] for (bit, _), loss in self._lost.items() if loss.evicted)
 
     def look(
-        self, echoes: Mapping[int, Iterable[str]], services: Iterable[Cell], parts: Parts, leaves: Callable[[str], bool]
+        self,
+        echoes: Mapping[int, Iterable[str]],
+        services: Collection[Cell],
+        parts: Parts,
+        leaves: Callable[[str], bool],
     ) -> None:
         """Note the nodes of the pods now, and exclude results from before a move."""
         self._forget(parts)
@@ -48,24 +66,43 @@ class Moves:
             if before is not None and now != before:
                 first = self.of[bit].before if bit in self.of else before
                 failed = self.of[bit].failed if bit in self.of else []
-                self.of[bit] = Move(first, now, clocks, failed)
-                if any(map(leaves, before - now)):
-                    self._evicted.setdefault(bit, clocks)
+                self.of[bit] = Move(first, now, dict(clocks), failed)
+                for node in before - now:
+                    self._lost.setdefault((bit, node), _Loss(dict(clocks)))
             self._places[bit] = now
+        for prober, part in parts.items():
+            for probe, told in part.state.moves.items():
+                if probe in BITS:
+                    self._add(BITS[probe], told, prober, part)
+        for (_, node), loss in self._lost.items():
+            loss.evicted = loss.evicted or leaves(node)
         for bit, move in self.of.items():
             if move.after:
                 self._exclude_old_results(bit, move, services, parts)
 
+    def _add(self, bit: int, told: EchoMove, prober: Prober, part: Part) -> None:
+        """Add a move that a prober saw, unless it is over. What was seen here counts first."""
+        before, now = frozenset(told.before), self._places.setdefault(bit, frozenset())
+        if part.now.instant - told.at <= part.lasts:
+            move = self.of.setdefault(bit, Move(before, now, {}))
+            move.before = move.before or before
+            move.seen.setdefault(prober, min(part.now.instant, told.at + SETTLES))
+        if part.now.instant - told.since <= _holds(part):
+            for node in before - now:
+                self._lost.setdefault((bit, node), _Loss({})).seen.setdefault(prober, told.since)
+
     def _forget(self, parts: Parts) -> None:
-        """Forget moves since which every path has a result, or an outdated one, and evictions that are over."""
+        """Forget moves since which every path has a result, or an outdated one, and pods lost too long ago."""
         for bit, move in list(self.of.items()):
             if not any(age <= part.lasts for part, age in _ages(move.seen, parts)):
                 del self.of[bit]
-        for bit, seen in list(self._evicted.items()):
-            if not any(age <= HOLDS + part.state.interval + part.state.timeout for part, age in _ages(seen, parts)):
-                del self._evicted[bit]
+        for key, loss in list(self._lost.items()):
+            if not any(age <= _holds(part) for part, age in _ages(loss.seen, parts)):
+                del self._lost[key]
 
-    def _exclude_old_results(self, bit: int, move: Move, services: Iterable[Cell], parts: Parts) -> None:
+    def _exclude_old_results(self, bit: int, move: Move, services: Collection[Cell], parts: Parts) -> None:
+        here = set(services)
+        move.failed = [cell for cell in move.failed if cell in here]  # a prober with other paths has new cells
         for cell in services:
             prober = cell.source, HOST if cell.plane.startswith(HOST) else POD
             seen = move.seen.get(prober, -math.inf)
@@ -73,6 +110,11 @@ class Moves:
                 cell.bad &= ~bit
                 cell.known &= ~bit
                 move.failed.append(cell)
+
+
+def _holds(part: Part) -> float:
+    """Return the seconds after which pods that left must be replaced, by the results of this prober."""
+    return HOLDS + part.state.interval + part.state.timeout
 
 
 def _ages(seen: Mapping[Prober, float], parts: Parts) -> Iterator[tuple[Part, float]]:

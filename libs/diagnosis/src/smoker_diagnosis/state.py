@@ -164,6 +164,14 @@ class Left(msgspec.Struct, frozen=True, array_like=True, gc=False):
     failing: bool  # whether its paths failed before that
 
 
+class EchoMove(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The last move of an echo service's pods. A new field goes to the end, with a default."""
+
+    at: float  # when their nodes changed last
+    since: float  # when that began: before `at` if no pod was ready in between
+    before: list[str]  # nodes of the ready pods until then; empty: not known
+
+
 class State(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     """One prober's state."""
 
@@ -183,6 +191,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     heard: list[Heard] = []
     left: list[Left] = []
     echoes: dict[str, list[str]] = {}  # by probe, the nodes on which its echo service has ready pods, where known
+    moves: dict[str, EchoMove] = {}  # by probe, how these nodes changed last, if they have since the prober started
     dns_pods: dict[str, str] = {}  # by the target of a path of role "dns": `namespace/name` of the pod there
     bandwidth: list[Bandwidth] = []  # one for each peer, plane and family at most
 

@@ -14,7 +14,7 @@ def find(look: Look) -> Iterator[Finding]:
     """Yield the findings, until every path has a result from after the move."""
     for bit, move in sorted(look.mesh.moves.items()):
         missed = move.missed(bit)
-        if not move.after or not missed:
+        if not (move.before and move.after and missed):  # the first pods of an echo start, they do not move
             continue
         yield finding_of(
             look.cluster,

@@ -18,6 +18,7 @@ from smoker_kube.slices import FAMILIES, of, path, placed, selector, service_of
 from smoker_kube.standing import Standing
 from smoker_kube.watch import Watch
 from smoker_prober.config.service import Ports
+from smoker_prober.peers.echo_places import EchoPlaces
 from smoker_prober.peers.peer import Peer
 
 PORTS = ("tcp-echo", "udp-echo", "http-echo", "stamp")  # by these names, in the order of `Ports`
@@ -136,7 +137,8 @@ class Discovery:
         self._calling: gevent.Greenlet[[], None] | None = None
         self.peers: frozenset[Peer] = frozenset()
         self.not_ready: frozenset[tuple[str, str]] = frozenset()  # node and network of probers that are not ready
-        self.echoes: dict[str, list[str]] = {}  # by probe, the nodes on which its echo service is ready
+        self.echoes = EchoPlaces()
+        self._clock = clock
         self._watch = Watch(
             api,
             path(namespace),
@@ -184,7 +186,7 @@ class Discovery:
             try:
                 slices = list(self._slices.values())
                 self.not_ready = self._not_ready(slices)
-                self.echoes = _echoes(slices)
+                self.echoes.see(_echoes(slices), round(self._clock(), 3))
                 found = peers((each.endpoints for each in slices), self._services)
                 if found != self.peers:
                     self._call(found)

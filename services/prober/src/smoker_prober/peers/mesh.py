@@ -152,7 +152,8 @@ class Mesh(BaseWork):
             peers=len(probers),
             heard=last_heard(self._arrivals.last, heard),
             left=tuple(left for key, left in sorted(self._left.items()) if key in self._discovery.not_ready),
-            echoes=self._discovery.echoes,
+            echoes=self._discovery.echoes.now,
+            moves=self._discovery.echoes.moves,
         )
 
     def _api_word(self) -> Api:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from smoker_common.peers import NamedPeer
 from smoker_kube.standing import OK, Standing
 from smoker_prober.config.service import Ports
+from smoker_prober.peers.echo_places import EchoPlaces
 from smoker_prober.peers.peer import Peer
 
 
@@ -30,7 +31,7 @@ class NamedPeers:
         self._call = changed
         self.peers: frozenset[Peer] = frozenset()
         self.not_ready: frozenset[tuple[str, str]] = frozenset()
-        self.echoes: dict[str, list[str]] = {}
+        self.echoes = EchoPlaces()
 
     def start(self) -> None:
         """Call `changed` with the peers."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from smoker_diagnosis.state import Api, Bandwidth, Heard, Left
+from smoker_diagnosis.state import Api, Bandwidth, EchoMove, Heard, Left
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,5 +17,6 @@ class MeshState:
     heard: tuple[Heard, ...] = ()
     left: tuple[Left, ...] = ()
     echoes: dict[str, list[str]] = field(default_factory=dict)
+    moves: Mapping[str, EchoMove] = field(default_factory=dict)
     dns_pods: dict[str, str] = field(default_factory=dict)
     bandwidth: tuple[Bandwidth, ...] = ()

@@ -140,6 +140,7 @@ class States:
             heard=list(mesh_state.heard),
             left=list(mesh_state.left),
             echoes=mesh_state.echoes,
+            moves=dict(mesh_state.moves),
             dns_pods=mesh_state.dns_pods,
             bandwidth=list(mesh_state.bandwidth),
         )
