@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from smoker_diagnosis.component import ALL, INTO, NETWORK, NODE, ONE_WAY, OUT_OF, OVERLAY, PAIR, Scope
+from smoker_diagnosis.component import ALL, INTO, NETWORK, NODE, ONE_WAY, OUT_OF, OVERLAY, PAIR, SERVICE, Scope
 from smoker_diagnosis.finding import Finding, finding_of
 from smoker_diagnosis.services import LAYER_DNS
 from tests.e2e.accuracy.judge import NO_DIRECTION, SEVERAL_LAYERS, judge
@@ -39,6 +39,16 @@ def test_one_node_is_not_all_of_the_dns() -> None:
     assert verdict("all of DNS", every) == "right"
     assert verdict("all of DNS", one) == "wrong"
     assert verdict("policy: out of all probers", every) == verdict("policy: out of all probers", one) == "unknown"
+
+
+@pytest.mark.parametrize("confidence", [0.97, 0.5])
+def test_a_drain_with_the_hub_may_only_name_the_move(confidence: float) -> None:
+    """That an echo moved is information. A fault of its Service is wrong, even one that is not certain."""
+    row, echo = "healthy: a drained node with the only echo and the hub", Scope(SERVICE, ("tcp",))
+    moved = finding_of("cluster", "moved", echo, "service", severity="info", confidence=0.97)
+    assert verdict(row) == verdict(row, moved) == "right"
+    fault = finding_of("cluster", "service", Scope(SERVICE), "service", confidence=confidence)
+    assert verdict(row, moved, fault) == "wrong"
 
 
 WITHOUT = f"right, {NO_DIRECTION}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tests.e2e.accuracy.gather import gather, home
 from tests.e2e.accuracy.lab import Lab
 
 OVERLAY = ("-p", "udp", "--dport", "8472")  # VXLAN, as flannel has it
@@ -170,6 +171,14 @@ def hub_restarts(lab: Lab) -> None:
 
 def drained(lab: Lab) -> None:
     lab.drain(lab.victim)
+
+
+def drained_with_the_hub(lab: Lab) -> None:
+    """Drain the node of the only pod of each echo and of the hub: the hub starts while the echoes move."""
+    node = home(lab)
+    gather(lab, node)
+    lab.drain(node)
+    lab.await_pods("hub")  # one that cannot be asked names nothing
 
 
 def starved(lab: Lab) -> None:

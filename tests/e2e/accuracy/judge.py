@@ -34,8 +34,8 @@ class Verdict:
 
 
 def judge(row: Row, lab: Lab, findings: Sequence[Finding]) -> Verdict:
-    """Return the verdict on `findings`. An uncertain finding names nothing."""
-    sure = [each for each in findings if is_fault(each) and each.confidence >= SURE]
+    """Return the verdict on `findings`. An uncertain finding names nothing, unless the row is strict."""
+    sure = [each for each in findings if is_fault(each) and (row.strict or each.confidence >= SURE)]
     named = [[each for each in sure if _names(each, right, lab)] for right in row.right]
     wrong = tuple(each for each in sure if not any(_names(each, right, lab) for right in (*row.right, *row.also)))
     if wrong:

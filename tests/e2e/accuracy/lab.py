@@ -185,6 +185,11 @@ class Lab:
         drain = ("--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=60s")
         run("kubectl", "drain", node, *drain, seconds=70)
 
+    def await_pods(self, component: str) -> None:
+        """Wait until a Deployment has all its pods."""
+        name = f"deployment/{self._release.name}-{component}"
+        self._namespace.kubectl("rollout", "status", name, "--timeout=60s", seconds=70)
+
     def starve(self, node: str) -> None:
         """Run a loop that uses the CPU of the prober in a pod of `node`, up to its limit."""
         self._undo.enter_context(faults.spinning(self._namespace, self.prober_of(node)))

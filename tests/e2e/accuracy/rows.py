@@ -42,6 +42,7 @@ class Row:
     also: tuple[Expected, ...] = field(default=())
     nika: str = ""
     patience: int = 1  # times as long as other faults: some take more rounds to be sure of
+    strict: bool = False  # whether an uncertain finding that names something else is wrong, too
 
 
 def right(scopes: str, *places: str, layers: str = "", **more: object) -> Expected:
@@ -167,4 +168,10 @@ ROWS: tuple[Row, ...] = (
     Row("healthy: a prober without CPU", faults.starved),
     Row("healthy: the API server cut off from a node", faults.api_cut_off, nika="k8s_worker_apiserver_partition"),
     Row("healthy: one packet of 500 lost", faults.stray_path),
+    Row(  # the last row: the echoes and the hub stand elsewhere afterwards
+        "healthy: a drained node with the only echo and the hub",
+        faults.drained_with_the_hub,
+        patience=2,  # longer than an echo without pods is excused
+        strict=True,
+    ),
 )
