@@ -201,6 +201,7 @@ OBJECTS = {
         "ingress": {"enabled": True, "hosts": ["smoker.example"]},
     },
     **{echo: {"replicas": 2} for echo in ("tcpEcho", "udpEcho", "httpEcho")},
+    "bandwidth": {"enabled": True},
     "networkPolicy": {"enabled": True},
     "metrics": {
         "podMonitor": {"enabled": True},

@@ -90,19 +90,29 @@ def test_policy_of_the_bandwidth(helm: Helm) -> None:
 
 
 def test_replicas_share_one_lease(helm: Helm) -> None:
-    """Two replicas share one Lease, which they may create, read and update; one replica has none."""
-    release = helm.render({"hub": {"replicas": 2}}, release="lungs")
-    name = release.env("hub")["LEASE_NAME"]
-    assert name == "lungs-hub"
-    assert release.get("Role", "lungs-hub")["rules"][1:] == [
-        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
-        {
-            "apiGroups": ["coordination.k8s.io"],
-            "resources": ["leases"],
-            "resourceNames": [name],
-            "verbs": ["get", "update"],
-        },
-    ]
+    """Hubs that notify share one Lease, which they may read and update: one replica, too, as a rollout has two hubs.
+
+    One replica that sends nothing has none.
+    """
+    name, url = "lungs-notifier", "http://x/"
+    for values in (
+        {"replicas": 2},
+        {"notify": [{"type": "webhook", "url": url}]},
+        *({"otlp": {endpoint: url}} for endpoint in ("endpoint", "logsEndpoint", "metricsEndpoint")),
+    ):
+        release = helm.render({"hub": values}, release="lungs")
+        assert release.env("hub")["LEASE_NAME"] == name
+        assert release.get("Lease", name).keys() == {"apiVersion", "kind", "metadata"}
+        assert release.get("Role", "lungs-hub")["rules"][1:] == [
+            {
+                "apiGroups": ["coordination.k8s.io"],
+                "resources": ["leases"],
+                "resourceNames": [name],
+                "verbs": ["get", "update"],
+            },
+        ]
+    for without in (helm.render(), helm.render(merged(NO_MESH, {"hub": {"replicas": 2}}))):
+        assert not without.of_kind("Lease")
     assert helm.render().env("hub")["LEASE_NAME"] == ""
 
 

@@ -10,7 +10,19 @@ MONITORING = {"metrics": {"podMonitor": {"enabled": True}, "prometheusRule": {"e
 DASHBOARDS = {"metrics": {"dashboards": {"enabled": True}}}
 REPLICAS = {key: {"replicas": 2} for key in ("tcpEcho", "udpEcho", "httpEcho", "hub")}
 EVERYTHING = merged(POLICY, merged(MONITORING, merged(DASHBOARDS, merged(HOST, REPLICAS))))
-ENDS = ("-server", "-tcp-echo", "-udp-echo", "-http-echo", "-prober", "-host", "-hub", "-test", "-metrics", "-alerts")
+ENDS = (
+    "-server",
+    "-tcp-echo",
+    "-udp-echo",
+    "-http-echo",
+    "-prober",
+    "-host",
+    "-hub",
+    "-notifier",
+    "-test",
+    "-metrics",
+    "-alerts",
+)
 MESH = ("Service", "ServiceAccount", "Role", "RoleBinding")
 
 
@@ -101,7 +113,7 @@ def test_fullname_override(helm: Helm) -> None:
 def test_long_names(helm: Helm, release: str, override: str) -> None:
     """With a base of any length every name has at most 63 characters, and no two names become equal."""
     found = helm.render({**EVERYTHING, "fullnameOverride": override}, release=release)
-    assert len(names(found)) == len(found.objects) == len(expected("")) + 14
+    assert len(names(found)) == len(found.objects) == len(expected("")) + 15
     for kind, name in names(found):
         assert len(name) <= 63 + (len("default-") if "Role" in kind and name.startswith("default-") else 0)
         assert "--" not in name

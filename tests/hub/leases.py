@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from gevent.pywsgi import WSGIServer
@@ -18,11 +18,12 @@ REASONS = {200: "OK", 201: "Created", 403: "Forbidden", 404: "Not Found", 409: "
 
 
 class Leases:
-    """The stored Leases by name. `status`: answer everything with it, unless it is 0."""
+    """The stored Leases by name. `status`: answer everything with it, unless it is 0; `refuses`: only writes."""
 
     def __init__(self) -> None:
         self.items: dict[str, dict[str, Any]] = {}
-        self.status = 0
+        self.status = self.refuses = 0
+        self.asked: Callable[[], object] = lambda: None  # called with each request
         self.writes = 0
         self.raced: dict[str, Any] | None = None  # what another writer stores just before the next write
         self._version = 0
@@ -48,11 +49,14 @@ class Leases:
         return [json.dumps(body).encode()]
 
     def _answer(self, env: dict[str, Any]) -> tuple[int, Any]:
+        self.asked()
         if self.status:
             return self.status, {}
         name = env["PATH_INFO"].removeprefix(path(NAMESPACE)).strip("/")
         if env["REQUEST_METHOD"] == "GET":
             return (200, self.items[name]) if name in self.items else (404, {})
+        if self.refuses:
+            return self.refuses, {}
         self.writes += 1
         item = json.loads(env["wsgi.input"].read())
         name = item["metadata"]["name"]

@@ -8,6 +8,7 @@ import pytest
 
 from smoker_hub.lease import LASTS, RENEW, Lease
 from smoker_kube.api import Api
+from tests.conftest import PATIENCE
 from tests.hub.leases import NAMESPACE, Leases, leases
 from tests.hub.stand_ins import ManualClock
 
@@ -58,11 +59,15 @@ def test_a_holder_that_dies_is_replaced(api: Leases) -> None:
 
 
 def test_a_holder_that_stops_releases_the_lease(api: Leases) -> None:
-    """After a holder has ended, the other holds the Lease at its next turn."""
-    clock = ManualClock()
+    """After a holder has ended, the other holds the Lease at its next turn, and not before what waited is sent."""
+    clock, sending = ManualClock(), list[tuple[bool, str]]()
     one, two = replica(api, "one", clock), replica(api, "two", clock)
     turns(clock, 2, one, two)
+    one.before_release = lambda _: sending.append((one.held, api.holder("smoker-hub")))
     one.retire()
+    one.close()
+    assert one.drain(PATIENCE) == 0
+    assert sending == [(True, "one")]
     assert api.holder("smoker-hub") == ""
     two.turn()
     assert (one.held, two.held) == (False, True)
@@ -82,7 +87,7 @@ def test_of_two_writers_one_is_refused(api: Leases) -> None:
 
 
 def test_a_cut_off_replica_gives_up_the_lease(api: Leases) -> None:
-    """A replica that reaches fewer than half of the probers gives up the Lease."""
+    """A replica that reaches fewer than half of the probers gives up the Lease, and notifies until another has it."""
     clock = ManualClock()
     deaf = {"fit": True}
     one = Lease(Api(api.url), NAMESPACE, "smoker-hub", "one", fit=lambda: deaf["fit"], clock=clock)
@@ -90,8 +95,60 @@ def test_a_cut_off_replica_gives_up_the_lease(api: Leases) -> None:
     turns(clock, 2, one, two)
     assert one.held
     deaf["fit"] = False
-    turns(clock, 1, one, two)
+    turns(clock, 1, one)
+    assert (one.held, api.holder("smoker-hub")) == (True, "")
+    turns(clock, 1, two, one)
     assert (one.held, two.held) == (False, True)
+
+
+def test_a_cut_off_hub_without_another_goes_on(api: Leases, records: list[str]) -> None:
+    """It does not stop to notify and begin again, which would send what is open a second time."""
+    clock, fit = ManualClock(), {"fit": True}
+    one = Lease(Api(api.url), NAMESPACE, "smoker-hub", "one", fit=lambda: fit["fit"], clock=clock)
+    for fit["fit"] in (True, False, True):
+        turns(clock, 10, one)
+        assert one.held
+    assert api.holder("smoker-hub") == "one"
+    assert len([line for line in records if "now sends the notifications" in line]) == 1
+
+
+def test_a_changed_label_does_not_end_a_hold(api: Leases, records: list[str]) -> None:
+    """An upgrade writes the chart's labels between the holder's read and its write: it reads and writes once more."""
+    clock = ManualClock()
+    one = replica(api, "one", clock)
+    turns(clock, 2, one)
+    api.raced = dict(api.items["smoker-hub"]["spec"])
+    writes = api.writes
+    one.turn()
+    assert (one.held, api.writes - writes) == (True, 2)
+    assert len([line for line in records if "now sends the notifications" in line]) == 1
+
+
+def test_a_free_lease_that_cannot_be_written(api: Leases) -> None:
+    """A hub that cannot take a Lease that nobody holds notifies: no other can take it either."""
+    clock = ManualClock()
+    one, two = replica(api, "one", clock), replica(api, "two", clock)
+    api.refuses = 503
+    turns(clock, 1, one, two)
+    assert (one.held, two.held) == (True, True)
+    api.refuses = 0
+    turns(clock, 2, one, two)
+    assert (one.held, two.held) == (True, False)
+    api.refuses = 503
+    turns(clock, 1, one, two)
+    assert (one.held, two.held) == (True, False)
+
+
+def test_a_lease_that_was_never_read(api: Leases) -> None:
+    """A hub that has not been able to read the Lease since its start notifies after the time that a holder has."""
+    clock = ManualClock()
+    one = replica(api, "one", clock)
+    api.status = 503
+    one.turn()
+    assert not one.held
+    clock.instant += LASTS
+    one.turn()
+    assert one.held
 
 
 def test_without_the_right_every_replica_notifies(api: Leases, records: list[str]) -> None:
@@ -101,10 +158,21 @@ def test_without_the_right_every_replica_notifies(api: Leases, records: list[str
     api.status = 403
     turns(clock, 3, one, two)
     assert (one.held, two.held) == (True, True)
-    assert len([line for line in records if "may not use Leases" in line]) == 2, "once for each replica"
+    assert len([line for line in records if "may not use the Lease smoker-hub" in line]) == 2, "once for each replica"
     api.status = 0
     turns(clock, 2, one, two)
     assert (one.held, two.held) == (True, False)
+
+
+def test_without_the_right_to_write_a_hub_never_stops(api: Leases) -> None:
+    """A hub that may read the Lease and not write it notifies without a break, while it asks again, too."""
+    clock, held = ManualClock(), list[bool]()
+    one = replica(api, "one", clock)
+    api.refuses = 403
+    one.turn()
+    api.asked = lambda: held.append(one.held)
+    turns(clock, 2, one)
+    assert held == [True] * 4, "two reads and two writes"
 
 
 def test_an_unreachable_api_server_changes_nothing(api: Leases, records: list[str]) -> None:

@@ -3,9 +3,13 @@
 {{- if and .Values.hub.enabled .Values.mesh.enabled }}yes{{ end -}}
 {{- end -}}
 
-{{/* Name of the Lease whose holder sends notifications; empty with one replica. */}}
+{{/* Name of the Lease whose holder sends notifications. One replica needs it, too: a rollout has two hubs for some seconds. Empty where
+there is one replica and nothing to send to. */}}
 {{- define "smoker.hubLease" -}}
-{{- if gt (int64 .Values.hub.replicas) 1 }}{{ include "smoker.name" (dict "root" . "component" "hub") }}{{ end -}}
+{{- $sends := or .Values.hub.notify (include "smoker.hubOtlpEnv" .) -}}
+{{- if and (include "smoker.hub" .) (or $sends (gt (int64 .Values.hub.replicas) 1)) -}}
+{{ include "smoker.name" (dict "root" . "component" "notifier") }}
+{{- end -}}
 {{- end -}}
 
 {{/* The hub's environment. */}}

@@ -12,7 +12,7 @@ from smoker_hub.notify.delivery import Delivery
 from smoker_hub.notify.notifier import GAP, Notifier
 from smoker_hub.notify.options import receivers
 from smoker_hub.notify.receiver import Notice
-from tests.conftest import eventually
+from tests.conftest import PATIENCE, eventually
 from tests.hub.stand_ins import ManualClock
 
 from .receivers import become, delivery, looking, receiver
@@ -147,6 +147,33 @@ def test_a_change_just_before_the_end_is_sent() -> None:
         notifier.close()
         assert notifier.drain(10.0) == 0
         assert there.got[0].json["event"] == "open"
+
+
+class Noted:
+    """A record that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.got: list[str] = []
+
+    def settled(self, receiver: str, notice: Notice) -> None:
+        self.got.append(notice.event)
+
+    def forget(self) -> None:
+        self.got.append("forget")
+
+
+def test_a_hub_that_ends_forgets_nothing() -> None:
+    """It has given the Lease back when its last message is taken: that is recorded, and no record is lost."""
+    holder, noted = [True], Noted()
+    with looking("node-2") as (hub, _), receiver() as there, delivery(there.url) as one:
+        notifier = Notifier(hub, [one], may_notify=lambda: holder[0], record=noted)
+        notifier.retire()
+        notifier.wait_sent(PATIENCE)
+        assert len(there.got) == 1, "what waited is sent before the Lease is given back"
+        holder[0] = False
+        notifier.close()
+        assert notifier.drain(10.0) == 0
+        assert noted.got == ["open"]
 
 
 def test_it_runs_by_itself_and_counts() -> None:

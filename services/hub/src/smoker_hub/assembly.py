@@ -92,6 +92,8 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
     )
     if history is not None:
         history.wait_for(notifier.ended)
+    if lease is not None:
+        lease.before_release = notifier.wait_sent
     hub.follow(notifier.compare_soon)
     registry.register(HubMetrics(hub, notifies))
     registry.register(notifier)
@@ -127,7 +129,7 @@ def _exporter(hub: Hub, exports: otlp.Otlp, registry: CollectorRegistry, notifie
 
 
 def _lease(hub: Hub, settings: Settings, kubernetes: Api | None) -> Lease | None:
-    """Return the Lease whose holder notifies, if there are several replicas. A cut-off holder gives it up."""
+    """Return the Lease whose holder notifies, if the settings name one. A cut-off holder gives it up."""
     if kubernetes is None or not settings.lease_name:
         return None
     identity = socket.gethostname()

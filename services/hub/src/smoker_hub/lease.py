@@ -1,10 +1,12 @@
-"""Which replica of the hub notifies: the one that holds a Lease.
+"""Which hub notifies: the one that holds a Lease. Where there is one replica, a rollout has two hubs for some seconds.
 
-Each replica reads the Lease every `RENEW` seconds and the holder renews it. A replica takes the Lease over when the
-record has not changed for `LASTS` seconds of its own clock (smoker_kube.lease).
+Each hub reads the Lease every `RENEW` seconds and the holder renews it. A hub takes the Lease over when the record has
+not changed for `LASTS` seconds of its own clock (smoker_kube.lease). A holder that ends sends what waits, then gives
+the Lease back, so that the next hub takes it within `RENEW` seconds.
 
-A holder that cannot reach the API server keeps notifying: a notification that is sent twice has the same id twice, and
-one that nobody sends is lost.
+A notification that is sent twice has the same id twice, and one that nobody sends is lost. So a holder that cannot
+reach the API server keeps notifying, one that is cut off from the probers does so until another hub has the Lease, and
+a hub that cannot write a Lease that nobody holds notifies without it.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from smoker_kube.standing import FORBIDDEN, NOT_FOUND, sentence, standing_of
 
 RENEW = 2.0  # seconds between two reads, and between two renewals
 LASTS = 10.0  # seconds without a change after which another replica takes the Lease over
+SENDS = 2.0  # seconds for which a holder that ends waits at most until nothing waits to be sent
 
 _UNREADABLE = (HTTPError, OSError, ValueError)
 
@@ -43,11 +46,16 @@ class Lease(BaseWork):
         clock: Clock | None = None,
     ) -> None:
         self._api, self._path, self._name, self._identity = api, path(namespace), name, identity
-        self._fit, self._watched = fit, Watched(clock or Clock())
+        self._clock = clock or Clock()
+        self._fit, self._watched, self._began = fit, Watched(self._clock), self._clock.now()
         self._held = False
-        self._forbidden = False  # whether the account may not use Leases
+        self._free: bool | None = None  # whether nobody else held it when it was last read; None: it never was
+        self._forbidden = False  # whether the account may not use the Lease
         self._logged = ""
         self._greenlet: gevent.Greenlet[[], None] | None = None
+        self._end: gevent.Greenlet[[], None] | None = None
+        #: Called before the Lease is given back: waits until what waits is sent, for so many seconds at most.
+        self.before_release: Callable[[float], object] = lambda _seconds: None
 
     @property
     def held(self) -> bool:
@@ -58,14 +66,20 @@ class Lease(BaseWork):
         """Read the Lease once; renew it or take it over where that is due."""
         try:
             with gevent.Timeout(DEADLINE, TimeoutError(f"no answer within {DEADLINE:g} s")):
-                self._turn()
+                self._read_and_write()
         except Refused as refused:
-            if refused.status == CONFLICT:  # another replica wrote first: the next turn reads what
-                self._hold(held=False)
-            else:
+            if refused.status != CONFLICT:  # else the next turn reads what the others write
                 self._failed(refused)
         except _UNREADABLE as broken:
             self._failed(broken)
+
+    def _read_and_write(self) -> None:
+        try:
+            self._turn()
+        except Refused as refused:
+            if refused.status != CONFLICT:
+                raise
+            self._turn()  # another client wrote first: another replica, or Helm, which changes no more than a label
 
     def _turn(self) -> None:
         try:
@@ -74,18 +88,20 @@ class Lease(BaseWork):
             if refused.status != NOT_FOUND:
                 raise
             item = {}
-        self._forbidden = False
         holder = holder_of(item)
         self._watched.see(item)
+        self._free = holder == self._identity or self._watched.is_free(LASTS)
         if not self._fit():
             if holder == self._identity:
                 self._write(item, "")
-            self._hold(held=False)
-        elif holder == self._identity or self._watched.is_free(LASTS):
+                holder = ""
+            self._hold(held=self._held and not holder)
+        elif self._free:
             self._write(item, self._identity)
             self._hold(held=True)
         else:
             self._hold(held=False)
+        self._forbidden = False
         self._answered()
 
     def _write(self, item: Mapping[str, Any], holder: str) -> None:
@@ -109,7 +125,7 @@ class Lease(BaseWork):
 
     def _hold(self, *, held: bool) -> None:
         if held != self._held:
-            logger.info(f"{'this' if held else 'another'} replica now sends the notifications")
+            logger.info(f"{'this' if held else 'another'} hub now sends the notifications")
         self._held = held
 
     def _failed(self, broken: Exception) -> None:
@@ -117,8 +133,14 @@ class Lease(BaseWork):
         standing = standing_of(broken)
         self._forbidden = standing.status == FORBIDDEN
         if self._forbidden:
-            line = "this pod's account may not use Leases (its Role is missing or not bound); every replica notifies"
+            line = (
+                f"this pod's account may not use the Lease {self._name} (its Role is missing or not bound, or the "
+                "Lease is missing); each hub notifies, so two, as during a rollout, send everything twice"
+            )
         else:
+            unread = self._free is None and self._clock.now() - self._began >= LASTS
+            if self._fit() and (self._free or unread):  # nobody is known to hold it
+                self._hold(held=True)
             line = f"{sentence(standing.answering, standing.status, 'Leases')}; the same replica keeps notifying"
         if line != self._logged:
             logger.warning(line, cause=standing.cause)
@@ -142,10 +164,22 @@ class Lease(BaseWork):
             gevent.sleep(RENEW)
 
     def retire(self) -> None:
-        """Give the Lease back, so that another replica need not wait."""
+        """Give the Lease back as soon as what waits is sent, so that the next hub need not wait until it expires."""
         if self._greenlet is not None:
             self._greenlet.kill(block=False)
             self._greenlet = None
+        if self._end is None:
+            self._end = gevent.spawn(self._release)
+
+    def _release(self) -> None:
         if self._held:
+            self.before_release(SENDS)
             self._fit = lambda: False
             self.turn()
+        self._held = False
+
+    def drain(self, seconds: float) -> int:
+        """Wait until the Lease is given back, for at most `seconds`."""
+        if self._end is not None:
+            self._end.join(seconds)
+        return 0

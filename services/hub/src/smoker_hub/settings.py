@@ -51,7 +51,7 @@ class Settings(ServiceSettings):
         "WATCH_NODES", "false", one_of("true", "false"), "whether to read the cluster's Nodes; needs a ClusterRole"
     )
     lease_name: str = setting(
-        "LEASE_NAME", "", name, "the Lease whose holder sends the notifications; empty: every replica sends them"
+        "LEASE_NAME", "", name, "the Lease whose holder sends the notifications; empty: every hub sends them"
     )
     cluster_name: str = setting("CLUSTER_NAME", "", name, "the cluster's name, in every log line and finding")
     history_folder: str = setting("HISTORY_FOLDER", "", folder, "the folder of the history; unset: no history")

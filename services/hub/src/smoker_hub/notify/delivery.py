@@ -98,6 +98,10 @@ class Delivery:
     def start(self) -> None:
         self._greenlet = gevent.spawn(self._run)
 
+    def wait_idle(self) -> None:
+        """Wait until nothing waits."""
+        self._idle.wait()
+
     def drain(self, seconds: float) -> int:
         """Send what waits, within `seconds` and without pauses. Return how many messages were not sent."""
         self._ending.set()

@@ -80,7 +80,7 @@ class Notifier(BaseWork, Collector):
         self._receivers = [_Sent(each, self._began, known.get(each.name, {})) for each in deliveries]
         for receiver in self._receivers:
             receiver.delivery.settled = self._settled
-        self._notifies = False
+        self._notifies = self._retired = False
         self.ended = Event()  # set when nothing more is sent
         self._news = Event()
         self._greenlet: gevent.Greenlet[[], None] | None = None
@@ -173,13 +173,22 @@ class Notifier(BaseWork, Collector):
             logger.exception("comparing findings with the messages that were sent failed unexpectedly")
 
     def retire(self) -> None:
-        """Start nothing new."""
+        """Send what the last look may have changed, and start nothing new: this hub soon gives the Lease back."""
+        if self._retired:
+            return
+        self._retired = True
         if self._greenlet is not None:
             self._greenlet.kill(block=False)
+        self._compare()
+
+    def wait_sent(self, seconds: float) -> None:
+        """Wait until nothing waits to be sent, for at most `seconds`."""
+        waits = [gevent.spawn(receiver.delivery.wait_idle) for receiver in self._receivers]
+        gevent.joinall(waits, timeout=seconds)
+        gevent.killall(waits)
 
     def drain(self, seconds: float) -> int:
         """Send the waiting messages, for at most `seconds` each receiver. Return how many were not sent."""
-        self._compare()  # the last look may have brought a change
         drains = [gevent.spawn(receiver.delivery.drain, seconds) for receiver in self._receivers]
         try:
             gevent.joinall(drains, raise_error=True)
