@@ -11,7 +11,7 @@ import pytest
 
 from smoker_diagnosis.flows import Flows
 from smoker_diagnosis.path_mtu import PathMtu
-from smoker_diagnosis.state import FailingFlows, HalfAnswers, LastFailure, State, Traced, decode
+from smoker_diagnosis.state import Bandwidth, FailingFlows, HalfAnswers, LastFailure, Left, State, Traced, decode
 from smoker_diagnosis.state import KeptFlow as FailingKeptFlow
 from smoker_diagnosis.train import Train
 from smoker_prober.peers.direction import last_heard
@@ -21,7 +21,7 @@ from smoker_prober.store import Store
 from smoker_prober.store.identity import Identity
 from smoker_prober.store.mesh_state import MeshState
 from smoker_prober.store.record import REMEMBERED
-from smoker_prober.store.state import STATE
+from smoker_prober.store.state import STATE, Heard
 from smoker_prober.target import Path, Target, service_path
 from tests.conftest import Start
 from tests.prober.targets import peer_path
@@ -43,6 +43,12 @@ class Now:
 
 def sink(**more: Any) -> Store:
     return Store(Identity("node-1"), clock=more.pop("clock", Now()), waited=more.pop("waited", lambda: 0.0))
+
+
+def hearing(times: dict[str, float]) -> Heard:
+    """Return when the peers on two nodes were heard, by the instants of their addresses."""
+    addresses = [("10.0.0.2", "node-2", "pod", "ipv4"), ("10.0.0.3", "node-3", "pod", "ipv4")]
+    return lambda nodes: last_heard(times.get, [each for each in addresses if nodes is None or each[1] in nodes])
 
 
 def made(outcome: Outcome = Outcome.SUCCESS, probe: str = "tcp", began: float = 990.0, **more: Any) -> Result:
@@ -242,6 +248,60 @@ def test_the_tag_changes_with_the_state_alone() -> None:
     assert other.document()[0] != first[0]
 
 
+def test_what_the_mesh_knows_changes_the_tag() -> None:
+    """What changes beside the results is in the next document, with another tag; nothing else is made again."""
+    state, made_at = sink(), 0
+
+    def mesh_state() -> MeshState:
+        return MeshState(api="ok", peers=made_at, echoes={"tcp": ["node-1"]})
+
+    state.mesh_state = mesh_state
+    tags = [state.document()[0]]
+
+    def changed() -> State:
+        before = tags[-1]
+        found, body = state.document()
+        assert (found != before, state.document()) == (True, (found, body))
+        tags.append(found)
+        return decode(body)
+
+    state.zone = "zone-a"
+    assert changed().zone == "zone-a"
+    made_at = 3
+    assert changed().peers == 3
+    state.mesh_state = lambda: MeshState(api="unanswered", left=(Left("node-2", "pod", 1.0, True),))
+    assert (changed().api, len(state.document()[1]) > 0) == ("unanswered", True)
+    state.mesh_state = lambda: MeshState(echoes={"tcp": ["node-2"]})
+    assert changed().echoes == {"tcp": ["node-2"]}
+    state.dns_pods = {"node-1": "kube-system/coredns"}
+    assert changed().dns_pods == {"node-1": "kube-system/coredns"}
+    state.bandwidth = lambda: (Bandwidth("node-2", "pod", "ipv4", 1.0, 2e6, 2e6),)
+    assert [each.node for each in changed().bandwidth] == ["node-2"]
+    assert len(set(tags)) == len(tags)
+
+
+def test_when_a_peer_was_heard_changes_the_tag_where_its_path_fails() -> None:
+    """Each probe of a peer moves the instant. It says in which direction packets are lost: it counts where some are."""
+    times, state = {"10.0.0.2": 5.0, "10.0.0.3": 5.0}, sink()
+    state.heard = hearing(times)
+    state.keep(made())
+    tag, _ = state.document()
+    times.update({"10.0.0.2": 6.0, "10.0.0.3": 6.0})
+    assert state.document()[0] == tag
+    state.keep(made(Outcome.TIMEOUT))
+    tag, _ = state.document()
+    times["10.0.0.3"] = 7.0
+    assert state.document()[0] == tag
+    times["10.0.0.2"] = 8.0
+    again, body = state.document()
+    assert again != tag
+    assert {each.node: each.at for each in decode(body).heard} == {"node-2": 8.0, "node-3": 7.0}
+    state.keep(made())
+    tag, _ = state.document()
+    times["10.0.0.2"] = 9.0
+    assert state.document()[0] == tag
+
+
 def test_the_error_of_the_last_failure() -> None:
     """A path has why its last probe failed, in at most 200 characters, until a probe is answered."""
     state = sink()
@@ -281,10 +341,8 @@ def test_a_prober_without_cpu_says_so() -> None:
 
 def test_the_state_lists_the_peers_that_were_heard() -> None:
     """A peer whose address was heard is there with the instant; others are not."""
-    times = {"10.0.0.2": 5.0}
     state = sink()
-    addresses = [("10.0.0.2", "node-2", "pod", "ipv4"), ("10.0.0.3", "node-3", "pod", "ipv4")]
-    state.mesh_state = lambda: MeshState(heard=last_heard(times.get, addresses))
+    state.heard = hearing({"10.0.0.2": 5.0})
     assert [(each.node, each.at) for each in read(state).heard] == [("node-2", 5.0)]
 
 

@@ -5,14 +5,14 @@ EndpointSlices ─▶ Discovery, or the setting PEERS ─▶ NamedPeers ─▶ p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 
 from loguru import logger
 
 from smoker_common.clock import Clock
 from smoker_common.work import BaseWork
-from smoker_diagnosis.state import Api, Left
+from smoker_diagnosis.state import Api, Heard, Left
 from smoker_kube.api import Api as KubernetesApi
 from smoker_kube.standing import Answering
 from smoker_prober.config.plan import Plan
@@ -55,10 +55,10 @@ class Mesh(BaseWork):
         self._set_peers, self._store, self._never, self._arrivals = set_peers, store, never, arrivals
         self._left: dict[tuple[str, str], Left] = {}  # by node and network
         self._clock = clock or Clock()
-        self._probed = self._paths = 0
+        self._probed = self._paths = self._probers = 0
         self.near: tuple[Peer, ...] = ()  # peers on the own network, on other nodes, among those that are probed
         self._discovery = self._named(settings.process) if api is None else self._discovered(api)
-        store.mesh_state, store.mesh = self._mesh_state, self._view
+        store.mesh_state, store.heard, store.mesh = self._mesh_state, self._heard, self._view
 
     def _named(self, process: Process) -> Discovery | NamedPeers:
         ports = process.peer_tcp_port, process.peer_udp_port, process.peer_http_port, process.peer_stamp_port
@@ -114,6 +114,7 @@ class Mesh(BaseWork):
     def _apply(self, peers: frozenset[Peer]) -> None:
         """Choose among these peers, and probe them from now on."""
         plan = self._settings.plan
+        self._probers = len({(peer.node, peer.network) for peer in peers} - {(self._own.node, self._own.network)})
         self._never.update(port for peer in peers for port in (peer.ports.udp, peer.ports.stamp))
         # The zone stays as last known while the own pod is not ready.
         zone = next((peer.zone for peer in peers if peer.node == self._own.node), self._store.zone)
@@ -137,24 +138,26 @@ class Mesh(BaseWork):
             del self._left[back]
 
     def _mesh_state(self) -> MeshState:
-        """Return what this prober knows beside its results."""
-        peers = self._discovery.peers
-        # A node translates addresses between its two networks, so only datagrams of the own network name their sender.
-        heard = [
-            (address, peer.node, self._own.network, family(address))
-            for peer in peers
-            if peer.network == self._own.network and peer.node != self._own.node
-            for address in peer.addresses
-        ]
-        probers = {(peer.node, peer.network) for peer in peers} - {(self._own.node, self._own.network)}
+        """Return what this prober knows beside its results. Each request asks for it, so it costs little."""
         return MeshState(
             api=self._api_word(),
-            peers=len(probers),
-            heard=last_heard(self._arrivals.last, heard),
+            peers=self._probers,
             left=tuple(left for key, left in sorted(self._left.items()) if key in self._discovery.not_ready),
             echoes=self._discovery.echoes.now,
             moves=self._discovery.echoes.moves,
         )
+
+    def _heard(self, nodes: Collection[str] | None) -> tuple[Heard, ...]:
+        """Return when the peers on `nodes` were last heard; None: those on any node."""
+        # A node translates addresses between its two networks, so only datagrams of the own network name their sender.
+        heard = [
+            (address, peer.node, self._own.network, family(address))
+            for peer in self._discovery.peers
+            if peer.network == self._own.network and peer.node != self._own.node
+            if nodes is None or peer.node in nodes
+            for address in peer.addresses
+        ]
+        return last_heard(self._arrivals.last, heard)
 
     def _api_word(self) -> Api:
         if self._api is None:
@@ -167,11 +170,10 @@ class Mesh(BaseWork):
     def _view(self) -> MeshView:
         """Return the mesh as the snapshot shows it."""
         nodes = {peer.node for peer in self._discovery.peers if peer.node != self._own.node}
-        probers = {(peer.node, peer.network) for peer in self._discovery.peers} - {(self._own.node, self._own.network)}
         stale, standing = self._discovery.stale, self._discovery.standing
         return MeshView(
             known=len(nodes),
-            probers=len(probers),
+            probers=self._probers,
             probed=self._probed,
             paths=self._paths,
             stale_since=None if stale is None else round(self._clock.date(stale), 3),

@@ -13,7 +13,7 @@ from smoker_prober.result import Result
 from smoker_prober.snapshot import MeshView, Snapshot
 from smoker_prober.store.identity import Identity
 from smoker_prober.store.mesh_state import MeshState
-from smoker_prober.store.state import States
+from smoker_prober.store.state import Heard, States
 from smoker_prober.store.windows import Windows
 from smoker_prober.target import Path
 
@@ -22,8 +22,8 @@ class Store:
     """The sink behind the two documents of a prober: the state, for the hub, and the snapshot, for the report.
 
     The mesh sets `zone` once it knows the zone of this node. It also sets `mesh_state` and `mesh`, which return
-    what the mesh knows now. `bandwidth` returns the last transfers to peers, where they are measured. `waited` returns
-    the seconds for which this process waited for a CPU.
+    what the mesh knows now, and `heard`, which returns when it last heard its peers. `bandwidth` returns the last
+    transfers to peers, where they are measured. `waited` returns the seconds for which this process waited for a CPU.
     """
 
     def __init__(
@@ -32,6 +32,7 @@ class Store:
         self.identity = identity
         self.zone = ""
         self.mesh_state: Callable[[], MeshState] = MeshState
+        self.heard: Heard = lambda _: ()
         self.mesh: Callable[[], MeshView | None] = lambda: None
         self.dns_pods: Mapping[str, str] = {}  # by the target of a path of role "dns": namespace and name of its pod
         self.bandwidth: Callable[[], tuple[Bandwidth, ...]] = tuple
@@ -82,7 +83,7 @@ class Store:
 
     def document(self) -> tuple[str, bytes]:
         """Return the ETag and the state as JSON."""
-        return self._states.document(self.zone, self._beside)
+        return self._states.document(self.zone, self._beside(), self.heard)
 
     def _beside(self) -> MeshState:
         """Return what this prober knows beside its results."""

@@ -1,17 +1,20 @@
 """The state of this prober for the hub, as `smoker_diagnosis.state` defines it.
 
-It is updated as results come. A request for it encodes the state once after a change, and recomputes nothing.
+It is updated as results come. A request for it encodes the state once after a change. What the mesh knows is compared
+at each request. When peers were heard changes all the time, and only matters where paths fail: so the instants of those
+peers alone count as a change, and the others are as old as the document.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import msgspec
 
 from smoker_diagnosis.state import PEER, PathState, State, Traced, encode
+from smoker_diagnosis.state import Heard as HeardAt
 from smoker_prober.probes.trace import Details as Trace
 from smoker_prober.result import Outcome, Result
 from smoker_prober.store.identity import Identity
@@ -23,6 +26,7 @@ STATE = "/api/v1/state"
 STARVED = 0.25  # share of time that this process waited for a CPU
 LOOK = 5.0  # seconds between two looks at that
 TWICE = 2  # failures that are more than a restart
+Heard = Callable[[Collection[str] | None], tuple[HeardAt, ...]]  # of the peers on these nodes; None: of all
 SILENT = (Outcome.TIMEOUT, Outcome.UNREACHABLE)
 
 
@@ -36,6 +40,7 @@ class States:
         self._looked, self._waited_then, self._starved = clock(), waited(), False
         self._changes = 0
         self._document: tuple[int, bytes] = (-1, b"")
+        self._beside: tuple[str, MeshState, tuple[HeardAt, ...]] | None = None  # what the mesh knew at the last request
         self._process = os.urandom(4).hex()  # part of the ETag: two processes count their changes alike
 
     def set_identity(self, identity: Identity) -> None:
@@ -114,14 +119,19 @@ class States:
         first = min(state.since for state in failed)
         return all(state.at <= first for state in seen if state.last == Outcome.SUCCESS)
 
-    def document(self, zone: str, mesh_state: Callable[[], MeshState]) -> tuple[str, bytes]:
-        """Return the ETag and the state as JSON."""
+    def document(self, zone: str, mesh_state: MeshState, heard: Heard) -> tuple[str, bytes]:
+        """Return the ETag and the state as JSON. `heard` returns when peers were last heard."""
         self._look()
+        failing = {state.target for state in self._paths.values() if state.streak and state.role == PEER}
+        beside = zone, mesh_state, heard(failing) if failing else ()
+        if beside != self._beside:
+            self._beside = beside
+            self._changes += 1
         if self._document[0] != self._changes:
-            self._document = self._changes, encode(self.state(zone, mesh_state()))
+            self._document = self._changes, encode(self.state(zone, mesh_state, heard(None)))
         return f'"{self._process}-{self._changes}"', self._document[1]
 
-    def state(self, zone: str, mesh_state: MeshState) -> State:
+    def state(self, zone: str, mesh_state: MeshState, heard: Collection[HeardAt] = ()) -> State:
         """Return the state now."""
         identity = self._identity
         return State(
@@ -137,7 +147,7 @@ class States:
             api=mesh_state.api,
             peers=mesh_state.peers,
             paths=list(self._paths.values()),
-            heard=list(mesh_state.heard),
+            heard=list(heard),
             left=list(mesh_state.left),
             echoes=mesh_state.echoes,
             moves=dict(mesh_state.moves),
