@@ -131,6 +131,38 @@ def test_what_each_command_prints(stage: Stage) -> None:
     assert stage.calls[-1][:2] != ["get", "services"]
 
 
+def test_one_finding_open_and_closed(stage: Stage) -> None:
+    """`finding ID` prints that finding alone, and the moment of its end once it has closed."""
+    stage.become(*CUT_OFF)
+    (found,) = json.loads(stage.run("findings", "-o", "json").stdout)["open"]
+    said = stage.run("finding", found["id"])
+    assert (said.returncode, said.stderr) == (1, "")
+    assert said.stdout.startswith("FAULT node-2: ")
+    assert said.stdout.splitlines()[0].endswith(f"  id={found['id']}")
+    assert "\n  next: kubectl " in said.stdout
+    assert " closed " not in said.stdout
+    assert json.loads(stage.run("finding", found["id"], "-o", "json").stdout)["id"] == found["id"]
+    stage.become(looks=4)
+    over = stage.run("finding", found["id"])
+    assert (over.returncode, over.stderr) == (0, "")
+    assert re.search(r"^FAULT node-2: .*  since [\d :-]+Z  closed [\d :-]+Z  id=", over.stdout)
+
+
+def test_a_finding_that_does_not_exist(stage: Stage) -> None:
+    """An id that the hub does not know, none, or two are one sentence with exit code 2; the id is encoded."""
+    unknown = stage.run("finding", "1f2a/..")
+    assert (unknown.returncode, unknown.stdout, unknown.stderr.count("\n")) == (2, "", 1)
+    assert "there is nothing of that name" in unknown.stderr
+    assert stage.calls[-1][-1].endswith("/findings/%31%66%32%61%2f%2e%2e?format=text")
+    for arguments in (("finding",), ("finding", "1f2a", "77aa")):
+        said = stage.run(*arguments)
+        assert (said.returncode, said.stdout) == (2, "")
+        assert (
+            said.stderr == "kubectl smoker: finding needs one id: kubectl smoker findings shows those of all findings\n"
+        )
+    assert stage.run("finding", "1f2a", "-o", "junit").stderr == "kubectl smoker: finding has no form junit\n"
+
+
 def test_a_path_has_a_verdict_of_its_own(stage: Stage) -> None:
     """The exit code is 0 if every path from A to B works, 1 if one fails, 2 if there is none; names are encoded."""
     stage.become(*CUT_OFF)

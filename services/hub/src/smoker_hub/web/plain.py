@@ -135,8 +135,9 @@ def date(instant: float) -> str:
 
 def _lines(found: View) -> Iterator[str]:
     since = f"  since {date(found.opened)}" if found.opened is not None else ""
+    over = f"  closed {date(found.closed)}" if found.closed is not None else ""
     worse = f"  escalations={found.escalations}" if found.escalations else ""
-    yield f"{found.headline}{since}{worse}  id={found.id}"
+    yield f"{found.headline}{since}{over}{worse}  id={found.id}"
     yield from (f"  evidence: {each}" for each in found.evidence)
     yield from (f"  next: {each}" for each in found.next)
 
