@@ -121,4 +121,4 @@ def test_the_state_says_how_an_echo_moved(tmp_path: Path) -> None:
     assert state.echoes["tcp"] == ["node-2"]
     found = state.moves["tcp"]
     assert (found.before, found.since) == (["node-3"], found.at)
-    assert 0 < state.at - found.at < 60
+    assert 0 <= state.at - found.at < 60

@@ -11,7 +11,17 @@ import pytest
 
 from smoker_diagnosis.flows import Flows
 from smoker_diagnosis.path_mtu import PathMtu
-from smoker_diagnosis.state import Bandwidth, FailingFlows, HalfAnswers, LastFailure, Left, State, Traced, decode
+from smoker_diagnosis.state import (
+    Bandwidth,
+    EchoMove,
+    FailingFlows,
+    HalfAnswers,
+    LastFailure,
+    Left,
+    State,
+    Traced,
+    decode,
+)
 from smoker_diagnosis.state import KeptFlow as FailingKeptFlow
 from smoker_diagnosis.train import Train
 from smoker_prober.peers.direction import last_heard
@@ -271,8 +281,8 @@ def test_what_the_mesh_knows_changes_the_tag() -> None:
     assert changed().peers == 3
     state.mesh_state = lambda: MeshState(api="unanswered", left=(Left("node-2", "pod", 1.0, True),))
     assert (changed().api, len(state.document()[1]) > 0) == ("unanswered", True)
-    state.mesh_state = lambda: MeshState(echoes={"tcp": ["node-2"]})
-    assert changed().echoes == {"tcp": ["node-2"]}
+    state.mesh_state = lambda: MeshState(echoes={"tcp": ["node-2"]}, moves={"tcp": EchoMove(1.0, 1.0, ["node-1"])})
+    assert changed().moves["tcp"].before == ["node-1"]
     state.dns_pods = {"node-1": "kube-system/coredns"}
     assert changed().dns_pods == {"node-1": "kube-system/coredns"}
     state.bandwidth = lambda: (Bandwidth("node-2", "pod", "ipv4", 1.0, 2e6, 2e6),)
