@@ -102,9 +102,9 @@ def test_udp_blocked_while_paths_flake() -> None:
     mesh = Cluster(nodes(20), services=False).fail(lambda link: link.touches("node-2"), ["udp"])
     flaky = {Link("node-2", "node-3", "pod"), Link("node-2", "node-5", "host")}
     mesh.fail(lambda link: link in flaky, ["tcp"], rounds=1)
-    found = mesh.findings()
-    assert named(found) == [("fault", "node", ("node-2",), "network")]
-    assert found[0].probes == ("udp",)
+    (found,) = mesh.findings()
+    assert named([found]) == [("fault", "node", ("node-2",), "network")]
+    assert found.probes == ("udp",)
 
 
 def test_udp_of_a_pair() -> None:

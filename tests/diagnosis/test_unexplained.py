@@ -63,6 +63,19 @@ def test_the_id_stays_while_paths_come_and_go() -> None:
     assert [each.source for each in after.failing] == ["node-8", "node-1"]
 
 
+@pytest.mark.parametrize(("rounds", "listed"), [(1, []), (2, [("node-2", "node-3", "tcp")])])
+def test_only_failures_without_an_explanation_are_listed(rounds: int, listed: list[tuple[str, str, str]]) -> None:
+    """A path whose UDP fails because of its node is listed only if another protocol fails there twice in a row.
+
+    Then that protocol alone is listed.
+    """
+    mesh = Cluster(nodes(12), services=False).fail(lambda link: link.touches("node-2"), ["udp"])
+    mesh.fail(lambda link: link[:3] == ("node-2", "node-3", "pod"), ["tcp"], rounds=rounds)
+    blocked, *unknown = mesh.findings()
+    assert (blocked.scope.nodes, blocked.probes) == (("node-2",), ("udp",))
+    assert [(seen.source, seen.target, seen.probe) for each in unknown for seen in each.failing] == listed
+
+
 def test_services_beside_a_fault_are_not_listed() -> None:
     """Failing Service paths are not listed while a node is named, because their echo can run there."""
     mesh = Cluster(nodes(8)).fail(lambda link: link.touches("node-2")).fail_services(["node-5", "node-6"], ["udp"])

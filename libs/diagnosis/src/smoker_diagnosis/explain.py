@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from smoker_diagnosis.candidates import Candidate, Candidates
 from smoker_diagnosis.component import Component, Priors, Scope, scopes_of
@@ -47,6 +48,13 @@ class Blamed:
     layers: tuple[str, ...]  # layers that fit equally well; the component's own is the first
     one_of: tuple[Scope, ...]  # scopes that fit equally well, its own included; empty if there is no other
     rows: set[Row] = field(default_factory=set)  # the failures that it explains
+
+
+class Stray(NamedTuple):
+    """A path with failures that have no explanation."""
+
+    cell: Cell
+    bits: int  # probes with such a failure; others of the path may have one
 
 
 class Reach:
@@ -108,12 +116,16 @@ class Reach:
         rate = (len(paths) + self._background * WEIGHT_OF_PRIOR) / (self._mesh.known + WEIGHT_OF_PRIOR)
         return min(rate, MOST_BACKGROUND)
 
-    def unexplained(self, blamed: Sequence[Blamed]) -> list[Cell]:
-        """Return the paths with a failure that neither `blamed` nor loss explains, each once."""
+    def unexplained(self, blamed: Sequence[Blamed]) -> list[Stray]:
+        """Return the paths with failures that neither `blamed` nor loss explains, each once."""
         explained: set[Row] = set().union(*(each.rows for each in blamed))
-        # In their order, look by look.
-        stray = (row for row in self._bad if row not in explained and row[0] not in self._rates)
-        return list({id(self._bad[row]): self._bad[row] for row in stray}.values())
+        bits: dict[int, int] = {}  # by path, in their order, look by look
+        cells: dict[int, Cell] = {}
+        for (key, bit), cell in self._bad.items():
+            if (key, bit) not in explained and key not in self._rates:
+                bits[key] = bits.get(key, 0) | bit
+                cells[key] = cell
+        return [Stray(cells[key], each) for key, each in bits.items()]
 
     def _left(self, chosen: Iterable[Component]) -> set[Row]:
         explained: set[Row] = set()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from smoker_diagnosis.component import concerns
 from smoker_diagnosis.dead import dead_cells
 from smoker_diagnosis.evidence import Cell, Mesh
-from smoker_diagnosis.explain import Blamed
+from smoker_diagnosis.explain import Blamed, Stray
 from smoker_diagnosis.flow_loss import find_flow_loss
 from smoker_diagnosis.loss import find_loss
 from smoker_diagnosis.lossy import Lossy, rates_of
@@ -25,7 +25,7 @@ class Look:
     lossy: list[Lossy]
     services: list[Service]
     following: list[Cell]  # paths to the echo services that fail because of `blamed`
-    stray: list[Cell]  # paths without an explanation
+    stray: list[Stray]  # paths with failures that have no explanation
     named: set[str] = field(default_factory=set)  # nodes that are named so far
     targets: set[str] = field(default_factory=set)  # further targets that are named so far
 

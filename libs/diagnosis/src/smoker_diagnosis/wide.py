@@ -12,14 +12,14 @@ from zlib import crc32
 
 from smoker_diagnosis.component import NO, Component, cells_of, fails, narrow_scopes_of, scopes_of, wide_scopes_of
 from smoker_diagnosis.evidence import Cell, Mesh, Row
-from smoker_diagnosis.explain import Blamed, Reach
+from smoker_diagnosis.explain import Blamed, Reach, Stray
 
 MANY = 4000  # failing paths from which wide components are found by a sample
 SAMPLE = 2000  # failing paths of a sample, about
 SURE = 0.9  # confidence of a wide component
 
 
-def explained(mesh: Mesh, rates: Mapping[int, float] | None = None) -> tuple[list[Blamed], list[Cell]]:
+def explained(mesh: Mesh, rates: Mapping[int, float] | None = None) -> tuple[list[Blamed], list[Stray]]:
     """Return the best explanation of the failing probes, and the paths that it leaves.
 
     `rates`: of packets lost, by identity of a path.

@@ -29,7 +29,7 @@ def find(look: Look) -> Iterator[Finding]:
     if not cells:
         return
     mine = {id(cell) for cell in cells}
-    look.stray = [cell for cell in look.stray if id(cell) not in mine]
+    look.stray = [each for each in look.stray if id(each.cell) not in mine]
     planes = Counter(cell.plane for cell in cells)
     pairs = {_pair(cell) for cell in cells}
     yield finding_of(

@@ -9,7 +9,7 @@ import msgspec
 
 from smoker_diagnosis.behind_services import Explained
 from smoker_diagnosis.component import Scope
-from smoker_diagnosis.evidence import DNS, ECHO, IN_A_ROW, LARGE, Cell
+from smoker_diagnosis.evidence import DNS, ECHO, IN_A_ROW, Cell
 from smoker_diagnosis.finding import SHOWN_FAILING, Count, Finding, Seen, finding_of, identity, seen
 from smoker_diagnosis.look import Look
 from smoker_diagnosis.resolvers import LAYER_REPLICA
@@ -22,7 +22,8 @@ def find(look: Look) -> Iterator[Finding]:
 
     Its id is always the same, as the paths come and go.
     """
-    stray = [*seen(_often(look.stray, ECHO | LARGE), ECHO | LARGE), *_of_services(look), *_of_targets(look)]
+    between = (each for cell, bits in look.stray for each in seen(_often([cell], bits), bits))
+    stray = [*between, *_of_services(look), *_of_targets(look)]
     if not stray:
         return
     stray.sort(key=lambda each: each.since, reverse=True)
@@ -83,7 +84,7 @@ def _of_targets(look: Look) -> Iterator[Seen]:
 def _traces(look: Look, stray: Iterable[Seen]) -> Iterator[tuple[str, str, Traced | None]]:
     """Yield the traces of the paths in `stray`, with source and target."""
     listed = {(each.source, each.target, each.plane, each.family) for each in stray}
-    for cell in (*look.stray, *look.mesh.services):
+    for cell in (*(each.cell for each in look.stray), *look.mesh.services):
         if cell.traced is not None and (cell.source, cell.target, cell.plane, cell.family) in listed:
             yield cell.source, cell.target, cell.traced
     for source, path in look.mesh.others:
