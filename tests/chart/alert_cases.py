@@ -58,7 +58,7 @@ MACROS = {
     "prober": f'{OF_RELEASE},app_kubernetes_io_component="prober"',
     "hub": f'{OF_RELEASE},app_kubernetes_io_component="hub",node="b",pod="hub-1"',
     "hub2": f'{OF_RELEASE},app_kubernetes_io_component="hub",node="c",pod="hub-2"',
-    "cut_off": 'finding="1f2a",scope="b",layer="node",kind="fault",severity="critical"',
+    "cut_off": 'finding="1f2a",scope="b",layer="network",kind="fault",severity="critical"',
     "host": f'{OF_RELEASE},app_kubernetes_io_component="host"',
     **{f"{echo}_echo": f'{OF_RELEASE},app_kubernetes_io_component="{echo}-echo"' for echo in ("tcp", "udp", "http")},
     **{node: f'node="{node}",pod="prober-{node}"' for node in "abcdefghijkl"},

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
 from smoker_diagnosis import component
+from smoker_diagnosis.finding import Kind
 from smoker_diagnosis.text.place import scope_name
 from tests.promtool import promtool
 
@@ -61,6 +62,17 @@ def test_every_alert_has_its_cases(alert: str) -> None:
     fired = [a for cases in mine for c in cases for a in c.expected if a["alert"] == alert]
     assert any("description" in one for one in fired)
     assert any(not case.expected for cases in mine for case in cases)
+
+
+def test_the_words_of_every_fault(helm: Helm) -> None:
+    """SmokerFault has words for each kind of the diagnosis that it fires for, and for each layer of paths."""
+    (rule,) = [each for each in alerts(rendered(helm, {})) if each["alert"] == "SmokerFault"]
+    summary = rule["annotations"]["summary"]
+    kinds, layers = (re.findall(rf'if eq \$labels\.{label} "(\w+)"', summary) for label in ("kind", "layer"))
+    never = {"moved", "unsteady", "certificate"}  # of severity info, and a certificate has an alert of its own
+    assert sorted(kinds) == sorted({*get_args(Kind)} - never)
+    names = ("OVERLAY", "NETWORK", "PODS", "INTO_PODS", "OUT_OF_PODS", "HOSTS")
+    assert sorted(layers) == sorted(getattr(component, each) for each in names)
 
 
 def test_the_nodes_of_every_place(helm: Helm) -> None:

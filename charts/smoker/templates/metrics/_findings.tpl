@@ -19,10 +19,12 @@ The window bridges a restart of the hub, after which a finding opens again once 
     {{- include "smoker.alertLabels" (dict "root" . "rule" $rules.fault) | nindent 4 }}
   annotations:
     summary: >-
-      {{`{{ $labels.scope }}: {{ $labels.kind }}{{ with $labels.layer }} of layer {{ . }}{{ end }}, finding {{ $labels.finding }}`}}
+      {{ include "smoker.faultWords" . }}
     description: >-
-      {{`The hub has found a fault at {{ $labels.scope }}{{ with $labels.layer }} (layer {{ . }}){{ end }}. For the evidence and the next command run
-      kubectl smoker findings, or look for finding {{ $labels.finding }} on the hub's page or in its log.`}}
+      This is finding {{`{{ $labels.finding }}`}} of the hub. For its evidence and the next command run
+      kubectl smoker finding {{`{{ $labels.finding }}`}} --namespace {{ .Release.Namespace }} --release {{ .Release.Name }},
+      or {{ with include "smoker.hubUrl" . }}open {{ . | trimSuffix "/" }}/?view=finding&id={{`{{ $labels.finding }}`}}
+      {{- else }}look for it on the hub's page or in its log{{ end }}.
     {{- with include "smoker.runbook" (dict "root" . "alert" "SmokerFault") }}
     {{- . | nindent 4 }}
     {{- end }}
