@@ -43,8 +43,8 @@ AT_ITS_END = log=$$(mktemp); $(1) >$$log 2>&1; status=$$?; cat $$log; rm $$log; 
 TESTS = -m pytest -m 'not cluster and not engine and not collector'
 OF_PROBER = tests/prober tests/diagnosis
 OF_CHART = tests/chart tests/dashboards
-SIMULATED = tests/bench tests/hub/test_first_names.py tests/hub/test_flow_faults.py tests/diagnosis/test_loss.py \
-  tests/diagnosis/test_properties.py tests/diagnosis/test_renewal.py tests/diagnosis/test_wide.py
+SIMULATED = tests/bench tests/hub/test_first_names.py tests/hub/test_flow_faults.py tests/diagnosis/test_bounded.py \
+  tests/diagnosis/test_loss.py tests/diagnosis/test_properties.py tests/diagnosis/test_renewal.py tests/diagnosis/test_wide.py
 OF_PAGE = tests/hub_page
 
 test-services: setup  # all tests except those of the other lanes and of the page; three lanes at a time fill two CPUs
