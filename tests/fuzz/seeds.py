@@ -92,6 +92,7 @@ def _http2(status: str, body: bytes, trailers: list[tuple[str, str]] | None = No
 _RESET = (SettingsFrame(0), RstStreamFrame(1, 2), PingFrame(0, bytes(8)), GoAwayFrame(0, 1, 2, b"why"))
 HTTP2 = (
     WHOLE + _http2("200", b"ok"),
+    WHOLE + _http2("m4.", b""),
     b"\5" + _http2("404", b""),
     WHOLE + b"".join(frame.serialize() for frame in _RESET),
 )

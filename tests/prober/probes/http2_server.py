@@ -17,7 +17,7 @@ Headers = dict[str, str]
 Answer = Callable[[H2Connection, int, Headers], None]
 
 
-def page(status: int = 200, body: bytes = b"OK", **headers: str) -> Answer:
+def page(status: int | str = 200, body: bytes = b"OK", **headers: str) -> Answer:
     """Answer with this status and body."""
 
     def answer(connection: H2Connection, stream: int, _headers: Headers) -> None:

@@ -154,6 +154,18 @@ def test_no_grpc() -> None:
     assert (silent.outcome, silent.error) == (Outcome.BAD_REPLY, "transfer: the server answers no status")
 
 
+@pytest.mark.parametrize("code", ["17", "0019999", "-1", "9" * 5_000])
+def test_a_code_that_grpc_does_not_have(code: str) -> None:
+    """It is a bad reply as if there were none, however long it is."""
+
+    def refused(connection: H2Connection, stream: int, _got: Headers) -> None:
+        connection.send_headers(stream, [(":status", "200"), ("grpc-status", code)], end_stream=True)
+
+    with listening(serving(refused)) as port:
+        found = ask(port)
+    assert (found.outcome, found.error) == (Outcome.BAD_REPLY, "transfer: the server answers no status")
+
+
 @given(st.one_of(st.binary(max_size=40), st.binary(max_size=40).map(lambda b: b"\x00" + len(b).to_bytes(4, "big") + b)))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     """Bytes at random, with a right prefix or not, end in a number or in `BadReply`."""

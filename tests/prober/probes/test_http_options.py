@@ -155,6 +155,14 @@ def test_http2_without_tls(listen: Listen) -> None:
     ]
 
 
+@pytest.mark.parametrize("status", ["m4.", "0200", "99", "2e2", "x" * 1_000])
+def test_a_status_that_is_no_number_is_a_bad_reply(listen: Listen, status: str) -> None:
+    """The library h2 takes any text: it is the server's mistake, and the prober's line shows its beginning."""
+    result = ask(listen(serving(page(status))), Options("/", version="2"))
+    shown = f"wait: the status is not of three digits: {status[:32]!r}"
+    assert (result.outcome, result.error) == (Outcome.BAD_REPLY, shown)
+
+
 @pytest.mark.parametrize(
     ("version", "served", "spoken"), [("2", "h2", "2"), ("any", "h2", "2"), ("any", "http/1.1", None)]
 )

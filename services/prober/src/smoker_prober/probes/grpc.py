@@ -6,6 +6,7 @@ one field each, so they are read and written here.
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass, replace
 from typing import Any
@@ -94,7 +95,7 @@ def run(attempt: Attempt) -> None:
         raise BadReply(f"status {reply.status} for {CHECK}")
     code = (reply.trailers or reply.headers).get("grpc-status", reply.headers.get("grpc-status", ""))
     if code != "0":
-        name = CODES[int(code)] if code.isascii() and code.isdigit() and int(code[:3]) < len(CODES) else "no status"
+        name = CODES[int(code)] if re.fullmatch("[0-9]{1,2}", code) and int(code) < len(CODES) else "no status"
         attempt.details = replace(attempt.details, health=name)
         meaning = f": {MEANINGS[name]}" if name in MEANINGS else ""
         raise BadReply(f"the server answers {name}{meaning}")

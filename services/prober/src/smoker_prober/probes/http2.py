@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 from dataclasses import dataclass, field
 
@@ -96,7 +97,7 @@ class Exchange:
         reply = self._reply
         if isinstance(event, ResponseReceived):
             reply.headers = _texts(event.headers)
-            reply.status = int(reply.headers.get(":status", "0"))
+            reply.status = _status(reply.headers.get(":status", ""))
         elif isinstance(event, DataReceived):
             reply.body += event.data
             self._connection.acknowledge_received_data(event.flow_controlled_length, STREAM)
@@ -111,6 +112,13 @@ class Exchange:
 
     def _flush(self) -> None:
         send(self._sock, self._connection.data_to_send(), self._attempt.deadline)
+
+
+def _status(code: str) -> int:
+    """Return the status (RFC 9110 section 15: three digits). Raises `BadReply`: h2 takes any text."""
+    if not re.fullmatch("[1-9][0-9]{2}", code):
+        raise BadReply(f"the status is not of three digits: {code[:32]!r}")
+    return int(code)
 
 
 def _texts(headers: list[tuple[bytes, bytes]] | None) -> dict[str, str]:
