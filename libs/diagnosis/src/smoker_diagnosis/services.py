@@ -46,7 +46,7 @@ class Service:
     plane: str = "service"  # of these paths
     pod: str = ""
     well: int = 0  # comparable paths that work
-    awaits: bool = False  # whether DNS pods that were not asked since it began may change the name
+    awaits: bool = False  # whether DNS pods, or other nodes, that were not asked since it began may change the name
 
     @property
     def whole(self) -> bool:
@@ -112,19 +112,30 @@ def _on_nodes(mesh: Mesh, follows: Follows, usual: UsualRate, failing: Collectio
         if not bits or cell.known & ECHO & ~bits or any(follows.source(cell, bit) for bit in cell.failing(ECHO)):
             continue
         share = max(usual.share(cell, bit) for bit in cell.failing(ECHO))
-        rounds = min(cell.failed[bit].streak for bit in cell.failing(ECHO))
-        if (
-            rounds < CERTAIN
-            or not _unlikely(share, rounds, len(mesh.services))
-            or _met(shares, len(mesh.services), follows, cell)
-        ):
+        streaks = [cell.failed[bit].streak for bit in cell.failing(ECHO)]
+        # What makes one probe fail twice can be over soon: failures of the others, at other moments, count as well.
+        surely = max(streaks) >= CERTAIN and _unlikely(share, sum(streaks), len(mesh.services), FOLLOWS)
+        likely = min(streaks) >= CERTAIN and _unlikely(share, min(streaks), len(mesh.services))
+        if not (surely or likely) or _met(shares, len(mesh.services), follows, cell):
             continue
         of = sources[cell.source]
         alone = cell.source in mesh.without_api
         note = "the API server, another Service, does not answer there either" if alone else ""
-        sure = 0.97 if _unlikely(share, rounds, len(mesh.services), FOLLOWS) else 0.95
-        found.append(Service(Scope(NODE, (cell.source,)), LAYER_SERVICE, bits, [cell], of, sure, note=note))
+        service = Service(
+            Scope(NODE, (cell.source,)), LAYER_SERVICE, bits, [cell], of, 0.97 if surely else 0.95, note=note
+        )
+        service.awaits = surely and not _answered_elsewhere(mesh, cell)
+        found.append(service)
     return list({each.scope: each for each in found}.values())
+
+
+def _answered_elsewhere(mesh: Mesh, cell: Cell) -> bool:
+    """Return whether each probe that fails on `cell` has worked from another node since: the Services are there."""
+    others = [each for each in mesh.services if each.source != cell.source]
+    return all(
+        any(each.known & ~each.bad & bit and each.age(bit) < cell.failing_for(bit) for each in others)
+        for bit in cell.failing(ECHO)
+    )
 
 
 def _met(shares: Mapping[int, float], many: int, follows: Follows, cell: Cell) -> bool:
