@@ -135,6 +135,7 @@ ROWS: tuple[Row, ...] = (
         "one of two DNS answers at a node",
         faults.one_of_two_answers,
         (right("node", "victim", kinds=("dns",), layers="dns_race"),),
+        patience=3,  # a look-up a round, of which half lose a query
     ),
     Row(
         "stale connection tracking on a node",
