@@ -7,9 +7,10 @@ import pytest
 
 from smoker_diagnosis.finding import Count, Finding
 from smoker_diagnosis.moved import HOLDS
+from smoker_diagnosis.newcomers import NEW
 from smoker_diagnosis.state import PathState, State
 from smoker_hub.collect import Collected
-from smoker_hub.diagnose import NEW, Diagnosis
+from smoker_hub.diagnose import Diagnosis
 from smoker_hub.incidents import Change
 from smoker_hub.nodes import Node
 from tests.conftest import eventually

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from smoker_diagnosis.sightings import A_ROUND
 from smoker_hub.history.recall import AWAY, recall
 from smoker_hub.history.sent import SentRecord
 from smoker_hub.history.store import NAME
-from smoker_hub.incident import A_ROUND
 from smoker_hub.incidents import Change
 from smoker_hub.notify.delivery import Delivery, Message
 from smoker_hub.notify.notifier import Notifier

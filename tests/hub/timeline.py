@@ -20,10 +20,11 @@ from smoker_common.clock import Clock
 from smoker_diagnosis.evidence import BITS
 from smoker_diagnosis.finding import Finding
 from smoker_diagnosis.flows import judge
+from smoker_diagnosis.sightings import Failing, failures
 from smoker_diagnosis.state import PEER, RESOLVER, SERVICE, FailingFlows, Heard, PathState, Role, State
 from smoker_hub.collect import Collected
 from smoker_hub.diagnose import Diagnosis
-from smoker_hub.hub import USUAL, Failing, failures
+from smoker_hub.hub import USUAL
 from smoker_hub.incidents import Change, Incidents
 
 INTERVAL, TIMEOUT = 30.0, 5.0

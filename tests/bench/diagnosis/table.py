@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from smoker_diagnosis.finding import SURE
-from smoker_hub.incident import CERTAIN
+from smoker_diagnosis.sightings import CERTAIN
 from tests.goals import Goal, goals_table
 
 from .faults import KINDS

@@ -11,18 +11,16 @@ from collections.abc import Mapping
 import msgspec
 
 from smoker_common.clock import Clock
-from smoker_diagnosis.component import INTO, NODE, ONE_WAY, OUT_OF, PAIR, Scope
+from smoker_diagnosis.component import INTO, NODE, OUT_OF
 from smoker_diagnosis.diagnose import diagnose
 from smoker_diagnosis.finding import Finding, identity
 from smoker_diagnosis.gather import Evidence
+from smoker_diagnosis.newcomers import Newcomers, is_starting, nodes_of, touches
 from smoker_hub import words
 from smoker_hub.collect import Collected
 from smoker_hub.nodes import Inventory, Node
 
-NEW = 60.0  # seconds for which a new node has no findings, and an echo that has not answered yet may start
-OF_NODES = {NODE, INTO, OUT_OF, PAIR, ONE_WAY}  # kinds of scopes whose `nodes` are nodes
 OF_A_NODE = {NODE, INTO, OUT_OF}
-OLD = float("-inf")
 
 
 class Diagnosis:
@@ -31,11 +29,12 @@ class Diagnosis:
     def __init__(self, nodes: Inventory | None = None, clock: Clock | None = None) -> None:
         self._nodes, self._clock = nodes, clock or Clock()
         self._evidence = Evidence()
-        self._came: dict[str, float] = {}  # by node with a prober: when it appeared
+        self._newcomers = Newcomers()
 
     def look(self, collected: Collected) -> list[Finding]:
         """Return the findings of now, the most severe first."""
-        self._note_appeared(collected, self._clock.now())
+        here = {state.node for state in collected.states} | {node for node, _ in collected.silent} | collected.nodes
+        self._newcomers.note(here, self._clock.now())
         silent = {key: age for key, age in collected.silent.items() if key not in collected.restarting}
         found = diagnose(
             collected.states,
@@ -51,26 +50,14 @@ class Diagnosis:
 
     def gone(self, finding: Finding) -> bool:
         """Return whether the finding is about a node that was deleted."""
-        return any(self._deleted(node) for node in _nodes(finding.scope))
-
-    def _note_appeared(self, collected: Collected, now: float) -> None:
-        """Note when each node appeared. Nodes of the first look are not new."""
-        here = {state.node for state in collected.states} | {node for node, _ in collected.silent} | collected.nodes
-        since = now if self._came else OLD
-        self._came = {node: self._came.get(node, since) for node in here}
+        return any(self._deleted(node) for node in nodes_of(finding.scope))
 
     def _explained(self, finding: Finding) -> bool:
         """Return whether the cluster explains the finding: a deleted or new node, or an echo that starts."""
-        if finding.kind == "service" and finding.from_start and finding.since < NEW:
-            return True
-        if finding.kind == "unknown":
-            ends = [{seen.source, seen.target} for seen in finding.failing]
-            return bool(ends) and all(any(map(self._passing, each)) for each in ends)
-        places = finding.one_of or (finding.scope,)
-        return all(any(map(self._passing, _nodes(scope))) for scope in places)
+        return is_starting(finding) or touches(finding, self._passing)
 
     def _passing(self, node: str) -> bool:
-        return self._deleted(node) or self._clock.now() - self._came.get(node, OLD) < NEW
+        return self._deleted(node) or self._newcomers.is_new(node, self._clock.now())
 
     def _deleted(self, node: str) -> bool:
         return self._nodes is not None and self._nodes.known and self._nodes.get(node) is None
@@ -103,10 +90,6 @@ class Diagnosis:
         if known is None or known.ready or finding.kind == "silent":
             return finding
         return msgspec.structs.replace(finding, notes=(*finding.notes, words.not_ready(node, known)))
-
-
-def _nodes(scope: Scope) -> tuple[str, ...]:
-    return scope.nodes if scope.kind in OF_NODES else ()
 
 
 def _is_down(node: Node | None) -> bool:

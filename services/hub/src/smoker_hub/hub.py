@@ -17,12 +17,12 @@ from loguru import logger
 
 from smoker_common.clock import Clock
 from smoker_common.work import BaseWork
-from smoker_diagnosis.state import State
+from smoker_diagnosis.sightings import A_ROUND, Failing, failures
 from smoker_hub import words
 from smoker_hub.changes import Changes, PathsChange
 from smoker_hub.collect import Collected, Collector
 from smoker_hub.diagnose import Diagnosis
-from smoker_hub.incident import A_ROUND, Incident
+from smoker_hub.incident import Incident
 from smoker_hub.incidents import Change, Incidents
 
 BLIND = 3  # blind regular looks in a row before a log line: a pod that has just started may have no network yet
@@ -35,7 +35,6 @@ AWAITED = 8.0  # seconds for which new failures cause early looks
 
 Tell = Callable[[Change], None]
 Follow = Callable[[Sequence[PathsChange]], None]
-Failing = tuple[str, str, str, str, str, str]
 
 
 class Known(Protocol):
@@ -202,11 +201,3 @@ def paths_of(collected: Collected) -> int:
 def all_probed(collected: Collected) -> bool:
     """Return whether there are paths, and each of them has a result."""
     return paths_of(collected) > 0 and all(path.last for state in collected.states for path in state.paths)
-
-
-def failures(states: Iterable[State]) -> Iterable[tuple[Failing, float]]:
-    """Yield the failing paths (node, network, target, plane, family, probe), and when the last probe of each began."""
-    for state in states:
-        for path in state.paths:
-            if path.streak:
-                yield (state.node, state.network, path.target, path.plane, path.family, path.probe), path.at

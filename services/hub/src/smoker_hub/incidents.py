@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import msgspec
 
 from smoker_diagnosis.finding import Finding
-from smoker_hub.incident import A_ROUND, Incident, Word, late_kinds
-from smoker_hub.remains import is_part_of, leaves_paths, left_for, may_follow, remains_of
+from smoker_diagnosis.sightings import A_ROUND, may_follow
+from smoker_hub.incident import Incident, Word, late_kinds
+from smoker_hub.remains import is_part_of, leaves_paths, left_for, remains_of
 
 MOST_CLOSED = 200  # closed incidents that are kept
 

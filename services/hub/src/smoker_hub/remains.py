@@ -7,16 +7,12 @@ some rounds: for so long a loss of a whole node leaves what looks like a loss on
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
-from smoker_diagnosis.component import INTO, NODE, OUT_OF
 from smoker_diagnosis.finding import Finding, Seen, is_sure
+from smoker_diagnosis.sightings import COUNTED, OF_PATHS, OF_SERVICES
 
-OF_SERVICES = ("service", "dns")
-LEAVES = ("fault", "mtu", *OF_SERVICES)  # kinds that leave something: their evidence is failing paths of one place
-LEFT = (*LEAVES, "unknown")
-COUNTED = 3  # rounds that the counts of a state cover
-HEAVY = 0.1  # share of the packets that a node loses from which its probes fail at times
+LEFT = (*OF_PATHS, "unknown")
 
 
 def remains_of(before: Finding, ago: float, now: Finding) -> bool:
@@ -64,27 +60,9 @@ def left_for(before: Finding, now: Finding) -> int:
     return COUNTED if before.kind == now.kind == "loss" else 1
 
 
-def may_follow(finding: Finding, found: Iterable[Finding]) -> bool:
-    """Return whether `finding` may be chance at a node that loses packets for sure, by one of the others in `found`.
-
-    There, probes fail at random: for a while a pair of the node, or look-ups of several nodes, seem to fail always.
-    """
-    if finding.kind not in LEAVES:
-        return False
-    nodes = set(finding.scope.nodes)
-    return any(
-        each.kind == "loss"
-        and each.share >= HEAVY
-        and each.scope.kind in (NODE, INTO, OUT_OF)
-        and is_sure(each)
-        and (nodes.intersection(each.scope.nodes) if nodes else finding.kind in OF_SERVICES)
-        for each in found
-    )
-
-
 def leaves_paths(finding: Finding) -> bool:
     """Return whether the finding explains failing paths for sure, so that some may be left when it heals."""
-    return finding.kind in LEAVES and is_sure(finding)
+    return finding.kind in OF_PATHS and is_sure(finding)
 
 
 def _is_within(small: Finding, whole: Finding) -> bool:

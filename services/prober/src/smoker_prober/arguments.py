@@ -66,7 +66,8 @@ def parser() -> argparse.ArgumentParser:
         type=_argument(seconds(0, 3600)),
         const=USUAL,
         metavar="S",
-        help="with --mesh or --hub: ask again until all is good, for S seconds at most (without S: for some rounds)",
+        help="with --mesh or --hub: ask again until all is good or a fault is certain, for S seconds at most "
+        "(without S: for some rounds)",
     )
     once.add_argument(
         "--tolerate",

@@ -19,6 +19,7 @@ from smoker_diagnosis.state import LARGEST, State, StateError, decode
 from smoker_diagnosis.whole import missing_of
 from smoker_outcome.failure import in_a_sentence
 from smoker_prober.gather.judge import Gathered
+from smoker_prober.gather.lasting import Lasting
 from smoker_prober.store.state import STATE
 
 TIMEOUT = 2.0  # seconds for one prober
@@ -37,14 +38,16 @@ def gather(
 ) -> Gathered:
     """Return the states of all probers behind these Services (host, port).
 
-    With `patience` ask again until all is good, for that many seconds at most. `progress` gets each look but the last.
+    With `patience` ask again until all is good, for that many seconds at most. A fault ends it sooner, if later looks
+    still see it, by the rule by which the hub opens one. `progress` gets each look but the last.
     `tolerated` are kinds of findings that are shown and do not count.
     """
-    until, pause = time.monotonic() + patience, Event()
+    until, pause, lasting = time.monotonic() + patience, Event(), Lasting()
     known: dict[tuple[str, int], set[str]] = {service: set() for service in services}
     while True:
         found = _Look(known, tolerated).gathered()
-        if found.ok or time.monotonic() >= until:
+        now = time.monotonic()
+        if found.ok or now >= until or lasting.look(found, now):
             return found
         progress(found)
         pause.wait(PAUSE)

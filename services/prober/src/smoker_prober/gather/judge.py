@@ -34,6 +34,11 @@ class Gathered:
         """Those that make the mesh bad, if they are not tolerated."""
         return [each for each in self.findings if counts(each)]
 
+    @property
+    def intolerable(self) -> list[Finding]:
+        """Those of them that are not tolerated."""
+        return [each for each in self.counted if each.kind not in self.tolerated]
+
     @cached_property
     def paths(self) -> list[tuple[State, PathState]]:
         """Each path to a peer or to the echo services, with the state that has it."""
@@ -58,6 +63,5 @@ class Gathered:
     @property
     def ok(self) -> bool:
         """Whether nothing is missing, no finding counts, and each failing path is explained by a tolerated one."""
-        counted = [each for each in self.counted if each.kind not in self.tolerated]
         failing = len(self.failing) - (self.by_loss if "loss" in self.tolerated else 0)
-        return not (self.missing or failing or self.waiting or counted)
+        return not (self.missing or failing or self.waiting or self.intolerable)

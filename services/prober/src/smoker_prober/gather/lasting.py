@@ -1,0 +1,58 @@
+"""When looks at all probers have shown a fault that lasts, by the rule of the hub: then `once --mesh --wait` ends."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from smoker_diagnosis.finding import Finding
+from smoker_diagnosis.newcomers import Newcomers, is_starting, touches
+from smoker_diagnosis.sightings import A_ROUND, Failing, Sightings, failures, may_follow
+from smoker_prober.gather.judge import Gathered
+
+REGULAR = 4.5  # seconds after which a look counts even if no probe has failed meanwhile: about those of the hub
+
+
+class Lasting:
+    """The faults of the looks so far. Instants are seconds of the caller's steady clock."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, Sightings] = {}  # by id of a finding
+        self._newcomers = Newcomers()
+        self._failing: dict[Failing, float] = {}  # paths that failed in the last look, and when their last probe began
+        self._regular = float("-inf")  # the last look that was not early
+
+    def look(self, found: Gathered, now: float) -> bool:
+        """Take in a look. Return whether a fault that counts is certain by now.
+
+        A fault of the first look may be over: its paths may not have been probed since. So it needs another one.
+        """
+        early, news = self._is_early(now), self._has_news(found)
+        a_round = max((state.interval + state.timeout for state in found.states), default=A_ROUND)
+        faults = self._faults(found, now)
+        for gone in self._seen.keys() - {each.id for each in faults}:
+            self._seen[gone].miss()
+        certain = False
+        for each in faults:
+            seen = self._seen.setdefault(each.id, Sightings())
+            follows = may_follow(each, found.findings)
+            certain |= seen.see(each, now, a_round, repeated=early and not news, follows=follows)
+        return certain
+
+    def _is_early(self, now: float) -> bool:
+        early = now - self._regular < REGULAR
+        self._regular = self._regular if early else now
+        return early
+
+    def _has_news(self, found: Gathered) -> bool:
+        """Return whether a probe has failed since the look before."""
+        before, self._failing = self._failing, dict(failures(found.states))
+        return any(before.get(path) != at for path, at in self._failing.items())
+
+    def _faults(self, found: Gathered, now: float) -> Collection[Finding]:
+        """Return the findings that count, without what has just started."""
+        self._newcomers.note({state.node for state in found.states}, now)
+        return [
+            each
+            for each in found.intolerable
+            if not is_starting(each) and not touches(each, lambda node: self._newcomers.is_new(node, now))
+        ]
