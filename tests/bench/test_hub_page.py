@@ -47,3 +47,15 @@ def test_some_rows_do_not_replace_the_table(capsys: pytest.CaptureFixture[str]) 
     with pytest.raises(SystemExit, match="2"):
         main(["--probers", "10", "--write"])
     assert "--write needs all rows" in capsys.readouterr().err
+
+
+def test_the_readme_has_the_same_figures() -> None:
+    """What README.md says of 100, 1,000 and 5,000 nodes is in the table of docs/costs.md; only that has `--write`."""
+    rows = [row.strip("| ").split(" | ") for row in inside(COSTS, BEGIN, END).strip().splitlines()[2:]]
+    of = {row[0]: row[1:] for row in rows}
+    readme = (HUB.parents[1] / "README.md").read_text().partition("## What it costs")[2]
+    lines = ("hub: CPU (thousandths of a core)", "hub: memory", "probers: memory", "probers: series in Prometheus")
+    for column, name in enumerate(lines):
+        (line,) = (each for each in readme.splitlines() if each.startswith(f"| {name} |"))
+        cells = [cell.strip() for cell in line.strip("|").split("|")][2:]
+        assert cells == [of[nodes][column] for nodes in ("100", "1,000", "5,000")], name
