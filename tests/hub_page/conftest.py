@@ -177,11 +177,26 @@ def healthy(small: SimulatedHub) -> Iterator[SimulatedHub]:
     eventually("all is well again", lambda: _is_healthy(small))
 
 
+@pytest.fixture(scope="module")
+def broken(small: SimulatedHub) -> Iterator[SimulatedHub]:
+    """The hub over five nodes, one of which is cut off during a module's tests."""
+    small.command("break node-2")
+    eventually("the fault is open", lambda: b'"state":"faults"' in summary(small))
+    yield small
+    small.command("heal")
+    eventually("all is well again", lambda: _is_healthy(small))
+
+
 def _is_healthy(show: SimulatedHub) -> bool:
     return b'"state":"healthy"' in summary(show)
 
 
 def summary(show: SimulatedHub) -> bytes:
     """Return the hub's sentence as JSON."""
-    with urllib.request.urlopen(f"{show.address}api/v1/summary", timeout=5) as answer:
+    return get(f"{show.address}api/v1/summary")
+
+
+def get(address: str) -> bytes:
+    """Return what is at an address."""
+    with urllib.request.urlopen(address, timeout=5) as answer:
         return bytes(answer.read())

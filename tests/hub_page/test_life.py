@@ -6,8 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from tests.hub_page.axe import findings_of_axe
 from tests.hub_page.conftest import SimulatedHub, Tab, opened, showing
 
 SENTENCE = "h1.sentence"
@@ -89,6 +88,10 @@ def test_the_page_reports_an_unreachable_hub(tab: Tab, tmp_path: Path) -> None:
         tab.page.wait_for_selector(".banner.bad:has-text('has not answered for')")
         tab.page.wait_for_selector(".mode.lost")
         assert "out of date" in tab.page.inner_text(".banner")
+        tab.page.wait_for_selector("#announcer:text('The connection to the hub is lost.')", state="attached")
+        assert findings_of_axe(tab.page) == []
+        said = tab.page.locator("[role=alert], [role=status], [aria-live]:not([aria-live=off])").all_text_contents()
+        assert [each for each in said if re.search(r"\d s\b", each)] == []  # it would be read aloud each second
         assert tab.page.evaluate("getComputedStyle(document.querySelector('main')).filter") == "grayscale(1)"
         show.start()
         tab.page.wait_for_selector(".banner", state="detached")
@@ -143,15 +146,6 @@ def test_the_time_machine_shows_the_moment_again(tab: Tab, healthy: SimulatedHub
     assert "at=" not in tab.page.url
 
 
-def test_the_slider_works_with_keys(tab: Tab, healthy: SimulatedHub) -> None:
-    """An arrow key on the slider shows a moment of the past."""
-    tab.page.goto(healthy.address)
-    tab.page.get_by_label("Moment", exact=True).focus()
-    tab.page.keyboard.press("ArrowLeft")
-    tab.page.keyboard.press("ArrowLeft")
-    tab.page.wait_for_selector(".banner.past")
-
-
 def test_filters_are_in_the_address(tab: Tab, healthy: SimulatedHub) -> None:
     """A selection changes the address and the matrix. A reload and another view keep it, and back removes it."""
     tab.page.goto(healthy.address)
@@ -166,58 +160,6 @@ def test_filters_are_in_the_address(tab: Tab, healthy: SimulatedHub) -> None:
     tab.page.wait_for_selector("td.ok a[title^='node-1 to node-3']")
     tab.page.get_by_role("link", name="Events").click()
     tab.page.wait_for_url("**/?view=events&probe=udp")
-
-
-def test_every_view_is_reachable_with_keys_alone(tab: Tab, healthy: SimulatedHub) -> None:
-    """Tab reaches the content, a finding's command and the matrix. Arrows move in it, Enter opens, and Back returns."""
-    healthy.command("break node-3")
-    page = tab.page
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.goto(healthy.address)
-    page.wait_for_selector("article.critical")
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.className") == "skip"
-    _tab_to(page, "button.copy")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("button.copy:has-text('Copied')")
-    assert page.evaluate("navigator.clipboard.readText()") == "kubectl describe node node-3"
-    _tab_to(page, "section:has(#nodes) tbody th a")
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowDown")
-    assert page.evaluate("document.activeElement.closest('td') !== null")
-    label = page.evaluate("document.activeElement.title")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("h1.title:focus")
-    assert label.partition(": ")[0] == page.inner_text("h1")
-    page.go_back()
-    page.wait_for_selector(SENTENCE)
-
-
-def _tab_to(page: Any, selector: str) -> None:
-    """Press Tab until an element has the focus; it must have a visible ring."""
-    for _ in range(80):
-        page.keyboard.press("Tab")
-        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
-            assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
-            return
-    pytest.fail(f"Tab does not reach {selector}")
-
-
-def test_the_map_works_with_keys(tab: Tab, large: SimulatedHub) -> None:
-    """Arrows move the cursor and the map with it, and Enter opens the path."""
-    page = tab.page
-    page.goto(f"{large.address}?show=map")
-    page.focus(".map-box")
-    page.keyboard.press("ArrowRight")
-    page.wait_for_selector("#map-reading:has-text(' to node-1: works')")
-    page.keyboard.press("PageDown")
-    page.keyboard.press("PageUp")
-    page.keyboard.press("End")
-    assert page.evaluate("document.querySelector('.map-box').scrollLeft") > 0
-    page.keyboard.press("Home")
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("h1.title:has-text('node-1')")
 
 
 def test_the_page_has_no_animation_with_reduced_motion(chromium: Any, healthy: SimulatedHub) -> None:

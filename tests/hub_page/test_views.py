@@ -1,42 +1,60 @@
-"""Every view, light and dark, with 5 and with 1,000 nodes: its content, and no finding of axe."""
+"""Every view, now and in the past, light and dark, with 5 and with 1,000 nodes: its content, and no finding of axe."""
 
 from __future__ import annotations
 
 import json
+import math
+import re
 from typing import Any
 
 import pytest
 
-from tests.conftest import eventually
-from tests.hub_page.conftest import MODULES, SimulatedHub, Tab, opened, summary
+from tests.hub_page.axe import findings_of_axe
+from tests.hub_page.conftest import SimulatedHub, Tab, get, opened
 from tests.hub_page.stage import LONG
 
-AXE = MODULES / "axe-core" / "axe.min.js"
 FINDING = "document.querySelector('article a[href*=finding]')?.getAttribute('href') ?? ''"
 
-#: By name: the address, and what must be there. `NODE` stands for the node with a fault.
+#: Return the names in the drawing that reach beyond its edge.
+CUT_OFF = """
+[...document.querySelectorAll("svg.graph text")].filter((text) => {
+  const [name, all] = [text.getBoundingClientRect(), text.closest("svg").getBoundingClientRect()];
+  return name.left < all.left || name.right > all.right;
+}).map((text) => text.textContent)
+"""
+CHART = "section:has(.chart svg):has(svg.band)"
+
+#: By name: the address, and what must be there. `NODE` stands for the node with a fault, `THEN` for its first moment.
 VIEWS = {
     "overview": ("", "h1.sentence.faults:has-text('NODE')"),
     "strips": ("?show=strips", "table.strips tbody tr:first-child th:has-text('NODE')"),
     "map": ("?show=map", ".list li a:has-text('NODE')"),
     "node": ("?view=node&name=NODE", "section:has(#failing) td:has-text('no answer')"),
-    "path": ("?view=path&from=PEER&to=NODE", "div:has(td .state.fail) ~ p.bandwidth:has-text('941 Mbit/s')"),
+    "path": (
+        "?view=path&from=PEER&to=NODE",
+        f"div:has(td .state.fail) ~ p.bandwidth:has-text('941 Mbit/s') ~ {CHART}",
+    ),
     "finding": ("FINDING", "svg.graph circle.accused"),
     "events": ("?view=events", ".events li.critical:has-text('NODE')"),
     "filtered": ("?probe=udp&plane=pod&zone=eu-1b", "select[name=zone]"),
 }
+PAST = {
+    "overview then": ("?at=THEN", ".banner.past ~ main:has(td.fail) h1.sentence.faults:has-text('NODE')"),
+    "node then": ("?view=node&name=NODE&at=THEN", ".banner.past ~ main section:has(#failing) td:has-text('no answer')"),
+    "path then": ("?view=path&from=PEER&to=NODE&at=THEN", f".banner.past ~ main div:has(td .state.fail) ~ {CHART}"),
+    "before the history": ("?at=1000000000", ".banner.past ~ main .note.warn"),
+}
+NOWHERE = {
+    "no such finding": ("?view=finding&id=0", "h1 ~ .note.warn"),
+    "no path": ("?probe=udp&family=ipv6", ".note:has-text('No path between nodes')"),
+}
 
 
-def axe(tab: Tab) -> list[str]:
-    """Return axe-core's findings, one line each."""
-    tab.page.evaluate(AXE.read_text())
-    found = tab.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    return [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found["violations"]]
-
-
-def look(tab: Tab, show: SimulatedHub, view: str, node: str, peer: str) -> None:
-    """Open a view and check it."""
-    address, wanted = VIEWS[view]
+def look(tab: Tab, show: SimulatedHub, view: str, node: str, peer: str, *schemes: str) -> None:
+    """Open a view and check it, light and dark, or in the schemes of colours that are given."""
+    address, wanted = (VIEWS | PAST | NOWHERE)[view]
+    if "THEN" in address:
+        address = address.replace("THEN", str(math.ceil(first_opened(show))))
     if address == "FINDING":
         tab.page.goto(show.address)
         tab.page.wait_for_selector("article a[href*=finding]")
@@ -44,45 +62,40 @@ def look(tab: Tab, show: SimulatedHub, view: str, node: str, peer: str) -> None:
     address = address.replace("NODE", node).replace("PEER", peer)
     tab.page.goto(show.address + address)
     tab.page.wait_for_selector(wanted.replace("NODE", node))
-    assert axe(tab) == []
+    assert findings_of_axe(tab.page, *schemes) == []
+    assert tab.page.evaluate(CUT_OFF) == []
     assert tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert tab.page.evaluate("document.images.length") == 0
 
 
-@pytest.fixture(scope="module")
-def broken(small: SimulatedHub) -> Any:
-    small.command("break node-2")
-    eventually("the fault is open", lambda: b'"state":"faults"' in summary(small))
-    yield small
-    small.command("heal")
+def first_opened(show: SimulatedHub) -> float:
+    """Return when the first of the open findings opened."""
+    return min(float(each["opened"]) for each in json.loads(get(f"{show.address}api/v1/findings"))["open"])
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("view", VIEWS)
-def test_a_view_of_five_nodes(chromium: Any, broken: SimulatedHub, view: str, scheme: str) -> None:
+@pytest.mark.parametrize("view", [*VIEWS, *PAST, *NOWHERE])
+def test_a_view_of_five_nodes(tab: Tab, broken: SimulatedHub, view: str) -> None:
     """It shows the fault; axe finds nothing; the policy is kept; nothing is wider than the window."""
-    with opened(chromium, color_scheme=scheme) as tab:
-        look(tab, broken, view, "node-2", "node-1")
+    tab.expected = ("404",) if view in ("no such finding", "before the history") else ()
+    look(tab, broken, view, "node-2", "node-1")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("view", VIEWS)
-def test_a_view_of_a_thousand_nodes(chromium: Any, large: SimulatedHub, view: str, scheme: str) -> None:
+def test_a_view_of_a_thousand_nodes(tab: Tab, large: SimulatedHub, view: str) -> None:
     """A view of a thousand nodes does the same."""
-    with opened(chromium, color_scheme=scheme) as tab:
-        look(tab, large, view, "node-17", "node-16")
+    look(tab, large, view, "node-17", "node-16")
 
 
-@pytest.mark.parametrize("view", ["overview", "map", "node", "finding"])
+@pytest.mark.parametrize("view", ["overview", "map", "node", "finding", "path then"])
 def test_a_view_on_a_phone(chromium: Any, broken: SimulatedHub, view: str) -> None:
     """At 360 pixels nothing but tables, in their own boxes, is wider than the window."""
     with opened(chromium) as tab:
         tab.page.set_viewport_size({"width": 360, "height": 740})
-        look(tab, broken, view, "node-2", "node-1")
+        look(tab, broken, view, "node-2", "node-1", "light")
 
 
 def test_without_scripts_it_is_one_page_with_the_findings(chromium: Any, broken: SimulatedHub) -> None:
-    """The page has the sentence, the finding with its command, and every node, and reloads itself."""
+    """The page has the sentence, the finding with its command, and every node, and a link loads it again."""
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(broken.address)
@@ -91,8 +104,21 @@ def test_without_scripts_it_is_one_page_with_the_findings(chromium: Any, broken:
     assert "kubectl describe node node-2" in text
     assert text.index("Open findings") < text.index("Nodes")
     assert page.locator("tbody th").all_inner_texts()[1:] == ["node-1", "node-2", "node-3", LONG]
-    assert page.locator("noscript meta[http-equiv=refresh], meta[http-equiv=refresh]").count() == 1
+    with page.expect_navigation():
+        page.get_by_role("link", name="Load again").click()
     context.close()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_axe_finds_nothing_without_scripts(tab: Tab, broken: SimulatedHub, width: int) -> None:
+    """The same page, with what it shows only without scripts, has no finding of axe, which is a script itself."""
+    text = re.sub(r"</?noscript>|<script.*?</script>", "", get(broken.address).decode())
+    tab.page.set_viewport_size({"width": width, "height": 740})
+    tab.page.route(broken.address, lambda route: route.fulfill(body=text, content_type="text/html"))
+    tab.page.goto(broken.address)
+    assert tab.page.locator("tbody th").count() == 5
+    assert findings_of_axe(tab.page) == []
+    assert tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 @pytest.mark.parametrize("width", [360, 1280])

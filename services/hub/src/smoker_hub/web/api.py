@@ -106,7 +106,8 @@ def _answer(sources: Sources, env: Mapping[str, Any]) -> Answer | router.Flow:
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "a request has no body here")
     if path == "/":
         router.read(query, document.PARAMETERS)
-        return Answer(HTML, document.document(now.summary(hub), now.findings(hub), now.nodes(hub)).encode())
+        page = document.document(now.summary(hub), now.findings(hub), now.nodes(hub), now.looked(hub))
+        return Answer(HTML, page.encode())
     if served := files.find(path):
         router.read(query, ())
         return Answer(served.file.kind, served.file.body, served.file.tag, served.keep, served.file.packed)

@@ -1,7 +1,8 @@
 """The document of the page: the sentence and the findings, made here.
 
-A browser with scripts puts the live page (app/main.js) in its place. Without scripts, or where they fail, this is it:
-it loads itself again every few seconds.
+A browser with scripts puts the live page (app/main.js) in its place. Without scripts, or where they fail, this is it.
+It says of which moment it is, and a link loads it again. It does not load itself again: that would take the place from
+those who read it with a screen reader or move in it with keys (WCAG 2.2.1).
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from smoker_hub.web.plain import date
 from smoker_hub.web.router import Parameter
 from smoker_hub.web.views import Findings, Node, Prober, Summary, View
 
-AGAIN = 10  # seconds after which a browser without scripts loads the page again
 SHOWN = 50  # closed findings
 NODES = 500
 POLICY = (
@@ -32,9 +32,9 @@ PARAMETERS = tuple(
 LATER = frozenset({"app/types.js"})
 
 
-def document(summary: Summary, findings: Findings, nodes: Sequence[Node]) -> str:
-    """Return the whole document."""
-    return "".join([*_head(summary), *_body(summary, findings, nodes)])
+def document(summary: Summary, findings: Findings, nodes: Sequence[Node], looked: float | None) -> str:
+    """Return the whole document. `looked`: the date of the last look, None before the first."""
+    return "".join([*_head(summary), *_body(summary, findings, nodes, looked)])
 
 
 def _head(summary: Summary) -> Iterator[str]:
@@ -47,23 +47,23 @@ def _head(summary: Summary) -> Iterator[str]:
         for name in files.FILES
         if name.endswith(".js") and name not in LATER
     )
-    yield f'<script type="module" src="{files.BASE}/app/main.js"></script>'
-    yield f'<noscript><meta http-equiv="refresh" content="{AGAIN}"></noscript></head>'
+    yield f'<script type="module" src="{files.BASE}/app/main.js"></script></head>'
 
 
-def _body(summary: Summary, findings: Findings, nodes: Sequence[Node]) -> Iterator[str]:
-    age = "before the first look" if summary.age is None else f"as of {summary.age:.0f} s ago"
+def _body(summary: Summary, findings: Findings, nodes: Sequence[Node], looked: float | None) -> Iterator[str]:
+    moment = "before the first look" if looked is None else f"as of {date(looked)}"
     where = f" {_name(summary.cluster)}" if summary.cluster else ""
     yield f'<body><div id="app"><header class="bar"><span class="brand">Smoker</span>{where}</header><main>'
     yield f'<h1 class="sentence {summary.state}">{_name(summary.sentence)}</h1>'
     answering = summary.probers - summary.silent
-    yield f'<p class="soft">{answering} of {summary.probers} probers answer, {summary.paths} paths, {age}.</p>'
+    yield f'<p class="soft facts">{answering} of {summary.probers} probers answer, {summary.paths} paths, {moment}. '
+    yield '<a href="./">Load again</a></p>'
     yield "<h2>Open findings</h2>"
     yield "".join(map(_open, findings.open)) or "<p>None.</p>"
     if findings.recent:
         yield f"<h2>Closed</h2>{''.join(map(_closed, findings.recent[:SHOWN]))}"
     yield f"<noscript>{''.join(_nodes(nodes))}"
-    yield '<p class="soft">As data: <a href="api/v1/summary">summary</a>, <a href="api/v1/findings">findings</a>, '
+    yield '<p class="soft data">As data: <a href="api/v1/summary">summary</a>, <a href="api/v1/findings">findings</a>, '
     yield '<a href="api/v1/nodes">nodes</a>.</p></noscript></main></div></body></html>\n'
 
 
@@ -71,8 +71,9 @@ def _nodes(nodes: Sequence[Node]) -> Iterator[str]:
     """Yield the table of all probers."""
     if not nodes:
         return
-    yield '<h2>Nodes</h2><div class="wide"><table class="plain"><thead><tr><th scope="col">Node<th scope="col">Zone'
-    yield '<th scope="col">Network<th scope="col">Prober<th scope="col" class="number">Paths'
+    yield '<h2>Nodes</h2><div class="wide" tabindex="0" role="region" aria-label="Nodes"><table class="plain">'
+    yield '<thead><tr><th scope="col">Node<th scope="col">Zone<th scope="col">Network<th scope="col">Prober'
+    yield '<th scope="col" class="number">Paths'
     yield '<th scope="col" class="number">Failing</tr></thead><tbody>'
     rows = [(node, prober) for node in nodes for prober in node.probers]
     yield from (_row(node, prober) for node, prober in rows[:NODES])

@@ -1,5 +1,6 @@
 // Announce to screen readers: findings that open, become worse and close, and the state of the connection.
 import { html, useEffect, useRef, useState } from "../vendor/ui.js";
+import { useIsOld } from "./bar.js";
 import { useResource } from "./load.js";
 import { mode } from "./live.js";
 import { shown } from "./words.js";
@@ -23,7 +24,8 @@ export function Announcer() {
     const all = [...news, ...worse, ...over];
     if (all.length) say(shown(all.join(" ")));
   }, [findings]);
-  const connection = mode.value === "lost" ? "The connection to the hub is lost." : "";
+  const old = useIsOld() && mode.value !== "past" ? "The hub's last look at its probers is old." : "";
+  const connection = mode.value === "lost" ? "The connection to the hub is lost." : old;
   return html`<div class="visually-hidden" role="status" aria-live="polite" id="announcer">${said} ${connection}</div>`;
 }
 

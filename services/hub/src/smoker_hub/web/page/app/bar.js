@@ -23,6 +23,9 @@ export const useSummary = () => useResource("summary", {}, { timeless: true });
 /** Seconds since the hub's last look. @param {import("./load.js").Resource<Summary>} resource */
 const lookAge = ({ data, when }) => (data.value?.age == null ? null : data.value.age + (now.value - when.value) / 1000);
 
+/** Whether the hub's last look is old. */
+export const useIsOld = () => (lookAge(useSummary()) ?? 0) > OLD_LOOK;
+
 /** The names of the product and the cluster, links to the views, and the age of the last look. */
 export function Bar() {
   const resource = useSummary();
@@ -44,23 +47,26 @@ export function Bar() {
     </header>`;
 }
 
-/** A warning above every view: no connection, an old look, or a moment of the past. */
+/**
+ * A warning above every view: no connection, an old look, or a moment of the past. It counts seconds, so it is no alert:
+ * a screen reader would say it each second. announce.js says it once.
+ */
 export function Connection() {
   const age = lookAge(useSummary());
   const old = lost.value !== null;
   document.body.classList.toggle("old", old);
   document.body.classList.toggle("past", at.value !== null);
   if (old) {
-    return html`<p class="banner bad" role="alert">
+    return html`<section class="banner bad" aria-label="Connection">
       <strong>The hub has not answered for ${duration((now.value - heard.value) / 1000)}.</strong>
-      <span> This page shows the state of ${clock(heard.value / 1000)}; it is out of date.</span></p>`;
+      <span> This page shows the state of ${clock(heard.value / 1000)}; it is out of date.</span></section>`;
   }
   if (at.value !== null) {
-    return html`<p class="banner past"><strong>You are looking at ${clock(at.value)}</strong>
-      <span>, ${duration(now.value / 1000 - at.value)} ago. </span><a href=${here({ at: "" })}>Back to now</a></p>`;
+    return html`<section class="banner past" aria-label="The past"><strong>You are looking at ${clock(at.value)}</strong>
+      <span>, ${duration(now.value / 1000 - at.value)} ago. </span><a href=${here({ at: "" })}>Back to now</a></section>`;
   }
   if (age !== null && age > OLD_LOOK) {
-    return html`<p class="banner warn" role="alert"><strong>The hub's last look at its probers was ${duration(age)} ago.</strong></p>`;
+    return html`<section class="banner warn" aria-label="Connection"><strong>The hub's last look at its probers was ${duration(age)} ago.</strong></section>`;
   }
   return null;
 }

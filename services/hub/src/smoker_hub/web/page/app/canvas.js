@@ -92,8 +92,8 @@ export function Canvas({ matrix }) {
     <div class="map">
       <p class="reading" id="map-reading" aria-live="polite">${reading(matrix, cursor)}</p>
       <div class="zoom" role="group" aria-label="Size of the cells">
-        <button type="button" aria-label="Smaller cells" disabled=${zoom === 0} onClick=${() => setZoom(zoom - 1)}>−</button>
-        <button type="button" aria-label="Larger cells" disabled=${zoom === SIZES.length - 1} onClick=${() => setZoom(zoom + 1)}>+</button>
+        <button type="button" aria-label="Smaller cells" aria-disabled=${zoom === 0} onClick=${() => setZoom(within(zoom - 1, SIZES.length))}>−</button>
+        <button type="button" aria-label="Larger cells" aria-disabled=${zoom === SIZES.length - 1} onClick=${() => setZoom(within(zoom + 1, SIZES.length))}>+</button>
       </div>
       <div class="map-box" ref=${box} tabindex="0" role="application" aria-label="Map of all paths. Arrow keys move, Enter opens a path, plus and minus change the size."
         aria-describedby="map-reading" onKeyDown=${keys} onFocus=${() => setCursor({ ...cursor, on: true })} onMouseMove=${hover} onClick=${press}>

@@ -15,6 +15,8 @@ import { counted, shown } from "./words.js";
 const MOST = 200; // nodes
 const NAMED = 60; // number of nodes up to which each has its name
 const SIDE = 640; // units of the drawing
+const WIDE = 780; // and of its width, with room for names at both sides
+const LETTER = 7.5; // width of a letter
 
 /** @param {{ found: Finding }} props */
 export function Graph({ found }) {
@@ -31,9 +33,9 @@ export function Graph({ found }) {
   const bad = kept.filter((edge) => edge.state !== "o").length;
   return html`
     <section aria-labelledby="graph"><h2 id="graph">Affected nodes and paths</h2>
-      <p class="soft hint">${counted(points.size, "node")}, ${counted(bad, "pair")} with failing paths (red, with a cross), ${kept.length - bad} that work (thin).
+      <p class="soft hint">${counted(points.size, "node")}, ${counted(bad, "pair")} with failing paths (red, with a cross), ${kept.length - bad} that ${kept.length - bad === 1 ? "works" : "work"} (thin).
         ${left > 0 && ` ${counted(left, "more node")} are not shown.`}</p>
-      <svg class="graph" viewBox=${`0 75 ${SIDE} ${SIDE - 150}`} role="group" aria-label=${`Graph of ${shown(found.place)}: ${counted(bad, "pair")} with failing paths`}>
+      <svg class="graph" viewBox=${`${(SIDE - WIDE) / 2} 75 ${WIDE} ${SIDE - 150}`} role="group" aria-label=${`Graph of ${shown(found.place)}: ${counted(bad, "pair")} with failing paths`}>
         <g aria-hidden="true">
           ${kept.filter((edge) => edge.state === "o").map((edge) => html`<${Line} edge=${edge} points=${points} />`)}
           ${kept.filter((edge) => edge.state !== "o").map((edge) => html`<${Line} edge=${edge} points=${points} />`)}
@@ -63,12 +65,13 @@ function edgesOf(found, parts) {
       const both = nodes.size === 2 ? nodes.has(from) && nodes.has(to) : nodes.has(from) || nodes.has(to);
       const zone = inZones.has(matrix.zones[cell.from]) && (inZones.size === 1 || inZones.has(matrix.zones[cell.to]));
       const bad = "fpl".includes(cell.state);
+      if (from === to) continue; // it would be no line
       if (both || zone || (!nodes.size && !inZones.size && bad)) edges.set(`${from} ${to}`, { from, to, state: cell.state });
     }
   }
   const seen = found.finding.failing.map(({ source, target }) => ({ from: source, to: target, state: /** @type {Letter} */ ("f") }));
   const well = found.finding.working.map(({ source, target }) => ({ from: source, to: target, state: /** @type {Letter} */ ("o") }));
-  for (const edge of [...seen, ...well]) if (!edges.has(`${edge.from} ${edge.to}`) && zones.has(edge.to)) edges.set(`${edge.from} ${edge.to}`, edge);
+  for (const edge of [...seen, ...well]) if (edge.from !== edge.to && !edges.has(`${edge.from} ${edge.to}`) && zones.has(edge.to)) edges.set(`${edge.from} ${edge.to}`, edge);
   return { edges: [...edges.values()], zones };
 }
 
@@ -138,10 +141,13 @@ function Dot({ point, named }) {
   const [x, y] = centre ? [point.x, point.y + 24] : [point.x + (right ? 12 : -12) * Math.abs(Math.cos(point.angle)), point.y + 14 * Math.sin(point.angle)];
   const whole = shown(point.name);
   const label = whole.includes("<") ? whole : whole.split(".")[0];
-  const drawn = label.length > 24 ? `${label.slice(0, 11)}…${label.slice(-11)}` : label;
+  const anchor = centre || Math.abs(Math.cos(point.angle)) < 0.2 ? "middle" : right ? "start" : "end";
+  const room = WIDE / 2 - Math.abs(x - SIDE / 2); // to the nearer edge
+  const half = Math.min(11, Math.floor((anchor === "middle" ? 2 * room : room) / LETTER / 2) - 1);
+  const drawn = label.length > 2 * half + 2 ? `${label.slice(0, half)}…${label.slice(-half)}` : label;
   return html`
     <a href=${link({ view: "node", name: point.name })} aria-label=${`${drawn === whole ? "" : `${drawn}: `}${whole}${point.zone ? `, zone ${shown(point.zone)}` : ""}`}>
       <circle class=${point.accused ? "dot accused" : "dot"} cx=${point.x.toFixed(1)} cy=${point.y.toFixed(1)} r=${point.accused ? 9 : 5}><title>${shown(point.name)}</title></circle>
-      ${named && html`<text class=${point.accused ? "accused" : undefined} x=${x.toFixed(1)} y=${(y + 4).toFixed(1)} text-anchor=${centre ? "middle" : Math.abs(Math.cos(point.angle)) < 0.2 ? "middle" : right ? "start" : "end"}>${drawn}</text>`}
+      ${named && html`<text class=${point.accused ? "accused" : undefined} x=${x.toFixed(1)} y=${(y + 4).toFixed(1)} text-anchor=${anchor}>${drawn}</text>`}
     </a>`;
 }

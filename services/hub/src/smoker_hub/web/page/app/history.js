@@ -1,6 +1,6 @@
 // The history of one path: a band of its states, and the changes in words.
 import { html } from "../vendor/ui.js";
-import { useResource } from "./load.js";
+import { useLast, useResource } from "./load.js";
 import { LOOKS } from "./letters.js";
 import { Waiting } from "./parts.js";
 import { at, go, here } from "./route.js";
@@ -13,10 +13,10 @@ import { clock, counted, duration, outcome } from "./words.js";
 const WIDTH = 1_000; // units of the band
 const SHOWN = 30; // changes in words
 
-/** @param {{ id: string }} props */
+/** @param {{ id: string }} props  It shows one path for all of its life: give it a key. */
 export function PathHistory({ id }) {
   const resource = /** @type {import("./load.js").Resource<History>} */ (useResource(`paths/${encodeURIComponent(id)}/history`, useSpan(), { timeless: true }));
-  const found = resource.data.value;
+  const found = useLast(resource.data.value); // the list keeps the focus while another moment is read
   if (resource.error.value || !found) return html`<${Waiting} error=${resource.error.value} />`;
   const parts = partsOf(found);
   return html`

@@ -14,7 +14,7 @@ import { Announcer } from "./announce.js";
 /** @type {Record<string, () => any>} */
 const VIEWS = {
   node: () => html`<${NodeView} key=${query.value.name} name=${query.value.name ?? ""} />`,
-  path: () => html`<${PathView} from=${query.value.from ?? ""} to=${query.value.to ?? ""} id=${query.value.id ?? ""} />`,
+  path: () => html`<${PathView} key=${`${query.value.from} ${query.value.to}`} from=${query.value.from ?? ""} to=${query.value.to ?? ""} id=${query.value.id ?? ""} />`,
   finding: () => html`<${FindingView} key=${query.value.id} id=${query.value.id ?? ""} />`,
   events: () => html`<${Events} />`,
 };

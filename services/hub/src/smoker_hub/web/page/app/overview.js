@@ -18,7 +18,7 @@ export function Overview() {
   const summary = /** @type {import("./load.js").Resource<Summary>} */ (useResource("summary"));
   const findings = /** @type {import("./load.js").Resource<Findings>} */ (useResource("findings"));
   const told = findings.data.value;
-  if (!summary.data.value || !told) return html`<h1 tabindex="-1" class="visually-hidden">Smoker</h1><${Waiting} error=${findings.error.value || summary.error.value} />`;
+  if (!summary.data.value || !told) return html`<${Sentence} summary=${null} /><${Waiting} error=${findings.error.value || summary.error.value} />`;
   const open = [...told.open].sort((one, two) => gravity(one) - gravity(two) || one.first_seen - two.first_seen);
   return html`
     <${Sentence} summary=${summary.data.value} />
@@ -39,8 +39,9 @@ const Rest = ({ open }) => open.map((each) => html`
 /** @param {Finding} found */
 const gravity = (found) => (found.finding.kind === "unknown" ? 5 : GRAVITY.indexOf(found.finding.severity));
 
-/** The state as one word, and below it as one sentence. @param {{ summary: Summary }} props */
+/** The state as one word, and below it as one sentence. Its title is there before the answer, so that it keeps the focus. @param {{ summary: Summary | null }} props */
 function Sentence({ summary }) {
+  if (!summary) return html`<div class="answer"><h1 tabindex="-1" class="visually-hidden">Smoker</h1></div>`;
   const [, word = "", text = summary.sentence] = /^([A-Z]{4,}) (.*)$/s.exec(summary.sentence) ?? [];
   const answering = summary.probers - summary.silent;
   document.title = `${word} ${shown(text)} · Smoker`;

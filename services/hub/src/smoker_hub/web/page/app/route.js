@@ -66,20 +66,29 @@ export function here(changed) {
 export function go(address, { replace = false } = {}) {
   if (replace) history.replaceState(null, "", address);
   else history.pushState(null, "", address);
-  const before = view.value + (query.value.name ?? query.value.id ?? "");
-  query.value = read();
-  if (view.value + (query.value.name ?? query.value.id ?? "") !== before) toTop();
+  if (arrive()) scrollTo(0, 0);
 }
 
-/** Scroll to the top of the new view and move the focus there, for the keyboard and screen readers. */
-function toTop() {
-  scrollTo(0, 0);
-  requestAnimationFrame(() => document.querySelector("h1")?.focus({ preventScroll: true }));
+/** What the page is about: the view and its names. Filters, the moment and the chosen path of a pair are not. */
+const subject = computed(() => {
+  const { name, from, to, id } = query.value;
+  return JSON.stringify([view.value, name, from, to, view.value === "finding" && id]);
+});
+
+/** Show what the address names. The focus goes to the title of a new page, and there, too, if its element is gone. */
+function arrive() {
+  const before = subject.value;
+  query.value = read();
+  const isNew = subject.value !== before;
+  requestAnimationFrame(() => {
+    if (isNew || document.activeElement === document.body) document.querySelector("h1")?.focus({ preventScroll: true });
+  });
+  return isNew;
 }
 
 /** Follow links of the page without loading it again. */
 export function follow() {
-  addEventListener("popstate", () => (query.value = read()));
+  addEventListener("popstate", arrive);
   document.addEventListener("click", (event) => {
     const anchor = event.target instanceof Element ? event.target.closest("a") : null;
     const address = anchor?.getAttribute("href");

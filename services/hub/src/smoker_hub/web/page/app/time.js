@@ -35,14 +35,14 @@ export function TimeMachine() {
   const text = moment >= end ? "now" : `${clock(moment)}, ${duration(end - moment)} ago`;
   return html`
     <aside class="time" aria-label="Time machine">
-      <button type="button" disabled=${!before} onClick=${() => before && show(Math.ceil(before.at))} aria-label="To the change before">‹</button>
+      <button type="button" aria-disabled=${!before} onClick=${() => before && show(Math.ceil(before.at))} aria-label="To the change before">‹</button>
       <div class="track">
         <svg viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">${marks.map((each) => html`
           <rect class=${WORSE.has(each.kind) ? "open" : "close"} x=${(((each.at - begin) / (end - begin)) * 1000).toFixed(1)} width="2" height="10" />`)}</svg>
         <input type="range" min="0" max=${end - begin} step="1" value=${moment - begin} onInput=${slide} aria-label="Moment" aria-valuetext=${text} />
       </div>
-      <button type="button" disabled=${!after} onClick=${() => after && show(Math.ceil(after.at))} aria-label="To the change after">›</button>
+      <button type="button" aria-disabled=${!after} onClick=${() => after && show(Math.ceil(after.at))} aria-label="To the change after">›</button>
       <output class="moment">${text}</output>
-      <button type="button" disabled=${at.value === null} onClick=${() => go(here({ at: "" }))}>Now</button>
+      <button type="button" aria-disabled=${at.value === null} onClick=${() => at.value !== null && go(here({ at: "" }))}>Now</button>
     </aside>`;
 }
