@@ -19,7 +19,7 @@ import pytest
 from gevent.event import Event
 
 from smoker_common.settings import declaration
-from smoker_prober import cli
+from smoker_prober import cli, own_round
 from smoker_prober.cli import command
 from smoker_prober.process import Process
 from smoker_prober.settings import plan_variables
@@ -84,13 +84,13 @@ def test_once_settled_fails_with_the_network(
     """An intermittent fault is not waited for: after one answer of each probe, the next round decides."""
     with TcpRelay((HOST, echoes["tcp"]), PASS) as relay:
         environment.setenv("TCP_PORT", str(relay.port))
-        settle = cli._settle
+        settle = own_round.settle
 
         def settle_and_break(*arguments: Any) -> None:
             settle(*arguments)
             relay.fault = CORRUPT
 
-        monkeypatch.setattr(cli, "_settle", settle_and_break)
+        monkeypatch.setattr(cli, "settle", settle_and_break)
         assert command(["once", "--settle", "60"]) == 1
     assert "1 of 3 probes" in capsys.readouterr().out
 

@@ -7,8 +7,7 @@ import json
 import os
 import signal
 import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -28,22 +27,20 @@ from smoker_prober.assembly import Assembly
 from smoker_prober.config.check import check
 from smoker_prober.config.load import Loaded, load_file
 from smoker_prober.config.plan import Dns
-from smoker_prober.config.service import hosts
 from smoker_prober.gather import others
+from smoker_prober.own_round import asked_again, one_round, settle
 from smoker_prober.peers.responder import never_answered
 from smoker_prober.probe_arguments import target_of
 from smoker_prober.prober import NEW
 from smoker_prober.probes import ECHOED, prepare
 from smoker_prober.probes import run as run_probe
 from smoker_prober.process import Process
-from smoker_prober.result import Result
 from smoker_prober.samples import SAMPLES, application
 from smoker_prober.settings import Settings
 from smoker_prober.sinks import log as log_sink
 from smoker_prober.snapshot import SNAPSHOT, fetch
 from smoker_prober.store import Store
 from smoker_prober.store.state import STATE
-from smoker_prober.target import Path
 
 ALL_GOOD, FAILED, MISTAKE = 0, 1, 2  # exit codes
 REPORT = 2.2  # seconds for the answer of the prober on this machine
@@ -51,7 +48,6 @@ BESIDE = (9464, 9467)  # admin ports of a prober on this machine: by default, an
 PATIENCE = 240.0  # seconds of waiting for a mesh that is not good: Helm ends a test after 300
 CLOSES = 30.0  # seconds in which the hub closes a finding that has healed: three looks, and some more
 NAMES = 10.0  # seconds in which the hub may name what the round here has met: two looks
-SETTLE = 1.0  # seconds between two rounds of `once --settle`
 
 
 def command(arguments: Sequence[str] | None = None) -> int:
@@ -162,8 +158,8 @@ def _once(settings: Settings, chosen: argparse.Namespace) -> int:
             service.report_problems(PROGRAM, answered.mistakes, answered.what)
             return MISTAKE
     if chosen.settle:
-        _settle(settings, chosen.settle)
-    found = list(_one_round(settings))
+        settle(settings, chosen.settle)
+    found = list(one_round(settings))
     if asks and chosen.wait is not None:
         # A failure counts only if it lasts. So each prober gets the time for one more round, and for the rounds in
         # which a new prober does not count the failures of its peers.
@@ -176,6 +172,7 @@ def _once(settings: Settings, chosen: argparse.Namespace) -> int:
         answered = ask(patience)
         if answered.mistakes:
             service.report_problems(PROGRAM, answered.mistakes, answered.what)
+    found = asked_again(settings, found, lossy=answered.ok and answered.lossy)
     if chosen.json:
         print(json.dumps({**report.as_object(found, settings.process.node_name), **answered.fields}, indent=2))
     else:
@@ -183,25 +180,6 @@ def _once(settings: Settings, chosen: argparse.Namespace) -> int:
     if answered.mistakes:
         return MISTAKE
     return ALL_GOOD if answered.ok and all(result.outcome.ok for result in found) else FAILED
-
-
-def _one_round(settings: Settings) -> Iterator[Result]:
-    for targets in hosts(settings).values():
-        yield from rounds.Round.of(settings, targets, never_answered(settings)).results()
-
-
-def _settle(settings: Settings, patience: float) -> None:
-    """Do rounds that do not count, until each probe was answered once, for `patience` seconds at most."""
-    until, pause, answered = time.monotonic() + patience, Event(), set[tuple[str, Path]]()
-    while True:
-        found = list(_one_round(settings))
-        answered |= {(result.probe, result.target.path) for result in found if result.outcome.ok}
-        if len(answered) == len(found):
-            return
-        print("settling:", report.verdict(found, settings.process.node_name), file=sys.stderr)
-        if time.monotonic() >= until:
-            return
-        pause.wait(SETTLE)
 
 
 def _probe(settings: Settings, chosen: argparse.Namespace) -> int:

@@ -9,16 +9,21 @@ from smoker_common.fetch import FetchError
 from smoker_prober.gather import hub, table
 from smoker_prober.gather.ask import gather
 
+LOSS = "loss"  # the kind of finding that can be tolerated
 Place = tuple[str, int]  # host and port
 
 
 class Answer(NamedTuple):
-    """What they say. `fields`: for JSON. `mistakes`: why they could not be asked, `what` is what could not be done."""
+    """What they say. `fields`: for JSON. `mistakes`: why they could not be asked, `what` is what could not be done.
+
+    `lossy`: whether packets are lost, which is tolerated.
+    """
 
     ok: bool
     fields: Mapping[str, Any] = {}
     mistakes: Sequence[str] = ()
     what: str = ""
+    lossy: bool = False
 
 
 def ask(
@@ -42,9 +47,11 @@ def ask(
         except FetchError as failure:
             return Answer(ok=False, mistakes=[str(failure)], what="ask the hub")
         print(verdict.as_text(), end="\n\n", file=out, flush=True)
-        return Answer(verdict.ok, {"hub": verdict.as_object()})
+        kinds = {each.finding.kind for each in verdict.findings}
+        return Answer(verdict.ok, {"hub": verdict.as_object()}, lossy=LOSS in kinds.intersection(tolerated))
     gathered = gather(mesh, patience, tolerated=tolerated)
     if not gathered.states:
         return Answer(ok=False, mistakes=gathered.missing or ["no prober answers"], what="ask the probers")
     print(table.as_text(gathered), end="\n\n", file=out, flush=True)
-    return Answer(gathered.ok, {"mesh": table.as_object(gathered)})
+    kinds = {each.kind for each in gathered.findings}
+    return Answer(gathered.ok, {"mesh": table.as_object(gathered)}, lossy=LOSS in kinds.intersection(tolerated))

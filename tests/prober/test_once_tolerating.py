@@ -1,0 +1,60 @@
+"""`once --tolerate loss`: its own round meets the loss, too."""
+
+from __future__ import annotations
+
+import gevent
+import pytest
+
+from smoker_prober.cli import command
+from smoker_prober.own_round import AGAIN
+from tests.conftest import eventually
+from tests.prober.targets import HOST
+from tests.prober.test_once_hub import GOOD, LOSSY, a_hub, serving
+from tests.relay import CORRUPT, DROP, PASS, Fault, TcpRelay
+
+REPEATED = "1 of 3 probes got no answer; packet loss is tolerated, so the round is repeated\n"
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
+    """Probe the real echoes, with a short timeout."""
+    for variable, value in (variables | {"TEST_TIMEOUT": "0.3"}).items():
+        monkeypatch.setenv(variable, value)
+
+
+def test_a_probe_without_an_answer_is_asked_again(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, echoes: dict[str, int]
+) -> None:
+    """Where the hub sees loss that is tolerated, the round is repeated for it, and the last result counts."""
+    with TcpRelay((HOST, echoes["tcp"]), DROP) as relay, a_hub(LOSSY) as (hub, _, _), serving(hub) as port:
+        monkeypatch.setenv("TCP_PORT", str(relay.port))
+        asking = gevent.spawn(command, ["once", "--hub", f"{HOST}:{port}", "--tolerate", "loss"])
+        eventually("a probe is over", lambda: relay.connections and not relay.open)
+        relay.fault = PASS
+        assert asking.get(timeout=60) == 0
+    out, err = capsys.readouterr()
+    assert out.rstrip().endswith("All 3 probes from node-1 were answered.")
+    assert err.startswith(REPEATED)
+
+
+@pytest.mark.parametrize(
+    ("states", "fault", "rounds", "word"),
+    [(LOSSY, DROP, AGAIN, "timeout"), (LOSSY, CORRUPT, 0, "bad_reply"), (GOOD, DROP, 0, "timeout")],
+    ids=["it stays silent", "it answers wrongly", "nothing is lost"],
+)
+def test_what_loss_does_not_explain_fails(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    echoes: dict[str, int],
+    states: list[object],
+    fault: Fault,
+    rounds: int,
+    word: str,
+) -> None:
+    """A probe that is never answered or answered wrongly fails the command, and so does one where nothing is lost."""
+    with TcpRelay((HOST, echoes["tcp"]), fault) as relay, a_hub(states) as (hub, _, _), serving(hub) as port:
+        monkeypatch.setenv("TCP_PORT", str(relay.port))
+        assert command(["once", "--hub", f"{HOST}:{port}", "--tolerate", "loss"]) == 1
+    out, err = capsys.readouterr()
+    assert out.rstrip().endswith(f"1 of 3 probes from node-1 failed: tcp ({word}).")
+    assert err == REPEATED * rounds
