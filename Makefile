@@ -168,7 +168,7 @@ OF_CPU = tests/e2e/test_starved.py
 e2e-install: setup  ## install, change and test the chart on the current cluster: what needs neither faults nor four nodes
 	$(E2E) tests/e2e/test_install.py
 
-e2e-faults: setup  # cuts off and drains nodes: nothing else may run at the same time
+e2e-faults: setup $(VENV)/.ready-page  # cuts off and drains nodes: nothing else may run at the same time
 	$(E2E) $(OF_FAULTS)
 
 e2e-rest: setup

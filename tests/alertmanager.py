@@ -1,11 +1,11 @@
-"""Run an Alertmanager of Debian's package on loopback for a test, and ask its HTTP API."""
+"""Run an Alertmanager of Debian's package for a test, and ask its HTTP API."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,15 @@ def ask(url: str, path: str, **parameters: str) -> Any:
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """Yield the URL of an Alertmanager without receivers. Without the program skip the test; in CI fail."""
+def serving(folder: Path, host: str = "127.0.0.1", inside: Sequence[str] = ()) -> Iterator[str]:
+    """Yield the URL of an Alertmanager without receivers. Without the program skip the test; in CI fail.
+
+    `inside` is what to put before its command, such as a program that runs it in another network with address `host`.
+    """
     (folder / "alertmanager.yaml").write_text(CONFIG)
-    address = f"127.0.0.1:{free_port()}"
+    address = f"{host}:{free_port()}"
     command = [
+        *inside,
         installed("prometheus-alertmanager", "prometheus-alertmanager"),
         f"--config.file={folder / 'alertmanager.yaml'}",
         f"--storage.path={folder / 'alertmanager'}",

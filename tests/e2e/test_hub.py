@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.alertmanager import ask as ask_alertmanager
+from tests.alertmanager import serving
 from tests.e2e import faults, wrong_targets
-from tests.e2e.cluster import Object, eventually, fresh_namespace
+from tests.e2e.cluster import Object, addresses, eventually, fresh_namespace
 from tests.e2e.health import Health, health_server
 from tests.e2e.hub import ask, healthy
+from tests.e2e.page import page
 from tests.e2e.prometheus import Prometheus, watching
 from tests.e2e.release import FAST, Release
 from tests.e2e.wrong_targets import GOOD, WRONG, Wrong
@@ -41,12 +44,27 @@ def expired(nodes: set[str], tmp_path: Path) -> Iterator[Wrong]:
 
 
 @pytest.fixture(scope="module")
-def release(images: dict[str, object], helm: str, nodes: set[str], health: Health) -> Iterator[Release]:
+def alertmanager(nodes: set[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Alertmanager in the network of a node: the pods reach its address, and so does this machine."""
+    node = min(nodes)
+    host = next(each for each in addresses(node) if ":" not in each)
+    with serving(tmp_path_factory.mktemp("alertmanager"), host, faults.inside(node)) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def release(
+    images: dict[str, object], helm: str, nodes: set[str], health: Health, alertmanager: str
+) -> Iterator[Release]:
     """A release on both networks with a round every 5 s; the http-echo receives the webhook's messages."""
     assert len(nodes) >= 4, "these tests need four nodes"
     own = {
         **INTERVAL,
-        "hub.notify": [{"type": "webhook", "url": "http://smoker-server:8082/"}],
+        "hub.notify": [
+            {"type": "webhook", "url": "http://smoker-server:8082/"},
+            {"type": "alertmanager", "url": alertmanager},
+        ],
+        "metrics.prometheusRule.fault.besideAlertmanager": True,  # the Prometheus here sends to none
         "hostNetwork.enabled": True,
         "prober.targets": {"orders": {"url": health.url}},
         "metrics.podMonitor.intervalSeconds": 1,  # of the Prometheus here
@@ -93,12 +111,18 @@ def firing(prometheus: Prometheus, *alerts: str) -> None:
     assert prometheus.alerts("firing") == set(alerts)
 
 
-def test_an_overlay_breaks_and_heals(release: Release, prometheus: Prometheus) -> None:
+def active(alertmanager: str, *scopes: str) -> None:
+    """Check that Alertmanager has one active alert for each of these scopes, and no other."""
+    found = ask_alertmanager(alertmanager, "alerts", active="true")
+    assert sorted(each["labels"]["scope"] for each in found) == sorted(scopes), found
+
+
+def test_an_overlay_breaks_and_heals(release: Release, prometheus: Prometheus, alertmanager: str) -> None:
     """The hub logs HEALTHY, then FAULT with the node within a minute, then CLOSED.
 
-    Both are sent, and a restart keeps them.
+    Both are sent, and a restart keeps them. The page shows the finding and its next command.
 
-    To Prometheus it is one alert.
+    To Prometheus it is one alert, and to Alertmanager, too.
     """
     begun = time.time()
     eventually("the hub has heard everybody", 60, lambda: says(release, "HEALTHY"))
@@ -110,6 +134,10 @@ def test_an_overlay_breaks_and_heals(release: Release, prometheus: Prometheus) -
         eventually("the fault is named", 60, lambda: says(release, "FAULT", node))
         moment = ask(release, "findings")["open"][0]["opened"] + 1.0
         eventually("one alert fires", 30, lambda: firing(prometheus, f"SmokerFault {node}"))
+        eventually("Alertmanager has one alert", 30, lambda: active(alertmanager, node))
+        with page(release) as tab:
+            tab.page.wait_for_selector(f"h1.faults:has-text('{node}: no connection')")
+            tab.page.wait_for_selector(f"article.critical:has-text('{node}'):has-text('kubectl')")
         said = plugin(release, "findings")
         assert (said.returncode, f"FAULT {node}: " in said.stdout) == (1, True), said
     eventually("the fault is over", 60, lambda: says(release, "CLOSED", node))
@@ -126,6 +154,7 @@ def test_an_overlay_breaks_and_heals(release: Release, prometheus: Prometheus) -
 
     eventually("both were sent", 90, sent)
     eventually("no alert is left", 60, lambda: firing(prometheus))
+    eventually("nor one in Alertmanager", 60, lambda: active(alertmanager))
     fired = prometheus.fired(begun)
     assert f"SmokerFault {node}" in fired
     assert all(alert.startswith("SmokerFault ") and node in alert for alert in fired), fired
