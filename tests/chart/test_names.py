@@ -18,7 +18,6 @@ ENDS = (
     "-prober",
     "-host",
     "-hub",
-    "-notifier",
     "-test",
     "-metrics",
     "-alerts",
@@ -113,7 +112,7 @@ def test_fullname_override(helm: Helm) -> None:
 def test_long_names(helm: Helm, release: str, override: str) -> None:
     """With a base of any length every name has at most 63 characters, and no two names become equal."""
     found = helm.render({**EVERYTHING, "fullnameOverride": override}, release=release)
-    assert len(names(found)) == len(found.objects) == len(expected("")) + 15
+    assert len(names(found)) == len(found.objects) == len(expected("")) + 14
     for kind, name in names(found):
         assert len(name) <= 63 + (len("default-") if "Role" in kind and name.startswith("default-") else 0)
         assert "--" not in name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from gevent.pywsgi import WSGIServer
@@ -14,7 +14,15 @@ from smoker_kube.lease import path
 
 HOST = "127.0.0.1"
 NAMESPACE = "net"
-REASONS = {200: "OK", 201: "Created", 403: "Forbidden", 404: "Not Found", 409: "Conflict", 503: "Unavailable"}
+REASONS = {
+    200: "OK",
+    201: "Created",
+    403: "Forbidden",
+    404: "Not Found",
+    409: "Conflict",
+    422: "Invalid",
+    503: "Unavailable",
+}
 
 
 class Leases:
@@ -36,10 +44,11 @@ class Leases:
         """Return the holder of a Lease."""
         return str(self.items[name]["spec"]["holderIdentity"])
 
-    def store(self, name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    def store(self, name: str, spec: dict[str, Any], metadata: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Store a Lease under the next version."""
         self._version += 1
-        metadata = {"name": name, "namespace": NAMESPACE, "resourceVersion": str(self._version)}
+        own = {"name": name, "namespace": NAMESPACE, "resourceVersion": str(self._version)}
+        metadata = {**(metadata or {}), **own}
         self.items[name] = {"metadata": metadata, "spec": spec}
         return self.items[name]
 
@@ -64,13 +73,15 @@ class Leases:
             self.store(name, self.raced)
             self.raced = None
         if env["REQUEST_METHOD"] == "POST":
-            return (409, {}) if name in self.items else (201, self.store(name, item["spec"]))
+            return 403, {}  # the Role allows creating one name, and POST has none
         kept = self.items.get(name)
         if kept is None:
-            return 404, {}
+            return 201, self.store(name, item["spec"], item["metadata"])
+        if "resourceVersion" not in item["metadata"]:
+            return 422, {}
         if item["metadata"]["resourceVersion"] != kept["metadata"]["resourceVersion"]:
             return 409, {}
-        return 200, self.store(name, item["spec"])
+        return 200, self.store(name, item["spec"], item["metadata"])
 
 
 @contextlib.contextmanager

@@ -63,6 +63,7 @@ def test_a_holder_that_stops_releases_the_lease(api: Leases) -> None:
     clock, sending = ManualClock(), list[tuple[bool, str]]()
     one, two = replica(api, "one", clock), replica(api, "two", clock)
     turns(clock, 2, one, two)
+    one.start()
     one.before_release = lambda _: sending.append((one.held, api.holder("smoker-hub")))
     one.retire()
     one.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from smoker_diagnosis.sightings import A_ROUND
-from smoker_hub.history.recall import AWAY, recall
+from smoker_hub.history.recall import recall
 from smoker_hub.history.sent import SentRecord
 from smoker_hub.history.store import NAME
 from smoker_hub.incidents import Change
@@ -19,6 +19,7 @@ from smoker_hub.notify.notifier import Notifier
 from smoker_hub.notify.options import receivers
 from smoker_hub.notify.receiver import Notice
 from smoker_hub.notify.webhook import DELIVERY
+from smoker_hub.resume import AWAY
 from tests.diagnosis.mesh import Cluster, nodes
 from tests.hub.history_hand import RENEWED, Kept, keeping
 from tests.hub.stand_ins import ManualClock, Prober, go_on, probers
@@ -66,7 +67,7 @@ class Start:
         kept.history.keep_open(each.id for each in [*recalled.open, *recalled.lapsed])
         self.kept, self.box = kept, box
         record = SentRecord(kept.history.put)
-        self.notifier = Notifier(kept.hub, [box], record=record, known=recalled.sent)
+        self.notifier = Notifier(kept.hub, [box], records=[record], known=recalled.sent)
         self.notifier.compare()
 
     def look(self, times: int = 1, seconds: float = 5.0) -> None:

@@ -8,7 +8,7 @@ there is one replica and nothing to send to. */}}
 {{- define "smoker.hubLease" -}}
 {{- $sends := or .Values.hub.notify (include "smoker.hubOtlpEnv" .) -}}
 {{- if and (include "smoker.hub" .) (or $sends (gt (int64 .Values.hub.replicas) 1)) -}}
-{{ include "smoker.name" (dict "root" . "component" "notifier") }}
+{{ include "smoker.name" (dict "root" . "component" "hub") }}
 {{- end -}}
 {{- end -}}
 

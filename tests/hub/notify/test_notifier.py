@@ -166,7 +166,7 @@ def test_a_hub_that_ends_forgets_nothing() -> None:
     """It has given the Lease back when its last message is taken: that is recorded, and no record is lost."""
     holder, noted = [True], Noted()
     with looking("node-2") as (hub, _), receiver() as there, delivery(there.url) as one:
-        notifier = Notifier(hub, [one], may_notify=lambda: holder[0], record=noted)
+        notifier = Notifier(hub, [one], may_notify=lambda: holder[0], records=[noted])
         notifier.retire()
         notifier.wait_sent(PATIENCE)
         assert len(there.got) == 1, "what waited is sent before the Lease is given back"

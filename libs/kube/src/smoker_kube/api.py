@@ -97,15 +97,10 @@ class Api:
         """
         return _json(self._ask("GET", path, self._read, parameters), largest)
 
-    def create(self, path: str, item: Mapping[str, Any]) -> Any:
-        """Create `item` in the collection at `path`, and return it as stored. Raises as `get`.
-
-        The status of the `Refused` is 409 where an object of that name exists.
-        """
-        return _json(self._ask("POST", path, self._read, item=item), LARGEST)
-
     def replace(self, path: str, item: Mapping[str, Any]) -> Any:
         """Replace the object at `path` with `item`, and return it as stored. Raises as `get`.
+
+        Of some kinds, Leases among them, it creates an object that does not exist.
 
         The status of the `Refused` is 409 where the object has changed since the `resourceVersion` in `item`.
         """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from loguru import logger
@@ -25,6 +26,8 @@ from smoker_hub.lease import Lease
 from smoker_hub.metrics import HubMetrics
 from smoker_hub.nodes import Nodes
 from smoker_hub.notify.delivery import Delivery
+from smoker_hub.notify.handover import take_over
+from smoker_hub.notify.memory import LeaseMemory
 from smoker_hub.notify.notifier import Known, Notifier
 from smoker_hub.otlp import options as otlp
 from smoker_hub.places import FixedPlaces, Places
@@ -67,7 +70,8 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
         cluster=settings.cluster_name,
         diagnosis=Diagnosis(nodes),
     )
-    lease = _lease(hub, settings, kubernetes)
+    memory = LeaseMemory((each.name for each in settings.receivers), hub.clock)
+    lease = _lease(hub, settings, kubernetes, memory)
 
     def notifies() -> bool:
         return lease is None or lease.held
@@ -86,9 +90,14 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
     history = _history(hub, settings, registry)
     reader = None if history is None else Reader(history.path)
     known = _recall(hub, history, reader)
-    record = None if history is None else SentRecord(history.put)
     notifier = Notifier(
-        hub, deliveries, external_url=settings.external_url, may_notify=notifies, record=record, known=known
+        hub,
+        deliveries,
+        external_url=settings.external_url,
+        may_notify=notifies,
+        records=[memory] if history is None else [memory, SentRecord(history.put)],
+        known=known,
+        take_over=partial(take_over, hub, memory),
     )
     if history is not None:
         history.wait_for(notifier.ended)
@@ -128,12 +137,14 @@ def _exporter(hub: Hub, exports: otlp.Otlp, registry: CollectorRegistry, notifie
     return [exporter]
 
 
-def _lease(hub: Hub, settings: Settings, kubernetes: Api | None) -> Lease | None:
+def _lease(hub: Hub, settings: Settings, kubernetes: Api | None, memory: LeaseMemory) -> Lease | None:
     """Return the Lease whose holder notifies, if the settings name one. A cut-off holder gives it up."""
     if kubernetes is None or not settings.lease_name:
         return None
     identity = socket.gethostname()
-    return Lease(kubernetes, settings.namespace, settings.lease_name, identity, fit=lambda: not hub.blind)
+    return Lease(
+        kubernetes, settings.namespace, settings.lease_name, identity, fit=lambda: not hub.blind, memory=memory
+    )
 
 
 def _history(hub: Hub, settings: Settings, registry: CollectorRegistry) -> History | None:

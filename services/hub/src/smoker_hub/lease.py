@@ -12,9 +12,11 @@ a hub that cannot write a Lease that nobody holds notifies without it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
 import gevent
+from gevent.event import Event
 from loguru import logger
 from urllib3.exceptions import HTTPError
 
@@ -27,9 +29,25 @@ from smoker_kube.standing import FORBIDDEN, NOT_FOUND, sentence, standing_of
 
 RENEW = 2.0  # seconds between two reads, and between two renewals
 LASTS = 10.0  # seconds without a change after which another replica takes the Lease over
+SENT = "smoker/sent"  # the annotation with the memory of what was sent
+INVALID = 422
 SENDS = 2.0  # seconds for which a holder that ends waits at most until nothing waits to be sent
 
 _UNREADABLE = (HTTPError, OSError, ValueError)
+
+
+class Memory(Protocol):
+    """What the holder leaves to the next one. It must not matter if it is lost.
+
+    `transitions`: how often the Lease has changed hands. If it is another number than at the time of writing, a hub
+    that knows no memory has held the Lease since.
+    """
+
+    def text(self, transitions: int) -> str:
+        """Return what to write with each renewal."""
+
+    def load(self, text: str, transitions: int, renewed: float) -> None:
+        """Take in what the last holder wrote at the date `renewed`, empty if nothing. Anybody may have written it."""
 
 
 class Lease(BaseWork):
@@ -43,17 +61,18 @@ class Lease(BaseWork):
         identity: str,
         *,
         fit: Callable[[], bool] = lambda: True,
+        memory: Memory | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._api, self._path, self._name, self._identity = api, path(namespace), name, identity
-        self._clock = clock or Clock()
+        self._clock, self._memory = clock or Clock(), memory
         self._fit, self._watched, self._began = fit, Watched(self._clock), self._clock.now()
         self._held = False
         self._free: bool | None = None  # whether nobody else held it when it was last read; None: it never was
         self._forbidden = False  # whether the account may not use the Lease
         self._logged = ""
+        self._ending = Event()
         self._greenlet: gevent.Greenlet[[], None] | None = None
-        self._end: gevent.Greenlet[[], None] | None = None
         #: Called before the Lease is given back: waits until what waits is sent, for so many seconds at most.
         self.before_release: Callable[[float], object] = lambda _seconds: None
 
@@ -104,23 +123,42 @@ class Lease(BaseWork):
         self._forbidden = False
         self._answered()
 
+    def _load(self, item: Mapping[str, Any], memory: Memory) -> None:
+        text, spec = of(of(of(item, "metadata", dict), "annotations", dict), SENT, str), of(item, "spec", dict)
+        try:
+            date = datetime.fromisoformat(of(spec, "renewTime", str)).timestamp()
+        except (ValueError, OverflowError):
+            text, date = "", 0.0
+        memory.load(text, int(of(spec, "leaseTransitions", int)), date)
+
     def _write(self, item: Mapping[str, Any], holder: str) -> None:
-        """Write the Lease with this holder. Raises `Refused` where another replica wrote since it was read."""
+        """Write the Lease with this holder. Raises `Refused` where another replica wrote since it was read.
+
+        A Lease that is missing is made with PUT: unlike POST, that needs the right to create this one name alone.
+        """
         at = now()
         before = of(item, "spec", dict)
         changed = before.get("holderIdentity") != holder
+        transitions = int(of(before, "leaseTransitions", int)) + (1 if changed and before else 0)
         spec = {
             **before,
             "holderIdentity": holder,
             "leaseDurationSeconds": int(LASTS),
             "renewTime": at,
             "acquireTime": at if changed else before.get("acquireTime", at),
-            "leaseTransitions": int(of(before, "leaseTransitions", int)) + (1 if changed and before else 0),
+            "leaseTransitions": transitions,
         }
-        if item:
-            kept = self._api.replace(f"{self._path}/{self._name}", document(spec, of(item, "metadata", dict)))
-        else:
-            kept = self._api.create(self._path, document(spec, {"name": self._name}))
+        metadata = {**of(item, "metadata", dict)} if item else {"name": self._name}
+        if self._memory is not None:
+            if not self.held:
+                self._load(item, self._memory)
+            metadata["annotations"] = {**of(metadata, "annotations", dict), SENT: self._memory.text(transitions)}
+        try:
+            kept = self._api.replace(f"{self._path}/{self._name}", document(spec, metadata))
+        except Refused as refused:
+            if item or refused.status != INVALID:
+                raise
+            raise Refused(CONFLICT, "made by another") from None  # it exists by now, and no version was given
         self._watched.see(kept, holder)
 
     def _hold(self, *, held: bool) -> None:
@@ -134,8 +172,8 @@ class Lease(BaseWork):
         self._forbidden = standing.status == FORBIDDEN
         if self._forbidden:
             line = (
-                f"this pod's account may not use the Lease {self._name} (its Role is missing or not bound, or the "
-                "Lease is missing); each hub notifies, so two, as during a rollout, send everything twice"
+                f"this pod's account may not use the Lease {self._name} (its Role is missing or not bound); "
+                "each hub notifies, so two, as during a rollout, send everything twice"
             )
         else:
             unread = self._free is None and self._clock.now() - self._began >= LASTS
@@ -156,20 +194,17 @@ class Lease(BaseWork):
         self._greenlet = gevent.spawn(self._run)
 
     def _run(self) -> None:
-        while True:
+        while not self._ending.is_set():
             try:
                 self.turn()
             except Exception:
                 logger.exception("renewing the Lease failed unexpectedly")
-            gevent.sleep(RENEW)
+            self._ending.wait(RENEW)
+        self._release()
 
     def retire(self) -> None:
         """Give the Lease back as soon as what waits is sent, so that the next hub need not wait until it expires."""
-        if self._greenlet is not None:
-            self._greenlet.kill(block=False)
-            self._greenlet = None
-        if self._end is None:
-            self._end = gevent.spawn(self._release)
+        self._ending.set()
 
     def _release(self) -> None:
         if self._held:
@@ -180,6 +215,6 @@ class Lease(BaseWork):
 
     def drain(self, seconds: float) -> int:
         """Wait until the Lease is given back, for at most `seconds`."""
-        if self._end is not None:
-            self._end.join(seconds)
+        if self._greenlet is not None:
+            self._greenlet.join(seconds)
         return 0

@@ -49,9 +49,9 @@ def log_late_evidence(incident: Incident, kinds: Collection[str], cluster: str) 
 
 
 def log_resumed(incident: Incident, cluster: str) -> None:
-    """Log a finding that was open when the hub stopped."""
+    """Log a finding that was open in the hub before this one, or before a restart."""
     log_change(Change("open", incident), cluster)
-    _say("INFO", "  it was open when the hub stopped: the next looks confirm or close it", {})
+    _say("INFO", "  it was open before this hub began: the next looks confirm or close it", {})
 
 
 def log_healthy(paths: int, probers: int, cluster: str) -> None:

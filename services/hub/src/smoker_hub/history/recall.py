@@ -16,11 +16,11 @@ from loguru import logger
 
 from smoker_common.clock import Clock
 from smoker_hub.history.reader import HistoryError, Reader
-from smoker_hub.incident import GRAVITY, Incident, Phase
+from smoker_hub.incident import Incident, Phase
 from smoker_hub.notify.notifier import Known
+from smoker_hub.resume import AWAY, instant, resumed
 from smoker_hub.web.views import View
 
-AWAY = 600.0  # seconds without a look after which an open finding does not continue
 SECONDS = 10.0  # for reading it
 MOST = 10_000  # rows that are read
 SAME = 0.5  # seconds between the dates of one opening in two tables; the same finding cannot open twice within them
@@ -63,7 +63,7 @@ def _recalled(stored: _Stored, clock: Clock) -> Recalled:
     found = [_incident(view, clock, "clearing") for view in stored.open]
     if away:
         for incident in found:
-            incident.end(_instant(clock, max(stored.last, incident.opened_date or 0.0)))
+            incident.end(instant(clock, max(stored.last, incident.opened_date or 0.0)))
     by_id = {each.id: each for each in found}
     sent: dict[str, dict[str, Known]] = {}
     for receiver, view in stored.sent:
@@ -78,7 +78,7 @@ def _closed(sent: View, stored: _Stored, clock: Clock) -> Incident:
     """Return an incident that has closed, whose close its receiver has not got."""
     last = next((each for each in stored.closed if each.id == sent.id and _same(each.opened, sent.opened)), sent)
     incident = _incident(last, clock, "closed")
-    incident.closed = _instant(clock, stored.last if last.closed is None else last.closed)
+    incident.closed = instant(clock, stored.last if last.closed is None else last.closed)
     return incident
 
 
@@ -86,22 +86,15 @@ def _same(one: float | None, other: float | None) -> bool:
     return abs((one or 0.0) - (other or 0.0)) < SAME
 
 
-def _instant(clock: Clock, date: float) -> float:
-    return clock.now() - (clock.wall_time() - date)
-
-
 def _incident(view: View, clock: Clock, phase: Phase) -> Incident:
-    opened = view.first_seen if view.opened is None else view.opened
-    return Incident(
+    return resumed(
         view.finding,
-        _instant(clock, view.first_seen),
-        _instant(clock, view.last_seen),
+        clock,
         phase,
-        _instant(clock, opened),
+        first_seen=view.first_seen,
+        last_seen=view.last_seen,
+        opened=view.first_seen if view.opened is None else view.opened,
         escalations=view.escalations,
-        opened_date=opened,
-        resumed=True,
-        _worst=GRAVITY[view.finding.severity],
     )
 
 

@@ -27,7 +27,7 @@ class SentRecord:
             self._put(partial(_keep, receiver=receiver, name=notice.view.id, body=body))
 
     def forget(self) -> None:
-        """Forget all: another replica notifies."""
+        """Forget all: another hub notifies."""
         self._put(_clear)
 
 

@@ -1,13 +1,14 @@
 """Decides who gets what: compares the open findings with what each receiver was sent.
 
 A receiver gets a finding once when it opens, once each time that it becomes worse, and once when it closes. What was
-sent is recorded, so that this holds after a restart, too. A hub that begins to notify in the place of another replica,
-or that has no record, sends what is open.
+sent is recorded, in the history and in the Lease, so that this holds after a restart and in the next hub, too. A hub
+that begins to notify and has no record sends what is open.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import product
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -33,13 +34,13 @@ GAP = 60.0  # seconds before a hub begins to notify; what closed within them may
 
 
 class Record(Protocol):
-    """Keeps what was sent beyond the end of this process."""
+    """Keeps what was sent beyond the end of this process, for the one after it."""
 
     def settled(self, receiver: str, notice: Notice) -> None:
         """Record that `receiver` took a message, or refused it for good."""
 
     def forget(self) -> None:
-        """Forget all: another replica notifies."""
+        """Forget all: another hub notifies."""
 
 
 class Known(NamedTuple):
@@ -48,6 +49,13 @@ class Known(NamedTuple):
     incident: Incident
     escalations: int
     view: View | None
+
+
+class Before(NamedTuple):
+    """What each receiver knows when this hub begins to notify. `more`: whether they were sent more than that."""
+
+    known: Mapping[str, Mapping[str, Known]]
+    more: bool
 
 
 class _Sent:
@@ -62,7 +70,8 @@ class _Sent:
 class Notifier(BaseWork, Collector):
     """Sends the changes of `hub` to the receivers of `deliveries` while `may_notify` allows it.
 
-    `record` keeps what was sent; `known`: what a record of the time before this start has, by receiver.
+    `records` keep what was sent; `known`: what a record of the time before this start has, by receiver. `take_over`
+    gets what each receiver knows and returns what the holder before this hub had sent beyond that, None if unknown.
     """
 
     def __init__(
@@ -72,11 +81,12 @@ class Notifier(BaseWork, Collector):
         *,
         external_url: str = "",
         may_notify: Callable[[], bool] = lambda: True,
-        record: Record | None = None,
+        records: Sequence[Record] = (),
         known: Mapping[str, Mapping[str, Known]] = MappingProxyType({}),
+        take_over: Callable[[Mapping[str, Mapping[str, Known]]], Before | None] = lambda _known: None,
     ) -> None:
         self._hub, self._may_notify, self._external_url = hub, may_notify, external_url.rstrip("/")
-        self._record, self._began = record, hub.clock.now()
+        self._records, self._before, self._began = records, take_over, hub.clock.now()
         self._receivers = [_Sent(each, self._began, known.get(each.name, {})) for each in deliveries]
         for receiver in self._receivers:
             receiver.delivery.settled = self._settled
@@ -98,26 +108,35 @@ class Notifier(BaseWork, Collector):
             if ended or self._hub.clock.now() - self._began > GAP:  # a Lease is not taken at once after a start
                 self._forget()
             return
+        before = self._before({each.delivery.name: each.open for each in self._receivers}) if began else None
         for receiver in self._receivers:
             if began:
-                self._take_over(receiver)
+                self._take_over(receiver, before)
             self._changes(receiver)
             self._repeat(receiver)
 
     def _forget(self) -> None:
         """Forget what was sent: another replica notifies."""
-        if self._record is not None and any(receiver.open for receiver in self._receivers):
-            self._record.forget()
+        if any(receiver.open for receiver in self._receivers):
+            for record in self._records:
+                record.forget()
         for receiver in self._receivers:
             receiver.open.clear()
 
     def _settled(self, delivery: Delivery, message: Message) -> None:
-        if self._record is not None and self._notifies and not message.repeat:
-            for notice in message.notices:
-                self._record.settled(delivery.name, notice)
+        if self._notifies and not message.repeat:
+            for record, notice in product(self._records, message.notices):
+                record.settled(delivery.name, notice)
 
-    def _take_over(self, receiver: _Sent) -> None:
-        """Treat findings that closed a moment ago as sent, so that their end is sent."""
+    def _take_over(self, receiver: _Sent, before: Before | None) -> None:
+        """Go on where the hub before this one stopped.
+
+        Where that is not known, treat findings that closed a moment ago as sent, so that their end is sent.
+        """
+        if before is not None:
+            receiver.open.update(before.known.get(receiver.delivery.name, {}))
+            if not before.more:
+                return
         since = self._hub.clock.now() - GAP
         closed = [each for each in self._hub.incidents.recent() if (each.closed or 0.0) >= since]
         wanted = (each for each in closed if receiver.delivery.wants(each.finding))
