@@ -11,9 +11,14 @@ from tests.hub_page.conftest import CHROMIUM, WAIT, SimulatedHub
 
 #: By file name: colour scheme, height of the window, address, and what must be there.
 PICTURES = {
-    "page.png": ("light", 1240, "", ("td.fail", "article.critical")),
+    "page.png": (
+        "light",
+        1240,
+        "",
+        ("td.fail", "article.critical", "[aria-label='To the change before'][aria-disabled=false]"),
+    ),
     "page-finding.png": ("light", 1000, "FINDING", ("svg.graph circle.accused",)),
-    "page-path.png": ("dark", 860, "?view=path&from=node-1&to=node-2", (".chart svg", "svg.band")),
+    "page-path.png": ("dark", 900, "?view=path&from=node-1&to=node-2", (".chart svg", "svg.band")),
 }
 
 

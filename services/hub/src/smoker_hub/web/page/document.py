@@ -63,7 +63,7 @@ def _body(summary: Summary, findings: Findings, nodes: Sequence[Node], looked: f
     if findings.recent:
         yield f"<h2>Closed</h2>{''.join(map(_closed, findings.recent[:SHOWN]))}"
     yield f"<noscript>{''.join(_nodes(nodes))}"
-    yield '<p class="soft data">As data: <a href="api/v1/summary">summary</a>, <a href="api/v1/findings">findings</a>, '
+    yield '<p class="soft">As data: <a href="api/v1/summary">summary</a>, <a href="api/v1/findings">findings</a>, '
     yield '<a href="api/v1/nodes">nodes</a>.</p></noscript></main></div></body></html>\n'
 
 

@@ -31,9 +31,10 @@ export function Graph({ found }) {
   const { kept, left } = pruned(edges, accused);
   const points = placed(kept, zones, accused);
   const bad = kept.filter((edge) => edge.state !== "o").length;
+  const well = kept.length - bad;
   return html`
     <section aria-labelledby="graph"><h2 id="graph">Affected nodes and paths</h2>
-      <p class="soft hint">${counted(points.size, "node")}, ${counted(bad, "pair")} with failing paths (red, with a cross), ${kept.length - bad} that ${kept.length - bad === 1 ? "works" : "work"} (thin).
+      <p class="soft hint">${counted(points.size, "node")}, ${counted(bad, "pair")} with failing paths (red, with a cross)${well > 0 && `, ${well} that ${well === 1 ? "works" : "work"} (thin)`}.
         ${left > 0 && ` ${counted(left, "more node")} are not shown.`}</p>
       <svg class="graph" viewBox=${`${(SIDE - WIDE) / 2} 75 ${WIDE} ${SIDE - 150}`} role="group" aria-label=${`Graph of ${shown(found.place)}: ${counted(bad, "pair")} with failing paths`}>
         <g aria-hidden="true">

@@ -27,7 +27,7 @@ export function PathView({ from, to, id }) {
       ${!found.paths.length && html`<p class="note">No prober probes this pair${Object.values(filters).some(Boolean) ? " with these filters" : ""}. Not probed is neither good nor bad.</p>`}
       ${found.paths.length > 0 && html`<${PathTable} paths=${found.paths} when=${resource.when.value} caption=${`Paths from ${shown(from)} to ${shown(to)}`} ends=${false} />`}
       ${found.bandwidth?.map((each) => html`
-        <p class="bandwidth">Bandwidth of the ${plane(each.plane)}, ${family(each.family)}: <b>${megabits(each.rate)}</b><span class="soft">${each.retransmits > 0 && ` with ${counted(each.retransmits, "segment")} sent again`}, measured from <${Name} name=${each.measured_by} />, <${Age} seconds=${each.age} when=${resource.when.value} /> ago</span></p>`)}
+        <p class="bandwidth">Bandwidth, ${plane(each.plane)}, ${family(each.family)}: <b>${megabits(each.rate)}</b><span class="soft">${each.retransmits > 0 && ` with ${counted(each.retransmits, "segment")} sent again`}, measured from <${Name} name=${each.measured_by} />, <${Age} seconds=${each.age} when=${resource.when.value} /> ago</span></p>`)}
       ${found.left_out > 0 && html`<p class="soft">${counted(found.left_out, "more path")} are not listed.</p>`}`}
     ${chosen && !resource.error.value && html`
         <section aria-labelledby="history"><h2 id="history">${chosen.probe.toUpperCase()}, ${plane(chosen.plane)}${chosen.family && `, ${family(chosen.family)}`}</h2>

@@ -31,7 +31,7 @@ export function TimeMachine() {
     timer.current = window.setTimeout(() => show(wanted), SETTLE);
   };
   const before = marks.find((each) => each.at < moment - 1);
-  const after = [...marks].reverse().find((each) => Math.ceil(each.at) > moment);
+  const after = [...marks].reverse().find((each) => Math.ceil(each.at) > moment && Math.ceil(each.at) <= end);
   const text = moment >= end ? "now" : `${clock(moment)}, ${duration(end - moment)} ago`;
   return html`
     <aside class="time" aria-label="Time machine">
