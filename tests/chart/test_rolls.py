@@ -107,6 +107,8 @@ def test_a_value_rolls_only_the_workloads_it_concerns(any_helm: Helm, key: str) 
     base |= {"hub": {"history": {"persistence": on}}} if claim else {}
     otlp = key.startswith("hub.otlp.") and not key.lower().endswith("endpoint")  # without one the others do nothing
     base |= {"hub": {"otlp": {"endpoint": "http://collector:4318"}}} if otlp else {}
+    if key.endswith(".besideAlertmanager"):  # without a receiver of that type it does nothing
+        base |= {"hub": {"notify": [{"type": "alertmanager", "url": "http://alertmanager:9093"}]}}
     base |= {"bandwidth": on} if key == "bandwidth.port" else {}
     ingress = key.startswith("hub.ingress.")
     open_to_all = {"enabled": not key.endswith(".enabled"), "hosts": ["a.example"], "withoutLogin": True}
