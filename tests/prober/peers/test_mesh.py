@@ -82,10 +82,12 @@ def test_what_a_prober_knows_of_its_mesh(tmp_path: Path) -> None:
     made = Made(settings)
     listed = page(slice_of("pods", 8080, "node-1", "node-2", "node-3"), slice_of("hosts", 18010, "node-1", "node-2"))
     with faking() as fake:
-        api = Api(fake(listed).url, token=tmp_path / "token")
+        server = fake(listed)
+        api = Api(server.url, token=tmp_path / "token")
         mesh = Mesh(settings, api, made.prober.set_peers, made.store, never, arrivals=made.arrivals)
         mesh.start()
         eventually("peers are known", lambda: view(made).known)
+        server.asked(2)  # the watch has connected: a greenlet that is ended while it connects leaves its socket open
         mesh.close()
     found = made.store.snapshot()
     paths = {(path.target, path.plane) for path in found.paths}
