@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from statistics import median
 
 from smoker_diagnosis.component import ALL, NODE, SERVICE, Scope
@@ -106,7 +107,7 @@ def _merged(echoes: list[Service], mesh: Mesh) -> list[Service]:
 def _on_nodes(mesh: Mesh, follows: Follows, usual: UsualRate, failing: Collection[Cell]) -> list[Service]:
     """Return the nodes that reach no Service: kube-proxy, or its replacement, does not work there."""
     found, sources = [], Counter(cell.source for cell in mesh.services)
-    shares = {bit: follows.share(bit, failing) for bit in (TCP, UDP, HTTP)}
+    shares, answers = {bit: follows.share(bit, failing) for bit in (TCP, UDP, HTTP)}, _Answers(mesh.services)
     for cell in failing:
         bits = cell.bad & ECHO
         if not bits or cell.known & ECHO & ~bits or any(follows.source(cell, bit) for bit in cell.failing(ECHO)):
@@ -124,18 +125,33 @@ def _on_nodes(mesh: Mesh, follows: Follows, usual: UsualRate, failing: Collectio
         service = Service(
             Scope(NODE, (cell.source,)), LAYER_SERVICE, bits, [cell], of, 0.97 if surely else 0.95, note=note
         )
-        service.awaits = surely and not _answered_elsewhere(mesh, cell)
+        service.awaits = surely and not answers.elsewhere(cell)
         found.append(service)
     return list({each.scope: each for each in found}.values())
 
 
-def _answered_elsewhere(mesh: Mesh, cell: Cell) -> bool:
-    """Return whether each probe that fails on `cell` has worked from another node since: the Services are there."""
-    others = [each for each in mesh.services if each.source != cell.source]
-    return all(
-        any(each.known & ~each.bad & bit and each.age(bit) < cell.failing_for(bit) for each in others)
-        for bit in cell.failing(ECHO)
-    )
+class _Answers:
+    """The youngest answers of each echo, read once: at two nodes, because one of them can be the node in question."""
+
+    def __init__(self, services: Collection[Cell]) -> None:
+        self._services = services
+        self._of: dict[int, list[tuple[float, str]]] = {}  # by bit: age and source
+
+    def elsewhere(self, cell: Cell) -> bool:
+        """Return whether each probe that fails on `cell` has worked from another node since: the Services are there."""
+        return all(
+            any(source != cell.source and age < cell.failing_for(bit) for age, source in self._youngest(bit))
+            for bit in cell.failing(ECHO)
+        )
+
+    def _youngest(self, bit: int) -> list[tuple[float, str]]:
+        if bit not in self._of:
+            ages: dict[str, float] = {}
+            for each in self._services:
+                if each.known & ~each.bad & bit:
+                    ages[each.source] = min(each.age(bit), ages.get(each.source, math.inf))
+            self._of[bit] = nsmallest(2, ((age, source) for source, age in ages.items()))
+        return self._of[bit]
 
 
 def _met(shares: Mapping[int, float], many: int, follows: Follows, cell: Cell) -> bool:
