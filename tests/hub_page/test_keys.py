@@ -47,6 +47,15 @@ def press(page: Any, selector: str, key: str = "Enter") -> None:
     page.keyboard.press(key)
 
 
+def exhaust(page: Any, name: str) -> None:
+    """Press Enter on the button that has the focus until it can do nothing more. It must keep the focus."""
+    button = page.get_by_label(name)
+    while button.get_attribute("aria-disabled") != "true":
+        page.keyboard.press("Enter")
+        page.evaluate("new Promise(requestAnimationFrame)")
+    page.wait_for_selector(f"[aria-label='{name}']:focus")
+
+
 def copy(page: Any) -> None:
     """The first Tab offers to skip the bar, and a finding's button copies its command."""
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -77,10 +86,7 @@ def forms(page: Any) -> None:
     page.wait_for_selector("#map-reading:has-text(' to node-1: ')")
     page.keyboard.press("+")
     focus(page, "[aria-label='Larger cells']", "Shift+Tab")
-    while page.get_by_label("Larger cells").get_attribute("aria-disabled") != "true":
-        page.keyboard.press("Enter")
-        page.evaluate("new Promise(requestAnimationFrame)")
-    page.wait_for_selector("[aria-label='Larger cells']:focus")
+    exhaust(page, "Larger cells")
     focus(page, ".forms a[href*='show=strips']", "Shift+Tab")
     page.keyboard.press("Enter")
     page.wait_for_selector(".forms a[aria-current]:focus:has-text('Strips')")
@@ -159,9 +165,10 @@ def events(page: Any) -> None:
 
 def past(page: Any) -> None:
     """Buttons and slider of the time machine keep the focus, even where a button can do nothing more."""
-    press(page, "[aria-label='To the change before']")
+    page.wait_for_selector("[aria-label='To the change before'][aria-disabled=false]")
+    focus(page, "[aria-label='To the change before']")
+    exhaust(page, "To the change before")
     page.wait_for_selector(".banner.past")
-    page.wait_for_selector("[aria-label='To the change before'][aria-disabled=true]:focus")
     press(page, "input[type=range]", "ArrowLeft")
     page.keyboard.press("ArrowLeft")
     page.wait_for_function("before => location.href !== before", arg=page.url)
