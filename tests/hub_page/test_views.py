@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import eventually
 from tests.hub_page.axe import findings_of_axe
 from tests.hub_page.conftest import SimulatedHub, Tab, get, opened
 from tests.hub_page.stage import LONG
@@ -24,7 +25,7 @@ CUT_OFF = """
 """
 CHART = "section:has(.chart svg):has(svg.band)"
 
-#: By name: the address, and what must be there. `NODE` stands for the node with a fault, `THEN` for its first moment.
+#: By name: the address, and what must be there. `NODE` stands for the node with a fault, `THEN` for a moment with it.
 VIEWS = {
     "overview": ("", "h1.sentence.faults:has-text('NODE')"),
     "strips": ("?show=strips", "table.strips tbody tr:first-child th:has-text('NODE')"),
@@ -54,7 +55,7 @@ def look(tab: Tab, show: SimulatedHub, view: str, node: str, peer: str, *schemes
     """Open a view and check it, light and dark, or in the schemes of colours that are given."""
     address, wanted = (VIEWS | PAST | NOWHERE)[view]
     if "THEN" in address:
-        address = address.replace("THEN", str(math.ceil(first_opened(show))))
+        address = address.replace("THEN", str(moment_with_fault(show)))
     if address == "FINDING":
         tab.page.goto(show.address)
         tab.page.wait_for_selector("article a[href*=finding]")
@@ -68,9 +69,16 @@ def look(tab: Tab, show: SimulatedHub, view: str, node: str, peer: str, *schemes
     assert tab.page.evaluate("document.images.length") == 0
 
 
-def first_opened(show: SimulatedHub) -> float:
-    """Return when the first of the open findings opened."""
-    return min(float(each["opened"]) for each in json.loads(get(f"{show.address}api/v1/findings"))["open"])
+def moment_with_fault(show: SimulatedHub) -> int:
+    """Return a moment at which a fault had been open for two seconds: all probers have told their results of it."""
+
+    def settled() -> int:
+        found = json.loads(get(f"{show.address}api/v1/findings"))["open"]
+        return max(
+            (math.floor(each["last_seen"]) for each in found if each["last_seen"] > each["opened"] + 3), default=0
+        )
+
+    return int(eventually("the fault has lasted for two seconds", settled))
 
 
 @pytest.mark.parametrize("view", [*VIEWS, *PAST, *NOWHERE])
