@@ -228,3 +228,14 @@ def test_a_race_of_other_nodes_does_not_blame_the_node_at_fault() -> None:
     """Two nodes have half answers, and one of them is at the end of a broken pair: the race is at the other."""
     found = race(mesh().fail(lambda link: link.between("node-3", "node-4")), "node-1", "node-3")
     assert ("dns", "node", ("node-1",), "dns_race") in named(found.findings())
+
+
+@pytest.mark.parametrize(("halved", "cut_off"), [(5.0, False), (60.0, True)])
+def test_look_ups_that_lose_a_query_do_not_mean_that_the_dns_is_cut_off(halved: float, cut_off: bool) -> None:
+    """Look-ups of echoes fail on a node for a while, and the DNS Service has half answered there since, or before."""
+    found = mesh().fail_services(["node-1"], rounds=2, outcome="resolve_error")
+    for link, state in found.to_dns.items():
+        if by_service(link) and link.source == "node-1":
+            halves = HalfAnswers(1, LOOK_UPS, AT - halved, AT - halved)
+            found.to_dns[link] = msgspec.structs.replace(failed(state, 1, "timeout", 5.0), partly=1, halves=halves)
+    assert ("dns" in {each.layer for each in found.findings()}) == cut_off

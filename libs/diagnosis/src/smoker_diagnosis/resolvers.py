@@ -44,9 +44,12 @@ class Resolvers:
 
     def __init__(self, mesh: Mesh, follows: Follows) -> None:
         self._mesh, self._follows = mesh, follows
+        self._services: dict[tuple[str, bool], list[Cell]] = {}  # by source, and whether it is in the host network
         self._of: dict[str, list[Cell]] = {}  # by target, the paths that say something about it
         for cell in mesh.resolvers:
-            if cell.known & DNS and not is_service(cell) and not self._explained(cell):
+            if is_service(cell):
+                self._services.setdefault(_prober(cell), []).append(cell)
+            elif cell.known & DNS and not self._explained(cell):
                 self._of.setdefault(cell.target, []).append(cell)
 
     def _explained(self, cell: Cell) -> bool:
@@ -95,6 +98,14 @@ class Resolvers:
         """Return whether each pod has answered a query that began less than `ago` seconds ago."""
         return all(any(not cell.bad & DNS and cell.age(DNS) < ago for cell in cells) for cells in self._of.values())
 
+    def answer(self, failing: Cell) -> bool:
+        """Return whether the DNS Service has answered the same prober since its look-ups of echoes began to fail.
+
+        A half answer is one, too: then the DNS is reached, and not each query.
+        """
+        ago = failing.failing_for(DNS)
+        return any(_answered_for(cell, ago) for cell in self._services.get(_prober(failing), ()))
+
     def may_be_all(self, replica: Replica) -> bool:
         """Return whether a pod that seems to work has answered nobody since `replica` began to fail."""
         ago = max(cell.failing_for(DNS) for cell in replica.cells)
@@ -128,6 +139,18 @@ class Resolvers:
         into = [cell for cell in self._mesh.entering(node) if not cell.local and cell.known & UDP]
         into = [cell for cell in into if cell.plane.endswith("pod")]
         return bool(into) and sum(bool(cell.bad & UDP) for cell in into) >= NETWORK * len(into)
+
+
+def _prober(cell: Cell) -> tuple[str, bool]:
+    """Return the node of the prober, and whether it is in the host network."""
+    return cell.source, cell.plane.startswith("host")
+
+
+def _answered_for(cell: Cell, ago: float) -> bool:
+    """Return whether a query that began less than `ago` seconds ago was answered."""
+    halves = cell.halves
+    half = halves is not None and bool(halves.count) and cell.now.instant - halves.at < ago
+    return half or (bool(cell.known & DNS) and not cell.bad & DNS and cell.age(DNS) < ago)
 
 
 def _certain(cells: Sequence[Cell]) -> bool:

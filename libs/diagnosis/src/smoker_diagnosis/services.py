@@ -63,7 +63,7 @@ def find_services(mesh: Mesh, blamed: Iterable[Blamed], lossy: Iterable[Lossy]) 
     follows = Follows(mesh, blamed, lossy)
     usual = UsualRate(mesh, follows)
     resolvers = Resolvers(mesh, follows)
-    found = _dns(mesh, follows, usual, one_of_several=not resolvers.broken)
+    found = _dns(mesh, follows, usual, resolvers)
     for dns in found:
         ago = max(cell.failing_for(DNS) for cell in dns.cells)
         if dns.scope.kind == NODE and resolvers.is_surely_cut_off(dns.scope.nodes[0]):
@@ -204,7 +204,7 @@ def _direct(resolvers: Resolvers, found: Sequence[Service]) -> list[Service]:
     return more
 
 
-def _dns(mesh: Mesh, follows: Follows, usual: UsualRate, *, one_of_several: bool) -> list[Service]:
+def _dns(mesh: Mesh, follows: Follows, usual: UsualRate, resolvers: Resolvers) -> list[Service]:
     """Return the fault of the whole DNS, of one of its servers, or of the nodes that cannot reach it."""
     own = [cell for cell in mesh.services if cell.bad & DNS and not follows.source(cell, DNS)]
     others = [cell for cell in mesh.services if cell.known & (DNS | ECHO) and not follows.source(cell, DNS)]
@@ -221,7 +221,9 @@ def _dns(mesh: Mesh, follows: Follows, usual: UsualRate, *, one_of_several: bool
     # The pods of a node can be cut off from the DNS while the node itself is not: each plane is judged separately.
     answered = {(cell.source, cell.plane) for cell in others if cell.known & ECHO}
     for node in sorted({cell.source for cell in whole if (cell.source, cell.plane) not in answered}):
-        cells = [cell for cell in whole if cell.source == node]
+        cells = [cell for cell in whole if cell.source == node and not resolvers.answer(cell)]
+        if not cells:
+            continue
         times = sum(cell.failed[DNS].streak for cell in cells)
         share = usual.share(cells[0], DNS)
         chance = FOLLOWS if follows.hosts(DNS) or share > SOME[0] else CHANCE
@@ -229,7 +231,7 @@ def _dns(mesh: Mesh, follows: Follows, usual: UsualRate, *, one_of_several: bool
             sure = 0.97 if _unlikely(share, times // TOGETHER, len(others), FOLLOWS) else 0.95
             found.append(Service(Scope(NODE, (node,)), LAYER_DNS, DNS, cells, len(cells), sure))
             named.add(node)
-    if one_of_several and not follows.hosts(DNS) and not follows.everywhere(DNS):
+    if not resolvers.broken and not follows.hosts(DNS) and not follows.everywhere(DNS):
         found += _one_of_several([cell for cell in own if cell.source not in named | follows.near], others)
     return found
 
