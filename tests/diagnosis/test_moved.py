@@ -46,6 +46,24 @@ def test_a_moved_echo_is_reported_as_moved() -> None:
     assert diagnose(on(healthy(), at=AT + 15, tcp=["node-4"]), evidence=evidence) == []
 
 
+def test_a_path_that_is_read_again_counts_once() -> None:
+    """Probers that report the same failure again, or another one before the move, add no path to the evidence."""
+    evidence = Evidence()
+    diagnose(on(healthy(), at=AT, tcp=["node-2"]), evidence=evidence)
+    diagnose(on(failing(), at=AT + 2, udp=["node-3"]), evidence=evidence)
+    for rounds in (1, 2, 3):
+        (found,) = diagnose(on(failing(rounds), at=AT + 5 + rounds, tcp=["node-4"]), evidence=evidence)
+    assert (found.counts[0].failing, found.counts[0].of) == (len(NAMES), len(NAMES))
+
+
+def test_an_echo_that_restarts_in_its_place_has_not_moved() -> None:
+    """Its pod comes back on the same node: what failed meanwhile is over, and nothing is told."""
+    evidence = Evidence()
+    diagnose(on(healthy(), at=AT, tcp=["node-2"]), evidence=evidence)
+    diagnose(on(failing(), at=AT + 2, udp=["node-3"]), evidence=evidence)
+    assert diagnose(on(failing(), at=AT + 5, tcp=["node-2"]), evidence=evidence) == []
+
+
 def test_what_fails_after_the_move_is_a_fault() -> None:
     """Probes that began after the move was seen, and still fail, name the echo Service."""
     evidence = Evidence()

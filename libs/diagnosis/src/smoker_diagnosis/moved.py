@@ -86,7 +86,7 @@ class Moves:
         if part.now.instant - told.at <= part.lasts:
             move = self.of.setdefault(bit, Move(before, now, {}))
             move.before = move.before or before
-            move.seen.setdefault(prober, min(part.now.instant, told.at + SETTLES))
+            move.seen[prober] = max(move.seen.get(prober, -math.inf), min(part.now.instant, told.at + SETTLES))
         if part.now.instant - told.since <= _holds(part):
             for node in before - now:
                 self._lost.setdefault((bit, node), _Loss({})).seen.setdefault(prober, told.since)
@@ -103,13 +103,15 @@ class Moves:
     def _exclude_old_results(self, bit: int, move: Move, services: Collection[Cell], parts: Parts) -> None:
         here = set(services)
         move.failed = [cell for cell in move.failed if cell in here]  # a prober with other paths has new cells
+        known = set(move.failed)
         for cell in services:
             prober = cell.source, HOST if cell.plane.startswith(HOST) else POD
             seen = move.seen.get(prober, -math.inf)
             if cell.bad & bit and cell.at(bit) <= seen <= parts[prober].now.instant:
                 cell.bad &= ~bit
                 cell.known &= ~bit
-                move.failed.append(cell)
+                if cell not in known:  # one whose path is read again is there already
+                    move.failed.append(cell)
 
 
 def _holds(part: Part) -> float:

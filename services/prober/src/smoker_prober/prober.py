@@ -125,7 +125,7 @@ class Prober:
                     again = partial(self._confirm, name, one_round, partial(round_.again, result.target))
                     if self._store.fresh_failure(result):
                         self._confirmations.later(again)
-                    elif round_.doubts(result.target) and self._confirmations.interval > LATER + SPREAD:
+                    elif round_.doubts(result.target) and self._ends_before_the_next_round():
                         self._confirmations.later(again, after=LATER)
                     self._after_failure(name, one_round, result)
                 else:
@@ -136,6 +136,11 @@ class Prober:
             self._metrics.ended()
 
         return one_round
+
+    def _ends_before_the_next_round(self) -> bool:
+        """Return whether a flow that is asked again later has its answer before the next round begins."""
+        plan = self._settings.plan
+        return plan.interval > LATER + SPREAD + plan.timeout
 
     def _confirm(self, name: str, one_round: Callable[[], None], again: Callable[[], Result]) -> None:
         """Probe `again`, unless the target has left meanwhile.

@@ -14,8 +14,8 @@ def find(look: Look) -> Iterator[Finding]:
     """Yield the findings, until every path has a result from after the move."""
     for bit, move in sorted(look.mesh.moves.items()):
         missed = move.missed(bit)
-        if not (move.before and move.after and missed):  # the first pods of an echo start, they do not move
-            continue
+        if not (move.before and move.after and missed) or move.before == move.after:
+            continue  # the first pods of an echo start, and pods that restart in their place do not move
         yield finding_of(
             look.cluster,
             "moved",
