@@ -120,6 +120,7 @@ def test_hostile_text_is_ignored(records: list[str]) -> None:
         "null",
         "{}",
         "[" * LARGEST,
+        f'{good[:-1]},"x":{"[" * 4_000}{"]" * 4_000}}}',
         good[:-1],
         good.replace('"fault"', '"war"'),
         json.dumps(json.loads(good) | {"sent": [entry | {"receivers": []}] * (MOST + 1)}),

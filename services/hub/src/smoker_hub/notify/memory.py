@@ -112,7 +112,7 @@ class LeaseMemory:
             return
         try:
             found = _document.decode(text) if len(text) <= LARGEST else None
-        except (msgspec.DecodeError, UnicodeError):
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
             found = None
         latest = self._clock.wall_time() + AWAY
         if found is None or len(found.sent) > MOST or not all(_is_plausible(each, latest) for each in found.sent):
