@@ -74,7 +74,7 @@ def test_a_holder_that_stops_releases_the_lease(api: Leases) -> None:
     assert (one.held, two.held) == (False, True)
 
 
-def test_of_two_writers_one_is_refused(api: Leases) -> None:
+def test_of_two_writers_one_is_refused(api: Leases, records: list[str]) -> None:
     """A write based on a version that another replica has replaced does not take the Lease."""
     clock = ManualClock()
     two = replica(api, "two", clock)
@@ -83,6 +83,7 @@ def test_of_two_writers_one_is_refused(api: Leases) -> None:
         two.turn()
         assert not two.held, before
         assert api.holder("smoker-hub") == "one"
+        assert not [line for line in records if "the same replica" in line], "a race is no failure"
         two.turn()
         clock.instant += LASTS
 
@@ -138,6 +139,22 @@ def test_a_free_lease_that_cannot_be_written(api: Leases) -> None:
     api.refuses = 503
     turns(clock, 1, one, two)
     assert (one.held, two.held) == (True, False)
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_lease_that_the_api_server_does_not_accept(api: Leases, records: list[str], *, exists: bool) -> None:
+    """A hub notifies and says why where its Lease is refused as invalid, by an admission policy or for its name."""
+    clock = ManualClock()
+    if exists:
+        api.store("smoker-hub", {})
+    one = replica(api, "one", clock)
+    api.refuses = 422
+    turns(clock, 3, one)
+    assert one.held
+    assert len([line for line in records if "does not accept the Lease smoker-hub: LEASE_NAME is no" in line]) == 1
+    api.refuses = 0
+    turns(clock, 1, one)
+    assert (one.held, api.holder("smoker-hub")) == (True, "one")
 
 
 def test_a_lease_that_was_never_read(api: Leases) -> None:

@@ -25,7 +25,7 @@ from smoker_common.work import BaseWork
 from smoker_kube.api import Api, Refused
 from smoker_kube.lease import CONFLICT, DEADLINE, LARGEST, Watched, document, holder_of, now, path
 from smoker_kube.slices import of
-from smoker_kube.standing import FORBIDDEN, NOT_FOUND, sentence, standing_of
+from smoker_kube.standing import FORBIDDEN, NOT_FOUND, Standing, sentence, standing_of
 
 RENEW = 2.0  # seconds between two reads, and between two renewals
 LASTS = 10.0  # seconds without a change after which another replica takes the Lease over
@@ -96,7 +96,7 @@ class Lease(BaseWork):
         try:
             self._turn()
         except Refused as refused:
-            if refused.status != CONFLICT:
+            if refused.status not in (CONFLICT, INVALID):
                 raise
             self._turn()  # another client wrote first: another replica, or Helm, which changes no more than a label
 
@@ -134,7 +134,8 @@ class Lease(BaseWork):
     def _write(self, item: Mapping[str, Any], holder: str) -> None:
         """Write the Lease with this holder. Raises `Refused` where another replica wrote since it was read.
 
-        A Lease that is missing is made with PUT: unlike POST, that needs the right to create this one name alone.
+        A Lease that is missing is made with PUT: unlike POST, that needs the right to create this one name alone. Where
+        another replica has made it since, the status is `INVALID`, because no version is given.
         """
         at = now()
         before = of(item, "spec", dict)
@@ -153,13 +154,7 @@ class Lease(BaseWork):
             if not self.held:
                 self._load(item, self._memory)
             metadata["annotations"] = {**of(metadata, "annotations", dict), SENT: self._memory.text(transitions)}
-        try:
-            kept = self._api.replace(f"{self._path}/{self._name}", document(spec, metadata))
-        except Refused as refused:
-            if item or refused.status != INVALID:
-                raise
-            raise Refused(CONFLICT, "made by another") from None  # it exists by now, and no version was given
-        self._watched.see(kept, holder)
+        self._watched.see(self._api.replace(f"{self._path}/{self._name}", document(spec, metadata)), holder)
 
     def _hold(self, *, held: bool) -> None:
         if held != self._held:
@@ -179,10 +174,19 @@ class Lease(BaseWork):
             unread = self._free is None and self._clock.now() - self._began >= LASTS
             if self._fit() and (self._free or unread):  # nobody is known to hold it
                 self._hold(held=True)
-            line = f"{sentence(standing.answering, standing.status, 'Leases')}; the same replica keeps notifying"
+            line = f"{self._why(standing)}; the same replica keeps notifying"
         if line != self._logged:
             logger.warning(line, cause=standing.cause)
             self._logged = line
+
+    def _why(self, standing: Standing) -> str:
+        """Return the sentence on why the Lease cannot be used."""
+        if standing.status == INVALID:
+            return (
+                f"the API server does not accept the Lease {self._name}: LEASE_NAME is no valid name, "
+                "or an admission policy denies it"
+            )
+        return sentence(standing.answering, standing.status, "Leases")
 
     def _answered(self) -> None:
         if self._logged:
