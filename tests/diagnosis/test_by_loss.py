@@ -7,8 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from smoker_diagnosis import by_loss
 from smoker_diagnosis.by_loss import ByLoss
 from smoker_diagnosis.component import ALL, NODE, PAIR, ZONE, Scope
+from smoker_diagnosis.evidence import Cell
 from smoker_diagnosis.finding import finding_of
 from smoker_diagnosis.state import PEER, SERVICE, PathState, State
 
@@ -90,3 +92,29 @@ def test_other_findings_explain_nothing() -> None:
     path = failing("a")
     state = State(node="b", at=100.0, interval=30.0, timeout=5.0, paths=[path])
     assert not ByLoss([finding_of("", "fault", AT_A, "network")], [state]).explains(state, path)
+
+
+def test_many_losses_and_paths_cost_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The places that packets between two nodes cross are found once, and not at all where no loss is near them."""
+    ends: list[tuple[str, str]] = []
+
+    def cell(source: str, target: str, *more: Any, **zones: Any) -> Cell:
+        ends.append((source, target))
+        return Cell(source, target, *more, **zones)
+
+    monkeypatch.setattr(by_loss, "Cell", cell)
+    paths = [failing(target, plane, probe=probe) for target in "ac" for plane in ("pod", "host") for probe in "xyz"]
+    state = State(node="b", zone="west", at=100.0, interval=30.0, timeout=5.0, paths=paths)
+    losses = [finding_of("", "loss", AT_A, layer, share=0.3) for layer in ("overlay", "network", "pods")]
+    found = ByLoss(losses, [state])
+    assert [found.explains(state, path) for path in paths] == [True] * 6 + [False] * 6
+    assert ends == [("b", "a")]
+
+
+def test_the_heaviest_loss_counts() -> None:
+    """Where several losses may take packets of a path, the one that takes most says how often it may fail."""
+    state = State(node="b", at=100.0, interval=30.0, timeout=5.0, paths=[failing("a", streak=4)] * 10)
+    light, heavy = (finding_of("", "loss", AT_A, "network", share=share) for share in (0.03, 0.3))
+    everywhere = finding_of("", "loss", Scope(ALL), "network", share=0.3)
+    for losses, explained in (([light], False), ([light, heavy], True), ([light, everywhere], True)):
+        assert ByLoss(losses, [state]).explains(state, state.paths[0]) == explained

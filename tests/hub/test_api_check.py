@@ -10,11 +10,15 @@ from typing import Any
 import msgspec
 import pytest
 
+from smoker_diagnosis.by_loss import ByLoss
 from smoker_diagnosis.state import PathState, State
 from smoker_hub.hub import Hub
+from smoker_hub.web import check as verdict
+from smoker_hub.web.sources import Sources
+from smoker_hub.web.stream import Stream
 from tests.diagnosis.mesh import Cluster, nodes
 from tests.hub.stand_ins import ManualClock, hub_of, probers
-from tests.hub.test_api import ask
+from tests.hub.test_api import ask, ask_of
 
 Change = Any
 
@@ -100,6 +104,26 @@ def test_failing_paths_that_loss_explains_are_counted() -> None:
         assert "Packet loss explains 2 failing paths." in check(hub, accept="text/plain").splitlines()
     with looking(whole(Cluster(nodes(3)).states())) as hub:
         assert check(hub)["explained_by_loss"] == 0
+
+
+def test_what_loss_explains_is_counted_once_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients that ask again and again for the verdict of one look cost no further count; the next look does."""
+    counts: list[int] = []
+
+    def counted(findings: Any, states: Any) -> ByLoss:
+        counts.append(len(findings))
+        return ByLoss(findings, states)
+
+    monkeypatch.setattr(verdict, "ByLoss", counted)
+    lossy = Cluster(nodes(4)).lose(lambda link: link.touches("node-2"), 9)
+    lossy.fail(lambda link: link == ("node-1", "node-2", "pod", "ipv4"), ("udp", "tcp"), rounds=1)
+    with looking(whole(lossy.states())) as hub:
+        sources = Sources(hub=hub, stream=Stream(hub))
+        for looks in (1, 2):
+            for _ in range(3):
+                assert json.loads(ask_of(sources, "/api/v1/check")[1])["explained_by_loss"] == 2
+            assert counts == [1] * looks
+            hub.look()
 
 
 @pytest.mark.parametrize(

@@ -32,5 +32,6 @@ class Sources:
     reader: Reader | None = None  # of the history
     prometheus: str = ""  # its URL; empty: there is none
     matrices: dict[tuple[Any, ...], Matrix] = field(default_factory=dict)  # those of the last look, by parameters
+    explained: dict[tuple[Any, ...], int] = field(default_factory=dict)  # paths that loss explains, of the last look
     guard: Guard | None = None  # None: no login
     addresses: Callable[[], Iterable[Address]] = tuple  # of the probers
