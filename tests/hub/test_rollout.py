@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -15,6 +17,7 @@ from smoker_common.listen import tcp_listener
 from smoker_common.settings import parse
 from smoker_common.work import Work
 from smoker_hub import assembly, lease
+from smoker_hub.history.store import NAME as FILE
 from smoker_hub.places import FixedPlaces
 from smoker_hub.settings import Settings
 from smoker_kube.api import Api
@@ -59,7 +62,7 @@ class Scene:
     api: Leases
     monkeypatch: pytest.MonkeyPatch
 
-    def pod(self, name: str) -> Pod:
+    def pod(self, name: str, history: Path | None = None) -> Pod:
         """Start the hub of a pod."""
         peers = ",".join(f"{each.state.node}={HOST}:{each.address.port}" for each in self.found)
         notify = json.dumps([{"type": "webhook", "url": self.hook.url}])
@@ -70,7 +73,8 @@ class Scene:
         assert not problems
         self.monkeypatch.setattr(socket, "gethostname", lambda: name)
         registry = CollectorRegistry()
-        work = assembly.build(replace(settings, lease_name=NAME), {"http_port": [tcp_listener(HOST, 0)]}, registry)
+        settings = replace(settings, lease_name=NAME, history_folder="" if history is None else str(history))
+        work = assembly.build(settings, {"http_port": [tcp_listener(HOST, 0)]}, registry)
         work.start()
         return Pod(work, registry)
 
@@ -124,3 +128,19 @@ def test_a_change_while_no_hub_runs_is_sent(scene: Scene) -> None:
     first, last = (each.json["finding"] for each in scene.hook.got)
     assert scene.got == ["open", "close"]
     assert (last["id"], last["opened"]) == (first["id"], first["opened"])
+
+
+def test_the_next_hub_has_the_finding_in_its_history(scene: Scene, tmp_path: Path) -> None:
+    """A finding that goes on is stored when the hub takes over, with the date of its opening, not at its close."""
+    old = scene.pod("old")
+    eventually("the opening is there", lambda: scene.got)
+    old.end()
+    become(scene.found)
+    new = scene.pod("new", tmp_path)
+    eventually("the close is there", lambda: len(scene.got) > 1)
+    new.end()
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE)) as db:
+        ((first, last),) = db.execute("SELECT first, last FROM findings").fetchall()
+    phases = [(each["phase"], each["opened"]) for each in map(json.loads, (first, last))]
+    opened = scene.hook.got[0].json["finding"]["opened"]
+    assert phases == [("clearing", opened), ("closed", opened)]

@@ -97,7 +97,7 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
         may_notify=notifies,
         records=[memory] if history is None else [memory, SentRecord(history.put)],
         known=known,
-        take_over=partial(take_over, hub, memory),
+        take_over=partial(take_over, hub, memory, record=None if history is None else history.go_on),
     )
     if history is not None:
         history.wait_for(notifier.ended)

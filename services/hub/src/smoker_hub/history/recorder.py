@@ -106,6 +106,11 @@ class History(BaseWork):
         view = now.view(self._hub, incident)
         return msgspec.structs.replace(view, opened=self._opened.setdefault(_key(incident), view.opened))
 
+    def go_on(self, resumed: Iterable[Incident]) -> None:
+        """Record findings that are open and that another hub opened."""
+        for incident in resumed:
+            self.put(partial(findings.put, view=self._view(incident)))
+
     def keep_open(self, names: Iterable[str]) -> None:
         """Leave the findings with these ids open when the file is opened: the hub goes on with them."""
         self._kept = frozenset(names)

@@ -6,7 +6,7 @@ that this hub does not know goes on as after a restart: the next looks confirm o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from loguru import logger
 
@@ -18,10 +18,16 @@ from smoker_hub.resume import AWAY, instant, resumed
 from smoker_hub.web import now
 
 
-def take_over(hub: Hub, memory: LeaseMemory, known: Mapping[str, Mapping[str, Known]]) -> Before | None:
+def take_over(
+    hub: Hub,
+    memory: LeaseMemory,
+    known: Mapping[str, Mapping[str, Known]],
+    record: Callable[[Sequence[Incident]], object] | None = None,
+) -> Before | None:
     """Return what each receiver knows beyond what is `known`, None where the Lease does not say.
 
-    The hub goes on with what it did not know. What is known from the history has its evidence, and comes first.
+    The hub goes on with what it did not know, and calls `record` with it. What is known from the history has its
+    evidence, and comes first.
     """
     handed, memory.handed = memory.handed, None
     if handed is None:
@@ -40,6 +46,8 @@ def take_over(hub: Hub, memory: LeaseMemory, known: Mapping[str, Mapping[str, Kn
             memory.drop(sent)
     goes_on = [each for each in unknown.values() if each.phase != "closed"]
     hub.resume(goes_on, [each for each in unknown.values() if each.phase == "closed"])
+    if record is not None:
+        record(goes_on)
     return Before(found, handed.more)
 
 
