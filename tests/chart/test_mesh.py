@@ -100,6 +100,10 @@ def test_replicas_share_one_lease(helm: Helm) -> None:
         {"replicas": 2},
         {"notify": [{"type": "webhook", "url": url}]},
         *({"otlp": {endpoint: url}} for endpoint in ("endpoint", "logsEndpoint", "metricsEndpoint")),
+        *(
+            {"extraEnv": [{"name": f"OTEL_EXPORTER_OTLP_{variable}", "value": url}]}
+            for variable in ("ENDPOINT", "LOGS_ENDPOINT", "METRICS_ENDPOINT")
+        ),
     ):
         release = helm.render({"hub": values}, release="lungs")
         assert release.env("hub")["LEASE_NAME"] == name
@@ -113,7 +117,8 @@ def test_replicas_share_one_lease(helm: Helm) -> None:
             },
         ]
     assert len(helm.render().get("Role", "smoker-hub")["rules"]) == 1
-    assert helm.render().env("hub")["LEASE_NAME"] == ""
+    for silent in ({}, {"extraEnv": [{"name": "OTEL_SERVICE_NAME", "value": "hub"}]}):
+        assert helm.render({"hub": silent}).env("hub")["LEASE_NAME"] == ""
 
 
 def test_only_probers_and_hub_mount_a_token(helm: Helm) -> None:

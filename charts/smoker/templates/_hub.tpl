@@ -7,6 +7,9 @@
 there is one replica and nothing to send to. */}}
 {{- define "smoker.hubLease" -}}
 {{- $sends := or .Values.hub.notify (include "smoker.hubOtlpEnv" .) -}}
+{{- range .Values.hub.extraEnv -}}
+{{- if regexMatch "^OTEL_EXPORTER_OTLP_((LOGS|METRICS)_)?ENDPOINT$" .name }}{{ $sends = true }}{{ end -}}
+{{- end -}}
 {{- if and (include "smoker.hub" .) (or $sends (gt (int64 .Values.hub.replicas) 1)) -}}
 {{ include "smoker.name" (dict "root" . "component" "hub") }}
 {{- end -}}
