@@ -10,7 +10,7 @@ import pytest
 
 from smoker_diagnosis.component import ALL, INTO, NODE, OUT_OF, PAIR, SERVICE, Scope
 from smoker_diagnosis.finding import Count, Finding, Seen
-from smoker_hub.incident import CLOSES
+from smoker_diagnosis.sightings import CLOSES
 from smoker_hub.incidents import MOST_CLOSED, Incidents
 
 FOUND = Finding(id="a1", kind="fault", scope=Scope(NODE, ("node-1",)), layer="overlay", confidence=0.97)

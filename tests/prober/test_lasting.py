@@ -9,6 +9,8 @@ import gevent
 import msgspec
 import pytest
 
+from smoker_diagnosis.component import NODE, Scope
+from smoker_diagnosis.finding import Finding, finding_of
 from smoker_diagnosis.sightings import A_ROUND, LASTS
 from smoker_diagnosis.state import State, encode
 from smoker_prober.gather import ask as gathering
@@ -48,11 +50,65 @@ def looks(*seen: tuple[float, Gathered]) -> list[bool]:
     return [watch.look(found, instant) for instant, found in seen]
 
 
+def saying(states: list[State], *findings: Finding) -> Gathered:
+    """Return a look at these states that has these findings."""
+    found = gathered(*states)
+    vars(found)["findings"] = list(findings)  # a cached property
+    return found
+
+
 def test_a_fault_is_certain_after_two_looks() -> None:
     """A fault of one look may be over. The same results a moment later say nothing new; a regular look counts."""
     found = gathered(*broken())
     assert [each.kind for each in found.findings] == ["fault"]
     assert looks((0.0, found), (SOON, found), (REGULAR, found)) == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("states", "kind"),
+    [
+        (Cluster(nodes(4)).lose(lambda link: link.touches("node-2"), 20).states(), "loss"),
+        (Cluster(nodes(4)).fail_services(nodes(4), ["udp"]).states(), "service"),
+        (
+            later(
+                Cluster(nodes(6))
+                .fail(lambda link: link == ("node-1", "node-2", "pod", "ipv4"), ("tcp",), rounds=2)
+                .fail(lambda link: link == ("node-4", "node-5", "host", "ipv4"), ("http",), rounds=2)
+                .states(),
+                LASTS * A_ROUND,
+            ),
+            "unknown",
+        ),
+    ],
+    ids=["loss", "service", "unknown"],
+)
+def test_the_same_results_say_nothing_new_of_any_kind(states: list[State], kind: str) -> None:
+    """Packet loss, a Service and paths without a common cause are certain after a regular look, no sooner."""
+    found = gathered(*whole(states))
+    assert {each.kind for each in found.findings} == {kind}
+    assert looks((0.0, found), (SOON, found), (2 * SOON, found), (REGULAR, found)) == [False, False, False, True]
+
+
+def test_an_early_look_that_is_less_sure_begins_the_count_anew() -> None:
+    """A probe that is answered meanwhile can make a finding unsure: then a look after it is the first one again."""
+    states = whole(Cluster(nodes(4)).states())
+    sure = finding_of("", "loss", Scope(NODE, ("node-2",)), "network", share=0.3)
+    unsure = msgspec.structs.replace(sure, confidence=0.5)
+    seen = zip((0.0, SOON, REGULAR, 2 * REGULAR), (sure, unsure, sure, sure), strict=True)
+    assert looks(*((at, saying(states, each)) for at, each in seen)) == [False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("without", "certain"),
+    [((20.0, 40.0), True), ((15.0, 15.5, 16.0, 16.5, 40.0), True), ((15.0, 30.0, 45.0), False)],
+    ids=["two looks", "two looks and early ones", "three looks"],
+)
+def test_a_finding_that_is_over_is_forgotten(without: tuple[float, ...], *, certain: bool) -> None:
+    """After three regular looks without it a finding that comes again is a new one, whose name awaits its check."""
+    states = whole(Cluster(nodes(4)).states())
+    awaits = finding_of("", "dns", Scope(NODE, ("node-2",)), "network", awaits=("dns_pods",))
+    before, between = (0.0, saying(states, awaits)), [(at, saying(states)) for at in without]
+    assert looks(before, *between, (60.0, saying(states, awaits)), (65.0, saying(states, awaits)))[-1] == certain
 
 
 def test_a_probe_that_fails_meanwhile_counts() -> None:

@@ -21,6 +21,7 @@ BY_LIKELIHOOD = ("fault", "loss", "mtu", "service", "dns", "flows")  # kinds who
 LASTS = 2  # rounds for which paths fail before they are a finding without a sure place
 A_ROUND = 35.0  # assumed seconds from one result of a path to the next
 ENOUGH = 2  # looks in a row with it
+CLOSES = 3  # looks in a row without it, early ones apart, after which it is over
 COUNTED = 3  # rounds that the counts of a state cover
 OF_SERVICES = ("service", "dns")
 OF_PATHS = ("fault", "mtu", *OF_SERVICES)  # kinds whose evidence is failing paths of one place

@@ -19,14 +19,13 @@ import msgspec
 from smoker_diagnosis import text
 from smoker_diagnosis.component import INTO, NODE, OUT_OF
 from smoker_diagnosis.finding import Finding
-from smoker_diagnosis.sightings import A_ROUND, Sightings
+from smoker_diagnosis.sightings import A_ROUND, CLOSES, Sightings
 from smoker_hub.remains import shows_flows
 
 Phase = Literal["suspected", "open", "clearing", "closed"]
 Word = Literal["open", "escalate", "close"]
 
 LATE = ("flows", "last_hops")  # evidence of checks and traces that follow a failure: it may come after the name
-CLOSES = 3  # looks in a row without it
 GRAVITY = {"info": 0, "warning": 1, "critical": 2}
 
 

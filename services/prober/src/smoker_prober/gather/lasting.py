@@ -1,12 +1,17 @@
-"""When looks at all probers have shown a fault that lasts, by the rule of the hub: then `once --mesh --wait` ends."""
+"""When looks at all probers have shown a fault that lasts, by the rule of the hub: then `once --mesh --wait` ends.
+
+Looks come far more often here than at the hub. So an early one in which no probe has failed since the look before
+counts for no finding that is known: it has the same results.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 
-from smoker_diagnosis.finding import Finding
+from smoker_diagnosis.finding import Finding, is_sure
 from smoker_diagnosis.newcomers import Newcomers, is_starting, touches
-from smoker_diagnosis.sightings import A_ROUND, Failing, Sightings, failures, may_follow
+from smoker_diagnosis.sightings import A_ROUND, CLOSES, Failing, Sightings, failures, may_follow
 from smoker_prober.gather.judge import Gathered
 
 REGULAR = 4.5  # seconds after which a look counts even if no probe has failed meanwhile: about those of the hub
@@ -17,6 +22,7 @@ class Lasting:
 
     def __init__(self) -> None:
         self._seen: dict[str, Sightings] = {}  # by id of a finding
+        self._missed: Counter[str] = Counter()  # by the same: looks in a row without it, early ones apart
         self._newcomers = Newcomers()
         self._failing: dict[Failing, float] = {}  # paths that failed in the last look, and when their last probe began
         self._regular = float("-inf")  # the last look that was not early
@@ -26,17 +32,29 @@ class Lasting:
 
         A fault of the first look may be over: its paths may not have been probed since. So it needs another one.
         """
-        early, news = self._is_early(now), self._has_news(found)
+        early = self._is_early(now)
+        repeated = not self._has_news(found) and early
         a_round = max((state.interval + state.timeout for state in found.states), default=A_ROUND)
         faults = self._faults(found, now)
-        for gone in self._seen.keys() - {each.id for each in faults}:
-            self._seen[gone].miss()
+        self._miss(self._seen.keys() - {each.id for each in faults}, early=early)
         certain = False
         for each in faults:
+            del self._missed[each.id]
+            if repeated and each.id in self._seen:
+                if not is_sure(each):
+                    self._seen[each.id].restart()
+                continue
             seen = self._seen.setdefault(each.id, Sightings())
-            follows = may_follow(each, found.findings)
-            certain |= seen.see(each, now, a_round, repeated=early and not news, follows=follows)
+            certain |= seen.see(each, now, a_round, follows=may_follow(each, found.findings))
         return certain
+
+    def _miss(self, gone: Collection[str], *, early: bool) -> None:
+        """Count a look without the findings `gone`. Forget those that are over."""
+        for each in gone:
+            self._seen[each].miss()
+            self._missed[each] += not early
+            if self._missed[each] >= CLOSES:
+                del self._seen[each], self._missed[each]
 
     def _is_early(self, now: float) -> bool:
         early = now - self._regular < REGULAR
