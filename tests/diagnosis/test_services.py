@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 import pytest
 
-from tests.diagnosis.mesh import AT, Cluster, failed, named, nodes
+from tests.diagnosis.mesh import Cluster, named, nodes
 
 
 def test_dns_dead_beside_a_stray_path() -> None:
@@ -55,46 +53,6 @@ def test_services_of_one_node() -> None:
     """If no Service answers on one node while its peers do, the finding names kube-proxy there."""
     mesh = Cluster(nodes(20)).fail_services(["node-4"])
     assert named(mesh.findings()) == [("service", "node", ("node-4",), "service")]
-
-
-def just_failed(mesh: Cluster, node: str, streaks: Sequence[int] = (2, 1, 1)) -> Cluster:
-    """Let each echo fail on `node` for so many probes in a row, TCP first: the others follow it by a timeout each."""
-    for (source, _), states in mesh.to_services.items():
-        for (probe, path), streak, ago in zip(states.items(), streaks, (2.0, 4.0, 1.0), strict=True):
-            if source == node:
-                failure = failed(path, 1, "timeout", ago)
-                states[probe] = msgspec.structs.replace(failure, streak=streak, since=AT - ago - 2.0 * (streak - 1))
-    return mesh
-
-
-def answered(mesh: Cluster, ago: float) -> Cluster:
-    """Let the last probes of the echoes from all nodes be so many seconds old."""
-    for states in mesh.to_services.values():
-        states.update({probe: msgspec.structs.replace(path, at=AT - ago) for probe, path in states.items()})
-    return mesh
-
-
-def test_failures_of_three_probes_are_as_good_as_more_rounds_of_one() -> None:
-    """TCP failed twice, UDP and HTTP once, and other nodes had answers since: it is sure before the next round."""
-    (found,) = just_failed(answered(Cluster(nodes(4)), 0.5), "node-4").findings()
-    assert (found.kind, found.scope.nodes, found.confidence, found.awaits) == ("service", ("node-4",), 0.97, ())
-
-
-def test_a_node_is_not_named_for_echoes_that_nobody_else_has_asked_since() -> None:
-    """Echoes that restart fail first on the node that asks next: the hub waits for another node."""
-    (found,) = just_failed(answered(Cluster(nodes(4)), 20.0), "node-4").findings()
-    assert (found.scope.nodes, found.awaits) == (("node-4",), ("other_nodes",))
-
-
-@pytest.mark.parametrize("streaks", [(1, 1, 1), (1, 0, 0)])
-def test_first_failures_are_no_fault_of_a_node(streaks: Sequence[int]) -> None:
-    """None has failed again: it can be a moment."""
-    mesh = answered(Cluster(nodes(4)), 0.5)
-    for (source, _), states in mesh.to_services.items():
-        for (probe, path), streak in zip(states.items(), streaks, strict=True):
-            if source == "node-4" and streak:
-                states[probe] = failed(path, 1, "timeout", 1.0)
-    assert named(mesh.findings()) == []
 
 
 @pytest.mark.parametrize("api", ["ok", "waiting", "refused", "unanswered"])

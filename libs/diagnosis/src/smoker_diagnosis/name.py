@@ -141,7 +141,7 @@ def of_service(look: Look, each: Service) -> Finding:
         failing=tuple(seen(each.cells, each.bits))[:SHOWN_FAILING],
         last_hops=traces.of_cells(each.cells),
         notes=(each.note,) if each.note else (),
-        awaits=("dns_pods" if dns else "other_nodes",) if each.awaits else (),
+        awaits=("dns_pods",) if each.awaits else (),
         from_start=all(cell.fails_from_start(bit) for cell, bit in failures),
     )
 

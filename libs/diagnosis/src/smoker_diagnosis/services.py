@@ -10,7 +10,6 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from heapq import nsmallest
 from statistics import median
 
 from smoker_diagnosis.component import ALL, NODE, SERVICE, Scope
@@ -47,7 +46,7 @@ class Service:
     plane: str = "service"  # of these paths
     pod: str = ""
     well: int = 0  # comparable paths that work
-    awaits: bool = False  # whether DNS pods, or other nodes, that were not asked since it began may change the name
+    awaits: bool = False  # whether DNS pods that were not asked since it began may change the name
 
     @property
     def whole(self) -> bool:
@@ -107,51 +106,25 @@ def _merged(echoes: list[Service], mesh: Mesh) -> list[Service]:
 def _on_nodes(mesh: Mesh, follows: Follows, usual: UsualRate, failing: Collection[Cell]) -> list[Service]:
     """Return the nodes that reach no Service: kube-proxy, or its replacement, does not work there."""
     found, sources = [], Counter(cell.source for cell in mesh.services)
-    shares, answers = {bit: follows.share(bit, failing) for bit in (TCP, UDP, HTTP)}, _Answers(mesh.services)
+    shares = {bit: follows.share(bit, failing) for bit in (TCP, UDP, HTTP)}
     for cell in failing:
         bits = cell.bad & ECHO
         if not bits or cell.known & ECHO & ~bits or any(follows.source(cell, bit) for bit in cell.failing(ECHO)):
             continue
         share = max(usual.share(cell, bit) for bit in cell.failing(ECHO))
-        streaks = [cell.failed[bit].streak for bit in cell.failing(ECHO)]
-        # What makes one probe fail twice can be over soon: failures of the others, at other moments, count as well.
-        surely = max(streaks) >= CERTAIN and _unlikely(share, sum(streaks), len(mesh.services), FOLLOWS)
-        likely = min(streaks) >= CERTAIN and _unlikely(share, min(streaks), len(mesh.services))
-        if not (surely or likely) or _met(shares, len(mesh.services), follows, cell):
+        rounds = min(cell.failed[bit].streak for bit in cell.failing(ECHO))
+        if (
+            rounds < CERTAIN
+            or not _unlikely(share, rounds, len(mesh.services))
+            or _met(shares, len(mesh.services), follows, cell)
+        ):
             continue
         of = sources[cell.source]
         alone = cell.source in mesh.without_api
         note = "the API server, another Service, does not answer there either" if alone else ""
-        service = Service(
-            Scope(NODE, (cell.source,)), LAYER_SERVICE, bits, [cell], of, 0.97 if surely else 0.95, note=note
-        )
-        service.awaits = surely and not answers.elsewhere(cell)
-        found.append(service)
+        sure = 0.97 if _unlikely(share, rounds, len(mesh.services), FOLLOWS) else 0.95
+        found.append(Service(Scope(NODE, (cell.source,)), LAYER_SERVICE, bits, [cell], of, sure, note=note))
     return list({each.scope: each for each in found}.values())
-
-
-class _Answers:
-    """The youngest answers of each echo, read once: at two nodes, because one of them can be the node in question."""
-
-    def __init__(self, services: Collection[Cell]) -> None:
-        self._services = services
-        self._of: dict[int, list[tuple[float, str]]] = {}  # by bit: age and source
-
-    def elsewhere(self, cell: Cell) -> bool:
-        """Return whether each probe that fails on `cell` has worked from another node since: the Services are there."""
-        return all(
-            any(source != cell.source and age < cell.failing_for(bit) for age, source in self._youngest(bit))
-            for bit in cell.failing(ECHO)
-        )
-
-    def _youngest(self, bit: int) -> list[tuple[float, str]]:
-        if bit not in self._of:
-            ages: dict[str, float] = {}
-            for each in self._services:
-                if each.known & ~each.bad & bit:
-                    ages[each.source] = min(each.age(bit), ages.get(each.source, math.inf))
-            self._of[bit] = nsmallest(2, ((age, source) for source, age in ages.items()))
-        return self._of[bit]
 
 
 def _met(shares: Mapping[int, float], many: int, follows: Follows, cell: Cell) -> bool:
