@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import gevent
 import pytest
 
-from smoker_prober.cli import command
+from smoker_prober.cli import NAMES, command
 from smoker_prober.own_round import AGAIN
 from tests.conftest import eventually
 from tests.prober.targets import HOST
@@ -58,3 +60,26 @@ def test_what_loss_does_not_explain_fails(
     out, err = capsys.readouterr()
     assert out.rstrip().endswith(f"1 of 3 probes from node-1 failed: tcp ({word}).")
     assert err == REPEATED * rounds
+
+
+@pytest.mark.parametrize(
+    ("tolerated", "fault", "patient"),
+    [(["--tolerate", "loss"], DROP, True), ([], DROP, False), (["--tolerate", "loss"], CORRUPT, False)],
+    ids=["silence that may be tolerated", "silence", "a wrong answer"],
+)
+def test_the_hub_gets_its_time_where_the_round_may_still_be_good(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    echoes: dict[str, int],
+    tolerated: list[str],
+    fault: Fault,
+    *,
+    patient: bool,
+) -> None:
+    """A round that has failed for good leaves the hub a few seconds. One that tolerated loss may have hit does not."""
+    with TcpRelay((HOST, echoes["tcp"]), fault) as relay, a_hub(GOOD) as (hub, _, _), serving(hub) as port:
+        monkeypatch.setenv("TCP_PORT", str(relay.port))
+        assert command(["once", "--hub", f"{HOST}:{port}", "--wait", *tolerated]) == 1
+    asking = re.match(r"asking the hub, for (\d+) s at most", capsys.readouterr().err)
+    assert asking is not None
+    assert (float(asking[1]) > NAMES) == patient

@@ -28,7 +28,8 @@ from smoker_prober.config.check import check
 from smoker_prober.config.load import Loaded, load_file
 from smoker_prober.config.plan import Dns
 from smoker_prober.gather import others
-from smoker_prober.own_round import asked_again, one_round, settle
+from smoker_prober.gather.others import LOSS
+from smoker_prober.own_round import asked_again, has_failed, one_round, settle
 from smoker_prober.peers.responder import never_answered
 from smoker_prober.probe_arguments import target_of
 from smoker_prober.prober import NEW
@@ -165,7 +166,7 @@ def _once(settings: Settings, chosen: argparse.Namespace) -> int:
         # which a new prober does not count the failures of its peers.
         usual = min(chosen.settle + NEW * settings.plan.interval + rounds.longest(settings.plan), PATIENCE)
         if chosen.hub:  # this test has failed already, or the hub needs some looks to close what has healed
-            usual = usual + CLOSES if all(result.outcome.ok for result in found) else min(usual, NAMES)
+            usual = min(usual, NAMES) if has_failed(found, tolerant=LOSS in chosen.tolerate) else usual + CLOSES
         patience = usual if chosen.wait == USUAL else chosen.wait
         who = "the hub" if chosen.hub else "all probers"
         print(f"asking {who}, for {patience:.0f} s at most until all is good", file=sys.stderr, flush=True)

@@ -27,6 +27,11 @@ def one_round(settings: Settings) -> Iterator[Result]:
         yield from rounds.Round.of(settings, targets, never_answered(settings)).results()
 
 
+def has_failed(found: list[Result], *, tolerant: bool) -> bool:
+    """Return whether a probe of `found` failed for good. With `tolerant`, one without an answer may be repeated."""
+    return not all(each.outcome.ok or (tolerant and each.outcome in SILENT) for each in found)
+
+
 def asked_again(settings: Settings, found: list[Result], *, lossy: bool) -> list[Result]:
     """Repeat the round for probes of `found` without an answer. Return `found` with the last result of each of them.
 
