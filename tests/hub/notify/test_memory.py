@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unittest.mock import Mock
 
 import msgspec
 import pytest
 
 from smoker_diagnosis.component import Scope
 from smoker_diagnosis.finding import finding_of
+from smoker_hub.notify import memory as notify_memory
 from smoker_hub.notify.memory import LARGEST, MOST, LeaseMemory
 from smoker_hub.notify.receiver import Happening, Notice
+from smoker_hub.resume import AWAY
 from smoker_hub.web import now
 from tests.hub.stand_ins import ManualClock
 
@@ -74,7 +77,7 @@ def test_its_sentences_stay_the_same() -> None:
 
 
 @pytest.mark.parametrize(("length", "kept"), [(10, MOST), (250, 0), (4_000, -1)])
-def test_it_is_bounded(length: int, kept: int) -> None:
+def test_it_is_bounded(length: int, kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many findings and however long their names, the text fits, has the newest and says that it lacks some."""
     one = memory()
     with looking("node-2") as (hub, _):
@@ -83,8 +86,11 @@ def test_it_is_bounded(length: int, kept: int) -> None:
             finding = finding_of("blue", "fault", Scope("node", (f"{number:{length}}",)), "pod")
             sent = msgspec.structs.replace(view, id=finding.id, finding=finding)
             one.settled("mine", Notice("open", sent, ""))
+    encode = Mock(wraps=notify_memory._encoded)
+    monkeypatch.setattr(notify_memory, "_encoded", encode)
     text = one.text(3)
     assert len(text) <= LARGEST
+    assert kept < 0 or encode.call_count <= MOST, "the others cost nothing"
     found = json.loads(text)
     assert found["more"] is True
     places = [each["finding"]["scope"]["nodes"][0] for each in found["sent"]]
@@ -140,6 +146,17 @@ def test_hostile_text_is_ignored(records: list[str]) -> None:
         assert one.handed is None, text[:200]
         assert json.loads(one.text(3))["sent"] == []
         assert len([line for line in records if "cannot be read" in line]) == 1
+
+
+def test_what_one_holder_left_out_is_forgotten_in_time() -> None:
+    """The next holder says so until it has sent it again, or given up, and then no more."""
+    clock = ManualClock()
+    one = LeaseMemory(["mine"], clock)
+    one.load(text_of_an_opening().replace('"more":false', '"more":true'), 3, clock.wall_time())
+    for seconds, more in ((0.0, True), (AWAY - 1.0, True), (1.0, False)):
+        clock.instant += seconds
+        document = json.loads(one.text(3))
+        assert (len(document["sent"]), document["more"]) == (1, more)
 
 
 def test_a_change_of_hands_in_between_ends_it(records: list[str]) -> None:

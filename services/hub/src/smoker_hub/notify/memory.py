@@ -3,7 +3,8 @@
 The holder writes it with each renewal, `{"sent": [{receivers, dates, finding}], "more": false, "transitions": 3}`,
 and a hub reads it when it takes the Lease. It is a memory and no more: where a write fails or the text cannot be used,
 the next holder sends open findings again. At most `MOST` findings and `LARGEST` bytes are kept, the newest; `more`:
-others were left out. Findings are without the paths of their evidence.
+others were left out. The next holder sends these again, so it repeats `more` only for `AWAY` seconds, longer than a
+message is tried. Findings are without the paths of their evidence.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class LeaseMemory:
     def __init__(self, receivers: Iterable[str], clock: Clock) -> None:
         self._receivers, self._clock = frozenset(receivers), clock
         self._sent: dict[tuple[str, str], Sent] = {}  # by receiver and finding, the one that was sent last is the last
-        self._more = False
+        self._more_until = float("-inf")  # the instant until which what the last holder left out may not be known
         #: What the last holder before this hub had sent, None where that is not known.
         self.handed: Handed | None = None
 
@@ -82,7 +83,7 @@ class LeaseMemory:
     def forget(self) -> None:
         """Forget all: another hub notifies."""
         self._sent.clear()
-        self._more = False
+        self._more_until = float("-inf")
 
     def text(self, transitions: int) -> str:
         """Return the annotation, for a Lease that has changed hands so often."""
@@ -90,12 +91,18 @@ class LeaseMemory:
         for each in reversed(self._sent.values()):
             finding = each.finding
             grouped.setdefault((finding.id, each.opened, each.escalations, finding.severity), []).append(each)
-        entries, size, more = list[bytes](), 0, self._more
+        entries, size, more = list[bytes](), 0, self._clock.now() < self._more_until
         for same in grouped.values():
+            if len(entries) == MOST:
+                more = True
+                break
             body = _encoded(same[0], sorted(each.receivers[0] for each in same))
-            if len(body) > LARGEST_ENTRY or len(entries) == MOST or size + len(body) > LARGEST - 100:
+            if len(body) > LARGEST_ENTRY:
                 more = True
                 continue
+            if size + len(body) > LARGEST - 100:
+                more = True
+                break
             entries.append(body)
             size += len(body) + 1
         sent = b",".join(reversed(entries)).decode()
@@ -120,7 +127,8 @@ class LeaseMemory:
             return
         if found.transitions != transitions:
             return
-        self._more = found.more
+        if found.more:
+            self._more_until = self._clock.now() + AWAY
         for each in found.sent:
             for receiver in self._receivers.intersection(each.receivers):
                 self._sent[receiver, each.finding.id] = msgspec.structs.replace(each, receivers=(receiver,))
