@@ -29,6 +29,9 @@ class Noted:
         self.loaded.append(text and f"{text} {transitions}")
         self.dates.append(renewed)
 
+    def lose(self) -> None:
+        self.loaded.clear()
+
 
 @pytest.fixture
 def api() -> Iterator[Leases]:
@@ -101,6 +104,16 @@ def test_a_free_lease_that_cannot_be_written_is_read(api: Leases) -> None:
     one = replica(api, "one", ManualClock(), memory)
     one.turn()
     assert (one.held, memory.loaded) == (True, ["last 0"])
+
+
+def test_what_a_hub_took_in_without_getting_the_lease_does_not_count(api: Leases) -> None:
+    """A hub whose write comes second has read what the last holder left; the other hub goes on with that."""
+    api.store(NAME, {"holderIdentity": "", "renewTime": "2026-11-29T12:00:00.000000Z"}, {"annotations": {SENT: "last"}})
+    memory = Noted("")
+    one = replica(api, "one", ManualClock(), memory)
+    api.raced = {"holderIdentity": "two"}
+    one.turn()
+    assert (one.held, memory.loaded, len(memory.dates)) == (False, [], 1)
 
 
 @pytest.mark.parametrize("date", ["", "soon", 7, "9999-99-99T00:00:00Z"])

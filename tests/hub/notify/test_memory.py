@@ -165,3 +165,10 @@ def test_a_change_of_hands_in_between_ends_it(records: list[str]) -> None:
     records.clear()
     one.load(text, 4, ManualClock().wall_time())
     assert (one.handed, records) == (None, [])
+
+
+def test_what_was_taken_in_can_be_lost() -> None:
+    """A hub that has not got the Lease knows nothing of what it read there."""
+    one = loaded(text_of_an_opening())
+    one.lose()
+    assert (one.handed, json.loads(one.text(3))["sent"]) == (None, [])

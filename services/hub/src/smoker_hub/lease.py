@@ -49,6 +49,9 @@ class Memory(Protocol):
     def load(self, text: str, transitions: int, renewed: float) -> None:
         """Take in what the last holder wrote at the date `renewed`, empty if nothing. Anybody may have written it."""
 
+    def lose(self) -> None:
+        """Forget all, also what was taken in: another hub has got the Lease."""
+
 
 class Lease(BaseWork):
     """Takes part in who holds the Lease `name`. `fit` returns whether this replica should hold it at all."""
@@ -160,6 +163,8 @@ class Lease(BaseWork):
         if held != self._held:
             logger.info(f"{'this' if held else 'another'} hub now sends the notifications")
         self._held = held
+        if not held and self._memory is not None:
+            self._memory.lose()
 
     def _failed(self, broken: Exception) -> None:
         """Log each kind of failure once, until the API server answers again."""

@@ -113,8 +113,7 @@ class LeaseMemory:
 
         Ignore, too, what is older than the last change of hands: a hub that knows no memory has notified since.
         """
-        self.forget()
-        self.handed = None
+        self.lose()
         if not text:
             return
         try:
@@ -133,6 +132,11 @@ class LeaseMemory:
             for receiver in self._receivers.intersection(each.receivers):
                 self._sent[receiver, each.finding.id] = msgspec.structs.replace(each, receivers=(receiver,))
         self.handed = Handed(tuple(self._sent.values()), renewed, found.more)
+
+    def lose(self) -> None:
+        """Forget all, also what was taken in: another hub has got the Lease."""
+        self.forget()
+        self.handed = None
 
     def drop(self, sent: Sent) -> None:
         """Forget a finding that makes no sense."""
