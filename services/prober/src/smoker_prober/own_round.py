@@ -18,7 +18,8 @@ from smoker_prober.target import Path
 
 SETTLE = 1.0  # seconds between two rounds of `once --settle`
 AGAIN = 3  # rounds for probes that got no answer, where packet loss is tolerated
-SILENT = (Outcome.TIMEOUT, Outcome.RESOLVE_ERROR)  # how probes end whose packets are lost
+REPEATS = 15.0  # seconds after which none of these probes begins: Helm ends a test after 300
+SILENT = (Outcome.TIMEOUT, Outcome.RESOLVE_ERROR, Outcome.MTU)  # how probes end whose packets are lost
 
 
 def one_round(settings: Settings) -> Iterator[Result]:
@@ -36,16 +37,22 @@ def asked_again(settings: Settings, found: list[Result], *, lossy: bool) -> list
     """Repeat the round for probes of `found` without an answer. Return `found` with the last result of each of them.
 
     It is repeated a few times at most, and only if packets are lost, which is tolerated: that hits these probes, too.
+    After `REPEATS` seconds it ends in the middle of a round; what has no later result keeps the one that it has.
     """
+    until = time.monotonic() + REPEATS
     for _ in range(AGAIN if lossy else 0):
         silent = {(each.probe, each.target.path) for each in found if each.outcome in SILENT}
-        if not silent:
+        if not silent or time.monotonic() >= until:
             break
         words = (
             f"{len(silent)} of {len(found)} probes got no answer; packet loss is tolerated, so the round is repeated"
         )
         print(words, file=sys.stderr)
-        later = {(each.probe, each.target.path): each for each in one_round(settings)}
+        later = {}
+        for each in one_round(settings):
+            later[each.probe, each.target.path] = each
+            if time.monotonic() >= until:
+                break
         keys = [(each.probe, each.target.path) for each in found]
         found = [later.get(key, each) if key in silent else each for key, each in zip(keys, found, strict=True)]
     return found
