@@ -8,6 +8,7 @@ import pytest
 
 from smoker_hub.lease import LASTS, RENEW, Lease
 from smoker_kube.api import Api
+from smoker_kube.lease import LARGEST
 from tests.conftest import PATIENCE
 from tests.hub.leases import NAMESPACE, Leases, leases
 from tests.hub.stand_ins import ManualClock
@@ -153,6 +154,21 @@ def test_a_lease_that_the_api_server_does_not_accept(api: Leases, records: list[
     assert one.held
     assert len([line for line in records if "does not accept the Lease smoker-hub: LEASE_NAME is no" in line]) == 1
     api.refuses = 0
+    turns(clock, 1, one)
+    assert (one.held, api.holder("smoker-hub")) == (True, "one")
+
+
+def test_a_lease_that_is_too_large(api: Leases, records: list[str]) -> None:
+    """The holder goes on, the log says what to do, and once the Lease is deleted the hub makes it again."""
+    clock = ManualClock()
+    one = replica(api, "one", clock)
+    turns(clock, 2, one)
+    api.store("smoker-hub", api.items["smoker-hub"]["spec"], {"annotations": {"of-others": "x" * LARGEST}})
+    turns(clock, 3, one)
+    assert one.held
+    assert len([line for line in records if "smoker-hub has more than 64 KiB and is not read; delete it" in line]) == 1
+    assert not [line for line in records if "the Kubernetes API" in line]
+    del api.items["smoker-hub"]
     turns(clock, 1, one)
     assert (one.held, api.holder("smoker-hub")) == (True, "one")
 

@@ -22,7 +22,7 @@ from urllib3.exceptions import HTTPError
 
 from smoker_common.clock import Clock
 from smoker_common.work import BaseWork
-from smoker_kube.api import Api, Refused
+from smoker_kube.api import Api, Refused, TooLarge
 from smoker_kube.lease import CONFLICT, DEADLINE, LARGEST, Watched, document, holder_of, now, path
 from smoker_kube.slices import of
 from smoker_kube.standing import FORBIDDEN, NOT_FOUND, Standing, sentence, standing_of
@@ -179,13 +179,18 @@ class Lease(BaseWork):
             unread = self._free is None and self._clock.now() - self._began >= LASTS
             if self._fit() and (self._free or unread):  # nobody is known to hold it
                 self._hold(held=True)
-            line = f"{self._why(standing)}; the same replica keeps notifying"
+            line = f"{self._why(broken, standing)}; the same replica keeps notifying"
         if line != self._logged:
-            logger.warning(line, cause=standing.cause)
+            logger.warning(line, cause=str(broken) if isinstance(broken, TooLarge) else standing.cause)
             self._logged = line
 
-    def _why(self, standing: Standing) -> str:
+    def _why(self, broken: Exception, standing: Standing) -> str:
         """Return the sentence on why the Lease cannot be used."""
+        if isinstance(broken, TooLarge):
+            return (
+                f"the Lease {self._name} has more than {LARGEST // 1024} KiB and is not read; delete it, "
+                "a hub makes it again"
+            )
         if standing.status == INVALID:
             return (
                 f"the API server does not accept the Lease {self._name}: LEASE_NAME is no valid name, "
