@@ -105,6 +105,11 @@ class Cell:
         self.places, self.offender, self.heard, self.traced = NOWHERE, "", None, None
         self.failed = self.tries = self.misses = _NOTHING
 
+    @property
+    def prober(self) -> Prober:
+        """Return the prober whose path it is."""
+        return self.source, HOST if self.plane.startswith(HOST) else POD
+
     def at(self, bit: int) -> float:
         """Return the instant at which the last probe of `bit` began."""
         path = self.now.paths[self.places[bit]]

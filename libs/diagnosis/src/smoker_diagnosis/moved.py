@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from smoker_diagnosis.evidence import BITS, HOST, NAMES, POD, Cell, Move, Prober
+from smoker_diagnosis.evidence import BITS, NAMES, Cell, Move, Prober
 from smoker_diagnosis.part import Part
 from smoker_diagnosis.state import EchoMove
 
@@ -105,9 +105,8 @@ class Moves:
         move.failed = [cell for cell in move.failed if cell in here]  # a prober with other paths has new cells
         known = set(move.failed)
         for cell in services:
-            prober = cell.source, HOST if cell.plane.startswith(HOST) else POD
-            seen = move.seen.get(prober, -math.inf)
-            if cell.bad & bit and cell.at(bit) <= seen <= parts[prober].now.instant:
+            seen = move.seen.get(cell.prober, -math.inf)
+            if cell.bad & bit and cell.at(bit) <= seen <= parts[cell.prober].now.instant:
                 cell.bad &= ~bit
                 cell.known &= ~bit
                 if cell not in known:  # one whose path is read again is there already

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from smoker_diagnosis.evidence import DNS, IN_A_ROW, UDP, Cell, Mesh
+from smoker_diagnosis.evidence import DNS, IN_A_ROW, UDP, Cell, Mesh, Prober
 from smoker_diagnosis.follows import Follows
 
 LAYER_REPLICA, LAYER_RACE = "dns_replica", "dns_race"
@@ -44,11 +44,11 @@ class Resolvers:
 
     def __init__(self, mesh: Mesh, follows: Follows) -> None:
         self._mesh, self._follows = mesh, follows
-        self._services: dict[tuple[str, bool], list[Cell]] = {}  # by source, and whether it is in the host network
+        self._services: dict[Prober, list[Cell]] = {}  # the paths to the Service
         self._of: dict[str, list[Cell]] = {}  # by target, the paths that say something about it
         for cell in mesh.resolvers:
             if is_service(cell):
-                self._services.setdefault(_prober(cell), []).append(cell)
+                self._services.setdefault(cell.prober, []).append(cell)
             elif cell.known & DNS and not self._explained(cell):
                 self._of.setdefault(cell.target, []).append(cell)
 
@@ -96,7 +96,7 @@ class Resolvers:
 
     def each_answered(self, ago: float) -> bool:
         """Return whether each pod has answered a query that began less than `ago` seconds ago."""
-        return all(any(not cell.bad & DNS and cell.age(DNS) < ago for cell in cells) for cells in self._of.values())
+        return all(any(_worked_since(cell, ago) for cell in cells) for cells in self._of.values())
 
     def answer(self, failing: Cell) -> bool:
         """Return whether the DNS Service has answered the same prober since its look-ups of echoes began to fail.
@@ -104,7 +104,8 @@ class Resolvers:
         A half answer is one, too: then the DNS is reached, and not each query.
         """
         ago = failing.failing_for(DNS)
-        return any(_answered_for(cell, ago) for cell in self._services.get(_prober(failing), ()))
+        asked = self._services.get(failing.prober, ())
+        return any(_worked_since(cell, ago) or _half_answered_since(cell, ago) for cell in asked)
 
     def may_be_all(self, replica: Replica) -> bool:
         """Return whether a pod that seems to work has answered nobody since `replica` began to fail."""
@@ -141,16 +142,14 @@ class Resolvers:
         return bool(into) and sum(bool(cell.bad & UDP) for cell in into) >= NETWORK * len(into)
 
 
-def _prober(cell: Cell) -> tuple[str, bool]:
-    """Return the node of the prober, and whether it is in the host network."""
-    return cell.source, cell.plane.startswith("host")
+def _worked_since(cell: Cell, ago: float) -> bool:
+    """Return whether the last query was answered, and began less than `ago` seconds ago."""
+    return bool(cell.known & DNS) and not cell.bad & DNS and cell.age(DNS) < ago
 
 
-def _answered_for(cell: Cell, ago: float) -> bool:
-    """Return whether a query that began less than `ago` seconds ago was answered."""
-    halves = cell.halves
-    half = halves is not None and bool(halves.count) and cell.now.instant - halves.at < ago
-    return half or (bool(cell.known & DNS) and not cell.bad & DNS and cell.age(DNS) < ago)
+def _half_answered_since(cell: Cell, ago: float) -> bool:
+    """Return whether a look-up that began less than `ago` seconds ago was half answered."""
+    return cell.halves is not None and bool(cell.halves.count) and cell.now.instant - cell.halves.at < ago
 
 
 def _certain(cells: Sequence[Cell]) -> bool:
