@@ -57,7 +57,7 @@ def test_a_path_that_is_read_again_counts_once() -> None:
 
 
 def test_an_echo_that_restarts_in_its_place_has_not_moved() -> None:
-    """Its pod comes back on the same node: what failed meanwhile is over, and nothing is told."""
+    """Its pod comes back on the same node: the failures meanwhile are over, so there is no finding."""
     evidence = Evidence()
     diagnose(on(healthy(), at=AT, tcp=["node-2"]), evidence=evidence)
     diagnose(on(failing(), at=AT + 2, udp=["node-3"]), evidence=evidence)

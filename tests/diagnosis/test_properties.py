@@ -200,7 +200,7 @@ Break = Callable[[Cluster, str], Broken]
 
 
 def names_it(finding: Finding, broken: Broken, mesh: Cluster) -> bool:
-    """Return whether the place of the finding has all nodes of the fault and no other.
+    """Return whether the place of the finding has exactly the nodes of the fault.
 
     Where it is one of several, one of them must be that place. No fault here is one of every node.
     """
@@ -210,7 +210,7 @@ def names_it(finding: Finding, broken: Broken, mesh: Cluster) -> bool:
 
 
 def certainty(findings: Iterable[Finding], broken: Broken) -> float:
-    """Return the highest confidence of a finding about the nodes of the fault and no other."""
+    """Return the highest confidence of a finding about exactly the nodes of the fault."""
     return max((each.confidence for each in findings if broken.nodes == {*each.scope.nodes}), default=0.0)
 
 

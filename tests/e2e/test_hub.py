@@ -112,7 +112,7 @@ def firing(prometheus: Prometheus, *alerts: str) -> None:
 
 
 def active(alertmanager: str, *scopes: str) -> None:
-    """Check that Alertmanager has one active alert for each of these scopes, and no other."""
+    """Check that Alertmanager has exactly one active alert for each of these scopes, and none besides."""
     found = ask_alertmanager(alertmanager, "alerts", active="true")
     assert sorted(each["labels"]["scope"] for each in found) == sorted(scopes), found
 

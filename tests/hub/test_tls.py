@@ -1,4 +1,4 @@
-"""The files of a client certificate: what is wrong with them is said before the start and at an attempt."""
+"""The files of a client certificate: mistakes in them are found before the hub starts, and at each attempt to send."""
 
 from __future__ import annotations
 

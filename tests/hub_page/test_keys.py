@@ -66,14 +66,19 @@ def copy(page: Any) -> None:
     assert page.evaluate("navigator.clipboard.readText()") == "kubectl describe node node-2"
 
 
+def opens_its_path(page: Any, around: str) -> None:
+    """Press Enter on the cell that has the focus, inside an element of the selector `around`: its path opens."""
+    label = page.evaluate(f"document.activeElement.closest('{around}') && document.activeElement.title")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("h1.title:focus:has-text(' to ')")
+    assert label.partition(": ")[0] == page.inner_text("h1")
+
+
 def matrix(page: Any) -> None:
     """Arrows move in the matrix, Enter opens a path, and Back returns."""
     press(page, "section:has(#nodes) tbody tr:nth-child(2) th a", "ArrowRight")
     page.keyboard.press("ArrowDown")
-    label = page.evaluate("document.activeElement.closest('td') && document.activeElement.title")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("h1.title:focus")
-    assert label.partition(": ")[0] == page.inner_text("h1")
+    opens_its_path(page, "td")
     page.go_back()
     page.wait_for_selector(f"{SENTENCE}:focus")
 
@@ -92,10 +97,7 @@ def forms(page: Any) -> None:
     page.wait_for_selector(".forms a[aria-current]:focus:has-text('Strips')")
     press(page, "table.strips tbody th a[href*='node-2']", "ArrowRight")
     page.keyboard.press("ArrowRight")
-    label = page.evaluate("document.activeElement.closest('.strip') && document.activeElement.title")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("h1.title:focus:has-text(' to ')")
-    assert label.partition(": ")[0] == page.inner_text("h1")
+    opens_its_path(page, ".strip")
 
 
 def filters(page: Any) -> None:

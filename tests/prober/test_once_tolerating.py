@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -27,6 +29,17 @@ def _environment(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> 
     for variable, value in (variables | {"PROBES": "tcp", "TEST_TIMEOUT": str(ENOUGH)}).items():
         monkeypatch.setenv(variable, value)
     monkeypatch.setattr(own_round, "REPEATS", math.inf)
+
+
+@contextmanager
+def asking_of(
+    states: list[Any], fault: Fault, monkeypatch: pytest.MonkeyPatch, echoes: dict[str, int]
+) -> Iterator[str]:
+    """Yield the address of a hub with these states, while the TCP echo has this fault."""
+    with TcpRelay((HOST, echoes["tcp"]), fault) as relay, a_hub(states) as (hub, _, _), serving(hub) as port:
+        monkeypatch.setenv("TCP_PORT", str(relay.port))
+        monkeypatch.setenv("TEST_TIMEOUT", str(ENOUGH if fault == DROP else PLENTY))
+        yield f"{HOST}:{port}"
 
 
 def test_a_probe_without_an_answer_is_asked_again(
@@ -56,16 +69,14 @@ def test_what_loss_does_not_explain_fails(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     echoes: dict[str, int],
-    states: list[object],
+    states: list[Any],
     fault: Fault,
     rounds: int,
     word: str,
 ) -> None:
     """A probe that is never answered or answered wrongly fails the command, and so does one where nothing is lost."""
-    with TcpRelay((HOST, echoes["tcp"]), fault) as relay, a_hub(states) as (hub, _, _), serving(hub) as port:
-        monkeypatch.setenv("TCP_PORT", str(relay.port))
-        monkeypatch.setenv("TEST_TIMEOUT", str(ENOUGH if fault == DROP else PLENTY))
-        assert command(["once", "--hub", f"{HOST}:{port}", "--tolerate", "loss"]) == 1
+    with asking_of(states, fault, monkeypatch, echoes) as address:
+        assert command(["once", "--hub", address, "--tolerate", "loss"]) == 1
     out, err = capsys.readouterr()
     assert out.rstrip().endswith(f"1 of 1 probes from node-1 failed: tcp ({word}).")
     assert err == REPEATED * rounds
@@ -86,10 +97,8 @@ def test_the_hub_gets_its_time_where_the_round_may_still_be_good(
     patient: bool,
 ) -> None:
     """A round that has failed for good leaves the hub a few seconds. One that tolerated loss may have hit does not."""
-    with TcpRelay((HOST, echoes["tcp"]), fault) as relay, a_hub(GOOD) as (hub, _, _), serving(hub) as port:
-        monkeypatch.setenv("TCP_PORT", str(relay.port))
-        monkeypatch.setenv("TEST_TIMEOUT", str(ENOUGH if fault == DROP else PLENTY))
-        assert command(["once", "--hub", f"{HOST}:{port}", "--wait", *tolerated]) == 1
+    with asking_of(GOOD, fault, monkeypatch, echoes) as address:
+        assert command(["once", "--hub", address, "--wait", *tolerated]) == 1
     asking = re.match(r"asking the hub, for (\d+) s at most", capsys.readouterr().err)
     assert asking is not None
     assert (float(asking[1]) > NAMES) == patient

@@ -150,7 +150,7 @@ def test_a_change_just_before_the_end_is_sent() -> None:
 
 
 class Noted:
-    """A record that notes what it is told."""
+    """A record that keeps a list of its calls."""
 
     def __init__(self) -> None:
         self.got: list[str] = []

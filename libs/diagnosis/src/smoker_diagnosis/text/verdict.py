@@ -28,5 +28,5 @@ def whole_sentences(missing: Sequence[str], first: str) -> list[str]:
 
 
 def by_loss(count: int) -> str:
-    """Return the sentence that packet loss explains so many of the failing paths."""
+    """Return the sentence on `count` failing paths that packet loss explains."""
     return f"Packet loss explains {count:,} failing {verb(count, 'path', 'paths')}."
