@@ -82,7 +82,7 @@ vendor: $(PAGE_READY)  ## bundle the libraries of the hub's page again (needs no
 
 test-page: setup $(PAGE_READY) $(VENV)/.ready-page  ## test the hub's page: its types, its libraries, in a real Chromium (needs node, npm, chromium)
 	$(PAGE)/node_modules/.bin/tsc --project $(PAGE)
-	$(BIN)/python -m pytest $(OF_PAGE) --timeout 150 --durations 5
+	dev/own-network $(BIN)/python -m pytest $(OF_PAGE) --timeout 150 --durations 5
 
 screenshot: setup $(VENV)/.ready-page  ## draw the pictures of the page in docs again (needs chromium)
 	$(BIN)/python -m tests.hub_page.screenshot docs
@@ -93,7 +93,7 @@ check: setup  ## lint, format, types, imports, Dockerfile, shell
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
-	$(BIN)/shellcheck bin/kubectl-smoker dev/install-programs
+	$(BIN)/shellcheck bin/kubectl-smoker dev/install-programs dev/own-network
 
 PROMETHEUS3 = v0.316.0
 GO = $(or $(shell command -v go),$(error this target needs Go 1.26 or newer, or a Go that gets it by itself))
