@@ -185,6 +185,18 @@ def test_a_chance_pattern_on_one_node_must_last_a_round() -> None:
         assert phases(Incidents(), "xx", certain) == [[], ["open"]]
 
 
+@pytest.mark.parametrize(("kind", "opens"), [("service", 40), ("dns", 60)])
+def test_a_node_without_services_opens_once_its_probes_have_failed_for_longer_than_a_round(
+    kind: str, opens: int
+) -> None:
+    """Found 20 seconds after they began to fail: the next round, which failed too, counts, not the looks alone."""
+    incidents = Incidents()
+    likely = msgspec.structs.replace(FOUND, kind=kind, layer=kind, confidence=0.95)
+    looks = [(second, msgspec.structs.replace(likely, since=float(second))) for second in range(20, 70, 5)]
+    opened = [second for second, found in looks for _ in incidents.look([found], float(second), a_round=35.0)]
+    assert opened == [opens]
+
+
 def cut_off(paths: int, seconds: float, **changes: Any) -> Finding:
     """Return a fault of node-1 of which `paths` pod paths of 8 have failed for `seconds` seconds."""
     ends = [("node-1", f"node-{number}") for number in range(2, 2 + paths)]
