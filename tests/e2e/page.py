@@ -10,6 +10,10 @@ from contextlib import contextmanager
 from tests.e2e.release import Release
 from tests.hub_page.conftest import CHROMIUM, Tab, opened
 
+#: Chromium gives up its requests with this when an interface comes or goes on this machine, as those of nodes do. The
+#: page asks again; what it is made of it does not.
+NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
+
 
 @contextmanager
 def page(release: Release, path: str = "") -> Iterator[Tab]:
@@ -20,6 +24,10 @@ def page(release: Release, path: str = "") -> Iterator[Tab]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         with opened(browser) as tab:
             tab.page.goto(f"{address}{path}")
+            while tab.said(NETWORK_CHANGED):
+                tab.wrong.clear()
+                tab.page.reload()
+            tab.expected = (NETWORK_CHANGED,)
             yield tab
         browser.close()
 

@@ -144,6 +144,10 @@ class Tab:
         if message.type == "error":
             self.wrong.append(message.text)
 
+    def said(self, what: str) -> bool:
+        """Return whether an error has `what` in it."""
+        return any(what in each for each in self.wrong)
+
     def check(self) -> None:
         """Assert that only expected errors occurred."""
         assert self.page.evaluate("window.violations ?? []") == []
