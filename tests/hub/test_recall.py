@@ -47,7 +47,7 @@ class RecordingDelivery(Delivery):
     def put(self, message: Message) -> None:
         self.notices += message.notices
         if self.takes:
-            self.settled(self, message)
+            self.settled(message)
 
     @property
     def got(self) -> list[str]:

@@ -24,6 +24,7 @@ from smoker_kube.api import Api
 from tests.conftest import eventually
 from tests.hub.leases import NAMESPACE, Leases, leases
 from tests.hub.notify.receivers import Receiver, become, receiver, states
+from tests.hub.otlp.exports import findings
 from tests.hub.stand_ins import HOST, Prober
 
 NAME = "smoker-hub"
@@ -55,10 +56,11 @@ class Pod:
 
 @dataclass
 class Scene:
-    """The probers of a mesh in which node-2 is dead, a receiver, and the API server."""
+    """The probers of a mesh in which node-2 is dead, a receiver, an OTLP collector, and the API server."""
 
     found: list[Prober]
     hook: Receiver
+    collector: Receiver
     api: Leases
     monkeypatch: pytest.MonkeyPatch
 
@@ -82,18 +84,28 @@ class Scene:
     def got(self) -> list[str]:
         return [each.json["event"] for each in self.hook.got]
 
+    def collected(self, *events: str) -> None:
+        """Check that the collector gets these changes of the finding, and no other."""
+
+        def got() -> list[tuple[str, str]]:
+            return findings(self.collector)
+
+        eventually("the collector has them", lambda: len(got()) >= len(events))
+        assert [event for event, _ in got()] == list(events)
+
 
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     """The scene, with Leases that are renewed often."""
-    with leases() as api, receiver() as hook, contextlib.ExitStack() as stack:
+    with leases() as api, receiver() as hook, receiver() as collector, contextlib.ExitStack() as stack:
         monkeypatch.setattr(lease, "RENEW", 0.1)
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", collector.url)
         monkeypatch.setattr(assembly, "kubernetes_of", lambda _: Api(api.url))
         monkeypatch.setattr(assembly, "places_of", lambda settings, *_: FixedPlaces(settings.peers))
         found = [Prober(state) for state in states("node-2") if state.network == "pod"]
         for each in found:
             stack.callback(each.server.stop, timeout=0)
-        yield Scene(found, hook, api, monkeypatch)
+        yield Scene(found, hook, collector, api, monkeypatch)
 
 
 def test_a_rollout_sends_each_change_once(scene: Scene) -> None:
@@ -112,6 +124,7 @@ def test_a_rollout_sends_each_change_once(scene: Scene) -> None:
     new.looks()
     new.end()
     assert scene.got == ["open", "close"]
+    scene.collected("open", "close")
     assert (scene.api.holder(NAME), scene.api.items[NAME]["spec"]["leaseTransitions"]) == ("", 3)
 
 
@@ -127,6 +140,7 @@ def test_a_change_while_no_hub_runs_is_sent(scene: Scene) -> None:
     new.end()
     first, last = (each.json["finding"] for each in scene.hook.got)
     assert scene.got == ["open", "close"]
+    scene.collected("open", "close")
     assert (last["id"], last["opened"]) == (first["id"], first["opened"])
 
 

@@ -35,7 +35,7 @@ class Kept(Delivery):
 
     def put(self, message: Message) -> None:
         self.notices += message.notices
-        self.settled(self, message)
+        self.settled(message)
 
     @property
     def got(self) -> list[tuple[str, str]]:

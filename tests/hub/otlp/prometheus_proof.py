@@ -50,7 +50,7 @@ def test_prometheus_takes_the_metrics(tmp_path: Path, monkeypatch: pytest.Monkey
     ):
         base = "OTEL_EXPORTER_OTLP_"
         metrics = {f"{base}METRICS_ENDPOINT": f"{url}/api/v1/otlp/v1/metrics", f"{base}COMPRESSION": compression}
-        exporter = exporting(hub, metrics)
+        export = exporting(hub, metrics)
         become(found, "node-2")
         state = found[0].state
         paths = [msgspec.structs.replace(path, rtt_p50=0.001, rtt_p99=0.002) for path in state.paths]
@@ -68,4 +68,4 @@ def test_prometheus_takes_the_metrics(tmp_path: Path, monkeypatch: pytest.Monkey
         (labels,) = (one["metric"] for one in ask(url, "query", query="smoker_hub_probers")["result"][:1])
         assert (labels["job"], labels["instance"]) == ("smoker-hub", "smoker-hub-0")
         assert labels["k8s_cluster_name"] == "blue"
-        took_all(exporter)
+        took_all(export)

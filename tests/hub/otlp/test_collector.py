@@ -15,11 +15,12 @@ import pytest
 import yaml
 
 from smoker_hub.hub import Hub
-from smoker_hub.otlp.exporter import Exporter
 from smoker_hub.otlp.options import read
 from tests.conftest import eventually, free_port
 from tests.hub.notify.receivers import become, looking
 from tests.promtool import running
+
+from .exports import Export
 
 pytestmark = pytest.mark.collector
 
@@ -47,20 +48,19 @@ def collector(folder: Path) -> Iterator[tuple[int, Path]]:
         yield port, log
 
 
-def exporting(hub: Hub, variables: Mapping[str, str]) -> Exporter:
+def exporting(hub: Hub, variables: Mapping[str, str]) -> Export:
     """Start the export of what `hub` finds, with the metrics every 50 ms."""
     otlp, mistakes = read({**variables, "OTEL_METRIC_EXPORT_INTERVAL": "50"})
     assert mistakes == []
-    exporter = Exporter(hub, otlp)
-    hub.follow(exporter.tell, exporter.look)
-    exporter.start()
-    return exporter
+    export = Export(hub, otlp)
+    export.start()
+    return export
 
 
-def took_all(exporter: Exporter) -> None:
+def took_all(export: Export) -> None:
     """Stop the export, and check that something was sent and that nothing was refused or lost."""
-    assert exporter.drain(10.0) == 0
-    for sender in exporter._senders.values():
+    assert export.drain(10.0) == 0
+    for sender in export.senders:
         assert sender.counts["sent"] > 0
         assert not {"rejected", "failed", "dropped"} & {key for key, count in sender.counts.items() if count}
 
@@ -71,10 +71,10 @@ def test_a_collector_takes_logs_and_metrics(tmp_path: Path, compression: str) ->
     with collector(tmp_path) as (port, log), looking() as (hub, found):
         base = "OTEL_EXPORTER_OTLP_"
         variables = {f"{base}ENDPOINT": f"http://127.0.0.1:{port}", f"{base}COMPRESSION": compression}
-        exporter = exporting(hub, variables)
+        export = exporting(hub, variables)
         become(found, "node-2")
         hub.look()
         hub.look()
         wanted = ("FAULT node-2: ", "smoker.result.failed", "smoker.node.paths.failing", "Str(node-2)", "Str(timeout)")
         eventually("all of it is there", lambda: all(word in log.read_text() for word in wanted))
-        took_all(exporter)
+        took_all(export)

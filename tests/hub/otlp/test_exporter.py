@@ -2,47 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
 from prometheus_client import CollectorRegistry
 
 from smoker_diagnosis.state import LastFailure
-from smoker_hub.hub import Hub
 from smoker_hub.otlp.encode import Gauge
-from smoker_hub.otlp.exporter import BATCH, POINTS, QUEUE, Exporter, parts
-from smoker_hub.otlp.options import Options, Otlp
+from smoker_hub.otlp.exporter import POINTS, parts
+from smoker_hub.otlp.logs import BATCH, QUEUE
 from tests.conftest import eventually
-from tests.hub.notify.receivers import Receiver, become, looking, receiver
+from tests.hub.notify.receivers import become, looking, receiver
 from tests.hub.stand_ins import WALL, ManualClock, Prober
 
+from .exports import exporting, of_event
 from .messages import attributes, points, records
-
-
-@contextlib.contextmanager
-def exporting(
-    hub: Hub, there: Receiver, *, metrics: bool = False, may_notify: Callable[[], bool] = lambda: True
-) -> Iterator[Exporter]:
-    """Yield an exporter of one signal that follows the hub."""
-    options = Options(there.url)
-    otlp = Otlp(None, options, 0.01) if metrics else Otlp(options, None)
-    exporter = Exporter(hub, otlp, may_notify=may_notify)
-    hub.follow(exporter.tell, exporter.look)
-    exporter.start()
-    try:
-        yield exporter
-    finally:
-        exporter.drain(0.0)
-
-
-def all_records(there: Receiver) -> list[Any]:
-    return [record for request in there.got for record in records(request)]
-
-
-def of_event(there: Receiver, event: str) -> list[Any]:
-    return [record for record in all_records(there) if record.event_name == event]
 
 
 def again(found: list[Prober]) -> None:
@@ -163,21 +137,21 @@ def test_roll_ups_of_nodes_are_metrics() -> None:
 
 def test_the_queue_is_bounded_and_counted(records: list[str]) -> None:
     """While a collector hangs the oldest records are dropped. Records that are left at the end are counted, too."""
-    with looking() as (hub, _), receiver(0) as there, exporting(hub, there) as exporter:
+    with looking() as (hub, _), receiver(0) as there, exporting(hub, there) as export:
         registry = CollectorRegistry()
-        registry.register(exporter)
+        registry.register(export.exporter)
 
         def count(outcome: str) -> float | None:
             return registry.get_sample_value("smoker_hub_otlp_total", {"signal": "logs", "outcome": outcome})
 
         assert [count(outcome) for outcome in ("sent", "rejected", "failed", "dropped")] == [0, 0, 0, 0]
         one = exporter_record()
-        exporter._put([one])
+        export.logs.add([one])
         eventually("it is asked", lambda: there.got)
-        exporter._put([one] * (QUEUE + 7))
+        export.logs.add([one] * (QUEUE + 7))
         assert count("dropped") == 7
         assert any("too many were waiting" in line and "'count': 7" in line for line in records)
-        assert exporter.drain(0.01) == QUEUE + 1
+        assert export.logs.drain(0.01) == QUEUE + 1
         assert count("dropped") == QUEUE + 8
 
 
@@ -189,9 +163,9 @@ def exporter_record() -> Any:
 
 def test_shutdown_sends_waiting_records() -> None:
     """At the end waiting records are sent in batches within the size limit."""
-    with looking() as (hub, _), receiver(200) as there, exporting(hub, there) as exporter:
-        exporter._put([exporter_record()] * (BATCH + 1))
-        assert exporter.drain(10.0) == 0
+    with looking() as (hub, _), receiver(200) as there, exporting(hub, there) as export:
+        export.logs.add([exporter_record()] * (BATCH + 1))
+        assert export.logs.drain(10.0) == 0
     assert [len(records(request)) for request in there.got] == [BATCH, 1]
 
 

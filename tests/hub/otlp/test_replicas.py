@@ -1,27 +1,21 @@
-"""Which records a replica sends: only while it holds the Lease, and then also what opened before."""
+"""Which records a replica sends: only while it holds the Lease, and then also what opened and was not sent before."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from collections.abc import Callable
 
 from smoker_hub.hub import Hub
-from smoker_hub.incidents import Change
+from smoker_hub.notify.delivery import Message
+from smoker_hub.notify.memory import LeaseMemory
 from smoker_hub.notify.notifier import GAP
-from tests.conftest import eventually
-from tests.hub.notify.receivers import Receiver, become, looking, receiver
-from tests.hub.stand_ins import ManualClock, Prober
+from tests.conftest import PATIENCE, eventually
+from tests.hub.notify.receivers import Receiver, become, looking, notice, receiver
+from tests.hub.stand_ins import ManualClock, Prober, hub_of
 
+from .exports import all_records, exporting, findings, of_event
 from .messages import attributes
-from .test_exporter import again, all_records, exporting, of_event
-
-
-def findings(there: Receiver) -> list[tuple[str, Any]]:
-    """Return the records of findings, and the place of each."""
-    of_findings = [each for each in all_records(there) if each.event_name.startswith("smoker.finding.")]
-    return [
-        (each.event_name.removeprefix("smoker.finding."), attributes(each)["smoker.finding.place"])
-        for each in of_findings
-    ]
+from .test_exporter import again
 
 
 def close(hub: Hub, found: list[Prober], there: Receiver) -> None:
@@ -83,33 +77,119 @@ def test_a_finding_that_opens_while_the_lease_is_lost_is_sent_later() -> None:
         assert findings(there) == [("open", "node-2"), ("close", "node-2")]
 
 
+def milder(left: str) -> str:
+    """Return a memory in which the finding was sent as a warning."""
+    document = json.loads(left)
+    document["sent"][0]["finding"]["severity"] = "warning"
+    return json.dumps(document)
+
+
 def test_a_lease_that_is_regained_repeats_nothing() -> None:
     """Of an open finding and of a close, this replica sends again only what became worse in between."""
     may = [True]
-    with looking("node-2") as (hub, found), receiver(200) as there, exporting(hub, there, may_notify=lambda: may[0]):
+    with (
+        looking("node-2") as (hub, found),
+        receiver(200) as there,
+        exporting(hub, there, may_notify=lambda: may[0]) as export,
+    ):
 
-        def look(*, holds: bool) -> None:
-            may[0] = holds
-            hub.look()
+        def look(times: int = 1) -> list[tuple[str, str]]:
+            for _ in range(times):
+                hub.look()
+            export.logs.wait_idle()
+            return sorted(findings(there))
+
+        def lose_and_regain(change: Callable[[str], str] = str) -> None:
+            left = change(export.memory.text(0))
+            may[0] = False
+            look()
+            export.memory.load(left, 0, hub.clock.wall_time())
+            may[0] = True
 
         become(found, "node-3")
-        for _ in range(3):
-            hub.look()
-        expected = [("open", "node-3"), ("close", "node-2")]
-        eventually("both are there", lambda: sorted(findings(there)) == sorted(expected))
-        look(holds=False)
-        look(holds=True)
-        look(holds=False)
-        (incident,) = hub.incidents.open
-        incident.escalations += 1  # while no replica sends
-        for holds in (True, False, True):
-            look(holds=holds)
+        expected = [("close", "node-2"), ("open", "node-2"), ("open", "node-3")]
+        assert look(3) == expected
+        lose_and_regain()
+        assert look() == expected
+        lose_and_regain(milder)
+        expected.insert(1, ("escalate", "node-3"))
+        assert look() == expected
+        lose_and_regain()
         become(found)
-        for _ in range(3):
+        assert look(3) == [("close", "node-2"), ("close", "node-3"), *expected[1:]]
+
+
+def taken_over(change: Callable[[list[Prober]], object], looks: int, first: int = 200) -> list[tuple[str, str]]:
+    """Return the records of findings from two hubs, of which the second takes over and looks so often.
+
+    The first one has sent the opening of node-2 to a collector whose first answer is `first`. `change` is done between
+    the two.
+    """
+    clock = ManualClock()
+    with looking("node-2", clock=clock) as (hub, found), receiver(first, 200) as there:
+        with exporting(hub, there) as old:
             hub.look()
-        expected += [("escalate", "node-3"), ("close", "node-3")]
-        eventually("its close is there", lambda: ("close", "node-3") in findings(there))
-        assert sorted(findings(there)) == sorted(expected)
+            old.logs.wait_idle()
+            left = old.memory.text(0)
+        assert findings(there) == [("open", "node-2")]
+        change(found)
+        next_hub = hub_of(found, clock)
+        with exporting(next_hub, there, left=left) as new:
+            for _ in range(looks):
+                next_hub.look()
+            new.logs.wait_idle()
+            assert ('"sent":[]' in new.memory.text(0)) is (not next_hub.incidents.open)
+        return findings(there)
+
+
+def test_the_next_hub_does_not_repeat_an_opening() -> None:
+    """A new pod that reads the Lease's memory sends nothing of a finding that lasts, and its close later."""
+    assert taken_over(lambda _found: None, 4) == [("open", "node-2")]
+    assert taken_over(become, 3) == [("open", "node-2")]
+
+
+def test_the_next_hub_sends_the_close_of_what_ended_meanwhile() -> None:
+    """The finding ends while no hub runs: three looks after the take-over close it."""
+    assert taken_over(become, 4) == [("open", "node-2"), ("close", "node-2")]
+
+
+def test_a_refused_record_is_not_repeated_either() -> None:
+    """What a collector refuses for good counts as sent, as with a receiver."""
+    assert taken_over(lambda _found: None, 4, first=400) == [("open", "node-2")]
+
+
+def test_a_record_that_waits_is_sent_by_the_next_hub() -> None:
+    """A hub that ends before the collector takes a record leaves it to the next one."""
+    clock = ManualClock()
+    with looking("node-2", clock=clock) as (hub, found), receiver(200) as there:
+        with receiver(503) as busy, exporting(hub, busy) as old:
+            hub.look()
+            eventually("the collector is asked", lambda: busy.got)
+            assert old.drain(PATIENCE) == 0
+            left = old.memory.text(0)
+        next_hub = hub_of(found, clock)
+        with exporting(next_hub, there, left=left) as new:
+            next_hub.look()
+            next_hub.look()
+            new.logs.wait_idle()
+        assert findings(there) == [("open", "node-2")]
+
+
+def test_a_memory_without_the_collector() -> None:
+    """An older hub, or one that had no collector, has told it nothing: what is open is sent, and its close."""
+    clock = ManualClock()
+    with looking("node-2", clock=clock) as (hub, found), receiver(200) as there:
+        old = LeaseMemory(["webhook"], clock)
+        old.settled("webhook", notice(hub))
+        next_hub = hub_of(found, clock)
+        with exporting(next_hub, there, left=old.text(0)) as new:
+            next_hub.look()
+            next_hub.look()
+            become(found)
+            for _ in range(3):
+                next_hub.look()
+            new.logs.wait_idle()
+        assert findings(there) == [("open", "node-2"), ("close", "node-2")]
 
 
 def test_a_close_a_moment_before_the_take_over_is_sent() -> None:
@@ -138,9 +218,9 @@ def test_a_close_a_moment_before_the_take_over_is_sent() -> None:
 def test_an_escalation_is_an_event_of_its_own() -> None:
     """A finding that becomes worse is no second opening, and has the date of the change."""
     clock = ManualClock()
-    with looking("node-2", clock=clock) as (hub, _), receiver(200) as there, exporting(hub, there) as exporter:
+    with looking("node-2", clock=clock) as (hub, _), receiver(200) as there, exporting(hub, there) as export:
         clock.instant += 30.0
-        exporter.tell(Change("escalate", hub.incidents.open[0]))
+        export.logs.put(Message((notice(hub)._replace(event="escalate"),)))
         (record,) = eventually("it is there", lambda: all_records(there))
         assert record.event_name == "smoker.finding.escalate"
         assert record.severity_text == "ERROR"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from smoker_hub.otlp.exporter import Exporter
 from smoker_hub.otlp.options import read
 from smoker_hub.otlp.resource import LONGEST_KEY, LONGEST_VALUE, MOST
 from tests.conftest import eventually
 from tests.hub.notify.receivers import become, looking, receiver
 
+from .exports import running
 from .messages import resource
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"
@@ -81,13 +81,10 @@ def test_the_attributes_arrive() -> None:
     with looking() as (hub, found), receiver(200) as there:
         otlp, mistakes = read({ENDPOINT: there.url, **variables})
         assert mistakes == []
-        exporter = Exporter(hub, otlp)
-        hub.follow(exporter.tell, exporter.look)
-        exporter.start()
-        become(found, "node-2")
-        hub.look()
-        about = resource(eventually("a request is there", lambda: there.got)[0])
-        exporter.drain(0.0)
+        with running(hub, otlp):
+            become(found, "node-2")
+            hub.look()
+            about = resource(eventually("a request is there", lambda: there.got)[0])
     assert about.items() >= {"service.name": "smoker-eu", "service.instance.id": "x,y", "team": "net"}.items()
     assert about["k8s.cluster.name"] == "blue"  # the hub's own stay
     assert "service.version" not in about

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from loguru import logger
 from prometheus_client import CollectorRegistry
@@ -30,6 +31,7 @@ from smoker_hub.notify.handover import take_over
 from smoker_hub.notify.memory import LeaseMemory
 from smoker_hub.notify.notifier import Known, Notifier
 from smoker_hub.otlp import options as otlp
+from smoker_hub.otlp.variables import RECEIVER
 from smoker_hub.places import FixedPlaces, Places
 from smoker_hub.settings import Settings
 from smoker_hub.web import api
@@ -37,6 +39,9 @@ from smoker_hub.web.auth import Guard
 from smoker_hub.web.sources import Sources
 from smoker_hub.web.stream import Stream
 from smoker_kube.api import Api
+
+if TYPE_CHECKING:
+    from smoker_hub.otlp.exporter import Exporter
 
 
 def kubernetes_of(settings: Settings) -> Api | None:
@@ -70,7 +75,9 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
         cluster=settings.cluster_name,
         diagnosis=Diagnosis(nodes),
     )
-    memory = LeaseMemory((each.name for each in settings.receivers), hub.clock)
+    exports, mistakes = otlp.read(os.environ)
+    names = [each.name for each in settings.receivers] + ([RECEIVER] if exports.logs is not None else [])
+    memory = LeaseMemory(names, hub.clock)
     lease = _lease(hub, settings, kubernetes, memory)
 
     def notifies() -> bool:
@@ -79,7 +86,6 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
     stream = Stream(hub)
     hub.follow(stream.tell, stream.look)
     deliveries = [Delivery(options) for options in settings.receivers]
-    exports, mistakes = otlp.read(os.environ)
     if mistakes := [*mistakes, *(mistake for delivery in deliveries if (mistake := delivery.mistake()))]:
         raise ConfigurationError("; ".join(mistakes))
     for note in exports.notes:
@@ -90,9 +96,11 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
     history = _history(hub, settings, registry)
     reader = None if history is None else Reader(history.path)
     known = _recall(hub, history, reader)
+    exporter = _exporter(hub, exports, registry, notifies)
     notifier = Notifier(
         hub,
         deliveries,
+        others=[] if exporter is None or exporter.logs is None else [exporter.logs],
         external_url=settings.external_url,
         may_notify=notifies,
         records=[memory] if history is None else [memory, SentRecord(history.put)],
@@ -110,8 +118,7 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
         hub=hub, stream=stream, reader=reader, prometheus=settings.prometheus_url, addresses=places, guard=guard
     )
     works: list[Work] = [hub, api.Server(sockets["http_port"][0], sources), notifier]
-    works += [each for each in (history, lease) if each is not None]
-    works += _exporter(hub, exports, registry, notifies)
+    works += [each for each in (history, lease, exporter) if each is not None]
     return WorkGroup(works)
 
 
@@ -125,16 +132,18 @@ def _recall(hub: Hub, history: History | None, reader: Reader | None) -> Mapping
     return recalled.sent
 
 
-def _exporter(hub: Hub, exports: otlp.Otlp, registry: CollectorRegistry, notifies: Callable[[], bool]) -> list[Work]:
+def _exporter(
+    hub: Hub, exports: otlp.Otlp, registry: CollectorRegistry, notifies: Callable[[], bool]
+) -> Exporter | None:
     """Return the exporter to an OTLP collector, if one is configured."""
     if exports.logs is None and exports.metrics is None:
-        return []
+        return None
     from smoker_hub.otlp.exporter import Exporter  # noqa: PLC0415  protobuf takes 2 MiB
 
     exporter = Exporter(hub, exports, may_notify=notifies)
-    hub.follow(exporter.tell, exporter.look)
+    hub.follow(look=exporter.look)
     registry.register(exporter)
-    return [exporter]
+    return exporter
 
 
 def _lease(hub: Hub, settings: Settings, kubernetes: Api | None, memory: LeaseMemory) -> Lease | None:

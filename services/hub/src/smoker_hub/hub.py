@@ -100,9 +100,10 @@ class Hub(BaseWork):
             except Exception:
                 logger.exception("the work after a look failed unexpectedly")
 
-    def follow(self, tell: Tell, look: Follow | None = None) -> None:
+    def follow(self, tell: Tell | None = None, look: Follow | None = None) -> None:
         """Call `tell` with each change of a finding, `look` after each look with the probers whose paths changed."""
-        self._tells.append(tell)
+        if tell is not None:
+            self._tells.append(tell)
         if look is not None:
             self._follow.append(look)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections import Counter, deque
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import gevent
 from gevent.event import Event
@@ -37,6 +37,44 @@ class Message(NamedTuple):
     repeat: bool = False
 
 
+class Outlet(Protocol):
+    """What the notifier sends to: the delivery of one receiver, or the log records for an OTLP collector."""
+
+    #: Called with a message that was taken, or that is not tried again.
+    settled: Callable[[Message], None]
+
+    @property
+    def name(self) -> str:
+        """The name by which records keep what it was sent."""
+
+    @property
+    def repeat(self) -> float:
+        """Seconds after which all open findings are sent again; 0: never."""
+
+    @property
+    def most(self) -> int:
+        """Findings in one message at most."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits."""
+
+    def wants(self, finding: Finding) -> bool:
+        """Return whether a finding is sent."""
+
+    def put(self, message: Message) -> None:
+        """Send `message` soon."""
+
+    def start(self) -> None:
+        """Begin to send."""
+
+    def wait_idle(self) -> None:
+        """Wait until nothing waits."""
+
+    def drain(self, seconds: float) -> int:
+        """Send what waits, within `seconds`. Return how much was not sent."""
+
+
 class Delivery:
     """Sends to one receiver. `pause` waits some seconds, or less where the hub ends."""
 
@@ -59,12 +97,22 @@ class Delivery:
         self._greenlet: gevent.Greenlet[[], None] | None = None
         self.counts: Counter[str] = Counter()
         #: Called with a message that was taken, or that is not tried again.
-        self.settled: Callable[[Delivery, Message], None] = lambda _delivery, _message: None
+        self.settled: Callable[[Message], None] = lambda _message: None
 
     @property
     def name(self) -> str:
         """The name of the receiver."""
         return self.options.name
+
+    @property
+    def repeat(self) -> float:
+        """Seconds after which all open findings are sent again; 0: never."""
+        return self.form.repeat
+
+    @property
+    def most(self) -> int:
+        """Findings in one message at most."""
+        return self.form.most
 
     @property
     def idle(self) -> bool:
@@ -136,7 +184,7 @@ class Delivery:
             self._tell(why)
             if not why:
                 self.counts["sent"] += 1
-                self.settled(self, message)
+                self.settled(message)
                 return
             if message.repeat or not again or attempt == ATTEMPTS or self._ending.is_set():
                 break
@@ -144,7 +192,7 @@ class Delivery:
             self._pause(max(pause, wait))
         self._count("failed", message, "a notification could not be sent", cause=why, attempts=attempt)
         if not (again and self._ending.is_set()):  # else the next start tries it again
-            self.settled(self, message)
+            self.settled(message)
 
     def _attempt(self, message: Message) -> tuple[str, bool, float]:
         """Return why it was not taken, whether another attempt may help, and the seconds that were asked for."""

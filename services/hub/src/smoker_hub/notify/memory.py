@@ -60,7 +60,7 @@ _document = msgspec.json.Decoder(_Document)
 
 
 class LeaseMemory:
-    """Remembers what `receivers`, by name, were sent."""
+    """Remembers what `receivers`, by name, were sent; the log records for an OTLP collector are one of them."""
 
     def __init__(self, receivers: Iterable[str], clock: Clock) -> None:
         self._receivers, self._clock = frozenset(receivers), clock

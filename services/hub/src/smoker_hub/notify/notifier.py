@@ -8,6 +8,7 @@ that begins to notify and has no record sends what is open.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import product
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -20,7 +21,7 @@ from prometheus_client.registry import Collector
 
 from smoker_common.metrics import counter
 from smoker_common.work import BaseWork
-from smoker_hub.notify.delivery import OUTCOMES, Delivery, Message
+from smoker_hub.notify.delivery import OUTCOMES, Delivery, Message, Outlet
 from smoker_hub.notify.receiver import Happening, Notice
 from smoker_hub.web import now
 from smoker_hub.web.views import View
@@ -61,14 +62,14 @@ class Before(NamedTuple):
 class _Sent:
     """What one receiver was sent."""
 
-    def __init__(self, delivery: Delivery, now: float, known: Mapping[str, Known]) -> None:
+    def __init__(self, delivery: Outlet, now: float, known: Mapping[str, Known]) -> None:
         self.delivery = delivery
         self.open = dict(known)
         self.repeated = now  # the instant of the last message with all open findings
 
 
 class Notifier(BaseWork, Collector):
-    """Sends the changes of `hub` to the receivers of `deliveries` while `may_notify` allows it.
+    """Sends the changes of `hub` to the receivers of `deliveries`, and to `others`, while `may_notify` allows it.
 
     `records` keep what was sent; `known`: what a record of the time before this start has, by receiver. `take_over`
     gets what each receiver knows and returns what the holder before this hub had sent beyond that, None if unknown.
@@ -79,6 +80,7 @@ class Notifier(BaseWork, Collector):
         hub: Hub,
         deliveries: Iterable[Delivery],
         *,
+        others: Iterable[Outlet] = (),
         external_url: str = "",
         may_notify: Callable[[], bool] = lambda: True,
         records: Sequence[Record] = (),
@@ -87,9 +89,11 @@ class Notifier(BaseWork, Collector):
     ) -> None:
         self._hub, self._may_notify, self._external_url = hub, may_notify, external_url.rstrip("/")
         self._records, self._before, self._began = records, take_over, hub.clock.now()
-        self._receivers = [_Sent(each, self._began, known.get(each.name, {})) for each in deliveries]
-        for receiver in self._receivers:
-            receiver.delivery.settled = self._settled
+        self._deliveries = list(deliveries)
+        outlets: list[Outlet] = [*self._deliveries, *others]
+        self._receivers = [_Sent(each, self._began, known.get(each.name, {})) for each in outlets]
+        for each in outlets:
+            each.settled = partial(self._settled, each.name)
         self._notifies = self._retired = False
         self.ended = Event()  # set when nothing more is sent
         self._news = Event()
@@ -123,10 +127,10 @@ class Notifier(BaseWork, Collector):
         for receiver in self._receivers:
             receiver.open.clear()
 
-    def _settled(self, delivery: Delivery, message: Message) -> None:
+    def _settled(self, receiver: str, message: Message) -> None:
         if self._notifies and not message.repeat:
             for record, notice in product(self._records, message.notices):
-                record.settled(delivery.name, notice)
+                record.settled(receiver, notice)
 
     def _take_over(self, receiver: _Sent, before: Before | None) -> None:
         """Go on where the hub before this one stopped.
@@ -158,13 +162,13 @@ class Notifier(BaseWork, Collector):
 
     def _repeat(self, receiver: _Sent) -> None:
         """Send all open findings again if the receiver's type needs it and its queue is empty."""
-        form, instant = receiver.delivery.form, self._hub.clock.now()
-        if not form.repeat or not receiver.delivery.idle or instant - receiver.repeated < form.repeat:
+        delivery, instant = receiver.delivery, self._hub.clock.now()
+        if not delivery.repeat or not delivery.idle or instant - receiver.repeated < delivery.repeat:
             return
         receiver.repeated = instant
-        known = list(receiver.open.values())[: form.most]
+        known = list(receiver.open.values())[: delivery.most]
         if notices := tuple(self._notice(receiver, "open", each.incident) for each in known):
-            receiver.delivery.put(Message(notices, repeat=True))
+            delivery.put(Message(notices, repeat=True))
 
     def _notice(self, receiver: _Sent, event: Happening, incident: Incident) -> Notice:
         """Return the notices for `receiver`, and note them as sent."""
@@ -218,8 +222,8 @@ class Notifier(BaseWork, Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the hub's counter of notifications."""
         counts: list[tuple[dict[str, str], float]] = [
-            ({"receiver": each.delivery.name, "outcome": outcome}, float(each.delivery.counts[outcome]))
-            for each in self._receivers
+            ({"receiver": each.name, "outcome": outcome}, float(each.counts[outcome]))
+            for each in self._deliveries
             for outcome in OUTCOMES
         ]
         if counts:

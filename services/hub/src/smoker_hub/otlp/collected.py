@@ -9,9 +9,8 @@ from smoker_hub import judge
 from smoker_hub.collect import Key
 from smoker_hub.history.rows import rollup
 from smoker_hub.hub import Hub
-from smoker_hub.incidents import Change
+from smoker_hub.notify.receiver import Notice
 from smoker_hub.otlp.encode import Gauge, Record, Value
-from smoker_hub.web import now
 
 INFO, WARN, ERROR = 9, 13, 17  # OTLP's numbers of severities
 
@@ -84,9 +83,9 @@ def _about(state: State, path: PathState, failure: LastFailure) -> dict[str, Val
     }
 
 
-def of_change(hub: Hub, change: Change) -> Record:
-    """Return the record of a finding that opened, became worse or closed."""
-    view, observed = now.view(hub, change.incident), hub.clock.wall_time()
+def of_notice(notice: Notice, observed: float) -> Record:
+    """Return the record of a finding that opened, became worse or closed. `observed`: the date of now."""
+    view = notice.view
     finding = view.finding
     attributes: dict[str, Value] = {
         "smoker.finding.id": view.id,
@@ -99,12 +98,12 @@ def of_change(hub: Hub, change: Change) -> Record:
         "smoker.finding.evidence": view.evidence,
         "smoker.finding.next": view.next,
     }
-    if change.kind == "close":
+    if notice.event == "close":
         body = f"CLOSED {view.place}: {view.what}"
         return Record(view.closed or observed, observed, INFO, "smoker.finding.close", body, attributes)
     severity = {"critical": ERROR, "warning": WARN}.get(finding.severity, INFO)
-    when = observed if change.kind == "escalate" else view.opened or observed
-    return Record(when, observed, severity, f"smoker.finding.{change.kind}", view.headline, attributes)
+    when = observed if notice.event == "escalate" else view.opened or observed
+    return Record(when, observed, severity, f"smoker.finding.{notice.event}", view.headline, attributes)
 
 
 def gauges(hub: Hub) -> list[Gauge]:

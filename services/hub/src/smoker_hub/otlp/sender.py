@@ -34,18 +34,24 @@ class Sender:
         self._well = True  # whether the last attempt was taken
         self.counts: Counter[str] = Counter()
 
-    def send(self, body: bytes, count: int) -> None:
-        """Send a batch of `count` records or points, and count the outcome."""
+    def send(self, body: bytes, count: int) -> bool:
+        """Send a batch of `count` records or points, and count the outcome.
+
+        Return whether that is final: another attempt may succeed where the hub ended before the last one.
+        """
+        final = True
         for attempt in range(1, ATTEMPTS + 1):
             why, wait = self._attempt(body, count)
             if not why:
-                return
+                return True
             if wait < 0 or attempt == ATTEMPTS:
                 break
             pause = min(FIRST * 2 ** (attempt - 1), LONGEST) * random.uniform(0.5, 1)  # noqa: S311  spread, not secret
             if self._pause(max(pause, wait)):
+                final = False
                 break
         self.counts["failed"] += count
+        return final
 
     def _attempt(self, body: bytes, count: int) -> tuple[str, float]:
         """Return why a batch was not taken, and the seconds that the collector asks for; below 0: not again."""

@@ -9,6 +9,7 @@ from smoker_common.log import escaped
 
 Signal = Literal["logs", "metrics"]
 SIGNALS: tuple[Signal, ...] = ("logs", "metrics")
+RECEIVER = "otlp:logs"  # the name of the logs where records keep what was sent; no receiver of NOTIFY may have a colon
 
 PREFIX = "OTEL_EXPORTER_OTLP_"
 TLS = ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY")
