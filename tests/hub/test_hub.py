@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from smoker_diagnosis.state import LastFailure
 from smoker_hub import words
 from smoker_hub.incidents import Change
 from smoker_hub.web.now import summary
@@ -198,6 +199,24 @@ def test_a_suspicion_is_looked_at_soon() -> None:
         hub.look()
         hub.used = 0.25
         assert hub.pause == 5.0
+
+
+def test_the_same_failures_of_services_are_not_seen_twice() -> None:
+    """An early look names the Services of a node only once a probe has failed since, even if its repetition works."""
+    with probers(Cluster(nodes(5)).states()) as found:
+        hub = hub_of(found, ManualClock())
+        hub.look()
+        become(found, Cluster(nodes(5)).fail_services(["node-2"]))
+        for _ in range(3):
+            hub.look(early=True)
+        assert [each.finding.kind for each in hub.incidents.suspected] == ["service"]
+        assert not hub.incidents.open, "the same results"
+        state = found[0].state
+        failure = LastFailure(state.at - 3.0, "timeout")
+        paths = [msgspec.structs.replace(state.paths[0], last_failure=failure), *state.paths[1:]]
+        found[0].state = msgspec.structs.replace(state, paths=paths)
+        hub.look(early=True)
+        assert [each.finding.kind for each in hub.incidents.open] == ["service"]
 
 
 def test_expensive_looks_are_not_brought_forward() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from smoker_diagnosis.component import ALL, INTO, NODE, OUT_OF, PAIR, SERVICE, Scope
 from smoker_diagnosis.finding import Count, Finding, Seen
-from smoker_diagnosis.sightings import CLOSES
+from smoker_diagnosis.sightings import CLOSES, OF_PATHS
 from smoker_hub.incidents import MOST_CLOSED, Incidents
 
 FOUND = Finding(id="a1", kind="fault", scope=Scope(NODE, ("node-1",)), layer="overlay", confidence=0.97)
@@ -41,16 +41,20 @@ def test_a_gap_of_two_looks_does_not_close_a_finding() -> None:
     assert [each.phase for each in incidents.open] == ["open"]
 
 
-def test_the_same_results_are_not_seen_twice() -> None:
-    """An early look opens a fault only if a probe has failed since; a regular look does, and what fails no probe."""
-    early = Incidents()
-    assert [early.look([FOUND], second, early=True, news=False) for second in (1.0, 2.0, 3.0)] == [[], [], []]
+@pytest.mark.parametrize("kind", OF_PATHS)
+def test_the_same_results_are_not_seen_twice(kind: str) -> None:
+    """An early look opens a place with failing paths only if a probe has failed since. A regular look does."""
+    found, early, regular = msgspec.structs.replace(FOUND, kind=kind), Incidents(), Incidents()
+    assert [early.look([found], second, early=True, news=False) for second in (1.0, 2.0, 3.0)] == [[], [], []]
     assert [each.opens_next for each in early.suspected] == [True]
-    assert [change.kind for change in early.look([FOUND], 4.0, early=True, news=True)] == ["open"]
-    lossy = msgspec.structs.replace(FOUND, id="b2", kind="loss")
-    assert [len(early.look([FOUND, lossy], second, early=True, news=False)) for second in (5.0, 6.0)] == [0, 1]
-    regular = Incidents()
-    assert [len(regular.look([FOUND], second, news=False)) for second in (1.0, 2.0)] == [0, 1]
+    assert [change.kind for change in early.look([found], 4.0, early=True, news=True)] == ["open"]
+    assert [len(regular.look([found], second, news=False)) for second in (1.0, 2.0)] == [0, 1]
+
+
+def test_packet_loss_opens_with_any_early_look() -> None:
+    """Lost packets fail no probe, so no failure need come between two looks."""
+    incidents, lossy = Incidents(), msgspec.structs.replace(FOUND, kind="loss")
+    assert [len(incidents.look([lossy], second, early=True, news=False)) for second in (5.0, 6.0)] == [0, 1]
 
 
 NOT_SURE = {

@@ -20,7 +20,7 @@ from smoker_common.clock import Clock
 from smoker_diagnosis.evidence import BITS
 from smoker_diagnosis.finding import Finding
 from smoker_diagnosis.flows import judge
-from smoker_diagnosis.sightings import Failing, failures
+from smoker_diagnosis.sightings import Failures
 from smoker_diagnosis.state import PEER, RESOLVER, SERVICE, FailingFlows, Heard, PathState, Role, State
 from smoker_hub.collect import Collected
 from smoker_hub.diagnose import Diagnosis
@@ -242,16 +242,14 @@ def looks(timeline: Timeline, seconds: float, *, waits: bool = True) -> Iterator
 def changes(timeline: Timeline, seconds: float, *, waits: bool = True) -> Iterator[Change]:
     """Do the same, and yield each change as it comes."""
     clock, incidents = _Clock(), Incidents()
-    diagnosis, before, regular = Diagnosis(clock=clock), dict[Failing, float](), 0.0
+    diagnosis, failures, regular = Diagnosis(clock=clock), Failures(), 0.0
     while timeline.now < BEGIN + seconds:
         timeline.advance()
         now = clock.instant = timeline.now
         states = timeline.states()
         early = now - regular < USUAL * LOOKS_EVERY
         regular = regular if early else now
-        failing = dict(failures(states))
-        news = any(before.get(path) != at for path, at in failing.items())
-        before = failing
+        news = failures.look(states)
         found = diagnosis.look(Collected(states, asked=len(states)))
         found = found if waits else [replace(each, awaits=()) for each in found]
         for each in incidents.look(found, now, early=early, news=news, a_round=INTERVAL + TIMEOUT):

@@ -1,7 +1,7 @@
 """When looks in a row make a finding certain: then the hub opens it, and `once --mesh --wait` ends.
 
-Two looks in a row must find it with certainty, or be sure of it for longer than a round. For a fault, an early look
-counts only if a probe has failed since the look before: the same results say nothing new. While a check is due that may
+Two looks in a row must find it with certainty, or be sure of it for longer than a round. For a place with failing paths,
+an early look counts only if a probe has failed since the look before: the same results say nothing new. While a check is due that may
 change its name, a finding must have been seen for longer than a round. An unsure finding (a low confidence, one of
 several places, paths without a common cause) counts once its paths have failed for longer than two rounds. A hard fault
 at a node that loses many packets must last for longer than a round, too.
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from smoker_diagnosis.component import INTO, NODE, OUT_OF
 from smoker_diagnosis.finding import Finding, is_sure
-from smoker_diagnosis.state import State
+from smoker_diagnosis.state import PathState, State
 
 CERTAIN = 0.97  # confidence from which two looks are enough: chance comes near now and then, and does not last
 BY_LIKELIHOOD = ("fault", "loss", "mtu", "service", "dns", "flows")  # kinds whose confidence says how likely chance is
@@ -65,7 +65,7 @@ class Sightings:
         self._began = now if self._began is None else self._began
         self._looks, self._first = self._looks + 1, self._first if self._looks else now
         sure = is_sure(finding)
-        counts = not repeated or finding.kind != "fault" or self._sure == 0
+        counts = not repeated or finding.kind not in OF_PATHS or self._sure == 0
         self._sure, self._since = (self._sure + counts, self._since if self._sure else now) if sure else (0, now)
         at_once = not follows and (finding.confidence >= CERTAIN or finding.kind not in BY_LIKELIHOOD)
         # Probes of Services that have failed for longer than a round have failed in the next round, too.
@@ -110,9 +110,34 @@ def may_follow(finding: Finding, found: Iterable[Finding]) -> bool:
     )
 
 
-def failures(states: Iterable[State]) -> Iterator[tuple[Failing, float]]:
-    """Yield the failing paths (node, network, target, plane, family, probe), and when the last probe of each began."""
+class Failures:
+    """Tells whether a probe has failed since the look before, also where a repeated probe has succeeded since."""
+
+    def __init__(self) -> None:
+        self._last: dict[Failing, float] = {}  # by path: when its last probe that failed began
+
+    def look(self, states: Iterable[State]) -> bool:
+        """Take in the states of a look. Return whether a probe has failed since the look before."""
+        before, self._last = self._last, dict(_last_failures(states))
+        return any(before.get(path) != at for path, at in self._last.items())
+
+
+def _last_failures(states: Iterable[State]) -> Iterator[tuple[Failing, float]]:
+    for state in states:
+        for path in state.paths:
+            if path.last_failure is not None:
+                yield _name(state, path), path.last_failure.at
+            elif path.streak:  # an older prober says no more
+                yield _name(state, path), path.at
+
+
+def failing_of(states: Iterable[State]) -> Iterator[Failing]:
+    """Yield the failing paths: node, network, target, plane, address family and probe of each."""
     for state in states:
         for path in state.paths:
             if path.streak:
-                yield (state.node, state.network, path.target, path.plane, path.family, path.probe), path.at
+                yield _name(state, path)
+
+
+def _name(state: State, path: PathState) -> Failing:
+    return state.node, state.network, path.target, path.plane, path.family, path.probe

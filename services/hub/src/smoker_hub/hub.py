@@ -17,7 +17,7 @@ from loguru import logger
 
 from smoker_common.clock import Clock
 from smoker_common.work import BaseWork
-from smoker_diagnosis.sightings import A_ROUND, Failing, failures
+from smoker_diagnosis.sightings import A_ROUND, Failing, Failures, failing_of
 from smoker_hub import words
 from smoker_hub.changes import Changes, PathsChange
 from smoker_hub.collect import Collected, Collector
@@ -79,7 +79,8 @@ class Hub(BaseWork):
         self._changes = Changes()
         self._follow: list[Follow] = []
         self._well = False  # whether it was logged
-        self._failing: dict[Failing, float] = {}  # paths that failed in the last look, and when their last probe began
+        self._failures = Failures()
+        self._failing: set[Failing] = set()  # paths that failed in the last look
         self._failed = float("-inf")  # when a new one joined them
         self.began = self.clock.now()
         self._greenlet: gevent.Greenlet[[], None] | None = None
@@ -128,8 +129,7 @@ class Hub(BaseWork):
         # In a thread, so that the API answers: with thousands of nodes a fault of everything takes seconds to explain.
         found = gevent.get_hub().threadpool.apply(self._diagnosis.look, (collected,))
         a_round = max((state.interval + state.timeout for state in collected.states), default=A_ROUND)
-        failing = dict(failures(collected.states))
-        news = any(self._failing.get(path) != at for path, at in failing.items())
+        failing, news = set(failing_of(collected.states)), self._failures.look(collected.states)
         gone = self._diagnosis.gone
         for change in self.incidents.look(found, now, early=early, news=news, a_round=a_round, gone=gone):
             words.log_change(change, self.cluster)
@@ -137,7 +137,7 @@ class Hub(BaseWork):
                 tell(change)
         for incident, kinds in self.incidents.with_late_evidence():
             words.log_late_evidence(incident, kinds, self.cluster)
-        if not failing.keys() <= self._failing.keys():
+        if not failing <= self._failing:
             self._failed = now
         self._failing = failing
         all_known = heard == collected.asked == len(collected.states)  # one that hangs may not have answered yet

@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 from smoker_diagnosis.finding import Finding, is_sure
 from smoker_diagnosis.newcomers import Newcomers, is_starting, touches
-from smoker_diagnosis.sightings import A_ROUND, CLOSES, Failing, Sightings, failures, may_follow
+from smoker_diagnosis.sightings import A_ROUND, CLOSES, Failures, Sightings, may_follow
 from smoker_prober.gather.judge import Gathered
 
 REGULAR = 4.5  # seconds after which a look counts even if no probe has failed meanwhile: about those of the hub
@@ -24,7 +24,7 @@ class Lasting:
         self._seen: dict[str, Sightings] = {}  # by id of a finding
         self._missed: Counter[str] = Counter()  # by the same: looks in a row without it, early ones apart
         self._newcomers = Newcomers()
-        self._failing: dict[Failing, float] = {}  # paths that failed in the last look, and when their last probe began
+        self._failures = Failures()
         self._regular = float("-inf")  # the last look that was not early
 
     def look(self, found: Gathered, now: float) -> bool:
@@ -33,7 +33,7 @@ class Lasting:
         A fault of the first look may be over: its paths may not have been probed since. So it needs another one.
         """
         early = self._is_early(now)
-        repeated = not self._has_news(found) and early
+        repeated = not self._failures.look(found.states) and early
         a_round = max((state.interval + state.timeout for state in found.states), default=A_ROUND)
         faults = self._faults(found, now)
         self._miss(self._seen.keys() - {each.id for each in faults}, early=early)
@@ -60,11 +60,6 @@ class Lasting:
         early = now - self._regular < REGULAR
         self._regular = self._regular if early else now
         return early
-
-    def _has_news(self, found: Gathered) -> bool:
-        """Return whether a probe has failed since the look before."""
-        before, self._failing = self._failing, dict(failures(found.states))
-        return any(before.get(path) != at for path, at in self._failing.items())
 
     def _faults(self, found: Gathered, now: float) -> Collection[Finding]:
         """Return the findings that count, without what has just started."""
