@@ -1,10 +1,10 @@
 """When looks in a row make a finding certain: then the hub opens it, and `once --mesh --wait` ends.
 
-Two looks in a row must find it with certainty, or be sure of it for longer than a round. For a place with failing paths,
-an early look counts only if a probe has failed since the look before: the same results say nothing new. While a check is due that may
-change its name, a finding must have been seen for longer than a round. An unsure finding (a low confidence, one of
-several places, paths without a common cause) counts once its paths have failed for longer than two rounds. A hard fault
-at a node that loses many packets must last for longer than a round, too.
+Two looks in a row must find it with certainty, or be sure of it for longer than a round. For a place with failing
+paths, an early look counts only if a probe has failed since the look before: the same results say nothing new. While a
+check is due that may change its name, a finding must have been seen for longer than a round. An unsure finding (a low
+confidence, one of several places, paths without a common cause) counts once its paths have failed for longer than two
+rounds. A hard fault at a node that loses many packets must last for longer than a round, too.
 """
 
 from __future__ import annotations
