@@ -15,7 +15,7 @@ import pytest
 from gevent.server import StreamServer
 
 from smoker_common.listen import tcp_listener
-from smoker_hub.post import MOST_WAIT, PostError, post, retry_after
+from smoker_hub.post import MOST_WAIT, PostError, retry_after, send
 from smoker_hub.tls import bad_ca
 from tests.hub.stand_ins import HOST
 
@@ -60,10 +60,10 @@ def test_a_certificate_is_verified() -> None:
     """A certificate is accepted only if its CA is in the file and the host is its own."""
     with listening(secured) as there:
         with pytest.raises(PostError, match="certificate not trusted: "):
-            post(f"https://{there}/", b"{}", {}, seconds=10.0, limit=100)
-        assert post(f"https://{there}/", b"{}", {}, seconds=10.0, limit=100, ca=str(CERTIFICATE)).taken
+            send(f"https://{there}/", b"{}", {}, seconds=10.0, limit=100)
+        assert send(f"https://{there}/", b"{}", {}, seconds=10.0, limit=100, ca=str(CERTIFICATE)).taken
         with pytest.raises(PostError, match="certificate not trusted: "):
-            post(f"https://localhost:{there.split(':')[1]}/", b"{}", {}, seconds=10.0, limit=100, ca=str(CERTIFICATE))
+            send(f"https://localhost:{there.split(':')[1]}/", b"{}", {}, seconds=10.0, limit=100, ca=str(CERTIFICATE))
 
 
 def test_an_invalid_ca_file_is_reported(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_an_invalid_ca_file_is_reported(tmp_path: Path) -> None:
     assert "no such file" in bad_ca(str(tmp_path / "missing"))
     assert bad_ca("") == bad_ca(str(CERTIFICATE)) == ""
     with pytest.raises(PostError):
-        post("https://127.0.0.1:9/", b"{}", {}, seconds=1.0, limit=100, ca=str(wrong))
+        send("https://127.0.0.1:9/", b"{}", {}, seconds=1.0, limit=100, ca=str(wrong))
 
 
 def test_an_answer_that_drips_ends_with_the_deadline() -> None:
@@ -87,7 +87,7 @@ def test_an_answer_that_drips_ends_with_the_deadline() -> None:
             gevent.sleep(0.01)
 
     with listening(drip) as there, pytest.raises(PostError, match=r"no answer within 0\.3 s"):
-        post(f"http://{there}/", b"{}", {}, seconds=0.3, limit=10_000)
+        send(f"http://{there}/", b"{}", {}, seconds=0.3, limit=10_000)
 
 
 def test_an_answer_is_read_up_to_the_limit() -> None:
@@ -101,7 +101,7 @@ def test_an_answer_is_read_up_to_the_limit() -> None:
             gevent.sleep(0)
 
     with listening(much) as there:
-        answer = post(f"http://{there}/", b"{}", {}, seconds=10.0, limit=1000)
+        answer = send(f"http://{there}/", b"{}", {}, seconds=10.0, limit=1000)
     assert (answer.status, answer.body) == (500, b"x" * 1000)
     assert answer.passing
 
@@ -110,11 +110,11 @@ def test_a_refused_connection_is_a_post_error() -> None:
     """A closed port, another protocol and a closed connection are errors with their reason."""
     with listening(lambda sock: None) as there:
         with pytest.raises(PostError):
-            post(f"http://{there}/", b"{}", {}, seconds=5.0, limit=100)
+            send(f"http://{there}/", b"{}", {}, seconds=5.0, limit=100)
         with pytest.raises(PostError):
-            post(f"https://{there}/", b"{}", {}, seconds=5.0, limit=100)
+            send(f"https://{there}/", b"{}", {}, seconds=5.0, limit=100)
     with pytest.raises(PostError, match="refused"):
-        post(f"http://{there}/", b"{}", {}, seconds=5.0, limit=100)
+        send(f"http://{there}/", b"{}", {}, seconds=5.0, limit=100)
 
 
 def test_retry_after() -> None:

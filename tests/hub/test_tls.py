@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from smoker_hub.post import PostError, post
+from smoker_hub.post import PostError, send
 from smoker_hub.tls import Client, bad_client, context_of
 from tests.prober.probes.pki import Authority, openssl
 
@@ -51,7 +51,7 @@ def test_bad_files_are_named(files: Path, certificate: str, key: str, words: str
     client = Client(**paths)
     assert bad_client(client).startswith(words.format(**paths))
     with pytest.raises(PostError) as error:
-        post("https://127.0.0.1:9/", b"", {}, seconds=1.0, limit=100, client=client)
+        send("https://127.0.0.1:9/", b"", {}, seconds=1.0, limit=100, client=client)
     assert str(error.value).split(" ")[0] in paths.values()
 
 

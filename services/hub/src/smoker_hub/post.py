@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -56,45 +57,26 @@ def is_url(text: str) -> bool:
         return False
 
 
-def post(
+def send(
     url: str,
-    body: bytes,
-    headers: Mapping[str, str],
+    body: bytes | None = None,
+    headers: Mapping[str, str] = MappingProxyType({}),
     *,
     seconds: float,
     limit: int,
     ca: str = "",
     client: Client | None = None,
 ) -> Answer:
-    """Send `body` and return the answer, within `seconds` and with at most `limit` bytes of its body.
+    """Send `body` with POST, or without one a GET. Return the answer, within `seconds` and with `limit` bytes at most.
 
     `ca`: the path of a PEM file with the only CAs to trust. `client`: the certificate to show. Raises `PostError`.
     """
-    return _send("POST", url, body, headers, seconds=seconds, limit=limit, ca=ca, client=client)
-
-
-def get(url: str, *, seconds: float, limit: int) -> Answer:
-    """Return the answer to a GET, as `post` does."""
-    return _send("GET", url, None, {}, seconds=seconds, limit=limit)
-
-
-def _send(
-    method: str,
-    url: str,
-    body: bytes | None,
-    headers: Mapping[str, str],
-    *,
-    seconds: float,
-    limit: int,
-    ca: str = "",
-    client: Client | None = None,
-) -> Answer:
     deadline = gevent.Timeout(seconds)
     try:
         context = context_of(url, ca, client)
         with deadline, urllib3.PoolManager(num_pools=1, retries=False, ssl_context=context) as pool:
             answer = pool.request(
-                method,
+                "GET" if body is None else "POST",
                 url,
                 body=body,
                 headers={"User-Agent": "smoker-hub", **headers},

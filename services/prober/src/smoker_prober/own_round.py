@@ -8,18 +8,18 @@ from collections.abc import Iterator
 
 from gevent.event import Event
 
+from smoker_diagnosis.by_loss import SILENCE
 from smoker_prober import report
 from smoker_prober import round as rounds
 from smoker_prober.config.service import hosts
 from smoker_prober.peers.responder import never_answered
-from smoker_prober.result import Outcome, Result
+from smoker_prober.result import Result
 from smoker_prober.settings import Settings
 from smoker_prober.target import Path
 
 SETTLE = 1.0  # seconds between two rounds of `once --settle`
 AGAIN = 3  # rounds for probes that got no answer, where packet loss is tolerated
 REPEATS = 15.0  # seconds after which none of these probes begins: Helm ends a test after 300
-SILENT = (Outcome.TIMEOUT, Outcome.RESOLVE_ERROR, Outcome.MTU)  # how probes end whose packets are lost
 
 
 def one_round(settings: Settings) -> Iterator[Result]:
@@ -30,7 +30,7 @@ def one_round(settings: Settings) -> Iterator[Result]:
 
 def has_failed(found: list[Result], *, tolerant: bool) -> bool:
     """Return whether a probe of `found` failed for good. With `tolerant`, one without an answer may be repeated."""
-    return not all(each.outcome.ok or (tolerant and each.outcome in SILENT) for each in found)
+    return not all(each.outcome.ok or (tolerant and each.outcome in SILENCE) for each in found)
 
 
 def asked_again(settings: Settings, found: list[Result], *, lossy: bool) -> list[Result]:
@@ -41,7 +41,7 @@ def asked_again(settings: Settings, found: list[Result], *, lossy: bool) -> list
     """
     until = time.monotonic() + REPEATS
     for _ in range(AGAIN if lossy else 0):
-        silent = {(each.probe, each.target.path) for each in found if each.outcome in SILENT}
+        silent = {(each.probe, each.target.path) for each in found if each.outcome in SILENCE}
         if not silent or time.monotonic() >= until:
             break
         words = (

@@ -18,7 +18,7 @@ from smoker_common.clock import Clock
 from smoker_diagnosis.finding import Finding
 from smoker_hub.notify.receiver import SEVERITIES, Form, Notice, Options, UnusableFile
 from smoker_hub.notify.types import NOTIFIERS
-from smoker_hub.post import Answer, PostError, is_url, post
+from smoker_hub.post import Answer, PostError, is_url, send
 from smoker_hub.tls import bad_ca
 
 QUEUE = 200  # messages that wait at most; then the oldest is dropped
@@ -219,7 +219,7 @@ class Delivery:
         headers = {"Content-Type": "application/json", **self.form.headers(body, message.notices)}
         if self.options.authorization:
             headers["Authorization"] = self.options.authorization.read()
-        return post(self.form.url(base), body, headers, seconds=self._seconds, limit=LIMIT, ca=self.options.ca_file)
+        return send(self.form.url(base), body, headers, seconds=self._seconds, limit=LIMIT, ca=self.options.ca_file)
 
     def _tell(self, why: str) -> None:
         """Log when attempts begin to fail, and when they succeed again."""

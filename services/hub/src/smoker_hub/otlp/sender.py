@@ -16,7 +16,7 @@ from smoker_common.log import escaped
 from smoker_hub.otlp.encode import Partial, decode
 from smoker_hub.otlp.options import Options
 from smoker_hub.otlp.variables import Signal
-from smoker_hub.post import Answer, PostError, post
+from smoker_hub.post import Answer, PostError, send
 
 OUTCOMES = ("sent", "rejected", "failed", "dropped")
 AGAIN = (429, 502, 503, 504)  # statuses after which OTLP asks for another attempt
@@ -81,7 +81,7 @@ class Sender:
             body, headers["Content-Encoding"] = gzip.compress(body, 6), "gzip"
         options = self._options
         seconds, ca, client = options.seconds, options.ca_file, options.client
-        return post(options.url, body, headers, seconds=seconds, limit=LIMIT, ca=ca, client=client)
+        return send(options.url, body, headers, seconds=seconds, limit=LIMIT, ca=ca, client=client)
 
     def _tell(self, why: str) -> str:
         """Log when attempts begin to fail, and when they succeed again. Return `why`."""

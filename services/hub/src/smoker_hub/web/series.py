@@ -16,7 +16,7 @@ import msgspec
 
 from smoker_common.fetch import FetchError, fetch
 from smoker_hub.history.rows import PathOf
-from smoker_hub.post import PostError, get
+from smoker_hub.post import PostError, send
 from smoker_hub.web import past
 from smoker_hub.web.past_views import Series
 from smoker_hub.web.router import Problem, Values
@@ -111,7 +111,7 @@ def _from_prometheus(
         url = (
             f"{sources.prometheus.rstrip('/')}/api/v1/query_range?{urlencode({**asked, 'timeout': f'{SECONDS:.0f}s'})}"
         )
-        got = get(url, seconds=SECONDS, limit=LARGEST)
+        got = send(url, seconds=SECONDS, limit=LARGEST)
     except PostError as error:
         raise Problem(HTTPStatus.BAD_GATEWAY, f"Prometheus does not answer: {error}") from None
     if got.status != HTTPStatus.OK:
