@@ -42,6 +42,30 @@ def test_direction_of_a_pair(unheard: Where, direction: str) -> None:
     assert (found.scope.nodes, found.direction) == (("node-4", "node-5"), direction)
 
 
+@pytest.mark.parametrize("heard", [False, True])
+@pytest.mark.parametrize(
+    ("fails", "place", "direction"),
+    [
+        pytest.param(lambda link: link.target == "node-2", "into node-2", "out", id="into a node"),
+        pytest.param(lambda link: link.source == "node-2", "out of node-2", "in", id="out of a node"),
+        pytest.param(lambda link: link[:2] == ("node-2", "node-3"), "from node-2 to node-3", "out", id="of a pair"),
+    ],
+)
+def test_a_place_with_a_direction_is_not_told_as_the_other_one(
+    fails: Where, place: str, direction: str, *, heard: bool
+) -> None:
+    """Only probes in one direction fail. Where the far end heard them, the sentence says that replies are lost."""
+    mesh = Cluster(nodes(8), services=False).fail(lambda link: link.crosses and fails(link))
+    if not heard:
+        mesh.unheard(lambda link: link.crosses and fails(link))
+    (found,) = mesh.findings()
+    assert found.direction == (direction if heard else "")
+    replies = ", requests arrive but replies do not" if heard else ""
+    assert headline(found).startswith(
+        f"FAULT {place}: no connection on the node network (below the pods){replies}, for 80 s, "
+    )
+
+
 @pytest.mark.parametrize(("heard", "direction"), [(False, ""), (True, "out")])
 def test_direction_where_one_node_alone_probes_the_other(*, heard: bool, direction: str) -> None:
     """A request that did not arrive says nothing about replies: the direction is not known.

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from smoker_diagnosis.component import (
     ALL,
     HOSTS,
+    INTO,
     INTO_PODS,
     NETWORK,
     NODE,
     ONE_WAY,
+    OUT_OF,
     OUT_OF_PODS,
     OVERLAY,
     PAIR,
@@ -156,11 +158,16 @@ def _families(finding: Finding) -> str:
 
 
 def _side(finding: Finding) -> str:
-    """Return the direction in words, if it is known."""
+    """Return the direction in words, if it is known.
+
+    Of a place with a direction, it is the other one that loses packets: the far end answers, and nobody gets that.
+    """
     node = finding.scope.nodes[-1] if finding.scope.nodes else ""
     if finding.direction not in ("in", "out") or not node:
         return ""
-    if finding.scope.kind in (PAIR, ONE_WAY):
+    if finding.scope.kind in (INTO, OUT_OF, ONE_WAY):
+        return ", requests arrive but replies do not"
+    if finding.scope.kind == PAIR:
         other = finding.scope.nodes[0]
         one, two = (other, node) if finding.direction == "in" else (node, other)
         return f", in the direction from {one} to {two}"
