@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import PATIENCE, Start, eventually
+from tests.hub.otlp.exports import findings
 from tests.hub.otlp.messages import records as log_records
 from tests.hub.stand_ins import Prober
 
@@ -93,17 +94,25 @@ def recorded(folder: Path) -> list[str]:
 
 
 def test_a_killed_hub_sends_each_change_once(start: Start, there: list[Prober], peers: str, tmp_path: Path) -> None:
-    """After SIGKILL during a fault nothing is sent again while it lasts. If it ends meanwhile, one close is sent."""
-    with receiver() as hook:
-        options = {"NOTIFY": json.dumps([{"type": "webhook", "url": hook.url}]), "HISTORY_FOLDER": tmp_path}
+    """After SIGKILL during a fault nothing is sent again while it lasts. If it ends meanwhile, one close is sent.
+
+    This holds for a webhook and for an OTLP collector.
+    """
+    with receiver() as hook, receiver() as collector:
+        options = {
+            "NOTIFY": json.dumps([{"type": "webhook", "url": hook.url}]),
+            "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": collector.url,
+            "HISTORY_FOLDER": tmp_path,
+        }
         hub = started(start, peers, **options)
-        eventually("the opening is sent and recorded", lambda: hook.got and recorded(tmp_path))
+        eventually("the opening is sent to both and recorded", lambda: hook.got and len(recorded(tmp_path)) == 2)
         hub.stop(signal.SIGKILL)
 
         hub = started(start, peers, **options)
         eventually("it has looked often enough to open a finding, or to close one", lambda: looks(hub) >= 5)
         assert "FAULT node-2: " in hub.stderr + hub.stdout
         assert [request.json["event"] for request in hook.got] == ["open"]
+        assert findings(collector) == [("open", "node-2")]
         hub.stop(signal.SIGKILL)
 
         become(there)
@@ -112,6 +121,7 @@ def test_a_killed_hub_sends_each_change_once(start: Start, there: list[Prober], 
         before = looks(hub)
         eventually("it has looked on", lambda: looks(hub) >= before + 3)
         assert hub.stop() == 0
+        assert findings(collector) == [("open", "node-2"), ("close", "node-2")]
 
         first, last = hook.got
         opened, closed = first.json["finding"], last.json["finding"]
