@@ -18,7 +18,7 @@ from smoker_diagnosis.state import RESOLVER, PathState, State
 from . import lookups, noise, service
 from .faults import Fault
 from .look import struck
-from .packets import CONFIRMED, WINDOW, Act, Found, path_state, rounds
+from .packets import CONFIRMED, WINDOW, Act, Found, counted, path_state, rounds
 from .world import ALLOWED, DURATION, INTERVAL, NOW, PACKETS, PROBES, ROUND, SPREAD, TIMEOUT, Prober, World
 
 KEPT = 12  # results of a path that are kept while one of the last three failed or lost packets
@@ -226,7 +226,7 @@ class Days:
             track.results.extend([_good(track.healthy.probe, found.began - INTERVAL)] * WINDOW)
         track.results.append(found)
         kept.paths[place] = replace(path_state(track.healthy, track.results, kept.clock), **history)
-        window = [each for each in track.results if not each.confirms][-WINDOW:]
+        window = counted(list(track.results))
         track.clean = good and all(each.outcome == "success" and not each.lost for each in window)
         if track.clean:
             track.results.clear()
@@ -238,7 +238,7 @@ class Days:
         for instants in (track.ended, track.lossy):
             while instants and instants[0] < found.began - HISTORY * INTERVAL:
                 instants.popleft()
-        if found.lost:
+        if found.lost and not found.confirms:
             track.lossy.append(found.began)
         if since and found.outcome == "success" and found.began - since < SHORT * INTERVAL:
             track.ended.append(found.began)

@@ -42,6 +42,7 @@ SIZES = (
     128,
 )
 CONFIRMED = 2.0  # seconds after a failure until the probe is repeated
+DOUBTED = 10.0  # seconds after a train that lost packets until another one follows
 AGAIN = 0.2  # chance that what failed by chance fails then, too
 QUICK = 0.001  # seconds until somebody refuses
 
@@ -95,7 +96,7 @@ class Found(NamedTuple):
     requests_lost: int = 0
     replies_lost: int = 0
     passes: int | None = None  # bytes of the largest packet that passed; None: not asked, or no verdict
-    confirms: bool = False  # whether it repeats a failed one: it counts in no rate
+    confirms: bool = False  # whether it repeats a failed one: it counts in no rate, but for the packets of a train
     partly: bool = False  # whether one of two queries was answered
 
 
@@ -218,13 +219,33 @@ def rounds(
                 result = Found(when, when + QUICK, silent)
             if result.ended <= NOW:
                 found[probe].append(result)
-                if confirm and result.outcome not in ("success", "mtu"):
-                    again, reached = _again(chance, result.ended + CONFIRMED, probe, active, by_chance=bool(by_chance))
-                    heard = max(heard or 0.0, reached) or None
-                    found[probe].extend([again] if again.ended <= NOW else [])
+                again, reached = _repeat(chance, result, probe, active, by_chance=bool(by_chance), confirm=confirm)
+                heard = max(heard or 0.0, reached) or None
+                found[probe].extend([again] if again is not None and again.ended <= NOW else [])
             when = result.ended
         free = when
     return Rounds(found, heard)
+
+
+def _repeat(
+    chance: random.Random, result: Found, probe: str, active: Active, *, by_chance: bool, confirm: bool
+) -> tuple[Found | None, float]:
+    """Return what follows `result` before the next round, if anything, and when the far end heard it; 0: never."""
+    if confirm and result.outcome not in ("success", "mtu"):
+        return _again(chance, result.ended + CONFIRMED, probe, active, by_chance=by_chance)
+    if confirm and result.lost and INTERVAL > DOUBTED + SPREAD + TIMEOUT:
+        return _train_again(chance, result.ended + DOUBTED, active), 0.0
+    return None, 0.0
+
+
+def _train_again(chance: random.Random, when: float, active: Active) -> Found:
+    """Return the train that follows one that lost packets. It is a further one where its own PING is answered."""
+    request, reply, _ = at(active, "udp", when)
+    if chance.random() < request or chance.random() < reply:
+        return Found(when, when + TIMEOUT, "timeout", confirms=True)
+    request, reply, _ = at(active, "train", when)
+    counts = train(chance, request, reply) if request or reply else (PACKETS, 0, 0, 0)
+    return Found(when, when + SPREAD + TIMEOUT * (counts[1] > 0), "success", *counts, confirms=True)
 
 
 def _again(chance: random.Random, when: float, probe: str, active: Active, *, by_chance: bool) -> tuple[Found, float]:
@@ -271,13 +292,18 @@ def _udp(chance: random.Random, when: float, active: Active, by_chance: str, *, 
     return Found(when, ended, "mtu" if black_hole else "success", *counts, passes)
 
 
+def counted(results: Sequence[Found]) -> list[Found]:
+    """Return the last results that counts cover: rounds, and second trains after one that lost packets."""
+    return [result for result in results if not result.confirms or result.sent][-WINDOW:]
+
+
 def path_state(healthy: PathState, results: Sequence[Found], clock: float, *, role: Role | None = None) -> PathState:
     """Return a prober's knowledge after `results`; `healthy` identifies the path, `clock` is the lead of its clock."""
     path = healthy
     who = (role or path.role, path.target, path.plane, path.family, path.probe, path.zone)
     if not results:
         return PathState(*who)
-    last, window = results[-1], [result for result in results if not result.confirms][-WINDOW:]
+    last, window = results[-1], counted(results)
     failures: dict[str, int] = {}
     for result in window:
         if result.outcome not in ("success", "local_error"):

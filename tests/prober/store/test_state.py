@@ -116,6 +116,21 @@ def test_a_confirmation_lengthens_the_streak_and_no_rate() -> None:
     assert (path.attempts, path.failures, path.streak, path.since) == (1, {"timeout": 1}, 2, 1.0)
 
 
+def test_a_second_train_soon_after_one_that_lost_packets_counts_its_packets() -> None:
+    """They are packets like others. Rates by rounds, which are the history's, count the first train alone."""
+    state = sink()
+    lossy, whole = (Train(10, lost, 0, 0, 0, lost, 0, (), None) for lost in (2, 0))
+    state.keep(made(probe="udp", began=0.0, train=whole))
+    state.keep(made(probe="udp", began=30.0, train=lossy))
+    state.keep(made(probe="udp", began=41.0, train=lossy, confirms=True))
+    (path,) = read(state).paths
+    assert (path.sent, path.lost, path.lost_at, path.past, path.lossy) == (30, 4, 41.0, 2, 1)
+    state.keep(made(Outcome.TIMEOUT, probe="udp", began=60.0))
+    state.keep(made(probe="udp", began=63.0, train=whole, confirms=True))  # it repeats a failed probe
+    (path,) = read(state).paths
+    assert (path.sent, path.lost, path.attempts, path.failures, path.past) == (20, 4, 3, {"timeout": 1}, 3)
+
+
 def test_the_history_counts_short_streaks_that_are_over() -> None:
     """It covers 120 rounds. A streak counts once it is over, unless it has three rounds and is an outage."""
     state = sink()

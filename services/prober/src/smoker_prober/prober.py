@@ -53,7 +53,7 @@ class Prober:
         plan = settings.plan
         self._log = Log(plan.latency)
         self._sinks: tuple[Sink, ...] = (self._log, metrics, store)
-        self._confirmations = Confirmations(plan.interval)
+        self._confirmations, self._doubts = Confirmations(plan.interval), Confirmations(plan.interval)
         self._apart, self._good = Apart(), GoodTraces()
         self._hosts: Hosts = {}
         self._rounds: dict[str, Callable[[], None]] = {}
@@ -78,8 +78,8 @@ class Prober:
     def set_plan(self, plan: Plan, fixed: Hosts) -> None:
         """Probe `fixed` hosts and the peers by this plan from now on. Paths that stay keep what is known of them."""
         before, self._settings = self._settings.plan, self._settings._replace(plan=plan)
-        self._fixed, self._log.latency, self._confirmations.interval = dict(fixed), plan.latency, plan.interval
-        self._metrics.interval = plan.interval
+        self._fixed, self._log.latency, self._metrics.interval = dict(fixed), plan.latency, plan.interval
+        self._confirmations.interval = self._doubts.interval = plan.interval
         self._store.set_pace(plan.interval, plan.timeout)
         self._schedule.set_pace(plan.interval, rounds.latest(plan))
         self._set(
@@ -126,7 +126,7 @@ class Prober:
                     if self._store.fresh_failure(result):
                         self._confirmations.later(again)
                     elif round_.doubts(result.target) and self._ends_before_the_next_round():
-                        self._confirmations.later(again, after=LATER)
+                        self._doubts.later(again, after=LATER)
                     self._after_failure(name, one_round, result)
                 else:
                     logger.debug("a new peer does not answer yet", peer=name, probe=result.probe, error=result.error)
@@ -138,7 +138,7 @@ class Prober:
         return one_round
 
     def _ends_before_the_next_round(self) -> bool:
-        """Return whether a flow that is asked again later has its answer before the next round begins."""
+        """Return whether what is asked again later has its answer before the next round begins."""
         plan = self._settings.plan
         return plan.interval > LATER + SPREAD + plan.timeout
 
@@ -186,6 +186,7 @@ class Prober:
     def retire(self) -> None:
         """Begin no more probes."""
         self._confirmations.close()
+        self._doubts.close()
         self._apart.close()
         self._good.close()
         self._schedule.close()

@@ -7,7 +7,7 @@ import errno
 import socket
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -32,8 +32,10 @@ from smoker_prober.kernel import timestamping
 from smoker_prober.network.resolve import Address
 from smoker_prober.probes.datagram import connected
 from smoker_prober.probes.followups import train
+from smoker_prober.result import Outcome
+from smoker_prober.round import Round
 from tests.conftest import eventually
-from tests.prober.targets import ENOUGH, HOST, PLENTY, hearing
+from tests.prober.targets import ENOUGH, HOST, PLENTY, Client, Made, hearing, settings_of, target
 from tests.relay import refusing
 
 HELD_UP = 0.15  # seconds
@@ -211,6 +213,44 @@ def test_the_counts_are_those_of_the_path(path: Path, expected: dict[str, int]) 
     assert counts(found) == expected
     assert len(found.rtts) == 6 - expected.get("lost", 0)
     assert found.loss_ratio == expected.get("lost", 0) / 6
+
+
+@pytest.mark.parametrize(
+    ("path", "doubts"), [(Path(lose_requests={1}), True), (Path(lose_replies={1}), True), (Path(), False)]
+)
+def test_only_a_train_that_lost_packets_is_asked_again(path: Path, doubts: bool) -> None:
+    """The second train tells chance from packet loss before the next round."""
+    with answering() as port, relayed(path) as relay:
+        wanted = replace(target("udp", port, HOST), followups=(train.Options(relay, 4, 0.0),))
+        one_round = Round((wanted,), source="node-1", timeout=ENOUGH)
+        assert not one_round.doubts(wanted)
+        (found,) = one_round.results()
+        assert (found.outcome, one_round.doubts(wanted)) == (Outcome.SUCCESS, doubts)
+        again = one_round.again(wanted)
+        assert (again.train is not None, one_round.doubts(wanted)) == (doubts, doubts)
+
+
+def test_the_prober_sends_the_second_train_before_the_next_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no round of its own."""
+    monkeypatch.setattr("smoker_prober.prober.LATER", 0.1)
+    with answering() as port, relayed(Path(lose_requests={1})) as relay:
+        wanted = replace(target("udp", port, HOST), followups=(train.Options(relay, 4, 0.0),))
+        made = Made(settings_of({"TEST_INTERVAL": "60", "TEST_TIMEOUT": "2"}), {"echo": (wanted,)})
+        made.prober.start()
+        eventually("both trains are counted", lambda: made.path(f"{HOST}:{port}").sent == 8)
+        path = made.path(f"{HOST}:{port}")
+        made.prober.close()
+        made.prober.drain(0)
+        assert (path.lost, path.past, path.lossy) == (2, 1, 1)
+
+
+def answering() -> contextlib.AbstractContextManager[int]:
+    """Return a UDP echo, by its port."""
+
+    def answer(sock: socket.socket, data: bytes, client: Client) -> None:
+        sock.sendto(data, client)
+
+    return hearing(answer)
 
 
 def test_an_answer_that_cannot_be_read_is_not_lost() -> None:

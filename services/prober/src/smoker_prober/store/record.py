@@ -58,18 +58,15 @@ class Record:
         if not result.confirms:  # a confirmation says that a failure lasts, and nothing about how often paths fail
             partly = int(result.details is not None and result.details.partly)
             self.halved = _with(self.halved, result.began) if partly else self.halved
-            if train is None:
-                self.rounds.append(Round(result.outcome.value, 0, 0, 0, 0, partly, result.began))
-            else:
-                halves = (train.requests_lost, train.replies_lost) if train.lost < train.known else (0, 0)
-                packets = train.known, train.lost, *halves
-                self.rounds.append(Round(result.outcome.value, *packets, 0, result.began))
+            self.rounds.append(_round(result, partly))
             self.past = min(self.past + 1, HISTORY)
+            if train is not None and train.lost:
+                self.lossy = _with(self.lossy, result.began)
+        elif train is not None and not self.streak:  # it follows a train that lost packets: here is the next one
+            self.rounds.append(_round(result, 0))
         first = result.began - HISTORY * interval
         self.ended, self.lossy = _younger(self.ended, first), _younger(self.lossy, first)
         self.halved = _younger(self.halved, result.began - LOOK_UPS * interval)
-        if train is not None and train.lost:
-            self.lossy = _with(self.lossy, result.began)
         if result.outcome.ok:
             # Not every round tries a large packet, so that verdict comes and goes.
             if self.streak and last != Outcome.MTU and result.began - self.since < SHORT * interval:
@@ -170,6 +167,14 @@ class Record:
         of = min(self.past, LOOK_UPS)
         # After a change to a longer interval more of them are young enough.
         return HalfAnswers(min(len(self.halved or ()), of), of, last, first)
+
+
+def _round(result: Result, partly: int) -> Round:
+    train = result.train
+    if train is None:
+        return Round(result.outcome.value, 0, 0, 0, 0, partly, result.began)
+    halves = (train.requests_lost, train.replies_lost) if train.lost < train.known else (0, 0)
+    return Round(result.outcome.value, train.known, train.lost, *halves, partly, result.began)
 
 
 def _loses(each: Round) -> bool:

@@ -3,13 +3,15 @@
 A target with a long interval of its own, such as ten minutes, is then repeated at the usual interval until it answers:
 otherwise a short outage would look like one of ten minutes.
 
-A kept flow that fails beside fresh ones that work (kept_flow.py) is asked again as well, ten seconds later.
+A kept flow that fails beside fresh ones that work (kept_flow.py), and a train that lost packets (train.py), are asked
+again as well, ten seconds later.
 
 The repetition is a result of its own (`confirm=true`). It counts for the state that the hub reads, but not for rates,
 windows and metrics: they would otherwise weigh failures more than successes.
 
-A storm is impossible: a prober repeats at most `MOST` probes an interval, however many fail. With everything failing on
-a mesh of ten peers, two families and three probes that is 12 probes beside 60 or more.
+A storm is impossible: a prober repeats at most `MOST` probes an interval, however many fail, and as many of those that
+are asked ten seconds later. With everything failing on a mesh of ten peers, two families and three probes that is 12
+probes beside 60 or more; with loss on all paths, 12 trains beside 20.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import gevent
 from gevent.pool import Pool
 
 AFTER = 2.0  # seconds
-LATER = 10.0  # seconds after which a kept flow is asked again: the diagnosis wants two failures so far apart
+LATER = 10.0  # seconds after which a follow-up is asked again: the diagnosis wants two failures of a flow so far apart
 SPREAD = 1.0  # seconds beyond it, at random: failures of one moment are not repeated in one moment
 MOST = 12  # confirmations an interval
 

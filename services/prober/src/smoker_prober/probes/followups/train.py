@@ -45,11 +45,17 @@ class Followup(base.Followup):
 
     def __init__(self, options: Options) -> None:
         self._options = options
+        self._lost = False  # whether the last train lost packets
+
+    def doubts(self) -> bool:
+        """Return whether the last train lost packets: a second one soon after tells chance from packet loss."""
+        return self._lost
 
     def __call__(self, result: Result, timeout: float, never: Collection[int]) -> Result:
         """Return `result` with what the train found, and with the train's median RTT where it has one."""
         options = self._options
         found = run(address(result.address, options.port), options.packets, options.spread, timeout, never)
+        self._lost = found is not None and found.lost > 0
         if found is None or not found.rtts:
             return replace(result, train=found)
         # These RTTs leave out the reflector's own time: a peer that lacks CPU does not make the network look slow.
