@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -113,13 +113,22 @@ class Part:
                     self.until = end
 
     def _read(self, changed: Collection[Cell]) -> None:
-        """Read the paths of `changed` again."""
+        """Read the paths of `changed` again: often one of dozens, so the others are not counted again."""
+        peers = [cell for cell in self.cells if cell in changed]
+        again = [(cell, place) for place, cell in enumerate(self.of_path) if cell is not None and cell in changed]
+        self._count(peers, -1)
         for cell in changed:
             cell.clear()
-        for place, each in enumerate(self.of_path):
-            if each is not None and each in changed:
-                self.add(each, place)
-        self.count()
+        for cell, place in again:
+            self.add(cell, place)
+        self._count(peers)
+        self._list()
+        paths = [self.state.paths[place] for _, place in again]
+        ends = [path.at + self.lasts for path in paths if counts(path)]
+        if self.outdated or not ends or min(ends) < self.now.instant:
+            self._note_ages()
+        else:  # this may be too early: at that instant the right one is looked for
+            self.until = min(self.until, *ends)
 
     def add(self, cell: Cell, place: int) -> None:
         """Add the results of the path at `place` to its cell."""
@@ -127,27 +136,35 @@ class Part:
         (read_look_ups if path.role == RESOLVER else read)(cell, path, place, self.lasts, starved=self.state.starved)
 
     def count(self) -> None:
-        """Sum up the cells."""
+        """Sum up the cells of a new part."""
+        self._count(self.cells)
+        self._list()
         self._note_ages()
-        self.failing, self.losing, self.unsteady, self.partial = [], [], [], []
+
+    def _count(self, cells: Iterable[Cell], times: int = 1) -> None:
+        """Add the numbers of `cells`, or take them out with -1 for `times`."""
         known = past = flaps = trains = lossy = sent = lost = 0
-        for cell in self.cells:  # thousands of probers have hundreds each: so there is one loop
+        for cell in cells:  # thousands of probers have hundreds each: so there is one loop
             known += cell.known > 0
-            if cell.bad:
-                self.failing.append(cell)
-            if cell.flows is not None:
-                self.partial.append(cell)
-            if cell.unsteady:
-                self.unsteady.append(cell)
-            else:
+            if not cell.unsteady:
                 past, flaps = past + cell.past, flaps + cell.flaps
             if cell.sent and cell.source != cell.target:
                 trains, lossy = trains + cell.trains, lossy + cell.lossy
                 sent, lost = sent + cell.sent, lost + cell.lost
-                if cell.lost:
-                    self.losing.append(cell)
-        self.known, self.past, self.flaps = known, past, flaps
-        self.trains, self.lossy, self.sent, self.lost = trains, lossy, sent, lost
+        self.known += times * known
+        self.past += times * past
+        self.flaps += times * flaps
+        self.trains += times * trains
+        self.lossy += times * lossy
+        self.sent += times * sent
+        self.lost += times * lost
+
+    def _list(self) -> None:
+        """List the cells with something to report."""
+        self.failing = [cell for cell in self.cells if cell.bad]
+        self.losing = [cell for cell in self.cells if cell.lost and cell.source != cell.target]
+        self.unsteady = [cell for cell in self.cells if cell.unsteady]
+        self.partial = [cell for cell in self.cells if cell.flows is not None]
 
     @property
     def hung(self) -> bool:
