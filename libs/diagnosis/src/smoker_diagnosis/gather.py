@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from smoker_diagnosis.evidence import BITS, TCP, UDP, Cell, Mesh, Prober
+from smoker_diagnosis.evidence import BITS, HOST, POD, TCP, UDP, Cell, Mesh, Prober
 from smoker_diagnosis.moved import Moves, stays
 from smoker_diagnosis.news import News
 from smoker_diagnosis.part import Part, far_prober, part_of
@@ -25,12 +25,8 @@ MOST_OF = 0.8  # a prober hangs if this share of the paths to it connect without
 class Layout:
     """The part of the evidence that stays the same while the probers probe the same paths."""
 
-    own: dict[str, list[list[Cell]]] = field(default_factory=dict)  # these and the others as in `Mesh`
-    count: int = 0
-    directed: int = 0
-    planes: Counter[str] = field(default_factory=Counter)
+    own: dict[str, list[list[Cell]]] = field(default_factory=dict)  # as in `Mesh`
     zones: dict[str, str] = field(default_factory=dict)
-    answering: set[str] = field(default_factory=set)
 
 
 class Evidence:
@@ -42,6 +38,8 @@ class Evidence:
         self._to: dict[str, dict[Prober, list[Cell]]] = {}  # by target and prober
         self._moves = Moves()
         self._far: Counter[Prober] = Counter()  # how many probers probe each
+        self._planes: Counter[str] = Counter()  # how many paths each has
+        self._directed = 0  # pairs of a source and a target
 
     def mesh(
         self,
@@ -60,11 +58,11 @@ class Evidence:
         mesh = Mesh(
             own=layout.own,
             to=self._to,
-            count=layout.count,
-            directed=layout.directed,
-            planes=layout.planes,
+            count=self._planes.total(),
+            directed=self._directed,
+            planes=self._planes,
             zones=layout.zones,
-            answering=layout.answering,
+            answering=set(layout.own),
         )
         echoes: dict[int, Mapping[str, Iterable[str]]] = {}  # by identity: most probers know the same ones
         for part in self._parts.values():
@@ -94,9 +92,7 @@ class Evidence:
                 part = part_of(state, now)
                 new.append(part)
                 self._forget(before.get(who))
-                self._far.update(part.far)
-                for target, cells in part.to.items():
-                    self._to.setdefault(target, {})[who] = cells
+                self._note(part)
             self._parts[who] = part
         gone = before.keys() - self._parts.keys()
         for each in gone:
@@ -106,37 +102,60 @@ class Evidence:
     def _renewed_layout(self, new: Sequence[Part], gone: bool) -> Layout:
         """Return the layout with the parts `new`, where `gone` also without some."""
         if new or gone:
-            before, self._layout = self._layout, _layout_of(self._parts)
+            before, self._layout = self._layout, Layout(_own(self._parts), _zones(self._parts, self._to))
             zones = self._layout.zones
             _set_zones(new if zones == before.zones else self._parts.values(), zones)
         return self._layout
 
+    def _note(self, part: Part) -> None:
+        """Add the paths of `part` to those of all probers."""
+        node, network = part.state.node, part.state.network
+        self._far.update(part.far)
+        self._planes.update(part.planes)
+        for target, cells in part.to.items():
+            probers = self._to.setdefault(target, {})
+            self._directed += not _from_node(probers, node)
+            probers[node, network] = cells
+
     def _forget(self, part: Part | None) -> None:
-        """Take the paths of `part` out of those by target."""
+        """Take the paths of `part` out of those of all probers."""
         if part is None:
             return
+        node, network = part.state.node, part.state.network
         self._far.subtract(part.far)
+        self._planes.subtract(part.planes)
         for target in part.to:
             probers = self._to[target]
-            probers.pop((part.state.node, part.state.network), None)
+            if probers.pop((node, network), None) is not None:
+                self._directed -= not _from_node(probers, node)
             if not probers:
                 del self._to[target]
 
 
-def _layout_of(parts: Mapping[Prober, Part]) -> Layout:
-    """Return the layout of all paths."""
-    layout = Layout(directed=_directed(parts))
+def _from_node(probers: Mapping[Prober, list[Cell]], node: str) -> bool:
+    """Return whether one of `probers` is on `node`."""
+    return (node, POD) in probers or (node, HOST) in probers
+
+
+def _own(parts: Mapping[Prober, Part]) -> dict[str, list[list[Cell]]]:
+    """Return the paths by source, a list a prober."""
+    own: dict[str, list[list[Cell]]] = {}
     for (node, _), part in parts.items():
-        layout.count += len(part.cells)
-        for plane, many in part.planes.items():  # Counter.update is slower
-            layout.planes[plane] += many
-        layout.own.setdefault(node, []).append(part.cells)
-        layout.answering.add(node)
-        for target, zone in part.zones.items():
-            layout.zones.setdefault(target, zone)
-        if part.state.zone or node not in layout.zones:
-            layout.zones[node] = part.state.zone
-    return layout
+        own.setdefault(node, []).append(part.cells)
+    return own
+
+
+def _zones(parts: Mapping[Prober, Part], to: Mapping[str, Iterable[Prober]]) -> dict[str, str]:
+    """Return the zone of each node: of its own prober, or of one that probes it. `to`: the probers by target."""
+    zones = {node: "" for node, _ in parts}
+    zones.update((node, part.state.zone) for (node, _), part in parts.items() if part.state.zone)
+    if any(part.zones for part in parts.values()):
+        for target in (each for each in to if not zones.get(each)):
+            told = (parts[each].zones.get(target) for each in to[target])
+            zone = next(filter(None, told), None)
+            if zone is not None:
+                zones[target] = zone
+    return zones
 
 
 def _set_zones(parts: Iterable[Part], zones: Mapping[str, str]) -> None:
@@ -187,16 +206,6 @@ def _by_bit(of: Iterable[Mapping[str, Iterable[str]]]) -> dict[int, set[str]]:
             if probe in BITS:
                 found.setdefault(BITS[probe], set()).update(nodes)
     return found
-
-
-def _directed(parts: Mapping[Prober, Part]) -> int:
-    """Return how many pairs of a source and a target there are."""
-    first: dict[str, dict[str, list[Cell]]] = {}
-    count = 0
-    for (node, _), part in parts.items():
-        before = first.setdefault(node, part.to)
-        count += len(part.to) if before is part.to else len(part.to.keys() - before.keys())
-    return count
 
 
 def _note_arrival(cell: Cell, parts: Mapping[Prober, Part]) -> None:
