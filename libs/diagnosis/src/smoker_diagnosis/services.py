@@ -80,8 +80,10 @@ def find_services(mesh: Mesh, blamed: Iterable[Blamed], lossy: Iterable[Lossy]) 
 def _echo(mesh: Mesh, follows: Follows, failing: Sequence[Cell], bit: int) -> Service | None:
     """Return the fault of one echo service, if it fails from every node."""
     own = [cell for cell in failing if cell.bad & bit and not follows.source(cell, bit)]
+    if not own:
+        return None
     others = [cell for cell in mesh.services if cell.known & bit and not follows.source(cell, bit)]
-    if not own or len(own) < MOST_OF * len(others) or (len(others) == 1 and not _again(own, bit)):
+    if len(own) < MOST_OF * len(others) or (len(others) == 1 and not _again(own, bit)):
         return None
     share = follows.share(bit, [cell for cell in failing if cell.bad & bit])
     times = sum(cell.failed[bit].streak for cell in own)
@@ -92,12 +94,14 @@ def _echo(mesh: Mesh, follows: Follows, failing: Sequence[Cell], bit: int) -> Se
 
 def _merged(echoes: list[Service], mesh: Mesh) -> list[Service]:
     """Return one fault if every echo service fails from every node."""
+    if len(echoes) < 2:
+        return echoes
     bits = together = 0
     for cell in mesh.services:
         bits |= cell.known & ECHO
     for each in echoes:
         together |= each.bits
-    if len(echoes) < 2 or together != bits:
+    if together != bits:
         return echoes
     cells = list({id(cell): cell for each in echoes for cell in each.cells}.values())
     return [Service(Scope(SERVICE), LAYER_SERVICE, ECHO, cells, len(mesh.services), 0.97)]
@@ -111,13 +115,11 @@ def _on_nodes(mesh: Mesh, follows: Follows, usual: UsualRate, failing: Collectio
         bits = cell.bad & ECHO
         if not bits or cell.known & ECHO & ~bits or any(follows.source(cell, bit) for bit in cell.failing(ECHO)):
             continue
-        share = max(usual.share(cell, bit) for bit in cell.failing(ECHO))
         rounds = min(cell.failed[bit].streak for bit in cell.failing(ECHO))
-        if (
-            rounds < CERTAIN
-            or not _unlikely(share, rounds, len(mesh.services))
-            or _met(shares, len(mesh.services), follows, cell)
-        ):
+        if rounds < CERTAIN:
+            continue
+        share = max(usual.share(cell, bit) for bit in cell.failing(ECHO))
+        if not _unlikely(share, rounds, len(mesh.services)) or _met(shares, len(mesh.services), follows, cell):
             continue
         of = sources[cell.source]
         alone = cell.source in mesh.without_api
@@ -180,6 +182,8 @@ def _direct(resolvers: Resolvers, found: Sequence[Service]) -> list[Service]:
 def _dns(mesh: Mesh, follows: Follows, usual: UsualRate, resolvers: Resolvers) -> list[Service]:
     """Return the fault of the whole DNS, of one of its servers, or of the nodes that cannot reach it."""
     own = [cell for cell in mesh.services if cell.bad & DNS and not follows.source(cell, DNS)]
+    if not own:
+        return []
     others = [cell for cell in mesh.services if cell.known & (DNS | ECHO) and not follows.source(cell, DNS)]
     # Every look-up of these fails; of others some were answered, perhaps by another DNS server.
     whole = [cell for cell in own if not cell.known & ECHO]
@@ -192,7 +196,7 @@ def _dns(mesh: Mesh, follows: Follows, usual: UsualRate, resolvers: Resolvers) -
         return [Service(scope, LAYER_DNS, DNS, own, len(others), 0.9 if alone else 0.97)]
     found, named = [], set[str]()
     # The pods of a node can be cut off from the DNS while the node itself is not: each plane is judged separately.
-    answered = {(cell.source, cell.plane) for cell in others if cell.known & ECHO}
+    answered = {(cell.source, cell.plane) for cell in others if cell.known & ECHO} if whole else set()
     for node in sorted({cell.source for cell in whole if (cell.source, cell.plane) not in answered}):
         cells = [cell for cell in whole if cell.source == node and not resolvers.answer(cell)]
         if not cells:
@@ -211,9 +215,11 @@ def _dns(mesh: Mesh, follows: Follows, usual: UsualRate, resolvers: Resolvers) -
 
 def _one_of_several(partly: Sequence[Cell], asked: Sequence[Cell]) -> list[Service]:
     """Return the fault of one DNS server of several, where a share of all look-ups fails everywhere."""
+    if len({cell.source for cell in partly}) < 2:
+        return []
     tries = sum(cell.tries.get(DNS, 0) for cell in asked)
     share = sum(cell.misses.get(DNS, 0) for cell in asked) / tries if tries else 0.0
-    if len({cell.source for cell in partly}) < 2 or tries < LEAST_LOOKUPS or not SOME[0] <= share <= SOME[1]:
+    if tries < LEAST_LOOKUPS or not SOME[0] <= share <= SOME[1]:
         return []
     began = median(cell.failing_for(DNS) for cell in partly)
     if not any(cell.age(bit) < began for cell in asked for bit in (TCP, UDP, HTTP) if cell.known & bit):

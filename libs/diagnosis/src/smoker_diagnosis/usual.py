@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import NamedTuple
 
 from smoker_diagnosis.evidence import DNS, ECHO, Cell, Mesh
@@ -20,10 +21,14 @@ class UsualRate:
 
     def __init__(self, mesh: Mesh, follows: Follows) -> None:
         self._mesh, self._follows = mesh, follows
-        self._of_source: dict[str, list[Cell]] = {}
-        for cell in mesh.services:
-            self._of_source.setdefault(cell.source, []).append(cell)
         self._whole: dict[int, _Count] = {}  # by bit
+
+    @cached_property
+    def _of_source(self) -> dict[str, list[Cell]]:
+        found: dict[str, list[Cell]] = {}
+        for cell in self._mesh.services:
+            found.setdefault(cell.source, []).append(cell)
+        return found
 
     def share(self, cell: Cell, bit: int) -> float:
         """Return the share without the node that `cell` begins on."""
