@@ -65,6 +65,21 @@ def test_news_that_the_hub_hands_on_change_no_finding() -> None:
     assert findings
 
 
+@pytest.mark.parametrize("number", [0, 1], ids=["world 0", "world 1"])
+def test_the_sums_of_renewed_evidence_are_those_of_new_evidence(number: int) -> None:
+    """Probers come, go and renew single paths: what looks add up stays what a look without a past counts."""
+    evidence = Evidence()
+    for documents in looks.documents(5, number, 60, FAULTS):
+        states = [decode(documents[who]) for who in sorted(documents)]
+        assert sums(evidence.mesh(states)) == sums(Evidence().mesh(states))
+
+
+def sums(mesh: Mesh) -> dict[str, object]:
+    """Return what is added up over all probers. A plane without a path is not in it."""
+    names = ("known", "past", "flaps", "trains", "lossy", "sent", "lost", "count", "directed", "zones", "answering")
+    return {"planes": +mesh.planes, **{name: getattr(mesh, name) for name in names}}
+
+
 def test_a_success_after_outdated_results_counts(healthy: list[State]) -> None:
     """A path that was not probed for long, and works as before when it is, counts again."""
     evidence = Evidence()

@@ -60,15 +60,14 @@ class Moves:
     ) -> None:
         """Note the nodes of the pods now, and exclude results from before a move."""
         self._forget(parts)
-        clocks = {each: part.now.instant for each, part in parts.items()}
         for bit in self._places.keys() | echoes.keys():
             now, before = frozenset(echoes.get(bit, ())), self._places.get(bit)
             if before is not None and now != before:
                 first = self.of[bit].before if bit in self.of else before
                 failed = self.of[bit].failed if bit in self.of else []
-                self.of[bit] = Move(first, now, dict(clocks), failed)
+                self.of[bit] = Move(first, now, _clocks(parts), failed)
                 for node in before - now:
-                    self._lost.setdefault((bit, node), _Loss(dict(clocks)))
+                    self._lost.setdefault((bit, node), _Loss(_clocks(parts)))
             self._places[bit] = now
         for prober, part in parts.items():
             for probe, told in part.state.moves.items():
@@ -111,6 +110,11 @@ class Moves:
                 cell.known &= ~bit
                 if cell not in known:  # one whose path is read again is there already
                     move.failed.append(cell)
+
+
+def _clocks(parts: Parts) -> dict[Prober, float]:
+    """Return the time of each prober's clock."""
+    return {each: part.now.instant for each, part in parts.items()}
 
 
 def _holds(part: Part) -> float:
