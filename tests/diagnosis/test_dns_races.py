@@ -157,21 +157,6 @@ def test_a_race_is_over_before_its_half_answers_are_forgotten(over: int, scopes:
     assert raced(lossy(4, 0.0, 1, raced="node-1", over=over)) == scopes
 
 
-@pytest.mark.parametrize(("ago", "halved", "confidence"), [(40.0, 2, 0.97), (1.0, 2, 0.9), (40.0, 1, 0.9)])
-def test_a_race_is_sure_once_trains_show_no_loss_beside_it(ago: float, halved: int, confidence: float) -> None:
-    """Young loss explains half answers as well, and the trains of the next seconds would show it.
-
-    It is not sure either where the half answers are from earlier rounds (`halved` of the last three).
-    """
-    found = lossy(4, 0.0, 1)
-    for link, state in found.to_dns.items():
-        if by_service(link) and link.source == "node-1":
-            partly = halved if link.plane == "service" else 0
-            counts = HalfAnswers(4, LOOK_UPS, AT - ago, AT - ago - 600.0)
-            found.to_dns[link] = msgspec.structs.replace(state, partly=partly, halves=counts)
-    assert [(each.layer, each.confidence) for each in found.findings()] == [("dns_race", confidence)]
-
-
 @pytest.mark.parametrize(("first", "scopes"), [(AT - 800.0, []), (0.0, [Scope(NODE, ("node-1",))])])
 def test_a_young_race_is_over_sooner(first: float, scopes: list[Scope]) -> None:
     """Three half answers in the first four rounds of a race, and then twenty whole ones: of forty they are few."""

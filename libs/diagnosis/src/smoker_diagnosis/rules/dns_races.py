@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import NamedTuple
 
 from smoker_diagnosis.component import ALL, NODE, Scope
 from smoker_diagnosis.evidence import DNS, Cell, Mesh, share_lost
@@ -26,17 +25,8 @@ Counted = Callable[[Cell], tuple[int, int]]  # half answers, and look-ups
 
 LEAST = 2  # look-ups: one can be a lost packet
 CHANCE = 1e-3  # the probability from which packet loss explains as many
-SURELY = 1e-4  # the probability up to which it surely does not,
-ENOUGH = 100  # once the node's trains had so many packets after the last half answer: they would show a young loss
 USUAL = 5e-4  # share of the look-ups that are half answered in any network, before anything is known
 OVER = 1e-3  # the probability of so many whole answers in a row from which the race is over
-
-
-class Raced(NamedTuple):
-    """The nodes with a race; several stand for every node."""
-
-    nodes: list[str]
-    chance: float  # the probability that loss explains the half answers of one of them
 
 
 def find(look: Look) -> Iterator[Finding]:
@@ -44,28 +34,15 @@ def find(look: Look) -> Iterator[Finding]:
     if not any(cell.partly or (cell.halves and cell.halves.count) for cell in look.mesh.resolvers):
         return
     by_service, straight = _by_node(look, service=True), _by_node(look, service=False)
-    last = _raced(look.mesh, by_service, straight, _in_last_rounds)
     for counted in (_in_more_rounds, _in_last_rounds):
-        longer = counted is _in_more_rounds
-        raced = _raced(look.mesh, by_service, straight, counted).nodes if longer else last.nodes
+        raced = _raced(look.mesh, by_service, straight, counted)
         own = [cell for node in (by_service if len(raced) > 1 else raced) for cell in by_service[node]]
-        if raced and not (longer and _is_over(own)):
-            sure = last.chance <= SURELY and raced == last.nodes
-            sure = sure and all(_packets_since(look.mesh, node, by_service[node]) >= ENOUGH for node in raced)
-            yield _finding(look, raced, own, counted, 0.97 if sure else 0.9)
+        if raced and not (counted is _in_more_rounds and _is_over(own)):
+            yield _finding(look, raced, own, counted)
             return
 
 
-def _packets_since(mesh: Mesh, node: str, own: Iterable[Cell]) -> float:
-    """Return how many packets the trains of `node` have had since its last half answer, as far as the prober says."""
-    instants = [cell.now.instant - cell.halves.at for cell in own if cell.halves is not None and cell.halves.count]
-    if not instants:
-        return 0.0
-    paths = (cell for cell in (*mesh.leaving(node), *mesh.entering(node)) if not cell.local)
-    return sum(cell.packets_since(min(instants)) for cell in paths)
-
-
-def _finding(look: Look, raced: Sequence[str], own: Sequence[Cell], counted: Counted, confidence: float) -> Finding:
+def _finding(look: Look, raced: Sequence[str], own: Sequence[Cell], counted: Counted) -> Finding:
     failing = [cell for cell in own if counted(cell)[0] and cell.source in raced]
     return finding_of(
         look.cluster,
@@ -74,7 +51,7 @@ def _finding(look: Look, raced: Sequence[str], own: Sequence[Cell], counted: Cou
         LAYER_RACE,
         layers=(LAYER_RACE,),
         severity="warning",
-        confidence=confidence,
+        confidence=0.9,
         share=_share(own, counted),
         outcomes=("timeout",),
         counts=(Count("dns", len(failing), len(own)),),
@@ -120,8 +97,8 @@ def _by_node(look: Look, *, service: bool) -> dict[str, list[Cell]]:
 
 def _raced(
     mesh: Mesh, by_service: Mapping[str, list[Cell]], straight: Mapping[str, list[Cell]], counted: Counted
-) -> Raced:
-    """Return the nodes with more half answers than packet loss explains."""
+) -> list[str]:
+    """Return the nodes with more half answers than packet loss explains; several stand for every node."""
     longer = counted is _in_more_rounds
     packets = mesh.lost / mesh.sent if mesh.sent else 0.0
     a_train = mesh.sent / max(mesh.planes.total(), 1) / WINDOW
@@ -139,14 +116,14 @@ def _raced(
             lossy, trains = sum(cell.lossy for cell in paths), sum(cell.trains for cell in paths)
             share += _loss_that_is_over(lossy, trains, share_lost(paths), a_train)
         expected[node] = max(expected[node], sums[node][1] * share)
-    chances = {node: len(sums) * at_least(many, expected[node]) for node, many in halved.items() if many >= LEAST}
-    raced = {node: chance for node, chance in chances.items() if chance <= CHANCE}
+    raced = [
+        node for node, many in halved.items() if many >= LEAST and len(sums) * at_least(many, expected[node]) <= CHANCE
+    ]
     others = [node for node in halved if node not in raced]
     many = sum(halved[node] for node in others)
-    together = at_least(many, sum(expected[node] for node in expected.keys() - raced.keys())) if many >= LEAST else 1.0
-    if together <= CHANCE:
-        raced.update(dict.fromkeys(others, together))
-    return Raced(list(raced), max(raced.values(), default=1.0))
+    if many >= LEAST and at_least(many, sum(expected[node] for node in expected.keys() - raced)) <= CHANCE:
+        raced += others
+    return raced
 
 
 def _by_loss(packets: float, straight: float) -> float:
