@@ -147,7 +147,13 @@ class Release:
 
     def _logs(self, wanted: str, without: Collection[str], *how: str) -> str:
         if not without:
-            return self.namespace.kubectl("logs", "--selector", wanted, *how)
+            try:
+                return self.namespace.kubectl("logs", "--selector", wanted, *how)
+            except CommandError as error:
+                if error.code is not None:
+                    raise
+            # The way from the API server to a kubelet can hang while a node is drained or the machine is busy.
+            return self.namespace.kubectl("logs", "--selector", wanted, *how, seconds=120)
         pods = [pod for pod in self.namespace.items("pods", wanted) if pod["spec"]["nodeName"] not in without]
         return "".join(self.namespace.kubectl("logs", pod["metadata"]["name"], *how[:-1]) for pod in pods)
 
