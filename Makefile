@@ -184,7 +184,7 @@ e2e-starved: setup  # measures probers without CPU: other load on the machine wo
 	$(E2E) $(OF_CPU)
 
 e2e-quiet: setup  ## ten rollouts and a drain on the current cluster: no failed probe, no alert, no finding (about 15 minutes)
-	E2E_ROLLOUTS=$${E2E_ROLLOUTS:-10} $(BIN)/python -m pytest -m cluster --timeout 1800 -v tests/e2e/test_mesh.py::test_quiet
+	E2E_ROLLOUTS=$${E2E_ROLLOUTS:-10} $(BIN)/python -m pytest -m cluster -v tests/e2e/test_mesh.py::test_quiet
 
 e2e-accuracy: setup  ## make faults in the current cluster, one after the other, and print what the diagnosis names and how soon
 	$(HELM) upgrade --install $(RELEASE) charts/smoker --namespace $(NAMESPACE) --create-namespace --wait \

@@ -262,7 +262,7 @@ def prometheus(release: Release, tmp_path_factory: pytest.TempPathFactory) -> It
         yield prometheus
 
 
-@pytest.mark.timeout(1200)  # rounds of a second fill two CPUs: on a busy machine a rollout takes minutes
+@pytest.mark.timeout(1800)  # rounds of a second fill two CPUs: on a busy machine a rollout takes minutes
 def test_quiet(release: Release, nodes: set[str], prometheus: Prometheus, tmp_path: Path) -> None:
     """A cordon, a drain and rollouts of the release, with a round per second: no FAILED line, no alert, no finding.
 
