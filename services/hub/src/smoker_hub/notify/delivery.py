@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections import Counter, deque
 from collections.abc import Callable
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
 import gevent
 from gevent.event import Event
@@ -37,45 +37,80 @@ class Message(NamedTuple):
     repeat: bool = False
 
 
-class Outlet(Protocol):
-    """What the notifier sends to: the delivery of one receiver, or the log records for an OTLP collector."""
+class Outlet:
+    """What the notifier sends to: the delivery of one receiver, or the log records for an OTLP collector.
 
-    #: Called with a message that was taken, or that is not tried again.
-    settled: Callable[[Message], None]
+    A greenlet calls `_send_waiting` whenever `_news` is set.
+    """
+
+    def __init__(self) -> None:
+        self._news, self._idle, self._ending = Event(), Event(), Event()
+        self._idle.set()
+        self._greenlet: gevent.Greenlet[[], None] | None = None
+        #: Called with a message that was taken, or that is not tried again.
+        self.settled: Callable[[Message], None] = lambda _message: None
 
     @property
     def name(self) -> str:
         """The name by which records keep what it was sent."""
+        raise NotImplementedError
 
     @property
     def repeat(self) -> float:
         """Seconds after which all open findings are sent again; 0: never."""
+        raise NotImplementedError
 
     @property
     def most(self) -> int:
         """Findings in one message at most."""
+        raise NotImplementedError
 
     @property
     def idle(self) -> bool:
         """Whether nothing waits."""
+        return self._idle.is_set()
 
     def wants(self, finding: Finding) -> bool:
         """Return whether a finding is sent."""
+        raise NotImplementedError
 
     def put(self, message: Message) -> None:
         """Send `message` soon."""
+        raise NotImplementedError
 
     def start(self) -> None:
         """Begin to send."""
+        self._greenlet = gevent.spawn(self._run)
+
+    def _run(self) -> None:
+        while True:
+            self._news.wait()
+            self._news.clear()
+            self._send_waiting()
+            self._idle.set()
+
+    def _send_waiting(self) -> None:
+        """Send all that waits, and survive any failure."""
+        raise NotImplementedError
 
     def wait_idle(self) -> None:
         """Wait until nothing waits."""
+        self._idle.wait()
 
     def drain(self, seconds: float) -> int:
-        """Send what waits, within `seconds`. Return how much was not sent."""
+        """Send what waits, within `seconds` and without pauses. Return how much was not sent."""
+        self._ending.set()
+        self._idle.wait(seconds)
+        if self._greenlet is not None:
+            self._greenlet.kill()
+        return self._drop()
+
+    def _drop(self) -> int:
+        """Drop what waits. Return how much that is."""
+        raise NotImplementedError
 
 
-class Delivery:
+class Delivery(Outlet):
     """Sends to one receiver. `pause` waits some seconds, or less where the hub ends."""
 
     def __init__(
@@ -86,18 +121,14 @@ class Delivery:
         clock: Clock | None = None,
         pause: Callable[[float], object] | None = None,
     ) -> None:
+        super().__init__()
         self.options = options
         self.form: Form = NOTIFIERS[options.type].form(options)
         self._seconds, self._clock = seconds, clock or Clock()
         self._waiting: deque[Message] = deque()
-        self._news, self._idle, self._ending = Event(), Event(), Event()
-        self._idle.set()
         self._pause = pause or self._ending.wait
         self._well = True  # whether the last attempt was taken
-        self._greenlet: gevent.Greenlet[[], None] | None = None
         self.counts: Counter[str] = Counter()
-        #: Called with a message that was taken, or that is not tried again.
-        self.settled: Callable[[Message], None] = lambda _message: None
 
     @property
     def name(self) -> str:
@@ -113,11 +144,6 @@ class Delivery:
     def most(self) -> int:
         """Findings in one message at most."""
         return self.form.most
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing waits."""
-        return self._idle.is_set()
 
     def mistake(self) -> str:
         """Return why a mounted file cannot be used, or an empty string."""
@@ -143,39 +169,23 @@ class Delivery:
         self._idle.clear()
         self._news.set()
 
-    def start(self) -> None:
-        self._greenlet = gevent.spawn(self._run)
-
-    def wait_idle(self) -> None:
-        """Wait until nothing waits."""
-        self._idle.wait()
-
-    def drain(self, seconds: float) -> int:
-        """Send what waits, within `seconds` and without pauses. Return how many messages were not sent."""
-        self._ending.set()
-        self._idle.wait(seconds)
-        if self._greenlet is not None:
-            self._greenlet.kill()
+    def _drop(self) -> int:
         left = list(self._waiting)
         self._waiting.clear()
         for message in left:
             self._count("dropped", message, "a notification was not sent before the hub ended")
         return len(left)
 
-    def _run(self) -> None:
-        while True:
-            self._news.wait()
-            self._news.clear()
-            while self._waiting:
-                message = self._waiting[0]
-                try:
-                    self._deliver(message)
-                except Exception:
-                    self.counts["failed"] += 1
-                    logger.exception("a notification failed unexpectedly", receiver=self.name)
-                if self._waiting and self._waiting[0] is message:  # else it was dropped meanwhile
-                    self._waiting.popleft()
-            self._idle.set()
+    def _send_waiting(self) -> None:
+        while self._waiting:
+            message = self._waiting[0]
+            try:
+                self._deliver(message)
+            except Exception:
+                self.counts["failed"] += 1
+                logger.exception("a notification failed unexpectedly", receiver=self.name)
+            if self._waiting and self._waiting[0] is message:  # else it was dropped meanwhile
+                self._waiting.popleft()
 
     def _deliver(self, message: Message) -> None:
         """Try until it is taken, refused for good, or tried often enough."""

@@ -6,16 +6,14 @@ Record ─▶ bounded queue ─▶ batches ─▶ Sender
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-import gevent
-from gevent.event import Event
 from loguru import logger
 
 from smoker_common.clock import Clock
 from smoker_diagnosis.finding import Finding
-from smoker_hub.notify.delivery import Message
+from smoker_hub.notify.delivery import Message, Outlet
 from smoker_hub.notify.receiver import Notice
 from smoker_hub.otlp.collected import of_notice
 from smoker_hub.otlp.encode import Record, Value, encode_logs
@@ -34,7 +32,7 @@ class _Waiting(NamedTuple):
     notice: Notice | None = None
 
 
-class Logs:
+class Logs(Outlet):
     """Sends log records in order. `about`: the attributes of the resource. The notifier uses it like a receiver."""
 
     name = RECEIVER
@@ -42,20 +40,11 @@ class Logs:
     most = BATCH
 
     def __init__(self, options: Options, about: Mapping[str, Value], clock: Clock) -> None:
+        super().__init__()
         self._about, self._clock = about, clock
         self._waiting: deque[_Waiting] = deque()
         self._in_flight = 0  # records of the batch that is being sent
-        self._news, self._idle, self._ending = Event(), Event(), Event()
-        self._idle.set()
-        self._greenlet: gevent.Greenlet[[], None] | None = None
         self.sender = Sender("logs", options, self._ending.wait)
-        #: Called with findings that were taken, or that are not tried again.
-        self.settled: Callable[[Message], None] = lambda _message: None
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing waits."""
-        return self._idle.is_set()
 
     def wants(self, _finding: Finding) -> bool:
         """Return true: a collector gets findings of each severity."""
@@ -82,40 +71,23 @@ class Logs:
             self._idle.clear()
             self._news.set()
 
-    def start(self) -> None:
-        """Begin to send."""
-        self._greenlet = gevent.spawn(self._run)
-
-    def _run(self) -> None:
-        while True:
-            self._news.wait()
-            self._news.clear()
-            while self._waiting:
-                batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
-                self._in_flight = len(batch)
-                try:
-                    self._send(batch)
-                except Exception:
-                    self.sender.counts["failed"] += len(batch)
-                    logger.exception("sending to the OTLP collector failed unexpectedly", signal="logs")
-                self._in_flight = 0
-            self._idle.set()
+    def _send_waiting(self) -> None:
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            self._in_flight = len(batch)
+            try:
+                self._send(batch)
+            except Exception:
+                self.sender.counts["failed"] += len(batch)
+                logger.exception("sending to the OTLP collector failed unexpectedly", signal="logs")
+            self._in_flight = 0
 
     def _send(self, batch: list[_Waiting]) -> None:
         notices = tuple(each.notice for each in batch if each.notice is not None)
         if self.sender.send(encode_logs(self._about, [each.record for each in batch]), len(batch)) and notices:
             self.settled(Message(notices))
 
-    def wait_idle(self) -> None:
-        """Wait until nothing waits."""
-        self._idle.wait()
-
-    def drain(self, seconds: float) -> int:
-        """Send the waiting records within `seconds`, without pauses. Return how many were not sent."""
-        self._ending.set()
-        self._idle.wait(seconds)
-        if self._greenlet is not None:
-            self._greenlet.kill()
+    def _drop(self) -> int:
         left = len(self._waiting) + self._in_flight
         if left:
             self.sender.counts["dropped"] += left
