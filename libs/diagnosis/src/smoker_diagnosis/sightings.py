@@ -68,9 +68,10 @@ class Sightings:
         counts = not repeated or finding.kind not in OF_PATHS or self._sure == 0
         self._sure, self._since = (self._sure + counts, self._since if self._sure else now) if sure else (0, now)
         at_once = not follows and (finding.confidence >= CERTAIN or finding.kind not in BY_LIKELIHOOD)
-        # Probes of Services that have failed for longer than a round have failed in the next round, too.
-        lasting = finding.since if finding.kind == "service" and not follows else now - self._since
-        certain = self._sure >= ENOUGH and (at_once or max(lasting, now - self._since) > a_round)
+        lasted = now - self._since
+        if finding.kind == "service" and not follows:  # failing for longer than a round, it failed in the next one, too
+            lasted = max(lasted, finding.since)
+        certain = self._sure >= ENOUGH and (at_once or lasted > a_round)
         if not sure:
             # Loss need not fail a probe: what is seen for this long was in packets that the first look did not count.
             failed_for = min(finding.since, now - self._first) if beside else finding.since
