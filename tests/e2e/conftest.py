@@ -6,6 +6,7 @@ import pytest
 
 from tests.chart import helm_binary
 from tests.e2e import cluster
+from tests.e2e.accuracy.lab import Lab
 from tests.e2e.cluster import Namespace, fresh_namespace
 from tests.e2e.release import FAST, Release, loaded_images
 from tests.e2e.why import last_lines
@@ -20,8 +21,9 @@ def pytest_runtest_makereport(
     report = yield
     if call.when == "call" and report.failed:
         for value in getattr(item, "funcargs", {}).values():
-            if isinstance(value, Release):
-                report.sections.append((f"hub of {value.name}", last_lines(value, "hub")))
+            release = value.release if isinstance(value, Lab) else value
+            if isinstance(release, Release):
+                report.sections.append((f"hub of {release.name}", last_lines(release, "hub")))
     return report
 
 

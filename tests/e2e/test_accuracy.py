@@ -47,7 +47,7 @@ def test_the_hub_names_the_fault_and_closes_it(lab: Lab, row: Row) -> None:
     """The hub opens a finding that names the fault with place and layer, names nothing else, and closes it."""
     assert await_health(lab), "the mesh was not healthy before"
     outcome = one(row, lab, patience=60 if row.right else 20)
-    assert outcome.word == "right", (outcome.word, outcome.said)
+    assert outcome.word == "right", "\n".join([outcome.word, *outcome.said, *outcome.seen])
     assert outcome.closed is not None, "the finding stayed open"
 
 

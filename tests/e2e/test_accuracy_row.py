@@ -11,6 +11,7 @@ import pytest
 
 from smoker_diagnosis.component import NETWORK, NODE, OVERLAY, Scope
 from smoker_diagnosis.finding import Finding, SeenFlows, finding_of
+from smoker_diagnosis.state import PathState, State
 from smoker_diagnosis.traces import LastHop
 from tests.e2e.accuracy import __main__ as accuracy
 from tests.e2e.accuracy.judge import NO_FLOWS, NO_HOP, SEVERAL_LAYERS
@@ -23,19 +24,28 @@ FAULT = Row("a fault", lambda _: None, (right("node", "victim", layers="overlay"
 
 
 class Hub:
-    """Answers each question with the next of `looks`, and with nothing once the fault is healed."""
+    """Answers each question with the next of `looks`, and with nothing once the fault is healed.
 
-    def __init__(self, *looks: Sequence[Finding]) -> None:
-        self._looks = list(looks)
+    None among the looks: it does not answer. `silent`: how many questions it does not answer after the fault is healed.
+    """
+
+    def __init__(self, *looks: Sequence[Finding] | None, silent: int = 0) -> None:
+        self._looks, self._silent = list(looks), silent
 
     def places(self, names: frozenset[str]) -> frozenset[str]:
         return frozenset({VICTIM} if names else ())
 
-    def open(self) -> list[Open]:
-        return [Open(each, since=0.0) for each in (self._looks.pop(0) if self._looks else ())]
+    def open(self) -> list[Open] | None:
+        found = self._looks.pop(0) if self._looks else ()
+        return None if found is None else [Open(each, since=0.0) for each in found]
+
+    def states(self) -> list[State]:
+        works = PathState("peer", VICTIM, "pod", "ipv4", "tcp", last="success")
+        fails = PathState("peer", "node-3", "pod", "ipv4", "tcp", last="timeout", streak=4)
+        return [State(node=INNOCENT, at=0.0, interval=5.0, timeout=1.0, paths=[works, fails])]
 
     def heal(self) -> None:
-        self._looks.clear()
+        self._looks[:] = [None] * self._silent
 
 
 def at(node: str, *layers: str) -> Finding:
@@ -61,8 +71,8 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accuracy, "time", Clock())
 
 
-def outcome(*looks: Sequence[Finding], row: Row = FAULT, patience: float = 60.0) -> Outcome:
-    return accuracy.one(row, cast(Lab, Hub(*looks)), patience)
+def outcome(*looks: Sequence[Finding] | None, row: Row = FAULT, patience: float = 60.0, silent: int = 0) -> Outcome:
+    return accuracy.one(row, cast(Lab, Hub(*looks, silent=silent)), patience)
 
 
 def test_the_right_name_alone_is_right() -> None:
@@ -107,6 +117,24 @@ def test_a_row_can_wait_for_the_check_of_flows() -> None:
     right = outcome([], [at(VICTIM)], [found], row=row)
     assert (right.word, right.seconds) == ("right", 1.0)
     assert outcome([], *[[at(VICTIM)]] * 9, row=row, patience=4.0).word == NO_FLOWS
+
+
+def test_a_fault_that_is_not_named_tells_what_the_probers_saw() -> None:
+    """So that a reader of the log knows whether the fault was there. A row that is right tells nothing more."""
+    assert outcome(patience=2.0).seen == (
+        "the hub answers",
+        "node-2 (pod) to node-3 (pod, ipv4), tcp: timeout, 4 in a row",
+    )
+    assert outcome(*[None] * 4, patience=2.0).seen[0] == "the hub does not answer"
+    assert outcome([at(VICTIM)]).seen == ()
+
+
+def test_a_hub_that_does_not_answer_says_nothing() -> None:
+    """Its silence is neither the end of a finding nor health."""
+    assert outcome([at(VICTIM)], silent=5).closed == 5.0
+    healthy = Row("healthy", lambda _: None)
+    assert outcome([], *[None] * 9, row=healthy, patience=4.0).word == "right"
+    assert outcome(*[None] * 9, row=healthy, patience=4.0).word == "unknown"
 
 
 def test_some_rows_do_not_replace_the_table(

@@ -341,7 +341,8 @@ def test_pending(release: Release, nodes: set[str], prometheus: Prometheus) -> N
         waiting = [
             pod for pod in [*release.pods("prober"), *release.pods("host")] if pod["status"]["phase"] == "Pending"
         ]
-        found = {(pod["spec"].get("nodeName", ""), pod["metadata"]["labels"][COMPONENT]) for pod in waiting}
+        found = {(pod["spec"].get("nodeName"), pod["metadata"]["labels"][COMPONENT]) for pod in waiting}
+        assert None not in {node for node, _component in found}, "a pod waits for its node"
         assert {component for _node, component in found} == set(BOTH.split("|"))
         return {node for node, _component in found}
 

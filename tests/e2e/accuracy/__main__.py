@@ -48,6 +48,9 @@ def one(row: Row, lab: Lab, patience: float = FOR, *, noisy: bool = False) -> Ou
         before = 0.0  # seconds until the last question whose answer was not right
         while (asked := time.monotonic() - begun) < patience:
             opened = lab.open()
+            if opened is None:  # the hub cannot be asked, as while it moves to another node
+                time.sleep(PAUSE)
+                continue
             findings = [each.finding for each in opened]
             verdict = judge(row, lab, findings)
             worst = verdict if verdict.word == "wrong" else worst
@@ -58,6 +61,7 @@ def one(row: Row, lab: Lab, patience: float = FOR, *, noisy: bool = False) -> Ou
             if verdict.word == "right" and row.right:
                 break
             time.sleep(PAUSE)
+        seen = _seen(lab) if row.right and verdict.word != "right" else ()
     finally:
         lab.heal()
     closed = _closed(lab, noisy)
@@ -65,20 +69,35 @@ def one(row: Row, lab: Lab, patience: float = FOR, *, noisy: bool = False) -> Ou
     word = verdict.word
     if worst.word == "wrong":
         word = "right, after a wrong name" if word == "right" and row.right else "wrong"
-    return Outcome(row, word, None if word == "wrong" else took, closed, said, verdict.lacks)
+    return Outcome(row, word, None if word == "wrong" else took, closed, said, verdict.lacks, seen)
 
 
-def _faults(lab: Lab, noisy: bool) -> bool:
-    """Return whether the hub has a fault open, other than the loss of every node that noise is."""
-    found = [each.finding for each in lab.open() if is_fault(each.finding)]
-    return any(not (noisy and each.kind == "loss" and each.scope.kind == ALL) for each in found)
+def _seen(lab: Lab) -> tuple[str, ...]:
+    """Return the failing paths that the probers know, and whether the hub answers."""
+    failing = tuple(
+        f"{state.node} ({state.network}) to {path.target} ({path.plane}, {path.family}), {path.probe}: "
+        f"{path.last}, {path.streak} in a row"
+        for state in lab.states()
+        for path in state.paths
+        if path.streak
+    )
+    return ("the hub answers" if lab.open() is not None else "the hub does not answer", *failing)
+
+
+def _clear(lab: Lab, noisy: bool) -> bool:
+    """Return whether the hub says that no fault is open, other than the loss of every node that noise is."""
+    opened = lab.open()
+    if opened is None:
+        return False
+    found = [each.finding for each in opened if is_fault(each.finding)]
+    return all(noisy and each.kind == "loss" and each.scope.kind == ALL for each in found)
 
 
 def _closed(lab: Lab, noisy: bool) -> float | None:
     """Return the seconds until nothing is open; None if something stays open."""
     begun = time.monotonic()
     while time.monotonic() - begun < CLEAN:
-        if not _faults(lab, noisy):
+        if _clear(lab, noisy):
             return time.monotonic() - begun
         time.sleep(PAUSE)
     return None
@@ -96,7 +115,7 @@ def await_health(lab: Lab, patience: float = CLEAN, *, noisy: bool = False) -> b
         failing = not noisy and any(
             path.last not in ("", "success") or path.lost for state in states for path in state.paths
         )
-        clean = clean + 1 if whole and not failing and not _faults(lab, noisy) else 0
+        clean = clean + 1 if whole and not failing and _clear(lab, noisy) else 0
         if clean >= LOOKS:
             return True
         time.sleep(PAUSE)
@@ -114,12 +133,12 @@ def run(lab: Lab, rows: Iterable[Row], share: float, patience: float) -> Iterato
     with noise(lab, share) if share else nullcontext():
         for row in rows:
             if not await_health(lab, noisy=share > 0):
-                left = [headline(each.finding) for each in lab.open()]
+                left = [headline(each.finding) for each in lab.open() or ()]
                 print(f"not healthy before {row.name}: {left}", file=sys.stderr)
             true = replace(row, also=(*row.also, EVERYWHERE)) if share else row
             outcome = one(true, lab, patience, noisy=share > 0)
             words = f"{row.name}: {outcome.verdict} {outcome.seconds or 0:.1f} s {outcome.said}"
-            print(words, file=sys.stderr, flush=True)
+            print("\n  ".join([words, *outcome.seen]), file=sys.stderr, flush=True)
             yield outcome
 
 

@@ -49,7 +49,7 @@ class Lab:
     """A cluster with an installed release. `heal` undoes everything that a row does."""
 
     def __init__(self, release: Release, nodes: set[str]) -> None:
-        self._release, self._namespace = release, release.namespace
+        self.release, self._namespace = release, release.namespace
         self.nodes = sorted(nodes)
         #: No echo and no DNS server stands on the victim: a fault there is a fault of that node alone.
         busy = {pod["spec"]["nodeName"] for pod in self._pods("app=smoker-server")} | {
@@ -165,14 +165,14 @@ class Lab:
 
     def scale(self, component: str, replicas: int) -> None:
         """Scale a Deployment; `heal` sets it to one replica."""
-        name = f"deployment/{self._release.name}-{component}"
+        name = f"deployment/{self.release.name}-{component}"
         self._namespace.kubectl("scale", name, f"--replicas={replicas}")
         self._undo.callback(self._namespace.kubectl, "rollout", "status", name, "--timeout=60s", seconds=70)
         self._undo.callback(self._namespace.kubectl, "scale", name, "--replicas=1")
 
     def restart(self, *kinds_and_components: str) -> None:
         """Restart a workload, such as `daemonset/prober`, with all pods at once."""
-        targets = [each.replace("/", f"/{self._release.name}-") for each in kinds_and_components]
+        targets = [each.replace("/", f"/{self.release.name}-") for each in kinds_and_components]
         _roll_out(self._namespace.kubectl, targets)
 
     def restart_dns(self) -> None:
@@ -187,7 +187,7 @@ class Lab:
 
     def await_pods(self, component: str) -> None:
         """Wait until a Deployment has all its pods."""
-        name = f"deployment/{self._release.name}-{component}"
+        name = f"deployment/{self.release.name}-{component}"
         self._namespace.kubectl("rollout", "status", name, "--timeout=60s", seconds=70)
 
     def starve(self, node: str) -> None:
@@ -204,7 +204,7 @@ class Lab:
         script = (
             'for pid in $(pgrep -f "smoker-prober run"); do env=$(tr "\\0" " " </proc/$pid/environ); case " $env" in '
             f'*" NODE_NAME={node} "*) case " $env" in *" NETWORK=pod "*) case " $env" in '
-            f'*" PEER_SERVICE={self._release.name}-prober "*) kill -$1 $pid;; esac;; esac;; esac; done'
+            f'*" PEER_SERVICE={self.release.name}-prober "*) kill -$1 $pid;; esac;; esac;; esac; done'
         )
         self._undo.callback(faults.on, node, "sh", "-c", script, "sh", "CONT")
         faults.on(node, "sh", "-c", script, "sh", "STOP")
@@ -220,7 +220,7 @@ class Lab:
     def service_addresses(self, component: str) -> list[str]:
         """Return the cluster addresses of a Service of the release."""
         service = json.loads(
-            self._namespace.kubectl("get", "service", f"{self._release.name}-{component}", "--output=json")
+            self._namespace.kubectl("get", "service", f"{self.release.name}-{component}", "--output=json")
         )
         return [str(each) for each in service["spec"]["clusterIPs"]]
 
@@ -242,7 +242,7 @@ class Lab:
         return next(str(pod["metadata"]["name"]) for pod in pods if pod["spec"]["nodeName"] == node)
 
     def _pods(self, selector: str) -> list[Object]:
-        return self._namespace.items("pods", f"{self._release.selector},{selector}")
+        return self._namespace.items("pods", f"{self.release.selector},{selector}")
 
     def _heals(self) -> None:
         self._undo.enter_context(faults.healed())
@@ -251,13 +251,13 @@ class Lab:
         """Undo everything that the row has done."""
         self._undo.close()
 
-    def open(self) -> list[Open]:
-        """Return the hub's open findings; none if it cannot be asked just now."""
-        hub = f"deployment/{self._release.name}-hub"
+    def open(self) -> list[Open] | None:
+        """Return the hub's open findings; None if it cannot be asked just now."""
+        hub = f"deployment/{self.release.name}-hub"
         try:
             answer = self._namespace.kubectl("exec", hub, "--", "python3", "-c", ASK_WITH_DATE, seconds=10)
         except CommandError:
-            return []
+            return None
         date, found = answer.split("\n", 1)
         now = float(date)
         return [

@@ -20,6 +20,7 @@ class Outcome:
     closed: float | None  # seconds from healing until no finding was open
     said: tuple[str, ...]
     lacks: tuple[str, ...] = ()  # what the right finding did not say when it opened
+    seen: tuple[str, ...] = ()  # of a fault that was not named in time: what the probers saw
 
     @property
     def verdict(self) -> str:
