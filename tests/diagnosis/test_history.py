@@ -97,6 +97,34 @@ def test_a_node_that_dies_is_named_beside_unsteady_paths() -> None:
     assert [(each.kind, each.scope.nodes) for each in found] == [("fault", ("node-1",)), ("unsteady", ())]
 
 
+def test_an_unsteady_path_that_fails_for_long_is_evidence() -> None:
+    """From five rounds in a row on its failures are not the short ones of its past. The others are still listed."""
+    mesh = Cluster(nodes(12), services=False).fail(lambda link: link == Link("node-1", "node-3", "pod"), rounds=5)
+    found = remember(mesh, unsteady, flaps=30).findings()
+    assert [(each.kind, each.scope.nodes) for each in found] == [("fault", ("node-1", "node-3")), ("unsteady", ())]
+    assert lines(found[1])[0] == "INFO 2 paths fail again and again: not counted as evidence"
+    shorter = Cluster(nodes(12), services=False).fail(lambda link: link == Link("node-1", "node-3", "pod"), rounds=4)
+    assert [each.kind for each in remember(shorter, unsteady, flaps=30).findings()] == ["unsteady"]
+
+
+def flapping_services(rounds: int) -> Cluster:
+    """Return a mesh in which all Services of node-2 failed again and again, and fail now for so many rounds."""
+    mesh = Cluster(nodes(5), host=False).fail_services(["node-2"], rounds=rounds)
+    states = mesh.to_services["node-2", "pod"]
+    for probe, path in states.items():
+        states[probe] = msgspec.structs.replace(path, past=ROUNDS, flaps=30)
+    return mesh
+
+
+def test_a_node_whose_services_fail_again_and_again_is_not_passed_over() -> None:
+    """Short failures of its paths are listed and no fault; longer ones are."""
+    (listed,) = flapping_services(3).findings()
+    assert lines(listed)[0] == "INFO 1 path fails again and again: not counted as evidence"
+    assert [(each.plane, each.failing, each.of) for each in listed.counts] == [("service", 1, 5)]
+    (found,) = flapping_services(5).findings()
+    assert (found.kind, found.layer, found.scope.nodes) == ("service", "service", ("node-2",))
+
+
 def test_few_failures_make_no_unsteady_path() -> None:
     """Five failures in all, or one in eleven results, are chance."""
     mesh = Cluster(nodes(12), services=False)

@@ -215,7 +215,7 @@ class Mesh:
     losing: list[Cell] = field(default_factory=list)  # of these, the ones between two nodes that lost packets
     partial: list[Cell] = field(default_factory=list)  # of these, the ones on which some flows always fail
     known: int = 0  # how many of these have a result
-    unsteady: list[Cell] = field(default_factory=list)  # of these, the ones with an unsteady bit
+    unsteady: list[Cell] = field(default_factory=list)  # paths between nodes and to Services with an unsteady bit
     past: int = 0  # the histories of the steady ones
     flaps: int = 0
     trains: int = 0  # the histories of those between two nodes

@@ -37,6 +37,13 @@ class Look:
         """Return the highest rate of loss that is found at `node`."""
         return max((each.rate for each in self.lossy if self._may_concern(each, node)), default=0.0)
 
+    def paths_of(self, plane: str) -> int:
+        """Return how many paths of a plane there are."""
+        mesh = self.mesh
+        targets = {(source, path.target, path.family) for source, path in mesh.others if path.plane == plane}
+        own = sum(cell.plane == plane for cell in (*mesh.services, *mesh.resolvers))
+        return mesh.planes[plane] + own + len(targets)
+
     def _may_concern(self, found: Blamed | Lossy, node: str) -> bool:
         zone = self.mesh.zones.get(node, "")
         scopes = found.one_of or (found.component.scope,)

@@ -163,7 +163,7 @@ class Part:
         """List the cells with something to report."""
         self.failing = [cell for cell in self.cells if cell.bad]
         self.losing = [cell for cell in self.cells if cell.lost and cell.source != cell.target]
-        self.unsteady = [cell for cell in self.cells if cell.unsteady]
+        self.unsteady = [cell for cell in (*self.cells, *self.services) if cell.unsteady]
         self.partial = [cell for cell in self.cells if cell.flows is not None]
 
     @property

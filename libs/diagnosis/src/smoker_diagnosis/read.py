@@ -9,6 +9,7 @@ from smoker_diagnosis.state import SERVICE, PathState
 
 FLAPS = 4  # short streaks of failures in its history from which a path is unsteady,
 OFTEN = 0.1  # if they are this share of its results
+LONG = 4  # intervals from the first failure of a streak to its last: such a one is evidence on any path
 LAYOUTS = 8192  # places of paths that cells share: most probers list their paths in the same order
 
 
@@ -33,10 +34,13 @@ def read(cell: Cell, path: PathState, place: int, lasts: float, *, starved: bool
     if not counts(path) or cell.now.instant > path.at + lasts:
         return
     _read_follow_ups(cell, path)
-    cell.past, cell.flaps = cell.past + path.past, cell.flaps + path.flaps
+    often = path.flaps >= FLAPS and path.flaps >= OFTEN * path.past
+    lasting = often and path.streak > 0 and path.at - path.since >= LONG * (path.interval or cell.now.interval)
+    if not lasting:  # its past says nothing of how often chance fails other paths
+        cell.past, cell.flaps = cell.past + path.past, cell.flaps + path.flaps
     if path.role == SERVICE:
         _count_attempts(cell, path)
-    if path.flaps >= FLAPS and path.flaps >= OFTEN * path.past:
+    if often and not lasting:
         cell.unsteady |= BITS[path.probe]
         return
     ok = path.last == "success"

@@ -39,7 +39,7 @@ def find(look: Look) -> Iterator[Finding]:
         confidence=0.5,
         outcomes=tuple(sorted({each.outcome for each in stray})),
         since=stray[0].since,
-        counts=tuple(Count(plane, count, _paths_of(look, plane)) for plane, count in sorted(planes.items())),
+        counts=tuple(Count(plane, count, look.paths_of(plane)) for plane, count in sorted(planes.items())),
         failing=tuple(stray[:SHOWN_FAILING]),
         last_hops=last_hops(_traces(look, stray)),
     )
@@ -90,11 +90,3 @@ def _traces(look: Look, stray: Iterable[Seen]) -> Iterator[tuple[str, str, Trace
     for source, path in look.mesh.others:
         if path.traced is not None and (source, path.target, path.plane, path.family) in listed:
             yield source, path.target, path.traced
-
-
-def _paths_of(look: Look, plane: str) -> int:
-    """Return how many paths of a plane there are."""
-    mesh = look.mesh
-    targets = {(source, path.target, path.family) for source, path in mesh.others if path.plane == plane}
-    own = sum(cell.plane == plane for cell in (*mesh.services, *mesh.resolvers))
-    return mesh.planes[plane] + own + len(targets)

@@ -26,7 +26,7 @@ def find(look: Look) -> Iterator[Finding]:
         "",
         severity="info",
         confidence=0.97,
-        counts=tuple(Count(plane, count, look.mesh.planes[plane]) for plane, count in sorted(planes.items())),
+        counts=tuple(Count(plane, count, look.paths_of(plane)) for plane, count in sorted(planes.items())),
         failing=tuple(_seen(cell) for cell in cells[:SHOWN_FAILING]),
     )
 
