@@ -18,9 +18,9 @@ from msgspec.structs import replace
 
 from smoker_common.clock import Clock
 from smoker_diagnosis.evidence import BITS
+from smoker_diagnosis.failures import Failures
 from smoker_diagnosis.finding import Finding
 from smoker_diagnosis.flows import judge
-from smoker_diagnosis.sightings import Failures
 from smoker_diagnosis.state import PEER, RESOLVER, SERVICE, FailingFlows, Heard, PathState, Role, State
 from smoker_hub.collect import Collected
 from smoker_hub.diagnose import Diagnosis

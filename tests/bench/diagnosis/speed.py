@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from smoker_diagnosis.diagnose import diagnose
 from smoker_diagnosis.evidence import Prober
+from smoker_diagnosis.failures import Failures
 from smoker_diagnosis.gather import Evidence
 from smoker_diagnosis.news import News, news_of
 from smoker_diagnosis.state import State, decode, encode
@@ -32,18 +33,21 @@ def main(nodes: int = 5000) -> None:
     """Print the CPU time of each look, of one that keeps nothing of the looks before it, and of reading the states."""
     states = [decode(encode(state)) for state in make(nodes, 0).states]
     print(f"{nodes} nodes, {sum(len(state.paths) for state in states):,} paths")
-    evidence = Evidence()
+    evidence, failures = Evidence(), Failures()
     for look in range(LOOKS):
         before = states
         states, news, reading, comparing = read(before, look)
         anew, kept = seconds(states, {}, Evidence()), seconds(states, news, evidence)
         begun = time.process_time()
+        failures.look(states, news)
+        failed = time.process_time()
         del before  # the hub, too, keeps the states of the last look until the next one is over
-        freeing = time.process_time() - begun
+        freeing = time.process_time() - failed
         print(
             f"look {look + 1}: {kept * 1000:.0f} ms of CPU; without what is kept {anew * 1000:.0f} ms. "
             f"Besides: reading the states {reading * 1000:.0f} ms, comparing each with the one before "
-            f"{comparing * 1000:.0f} ms, freeing the older ones {freeing * 1000:.0f} ms"
+            f"{comparing * 1000:.0f} ms, finding what failed since {(failed - begun) * 1000:.0f} ms, "
+            f"freeing the older ones {freeing * 1000:.0f} ms"
         )
 
 

@@ -80,8 +80,8 @@ def other_paths(old: State, new: State) -> Iterator[int]:
 def goes_on(old: PathState, new: PathState) -> bool:
     """Return whether a path that worked still works, and differs in nothing but instants, times and a longer history.
 
-    It compares all that `read.py` reads of a path that works. Words are compared as objects, which is faster: `decode`
-    makes one object of equal ones. A path for which this returns False is only read again.
+    It compares all that `read.py` and `failures.py` read of a path that works. Words are compared as objects, which is
+    faster: `decode` makes one object of equal ones. A path for which this returns False is only read again.
     """
     return (
         old.last is new.last
@@ -106,6 +106,7 @@ def goes_on(old: PathState, new: PathState) -> bool:
         and old.requests_lost == new.requests_lost
         and old.replies_lost == new.replies_lost
         and (old.failures is new.failures or old.failures == new.failures)
+        and old.last_failure == new.last_failure
         and (old.flows is new.flows or old.flows == new.flows)
         and (old.kept is new.kept or old.kept == new.kept)
         and (old.halves is new.halves or old.halves == new.halves)

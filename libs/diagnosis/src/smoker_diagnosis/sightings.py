@@ -9,12 +9,11 @@ rounds. A hard fault at a node that loses many packets must last for longer than
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from smoker_diagnosis.component import INTO, NODE, OUT_OF
 from smoker_diagnosis.finding import Finding, is_sure
-from smoker_diagnosis.state import PathState, State
 
 CERTAIN = 0.97  # confidence from which two looks are enough: chance comes near now and then, and does not last
 BY_LIKELIHOOD = ("fault", "loss", "mtu", "service", "dns", "flows")  # kinds whose confidence says how likely chance is
@@ -26,8 +25,6 @@ COUNTED = 3  # rounds that the counts of a state cover
 OF_SERVICES = ("service", "dns")
 OF_PATHS = ("fault", "mtu", *OF_SERVICES)  # kinds whose evidence is failing paths of one place
 HEAVY = 0.1  # share of the packets that a node loses from which its probes fail at times
-
-Failing = tuple[str, str, str, str, str, str]
 
 
 @dataclass(slots=True)
@@ -109,36 +106,3 @@ def may_follow(finding: Finding, found: Iterable[Finding]) -> bool:
         and (nodes.intersection(each.scope.nodes) if nodes else finding.kind in OF_SERVICES)
         for each in found
     )
-
-
-class Failures:
-    """Tells whether a probe has failed since the look before, also where a repeated probe has succeeded since."""
-
-    def __init__(self) -> None:
-        self._last: dict[Failing, float] = {}  # by path: when its last probe that failed began
-
-    def look(self, states: Iterable[State]) -> bool:
-        """Take in the states of a look. Return whether a probe has failed since the look before."""
-        before, self._last = self._last, dict(_last_failures(states))
-        return any(before.get(path) != at for path, at in self._last.items())
-
-
-def _last_failures(states: Iterable[State]) -> Iterator[tuple[Failing, float]]:
-    for state in states:
-        for path in state.paths:
-            if path.last_failure is not None:
-                yield _name(state, path), path.last_failure.at
-            elif path.streak:  # an older prober says no more
-                yield _name(state, path), path.at
-
-
-def failing_of(states: Iterable[State]) -> Iterator[Failing]:
-    """Yield the failing paths: node, network, target, plane, address family and probe of each."""
-    for state in states:
-        for path in state.paths:
-            if path.streak:
-                yield _name(state, path)
-
-
-def _name(state: State, path: PathState) -> Failing:
-    return state.node, state.network, path.target, path.plane, path.family, path.probe

@@ -17,7 +17,8 @@ from loguru import logger
 
 from smoker_common.clock import Clock
 from smoker_common.work import BaseWork
-from smoker_diagnosis.sightings import A_ROUND, Failing, Failures, failing_of
+from smoker_diagnosis.failures import Failures
+from smoker_diagnosis.sightings import A_ROUND
 from smoker_hub import words
 from smoker_hub.changes import Changes, PathsChange
 from smoker_hub.collect import Collected, Collector
@@ -80,8 +81,7 @@ class Hub(BaseWork):
         self._follow: list[Follow] = []
         self._well = False  # whether it was logged
         self._failures = Failures()
-        self._failing: set[Failing] = set()  # paths that failed in the last look
-        self._failed = float("-inf")  # when a new one joined them
+        self._failed = float("-inf")  # when a path began to fail
         self.began = self.clock.now()
         self._greenlet: gevent.Greenlet[[], None] | None = None
 
@@ -129,7 +129,7 @@ class Hub(BaseWork):
         # In a thread, so that the API answers: with thousands of nodes a fault of everything takes seconds to explain.
         found = gevent.get_hub().threadpool.apply(self._diagnosis.look, (collected,))
         a_round = max((state.interval + state.timeout for state in collected.states), default=A_ROUND)
-        failing, news = set(failing_of(collected.states)), self._failures.look(collected.states)
+        news = self._failures.look(collected.states, collected.news)
         gone = self._diagnosis.gone
         for change in self.incidents.look(found, now, early=early, news=news, a_round=a_round, gone=gone):
             words.log_change(change, self.cluster)
@@ -137,18 +137,17 @@ class Hub(BaseWork):
                 tell(change)
         for incident, kinds in self.incidents.with_late_evidence():
             words.log_late_evidence(incident, kinds, self.cluster)
-        if not failing <= self._failing:
+        if self._failures.more:
             self._failed = now
-        self._failing = failing
         all_known = heard == collected.asked == len(collected.states)  # one that hangs may not have answered yet
-        if not self._well and all_known and not found and not failing and all_probed(collected):
+        if not self._well and all_known and not found and not self.failing and all_probed(collected):
             self._well = True
             words.log_healthy(paths_of(collected), collected.asked, self.cluster)
 
     @property
     def failing(self) -> int:
         """How many paths failed at their last probe, by the last look."""
-        return len(self._failing)
+        return self._failures.failing
 
     @property
     def pause(self) -> float:

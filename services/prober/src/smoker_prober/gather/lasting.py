@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 
+from smoker_diagnosis.failures import Failures
 from smoker_diagnosis.finding import Finding, is_sure
 from smoker_diagnosis.newcomers import Newcomers, is_starting, touches
-from smoker_diagnosis.sightings import A_ROUND, CLOSES, Failures, Sightings, may_follow
+from smoker_diagnosis.sightings import A_ROUND, CLOSES, Sightings, may_follow
 from smoker_prober.gather.judge import Gathered
 
 REGULAR = 4.5  # seconds after which a look counts even if no probe has failed meanwhile: about those of the hub
