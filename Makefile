@@ -14,7 +14,7 @@ FOLLOW    ?=
 LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-requests 100 $(if $(FOLLOW),--follow)
 
 .DEFAULT_GOAL := help
-.PHONY: lock-images check-workflows test-collector test-prometheus programs e2e-install help setup run test test-services test-prober test-chart test-simulated test-page fuzz vendor screenshot check format build images docker-build manifests package release base deploy undeploy logs-server logs-client \
+.PHONY: lock-images check-workflows test-collector test-prometheus programs e2e-install help setup run test test-services test-prober test-chart test-simulated test-page test-page-views test-page-others fuzz vendor screenshot check format build images docker-build manifests package release base deploy undeploy logs-server logs-client \
         e2e e2e-faults e2e-registry e2e-bandwidth e2e-rest e2e-starved e2e-quiet e2e-accuracy e2e-hub-node bench bench-accuracy bench-probes bench-scale bench-soak bench-mesh bench-bandwidth bench-cluster bench-diagnosis bench-history bench-hub bench-page lock clean
 
 help:  ## list the commands
@@ -46,6 +46,7 @@ OF_CHART = tests/chart tests/dashboards
 SIMULATED = tests/bench tests/hub/test_first_names.py tests/hub/test_flow_faults.py tests/diagnosis/test_bounded.py \
   tests/diagnosis/test_loss.py tests/diagnosis/test_properties.py tests/diagnosis/test_renewal.py tests/diagnosis/test_wide.py
 OF_PAGE = tests/hub_page
+OF_VIEWS = tests/hub_page/test_views.py
 
 test-services: setup  # all tests except those of the other lanes and of the page; three lanes at a time fill two CPUs
 	$(BIN)/coverage run $(TESTS) tests $(patsubst %,--ignore %,$(OF_PROBER) $(OF_CHART) $(SIMULATED) $(OF_PAGE))
@@ -82,7 +83,15 @@ vendor: $(PAGE_READY)  ## bundle the libraries of the hub's page again (needs no
 
 test-page: setup $(PAGE_READY) $(VENV)/.ready-page  ## test the hub's page: its types, its libraries, in a real Chromium (needs node, npm, chromium)
 	$(PAGE)/node_modules/.bin/tsc --project $(PAGE)
-	dev/own-network $(BIN)/python -m pytest $(OF_PAGE) --timeout 150 --durations 5
+	@$(MAKE) --no-print-directory --keep-going --jobs 2 test-page-views test-page-others
+
+TESTS_OF_PAGE = dev/own-network $(BIN)/python -m pytest --timeout 150 --durations 5
+
+test-page-views: setup $(VENV)/.ready-page  # two lanes, a browser each
+	$(TESTS_OF_PAGE) $(OF_VIEWS)
+
+test-page-others: setup $(VENV)/.ready-page
+	@$(call AT_ITS_END,$(TESTS_OF_PAGE) $(OF_PAGE) --ignore $(OF_VIEWS))
 
 screenshot: setup $(VENV)/.ready-page  ## draw the pictures of the page in docs again (needs chromium)
 	$(BIN)/python -m tests.hub_page.screenshot docs
