@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 
+import gevent
 import pytest
 
 from smoker_prober.schedule import TOGETHER, Schedule, next_tick, phase
@@ -105,3 +107,34 @@ def test_many_rounds_go_in_groups_over_the_interval() -> None:
     thirds = Counter(int(place / 10) for place in found.elements())
     assert all(250 < thirds[third] < 420 for third in range(3))
     assert not found.keys() & places("node-2", 1000).keys()
+
+
+def test_a_round_takes_its_new_place_at_once_if_that_is_sooner() -> None:
+    """Rounds that waited for the common beginning of a few do not wait for it once there are many.
+
+    None waits longer than before, and one with an interval of its own waits for its own tick.
+    """
+
+    def nothing() -> None: ...
+
+    first, own = [str(number) for number in range(TOGETHER - 1)], {"own": 3600.0}
+    few = {**dict.fromkeys(first, nothing), "own": nothing}
+    many = {**few, **{str(number): nothing for number in range(TOGETHER, 40)}}
+    longest_wait = max(NODES["numbered"], key=lambda node: next_tick(time.time(), 30.0, phase(node, 30.0)))
+    schedule = Schedule({}, interval=30.0, longest=1.0, node=longest_wait)
+    schedule.set(few, own)
+    schedule.start()
+    gevent.sleep(0)
+    deadline = time.monotonic() + 10
+    while schedule.ended < len(few) and time.monotonic() < deadline:
+        gevent.sleep(0.01)
+    before = dict(schedule._due_at)
+    assert before.keys() == few.keys(), "each has run once and waits"
+    now = time.monotonic()
+    schedule.set(many, own)
+    for name in first:
+        assert schedule._due_at[name] == pytest.approx(min(before[name], schedule.next(name, now)), abs=0.5)
+    assert any(schedule._due_at[name] < before[name] - 1 for name in first)
+    assert schedule._due_at["own"] == before["own"]
+    schedule.close()
+    schedule.drain(1)

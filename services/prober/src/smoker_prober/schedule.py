@@ -31,9 +31,14 @@ def phase(node: str, interval: float) -> float:
     return int.from_bytes(digest, "big") / 2**64 * interval
 
 
+def groups_of(rounds: int) -> int:
+    """Return in how many groups so many rounds begin."""
+    return math.ceil(rounds / TOGETHER)
+
+
 def place(node: str, name: str, rounds: int, interval: float) -> float:
     """Return the offset of the round `name` of a node with so many `rounds`, in groups spread over the interval."""
-    groups = math.ceil(rounds / TOGETHER)
+    groups = groups_of(rounds)
     return phase(node, interval) + math.floor(phase(f"{node} {name}", groups)) * interval / groups
 
 
@@ -83,9 +88,11 @@ class Schedule:
     def set(self, rounds: Mapping[str, Callable[[], None]], own: Mapping[str, float] | None = None) -> None:
         """Replace the rounds. New ones are due at once, and omitted ones are not called again.
 
-        `own` has the intervals of those that do not have the schedule's.
+        `own` has the intervals of those that do not have the schedule's. Where the number of groups changes, the others
+        take their new places at once, but none waits longer than before.
         """
         self._own = own or {}
+        regroup = groups_of(len(rounds)) != groups_of(len(self._rounds))
         fresh = [name for name, one_round in rounds.items() if self._rounds.get(name) is not one_round]
         self._rounds = dict(rounds)
         for name in self._due_at.keys() - rounds.keys():
@@ -95,6 +102,9 @@ class Schedule:
         for number, name in enumerate(fresh):
             if name not in self._under_way:
                 self._put(name, now + number * apart)
+        if regroup:
+            for name in self._due_at.keys() - self._own.keys():
+                self._put(name, min(self._due_at[name], self.next(name, now)))
         self._changed.set()
 
     def has(self, name: str, one_round: Callable[[], None]) -> bool:
