@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 import signal
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -19,6 +21,20 @@ from tests.hub.history_hand import RENEWED
 from tests.hub.stand_ins import HOST, Prober, probers
 from tests.hub.test_hub import become
 
+#: Runs the command of the hub without its work, and makes so much garbage that younger objects are collected often.
+COLLECTIONS = """
+import gc
+import smoker_hub.__main__ as hub
+
+def work(*_):
+    before, kept = [each["collections"] for each in gc.get_stats()], []
+    while gc.get_stats()[1]["collections"] < before[1] + 100:
+        kept.append([])
+    print(gc.get_stats()[2]["collections"] - before[2])
+
+hub.main = work
+hub.command()
+"""
 DEAD, TOKEN = "node-2", "a-token-that-nobody-sees"
 
 
@@ -98,3 +114,9 @@ def test_a_secret_without_its_keys_ends_the_hub(start: Start, tmp_path: Path) ->
     hub = start("smoker-hub", PEERS=f"a={HOST}:1", HTTP_PORT=0, AUTH_FOLDER=tmp_path, ready=False)
     assert hub.popen.wait(20) == 2
     assert "has no file token, nor username and password" in hub.stderr
+
+
+def test_garbage_of_all_objects_is_seldom_collected() -> None:
+    """With thousands of nodes each such collection visits every path: the looks would wait for it again and again."""
+    done = subprocess.run([sys.executable, "-c", COLLECTIONS], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "0"

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from smoker_diagnosis.evidence import ECHO, LARGE, NAMES, Cell, Mesh
 
@@ -42,8 +43,7 @@ _OUT_OF_POD = {"pod", "pod-host"}
 _INTO_HOST = {"host", "pod-host"}
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Scope:
+class Scope(msgspec.Struct, frozen=True, order=True, gc=False):
     """Where: `nodes` and `zones` in the order that `kind` means, sorted where it means none."""
 
     kind: str
@@ -51,8 +51,7 @@ class Scope:
     zones: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Component:
+class Component(msgspec.Struct, frozen=True, order=True, gc=False):
     """A scope and a layer. `bits`: the affected probes. `families`: the affected families, empty for all."""
 
     scope: Scope

@@ -53,6 +53,14 @@ class Follows:
         bits = self._sources.get(cell.source, 0) | self._everywhere
         return bool(bits) and bool(bits & _carried(bit))
 
+    def apart(self, cells: Iterable[Cell], bit: int) -> list[Cell]:
+        """Return those of `cells` whose source packets of `bit` can leave."""
+        carried = _carried(bit)
+        if self._everywhere & carried:
+            return []
+        sources = {node for node, bits in self._sources.items() if bits & carried}
+        return [cell for cell in cells if cell.source not in sources]
+
     def hosts(self, bit: int) -> set[str]:
         """Return the nodes whose pods packets of `bit` do not reach."""
         return {node for node, bits in self._hosts.items() if bits & _carried(bit)}

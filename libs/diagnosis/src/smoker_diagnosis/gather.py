@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from smoker_diagnosis.evidence import BITS, HOST, POD, TCP, UDP, Cell, Mesh, Prober
 from smoker_diagnosis.moved import Moves, stays
@@ -25,7 +26,9 @@ MOST_OF = 0.8  # a prober hangs if this share of the paths to it connect without
 class Layout:
     """The part of the evidence that stays the same while the probers probe the same paths."""
 
-    own: dict[str, list[list[Cell]]] = field(default_factory=dict)  # as in `Mesh`
+    own: dict[str, list[list[Cell]]] = field(default_factory=dict)  # as in `Mesh`, like the others
+    services: list[Cell] = field(default_factory=list)
+    resolvers: list[Cell] = field(default_factory=list)
     zones: dict[str, str] = field(default_factory=dict)
 
 
@@ -61,6 +64,8 @@ class Evidence:
             count=self._planes.total(),
             directed=self._directed,
             planes=self._planes,
+            services=layout.services,
+            resolvers=layout.resolvers,
             zones=layout.zones,
             answering=set(layout.own),
         )
@@ -69,7 +74,7 @@ class Evidence:
             _join(mesh, part)
             echoes[id(part.state.echoes)] = part.state.echoes
         mesh.echoes = _by_bit(echoes.values())
-        mesh.silent = {each: math.inf for each, probers in self._far.items() if probers and each not in self._parts}
+        mesh.silent = {each: math.inf for each in self._far.keys() - self._parts.keys() if self._far[each]}
         mesh.nodes = mesh.answering | self._to.keys() | mesh.left.keys()
         _separate_mute_probers(mesh)
         self._moves.look(mesh.echoes, mesh.services, self._parts, leaves)
@@ -102,10 +107,28 @@ class Evidence:
     def _renewed_layout(self, new: Sequence[Part], gone: bool) -> Layout:
         """Return the layout with the parts `new`, where `gone` also without some."""
         if new or gone:
-            before, self._layout = self._layout, Layout(_own(self._parts), _zones(self._parts, self._to))
-            zones = self._layout.zones
-            _set_zones(new if zones == before.zones else self._parts.values(), zones)
+            before, layout = self._layout, Layout(zones=_zones(self._parts, self._to))
+            for (node, _), part in self._parts.items():
+                layout.own.setdefault(node, []).append(part.cells)
+                layout.services += part.services
+                layout.resolvers += part.resolvers
+            self._set_zones(new, before, layout)
+            self._layout = layout
         return self._layout
+
+    def _set_zones(self, new: Iterable[Part], before: Layout, layout: Layout) -> None:
+        """Set the zones of the cells: of those of `new` parts, and of nodes whose zone is another than before."""
+        zones = layout.zones
+        for part in new:
+            here = zones.get(part.state.node, "")
+            for cell in part.cells:
+                cell.source_zone, cell.target_zone = here, zones.get(cell.target, "")
+        for node in {node for node, _ in zones.items() ^ before.zones.items()}:
+            zone = zones.get(node, "")
+            for cell in chain.from_iterable(layout.own.get(node, ())):
+                cell.source_zone = zone
+            for cell in chain.from_iterable(self._to.get(node, {}).values()):
+                cell.target_zone = zone
 
     def _note(self, part: Part) -> None:
         """Add the paths of `part` to those of all probers."""
@@ -137,14 +160,6 @@ def _from_node(probers: Mapping[Prober, list[Cell]], node: str) -> bool:
     return (node, POD) in probers or (node, HOST) in probers
 
 
-def _own(parts: Mapping[Prober, Part]) -> dict[str, list[list[Cell]]]:
-    """Return the paths by source, a list a prober."""
-    own: dict[str, list[list[Cell]]] = {}
-    for (node, _), part in parts.items():
-        own.setdefault(node, []).append(part.cells)
-    return own
-
-
 def _zones(parts: Mapping[Prober, Part], to: Mapping[str, Iterable[Prober]]) -> dict[str, str]:
     """Return the zone of each node: of its own prober, or of one that probes it. `to`: the probers by target."""
     zones = {node: "" for node, _ in parts}
@@ -158,14 +173,6 @@ def _zones(parts: Mapping[Prober, Part], to: Mapping[str, Iterable[Prober]]) -> 
     return zones
 
 
-def _set_zones(parts: Iterable[Part], zones: Mapping[str, str]) -> None:
-    """Set the zones of the cells of `parts`."""
-    for part in parts:
-        here = zones.get(part.state.node, "")
-        for cell in part.cells:
-            cell.source_zone, cell.target_zone = here, zones.get(cell.target, "")
-
-
 def _join(mesh: Mesh, part: Part) -> None:
     """Add the evidence of one prober to the mesh: there are thousands of them, and most have nothing to report."""
     state = part.state
@@ -176,18 +183,13 @@ def _join(mesh: Mesh, part: Part) -> None:
     mesh.lossy += part.lossy
     mesh.sent += part.sent
     mesh.lost += part.lost
-    mesh.services += part.services
-    mesh.partial += part.partial
-    if part.resolvers:
-        mesh.resolvers += part.resolvers
+    if part.reports:
+        mesh.failing += part.failing
+        mesh.losing += part.losing
+        mesh.unsteady += part.unsteady
+        mesh.partial += part.partial
     if state.dns_pods:
         mesh.dns_pods.update(state.dns_pods)
-    if part.failing:
-        mesh.failing += part.failing
-    if part.losing:
-        mesh.losing += part.losing
-    if part.unsteady:
-        mesh.unsteady += part.unsteady
     if part.others:
         mesh.others += part.others
     if part.hung:

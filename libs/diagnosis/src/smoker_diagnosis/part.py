@@ -35,11 +35,12 @@ class Part:
     failing: list[Cell] = field(default_factory=list)
     losing: list[Cell] = field(default_factory=list)
     partial: list[Cell] = field(default_factory=list)  # on which some flows always fail
+    unsteady: list[Cell] = field(default_factory=list)
+    reports: bool = False  # whether one of these four lists has a cell
     planes: Counter[str] = field(default_factory=Counter)
     to: dict[str, list[Cell]] = field(default_factory=dict)  # by target
     far: tuple[Prober, ...] = ()  # the probers at the far ends
     known: int = 0
-    unsteady: list[Cell] = field(default_factory=list)
     past: int = 0
     flaps: int = 0
     trains: int = 0
@@ -87,6 +88,8 @@ class Part:
             if cell is not None:
                 self._lengthen(cell, path, path.past - before[place].past)
         again = [place for place in self.outdated if before[place] != state.paths[place]]
+        if not (news.changed or again):
+            return set()
         # Paths of other roles have no cell: they are always read again.
         return {cell for place in (*news.changed, *again) if (cell := self.of_path[place]) is not None}
 
@@ -105,17 +108,17 @@ class Part:
         """Note which results are outdated, and the instant at which the oldest of the others becomes outdated."""
         self.until, self.outdated = math.inf, []
         for place, (path, cell) in enumerate(zip(self.state.paths, self.of_path, strict=True)):
-            if cell is not None and counts(path):
-                end = path.at + self.lasts
+            end = path.at + self.lasts
+            if end < self.until and cell is not None and counts(path):
                 if end < self.now.instant:
                     self.outdated.append(place)
-                elif end < self.until:
+                else:
                     self.until = end
 
     def _read(self, changed: Collection[Cell]) -> None:
         """Read the paths of `changed` again: often one of dozens, so the others are not counted again."""
         peers = [cell for cell in self.cells if cell in changed]
-        again = [(cell, place) for place, cell in enumerate(self.of_path) if cell is not None and cell in changed]
+        again = [(cell, place) for place, cell in enumerate(self.of_path) if cell in changed and cell is not None]
         self._count(peers, -1)
         for cell in changed:
             cell.clear()
@@ -165,6 +168,7 @@ class Part:
         self.losing = [cell for cell in self.cells if cell.lost and cell.source != cell.target]
         self.unsteady = [cell for cell in (*self.cells, *self.services) if cell.unsteady]
         self.partial = [cell for cell in self.cells if cell.flows is not None]
+        self.reports = bool(self.failing or self.losing or self.unsteady or self.partial)
 
     @property
     def hung(self) -> bool:

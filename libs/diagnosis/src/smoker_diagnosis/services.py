@@ -79,10 +79,10 @@ def find_services(mesh: Mesh, blamed: Iterable[Blamed], lossy: Iterable[Lossy]) 
 
 def _echo(mesh: Mesh, follows: Follows, failing: Sequence[Cell], bit: int) -> Service | None:
     """Return the fault of one echo service, if it fails from every node."""
-    own = [cell for cell in failing if cell.bad & bit and not follows.source(cell, bit)]
+    own = follows.apart([cell for cell in failing if cell.bad & bit], bit)
     if not own:
         return None
-    others = [cell for cell in mesh.services if cell.known & bit and not follows.source(cell, bit)]
+    others = follows.apart([cell for cell in mesh.services if cell.known & bit], bit)
     if len(own) < MOST_OF * len(others) or (len(others) == 1 and not _again(own, bit)):
         return None
     share = follows.share(bit, [cell for cell in failing if cell.bad & bit])
@@ -109,7 +109,7 @@ def _merged(echoes: list[Service], mesh: Mesh) -> list[Service]:
 
 def _on_nodes(mesh: Mesh, follows: Follows, usual: UsualRate, failing: Collection[Cell]) -> list[Service]:
     """Return the nodes that reach no Service: kube-proxy, or its replacement, does not work there."""
-    found, sources = [], Counter(cell.source for cell in mesh.services)
+    found: dict[Scope, Service] = {}
     shares = {bit: follows.share(bit, failing) for bit in (TCP, UDP, HTTP)}
     for cell in failing:
         bits = cell.bad & ECHO
@@ -121,12 +121,15 @@ def _on_nodes(mesh: Mesh, follows: Follows, usual: UsualRate, failing: Collectio
         share = max(usual.share(cell, bit) for bit in cell.failing(ECHO))
         if not _unlikely(share, rounds, len(mesh.services)) or _met(shares, len(mesh.services), follows, cell):
             continue
-        of = sources[cell.source]
         alone = cell.source in mesh.without_api
         note = "the API server, another Service, does not answer there either" if alone else ""
         sure = 0.97 if _unlikely(share, rounds, len(mesh.services), FOLLOWS) else 0.95
-        found.append(Service(Scope(NODE, (cell.source,)), LAYER_SERVICE, bits, [cell], of, sure, note=note))
-    return list({each.scope: each for each in found}.values())
+        scope = Scope(NODE, (cell.source,))
+        found[scope] = Service(scope, LAYER_SERVICE, bits, [cell], 0, sure, note=note)
+    sources = Counter(cell.source for cell in mesh.services) if found else {}
+    for scope, service in found.items():
+        service.of = sources[scope.nodes[0]]
+    return list(found.values())
 
 
 def _met(shares: Mapping[int, float], many: int, follows: Follows, cell: Cell) -> bool:
@@ -181,10 +184,10 @@ def _direct(resolvers: Resolvers, found: Sequence[Service]) -> list[Service]:
 
 def _dns(mesh: Mesh, follows: Follows, usual: UsualRate, resolvers: Resolvers) -> list[Service]:
     """Return the fault of the whole DNS, of one of its servers, or of the nodes that cannot reach it."""
-    own = [cell for cell in mesh.services if cell.bad & DNS and not follows.source(cell, DNS)]
+    own = follows.apart([cell for cell in mesh.services if cell.bad & DNS], DNS)
     if not own:
         return []
-    others = [cell for cell in mesh.services if cell.known & (DNS | ECHO) and not follows.source(cell, DNS)]
+    others = follows.apart([cell for cell in mesh.services if cell.known & (DNS | ECHO)], DNS)
     # Every look-up of these fails; of others some were answered, perhaps by another DNS server.
     whole = [cell for cell in own if not cell.known & ECHO]
     if whole and len(whole) >= MOST_OF * len(others):
