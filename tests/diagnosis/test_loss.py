@@ -187,6 +187,28 @@ def test_a_loss_is_over_once_each_path_has_had_a_train_without_it() -> None:
     assert ended(Cluster(nodes(5), services=False), lambda link: link.touches("node-2"), lost=19).findings() == []
 
 
+@pytest.mark.parametrize("flaps", [0, 30])
+def test_a_loss_is_over_although_it_failed_probes_again_and_again(flaps: int) -> None:
+    """Where packets are lost, probes fail at times. Their path is unsteady then, and its trains count.
+
+    The loss lasts while its last train lost packets, or its last PING was not answered.
+    """
+
+    def flapping(ago: float) -> Cluster:
+        mesh = ended(Cluster(nodes(5), services=False), lambda link: link.touches("node-2"))
+        mesh = ended(mesh, one, ago)
+        states = mesh.paths[Link("node-2", "node-3", "pod")]
+        states["udp"] = msgspec.structs.replace(states["udp"], past=120, flaps=flaps)
+        return mesh
+
+    def one(link: Link) -> bool:
+        return link == Link("node-2", "node-3", "pod")
+
+    assert flapping(40.0).findings() == []
+    assert "loss" in [each.kind for each in flapping(20.0).findings()]
+    assert "loss" in [each.kind for each in flapping(40.0).fail(one, ["udp"], rounds=1).findings()]
+
+
 @pytest.mark.parametrize(
     "lasting",
     [

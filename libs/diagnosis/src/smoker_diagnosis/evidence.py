@@ -67,7 +67,7 @@ class Cell:
     target_zone: str = ""
     known: int = 0  # bits with a result that counts
     bad: int = 0  # of these, the ones whose last result failed
-    places: Places = NOWHERE  # of the paths that the results are from; -1 for a bit without any
+    places: Places = NOWHERE  # by bit, of the paths of the known results and of unsteady ones; -1: there is none
     failed: Mapping[int, Failure] = field(default_factory=_nothing)  # by failing bit
     connected: int = 0  # of the failing bits, those for which TCP connected and nothing answered
     tries: Mapping[int, int] = field(default_factory=_nothing)  # of a Service path, by bit, over the last rounds
@@ -131,14 +131,14 @@ class Cell:
     @property
     def lost_for(self) -> float | None:
         """Return the seconds since the last probe began that lost packets; None where that is not known."""
-        path = self.now.paths[self.places[UDP]] if self.known & UDP else None
+        path = self.now.paths[self.places[UDP]] if self.places[UDP] >= 0 else None
         if path is None or not path.lost_at:
             return None
-        return self.now.instant - (path.at if self.bad & UDP else path.lost_at)
+        return self.now.instant - (path.at if path.last not in ("success", MTU) else path.lost_at)
 
     def rounds_since(self, bit: int, seconds: float) -> int:
         """Return how many of the counted rounds of `bit` began less than `seconds` ago."""
-        begun = seconds - self.age(bit) if self.known & bit else -1.0
+        begun = seconds - self.age(bit) if self.places[bit] >= 0 else -1.0
         if begun <= 0 or self.now.interval <= 0:
             return 0
         return min(1 + int(begun / self.now.interval), self.now.paths[self.places[bit]].attempts)

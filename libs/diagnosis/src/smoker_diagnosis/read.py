@@ -42,6 +42,7 @@ def read(cell: Cell, path: PathState, place: int, lasts: float, *, starved: bool
         _count_attempts(cell, path)
     if often and not lasting:
         cell.unsteady |= BITS[path.probe]
+        cell.places = _with(cell.places, BITS[path.probe], place)  # its trains are evidence nevertheless
         return
     ok = path.last == "success"
     if starved and not ok:
