@@ -120,6 +120,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     causes: tuple[Cause, ...] = ()  # of the failing probes of a target, the most frequent first
     awaits: tuple[Check, ...] = ()  # checks without a result since the fault began that may change its name
     from_start: bool = False  # whether none of a Service's failing paths has worked since its prober started
+    may_grow: bool = False  # whether it may be what shows so far of a fault of a node: other paths there are in trouble
 
 
 def is_sure(finding: Finding) -> bool:

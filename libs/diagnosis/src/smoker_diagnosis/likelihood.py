@@ -15,6 +15,7 @@ HARD = 0.97  # share of its paths that a broken component fails
 MAYBE = 0.5  # the same for paths that may or may not fail with it
 STAYS = 0.05  # chance that a path that failed by chance fails in the next round, too
 LONGEST_STREAK = 4  # failures in a row that count
+LONGEST_BESIDE_LOSS = 12  # the same where packets are lost: each says less there, and they are independent
 SPREAD = 1.25  # factor by which a path of a lossy component may lose more than the others
 MOST_LOST = 0.97
 TRIES = 2  # packets in a row that a TCP probe must lose to fail: it sends again before its timeout
@@ -52,8 +53,8 @@ class Odds:
         for failing in (list(cell.failing(ECHO)), list(cell.failing(LARGE))):
             if failing:
                 total += max(
-                    self.of(rate, bit).fails[MUST] + self.of(rate, bit).again[MUST] * _again(cell.failed[bit].streak)
-                    for bit in failing
+                    worth.fails[MUST] + worth.again[MUST] * _again(cell.failed[bit].streak, rate)
+                    for bit, worth in [(bit, self.of(rate, bit)) for bit in failing]
                 )
         return total
 
@@ -76,9 +77,9 @@ class Sum:
     good: int = 0  # working ones that were probed since the fault began
     failing: list[Cell] = field(default_factory=list)  # the paths of the bad ones
 
-    def fail(self, cell: Cell, bit: int) -> None:
-        """Count a failing result."""
-        more = _again(cell.failed[bit].streak)
+    def fail(self, cell: Cell, bit: int, rate: float) -> None:
+        """Count a failing result of a path that loses packets at `rate`."""
+        more = _again(cell.failed[bit].streak, rate)
         self.bad += 1
         self.again += more
         self.often += more > 0
@@ -101,7 +102,7 @@ class Table:
         self._sums: dict[Key, Sum] = {}
         failing = [(key, cell) for each in results for key, cell in each.failing if (id(cell), key.bit) in left]
         for key, cell in failing:
-            self._sum(key).fail(cell, key.bit)
+            self._sum(key).fail(cell, key.bit, key.rate)
         began = _began(sorted(cell.failing_for(key.bit) for key, cell in failing))
         for each in results:  # a success from before the fault is no evidence
             for key, good in each.worked(began + TOGETHER):
@@ -157,7 +158,7 @@ class Table:
             against += each.good * weight * worth.works[how]
             fails, again = weight * worth.fails[how], weight * worth.again[how]
             for cell in each.failing:
-                found[id(cell), bit] = fails + _again(cell.failed[bit].streak) * again
+                found[id(cell), bit] = fails + _again(cell.failed[bit].streak, key.rate) * again
         return Rows(found, against)
 
 
@@ -166,8 +167,8 @@ def _began(ages: Sequence[float]) -> float:
     return ages[math.ceil(OLDER * (len(ages) - 1))] if ages else 0.0
 
 
-def _again(streak: int) -> int:
-    return min(streak, LONGEST_STREAK) - 1
+def _again(streak: int, rate: float) -> int:
+    return min(streak, LONGEST_BESIDE_LOSS if rate else LONGEST_STREAK) - 1
 
 
 def _how(component: Component, key: Key) -> int:

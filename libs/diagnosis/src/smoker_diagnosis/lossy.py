@@ -14,7 +14,7 @@ GAIN = 3.0  # what a component must gain beyond its price
 NEAR = 3.0  # a component that fits worse than the best by less than this may be the true one
 SAME = 0.5  # layers that differ by less are reported together
 MOST = 8  # components that are named at most
-DILUTED = 3.0  # rounds that are counted; the loss may be in one of them
+DILUTED = 3.0  # rounds that are counted; a young loss is in one of them
 MOST_RATE = 0.9
 HEAVY = 0.2  # rate from which look-ups and Service probes also fail at times
 
@@ -85,14 +85,26 @@ def hit(layer: str, plane: str) -> int:
 
 
 def rates_of(mesh: Mesh, lossy: Iterable[Lossy]) -> dict[int, float]:
-    """Return the rate of loss by identity of a path, for all paths within the components in `lossy`.
-
-    The rounds that are counted may have begun before the loss did, so it can be some times what they say.
-    """
+    """Return the rate of loss by identity of a path, for all paths within the components in `lossy`."""
     rates: dict[int, float] = {}
     for each in lossy:
+        rate = min(_understated(mesh, each) * each.rate, MOST_RATE)
         for cell in cells_of(mesh, each.component.scope):
             how = NO if cell.local else loses(each.component, cell)
             if how == MUST or (how == MAY and cell.lost):
-                rates[id(cell)] = max(min(DILUTED * each.rate, MOST_RATE), rates.get(id(cell), 0.0))
+                rates[id(cell)] = max(rate, rates.get(id(cell), 0.0))
     return rates
+
+
+def _understated(mesh: Mesh, lossy: Lossy) -> float:
+    """Return by what factor the counts understate the rate of a loss: they cover rounds before a young one, too.
+
+    The histories of its paths say how many trains have lost packets since then: those beyond the usual of the mesh.
+    """
+    cells = {id(cell): cell for cell in lossy.cells}.values()
+    lost, trains = sum(cell.lossy for cell in cells), sum(cell.trains for cell in cells)
+    elsewhere = (mesh.lossy - lost) / max(mesh.trains - trains, 1)
+    packets = sum(cell.sent for cell in cells) / DILUTED / max(len(cells), 1)
+    expected = len(cells) * (1 - math.pow(1 - min(lossy.rate, MOST_RATE), packets))  # lossy trains, each round
+    rounds = (lost - elsewhere * trains) / expected if expected else 1.0
+    return DILUTED / min(max(rounds, 1.0), DILUTED)

@@ -10,6 +10,7 @@ from smoker_diagnosis.component import MUST, NETWORK, NO, OVERLAY, Component, Sc
 from smoker_diagnosis.evidence import ECHO, LARGE, NAMES, UDP, Cell, Mesh, each_bit
 from smoker_diagnosis.explain import Blamed
 from smoker_diagnosis.finding import SHOWN_FAILING, SHOWN_WORKING, Count, Finding, Seen, finding_of, flows_of, seen
+from smoker_diagnosis.growing import may_grow
 from smoker_diagnosis.likelihood import TOGETHER
 from smoker_diagnosis.look import Look
 from smoker_diagnosis.lossy import Lossy
@@ -55,6 +56,7 @@ def of_blamed(look: Look, each: Blamed) -> Finding:
         awaits=("other_nodes",)
         if _may_be_everywhere(look.mesh, component.scope, planes, component.bits, since)
         else (),
+        may_grow=may_grow(look.mesh, component.scope, failing),
     )
 
 
@@ -117,6 +119,7 @@ def of_loss(look: Look, each: Lossy) -> Finding:
         ),
         flows=flows_of(each.cells),
         awaits=("other_nodes",) if awaits else (),
+        may_grow=may_grow(look.mesh, component.scope, losing),
     )
 
 

@@ -4,7 +4,9 @@ Two looks in a row must find it with certainty, or be sure of it for longer than
 paths, an early look counts only if a probe has failed since the look before: the same results say nothing new. While a
 check is due that may change its name, a finding must have been seen for longer than a round. An unsure finding (a low
 confidence, one of several places, paths without a common cause) counts once its paths have failed for longer than two
-rounds. A hard fault at a node that loses many packets must last for longer than a round, too.
+rounds. What may be chance at a node that loses packets must last for longer than a round, and be seen itself for two
+rounds while it is not sure: a hard fault at a node that loses many packets, and a pair of nodes while other paths of
+one of them are in trouble, because it may grow into a fault of that node.
 """
 
 from __future__ import annotations
@@ -71,7 +73,7 @@ class Sightings:
         certain = self._sure >= ENOUGH and (at_once or lasted > a_round)
         if not sure:
             # Loss need not fail a probe: what is seen for this long was in packets that the first look did not count.
-            failed_for = min(finding.since, now - self._first) if beside else finding.since
+            failed_for = min(finding.since, now - self._first) if beside or follows else finding.since
             lasted = max(failed_for, now - self._first - COUNTED * a_round)
             self.lasts = lasted > a_round
             certain = self._looks >= ENOUGH and lasted > LASTS * a_round
@@ -91,10 +93,12 @@ class Sightings:
 
 
 def may_follow(finding: Finding, found: Iterable[Finding]) -> bool:
-    """Return whether `finding` may be chance at a node that loses packets for sure, by one of the others in `found`.
+    """Return whether `finding` may be chance at a node that loses packets, by one of the others in `found` for sure.
 
     There, probes fail at random: for a while a pair of the node, or look-ups of several nodes, seem to fail always.
     """
+    if finding.may_grow:  # the loss of the node is not found yet
+        return True
     if finding.kind not in OF_PATHS:
         return False
     nodes = set(finding.scope.nodes)

@@ -102,7 +102,7 @@ class Incident:
         `a_round`: seconds from one result of a path to the next. A sure, not certain finding opens if it lasts longer.
         `beside`: whether another finding is open that may have explained its paths until now. `repeated`: whether it
         is an early look, and no probe has failed since the look before. `follows`: whether it may be chance at a node
-        that loses packets; then it must last for longer than a round.
+        that loses packets; then it must last for longer.
         """
         before = self.finding
         self.finding, self.last_seen, self._missed, self.resumed = finding, now, 0, False
