@@ -164,10 +164,11 @@ class Part:
 
     def _list(self) -> None:
         """List the cells with something to report."""
-        self.failing = [cell for cell in self.cells if cell.bad]
-        self.losing = [cell for cell in self.cells if cell.lost and cell.source != cell.target]
-        self.unsteady = [cell for cell in (*self.cells, *self.services) if cell.unsteady]
-        self.partial = [cell for cell in self.cells if cell.flows is not None]
+        some = [each for each in self.cells if each.bad or each.lost or each.unsteady or each.flows is not None]
+        self.failing = [cell for cell in some if cell.bad]
+        self.losing = [cell for cell in some if cell.lost and cell.source != cell.target]
+        self.unsteady = [cell for cell in (*some, *self.services) if cell.unsteady]
+        self.partial = [cell for cell in some if cell.flows is not None]
         self.reports = bool(self.failing or self.losing or self.unsteady or self.partial)
 
     @property
