@@ -20,6 +20,8 @@ from tests.bench.diagnosis.healthy import INTERVAL, Probers, SimulatedClock, loo
 from tests.bench.diagnosis.life import Case, lives
 from tests.bench.diagnosis.world import make
 
+pytestmark = pytest.mark.timeout(300)  # the simulated hours take ten seconds of CPU
+
 ROUND, A_ROUND = 30.0, 35.0  # seconds: from one round to the next, and with a timeout
 SHORT = Finding(
     id="a1", kind="fault", scope=Scope(PAIR, ("node-1", "node-2")), layer="overlay", confidence=0.99, may_grow=True
