@@ -43,7 +43,7 @@ AT_ITS_END = log=$$(mktemp); $(1) >$$log 2>&1; status=$$?; cat $$log; rm $$log; 
 TESTS = -m pytest -m 'not cluster and not engine and not collector'
 OF_PROBER = tests/prober tests/diagnosis
 OF_CHART = tests/chart tests/dashboards
-SIMULATED = tests/bench tests/hub/test_first_names.py tests/hub/test_flow_faults.py tests/diagnosis/test_bounded.py \
+SIMULATED = tests/bench tests/hub/test_first_names.py tests/hub/test_flow_faults.py tests/hub/test_lossy_node.py tests/diagnosis/test_bounded.py \
   tests/diagnosis/test_loss.py tests/diagnosis/test_properties.py tests/diagnosis/test_renewal.py tests/diagnosis/test_wide.py
 OF_PAGE = tests/hub_page
 OF_VIEWS = tests/hub_page/test_views.py
