@@ -33,6 +33,7 @@ LOOKS = 2  # in a row that must be clean before a row begins
 FOR = 45.0  # seconds to name a fault, and to stay silent where there is none
 CLEAN = 90.0  # seconds to be healthy again
 PAUSE = 1.0  # seconds between two looks
+KNOWN = 3  # results of each path before the first row: failures of a new peer do not count in its first two rounds
 
 
 def one(row: Row, lab: Lab, patience: float = FOR, *, noisy: bool = False) -> Outcome:
@@ -103,15 +104,18 @@ def _closed(lab: Lab, noisy: bool) -> float | None:
     return None
 
 
-def await_health(lab: Lab, patience: float = CLEAN, *, noisy: bool = False) -> bool:
+def await_health(lab: Lab, patience: float = CLEAN, *, noisy: bool = False, results: int = 0) -> bool:
     """Wait until nothing is found and every prober answers. Return whether that happened.
 
-    `noisy`: whether probes fail by chance all the time; then failed ones do not matter.
+    `noisy`: whether probes fail by chance all the time; then failed ones do not matter. `results`: those that each path
+    must have.
     """
     until, clean = time.monotonic() + patience, 0
     while time.monotonic() < until:
         states = lab.states()
-        whole = len(states) == 2 * len(lab.nodes) and all(state.peers == len(states) - 1 for state in states)
+        whole = len(states) == 2 * len(lab.nodes) and all(
+            state.peers == len(states) - 1 and all(path.past >= results for path in state.paths) for state in states
+        )
         failing = not noisy and any(
             path.last not in ("", "success") or path.lost for state in states for path in state.paths
         )
@@ -131,6 +135,8 @@ def title(nodes: int, state: State, share: float) -> str:
 def run(lab: Lab, rows: Iterable[Row], share: float, patience: float) -> Iterator[Outcome]:
     """Break the cluster row by row while every node loses `share` of its packets. Yield the outcomes."""
     with noise(lab, share) if share else nullcontext():
+        rounds = KNOWN * max(state.interval for state in lab.states())
+        await_health(lab, CLEAN + rounds, noisy=share > 0, results=KNOWN)
         for row in rows:
             if not await_health(lab, noisy=share > 0):
                 left = [headline(each.finding) for each in lab.open() or ()]
