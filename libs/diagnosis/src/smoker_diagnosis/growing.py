@@ -11,12 +11,11 @@ from collections.abc import Iterable
 
 from smoker_diagnosis.component import ALL, INTO, NODE, OUT_OF, Scope
 from smoker_diagnosis.evidence import ECHO, Cell, Mesh
+from smoker_diagnosis.loss import BACKGROUND, WEIGHT_OF_PRIOR, by_history
 from smoker_diagnosis.mesh_loss import WINDOW
 from smoker_diagnosis.stats import at_least
 
 WHOLE = (NODE, INTO, OUT_OF, ALL)  # scopes that grow no further here
-USUAL = 2e-3  # share of the paths that fail or lose packets by chance, before anything is known
-WEIGHT_OF_PRIOR = 200  # weight of the guess that nothing has failed in the past, in results
 CHANCE = 0.01  # the probability up to which so many paths in trouble are no chance
 PEERS = 2  # that they must lead to
 
@@ -44,5 +43,5 @@ def _is_in_trouble(mesh: Mesh, node: str, ends: set[tuple[str, str]]) -> bool:
 
 def _by_chance(mesh: Mesh) -> float:
     """Return the share of the paths that fail or lose packets by chance, from the history of the mesh."""
-    a_round = mesh.flaps / (mesh.past + WEIGHT_OF_PRIOR) + mesh.lossy / (mesh.trains + WEIGHT_OF_PRIOR)
-    return USUAL + WINDOW * a_round
+    a_round = mesh.flaps / (mesh.past + WEIGHT_OF_PRIOR) + by_history(mesh, without=())
+    return BACKGROUND + WINDOW * a_round

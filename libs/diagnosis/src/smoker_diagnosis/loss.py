@@ -56,7 +56,7 @@ def find_loss(mesh: Mesh, dead: Collection[int]) -> list[Lossy]:
     usual = Usual(mesh, dead)
     found = _find(mesh, dead, BACKGROUND, SCOPES, usual)
     cells = _explained(found)
-    in_bursts = WINDOW * (_by_history(mesh, cells) - usual.lossy_trains)
+    in_bursts = WINDOW * (by_history(mesh, cells) - usual.lossy_trains)
     if found and in_bursts > 2 * BACKGROUND:
         usual = Usual(mesh, dead)
         found = _find(mesh, dead, min(in_bursts, MOST_BACKGROUND), SCOPES, usual)
@@ -72,7 +72,7 @@ def _beyond_chance(mesh: Mesh, dead: Collection[int]) -> list[Lossy]:
     explained = {*dead, *map(id, cells)}
     paths = sum(id(cell) not in explained for cell in mesh.losing)
     background = (paths + BACKGROUND * WEIGHT_OF_PRIOR) / (mesh.known + WEIGHT_OF_PRIOR)
-    background = max(background, WINDOW * _by_history(mesh, cells))
+    background = max(background, WINDOW * by_history(mesh, cells))
     # More is lost by chance than assumed: search again with that rate.
     return _better(mesh, dead, min(background, MOST_BACKGROUND)) if background > 2 * BACKGROUND else found
 
@@ -82,7 +82,7 @@ def _explained(found: Iterable[Lossy]) -> list[Cell]:
     return [cell for each in found for cell in each.cells if len(each.cells) >= FEW]
 
 
-def _by_history(mesh: Mesh, without: Iterable[Cell]) -> float:
+def by_history(mesh: Mesh, without: Iterable[Cell]) -> float:
     """Return the share of the trains in the history that lost packets, but for those of the cells in `without`."""
     cells = {id(cell): cell for cell in without}.values()
     lossy = mesh.lossy - sum(cell.lossy for cell in cells)
