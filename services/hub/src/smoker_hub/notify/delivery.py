@@ -6,6 +6,7 @@ Message ─▶ bounded queue ─▶ POST ─▶ 2xx: sent; 5xx, 429, no answer: 
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Callable
 from typing import Literal, NamedTuple
@@ -37,7 +38,7 @@ class Message(NamedTuple):
     repeat: bool = False
 
 
-class Outlet:
+class Outlet(ABC):
     """What the notifier sends to: the delivery of one receiver, or the log records for an OTLP collector.
 
     A greenlet calls `_send_waiting` whenever `_news` is set.
@@ -51,32 +52,32 @@ class Outlet:
         self.settled: Callable[[Message], None] = lambda _message: None
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """The name by which records keep what it was sent."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def repeat(self) -> float:
         """Seconds after which all open findings are sent again; 0: never."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def most(self) -> int:
         """Findings in one message at most."""
-        raise NotImplementedError
 
     @property
     def idle(self) -> bool:
         """Whether nothing waits."""
         return self._idle.is_set()
 
+    @abstractmethod
     def wants(self, finding: Finding) -> bool:
         """Return whether a finding is sent."""
-        raise NotImplementedError
 
+    @abstractmethod
     def put(self, message: Message) -> None:
         """Send `message` soon."""
-        raise NotImplementedError
 
     def start(self) -> None:
         """Begin to send."""
@@ -89,9 +90,9 @@ class Outlet:
             self._send_waiting()
             self._idle.set()
 
+    @abstractmethod
     def _send_waiting(self) -> None:
         """Send all that waits, and survive any failure."""
-        raise NotImplementedError
 
     def wait_idle(self) -> None:
         """Wait until nothing waits."""
@@ -105,9 +106,9 @@ class Outlet:
             self._greenlet.kill()
         return self._drop()
 
+    @abstractmethod
     def _drop(self) -> int:
         """Drop what waits. Return how much that is."""
-        raise NotImplementedError
 
 
 class Delivery(Outlet):
