@@ -84,6 +84,27 @@ def test_json_is_one_flat_object_a_line(streams: Streams) -> None:
     assert not any(isinstance(value, dict | list) for line in lines for value in line.values())
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_fields_of_the_process_are_in_every_line(streams: Streams, form: str) -> None:
+    """They follow the fields of the line. As text, a result line and one that goes on with another have none."""
+    log.configure("INFO", form, results=sys.stdout, fields={"cluster": "blue"})
+    logger.info("{braces} are kept")
+    logger.warning("cut off", heard=3)
+    logger.info("  next: kubectl describe node a")
+    logger.bind(result=lambda: {"outcome": "success"}).success("{}", "the line")
+    if form == "text":
+        assert [line.partition("] [")[2] for line in streams.err.splitlines()] == [
+            "INFO] {braces} are kept cluster=blue",
+            "WARNING] cut off heard=3 cluster=blue",
+            "INFO]   next: kubectl describe node a",
+        ]
+        assert streams.out == "the line\n"
+    else:
+        lines = [json.loads(line) for line in (streams.err + streams.out).splitlines()]
+        assert [line["cluster"] for line in lines] == ["blue"] * 4
+        assert lines[3]["outcome"] == "success"
+
+
 def test_results_go_to_their_stream_and_nothing_else_does(streams: Streams) -> None:
     """Only results go to stdout, so a pipe can rely on it."""
     streams.configure()

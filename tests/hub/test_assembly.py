@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 from gevent.pywsgi import WSGIServer
@@ -18,12 +19,15 @@ from smoker_common.listen import tcp_listener
 from smoker_common.settings import parse
 from smoker_common.work import Work
 from smoker_hub import assembly
+from smoker_hub.nodes import Nodes
 from smoker_hub.settings import Settings
 from smoker_kube.api import Api
 from tests.conftest import DIRECT, eventually
 from tests.diagnosis.mesh import Cluster, nodes
 from tests.hub.leases import NAMESPACE, leases
-from tests.hub.stand_ins import HOST, probers
+from tests.hub.stand_ins import HOST, FixedAddresses, probers
+from tests.hub.test_nodes import item
+from tests.kube.fake_api import faking, page, watch
 
 POINT = [1000.0, "0.25"]  # that the stand-in of Prometheus answers with
 
@@ -74,6 +78,36 @@ def test_a_hub_with_a_lease_name_takes_the_lease(monkeypatch: pytest.MonkeyPatch
             assert list(api.items) == ([name] if name else [])
         if name:
             assert api.holder(name) == "", "it gave it back"
+
+
+def test_what_becomes_of_a_node_is_an_event(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A hub that watches nodes keeps what becomes of them, in the words of its log."""
+    variables = {"NAMESPACE": NAMESPACE, "WATCH_NODES": "true", "HISTORY_FOLDER": str(tmp_path)}
+    settings, problems = parse(Settings, variables)
+    assert not problems
+    listener = tcp_listener(HOST, 0)
+    unready = watch({"type": "MODIFIED", "object": item("node-2", "Unknown")})
+    with probers(Cluster(nodes(2)).states()) as found, faking() as fake:
+        api = fake(page(item("node-1"), item("node-2")), unready)
+        monkeypatch.setattr(assembly, "kubernetes_of", lambda _: Api(api.url))
+
+        def places(_settings: Settings, _api: Api, watched: Nodes) -> FixedAddresses:
+            fixed = FixedAddresses(*(prober.address for prober in found))
+            fixed.start = watched.start  # type: ignore[method-assign]
+            return fixed
+
+        monkeypatch.setattr(assembly, "places_of", places)
+
+        def told() -> list[str]:
+            try:
+                with DIRECT.open(f"http://{HOST}:{listener.getsockname()[1]}/api/v1/events", timeout=10) as answer:
+                    events = json.load(answer)["events"]
+            except HTTPError:  # the file is not there yet
+                return []
+            return [each["text"] for each in events if (each["kind"], each["subject"]) == ("node_not_ready", "node-2")]
+
+        with running(assembly.build(settings, {"http_port": [listener]}, CollectorRegistry())):
+            eventually("it is an event", lambda: told() == ["node-2 is NotReady (KubeletNotReady)"])
 
 
 def test_charts_come_from_the_prometheus_of_the_settings() -> None:

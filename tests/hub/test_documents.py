@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 from smoker_diagnosis import text
+from smoker_hub.history import events
+from smoker_hub.history.recorder import EVENTS
+from smoker_hub.nodes import Word
 from smoker_hub.web.routes import ROUTES
 from tests.diagnosis.mesh import Cluster, nodes
 from tests.diagnosis.test_traces import trace
@@ -58,6 +62,15 @@ def test_the_samples_in_the_documents_match_the_output(records: list[str]) -> No
     assert printed == [line for line in records if "HEALTHY" not in line]
     assert sample("troubleshooting.md", f"FAULT {DEAD}: ") == sample("hub.md", f"FAULT {DEAD}: ")
     assert [line.removeprefix("    ") for line in sample("mesh.md", f"    FAULT {DEAD}: ")] == opened
+
+
+def test_each_kind_of_event_is_listed() -> None:
+    """The table of docs/hub.md has each kind of event of the history, and no others."""
+    of_looks = re.findall(r'HistoryEvent\("(\w+)"', Path(events.__file__).read_text())
+    of_nodes = {f"node_{word}" for word in get_args(Word)}
+    table = (DOCS / "hub.md").read_text().partition("\n| event | |\n")[2].partition("\n\n")[0]
+    listed = [kind for row in table.splitlines() for kind in re.findall(r"`(\w+)`", row.split("|")[1])]
+    assert sorted(listed) == sorted({*of_looks, *of_nodes, *EVENTS.values()})
 
 
 def test_the_forms_in_text_are_listed() -> None:

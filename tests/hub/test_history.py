@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from smoker_hub import judge
 from smoker_hub.collect import Collected
 from smoker_hub.incidents import Change
+from smoker_hub.nodes import Node, NodeChange
 from smoker_hub.web.matrix import USUAL
 from tests.diagnosis.mesh import Cluster, nodes, two_zones
 from tests.hub.history_hand import keeping
@@ -198,18 +199,38 @@ def test_events_are_recorded_once(tmp_path: Path) -> None:
         assert kept.ask("events", "since=2&until=1")[0] == 400
 
 
+def test_a_look_has_a_bounded_number_of_events(tmp_path: Path) -> None:
+    """Where every node of a large cluster becomes NotReady at once, one event counts those beyond a hundred."""
+    with probers(cluster().states()) as found, keeping(tmp_path, found) as kept:
+        kept.look()
+        for name in nodes(250):
+            kept.history.tell_node(NodeChange("not_ready", name, Node(ready=False, reason="NodeStatusUnknown")))
+        kept.look()
+        kept.look()
+        more, *events, start = kept.get("events")["events"]
+        assert (more["kind"], more["text"]) == ("more", "150 more events in this look")
+        assert [event["subject"] for event in events[::-1]] == nodes(250)[:100]
+        assert {(event["kind"], event["text"].partition(" ")[2]) for event in events} == {
+            ("node_not_ready", "is NotReady (NodeStatusUnknown)")
+        }
+        assert start["kind"] == "hub_started"
+
+
 def test_a_prober_that_is_gone_is_not_silent(tmp_path: Path) -> None:
-    """The nodes of a moment are those that existed then."""
+    """The nodes of a moment are those that existed then. While a node is silent, others know its zone."""
     with probers(cluster().states()) as found, keeping(tmp_path, found) as kept:
         kept.look()
         for prober in found[:2]:
             prober.raw = ERROR
         for _ in range(10):
             silent = kept.look()
+        live = kept.get("nodes")
         kept.hub._places.addresses = kept.hub._places.addresses[2:]  # type: ignore[attr-defined]
         gone = kept.look()
         then = kept.get("nodes", f"at={silent}")
-        assert [prober["state"] for prober in then[0]["probers"]] == ["silent", "silent"]
+        for each in (live, then):
+            assert [prober["state"] for prober in each[0]["probers"]] == ["silent", "silent"]
+            assert each[0]["zone"] == ZONES["node-1"] != ""
         assert [node["node"] for node in kept.get("nodes", f"at={gone}")] == nodes(5)[1:]
 
 

@@ -95,6 +95,19 @@ def test_a_hub_that_is_killed_has_its_history(start: Start, tmp_path: Path) -> N
         assert RENEWED not in hub.stderr + hub.stdout
 
 
+def test_every_line_has_the_name_of_the_cluster(start: Start) -> None:
+    """It tells the lines from those of other clusters' hubs. The evidence goes on with the line of the fault."""
+    with probers(mesh().fail(lambda link: link.touches(DEAD)).states()) as found:
+        peers = ",".join(f"{prober.state.node}={HOST}:{prober.address.port}" for prober in found)
+        hub = start("smoker-hub", PEERS=peers, HTTP_PORT=0, INTERVAL=0.5, CLUSTER_NAME="blue")
+        eventually("the fault is logged", lambda: "  next: " in hub.stderr)
+        assert hub.stop() == 0
+    words = ("smoker-hub started", f"FAULT {DEAD}: ", "  evidence: ", "  next: ", "smoker-hub stopped")
+    lines = hub.stderr.splitlines()
+    assert [word for word in words if not any(word in line for line in lines)] == []
+    assert [line for line in lines if (" cluster=blue" in line) == ("]   " in line)] == []
+
+
 def test_the_token_is_never_logged(start: Start, tmp_path: Path) -> None:
     """The export, the log at its finest level and the metrics do not contain the token, whatever clients send."""
     with probers(mesh().states()) as found:

@@ -62,8 +62,11 @@ def test_the_lines_of_a_healthy_network(start: Start, variables: dict[str, str])
 
 
 def test_json_lines(start: Start, variables: dict[str, str]) -> None:
-    """`LOG_FORMAT=json`: each line of either stream is a flat object; the results are on stdout."""
-    process = start("smoker-prober", "run", LOG_FORMAT="json", **variables, **OFTEN)
+    """`LOG_FORMAT=json`: each line of either stream is a flat object; the results are on stdout.
+
+    With a name of the cluster every line has it.
+    """
+    process = start("smoker-prober", "run", LOG_FORMAT="json", CLUSTER_NAME="blue", **variables, **OFTEN)
     eventually("there was a round", lambda: process.stdout.count("\n") >= 3)
     assert process.stop() == 0
     results = [json.loads(line) for line in process.stdout.splitlines()]
@@ -72,6 +75,7 @@ def test_json_lines(start: Start, variables: dict[str, str]) -> None:
     assert {result["outcome"] for result in results} == {"success"}
     assert others[0]["message"] == "smoker-prober started"
     assert all(isinstance(value, str | int | float) for line in results + others for value in line.values())
+    assert {line.get("cluster") for line in results + others} == {"blue"}
 
 
 def test_liveness_and_readiness(start: Start, variables: dict[str, str], listen: Callable[[Serve], int]) -> None:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TextIO
 
 import gevent
@@ -25,16 +27,24 @@ Fields = Callable[[], dict[str, Any]]
 
 RESULT = "result"  # the field that marks a result line; it holds `Fields`, which returns the fields of the JSON line
 TIME = "YYYY-MM-DD HH:mm:ss"
+GOES_ON = "  "  # begins a line that goes on with the one before; as text it has no fields: it may end with a command
 
 
-def configure(level: str, form: str, *, results: TextIO | None = None, results_level: str = "") -> None:
+def configure(
+    level: str,
+    form: str,
+    *,
+    results: TextIO | None = None,
+    results_level: str = "",
+    fields: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Send log lines to stderr and, if `results` is given, result lines to it. Remove all other outputs.
 
     Result lines are written from `results_level` on. Its default is `level`, but at most ERROR, so that failures are
-    always written.
+    always written. `fields` are in every line, except result lines as text, whose form is a promise.
     """
     logger.remove()
-    logger.configure(patcher=_escape)
+    logger.configure(patcher=partial(_complete, fields=fields))
     layout = _json if form == "json" else _text
     least = results_level or ("ERROR" if level == "CRITICAL" else level)
     for stream, wanted, from_level in ((sys.stderr, _is_log, level), (results, _is_result, least)):
@@ -52,8 +62,9 @@ def escaped(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def _escape(record: Record) -> None:
+def _complete(record: Record, *, fields: Mapping[str, str]) -> None:
     record["message"] = escaped(record["message"])
+    record["extra"].update(fields)
 
 
 def _is_result(record: Record) -> bool:
@@ -75,17 +86,15 @@ def _text(record: Record) -> str:
     if RESULT in record["extra"]:
         return "<level>{message}</level>\n"
     fields = "".join(f" {key}={_word(value)}" for key, value in record["extra"].items() if not key.startswith("_"))
-    record["extra"]["_fields"] = fields
+    record["extra"]["_fields"] = "" if record["message"].startswith(GOES_ON) else fields
     return "<dim>[{time:" + TIME + "}]</dim> [<level>{level}</level>] {message}{extra[_fields]}\n{exception}"
 
 
 def _json(record: Record) -> str:
     line: dict[str, Any] = {"time": record["time"].isoformat(timespec="milliseconds"), "level": record["level"].name}
-    if RESULT in record["extra"]:
-        line |= record["extra"][RESULT]()
-    else:
-        line |= {"message": record["message"]}
-        line |= {key: value for key, value in record["extra"].items() if not key.startswith("_")}
+    extra = record["extra"]
+    line |= extra[RESULT]() if RESULT in extra else {"message": record["message"]}
+    line |= {key: value for key, value in extra.items() if key != RESULT and not key.startswith("_")}
     if (error := record["exception"]) is not None:
         line["exception"] = f"{error.type.__name__ if error.type else ''}: {error.value}"
     record["extra"]["_json"] = json.dumps(line, default=str)

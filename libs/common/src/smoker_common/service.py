@@ -129,7 +129,7 @@ def run(
         report_problems(program, wrong)
         return MISTAKE
     output.never_block()
-    log.configure(settings.log_level, settings.log_format, results=results)
+    log.configure(settings.log_level, settings.log_format, results=results, fields=settings.log_fields)
     _raise_descriptor_limit()
     registry = metrics.registry(program)
     try:

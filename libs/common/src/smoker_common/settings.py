@@ -64,6 +64,11 @@ class ServiceSettings:
         "how long the service keeps answering after SIGTERM, while it is no longer ready",
     )
 
+    @property
+    def log_fields(self) -> dict[str, str]:
+        """Fields of every log line."""
+        return {}
+
 
 #: Help texts that services share. Each service has its own defaults, which fit its memory limit.
 MAX_CONNECTIONS = "most open connections on each echo port; a new one beyond the limit is closed"

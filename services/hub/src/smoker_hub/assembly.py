@@ -109,6 +109,8 @@ def build(settings: Settings, sockets: Sockets, registry: CollectorRegistry) -> 
     )
     if history is not None:
         history.wait_for(notifier.ended)
+        if nodes is not None:
+            nodes.follow(history.tell_node)
     if lease is not None:
         lease.before_release = notifier.wait_sent
     hub.follow(notifier.compare_soon)

@@ -112,7 +112,7 @@ class Hub(BaseWork):
         """Take over what was open when the hub stopped, and log it again: the log of this start has nothing of it."""
         self.incidents.resume(incidents, lapsed)
         for incident in incidents:
-            words.log_resumed(incident, self.cluster)
+            words.log_resumed(incident)
 
     def _take(self, collected: Collected, *, early: bool) -> None:
         heard = collected.asked - len(collected.errors)
@@ -132,17 +132,17 @@ class Hub(BaseWork):
         news = self._failures.look(collected.states, collected.news)
         gone = self._diagnosis.gone
         for change in self.incidents.look(found, now, early=early, news=news, a_round=a_round, gone=gone):
-            words.log_change(change, self.cluster)
+            words.log_change(change)
             for tell in self._tells:
                 tell(change)
         for incident, kinds in self.incidents.with_late_evidence():
-            words.log_late_evidence(incident, kinds, self.cluster)
+            words.log_late_evidence(incident, kinds)
         if self._failures.more:
             self._failed = now
         all_known = heard == collected.asked == len(collected.states)  # one that hangs may not have answered yet
         if not self._well and all_known and not found and not self.failing and all_probed(collected):
             self._well = True
-            words.log_healthy(paths_of(collected), collected.asked, self.cluster)
+            words.log_healthy(paths_of(collected), collected.asked)
 
     @property
     def failing(self) -> int:

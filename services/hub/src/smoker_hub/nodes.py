@@ -82,10 +82,10 @@ def changes(before: Mapping[str, Node], now: Mapping[str, Node]) -> Iterator[Nod
 
 
 class Nodes:
-    """Watches the nodes, and calls `tell` with each change after the first list."""
+    """Watches the nodes, and calls each of `tells` with each change after the first list."""
 
-    def __init__(self, api: Api, tell: Callable[[NodeChange], None]) -> None:
-        self._tell = tell
+    def __init__(self, api: Api, *tells: Callable[[NodeChange], None]) -> None:
+        self._tells = list(tells)
         self._nodes: dict[str, Node] = {}
         self._listed = False
         self._watch = Watch(
@@ -107,6 +107,10 @@ class Nodes:
         """Return a node, None where it is not in the cluster or not known."""
         return self._nodes.get(name)
 
+    def follow(self, tell: Callable[[NodeChange], None]) -> None:
+        """Call `tell`, too, with each change from now on."""
+        self._tells.append(tell)
+
     def items(self) -> Mapping[str, Node]:
         """Return every node by name."""
         return self._nodes
@@ -115,7 +119,8 @@ class Nodes:
         before, self._nodes = self._nodes, dict(nodes)
         if self._listed:
             for change in changes(before, self._nodes):
-                self._tell(change)
+                for tell in self._tells:
+                    tell(change)
         self._listed = True
 
 

@@ -67,3 +67,7 @@ class Settings(ServiceSettings):
         "EXTERNAL_URL", "", url, "the URL under which users reach the page, for links in notifications"
     )
     receivers: tuple[Options, ...] = setting("NOTIFY", (), receivers, "the receivers of each finding")
+
+    @property
+    def log_fields(self) -> dict[str, str]:
+        return {"cluster": self.cluster_name} if self.cluster_name else {}

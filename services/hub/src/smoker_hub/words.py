@@ -23,11 +23,11 @@ _NODES = {
 }
 
 
-def log_change(change: Change, cluster: str) -> None:
+def log_change(change: Change) -> None:
     """Log a finding that opened or became worse, with its evidence and the next step, or that closed."""
     incident = change.incident
     finding = incident.finding
-    about = {"id": finding.id} | ({"cluster": cluster} if cluster else {})
+    about = {"id": finding.id}
     if change.kind == "close":
         lasted = text.duration((incident.closed or 0.0) - incident.first_seen)
         why = f": {incident.part_of}" if incident.part_of else ""
@@ -40,23 +40,23 @@ def log_change(change: Change, cluster: str) -> None:
         _say("INFO", line, {})
 
 
-def log_late_evidence(incident: Incident, kinds: Collection[str], cluster: str) -> None:
+def log_late_evidence(incident: Incident, kinds: Collection[str]) -> None:
     """Log what checks of flows or traces have found of an open finding: they come some seconds after it opened."""
     finding = incident.finding
-    about = {"id": finding.id} | ({"cluster": cluster} if cluster else {})
+    about = {"id": finding.id}
     for each in text.late_evidence(finding, kinds):
         _say("INFO", f"EVIDENCE {text.place(finding)}: {each}", about)
 
 
-def log_resumed(incident: Incident, cluster: str) -> None:
+def log_resumed(incident: Incident) -> None:
     """Log a finding that was open in the hub before this one, or before a restart."""
-    log_change(Change("open", incident), cluster)
+    log_change(Change("open", incident))
     _say("INFO", "  it was open before this hub began: the next looks confirm or close it", {})
 
 
-def log_healthy(paths: int, probers: int, cluster: str) -> None:
+def log_healthy(paths: int, probers: int) -> None:
     """Log that every prober was heard and no path fails."""
-    _say("INFO", text.summary([], paths, probers), {"cluster": cluster} if cluster else {})
+    _say("INFO", text.summary([], paths, probers), {})
 
 
 def log_blind(heard: int, asked: int) -> None:
@@ -75,8 +75,13 @@ def log_no_longer_blind(heard: int, asked: int) -> None:
 
 def log_node(change: NodeChange) -> None:
     """Log a change of a node."""
+    _say("INFO", f"NODE {of_node(change)}", {})
+
+
+def of_node(change: NodeChange) -> str:
+    """Return a sentence about a change of a node."""
     why = f" ({change.node.reason})" if change.word == "not_ready" and change.node.reason else ""
-    _say("INFO", f"NODE {change.name} {_NODES[change.word]}{why}", {})
+    return f"{change.name} {_NODES[change.word]}{why}"
 
 
 def not_ready(name: str, known: Node) -> str:

@@ -157,7 +157,8 @@ class Assembly(WorkGroup):
 
 def _begin_log(settings: Settings) -> None:
     """Log from the level of the plan on."""
-    log.configure(settings.plan.log_level, settings.process.log_format, results=sys.stdout)
+    process = settings.process
+    log.configure(settings.plan.log_level, process.log_format, results=sys.stdout, fields=process.log_fields)
 
 
 def _api_of(process: Process) -> Api | None:

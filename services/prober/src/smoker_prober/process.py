@@ -18,7 +18,9 @@ class Process(ServiceSettings):
     """What the prober's process reads beside what every service reads."""
 
     node_name: str = setting("NODE_NAME", socket.gethostname, name, "the node that this prober runs on")
-    cluster_name: str = setting("CLUSTER_NAME", "", name, "the cluster's name, in the state that the hub reads")
+    cluster_name: str = setting(
+        "CLUSTER_NAME", "", name, "the cluster's name, in log lines and in the state that the hub reads"
+    )
     network: str = setting(
         "NETWORK", POD, one_of(POD, HOST), "the network of this prober: the pod network or the host network"
     )
@@ -86,3 +88,7 @@ class Process(ServiceSettings):
     config_file: str = setting(
         "CONFIG_FILE", "", file_path, "the file of the plan; a change takes effect within seconds, without a restart"
     )
+
+    @property
+    def log_fields(self) -> dict[str, str]:
+        return {"cluster": self.cluster_name} if self.cluster_name else {}

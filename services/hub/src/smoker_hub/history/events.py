@@ -1,12 +1,17 @@
-"""Events between two looks, apart from findings: probers and nodes that appeared, left or fell silent; a blind hub."""
+"""Events between two looks, apart from findings: probers and nodes that appeared, left or fell silent; a blind hub.
+
+What has become of a node in Kubernetes is an event, too, if the hub may read nodes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from smoker_hub import words
 from smoker_hub.collect import Collected, Key
 from smoker_hub.hub import Hub
+from smoker_hub.nodes import NodeChange
 
 MOST = 100  # events per look; one event sums up the rest
 
@@ -26,11 +31,17 @@ class HistoryEvents:
         self._probers: frozenset[Key] | None = None
         self._lost: frozenset[Key] = frozenset()
         self._blind = False
+        self._of_nodes: list[HistoryEvent] = []
+
+    def note(self, change: NodeChange) -> None:
+        """Have the next look return an event of a node that has changed in Kubernetes."""
+        self._of_nodes.append(HistoryEvent(f"node_{change.word}", change.name, words.of_node(change)))
 
     def look(self, hub: Hub) -> list[HistoryEvent]:
         """Return the events since the last call."""
         collected = hub.collected
-        found = list(self._all(collected, blind=hub.blind))
+        found = [*self._of_nodes, *self._all(collected, blind=hub.blind)]
+        self._of_nodes.clear()
         self._probers, self._lost, self._blind = _probers(collected), frozenset(collected.lost), hub.blind
         rest = len(found) - MOST
         return found if rest <= 0 else [*found[:MOST], HistoryEvent("more", "", f"{rest} more events in this look")]

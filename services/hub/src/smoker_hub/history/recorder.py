@@ -52,6 +52,7 @@ class History(BaseWork):
         self._idle.set()
         self._thread = Threads(1)
         self._happenings = HistoryEvents()
+        self.tell_node = self._happenings.note
         self._summary, self._stored, self._minute = b"", 0.0, 0
         self._silent: frozenset[Key] = frozenset()
         self._whole = False  # whether the next look must be stored completely: the file is new, or jobs were dropped

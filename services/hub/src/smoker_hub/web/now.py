@@ -106,6 +106,9 @@ def nodes_of(collected: Collected, findings: Mapping[str, Iterable[str]]) -> lis
             named.setdefault(node, []).append(finding)
     found: dict[str, list[Prober]] = {}
     zones = {state.node: state.zone for state in collected.states}
+    if silent := {node for node, _ in collected.silent} - zones.keys():  # the others know the zone of a dead node
+        peers = (path for state in collected.states for path in state.paths)
+        zones |= {path.target: path.zone for path in peers if path.zone and path.target in silent}
     for node, network in sorted(states.keys() | collected.silent.keys()):
         found.setdefault(node, []).append(_prober(collected, (node, network), states.get((node, network))))
     return [Node(node, zones.get(node, ""), probers, named.get(node, [])) for node, probers in found.items()]
