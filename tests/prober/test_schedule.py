@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections import Counter
@@ -107,6 +108,18 @@ def test_many_rounds_go_in_groups_over_the_interval() -> None:
     thirds = Counter(int(place / 10) for place in found.elements())
     assert all(250 < thirds[third] < 420 for third in range(3))
     assert not found.keys() & places("node-2", 1000).keys()
+
+
+def test_rounds_that_are_spread_are_in_no_group() -> None:
+    """They begin at their share of the interval after the node's place, beside few rounds and beside many."""
+    spread = {"tcp": 0.0, "udp": 1 / 3, "http": 2 / 3}
+    for others in (0, 1000):
+        rounds = dict.fromkeys([*spread, *map(str, range(others))], lambda: None)
+        schedule = Schedule({}, interval=30.0, longest=1.0, node="node-1")
+        schedule.set(rounds, spread=spread)
+        for name, share in spread.items():
+            due = schedule.next(name, 0.0) + schedule._wall - share * 30.0
+            assert math.remainder(due - phase("node-1", 30.0), 30.0) == pytest.approx(0.0, abs=0.001)
 
 
 def test_a_round_takes_its_new_place_at_once_if_that_is_sooner() -> None:

@@ -19,7 +19,7 @@ from . import lookups, noise, service
 from .faults import Fault
 from .look import struck
 from .packets import CONFIRMED, WINDOW, Act, Found, counted, path_state, rounds
-from .world import ALLOWED, DURATION, INTERVAL, NOW, PACKETS, PROBES, ROUND, SPREAD, TIMEOUT, Prober, World
+from .world import ALLOWED, DURATION, INTERVAL, NOW, PACKETS, PROBES, ROUND, SPREAD, TIMEOUT, TURN, Prober, World
 
 KEPT = 12  # results of a path that are kept while one of the last three failed or lost packets
 WHOLE = SPREAD + 0.1  # seconds after which a round without a failure is over
@@ -155,7 +155,7 @@ class Days:
             return
         what, acts = self._by_chance(each), self._acts.get((each.state, each.place), [])
         meets = bool(self._faults) and self._lasts[0] < when + ROUND and when < self._lasts[1]
-        if not what and not (meets and (acts or each.service)):
+        if each.service is None and not what and not (meets and acts):
             self._over.setdefault(int(when + WHOLE), []).append((when, each))
             self._plan(when + INTERVAL, each)
             return
@@ -186,12 +186,12 @@ class Days:
         return noise.PACKETS if not each.service and chance.random() < self._background else ""
 
     def _service(self, when: float, prober: Prober, what: str) -> dict[str, list[Found]]:
-        """Return the results of a round to the echo services that begins at `when`."""
+        """Return the results of the echo services in an interval from `when` on, over which the probes are spread."""
         found = dict[str, list[Found]]()
         why = self._chance.choice(("timeout", "timeout", "resolve_error"))
         for probe in PROBES:
-            by_chance = what in ("all", probe)
-            first = Found(when, when + TIMEOUT, why) if by_chance else self._ask(when, prober, probe)
+            by_chance, began = what in ("all", probe), when + TURN[probe]
+            first = Found(began, began + TIMEOUT, why) if by_chance else self._ask(began, prober, probe)
             found[probe] = [first]
             if first.outcome != "success" and CONFIRMS:
                 later = first.ended + CONFIRMED
@@ -199,7 +199,6 @@ class Days:
                 if by_chance and self._chance.random() < AGAIN:
                     again = Found(later, later + TIMEOUT, why)
                 found[probe].append(again._replace(sent=0, lost=0, passes=None, confirms=True))
-            when = first.ended
         return found
 
     def _ask(self, when: float, prober: Prober, probe: str) -> Found:

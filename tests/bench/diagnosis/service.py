@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from .faults import Fault
 from .packets import CONFIRMED, Found, Packet, connection, losses, train
-from .world import ALLOWED, DURATION, INTERVAL, NOW, PACKETS, PROBES, SPREAD, TIMEOUT, World
+from .world import ALLOWED, DURATION, INTERVAL, NOW, PACKETS, PROBES, SPREAD, TIMEOUT, World, service_began
 
 ROUNDS = 7
 
@@ -25,10 +25,8 @@ def service_results(
     found: dict[str, list[Found]] = {probe: [] for probe in PROBES}
     bad = False
     for back in range(ROUNDS - 1, -1, -1):
-        when = NOW - world.service_ago[prober] - back * INTERVAL
         for probe in PROBES:
-            if when > NOW:
-                break
+            when = NOW - service_began(world, prober, probe) - back * INTERVAL
             result = one(world, prober, probe, [fault for fault in faults if fault.begin <= when], when, chance)
             if noise and noise.get(back) in ("all", probe):
                 result = Found(when, when + TIMEOUT, "timeout")
@@ -39,7 +37,6 @@ def service_results(
                     later = result.ended + CONFIRMED
                     again = one(world, prober, probe, [x for x in faults if x.begin <= later], later, chance)
                     found[probe].extend([again._replace(confirms=True)] if again.ended <= NOW else [])
-            when = result.ended
     return found if bad else None
 
 

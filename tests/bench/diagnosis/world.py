@@ -21,6 +21,7 @@ PACKETS, SPREAD = 10, min(1.0, INTERVAL / 5)  # of a train; seconds
 ROUND = 3 * TIMEOUT + SPREAD + TIMEOUT  # seconds that a round takes at most: three probes and a train
 ALLOWED = 1450  # bytes that every path should take
 PROBES = ("tcp", "udp", "http")
+TURN = {probe: number * INTERVAL / len(PROBES) for number, probe in enumerate(PROBES)}  # seconds, at the echo services
 PORTS = {"tcp": 8080, "udp": 8081, "http": 8082}
 HOST = "smoker-server"
 DURATION = {"tcp": 0.002, "udp": SPREAD + 0.01, "http": 0.004, "dns": 0.002}  # seconds of a probe that succeeds
@@ -96,7 +97,7 @@ class World:
     states: list[State] = field(default_factory=list)
     place: dict[Prober, int] = field(default_factory=dict)  # of a prober's state in `states`
     clocks: dict[Prober, float] = field(default_factory=dict)  # what its steady clock is ahead of ours
-    service_ago: dict[Prober, float] = field(default_factory=dict)  # when the last round of the Service began
+    service_ago: dict[Prober, float] = field(default_factory=dict)  # when the last TCP probe of the Service began
     service_place: dict[Prober, int] = field(default_factory=dict)
     echoes: dict[str, list[str]] = field(default_factory=dict)  # by probe, the nodes of its pods
     dns: list[str] = field(default_factory=list)  # the nodes of the DNS pods
@@ -226,11 +227,18 @@ def service_plane(network: str) -> str:
     return "service" if network == "pod" else "host-service"
 
 
+def service_began(world: World, prober: Prober, probe: str) -> float:
+    """Return when the last probe of an echo service began, in seconds before `NOW`: they take turns in an interval."""
+    return (world.service_ago[prober] - TURN[probe]) % INTERVAL
+
+
 def service_paths(world: World, prober: Prober) -> list[PathState]:
     """Return a prober's knowledge of the echo services if everything works."""
     clock = NOW + world.clocks[prober]
     found = []
-    for probe, ago in zip(PROBES, begins(world.service_ago[prober]), strict=True):
+    for probe in PROBES:
+        began = service_began(world, prober, probe)
+        ago = began if began >= DURATION[probe] else began + INTERVAL
         target = f"{HOST}:{PORTS[probe]}"
         udp = probe == "udp"
         found.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -70,6 +71,17 @@ def test_none() -> None:
     """Without the setting only the echo services are probed."""
     settings = settings_of({})
     assert hosts(settings) == {"smoker-server": service(settings, "smoker-server")}
+
+
+@pytest.mark.parametrize("mesh", [{"DISCOVERY": "endpointslice"}, {"PEERS": "node-2=10.0.0.2:9464"}])
+@pytest.mark.parametrize("probes", [("tcp", "udp", "http"), ("tcp", "http"), ("udp",)])
+def test_echo_services_in_a_mesh(mesh: dict[str, str], probes: tuple[str, ...]) -> None:
+    """In a mesh each echo service has a round of its own, evenly spread over the interval."""
+    settings = settings_of({"PROBES": ",".join(probes), **mesh})
+    assert hosts(settings) == {
+        f"smoker-server {target.probe}": (replace(target, spread=number / len(probes)),)
+        for number, target in enumerate(service(settings, "smoker-server"))
+    }
 
 
 WRONG = [

@@ -72,7 +72,7 @@ class Assembly(WorkGroup):
         self._dns_pods: DnsPods | None = None
         self._turns: Turns | None = None
         self._found: dict[str, Hosts] = {}  # what the API server knows: peers, and DNS pods
-        if settings.process.peers or settings.process.discovery == "endpointslice":
+        if settings.process.in_a_mesh:
             api = _api_of(settings.process)
             self._mesh = Mesh(settings, api, self._set_peers, self.store, self._never, arrivals=arrivals)
             works.append(self._mesh)

@@ -105,7 +105,7 @@ class Prober:
                 sink.expect(*key)
         for path in {path for _probe, path in before} - {path for _probe, path in now}:
             self._good.forget(path)
-        self._schedule.set(self._rounds, _intervals(hosts))
+        self._schedule.set(self._rounds, _intervals(hosts), _spreads(hosts))
 
     def _round(self, name: str, targets: tuple[Target, ...], *, new: bool) -> Callable[[], None]:
         """Return what the schedule calls for each round of these targets."""
@@ -203,6 +203,11 @@ def _same_place(before: tuple[Target, ...], now: tuple[Target, ...]) -> bool:
 def _intervals(hosts: Hosts) -> dict[str, float]:
     """Return the intervals of the hosts that do not have the plan's."""
     return {name: each.interval for name, targets in hosts.items() for each in targets if each.interval is not None}
+
+
+def _spreads(hosts: Hosts) -> dict[str, float]:
+    """Return the spread of the hosts whose rounds are in no group."""
+    return {name: each.spread for name, targets in hosts.items() for each in targets if each.spread is not None}
 
 
 def _paths(hosts: Hosts) -> dict[tuple[str, Path], None]:

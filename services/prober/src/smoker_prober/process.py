@@ -92,3 +92,8 @@ class Process(ServiceSettings):
     @property
     def log_fields(self) -> dict[str, str]:
         return {"cluster": self.cluster_name} if self.cluster_name else {}
+
+    @property
+    def in_a_mesh(self) -> bool:
+        """Return whether this prober has peers, or looks for them."""
+        return bool(self.peers) or self.discovery == "endpointslice"

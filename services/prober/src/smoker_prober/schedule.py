@@ -67,6 +67,7 @@ class Schedule:
         """`longest` is the seconds that a round may take. `began` gets the seconds by which each round is late."""
         self._rounds: dict[str, Callable[[], None]] = {}
         self._own: Mapping[str, float] = {}  # intervals of their own
+        self._spread: Mapping[str, float] = {}  # shares of the interval, of the rounds in no group
         self._interval, self._longest, self._node, self._began = interval, longest, node, began
         self._due: list[tuple[float, str]] = []  # a heap of the rounds that do not run, and of stale entries
         self._due_at: dict[str, float] = {}  # of the rounds that do not run: a different entry in the heap is stale
@@ -85,13 +86,19 @@ class Schedule:
         """Replace the interval and the longest time of a round. Only rounds that `set` replaces then follow it."""
         self._interval, self._longest = interval, longest
 
-    def set(self, rounds: Mapping[str, Callable[[], None]], own: Mapping[str, float] | None = None) -> None:
+    def set(
+        self,
+        rounds: Mapping[str, Callable[[], None]],
+        own: Mapping[str, float] | None = None,
+        spread: Mapping[str, float] | None = None,
+    ) -> None:
         """Replace the rounds. New ones are due at once, and omitted ones are not called again.
 
-        `own` has the intervals of those that do not have the schedule's. Where the number of groups changes, the others
-        take their new places at once, but none waits longer than before.
+        `own` has the intervals of those that do not have the schedule's. `spread` has those that are in no group, with
+        the share of the interval by which they come after the node's place on the grid. Where the number of groups
+        changes, the others take their new places at once, but none waits longer than before.
         """
-        self._own = own or {}
+        self._own, self._spread = own or {}, spread or {}
         regroup = groups_of(len(rounds)) != groups_of(len(self._rounds))
         fresh = [name for name, one_round in rounds.items() if self._rounds.get(name) is not one_round]
         self._rounds = dict(rounds)
@@ -168,7 +175,11 @@ class Schedule:
     def next(self, name: str, now: float) -> float:
         """Return when the round `name` is due after `now`, both by the monotonic clock."""
         interval = self._own.get(name, self._interval)
-        offset = place(self._node, name, len(self._rounds), interval)
+        spread = self._spread.get(name)
+        if spread is None:
+            offset = place(self._node, name, len(self._rounds), interval)
+        else:
+            offset = phase(self._node, interval) + spread * interval
         return next_tick(now + self._wall, interval, offset) - self._wall
 
     def close(self) -> None:

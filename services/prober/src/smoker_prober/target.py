@@ -48,6 +48,8 @@ class Target:
     `options` are those of the probe (None: its defaults). `followups` are the options of what is asked after a success.
     `on_failure` are the options of what follows a failure that lasts.
     `interval` and `timeout` are in seconds, None: those of the plan.
+    `spread` is the share of the interval, 0 to below 1, by which its rounds come after the node's place on the grid.
+    None: they begin with those of other hosts.
     Raises ValueError without a host or a port.
     """
 
@@ -60,6 +62,7 @@ class Target:
     interval: float | None = None
     timeout: float | None = None
     on_failure: tuple[Any, ...] = ()
+    spread: float | None = None
 
     def __post_init__(self) -> None:
         if not self.host or not 1 <= self.port <= 65535:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from smoker_diagnosis.state import PEER, SERVICE, Role
@@ -34,7 +35,10 @@ def hosts(settings: Settings) -> dict[str, tuple[Target, ...]]:
 
     The name of the echo services is their host. The name of an external target has its plane, too.
     """
-    found = {settings.plan.service.host: service(settings, settings.plan.service.host)}
+    host = settings.plan.service.host
+    found = {host: service(settings, host)}
+    if settings.process.in_a_mesh:
+        found = spread(host, found[host])
     if settings.plan.dns.name:
         found[f"dns {SERVICE}"] = (by_service(settings.plan.dns.name, settings.process.network),)
     plane = _plane(settings, OTHER)
@@ -55,6 +59,18 @@ def hosts(settings: Settings) -> dict[str, tuple[Target, ...]]:
     if own is not None:
         found.setdefault(f"{own} {plane}", (own,))  # a target of this name in TARGETS comes first
     return found
+
+
+def spread(host: str, echoed: tuple[Target, ...]) -> dict[str, tuple[Target, ...]]:
+    """Return a round for each of the echo services, evenly spread over the interval.
+
+    In a mesh many paths show whether the network of a node works, but only these show whether Services work there. So
+    the first of them fails within a third of the interval.
+    """
+    return {
+        f"{host} {target.probe}": (replace(target, spread=number / len(echoed)),)
+        for number, target in enumerate(echoed)
+    }
 
 
 def service(settings: Settings, host: str) -> tuple[Target, ...]:
