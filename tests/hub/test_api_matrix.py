@@ -150,6 +150,9 @@ def test_the_matrix_as_text(cut: Hub) -> None:
     assert text[0].split() == ["FROM", "1", "2", "3", "4"]
     assert text[1].split() == ["1", "node-1", "-", "f", "o", "o"]
     assert "f fails" in text[-1]
+    assert text[-1].endswith(", - not probed")
+    limited = ask(cut, "/api/v1/matrix", query="plane=pod&limit=4&format=text")[1].decode().splitlines()
+    assert (limited[-2].endswith(", - not probed or left out"), limited[-1]) == (True, "8 more cells are left out.")
     big = Cluster(nodes(50), host=False, services=False).fail(lambda link: link == ("node-7", "node-8", "pod", "ipv4"))
     for hub in looked(*big.states()):
         wide = ask(hub, "/api/v1/matrix", query="format=text")[1].decode().splitlines()

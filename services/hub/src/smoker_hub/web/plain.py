@@ -79,7 +79,8 @@ def matrix(found: Matrix) -> str:
     table = [("", "FROM", *heads)]
     table += [(head, name or "-", *letters) for head, name, letters in zip(heads, found.names, rows, strict=True)]
     legend = ", ".join(f"{letter} {word}" for letter, word in STATES.items())
-    return _text([*_table(table), f"Columns are numbered as rows. {legend}, - not probed", *more])
+    absent = "- not probed or left out" if found.left_out else "- not probed"
+    return _text([*_table(table), f"Columns are numbered as rows. {legend}, {absent}", *more])
 
 
 def paths(found: Paths) -> str:

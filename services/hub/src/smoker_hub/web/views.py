@@ -196,7 +196,7 @@ class Matrix(msgspec.Struct, frozen=True, kw_only=True):
     """Who reaches whom, in columns: the n-th entry of `to`, `state`, `attempts`, `rtt` and `age` is of cell n.
 
     `names`: of rows and columns alike, nodes or zones. `counts`: how many cells each row has, in the order of `names`;
-    a pair without a cell is not probed. `to`: the column of a cell, an index of `names`.
+    a pair without a cell is not probed, or is among `left_out`. `to`: the column of a cell, an index of `names`.
     `state`: a letter a cell: `o` works, `l` works and lost packets or failed in the last rounds, `p` some of its paths
     fail, `f` all of them fail, `s` its newest result is older than two intervals, `u` it has no result.
     `attempts`: in the last rounds. `rtt`: microseconds, the largest of its paths' medians, 0 without a sample.

@@ -1,5 +1,6 @@
 // The matrix as a drawing: up to 1,000 nodes, labels that stay visible, a cursor for keyboard and mouse.
 import { html, useEffect, useRef, useState } from "../vendor/ui.js";
+import { absent } from "./cells.js";
 import { LOOKS, told } from "./letters.js";
 import { go, link } from "./route.js";
 import { shortened, shown } from "./words.js";
@@ -112,7 +113,8 @@ function reading(matrix, { row, column, on }) {
   const [from, to] = [matrix.names[row], matrix.names[column]];
   if (!on || from === undefined || to === undefined) return "Point at a cell, or use the arrow keys; Enter opens the path.";
   if (row === column && !matrix.rows[row].has(column)) return `${shown(from)}: itself`;
-  return `${shown(from)} to ${shown(to)}: ${told(matrix.rows[row].get(column))}`;
+  const cell = matrix.rows[row].get(column);
+  return `${shown(from)} to ${shown(to)}: ${cell ? told(cell) : absent(matrix, row, column)}`;
 }
 
 /** @param {HTMLElement} element @param {{ row: number, column: number }} cursor @param {number} size */

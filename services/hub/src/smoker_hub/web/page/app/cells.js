@@ -6,13 +6,14 @@ import { LOOKS } from "./letters.js";
 /** @typedef {{ from: number, to: number, state: Letter, attempts: number, failed: number, loss: number, rtt: number, age: number }} Cell */
 
 /**
- * A matrix. `rows[from].get(to)` is a cell; a pair that is not probed has none.
+ * A matrix. `rows[from].get(to)` is a cell; `absent` says why a pair has none.
  * @typedef {object} Matrix
  * @property {string[]} names
  * @property {string[]} zones  The zone of each name; empty where rows are zones.
  * @property {Map<number, Cell>[]} rows
  * @property {Cell[]} cells
  * @property {number} leftOut
+ * @property {string} zone  The zone that it is limited to; empty: all.
  * @property {boolean} sampled  Whether many of the pairs are not probed.
  */
 
@@ -52,7 +53,7 @@ export function matrixOf(columns) {
   const names = places.map((place) => columns.names[place]);
   const zones = places.map((place) => columns.zone_names[columns.zones[place]] ?? "");
   const pairs = names.length * (names.length - 1);
-  return { names, zones, rows, cells, leftOut: columns.left_out, sampled: names.length > 12 && cells.length < MOSTLY * pairs };
+  return { names, zones, rows, cells, leftOut: columns.left_out, zone: "", sampled: names.length > 12 && cells.length < MOSTLY * pairs };
 }
 
 /**
@@ -72,10 +73,21 @@ export function ofZone(matrix, zone) {
   const cells = [...kept].map((cell) => ({ ...cell, from: moved.get(cell.from) ?? 0, to: moved.get(cell.to) ?? 0 }));
   for (const cell of cells) rows[cell.from].set(cell.to, cell);
   return {
-    ...matrix, rows, cells,
+    ...matrix, rows, cells, zone,
     names: places.map((place) => matrix.names[place]),
     zones: places.map((place) => matrix.zones[place]),
   };
+}
+
+/**
+ * Return in words why a pair has no cell.
+ * @param {Matrix} matrix
+ * @param {number} from
+ * @param {number} to
+ */
+export function absent({ zone, zones, leftOut }, from, to) {
+  if (zone && zones[from] !== zone && zones[to] !== zone) return "outside the zone";
+  return leftOut ? "not listed" : "not probed";
 }
 
 /**
@@ -109,7 +121,7 @@ export function stripsOf(matrix) {
     strip.bad = both.filter((cell) => cell.state === "f" || cell.state === "p").length;
     const lossy = both.filter((cell) => cell.state === "l").length;
     const stale = both.filter((cell) => cell.state === "s").length;
-    strip.rank = (strip.bad * 100 + lossy * 10 + stale) / Math.max(1, both.length) || (both.length ? 0 : 0.5);
+    strip.rank = (strip.bad * 100 + lossy * 10 + stale) / Math.max(1, both.length) || (both.length || matrix.leftOut ? 0 : 0.5);
   }
   return strips.sort((one, two) => two.rank - one.rank || one.node - two.node);
 }

@@ -35,7 +35,7 @@ export function Strips({ matrix }) {
 
 /** The cells of one direction. @param {{ matrix: Matrix, cells: Cell[] }} props */
 function Line({ matrix, cells }) {
-  if (!cells.length) return html`<span class="soft">not probed</span>`;
+  if (!cells.length) return html`<span class="soft">${matrix.zone || matrix.leftOut ? "none listed" : "not probed"}</span>`;
   return html`
     <span class="strip">${cells.slice(0, MOST).map((cell) => {
       const text = `${shown(matrix.names[cell.from])} to ${shown(matrix.names[cell.to])}: ${told(cell)}`;

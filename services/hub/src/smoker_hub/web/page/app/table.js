@@ -1,5 +1,6 @@
 // The matrix as an HTML table: headers, a link and text in each cell. Arrow keys move from cell to cell.
 import { html } from "../vendor/ui.js";
+import { absent } from "./cells.js";
 import { brief, LOOKS, told } from "./letters.js";
 import { link } from "./route.js";
 import { arrows, rove } from "./roving.js";
@@ -33,8 +34,9 @@ function Row({ matrix, from, name }) {
       ${matrix.names.map((to, column) => {
         const cell = row.get(column);
         if (from === column && !cell) return html`<td class="self" aria-label="itself"></td>`;
-        const text = `${shown(matrix.names[from])} to ${shown(to)}: ${told(cell)}`;
-        if (!cell) return html`<td class="none" title=${text}><span class="visually-hidden">not probed</span></td>`;
+        const why = cell ? told(cell) : absent(matrix, from, column);
+        const text = `${shown(matrix.names[from])} to ${shown(to)}: ${why}`;
+        if (!cell) return html`<td class="none" title=${text}><span class="visually-hidden">${why}</span></td>`;
         return html`<td class=${LOOKS[cell.state].name}>
           <a tabindex="-1" href=${link({ view: "path", from: matrix.names[from], to })} title=${text}><span class="visually-hidden">${text}, </span>${brief(cell)}</a></td>`;
       })}
