@@ -156,6 +156,19 @@ def test_an_ingress_without_a_login_must_be_explicit(helm: Helm) -> None:
     assert helm.render({"hub": {"ingress": {**INGRESS, "withoutLogin": True}}}).of_kind("Ingress")
 
 
+def test_a_drain_leaves_one_of_two_replicas(helm: Helm) -> None:
+    """From two replicas on a budget, which selects only the hub's pods, lets a drain evict one at a time."""
+
+    def budgets(replicas: int) -> dict[str, Any]:
+        found = helm.render({"hub": {"replicas": replicas}}).of_kind("PodDisruptionBudget")
+        return {each["metadata"]["name"]: each["spec"] for each in found}
+
+    assert "smoker-hub" not in budgets(1)
+    selector = pod_and_volumes(helm, {})[0]["selector"]
+    for replicas in (2, 3):
+        assert budgets(replicas)["smoker-hub"] == {"maxUnavailable": 1, "selector": selector}
+
+
 def test_replicas_spread(helm: Helm) -> None:
     """Two or more replicas spread over nodes, by labels that select only the hub's pods.
 

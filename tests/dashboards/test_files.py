@@ -96,6 +96,17 @@ def test_layout(name: str) -> None:
     assert len({panel["id"] for panel in panels}) == len({panel["title"] for panel in panels}) == len(panels)
 
 
+def test_the_overview_leads_with_findings() -> None:
+    """The first number counts the hub's findings; below the numbers are the findings and the nodes, node by node."""
+    panels = sorted(
+        dashboards()["overview"]["panels"], key=lambda panel: (panel["gridPos"]["y"], panel["gridPos"]["x"])
+    )
+    tables = [panel for panel in panels if panel["type"] != "stat"]
+    assert [panel["title"] for panel in (panels[0], *tables[:2])] == ["Findings", "Open findings", "Node by node"]
+    for panel in (panels[0], tables[0]):
+        assert all("smoker_finding_open" in target["expr"] for target in panel["targets"][:1])
+
+
 @EVERY_PANEL
 def test_every_panel_has_a_unit_and_a_description(panel: Json) -> None:
     """Each panel has a unit, and its description says what is good, where to read on, and what an empty panel means."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
@@ -15,7 +16,8 @@ from smoker_hub.history.metrics import HistoryMetrics
 from smoker_hub.history.recorder import History
 from smoker_hub.history.store import Size
 from smoker_hub.hub import Hub
-from smoker_hub.metrics import HubMetrics
+from smoker_hub.incident import Incident
+from smoker_hub.metrics import MOST, HubMetrics
 from smoker_hub.nodes import Node
 from smoker_hub.notify.delivery import Delivery
 from smoker_hub.notify.notifier import Notifier
@@ -233,13 +235,18 @@ def test_the_summary_reports_blind_and_starting() -> None:
 
 
 def test_the_metrics_are_bounded_and_true(faulty: Hub) -> None:
-    """There is one series for the finding, the number of probers by state, and the time of a look."""
+    """There is one series for the finding, of fifty at most, and the number of probers by state."""
     registry = CollectorRegistry()
     registry.register(HubMetrics(faulty))
     assert registry.get_sample_value("smoker_hub_probers", {"state": "answering"}) == 10
     assert registry.get_sample_value("smoker_hub_probers", {"state": "silent"}) == 0
     (incident,) = faulty.incidents.open
     assert (registry.get_sample_value("smoker_finding_confidence_ratio", {"finding": incident.id}) or 0) >= 0.9
+    many = [msgspec.structs.replace(incident.finding, id=f"{number:012x}") for number in range(MOST + 10)]
+    faulty.incidents.resume(Incident(each, 1.0, 1.0, "open", opened=1.0) for each in many)
+    for name in ("smoker_finding_open", "smoker_finding_confidence_ratio"):
+        (family,) = (each for each in HubMetrics(faulty).collect() if each.name == name)
+        assert len(list(family.samples)) == MOST == 50
 
 
 def test_every_series_is_documented(faulty: Hub, tmp_path: Path) -> None:

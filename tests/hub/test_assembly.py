@@ -13,7 +13,7 @@ from urllib.error import HTTPError
 
 import pytest
 from gevent.pywsgi import WSGIServer
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 
 from smoker_common.listen import tcp_listener
 from smoker_common.settings import parse
@@ -27,8 +27,9 @@ from tests.diagnosis.mesh import Cluster, nodes
 from tests.hub.leases import NAMESPACE, leases
 from tests.hub.stand_ins import HOST, FixedAddresses, probers
 from tests.hub.test_nodes import item
-from tests.kube.fake_api import faking, page, watch
+from tests.kube.fake_api import answer, cut, faking, page, watch
 
+SECRET = "a-token-that-nobody-sees"
 POINT = [1000.0, "0.25"]  # that the stand-in of Prometheus answers with
 
 
@@ -100,14 +101,36 @@ def test_what_becomes_of_a_node_is_an_event(monkeypatch: pytest.MonkeyPatch, tmp
 
         def told() -> list[str]:
             try:
-                with DIRECT.open(f"http://{HOST}:{listener.getsockname()[1]}/api/v1/events", timeout=10) as answer:
-                    events = json.load(answer)["events"]
+                with DIRECT.open(f"http://{HOST}:{listener.getsockname()[1]}/api/v1/events", timeout=10) as got:
+                    events = json.load(got)["events"]
             except HTTPError:  # the file is not there yet
                 return []
             return [each["text"] for each in events if (each["kind"], each["subject"]) == ("node_not_ready", "node-2")]
 
         with running(assembly.build(settings, {"http_port": [listener]}, CollectorRegistry())):
             eventually("it is an event", lambda: told() == ["node-2 is NotReady (KubeletNotReady)"])
+
+
+def test_the_token_of_the_api_server_is_never_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, records: list[str]
+) -> None:
+    """No line of the hub, nor its page, export or metrics has the token that it sends to the API server."""
+    token, registry, listener = tmp_path / "token", CollectorRegistry(), tcp_listener(HOST, 0)
+    token.write_text(SECRET)
+    settings, problems = parse(Settings, {"NAMESPACE": NAMESPACE, "WATCH_NODES": "true", "LEASE_NAME": "smoker-hub"})
+    assert not problems
+    with faking() as fake:
+        api = fake(*[answer(401), cut, answer(500, b"{"), answer(403), page(item("node-1"))] * 3)
+        monkeypatch.setattr(assembly, "kubernetes_of", lambda _: Api(api.url, token=token))
+        with running(assembly.build(settings, {"http_port": [listener]}, registry)):
+            eventually("it has asked again and again", lambda: len(api.requests) >= 5)
+            shown = [generate_latest(registry).decode()]
+            for path in ("", "api/v1/export", "api/v1/findings?format=text"):
+                with DIRECT.open(f"http://{HOST}:{listener.getsockname()[1]}/{path}", timeout=10) as found:
+                    shown.append(found.read().decode())
+        assert {request.headers["authorization"] for request in api.requests} == {f"Bearer {SECRET}"}
+    assert records, "the refusals were logged"
+    assert [text for text in (*shown, *records) if SECRET in text] == []
 
 
 def test_charts_come_from_the_prometheus_of_the_settings() -> None:
@@ -119,8 +142,8 @@ def test_charts_come_from_the_prometheus_of_the_settings() -> None:
         listener = tcp_listener(HOST, 0)
 
         def ask(path: str) -> Any:
-            with DIRECT.open(f"http://{HOST}:{listener.getsockname()[1]}/api/v1/{path}", timeout=10) as answer:
-                return json.load(answer)
+            with DIRECT.open(f"http://{HOST}:{listener.getsockname()[1]}/api/v1/{path}", timeout=10) as got:
+                return json.load(got)
 
         with running(assembly.build(settings, {"http_port": [listener]}, CollectorRegistry())):
             path = eventually("a path is known", lambda: ask("paths")["paths"])[0]["id"]
