@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import signal
@@ -12,6 +13,7 @@ import time
 from functools import partial
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 import pytest
 
@@ -22,7 +24,7 @@ from smoker_hub.history.store import DAY, NAME, PAGE, Store
 from tests.conftest import eventually
 from tests.diagnosis.mesh import Cluster, nodes
 from tests.hub.history_hand import RENEWED, keeping
-from tests.hub.stand_ins import probers
+from tests.hub.stand_ins import go_on, probers
 
 
 def mesh() -> Cluster:
@@ -62,6 +64,17 @@ def test_another_process_that_writes_is_waited_for(tmp_path: Path, records: list
         kept.written()
         assert "node_left" in {event["kind"] for event in kept.get("events")["events"]}
         assert not [line for line in records if RENEWED in line]
+
+
+def test_states_are_forgotten_once_they_are_written(tmp_path: Path) -> None:
+    """They are most of the hub's memory: after the next look only the newest ones are left."""
+    with probers(mesh().states()) as found, keeping(tmp_path, found) as kept:
+        kept.look()
+        first = [ref(state) for state in kept.hub.collected.states]
+        go_on(found, 5.0)
+        kept.look()
+        gc.collect()
+        assert [each for each in first if each() is not None] == []
 
 
 def test_the_queue_is_bounded(tmp_path: Path, records: list[str]) -> None:

@@ -5,7 +5,7 @@
 It looks every `SECONDS`, and writes a line of JSON to stdout for each look, and one for the answers to its page.
 """
 
-import smoker_hub.__main__  # noqa: F401  it patches, before all else
+from smoker_hub.__main__ import collect_seldom  # it patches, before all else
 
 # isort: split
 import json
@@ -64,6 +64,7 @@ def memory_now() -> dict[str, int]:
 
 def main(many: int, looks: int, ports: list[int], folder: Path, seconds: float = LOOK) -> None:
     """Look every `seconds`, and write the cost of each look. The history is in `folder`."""
+    collect_seldom()
     logger.remove()
     logger.add(sys.stderr, level="WARNING")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

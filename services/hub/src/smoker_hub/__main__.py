@@ -22,10 +22,15 @@ PROGRAM = "smoker-hub"
 SELDOM = 500
 
 
+def collect_seldom() -> None:
+    """Have Python collect the garbage of all objects seldom."""
+    gc.set_threshold(*gc.get_threshold()[:2], SELDOM)
+
+
 def command() -> int:
     """Run the hub."""
     capture_output(PROGRAM)
-    gc.set_threshold(*gc.get_threshold()[:2], SELDOM)
+    collect_seldom()
     return main(
         PROGRAM, "Reads the results of all probers and names the layer, node or link at fault.", Settings, build
     )

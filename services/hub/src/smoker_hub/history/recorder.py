@@ -160,6 +160,7 @@ class History(BaseWork):
                 self._thread.call(self._store.run, jobs)
             except Exception as error:
                 self._failed(error, jobs)
+            jobs.clear()  # they have the states of a look, which would stay until the next jobs come
             if not self._jobs:
                 self._idle.set()
 
