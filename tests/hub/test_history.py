@@ -194,6 +194,14 @@ def test_events_are_recorded_once(tmp_path: Path) -> None:
         assert events["events"][-2]["text"].startswith(f"{DEAD}: ")
         latest = kept.get("events", f"since={kept.at}&limit=1")
         assert [event["subject"] for event in latest["events"]] == ["node-5 (host)"]
+        named = events["events"][-2]["subject"]
+        timeline = kept.get("events", f"subject={named}&limit=1")
+        assert (timeline["events"][0]["kind"], timeline["left_out"]) == ("finding_closed", 1)
+        assert [event["kind"] for event in kept.get("events", f"subject={named}")["events"]][::-1] == [
+            "finding_opened",
+            "finding_closed",
+        ]
+        assert kept.get("events", "subject=node-1")["events"] == []
         text = kept.ask("events", accept="text/plain")[1].decode()
         assert len(text.splitlines()) == 7
         assert kept.ask("events", "since=2&until=1")[0] == 400

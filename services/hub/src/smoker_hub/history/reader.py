@@ -119,14 +119,18 @@ class Reader:
 
         return self.ask(find)
 
-    def events(self, since: float, until: float, most: int) -> tuple[list[Event], int]:
-        """Return the newest `most` events between two moments, and how many more there are. Raises `HistoryError`."""
+    def events(self, since: float, until: float, most: int, subject: str | None = None) -> tuple[list[Event], int]:
+        """Return the newest `most` events between two moments, and how many more there are. Raises `HistoryError`.
+
+        `subject`: leave out events of others.
+        """
 
         def find(db: sqlite3.Connection) -> tuple[list[Event], int]:
-            between = "FROM events WHERE at >= ? AND at <= ?"
-            (count,) = db.execute(f"SELECT count(*) {between}", (since, until)).fetchone()
-            query = f"SELECT at, kind, subject, text {between} ORDER BY at DESC, rowid DESC LIMIT ?"
-            found = [Event(*row) for row in db.execute(query, (since, until, most))]
+            wanted = "FROM events WHERE at >= ? AND at <= ? AND (? IS NULL OR subject = ?)"
+            values = (since, until, subject, subject)
+            (count,) = db.execute(f"SELECT count(*) {wanted}", values).fetchone()
+            query = f"SELECT at, kind, subject, text {wanted} ORDER BY at DESC, rowid DESC LIMIT ?"
+            found = [Event(*row) for row in db.execute(query, (*values, most))]
             return found, count - len(found)
 
         return self.ask(find)

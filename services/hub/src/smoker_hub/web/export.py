@@ -44,7 +44,7 @@ def answer(sources: Sources, values: Values) -> Export:  # noqa: ARG001  a route
 
 def _events(sources: Sources) -> list[Event]:
     try:
-        return past.events(sources, {"since": None, "until": None, "limit": EVENTS}).events
+        return past.events(sources, {"since": None, "until": None, "subject": None, "limit": EVENTS}).events
     except Problem:  # no history, or one that cannot be read: the rest is worth having
         return []
 

@@ -21,7 +21,7 @@ def events(sources: Sources, values: Values) -> Events:
     """Return what happened. Raises `Problem`."""
     reader = history(sources)
     since, until = between(sources, values)
-    return Events(since, until, *asked(reader.events, since, until, values["limit"]))
+    return Events(since, until, *asked(reader.events, since, until, values["limit"], values["subject"]))
 
 
 def path(sources: Sources, values: Values) -> PathHistory:

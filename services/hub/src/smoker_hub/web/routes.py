@@ -47,6 +47,7 @@ AT = Parameter("at", "the moment that is shown, in seconds since the epoch; with
 SINCE = Parameter("since", "from this moment on; default: a day before the end", kind="number", high=LATEST)
 UNTIL = Parameter("until", "up to this moment; default: now", kind="number", high=LATEST)
 CHANGES = Parameter("limit", "most entries in the answer", kind="integer", low=1, high=past.MOST, default=past.USUAL)
+SUBJECT = Parameter("subject", "only events of this finding (its id), node, or prober, as `node (network)`")
 PATH = Parameter("id", "the id of a path", pattern="[0-9a-f]{12}")
 NAME = Parameter("name", "the node or zone", required=True)
 SERIES_OF = replace(PATH, name="path", required=True)
@@ -139,7 +140,7 @@ ROUTES: tuple[Route, ...] = (
         "what happened between two moments: findings, nodes, probers, the hub itself",
         past_views.Events,
         past.events,
-        (SINCE, UNTIL, CHANGES),
+        (SINCE, UNTIL, SUBJECT, CHANGES),
         text=plain.events,
     ),
     Route(
