@@ -233,6 +233,16 @@ def test_a_little_loss_is_over_after_more_packets() -> None:
     assert many.findings() == []
 
 
+def test_second_trains_end_a_little_loss_sooner() -> None:
+    """Each path had its last train 20 seconds ago. Two each, with the packets of both, are enough."""
+    mesh = ended(Cluster(nodes(5), services=False, host=False), lambda link: link.touches("node-2"), lost=1)
+    assert [each.kind for each in mesh.findings()] == ["loss"]
+    for states in mesh.paths.values():
+        trains = tuple((AT - ago, 10) for ago in (45.0, 30.0, 20.0))
+        states["udp"] = msgspec.structs.replace(states["udp"], counted=trains if states["udp"].lost else ())
+    assert mesh.findings() == []
+
+
 def test_an_unanswered_ping_since_the_last_train_is_loss() -> None:
     """A path that loses packets and whose last PING is not answered goes on losing them."""
     where: Callable[[Link], bool] = lambda link: link.touches("node-2")  # noqa: E731

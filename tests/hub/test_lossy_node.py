@@ -85,7 +85,7 @@ def dead(one: str, other: str) -> Fault:
 
 def test_a_dead_pair_of_a_lossy_node_is_named_within_a_few_rounds() -> None:
     """Its probes fail for longer than half of the packets lost by chance makes likely."""
-    found = opened([into("node-2", 0.5), dead("node-1", "node-2")], 5, 0, 6 * ROUND)
+    found = opened([into("node-2", 0.5), dead("node-1", "node-2")], 5, 0, 8 * ROUND)
     assert found == {(NODE, ("node-2",)), (PAIR, ("node-1", "node-2"))}
 
 

@@ -18,7 +18,7 @@ from smoker_diagnosis.state import RESOLVER, PathState, State
 from . import lookups, noise, service
 from .faults import Fault
 from .look import struck
-from .packets import CONFIRMED, WINDOW, Act, Found, counted, path_state, rounds
+from .packets import CLEAN, CONFIRMED, WINDOW, Act, Found, counted, path_state, rounds
 from .world import ALLOWED, DURATION, INTERVAL, NOW, PACKETS, PROBES, ROUND, SPREAD, TIMEOUT, TURN, Prober, World
 
 KEPT = 12  # results of a path that are kept while one of the last three failed or lost packets
@@ -154,23 +154,31 @@ class Days:
                 self._ends.setdefault(int(found.ended), []).append((found, each.state, each.place))
             return
         what, acts = self._by_chance(each), self._acts.get((each.state, each.place), [])
+        doubtful = each.service is None and self._in_doubt(each)
         meets = bool(self._faults) and self._lasts[0] < when + ROUND and when < self._lasts[1]
-        if each.service is None and not what and not (meets and acts):
+        if each.service is None and not what and not doubtful and not (meets and acts):
             self._over.setdefault(int(when + WHOLE), []).append((when, each))
             self._plan(when + INTERVAL, each)
             return
-        of_probe = self._service(when, each.service, what) if each.service else self._link(when, acts, what)
+        of_probe = (
+            self._service(when, each.service, what) if each.service else self._link(when, acts, what, doubtful=doubtful)
+        )
         ended = max(found.ended for results in of_probe.values() for found in results if not found.confirms)
         self._plan(when + INTERVAL * max(1, math.ceil((ended - when) / INTERVAL)), each)  # rounds never overlap
         for offset, probe in enumerate(PROBES):
             for found in of_probe[probe]:
                 self._ends.setdefault(int(found.ended), []).append((found, each.state, each.place + offset))
 
-    def _link(self, when: float, acts: Iterable[Act], what: str) -> dict[str, list[Found]]:
+    def _in_doubt(self, each: Round) -> bool:
+        """Return whether one of the last trains between two nodes lost packets."""
+        trains = [found.lost for found in self._kept[each.state].tracks[each.place + 1].results if found.sent]
+        return any(trains[-CLEAN:])
+
+    def _link(self, when: float, acts: Iterable[Act], what: str, *, doubtful: bool) -> dict[str, list[Found]]:
         """Return the results of a round between two nodes that begins at `when`."""
         shift = when - (NOW - ENOUGH)
         moved = [act._replace(begin=act.begin - shift, end=act.end - shift) for act in acts]
-        ran = rounds(self._chance, ENOUGH, moved, {0: what} if what else None, 1, confirm=CONFIRMS)
+        ran = rounds(self._chance, ENOUGH, moved, {0: what} if what else None, 1, confirm=CONFIRMS, doubtful=doubtful)
         return {
             probe: [each._replace(began=each.began + shift, ended=each.ended + shift) for each in found]
             for probe, found in ran.results.items()

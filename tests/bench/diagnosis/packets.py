@@ -42,6 +42,8 @@ SIZES = (
     128,
 )
 CONFIRMED = 2.0  # seconds after a failure until the probe is repeated
+CLEAN = 3  # trains in a row without loss after which none follows
+SECOND = 30  # packets of a second train
 DOUBTED = 10.0  # seconds after a train that lost packets until another one follows
 AGAIN = 0.2  # chance that what failed by chance fails then, too
 QUICK = 0.001  # seconds until somebody refuses
@@ -141,17 +143,17 @@ def connection(chance: random.Random, request: float, reply: float) -> float:
     return took
 
 
-def train(chance: random.Random, request: float, reply: float) -> tuple[int, int, int, int]:
+def train(chance: random.Random, request: float, reply: float, packets: int = PACKETS) -> tuple[int, int, int, int]:
     """Return how many packets were sent, lost, and lost in each direction, as far as the sender knows."""
     number, answered = 0, []
-    for _ in range(PACKETS):
+    for _ in range(packets):
         if chance.random() >= request:
             if chance.random() >= reply:
                 answered.append(number)
             number += 1
-    lost = PACKETS - len(answered)
+    lost = packets - len(answered)
     replies_lost = min(lost, answered[-1] + 1 - len(answered)) if answered else 0
-    return PACKETS, lost, lost - replies_lost, replies_lost
+    return packets, lost, lost - replies_lost, replies_lost
 
 
 def largest(chance: random.Random, request: float, reply: float, small: tuple[float, float]) -> int | None:
@@ -189,15 +191,18 @@ def rounds(
     count: int = 7,
     *,
     confirm: bool = False,
+    doubtful: bool = False,
 ) -> Rounds:
     """Run the last `count` rounds of a path.
 
     `ago`: seconds before NOW at which the last began. `noise`: by rounds ago, what fails by chance: "all", one probe,
-    or "packets" of the train. `confirm`: whether a failed probe is repeated soon after.
+    or "packets" of the train. `confirm`: whether a failed probe is repeated soon after. `doubtful`: whether one of the
+    trains before lost packets.
     """
     found: dict[str, list[Found]] = {probe: [] for probe in PROBES}
     heard: float | None = None
     free = 0.0  # a round never overlaps the one before
+    clean = 0 if doubtful else CLEAN  # trains in a row without loss
     for back in range(count - 1, -1, -1):
         when = NOW - ago - back * INTERVAL
         if when < free:
@@ -219,7 +224,13 @@ def rounds(
                 result = Found(when, when + QUICK, silent)
             if result.ended <= NOW:
                 found[probe].append(result)
-                again, reached = _repeat(chance, result, probe, active, by_chance=bool(by_chance), confirm=confirm)
+                clean = _clean(clean, result)
+                again, reached = (
+                    _repeat(chance, result, active, probe, by_chance=bool(by_chance), doubtful=clean < CLEAN)
+                    if confirm
+                    else (None, 0.0)
+                )
+                clean = _clean(clean, again)
                 heard = max(heard or 0.0, reached) or None
                 found[probe].extend([again] if again is not None and again.ended <= NOW else [])
             when = result.ended
@@ -227,13 +238,20 @@ def rounds(
     return Rounds(found, heard)
 
 
+def _clean(trains: int, result: Found | None) -> int:
+    """Return how many trains in a row lost nothing, after `result` of a UDP probe."""
+    if result is None or not result.sent:
+        return trains
+    return 0 if result.lost else trains + 1
+
+
 def _repeat(
-    chance: random.Random, result: Found, probe: str, active: Active, *, by_chance: bool, confirm: bool
+    chance: random.Random, result: Found, active: Active, probe: str, *, by_chance: bool, doubtful: bool
 ) -> tuple[Found | None, float]:
     """Return what follows `result` before the next round, if anything, and when the far end heard it; 0: never."""
-    if confirm and result.outcome not in ("success", "mtu"):
+    if result.outcome not in ("success", "mtu"):
         return _again(chance, result.ended + CONFIRMED, probe, active, by_chance=by_chance)
-    if confirm and result.lost and INTERVAL > DOUBTED + SPREAD + TIMEOUT:
+    if probe == "udp" and doubtful and INTERVAL > DOUBTED + SPREAD + TIMEOUT:
         return _train_again(chance, result.ended + DOUBTED, active), 0.0
     return None, 0.0
 
@@ -244,7 +262,7 @@ def _train_again(chance: random.Random, when: float, active: Active) -> Found:
     if chance.random() < request or chance.random() < reply:
         return Found(when, when + TIMEOUT, "timeout", confirms=True)
     request, reply, _ = at(active, "train", when)
-    counts = train(chance, request, reply) if request or reply else (PACKETS, 0, 0, 0)
+    counts = train(chance, request, reply, SECOND)
     return Found(when, when + SPREAD + TIMEOUT * (counts[1] > 0), "success", *counts, confirms=True)
 
 
@@ -294,7 +312,9 @@ def _udp(chance: random.Random, when: float, active: Active, by_chance: str, *, 
 
 def counted(results: Sequence[Found]) -> list[Found]:
     """Return the last results that counts cover: rounds, and second trains after one that lost packets."""
-    return [result for result in results if not result.confirms or result.sent][-WINDOW:]
+    rounds = [number for number, result in enumerate(results) if not result.confirms]
+    first = rounds[-WINDOW] if len(rounds) >= WINDOW else 0
+    return [result for result in list(results)[first:] if not result.confirms or result.sent]
 
 
 def path_state(healthy: PathState, results: Sequence[Found], clock: float, *, role: Role | None = None) -> PathState:
@@ -324,7 +344,7 @@ def path_state(healthy: PathState, results: Sequence[Found], clock: float, *, ro
         *who,
         last=last.outcome,
         at=last.began + clock,
-        attempts=sum(result.outcome != "local_error" for result in window),
+        attempts=sum(result.outcome != "local_error" and not result.confirms for result in window),
         failures=failures,
         streak=streak,
         since=since,
@@ -339,4 +359,5 @@ def path_state(healthy: PathState, results: Sequence[Found], clock: float, *, ro
         rtt_p99=0.002 if ok else 0.0,
         lost_at=max(lossy) if lost else 0.0,
         partly=sum(result.partly for result in window),
+        counted=tuple((result.began + clock, result.sent) for result in window) if lost else (),
     )

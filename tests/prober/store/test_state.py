@@ -125,10 +125,15 @@ def test_a_second_train_soon_after_one_that_lost_packets_counts_its_packets() ->
     state.keep(made(probe="udp", began=41.0, train=lossy, confirms=True))
     (path,) = read(state).paths
     assert (path.sent, path.lost, path.lost_at, path.past, path.lossy) == (30, 4, 41.0, 2, 1)
+    assert path.counted == ((0.0, 10), (30.0, 10), (41.0, 10))
     state.keep(made(Outcome.TIMEOUT, probe="udp", began=60.0))
     state.keep(made(probe="udp", began=63.0, train=whole, confirms=True))  # it repeats a failed probe
     (path,) = read(state).paths
-    assert (path.sent, path.lost, path.attempts, path.failures, path.past) == (20, 4, 3, {"timeout": 1}, 3)
+    assert (path.sent, path.lost, path.attempts, path.failures, path.past) == (30, 4, 3, {"timeout": 1}, 3)
+    state.keep(made(probe="udp", began=90.0, train=whole))
+    state.keep(made(probe="udp", began=120.0, train=whole))  # the lossy round leaves, and its second train with it
+    (path,) = read(state).paths
+    assert (path.sent, path.lost, path.attempts, path.counted) == (20, 0, 3, ())
 
 
 def test_the_history_counts_short_streaks_that_are_over() -> None:

@@ -137,18 +137,26 @@ class Cell:
         return self.now.instant - (path.at if path.last not in ("success", MTU) else path.lost_at)
 
     def rounds_since(self, bit: int, seconds: float) -> int:
-        """Return how many of the counted rounds of `bit` began less than `seconds` ago."""
+        """Return how many of the counted rounds of `bit` began less than `seconds` ago.
+
+        A path that lost packets says when, with its second trains. Of others, one began in each interval.
+        """
         begun = seconds - self.age(bit) if self.places[bit] >= 0 else -1.0
         if begun <= 0 or self.now.interval <= 0:
             return 0
-        return min(1 + int(begun / self.now.interval), self.now.paths[self.places[bit]].attempts)
+        path = self.now.paths[self.places[bit]]
+        if path.counted:
+            return sum(self.now.instant - at < seconds for at, _sent in path.counted)
+        return min(1 + int(begun / self.now.interval), path.attempts)
 
     def packets_since(self, seconds: float) -> float:
-        """Return how many packets the trains had that began less than `seconds` ago, one train a round."""
+        """Return how many packets the trains had that began less than `seconds` ago."""
         trains = self.rounds_since(UDP, seconds)
         if not trains:
             return 0.0
         path = self.now.paths[self.places[UDP]]
+        if path.counted:
+            return sum(sent for at, sent in path.counted if self.now.instant - at < seconds)
         return trains * path.sent / max(path.attempts, 1)
 
     def failing(self, bits: int) -> Iterator[int]:

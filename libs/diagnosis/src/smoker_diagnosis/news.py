@@ -96,6 +96,7 @@ def goes_on(old: PathState, new: PathState) -> bool:
         and old.sent == new.sent
         and old.lost == new.lost
         and old.lost_at == new.lost_at
+        and old.counted == new.counted
         and old.flaps == new.flaps
         and old.lossy == new.lossy
         and old.large is new.large

@@ -123,6 +123,8 @@ class PathState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     kept: KeptFlow | None = None  # of a path to a Service, where its kept flow fails
     lost_at: float = 0.0  # where packets are counted as lost: when the last probe that lost any began
     halves: HalfAnswers | None = None  # of a path to the cluster's DNS
+    counted: tuple[tuple[float, int], ...] = ()  # where packets are counted as lost: when each counted train (or PING
+    # without an answer) began, and how many packets it had
 
     @property
     def failed(self) -> int:

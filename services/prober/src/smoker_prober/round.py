@@ -47,17 +47,17 @@ class Round:
 
     def again(self, target: Target) -> Result:
         """Probe `target` once more. Of what follows, only what is in doubt follows."""
-        return self._result(target, self._doubting(target))
+        return self._result(target, self._doubting(target), again=True)
 
     def _doubting(self, target: Target) -> list[Followup]:
         return [each for known, followups in self._steps if known == target for each in followups if each.doubts()]
 
-    def _result(self, target: Target, followups: list[Followup]) -> Result:
+    def _result(self, target: Target, followups: list[Followup], *, again: bool = False) -> Result:
         never, timeout = {*self._never, *self._own}, target.timeout or self._timeout
         result = run(target, self._source, timeout, never=never)
         for followup in followups:
             if result.outcome.ok:  # nothing more is sent to a target that does not answer
-                result = followup(result, timeout, never)
+                result = (followup.again if again else followup)(result, timeout, never)
             else:
                 followup.missed()
         return result

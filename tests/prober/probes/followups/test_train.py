@@ -230,6 +230,25 @@ def test_only_a_train_that_lost_packets_is_asked_again(path: Path, doubts: bool)
         assert (again.train is not None, one_round.doubts(wanted)) == (doubts, doubts)
 
 
+def test_a_path_is_in_doubt_until_three_trains_in_a_row_lost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many second trains show soon that a loss is over. Where nothing reflects, there is nothing to doubt."""
+    answers = [made_train(lost) for lost in (0, 2, 0, 0, 1, 0, 0, 0, 0, 3)] + [None]
+    monkeypatch.setattr(train, "run", lambda *_: answers.pop(0))
+    with answering() as port:
+        wanted = replace(target("udp", port, HOST), followups=(train.Options(port, 10, 0.0),))
+        one_round = Round((wanted,), source="node-1", timeout=ENOUGH)
+        doubts = []
+        while answers:
+            list(one_round.results())
+            doubts.append(one_round.doubts(wanted))
+    assert doubts == [False, True, True, True, True, True, True, False, False, True, False]
+
+
+def made_train(lost: int) -> Train:
+    """Return what a train of ten packets found that lost so many requests."""
+    return Train(10, lost, 0, 0, 0, lost, 0, (), None)
+
+
 def test_the_prober_sends_the_second_train_before_the_next_round(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is no round of its own."""
     monkeypatch.setattr("smoker_prober.prober.LATER", 0.1)
@@ -237,7 +256,7 @@ def test_the_prober_sends_the_second_train_before_the_next_round(monkeypatch: py
         wanted = replace(target("udp", port, HOST), followups=(train.Options(relay, 4, 0.0),))
         made = Made(settings_of({"TEST_INTERVAL": "60", "TEST_TIMEOUT": "2"}), {"echo": (wanted,)})
         made.prober.start()
-        eventually("both trains are counted", lambda: made.path(f"{HOST}:{port}").sent == 8)
+        eventually("both trains are counted", lambda: made.path(f"{HOST}:{port}").sent == 4 + train.SECOND)
         path = made.path(f"{HOST}:{port}")
         made.prober.close()
         made.prober.drain(0)

@@ -29,13 +29,14 @@ class Round(NamedTuple):
     replies_lost: int
     partly: int  # 1 if some queries that left together were answered, and others not
     began: float
+    second: bool = False  # whether it is a second train, and no round of its own
 
 
 @dataclass(slots=True)
 class Record:
     """What is kept of one path and probe."""
 
-    rounds: deque[Round] = field(default_factory=lambda: deque(maxlen=ROUNDS))
+    rounds: deque[Round] = field(default_factory=deque)  # the last rounds, each before its second train
     rtts: deque[float] = field(default_factory=lambda: deque(maxlen=SAMPLES))
     streak: int = 0
     since: float = 0.0
@@ -58,12 +59,12 @@ class Record:
         if not result.confirms:  # a confirmation says that a failure lasts, and nothing about how often paths fail
             partly = int(result.details is not None and result.details.partly)
             self.halved = _with(self.halved, result.began) if partly else self.halved
-            self.rounds.append(_round(result, partly))
+            self._add(_round(result, partly))
             self.past = min(self.past + 1, HISTORY)
             if train is not None and train.lost:
                 self.lossy = _with(self.lossy, result.began)
-        elif train is not None and not self.streak:  # it follows a train that lost packets: here is the next one
-            self.rounds.append(_round(result, 0))
+        elif train is not None and not self.streak:  # it follows a train, because the path loses packets
+            self._add(_round(result, 0)._replace(second=True))
         first = result.began - HISTORY * interval
         self.ended, self.lossy = _younger(self.ended, first), _younger(self.lossy, first)
         self.halved = _younger(self.halved, result.began - LOOK_UPS * interval)
@@ -87,6 +88,16 @@ class Record:
             self.large, self.mtu, self.passes = "black_hole" if found.black_hole else "ok", found.allowed, found.passes
             self.large_at = result.began
 
+    def _add(self, newest: Round) -> None:
+        self.rounds.append(newest)
+        if self._attempts() > ROUNDS:
+            self.rounds.popleft()
+        while self.rounds and self.rounds[0].second:  # of a round that has left
+            self.rounds.popleft()
+
+    def _attempts(self) -> int:
+        return sum(not each.second for each in self.rounds)
+
     def _count_flows(self, result: Result, interval: float) -> None:
         if result.flows is not None:
             tried, failing = result.flows.tried, result.flows.failing
@@ -108,7 +119,7 @@ class Record:
             before.zone,
             last=result.outcome.value,
             at=round(result.began, 3),
-            attempts=len(self.rounds),
+            attempts=self._attempts(),
             failures=self._failures(),
             streak=self.streak,
             since=round(self.since, 3),
@@ -137,6 +148,7 @@ class Record:
             kept=_kept_flow(result),
             lost_at=round(max(each.began for each in counted if _loses(each)), 3) if lost else 0.0,
             halves=self._half_answers() if before.role == RESOLVER else None,
+            counted=tuple((round(each.began, 3), each.sent) for each in counted) if lost else (),
         )
 
     def _failures(self) -> dict[str, int]:
@@ -158,7 +170,7 @@ class Record:
         failed = [each.outcome != Outcome.SUCCESS for each in rounds]
         if len(lossy) == 1 and all(failed[lossy[0] + 1 :]) and failed[-1] and not any(failed[: lossy[0]]):
             last = rounds[lossy[0]]
-            rounds[lossy[0]] = Round(last.outcome, 0, 0, 0, 0, last.partly, last.began)
+            rounds[lossy[0]] = last._replace(sent=0, lost=0, requests_lost=0, replies_lost=0)
         return rounds
 
     def _half_answers(self) -> HalfAnswers:

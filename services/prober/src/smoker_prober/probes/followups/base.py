@@ -15,6 +15,10 @@ class Followup:
         """Return `result` with what was found. `timeout`: seconds for an answer; `never`: source ports to avoid."""
         raise NotImplementedError
 
+    def again(self, result: Result, timeout: float, never: Collection[int]) -> Result:
+        """Follow a success again before the next round, because of doubts."""
+        return self(result, timeout, never)
+
     def doubts(self) -> bool:
         """Return whether what it found last may be chance, so that it is worth asking again before the next round."""
         return False

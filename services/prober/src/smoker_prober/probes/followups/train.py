@@ -24,6 +24,8 @@ from smoker_prober.result import Method, Result, Rtt
 
 LONGEST = 1.0  # seconds over which a train is spread at most
 SHARE = 0.2  # of the interval, where that is less
+CLEAN = 3  # trains in a row without loss after which a path is no longer in doubt
+SECOND = 30  # packets of a second train, if those of a round are not more
 TAKE = 16  # packets between two reads of the socket: its buffer holds some two hundred
 
 
@@ -45,17 +47,24 @@ class Followup(base.Followup):
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._lost = False  # whether the last train lost packets
+        self._clean = CLEAN  # trains in a row without loss
 
     def doubts(self) -> bool:
-        """Return whether the last train lost packets: a second one soon after tells chance from packet loss."""
-        return self._lost
+        """Return whether one of the last trains lost packets: a second one tells chance, and the end, from loss."""
+        return self._clean < CLEAN
 
     def __call__(self, result: Result, timeout: float, never: Collection[int]) -> Result:
         """Return `result` with what the train found, and with the train's median RTT where it has one."""
+        return self._train(result, self._options.packets, timeout, never)
+
+    def again(self, result: Result, timeout: float, never: Collection[int]) -> Result:
+        """Return `result` with what a longer train found: its packets count for the hub, and not for rates."""
+        return self._train(result, max(self._options.packets, SECOND), timeout, never)
+
+    def _train(self, result: Result, packets: int, timeout: float, never: Collection[int]) -> Result:
         options = self._options
-        found = run(address(result.address, options.port), options.packets, options.spread, timeout, never)
-        self._lost = found is not None and found.lost > 0
+        found = run(address(result.address, options.port), packets, options.spread, timeout, never)
+        self._clean = CLEAN if found is None else 0 if found.lost else self._clean + 1
         if found is None or not found.rtts:
             return replace(result, train=found)
         # These RTTs leave out the reflector's own time: a peer that lacks CPU does not make the network look slow.
