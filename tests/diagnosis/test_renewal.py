@@ -80,6 +80,14 @@ def sums(mesh: Mesh) -> dict[str, object]:
     return {"planes": +mesh.planes, **{name: getattr(mesh, name) for name in names}}
 
 
+def test_two_states_of_one_prober_count_once(healthy: list[State]) -> None:
+    """Where a prober answers twice, the later state counts, and nothing of the other one stays in the sums."""
+    evidence = Evidence()
+    shorter = msgspec.structs.replace(healthy[0], paths=healthy[0].paths[:-1])
+    assert sums(evidence.mesh([shorter, *healthy])) == sums(Evidence().mesh(healthy))
+    assert sums(evidence.mesh(healthy[1:])) == sums(Evidence().mesh(healthy[1:]))
+
+
 def test_a_success_after_outdated_results_counts(healthy: list[State]) -> None:
     """A path that was not probed for long, and works as before when it is, counts again."""
     evidence = Evidence()
@@ -109,8 +117,7 @@ def without_zones(state: State) -> list[PathState]:
 
 def zones_of(mesh: Mesh) -> set[tuple[str, ...]]:
     """Return the ends of all paths of `mesh`, with their zones."""
-    cells = [cell for node in mesh.own for cell in mesh.leaving(node)]
-    return {(each.source, each.target, each.source_zone, each.target_zone) for each in cells}
+    return {(each.source, each.target, each.source_zone, each.target_zone) for each in mesh.cells}
 
 
 def test_news_of_other_states_are_not_used(healthy: list[State]) -> None:

@@ -216,7 +216,7 @@ class Move:
 class Mesh:
     """All evidence of one look."""
 
-    own: dict[str, list[list[Cell]]] = field(default_factory=dict)  # paths between nodes, by source, a list a prober
+    own: Mapping[Prober, list[Cell]] = field(default_factory=dict)  # paths between nodes, by the prober of their source
     to: Mapping[str, Mapping[Prober, list[Cell]]] = field(default_factory=dict)  # the same by target and prober
     count: int = 0  # of these
     failing: list[Cell] = field(default_factory=list)  # of these, the ones with a failing bit
@@ -254,11 +254,11 @@ class Mesh:
     @property
     def cells(self) -> Iterator[Cell]:
         """Every path between nodes."""
-        return chain.from_iterable(chain.from_iterable(self.own.values()))
+        return chain.from_iterable(self.own.values())
 
     def leaving(self, node: str) -> Iterator[Cell]:
         """Yield the paths from `node`."""
-        return chain.from_iterable(self.own.get(node, ()))
+        return chain(self.own.get((node, POD), ()), self.own.get((node, HOST), ()))
 
     def entering(self, node: str) -> Iterator[Cell]:
         """Yield the paths to `node`, its own among them."""

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
 from smoker_diagnosis.evidence import BITS, HOST, POD, TCP, UDP, Cell, Mesh, Prober
 from smoker_diagnosis.moved import Moves, stays
 from smoker_diagnosis.news import News
-from smoker_diagnosis.part import Part, far_prober, part_of
+from smoker_diagnosis.part import UNANSWERED, Part, Sums, far_prober, part_of
 from smoker_diagnosis.state import State
+from smoker_diagnosis.zones import Zones
 
 SLACK = 1.0  # seconds between two documents that were fetched together
 SHARE_OF_ROUND = 0.3  # the same where rounds are short
@@ -24,12 +25,14 @@ MOST_OF = 0.8  # a prober hangs if this share of the paths to it connect without
 
 @dataclass(slots=True)
 class Layout:
-    """The part of the evidence that stays the same while the probers probe the same paths."""
+    """The part of the evidence that stays the same while the probers probe the same paths. Fields are as in `Mesh`."""
 
-    own: dict[str, list[list[Cell]]] = field(default_factory=dict)  # as in `Mesh`, like the others
+    own: dict[Prober, list[Cell]] = field(default_factory=dict)
     services: list[Cell] = field(default_factory=list)
     resolvers: list[Cell] = field(default_factory=list)
-    zones: dict[str, str] = field(default_factory=dict)
+    answering: set[str] = field(default_factory=set)
+    nodes: set[str] = field(default_factory=set)
+    silent: dict[Prober, float] = field(default_factory=dict)
 
 
 class Evidence:
@@ -37,8 +40,10 @@ class Evidence:
 
     def __init__(self) -> None:
         self._parts: dict[Prober, Part] = {}
+        self._sums = Sums()
         self._layout = Layout()
         self._to: dict[str, dict[Prober, list[Cell]]] = {}  # by target and prober
+        self._zones = Zones(self._parts, self._to)
         self._moves = Moves()
         self._far: Counter[Prober] = Counter()  # how many probers probe each
         self._planes: Counter[str] = Counter()  # how many paths each has
@@ -57,7 +62,11 @@ class Evidence:
         `leaves(node)`: whether pods leave that node, because it is drained or gone.
         `news`: by node and network, what changed since the state before, where the caller has compared them.
         """
-        layout = self._renewed_layout(*self._renew(states, waited or {}, news or {}))
+        new, gone = self._renew(states, waited or {}, news or {})
+        if new or gone:
+            self._zones.renew(new, gone)
+            self._layout = self._laid_out()
+        layout, sums = self._layout, self._sums
         mesh = Mesh(
             own=layout.own,
             to=self._to,
@@ -66,18 +75,21 @@ class Evidence:
             planes=self._planes,
             services=layout.services,
             resolvers=layout.resolvers,
-            zones=layout.zones,
-            answering=set(layout.own),
+            zones=self._zones.of,
+            answering=layout.answering,
+            silent=layout.silent,
+            known=sums.known,
+            past=sums.past,
+            flaps=sums.flaps,
+            trains=sums.trains,
+            lossy=sums.lossy,
+            sent=sums.sent,
+            lost=sums.lost,
         )
-        echoes: dict[int, Mapping[str, Iterable[str]]] = {}  # by identity: most probers know the same ones
-        for part in self._parts.values():
-            _join(mesh, part)
-            echoes[id(part.state.echoes)] = part.state.echoes
-        mesh.echoes = _by_bit(echoes.values())
-        mesh.silent = {each: math.inf for each in self._far.keys() - self._parts.keys() if self._far[each]}
-        mesh.nodes = mesh.answering | self._to.keys() | mesh.left.keys()
+        moving = _join(mesh, self._parts.values())
+        mesh.nodes = layout.nodes | mesh.left.keys() if mesh.left else layout.nodes
         _separate_mute_probers(mesh)
-        self._moves.look(mesh.echoes, mesh.services, self._parts, leaves)
+        self._moves.look(mesh.echoes, mesh.services, self._parts, moving, leaves)
         mesh.moves, mesh.evicted = self._moves.of, self._moves.evicted
         for cell in mesh.failing:
             _note_arrival(cell, self._parts)
@@ -85,54 +97,44 @@ class Evidence:
 
     def _renew(
         self, states: Iterable[State], waited: Mapping[Prober, float], news: Mapping[Prober, News]
-    ) -> tuple[list[Part], bool]:
-        """Renew the parts, in the order of `states`. Return those that are new, and whether some are gone."""
-        before, self._parts = self._parts, {}
+    ) -> tuple[list[Part], list[Part]]:
+        """Renew the parts, in the order of `states`. Return those that are new, and those that are no longer there."""
+        before = dict(self._parts)
+        self._parts.clear()
         new: list[Part] = []
+        gone: list[Part] = []
         for state in states:
             who = state.node, state.network
             now = state.at + waited.get(who, 0.0)
-            part = before.get(who)
+            part = before.pop(who, None)
             if part is None or not part.renew(state, now, news.get(who)):
-                part = part_of(state, now)
+                gone += [each for each in (part, self._parts.get(who)) if each is not None]
+                self._forget(part)
+                self._forget(self._parts.get(who))  # if two states are of one prober
+                part = part_of(state, now, self._sums)
                 new.append(part)
-                self._forget(before.get(who))
                 self._note(part)
-            self._parts[who] = part
-        gone = before.keys() - self._parts.keys()
-        for each in gone:
-            self._forget(before[each])
-        return new, bool(gone)
+            self._parts[part.prober] = part
+        for each in before.values():
+            self._forget(each)
+        return new, [*gone, *before.values()]
 
-    def _renewed_layout(self, new: Sequence[Part], gone: bool) -> Layout:
-        """Return the layout with the parts `new`, where `gone` also without some."""
-        if new or gone:
-            before, layout = self._layout, Layout(zones=_zones(self._parts, self._to))
-            for (node, _), part in self._parts.items():
-                layout.own.setdefault(node, []).append(part.cells)
-                layout.services += part.services
-                layout.resolvers += part.resolvers
-            self._set_zones(new, before, layout)
-            self._layout = layout
-        return self._layout
-
-    def _set_zones(self, new: Iterable[Part], before: Layout, layout: Layout) -> None:
-        """Set the zones of the cells: of those of `new` parts, and of nodes whose zone is another than before."""
-        zones = layout.zones
-        for part in new:
-            here = zones.get(part.state.node, "")
-            for cell in part.cells:
-                cell.source_zone, cell.target_zone = here, zones.get(cell.target, "")
-        for node in {node for node, _ in zones.items() ^ before.zones.items()}:
-            zone = zones.get(node, "")
-            for cell in chain.from_iterable(layout.own.get(node, ())):
-                cell.source_zone = zone
-            for cell in chain.from_iterable(self._to.get(node, {}).values()):
-                cell.target_zone = zone
+    def _laid_out(self) -> Layout:
+        """Return the layout with the parts of now."""
+        parts = self._parts
+        answering = {node for node, _ in parts}
+        return Layout(
+            own={who: part.cells for who, part in parts.items()},
+            services=list(chain.from_iterable(part.services for part in parts.values())),
+            resolvers=list(chain.from_iterable(part.resolvers for part in parts.values())),
+            answering=answering,
+            nodes=answering | self._to.keys(),
+            silent={each: math.inf for each, probers in self._far.items() if probers and each not in parts},
+        )
 
     def _note(self, part: Part) -> None:
         """Add the paths of `part` to those of all probers."""
-        node, network = part.state.node, part.state.network
+        node, network = part.prober
         self._far.update(part.far)
         self._planes.update(part.planes)
         for target, cells in part.to.items():
@@ -144,7 +146,8 @@ class Evidence:
         """Take the paths of `part` out of those of all probers."""
         if part is None:
             return
-        node, network = part.state.node, part.state.network
+        part.leave()
+        node, network = part.prober
         self._far.subtract(part.far)
         self._planes.subtract(part.planes)
         for target in part.to:
@@ -160,44 +163,38 @@ def _from_node(probers: Mapping[Prober, list[Cell]], node: str) -> bool:
     return (node, POD) in probers or (node, HOST) in probers
 
 
-def _zones(parts: Mapping[Prober, Part], to: Mapping[str, Iterable[Prober]]) -> dict[str, str]:
-    """Return the zone of each node: of its own prober, or of one that probes it. `to`: the probers by target."""
-    zones = {node: "" for node, _ in parts}
-    zones.update((node, part.state.zone) for (node, _), part in parts.items() if part.state.zone)
-    if any(part.zones for part in parts.values()):
-        for target in (each for each in to if not zones.get(each)):
-            told = (parts[each].zones.get(target) for each in to[target])
-            zone = next(filter(None, told), None)
-            if zone is not None:
-                zones[target] = zone
-    return zones
+def _join(mesh: Mesh, parts: Iterable[Part]) -> list[Part]:
+    """Add what the probers report to the mesh. Return the parts of those that saw pods of an echo move.
 
-
-def _join(mesh: Mesh, part: Part) -> None:
-    """Add the evidence of one prober to the mesh: there are thousands of them, and most have nothing to report."""
-    state = part.state
-    mesh.known += part.known
-    mesh.past += part.past
-    mesh.flaps += part.flaps
-    mesh.trains += part.trains
-    mesh.lossy += part.lossy
-    mesh.sent += part.sent
-    mesh.lost += part.lost
-    if part.reports:
+    There are thousands of them: most have nothing to report, and know the same pods.
+    """
+    moving: list[Part] = []
+    echoes: list[Mapping[str, Iterable[str]]] = [{}]
+    dns_pods: Mapping[str, str] = {}
+    for part in parts:
+        state = part.state
+        if state.echoes is not echoes[-1]:
+            echoes.append(state.echoes)
+        if state.dns_pods is not dns_pods:
+            dns_pods = state.dns_pods
+            mesh.dns_pods.update(dns_pods)
+        if not part.reports:
+            continue
         mesh.failing += part.failing
         mesh.losing += part.losing
         mesh.unsteady += part.unsteady
         mesh.partial += part.partial
-    if state.dns_pods:
-        mesh.dns_pods.update(state.dns_pods)
-    if part.others:
         mesh.others += part.others
-    if part.hung:
-        mesh.hung.add((state.node, state.network))
-    if state.api == "unanswered":
-        mesh.without_api.add(state.node)
-    for left in state.left:
-        mesh.left.setdefault(left.node, []).append(left.failing)
+        if part.hung:
+            mesh.hung.add(part.prober)
+        if state.api == UNANSWERED:
+            mesh.without_api.add(state.node)
+        for left in state.left:
+            mesh.left.setdefault(left.node, []).append(left.failing)
+        if state.moves:
+            moving.append(part)
+    mesh.echoes = _by_bit(echoes)
+    return moving
 
 
 def _by_bit(of: Iterable[Mapping[str, Iterable[str]]]) -> dict[int, set[str]]:

@@ -56,9 +56,13 @@ class Moves:
         echoes: Mapping[int, Iterable[str]],
         services: Collection[Cell],
         parts: Parts,
+        moving: Iterable[Part],
         leaves: Callable[[str], bool],
     ) -> None:
-        """Note the nodes of the pods now, and exclude results from before a move."""
+        """Note the nodes of the pods now, and exclude results from before a move.
+
+        `moving`: those of `parts` whose prober saw a move.
+        """
         self._forget(parts)
         for bit in self._places.keys() | echoes.keys():
             now, before = frozenset(echoes.get(bit, ())), self._places.get(bit)
@@ -69,18 +73,19 @@ class Moves:
                 for node in before - now:
                     self._lost.setdefault((bit, node), _Loss(_clocks(parts)))
             self._places[bit] = now
-        for prober, part in parts.items():
+        for part in moving:
             for probe, told in part.state.moves.items():
                 if probe in BITS:
-                    self._add(BITS[probe], told, prober, part)
+                    self._add(BITS[probe], told, part)
         for (_, node), loss in self._lost.items():
             loss.evicted = loss.evicted or leaves(node)
         for bit, move in self.of.items():
             if move.after:
                 self._exclude_old_results(bit, move, services, parts)
 
-    def _add(self, bit: int, told: EchoMove, prober: Prober, part: Part) -> None:
+    def _add(self, bit: int, told: EchoMove, part: Part) -> None:
         """Add a move that a prober saw, unless it is over. What was seen here counts first."""
+        prober = part.prober
         before, now = frozenset(told.before), self._places.setdefault(bit, frozenset())
         if part.now.instant - told.at <= part.lasts:
             move = self.of.setdefault(bit, Move(before, now, {}))

@@ -11,20 +11,36 @@ from functools import lru_cache
 from smoker_diagnosis.evidence import BITS, HOST, POD, Cell, Now, Other, Prober
 from smoker_diagnosis.news import News, news_of
 from smoker_diagnosis.read import counts, read, read_look_ups
-from smoker_diagnosis.state import PEER, RESOLVER, SERVICE, PathState, State
+from smoker_diagnosis.state import PEER, RESOLVER, SERVICE, Api, PathState, State
 
 ROUNDS = 3  # a result older than this many intervals is outdated
 TIMEOUTS = 3  # probes of one round that may come before it
 PROBERS = 16_384  # that are one object in all parts
+UNANSWERED: Api = "unanswered"
+
+
+@dataclass(slots=True)
+class Sums:
+    """What the paths between nodes of all probers add up to. Fields are as in `Mesh`."""
+
+    known: int = 0
+    past: int = 0
+    flaps: int = 0
+    trains: int = 0
+    lossy: int = 0
+    sent: int = 0
+    lost: int = 0
 
 
 @dataclass(slots=True)
 class Part:
     """The evidence in one state, without the other states."""
 
+    prober: Prober
     state: State
     now: Now
     lasts: float  # seconds after which a result is outdated
+    sums: Sums  # of all parts
     of_path: list[Cell | None] = field(default_factory=list)  # the cell of each path of the state, in its order
     cells: list[Cell] = field(default_factory=list)
     services: list[Cell] = field(default_factory=list)
@@ -36,17 +52,10 @@ class Part:
     losing: list[Cell] = field(default_factory=list)
     partial: list[Cell] = field(default_factory=list)  # on which some flows always fail
     unsteady: list[Cell] = field(default_factory=list)
-    reports: bool = False  # whether one of these four lists has a cell
+    reports: bool = False  # whether it may have something to report, in these four lists or elsewhere
     planes: Counter[str] = field(default_factory=Counter)
     to: dict[str, list[Cell]] = field(default_factory=dict)  # by target
     far: tuple[Prober, ...] = ()  # the probers at the far ends
-    known: int = 0
-    past: int = 0
-    flaps: int = 0
-    trains: int = 0
-    lossy: int = 0
-    sent: int = 0
-    lost: int = 0
     until: float = math.inf  # no result becomes outdated before this instant,
     outdated: list[int] = field(default_factory=list)  # except those of these paths: they already are
     heard: dict[tuple[str, str, str], float] | None = None  # instants by node, plane and family; made when needed
@@ -67,6 +76,8 @@ class Part:
             self.state, self.now.paths, self.heard = state, state.paths, None
             if self.other_places:
                 self.others = [Other(state.node, state.paths[place]) for place in self.other_places]
+            if state.left or state.moves or state.api == UNANSWERED:
+                self.reports = True
         if now > self.until:
             self._note_ages()
             if now > self.until:
@@ -101,8 +112,8 @@ class Part:
         train = more if path.sent else 0
         cell.trains += train
         if path.role == PEER:
-            self.past += 0 if cell.unsteady else more
-            self.trains += 0 if cell.local else train
+            self.sums.past += 0 if cell.unsteady else more
+            self.sums.trains += 0 if cell.local else train
 
     def _note_ages(self) -> None:
         """Note which results are outdated, and the instant at which the oldest of the others becomes outdated."""
@@ -114,6 +125,7 @@ class Part:
                     self.outdated.append(place)
                 else:
                     self.until = end
+        self._note_reports()
 
     def _read(self, changed: Collection[Cell]) -> None:
         """Read the paths of `changed` again: often one of dozens, so the others are not counted again."""
@@ -144,6 +156,10 @@ class Part:
         self._list()
         self._note_ages()
 
+    def leave(self) -> None:
+        """Take the cells of a part that is of no more use out of the sums."""
+        self._count(self.cells, -1)
+
     def _count(self, cells: Iterable[Cell], times: int = 1) -> None:
         """Add the numbers of `cells`, or take them out with -1 for `times`."""
         known = past = flaps = trains = lossy = sent = lost = 0
@@ -154,13 +170,14 @@ class Part:
             if cell.sent and cell.source != cell.target:
                 trains, lossy = trains + cell.trains, lossy + cell.lossy
                 sent, lost = sent + cell.sent, lost + cell.lost
-        self.known += times * known
-        self.past += times * past
-        self.flaps += times * flaps
-        self.trains += times * trains
-        self.lossy += times * lossy
-        self.sent += times * sent
-        self.lost += times * lost
+        sums = self.sums
+        sums.known += times * known
+        sums.past += times * past
+        sums.flaps += times * flaps
+        sums.trains += times * trains
+        sums.lossy += times * lossy
+        sums.sent += times * sent
+        sums.lost += times * lost
 
     def _list(self) -> None:
         """List the cells with something to report."""
@@ -169,7 +186,13 @@ class Part:
         self.losing = [cell for cell in some if cell.lost and cell.source != cell.target]
         self.unsteady = [cell for cell in (*some, *self.services) if cell.unsteady]
         self.partial = [cell for cell in some if cell.flows is not None]
-        self.reports = bool(self.failing or self.losing or self.unsteady or self.partial)
+        self._note_reports()
+
+    def _note_reports(self) -> None:
+        """Note whether the part has something to report. It may say so for longer than it has."""
+        state = self.state
+        some = self.failing or self.losing or self.unsteady or self.partial or self.others or state.left or state.moves
+        self.reports = bool(some) or state.api == UNANSWERED or self.until == math.inf
 
     @property
     def hung(self) -> bool:
@@ -187,9 +210,10 @@ class Part:
         return None if at is None else self.now.instant - at
 
 
-def part_of(state: State, now: float) -> Part:
-    """Return the part of `state` at the instant `now` of its prober's clock."""
-    part = Part(state, Now(now, state.paths, state.interval), ROUNDS * state.interval + TIMEOUTS * state.timeout)
+def part_of(state: State, now: float, sums: Sums) -> Part:
+    """Return the part of `state` at the instant `now` of its prober's clock, counted in `sums`."""
+    lasts = ROUNDS * state.interval + TIMEOUTS * state.timeout
+    part = Part((state.node, state.network), state, Now(now, state.paths, state.interval), lasts, sums)
     found: dict[tuple[str, str, str, str], Cell] = {}
     for place, path in enumerate(state.paths):
         cell = None

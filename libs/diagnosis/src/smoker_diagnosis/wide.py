@@ -47,10 +47,11 @@ def _wide(mesh: Mesh, rates: Mapping[int, float] | None) -> list[Blamed] | None:
 
 def _sample(mesh: Mesh, every: int) -> Mesh:
     """Return the mesh as one of `every` nodes sees it. Names of nodes often count the zones, so they are hashed."""
-    own = {node: cells for node, cells in mesh.own.items() if crc32(node.encode()) % every == 0}
-    count = sum(len(each) for cells in own.values() for each in cells)
-    failing = [cell for cell in mesh.failing if cell.source in own]
-    known = sum(cell.known > 0 for cells in own.values() for each in cells for cell in each)
+    own = {prober: cells for prober, cells in mesh.own.items() if crc32(prober[0].encode()) % every == 0}
+    sources = {node for node, _ in own}
+    count = sum(map(len, own.values()))
+    failing = [cell for cell in mesh.failing if cell.source in sources]
+    known = sum(cell.known > 0 for cells in own.values() for cell in cells)
     return replace(mesh, own=own, count=count, failing=failing, known=known)
 
 
