@@ -14,8 +14,9 @@ from itertools import chain
 from smoker_diagnosis.evidence import BITS, HOST, POD, TCP, UDP, Cell, Mesh, Prober
 from smoker_diagnosis.moved import Moves, stays
 from smoker_diagnosis.news import News
-from smoker_diagnosis.part import UNANSWERED, Part, Sums, far_prober, part_of
+from smoker_diagnosis.part import UNANSWERED, Part, far_prober, part_of
 from smoker_diagnosis.state import State
+from smoker_diagnosis.sums import Sums
 from smoker_diagnosis.zones import Zones
 
 SLACK = 1.0  # seconds between two documents that were fetched together

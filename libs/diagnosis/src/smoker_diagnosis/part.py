@@ -4,32 +4,21 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from smoker_diagnosis.evidence import BITS, HOST, POD, Cell, Now, Other, Prober
 from smoker_diagnosis.news import News, news_of
 from smoker_diagnosis.read import counts, read, read_look_ups
+from smoker_diagnosis.shape import EMPTY, NONE, Shape, shape_of
 from smoker_diagnosis.state import PEER, RESOLVER, SERVICE, Api, PathState, State
+from smoker_diagnosis.sums import Sums
 
 ROUNDS = 3  # a result older than this many intervals is outdated
 TIMEOUTS = 3  # probes of one round that may come before it
 PROBERS = 16_384  # that are one object in all parts
 UNANSWERED: Api = "unanswered"
-
-
-@dataclass(slots=True)
-class Sums:
-    """What the paths between nodes of all probers add up to. Fields are as in `Mesh`."""
-
-    known: int = 0
-    past: int = 0
-    flaps: int = 0
-    trains: int = 0
-    lossy: int = 0
-    sent: int = 0
-    lost: int = 0
 
 
 @dataclass(slots=True)
@@ -41,10 +30,12 @@ class Part:
     now: Now
     lasts: float  # seconds after which a result is outdated
     sums: Sums  # of all parts
-    of_path: list[Cell | None] = field(default_factory=list)  # the cell of each path of the state, in its order
-    cells: list[Cell] = field(default_factory=list)
+    shape: Shape = EMPTY  # of the state
+    every: list[Cell] = field(default_factory=list)  # by number in the shape. They are these:
+    cells: list[Cell] = field(default_factory=list)  # between nodes
     services: list[Cell] = field(default_factory=list)
     resolvers: list[Cell] = field(default_factory=list)
+    noted: tuple[int, ...] = ()  # the numbers of those of `cells` with something to report, in order
     others: list[Other] = field(default_factory=list)
     other_places: list[int] = field(default_factory=list)  # of these, in the paths of the state
     zones: dict[str, str] = field(default_factory=dict)  # of the targets
@@ -68,7 +59,7 @@ class Part:
         """
         if now < self.now.instant:
             return False
-        changed: set[Cell] | None = set()
+        changed: Collection[int] | None = ()
         if state is not self.state:
             changed = self._changed(state, news)
             if changed is None:
@@ -84,25 +75,25 @@ class Part:
                 return False
         self.now.instant = now
         if changed:
-            self._read(changed)
+            self._read(sorted(changed))
         return True
 
-    def _changed(self, state: State, news: News | None) -> set[Cell] | None:
-        """Return the cells that must be read again; None if the paths of `state` are not the same as before."""
+    def _changed(self, state: State, news: News | None) -> Collection[int] | None:
+        """Return the numbers of the cells to read again; None if the paths of `state` are not the same as before."""
         if news is None or not news.leads(self.state, state):
             news = news_of(self.state, state)
         if news is None:
             return None
-        before = self.state.paths
+        before, cell_of = self.state.paths, self.shape.cell_of
         for place in news.longer:
-            cell, path = self.of_path[place], state.paths[place]
-            if cell is not None:
-                self._lengthen(cell, path, path.past - before[place].past)
+            number, path = cell_of[place], state.paths[place]
+            if number != NONE:
+                self._lengthen(self.every[number], path, path.past - before[place].past)
+        if not (news.changed or self.outdated):
+            return ()
         again = [place for place in self.outdated if before[place] != state.paths[place]]
-        if not (news.changed or again):
-            return set()
         # Paths of other roles have no cell: they are always read again.
-        return {cell for place in (*news.changed, *again) if (cell := self.of_path[place]) is not None}
+        return {cell_of[place] for place in (*news.changed, *again)} - {NONE}
 
     def _lengthen(self, cell: Cell, path: PathState, more: int) -> None:
         """Add results to the history of `path`, which worked."""
@@ -118,74 +109,74 @@ class Part:
     def _note_ages(self) -> None:
         """Note which results are outdated, and the instant at which the oldest of the others becomes outdated."""
         self.until, self.outdated = math.inf, []
-        for place, (path, cell) in enumerate(zip(self.state.paths, self.of_path, strict=True)):
+        for place, (path, number) in enumerate(zip(self.state.paths, self.shape.cell_of, strict=True)):
             end = path.at + self.lasts
-            if end < self.until and cell is not None and counts(path):
+            if end < self.until and number != NONE and counts(path):
                 if end < self.now.instant:
                     self.outdated.append(place)
                 else:
                     self.until = end
         self._note_reports()
 
-    def _read(self, changed: Collection[Cell]) -> None:
-        """Read the paths of `changed` again: often one of dozens, so the others are not counted again."""
-        peers = [cell for cell in self.cells if cell in changed]
-        again = [(cell, place) for place, cell in enumerate(self.of_path) if cell in changed and cell is not None]
-        self._count(peers, -1)
-        for cell in changed:
+    def _read(self, changed: Sequence[int]) -> None:
+        """Read the paths of the cells `changed` again: often one of dozens, so no other is visited."""
+        paths, places_of = self.state.paths, self.shape.places_of
+        between = self._between(changed)
+        cells = [self.every[number] for number in between]
+        self.sums.add(cells, -1)
+        for number in changed:
+            cell = self.every[number]
             cell.clear()
-        for cell, place in again:
-            self.add(cell, place)
-        self._count(peers)
-        self._list()
-        paths = [self.state.paths[place] for _, place in again]
-        ends = [path.at + self.lasts for path in paths if counts(path)]
-        if self.outdated or not ends or min(ends) < self.now.instant:
+            for place in places_of[number]:
+                self._add(cell, place)
+        self.sums.add(cells)
+        self._list(between)
+        again = (paths[place] for number in changed for place in places_of[number])
+        end = min([path.at for path in again if counts(path)], default=-math.inf) + self.lasts
+        if self.outdated or end < self.now.instant:
             self._note_ages()
         else:  # this may be too early: at that instant the right one is looked for
-            self.until = min(self.until, *ends)
+            self.until = min(self.until, end)
 
-    def add(self, cell: Cell, place: int) -> None:
+    def _between(self, numbers: Iterable[int]) -> list[int]:
+        """Return those of the cells with these `numbers` that are between nodes."""
+        paths, places_of = self.state.paths, self.shape.places_of
+        return [number for number in numbers if paths[places_of[number][0]].role == PEER]
+
+    def _add(self, cell: Cell, place: int) -> None:
         """Add the results of the path at `place` to its cell."""
         path = self.state.paths[place]
         (read_look_ups if path.role == RESOLVER else read)(cell, path, place, self.lasts, starved=self.state.starved)
 
-    def count(self) -> None:
-        """Sum up the cells of a new part."""
-        self._count(self.cells)
-        self._list()
+    def add(self, target: str, path: PathState, to: list[Cell]) -> int:
+        """Add a cell for `path`, one of those in `to`. Return its number."""
+        cell = Cell(self.state.node, target, path.plane, path.family, self.now)
+        self.every.append(cell)
+        to.append(cell)
+        return len(self.every) - 1
+
+    def read(self) -> None:
+        """Read all paths of a new part."""
+        for place, number in enumerate(self.shape.cell_of):
+            if number != NONE:
+                self._add(self.every[number], place)
+        self.sums.add(self.cells)
+        self._list(self._between(range(len(self.every))))
         self._note_ages()
 
     def leave(self) -> None:
         """Take the cells of a part that is of no more use out of the sums."""
-        self._count(self.cells, -1)
+        self.sums.add(self.cells, -1)
 
-    def _count(self, cells: Iterable[Cell], times: int = 1) -> None:
-        """Add the numbers of `cells`, or take them out with -1 for `times`."""
-        known = past = flaps = trains = lossy = sent = lost = 0
-        for cell in cells:  # thousands of probers have hundreds each: so there is one loop
-            known += cell.known > 0
-            if not cell.unsteady:
-                past, flaps = past + cell.past, flaps + cell.flaps
-            if cell.sent and cell.source != cell.target:
-                trains, lossy = trains + cell.trains, lossy + cell.lossy
-                sent, lost = sent + cell.sent, lost + cell.lost
-        sums = self.sums
-        sums.known += times * known
-        sums.past += times * past
-        sums.flaps += times * flaps
-        sums.trains += times * trains
-        sums.lossy += times * lossy
-        sums.sent += times * sent
-        sums.lost += times * lost
-
-    def _list(self) -> None:
-        """List the cells with something to report."""
-        some = [each for each in self.cells if each.bad or each.lost or each.unsteady or each.flows is not None]
-        self.failing = [cell for cell in some if cell.bad]
-        self.losing = [cell for cell in some if cell.lost and cell.source != cell.target]
-        self.unsteady = [cell for cell in (*some, *self.services) if cell.unsteady]
-        self.partial = [cell for cell in some if cell.flows is not None]
+    def _list(self, changed: Iterable[int]) -> None:
+        """List the cells with something to report, after those between nodes with the numbers `changed` were read."""
+        numbers = sorted({*self.noted, *changed})
+        some = [(number, cell) for number in numbers if _tells(cell := self.every[number])]
+        self.noted, cells = tuple(number for number, _ in some), [cell for _, cell in some]
+        self.failing = [cell for cell in cells if cell.bad]
+        self.losing = [cell for cell in cells if cell.lost and cell.source != cell.target]
+        self.unsteady = [cell for cell in (*cells, *self.services) if cell.unsteady]
+        self.partial = [cell for cell in cells if cell.flows is not None]
         self._note_reports()
 
     def _note_reports(self) -> None:
@@ -214,33 +205,36 @@ def part_of(state: State, now: float, sums: Sums) -> Part:
     """Return the part of `state` at the instant `now` of its prober's clock, counted in `sums`."""
     lasts = ROUNDS * state.interval + TIMEOUTS * state.timeout
     part = Part((state.node, state.network), state, Now(now, state.paths, state.interval), lasts, sums)
-    found: dict[tuple[str, str, str, str], Cell] = {}
+    found: dict[tuple[str, str, str, str], int] = {}
+    cell_of: list[int] = []
     for place, path in enumerate(state.paths):
-        cell = None
+        number = NONE
         if path.role not in (PEER, SERVICE, RESOLVER):
             part.others.append(Other(state.node, path))
             part.other_places.append(place)
         elif path.role == RESOLVER:
-            cell = Cell(state.node, path.target, path.plane, path.family, part.now)
-            part.resolvers.append(cell)
+            number = part.add(path.target, path, part.resolvers)
         elif path.probe in BITS:
             target = path.target if path.role == PEER else path.target.rpartition(":")[0].strip("[]") or path.target
             key = path.role, target, path.plane, path.family
-            cell = found.get(key)
-            if cell is None:
-                cell = found[key] = Cell(state.node, target, path.plane, path.family, part.now)
-                (part.cells if path.role == PEER else part.services).append(cell)
+            number = found.get(key, NONE)
+            if number == NONE:
+                number = found[key] = part.add(target, path, part.cells if path.role == PEER else part.services)
             if path.zone:
                 part.zones[target] = path.zone
-        part.of_path.append(cell)
-        if cell is not None:
-            part.add(cell, place)
+        cell_of.append(number)
+    part.shape = shape_of(tuple(cell_of))
     for each in part.cells:
         part.planes[each.plane] += 1
         part.to.setdefault(each.target, []).append(each)
     part.far = tuple({far_prober(each) for each in part.cells})
-    part.count()
+    part.read()
     return part
+
+
+def _tells(cell: Cell) -> bool:
+    """Return whether a path between nodes has something to report."""
+    return bool(cell.bad or cell.lost or cell.unsteady) or cell.flows is not None
 
 
 def far_prober(cell: Cell) -> Prober:
