@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from smoker_diagnosis.state import FailingFlows, HalfAnswers, KeptFlow, PathState, Traced
 
@@ -212,11 +212,17 @@ class Move:
         return sum(not cell.known & bit for cell in self.failed)
 
 
+class Own(Protocol):
+    """What one prober knows."""
+
+    cells: list[Cell]  # its paths between nodes
+
+
 @dataclass(slots=True)
 class Mesh:
     """All evidence of one look."""
 
-    own: Mapping[Prober, list[Cell]] = field(default_factory=dict)  # paths between nodes, by the prober of their source
+    own: Mapping[Prober, Own] = field(default_factory=dict)  # paths between nodes, by the prober that probes them
     to: Mapping[str, Mapping[Prober, list[Cell]]] = field(default_factory=dict)  # the same by target and prober
     count: int = 0  # of these
     failing: list[Cell] = field(default_factory=list)  # of these, the ones with a failing bit
@@ -254,11 +260,12 @@ class Mesh:
     @property
     def cells(self) -> Iterator[Cell]:
         """Every path between nodes."""
-        return chain.from_iterable(self.own.values())
+        return chain.from_iterable(own.cells for own in self.own.values())
 
     def leaving(self, node: str) -> Iterator[Cell]:
         """Yield the paths from `node`."""
-        return chain(self.own.get((node, POD), ()), self.own.get((node, HOST), ()))
+        both = self.own.get((node, POD)), self.own.get((node, HOST))
+        return chain.from_iterable(own.cells for own in both if own is not None)
 
     def entering(self, node: str) -> Iterator[Cell]:
         """Yield the paths to `node`, its own among them."""

@@ -5,35 +5,19 @@ State ─▶ Part (the cells of one prober, renewed from look to look) ─▶ Me
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from itertools import chain
 
-from smoker_diagnosis.evidence import BITS, HOST, POD, TCP, UDP, Cell, Mesh, Prober
+from smoker_diagnosis.evidence import BITS, TCP, UDP, Cell, Mesh, Prober
+from smoker_diagnosis.layout import Layout
 from smoker_diagnosis.moved import Moves, stays
 from smoker_diagnosis.news import News
 from smoker_diagnosis.part import UNANSWERED, Part, far_prober, part_of
 from smoker_diagnosis.state import State
 from smoker_diagnosis.sums import Sums
-from smoker_diagnosis.zones import Zones
 
 SLACK = 1.0  # seconds between two documents that were fetched together
 SHARE_OF_ROUND = 0.3  # the same where rounds are short
 MOST_OF = 0.8  # a prober hangs if this share of the paths to it connect without an answer
-
-
-@dataclass(slots=True)
-class Layout:
-    """The part of the evidence that stays the same while the probers probe the same paths. Fields are as in `Mesh`."""
-
-    own: dict[Prober, list[Cell]] = field(default_factory=dict)
-    services: list[Cell] = field(default_factory=list)
-    resolvers: list[Cell] = field(default_factory=list)
-    answering: set[str] = field(default_factory=set)
-    nodes: set[str] = field(default_factory=set)
-    silent: dict[Prober, float] = field(default_factory=dict)
 
 
 class Evidence:
@@ -42,13 +26,8 @@ class Evidence:
     def __init__(self) -> None:
         self._parts: dict[Prober, Part] = {}
         self._sums = Sums()
-        self._layout = Layout()
-        self._to: dict[str, dict[Prober, list[Cell]]] = {}  # by target and prober
-        self._zones = Zones(self._parts, self._to)
+        self._layout = Layout(self._parts)
         self._moves = Moves()
-        self._far: Counter[Prober] = Counter()  # how many probers probe each
-        self._planes: Counter[str] = Counter()  # how many paths each has
-        self._directed = 0  # pairs of a source and a target
 
     def mesh(
         self,
@@ -63,21 +42,19 @@ class Evidence:
         `leaves(node)`: whether pods leave that node, because it is drained or gone.
         `news`: by node and network, what changed since the state before, where the caller has compared them.
         """
-        new, gone = self._renew(states, waited or {}, news or {})
-        if new or gone:
-            self._zones.renew(new, gone)
-            self._layout = self._laid_out()
+        reporting = self._renew(states, waited or {}, news or {})
         layout, sums = self._layout, self._sums
         mesh = Mesh(
-            own=layout.own,
-            to=self._to,
-            count=self._planes.total(),
-            directed=self._directed,
-            planes=self._planes,
+            own=self._parts,
+            to=layout.to,
+            count=layout.planes.total(),
+            directed=layout.directed,
+            planes=layout.planes,
             services=layout.services,
             resolvers=layout.resolvers,
-            zones=self._zones.of,
+            zones=layout.zones,
             answering=layout.answering,
+            nodes=layout.nodes,
             silent=layout.silent,
             known=sums.known,
             past=sums.past,
@@ -87,9 +64,13 @@ class Evidence:
             sent=sums.sent,
             lost=sums.lost,
         )
-        moving = _join(mesh, self._parts.values())
-        mesh.nodes = layout.nodes | mesh.left.keys() if mesh.left else layout.nodes
+        _note_pods(mesh, self._parts.values())
+        for part in reporting:
+            _join(mesh, part)
+        if mesh.left:
+            mesh.nodes = layout.nodes | mesh.left.keys()
         _separate_mute_probers(mesh)
+        moving = [part for part in reporting if part.state.moves]
         self._moves.look(mesh.echoes, mesh.services, self._parts, moving, leaves)
         mesh.moves, mesh.evicted = self._moves.of, self._moves.evicted
         for cell in mesh.failing:
@@ -98,78 +79,41 @@ class Evidence:
 
     def _renew(
         self, states: Iterable[State], waited: Mapping[Prober, float], news: Mapping[Prober, News]
-    ) -> tuple[list[Part], list[Part]]:
-        """Renew the parts, in the order of `states`. Return those that are new, and those that are no longer there."""
+    ) -> list[Part]:
+        """Renew the parts, in the order of `states`. Return those that may have something to report."""
         before = dict(self._parts)
         self._parts.clear()
-        new: list[Part] = []
-        gone: list[Part] = []
+        new, gone, reporting = list[Part](), list[Part](), list[Part]()
         for state in states:
             who = state.node, state.network
             now = state.at + waited.get(who, 0.0)
             part = before.pop(who, None)
             if part is None or not part.renew(state, now, news.get(who)):
-                gone += [each for each in (part, self._parts.get(who)) if each is not None]
-                self._forget(part)
-                self._forget(self._parts.get(who))  # if two states are of one prober
+                twin = self._parts.get(who)  # where two states are of one prober, the later one counts
+                for each in (part, twin):
+                    if each is not None:
+                        gone.append(each)
+                        self._forget(each)
                 part = part_of(state, now, self._sums)
                 new.append(part)
-                self._note(part)
+                self._layout.add(part)
             self._parts[part.prober] = part
+            if part.reports:
+                reporting.append(part)
         for each in before.values():
+            gone.append(each)
             self._forget(each)
-        return new, [*gone, *before.values()]
+        self._layout.settle(new, gone)
+        return reporting
 
-    def _laid_out(self) -> Layout:
-        """Return the layout with the parts of now."""
-        parts = self._parts
-        answering = {node for node, _ in parts}
-        return Layout(
-            own={who: part.cells for who, part in parts.items()},
-            services=list(chain.from_iterable(part.services for part in parts.values())),
-            resolvers=list(chain.from_iterable(part.resolvers for part in parts.values())),
-            answering=answering,
-            nodes=answering | self._to.keys(),
-            silent={each: math.inf for each, probers in self._far.items() if probers and each not in parts},
-        )
-
-    def _note(self, part: Part) -> None:
-        """Add the paths of `part` to those of all probers."""
-        node, network = part.prober
-        self._far.update(part.far)
-        self._planes.update(part.planes)
-        for target, cells in part.to.items():
-            probers = self._to.setdefault(target, {})
-            self._directed += not _from_node(probers, node)
-            probers[node, network] = cells
-
-    def _forget(self, part: Part | None) -> None:
-        """Take the paths of `part` out of those of all probers."""
-        if part is None:
-            return
+    def _forget(self, part: Part) -> None:
+        """Take the paths of a part that is of no more use out of those of all probers."""
         part.leave()
-        node, network = part.prober
-        self._far.subtract(part.far)
-        self._planes.subtract(part.planes)
-        for target in part.to:
-            probers = self._to[target]
-            if probers.pop((node, network), None) is not None:
-                self._directed -= not _from_node(probers, node)
-            if not probers:
-                del self._to[target]
+        self._layout.remove(part)
 
 
-def _from_node(probers: Mapping[Prober, list[Cell]], node: str) -> bool:
-    """Return whether one of `probers` is on `node`."""
-    return (node, POD) in probers or (node, HOST) in probers
-
-
-def _join(mesh: Mesh, parts: Iterable[Part]) -> list[Part]:
-    """Add what the probers report to the mesh. Return the parts of those that saw pods of an echo move.
-
-    There are thousands of them: most have nothing to report, and know the same pods.
-    """
-    moving: list[Part] = []
+def _note_pods(mesh: Mesh, parts: Iterable[Part]) -> None:
+    """Add the pods of the echo services and of the DNS to the mesh. Most probers know the same ones."""
     echoes: list[Mapping[str, Iterable[str]]] = [{}]
     dns_pods: Mapping[str, str] = {}
     for part in parts:
@@ -179,23 +123,23 @@ def _join(mesh: Mesh, parts: Iterable[Part]) -> list[Part]:
         if state.dns_pods is not dns_pods:
             dns_pods = state.dns_pods
             mesh.dns_pods.update(dns_pods)
-        if not part.reports:
-            continue
-        mesh.failing += part.failing
-        mesh.losing += part.losing
-        mesh.unsteady += part.unsteady
-        mesh.partial += part.partial
-        mesh.others += part.others
-        if part.hung:
-            mesh.hung.add(part.prober)
-        if state.api == UNANSWERED:
-            mesh.without_api.add(state.node)
-        for left in state.left:
-            mesh.left.setdefault(left.node, []).append(left.failing)
-        if state.moves:
-            moving.append(part)
     mesh.echoes = _by_bit(echoes)
-    return moving
+
+
+def _join(mesh: Mesh, part: Part) -> None:
+    """Add what one prober reports to the mesh."""
+    state = part.state
+    mesh.failing += part.failing
+    mesh.losing += part.losing
+    mesh.unsteady += part.unsteady
+    mesh.partial += part.partial
+    mesh.others += part.others
+    if part.hung:
+        mesh.hung.add(part.prober)
+    if state.api == UNANSWERED:
+        mesh.without_api.add(state.node)
+    for left in state.left:
+        mesh.left.setdefault(left.node, []).append(left.failing)
 
 
 def _by_bit(of: Iterable[Mapping[str, Iterable[str]]]) -> dict[int, set[str]]:

@@ -47,11 +47,11 @@ def _wide(mesh: Mesh, rates: Mapping[int, float] | None) -> list[Blamed] | None:
 
 def _sample(mesh: Mesh, every: int) -> Mesh:
     """Return the mesh as one of `every` nodes sees it. Names of nodes often count the zones, so they are hashed."""
-    own = {prober: cells for prober, cells in mesh.own.items() if crc32(prober[0].encode()) % every == 0}
+    own = {prober: one for prober, one in mesh.own.items() if crc32(prober[0].encode()) % every == 0}
     sources = {node for node, _ in own}
-    count = sum(map(len, own.values()))
+    count = sum(len(one.cells) for one in own.values())
     failing = [cell for cell in mesh.failing if cell.source in sources]
-    known = sum(cell.known > 0 for cells in own.values() for cell in cells)
+    known = sum(cell.known > 0 for one in own.values() for cell in one.cells)
     return replace(mesh, own=own, count=count, failing=failing, known=known)
 
 
