@@ -239,6 +239,7 @@ class Mesh:
     directed: int = 0  # pairs of a source and a target
     planes: Counter[str] = field(default_factory=Counter)  # how many of these each plane has
     services: list[Cell] = field(default_factory=list)  # to the echo services; `target` is their host
+    troubled: list[Cell] = field(default_factory=list)  # of these, the ones with a failing bit or a failing kept flow
     resolvers: list[Cell] = field(default_factory=list)  # to the cluster's DNS: by its Service, and to each of its pods
     dns_pods: dict[str, str] = field(default_factory=dict)  # by target of these: the pod's namespace and name
     others: list[Other] = field(default_factory=list)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 from smoker_diagnosis.component import (
     INTO,
@@ -55,11 +55,14 @@ class Follows:
 
     def apart(self, cells: Iterable[Cell], bit: int) -> list[Cell]:
         """Return those of `cells` whose source packets of `bit` can leave."""
+        return list(self.apart_from(cells, bit))
+
+    def apart_from(self, cells: Iterable[Cell], bit: int) -> Iterator[Cell]:
+        """Yield the same."""
         carried = _carried(bit)
-        if self._everywhere & carried:
-            return []
         sources = {node for node, bits in self._sources.items() if bits & carried}
-        return [cell for cell in cells if cell.source not in sources]
+        if not self._everywhere & carried:
+            yield from (cell for cell in cells if cell.source not in sources)
 
     def hosts(self, bit: int) -> set[str]:
         """Return the nodes whose pods packets of `bit` do not reach."""

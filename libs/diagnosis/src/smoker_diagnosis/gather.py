@@ -133,6 +133,7 @@ def _join(mesh: Mesh, part: Part) -> None:
     mesh.losing += part.losing
     mesh.unsteady += part.unsteady
     mesh.partial += part.partial
+    mesh.troubled += part.troubled
     mesh.others += part.others
     if part.hung:
         mesh.hung.add(part.prober)

@@ -43,7 +43,8 @@ class Part:
     losing: list[Cell] = field(default_factory=list)
     partial: list[Cell] = field(default_factory=list)  # on which some flows always fail
     unsteady: list[Cell] = field(default_factory=list)
-    reports: bool = False  # whether it may have something to report, in these four lists or elsewhere
+    troubled: list[Cell] = field(default_factory=list)  # of `services`, the ones that fail, or whose kept flow does
+    reports: bool = False  # whether it may have something to report, in these lists or elsewhere
     planes: Counter[str] = field(default_factory=Counter)
     to: dict[str, list[Cell]] = field(default_factory=dict)  # by target
     far: tuple[Prober, ...] = ()  # the probers at the far ends
@@ -177,13 +178,14 @@ class Part:
         self.losing = [cell for cell in cells if cell.lost and cell.source != cell.target]
         self.unsteady = [cell for cell in (*cells, *self.services) if cell.unsteady]
         self.partial = [cell for cell in cells if cell.flows is not None]
+        self.troubled = [cell for cell in self.services if cell.bad or cell.kept is not None]
         self._note_reports()
 
     def _note_reports(self) -> None:
         """Note whether the part has something to report. It may say so for longer than it has."""
         state = self.state
-        some = self.failing or self.losing or self.unsteady or self.partial or self.others or state.left or state.moves
-        self.reports = bool(some) or state.api == UNANSWERED or self.until == math.inf
+        some = self.failing or self.losing or self.unsteady or self.partial or self.troubled or self.others
+        self.reports = bool(some or state.left or state.moves) or state.api == UNANSWERED or self.until == math.inf
 
     @property
     def hung(self) -> bool:

@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from statistics import median
 
 from smoker_diagnosis.component import ALL, NODE, SERVICE, Scope
@@ -56,13 +57,13 @@ class Service:
 
 def find_services(mesh: Mesh, blamed: Iterable[Blamed], lossy: Iterable[Lossy]) -> tuple[list[Service], list[Cell]]:
     """Return the faults of Services and the DNS, and the paths that the faults in `blamed` explain."""
-    failing = [cell for cell in mesh.services if cell.bad]
+    failing = [cell for cell in mesh.troubled if cell.bad]
     if not failing and not any(cell.bad for cell in mesh.resolvers):
         return [], []
     follows = Follows(mesh, blamed, lossy)
     usual = UsualRate(mesh, follows)
     resolvers = Resolvers(mesh, follows)
-    found = _dns(mesh, follows, usual, resolvers)
+    found = _dns(mesh, follows, usual, resolvers, failing)
     for dns in found:
         ago = max(cell.failing_for(DNS) for cell in dns.cells)
         if dns.scope.kind == NODE and resolvers.is_surely_cut_off(dns.scope.nodes[0]):
@@ -82,7 +83,9 @@ def _echo(mesh: Mesh, follows: Follows, failing: Sequence[Cell], bit: int) -> Se
     own = follows.apart([cell for cell in failing if cell.bad & bit], bit)
     if not own:
         return None
-    others = follows.apart([cell for cell in mesh.services if cell.known & bit], bit)
+    known = (cell for cell in mesh.services if cell.known & bit)
+    # One more than those of which these are enough: usually a few of thousands fail.
+    others = list(islice(follows.apart_from(known, bit), 2 + int(len(own) / MOST_OF)))
     if len(own) < MOST_OF * len(others) or (len(others) == 1 and not _again(own, bit)):
         return None
     share = follows.share(bit, [cell for cell in failing if cell.bad & bit])
@@ -182,16 +185,18 @@ def _direct(resolvers: Resolvers, found: Sequence[Service]) -> list[Service]:
     return more
 
 
-def _dns(mesh: Mesh, follows: Follows, usual: UsualRate, resolvers: Resolvers) -> list[Service]:
+def _dns(
+    mesh: Mesh, follows: Follows, usual: UsualRate, resolvers: Resolvers, failing: Sequence[Cell]
+) -> list[Service]:
     """Return the fault of the whole DNS, of one of its servers, or of the nodes that cannot reach it."""
-    own = follows.apart([cell for cell in mesh.services if cell.bad & DNS], DNS)
+    own = follows.apart([cell for cell in failing if cell.bad & DNS], DNS)
     if not own:
         return []
     others = follows.apart([cell for cell in mesh.services if cell.known & (DNS | ECHO)], DNS)
     # Every look-up of these fails; of others some were answered, perhaps by another DNS server.
     whole = [cell for cell in own if not cell.known & ECHO]
     if whole and len(whole) >= MOST_OF * len(others):
-        bad = [cell for cell in mesh.services if cell.bad & DNS]
+        bad = [cell for cell in failing if cell.bad & DNS]
         if follows.share(DNS, bad) == 1.0 or (len(whole) == 1 and not _again(whole, DNS)):
             return []
         alone = len(others) == 1

@@ -24,7 +24,7 @@ LASTS = 10.0  # seconds: kube-proxy has removed the entries of pods that are gon
 def find(look: Look) -> Iterator[Finding]:
     """Yield one finding for each node, where nothing else explains it."""
     explained, of = Explained(look), dict[str, list[Cell]]()
-    for cell in look.mesh.services:
+    for cell in look.mesh.troubled:
         if cell.kept is not None and _stale(cell) and not explained.explains(cell.source, UDP, cell.kept.rounds):
             of.setdefault(cell.source, []).append(cell)
     for node, cells in sorted(of.items())[:SHOWN_FAILING]:

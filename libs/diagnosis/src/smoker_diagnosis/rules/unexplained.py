@@ -60,7 +60,7 @@ def _of_services(look: Look) -> Iterator[Seen]:
     found, paths = Explained(look), len(look.mesh.services) + len(look.mesh.resolvers)
     explained = {id(cell) for cell in look.following} | {id(cell) for each in look.services for cell in each.cells}
     dns = [] if any(each.bits & DNS for each in look.services) else look.mesh.resolvers
-    cells = (cell for cell in (*look.mesh.services, *dns) if id(cell) not in explained)
+    cells = (cell for cell in (*look.mesh.troubled, *dns) if id(cell) not in explained)
     # A broken DNS pod fails look-ups everywhere, now these and now those.
     bits = ECHO if any(each.layer == LAYER_REPLICA for each in look.services) else ECHO | DNS
 
@@ -84,7 +84,7 @@ def _of_targets(look: Look) -> Iterator[Seen]:
 def _traces(look: Look, stray: Iterable[Seen]) -> Iterator[tuple[str, str, Traced | None]]:
     """Yield the traces of the paths in `stray`, with source and target."""
     listed = {(each.source, each.target, each.plane, each.family) for each in stray}
-    for cell in (*(each.cell for each in look.stray), *look.mesh.services):
+    for cell in (*(each.cell for each in look.stray), *look.mesh.troubled):
         if cell.traced is not None and (cell.source, cell.target, cell.plane, cell.family) in listed:
             yield cell.source, cell.target, cell.traced
     for source, path in look.mesh.others:
