@@ -14,7 +14,17 @@ from hypothesis import strategies as st
 from smoker_diagnosis.component import ALL
 from smoker_diagnosis.diagnose import diagnose
 from smoker_diagnosis.finding import Finding
-from smoker_diagnosis.state import FailingFlows, HalfAnswers, KeptFlow, PathState, State, StateError, decode, encode
+from smoker_diagnosis.state import (
+    AskedAgain,
+    FailingFlows,
+    HalfAnswers,
+    KeptFlow,
+    PathState,
+    State,
+    StateError,
+    decode,
+    encode,
+)
 from tests.diagnosis.mesh import Cluster, Link, named, nodes, three_zones, two_zones
 
 few = settings(max_examples=12, deadline=None, derandomize=True)
@@ -22,6 +32,8 @@ sizes = st.integers(5, 14)
 texts = st.text(max_size=8)
 counts = st.integers(0, 1000)
 seconds = st.floats(0, 1e6)
+many = st.integers(-1, 20) | st.integers(0, 10**12)
+again = st.none() | st.builds(AskedAgain, many, many, many, many, seconds, many, seconds)
 path_states = st.builds(
     PathState,
     role=st.sampled_from(["service", "peer", "dns", "external", "cluster"]),
@@ -41,7 +53,7 @@ path_states = st.builds(
     partly=st.integers(-2, 5),
     flows=st.none() | st.builds(FailingFlows, seconds, st.integers(-1, 16), st.integers(-1, 16)),
     kept=st.none() | st.builds(KeptFlow, seconds, counts, st.integers(-1, 5)),
-    halves=st.none() | st.builds(HalfAnswers, st.integers(-1, 50), st.integers(-1, 40), seconds),
+    halves=st.none() | st.builds(HalfAnswers, st.integers(-1, 50), st.integers(-1, 40), seconds, seconds, again),
 )
 states_of_any_kind = st.builds(
     State,

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from smoker_diagnosis.stats import at_least, jitter, percentile
+from smoker_diagnosis.stats import at_least, jitter, percentile, shared
 
 FIVE = (15, 20, 35, 40, 50)
 TEN = (3, 6, 7, 8, 8, 10, 13, 15, 16, 20)
@@ -112,3 +112,11 @@ def test_the_probability_of_rare_events(many: int, mean: float, expected: float)
 def test_many_events_are_as_good_as_few(many: int, mean: float, expected: float) -> None:
     """A mean of hundreds, as in a mesh of a thousand nodes, overflows nothing."""
     assert at_least(many, mean) == pytest.approx(expected, rel=1e-4, abs=1e-12)
+
+
+def test_the_chance_that_two_shares_differ_so_much() -> None:
+    """Fisher's lady: of four cups each, she named all four right once in 70 times by chance."""
+    assert shared(4, 4, 0, 4) == pytest.approx(1 / 70)
+    assert shared(3, 4, 1, 4) == pytest.approx(17 / 70)
+    assert shared(0, 16, 0, 32) == 1.0
+    assert shared(0, 0, 0, 0) == 1.0

@@ -9,7 +9,7 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
-from smoker_diagnosis.state import FailingFlows, HalfAnswers, KeptFlow, PathState, Traced
+from smoker_diagnosis.state import AskedAgain, FailingFlows, HalfAnswers, KeptFlow, PathState, Traced
 
 TCP, UDP, HTTP, LARGE, DNS = 1, 2, 4, 8, 16  # the probes of a path that are judged, one bit each
 BITS = {"tcp": TCP, "udp": UDP, "http": HTTP}
@@ -76,6 +76,7 @@ class Cell:
     lost: int = 0
     partly: int = 0  # look-ups that left with others of the same socket, of which some were answered
     halves: HalfAnswers | None = None  # the same over more rounds, where the prober counts them
+    again: AskedAgain | None = None  # the same of look-ups that followed half answers, many at once
     requests_lost: int = 0  # as far as the reflector numbered them
     replies_lost: int = 0
     mtu: int = 0
@@ -101,7 +102,7 @@ class Cell:
         self.known = self.bad = self.connected = self.sent = self.lost = self.requests_lost = self.replies_lost = 0
         self.mtu = self.passes = self.past = self.flaps = self.unsteady = 0
         self.trains = self.lossy = self.partly = 0
-        self.flows = self.kept = self.halves = None
+        self.flows = self.kept = self.halves = self.again = None
         self.places, self.offender, self.heard, self.traced = NOWHERE, "", None, None
         self.failed = self.tries = self.misses = _NOTHING
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 from smoker_diagnosis.evidence import BITS, DNS, LARGE, LOCAL_ERROR, MTU, RESOLVE, UDP, Cell, Failure, Places
-from smoker_diagnosis.state import SERVICE, PathState
+from smoker_diagnosis.state import SERVICE, AskedAgain, PathState
 
 FLAPS = 4  # short streaks of failures in its history from which a path is unsteady,
 OFTEN = 0.1  # if they are this share of its results
 LONG = 4  # intervals from the first failure of a streak to its last: such a one is evidence on any path
+MOST_AGAIN = 10_000  # look-ups of checks: no prober counts so many
 LAYOUTS = 8192  # places of paths that cells share: most probers list their paths in the same order
 
 
@@ -69,9 +70,19 @@ def read_look_ups(cell: Cell, path: PathState, place: int, lasts: float, *, star
     halves = path.halves
     if halves is not None and 0 <= halves.count <= halves.of and halves.at <= cell.now.instant:
         cell.halves = halves
+        cell.again = halves.again if _is_possible(halves.again, cell.now.instant) else None
     ok = path.last == "success"
     if ok or not starved:
         _set(cell, DNS, path, place, bad=not ok)
+
+
+def _is_possible(again: AskedAgain | None, now: float) -> bool:
+    """Return whether a prober can have counted so."""
+    if again is None:
+        return False
+    service = 0 <= again.whole <= again.of - again.halved <= again.of <= MOST_AGAIN
+    pods = 0 <= again.halved_pods <= again.of_pods <= MOST_AGAIN
+    return service and pods and max(again.at, again.since) <= now
 
 
 def _read_follow_ups(cell: Cell, path: PathState) -> None:

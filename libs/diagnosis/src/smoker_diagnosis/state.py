@@ -65,6 +65,21 @@ class KeptFlow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     rounds: int  # failures in a row
 
 
+class AskedAgain(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Look-ups that followed half answers of the DNS Service: many at once by the Service, and at its pods.
+
+    A new field goes to the end, with a default.
+    """
+
+    of: int  # look-ups by the Service
+    halved: int  # of these, the ones of which only some queries were answered
+    of_pods: int  # look-ups at the pods at the same moments
+    halved_pods: int
+    at: float = 0.0  # when the last check with a half answer by the Service began; 0: there is none
+    whole: int = 0  # look-ups by the Service since the last half answer, also that of a round
+    since: float = 0.0  # when the first check of these began
+
+
 class HalfAnswers(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Look-ups of which only some queries were answered that left together, over more rounds than the other counts.
 
@@ -75,6 +90,7 @@ class HalfAnswers(msgspec.Struct, frozen=True, array_like=True, gc=False):
     of: int  # look-ups
     at: float = 0.0  # when the last of them began; 0: there is none
     first: float = 0.0  # when the first of them began; 0: there is none, or an older prober does not say
+    again: AskedAgain | None = None  # of the Service, where half answers were followed by more look-ups
 
 
 class PathState(msgspec.Struct, frozen=True, array_like=True, gc=False):

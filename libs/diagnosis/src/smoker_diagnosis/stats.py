@@ -1,4 +1,4 @@
-"""Percentiles (nearest rank), RTT jitter (RFC 3550) and the probability of rare events (Poisson)."""
+"""Percentiles (nearest rank), RTT jitter (RFC 3550), and how likely chance is (Poisson, Fisher)."""
 
 from __future__ import annotations
 
@@ -38,3 +38,20 @@ def at_least(many: int, mean: float) -> float:
     # The mean is within the exponent: the power of a large one is larger than any float.
     below = math.fsum(math.exp(each * math.log(mean) - mean - math.lgamma(each + 1)) for each in range(many))
     return max(1 - below, 0.0)
+
+
+def shared(many: int, of: int, others: int, of_others: int) -> float:
+    """Return the probability of `many` or more events in `of` trials where `others` are in `of_others` further ones.
+
+    All trials are alike, and so many events fell on them by chance (Fisher's exact test).
+    """
+    events = many + others
+    all_ways = _log_ways(of + of_others, events)
+    shares = range(many, min(of, events) + 1)
+    ways = (_log_ways(of, each) + _log_ways(of_others, events - each) for each in shares)
+    return min(math.fsum(math.exp(each - all_ways) for each in ways), 1.0)
+
+
+def _log_ways(of: int, many: int) -> float:
+    """Return the logarithm of the number of ways to choose so many."""
+    return math.lgamma(of + 1) - math.lgamma(many + 1) - math.lgamma(of - many + 1)

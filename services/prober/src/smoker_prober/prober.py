@@ -11,14 +11,17 @@ from functools import partial
 
 from loguru import logger
 
+from smoker_diagnosis.state import RESOLVER
 from smoker_prober import round as rounds
 from smoker_prober.config.plan import Plan
 from smoker_prober.config.service import Hosts
 from smoker_prober.peers.direction import Arrivals, Direction
+from smoker_prober.probes import run
 from smoker_prober.probes.followups import ON_FAILURE
 from smoker_prober.probes.followups.apart import Apart
 from smoker_prober.probes.followups.confirm import LATER, SPREAD, Confirmations
 from smoker_prober.probes.followups.good_trace import GoodTraces
+from smoker_prober.probes.followups.look_ups import LookUps
 from smoker_prober.result import Result
 from smoker_prober.schedule import Schedule
 from smoker_prober.settings import Settings
@@ -55,6 +58,7 @@ class Prober:
         self._sinks: tuple[Sink, ...] = (self._log, metrics, store)
         self._confirmations, self._doubts = Confirmations(plan.interval), Confirmations(plan.interval)
         self._apart, self._good = Apart(), GoodTraces()
+        self._look_ups = LookUps(self._look_up, self._dns_servers, store.ask_again)
         self._hosts: Hosts = {}
         self._rounds: dict[str, Callable[[], None]] = {}
         self._fixed, self._peers = dict(fixed), dict[str, tuple[Target, ...]]()
@@ -120,6 +124,7 @@ class Prober:
                     return  # the peer left meanwhile: a failure since then is no fault
                 if result.outcome.ok or not quiet:
                     self._keep(result)
+                    self._look_ups.after(result)
                     if result.outcome.ok:
                         self._good.worked(result, self._never)
                     again = partial(self._confirm, name, one_round, partial(round_.again, result.target))
@@ -153,6 +158,7 @@ class Prober:
         if not self._schedule.has(name, one_round):
             return
         self._keep(replace(found, confirms=True))
+        self._look_ups.after(found)
         self._after_failure(name, one_round, found)
         if not found.outcome.ok and (found.target.interval or 0.0) > self._settings.plan.interval:
             repeat = partial(self._confirm, name, one_round, again)
@@ -179,6 +185,15 @@ class Prober:
         self._log.keep(found)
         self._store.follow(failed, found)
 
+    def _look_up(self, target: Target) -> Result:
+        """Ask a DNS server once more, beside the rounds."""
+        plan, node = self._settings.plan, self._settings.process.node_name
+        return run(target, node, (target.timeout or plan.timeout) / 2, never=self._never)
+
+    def _dns_servers(self) -> list[Target]:
+        """Return the targets of the cluster's DNS."""
+        return [each for targets in self._hosts.values() for each in targets if each.path.role == RESOLVER]
+
     def _keep(self, result: Result) -> None:
         for sink in self._sinks:
             sink.keep(result)
@@ -189,6 +204,7 @@ class Prober:
         self._doubts.close()
         self._apart.close()
         self._good.close()
+        self._look_ups.close()
         self._schedule.close()
 
     close = retire

@@ -6,10 +6,15 @@ directly to the pods are lost as often, it is packet loss.
 
 Half answers are compared with the packets that are lost. Each node is tested by itself, and then all of them together:
 a node that happens to have some by chance says nothing about the mesh, and there are many nodes.
+
+After a half answer the prober asks again, many times at once: by the Service and, at the same moment, at the pods. If
+far more are half answered by the Service, that is certain at once. Without such a check a race must last for longer
+than a round, because loss that has just begun shows in half answers sooner than in the trains.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
@@ -19,31 +24,37 @@ from smoker_diagnosis.finding import SHOWN_FAILING, Count, Finding, Seen, findin
 from smoker_diagnosis.look import Look
 from smoker_diagnosis.mesh_loss import WINDOW
 from smoker_diagnosis.resolvers import LAYER_RACE, is_service
-from smoker_diagnosis.stats import at_least
+from smoker_diagnosis.sightings import CERTAIN
+from smoker_diagnosis.stats import at_least, shared
 
 Counted = Callable[[Cell], tuple[int, int]]  # half answers, and look-ups
 
 LEAST = 2  # look-ups: one can be a lost packet
 CHANCE = 1e-3  # the probability from which packet loss explains as many
+UNSURE = 0.9  # the confidence without a check
+SURELY = 2e-4  # the probability from which loss that hits all look-ups alike explains a check: checks are repeated
 USUAL = 5e-4  # share of the look-ups that are half answered in any network, before anything is known
 OVER = 1e-3  # the probability of so many whole answers in a row from which the race is over
+SURELY_OVER = 1e-4  # the same by checks: those that found the race say that it takes a larger share than it does
 
 
 def find(look: Look) -> Iterator[Finding]:
     """Yield the finding, where neither loss of packets nor a fault at its nodes explains it."""
-    if not any(cell.partly or (cell.halves and cell.halves.count) for cell in look.mesh.resolvers):
+    if not any(cell.partly or cell.again or (cell.halves and cell.halves.count) for cell in look.mesh.resolvers):
         return
     by_service, straight = _by_node(look, service=True), _by_node(look, service=False)
+    checked = _checked(look.mesh, by_service)
     for counted in (_in_more_rounds, _in_last_rounds):
-        raced = _raced(look.mesh, by_service, straight, counted)
+        slowly = _raced(look.mesh, by_service, straight, counted)
+        raced = [*checked, *(node for node in slowly if node not in checked)]
         own = [cell for node in (by_service if len(raced) > 1 else raced) for cell in by_service[node]]
-        if raced and not (counted is _in_more_rounds and _is_over(own)):
-            yield _finding(look, raced, own, counted)
+        if raced and not _is_over(own):
+            yield _finding(look, raced, own, counted, sure=len(raced) == len(checked))
             return
 
 
-def _finding(look: Look, raced: Sequence[str], own: Sequence[Cell], counted: Counted) -> Finding:
-    failing = [cell for cell in own if counted(cell)[0] and cell.source in raced]
+def _finding(look: Look, raced: Sequence[str], own: Sequence[Cell], counted: Counted, *, sure: bool) -> Finding:
+    failing = [cell for cell in own if (counted(cell)[0] or _in_checks(cell)[0]) and cell.source in raced]
     return finding_of(
         look.cluster,
         "dns",
@@ -51,8 +62,8 @@ def _finding(look: Look, raced: Sequence[str], own: Sequence[Cell], counted: Cou
         LAYER_RACE,
         layers=(LAYER_RACE,),
         severity="warning",
-        confidence=0.9,
-        share=_share(own, counted),
+        confidence=CERTAIN if sure else UNSURE,
+        share=_share(own, _in_checks if sure else counted),
         outcomes=("timeout",),
         counts=(Count("dns", len(failing), len(own)),),
         failing=tuple(
@@ -71,19 +82,60 @@ def _in_more_rounds(cell: Cell) -> tuple[int, int]:
     return (cell.halves.count, cell.halves.of) if cell.halves is not None else (0, 0)
 
 
+def _in_checks(cell: Cell) -> tuple[int, int]:
+    """Return the counts of what was asked again after half answers."""
+    return (cell.again.halved, cell.again.of) if cell.again is not None else (0, 0)
+
+
+def _checked(mesh: Mesh, by_service: Mapping[str, list[Cell]]) -> list[str]:
+    """Return the nodes whose checks are enough: neither loss nor chance explains that the pods answer so much more."""
+    checks = {node: [cell.again for cell in cells if cell.again is not None] for node, cells in by_service.items()}
+    nodes = sum(map(bool, checks.values()))
+    found = []
+    for node, again in checks.items():
+        halved, of = sum(each.halved for each in again), sum(each.of for each in again)
+        others, of_others = sum(each.halved_pods for each in again), sum(each.of_pods for each in again)
+        if halved < LEAST or nodes * shared(halved, of, others, of_others) > SURELY:
+            continue
+        paths = [cell for cell in (*mesh.leaving(node), *mesh.entering(node)) if not cell.local]
+        if at_least(halved, of * _by_loss(share_lost(paths), 0.0)) <= CHANCE:
+            found.append(node)
+    return found
+
+
 def _is_over(cells: Iterable[Cell]) -> bool:
     """Return whether so many whole answers would be unlikely since the last half one if the race went on.
 
     It began with the first half answer, so it takes a larger share of the look-ups than the counts say.
     """
-    known = [(cell, cell.halves) for cell in cells if cell.halves is not None and cell.now.interval > 0]
-    halved = [(cell, each) for cell, each in known if each.count]
-    rounds = min((cell.now.instant - each.at) / cell.now.interval for cell, each in halved)
-    share = _share((cell for cell, _ in known), _in_more_rounds)
-    if all(each.first for _, each in halved):
+    known = [cell for cell in cells if cell.halves is not None and cell.now.interval > 0]
+    age = min(map(_since_half, known), default=math.inf)
+    if age == math.inf:
+        return False
+    again = [cell.again for cell in known if cell.again is not None and cell.now.instant - cell.again.since < age]
+    if (1 - _share_of_checks(known)) ** sum(each.whole for each in again) < SURELY_OVER:
+        return True
+    rounds = min(age / cell.now.interval for cell in known)
+    share = _share(known, _in_more_rounds)
+    halved = [(cell, cell.halves) for cell in known if cell.halves is not None and cell.halves.count]
+    if halved and all(each.first for _, each in halved):
         lasted = max((cell.now.instant - each.first) / cell.now.interval for cell, each in halved) - rounds
         share = max(share, sum(each.count for _, each in halved) / ((lasted + 1) * len(known) + 1))
     return bool((1 - min(share, 1.0)) ** (rounds * len(known)) < OVER)
+
+
+def _since_half(cell: Cell) -> float:
+    """Return the seconds since the last half answer, in a round or a check; infinity if none is known."""
+    instants = [cell.halves.at] if cell.halves is not None and cell.halves.count else []
+    if cell.again is not None and cell.again.halved:
+        instants.append(cell.again.at)
+    return cell.now.instant - max(instants, default=-math.inf)
+
+
+def _share_of_checks(cells: Iterable[Cell]) -> float:
+    """Return the share of half answers in the checks until the last half answer: rather too low."""
+    each = [cell.again for cell in cells if cell.again is not None]
+    return sum(one.halved for one in each) / (sum(one.of - one.whole for one in each) + 1)
 
 
 def _by_node(look: Look, *, service: bool) -> dict[str, list[Cell]]:

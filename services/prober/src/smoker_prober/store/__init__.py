@@ -9,13 +9,14 @@ from smoker_common.clock import Clock
 from smoker_diagnosis.state import Bandwidth
 from smoker_diagnosis.window import Sample
 from smoker_prober.network.deadline import EVENT_LOOP
+from smoker_prober.probes.followups.look_ups import Check
 from smoker_prober.result import Result
 from smoker_prober.snapshot import MeshView, Snapshot
 from smoker_prober.store.identity import Identity
 from smoker_prober.store.mesh_state import MeshState
 from smoker_prober.store.state import Heard, States
 from smoker_prober.store.windows import Windows
-from smoker_prober.target import Path
+from smoker_prober.target import Path, Target
 
 
 class Store:
@@ -72,6 +73,10 @@ class Store:
     def follow(self, failed: Result, found: Result) -> None:
         """Add what followed `failed` to its path, if it still fails."""
         self._states.follow(failed, found)
+
+    def ask_again(self, target: Target, check: Check) -> None:
+        """Add a check of the look-ups by the DNS Service to its path, if that is still probed."""
+        self._states.ask_again(target, check)
 
     def failing(self, node: str, network: str) -> bool:
         """Return whether every path to the prober on `node` and `network` fails, and there is one."""

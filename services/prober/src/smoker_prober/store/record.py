@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from smoker_diagnosis.state import RESOLVER, FailingFlows, HalfAnswers, KeptFlow, Large, LastFailure, PathState, Traced
 from smoker_prober.result import Outcome, Result
+from smoker_prober.store.checks import Checks
 
 ROUNDS = 3  # rounds that the counts cover
 REMEMBERED = 600.0  # seconds for which the state has the last failure of a path
@@ -49,6 +50,7 @@ class Record:
     lossy: deque[float] | None = None  # instants at which a train lost packets; most paths have none
     ended: deque[float] | None = None  # instants at which a short streak of failures ended; most paths have none
     halved: deque[float] | None = None  # instants of look-ups that were half answered; most paths have none
+    checks: Checks | None = None  # of half answers of the DNS Service; most paths have none
     last_failure: LastFailure | None = None
     flows: FailingFlows | None = None  # in the last check
     traced: Traced | None = None  # in this streak of failures
@@ -68,6 +70,8 @@ class Record:
         first = result.began - HISTORY * interval
         self.ended, self.lossy = _younger(self.ended, first), _younger(self.lossy, first)
         self.halved = _younger(self.halved, result.began - LOOK_UPS * interval)
+        if self.checks is not None and not self.checks.since(result.began - LOOK_UPS * interval):
+            self.checks = None
         if result.outcome.ok:
             # Not every round tries a large packet, so that verdict comes and goes.
             if self.streak and last != Outcome.MTU and result.began - self.since < SHORT * interval:
@@ -147,7 +151,7 @@ class Record:
             traced=self.traced,
             kept=_kept_flow(result),
             lost_at=round(max(each.began for each in counted if _loses(each)), 3) if lost else 0.0,
-            halves=self._half_answers() if before.role == RESOLVER else None,
+            halves=self.half_answers() if before.role == RESOLVER else None,
             counted=tuple((round(each.began, 3), each.sent) for each in counted) if lost else (),
         )
 
@@ -173,12 +177,13 @@ class Record:
             rounds[lossy[0]] = last._replace(sent=0, lost=0, requests_lost=0, replies_lost=0)
         return rounds
 
-    def _half_answers(self) -> HalfAnswers:
-        """Return how many of the look-ups in the last rounds were half answered."""
+    def half_answers(self) -> HalfAnswers:
+        """Return how many of the look-ups in the last rounds were half answered, and what checks have found."""
         last, first = (round(self.halved[end], 3) if self.halved else 0.0 for end in (-1, 0))
         of = min(self.past, LOOK_UPS)
         # After a change to a longer interval more of them are young enough.
-        return HalfAnswers(min(len(self.halved or ()), of), of, last, first)
+        again = self.checks.said(last) if self.checks is not None else None
+        return HalfAnswers(min(len(self.halved or ()), of), of, last, first, again)
 
 
 def _round(result: Result, partly: int) -> Round:

@@ -15,12 +15,14 @@ import msgspec
 
 from smoker_diagnosis.state import PEER, PathState, State, Traced, encode
 from smoker_diagnosis.state import Heard as HeardAt
+from smoker_prober.probes.followups.look_ups import Check
 from smoker_prober.probes.trace import Details as Trace
 from smoker_prober.result import Outcome, Result
+from smoker_prober.store.checks import Checks
 from smoker_prober.store.identity import Identity
 from smoker_prober.store.mesh_state import MeshState
 from smoker_prober.store.record import Record
-from smoker_prober.target import Path
+from smoker_prober.target import Path, Target
 
 STATE = "/api/v1/state"
 STARVED = 0.25  # share of time that this process waited for a CPU
@@ -97,6 +99,17 @@ class States:
         hops, before = list(trace.addresses), list(trace.before)
         record.traced = Traced(round(found.began, 3), last, address, trace.reached, hops, before)
         self._paths[key] = msgspec.structs.replace(self._paths[key], traced=record.traced)
+        self._changes += 1
+
+    def ask_again(self, target: Target, check: Check) -> None:
+        """Add a check of the look-ups by the DNS Service to its path, if that is still probed."""
+        key = target.probe, target.path
+        record = self._records.get(key)
+        if record is None:
+            return
+        record.checks = record.checks or Checks()
+        record.checks.add(check)
+        self._paths[key] = msgspec.structs.replace(self._paths[key], halves=record.half_answers())
         self._changes += 1
 
     def failing(self, node: str, network: str) -> bool:
