@@ -21,7 +21,7 @@ from smoker_prober.store.checks import Checks
 from smoker_prober.store.record import LOOK_UPS, ROUNDS
 
 INTERVAL, TIMEOUT = 30.0, 5.0  # seconds: the defaults
-NAMES = 3  # names of echoes that a prober looks up in a round, one after the other
+NAMES = 3  # names of echoes that a prober looks up in an interval, evenly spread over it
 QUICK = 0.01  # seconds of a look-up that is answered
 
 Half = Callable[[float], float]  # the probability that a look-up at this instant is half answered
@@ -86,13 +86,12 @@ class DnsProber:
 
     def _unresolved(self) -> Iterator[float]:
         """Yield when a name of an echo was not found: half an answer is none for a program."""
-        for first in self._rounds(lambda _: 0.0):
-            at = first.began
-            for _ in range(NAMES):
-                found = self._look_up(self.half, at)
-                at = found.known
-                if found.half:
-                    yield at
+        at = self.first + self.chance.uniform(0, INTERVAL)
+        while at < self.last:
+            found = self._look_up(self.half, at)
+            if found.half:
+                yield found.known
+            at += INTERVAL / NAMES
 
     def _sign(self, known: float, half: bool | None) -> None:
         """Take in a look-up by the Service, or (None) a name that was not found."""
