@@ -68,8 +68,10 @@ class Layout:
             here = self.zones.get(part.state.node, "")
             for cell in part.cells:
                 cell.source_zone, cell.target_zone = here, self.zones.get(cell.target, "")
-        self.services = list(chain.from_iterable([part.services for part in self._parts.values()]))
-        self.resolvers = list(chain.from_iterable([part.resolvers for part in self._parts.values()]))
+        self.services, self.resolvers = [], []
+        for part in self._parts.values():
+            self.services += part.services
+            self.resolvers += part.resolvers
 
     def _settle_node(self, node: str) -> None:
         """Renew what is known of a node, and set its zone at the ends of all its paths if it is another than before."""

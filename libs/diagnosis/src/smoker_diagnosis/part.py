@@ -125,16 +125,19 @@ class Part:
         between = self._between(changed)
         cells = [self.every[number] for number in between]
         self.sums.add(cells, -1)
+        oldest = math.inf
         for number in changed:
             cell = self.every[number]
             cell.clear()
             for place in places_of[number]:
-                self._add(cell, place)
+                path = paths[place]
+                self._add(cell, path, place)
+                if path.at < oldest and counts(path):
+                    oldest = path.at
         self.sums.add(cells)
         self._list(between)
-        again = (paths[place] for number in changed for place in places_of[number])
-        end = min([path.at for path in again if counts(path)], default=-math.inf) + self.lasts
-        if self.outdated or end < self.now.instant:
+        end = oldest + self.lasts
+        if self.outdated or end == math.inf or end < self.now.instant:
             self._note_ages()
         else:  # this may be too early: at that instant the right one is looked for
             self.until = min(self.until, end)
@@ -144,9 +147,8 @@ class Part:
         paths, places_of = self.state.paths, self.shape.places_of
         return [number for number in numbers if paths[places_of[number][0]].role == PEER]
 
-    def _add(self, cell: Cell, place: int) -> None:
-        """Add the results of the path at `place` to its cell."""
-        path = self.state.paths[place]
+    def _add(self, cell: Cell, path: PathState, place: int) -> None:
+        """Add the results of `path`, the one at `place`, to its cell."""
         (read_look_ups if path.role == RESOLVER else read)(cell, path, place, self.lasts, starved=self.state.starved)
 
     def add(self, target: str, path: PathState, to: list[Cell]) -> int:
@@ -158,9 +160,9 @@ class Part:
 
     def read(self) -> None:
         """Read all paths of a new part."""
-        for place, number in enumerate(self.shape.cell_of):
+        for place, (path, number) in enumerate(zip(self.state.paths, self.shape.cell_of, strict=True)):
             if number != NONE:
-                self._add(self.every[number], place)
+                self._add(self.every[number], path, place)
         self.sums.add(self.cells)
         self._list(self._between(range(len(self.every))))
         self._note_ages()
@@ -171,13 +173,16 @@ class Part:
 
     def _list(self, changed: Iterable[int]) -> None:
         """List the cells with something to report, after those between nodes with the numbers `changed` were read."""
-        numbers = sorted({*self.noted, *changed})
-        some = [(number, cell) for number in numbers if _tells(cell := self.every[number])]
-        self.noted, cells = tuple(number for number, _ in some), [cell for _, cell in some]
+        some = {
+            number: cell
+            for number in sorted({*self.noted, *changed})
+            if (cell := self.every[number]).bad or cell.lost or cell.unsteady or cell.flows is not None
+        }
+        self.noted, cells = tuple(some), some.values()
         self.failing = [cell for cell in cells if cell.bad]
         self.losing = [cell for cell in cells if cell.lost and cell.source != cell.target]
-        self.unsteady = [cell for cell in (*cells, *self.services) if cell.unsteady]
         self.partial = [cell for cell in cells if cell.flows is not None]
+        self.unsteady = [cell for cell in (*cells, *self.services) if cell.unsteady]
         self.troubled = [cell for cell in self.services if cell.bad or cell.kept is not None]
         self._note_reports()
 
@@ -232,11 +237,6 @@ def part_of(state: State, now: float, sums: Sums) -> Part:
     part.far = tuple({far_prober(each) for each in part.cells})
     part.read()
     return part
-
-
-def _tells(cell: Cell) -> bool:
-    """Return whether a path between nodes has something to report."""
-    return bool(cell.bad or cell.lost or cell.unsteady) or cell.flows is not None
 
 
 def far_prober(cell: Cell) -> Prober:
