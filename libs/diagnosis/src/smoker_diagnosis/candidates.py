@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from heapq import nsmallest
 
 from smoker_diagnosis.component import (
     OF_SCOPE,
@@ -60,14 +60,12 @@ class Candidates:
         self._failing: dict[Scope, _Failing] = {}
         self._kept: dict[Scope, list[Candidate]] = {}  # what the search before found, by scope
         self._zones = Counter(mesh.zones.values())
-        self._prices = {
-            kind: priors.of(Component(Scope(kind), layers[0])) for kind, layers in OF_SCOPE.items()
-        }  # the lowest ones
+        self._prices = {kind: priors.lowest(kind) for kind in OF_SCOPE}
 
     def find(self, left: Mapping[Row, Cell], odds: Odds) -> list[Candidate]:
         """Return the best component of each scope for the failures in `left`, with those close to it; best first."""
         self._update(left, odds)
-        first = set(islice(self._ranked(self._failing), FIRST))
+        first = self._first()
         lowest = min(self._prices.values())
         found: list[Candidate] = []
         best, examined = 0.0, 0
@@ -89,16 +87,29 @@ class Candidates:
             best = max([best, *(each.gain for each in self._kept[scope])])
         return sorted(found, key=lambda each: (-each.gain, each.component))
 
+    def _first(self) -> set[Scope]:
+        """Return the scopes whose failing paths weigh most."""
+        found: set[Scope] = set()
+        for alike in self._by_weight(self._failing):
+            found.update(nsmallest(FIRST - len(found), alike))
+            if len(found) == FIRST:
+                break
+        return found
+
     def _ranked(self, scopes: Iterable[Scope]) -> Iterator[Scope]:
-        """Yield `scopes`, those whose failing paths weigh most first.
+        """Yield `scopes`, those whose failing paths weigh most first."""
+        for alike in self._by_weight(scopes):
+            yield from sorted(alike)
+
+    def _by_weight(self, scopes: Iterable[Scope]) -> Iterator[list[Scope]]:
+        """Yield `scopes` by the weight of their failing paths, the largest first.
 
         Tens of thousands of them weigh the same, and sorting them is slow: so it is only done for those that are met.
         """
         alike: dict[float, list[Scope]] = {}
         for scope in scopes:
             alike.setdefault(self._failing[scope].most, []).append(scope)
-        for most in sorted(alike, reverse=True):
-            yield from sorted(alike[most])
+        return (alike[most] for most in sorted(alike, reverse=True))
 
     def _possible(self, scope: Scope) -> bool:
         """Return whether a component of `scope` could gain anything; a single failure names no place."""

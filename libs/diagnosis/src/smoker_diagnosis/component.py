@@ -197,6 +197,10 @@ class Priors:
             ALL: 4.0,
         }
 
+    def lowest(self, kind: str) -> float:
+        """Return the lowest price of a component whose scope is of this `kind`."""
+        return self._of_scope[kind]
+
     def of(self, component: Component) -> float:
         """Return the price of `component`."""
         price = self._of_scope[component.scope.kind]

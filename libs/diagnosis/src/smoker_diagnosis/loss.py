@@ -18,7 +18,6 @@ from smoker_diagnosis.component import (
     MAY,
     MUST,
     NODE,
-    OVERLAY,
     PAIR,
     ZONE,
     ZONE_PAIR,
@@ -95,7 +94,7 @@ def _better(mesh: Mesh, dead: Collection[int], background: float) -> list[Lossy]
     found = _find(mesh, dead, background, SCOPES)
     if all(each.component.scope.kind in SMALL for each in found):
         return found
-    bounds = sorted(_bounds(mesh, set(dead), background, SMALL).values(), reverse=True)
+    bounds = sorted(_bounds(mesh, set(dead), background, SMALL, dict.fromkeys(SMALL, 0.0)).values(), reverse=True)
     if sum(bounds[:MOST]) < sum(each.gain for each in found):
         return found  # at their best, nodes and pairs explain less
     small = _find(mesh, dead, background, SMALL)
@@ -142,13 +141,9 @@ def _scored(search: _Search) -> Iterator[Scored]:
     """Yield the components that may lose packets, with their gain."""
     mesh, out, priors, background = search.mesh, search.out, search.priors, search.background
     best = 0.0
-    bounds = {
-        scope: most
-        for scope, most in _bounds(mesh, out, background, search.kinds).items()
-        if most - priors.of(Component(scope, OVERLAY)) >= GAIN
-    }
+    bounds = _bounds(mesh, out, background, search.kinds, {kind: GAIN + priors.lowest(kind) for kind in search.kinds})
     for scope in sorted(bounds, key=lambda each: (-bounds[each], each)):
-        if bounds[scope] - priors.of(Component(scope, OVERLAY)) < best - FAR:
+        if bounds[scope] - priors.lowest(scope.kind) < best - FAR:
             continue
         cells = [cell for cell in cells_of(mesh, scope) if cell.sent and not cell.local and id(cell) not in out]
         families = {cell.family for cell in cells}
@@ -197,8 +192,13 @@ def _ways(scope: Scope, cells: Iterable[Cell]) -> Iterable[list[Cell]]:
     return ways.values()
 
 
-def _bounds(mesh: Mesh, out: Collection[int], background: float, kinds: frozenset[str]) -> dict[Scope, float]:
-    """Return the highest gain of each scope from its lossy paths."""
+def _bounds(
+    mesh: Mesh, out: Collection[int], background: float, kinds: frozenset[str], least: Mapping[str, float]
+) -> dict[Scope, float]:
+    """Return the highest gain of each scope from its lossy paths, where it is at least what `least` has for its kind.
+
+    By chance thousands of scopes have one lossy path, and gain too little.
+    """
     bounds: dict[Scope, float] = {}
     paths = Counter[Scope]()
     for cell, gains in _between(mesh, out, background):
@@ -208,7 +208,11 @@ def _bounds(mesh: Mesh, out: Collection[int], background: float, kinds: frozense
                 bounds[scope] = bounds.get(scope, 0.0) + most
                 paths[scope] += many
     sizes = Counter(mesh.zones.values())
-    return {scope: most for scope, most in bounds.items() if enough_paths(mesh, scope, paths[scope], sizes)}
+    return {
+        scope: most
+        for scope, most in bounds.items()
+        if most >= least[scope.kind] and enough_paths(mesh, scope, paths[scope], sizes)
+    }
 
 
 def _between(mesh: Mesh, out: Collection[int], background: float) -> Iterable[tuple[Cell, list[float]]]:
