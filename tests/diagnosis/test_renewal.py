@@ -77,7 +77,21 @@ def test_the_sums_of_renewed_evidence_are_those_of_new_evidence(number: int) -> 
 def sums(mesh: Mesh) -> dict[str, object]:
     """Return what is added up over all probers. A plane without a path is not in it."""
     names = ("known", "past", "flaps", "trains", "lossy", "sent", "lost", "count", "directed", "zones", "answering")
-    return {"planes": +mesh.planes, **{name: getattr(mesh, name) for name in names}}
+    places = ("nodes", "silent")
+    services = [(cell.source, cell.target, cell.plane) for cell in mesh.services]
+    return {"planes": +mesh.planes, "services": services, **{name: getattr(mesh, name) for name in (*names, *places)}}
+
+
+def test_all_services_that_fail_are_listed() -> None:
+    """Whatever changes from look to look, each path to a Service that fails, or whose kept flow does, is listed."""
+    evidence = Evidence()
+    failed = 0
+    for documents in looks.documents(5, 2, 60, FAULTS):
+        mesh = evidence.mesh([decode(documents[who]) for who in sorted(documents)])
+        failing = [cell for cell in mesh.services if cell.bad or cell.kept is not None]
+        assert failing == [cell for cell in mesh.troubled if cell.bad or cell.kept is not None]
+        failed += len(failing)
+    assert failed
 
 
 def test_two_states_of_one_prober_count_once(healthy: list[State]) -> None:
