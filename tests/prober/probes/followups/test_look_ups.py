@@ -164,8 +164,11 @@ def at(port: int, of: Callable[[], Target]) -> Target:
     return replace(of(), host=HOST, port=port)
 
 
-def test_the_state_has_what_a_check_found_beside_one_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Real servers: the Service loses each query for AAAA, a pod none. Rates and windows have the rounds alone."""
+def test_the_state_has_what_a_check_found_beside_the_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real servers: the Service loses each query for AAAA, a pod none. Rates and windows have the rounds alone.
+
+    Where this process lacks CPU, a round says nothing, and a look-up of a check is not counted.
+    """
     monkeypatch.setattr(look_ups, "LATER", 3600.0)
 
     def half_of_all(query: object) -> bytes | None:
@@ -174,7 +177,7 @@ def test_the_state_has_what_a_check_found_beside_one_round(monkeypatch: pytest.M
     with serving(udp=half_of_all) as (service, _), serving() as (pod, _):
         by_name = at(service, lambda: by_service("kubernetes.default", "pod"))
         by_place = by_pod("kubernetes.default", "pod", place="node-2", address=HOST, port=pod)
-        made = Made(settings_of({"TEST_INTERVAL": "60", "TEST_TIMEOUT": "2"}), {"dns": (by_name,), "pod": (by_place,)})
+        made = Made(settings_of({"TEST_INTERVAL": "5", "TEST_TIMEOUT": "2"}), {"dns": (by_name,), "pod": (by_place,)})
         made.prober.start()
         try:
             found = eventually(
@@ -184,9 +187,10 @@ def test_the_state_has_what_a_check_found_beside_one_round(monkeypatch: pytest.M
         finally:
             made.prober.close()
     assert isinstance(found, AskedAgain)
-    assert 0 < found.halved == found.of  # fewer than asked where this process lacks CPU
-    assert (found.of_pods, found.halved_pods) == (AT_ONCE * EACH, 0)
+    assert 0 < found.halved == found.of <= AT_ONCE
+    assert 0 < found.of_pods <= AT_ONCE * EACH
+    assert found.halved_pods == 0
     path = made.path("kubernetes.default")
-    assert (path.attempts, path.past, path.partly) == (1, 1, 1)
     (window,) = [each for each in made.store.snapshot().paths if each.target == "kubernetes.default"]
-    assert window.results == 1
+    assert 0 < path.past < AT_ONCE
+    assert 0 < window.results < AT_ONCE
