@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 
 import gevent
 import pytest
+from gevent.event import Event
 
 from smoker_prober.schedule import TOGETHER, Schedule, next_tick, phase
+from tests.conftest import eventually
 
+SPREAD = {"tcp": 0.0, "udp": 1 / 3, "http": 2 / 3}
 NODES = {
     "numbered": [f"node-{number}" for number in range(1000)],
     "addresses": [f"ip-10-0-{number // 250}-{number % 250}.eu-west-1.compute.internal" for number in range(1000)],
@@ -112,14 +118,58 @@ def test_many_rounds_go_in_groups_over_the_interval() -> None:
 
 def test_rounds_that_are_spread_are_in_no_group() -> None:
     """They begin at their share of the interval after the node's place, beside few rounds and beside many."""
-    spread = {"tcp": 0.0, "udp": 1 / 3, "http": 2 / 3}
     for others in (0, 1000):
-        rounds = dict.fromkeys([*spread, *map(str, range(others))], lambda: None)
+        rounds = dict.fromkeys([*SPREAD, *map(str, range(others))], lambda: None)
         schedule = Schedule({}, interval=30.0, longest=1.0, node="node-1")
-        schedule.set(rounds, spread=spread)
-        for name, share in spread.items():
+        schedule.set(rounds, spread=SPREAD)
+        for name, share in SPREAD.items():
             due = schedule.next(name, 0.0) + schedule._wall - share * 30.0
             assert math.remainder(due - phase("node-1", 30.0), 30.0) == pytest.approx(0.0, abs=0.001)
+
+
+@pytest.mark.parametrize("node", NODES["numbered"][:20])
+def test_rounds_that_are_spread_always_have_one_order(node: str) -> None:
+    """For the first time they begin one after the other, whatever their ticks, and then at the next ticks in order."""
+    calls, now = list[str](), time.monotonic()
+    schedule = Schedule({}, interval=60.0, longest=1.0, node=node)
+    schedule.set({name: partial(calls.append, name) for name in SPREAD}, spread=SPREAD)
+    schedule.start()
+    assert schedule.unready()
+    eventually("each has run once", lambda: schedule.ended == len(SPREAD))
+    assert calls == [*SPREAD]
+    assert not schedule.unready()
+    due = [schedule._due_at[name] for name in SPREAD]
+    assert due[0] > now + 20.0, "not before the others have run for the first time"
+    assert [later - earlier for earlier, later in itertools.pairwise(due)] == pytest.approx([20.0, 20.0])
+    schedule.close()
+    schedule.drain(0)
+
+
+def test_a_round_that_is_spread_does_not_wait_for_one_that_is_gone() -> None:
+    """The one before it is not probed any more, or has been replaced, while an earlier one still runs."""
+    calls, end = list[str](), Event()
+
+    def waits() -> None:
+        end.wait()
+
+    rounds: dict[str, Callable[[], None]] = {
+        "tcp": waits,
+        "udp": partial(calls.append, "udp"),
+        "http": partial(calls.append, "http"),
+    }
+    schedule = Schedule({}, interval=60.0, longest=1.0, node="node-1")
+    schedule.set(rounds, spread=SPREAD)
+    schedule.start()
+    gevent.sleep(0)
+    gevent.sleep(0)
+    assert calls == []
+    schedule.set({"tcp": waits, "http": rounds["http"]}, spread={"tcp": 0.0, "http": 0.5})
+    eventually("the last one has run", lambda: calls == ["http"])
+    end.set()
+    eventually("the first one has ended", lambda: schedule.ended == 2)
+    assert schedule._due_at.keys() == {"tcp", "http"}
+    schedule.close()
+    schedule.drain(0)
 
 
 def test_a_round_takes_its_new_place_at_once_if_that_is_sooner() -> None:

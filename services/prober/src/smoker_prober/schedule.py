@@ -1,5 +1,8 @@
 """When rounds run: the first at once, then on a grid that does not drift, with an offset for each node and host.
 
+Rounds begin in groups. Those of the echo services in a mesh are spread evenly over the interval instead: for the first
+time one after the other, and then always in the same order.
+
 A heap knows which round is due next, and one greenlet waits for it. Each running round has a greenlet of its own.
 """
 
@@ -7,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import itertools
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -68,6 +72,7 @@ class Schedule:
         self._rounds: dict[str, Callable[[], None]] = {}
         self._own: Mapping[str, float] = {}  # intervals of their own
         self._spread: Mapping[str, float] = {}  # shares of the interval, of the rounds in no group
+        self._after: dict[str, str] = {}  # of these, by name: the one that begins for the first time when it has ended
         self._interval, self._longest, self._node, self._began = interval, longest, node, began
         self._due: list[tuple[float, str]] = []  # a heap of the rounds that do not run, and of stale entries
         self._due_at: dict[str, float] = {}  # of the rounds that do not run: a different entry in the heap is stale
@@ -95,8 +100,9 @@ class Schedule:
         """Replace the rounds. New ones are due at once, and omitted ones are not called again.
 
         `own` has the intervals of those that do not have the schedule's. `spread` has those that are in no group, with
-        the share of the interval by which they come after the node's place on the grid. Where the number of groups
-        changes, the others take their new places at once, but none waits longer than before.
+        the share of the interval by which they come after the node's place on the grid, in ascending order; new ones of
+        these begin one after the other. Where the number of groups changes, the others take their new places at once,
+        but none waits longer than before.
         """
         self._own, self._spread = own or {}, spread or {}
         regroup = groups_of(len(rounds)) != groups_of(len(self._rounds))
@@ -106,13 +112,24 @@ class Schedule:
             del self._due_at[name]
         self._overrun &= rounds.keys()
         now, apart = time.monotonic(), min(APART, self._interval / max(len(fresh), 1))
+        self._chain([name for name in self._spread if name in fresh])
         for number, name in enumerate(fresh):
-            if name not in self._under_way:
+            if name not in self._under_way and name not in self._after.values():
                 self._put(name, now + number * apart)
         if regroup:
-            for name in self._due_at.keys() - self._own.keys():
+            for name in self._due_at.keys() - self._own.keys() - self._spread.keys():
                 self._put(name, min(self._due_at[name], self.next(name, now)))
         self._changed.set()
+
+    def _chain(self, fresh: list[str]) -> None:
+        """Let each of the `fresh` rounds that are spread wait for the one before. None waits for one that is gone."""
+        waited = set(self._after.values())
+        for name in fresh:
+            self._due_at.pop(name, None)
+        self._after = {one: other for one, other in self._after.items() if {one, other} <= self._rounds.keys()}
+        self._after |= dict(itertools.pairwise(fresh))
+        for name in (waited & self._rounds.keys()) - {*self._after.values(), *fresh, *self._under_way}:
+            self._put(name, time.monotonic())
 
     def has(self, name: str, one_round: Callable[[], None]) -> bool:
         """Return whether the round `name` is still this one."""
@@ -165,12 +182,22 @@ class Schedule:
                 seconds=round(now - due, 3),
                 interval=interval,
             )
+        earliest = max(now, due, self._first_of_spread(name))  # a timer may fire a moment early: never run a tick twice
+        follower = self._after.pop(name, None)
+        if follower is not None:
+            if follower not in self._under_way:
+                self._put(follower, now)
+            earliest = max(earliest, now + interval / len(self._spread))  # by then, those that follow have ended, too
         if self.has(name, one_round):
-            # A timer may fire a moment early: never run the same tick twice.
-            self._put(name, self.next(name, max(now, due)))
+            self._put(name, self.next(name, earliest))
         elif name in self._rounds:  # another round took its name meanwhile
             self._put(name, now)
         self._changed.set()
+
+    def _first_of_spread(self, name: str) -> float:
+        """Return when the first of the spread rounds is due, for another one of them: it goes on after that one."""
+        first = next(iter(self._spread), name)
+        return self._due_at.get(first, 0.0) if name in self._spread and name != first else 0.0
 
     def next(self, name: str, now: float) -> float:
         """Return when the round `name` is due after `now`, both by the monotonic clock."""
@@ -201,7 +228,7 @@ class Schedule:
         return cut
 
     def unready(self) -> str:
-        return "" if self.ended else "the first round has not ended"
+        return "the first round has not ended" if self._after or not self.ended else ""
 
     def stuck(self) -> str:
         now, patience = time.monotonic(), self._interval + self._longest + PATIENCE
