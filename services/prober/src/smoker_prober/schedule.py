@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-import itertools
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -72,7 +71,8 @@ class Schedule:
         self._rounds: dict[str, Callable[[], None]] = {}
         self._own: Mapping[str, float] = {}  # intervals of their own
         self._spread: Mapping[str, float] = {}  # shares of the interval, of the rounds in no group
-        self._after: dict[str, str] = {}  # of these, by name: the one that begins for the first time when it has ended
+        self._first_turn: list[str] = []  # of these, the ones that run one after the other, because they are new,
+        self._had_turn: list[str] = []  # and those that wait for them, because they have just done so
         self._interval, self._longest, self._node, self._began = interval, longest, node, began
         self._due: list[tuple[float, str]] = []  # a heap of the rounds that do not run, and of stale entries
         self._due_at: dict[str, float] = {}  # of the rounds that do not run: a different entry in the heap is stale
@@ -112,24 +112,39 @@ class Schedule:
             del self._due_at[name]
         self._overrun &= rounds.keys()
         now, apart = time.monotonic(), min(APART, self._interval / max(len(fresh), 1))
-        self._chain([name for name in self._spread if name in fresh])
+        self._first_turn = [name for name in self._spread if name in fresh or name in self._first_turn]
+        self._had_turn = [name for name in self._had_turn if name in rounds and name not in fresh]
+        for name in self._first_turn[1:]:
+            self._due_at.pop(name, None)
         for number, name in enumerate(fresh):
-            if name not in self._under_way and name not in self._after.values():
+            if name not in self._under_way and name not in self._first_turn[1:]:
                 self._put(name, now + number * apart)
+        self._go_on(now)
         if regroup:
             for name in self._due_at.keys() - self._own.keys() - self._spread.keys():
                 self._put(name, min(self._due_at[name], self.next(name, now)))
         self._changed.set()
 
-    def _chain(self, fresh: list[str]) -> None:
-        """Let each of the `fresh` rounds that are spread wait for the one before. None waits for one that is gone."""
-        waited = set(self._after.values())
-        for name in fresh:
-            self._due_at.pop(name, None)
-        self._after = {one: other for one, other in self._after.items() if {one, other} <= self._rounds.keys()}
-        self._after |= dict(itertools.pairwise(fresh))
-        for name in (waited & self._rounds.keys()) - {*self._after.values(), *fresh, *self._under_way}:
-            self._put(name, time.monotonic())
+    def _go_on(self, now: float) -> None:
+        """Begin the next round of the first turn. After the last one, all of them go on at their ticks, in order."""
+        if self._first_turn:
+            if self._first_turn[0] not in self._due_at | self._under_way:
+                self._put(self._first_turn[0], now)
+            return
+        first = now
+        for name in (name for name in self._spread if name in self._had_turn):
+            self._put(name, self.next(name, first))
+            first = self._due_at[name]
+        self._had_turn = []
+
+    def _ends_turn(self, name: str, now: float) -> bool:
+        """Go on with the first turn if `name` is one of those that run in it. Return whether it is."""
+        if name not in self._first_turn:
+            return False
+        self._first_turn.remove(name)
+        self._had_turn.append(name)
+        self._go_on(now)
+        return True
 
     def has(self, name: str, one_round: Callable[[], None]) -> bool:
         """Return whether the round `name` is still this one."""
@@ -182,22 +197,13 @@ class Schedule:
                 seconds=round(now - due, 3),
                 interval=interval,
             )
-        earliest = max(now, due, self._first_of_spread(name))  # a timer may fire a moment early: never run a tick twice
-        follower = self._after.pop(name, None)
-        if follower is not None:
-            if follower not in self._under_way:
-                self._put(follower, now)
-            earliest = max(earliest, now + interval / len(self._spread))  # by then, those that follow have ended, too
-        if self.has(name, one_round):
-            self._put(name, self.next(name, earliest))
-        elif name in self._rounds:  # another round took its name meanwhile
-            self._put(name, now)
+        if not self.has(name, one_round):
+            if name in self._rounds and name not in self._first_turn[1:]:  # another round took its name meanwhile
+                self._put(name, now)
+        elif not self._ends_turn(name, now):
+            # A timer may fire a moment early: never run the same tick twice.
+            self._put(name, self.next(name, max(now, due)))
         self._changed.set()
-
-    def _first_of_spread(self, name: str) -> float:
-        """Return when the first of the spread rounds is due, for another one of them: it goes on after that one."""
-        first = next(iter(self._spread), name)
-        return self._due_at.get(first, 0.0) if name in self._spread and name != first else 0.0
 
     def next(self, name: str, now: float) -> float:
         """Return when the round `name` is due after `now`, both by the monotonic clock."""
@@ -228,7 +234,7 @@ class Schedule:
         return cut
 
     def unready(self) -> str:
-        return "the first round has not ended" if self._after or not self.ended else ""
+        return "the first round has not ended" if self._first_turn or not self.ended else ""
 
     def stuck(self) -> str:
         now, patience = time.monotonic(), self._interval + self._longest + PATIENCE
