@@ -76,7 +76,9 @@ def test_none() -> None:
 @pytest.mark.parametrize("mesh", [{"DISCOVERY": "endpointslice"}, {"PEERS": "node-2=10.0.0.2:9464"}])
 @pytest.mark.parametrize("probes", [("tcp", "udp", "http"), ("tcp", "http"), ("udp",)])
 def test_echo_services_in_a_mesh(mesh: dict[str, str], probes: tuple[str, ...]) -> None:
-    """In a mesh each echo service has a round of its own, evenly spread over the interval."""
+    """In a mesh each echo service has a round of its own, evenly spread over the interval, if that leaves room."""
+    short = settings_of({"PROBES": ",".join(probes), "TEST_INTERVAL": "1", "TEST_TIMEOUT": "1", **mesh})
+    assert hosts(short) == {"smoker-server": service(short, "smoker-server")}
     settings = settings_of({"PROBES": ",".join(probes), **mesh})
     assert hosts(settings) == {
         f"smoker-server {target.probe}": (replace(target, spread=number / len(probes)),)

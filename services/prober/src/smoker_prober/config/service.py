@@ -17,6 +17,8 @@ from smoker_prober.probes.trace import PORT
 from smoker_prober.settings import Settings
 from smoker_prober.target import EXTERNAL, OTHER, POD, Path, Target, service_path
 
+ROOM = 2  # timeouts between two rounds that are spread, at least: the slowest usual probe ends before the next begins
+
 Hosts = Mapping[str, tuple[Target, ...]]  # by a name of their own, the targets of a round
 
 
@@ -37,7 +39,7 @@ def hosts(settings: Settings) -> dict[str, tuple[Target, ...]]:
     """
     host = settings.plan.service.host
     found = {host: service(settings, host)}
-    if settings.process.in_a_mesh:
+    if settings.process.in_a_mesh and settings.plan.interval >= len(found[host]) * ROOM * settings.plan.timeout:
         found = spread(host, found[host])
     if settings.plan.dns.name:
         found[f"dns {SERVICE}"] = (by_service(settings.plan.dns.name, settings.process.network),)
@@ -65,7 +67,8 @@ def spread(host: str, echoed: tuple[Target, ...]) -> dict[str, tuple[Target, ...
     """Return a round for each of the echo services, evenly spread over the interval.
 
     In a mesh many paths show whether the network of a node works, but only these show whether Services work there. So
-    the first of them fails within a third of the interval.
+    the first of them fails within a third of the interval. With short intervals they stay one round: the next one comes
+    soon enough, and the lines keep the order of a round even where a probe is not answered.
     """
     return {
         f"{host} {target.probe}": (replace(target, spread=number / len(echoed)),)
