@@ -1,7 +1,7 @@
 """When rounds run: the first at once, then on a grid that does not drift, with an offset for each node and host.
 
-Rounds begin in groups. Those of the echo services in a mesh are spread evenly over the interval instead: for the first
-time one after the other, and then always in the same order.
+Rounds begin in groups. Those of the echo services in a mesh are spread evenly over the interval instead. Their first
+ones run one after the other.
 
 A heap knows which round is due next, and one greenlet waits for it. Each running round has a greenlet of its own.
 """
@@ -71,8 +71,7 @@ class Schedule:
         self._rounds: dict[str, Callable[[], None]] = {}
         self._own: Mapping[str, float] = {}  # intervals of their own
         self._spread: Mapping[str, float] = {}  # shares of the interval, of the rounds in no group
-        self._first_turn: list[str] = []  # of these, the ones that run one after the other, because they are new,
-        self._had_turn: list[str] = []  # and those that wait for them, because they have just done so
+        self._first_turn: list[str] = []  # of these, the ones that run one after the other, because they are new
         self._interval, self._longest, self._node, self._began = interval, longest, node, began
         self._due: list[tuple[float, str]] = []  # a heap of the rounds that do not run, and of stale entries
         self._due_at: dict[str, float] = {}  # of the rounds that do not run: a different entry in the heap is stale
@@ -113,7 +112,6 @@ class Schedule:
         self._overrun &= rounds.keys()
         now, apart = time.monotonic(), min(APART, self._interval / max(len(fresh), 1))
         self._first_turn = [name for name in self._spread if name in fresh or name in self._first_turn]
-        self._had_turn = [name for name in self._had_turn if name in rounds and name not in fresh]
         for name in self._first_turn[1:]:
             self._due_at.pop(name, None)
         for number, name in enumerate(fresh):
@@ -126,25 +124,10 @@ class Schedule:
         self._changed.set()
 
     def _go_on(self, now: float) -> None:
-        """Begin the next round of the first turn. After the last one, all of them go on at their ticks, in order."""
-        if self._first_turn:
-            if self._first_turn[0] not in self._due_at | self._under_way:
-                self._put(self._first_turn[0], now)
-            return
-        first = now
-        for name in (name for name in self._spread if name in self._had_turn):
-            self._put(name, self.next(name, first))
-            first = self._due_at[name]
-        self._had_turn = []
-
-    def _ends_turn(self, name: str, now: float) -> bool:
-        """Go on with the first turn if `name` is one of those that run in it. Return whether it is."""
-        if name not in self._first_turn:
-            return False
-        self._first_turn.remove(name)
-        self._had_turn.append(name)
-        self._go_on(now)
-        return True
+        """Begin the next round of the first turn, if there is one that is not due already."""
+        for name in self._first_turn[:1]:
+            if name not in self._due_at and name not in self._under_way:
+                self._put(name, now)
 
     def has(self, name: str, one_round: Callable[[], None]) -> bool:
         """Return whether the round `name` is still this one."""
@@ -200,9 +183,12 @@ class Schedule:
         if not self.has(name, one_round):
             if name in self._rounds and name not in self._first_turn[1:]:  # another round took its name meanwhile
                 self._put(name, now)
-        elif not self._ends_turn(name, now):
+        else:
             # A timer may fire a moment early: never run the same tick twice.
             self._put(name, self.next(name, max(now, due)))
+            if name in self._first_turn:
+                self._first_turn.remove(name)
+                self._go_on(now)
         self._changed.set()
 
     def next(self, name: str, now: float) -> float:
