@@ -20,7 +20,8 @@ from smoker_prober.probes.followups.look_ups import AT_ONCE, EACH, GLANCE, LATER
 from smoker_prober.store.checks import Checks
 from smoker_prober.store.record import LOOK_UPS, ROUNDS
 
-INTERVAL, TIMEOUT = 30.0, 5.0  # seconds: the defaults
+from .world import INTERVAL, TIMEOUT
+
 NAMES = 3  # names of echoes that a prober looks up in an interval, evenly spread over it
 QUICK = 0.01  # seconds of a look-up that is answered
 

@@ -24,13 +24,13 @@ from smoker_diagnosis.stats import percentile
 from smoker_hub.incidents import Incidents
 from tests.diagnosis.mesh import AT, TRAIN, Cluster, Link, nodes
 
-from .dns_probers import INTERVAL, TIMEOUT, DnsProber, Half
+from .dns_probers import DnsProber, Half
 from .table import markdown
+from .world import INTERVAL, PACKETS, SPREAD, TIMEOUT
 
 NODES, PODS, VICTIM = 4, ("node-1", "node-2"), "node-1"
 BEFORE, LASTS, AFTER = 20 * INTERVAL, 300.0, 200.0  # seconds
 LOOKS = 5.0  # seconds from one look to the next
-PACKETS, SPREAD = 10, 1.0  # of a train
 HEADER = (
     *(
         "fault",

@@ -124,10 +124,10 @@ class Schedule:
         self._changed.set()
 
     def _go_on(self, now: float) -> None:
-        """Begin the next round of the first turn, if there is one that is not due already."""
-        for name in self._first_turn[:1]:
-            if name not in self._due_at and name not in self._under_way:
-                self._put(name, now)
+        """Begin the next round of the first turn, if there is one that is neither due already nor under way."""
+        name = next(iter(self._first_turn), "")
+        if name and name not in self._due_at and name not in self._under_way:
+            self._put(name, now)
 
     def has(self, name: str, one_round: Callable[[], None]) -> bool:
         """Return whether the round `name` is still this one."""
