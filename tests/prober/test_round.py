@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import gevent
@@ -15,8 +15,10 @@ from smoker_common import log
 from smoker_prober import round as rounds
 from smoker_prober.config.service import hosts
 from smoker_prober.prober import Prober
+from smoker_prober.probes import run
 from smoker_prober.result import Result
 from smoker_prober.settings import Settings
+from smoker_prober.target import Target
 from tests.conftest import eventually
 from tests.prober.targets import ENOUGH, HOST, PLENTY, SHORT, Made, settings_of, variables_for
 from tests.relay import DROP, PASS, TcpRelay, UdpRelay, refusing
@@ -69,6 +71,21 @@ def test_each_probe_has_the_whole_timeout(echoes: dict[str, int]) -> None:
     with TcpRelay((HOST, echoes["tcp"]), DROP) as relay:
         found = list(one_round(settings_of(variables_for(echoes | {"tcp": relay.port}, ENOUGH))))
     assert [result.outcome.value for result in found] == ["timeout", "success", "success"]
+
+
+def test_a_repeated_probe_of_an_echo_waits_for_less(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A round gives each probe the whole timeout, a repetition two seconds."""
+    given: list[float] = []
+
+    def noted(target: Target, source: str, timeout: float, *, never: Collection[int]) -> Result:
+        given.append(timeout)
+        return run(target, source, timeout, never=never)
+
+    monkeypatch.setattr("smoker_prober.round.run", noted)
+    (targets,) = hosts(settings).values()
+    one = rounds.Round(targets, source="node-1", timeout=20.0)
+    assert all(result.outcome.ok for result in [*one.results(), *map(one.again, targets)])
+    assert given == [20.0] * len(targets) + [2.0] * len(targets)
 
 
 def test_a_result_is_logged_as_soon_as_it_is_known(

@@ -18,7 +18,7 @@ from smoker_diagnosis.state import RESOLVER, PathState, State
 from . import lookups, noise, service
 from .faults import Fault
 from .look import struck
-from .packets import CLEAN, CONFIRMED, WINDOW, Act, Found, counted, path_state, rounds
+from .packets import CLEAN, CONFIRMED, PATIENCE, WINDOW, Act, Found, counted, path_state, rounds
 from .world import ALLOWED, DURATION, INTERVAL, NOW, PACKETS, PROBES, ROUND, SPREAD, TIMEOUT, TURN, Prober, World
 
 KEPT = 12  # results of a path that are kept while one of the last three failed or lost packets
@@ -203,17 +203,17 @@ class Days:
             found[probe] = [first]
             if first.outcome != "success" and CONFIRMS:
                 later = first.ended + CONFIRMED
-                again = self._ask(later, prober, probe)
+                again = self._ask(later, prober, probe, PATIENCE)
                 if by_chance and self._chance.random() < AGAIN:
-                    again = Found(later, later + TIMEOUT, why)
+                    again = Found(later, later + PATIENCE, why)
                 found[probe].append(again._replace(sent=0, lost=0, passes=None, confirms=True))
         return found
 
-    def _ask(self, when: float, prober: Prober, probe: str) -> Found:
+    def _ask(self, when: float, prober: Prober, probe: str, timeout: float = TIMEOUT) -> Found:
         begin, end = self._lasts
         if not begin <= when < end:
             return _good(probe, when)
-        return service.one(self._world, prober, probe, self._faults, when, self._chance)
+        return service.one(self._world, prober, probe, self._faults, when, self._chance, timeout)
 
     def _succeed(self, when: float, each: Round) -> None:
         for offset, probe in enumerate(PROBES):

@@ -15,11 +15,11 @@ from typing import NamedTuple
 import msgspec
 
 from smoker_diagnosis.state import HalfAnswers, PathState
-from smoker_prober.probes.followups.confirm import AFTER
 from smoker_prober.probes.followups.look_ups import AT_ONCE, EACH, GLANCE, LATER, Check
 from smoker_prober.store.checks import Checks
 from smoker_prober.store.record import LOOK_UPS, ROUNDS
 
+from .packets import CONFIRMED, PATIENCE
 from .world import INTERVAL, TIMEOUT
 
 NAMES = 3  # names of echoes that a prober looks up in an interval, evenly spread over it
@@ -70,9 +70,9 @@ class DnsProber:
             if self.checks and known >= self._free and known - self._begun >= LATER:
                 self._sign(known, half)
 
-    def _look_up(self, half: Half, at: float) -> LookUp:
+    def _look_up(self, half: Half, at: float, timeout: float = TIMEOUT) -> LookUp:
         lost = self.chance.random() < half(at)
-        return LookUp(at, at + (TIMEOUT if lost else QUICK), lost)
+        return LookUp(at, at + (timeout if lost else QUICK), lost)
 
     def _rounds(self, half: Half) -> Iterator[LookUp]:
         at = self.first + self.chance.uniform(0, INTERVAL)
@@ -83,7 +83,7 @@ class DnsProber:
     def _repeated(self) -> Iterator[LookUp]:
         for each in self.rounds:
             if each.half:
-                yield self._look_up(self.half, each.known + AFTER)
+                yield self._look_up(self.half, each.known + CONFIRMED, PATIENCE)
 
     def _unresolved(self) -> Iterator[float]:
         """Yield when a name of an echo was not found: half an answer is none for a program."""

@@ -12,7 +12,7 @@ import msgspec
 
 from smoker_diagnosis.state import RESOLVER, PathState
 
-from .packets import CONFIRMED, Found
+from .packets import CONFIRMED, PATIENCE, Found
 from .world import DURATION, NOW, PACKETS, TIMEOUT, Prober, World, service_plane
 
 SERVICE = "kubernetes.default"
@@ -48,11 +48,11 @@ def look_up(chance: random.Random, when: float, background: float, *, confirm: b
     first = _ask(chance, when, 1.0 if chance.random() < background else loss)
     if first.outcome == "success" or not confirm:
         return [first]
-    return [first, _ask(chance, first.ended + CONFIRMED, loss)._replace(confirms=True)]
+    return [first, _ask(chance, first.ended + CONFIRMED, loss, PATIENCE)._replace(confirms=True)]
 
 
-def _ask(chance: random.Random, when: float, loss: float) -> Found:
+def _ask(chance: random.Random, when: float, loss: float, timeout: float = TIMEOUT) -> Found:
     answered = sum(chance.random() >= loss for _ in range(QUERIES))
     if answered == QUERIES:
         return Found(when, when + DURATION["dns"], "success")
-    return Found(when, when + TIMEOUT, "timeout", partly=answered > 0)
+    return Found(when, when + timeout, "timeout", partly=answered > 0)

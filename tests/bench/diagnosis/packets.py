@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from smoker_diagnosis.state import Large, PathState, Role
+from smoker_prober.probes.followups.confirm import AFTER, WITHIN
 
 from .world import ALLOWED, DURATION, INTERVAL, NOW, PACKETS, PROBES, SPREAD, TIMEOUT
 
@@ -41,7 +42,8 @@ SIZES = (
     576,
     128,
 )
-CONFIRMED = 2.0  # seconds after a failure until the probe is repeated
+CONFIRMED = AFTER  # seconds after a failure until the probe is repeated
+PATIENCE = min(TIMEOUT, WITHIN)  # seconds for which the repeated probe waits
 CLEAN = 3  # trains in a row without loss after which none follows
 SECOND = 30  # packets of a second train
 DOUBTED = 10.0  # seconds after a train that lost packets until another one follows
@@ -260,7 +262,7 @@ def _train_again(chance: random.Random, when: float, active: Active) -> Found:
     """Return the train that follows one that lost packets. It is a further one where its own PING is answered."""
     request, reply, _ = at(active, "udp", when)
     if chance.random() < request or chance.random() < reply:
-        return Found(when, when + TIMEOUT, "timeout", confirms=True)
+        return Found(when, when + PATIENCE, "timeout", confirms=True)
     request, reply, _ = at(active, "train", when)
     counts = train(chance, request, reply, SECOND)
     return Found(when, when + SPREAD + TIMEOUT * (counts[1] > 0), "success", *counts, confirms=True)
@@ -275,20 +277,22 @@ def _again(chance: random.Random, when: float, probe: str, active: Active, *, by
     if probe == "udp":
         arrived = when if when <= NOW and chance.random() >= request else 0.0
         answered = bool(arrived) and chance.random() >= reply
-        found = Found(when, when + (DURATION["tcp"] if answered else TIMEOUT), "success" if answered else "timeout")
+        found = Found(when, when + (DURATION["tcp"] if answered else PATIENCE), "success" if answered else "timeout")
     else:
-        found = _tcp(chance, when, probe, request, reply)
+        found = _tcp(chance, when, probe, request, reply, PATIENCE)
     if found.outcome == "timeout" and silent != "timeout":
         found = Found(when, when + QUICK, silent)
     return found._replace(confirms=True), arrived
 
 
-def _tcp(chance: random.Random, when: float, probe: str, request: float, reply: float) -> Found:
+def _tcp(
+    chance: random.Random, when: float, probe: str, request: float, reply: float, timeout: float = TIMEOUT
+) -> Found:
     if not request and not reply:
         return Found(when, when + DURATION[probe], "success")
-    took = connection(chance, request, reply) if request < 1 and reply < 1 else TIMEOUT + 1
-    if took > TIMEOUT:
-        return Found(when, when + TIMEOUT, "timeout")
+    took = connection(chance, request, reply) if request < 1 and reply < 1 else timeout + 1
+    if took > timeout:
+        return Found(when, when + timeout, "timeout")
     return Found(when, when + DURATION[probe] + took, "success")
 
 

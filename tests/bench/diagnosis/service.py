@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 
 from .faults import Fault
-from .packets import CONFIRMED, Found, Packet, connection, losses, train
+from .packets import CONFIRMED, PATIENCE, Found, Packet, connection, losses, train
 from .world import ALLOWED, DURATION, INTERVAL, NOW, PACKETS, PROBES, SPREAD, TIMEOUT, World, service_began
 
 ROUNDS = 7
@@ -35,36 +35,43 @@ def service_results(
                 found[probe].append(result)
                 if confirm and result.outcome != "success":
                     later = result.ended + CONFIRMED
-                    again = one(world, prober, probe, [x for x in faults if x.begin <= later], later, chance)
+                    active = [x for x in faults if x.begin <= later]
+                    again = one(world, prober, probe, active, later, chance, PATIENCE)
                     found[probe].extend([again._replace(confirms=True)] if again.ended <= NOW else [])
     return found if bad else None
 
 
 def one(
-    world: World, prober: tuple[str, str], probe: str, faults: Sequence[Fault], when: float, chance: random.Random
+    world: World,
+    prober: tuple[str, str],
+    probe: str,
+    faults: Sequence[Fault],
+    when: float,
+    chance: random.Random,
+    timeout: float = TIMEOUT,
 ) -> Found:
-    """Return the result of one probe that begins at `when`, while `faults` last."""
+    """Return the result of one probe of `timeout` seconds that begins at `when`, while `faults` last."""
     node, _ = prober
     if not _resolved(world, prober, faults, chance):
-        return Found(when, when + TIMEOUT, "resolve_error")
+        return Found(when, when + timeout, "resolve_error")
     for fault in faults:
         if probe in fault.echo:
             outcome = fault.echo[probe]
-            return Found(when, when + (TIMEOUT if outcome == "timeout" else 0.001), outcome)
+            return Found(when, when + (timeout if outcome == "timeout" else 0.001), outcome)
         if node in fault.service_on:
-            return Found(when, when + TIMEOUT, "timeout")
+            return Found(when, when + timeout, "timeout")
     backend = chance.choice(world.echoes[probe])
     request, reply = _losses(world, prober, backend, probe, faults)
     if probe != "udp":
-        took = connection(chance, request, reply) if request < 1 and reply < 1 else TIMEOUT + 1
-        if took > TIMEOUT:
-            return Found(when, when + TIMEOUT, "timeout")
+        took = connection(chance, request, reply) if request < 1 and reply < 1 else timeout + 1
+        if took > timeout:
+            return Found(when, when + timeout, "timeout")
         return Found(when, when + DURATION[probe] + took, "success")
     if chance.random() < request or chance.random() < reply:
-        return Found(when, when + TIMEOUT, "timeout")
+        return Found(when, when + timeout, "timeout")
     request, reply = _losses(world, prober, chance.choice(world.echoes[probe]), "train", faults)
     counts = train(chance, request, reply) if request or reply else (PACKETS, 0, 0, 0)
-    return Found(when, when + (DURATION["udp"] if not counts[1] else SPREAD + TIMEOUT), "success", *counts, ALLOWED)
+    return Found(when, when + (DURATION["udp"] if not counts[1] else SPREAD + timeout), "success", *counts, ALLOWED)
 
 
 def _losses(world: World, prober: tuple[str, str], pod: str, kind: str, faults: Sequence[Fault]) -> tuple[float, float]:

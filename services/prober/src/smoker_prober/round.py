@@ -9,6 +9,7 @@ from smoker_prober.network.deadline import LATEST
 from smoker_prober.probes import prepare, run
 from smoker_prober.probes.followups import AFTER, train
 from smoker_prober.probes.followups.base import Followup
+from smoker_prober.probes.followups.confirm import patience
 from smoker_prober.result import Result
 from smoker_prober.settings import Settings
 from smoker_prober.target import Target
@@ -54,7 +55,7 @@ class Round:
 
     def _result(self, target: Target, followups: list[Followup], *, again: bool = False) -> Result:
         never, timeout = {*self._never, *self._own}, target.timeout or self._timeout
-        result = run(target, self._source, timeout, never=never)
+        result = run(target, self._source, patience(target, timeout) if again else timeout, never=never)
         for followup in followups:
             if result.outcome.ok:  # nothing more is sent to a target that does not answer
                 result = (followup.again if again else followup)(result, timeout, never)

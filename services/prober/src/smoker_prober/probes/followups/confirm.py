@@ -3,6 +3,9 @@
 A target with a long interval of its own, such as ten minutes, is then repeated at the usual interval until it answers:
 otherwise a short outage would look like one of ten minutes.
 
+The repetition waits no longer than `WITHIN` for an answer, because one from within the cluster comes in milliseconds.
+An external target has its whole timeout: it may be slow.
+
 A kept flow that fails beside fresh ones that work (kept_flow.py), and a train that lost packets (train.py), are asked
 again as well, ten seconds later.
 
@@ -24,10 +27,18 @@ from collections.abc import Callable
 import gevent
 from gevent.pool import Pool
 
+from smoker_prober.target import EXTERNAL, Target
+
 AFTER = 2.0  # seconds
 LATER = 10.0  # seconds after which a follow-up is asked again: the diagnosis wants two failures of a flow so far apart
+WITHIN = 2.0  # seconds: in them TCP sends its first packet twice
 SPREAD = 1.0  # seconds beyond it, at random: failures of one moment are not repeated in one moment
 MOST = 12  # confirmations an interval
+
+
+def patience(target: Target, timeout: float) -> float:
+    """Return the seconds for which a repeated probe of `target` waits, whose probes have `timeout` seconds."""
+    return timeout if target.path.role == EXTERNAL else min(timeout, WITHIN)
 
 
 class Budget:
