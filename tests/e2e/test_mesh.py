@@ -41,7 +41,7 @@ MESH = {
     # Short durations for the tests, except the time for which a prober may be away.
     **{key: value for key, value in THIRTIETH.items() if "metrics." in key and "proberMissing" not in key},
 }
-ROLLOUTS = int(os.environ.get("E2E_ROLLOUTS", "2"))
+ROLLOUTS = int(os.environ.get("E2E_ROLLOUTS", "1"))
 LOST = 70  # rounds of a second, of two probers: a connection that is cut is noticed after half a minute
 API = ("-p", "tcp")
 CONTROLLERS = "kube-controller"  # the kernel keeps 15 characters of a program's name, of kube-controller-manager, too
