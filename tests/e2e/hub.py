@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from typing import Any
 
 from tests.e2e.cluster import eventually
 from tests.e2e.release import Release
+from tests.images.command import ROOT
 
 WORSE = ("finding_opened", "finding_escalated")
 MOVED = " moved from "  # in the text of an event: information, and no fault
@@ -36,3 +38,9 @@ def blamed(release: Release, since: float) -> list[str]:
     events = ask(release, f"events?since={since}")
     assert not events["left_out"]
     return [each["text"] for each in events["events"] if each["kind"] in WORSE and MOVED not in each["text"]]
+
+
+def plugin(release: Release, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the kubectl plugin."""
+    line = [str(ROOT / "bin" / "kubectl-smoker"), command, "--namespace", release.namespace.name, *arguments]
+    return subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)

@@ -5,7 +5,6 @@ Further targets that fail are named, too: of each kind one, with its cause.
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,12 +16,11 @@ from tests.alertmanager import serving
 from tests.e2e import faults, wrong_targets
 from tests.e2e.cluster import Object, addresses, eventually, fresh_namespace
 from tests.e2e.health import Health, health_server
-from tests.e2e.hub import ask, healthy
+from tests.e2e.hub import ask, healthy, plugin
 from tests.e2e.page import page
 from tests.e2e.prometheus import Prometheus, watching
 from tests.e2e.release import FAST, Release
 from tests.e2e.wrong_targets import GOOD, WRONG, Wrong
-from tests.images.command import ROOT
 
 pytestmark = pytest.mark.cluster
 
@@ -88,12 +86,6 @@ def says(release: Release, *words: str) -> None:
 
 def find(lines: Sequence[str], *words: str) -> None:
     assert [line for line in lines if all(word in line for word in words)], (words, lines[-5:])
-
-
-def plugin(release: Release, command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of the kubectl plugin."""
-    arguments = [str(ROOT / "bin" / "kubectl-smoker"), command, "--namespace", release.namespace.name]
-    return subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
 
 
 def started(release: Release, times: int) -> None:
