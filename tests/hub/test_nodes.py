@@ -31,17 +31,16 @@ def item(name: str, ready: str = "True", **spec: Any) -> Any:
         "reason": "KubeletNotReady",
         "lastTransitionTime": "2026-11-28T10:31:20Z",
     }
-    labels = {"topology.kubernetes.io/zone": "zone-a"}
     return {
-        "metadata": {"name": name, "labels": labels, "resourceVersion": "7"},
+        "metadata": {"name": name, "resourceVersion": "7"},
         "spec": spec,
         "status": {"conditions": [{"type": "MemoryPressure", "status": "False"}, condition]},
     }
 
 
 def test_a_node_as_data() -> None:
-    """Readiness with its reason and date, whether it is cordoned, its zone; `Unknown` is not ready."""
-    assert node_of(item("a")) == Node(True, "KubeletNotReady", 1795861880.0, False, "zone-a")
+    """Readiness with its reason and date, whether it is cordoned; `Unknown` is not ready."""
+    assert node_of(item("a")) == Node(True, "KubeletNotReady", 1795861880.0)
     assert not node_of(item("a", "Unknown")).ready
     assert node_of(item("a", unschedulable=True)).cordoned
 

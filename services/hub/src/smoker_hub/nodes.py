@@ -1,4 +1,4 @@
-"""The cluster's nodes as Kubernetes sees them: ready, cordoned, new, deleted, in which zone.
+"""The cluster's nodes as Kubernetes sees them: ready, cordoned, new, deleted.
 
 /api/v1/nodes ─▶ Watch ─▶ Node by name ─▶ what changed, a log line each
 
@@ -16,7 +16,6 @@ from smoker_kube.slices import of
 from smoker_kube.watch import Watch
 
 PATH = "/api/v1/nodes"
-ZONE = "topology.kubernetes.io/zone"
 
 Word = Literal["added", "deleted", "ready", "not_ready", "cordoned", "uncordoned"]
 
@@ -28,7 +27,6 @@ class Node(NamedTuple):
     reason: str = ""  # of a node that is not ready, in the API's word
     since: float = 0.0
     cordoned: bool = False
-    zone: str = ""
 
 
 class NodeChange(NamedTuple):
@@ -52,7 +50,7 @@ class Inventory(Protocol):
 
 def node_of(item: Any) -> Node:
     """Return a Node object as data. Nothing that the API server sends raises."""
-    spec, labels = of(item, "spec", dict), of(of(item, "metadata", dict), "labels", dict)
+    spec = of(item, "spec", dict)
     ready: Any = {}
     for condition in of(of(item, "status", dict), "conditions", list):
         if of(condition, "type", str) == "Ready":
@@ -62,7 +60,6 @@ def node_of(item: Any) -> Node:
         reason=of(ready, "reason", str)[:100],
         since=_date(of(ready, "lastTransitionTime", str)),
         cordoned=spec.get("unschedulable") is True,
-        zone=of(labels, ZONE, str),
     )
 
 
