@@ -91,3 +91,12 @@ def test_echo_on_a_dead_node() -> None:
 def test_a_single_flake() -> None:
     """One failed probe of a Service is no finding."""
     assert Cluster(nodes(20)).fail_services(["node-4"], ["http"], rounds=1).findings() == []
+
+
+def test_more_failures_than_attempts() -> None:
+    """A state with impossible counts ends no look: the node whose Services fail is named all the same."""
+    mesh = Cluster(nodes(4)).fail_services(["node-4"])
+    for paths in (mesh.to_services["node-1", network] for network in ("pod", "host")):
+        for probe, path in paths.items():
+            paths[probe] = msgspec.structs.replace(path, attempts=3, failures={"resolve_error": 800})
+    assert named(mesh.findings()) == [("service", "node", ("node-4",), "service")]

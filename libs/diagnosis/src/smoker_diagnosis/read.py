@@ -65,7 +65,7 @@ def read_look_ups(cell: Cell, path: PathState, place: int, lasts: float, *, star
     """Add the results of a path to a DNS server to its cell, within the same bounds."""
     if not counts(path) or cell.now.instant > path.at + lasts:
         return
-    cell.tries, cell.misses = {DNS: path.attempts}, {DNS: path.failed}
+    cell.tries, cell.misses = {DNS: path.attempts}, {DNS: min(path.failed, path.attempts)}
     cell.partly = min(max(path.partly, 0), path.attempts)
     halves = path.halves
     if halves is not None and 0 <= halves.count <= halves.of and halves.at <= cell.now.instant:
@@ -94,11 +94,15 @@ def _read_follow_ups(cell: Cell, path: PathState) -> None:
 
 
 def _count_attempts(cell: Cell, path: PathState) -> None:
-    """Count the attempts of the last rounds at a Service. Each began with a look-up of its name."""
-    unresolved = path.failures.get(RESOLVE, 0)
+    """Count the attempts of the last rounds at a Service. Each began with a look-up of its name.
+
+    A state can say that more have failed than there were: then all have.
+    """
+    failed = min(path.failed, path.attempts)
+    unresolved = min(path.failures.get(RESOLVE, 0), failed)
     for bit, tries, misses in (
         (DNS, path.attempts, unresolved),
-        (BITS[path.probe], path.attempts - unresolved, path.failed - unresolved),
+        (BITS[path.probe], path.attempts - unresolved, failed - unresolved),
     ):
         cell.tries = {**cell.tries, bit: cell.tries.get(bit, 0) + tries}
         cell.misses = {**cell.misses, bit: cell.misses.get(bit, 0) + misses}
