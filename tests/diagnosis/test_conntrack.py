@@ -43,6 +43,16 @@ def test_a_stale_flow_is_not_reported_at_once(rounds: int, ago: float) -> None:
     assert with_kept(Cluster(nodes(4)), "node-2", rounds=rounds, ago=ago).findings() == []
 
 
+@pytest.mark.parametrize(
+    ("replaced", "ago", "named"), [(44.0, 43.0, False), (44.0, 46.0, True), (46.0, 43.0, True), (46.0, 8.0, False)]
+)
+def test_a_rollout_gives_kube_proxy_time(replaced: float, ago: float, *, named: bool) -> None:
+    """Where the pods of the echo changed, kube-proxy may remove the entry at its next full look, 30 s later."""
+    mesh = with_kept(Cluster(nodes(4)), "node-2", ago=ago)
+    mesh.change("node-2", replaced={"udp": AT - replaced})
+    assert bool(mesh.findings()) == named
+
+
 def test_both_networks_of_a_node_are_one_finding() -> None:
     """The prober in the host network sees the same entries: the node is named once."""
     mesh = with_kept(with_kept(Cluster(nodes(4)), "node-2"), "node-2", network="host")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -41,6 +42,7 @@ class Now:
     instant: float = 0.0  # the time of its clock
     paths: Sequence[PathState] = ()  # of its state
     interval: float = 0.0  # seconds from one of its rounds to the next
+    replaced: float = -math.inf  # when the ready pods of the UDP echo changed last, as far as it knows
 
 
 def _nothing() -> Mapping[int, Any]:

@@ -66,6 +66,7 @@ class Part:
             if changed is None:
                 return False
             self.state, self.now.paths, self.heard = state, state.paths, None
+            self.now.replaced = _replaced(state)
             if self.other_places:
                 self.others = [Other(state.node, state.paths[place]) for place in self.other_places]
             if state.left or state.moves or state.api == UNANSWERED:
@@ -208,10 +209,15 @@ class Part:
         return None if at is None else self.now.instant - at
 
 
+def _replaced(state: State) -> float:
+    return state.replaced.get("udp", -math.inf)
+
+
 def part_of(state: State, now: float, sums: Sums) -> Part:
     """Return the part of `state` at the instant `now` of its prober's clock, counted in `sums`."""
     lasts = ROUNDS * state.interval + TIMEOUTS * state.timeout
-    part = Part((state.node, state.network), state, Now(now, state.paths, state.interval), lasts, sums)
+    clock = Now(now, state.paths, state.interval, _replaced(state))
+    part = Part((state.node, state.network), state, clock, lasts, sums)
     found: dict[tuple[str, str, str, str], int] = {}
     cell_of: list[int] = []
     for place, path in enumerate(state.paths):

@@ -19,6 +19,7 @@ from smoker_diagnosis.look import Look
 LAYER = "conntrack"
 ROUNDS = 2  # in a row: a single one can be a moment in which endpoints change
 LASTS = 10.0  # seconds: kube-proxy has removed the entries of pods that are gone before
+SYNCS = 45.0  # the same where pods were replaced just now: what it misses then it removes 30 seconds later, by default
 
 
 def find(look: Look) -> Iterator[Finding]:
@@ -54,4 +55,6 @@ def _stale(cell: Cell) -> bool:
     kept = cell.kept
     if kept is None or cell.bad or cell.lost or any(cell.misses.values()):
         return False
-    return kept.rounds >= ROUNDS and cell.now.instant - kept.since >= LASTS
+    now = cell.now
+    lasts = SYNCS if now.instant - now.replaced < SYNCS else LASTS
+    return kept.rounds >= ROUNDS and now.instant - kept.since >= lasts

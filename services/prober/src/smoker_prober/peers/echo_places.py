@@ -1,4 +1,7 @@
-"""The nodes of the echo services' pods, and their last move: a hub that starts during a drain asks for it."""
+"""The ready pods of the echo services: their nodes, their last move, and when they changed last.
+
+A hub that starts during a drain asks for the move.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,27 @@ from collections.abc import Mapping
 from smoker_diagnosis.state import EchoMove
 
 Places = dict[str, list[str]]  # by probe, the nodes on which its echo service has ready pods
+Pods = frozenset[tuple[str, str]]  # node and addresses
 
 
 class EchoPlaces:
-    """Follows the nodes of the ready pods. The first list of them is no move."""
+    """Follows the ready pods. The first list of them is no move, and no change."""
 
     def __init__(self) -> None:
         self.now: Places = {}
         self.moves: Mapping[str, EchoMove] = {}  # by probe
+        self.replaced: Mapping[str, float] = {}  # by probe, when its pods changed last, also where their nodes did not
+        self._pods: Mapping[str, Pods] = {}
         self._known = False
 
-    def see(self, places: Places, at: float) -> None:
-        """Note the nodes at the instant `at`."""
-        changed = [probe for probe in self.now.keys() | places.keys() if self.now.get(probe) != places.get(probe)]
-        if self._known and changed:
-            self.moves = {**self.moves, **{probe: self._move(probe, at) for probe in changed}}
-        self.now, self._known = places, True
+    def see(self, pods: Mapping[str, Pods], at: float) -> None:
+        """Note the ready pods, by probe, at the instant `at`."""
+        places = {probe: sorted({node for node, _ in found}) for probe, found in pods.items()}
+        if self._known:
+            moved, replaced = _changed(self.now, places), _changed(self._pods, pods)
+            self.moves = {**self.moves, **{probe: self._move(probe, at) for probe in moved}}
+            self.replaced = {**self.replaced, **dict.fromkeys(replaced, at)}
+        self.now, self._pods, self._known = places, pods, True
 
     def _move(self, probe: str, at: float) -> EchoMove:
         """Return the move from the present nodes. Where no pod is ready, a move goes on that began earlier."""
@@ -30,3 +38,7 @@ class EchoPlaces:
         if not before and last is not None:
             return EchoMove(at, last.since, last.before)
         return EchoMove(at, at, before or [])
+
+
+def _changed(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
+    return [probe for probe in before.keys() | now.keys() if before.get(probe) != now.get(probe)]

@@ -18,7 +18,7 @@ from smoker_kube.slices import FAMILIES, of, path, placed, selector, service_of
 from smoker_kube.standing import Standing
 from smoker_kube.watch import Watch
 from smoker_prober.config.service import Ports
-from smoker_prober.peers.echo_places import EchoPlaces
+from smoker_prober.peers.echo_places import EchoPlaces, Pods
 from smoker_prober.peers.peer import Peer
 
 PORTS = ("tcp-echo", "udp-echo", "http-echo", "stamp")  # by these names, in the order of `Ports`
@@ -58,17 +58,22 @@ class Slice(NamedTuple):
 
     endpoints: tuple[Endpoint, ...] = ()  # ready ones of probers
     not_ready: tuple[tuple[str, str], ...] = ()  # Service and node of probers that are listed and not ready
-    echoes: tuple[tuple[str, str], ...] = ()  # port name and node of the echo services' ready pods
+    echoes: tuple[tuple[str, str, str], ...] = ()  # port name, node and addresses of the echo services' ready pods
 
 
 def sliceof(item: Any, server: str) -> Slice:
     """Return what is kept of a slice. `server` is the echo services' Service. No content of a slice raises."""
     service = service_of(item)
-    seen = [(of(each, "conditions", dict), of(each, "nodeName", str)) for each in of(item, "endpoints", list)]
+    listed = of(item, "endpoints", list)
+    seen = [(of(each, "conditions", dict), of(each, "nodeName", str)) for each in listed]
     if service == server:
         ports = {of(port, "name", str) for port in of(item, "ports", list)} & set(PORTS)
-        nodes = [node for conditions, node in seen if node and conditions.get("ready") is not False]
-        return Slice(echoes=tuple((port, node) for port in sorted(ports) for node in nodes))
+        pods = [
+            (node, str(of(each, "addresses", list)[:1]))
+            for (conditions, node), each in zip(seen, listed, strict=True)
+            if node and conditions.get("ready") is not False
+        ]
+        return Slice(echoes=tuple((port, *pod) for port in sorted(ports) for pod in pods))
     waiting = [
         (service, node)
         for conditions, node in seen
@@ -203,10 +208,10 @@ class Discovery:
         return frozenset((node, self._services[name]) for name, node in waiting if name in self._services)
 
 
-def _echoes(slices: Iterable[Slice]) -> dict[str, list[str]]:
-    """Return the nodes of each echo service, by the name of the probe that asks it."""
-    found: dict[str, set[str]] = {}
+def _echoes(slices: Iterable[Slice]) -> dict[str, Pods]:
+    """Return the pods of each echo service, by the name of the probe that asks it."""
+    found: dict[str, set[tuple[str, str]]] = {}
     for each in slices:
-        for port, node in each.echoes:
-            found.setdefault(port.removesuffix("-echo"), set()).add(node)
-    return {probe: sorted(nodes) for probe, nodes in found.items()}
+        for port, node, address in each.echoes:
+            found.setdefault(port.removesuffix("-echo"), set()).add((node, address))
+    return {probe: frozenset(pods) for probe, pods in found.items()}

@@ -145,6 +145,7 @@ class Mesh(BaseWork):
             left=tuple(left for key, left in sorted(self._left.items()) if key in self._discovery.not_ready),
             echoes=self._discovery.echoes.now,
             moves=self._discovery.echoes.moves,
+            replaced=self._discovery.echoes.replaced,
         )
 
     def _heard(self, nodes: Collection[str] | None) -> tuple[Heard, ...]:

@@ -19,3 +19,4 @@ class MeshState:
     moves: Mapping[str, EchoMove] = field(default_factory=dict)
     dns_pods: dict[str, str] = field(default_factory=dict)
     bandwidth: tuple[Bandwidth, ...] = ()
+    replaced: Mapping[str, float] = field(default_factory=dict)

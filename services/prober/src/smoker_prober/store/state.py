@@ -166,6 +166,7 @@ class States:
             moves=dict(mesh_state.moves),
             dns_pods=mesh_state.dns_pods,
             bandwidth=list(mesh_state.bandwidth),
+            replaced=dict(mesh_state.replaced),
         )
 
     def _look(self) -> None:
