@@ -100,6 +100,18 @@ def test_a_service_that_keeps_failing_beside_little_loss_is_listed(count: int, r
     assert [each.kind for each in found] == ["loss", *(["unknown"] if listed else [])]
 
 
+@pytest.mark.parametrize("size", [4, 5, 20])
+@pytest.mark.parametrize("host", [False, True])
+def test_a_path_that_failed_twice_is_listed_and_names_no_place(size: int, *, host: bool) -> None:
+    """A failure by chance can meet the repeated probe, too. The next round tells, and then a place is named."""
+    names = []
+    for rounds in (1, 2, 3):
+        mesh = Cluster(nodes(size), host=host)
+        found = mesh.fail(lambda link: link[:3] == ("node-1", "node-2", "pod"), rounds=rounds).findings()
+        names.append([each.kind for each in found])
+    assert names == [[], ["unknown"], ["fault"]]
+
+
 def test_an_unsure_finding_is_not_critical() -> None:
     """A place with a confidence below 90 % is a warning."""
     found = Cluster(nodes(3), host=False).fail(lambda link: link[:2] == ("node-1", "node-2"), rounds=2).findings()

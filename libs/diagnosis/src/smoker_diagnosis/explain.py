@@ -31,6 +31,8 @@ LOSSY = 4.0  # additional gain needed where packets are lost: many paths there f
 NEAR = 3.0  # a component that fits worse than the best by less than this may be the true one
 INSTEAD = 0.5  # share of a component's failures that an alternative must explain
 LEAST_CONFIDENCE = 0.3  # with less confidence no component is named; the paths are listed
+SURE = 0.9  # with less, a single path that failed
+TWICE = 2  # times in a row, the second time maybe when it was repeated, names no component
 SAME = 0.5  # layers that differ by less are reported together
 REFINED = 4  # components of the same scope that are tried instead of one
 POOL = 16  # components of the sets that are searched completely
@@ -91,7 +93,14 @@ class Reach:
             self._expect(rate)
             chosen, pool = self._search()
         blamed = [self._blamed(one, chosen, pool) for one in chosen]
-        return [each for each in blamed if each.one_of or each.confidence >= LEAST_CONFIDENCE]
+        return [each for each in blamed if not self._may_be_chance(each)]
+
+    def _may_be_chance(self, each: Blamed) -> bool:
+        """Return whether `each` is so unsure that its paths are listed instead."""
+        single = len({key for key, _ in each.rows}) == 1
+        if single and all(self._bad[key, bit].failed[bit].streak <= TWICE for key, bit in each.rows):
+            return each.confidence < SURE or bool(each.one_of)
+        return each.confidence < LEAST_CONFIDENCE and not each.one_of
 
     def _expect(self, background: float) -> None:
         """Judge by this share of the paths that fail by chance."""

@@ -8,7 +8,6 @@ import { link } from "./route.js";
 import { clock, counted, duration, family, outcome, plane, shown } from "./words.js";
 
 /** @typedef {import("./types.js").Finding} Finding */
-/** @typedef {import("./types.js").Happenings} Happenings */
 /** @typedef {import("./types.js").Seen} Seen */
 
 /** @param {{ id: string }} props */
@@ -32,25 +31,16 @@ export function FindingView({ id }) {
       </section>`}`;
 }
 
-/** The times at which it was first and last seen, opened, became worse and closed. @param {{ found: Finding }} props */
+/** When it was first and last seen, opened and closed, and how often it became worse. @param {{ found: Finding }} props */
 const Life = ({ found }) => html`
   <ol class="life-line" aria-label="Its life">
     <li><span class="soft">first seen</span> ${clock(found.first_seen)}</li>
     ${found.opened !== null && html`<li><span class="soft">opened</span> ${clock(found.opened)} <span class="soft">after ${duration(found.opened - found.first_seen)}</span></li>`}
-    ${found.escalations > 0 && html`<${Worse} found=${found} />`}
+    ${found.escalations > 0 && html`<li><span class="soft">became worse</span> ${counted(found.escalations, "time")}</li>`}
     ${found.closed !== null
       ? html`<li><span class="soft">closed</span> ${clock(found.closed)} <span class="soft">after ${duration(found.closed - found.first_seen)}</span></li>`
       : html`<li><span class="soft">last seen</span> ${clock(found.last_seen)}</li>`}
   </ol>`;
-
-/** How often it became worse, and when for the last time, by the history. @param {{ found: Finding }} props */
-function Worse({ found }) {
-  const since = String(Math.floor(found.first_seen));
-  const resource = /** @type {import("./load.js").Resource<Happenings>} */ (useResource("events", { since, subject: found.id }, { timeless: true }));
-  const times = resource.data.value?.events.filter((each) => each.kind === "finding_escalated").map((each) => each.at) ?? [];
-  return html`
-    <li><span class="soft">became worse</span> ${times.length > 0 && clock(Math.max(...times))} ${found.escalations > 1 && html`<span class="soft">${counted(found.escalations, "time")} so far</span>`}</li>`;
-}
 
 /** @param {{ seen: Seen }} props */
 const Row = ({ seen }) => html`
