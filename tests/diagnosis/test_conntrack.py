@@ -53,6 +53,15 @@ def test_a_rollout_gives_kube_proxy_time(replaced: float, ago: float, *, named: 
     assert bool(mesh.findings()) == named
 
 
+def test_look_ups_that_failed_do_not_hide_it() -> None:
+    """A name that was not found says nothing of the flow; a probe that was not answered may have the same cause."""
+    for outcome, named in (("resolve_error", True), ("timeout", False)):
+        mesh = with_kept(Cluster(nodes(4)), "node-2")
+        paths = mesh.to_services["node-2", "pod"]
+        paths["http"] = msgspec.structs.replace(paths["http"], failures={outcome: 1})
+        assert bool(mesh.findings()) == named, outcome
+
+
 def test_both_networks_of_a_node_are_one_finding() -> None:
     """The prober in the host network sees the same entries: the node is named once."""
     mesh = with_kept(with_kept(Cluster(nodes(4)), "node-2"), "node-2", network="host")

@@ -41,7 +41,7 @@ MESH = {
     # Short durations for the tests, except the time for which a prober may be away.
     **{key: value for key, value in THIRTIETH.items() if "metrics." in key and "proberMissing" not in key},
 }
-FEW = 20_000  # probes of which one may fail in a rollout: a busy kube-proxy sends packets to a pod that is gone
+FEW, MANY = 3, 20_000  # so few probes may fail, or one in so many: a busy kube-proxy sends some to a pod that is gone
 ROLLOUTS = int(os.environ.get("E2E_ROLLOUTS", "1"))
 LOST = 70  # rounds of a second, of two probers: a connection that is cut is noticed after half a minute
 API = ("-p", "tcp")
@@ -295,7 +295,7 @@ def test_quiet(release: Release, nodes: set[str], prometheus: Prometheus, tmp_pa
         failed = [text for text in lines.all() if " FAILED " in text]
         good = sum(" SUCCESS " in text for text in lines.all())
         print(f"{len(failed)} of {good + len(failed):,} probes failed in {ROLLOUTS} rollouts and a drain")
-        assert len(failed) * FEW <= good, failed
+        assert len(failed) <= max(FEW, good // MANY), failed
         assert good > 100 * ROLLOUTS
     hub.healthy(release)
     assert hub.blamed(release, since) == []

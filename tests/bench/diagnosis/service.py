@@ -71,7 +71,7 @@ def one(
         return Found(when, when + timeout, "timeout")
     request, reply = _losses(world, prober, chance.choice(world.echoes[probe]), "train", faults)
     counts = train(chance, request, reply) if request or reply else (PACKETS, 0, 0, 0)
-    return Found(when, when + (DURATION["udp"] if not counts[1] else SPREAD + timeout), "success", *counts, ALLOWED)
+    return Found(when, when + (DURATION["udp"] if not counts[1] else SPREAD + TIMEOUT), "success", *counts, ALLOWED)
 
 
 def _losses(world: World, prober: tuple[str, str], pod: str, kind: str, faults: Sequence[Fault]) -> tuple[float, float]:

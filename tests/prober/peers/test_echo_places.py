@@ -12,10 +12,10 @@ def pods(**nodes: str) -> dict[str, Pods]:
 
 
 def test_the_first_list_is_no_move() -> None:
-    """A prober that starts does not know where the pods were."""
+    """A prober that starts does not know where the pods were, nor whether they are new."""
     places = EchoPlaces()
     places.see(pods(tcp="node-1"), 10.0)
-    assert (places.now, places.moves, places.replaced) == ({"tcp": ["node-1"]}, {}, {})
+    assert (places.now, places.moves, places.replaced) == ({"tcp": ["node-1"]}, {}, {"tcp": 10.0})
 
 
 def test_a_move_begins_when_the_pods_leave_and_ends_when_they_are_ready() -> None:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from smoker_diagnosis.candidates import Candidate, Candidates
 from smoker_diagnosis.component import Component, Priors, Scope, scopes_of
 from smoker_diagnosis.evidence import ECHO, LARGE, Cell, Mesh, Row
+from smoker_diagnosis.finding import SURE
 from smoker_diagnosis.likelihood import Odds, Rows, Table
 from smoker_diagnosis.results import Index
 from smoker_diagnosis.sets import best_set
@@ -31,8 +32,7 @@ LOSSY = 4.0  # additional gain needed where packets are lost: many paths there f
 NEAR = 3.0  # a component that fits worse than the best by less than this may be the true one
 INSTEAD = 0.5  # share of a component's failures that an alternative must explain
 LEAST_CONFIDENCE = 0.3  # with less confidence no component is named; the paths are listed
-SURE = 0.9  # with less, a single path that failed
-TWICE = 2  # times in a row, the second time maybe when it was repeated, names no component
+TWICE = 2  # failures in a row up to which a single path names only a component that is sure: chance can repeat itself
 SAME = 0.5  # layers that differ by less are reported together
 REFINED = 4  # components of the same scope that are tried instead of one
 POOL = 16  # components of the sets that are searched completely

@@ -212,7 +212,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     moves: dict[str, EchoMove] = {}  # by probe, how these nodes changed last, if they have since the prober started
     dns_pods: dict[str, str] = {}  # by the target of a path of role "dns": `namespace/name` of the pod there
     bandwidth: list[Bandwidth] = []  # one for each peer, plane and family at most
-    replaced: dict[str, float] = {}  # by probe, when the ready pods of its echo service changed last, as `moves`
+    replaced: dict[str, float] = {}  # by probe, when its echo's ready pods last changed, or were first seen
 
 
 class _Head(msgspec.Struct):

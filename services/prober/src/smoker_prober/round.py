@@ -47,7 +47,7 @@ class Round:
         return bool(self._doubting(target))
 
     def again(self, target: Target) -> Result:
-        """Probe `target` once more. Of what follows, only what is in doubt follows."""
+        """Probe `target` once more, maybe with a shorter timeout. Of what follows, only what is in doubt follows."""
         return self._result(target, self._doubting(target), again=True)
 
     def _doubting(self, target: Target) -> list[Followup]:

@@ -12,14 +12,14 @@ from collections.abc import Iterator
 
 from smoker_diagnosis.behind_services import Explained
 from smoker_diagnosis.component import NODE, Scope
-from smoker_diagnosis.evidence import UDP, Cell
+from smoker_diagnosis.evidence import HTTP, TCP, UDP, Cell
 from smoker_diagnosis.finding import SHOWN_FAILING, Count, Finding, Seen, finding_of
 from smoker_diagnosis.look import Look
 
 LAYER = "conntrack"
 ROUNDS = 2  # in a row: a single one can be a moment in which endpoints change
-LASTS = 10.0  # seconds: kube-proxy has removed the entries of pods that are gone before
-SYNCS = 45.0  # the same where pods were replaced just now: what it misses then it removes 30 seconds later, by default
+LASTS = 10.0  # seconds: kube-proxy has usually removed the entries of pods that are gone before
+SYNCS = 45.0  # the same where pods changed so recently: what kube-proxy misses it removes every 30 seconds, by default
 
 
 def find(look: Look) -> Iterator[Finding]:
@@ -53,7 +53,8 @@ def find(look: Look) -> Iterator[Finding]:
 def _stale(cell: Cell) -> bool:
     """Return whether the kept flow alone fails, for long enough."""
     kept = cell.kept
-    if kept is None or cell.bad or cell.lost or any(cell.misses.values()):
+    missed = any(cell.misses.get(bit) for bit in (TCP, UDP, HTTP))  # a name that was not found says nothing of the flow
+    if kept is None or cell.bad or cell.lost or missed:
         return False
     now = cell.now
     lasts = SYNCS if now.instant - now.replaced < SYNCS else LASTS

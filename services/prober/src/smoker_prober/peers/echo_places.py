@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from smoker_diagnosis.state import EchoMove
 
 Places = dict[str, list[str]]  # by probe, the nodes on which its echo service has ready pods
-Pods = frozenset[tuple[str, str]]  # node and addresses
+Pods = frozenset[tuple[str, str]]  # node and first address, as text
 
 
 class EchoPlaces:
-    """Follows the ready pods. The first list of them is no move, and no change."""
+    """Follows the ready pods. The first list of them is no move, but its pods may be new."""
 
     def __init__(self) -> None:
         self.now: Places = {}
@@ -27,9 +27,9 @@ class EchoPlaces:
         """Note the ready pods, by probe, at the instant `at`."""
         places = {probe: sorted({node for node, _ in found}) for probe, found in pods.items()}
         if self._known:
-            moved, replaced = _changed(self.now, places), _changed(self._pods, pods)
+            moved = _changed(self.now, places)
             self.moves = {**self.moves, **{probe: self._move(probe, at) for probe in moved}}
-            self.replaced = {**self.replaced, **dict.fromkeys(replaced, at)}
+        self.replaced = {**self.replaced, **dict.fromkeys(_changed(self._pods, pods), at)}
         self.now, self._pods, self._known = places, pods, True
 
     def _move(self, probe: str, at: float) -> EchoMove:

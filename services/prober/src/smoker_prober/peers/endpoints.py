@@ -58,7 +58,7 @@ class Slice(NamedTuple):
 
     endpoints: tuple[Endpoint, ...] = ()  # ready ones of probers
     not_ready: tuple[tuple[str, str], ...] = ()  # Service and node of probers that are listed and not ready
-    echoes: tuple[tuple[str, str, str], ...] = ()  # port name, node and addresses of the echo services' ready pods
+    echoes: tuple[tuple[str, str, str], ...] = ()  # port name, node and first address of the echo services' ready pods
 
 
 def sliceof(item: Any, server: str) -> Slice:

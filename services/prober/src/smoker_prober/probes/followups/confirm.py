@@ -3,11 +3,11 @@
 A target with a long interval of its own, such as ten minutes, is then repeated at the usual interval until it answers:
 otherwise a short outage would look like one of ten minutes.
 
-The repetition waits no longer than `WITHIN` for an answer, because one from within the cluster comes in milliseconds.
-An external target has its whole timeout: it may be slow.
-
 A kept flow that fails beside fresh ones that work (kept_flow.py), and a train that lost packets (train.py), are asked
 again as well, ten seconds later.
+
+A probe that is asked again, for either reason, waits `WITHIN` at most for the answer of a peer, an echo or the
+cluster's DNS, which comes in milliseconds. Other targets have their whole timeout, because they may be slow.
 
 The repetition is a result of its own (`confirm=true`). It counts for the state that the hub reads, but not for rates,
 windows and metrics: they would otherwise weigh failures more than successes.
@@ -27,18 +27,20 @@ from collections.abc import Callable
 import gevent
 from gevent.pool import Pool
 
-from smoker_prober.target import EXTERNAL, Target
+from smoker_diagnosis.state import PEER, RESOLVER, SERVICE
+from smoker_prober.target import Target
 
 AFTER = 2.0  # seconds
 LATER = 10.0  # seconds after which a follow-up is asked again: the diagnosis wants two failures of a flow so far apart
-WITHIN = 2.0  # seconds: in them TCP sends its first packet twice
 SPREAD = 1.0  # seconds beyond it, at random: failures of one moment are not repeated in one moment
+WITHIN = 2.0  # seconds that a repeated probe waits: in them TCP sends its first packet twice
+QUICK = (PEER, SERVICE, RESOLVER)  # roles of the targets that answer in milliseconds
 MOST = 12  # confirmations an interval
 
 
 def patience(target: Target, timeout: float) -> float:
     """Return the seconds for which a repeated probe of `target` waits, whose probes have `timeout` seconds."""
-    return timeout if target.path.role == EXTERNAL else min(timeout, WITHIN)
+    return min(timeout, WITHIN) if target.path.role in QUICK else timeout
 
 
 class Budget:
