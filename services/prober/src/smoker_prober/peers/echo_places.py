@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from smoker_diagnosis.state import EchoMove
 
 Places = dict[str, list[str]]  # by probe, the nodes on which its echo service has ready pods
-Pods = frozenset[tuple[str, str]]  # node and first address, as text
+Pods = frozenset[tuple[str, str]]  # node and address
 
 
 class EchoPlaces:

@@ -58,22 +58,17 @@ class Slice(NamedTuple):
 
     endpoints: tuple[Endpoint, ...] = ()  # ready ones of probers
     not_ready: tuple[tuple[str, str], ...] = ()  # Service and node of probers that are listed and not ready
-    echoes: tuple[tuple[str, str, str], ...] = ()  # port name, node and first address of the echo services' ready pods
+    echoes: tuple[tuple[str, str, str], ...] = ()  # port name, node and address of the echo services' ready pods
 
 
 def sliceof(item: Any, server: str) -> Slice:
     """Return what is kept of a slice. `server` is the echo services' Service. No content of a slice raises."""
     service = service_of(item)
-    listed = of(item, "endpoints", list)
-    seen = [(of(each, "conditions", dict), of(each, "nodeName", str)) for each in listed]
     if service == server:
         ports = {of(port, "name", str) for port in of(item, "ports", list)} & set(PORTS)
-        pods = [
-            (node, str(of(each, "addresses", list)[:1]))
-            for (conditions, node), each in zip(seen, listed, strict=True)
-            if node and conditions.get("ready") is not False
-        ]
+        pods = [(each.node, each.address) for each in placed(item) if each.ready]
         return Slice(echoes=tuple((port, *pod) for port in sorted(ports) for pod in pods))
+    seen = [(of(each, "conditions", dict), of(each, "nodeName", str)) for each in of(item, "endpoints", list)]
     waiting = [
         (service, node)
         for conditions, node in seen
