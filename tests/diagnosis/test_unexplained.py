@@ -112,6 +112,21 @@ def test_a_path_that_failed_twice_is_listed_and_names_no_place(size: int, *, hos
     assert names == [[], ["unknown"], ["fault"]]
 
 
+@pytest.mark.parametrize(
+    ("flaps", "expected"), [(0, [[], ["fault"], ["fault"]]), (1, [[], ["unknown"], ["fault"]])], ids=["calm", "noisy"]
+)
+def test_two_paths_of_a_pair_that_failed_twice(flaps: int, expected: list[list[str]]) -> None:
+    """Where many paths flap, two of a pair that failed twice are listed, and name no place before they fail again."""
+    kinds = []
+    for rounds in (1, 2, 3):
+        mesh = Cluster(nodes(20), host=False)
+        for states in mesh.paths.values():
+            states.update({each: msgspec.structs.replace(path, past=60, flaps=flaps) for each, path in states.items()})
+        found = mesh.fail(lambda link: link.between("node-1", "node-2"), rounds=rounds).findings()
+        kinds.append([each.kind for each in found])
+    assert kinds == expected
+
+
 def test_an_unsure_finding_is_not_critical() -> None:
     """A place with a confidence below 90 % is a warning."""
     found = Cluster(nodes(3), host=False).fail(lambda link: link[:2] == ("node-1", "node-2"), rounds=2).findings()

@@ -97,10 +97,15 @@ class Reach:
 
     def _may_be_chance(self, each: Blamed) -> bool:
         """Return whether `each` is so unsure that its paths are listed instead."""
-        single = len({key for key, _ in each.rows}) == 1
-        if single and all(self._bad[key, bit].failed[bit].streak <= TWICE for key, bit in each.rows):
+        paths = len({key for key, _ in each.rows})
+        by_chance = 1 if self._by_history() <= RAISED * BACKGROUND else 2  # where many flap, two are soon neighbours
+        if paths <= by_chance and self._are_new(each.rows):
             return each.confidence < SURE or bool(each.one_of)
         return each.confidence < LEAST_CONFIDENCE and not each.one_of
+
+    def _are_new(self, rows: Iterable[Row]) -> bool:
+        """Return whether none of these failures has been repeated more than once."""
+        return all(self._bad[key, bit].failed[bit].streak <= TWICE for key, bit in rows)
 
     def _expect(self, background: float) -> None:
         """Judge by this share of the paths that fail by chance."""

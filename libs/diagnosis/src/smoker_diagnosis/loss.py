@@ -170,7 +170,7 @@ def _fit(search: _Search, component: Component, cells: Sequence[Cell], usual: Ma
     members, score = must, worth_of_all(must, rate, search.background, usual)
     for way in _ways(component.scope, _of_layer(cells, component.layer, MAY)):
         at_most = min(share_lost(way), rate)  # all of them cross the overlay in one direction, or none does: as likely
-        gain = worth_of_all(way, at_most, search.background, usual) - math.log(2) if at_most >= LEAST else 0.0
+        gain = worth_of_all(way, at_most, search.background, usual) - math.log(2) if at_most > 0 else 0.0
         if gain > 0:
             score += gain
             members = members + [cell for cell in way if cell.lost]
