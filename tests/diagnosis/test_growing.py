@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from smoker_diagnosis.finding import Finding
-from tests.diagnosis.mesh import Cluster, Link, named, nodes
+from smoker_diagnosis.state import FailingFlows
+from tests.diagnosis.mesh import AT, Cluster, Link, named, nodes
 from tests.diagnosis.test_history import everywhere, remember
 
 FAMILIES = ("ipv4", "ipv6")
@@ -61,6 +62,19 @@ def test_a_loss_of_a_pair_may_grow_as_well() -> None:
     assert [(each.scope.nodes, each.may_grow) for each in more.findings() if len(each.scope.nodes) == 2] == [
         (PAIR, True)
     ]
+
+
+@pytest.mark.parametrize("other", [False, True], ids=["alone", "another path fails"])
+def test_a_pair_whose_flows_fail_may_grow_while_any_other_path_of_its_node_is_in_trouble(*, other: bool) -> None:
+    """The flows of that path are checked a moment later."""
+    mesh = five().lose(lambda link: link.between(*PAIR), 10)
+    for link, states in mesh.paths.items():
+        if link.between(*PAIR):
+            states["udp"] = msgspec.structs.replace(states["udp"], flows=FailingFlows(AT - 25.0, 16, 9))
+    if other:
+        mesh.fail(lambda link: link == Link("node-1", "node-3", "pod"), ["udp"], rounds=1)
+    (found,) = [each for each in mesh.findings() if each.scope.nodes == PAIR]
+    assert (found.flows is not None, found.may_grow) == (True, other)
 
 
 def half_lost(lossy: int, streak: int) -> Cluster:

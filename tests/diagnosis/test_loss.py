@@ -44,17 +44,17 @@ def test_overlay_alone() -> None:
 
 # Packets lost of those sent where 3 of 100 are lost into the pods of node-1. A path that loses some sends more of them.
 FEW_ON_THE_WAY_OUT = {
-    ("node-1", "node-2", "host-pod", "ipv6"): (3, 63),
-    ("node-1", "node-2", "pod-host", "ipv4"): (1, 33),
-    ("node-1", "node-4", "host-pod", "ipv6"): (1, 93),
-    ("node-1", "node-4", "pod", "ipv4"): (3, 23),
-    ("node-1", "node-4", "pod-host", "ipv4"): (1, 63),
-    ("node-2", "node-1", "host-pod", "ipv4"): (3, 53),
-    ("node-3", "node-1", "host-pod", "ipv4"): (3, 63),
-    ("node-3", "node-1", "pod", "ipv4"): (1, 93),
-    ("node-4", "node-1", "host-pod", "ipv4"): (1, 20),
-    ("node-4", "node-1", "host-pod", "ipv6"): (1, 63),
-    ("node-4", "node-1", "pod", "ipv4"): (2, 63),
+    Link("node-1", "node-2", "host-pod", "ipv6"): (3, 63),
+    Link("node-1", "node-2", "pod-host", "ipv4"): (1, 33),
+    Link("node-1", "node-4", "host-pod", "ipv6"): (1, 93),
+    Link("node-1", "node-4", "pod", "ipv4"): (3, 23),
+    Link("node-1", "node-4", "pod-host", "ipv4"): (1, 63),
+    Link("node-2", "node-1", "host-pod", "ipv4"): (3, 53),
+    Link("node-3", "node-1", "host-pod", "ipv4"): (3, 63),
+    Link("node-3", "node-1", "pod", "ipv4"): (1, 93),
+    Link("node-4", "node-1", "host-pod", "ipv4"): (1, 20),
+    Link("node-4", "node-1", "host-pod", "ipv6"): (1, 63),
+    Link("node-4", "node-1", "pod", "ipv4"): (2, 63),
 }
 
 
@@ -62,7 +62,7 @@ def test_few_losses_on_the_way_to_the_node_network_do_not_change_the_layer() -> 
     """Node-to-node paths are clean: it is the pod network, though few packets of the pods to other nodes are lost."""
     mesh = Cluster(nodes(4), families=("ipv4", "ipv6"))
     for ends, (lost, sent) in FEW_ON_THE_WAY_OUT.items():
-        mesh.lose(lambda link, ends=ends: link == ends, lost, sent=sent)
+        mesh.lose(ends.__eq__, lost, sent=sent)
     (found,) = mesh.findings()
     assert (found.kind, found.scope.nodes, found.layer) == ("loss", ("node-1",), "overlay")
 

@@ -230,32 +230,35 @@ def rounds(
                 again, reached = (
                     _repeat(chance, result, active, probe, by_chance=bool(by_chance), doubtful=clean < CLEAN)
                     if confirm
-                    else (None, 0.0)
+                    else ([], 0.0)
                 )
-                clean = _clean(clean, again)
+                for each in again:
+                    clean = _clean(clean, each)
                 heard = max(heard or 0.0, reached) or None
-                found[probe].extend([again] if again is not None and again.ended <= NOW else [])
+                found[probe].extend(each for each in again if each.ended <= NOW)
             when = result.ended
         free = when
     return Rounds(found, heard)
 
 
-def _clean(trains: int, result: Found | None) -> int:
+def _clean(trains: int, result: Found) -> int:
     """Return how many trains in a row lost nothing, after `result` of a UDP probe."""
-    if result is None or not result.sent:
+    if not result.sent:
         return trains
     return 0 if result.lost else trains + 1
 
 
 def _repeat(
     chance: random.Random, result: Found, active: Active, probe: str, *, by_chance: bool, doubtful: bool
-) -> tuple[Found | None, float]:
-    """Return what follows `result` before the next round, if anything, and when the far end heard it; 0: never."""
+) -> tuple[list[Found], float]:
+    """Return what follows `result` before the next round, and when the far end heard it; 0: never."""
     if result.outcome not in ("success", "mtu"):
-        return _again(chance, result.ended + CONFIRMED, probe, active, by_chance=by_chance)
+        again, reached = _again(chance, result.ended + CONFIRMED, probe, active, by_chance=by_chance)
+        trained = probe == "udp" and again.outcome == "success"
+        return [again, *([_train(chance, again.ended, active)] if trained else [])], reached
     if probe == "udp" and doubtful and INTERVAL > DOUBTED + SPREAD + TIMEOUT:
-        return _train_again(chance, result.ended + DOUBTED, active), 0.0
-    return None, 0.0
+        return [_train_again(chance, result.ended + DOUBTED, active)], 0.0
+    return [], 0.0
 
 
 def _train_again(chance: random.Random, when: float, active: Active) -> Found:
@@ -263,9 +266,14 @@ def _train_again(chance: random.Random, when: float, active: Active) -> Found:
     request, reply, _ = at(active, "udp", when)
     if chance.random() < request or chance.random() < reply:
         return Found(when, when + PATIENCE, "timeout", confirms=True)
+    return _train(chance, when, active)
+
+
+def _train(chance: random.Random, when: float, active: Active) -> Found:
+    """Return what a second train finds."""
     request, reply, _ = at(active, "train", when)
     counts = train(chance, request, reply, SECOND)
-    return Found(when, when + SPREAD + TIMEOUT * (counts[1] > 0), "success", *counts, confirms=True)
+    return Found(when, when + SPREAD + PATIENCE * (counts[1] > 0), "success", *counts, confirms=True)
 
 
 def _again(chance: random.Random, when: float, probe: str, active: Active, *, by_chance: bool) -> tuple[Found, float]:

@@ -3,6 +3,9 @@
 A node that loses many packets fails its probes at random. Before enough packets are counted to name it, all that has
 failed may be paths to one of its peers. But then its paths to other peers lose packets, too: more of them than chance
 makes likely. One other peer alone is no sign, because that peer may be the lossy one.
+
+Where some flows always fail, their checks come path by path, each after a first loss or failure. There a single other
+path in trouble is a sign: a node whose flows fail would else be named together with an innocent one.
 """
 
 from __future__ import annotations
@@ -22,14 +25,16 @@ PEERS = 2  # that they must lead to
 
 def may_grow(mesh: Mesh, scope: Scope, cells: Iterable[Cell]) -> bool:
     """Return whether the trouble of `cells`, named as `scope`, may be that of a node at which all of them end."""
-    ends = {(cell.source, cell.target) for cell in cells} if scope.kind not in WHOLE else set()
+    some = list(cells) if scope.kind not in WHOLE else []
+    ends = {(cell.source, cell.target) for cell in some}
     if not ends:
         return False
     nodes = set.intersection(*map(set, ends))
-    return any(_is_in_trouble(mesh, node, ends) for node in nodes)
+    flows = any(cell.flows for cell in some)
+    return any(_is_in_trouble(mesh, node, ends, one_is_enough=flows) for node in nodes)
 
 
-def _is_in_trouble(mesh: Mesh, node: str, ends: set[tuple[str, str]]) -> bool:
+def _is_in_trouble(mesh: Mesh, node: str, ends: set[tuple[str, str]], *, one_is_enough: bool) -> bool:
     """Return whether the paths between `node` and peers that are not in `ends` are in trouble beyond chance."""
     others = [
         cell
@@ -37,6 +42,8 @@ def _is_in_trouble(mesh: Mesh, node: str, ends: set[tuple[str, str]]) -> bool:
         if cell.known and not cell.local and ends.isdisjoint([(cell.source, cell.target), (cell.target, cell.source)])
     ]
     troubled = [cell for cell in others if cell.lost or cell.bad & ECHO]
+    if one_is_enough:
+        return bool(troubled)
     peers = {end for cell in troubled for end in (cell.source, cell.target)} - {node}
     return len(peers) >= PEERS and at_least(len(troubled), len(others) * _by_chance(mesh)) <= CHANCE
 

@@ -127,7 +127,8 @@ class Prober:
                     self._look_ups.after(result)
                     if result.outcome.ok:
                         self._good.worked(result, self._never)
-                    again = partial(self._confirm, name, one_round, partial(round_.again, result.target))
+                    repeat = partial(round_.again, result.target, catch_up=self._ends_before_the_next_round())
+                    again = partial(self._confirm, name, one_round, repeat)
                     if self._store.fresh_failure(result):
                         self._confirmations.later(again)
                     elif round_.doubts(result.target) and self._ends_before_the_next_round():
@@ -147,22 +148,22 @@ class Prober:
         plan = self._settings.plan
         return plan.interval > LATER + SPREAD + plan.timeout
 
-    def _confirm(self, name: str, one_round: Callable[[], None], again: Callable[[], Result]) -> None:
+    def _confirm(self, name: str, one_round: Callable[[], None], again: Callable[[], Iterator[Result]]) -> None:
         """Probe `again`, unless the target has left meanwhile.
 
         If the next round of the target is far off, repeat it until it succeeds.
         """
         if self._schedule.closed or not self._schedule.has(name, one_round):
             return
-        found = again()
-        if not self._schedule.has(name, one_round):
-            return
-        self._keep(replace(found, confirms=True))
-        self._look_ups.after(found)
-        self._after_failure(name, one_round, found)
-        if not found.outcome.ok and (found.target.interval or 0.0) > self._settings.plan.interval:
-            repeat = partial(self._confirm, name, one_round, again)
-            self._confirmations.later(repeat, after=self._confirmations.interval)
+        for found in again():
+            if not self._schedule.has(name, one_round):
+                return
+            self._keep(replace(found, confirms=True))
+            self._look_ups.after(found)
+            self._after_failure(name, one_round, found)
+            if not found.outcome.ok and (found.target.interval or 0.0) > self._settings.plan.interval:
+                repeat = partial(self._confirm, name, one_round, again)
+                self._confirmations.later(repeat, after=self._confirmations.interval)
 
     def _after_failure(self, name: str, one_round: Callable[[], None], result: Result) -> None:
         """Begin what follows a failure, kept already, that lasts and says that packets are lost."""

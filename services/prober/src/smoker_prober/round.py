@@ -46,16 +46,35 @@ class Round:
         """Return whether a follow-up of `target` wants to ask again before the next round."""
         return bool(self._doubting(target))
 
-    def again(self, target: Target) -> Result:
-        """Probe `target` once more, maybe with a shorter timeout. Of what follows, only what is in doubt follows."""
-        return self._result(target, self._doubting(target), again=True)
+    def again(self, target: Target, *, catch_up: bool = False) -> Iterator[Result]:
+        """Probe `target` once more, maybe with a shorter timeout. Of what follows, only what is in doubt follows.
+
+        `catch_up`: yield the result again with what is to follow at once if a probe that failed works now.
+        """
+        result = self._result(target, self._doubting(target), again=True)
+        yield result
+        late = [each for each in self._followups(target) if each.catches_up()] if catch_up and result.outcome.ok else []
+        for followup in late:
+            result = followup.again(result, self._patience(target), self._avoided)
+        if late:
+            yield result
+
+    def _followups(self, target: Target) -> list[Followup]:
+        return [each for known, followups in self._steps if known == target for each in followups]
 
     def _doubting(self, target: Target) -> list[Followup]:
-        return [each for known, followups in self._steps if known == target for each in followups if each.doubts()]
+        return [each for each in self._followups(target) if each.doubts()]
+
+    def _patience(self, target: Target) -> float:
+        return patience(target, target.timeout or self._timeout)
+
+    @property
+    def _avoided(self) -> set[int]:
+        return {*self._never, *self._own}
 
     def _result(self, target: Target, followups: list[Followup], *, again: bool = False) -> Result:
-        never, timeout = {*self._never, *self._own}, target.timeout or self._timeout
-        result = run(target, self._source, patience(target, timeout) if again else timeout, never=never)
+        never, timeout = self._avoided, self._patience(target) if again else target.timeout or self._timeout
+        result = run(target, self._source, timeout, never=never)
         for followup in followups:
             if result.outcome.ok:  # nothing more is sent to a target that does not answer
                 result = (followup.again if again else followup)(result, timeout, never)

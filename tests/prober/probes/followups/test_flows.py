@@ -132,6 +132,21 @@ def test_they_are_checked_where_packets_are_lost_and_once_a_minute() -> None:
         assert followup(result(port), PLENTY, ()).flows == Flows(PORTS, 0)
 
 
+def test_a_check_that_a_failed_probe_held_up_is_caught_up_once_a_minute() -> None:
+    """When the failed probe works again, its flows are checked at once, unless they were less than a minute ago."""
+    clock = Stepped()
+    followup = Followup(base.Flows(), clock=clock.now)
+    with hearing(answering(lambda _port: True)) as port:
+        assert not followup.catches_up()
+        followup.missed()
+        assert followup.catches_up()
+        assert followup.again(result(port), PLENTY, ()).flows == Flows(PORTS, 0)
+        followup.missed()
+        assert not followup.catches_up()
+        clock.passes(PAUSE)
+        assert followup.catches_up()
+
+
 def test_flows_that_fail_are_checked_again_until_they_work() -> None:
     """While some fail they are checked each minute, also where no train happens to lose packets."""
     clock, broken = Stepped(), [Members(4)]

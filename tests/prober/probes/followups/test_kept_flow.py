@@ -205,7 +205,7 @@ def test_a_round_asks_again_while_one_failure_may_be_chance() -> None:
         assert not one_round.doubts(wanted)
         (failed,) = one_round.results()
         assert (failed.kept and failed.kept.rounds, one_round.doubts(wanted)) == (1, True)
-        again = one_round.again(wanted)
+        (again,) = one_round.again(wanted)
         assert (again.outcome, again.kept and again.kept.rounds) == (Outcome.SUCCESS, 2)
         assert not one_round.doubts(wanted)
 

@@ -226,8 +226,32 @@ def test_only_a_train_that_lost_packets_is_asked_again(path: Path, doubts: bool)
         assert not one_round.doubts(wanted)
         (found,) = one_round.results()
         assert (found.outcome, one_round.doubts(wanted)) == (Outcome.SUCCESS, doubts)
-        again = one_round.again(wanted)
+        (again,) = one_round.again(wanted)
         assert (again.train is not None, one_round.doubts(wanted)) == (doubts, doubts)
+
+
+@pytest.mark.parametrize("catch_up", [True, False])
+def test_a_lost_ping_is_caught_up_with_a_train_once_the_probe_works(*, catch_up: bool) -> None:
+    """Without an answer no train follows. If the repeated probe is answered, the path may lose packets: one follows."""
+    with deaf_at_first() as port, reflecting() as reflector:
+        wanted = replace(target("udp", port, HOST), followups=(train.Options(port_of(reflector), 4, 0.0),))
+        one_round = Round((wanted,), source="node-1", timeout=ENOUGH)
+        (failed,) = one_round.results()
+        assert (failed.outcome, failed.train) == (Outcome.TIMEOUT, None)
+        first, *more = one_round.again(wanted, catch_up=catch_up)
+        assert (first.outcome, first.train) == (Outcome.SUCCESS, None)
+        assert [each.train and each.train.sent for each in more] == [train.SECOND] * catch_up
+        assert len(list(one_round.again(wanted, catch_up=True))) == 2 - catch_up  # once is enough
+
+
+def test_nothing_is_caught_up_while_the_probe_fails() -> None:
+    """A path that is broken gets no train."""
+    with hearing(lambda *_: None) as port, reflecting() as reflector:
+        wanted = replace(target("udp", port, HOST), followups=(train.Options(port_of(reflector), 4, 0.0),))
+        one_round = Round((wanted,), source="node-1", timeout=ENOUGH)
+        list(one_round.results())
+        (again,) = one_round.again(wanted, catch_up=True)
+    assert (again.outcome, again.train) == (Outcome.TIMEOUT, None)
 
 
 def test_a_path_is_in_doubt_until_three_trains_in_a_row_lost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,6 +285,32 @@ def test_the_prober_sends_the_second_train_before_the_next_round(monkeypatch: py
         made.prober.close()
         made.prober.drain(0)
         assert (path.lost, path.past, path.lossy) == (2, 1, 1)
+
+
+def test_the_prober_counts_the_train_that_catches_up() -> None:
+    """The state has its packets soon after the lost PING, beside the failure of the only round."""
+    with deaf_at_first() as port, relayed(Path(lose_requests={1, 2})) as relay:
+        wanted = replace(target("udp", port, HOST), followups=(train.Options(relay, 4, 0.0),))
+        made = Made(settings_of({"TEST_INTERVAL": "60", "TEST_TIMEOUT": "1"}), {"echo": (wanted,)})
+        made.prober.start()
+        eventually("the train is counted", lambda: made.path(f"{HOST}:{port}").sent == train.SECOND)
+        path = made.path(f"{HOST}:{port}")
+        made.prober.close()
+        made.prober.drain(0)
+        assert (path.last, path.streak, path.lost, path.attempts) == ("success", 0, 2, 1)
+        assert path.failures == {"timeout": 1}
+
+
+def deaf_at_first() -> contextlib.AbstractContextManager[int]:
+    """Return a UDP echo that does not answer the first datagram, by its port."""
+    heard: list[bytes] = []
+
+    def answer(sock: socket.socket, data: bytes, client: Client) -> None:
+        heard.append(data)
+        if len(heard) > 1:
+            sock.sendto(data, client)
+
+    return hearing(answer)
 
 
 def answering() -> contextlib.AbstractContextManager[int]:

@@ -26,6 +26,10 @@ class Followup:
     def missed(self) -> None:
         """Note that a probe of the target has failed, so that nothing follows it."""
 
+    def catches_up(self) -> bool:
+        """Return whether it wants to follow at once when the probe that failed works again, and not a round later."""
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class Flows:

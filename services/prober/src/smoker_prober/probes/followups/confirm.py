@@ -4,7 +4,8 @@ A target with a long interval of its own, such as ten minutes, is then repeated 
 otherwise a short outage would look like one of ten minutes.
 
 A kept flow that fails beside fresh ones that work (kept_flow.py), and a train that lost packets (train.py), are asked
-again as well, ten seconds later.
+again as well, ten seconds later. A probe that lost its packet has no train. So where the repeated one is answered, the
+train and the check of flows that are missing follow it at once, as a second result: the path may lose packets.
 
 A probe that is asked again, for either reason, waits `WITHIN` at most for the answer of a peer, an echo or the
 cluster's DNS, which comes in milliseconds. Other targets have their whole timeout, because they may be slow.
@@ -14,7 +15,7 @@ windows and metrics: they would otherwise weigh failures more than successes.
 
 A storm is impossible: a prober repeats at most `MOST` probes an interval, however many fail, and as many of those that
 are asked ten seconds later. With everything failing on a mesh of ten peers, two families and three probes that is 12
-probes beside 60 or more; with loss on all paths, 12 trains beside 20.
+probes beside 60 or more; with loss on all paths, 24 trains beside 20.
 """
 
 from __future__ import annotations

@@ -48,6 +48,10 @@ class Followup(base.Followup):
         """Note that a probe failed. If the next one succeeds, a part of the flows may fail."""
         self._missed = True
 
+    def catches_up(self) -> bool:
+        """Return whether a probe has failed since the last check, and one is due."""
+        return self._missed and self._clock() - self._checked >= PAUSE
+
     def __call__(self, result: Result, timeout: float, never: Collection[int]) -> Result:
         """Return `result` with what the flows say, where they were checked."""
         whole = result.train is not None and not result.train.lost

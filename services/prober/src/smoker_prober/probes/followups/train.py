@@ -48,6 +48,15 @@ class Followup(base.Followup):
     def __init__(self, options: Options) -> None:
         self._options = options
         self._clean = CLEAN  # trains in a row without loss
+        self._missed = False  # whether a probe has failed since the last train
+
+    def missed(self) -> None:
+        """Note that a probe failed. If it works when it is repeated, the path may lose packets."""
+        self._missed = True
+
+    def catches_up(self) -> bool:
+        """Return whether a probe has failed since the last train."""
+        return self._missed
 
     def doubts(self) -> bool:
         """Return whether one of the last trains lost packets: a second one tells chance, and the end, from loss."""
@@ -62,7 +71,7 @@ class Followup(base.Followup):
         return self._train(result, max(self._options.packets, SECOND), timeout, never)
 
     def _train(self, result: Result, packets: int, timeout: float, never: Collection[int]) -> Result:
-        options = self._options
+        options, self._missed = self._options, False
         found = run(address(result.address, options.port), packets, options.spread, timeout, never)
         self._clean = CLEAN if found is None else 0 if found.lost else self._clean + 1
         if found is None or not found.rtts:
