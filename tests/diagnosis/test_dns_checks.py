@@ -26,16 +26,18 @@ def checked(
     whole: int = 0,
     half_at: float = AT - 20.0,
     halves: int = 1,
+    silent_pods: int = 0,
 ) -> Cluster:
     """Return a mesh in which the probers of `sources` on the pod network had one half answer, and then these checks.
 
     The first `checks` found `halved` half answers by the Service, and as many `halved_pods`; later ones none, in
     `whole` look-ups. `halves`: look-ups of the rounds that were half answered, the last of them at `half_at`.
+    `silent_pods`: look-ups at the pods to which nothing was answered.
     """
     found = Cluster(nodes(4), dns=("node-2", "node-3"))
     of = checks * OF + whole
     at, since = (BEGAN - 30.0, BEGAN) if whole else (BEGAN, 0.0)
-    again = AskedAgain(of, halved, 2 * of, halved_pods, at if halved else 0.0, whole, since)
+    again = AskedAgain(of, halved, 2 * of, halved_pods, at if halved else 0.0, whole, since, silent_pods)
     for link, state in found.to_dns.items():
         if link.source in sources and link.plane == "service":
             first = half_at - 30.0 * (halves - 1)
@@ -68,6 +70,18 @@ def test_names_of_echoes_alone_lead_to_a_check() -> None:
 def test_a_check_that_chance_or_loss_explains_names_nothing(halved: int, halved_pods: int) -> None:
     """Few half answers, or as large a share of them at the pods, which are asked without the Service."""
     assert races(checked(halved, halved_pods)) == []
+
+
+@pytest.mark.parametrize(("halved", "silent"), [(8, 16), (7, 11), (3, 3)], ids=["of 2", "of 3", "of 10"])
+def test_a_pod_that_answers_nothing_explains_half_answers(halved: int, silent: int) -> None:
+    """Both queries of a look-up leave at once, so they can go to different pods: one of them answers, one does not."""
+    assert races(checked(halved, silent_pods=silent)) == []
+
+
+def test_beside_a_dns_pod_that_is_named_there_is_no_race() -> None:
+    """Its look-ups fail from every node."""
+    found = checked(8).fail_dns(lambda link: link.target == "node-2")
+    assert [(each.layer, each.scope.nodes) for each in found.findings()] == [("dns_replica", ("node-2",))]
 
 
 def test_checks_count_together() -> None:
@@ -116,6 +130,8 @@ def test_few_whole_answers_end_no_race_that_takes_few() -> None:
         AskedAgain(16, -1, 32, 0, BEGAN),
         AskedAgain(16, 8, 32, 0, BEGAN, 9, BEGAN),
         AskedAgain(16, 8, 32, 0, AT + 60.0),
+        AskedAgain(16, 8, 32, 0, BEGAN, silent_pods=33),
+        AskedAgain(16, 8, 32, 0, BEGAN, silent_pods=-1),
     ],
 )
 def test_a_check_that_no_prober_can_have_made_is_left_out(again: AskedAgain) -> None:

@@ -32,6 +32,14 @@ def test_checks_add_up(halved: tuple[int, ...], said: AskedAgain) -> None:
     assert checks(*halved).said(half=90.0) == said
 
 
+def test_look_ups_at_pods_that_answer_nothing_add_up() -> None:
+    """They tell a dead DNS pod from a race."""
+    found = checks(8)
+    for began in (110.0, 120.0):
+        found.add(Check(began, 16, 8, 32, 0, 16))
+    assert found.said(half=90.0) == AskedAgain(48, 24, 96, 0, 120.0, silent_pods=32)
+
+
 def test_a_half_answer_of_a_round_ends_the_whole_ones() -> None:
     """A round that was half answered after the check says that it is not over."""
     found = checks(8, 0).said(half=115.0)

@@ -81,7 +81,7 @@ def _is_possible(again: AskedAgain | None, now: float) -> bool:
     if again is None:
         return False
     service = 0 <= again.whole <= again.of - again.halved <= again.of <= MOST_AGAIN
-    pods = 0 <= again.halved_pods <= again.of_pods <= MOST_AGAIN
+    pods = 0 <= again.halved_pods <= again.of_pods - again.silent_pods <= again.of_pods <= MOST_AGAIN
     return service and pods and max(again.at, again.since) <= now
 
 

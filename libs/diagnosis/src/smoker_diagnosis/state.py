@@ -78,6 +78,7 @@ class AskedAgain(msgspec.Struct, frozen=True, array_like=True, gc=False):
     at: float = 0.0  # when the last check with a half answer by the Service began; 0: there is none
     whole: int = 0  # look-ups by the Service since the last half answer, also that of a round
     since: float = 0.0  # when the first check of these began
+    silent_pods: int = 0  # look-ups at the pods to which no query was answered
 
 
 class HalfAnswers(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -38,6 +38,7 @@ class Dns:
         self.pods = [by_pod("kubernetes.default", "pod", place=f"n-{n}", address=HOST, port=n) for n in (1, 2, 3)]
         self.servers = [self.service, *self.pods]
         self.half, self.half_pods, self.fails = True, False, False
+        self.silent: Target | None = None  # a pod that answers nothing
         self.asked: list[str] = []
         self.found: list[Check] = []
         self.clock = Stepped()
@@ -48,6 +49,8 @@ class Dns:
         gevent.sleep(0)
         if self.fails:
             return result(asked, Outcome.LOCAL_ERROR)
+        if asked == self.silent:
+            return result(asked, Outcome.TIMEOUT)
         half = self.half if asked == self.service else self.half_pods
         return result(asked, Outcome.TIMEOUT, details=HALF) if half else result(asked)
 
@@ -93,6 +96,13 @@ def test_pods_that_answer_half_are_counted_apart(servers: Dns) -> None:
     """Loss hits the look-ups at the pods as well."""
     servers.half_pods = True
     assert servers.after(half(servers))[0] == Check(100.0, AT_ONCE, AT_ONCE, AT_ONCE * EACH, AT_ONCE * EACH)
+
+
+def test_look_ups_at_a_pod_that_answers_nothing_are_counted_apart(servers: Dns) -> None:
+    """It is half of the pods, and so it gets half of these look-ups."""
+    del servers.servers[-1]
+    servers.silent = servers.pods[0]
+    assert servers.after(half(servers))[0] == Check(100.0, AT_ONCE, AT_ONCE, 2 * AT_ONCE, 0, AT_ONCE)
 
 
 def test_a_whole_answer_is_followed_by_nothing(servers: Dns) -> None:

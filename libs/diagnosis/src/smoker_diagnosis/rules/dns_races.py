@@ -10,6 +10,8 @@ a node that happens to have some by chance says nothing about the mesh, and ther
 After a half answer the prober asks again, many times at once: by the Service and, at the same moment, at the pods. If
 far more are half answered by the Service, that is certain at once. Without such a check a race must last for longer
 than a round, because loss that has just begun shows in half answers sooner than in the trains.
+
+Where one of several DNS pods answers nothing, half answers say nothing: the two queries can go to different pods.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from smoker_diagnosis.evidence import DNS, Cell, Mesh, share_lost
 from smoker_diagnosis.finding import SHOWN_FAILING, Count, Finding, Seen, finding_of
 from smoker_diagnosis.look import Look
 from smoker_diagnosis.mesh_loss import WINDOW
-from smoker_diagnosis.resolvers import LAYER_RACE, is_service
+from smoker_diagnosis.resolvers import LAYER_RACE, LAYER_REPLICA, is_service
 from smoker_diagnosis.sightings import CERTAIN
 from smoker_diagnosis.stats import at_least, shared
 
@@ -41,6 +43,8 @@ SURELY_OVER = 1e-4  # the same by checks: those that found the race say that it 
 def find(look: Look) -> Iterator[Finding]:
     """Yield the finding, where neither loss of packets nor a fault at its nodes explains it."""
     if not any(cell.partly or cell.again or (cell.halves and cell.halves.count) for cell in look.mesh.resolvers):
+        return
+    if any(each.layer == LAYER_REPLICA for each in look.services):
         return
     by_service, straight = _by_node(look, service=True), _by_node(look, service=False)
     checked = _checked(look.mesh, by_service)
@@ -94,7 +98,8 @@ def _checked(mesh: Mesh, by_service: Mapping[str, list[Cell]]) -> list[str]:
     found = []
     for node, again in checks.items():
         halved, of = sum(each.halved for each in again), sum(each.of for each in again)
-        others, of_others = sum(each.halved_pods for each in again), sum(each.of_pods for each in again)
+        others = sum(each.halved_pods + each.silent_pods for each in again)
+        of_others = sum(each.of_pods for each in again)
         if halved < LEAST or nodes * shared(halved, of, others, of_others) > SURELY:
             continue
         paths = [cell for cell in (*mesh.leaving(node), *mesh.entering(node)) if not cell.local]

@@ -44,4 +44,5 @@ class Checks:
             round(at, 3),
             sum(each.of for each in whole),
             round(whole[0].began, 3) if whole else 0.0,
+            sum(each.silent_pods for each in self._known),
         )

@@ -43,6 +43,7 @@ class Check(NamedTuple):
     halved: int
     of_pods: int  # look-ups at the pods
     halved_pods: int
+    silent_pods: int = 0  # look-ups at the pods to which no query was answered
 
 
 class LookUps:
@@ -93,13 +94,15 @@ class LookUps:
         found = self._ask(_turns(services[0], pods)) if services else []
         own, others = _at(found, services[:1]), _at(found, pods)
         if own:
-            check = Check(min(each.began for each in own), len(own), _half(own), len(others), _half(others))
+            silent = sum(not each.outcome.ok and not _is_half(each) for each in others)
+            check = Check(min(each.began for each in own), len(own), _half(own), len(others), _half(others), silent)
             self._keep(services[0], check)
             self._halved = check.halved > 0
             logger.info(
                 "the DNS was asked again after a look-up that got one of two answers",
                 half_by_service=f"{check.halved}/{check.of}",
                 half_at_pods=f"{check.halved_pods}/{check.of_pods}",
+                none_at_pods=f"{check.silent_pods}/{check.of_pods}",
             )
         return self._halved
 
