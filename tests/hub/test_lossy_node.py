@@ -27,7 +27,7 @@ SHORT = Finding(
     id="a1", kind="fault", scope=Scope(PAIR, ("node-1", "node-2")), layer="overlay", confidence=0.99, may_grow=True
 )
 LOSS = msgspec.structs.replace(SHORT, kind="loss")
-#: Half of the packets lost can for a while fail a probe in one direction only: the right node, by another kind of scope.
+#: Loss of half of the packets can fail probes in one direction only for a while: the right node, by another scope.
 ONE_WAY = {(INTO, ("node-2",)), (OUT_OF, ("node-2",))}
 
 
