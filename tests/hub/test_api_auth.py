@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from smoker_hub.web.auth import Guard
+from smoker_hub.web.api import application
+from smoker_hub.web.auth import BASIC, BEARER, Guard
 from smoker_hub.web.routes import ROUTES
 from smoker_hub.web.sources import Sources
 from smoker_hub.web.stream import Stream
@@ -68,7 +69,7 @@ def test_wrong_credentials(folder: Path, given: str) -> None:
     for path in [*(route.path for route in ROUTES), "/", "/page.css", "/nothing"]:
         status, body, headers = ask_of(guarded(folder), path, HTTP_AUTHORIZATION=given)
         assert (status, headers["Content-Type"]) == (401, "application/problem+json")
-        assert headers["WWW-Authenticate"].startswith("Bearer ")
+        assert headers["WWW-Authenticate"] == BEARER  # the last of two
         assert json.loads(body)["status"] == 401
 
 
@@ -82,6 +83,23 @@ def test_a_part_of_the_secret_opens_only_its_own_scheme(tmp_path: Path) -> None:
     assert Guard(tmp_path).allows(basic("a:b"))
     assert not Guard(tmp_path).allows("Bearer ")
     assert Guard(tmp_path / "gone").mistake()
+
+
+def test_each_way_to_log_in_has_a_field_of_its_own(folder: Path) -> None:
+    """A browser reads the first scheme of each field alone. What the Secret does not have is not asked for."""
+
+    def asked() -> list[str]:
+        fields: list[tuple[str, str]] = []
+        env = {"PATH_INFO": "/", "REQUEST_METHOD": "GET", "QUERY_STRING": ""}
+        list(application(guarded(folder))(env, lambda _status, headers: fields.extend(headers)))  # type: ignore[arg-type]
+        return [value for name, value in fields if name == "WWW-Authenticate"]
+
+    assert asked() == [BASIC, BEARER]
+    (folder / "token").unlink()
+    assert asked() == [BASIC]
+    (folder / "token").write_text(TOKEN)
+    (folder / "password").unlink()
+    assert asked() == [BEARER]
 
 
 def test_a_renewed_secret_counts_at_once(folder: Path) -> None:

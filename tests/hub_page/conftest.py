@@ -43,8 +43,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class SimulatedHub:
     """A hub and simulated probers on `count` nodes, which a test controls."""
 
-    def __init__(self, count: int, folder: Path, *options: str) -> None:
+    def __init__(self, count: int, folder: Path, *options: str, login: Path | None = None) -> None:
         self.port, self._admin, self._folder = free_port(), free_port(), folder
+        self._login = {"AUTH_FOLDER": str(login)} if login is not None else {}
         self._stage = subprocess.Popen(
             [sys.executable, "-m", "tests.hub_page.stage", str(count), *options],
             cwd=ROOT,
@@ -65,6 +66,7 @@ class SimulatedHub:
         own = {"PEERS": self._peers, "HTTP_PORT": str(self.port), "ADMIN_PORT": str(self._admin)}
         own |= {"INTERVAL": "0.5", "TIMEOUT": "10"}  # a prober that is slow on a busy machine is not silent
         own |= {"LISTEN_ADDRESS": "127.0.0.1", "HISTORY_FOLDER": str(self._folder), "CLUSTER_NAME": "prod-eu-1"}
+        own |= self._login
         with self._folder.joinpath("log").open("ab") as log:
             self.hub = subprocess.Popen([BIN / "smoker-hub"], env=os.environ | own, stdout=log, stderr=log)
         eventually("the hub has looked", lambda: "HEALTHY" in self._folder.joinpath("log").read_text())
@@ -92,9 +94,9 @@ class SimulatedHub:
 
 
 @contextlib.contextmanager
-def showing(count: int, folder: Path) -> Iterator[SimulatedHub]:
-    """A hub and simulated probers on `count` nodes."""
-    show = SimulatedHub(count, folder)
+def showing(count: int, folder: Path, *, login: Path | None = None) -> Iterator[SimulatedHub]:
+    """A hub and simulated probers on `count` nodes. `login`: the folder of its Secret, where it has one."""
+    show = SimulatedHub(count, folder, login=login)
     try:
         yield show
     finally:

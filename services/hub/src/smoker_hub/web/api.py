@@ -14,7 +14,7 @@ import msgspec
 from smoker_common.admin import observe
 from smoker_common.admission import Admission
 from smoker_common.http import Application, HttpServer
-from smoker_hub.web import auth, now, openapi, router, stream
+from smoker_hub.web import now, openapi, router, stream
 from smoker_hub.web.page import document, files
 from smoker_hub.web.router import PROBLEM, Answer, Problem, Route
 from smoker_hub.web.routes import ROUTES
@@ -74,8 +74,8 @@ def application(sources: Sources) -> Application:
             status = problem.status
             body = msgspec.json.encode(router.Detail(status.phrase, int(status), problem.detail)) + b"\n"
             found = Answer(PROBLEM, body)
-            if status is HTTPStatus.UNAUTHORIZED:
-                headers.append(("WWW-Authenticate", auth.CHALLENGE))
+            if status is HTTPStatus.UNAUTHORIZED and sources.guard is not None:
+                headers += [("WWW-Authenticate", each) for each in sources.guard.challenges]
             if status is HTTPStatus.METHOD_NOT_ALLOWED:
                 headers.append(("Allow", problem.detail))
         headers.append(("Vary", "Accept-Encoding" if found.packed else "Accept"))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 TOKEN, USER, PASSWORD = "token", "username", "password"
 LONGEST = 4_096  # bytes of a file
-CHALLENGE = 'Bearer realm="smoker", Basic realm="smoker", charset="UTF-8"'
+BASIC, BEARER = 'Basic realm="smoker", charset="UTF-8"', 'Bearer realm="smoker"'
 
 
 class Guard:
@@ -26,6 +26,15 @@ class Guard:
         if self._read(TOKEN) or (self._read(USER) and self._read(PASSWORD)):
             return ""
         return f"{self._folder} has no file token, nor username and password"
+
+    @property
+    def challenges(self) -> list[str]:
+        """Return what the Secret asks for, each for a WWW-Authenticate field of its own (RFC 9110 section 11.6.1).
+
+        Chromium asks nobody for a password where another scheme comes first in the same field.
+        """
+        asked = [BASIC] if self._read(USER) and self._read(PASSWORD) else []
+        return [*asked, BEARER] if self._read(TOKEN) or not asked else asked
 
     def allows(self, authorization: str) -> bool:
         """Return whether the Authorization header `authorization` (RFC 9110 section 11.6.2) has the credentials."""
