@@ -6,14 +6,12 @@ the pods by their addresses. So the cluster must be one whose pods this machine 
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import urllib3
@@ -29,19 +27,12 @@ pytestmark = pytest.mark.cluster
 HOST = "smoker.test"
 CLASS = "smoker-proof"
 USER, PASSWORD = "team", "only-for-this-test"
-LOGIN = {"Authorization": "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()}
-
-
-class Controller(NamedTuple):
-    """Where Envoy listens on loopback."""
-
-    http: int
-    https: int
+LOGIN = urllib3.make_headers(basic_auth=f"{USER}:{PASSWORD}")
 
 
 @pytest.fixture
-def controller(tmp_path: Path) -> Iterator[Controller]:
-    """Run Contour and Envoy for as long as the test."""
+def controller(tmp_path: Path) -> Iterator[int]:
+    """Run Contour and Envoy for as long as the test. Yield the port of loopback at which Envoy takes TLS."""
     crds = os.environ["CONTOUR_CRDS"]
     xds, probe, admin, ready, http, https = (free_port() for _ in range(6))
     bootstrap = tmp_path / "envoy.json"
@@ -63,7 +54,7 @@ def controller(tmp_path: Path) -> Iterator[Controller]:
             line = [str(Path(sys.executable).with_name("envoy")), "--config-path", str(bootstrap)]
             line += ["--service-node", "proof", "--service-cluster", "proof", "--concurrency", "1"]
             with subprocess.Popen([*line, "--base-id", str(os.getpid())], stdout=log, stderr=log) as other:
-                yield Controller(http, https)
+                yield https
                 other.terminate()
             one.terminate()
     finally:
@@ -74,11 +65,11 @@ def controller(tmp_path: Path) -> Iterator[Controller]:
 @pytest.fixture
 def release(images: dict[str, object], helm: str, nodes: set[str], tmp_path: Path) -> Iterator[Release]:
     """A release whose page is at https://smoker.test/ for those with a login."""
-    issued = Authority(tmp_path / "ca").issue("page", san=f"DNS:{HOST}").read_text()
-    end = issued.index("-----END CERTIFICATE-----\n") + len("-----END CERTIFICATE-----\n")
+    both = Authority(tmp_path / "ca").issue("page", san=f"DNS:{HOST}")
+    key = both.with_suffix(".key").read_text()
     with fresh_namespace() as namespace:
         for name, kind, data in (
-            ("page-tls", "kubernetes.io/tls", {"tls.crt": issued[:end], "tls.key": issued[end:]}),
+            ("page-tls", "kubernetes.io/tls", {"tls.crt": both.read_text().removesuffix(key), "tls.key": key}),
             ("hub-auth", "Opaque", {"username": USER, "password": PASSWORD}),
         ):
             secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}}
@@ -92,13 +83,11 @@ def release(images: dict[str, object], helm: str, nodes: set[str], tmp_path: Pat
         yield made
 
 
-def test_the_page_the_api_and_the_stream_pass_an_ingress(
-    release: Release, controller: Controller, tmp_path: Path
-) -> None:
+def test_the_page_the_api_and_the_stream_pass_an_ingress(release: Release, controller: int, tmp_path: Path) -> None:
     """With TLS by the certificate of the Ingress; without a login there is only a 401, and a browser shows the page."""
     pool = urllib3.HTTPSConnectionPool(
         "127.0.0.1",
-        controller.https,
+        controller,
         ca_certs=str(tmp_path / "ca" / "ca.pem"),
         server_hostname=HOST,
         assert_hostname=HOST,
@@ -134,7 +123,7 @@ def _lines(stream: urllib3.BaseHTTPResponse, most: int) -> Iterator[bytes]:
             return
 
 
-def _opens(controller: Controller, words: str) -> None:
+def _opens(port: int, words: str) -> None:
     """Open the page in Chromium, which must show `words`, and neither an error nor a violation of its CSP."""
     from playwright.sync_api import sync_playwright  # noqa: PLC0415  not everybody has it
 
@@ -143,6 +132,6 @@ def _opens(controller: Controller, words: str) -> None:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", there])
         options = {"ignore_https_errors": True, "http_credentials": {"username": USER, "password": PASSWORD}}
         with opened(browser, **options) as tab:
-            tab.page.goto(f"https://{HOST}:{controller.https}/")
+            tab.page.goto(f"https://{HOST}:{port}/")
             tab.page.wait_for_selector(f"h1:has-text('{words}')")
         browser.close()
