@@ -6,6 +6,7 @@ import contextlib
 import json
 import socket
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from smoker_common.listen import tcp_listener
 from smoker_hub.hub import Hub
 from smoker_hub.web import api
+from smoker_hub.web.router import Problem
 from smoker_hub.web.sources import Sources
 from smoker_hub.web.stream import CELLS, KEPT, WAITING, Stream
 from tests.conftest import eventually
@@ -198,3 +200,12 @@ def test_streams_end_with_the_server() -> None:
     assert server.drain(10.0) == 0
     assert client.part() == b""
     client.close()
+
+
+def test_a_hub_that_stops_says_so_to_a_new_client() -> None:
+    """A page asks again when its stream ends. Its answer is not that too many read the stream."""
+    stream = Stream(hub_of([], ManualClock()))
+    stream.close()
+    with pytest.raises(Problem, match=r"^the hub stops$") as raised:
+        stream.events("")
+    assert raised.value.status == HTTPStatus.SERVICE_UNAVAILABLE

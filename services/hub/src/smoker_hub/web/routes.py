@@ -174,6 +174,6 @@ ROUTES: tuple[Route, ...] = (
         stream.answer,
         headers=(LAST,),
         kind=stream.KIND,
-        refusals={"503": "too many clients read the stream"},
+        refusals={"503": "too many clients read the stream, or the hub stops"},
     ),
 )

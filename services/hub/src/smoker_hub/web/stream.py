@@ -68,8 +68,14 @@ class Stream:
         self._send("summary", now.summary(self._hub))
 
     def events(self, last: str) -> Iterator[bytes]:
-        """Return the events for a client after the event `last`. Raises `Problem` if there are too many clients."""
-        if len(self._clients) >= self._most or self._closed:
+        """Return the events for a client after the event `last`.
+
+        Raises `Problem` if there are too many clients, or if the hub stops: a page asks again at once when its stream
+        ends.
+        """
+        if self._closed:
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "the hub stops")
+        if len(self._clients) >= self._most:
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"{self._most} clients read the stream already")
         return self._run(last)
 
