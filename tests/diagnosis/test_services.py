@@ -55,6 +55,15 @@ def test_services_of_one_node() -> None:
     assert named(mesh.findings()) == [("service", "node", ("node-4",), "service")]
 
 
+def test_fewer_attempts_than_none() -> None:
+    """A negative count takes no packet away: the loss is found all the same."""
+    mesh = Cluster(nodes(4), services=False).lose(lambda link: link.touches("node-2") and "pod" in link.plane, 6)
+    for link, paths in mesh.paths.items():
+        if link.touches("node-2"):
+            paths["udp"] = msgspec.structs.replace(paths["udp"], attempts=-30, failures={"timeout": 800})
+    assert [(each.kind, each.scope.nodes) for each in mesh.findings()] == [("loss", ("node-2",))]
+
+
 @pytest.mark.parametrize("api", ["ok", "waiting", "refused", "unanswered"])
 def test_only_an_api_server_that_does_not_answer_is_evidence_against_kube_proxy(api: str) -> None:
     """A node on which no Service answers: the API server supports that finding if it is silent, not if it refuses."""

@@ -33,6 +33,7 @@ NEAR = 3.0  # a component that fits worse than the best by less than this may be
 INSTEAD = 0.5  # share of a component's failures that an alternative must explain
 LEAST_CONFIDENCE = 0.3  # with less confidence no component is named; the paths are listed
 TWICE = 2  # failures in a row up to which a single path names only a component that is sure: chance can repeat itself
+IN_PART = 0.5  # how much likelier it must be that a component fails some of its probes than that it fails all
 SAME = 0.5  # layers that differ by less are reported together
 REFINED = 4  # components of the same scope that are tried instead of one
 POOL = 16  # components of the sets that are searched completely
@@ -93,7 +94,7 @@ class Reach:
             self._expect(rate)
             chosen, pool = self._search()
         blamed = [self._blamed(one, chosen, pool) for one in chosen]
-        return [each for each in blamed if not self._may_be_chance(each)]
+        return [each for each in blamed if not self._may_be_chance(each) and not self._fails_in_part(each)]
 
     def _may_be_chance(self, each: Blamed) -> bool:
         """Return whether `each` is so unsure that its paths are listed instead."""
@@ -102,6 +103,10 @@ class Reach:
         if paths <= by_chance and self._are_new(each.rows):
             return each.confidence < SURE or bool(each.one_of)
         return each.confidence < LEAST_CONFIDENCE and not each.one_of
+
+    def _fails_in_part(self, each: Blamed) -> bool:
+        """Return whether `each` rather loses packets: its paths are listed until their trains or flows say more."""
+        return self._table(each.component.scope).in_part(each.component) > IN_PART
 
     def _are_new(self, rows: Iterable[Row]) -> bool:
         """Return whether none of these failures has been repeated more than once."""
@@ -218,12 +223,14 @@ class Reach:
     def _of(self, component: Component) -> Rows:
         rows = self._rows.get(component)
         if rows is None:
-            scope = component.scope
-            table = self._tables.get(scope)
-            if table is None:
-                table = self._tables[scope] = Table(scope, self._index.of(scope), self._bad.keys(), self._odds)
-            rows = self._rows[component] = table.rows(component)
+            rows = self._rows[component] = self._table(component.scope).rows(component)
         return rows
+
+    def _table(self, scope: Scope) -> Table:
+        table = self._tables.get(scope)
+        if table is None:
+            table = self._tables[scope] = Table(scope, self._index.of(scope), self._bad.keys(), self._odds)
+        return table
 
     def _blamed(self, one: Component, chosen: Sequence[Component], pool: Sequence[Component]) -> Blamed:
         """Return `one` with the alternatives that fit equally well."""

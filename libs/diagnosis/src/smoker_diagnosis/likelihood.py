@@ -147,6 +147,24 @@ class Table:
             often += weight * each.often
         return total, bad > 0 and (bad >= ENOUGH or often >= TWICE * bad)
 
+    def in_part(self, component: Component) -> float:
+        """Return how much likelier the results are if `component` fails a share of its probes than if it fails all.
+
+        A logarithm. The share is that of the results since the fault began. Probes that failed again when they were
+        repeated are no such share: where packets get through, most of those are answered.
+        """
+        bad = good = often = 0.0
+        for key, each in self._sums.items():
+            if _how(component, key) == MUST:
+                weight = _weight(component, key)
+                bad += weight * each.bad
+                good += weight * each.good
+                often += weight * each.often
+        if not good or often >= TWICE * bad:
+            return 0.0
+        share = bad / (bad + good)
+        return bad * math.log(share / HARD) + good * math.log((1 - share) / (1 - HARD)) if share < HARD else 0.0
+
     def rows(self, component: Component) -> Rows:
         """Return the evidence for and against `component`, result by result."""
         found, against = dict[Row, float](), 0.0

@@ -74,7 +74,7 @@ class Usual:
     def lossy_trains(self) -> float:
         """Return the share of the trains that lose packets, if each packet is lost at the usual rate."""
         sent, paths = sum(self._sent.values()), self._paths.total()
-        rate = max(self._lost.total(), 0) / sent if sent > 0 else 0.0
+        rate = min(max(self._lost.total(), 0) / sent, 1.0) if sent > 0 else 0.0  # `sent` is about right
         return 1 - (1 - rate) ** (sent / paths / WINDOW) if sent > 0 and paths > 0 else 0.0
 
     @property

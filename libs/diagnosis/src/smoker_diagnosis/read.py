@@ -50,8 +50,9 @@ def read(cell: Cell, path: PathState, place: int, lasts: float, *, starved: bool
         return
     bit = BITS[path.probe]
     if bit == UDP and path.lost and not starved:  # where trains lose packets, an unanswered PING is one more
-        cell.sent += path.attempts
-        cell.lost += min(path.failures.get("timeout", 0), path.attempts)
+        attempts = max(path.attempts, 0)
+        cell.sent += attempts
+        cell.lost += min(max(path.failures.get("timeout", 0), 0), attempts)
     if path.large and (ok or path.last == MTU):
         cell.mtu, cell.passes = path.mtu, path.passes
         _set(cell, LARGE, path, place, bad=path.large == "black_hole")
