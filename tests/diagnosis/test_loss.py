@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 
 import msgspec
 import pytest
 
 from smoker_diagnosis.diagnose import diagnose
+from smoker_diagnosis.evidence import Cell, Mesh
+from smoker_diagnosis.mesh_loss import Usual
 from tests.diagnosis.mesh import AT, TRAIN, Cluster, Link, named, nodes
 
 
@@ -282,3 +285,12 @@ def test_a_prober_that_does_not_say_when_it_lost_packets_ends_no_loss() -> None:
     mesh = ended(Cluster(nodes(5), services=False), lambda link: link.touches("node-2"))
     mesh.lose(lambda link: link.between("node-2", "node-3"), 20)
     assert ended(mesh, lambda link: link.between("node-2", "node-3"), AT).findings() != []
+
+
+def test_a_mesh_whose_packets_are_counted_roughly_loses_no_more_than_all() -> None:
+    """Places that are left out can take more packets with them than all paths were thought to have."""
+    losing = Cell("node-1", "node-2", "pod", "ipv4", sent=5, lost=5)
+    mesh = Mesh(planes=Counter(pod=4), sent=12, losing=[losing])
+    usual = Usual(mesh, dead=())
+    usual.leave_out([Cell("node-1", "node-3", "pod", "ipv4", sent=10)])
+    assert usual.lossy_trains == 1.0
