@@ -224,13 +224,24 @@ def test_expensive_looks_are_not_brought_forward() -> None:
     with probers(Cluster(nodes(5)).states()) as found:
         hub = hub_of(found, clock)
         hub.look()
-        for used, pause in ((0.001, 1.0), (0.025, 2.5), (0.2, 5.0)):
+        for used, pause in ((0.001, 2.0), (0.025, 2.5), (0.2, 5.0)):
             hub.used = used
             assert hub.pause == pause
         become(found, Cluster(nodes(5)).fail(lambda link: link.touches("node-2")))
         hub.look()
         for used, pause in ((0.01, 1.0), (0.25, 2.5), (2.0, 5.0)):
             hub.used = used
+            assert hub.pause == pause
+
+
+def test_probers_with_a_short_interval_are_asked_more_often() -> None:
+    """At rest the hub asks each prober fifteen times in its interval, but at most once a second."""
+    for interval, pause in ((60.0, 4.0), (30.0, 2.0), (5.0, 1.0)):
+        states = [msgspec.structs.replace(state, interval=interval) for state in Cluster(nodes(5)).states()]
+        with probers(states) as found:
+            hub = hub_of(found, ManualClock())
+            hub.look()
+            hub.used = 0.001
             assert hub.pause == pause
 
 

@@ -19,7 +19,7 @@ import pytest
 from gevent.event import Event
 
 from smoker_common.settings import declaration
-from smoker_prober import cli, own_round
+from smoker_prober import once, own_round
 from smoker_prober.cli import command
 from smoker_prober.process import Process
 from smoker_prober.settings import plan_variables
@@ -90,7 +90,7 @@ def test_once_settled_fails_with_the_network(
             settle(*arguments)
             relay.fault = CORRUPT
 
-        monkeypatch.setattr(cli, "settle", settle_and_break)
+        monkeypatch.setattr(once, "settle", settle_and_break)
         assert command(["once", "--settle", "60"]) == 1
     assert "1 of 3 probes" in capsys.readouterr().out
 

@@ -92,6 +92,12 @@ def test_disabled_features_are_not_imported(bare: tuple[set[str], int]) -> None:
     assert not bare[0] & FOR_BANDWIDTH
 
 
+def test_the_diagnosis_is_for_once_alone(bare: tuple[set[str], int]) -> None:
+    """A prober that runs judges nothing: the hub does, and `once`."""
+    assert "smoker_diagnosis.state" in bare[0]
+    assert not bare[0] & {"smoker_diagnosis.diagnose", "smoker_diagnosis.text", "smoker_prober.gather"}
+
+
 def test_every_dependency_is_in_one_of_the_lists() -> None:
     """A library that the prober depends on is needed by every prober, or a test above shows which target brings it."""
     of = {_plain(name): module for module, names in packages_distributions().items() for name in names}

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from smoker_prober import own_round
-from smoker_prober.cli import NAMES, command
+from smoker_prober.cli import command
+from smoker_prober.once import NAMES
 from smoker_prober.own_round import AGAIN, one_round
 from smoker_prober.result import Result
 from smoker_prober.settings import Settings

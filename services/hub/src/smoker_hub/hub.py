@@ -29,6 +29,7 @@ from smoker_hub.incidents import Change, Incidents
 BLIND = 3  # blind regular looks in a row before a log line: a pod that has just started may have no network yet
 STUCK = 120.0  # seconds without a look after which the hub counts as stuck
 SOON = 1.0  # least seconds from one look to the next
+OF_A_ROUND = 1 / 15  # share of the probers' interval: at rest no look comes sooner, as each question costs a prober CPU
 AT_REST = 0.01  # largest share of a CPU for looks that come before their interval is over
 CHEAP = 0.1  # the same after a look that suspects a fault
 USUAL = 0.9  # share of the interval: a look that comes sooner is an early one
@@ -155,7 +156,10 @@ class Hub(BaseWork):
         if self.blind:
             return self._interval
         expects = self.clock.now() - self._failed < AWAITED or any(each.opens_next for each in self.incidents.suspected)
-        return min(self._interval, max(SOON, self.used / (CHEAP if expects else AT_REST)))
+        if expects:
+            return min(self._interval, max(SOON, self.used / CHEAP))
+        a_round = min((state.interval for state in self.collected.states), default=0.0)
+        return min(self._interval, max(SOON, a_round * OF_A_ROUND, self.used / AT_REST))
 
     def start(self) -> None:
         """Begin to look."""

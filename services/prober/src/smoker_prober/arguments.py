@@ -13,6 +13,7 @@ from smoker_prober.settings import described
 
 PROGRAM = "smoker-prober"
 USUAL = -1.0  # `--wait` without a number
+ALL_GOOD, FAILED, MISTAKE = 0, 1, 2  # exit codes
 
 
 def parser() -> argparse.ArgumentParser:

@@ -8,8 +8,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import gevent
@@ -20,19 +18,13 @@ from smoker_common import log, service
 from smoker_common.fetch import FetchError
 from smoker_common.leave import INTERRUPTED, TERMINATED
 from smoker_prober import report
-from smoker_prober import round as rounds
 from smoker_prober import settings as configuration
-from smoker_prober.arguments import PROGRAM, USUAL, parser
+from smoker_prober.arguments import ALL_GOOD, FAILED, MISTAKE, PROGRAM, parser
 from smoker_prober.assembly import Assembly
 from smoker_prober.config.check import check
 from smoker_prober.config.load import Loaded, load_file
-from smoker_prober.config.plan import Dns
-from smoker_prober.gather import others
-from smoker_prober.gather.others import LOSS
-from smoker_prober.own_round import asked_again, has_failed, one_round, settle
 from smoker_prober.peers.responder import never_answered
 from smoker_prober.probe_arguments import target_of
-from smoker_prober.prober import NEW
 from smoker_prober.probes import ECHOED, prepare
 from smoker_prober.probes import run as run_probe
 from smoker_prober.process import Process
@@ -43,12 +35,8 @@ from smoker_prober.snapshot import SNAPSHOT, fetch
 from smoker_prober.store import Store
 from smoker_prober.store.state import STATE
 
-ALL_GOOD, FAILED, MISTAKE = 0, 1, 2  # exit codes
 REPORT = 2.2  # seconds for the answer of the prober on this machine
 BESIDE = (9464, 9467)  # admin ports of a prober on this machine: by default, and of `make run`
-PATIENCE = 240.0  # seconds of waiting for a mesh that is not good: Helm ends a test after 300
-CLOSES = 30.0  # seconds in which the hub closes a finding that has healed: three looks, and some more
-NAMES = 10.0  # seconds in which the hub may name what the round here has met: two looks
 
 
 def command(arguments: Sequence[str] | None = None) -> int:
@@ -74,7 +62,9 @@ def command(arguments: Sequence[str] | None = None) -> int:
     terminate = gevent.signal_handler(signal.SIGTERM, os._exit, TERMINATED)  # at once, in the middle of any wait
     try:
         if chosen.command == "once":
-            return _once(settings, chosen)
+            from smoker_prober.once import once  # noqa: PLC0415  with the diagnosis: 2 MiB that `run` does not need
+
+            return once(settings, chosen)
         if chosen.command == "report":
             return _report(settings, as_json=chosen.json)
         return _probe(settings, chosen)
@@ -143,44 +133,6 @@ def _report(settings: Settings, *, as_json: bool) -> int:
             return FAILED if any(path.failing for path in snapshot.paths) else ALL_GOOD
     service.report_problems(PROGRAM, [*failures, "ADMIN_PORT is the admin port of the prober that is asked"], "report")
     return MISTAKE
-
-
-def _once(settings: Settings, chosen: argparse.Namespace) -> int:
-    """Ask all probers or the hub, which answer at once, then do one round."""
-    if chosen.no_targets:
-        settings = settings._replace(plan=replace(settings.plan, targets={}, api_server=False, dns=Dns()))
-    out = sys.stderr if chosen.json else sys.stdout
-    asks = bool(chosen.mesh or chosen.hub)
-    answered = others.Answer(ok=True)
-    ask = partial(others.ask, chosen.mesh, chosen.hub, tolerated=chosen.tolerate, credentials=chosen.hub_auth, out=out)
-    if asks and chosen.wait is None:
-        answered = ask()
-        if answered.mistakes:
-            service.report_problems(PROGRAM, answered.mistakes, answered.what)
-            return MISTAKE
-    if chosen.settle:
-        settle(settings, chosen.settle)
-    found = list(one_round(settings))
-    if asks and chosen.wait is not None:
-        # A failure counts only if it lasts. So each prober gets the time for one more round, and for the rounds in
-        # which a new prober does not count the failures of its peers.
-        usual = min(chosen.settle + NEW * settings.plan.interval + rounds.longest(settings.plan), PATIENCE)
-        if chosen.hub:  # this test has failed already, or the hub needs some looks to close what has healed
-            usual = min(usual, NAMES) if has_failed(found, tolerant=LOSS in chosen.tolerate) else usual + CLOSES
-        patience = usual if chosen.wait == USUAL else chosen.wait
-        who = "the hub" if chosen.hub else "all probers"
-        print(f"asking {who}, for {patience:.0f} s at most until all is good", file=sys.stderr, flush=True)
-        answered = ask(patience)
-        if answered.mistakes:
-            service.report_problems(PROGRAM, answered.mistakes, answered.what)
-    found = asked_again(settings, found, lossy=answered.ok and answered.lossy)
-    if chosen.json:
-        print(json.dumps({**report.as_object(found, settings.process.node_name), **answered.fields}, indent=2))
-    else:
-        print(report.table(found, settings.process.node_name, settings.plan.latency))
-    if answered.mistakes:
-        return MISTAKE
-    return ALL_GOOD if answered.ok and all(result.outcome.ok for result in found) else FAILED
 
 
 def _probe(settings: Settings, chosen: argparse.Namespace) -> int:
