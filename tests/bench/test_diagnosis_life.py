@@ -7,7 +7,8 @@ import random
 from smoker_diagnosis.state import PEER, PathState
 from tests.bench.diagnosis.days import Days
 from tests.bench.diagnosis.faults import KINDS
-from tests.bench.diagnosis.life import Case, lives
+from tests.bench.diagnosis.findings import Named
+from tests.bench.diagnosis.life import Case, Truth, lives
 from tests.bench.diagnosis.world import INTERVAL, ROUND, make
 
 
@@ -44,3 +45,20 @@ def test_the_hub_opens_a_dead_node_and_closes_it() -> None:
     assert life.right < 2 * INTERVAL
     assert life.closed is not None
     assert life.false == []
+
+
+def test_a_loss_that_is_called_a_fault_is_half_right() -> None:
+    """The place is that of the loss, and the kind is another one. A finding about another place is false."""
+    world = make(5, 0)
+    fault = KINDS["loss 20% into a node"].make(world, random.Random(1), set())
+    assert fault is not None
+    (node,) = fault.accept[0].nodes
+    other = next(each for each in world.nodes if each != node)
+    truth = Truth(world, [fault], set(), ())
+
+    def named(what: str, layer: str, name: str) -> Named:
+        return Named(what, "into", (name,), (), frozenset({layer}), (), (), (), 0.99, "")
+
+    assert truth.of(named("loss", "overlay", node)) == "right"
+    assert truth.of(named("fault", "overlay", node)) == "partly"
+    assert truth.of(named("loss", "overlay", other)) in ("false", "innocent")

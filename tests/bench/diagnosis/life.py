@@ -63,6 +63,9 @@ class Life:
 
     right: float | None = None  # when a finding was open that names its place
     one_of: float | None = None  # when one was open that has its place among several
+    partly: list[Named] = field(
+        default_factory=list
+    )  # open findings with its place and another kind, layer or direction
     false: list[Named] = field(default_factory=list)  # open findings with another place
     innocent: list[Named] = field(default_factory=list)  # of these, the ones about nodes that are not at fault
     closed: float | None = None  # seconds from its end until no finding about it was open
@@ -122,12 +125,14 @@ class Truth:
         self._known: dict[Named, str] = {}
 
     def of(self, named: Named) -> str:
-        """Return what `named` is: right, one of, false, innocent; nothing where it names no place or one that flaps."""
+        """Return what `named` is: right, partly, one of, false, innocent; nothing for no place or one that flaps."""
         found = self._known.get(named)
         if found is None:
             verdict = judge(self._look.truths, self._look.tolerated, [named])
             found = "right" if verdict.placed else "one of" if verdict.one_of else "false" if verdict.false else ""
-            if found == "false" and named.nodes and not self._nodes & {*named.nodes}:
+            if found == "right" and verdict.partly and not verdict.whole:
+                found = "partly"
+            elif found == "false" and named.nodes and not self._nodes & {*named.nodes}:
                 found = "innocent"
             self._known[named] = found
         return found
@@ -162,7 +167,7 @@ def lives(case: Case) -> Life | None:
             word = truth.of(named)
             words.add(word)
             _note(life, named, word, clock.instant - begin)
-        if clock.instant >= end and not words & {"right", "one of"} and life.closed is None:
+        if clock.instant >= end and not words & {"right", "partly", "one of"} and life.closed is None:
             life.closed = clock.instant - end
         if clock.instant > end + (AFTER if life.closed is None else life.closed + QUIET):
             return life
@@ -170,8 +175,11 @@ def lives(case: Case) -> Life | None:
 
 
 def _note(life: Life, named: Named, word: str, since: float) -> None:
-    if word == "right" and life.right is None:
+    if word in ("right", "partly") and life.right is None:
         life.right = since
+    if word == "partly":
+        if named.what not in {each.what for each in life.partly}:
+            life.partly.append(named)
     elif word == "one of" and life.one_of is None:
         life.one_of = since
     elif word in ("false", "innocent") and named.names_a_place:
@@ -184,7 +192,8 @@ def _note(life: Life, named: Named, word: str, since: float) -> None:
 
 HEADER = (
     *("nodes", "background", "paths that flap", "faults", "place opened", "one of several", "not opened"),
-    *("with another place open", "with an innocent node open", "seconds to open: median", "95 %"),
+    *("with another kind, layer or direction open", "with another place open", "with an innocent node open"),
+    *("seconds to open: median", "95 %"),
     *("seconds to close: median", "95 %"),
 )
 
@@ -195,7 +204,8 @@ def row(size: int, background: float, flapping: int, found: Sequence[Life]) -> l
     closed = [each.closed for each in found if each.closed is not None and (each.right or each.one_of)]
     one_of = sum(each.right is None and each.one_of is not None for each in found)
     many = max(len(found), 1)
-    shares = (len(right), one_of, len(found) - len(right) - one_of, _some(found, "false"), _some(found, "innocent"))
+    wrong = [_some(found, name) for name in ("partly", "false", "innocent")]
+    shares = (len(right), one_of, len(found) - len(right) - one_of, *wrong)
     return [
         *(f"{size:,}", f"{background:g}", str(flapping), str(len(found))),
         *(f"{100 * each / many:.1f} %" for each in shares),
@@ -242,8 +252,10 @@ def main() -> int:
                 continue
             found.append(life)
             missed[case.kind] += life.right is None
-            if life.false or life.right is None:
-                more = "; ".join(f"{'INNOCENT ' if each in life.innocent else ''}{each}" for each in life.false)
+            if life.partly or life.false or life.right is None:
+                some = [(each, "PARTLY ") for each in life.partly]
+                some += [(each, "INNOCENT " if each in life.innocent else "") for each in life.false]
+                more = "; ".join(f"{word}{each}" for each, word in some)
                 print(f"{tuple(case)}: right after {life.right}, one of after {life.one_of}. {more}", file=sys.stderr)
         rows.append(row(int(size), background, int(flapping), found))
         innocent += _some(found, "innocent")
