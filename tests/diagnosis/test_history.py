@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from smoker_diagnosis.state import PathState
 from smoker_diagnosis.text import lines
@@ -50,6 +51,25 @@ def test_what_fails_everywhere_by_chance_blames_no_node() -> None:
     (alone,) = remember(mesh, everywhere).findings()
     assert (alone.scope.nodes, alone.confidence > SURE) == (("node-2",), True)
     assert not any(each.confidence > SURE for each in remember(mesh, everywhere, flaps=2).findings())
+
+
+@pytest.mark.parametrize(("rounds", "expected"), [(2, ["unknown"]), (3, ["fault"])])
+def test_three_paths_that_failed_twice_name_no_node_where_many_flap(rounds: int, expected: list[str]) -> None:
+    """Three of the four paths to a node failed together and once more: their third failure names the node."""
+    mesh = remember(Cluster(nodes(5), host=False), everywhere, flaps=3)
+    mesh.fail(lambda link: link.target == "node-2" and link.source in ("node-1", "node-3", "node-4"), rounds=rounds)
+    assert [each.kind for each in mesh.findings()] == expected
+
+
+@pytest.mark.parametrize(("lossy", "expected"), [(0, ["loss"]), (2, [])], ids=["never before", "in other rounds, too"])
+def test_a_slight_loss_must_be_certain_where_trains_often_lose_packets(lossy: int, expected: list[str]) -> None:
+    """Two paths lost seven of the 600 packets of a node, or of two nodes: too few to tell where bursts are usual."""
+    mesh = Cluster(nodes(5), services=False)
+    bursts = {("node-3", "node-5", "host-pod"): 4, ("node-4", "node-5", "pod"): 3}
+    for path, lost in bursts.items():
+        mesh.lose(lambda link, path=path: link[:3] == path, lost, sent=90)
+        remember(mesh, lambda link, path=path: link[:3] == path, lossy=lossy)
+    assert [each.kind for each in mesh.findings()] == expected
 
 
 def test_a_real_fault_is_named_where_much_fails_by_chance() -> None:

@@ -20,6 +20,7 @@ from smoker_diagnosis.finding import SURE
 from smoker_diagnosis.likelihood import Odds, Rows, Table
 from smoker_diagnosis.results import Index
 from smoker_diagnosis.sets import best_set
+from smoker_diagnosis.sightings import CERTAIN
 
 BACKGROUND = 5e-4  # share of paths that fail by chance, before anything is known
 WEIGHT_OF_PRIOR = 1000  # weight of this guess, in paths
@@ -99,9 +100,9 @@ class Reach:
     def _may_be_chance(self, each: Blamed) -> bool:
         """Return whether `each` is so unsure that its paths are listed instead."""
         paths = len({key for key, _ in each.rows})
-        by_chance = 1 if self._by_history() <= RAISED * BACKGROUND else 2  # where many flap, two are soon neighbours
-        if paths <= by_chance and self._are_new(each.rows):
-            return each.confidence < SURE or bool(each.one_of)
+        many_flap = self._by_history() > RAISED * BACKGROUND  # then two or three are soon neighbours
+        if paths <= (FEW if many_flap else 1) and self._are_new(each.rows):
+            return bool(each.one_of) or each.confidence < (CERTAIN if many_flap else SURE)
         return each.confidence < LEAST_CONFIDENCE and not each.one_of
 
     def _fails_in_part(self, each: Blamed) -> bool:

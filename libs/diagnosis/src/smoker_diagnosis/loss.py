@@ -32,11 +32,13 @@ from smoker_diagnosis.component import (
 from smoker_diagnosis.evidence import Cell, Mesh, share_lost
 from smoker_diagnosis.lossy import GAIN, MOST, Lossy, Scored, hit, lossy_of, rank
 from smoker_diagnosis.mesh_loss import LAYERS, WINDOW, Usual
+from smoker_diagnosis.sightings import CERTAIN
 from smoker_diagnosis.worth import worth, worth_of_all
 
 BACKGROUND = 2e-3  # share of the paths that lose packets by chance, before anything is known
 WEIGHT_OF_PRIOR = 200  # weight of this guess, in paths
 LEAST = 0.01  # a lower rate of loss is not reported
+SLIGHT = 0.015  # with a lower rate it must be certain where trains often lose packets
 MOST_BACKGROUND = 0.2
 FEW = 8  # paths of a component; with fewer the loss may be chance
 COINCIDENCES = 1.0  # times the logarithm of a higher background: more random losses are more often adjacent
@@ -59,7 +61,10 @@ def find_loss(mesh: Mesh, dead: Collection[int]) -> list[Lossy]:
     if found and in_bursts > 2 * BACKGROUND:
         usual = Usual(mesh, dead)
         found = _find(mesh, dead, min(in_bursts, MOST_BACKGROUND), SCOPES, usual)
-    return found if usual.is_even else _beyond_chance(mesh, dead)
+    found = found if usual.is_even else _beyond_chance(mesh, dead)
+    if WINDOW * by_history(mesh, without=()) <= 2 * BACKGROUND:
+        return found
+    return [each for each in found if each.rate >= SLIGHT or (each.confidence >= CERTAIN and not each.one_of)]
 
 
 def _beyond_chance(mesh: Mesh, dead: Collection[int]) -> list[Lossy]:
