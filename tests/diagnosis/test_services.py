@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tests.diagnosis.mesh import Cluster, failed, named, nodes
+from tests.diagnosis.mesh import Cluster, named, nodes
 
 
 def test_dns_dead_beside_a_stray_path() -> None:
@@ -22,16 +22,6 @@ def test_dns_from_one_node() -> None:
     """Look-ups that fail only on one node are a fault of that node."""
     mesh = Cluster(nodes(20)).fail_services(["node-4"], outcome="resolve_error")
     assert named(mesh.findings()) == [("dns", "node", ("node-4",), "dns")]
-
-
-@pytest.mark.parametrize(("rounds", "named_now"), [((2, 2, 1), False), ((3, 3, 2), True)], ids=["one round", "two"])
-def test_look_ups_of_one_round_name_no_node(rounds: tuple[int, ...], *, named_now: bool) -> None:
-    """The look-ups of a round, one a probe, fail by chance together, and so may their repetitions."""
-    mesh = Cluster(nodes(5))
-    states = mesh.to_services["node-5", "host"]
-    for probe, times in zip(states, rounds, strict=True):
-        states[probe] = failed(states[probe], times, "resolve_error", 6.0)
-    assert named(mesh.findings()) == ([("dns", "node", ("node-5",), "dns")] if named_now else [])
 
 
 def test_dns_from_one_node_beside_a_dead_node() -> None:

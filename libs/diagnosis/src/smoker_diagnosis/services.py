@@ -26,6 +26,7 @@ SOME = (0.15, 0.85)  # share of look-ups that fail where one DNS server of sever
 LEAST_LOOKUPS = 8  # needed before such a share counts
 CHANCE = 1e-2  # that some node is named for failures by chance
 FOLLOWS = 1e-5  # that a node is named for failures that pods on another faulty node explain
+TOGETHER = 3  # look-ups of a round, one a probe: they fail by chance together
 CERTAIN = 2  # failures in a row, where a single path is all that fails
 
 LAYER_DNS, LAYER_SERVICE = "dns", "service"
@@ -209,16 +210,10 @@ def _dns(
         if not cells:
             continue
         times = sum(cell.failed[DNS].streak for cell in cells)
-        # The look-ups of a round, one a probe, fail by chance together.
-        rounds = times // max(1, *(len(cell.tries.keys() - {DNS}) for cell in cells))
         share = usual.share(cells[0], DNS)
         chance = FOLLOWS if follows.hosts(DNS) or share > SOME[0] else CHANCE
-        if (
-            _unlikely(share, times, len(others), chance)
-            and _unlikely(share, rounds, len(others))
-            and _again(cells, DNS)
-        ):
-            sure = 0.97 if _unlikely(share, rounds, len(others), FOLLOWS) else 0.95
+        if _unlikely(share, times, len(others), chance) and _again(cells, DNS):
+            sure = 0.97 if _unlikely(share, times // TOGETHER, len(others), FOLLOWS) else 0.95
             found.append(Service(Scope(NODE, (node,)), LAYER_DNS, DNS, cells, len(cells), sure))
             named.add(node)
     if not resolvers.broken and not follows.hosts(DNS) and not follows.everywhere(DNS):
