@@ -14,7 +14,7 @@ FOLLOW    ?=
 LOGS       = kubectl logs --namespace $(NAMESPACE) --prefix --tail 30 --max-log-requests 100 $(if $(FOLLOW),--follow)
 
 .DEFAULT_GOAL := help
-.PHONY: lock-images check-workflows test-collector test-prometheus programs e2e-install help setup run test test-services test-hub test-prober test-chart test-simulated test-page test-page-views test-page-others fuzz vendor screenshot check format build images docker-build manifests package release base deploy undeploy logs-server logs-client \
+.PHONY: lock-images check-workflows test-collector test-prometheus programs e2e-install help setup run test test-services test-prober test-chart test-simulated test-page test-page-views test-page-others fuzz vendor screenshot check format build images docker-build manifests package release base deploy undeploy logs-server logs-client \
         e2e e2e-faults e2e-registry e2e-bandwidth e2e-ingress e2e-rest e2e-starved e2e-quiet e2e-accuracy e2e-hub-node bench bench-accuracy bench-probes bench-scale bench-soak bench-mesh bench-bandwidth bench-cluster bench-diagnosis bench-history bench-hub bench-page lock clean
 
 help:  ## list the commands
@@ -35,7 +35,7 @@ run: setup  ## run the echoes, a prober and a hub with three simulated nodes her
 
 test: setup  ## every test that needs no cluster
 	$(BIN)/coverage erase
-	@$(MAKE) --no-print-directory --keep-going --jobs 4 test-services test-hub test-prober test-chart test-simulated
+	@$(MAKE) --no-print-directory --keep-going --jobs 3 test-services test-prober test-chart test-simulated
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
@@ -43,17 +43,13 @@ AT_ITS_END = log=$$(mktemp); $(1) >$$log 2>&1; status=$$?; cat $$log; rm $$log; 
 TESTS = -m pytest -m 'not cluster and not engine and not collector'
 OF_PROBER = tests/prober tests/diagnosis
 OF_CHART = tests/chart tests/dashboards
-OF_HUB = tests/hub
 SIMULATED = tests/bench tests/hub/test_first_names.py tests/hub/test_flow_faults.py tests/hub/test_lossy_node.py tests/diagnosis/test_bounded.py \
   tests/diagnosis/test_loss.py tests/diagnosis/test_properties.py tests/diagnosis/test_renewal.py tests/diagnosis/test_wide.py
 OF_PAGE = tests/hub_page
 OF_VIEWS = tests/hub_page/test_views.py
 
-test-services: setup  # all tests except those of the other lanes and of the page; they mostly wait, so four lanes at a time fill two CPUs
-	$(BIN)/coverage run $(TESTS) tests $(patsubst %,--ignore %,$(OF_PROBER) $(OF_HUB) $(OF_CHART) $(SIMULATED) $(OF_PAGE))
-
-test-hub: setup  # but for its simulated tests
-	@$(call AT_ITS_END,$(BIN)/coverage run $(TESTS) $(OF_HUB) $(patsubst %,--ignore %,$(SIMULATED)))
+test-services: setup  # all tests except those of the other lanes and of the page; three lanes at a time fill two CPUs
+	$(BIN)/coverage run $(TESTS) tests $(patsubst %,--ignore %,$(OF_PROBER) $(OF_CHART) $(SIMULATED) $(OF_PAGE))
 
 test-prober: setup  # with the diagnosis, but for its simulated tests
 	@$(call AT_ITS_END,$(BIN)/coverage run $(TESTS) $(OF_PROBER) $(patsubst %,--ignore %,$(SIMULATED)))
