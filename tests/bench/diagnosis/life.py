@@ -63,9 +63,7 @@ class Life:
 
     right: float | None = None  # when a finding was open that names its place
     one_of: float | None = None  # when one was open that has its place among several
-    partly: list[Named] = field(
-        default_factory=list
-    )  # open findings with its place and another kind, layer or direction
+    partly: list[Named] = field(default_factory=list)  # with its place, and another kind, layer or direction
     false: list[Named] = field(default_factory=list)  # open findings with another place
     innocent: list[Named] = field(default_factory=list)  # of these, the ones about nodes that are not at fault
     closed: float | None = None  # seconds from its end until no finding about it was open

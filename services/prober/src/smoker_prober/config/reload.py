@@ -1,7 +1,7 @@
 """Applies a changed plan while the prober runs: whole, or not at all.
 
 It looks at the file once a second, because the kubelet replaces a ConfigMap by pointing a link elsewhere, and at once
-on SIGHUP. It reads the content where stat(2), which costs a tenth of that, shows another file or another write. A plan
+on SIGHUP. It reads the content where stat(2), an eighth of the cost, shows another file or another write. A plan
 with a mistake leaves the old one in force: one line says all that is wrong, and the metric
 smoker_config_last_reload_successful is 0 until the file is right again.
 """
