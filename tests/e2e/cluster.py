@@ -22,17 +22,19 @@ T = TypeVar("T")
 def eventually(claim: str, seconds: float, probe: Callable[[], T]) -> T:
     """Return the result of `probe` once none of its assertions and commands fails.
 
-    After `seconds` fail with the last failure.
+    After `seconds` fail with the last failure. A pause is as long as the try before it: without pauses, asking for logs
+    uses up a whole CPU of the machine on which the cluster runs.
     """
     until = time.monotonic() + seconds
     while True:
+        begun = time.monotonic()
         try:
             return probe()
         except (AssertionError, CommandError) as not_yet:
             last = str(not_yet)
         if time.monotonic() > until:
             pytest.fail(f"Not within {seconds:g} s: {claim}. Last seen: {last}")
-        time.sleep(0.1)
+        time.sleep(max(0.1, time.monotonic() - begun))
 
 
 def kubectl(*arguments: str, seconds: float = 30, stdin: str = "") -> str:

@@ -32,8 +32,10 @@ pytestmark = pytest.mark.cluster
 BOTH = "prober|host"
 COMPONENT = "app.kubernetes.io/component"
 ECHOES = ("tcpEcho", "udpEcho", "httpEcho")
+EVERY = 3  # seconds between rounds: with a round per second the probers of four nodes fill two CPUs
 MESH = {
     **FAST,
+    "prober.intervalSeconds": EVERY,
     "mesh.peers": 0,
     "hostNetwork.enabled": True,
     "prober.probeApiServer": False,  # its failures are no fault of the mesh, and one test stops it
@@ -42,8 +44,9 @@ MESH = {
     **{key: value for key, value in THIRTIETH.items() if "metrics." in key and "proberMissing" not in key},
 }
 FEW, MANY = 3, 20_000  # so few probes may fail, or one in so many: a busy kube-proxy sends some to a pod that is gone
+LACKED_CPU = " FAILED error=local_error "  # of a prober that waited for a CPU; it counts as no failure anywhere
 ROLLOUTS = int(os.environ.get("E2E_ROLLOUTS", "1"))
-LOST = 70  # rounds of a second, of two probers: a connection that is cut is noticed after half a minute
+LOST = 70 // EVERY  # results of two probers: a connection that is cut is noticed after half a minute
 API = ("-p", "tcp")
 CONTROLLERS = "kube-controller"  # the kernel keeps 15 characters of a program's name, of kube-controller-manager, too
 MINUTE = 60  # seconds
@@ -219,7 +222,7 @@ def test_api_server_away(release: Release, nodes: set[str]) -> None:
     assert failures(found) == []
     rounds = Counter((*r.pair, r.family) for r in found if r.peer and r.plane == "pod" and r.probe == "TCP")
     assert {(source, target) for source, target, _family in rounds} == set(permutations(nodes, 2))
-    assert min(rounds.values()) >= MINUTE - 5, "not every round was made"
+    assert min(rounds.values()) >= MINUTE // EVERY - 2, "not every round was made"
 
 
 def said(release: Release, mark: Mark, *texts: str, component: str = "prober", without: Collection[str] = ()) -> int:
@@ -263,9 +266,9 @@ def prometheus(release: Release, tmp_path_factory: pytest.TempPathFactory) -> It
         yield prometheus
 
 
-@pytest.mark.timeout(1800)  # rounds of a second fill two CPUs: on a busy machine a rollout takes minutes
+@pytest.mark.timeout(1800)  # on a busy machine a rollout takes minutes
 def test_quiet(release: Release, nodes: set[str], prometheus: Prometheus, tmp_path: Path) -> None:
-    """A cordon, a drain and rollouts of the release, with a round per second: no alert, no finding.
+    """A cordon, a drain and rollouts of the release, with a round every few seconds: no alert, no finding.
 
     Hardly a line says FAILED. A pod answers for five seconds after it has left; kube-proxy may take longer to follow.
     The drained node has no pod of the cluster's DNS, whose gap would appear as failures. It does not have the hub
@@ -292,10 +295,14 @@ def test_quiet(release: Release, nodes: set[str], prometheus: Prometheus, tmp_pa
                     release.namespace.kubectl("rollout", "status", name, "--timeout=120s", seconds=130)
             lines.follow()
         some_rounds(release, nodes, 3)
-        failed = [text for text in lines.all() if " FAILED " in text]
-        good = sum(" SUCCESS " in text for text in lines.all())
+        written = lines.all()
+        unmade = [text for text in written if LACKED_CPU in text]
+        failed = [text for text in written if " FAILED " in text and LACKED_CPU not in text]
+        good = sum(" SUCCESS " in text for text in written)
         print(f"{len(failed)} of {good + len(failed):,} probes failed in {ROLLOUTS} rollouts and a drain")
+        print(f"{len(unmade)} more could not be made, by their probers' own lack of CPU")
         assert len(failed) <= max(FEW, good // MANY), failed
+        assert len(unmade) <= max(FEW, good // 1_000), unmade
         assert good > 100 * ROLLOUTS
     hub.healthy(release)
     assert hub.blamed(release, since) == []
@@ -361,7 +368,7 @@ def test_pending(release: Release, nodes: set[str], prometheus: Prometheus) -> N
 
 def test_two_peers(release: Release, nodes: set[str]) -> None:
     """With `mesh.peers=2` every node probes two others and is probed by two, over each plane."""
-    release.install({**FAST, "mesh.peers": 2})
+    release.install({"prober.timeoutSeconds": 1, AT_ONCE: "100%", "mesh.peers": 2})
 
     def two_each() -> None:
         mark = release.log(BOTH)

@@ -26,8 +26,9 @@ NOISE = 0.002  # seconds: what a machine that is shared does to the largest of s
 def test_a_starved_prober_reports_no_failure(
     images: dict[str, object], helm: str, nodes: set[str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """With 50m of CPU, most of it used by a loop, nothing fails and no latency alert fires.
+    """With 50m of CPU, most of it used by a loop, nothing fails and no alert fires but those of starved probers.
 
+    On a slow machine the rounds alone use up this limit, so the other nodes' probers may be starved as well.
     The p99 of round trips stays within twice of what it was without a limit, or within NOISE of it.
     """
     with fresh_namespace() as namespace:
@@ -47,7 +48,7 @@ def starve(prometheus: Prometheus, release: Release, usual: dict[str, dict[str, 
     pod = release.pods("prober")[0]
     name, node = pod["metadata"]["name"], pod["spec"]["nodeName"]
     mark, since = release.log(), time.time()
-    throttled, late = (f"SmokerProberStarved {node} {sign}" for sign in ("throttled", "late"))
+    throttled = f"SmokerProberStarved {node} throttled"
     with spinning(release.namespace, name):
 
         def starved() -> None:
@@ -62,7 +63,9 @@ def starve(prometheus: Prometheus, release: Release, usual: dict[str, dict[str, 
         eventually(f"{LATENCY} rounds have ended", SPINNING / 2, long_enough)
         found = rtt_p99(prometheus, node)
     assert [result for result in release.results(mark) if result.outcome != "success"] == []
-    assert {throttled} <= prometheus.fired(since) <= {throttled, late}
+    fired = prometheus.fired(since)
+    assert throttled in fired
+    assert {alert for alert in fired if not alert.startswith("SmokerProberStarved ")} == set()
     for probe, seconds in found.items():
         before = usual[node][probe]
         assert seconds <= max(2 * before, before + NOISE), f"{probe}: {before} s, then {seconds} s"

@@ -16,14 +16,17 @@ import pytest
 from tests.chart import helm_binary
 from tests.e2e.cluster import Namespace
 from tests.e2e.following import Following
-from tests.e2e.release import COMPONENTS, FAST, Release
+from tests.e2e.release import AT_ONCE, COMPONENTS, FAST, Release
 from tests.old_chart import old_chart
 
 pytestmark = pytest.mark.cluster
 
 #: With one replica an echo is away for some seconds in any rollout.
 REPLICAS = {f"{echo}.replicas": 2 for echo in ("tcpEcho", "udpEcho", "httpEcho")}
-QUIET = {"prober.timeoutSeconds": 5, "prober.updateStrategy.rollingUpdate.maxUnavailable": "50%"}
+#: With a round per second the probers of two releases and four nodes fill two CPUs.
+QUIET = {"prober.intervalSeconds": 3, "prober.timeoutSeconds": 5, AT_ONCE: "50%"}
+#: What may fail once in a release: on a busy machine the cluster's DNS may be late, and a prober itself lack CPU.
+BUSY = ("error=resolve_error", "error=local_error")
 
 
 @pytest.fixture(scope="module")
@@ -60,11 +63,14 @@ def upgraded(release: Release, old: Path, nodes: set[str], folder: Path) -> None
         release.helm("upgrade", release.name, "charts/smoker", *reuse)
         release.rolled_out()
         lines.follow()
-        release.stays_healthy(nodes, rounds=3)
+        for _round in range(3):
+            release.becomes("success", nodes, since=release.log())
         said = lines.all()
     assert json.loads(release.helm("get", "values", release.name, "--output=json")) == before
     assert not pods & {pod["metadata"]["name"] for pod in release.pods("prober")}, "every prober is a new one"
-    assert [line for line in said if " FAILED " in line] == []
+    failed = [line for line in said if " FAILED " in line]
+    assert [line for line in failed if not any(word in line for word in BUSY)] == []
+    assert len(failed) <= 1, failed
     assert sum(" SUCCESS " in line for line in said) > 3 * len(nodes)
 
 

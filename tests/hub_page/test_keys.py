@@ -171,9 +171,10 @@ def past(page: Any) -> None:
     focus(page, "[aria-label='To the change before']")
     exhaust(page, "To the change before")
     page.wait_for_selector(".banner.past")
+    before = page.url
     press(page, "input[type=range]", "ArrowLeft")
     page.keyboard.press("ArrowLeft")
-    page.wait_for_function("before => location.href !== before", arg=page.url)
+    page.wait_for_function("before => location.href !== before", arg=before)
     page.wait_for_selector("input[type=range]:focus")
     press(page, ".time button:last-child")
     page.wait_for_selector(".banner", state="detached")
