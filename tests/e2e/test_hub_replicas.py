@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.cluster import eventually, fresh_namespace, items, kubectl
-from tests.e2e.release import FAST, Release
+from tests.e2e.release import AT_ONCE, FAST, Release
 
 pytestmark = pytest.mark.cluster
 
@@ -24,10 +24,15 @@ BAD = (
 
 @pytest.fixture(scope="module")
 def release(images: dict[str, object], helm: str, nodes: set[str]) -> Iterator[Release]:
-    """A release on both networks with two hubs, a round every 5 s."""
+    """A release on both networks with two hubs, a round every 5 s.
+
+    A rollout replaces as many probers at a time as by default. If all left at once, the hubs would be right to say that
+    they are cut off.
+    """
     assert len(nodes) >= 4, "these tests need four nodes"
     own = {
         **INTERVAL,
+        AT_ONCE: "25%",
         "hub.replicas": 2,
         "hostNetwork.enabled": True,
     }
