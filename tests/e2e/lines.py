@@ -22,6 +22,7 @@ TARGET = re.compile(
     rf"(?:SUCCESS latency={LATENCY}|FAILED error=(?P<error>{FAILURES})){FIELDS} target=(?P<target>\S+){FIELDS}"
 )  # of a target that is neither an echo service nor a peer
 LOG = re.compile(rf"{TIME} \[(?:TRACE|DEBUG|INFO|SUCCESS|WARNING|ERROR|CRITICAL)\] \S.*")
+LOCAL_ERROR = "local_error"  # of a probe that its prober itself could not make, most often for lack of CPU: no failure
 PROBES = ("TCP", "UDP", "HTTP")  # in the order of a round
 
 

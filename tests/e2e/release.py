@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tests.e2e.cluster import Namespace, Object, eventually
-from tests.e2e.lines import PROBES, Line, Result, result
+from tests.e2e.lines import LOCAL_ERROR, PROBES, Line, Result, result
 from tests.images import engine
 from tests.images.command import CommandError, run
 from tests.metrics_page import values
@@ -188,12 +188,12 @@ class Release:
     def stays_healthy(self, nodes: set[str], rounds: int = 2) -> None:
         """Check that each probe of every node's next rounds succeeds.
 
-        Those that a prober could not make, for lack of CPU, do not count.
+        Those that a prober itself could not make do not count.
         """
         mark = self.log()
 
         def enough() -> list[Result]:
-            seen = [found for found in self.results(mark) if found.outcome != "local_error"]
+            seen = [found for found in self.results(mark) if found.outcome != LOCAL_ERROR]
             for node in nodes:
                 for probe in PROBES:
                     count = sum((found.node, found.probe) == (node, probe) for found in seen)
